@@ -1,0 +1,54 @@
+"""The Python interface: `graft.run` and `graft.load`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from graft.core.storage import Home
+from graft.pipeline.experiment import Experiment
+from graft.pipeline.models import find_bundle
+from graft.pipeline.result import Result
+from graft.pipeline.run import RunOptions, check_job, run_experiment
+from graft.serving.predictor import Predictor
+from graft.spec.job import Job
+from graft.spec.load import load_job, parse_job
+
+
+def run(
+    job: str | Path | Mapping[str, Any] | Job,
+    overrides: Sequence[str] = (),
+    home: str | Path | None = None,
+    options: RunOptions | None = None,
+) -> Result:
+    """Adapt a pretrained model to data: ingest, search, fit, evaluate, export, register.
+
+    Args:
+        job: path of a job file, the same as a mapping, or a `Job`.
+        overrides: ``["training.epochs=3"]``, as `--set` takes them.
+        home: where everything is kept; default ``GRAFT_HOME``, else ``./.graft``.
+        options: listeners and clock.
+
+    Returns:
+        The leaderboard, the winner, and the model, ready to predict.
+
+    Raises:
+        GraftError: see `graft.core.errors`; SpecError names every problem of the job at once.
+    """
+    loaded = load_job(Path(job), overrides) if isinstance(job, str | Path) else parse_job(job, overrides)
+    place = Home.find(home)
+    check_job(loaded, place)
+    return run_experiment(Experiment.create(place, loaded), place, options)
+
+
+def load(model: str | Path, home: str | Path | None = None) -> Predictor:
+    """Load a model for prediction.
+
+    Args:
+        model: a bundle directory, an experiment, or a ``models:/name@champion`` URI.
+        home: whose experiments and tracking store are meant; default ``GRAFT_HOME``, else ``./.graft``.
+
+    Raises:
+        SpecError: there is no such model.
+        ArtifactError: it is damaged, or was not made by graft.
+    """
+    return Predictor.from_directory(find_bundle(str(model), Home.find(home)))

@@ -1,0 +1,153 @@
+"""Shows a run while it goes on: a live table on a terminal, plain lines in a log, nothing with ``--json``."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from graft.pipeline.estimate import expected_epochs, time_left
+from graft.pipeline.progress import RUNNING, Progress, StageProgress, TrialProgress
+from graft.pipeline.stages import StageName, StageState
+from graft.spec.job import Job
+from graft.tracking import events
+
+SHOWN_TRIALS = 8
+MARKS = {
+    StageState.PENDING: ("·", "dim"),
+    StageState.RUNNING: ("▸", "cyan"),
+    StageState.DONE: ("✓", "green"),
+    StageState.SKIPPED: ("–", "green"),
+    StageState.FAILED: ("✗", "red"),
+}
+
+Listener = Callable[[events.Event], None]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How big the search is, for the time that is left."""
+
+    trials: int
+    epochs_a_trial: float
+
+    @classmethod
+    def of(cls, job: Job) -> "Scale":
+        """The scale of a job's search."""
+        return cls(job.search.budget.trials, expected_epochs(job.search.scheduler, job.training.epochs))
+
+
+@contextlib.contextmanager
+def live_display(stream: TextIO, progress: Progress, scale: Scale) -> Iterator[Listener]:
+    """Yield what to call with every event; draws a table that keeps itself up to date."""
+    console = Console(file=stream)
+    view = _View(progress, scale)
+    with Live(view, console=console, refresh_per_second=4, transient=False) as live:
+        yield progress.apply
+        live.update(view, refresh=True)
+
+
+def plain_lines(stream: TextIO, progress: Progress, scale: Scale) -> Listener:
+    """What to call with every event: prints a line for each stage and each trial that ends."""
+
+    def listen(event: events.Event) -> None:
+        progress.apply(event)
+        line = _line(event, progress, scale)
+        if line:
+            print(line, file=stream, flush=True)  # noqa: T201 - this is the display
+
+    return listen
+
+
+def _line(event: events.Event, progress: Progress, scale: Scale) -> str:
+    match event:
+        case events.StageStarted(stage=stage):
+            return f"{stage}: started"
+        case events.StageFinished(stage=stage, seconds=seconds, detail=detail):
+            return f"{stage}: done in {seconds:.1f} s{_behind(detail)}"
+        case events.StageSkipped(stage=stage, detail=detail):
+            return f"{stage}: skipped{_behind(detail)}"
+        case events.StageFailed(stage=stage, detail=detail):
+            return f"{stage}: failed{_behind(detail)}"
+        case events.TrialFinished(trial=name):
+            trial = progress.trials[name]
+            ended = sum(one.status != RUNNING for one in progress.trials.values())
+            return f"  [{ended}/{scale.trials}] {name} {trial.label}: {_score(progress, trial)} {_state(trial)}{_eta(progress, scale)}"
+    return ""
+
+
+class _View:
+    """Draws itself anew at every refresh, so that the clock runs between events."""
+
+    def __init__(self, progress: Progress, scale: Scale) -> None:
+        self._progress = progress
+        self._scale = scale
+
+    def __rich__(self) -> RenderableType:
+        parts: list[RenderableType] = [self._stages()]
+        if self._progress.trials:
+            parts.append(self._trials())
+        return Group(*parts)
+
+    def _stages(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for name in StageName:
+            stage = self._progress.stages.get(name, StageProgress())
+            mark, style = MARKS[stage.state]
+            table.add_row(Text(mark, style), Text(name, style), _seconds(stage), Text(self._detail(name, stage)))
+        return table
+
+    def _detail(self, name: str, stage: StageProgress) -> str:
+        if name != StageName.SEARCH or stage.state is not StageState.RUNNING:
+            return stage.detail
+        ended = sum(trial.status != RUNNING for trial in self._progress.trials.values())
+        return f"{ended}/{self._scale.trials} trials{_eta(self._progress, self._scale)}"
+
+    def _trials(self) -> Table:
+        table = Table(box=None, padding=(0, 2), header_style="bold")
+        for column in ("trial", "strategy", "epoch", self._progress.metric.name, "state"):
+            table.add_column(column, no_wrap=column != "strategy")
+        running = [trial for trial in self._progress.trials.values() if trial.status == RUNNING]
+        best = [trial for trial in self._progress.ranked() if trial.status != RUNNING]
+        for trial in running + best[: max(0, SHOWN_TRIALS - len(running))]:
+            style = "cyan" if trial.status == RUNNING else ""
+            score = _score(self._progress, trial)
+            table.add_row(trial.trial, trial.label, str(trial.epoch), score, _state(trial), style=style)
+        return table
+
+
+def _seconds(stage: StageProgress) -> Text:
+    seconds = time.time() - stage.started if stage.state is StageState.RUNNING else stage.seconds
+    return Text(f"{seconds:.1f} s" if seconds else "", "dim")
+
+
+def _score(progress: Progress, trial: TrialProgress) -> str:
+    score = progress.score(trial)
+    return "–" if score is None else f"{score:.4f}"
+
+
+def _state(trial: TrialProgress) -> str:
+    if trial.status == events.TrialStatus.STOPPED:
+        return f"stopped at epoch {trial.rung}"
+    if trial.status == events.TrialStatus.FAILED:
+        return f"failed: {trial.reason}"
+    return trial.status
+
+
+def _eta(progress: Progress, scale: Scale) -> str:
+    left = time_left(progress, scale.trials, scale.epochs_a_trial)
+    return f", {_clock(left.seconds)} ± {_clock(left.band)} left" if left and left.seconds else ""
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def _behind(detail: str) -> str:
+    return f" ({detail})" if detail else ""

@@ -1,0 +1,75 @@
+"""The command line: `graft COMMAND`. Heavy imports happen inside the commands, so that help and validation answer at once."""
+
+import json
+import sys
+import traceback
+
+import typer
+
+from graft.cli import backbones, experiments, leaderboard, plan, predict, resume, run, schema, track, ui, validate
+from graft.core.errors import GraftError, SpecError
+
+EXAMPLES = """
+Examples:
+
+  graft run jobs/digits.yaml                       search, fit, score, register
+
+  graft validate my_job.yaml                       check a job file, in under a second
+
+  graft leaderboard latest                         which strategy won, and why the others did not
+
+  graft predict models:/digits@champion photo.png  labels with probabilities
+
+  graft ui                                         compare runs in the MLflow UI
+
+Exit codes: 0 done, 2 your file or data is wrong, 3 a resource is missing, 1 anything else.
+"""
+
+app = typer.Typer(
+    help="Adapts pretrained models to your own data, automatically, on a laptop or a Ray cluster.",
+    epilog=EXAMPLES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.command)
+app.command("resume")(resume.command)
+app.command("validate")(validate.command)
+app.command("plan")(plan.command)
+app.command("leaderboard")(leaderboard.command)
+app.command("experiments")(experiments.command)
+app.command("predict")(predict.command)
+app.command("ui")(ui.command)
+app.command("backbones")(backbones.command)
+app.command("schema")(schema.command)
+app.add_typer(track.app, name="track")
+
+
+@app.callback()
+def _graft(debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error.")) -> None:
+    """Adapts pretrained models to your own data, automatically, on a laptop or a Ray cluster."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        app()
+    except GraftError as error:
+        _leave(error, str(error), error.exit_code)
+    except KeyboardInterrupt as error:
+        _leave(error, "interrupted", 1)
+    except Exception as error:  # the one place where a bug becomes a line instead of a traceback
+        text = f"internal error: {type(error).__name__}: {error}; this is a bug: please report it with the output of `graft --debug …`"
+        _leave(error, text, 1)
+
+
+def _leave(error: BaseException, message: str, exit_code: int) -> None:
+    if "--debug" in sys.argv:
+        traceback.print_exception(error)
+    if "--json" in sys.argv:
+        problems = [str(problem) for problem in error.problems] if isinstance(error, SpecError) else [message]
+        typer.echo(json.dumps({"status": "failed", "exit_code": exit_code, "error": message, "problems": problems}))
+    else:
+        typer.echo("\n".join(f"graft: {line}" for line in message.splitlines()), err=True)
+    raise SystemExit(exit_code)

@@ -1,0 +1,89 @@
+"""`graft run`: from a job file to a registered model."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
+from graft.core.storage import Home
+
+if TYPE_CHECKING:
+    from graft.pipeline.experiment import Experiment
+    from graft.pipeline.result import Result
+
+SHOWN_TRIALS = 10
+
+
+def command(job: JobArgument, override: SetOption = None, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Run a job: ingest the data, search strategies, fit the winner, score it on test data, export and register it.
+
+    Ctrl-C ends the search and keeps the best model so far; `graft resume` goes on.
+
+    Example: graft run jobs/digits.yaml --set search.budget.trials=8
+    """
+    from graft.spec.load import load_job
+
+    loaded = load_job(job, override or ())
+    place = Home.find(home)
+    if not as_json:
+        typer.echo(f"{job}: {loaded.name}, {loaded.search.budget.trials} trials", err=True)
+    from graft.pipeline.experiment import Experiment
+    from graft.pipeline.run import check_job
+
+    check_job(loaded, place)
+    run_and_report(Experiment.create(place, loaded), place, as_json)
+
+
+def run_and_report(experiment: "Experiment", home: Home, as_json: bool) -> None:
+    """Run an experiment with a display, and print what came out."""
+    from graft.cli.chatter import chatter_to
+    from graft.pipeline.run import RunOptions, run_experiment
+
+    with chatter_to(experiment.log_file) as terminal, _display(experiment, terminal.err, as_json) as listener:
+        result = run_experiment(experiment, home, RunOptions(listeners=(listener,)))
+    if as_json:
+        typer.echo(json.dumps(result.summary))
+        return
+    _report(result)
+
+
+@contextlib.contextmanager
+def _display(experiment: "Experiment", stream: Any, as_json: bool) -> Iterator[Any]:
+    from graft.cli.display import Scale, live_display, plain_lines
+    from graft.pipeline.progress import Progress
+
+    job = experiment.job()
+    if as_json:
+        yield lambda event: None
+        return
+    progress = Progress(job.search.objective, job.training.epochs)
+    if not stream.isatty():
+        yield plain_lines(stream, progress, Scale.of(job))
+        return
+    with live_display(stream, progress, Scale.of(job)) as listener:
+        yield listener
+
+
+def _report(result: "Result") -> None:
+    from graft.cli.tables import print_leaderboard
+
+    summary = result.summary
+    typer.echo("")
+    print_leaderboard(result.rows, summary["metric"], limit=SHOWN_TRIALS)
+    low, high = summary["test_interval"]
+    model = summary["model_uri"] or summary["bundle"]
+    typer.echo("")
+    typer.echo(f"winner      {summary['winner_trial']}, validation {summary['metric']} {summary['validation']:.4f}")
+    typer.echo(f"test        {summary['metric']} {summary['test']:.4f}, 95 % interval {low:.4f} to {high:.4f}")
+    typer.echo(f"bundle      {summary['bundle']}")
+    typer.echo(f"took        {summary['seconds']:.0f} s; log in {summary['experiment_dir']}/log.txt")
+    if not summary["tracking_complete"]:
+        typer.echo(f"tracking    not everything has reached MLflow; finish with: graft track sync {summary['experiment']}")
+    typer.echo("")
+    typer.echo("next:")
+    typer.echo(f"  graft leaderboard {summary['experiment']}")
+    typer.echo(f"  graft predict {model} IMAGE…")
+    typer.echo("  graft ui")

@@ -1,0 +1,12 @@
+"""`graft schema`: the JSON Schema of job files, for editors."""
+
+import json
+
+import typer
+
+
+def command() -> None:
+    """Print the JSON Schema of job files; editors complete and check job files with it."""
+    from graft.spec.schema import job_schema
+
+    typer.echo(json.dumps(job_schema(), indent=2))

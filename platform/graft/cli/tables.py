@@ -1,0 +1,30 @@
+"""Tables for the terminal."""
+
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_leaderboard(rows: Sequence[dict[str, Any]], metric: str, limit: int | None, stream: TextIO | None = None) -> None:
+    """Print the best trials.
+
+    Args:
+        rows: of `graft.pipeline.progress.leaderboard`.
+        metric: its name.
+        limit: how many rows; None prints all, with the reasons why they ended.
+        stream: where to; standard output if None.
+    """
+    table = Table(box=None, padding=(0, 2), header_style="bold")
+    columns = ["#", "trial", metric, "epochs", "seconds", "state", "strategy"] + (["why it ended"] if limit is None else [])
+    for column in columns:
+        table.add_column(column, justify="right" if column in ("#", metric, "epochs", "seconds") else "left")
+    for row in rows[:limit]:
+        score = "–" if row["score"] is None else f"{row['score']:.4f}"
+        cells = [str(row["rank"]), row["trial"], score, str(row["epochs"]), f"{row['seconds']:.1f}", row["status"], row["label"]]
+        table.add_row(*cells, *([row["reason"]] if limit is None else []))
+    console = Console(file=stream)
+    console.print(table)
+    if limit is not None and len(rows) > limit:
+        console.print(f"  … and {len(rows) - limit} more", style="dim")

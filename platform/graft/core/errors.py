@@ -1,0 +1,87 @@
+"""Every error graft raises on purpose, split by what the caller does next.
+
+GraftError                 exit 1
+├── SpecError              exit 2   fix the job file (or the argument)
+├── DataError              exit 2   fix the data
+├── ResourceError          exit 3   wait, shrink the request, or free something
+├── TrialError             exit 1   one trial ended badly; the search goes on
+├── ArtifactError          exit 1   a stored file is missing, damaged or foreign
+├── TrackingError          exit 1   the tracking store cannot be used
+└── Interrupted            exit 1   the user asked to stop; the best so far is kept
+
+A message reads *value, then rule, then what to do*. Every error survives a pickle round trip, because errors cross
+process borders in Ray.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a job file.
+
+    Attributes:
+        where: dotted key, such as ``strategy.freeze``; empty when the whole file is meant.
+        message: value, then rule, then what to do.
+        file: the file it stands in, if it came from one.
+        line: 1-based line in that file.
+    """
+
+    where: str
+    message: str
+    file: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        key = f"{self.where}:" if self.where else ""
+        return " ".join(part for part in (place, key, self.message) if part)
+
+
+class GraftError(Exception):
+    """Root of everything graft raises on purpose."""
+
+    exit_code = 1
+
+
+class SpecError(GraftError):
+    """The job file, or an argument, is wrong; all problems are reported at once."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Problem] | str) -> None:
+        found = (Problem("", problems),) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in found))
+        self.problems = found
+
+    def __reduce__(self) -> tuple[type["SpecError"], tuple[tuple[Problem, ...]]]:
+        return (type(self), (self.problems,))
+
+
+class DataError(GraftError):
+    """The data cannot be used as it is."""
+
+    exit_code = 2
+
+
+class ResourceError(GraftError):
+    """Something the machine or the cluster should give is not there (memory, disk, a writable directory)."""
+
+    exit_code = 3
+
+
+class TrialError(GraftError):
+    """One trial ended badly; the search goes on without it."""
+
+
+class ArtifactError(GraftError):
+    """A stored file (weights, bundle, dataset, journal) is missing, damaged or of another format."""
+
+
+class TrackingError(GraftError):
+    """The tracking store cannot be used."""
+
+
+class Interrupted(GraftError):
+    """The user asked to stop; whatever was best so far has been kept."""

@@ -1,0 +1,142 @@
+"""Where graft keeps things, and writes that are either whole or absent."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from graft.core.errors import ArtifactError, ResourceError
+
+
+@dataclass(frozen=True)
+class Home:
+    """The directory that holds everything graft writes (``--home``, ``GRAFT_HOME``, default ``./.graft``)."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, given: str | Path | None = None) -> "Home":
+        """The home named by the argument, else by ``GRAFT_HOME``, else ``./.graft``; always absolute."""
+        return cls(Path(given or os.environ.get("GRAFT_HOME") or ".graft").expanduser().absolute())
+
+    @property
+    def experiments(self) -> Path:
+        return self.root / "experiments"
+
+    @property
+    def datasets(self) -> Path:
+        return self.root / "cache" / "datasets"
+
+    @property
+    def tracking_uri(self) -> str:
+        return f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def artifact_root(self) -> Path:
+        return self.root / "mlartifacts"
+
+    def require_writable(self) -> None:
+        """Create the home and prove that it can be written.
+
+        Raises:
+            ResourceError: it cannot.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root) as probe:
+                probe.write(b"graft")
+        except OSError as error:
+            raise ResourceError(
+                f"home directory {self.root} cannot be written ({error.strerror}); "
+                "choose another with --home or GRAFT_HOME"
+            ) from error
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file's content, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """sha256 of a text, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal texts."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old text or the new one, never a part.
+
+    Raises:
+        ResourceError: the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with disk_full_is_clear(path), os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`write_text` of indented JSON."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        ArtifactError: it is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path} cannot be read as JSON ({error})") from error
+
+
+@contextlib.contextmanager
+def new_directory(target: Path) -> Iterator[Path]:
+    """Yield a scratch directory that becomes `target` when the block ends well, and vanishes when it does not.
+
+    If another process made `target` meanwhile, that one is kept: both were built from the same inputs.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        with disk_full_is_clear(target):
+            yield scratch
+        try:
+            os.rename(scratch, target)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def disk_full_is_clear(path: Path) -> Iterator[None]:
+    """Turn "no space left" into the error that says which disk and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise ResourceError(f"no space left while writing {path}; free some, or choose another --home") from error

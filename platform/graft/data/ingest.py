@@ -1,0 +1,215 @@
+"""Ingest: list, decode once through Ray Data, keep as uint8 arrays that every trial and every later run shares.
+
+The directory's name is a digest of what was listed and how it is wanted, so unchanged data is found again without
+decoding anything. Unreadable files become rows with a reason instead of errors: Ray Data's own tolerance for errors
+would drop the whole block, good rows included.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import ray
+import ray.data
+import ray.exceptions
+from ray.data import DataContext
+from ray.data.exceptions import ExecutionTimeoutError
+
+from graft.core.errors import ArtifactError, ResourceError
+from graft.core.storage import new_directory
+from graft.data.dataset import IMAGES, Dataset, Quarantined, open_dataset
+from graft.data.decode import Unreadable
+from graft.data.listing import DataSpec, list_samples
+from graft.data.plan import IngestPlan, check_classes_left, check_quarantine, plan_ingest
+from graft.data.read import Reader
+from graft.data.square import StoredForm, square
+from graft.data.store import ImageWriter, Origin, Rows, write_rows
+
+OnProgress = Callable[[int, int], None]
+"""Told how many samples of how many are done."""
+
+NO_PROGRESS_TIMEOUT_S = 300
+"""Ray Data without a free CPU waits silently; after this long it is an error."""
+
+_BLOCK_BYTES = 16 * 1024**2
+_MAX_BLOCK_ROWS = 512
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """What came back: which rows of the plan could be read, the digests of those, and why the others could not."""
+
+    readable: np.ndarray
+    digests: tuple[str, ...]
+    quarantine: tuple[Quarantined, ...]
+
+
+def ingest(spec: DataSpec, stored: StoredForm, cache: Path, on_progress: OnProgress | None = None) -> Dataset:
+    """Turn the user's data into a dataset in the cache, or find the one that is there already.
+
+    Ray must have been initialised and have a free CPU. Of several processes that ask for the same dataset, one builds
+    it and the others wait. A process killed in the middle leaves nothing that could be taken for a dataset.
+
+    Args:
+        spec: the job's data section.
+        stored: how images are to be kept.
+        cache: directory of all datasets (`Home.datasets`).
+        on_progress: told after each block how many samples of how many are done.
+
+    Raises:
+        DataError: the data cannot be used as it is (see `list_samples`), too many files are unreadable, or a class has
+            too few samples.
+        ResourceError: the disk is full, or Ray has no CPU or memory for it.
+    """
+    plan = plan_ingest(list_samples(spec), spec, stored)
+    target = cache / plan.key
+    with _one_builder(target):
+        dataset = _cached(target) or _build(plan, target, spec.max_unreadable, on_progress or _silent)
+    check_quarantine(dataset.quarantine, sum(dataset.counts.values()), spec.max_unreadable)
+    return dataset
+
+
+def decode_block(table: pa.Table, reader: Reader, stored: StoredForm) -> dict[str, Any]:
+    """Read and square the samples of one block; runs on any machine of the cluster.
+
+    Args:
+        table: columns `position` (int64) and `source` (binary).
+        reader: turns a source into pixels.
+        stored: the form wanted.
+
+    Returns:
+        `position`, `image` (uint8 [n, S, S, C], black where unreadable), `sha256` (hex), `reason` (empty if readable).
+    """
+    sources = table["source"].to_pylist()
+    images = np.zeros((len(sources), stored.stored_size, stored.stored_size, stored.channels), dtype=np.uint8)
+    digests, reasons = [""] * len(sources), [""] * len(sources)
+    for index, source in enumerate(sources):
+        try:
+            content, pixels = reader(source, stored.stored_size)
+        except Unreadable as error:
+            reasons[index] = str(error)
+            continue
+        images[index] = square(pixels, stored)
+        digests[index] = hashlib.sha256(content).hexdigest()
+    return {
+        "position": table["position"].to_numpy(),
+        "image": images,
+        "sha256": np.array(digests, dtype=object),
+        "reason": np.array(reasons, dtype=object),
+    }
+
+
+def _build(plan: IngestPlan, target: Path, max_unreadable: float, on_progress: OnProgress) -> Dataset:
+    listing = plan.listing
+    with new_directory(target) as scratch:
+        decoded = _decode_all(plan, scratch / IMAGES, on_progress)
+        check_quarantine(decoded.quarantine, len(decoded.digests), max_unreadable)
+        check_classes_left(plan, decoded.readable)
+        kept = plan.rows[decoded.readable]
+        ids = tuple(listing.ids[row] for row in kept)
+        rows = Rows(ids, listing.labels[kept], plan.splits[decoded.readable], decoded.digests)
+        origin = Origin(listing.source, listing.classes, plan.stored, decoded.quarantine, listing.ignored)
+        write_rows(scratch, rows, origin)
+    return open_dataset(target)
+
+
+def _decode_all(plan: IngestPlan, path: Path, on_progress: OnProgress) -> _Decoded:
+    readable = np.zeros(len(plan.rows), dtype=bool)
+    digests: list[str] = []
+    quarantine: list[Quarantined] = []
+    done = 0
+    with ImageWriter(path, plan.stored) as writer, _ray_errors_are_ours():
+        for block in _decoded_blocks(plan):
+            positions, good = block["position"], block["reason"] == ""
+            if not np.array_equal(positions, np.arange(done, done + len(positions))):
+                raise RuntimeError(f"Ray Data returned rows {positions[:3]} where row {done} was due")
+            writer.append(block["image"][good])
+            digests += block["sha256"][good].tolist()
+            quarantine += [
+                Quarantined(plan.listing.ids[plan.rows[position]], str(reason))
+                for position, reason in zip(positions[~good], block["reason"][~good], strict=True)
+            ]
+            readable[positions] = good
+            done += len(positions)
+            on_progress(done, len(plan.rows))
+    if done != len(plan.rows):
+        raise RuntimeError(f"Ray Data returned {done} rows of {len(plan.rows)}")
+    return _Decoded(readable, tuple(digests), tuple(quarantine))
+
+
+def _decoded_blocks(plan: IngestPlan) -> Iterator[dict[str, np.ndarray]]:
+    """Decoded blocks in the order of the rows, streamed: Ray's store never holds more than a few of them."""
+    context = DataContext.get_current().copy()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.execution_no_progress_timeout_s = NO_PROGRESS_TIMEOUT_S
+    context.execution_options.preserve_order = True
+    with DataContext.current(context):
+        decoded = ray.data.from_arrow(_source_tables(plan)).map_batches(
+            decode_block,
+            batch_size=None,
+            batch_format="pyarrow",
+            num_cpus=1,
+            fn_kwargs={"reader": plan.listing.reader, "stored": plan.stored},
+        )
+        yield from decoded.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=1)
+
+
+def _source_tables(plan: IngestPlan) -> list[pa.Table]:
+    row_bytes = max(plan.stored.stored_size**2 * plan.stored.channels, len(plan.listing.sources[0]))
+    step = min(max(_BLOCK_BYTES // row_bytes, 1), _MAX_BLOCK_ROWS)
+    return [_source_table(plan, start, min(start + step, len(plan.rows))) for start in range(0, len(plan.rows), step)]
+
+
+def _source_table(plan: IngestPlan, start: int, stop: int) -> pa.Table:
+    sources = [plan.listing.sources[int(row)] for row in plan.rows[start:stop]]
+    return pa.table({"position": np.arange(start, stop), "source": pa.array(sources, pa.binary())})
+
+
+def _cached(target: Path) -> Dataset | None:
+    if not target.exists():
+        return None
+    try:
+        return open_dataset(target)
+    except ArtifactError:
+        # The source is still there, so a damaged cache entry is rebuilt instead of bothering the user.
+        shutil.rmtree(target)
+        return None
+
+
+@contextlib.contextmanager
+def _one_builder(target: Path) -> Iterator[None]:
+    """Let one process at a time build this dataset, and clear what a killed one left of it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / f"{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for scratch in target.parent.glob(f".{target.name}.*"):
+            shutil.rmtree(scratch, ignore_errors=True)
+        yield
+
+
+@contextlib.contextmanager
+def _ray_errors_are_ours() -> Iterator[None]:
+    out_of = (ray.exceptions.OutOfMemoryError, ray.exceptions.ObjectStoreFullError, ray.exceptions.OutOfDiskError)
+    try:
+        yield
+    except ExecutionTimeoutError as error:
+        raise ResourceError(
+            f"Ray decoded nothing for {NO_PROGRESS_TIMEOUT_S} s, but needs one free CPU; stop other work on the cluster"
+        ) from error
+    except out_of as error:
+        first = str(error).strip().partition("\n")[0]
+        raise ResourceError(
+            f"Ray ran out of memory or disk while decoding ({first}); free some and try again"
+        ) from error
+
+
+def _silent(done: int, total: int) -> None:
+    return None

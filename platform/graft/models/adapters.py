@@ -1,0 +1,69 @@
+"""How the networks of another library become Backbones; one adapter a library, imported when it is needed."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from graft.core.errors import Problem, SpecError
+from graft.models.backbone import Backbone, BackboneInfo
+from graft.models.zoo import LIBRARIES
+
+
+class Adapter(Protocol):
+    """Builds and wraps the networks of one library. Stateless."""
+
+    def problem(self, architecture: str) -> str | None:
+        """Why the architecture cannot be used, as one sentence; None if it can."""
+
+    def create(self, architecture: str) -> nn.Module:
+        """The library's own network: native resolution, random weights, forward gives pooled features."""
+
+    def wrap(self, network: nn.Module, resolution: int | None = None) -> Backbone:
+        """The same network as a Backbone; takes the network's modules over, so use it no more."""
+
+    def describe(self, architecture: str) -> BackboneInfo:
+        """What is known about it, without its weights and without their memory."""
+
+    def download(self, architecture: str) -> dict[str, Tensor]:
+        """The pretrained weights from the library's hub or from its cache, under the names `create` uses."""
+
+
+def adapter_for(architecture: str) -> tuple[Adapter, str]:
+    """The adapter and its own architecture name for ``<library>/<architecture>``.
+
+    Raises:
+        SpecError: the library or the architecture is not known or not supported.
+    """
+    library, _, name = architecture.partition("/")
+    adapter: Adapter = LIBRARIES.get(library)()
+    problem = adapter.problem(name)
+    if problem:
+        raise SpecError([Problem("", problem)])
+    return adapter, name
+
+
+def build_backbone(architecture: str, resolution: int | None = None) -> Backbone:
+    """A Backbone with random weights.
+
+    Args:
+        architecture: ``<library>/<architecture>``, such as ``timm/tf_efficientnet_lite0``.
+        resolution: side of the images it will see, in pixels; None means native.
+
+    Raises:
+        SpecError: the architecture is not known, not supported, or cannot work at this resolution.
+    """
+    adapter, name = adapter_for(architecture)
+    return adapter.wrap(adapter.create(name), resolution)
+
+
+def count_params(module: nn.Module) -> int:
+    """Number of parameters, trainable or not; a shared one counts once."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The tail of an error message that names the nearest known name, or nothing."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean `{near[0]}`?" if near else ""

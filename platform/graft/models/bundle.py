@@ -1,0 +1,176 @@
+"""The bundle: a directory that holds a trained classifier and all that prediction needs. No pickle anywhere.
+
+```
+manifest.json         format, graft's version, how the network is built, metrics, sha256 and size of the other files
+weights.safetensors   every parameter and buffer of the classifier
+labels.json           class names in the order of the scores
+preprocessing.json    from a decoded image to the network's input
+```
+"""
+
+import importlib.metadata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_model, save_model
+
+from graft.core.errors import ArtifactError, SpecError
+from graft.core.storage import file_digest, new_directory, read_json, write_json
+from graft.models.adapters import build_backbone
+from graft.models.classifier import Classifier
+from graft.models.heads import build_head
+from graft.spec.base import Spec
+from graft.spec.preprocessing import Preprocessing
+from graft.spec.strategy import Strategy
+
+FORMAT = 1
+MANIFEST, WEIGHTS, LABELS, PREPROCESSING = "manifest.json", "weights.safetensors", "labels.json", "preprocessing.json"
+_PAYLOAD = (WEIGHTS, LABELS, PREPROCESSING)
+
+
+class BundleSpec(Spec):
+    """Everything about a trained classifier but its weights."""
+
+    name: str = Field(min_length=1, description="What the model is called.")
+    architecture: str = Field(
+        min_length=1, description="`library/architecture`: builds the backbone without its weights."
+    )
+    strategy: Strategy = Field(description="How it was adapted; its head is part of the network.")
+    labels: tuple[str, ...] = Field(min_length=2, strict=False, description="Class names in the order of the scores.")
+    preprocessing: Preprocessing = Field(description="From a decoded image to the network's input.")
+    metrics: dict[str, float] = Field(default_factory=dict, description="Scores on held-out data.")
+    dataset: str = Field("", description="Fingerprint of the dataset it was trained on.")
+    created: str = Field("", description="When it was written, ISO 8601.")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose files have been checked against its manifest.
+
+    Attributes:
+        directory: where it lies.
+        spec: everything but the weights.
+        written_by: version of graft that wrote it.
+    """
+
+    directory: Path
+    spec: BundleSpec
+    written_by: str
+
+    def build(self) -> Classifier:
+        """The classifier with its weights; CPU, eval mode. Needs no weights package and no network.
+
+        Raises:
+            ArtifactError: the architecture is unknown here, or the weights do not fit it.
+        """
+        try:
+            classifier = _build(self.spec)
+            load_model(classifier, self.directory / WEIGHTS, strict=True)
+        except SpecError as error:
+            raise ArtifactError(f"bundle {self.directory} cannot be built: {error}") from error
+        except (RuntimeError, SafetensorError) as error:
+            reason = " ".join(str(error).split())[:300]
+            misfit = f"{WEIGHTS} of bundle {self.directory} does not fit {self.spec.architecture}"
+            raise ArtifactError(f"{misfit} ({reason}); export it again") from error
+        return classifier.eval()
+
+
+def write_bundle(directory: Path, classifier: Classifier, spec: BundleSpec) -> None:
+    """Write a bundle; it is there as a whole or not at all.
+
+    Args:
+        directory: must not exist yet.
+        classifier: as `Bundle.build` will rebuild it: ``spec.architecture`` with the head of ``spec.strategy``.
+        spec: everything but the weights.
+
+    Raises:
+        ArtifactError: `directory` exists.
+        ResourceError: the disk is full.
+    """
+    if directory.exists():
+        raise ArtifactError(f"bundle {directory} exists already; remove it or choose another directory")
+    content = spec.model_dump(mode="json")
+    with new_directory(directory) as scratch:
+        save_model(classifier, str(scratch / WEIGHTS))
+        write_json(scratch / LABELS, content.pop("labels"))
+        write_json(scratch / PREPROCESSING, content.pop("preprocessing"))
+        files = {name: _seal(scratch / name) for name in _PAYLOAD}
+        write_json(scratch / MANIFEST, {**content, "format": FORMAT, "graft": _version(), "files": files})
+
+
+def read_bundle(directory: Path) -> Bundle:
+    """Open a bundle and check every file against the manifest. Keys that a newer graft added are ignored.
+
+    Raises:
+        ArtifactError: it is missing, incomplete, damaged, or of a newer format.
+    """
+    manifest = _read_manifest(directory)
+    files = manifest.get("files")
+    if not isinstance(files, dict) or not set(_PAYLOAD) <= files.keys():
+        raise ArtifactError(f"{MANIFEST} of bundle {directory} does not list {', '.join(_PAYLOAD)}; export it again")
+    for name, seal in files.items():
+        _check_seal(directory, name, seal)
+    content = {
+        **manifest,
+        "labels": read_json(directory / LABELS),
+        "preprocessing": read_json(directory / PREPROCESSING),
+    }
+    try:
+        spec = BundleSpec.read_stored(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ArtifactError(
+            f"bundle {directory} cannot be understood ({where}: {first['msg']}); export it again"
+        ) from error
+    return Bundle(directory, spec, str(manifest.get("graft", "unknown")))
+
+
+def _build(spec: BundleSpec) -> Classifier:
+    backbone = build_backbone(spec.architecture, spec.preprocessing.resolution)
+    return Classifier(backbone, build_head(spec.strategy.head, backbone.num_features, len(spec.labels)))
+
+
+def _read_manifest(directory: Path) -> dict[str, Any]:
+    if not (directory / MANIFEST).is_file():
+        raise ArtifactError(f"{directory} is no bundle: it has no {MANIFEST}")
+    manifest = read_json(directory / MANIFEST)
+    version = manifest.get("format") if isinstance(manifest, dict) else None
+    if type(version) is not int or version < 1:
+        raise ArtifactError(f"{MANIFEST} of {directory} states no bundle format; it is not a bundle, or it is damaged")
+    if version > FORMAT:
+        raise ArtifactError(
+            f"bundle {directory} has format {version}, but this graft reads up to {FORMAT}; upgrade graft"
+        )
+    return dict(manifest)
+
+
+def _seal(path: Path) -> dict[str, str | int]:
+    return {"sha256": file_digest(path), "bytes": path.stat().st_size}
+
+
+def _check_seal(directory: Path, name: str, seal: Any) -> None:
+    remedy = "copy or export it again"
+    path = directory / name
+    if path.parent != directory:
+        raise ArtifactError(
+            f"{MANIFEST} of bundle {directory} lists `{name}`, but a bundle has no subdirectories; {remedy}"
+        )
+    if not path.is_file():
+        raise ArtifactError(f"bundle {directory} lacks {name}; {remedy}")
+    if (
+        not isinstance(seal, dict)
+        or seal.get("bytes") != path.stat().st_size
+        or seal.get("sha256") != file_digest(path)
+    ):
+        raise ArtifactError(f"{name} of bundle {directory} is damaged: it is not the file that was written; {remedy}")
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("graft")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,59 @@
+"""What is known about a backbone before its weights are read. No torch here: `graft plan` asks for it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+Rgb = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class BackboneInfo:
+    """The facts about a backbone that planning, preprocessing and display need.
+
+    Attributes:
+        name: the name it was asked by, such as ``efficientnet_lite0`` or ``timm:resnet18.a1_in1k``.
+        architecture: ``<library>/<architecture>``; enough to build the network again without its weights.
+        num_blocks: blocks between stem and pool; what a frozen share is a share of.
+        num_features: length of the feature vector.
+        num_params: parameters of the backbone, without any classifier.
+        mean: mean of each RGB channel of the pretraining input, of 0..1.
+        std: standard deviation of each channel, of 0..1.
+        interpolation: how the pretraining images were resized.
+        native_resolution: side of the pretraining images, in pixels.
+        licence: licence of the weights, None when their source does not state one.
+    """
+
+    name: str
+    architecture: str
+    num_blocks: int
+    num_features: int
+    num_params: int
+    mean: Rgb
+    std: Rgb
+    interpolation: Literal["bilinear", "bicubic"]
+    native_resolution: int
+    licence: str | None = None
+
+
+def cut_index(freeze: float, num_blocks: int, reinitialised: int = 0) -> int:
+    """The number of blocks, counted from the input, that stay frozen.
+
+    0 freezes nothing; from 1 on the stem is frozen too; `num_blocks` leaves only the head. A border half-way between
+    two blocks goes to the even one, as `round` does.
+
+    Args:
+        freeze: share of the depth, 0..1.
+        num_blocks: blocks of the backbone.
+        reinitialised: how many of the last blocks start at random; they are never frozen.
+
+    Raises:
+        ValueError: `freeze` is not a share, or a count is negative.
+    """
+    if not 0 <= freeze <= 1:
+        raise ValueError(f"freeze is {freeze}, but must be between 0 and 1")
+    if num_blocks < 0 or reinitialised < 0:
+        raise ValueError(f"num_blocks {num_blocks} and reinitialised {reinitialised} must not be negative")
+    return min(round(freeze * num_blocks), num_blocks - min(reinitialised, num_blocks))

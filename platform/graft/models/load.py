@@ -1,0 +1,98 @@
+"""From a backbone's name to the network with its pretrained weights. Torch is imported only when a network is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from graft.core.errors import ArtifactError, SpecError
+from graft.models.info import BackboneInfo
+from graft.models.zoo import ZOO, ZooEntry, find_entry
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from graft.models.backbone import Backbone
+    from graft.models.weight_mapping import MappingReport
+
+
+@dataclass(frozen=True)
+class LoadedBackbone:
+    """A network, the facts about it, and how its weights were mapped (None when they are random)."""
+
+    backbone: Backbone
+    info: BackboneInfo
+    report: MappingReport | None
+
+
+def load_backbone(name: str, resolution: int | None = None, pretrained: bool = True) -> LoadedBackbone:
+    """Build a backbone and fill it with its pretrained weights; CPU, eval mode.
+
+    Args:
+        name: a bundled name, ``timm:…``, ``torchvision:…`` or ``local:library/architecture:path``.
+        resolution: side of the images it will see, in pixels (a vision transformer's position embedding is resampled
+            to it); None means native.
+        pretrained: False leaves the weights random, drawn from torch's global generator.
+
+    Raises:
+        SpecError: no such name, or the architecture cannot work at this resolution.
+        ArtifactError: the weights are missing, damaged, or do not fit the architecture.
+    """
+    import torch
+
+    from graft.models.adapters import adapter_for
+
+    entry = find_entry(name)
+    adapter, architecture = adapter_for(entry.architecture)
+    # The random values are overwritten: drawing them must not move the caller's random numbers.
+    with torch.random.fork_rng(devices=[], enabled=pretrained):
+        network = adapter.create(architecture)
+    report = _fill(network, entry, name) if pretrained else None
+    backbone = adapter.wrap(network, resolution).eval()
+    return LoadedBackbone(backbone, describe_backbone(name), report)
+
+
+def describe_backbone(name: str) -> BackboneInfo:
+    """The facts about a backbone; its weights are not read, and for a bundled name torch is not imported.
+
+    Raises:
+        SpecError: no such name.
+    """
+    entry = find_entry(name)
+    if entry.info is not None:
+        return replace(entry.info, name=name)
+    from graft.models.adapters import adapter_for
+
+    adapter, architecture = adapter_for(entry.architecture)
+    return replace(adapter.describe(architecture), name=name)
+
+
+def check_backbone(name: str) -> str | None:
+    """Why a backbone cannot be loaded, as one sentence, as far as it shows without reading weights; None if it can."""
+    try:
+        entry = find_entry(name)
+        if entry.info is None:
+            describe_backbone(name)
+    except SpecError as error:
+        return str(error)
+    problem = entry.weights.problem()
+    return f"backbone `{name}`: {problem}" if problem else None
+
+
+def backbone_names() -> tuple[str, ...]:
+    """The names that need no colon: bundled ones and those of plug-ins, whether their package is installed or not."""
+    return ZOO.names()
+
+
+def _fill(network: nn.Module, entry: ZooEntry, name: str) -> MappingReport:
+    from graft.models.mapping_rules import RULES, choose_rule
+    from graft.models.weight_mapping import MappingRule, map_state_dict
+
+    source, target = entry.weights.state_dict(), network.state_dict()
+    try:
+        rule: MappingRule = RULES.get(entry.rule) if entry.rule else choose_rule(source, target)
+        mapped, report = map_state_dict(source, target, rule)
+    except ArtifactError as error:
+        raise ArtifactError(f"backbone `{name}`: {error}") from error
+    network.load_state_dict(mapped, strict=True)
+    return report

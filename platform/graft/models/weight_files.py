@@ -1,0 +1,63 @@
+"""Reads a file of weights. Only tensors come out, and no code of the file is run."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from graft.core.errors import ArtifactError
+
+SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
+_WRAPPERS = ("state_dict", "model_state_dict", "model")
+_PREFIXES = ("module.", "model.", "backbone.")
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a ``.safetensors``, ``.pt``, ``.pth`` or ``.bin`` file by name, on the CPU.
+
+    A checkpoint that keeps them under ``state_dict`` or ``model`` is unwrapped, and a prefix that all names share (as
+    DataParallel leaves it) is dropped.
+
+    Raises:
+        ArtifactError: the file is missing, damaged, of another format, or holds something other than tensors.
+    """
+    if not path.is_file():
+        raise ArtifactError(f"weights file {path} does not exist")
+    if path.suffix not in SUFFIXES:
+        raise ArtifactError(f"weights file {path} ends in `{path.suffix}`, but must end in {', '.join(SUFFIXES)}")
+    try:
+        content = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ArtifactError(
+            f"weights file {path} is damaged or holds more than tensors, which graft never unpickles; "
+            "save the state dict as .safetensors"
+        ) from error
+    except Exception as error:  # on foreign bytes the parsers also raise IndexError, KeyError, struct.error, …
+        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ArtifactError(f"weights file {path} is damaged or of another format ({first_line})") from error
+    return _without_prefix(_tensors(content, path))
+
+
+def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
+    for wrapper in _WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+    if not isinstance(content, Mapping) or not content:
+        raise ArtifactError(f"weights file {path} holds no state dict; save the network's `state_dict()`")
+    for name, value in content.items():
+        if not isinstance(value, Tensor):
+            raise ArtifactError(
+                f"weights file {path} holds a {type(value).__name__} as `{name}`, but must hold tensors"
+            )
+    return dict(content)
+
+
+def _without_prefix(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    for prefix in _PREFIXES:
+        if all(name.startswith(prefix) for name in weights):
+            return {name.removeprefix(prefix): value for name, value in weights.items()}
+    return weights

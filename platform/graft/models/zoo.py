@@ -1,0 +1,76 @@
+"""The names of backbones: bundled ones, ``library:architecture``, and ``local:library/architecture:path``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from graft.core.errors import Problem, SpecError
+from graft.core.registry import Registry, unknown
+from graft.models.info import BackboneInfo
+from graft.models.sources import FileWeights, HubWeights, WeightSource
+
+ZOO = Registry(
+    "backbone",
+    {
+        "efficientnet_lite0": "graft.models.bundled:EFFICIENTNET_LITE0",
+        "efficientnet_lite1": "graft.models.bundled:EFFICIENTNET_LITE1",
+        "efficientnet_lite2": "graft.models.bundled:EFFICIENTNET_LITE2",
+        "mobilenet_v2": "graft.models.bundled:MOBILENET_V2",
+    },
+)
+LIBRARIES = Registry(
+    "library",
+    {
+        "timm": "graft.models.timm:TimmAdapter",
+        "torchvision": "graft.models.torchvision:TorchvisionAdapter",
+    },
+)
+_FORMS = "`timm:ARCHITECTURE`, `torchvision:ARCHITECTURE` or `local:LIBRARY/ARCHITECTURE:PATH`"
+
+
+@dataclass(frozen=True)
+class ZooEntry:
+    """A backbone that can be asked for by name.
+
+    Attributes:
+        architecture: ``<library>/<architecture>``.
+        weights: where the pretrained weights come from.
+        rule: name of the weight mapping; None chooses it by looking at the keys.
+        info: what is known without asking the library; None asks it.
+    """
+
+    architecture: str
+    weights: WeightSource
+    rule: str | None = None
+    info: BackboneInfo | None = None
+
+
+def find_entry(name: str) -> ZooEntry:
+    """The entry behind a name; nothing is read and no network is built.
+
+    Raises:
+        SpecError: the name has none of the known forms.
+    """
+    source, colon, rest = name.partition(":")
+    if not colon:
+        return _bundled(name)
+    if source in LIBRARIES.names() and rest:
+        return ZooEntry(f"{source}/{rest}", HubWeights(source, rest), rule="identity")
+    if source == "local":
+        return _local(name, rest)
+    raise SpecError([Problem("", f"backbone is `{name}`, but must be {_FORMS} or a bundled name")])
+
+
+def _bundled(name: str) -> ZooEntry:
+    if name not in ZOO.names():
+        raise SpecError([Problem("", f"{unknown('backbone', name, ZOO.names())}; or {_FORMS}")])
+    entry: ZooEntry = ZOO.get(name)
+    return entry
+
+
+def _local(name: str, rest: str) -> ZooEntry:
+    architecture, _, path = rest.partition(":")
+    library, slash, base = architecture.partition("/")
+    if not (path and slash and base and library in LIBRARIES.names()):
+        form = "`local:LIBRARY/ARCHITECTURE:PATH`, such as `local:timm/resnet18:weights/resnet18.pth`"
+        raise SpecError([Problem("", f"backbone is `{name}`, but must have the form {form}")])
+    return ZooEntry(architecture, FileWeights(Path(path).expanduser().absolute()))

@@ -1,0 +1,110 @@
+"""An experiment's directory: where everything one run of a job produces is kept and found again."""
+
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from graft.core.errors import SpecError
+from graft.core.registry import unknown
+from graft.core.storage import Home, write_text
+from graft.spec.job import Job
+
+JOB_NAME = "job.yaml"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run of a job: its name and the layout of its directory."""
+
+    directory: Path
+
+    @classmethod
+    def create(cls, home: Home, job: Job) -> "Experiment":
+        """Make a new directory and write the job into it."""
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        directory = home.experiments / f"{job.name}-{stamp}-{secrets.token_hex(2)}"
+        directory.mkdir(parents=True)
+        experiment = cls(directory)
+        write_text(experiment.job_file, yaml.safe_dump(job.model_dump(mode="json"), sort_keys=False))
+        return experiment
+
+    @classmethod
+    def find(cls, home: Home, name: str) -> "Experiment":
+        """The experiment of that name; the name of a job, or ``latest``, means its newest one.
+
+        Raises:
+            SpecError: there is none.
+        """
+        known = cls.names(home)
+        if name in known:
+            return cls(home.experiments / name)
+        newest = next((one for one in known if name == "latest" or _job_name(one) == name), None)
+        if newest is not None:
+            return cls(home.experiments / newest)
+        if not known:
+            raise SpecError(f"experiment is `{name}`, but {home.experiments} holds none yet; start one with `graft run`")
+        raise SpecError(unknown("experiment", name, ["latest", *known[:20]]))
+
+    @classmethod
+    def names(cls, home: Home) -> list[str]:
+        """All experiments of a home, newest first."""
+        if not home.experiments.is_dir():
+            return []
+        found = [entry for entry in home.experiments.iterdir() if (entry / JOB_NAME).is_file()]
+        return [entry.name for entry in sorted(found, key=lambda entry: (entry / JOB_NAME).stat().st_mtime, reverse=True)]
+
+    @property
+    def name(self) -> str:
+        return self.directory.name
+
+    @property
+    def job_file(self) -> Path:
+        return self.directory / JOB_NAME
+
+    @property
+    def journal_file(self) -> Path:
+        return self.directory / "journal.jsonl"
+
+    @property
+    def log_file(self) -> Path:
+        return self.directory / "log.txt"
+
+    @property
+    def result_file(self) -> Path:
+        return self.directory / "result.json"
+
+    @property
+    def report_file(self) -> Path:
+        return self.directory / "report.json"
+
+    @property
+    def leaderboard_file(self) -> Path:
+        return self.directory / "leaderboard.json"
+
+    @property
+    def stages(self) -> Path:
+        return self.directory / "stages"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.directory / "checkpoints"
+
+    @property
+    def bundle(self) -> Path:
+        return self.directory / "bundle"
+
+    @property
+    def tune(self) -> Path:
+        return self.directory / "tune"
+
+    def job(self) -> Job:
+        """The job as it was run."""
+        return Job.read_stored(yaml.safe_load(self.job_file.read_text(encoding="utf-8")))
+
+
+def _job_name(experiment: str) -> str:
+    return re.sub(r"-\d{8}-\d{6}-[0-9a-f]{4}$", "", experiment)

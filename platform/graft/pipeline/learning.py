@@ -1,0 +1,129 @@
+"""One strategy trained on one dataset: what a trial and the final fit have in common. Plain torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from graft.core.seeds import derive_seed
+from graft.data.augment import Augmenter
+from graft.data.batches import Batches
+from graft.data.dataset import DatasetArrays, Split
+from graft.data.square import StoredForm
+from graft.evaluation.metrics import METRIC_NAMES, score
+from graft.models.classifier import Classifier
+from graft.models.heads import build_head
+from graft.models.info import BackboneInfo
+from graft.models.load import load_backbone
+from graft.spec.data import Flip
+from graft.spec.metrics import MetricSpec
+from graft.spec.preprocessing import Preprocessing
+from graft.spec.strategy import Strategy
+from graft.training.evaluate import predict_proba
+from graft.training.loop import OnEpoch, Session, TrainingOutcome, TrainingPlan, prepare, train
+from graft.transfer.adapt import adapt
+
+EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is the same for every strategy of an experiment.
+
+    Attributes:
+        arrays: the dataset.
+        stored: how its images are kept.
+        flip: which mirror images keep the label.
+        metric: chooses the best epoch.
+        epochs: most passes over the training rows.
+        patience: epochs without improvement that end a training; None never does.
+        seed: root of all randomness.
+        num_threads: torch threads of the process.
+    """
+
+    arrays: DatasetArrays
+    stored: StoredForm
+    flip: Flip
+    metric: MetricSpec
+    epochs: int
+    patience: int | None
+    seed: int
+    num_threads: int
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A strategy ready to be trained on some splits of a lesson."""
+
+    session: Session
+    batches: Batches
+    augmenter: Augmenter
+    lesson: Lesson
+    preprocessing: Preprocessing
+
+    def train(self, on_epoch: OnEpoch | None, validate: bool) -> TrainingOutcome:
+        """Train to the end; with `validate`, every epoch is scored on the validation rows."""
+        return train(self.session, self.batches, self.validation_metrics if validate else None, on_epoch, self.augmenter)
+
+    def validation_metrics(self, model: nn.Module) -> dict[str, float]:
+        """All metrics on the validation rows."""
+        rows = self.lesson.arrays.rows(Split.VALIDATION)
+        batches = Batches(self.lesson.arrays, rows, self.preprocessing, EVALUATION_BATCH, self.session.device)
+        return score(*predict_proba(model, batches, self.session.plan.strategy.precision), METRIC_NAMES)
+
+
+def build_learner(lesson: Lesson, strategy: Strategy, splits: tuple[Split, ...]) -> Learner:
+    """Load the backbone, adapt it, and make everything ready to train on the rows of `splits`.
+
+    Raises:
+        SpecError: the strategy cannot be built.
+        ArtifactError: the pretrained weights are missing or do not fit.
+    """
+    classifier, preprocessing = build_classifier(lesson, strategy)
+    device = choose_device()
+    rows = lesson.arrays.rows(*splits)
+    batches = Batches(lesson.arrays, rows, preprocessing, strategy.batch_size, device)
+    plan = TrainingPlan(
+        strategy=strategy,
+        epochs=lesson.epochs,
+        seed=lesson.seed,
+        metric=lesson.metric.name,
+        mode=lesson.metric.mode,
+        patience=lesson.patience,
+        device=device,
+        num_threads=lesson.num_threads,
+    )
+    session = prepare(adapt(classifier, strategy, lesson.seed), plan, steps_per_epoch=len(batches))
+    return Learner(session, batches, Augmenter(strategy.augment, lesson.flip), lesson, preprocessing)
+
+
+def build_classifier(lesson: Lesson, strategy: Strategy) -> tuple[Classifier, Preprocessing]:
+    """The pretrained backbone with a new head, and what images must go through before it."""
+    loaded = load_backbone(strategy.backbone, strategy.resolution)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(lesson.seed, "head"))
+        head = build_head(strategy.head, loaded.backbone.num_features, len(lesson.arrays.classes))
+    return Classifier(loaded.backbone, head), preprocessing_for(strategy, lesson.stored, loaded.info)
+
+
+def preprocessing_for(strategy: Strategy, stored: StoredForm, info: BackboneInfo) -> Preprocessing:
+    """From the stored form to what the backbone was trained on."""
+    return Preprocessing(
+        stored_size=stored.stored_size,
+        resolution=strategy.resolution,
+        channels=stored.channels,
+        interpolation=stored.interpolation,
+        mean=info.mean,
+        std=info.std,
+    )
+
+
+def choose_device() -> str:
+    """``cuda`` where Ray has given this process a GPU (it hides the others), else ``cpu``."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def checkpoint_file(checkpoints: Path, trial: str) -> Path:
+    """Where the best epoch of a trial is kept."""
+    return checkpoints / f"{trial}.safetensors"

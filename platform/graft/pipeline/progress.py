@@ -1,0 +1,179 @@
+"""How an experiment stands, folded from its journal: the one source of the display, the leaderboard and the result."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from graft.pipeline.stages import StageState
+from graft.spec.job import Job
+from graft.spec.metrics import MetricSpec
+from graft.spec.strategy import Strategy
+from graft.tracking import events
+from graft.tracking.journal import read
+
+RUNNING = "running"
+
+
+@dataclass
+class StageProgress:
+    """One stage: its state, seconds, and what it said of itself."""
+
+    state: StageState = StageState.PENDING
+    seconds: float = 0.0
+    started: float = 0.0
+    detail: str = ""
+
+
+@dataclass
+class TrialProgress:
+    """One trial.
+
+    Attributes:
+        trial: its name.
+        label: its strategy at a glance.
+        strategy: its strategy as plain data.
+        status: ``running``, or how it ended.
+        epoch: epochs trained.
+        best: metrics of its best epoch so far, as the search compares them.
+        best_epoch: the epoch of `best`, 1-based; 0 before the first report.
+        epoch_seconds: seconds of each epoch.
+        seconds: wall time.
+        reason: why it ended.
+    """
+
+    trial: str
+    label: str
+    strategy: Mapping[str, Any]
+    status: str = RUNNING
+    epoch: int = 0
+    best: Mapping[str, float] = field(default_factory=dict)
+    best_epoch: int = 0
+    epoch_seconds: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    started: float = 0.0
+    reason: str = ""
+    rung: int | None = None
+
+
+class Progress:
+    """State of an experiment; feed it every event of the journal in order.
+
+    Args:
+        metric: what trials are ranked by.
+        epochs: the most a trial trains.
+    """
+
+    def __init__(self, metric: MetricSpec, epochs: int) -> None:
+        self.metric = metric
+        self.epochs = epochs
+        self.started = 0.0
+        self.now = 0.0
+        self.stages: dict[str, StageProgress] = {}
+        self.trials: dict[str, TrialProgress] = {}
+        self.duplicates = 0
+        self.winner: str | None = None
+        self.status: events.ExperimentStatus | None = None
+
+    @classmethod
+    def of(cls, journal_file: Path, job: Job) -> "Progress":
+        """The state a job's journal leads to."""
+        progress = cls(job.search.objective, job.training.epochs)
+        for _, event in read(journal_file):
+            progress.apply(event)
+        return progress
+
+    def apply(self, event: events.Event) -> None:
+        """Take one event into account."""
+        self.now = event.time
+        match event:
+            case events.ExperimentStarted():
+                self.started, self.status = self.started or event.time, None
+                self.duplicates = 0  # a resumed search draws all its strategies again from the seed
+            case events.StageStarted() | events.StageFinished() | events.StageSkipped() | events.StageFailed():
+                self._apply_stage(event)
+            case events.TrialStarted() | events.TrialReported() | events.TrialFinished():
+                self._apply_trial(event)
+            case events.DuplicateSkipped():
+                self.duplicates += 1
+            case events.WinnerChosen():
+                self.winner = event.trial
+            case events.ExperimentFinished():
+                self.status = event.status
+            case _:
+                pass  # facts about the data and the model; nothing that moves
+
+    def score(self, trial: TrialProgress) -> float | None:
+        """The trial's best value of the metric, or None if it has none."""
+        return trial.best.get(f"val/{self.metric.name}")
+
+    def ranked(self) -> list[TrialProgress]:
+        """All trials, best first; those without a score last, in the order they started."""
+        scored = [trial for trial in self.trials.values() if self.score(trial) is not None]
+        sign = 1 if self.metric.mode == "max" else -1
+        scored.sort(key=lambda trial: (-sign * trial.best[f"val/{self.metric.name}"], trial.trial))
+        return scored + [trial for trial in self.trials.values() if self.score(trial) is None]
+
+    def counts(self) -> dict[str, int]:
+        """How many trials ended how."""
+        ended = [trial.status for trial in self.trials.values()]
+        counted = {str(status): ended.count(status) for status in events.TrialStatus}
+        return {"total": len(ended), **counted, "duplicates": self.duplicates}
+
+    def finished_keys(self) -> dict[str, str]:
+        """Key of the strategy -> name, of the trials that need no training again."""
+        done = (events.TrialStatus.COMPLETED, events.TrialStatus.STOPPED, events.TrialStatus.FAILED)
+        ended = [trial for trial in self.trials.values() if trial.status in done]
+        return {Strategy.model_validate(trial.strategy).key(): trial.trial for trial in ended}
+
+    def _apply_stage(self, event: Any) -> None:
+        stage = self.stages.setdefault(event.stage, StageProgress())
+        stage.detail = event.detail
+        match event:
+            case events.StageStarted():
+                stage.state, stage.started = StageState.RUNNING, event.time
+            case events.StageSkipped():
+                stage.state = StageState.SKIPPED
+            case events.StageFinished():
+                stage.state, stage.seconds = StageState.DONE, event.seconds
+            case events.StageFailed():
+                stage.state, stage.seconds = StageState.FAILED, event.seconds
+
+    def _apply_trial(self, event: Any) -> None:
+        if isinstance(event, events.TrialStarted):
+            self.trials[event.trial] = TrialProgress(event.trial, event.label, event.strategy, started=event.time)
+            return
+        trial = self.trials[event.trial]
+        trial.seconds = event.time - trial.started
+        if isinstance(event, events.TrialReported):
+            trial.epoch = event.epoch
+            trial.epoch_seconds.append(event.seconds)
+            if self._is_better(event.metrics, trial):
+                trial.best, trial.best_epoch = event.metrics, event.epoch
+            return
+        trial.status, trial.reason, trial.rung = str(event.status), event.reason, event.rung
+
+    def _is_better(self, metrics: Mapping[str, float], trial: TrialProgress) -> bool:
+        value = metrics.get(f"val/{self.metric.name}")
+        return value is not None and self.metric.is_better(value, self.score(trial))
+
+
+def leaderboard(progress: Progress) -> list[dict[str, Any]]:
+    """One plain row a trial, best first: rank, trial, status, score, epochs, seconds, reason, strategy."""
+    return [_row(rank, trial, progress.score(trial)) for rank, trial in enumerate(progress.ranked(), start=1)]
+
+
+def _row(rank: int, trial: TrialProgress, score: float | None) -> dict[str, Any]:
+    return {
+        "rank": rank,
+        "trial": trial.trial,
+        "status": trial.status,
+        "score": score,
+        "epochs": trial.epoch,
+        "best_epoch": trial.best_epoch,
+        "seconds": round(trial.seconds, 2),
+        "label": trial.label,
+        "reason": trial.reason,
+        "metrics": dict(trial.best),
+        "strategy": dict(trial.strategy),
+    }

@@ -1,0 +1,91 @@
+"""Starts Ray on this machine, or joins the cluster that ``RAY_ADDRESS`` names (Ray 2.60)."""
+
+import contextlib
+import logging
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import ray
+
+from graft.core.errors import ResourceError
+
+# A local session needs room for the dataset only; Ray's own default (30 % of the memory) is reserved at start.
+MAX_LOCAL_OBJECT_STORE = 4 * 1024**3
+
+
+@dataclass(frozen=True)
+class ClusterResources:
+    """What the session can hand out."""
+
+    cpus: float
+    gpus: float
+
+
+@contextlib.contextmanager
+def ray_session() -> Iterator[ClusterResources]:
+    """Yield the resources of a running Ray; shut down at the end what was started here.
+
+    Raises:
+        ResourceError: Ray cannot be started, or the cluster cannot be reached.
+    """
+    if ray.is_initialized():
+        yield _resources()
+        return
+    _start()
+    try:
+        yield _resources()
+    finally:
+        ray.shutdown()
+
+
+def _start() -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray sets CUDA_VISIBLE_DEVICES to "" for workers without a GPU; the variable keeps that behaviour explicit.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
+    address = os.environ.get("RAY_ADDRESS")
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
+    try:
+        if address:
+            ray.init(address=address, **quiet)
+            return
+        _require_token()
+        ray.init(
+            address="local",
+            num_cpus=_usable_cpus(),
+            include_dashboard=False,
+            object_store_memory=_object_store_bytes(),
+            **quiet,
+        )
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        where = f"the Ray cluster at {address} cannot be reached" if address else "Ray cannot be started on this machine"
+        raise ResourceError(f"{where} ({str(error).strip().splitlines()[0]})") from error
+
+
+def _require_token() -> None:
+    """Other users of this machine must not be able to send work to our Ray.
+
+    A local `ray.init` turns token authentication on by itself and would write a token file under the user's home
+    directory; a token in the environment, for this session only, spares that.
+    """
+    if "RAY_AUTH_MODE" not in os.environ and "RAY_AUTH_TOKEN_PATH" not in os.environ:
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+def _usable_cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def _object_store_bytes() -> int:
+    """A quarter of the memory, at most 4 GiB, at least what Ray accepts; /dev/shm may be smaller than the memory."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if os.path.isdir("/dev/shm"):
+        shared = os.statvfs("/dev/shm")
+        memory = min(memory, shared.f_bavail * shared.f_frsize * 2)
+    return max(100 * 1024**2, min(memory // 4, MAX_LOCAL_OBJECT_STORE))
+
+
+def _resources() -> ClusterResources:
+    total = ray.cluster_resources()
+    return ClusterResources(cpus=total.get("CPU", 0.0), gpus=total.get("GPU", 0.0))

@@ -1,0 +1,202 @@
+"""Runs a job: ingest → search → fit → evaluate → export → register, each stage once, the journal before all else."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from graft.core.clock import Clock, SystemClock
+from graft.core.errors import GraftError, Interrupted, Problem, SpecError
+from graft.core.storage import Home, write_json, write_text
+from graft.data.dataset import Dataset, open_dataset
+from graft.models.load import check_backbone
+from graft.pipeline.budget import TimeBudget
+from graft.pipeline.experiment import Experiment
+from graft.pipeline.progress import Progress, leaderboard
+from graft.pipeline.ray_session import ray_session
+from graft.pipeline.resources import share
+from graft.pipeline.result import Result
+from graft.pipeline.stages import Output, StageName, StageRunner
+from graft.pipeline.steps import Steps, is_dataset_there
+from graft.pipeline.tracking import DRAIN_SECONDS, target_of
+from graft.spec.job import Job
+from graft.tracking import events
+from graft.tracking.events import ExperimentStatus
+from graft.tracking.journal import Journal, read
+from graft.tracking.relay import RelayProcess, start_relay
+
+RECORDED_VERSIONS = ("graft", "ray", "torch", "torchvision", "timm", "mlflow")
+
+Listener = Callable[[events.Event], None]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run, beside what the job says.
+
+    Attributes:
+        listeners: called with every event after it is in the journal.
+        clock: the machine's, but for tests.
+    """
+
+    listeners: Sequence[Listener] = ()
+    clock: Clock = field(default_factory=SystemClock)
+
+
+def check_job(job: Job, home: Home) -> None:
+    """Find out, before anything expensive starts, what the job file cannot know of itself.
+
+    Raises:
+        SpecError: a backbone is unknown or its weights are not installed; all such problems.
+        TrackingError: the tracking store can never work.
+        ResourceError: the home cannot be written.
+    """
+    problems = [check_backbone(name) for name in job.strategy.values("backbone")]
+    found = [Problem("strategy.backbone", problem) for problem in problems if problem]
+    if found:
+        raise SpecError(found)
+    target_of(home, job).check()
+    home.require_writable()
+
+
+def run_experiment(experiment: Experiment, home: Home, options: RunOptions | None = None) -> Result:
+    """Run an experiment from where it stands to its end: a new one from the start, an interrupted one from there.
+
+    Raises:
+        GraftError: it cannot be finished; the journal says how far it got.
+        Interrupted: the user stopped it; the best model so far has been exported.
+    """
+    options = options or RunOptions()
+    job = experiment.job()
+    check_job(job, home)
+    with Journal(experiment.journal_file, options.clock) as journal:
+        progress = Progress(job.search.objective, job.training.epochs)
+        for _, event in read(experiment.journal_file):
+            progress.apply(event)
+        for listener in (progress.apply, *options.listeners):
+            journal.subscribe(listener)
+        return _Run(experiment, home, job, journal, progress, options.clock).to_the_end()
+
+
+class _Run:
+    """One run of an experiment: begins it, goes through the stages, and always leaves an end in the journal."""
+
+    def __init__(
+        self, experiment: Experiment, home: Home, job: Job, journal: Journal, progress: Progress, clock: Clock
+    ) -> None:
+        self._experiment, self._home, self._job = experiment, home, job
+        self._journal, self._progress, self._clock = journal, progress, clock
+        self._stages = StageRunner(experiment.stages, journal, clock)
+        self._started = clock.elapsed()
+
+    def to_the_end(self) -> Result:
+        self._begin()
+        relay = start_relay(self._experiment.directory, target_of(self._home, self._job))
+        try:
+            summary = self._in_session()
+        except BaseException as error:
+            self._end(_status_of(error), str(error) or type(error).__name__)
+            raise
+        return self._finish(summary, relay)
+
+    def _begin(self) -> None:
+        job = self._job.model_dump(mode="json")
+        versions = {package: version(package) for package in RECORDED_VERSIONS}
+        name = self._experiment.name
+        self._journal.append(events.ExperimentStarted(name=name, key=name, job=job, versions=versions))
+
+    def _in_session(self) -> dict[str, Any]:
+        job = self._job
+        with ray_session() as resources:
+            steps = Steps(
+                self._experiment,
+                self._home,
+                job,
+                self._journal,
+                self._progress,
+                self._clock,
+                share(job.resources, resources.cpus, resources.gpus, job.search.budget.trials),
+                TimeBudget(None if job.search.budget.minutes is None else job.search.budget.minutes * 60, self._started),
+            )
+            data = self._stages.run(StageName.INGEST, steps.ingest, is_dataset_there)
+            dataset = open_dataset(Path(data["directory"]))
+            try:
+                return self._after_ingest(steps, dataset)
+            except (KeyboardInterrupt, Interrupted) as error:
+                raise self._interrupted(steps, dataset) from error
+
+    def _after_ingest(self, steps: Steps, dataset: Dataset) -> dict[str, Any]:
+        run = self._stages.run
+        found = run(StageName.SEARCH, lambda: steps.search(dataset))
+        winner = self._progress.trials[found["winner"]]
+        detail = steps.fit_detail(dataset, winner)
+        fitted = run(StageName.FIT, lambda: steps.fit(dataset, winner), _has("weights"), detail)
+        weights = Path(fitted["weights"])
+        scored = run(StageName.EVALUATE, lambda: steps.evaluate(dataset, winner, weights))
+        exported = run(StageName.EXPORT, lambda: steps.export(dataset, winner, weights, scored["metrics"]), _has("bundle"))
+        registered: Output = {}
+        if self._job.export.register:
+            registered = run(StageName.REGISTER, steps.register)
+        metric = self._job.search.metric
+        return {
+            "validation": self._progress.score(winner),
+            "test": scored["metrics"][metric],
+            "test_interval": scored["intervals"][metric],
+            "winner": winner.strategy,
+            "winner_trial": winner.trial,
+            "bundle": exported["bundle"],
+            "model_uri": registered.get("model_uri"),
+        }
+
+    def _interrupted(self, steps: Steps, dataset: Dataset) -> Interrupted:
+        resume = f"`graft resume {self._experiment.name}` goes on"
+        bundle = steps.export_best_so_far(dataset)
+        if bundle is None:
+            return Interrupted(f"interrupted before any trial had a score; {resume}")
+        return Interrupted(f"interrupted; the best model so far is in {bundle}; {resume}")
+
+    def _finish(self, found: dict[str, Any], relay: RelayProcess) -> Result:
+        rows = leaderboard(self._progress)
+        target = target_of(self._home, self._job)
+        summary = {
+            "experiment": self._experiment.name,
+            "status": str(ExperimentStatus.COMPLETED),
+            "metric": self._job.search.metric,
+            **found,
+            "trials": self._progress.counts(),
+            "seconds": round(self._clock.elapsed() - self._started, 2),
+            "stages": {name: round(seconds, 2) for name, seconds in self._stages.seconds.items()},
+            "tracking_uri": target.uri,
+            "experiment_dir": str(self._experiment.directory),
+        }
+        write_json(self._experiment.leaderboard_file, rows)
+        write_text(self._experiment.leaderboard_file.with_suffix(".csv"), _as_csv(rows))
+        self._end(ExperimentStatus.COMPLETED, "")
+        summary["tracking_complete"] = relay.drain(DRAIN_SECONDS)
+        write_json(self._experiment.result_file, summary)
+        return Result(summary, rows)
+
+    def _end(self, status: ExperimentStatus, detail: str) -> None:
+        seconds = self._clock.elapsed() - self._started
+        self._journal.append(events.ExperimentFinished(status, seconds, detail.splitlines()[0] if detail else ""))
+
+
+def _has(key: str) -> Callable[[Output], bool]:
+    return lambda output: Path(output[key]).exists()
+
+
+def _status_of(error: BaseException) -> ExperimentStatus:
+    stopped = isinstance(error, KeyboardInterrupt | Interrupted)
+    return ExperimentStatus.INTERRUPTED if stopped else ExperimentStatus.FAILED
+
+
+def _as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    columns = ["rank", "trial", "status", "score", "epochs", "best_epoch", "seconds", "label", "reason"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

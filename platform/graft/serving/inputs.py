@@ -1,0 +1,57 @@
+"""What a user may ask predictions for: image files, folders of images, tables that name images."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from graft.core.errors import Problem, SpecError
+from graft.data.decode import IMAGE_SUFFIXES
+
+TABLE_SUFFIXES = {".csv": pd.read_csv, ".tsv": lambda path: pd.read_csv(path, sep="\t"), ".parquet": pd.read_parquet}
+IMAGE_COLUMNS = ("image", "path", "file", "filename")
+
+
+def image_paths(given: Iterable[str | Path]) -> list[Path]:
+    """The image files meant by a list of files, folders (searched through) and tables.
+
+    A table is CSV, TSV or Parquet with a column named `image`, `path`, `file` or `filename`; relative names in it are
+    relative to the table.
+
+    Raises:
+        SpecError: one of them is missing or holds no image; all problems at once.
+    """
+    found: list[Path] = []
+    problems: list[Problem] = []
+    for path in map(Path, given):
+        try:
+            found += _expand(path)
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(problems)
+    return found
+
+
+def _expand(path: Path) -> Iterator[Path]:
+    if path.is_dir():
+        images = sorted(one for one in path.rglob("*") if one.suffix.lower() in IMAGE_SUFFIXES)
+        if not images:
+            raise SpecError(f"{path} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}); name a folder that does")
+        return iter(images)
+    if not path.exists():
+        raise SpecError(f"{path} does not exist; name an image, a folder or a table")
+    if path.suffix.lower() in TABLE_SUFFIXES:
+        return _from_table(path)
+    return iter([path])
+
+
+def _from_table(path: Path) -> Iterator[Path]:
+    try:
+        table = TABLE_SUFFIXES[path.suffix.lower()](path)
+    except (ValueError, OSError) as error:
+        raise SpecError(f"{path} cannot be read as a table ({str(error).splitlines()[0]})") from error
+    column = next((name for name in IMAGE_COLUMNS if name in table.columns), None)
+    if column is None:
+        raise SpecError(f"{path} has the columns {', '.join(map(str, table.columns))}, but needs one of {', '.join(IMAGE_COLUMNS)}")
+    return (path.parent / str(name) for name in table[column])

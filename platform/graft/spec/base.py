@@ -1,0 +1,60 @@
+"""What every model of the job file has in common."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+STORED = "stored"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Spec(BaseModel):
+    """A part of a job file: frozen, unknown keys are an error, nothing is converted, defaults are checked too."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True, allow_inf_nan=False)
+
+    @classmethod
+    def read_stored(cls, raw: Mapping[str, Any]) -> Self:
+        """Read what graft itself has written: keys of a newer version are ignored, so an old reader survives them.
+
+        Args:
+            raw: what `model_dump(mode="json")` gave.
+
+        Raises:
+            pydantic.ValidationError: it is not this spec.
+        """
+        return cls.model_validate(raw, extra="ignore", context={STORED: True})
+
+
+def _by_name(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+ByName = BeforeValidator(_by_name)
+"""Put on a union by `kind`: a bare name stands for the component with its defaults (``l2`` for ``{kind: l2}``)."""
+
+
+def spec_types(annotation: Any) -> tuple[type[Spec], ...]:
+    """The specs that a value of this annotation may be: the members of a union, or the one class, or none."""
+    if isinstance(annotation, type):
+        return (annotation,) if issubclass(annotation, Spec) else ()
+    return tuple(found for part in get_args(annotation) for found in spec_types(part))
+
+
+def places_of(key: str, model: type[Spec]) -> tuple[tuple[str, ...], ...]:
+    """Every path at which a key of this name stands below a model: `epochs` of a job stands in `training`."""
+    found: dict[tuple[str, ...], None] = {}
+    for name, field in model.model_fields.items():
+        if name == key:
+            found[(name,)] = None
+        for spec in spec_types(field.annotation):
+            found |= {(name, *path): None for path in places_of(key, spec)}
+    return tuple(found)
+
+
+def kind_of(spec: type[Spec]) -> str | None:
+    """The name that selects this spec in a union by `kind`; None when it is not a component."""
+    field = spec.model_fields.get("kind")
+    return None if field is None else str(field.default)

@@ -1,0 +1,134 @@
+"""From a job file, or a mapping, to a validated `Job`; every problem at once, each with its file, line and key."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from graft.core.errors import Problem, SpecError
+from graft.spec.base import Spec
+from graft.spec.data import BASE
+from graft.spec.job import Job
+from graft.spec.overrides import Override, apply_override, read_overrides
+from graft.spec.problems import Origin, findings_of
+from graft.spec.rules import shown
+from graft.spec.space import StrategySpace
+from graft.spec.yaml_text import Document, YamlError, read_yaml
+
+MAX_BYTES = 1_000_000
+
+
+def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
+    """Read and validate a job file.
+
+    A relative `data.path` starts at the directory of the file; one given by an override starts at the current
+    directory, as any path typed into a shell does.
+
+    Args:
+        path: the file.
+        overrides: ``a.b=value`` texts, as `--set` takes them; the last one of a key wins.
+
+    Raises:
+        SpecError: the file cannot be read, or something in it or in an override is wrong; all problems at once.
+    """
+    file = str(path)
+    document = _read_document(Path(path), file)
+    problems = [Origin(file, document.lines).problem(finding) for finding in document.findings]
+    if not isinstance(document.data, dict):
+        told = "is empty" if document.data is None else f"holds {shown(document.data)}"
+        raise SpecError([Problem("", f"{told}, but must hold keys and values, such as `name: digits`", file)])
+    origin = Origin(file, document.lines)
+    return _validated(document.data, overrides, origin, Path(path).absolute().parent, problems)
+
+
+def parse_job(raw: Mapping[str, Any] | Job, overrides: Sequence[str] = ()) -> Job:
+    """Validate a job given as a mapping; the same rules as for a job file. `raw` is not changed.
+
+    A relative `data.path` starts at the current directory.
+
+    Args:
+        raw: what a job file would hold; any part of it, or all, may be the spec object instead.
+        overrides: ``a.b=value`` texts; the last one of a key wins.
+
+    Raises:
+        SpecError: something is wrong; all problems at once.
+    """
+    if not isinstance(raw, Mapping | Job):
+        raise SpecError(f"the job is {shown(raw)}, but must be a mapping of keys to values, or the path of a job file")
+    return _validated(_plain(raw), overrides, Origin(), Path.cwd(), [])
+
+
+def _validated(
+    raw: dict[str, Any], overrides: Sequence[str], origin: Origin, base: Path, problems: list[Problem]
+) -> Job:
+    given, bad = read_overrides(overrides)
+    problems = [*problems, *bad]
+    made: set[tuple[str | int, ...]] = set()
+    for override in given:
+        try:
+            made.update(apply_override(raw, override))
+        except ValueError as error:
+            problems.append(Problem(f"--set {'.'.join(override.path)}", str(error)))
+    origin = replace(origin, overrides=tuple(override.path for override in given), made=frozenset(made))
+    if _sets_data_path(given):
+        base = Path.cwd()
+    try:
+        job = Job.model_validate(raw, context={BASE: str(base)})
+    except ValidationError as error:
+        problems += [origin.problem(finding) for finding in findings_of(error, Job)]
+    if problems:
+        raise SpecError(sorted(problems, key=lambda problem: problem.line or 0))
+    return job
+
+
+def _sets_data_path(overrides: Sequence[Override]) -> bool:
+    return any(
+        override.path == ("data", "path") or (override.path == ("data",) and isinstance(override.value, dict))
+        for override in overrides
+    )
+
+
+def _read_document(path: Path, file: str) -> Document:
+    try:
+        return read_yaml(_read_text(path))
+    except YamlError as error:
+        raise SpecError([Problem("", error.message, file, error.line)]) from error
+
+
+def _read_text(path: Path) -> str:
+    """The text of the file, of which no more than the cap is ever read."""
+    try:
+        if path.is_dir():
+            raise YamlError("is a directory, but must be a job file")
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise YamlError("does not exist, but must be a job file; check the path") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise YamlError(f"cannot be read ({reason})") from error
+    if len(content) > MAX_BYTES:
+        raise YamlError(f"is larger than {MAX_BYTES:,} bytes, but a job file must be smaller; is it the right file?")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise YamlError("is not UTF-8 text, but must be; save it as UTF-8", line) from error
+
+
+def _plain(value: Any) -> Any:
+    """A copy in the types that YAML gives, so that both ways into a job follow one set of rules."""
+    if isinstance(value, Spec):
+        return value.model_dump(mode="json")
+    if isinstance(value, StrategySpace):
+        return value.dump()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value

@@ -1,0 +1,45 @@
+"""`tracking` and `export`: where runs are recorded, and what becomes of the winner."""
+
+import warnings
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from graft.spec.base import Spec
+from graft.spec.rules import broken
+
+
+def _store_name(name: str) -> str:
+    if not name.strip() or name != name.strip() or any(sign in name for sign in "/:\n"):
+        raise broken("must be a name without `/`, `:` and spaces around it")
+    return name
+
+
+def _uri(uri: str) -> str:
+    if not uri or any(sign.isspace() for sign in uri):
+        raise broken("must be the address of an MLflow store, such as http://host:5000")
+    return uri
+
+
+class TrackingSpec(Spec):
+    """Where runs are recorded."""
+
+    uri: Annotated[str, AfterValidator(_uri)] | None = Field(
+        None, description="Address of the MLflow store; one inside the home directory if left out."
+    )
+    experiment: Annotated[str, Field(min_length=1, max_length=250)] | None = Field(
+        None, description="Name of the MLflow experiment; the job's name if left out."
+    )
+
+
+with warnings.catch_warnings():
+    # Every class has `ABCMeta.register`, so pydantic thinks that the field hides something of use on an instance.
+    warnings.filterwarnings("ignore", message='Field name "register"', category=UserWarning)
+
+    class ExportSpec(Spec):
+        """What becomes of the winner."""
+
+        register: bool = Field(True, description="Register the winner in MLflow, with the alias `champion`.")
+        model_name: Annotated[str, AfterValidator(_store_name)] | None = Field(
+            None, max_length=250, description="Name of the registered model; the job's name if left out."
+        )

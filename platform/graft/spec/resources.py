@@ -1,0 +1,50 @@
+"""`resources`: what a trial may use of the machine or the cluster."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from graft.spec.base import Spec
+from graft.spec.rules import broken
+
+
+def _cpus(value: Any) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value == "auto" or (is_number and 0 < value <= 4096):
+        return value
+    if isinstance(value, str):
+        raise broken("must be a number of CPUs, without quotes, or auto")
+    raise broken("must be a number of CPUs > 0 and <= 4096, or auto")
+
+
+def _gpus(value: float) -> float:
+    if value > 1 and value != int(value):
+        raise broken(
+            f"must be a whole number above 1; a share of a GPU is below 1; use {int(value)} or {int(value) + 1}"
+        )
+    return value
+
+
+def _one_worker(value: int) -> int:
+    if value != 1:
+        raise broken("must be 1, because this version trains each trial in one process; remove it, or set it to 1")
+    return value
+
+
+class ResourcesSpec(Spec):
+    """What a trial may use of the machine or the cluster."""
+
+    workers: Annotated[int, AfterValidator(_one_worker), Field(json_schema_extra={"const": 1})] = Field(
+        1, description="Processes that train one trial together; only 1 so far."
+    )
+    cpus_per_trial: Annotated[
+        float | Literal["auto"],
+        BeforeValidator(_cpus),
+        WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 4096}, {"const": "auto"}]}),
+    ] = Field("auto", description="CPU cores of a trial; auto shares the cores among the trials that run at once.")
+    gpus_per_trial: Annotated[float, AfterValidator(_gpus)] = Field(
+        0.0, ge=0, le=64, description="GPUs of a trial; a share such as 0.5 lets trials share one."
+    )
+    concurrent_trials: int | None = Field(
+        None, ge=1, le=10_000, description="Most trials at once; as many as fit if left out."
+    )

@@ -1,0 +1,146 @@
+"""The JSON Schema of a job file, for editors and other programs."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from graft.spec.job import Job
+from graft.spec.strategy import Strategy
+
+JsonSchema = dict[str, Any]
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_ABOUT = ("description", "default")
+_RANGE, _WHOLE_RANGE = "#/$defs/Range", "#/$defs/WholeRange"
+
+
+def job_schema() -> JsonSchema:
+    """The JSON Schema (2020-12) of a job file.
+
+    What pydantic derives from `Job`, and: a component may be a bare name, and each key of `strategy`, at any depth, may
+    be a distribution of what it may be as a value. Rules across keys, such as the order of two bounds, are not in it.
+    """
+    raw = _without_titles(Job.model_json_schema())
+    strategy = _without_titles(Strategy.model_json_schema())
+    definitions: JsonSchema = raw["$defs"] | strategy.pop("$defs") | {"Strategy": strategy}
+    about = Job.model_fields["strategy"].description
+    raw["properties"]["strategy"] = {"description": about, "default": {}, "$ref": "#/$defs/Strategy"}
+    in_strategy = _reachable("Strategy", definitions)
+    opened = {name: _opened(one, definitions, name in in_strategy) for name, one in definitions.items()}
+    top = _opened(raw, definitions, False)
+    return {"$schema": _DRAFT, "title": "graft job", **top, "$defs": opened | _range_definitions()}
+
+
+def schema_text() -> str:
+    """The content of ``docs/job.schema.json``."""
+    return json.dumps(job_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _opened(definition: JsonSchema, definitions: JsonSchema, distributions: bool) -> JsonSchema:
+    """A definition with each property as a job file may write it."""
+    if "properties" not in definition:
+        return definition
+    properties = {
+        name: schema if name == "kind" else _property(schema, definitions, distributions)
+        for name, schema in definition["properties"].items()
+    }
+    return {**definition, "properties": properties}
+
+
+def _property(schema: JsonSchema, definitions: JsonSchema, distributions: bool) -> JsonSchema:
+    about = {key: schema[key] for key in _ABOUT if key in schema}
+    value = {key: inner for key, inner in schema.items() if key not in (*_ABOUT, "discriminator")}
+    kinds = _kinds(value, definitions)
+    forms = [value]
+    if len(kinds) > 1:
+        forms = [{"type": "object", "required": ["kind"], "oneOf": value["oneOf"]}]
+    names = [name for name, definition in kinds.items() if not definition.get("required")]
+    if names:
+        forms.insert(0, {"enum": names})
+    if distributions:
+        forms = _with_distributions(forms, value.get("type"), list(kinds))
+    return {**about, "anyOf": forms} if len(forms) > 1 else schema
+
+
+def _with_distributions(forms: list[JsonSchema], type_name: str | None, kinds: list[str]) -> list[JsonSchema]:
+    ranges = {"number": [{"$ref": _RANGE}, {"$ref": _WHOLE_RANGE}], "integer": [{"$ref": _WHOLE_RANGE}]}
+    options = [*forms, *ranges.get(type_name or "", [])]
+    found = [*options, _choice(options[0] if len(options) == 1 else {"anyOf": options})]
+    if kinds:
+        found.append({"type": "object", "properties": {"kind": _choice({"enum": kinds})}, "required": ["kind"]})
+    return found
+
+
+def _range_definitions() -> JsonSchema:
+    def pair(type_name: str) -> JsonSchema:
+        return {"type": "array", "items": {"type": type_name}, "minItems": 2, "maxItems": 2}
+
+    return {
+        "Range": {
+            "description": "Any number between two bounds, evenly or by order of magnitude.",
+            "anyOf": [_one_key("uniform", pair("number")), _one_key("loguniform", pair("number"))],
+        },
+        "WholeRange": {
+            "description": "Any whole number between two bounds, both included.",
+            **_one_key("randint", pair("integer")),
+        },
+    }
+
+
+def _choice(option: JsonSchema) -> JsonSchema:
+    return _one_key("choice", {"type": "array", "items": option, "minItems": 1})
+
+
+def _one_key(name: str, schema: JsonSchema) -> JsonSchema:
+    return {"type": "object", "properties": {name: schema}, "required": [name], "additionalProperties": False}
+
+
+def _kinds(value: JsonSchema, definitions: JsonSchema) -> dict[str, JsonSchema]:
+    """The components that a property may be, by kind."""
+    found = [definitions[_target(one)] for one in value.get("oneOf", [value]) if "$ref" in one]
+    return {
+        found_one["properties"]["kind"]["const"]: found_one
+        for found_one in found
+        if "kind" in found_one.get("properties", {})
+    }
+
+
+def _target(reference: Mapping[str, str]) -> str:
+    return reference["$ref"].rsplit("/", 1)[-1]
+
+
+def _reachable(start: str, definitions: JsonSchema) -> set[str]:
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += _references(definitions[name])
+    return found
+
+
+def _references(schema: Any) -> list[str]:
+    if isinstance(schema, list):
+        return [name for inner in schema for name in _references(inner)]
+    if not isinstance(schema, dict):
+        return []
+    own = [_target(schema)] if "$ref" in schema else []
+    return own + [name for inner in schema.values() for name in _references(inner)]
+
+
+def _without_titles(schema: Any) -> Any:
+    """Titles only repeat the keys; a `title` that is a mapping would be a property of that name."""
+    if isinstance(schema, list):
+        return [_without_titles(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _without_titles(inner) for key, inner in schema.items() if not (key == "title" and isinstance(inner, str))
+    }
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(schema_text(), encoding="utf-8")

@@ -1,0 +1,198 @@
+"""YAML to plain data, by the rules of YAML 1.2, with the line of every key.
+
+PyYAML's own loader follows YAML 1.1: ``1e-4`` is a text, ``on`` is true, the second of two equal keys wins without a
+word. So only its parser is used, and the values are read here (core schema of YAML 1.2, section 10.3).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from graft.spec.rules import Finding, Path, shown
+
+_PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MAX_DEPTH = 40
+_MAX_VALUES = 100_000
+
+_INT = re.compile(r"[-+]?[0-9]+")
+_OTHER_INT = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_NAMED: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_TEXT_TAG = "tag:yaml.org,2002:str"
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a YAML text holds.
+
+    Attributes:
+        data: plain data; keys of mappings are always text.
+        lines: 1-based line of each key and each item, by its path.
+        findings: keys that are given twice; the first one is in `data`.
+    """
+
+    data: Any
+    lines: dict[Path, int] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+class YamlError(Exception):
+    """The text is not YAML, or not YAML that a job file may use.
+
+    Attributes:
+        line: 1-based line, where known.
+    """
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message, line)
+        self.message = message
+        self.line = line
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A value as written: a scalar, a list of nodes, or a list of pairs of key and node."""
+
+    line: int
+    scalar: Any = None
+    items: "tuple[_Node, ...] | None" = None
+    pairs: "tuple[tuple[str, int, _Node], ...] | None" = None
+
+
+def read_yaml(text: str) -> Document:
+    """Read one YAML document.
+
+    Raises:
+        YamlError: the text cannot be read; the message is a sentence about it.
+    """
+    try:
+        root = _Composer(text).compose()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        said = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
+        raise YamlError(f"is not valid YAML: {said}", mark.line + 1 if mark else None) from error
+    if root is None:
+        return Document(None)
+    expansion = _Expansion()
+    data = expansion.plain(root, ())
+    return Document(data, expansion.lines, tuple(expansion.findings))
+
+
+class _Composer:
+    """Builds nodes from the parser's events; the parser does not recurse, and this recurses to a known depth only."""
+
+    def __init__(self, text: str) -> None:
+        self._events: Iterator[Any] = yaml.parse(text, Loader=_PARSER)
+        self._anchors: dict[str, _Node] = {}
+
+    def compose(self) -> _Node | None:
+        root: _Node | None = None
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if root is not None:
+                    raise YamlError("starts a second document, but must hold one; remove the `---`", _line(event))
+                root = self._node(next(self._events), 0)
+        return root
+
+    def _node(self, event: Any, depth: int) -> _Node:
+        if depth > _MAX_DEPTH:
+            raise YamlError(f"is nested deeper than {_MAX_DEPTH} levels", _line(event))
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor not in self._anchors:
+                raise YamlError(
+                    f"uses `*{event.anchor}` before the value of `&{event.anchor}` is complete", _line(event)
+                )
+            return self._anchors[event.anchor]
+        node = self._fresh(event, depth)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = node
+        return node
+
+    def _fresh(self, event: Any, depth: int) -> _Node:
+        line = _line(event)
+        if event.tag not in (None, "!", _TEXT_TAG):
+            raise YamlError(f"has the tag `{event.tag}`, but tags are not used in job files; remove it", line)
+        if isinstance(event, yaml.ScalarEvent):
+            return _Node(line, scalar=_scalar(event, line))
+        if isinstance(event, yaml.SequenceStartEvent):
+            return _Node(line, items=tuple(self._items(depth)))
+        return _Node(line, pairs=tuple(self._pairs(depth)))
+
+    def _items(self, depth: int) -> Iterator[_Node]:
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            yield self._node(event, depth + 1)
+
+    def _pairs(self, depth: int) -> Iterator[tuple[str, int, _Node]]:
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            if not isinstance(event, yaml.ScalarEvent):
+                raise YamlError(
+                    "has a key that is not a plain name; put the value in quotes if it starts with `{` or `[`",
+                    _line(event),
+                )
+            yield event.value, _line(event), self._node(next(self._events), depth + 1)
+
+
+class _Expansion:
+    """Nodes to plain data. An alias is a copy, so the number of values is bounded."""
+
+    def __init__(self) -> None:
+        self.lines: dict[Path, int] = {}
+        self.findings: list[Finding] = []
+        self._left = _MAX_VALUES
+
+    def plain(self, node: _Node, path: Path) -> Any:
+        self._left -= 1
+        if self._left < 0 or len(path) > _MAX_DEPTH:
+            raise YamlError(
+                f"holds more than {_MAX_VALUES:,} values or {_MAX_DEPTH} levels once aliases are expanded", node.line
+            )
+        if node.items is not None:
+            return [self._placed(item, (*path, index), item.line) for index, item in enumerate(node.items)]
+        if node.pairs is None:
+            return node.scalar
+        mapping: dict[str, Any] = {}
+        for key, line, value in node.pairs:
+            place = (*path, key)
+            if key in mapping:
+                self.findings.append(Finding(place, _twice(self.lines[place], line)))
+                continue
+            mapping[key] = self._placed(value, place, line)
+        return mapping
+
+    def _placed(self, node: _Node, path: Path, line: int) -> Any:
+        self.lines[path] = line
+        return self.plain(node, path)
+
+
+def _twice(first: int, again: int) -> str:
+    return f"is given on line {first} and again on line {again}, but must be given once; remove one of the two"
+
+
+def _scalar(event: Any, line: int) -> Any:
+    text: str = event.value
+    is_plain = event.implicit[0] and event.tag is None
+    if not is_plain:
+        return text
+    if text in _NAMED:
+        return _NAMED[text]
+    if _OTHER_INT.fullmatch(text):
+        return int(text, 0)
+    if _INT.fullmatch(text):
+        if len(text) > 100:
+            raise YamlError(f"holds the number {shown(text)} of {len(text)} digits, which is too long", line)
+        return int(text)
+    if _FLOAT.fullmatch(text) or _INFINITE.fullmatch(text):
+        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    return text
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1

@@ -1,0 +1,281 @@
+"""What the journal records: every decision and result of an experiment, as small frozen records.
+
+A record is one line of JSON, ``{"v": 1, "kind": "TrialStarted", "time": …, …}``. Within version 1 only new kinds and
+new fields may be added; a reader ignores the ones it does not know, so an old reader survives a newer writer.
+"""
+
+import functools
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from graft.core.errors import ArtifactError
+
+VERSION = 1
+
+
+class TrialStatus(StrEnum):
+    """How a trial ended: ran all its epochs, stopped by the scheduler, broke, or cut short with the experiment."""
+
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class ExperimentStatus(StrEnum):
+    """How an experiment ended; an interrupted one can be resumed."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One record.
+
+    Attributes:
+        time: seconds since the epoch, fixed when the journal records it and never changed after: a replay to MLflow
+            must carry the same time stamps, or it would make second rows.
+    """
+
+    time: float = field(default=0.0, kw_only=True)
+
+
+@dataclass(frozen=True)
+class ExperimentStarted(Event):
+    """The experiment began, or was resumed (then the same record again).
+
+    Attributes:
+        name: the experiment's name, such as ``digits-20261121-1201``.
+        key: what identifies it for ever; its MLflow runs are found by it.
+        job: the job as a plain mapping.
+        versions: package -> version.
+        device: what it runs on, as text.
+        commit: git commit of the user's repository, if there is one.
+    """
+
+    name: str
+    key: str
+    job: Mapping[str, Any]
+    versions: Mapping[str, str] = field(default_factory=dict)
+    device: str = ""
+    commit: str | None = None
+
+
+@dataclass(frozen=True)
+class StageStarted(Event):
+    """A stage began."""
+
+    stage: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class StageFinished(Event):
+    """A stage ended well after `seconds`."""
+
+    stage: str
+    seconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class StageSkipped(Event):
+    """A stage was not needed: its output is already there."""
+
+    stage: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class StageFailed(Event):
+    """A stage ended badly after `seconds`; `detail` says why."""
+
+    stage: str
+    seconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class DatasetReady(Event):
+    """The data set is ingested.
+
+    Attributes:
+        fingerprint: digest of its content and preprocessing, hex.
+        source: where it came from, as text.
+        counts: split -> number of samples.
+        quarantine: unreadable files, each ``{"path": …, "reason": …}``.
+    """
+
+    fingerprint: str
+    source: str
+    counts: Mapping[str, int]
+    quarantine: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class TrialStarted(Event):
+    """A trial began, or began again when the experiment was resumed.
+
+    Attributes:
+        trial: its name within the experiment, ``t07``.
+        strategy: the strategy as a plain mapping.
+        label: the strategy at a glance, ``efficientnet_lite0 freeze=0.75 l2_sp``.
+        seed: root of its random choices.
+    """
+
+    trial: str
+    strategy: Mapping[str, Any]
+    label: str
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class TrialReported(Event):
+    """A trial ended an epoch.
+
+    Attributes:
+        epoch: 1-based.
+        metrics: name -> value; may hold non-finite values.
+        seconds: wall time of the epoch.
+    """
+
+    trial: str
+    epoch: int
+    metrics: Mapping[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrialFinished(Event):
+    """A trial ended.
+
+    Attributes:
+        reason: one line that says why, for every status but ``completed``.
+        epochs: how many it trained.
+        metrics: those of its best epoch.
+        seconds: wall time of the whole trial.
+        rung: the rung of the scheduler at which it was stopped, if it was.
+    """
+
+    trial: str
+    status: TrialStatus
+    reason: str = ""
+    epochs: int = 0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    rung: int | None = None
+
+
+@dataclass(frozen=True)
+class DuplicateSkipped(Event):
+    """A suggested strategy means the same as that of trial `of`, so it was not trained again."""
+
+    trial: str | None
+    of: str
+    key: str
+
+
+@dataclass(frozen=True)
+class WinnerChosen(Event):
+    """The trial whose strategy is fitted for good."""
+
+    trial: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Evaluated(Event):
+    """The final model was scored on the test data.
+
+    Attributes:
+        metrics: name -> value.
+        intervals: name -> (low, high), 95 %.
+    """
+
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelRegistered(Event):
+    """The bundle is a version of a registered model."""
+
+    uri: str
+    version: str
+
+
+@dataclass(frozen=True)
+class ExperimentFinished(Event):
+    """The experiment ended; nothing follows unless it is resumed."""
+
+    status: ExperimentStatus
+    seconds: float
+    detail: str = ""
+
+
+KINDS: Mapping[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        ExperimentStarted, StageStarted, StageFinished, StageSkipped, StageFailed, DatasetReady, TrialStarted,
+        TrialReported, TrialFinished, DuplicateSkipped, WinnerChosen, Evaluated, ModelRegistered, ExperimentFinished,
+    )
+}  # fmt: skip
+
+
+def to_json(event: Event) -> str:
+    """One line of JSON, no line end; non-finite numbers become the texts ``NaN``, ``Infinity``, ``-Infinity``."""
+    record = {"v": VERSION, "kind": type(event).__name__, **asdict(event)}
+    return json.dumps(_plain(record), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def from_json(line: str | bytes) -> Event | None:
+    """The record of a line, or None if its kind is one that this version does not know.
+
+    Raises:
+        ArtifactError: it is not a record, or is of a newer version.
+    """
+    try:
+        record = json.loads(line)
+        version, kind = record["v"], record["kind"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ArtifactError(f"journal record {_excerpt(line)} is not a JSON record with `v` and `kind`") from error
+    if not isinstance(version, int) or version > VERSION:
+        raise ArtifactError(f"journal record has version {version}, but must have {VERSION} at most; update graft")
+    if kind not in KINDS:
+        return None
+    try:
+        return _adapter(kind).validate_python(record)
+    except ValidationError as error:
+        fields = ", ".join(sorted({str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}))
+        raise ArtifactError(f"journal record {_excerpt(line)} has missing or wrong fields: {fields}") from error
+
+
+@functools.cache
+def _adapter(kind: str) -> TypeAdapter[Event]:
+    return TypeAdapter(KINDS[kind])
+
+
+def _plain(value: Any) -> Any:
+    """Only what JSON has: numpy scalars become numbers, non-finite floats become texts."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item") and not isinstance(value, float):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _excerpt(line: str | bytes) -> str:
+    text = line.decode(errors="replace") if isinstance(line, bytes) else line
+    return repr(text if len(text) <= 80 else text[:77] + "...")

@@ -1,0 +1,146 @@
+"""An MLflow tracking store: opening it, its experiment, and runs that exist once."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from graft.core.errors import TrackingError
+from graft.tracking.environment import settle_environment
+from graft.tracking.flattening import redact
+from graft.tracking.locking import exclusive
+from graft.tracking.target import Target
+
+settle_environment()
+
+from mlflow import MlflowClient  # noqa: E402  (its import reads the environment)
+from mlflow.exceptions import MlflowException  # noqa: E402
+
+KEY_TAG = "graft.key"
+EXPERIMENT_KEY_TAG = "graft.experiment_key"
+
+_REFUSALS = frozenset({"BAD_REQUEST", "INVALID_PARAMETER_VALUE", "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"})
+
+
+class Store:
+    """An open tracking store and its one experiment.
+
+    Attributes:
+        target: where it is.
+        client: MLflow's client for it.
+        experiment_id: MLflow's id of the experiment.
+    """
+
+    def __init__(self, target: Target, client: Any, experiment_id: str) -> None:
+        self.target = target
+        self.client = client
+        self.experiment_id = experiment_id
+
+    def find_runs(self, key: str) -> list[str]:
+        """Ids of the runs with this key, the one to keep first; more than one only after a lost answer."""
+        found = self.client.search_runs(
+            [self.experiment_id],
+            f"tags.`{KEY_TAG}` = '{key}'",
+            order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
+        )
+        return [run.info.run_id for run in found]
+
+    def ensure_run(self, key: str, name: str, start: float, tags: Mapping[str, str]) -> str:
+        """Id of the one run with this key, created if there is none; `start` in seconds since the epoch."""
+        found = self.find_runs(key)
+        for ghost in found[1:]:
+            self.client.delete_run(ghost)
+        if found:
+            return found[0]
+        run = self.client.create_run(
+            self.experiment_id, start_time=milliseconds(start), tags={**tags, KEY_TAG: key}, run_name=name
+        )
+        return str(run.info.run_id)
+
+
+def open_store(target: Target) -> Store:
+    """Open the store and its experiment; both are created where they do not exist.
+
+    Raises:
+        TrackingError: it can never be used like this: a bad URI, a database of another version, a deleted experiment.
+        MlflowException: it does not answer now.
+    """
+    target.check()
+    database = target.database()
+    client = _connect(target) if database is None else _open_sqlite(target, database)
+    return Store(target, client, _ensure_experiment(client, target))
+
+
+@contextlib.contextmanager
+def tracking_errors(target: Target) -> Iterator[None]:
+    """Turn what MLflow raises into the one line that a user can act on."""
+    try:
+        yield
+    except MlflowException as error:
+        raise TrackingError(
+            f"tracking store {redact(target.uri)} failed ({_first_line(error)}); start it, or correct tracking.uri"
+        ) from error
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether the store understood and said no, so that asking again is of no use."""
+    return isinstance(error, MlflowException) and error.error_code in _REFUSALS
+
+
+def milliseconds(seconds: float) -> int:
+    """MLflow's unit of time."""
+    return round(seconds * 1000)
+
+
+def _connect(target: Target) -> Any:
+    return MlflowClient(target.uri, registry_uri=target.uri)
+
+
+def _open_sqlite(target: Target, database: Path) -> Any:
+    """Create the tables in one process only, and let readers not block the writer."""
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with exclusive(database.with_name(f".{database.name}.lock")):
+            # Asked first, because MLflow tries for a minute to open what is no database.
+            _write_ahead(database)
+            return _connect(target)
+    except (OSError, sqlite3.Error) as error:
+        raise TrackingError(f"tracking database {database} cannot be used ({error}); choose another --home") from error
+    except MlflowException as error:
+        raise TrackingError(
+            f"tracking database {database} cannot be opened ({_first_line(error)}); if another version of MLflow "
+            f"wrote it, back it up and run `mlflow db upgrade sqlite:///{database}`"
+        ) from error
+
+
+def _write_ahead(database: Path) -> None:
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            return
+        # While someone else has it open the mode cannot change; it works without, only with longer waits.
+        with contextlib.suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode=wal")
+
+
+def _ensure_experiment(client: Any, target: Target) -> str:
+    found = client.get_experiment_by_name(target.experiment)
+    if found is None:
+        root = target.artifact_root
+        location = None if root is None else (root.absolute() / target.experiment).as_uri()
+        try:
+            return str(client.create_experiment(target.experiment, artifact_location=location))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(target.experiment)
+    if found.lifecycle_stage != "active":
+        raise TrackingError(
+            f"MLflow experiment `{target.experiment}` was deleted; restore it "
+            f"(`mlflow experiments restore -x {found.experiment_id}`), or choose another tracking.experiment"
+        )
+    return str(found.experiment_id)
+
+
+def _first_line(error: Exception) -> str:
+    return redact(str(error).strip().partition("\n")[0])[:300]

@@ -1,0 +1,174 @@
+"""The process that carries an experiment's journal to MLflow beside the driver, which so never waits for a server.
+
+``python -m graft.tracking.relay EXPERIMENT_DIR --experiment NAME [--uri URI] [--artifact-root DIR] [--linger SECONDS]``
+
+It ends with 0 when the experiment has finished, or its driver is gone, and everything is in the store; with 75 when it
+gave up on a store that does not answer (``graft track sync`` finishes later); with 1 when the store can never be used
+like this.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import graft
+from graft.core.errors import GraftError, TrackingError
+from graft.tracking.environment import relay_settings, settle_environment
+from graft.tracking.locking import exclusive
+from graft.tracking.relay_files import RelayFiles, RelayState, RelayStatus
+from graft.tracking.target import Target
+
+_UNSYNCED_EXIT = 75
+_LINGER = 600.0
+
+
+class RelayProcess:
+    """A running relay, seen from the driver."""
+
+    def __init__(self, process: subprocess.Popen[bytes], files: RelayFiles) -> None:
+        self._process = process
+        self._files = files
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def status(self) -> RelayStatus:
+        """How far it is; a process that died without a word is FAILED."""
+        status = self._files.read_status()
+        if self._process.poll() is not None and not status.state.is_terminal:
+            message = f"the relay ended with {self._process.returncode}; see {self._files.log}"
+            return RelayStatus(RelayState.FAILED, message, status.offset, status.refused)
+        return status
+
+    def drain(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds for it to end by itself; true if everything is in the store.
+
+        Record `ExperimentFinished` or close the journal first. On false it goes on trying for a while by itself.
+        """
+        try:
+            return self._process.wait(timeout) == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """End it now; what is not in the store stays in the journal for ``graft track sync``."""
+        self._process.terminate()
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def start_relay(experiment_dir: Path, target: Target, linger: float = _LINGER) -> RelayProcess:
+    """Start a relay in a session of its own, so that Ctrl-C in the terminal does not reach it.
+
+    Start it after `ExperimentStarted` has been recorded: on a resumed experiment it would otherwise find the last
+    record of the run before, and end at once.
+
+    Args:
+        experiment_dir: the experiment; the journal and the files to upload lie there.
+        target: where to ship to.
+        linger: seconds to go on trying after the driver's end when the store does not answer.
+
+    Raises:
+        TrackingError: the target can never work.
+    """
+    target.check()
+    files = RelayFiles(experiment_dir.absolute())
+    files.directory.mkdir(parents=True, exist_ok=True)
+    files.write_status(RelayStatus(RelayState.STARTING))
+    command = [sys.executable, "-P", "-m", "graft.tracking.relay", str(files.experiment_dir)]
+    command += ["--experiment", target.experiment, "--linger", str(linger)]
+    if target.artifact_root is not None:
+        command += ["--artifact-root", str(target.artifact_root.absolute())]
+    with files.log.open("ab") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(target), start_new_session=True
+        )
+    return RelayProcess(process, files)
+
+
+def sync(experiment_dir: Path, target: Target, restart: bool = False) -> RelayStatus:
+    """Ship what a journal holds, once, in this process; the state is DONE, or the error says why not.
+
+    Args:
+        experiment_dir: the experiment.
+        target: where to ship to.
+        restart: ship everything, not only what has not been shipped there yet; for a store that has lost it.
+
+    Raises:
+        TrackingError: the store does not answer or cannot be used, or a relay is at work on this experiment.
+        ArtifactError: there is no journal, or it is damaged.
+    """
+    settle_environment()
+    from graft.tracking.mlflow_shipping import Shipper  # MLflow takes seconds to import; the driver never needs it here
+
+    files = RelayFiles(experiment_dir.absolute())
+    with exclusive(files.lock, wait=False) as held:
+        if not held:
+            raise TrackingError(f"a relay is shipping {experiment_dir.name} already; wait for it to end")
+        shipper = Shipper(files.experiment_dir, target)
+        if restart:
+            shipper.restart()
+        status = shipper.ship()
+    if status.state is not RelayState.DONE:
+        raise TrackingError(status.message)
+    return status
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a relay in this process; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    # Trials and the relay share the cores; the trials are what the user waits for.
+    os.nice(5)
+    files = RelayFiles(options.experiment_dir.absolute())
+    target = Target(options.uri, options.experiment, options.artifact_root)
+    try:
+        status = _follow(files, target, stopping, options.linger)
+    except GraftError as error:
+        logging.exception("the relay cannot go on")
+        files.write_status(RelayStatus(RelayState.FAILED, str(error)))
+        return 1
+    return 0 if status.state is RelayState.DONE else _UNSYNCED_EXIT
+
+
+def _follow(files: RelayFiles, target: Target, stopping: threading.Event, linger: float) -> RelayStatus:
+    from graft.tracking.mlflow_shipping import Patience, Shipper  # see `sync`
+
+    # A relay of the run before may still be at its last records; two would each create what the other has not yet.
+    with exclusive(files.lock):
+        return Shipper(files.experiment_dir, target).follow(Patience(stopping.wait, linger))
+
+
+def _environment(target: Target) -> dict[str, str]:
+    """The URI goes by the environment: it may hold a password, and every user can read a command line."""
+    source_root = str(Path(graft.__file__).parents[1])
+    paths = [source_root, os.environ.get("PYTHONPATH", "")]
+    python_path = os.pathsep.join(path for path in paths if path)
+    return {**os.environ, **relay_settings(), "MLFLOW_TRACKING_URI": target.uri, "PYTHONPATH": python_path}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m graft.tracking.relay", description="Ship a journal to MLflow.")
+    parser.add_argument("experiment_dir", type=Path, help="directory of the experiment")
+    parser.add_argument("--experiment", required=True, help="name of the MLflow experiment")
+    parser.add_argument("--uri", default=os.environ.get("MLFLOW_TRACKING_URI"), help="default: MLFLOW_TRACKING_URI")
+    parser.add_argument("--artifact-root", type=Path, help="directory for artifacts, for an embedded store")
+    parser.add_argument("--linger", type=float, default=_LINGER, help="seconds to try on when the driver has ended")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

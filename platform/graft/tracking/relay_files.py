@@ -1,0 +1,88 @@
+"""The files of a relay, in ``tracking/`` below the experiment's directory, and the state it shows there."""
+
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+
+from graft.core.errors import ArtifactError
+from graft.core.storage import read_json, write_json
+
+
+class RelayState(Enum):
+    """What a relay does: the name as stored, whether the process has ended."""
+
+    STARTING = ("starting", False)
+    FOLLOWING = ("following", False)
+    WAITING = ("waiting", False)
+    DONE = ("done", True)
+    UNSYNCED = ("unsynced", True)
+    FAILED = ("failed", True)
+
+    def __init__(self, label: str, is_terminal: bool) -> None:
+        self.label = label
+        self.is_terminal = is_terminal
+
+
+@dataclass(frozen=True)
+class RelayStatus:
+    """How far a relay is.
+
+    Attributes:
+        state: what it does; WAITING and UNSYNCED mean that the store does not answer, FAILED that it never will.
+        message: one line for the user; empty while all is well.
+        offset: bytes of the journal that are in the store.
+        refused: operations that the store has refused for good; they are listed in ``refused.jsonl``.
+    """
+
+    state: RelayState
+    message: str = ""
+    offset: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True)
+class RelayFiles:
+    """Where a relay keeps what it has to remember."""
+
+    experiment_dir: Path
+
+    @property
+    def directory(self) -> Path:
+        return self.experiment_dir / "tracking"
+
+    @property
+    def cursor(self) -> Path:
+        return self.directory / "cursor.json"
+
+    @property
+    def status(self) -> Path:
+        return self.directory / "relay.json"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "relay.log"
+
+    @property
+    def lock(self) -> Path:
+        return self.directory / "relay.lock"
+
+    @property
+    def runs_lock(self) -> Path:
+        return self.directory / "runs.lock"
+
+    @property
+    def refused(self) -> Path:
+        return self.directory / "refused.jsonl"
+
+    def write_status(self, status: RelayStatus) -> None:
+        """Show the state to whoever looks."""
+        write_json(self.status, {**asdict(status), "version": 1, "state": status.state.label})
+
+    def read_status(self) -> RelayStatus:
+        """The state last shown; STARTING if none was."""
+        try:
+            stored = read_json(self.status)
+            state = next(state for state in RelayState if state.label == stored["state"])
+            return RelayStatus(state, str(stored["message"]), int(stored["offset"]), int(stored["refused"]))
+        except (ArtifactError, KeyError, TypeError, ValueError, StopIteration):
+            return RelayStatus(RelayState.STARTING)

@@ -1,0 +1,71 @@
+"""Running one function in a Ray worker, with our errors coming out."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import ray
+import torch
+from ray.exceptions import OutOfMemoryError, RayError, RayTaskError, WorkerCrashedError
+
+from graft.core.errors import GraftError, ResourceError, TrialError
+
+T = TypeVar("T")
+
+
+def run_remote(fn: Callable[..., T], *args: Any, num_cpus: float = 1.0, num_gpus: float = 0.0) -> T:
+    """Run ``fn(*args)`` in a Ray worker and wait for its result; Ray must have been started.
+
+    Torch in the worker uses as many threads as the CPUs asked for, at least one. Large arguments should be put into
+    the object store once (`ray.put`) by whoever calls this more than once.
+
+    Args:
+        fn: a function that can be imported in the worker.
+        args: its arguments; object references are resolved.
+        num_cpus: CPUs to reserve.
+        num_gpus: GPUs to reserve.
+
+    Raises:
+        GraftError: whatever `fn` raised, if it was one of ours.
+        ResourceError: the cluster can never give what was asked for, or the worker ran out of memory.
+        TrialError: `fn` raised anything else, or the worker died; the cause is chained.
+    """
+    _require_feasible({"CPU": num_cpus, "GPU": num_gpus})
+    # a retry would train again after an out-of-memory kill, and be killed again
+    remote = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_retries=0)(_call)
+    reference = remote.remote(fn, max(1, int(num_cpus)), *args)
+    try:
+        result: T = ray.get(reference)
+    except KeyboardInterrupt:
+        ray.cancel(reference, force=True)
+        raise
+    except RayError as error:
+        raise _ours(error) from error
+    return result
+
+
+def _call(fn: Callable[..., T], num_threads: int, *args: Any) -> T:
+    torch.set_num_threads(num_threads)
+    return fn(*args)
+
+
+def _require_feasible(wanted: dict[str, float]) -> None:
+    largest = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if any(all(node.get(kind, 0.0) >= amount for kind, amount in wanted.items() if amount) for node in largest):
+        return
+    asked = ", ".join(f"{amount:g} {kind}" for kind, amount in wanted.items() if amount)
+    have = max((node.get("CPU", 0.0) for node in largest), default=0.0)
+    raise ResourceError(
+        f"{asked} were asked for, but must fit on one node and none has them (most CPUs on a node: {have:g}); "
+        "ask for fewer, or add a node"
+    )
+
+
+def _ours(error: RayError) -> GraftError:
+    cause = error.cause if isinstance(error, RayTaskError) else error
+    if isinstance(cause, GraftError):
+        return cause
+    if isinstance(cause, OutOfMemoryError | MemoryError):
+        return ResourceError("the worker ran out of memory; run fewer trials at once, or use a smaller batch size")
+    if isinstance(cause, WorkerCrashedError):
+        return TrialError("the worker process died (killed, or a crash in native code); see the Ray logs")
+    return TrialError(f"{type(cause).__name__}: {cause}")

@@ -1,0 +1,81 @@
+"""Which parameters learn how fast, and which are weights in the sense of decay and penalties."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from graft.spec.strategy import Strategy
+from graft.transfer.freezing import AdaptedModel
+
+
+@dataclass(frozen=True)
+class TrainableParts:
+    """The trainable parameters of a model by part, in the order of the model; frozen ones are in none.
+
+    Attributes:
+        pretrained: backbone parameters that start from pretrained values.
+        redrawn: backbone parameters that were drawn again.
+        head: parameters of the head.
+    """
+
+    pretrained: dict[str, nn.Parameter] = field(default_factory=dict)
+    redrawn: dict[str, nn.Parameter] = field(default_factory=dict)
+    head: dict[str, nn.Parameter] = field(default_factory=dict)
+
+    @property
+    def backbone(self) -> dict[str, nn.Parameter]:
+        return {**self.pretrained, **self.redrawn}
+
+    @property
+    def new(self) -> dict[str, nn.Parameter]:
+        return {**self.redrawn, **self.head}
+
+
+def trainable_parts(model: AdaptedModel, num_redrawn: int) -> TrainableParts:
+    """Sort the trainable parameters of `model`, whose last `num_redrawn` blocks were drawn again."""
+    backbone = model.classifier.backbone
+    first_redrawn = len(backbone.blocks) - num_redrawn
+    redrawn = tuple(f"backbone.blocks.{index}." for index in range(first_redrawn, len(backbone.blocks)))
+    parts = TrainableParts()
+    for name, parameter in model.classifier.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        if not name.startswith("backbone."):
+            parts.head[name] = parameter
+        elif name.startswith(redrawn):
+            parts.redrawn[name] = parameter
+        else:
+            parts.pretrained[name] = parameter
+    return parts
+
+
+def weights_of(parameters: dict[str, nn.Parameter]) -> dict[str, nn.Parameter]:
+    """Those that decay and penalties apply to: matrices and kernels.
+
+    Biases, norm scales, layer scales, position embeddings and class tokens are spared, as is usual: pulling them to
+    zero does not make a network simpler.
+    """
+    return {name: p for name, p in parameters.items() if p.ndim >= 2 and name.endswith("weight")}
+
+
+def parameter_groups(parts: TrainableParts, strategy: Strategy) -> list[dict[str, Any]]:
+    """Groups for a torch optimiser, each with `params`, `lr`, `weight_decay` and `name`; empty ones are left out.
+
+    Names are ``backbone/decay``, ``backbone/no_decay``, ``head/decay`` and ``head/no_decay``. Redrawn blocks learn at
+    the rate of the backbone they belong to.
+    """
+    return [
+        *_split("backbone", parts.backbone, strategy.lr, strategy.weight_decay),
+        *_split("head", parts.head, strategy.lr * strategy.head_lr_factor, strategy.weight_decay),
+    ]
+
+
+def _split(part: str, parameters: dict[str, nn.Parameter], lr: float, weight_decay: float) -> Iterator[dict[str, Any]]:
+    decayed = weights_of(parameters)
+    spared = {name: parameter for name, parameter in parameters.items() if name not in decayed}
+    if decayed:
+        yield {"name": f"{part}/decay", "params": [*decayed.values()], "lr": lr, "weight_decay": weight_decay}
+    if spared:
+        yield {"name": f"{part}/no_decay", "params": [*spared.values()], "lr": lr, "weight_decay": 0.0}

@@ -1,0 +1,160 @@
+"""Penalties on the weights: what is added to the loss to keep them small, or near where they started.
+
+A penalty knows its value, and adds its gradient to gradients that are already there. The second is what training uses:
+the same numbers as differentiating the value, without a graph over every weight at every step.
+"""
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from graft.core.registry import Registry
+from graft.spec.strategy import L1, L2, L2SP, NoPenalty
+from graft.transfer.freezing import copy_tensors
+from graft.transfer.parameter_groups import TrainableParts, weights_of
+
+PENALTIES = Registry(
+    "penalty",
+    {
+        "none": "graft.transfer.penalties:Unpenalised",
+        "l1": "graft.transfer.penalties:L1Penalty",
+        "l2": "graft.transfer.penalties:L2Penalty",
+        "l2_sp": "graft.transfer.penalties:L2SPPenalty",
+    },
+)
+
+
+class Penalty(Protocol):
+    """A term of the loss that depends on the weights alone. Biases, norms and frozen weights are never part of it."""
+
+    def value(self) -> Tensor:
+        """The penalty now, a scalar that can be differentiated."""
+        ...
+
+    def add_gradients(self) -> None:
+        """Add the gradient of `value` to the `grad` of every weight that has one."""
+        ...
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What must survive a resume; not copied."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take a state back, onto the device and memory layout of the weights now.
+
+        Raises:
+            ArtifactError: it belongs to another model or strategy.
+        """
+        ...
+
+
+def build_penalty(spec: Any, parts: TrainableParts) -> Penalty:
+    """The penalty a strategy names, over the trainable parameters in `parts`.
+
+    Raises:
+        SpecError: no such penalty is registered.
+    """
+    penalty: Penalty = PENALTIES.get(spec.kind)(spec, parts)
+    return penalty
+
+
+class _Stateless:
+    """The state of a penalty that has none."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        copy_tensors({}, state, "penalty state")
+
+
+class Unpenalised(_Stateless):
+    """Always zero."""
+
+    def __init__(self, spec: NoPenalty, parts: TrainableParts) -> None:
+        pass
+
+    def value(self) -> Tensor:
+        return torch.zeros(())
+
+    def add_gradients(self) -> None:
+        return
+
+
+class L1Penalty(_Stateless):
+    """strength · Σ|w|."""
+
+    def __init__(self, spec: L1, parts: TrainableParts) -> None:
+        self._strength = spec.strength
+        self._weights = [*weights_of({**parts.backbone, **parts.head}).values()]
+
+    def value(self) -> Tensor:
+        return self._strength * _total([weight.abs().sum() for weight in self._weights])
+
+    def add_gradients(self) -> None:
+        weights, gradients = _with_gradients(self._weights)
+        if weights:
+            torch._foreach_add_(gradients, torch._foreach_sign(weights), alpha=self._strength)
+
+
+class L2Penalty(_Stateless):
+    """strength/2 · Σw²."""
+
+    def __init__(self, spec: L2, parts: TrainableParts) -> None:
+        self._strength = spec.strength
+        self._weights = [*weights_of({**parts.backbone, **parts.head}).values()]
+
+    def value(self) -> Tensor:
+        return self._strength / 2 * _total([weight.square().sum() for weight in self._weights])
+
+    def add_gradients(self) -> None:
+        weights, gradients = _with_gradients(self._weights)
+        if weights:
+            torch._foreach_add_(gradients, weights, alpha=self._strength)
+
+
+class L2SPPenalty:
+    """L2 towards the starting point (Li, Grandvalet, Davoine, ICML 2018, their equation 6).
+
+    α/2 · Σ(w − w⁰)² over the trainable pretrained weights + β/2 · Σw² over the new ones, with α = `strength`,
+    β = `head_strength` and w⁰ the values at the time this object is made.
+    """
+
+    def __init__(self, spec: L2SP, parts: TrainableParts) -> None:
+        self._alpha, self._beta = spec.strength, spec.head_strength
+        self._pretrained = weights_of(parts.pretrained)
+        self._new = [*weights_of(parts.new).values()]
+        self._start = {name: weight.detach().clone() for name, weight in self._pretrained.items()}
+
+    def value(self) -> Tensor:
+        pairs = ((weight, self._start[name]) for name, weight in self._pretrained.items())
+        pull = _total([(weight - start).square().sum() for weight, start in pairs])
+        return self._alpha / 2 * pull + self._beta / 2 * _total([weight.square().sum() for weight in self._new])
+
+    def add_gradients(self) -> None:
+        names = [name for name, weight in self._pretrained.items() if weight.grad is not None]
+        weights, gradients = _with_gradients([self._pretrained[name] for name in names])
+        if weights:
+            torch._foreach_add_(gradients, weights, alpha=self._alpha)
+            torch._foreach_sub_(gradients, [self._start[name] for name in names], alpha=self._alpha)
+        weights, gradients = _with_gradients(self._new)
+        if weights and self._beta:
+            torch._foreach_add_(gradients, weights, alpha=self._beta)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {f"start/{name}": tensor for name, tensor in self._start.items()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        fresh = {f"start/{name}": torch.empty_like(weight.detach()) for name, weight in self._pretrained.items()}
+        copy_tensors(fresh, state, "penalty state")
+        self._start = {name.removeprefix("start/"): tensor for name, tensor in fresh.items()}
+
+
+def _with_gradients(weights: list[Any]) -> tuple[list[Tensor], list[Tensor]]:
+    trained = [weight for weight in weights if weight.grad is not None]
+    return [weight.detach() for weight in trained], [weight.grad for weight in trained]
+
+
+def _total(terms: list[Tensor]) -> Tensor:
+    return torch.stack(terms).sum() if terms else torch.zeros(())

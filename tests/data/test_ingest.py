@@ -1,0 +1,209 @@
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from graft.core.errors import DataError, ResourceError
+from graft.data import ingest as module
+from graft.data.dataset import IMAGES, MANIFEST, Dataset, Quarantined, Split, open_dataset
+from graft.data.ingest import ingest
+from graft.data.square import StoredForm, decode_square, square
+from graft.spec.data import DigitsData, IdxData, ImageFolderData
+
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
+
+FORM = StoredForm(8, 3)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def photos(tmp_path: Path, image_folder) -> ImageFolderData:
+    return ImageFolderData(path=image_folder(tmp_path / "photos", {"cat": 12, "dog": 10}), max_unreadable=0.2)
+
+
+def no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        pytest.fail("something was decoded again")
+
+    monkeypatch.setattr(module, "_decode_all", refuse)
+
+
+def test_a_folder_becomes_arrays(photos, cache):
+    seen: list[tuple[int, int]] = []
+    dataset = ingest(photos, FORM, cache, lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (22, 22)
+    assert dataset.counts == {"train": 14, "validation": 4, "test": 4}
+    assert dataset.quarantine == ()
+    for row, name in enumerate(dataset.ids):
+        expected = decode_square((photos.path / name).read_bytes(), FORM, photos.max_pixels)
+        np.testing.assert_array_equal(dataset.images[row], expected)
+        assert dataset.classes[dataset.labels[row]] == name.split("/")[0]
+
+
+def test_several_blocks_keep_the_order(photos, cache, monkeypatch):
+    monkeypatch.setattr(module, "_MAX_BLOCK_ROWS", 4)
+    seen: list[tuple[int, int]] = []
+    (photos.path / "cat" / "005.png").write_bytes(b"")
+    dataset = ingest(photos, FORM, cache, lambda done, total: seen.append((done, total)))
+    assert [done for done, _ in seen] == [4, 8, 12, 16, 20, 22]
+    assert list(dataset.ids) == sorted(dataset.ids)
+    assert len(dataset.ids) == 21
+    expected = [decode_square((photos.path / name).read_bytes(), FORM, 10**6) for name in dataset.ids]
+    np.testing.assert_array_equal(dataset.images, np.stack(expected))
+
+
+def test_unreadable_files_are_left_out_and_named(photos, cache, encode, noise):
+    (photos.path / "cat" / "note.png").write_text("I am text")
+    (photos.path / "cat" / "half.jpg").write_bytes(encode(noise(30, 30, 3), "JPEG")[:-300])
+    (photos.path / "dog" / "gone.png").symlink_to(photos.path / "nowhere")
+    (photos.path / "dog" / "zero.png").write_bytes(b"")
+    dataset = ingest(photos, FORM, cache)
+    assert sum(dataset.counts.values()) == 22
+    reasons = {entry.path: entry.reason for entry in dataset.quarantine}
+    assert set(reasons) == {"cat/note.png", "cat/half.jpg", "dog/gone.png", "dog/zero.png"}
+    assert reasons["dog/zero.png"] == "is empty"
+    assert reasons["cat/note.png"].startswith("is text")
+    assert reasons["cat/half.jpg"].startswith("is damaged")
+    assert reasons["dog/gone.png"].startswith("cannot be read")
+    assert not set(reasons) & set(dataset.ids)
+
+
+def test_too_many_unreadable_files_fail_and_leave_nothing(photos, cache):
+    for index in range(6):
+        (photos.path / "cat" / f"zero{index}.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"6 of 28 images cannot be read.*cat/zero0.png is empty"):
+        ingest(photos, FORM, cache)
+    assert not [path for path in cache.iterdir() if path.is_dir()]
+
+
+def test_a_tolerance_lowered_later_holds_for_the_cache_too(photos, cache):
+    (photos.path / "cat" / "zero.png").write_bytes(b"")
+    ingest(photos, FORM, cache)
+    with pytest.raises(DataError, match="1 of 23 images cannot be read"):
+        ingest(photos.model_copy(update={"max_unreadable": 0.0}), FORM, cache)
+
+
+def test_a_class_that_loses_all_samples_of_a_split_fails(tmp_path, image_folder, cache):
+    root = image_folder(tmp_path / "few", {"cat": 12, "dog": 3})
+    (root / "dog" / "001.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"class `dog` has no readable sample left for .*dog/001.png"):
+        ingest(ImageFolderData(path=root, max_unreadable=0.5), FORM, cache)
+
+
+def test_the_second_time_nothing_is_decoded(photos, cache, monkeypatch):
+    first = ingest(photos, FORM, cache)
+    no_decoding(monkeypatch)
+    assert ingest(photos, FORM, cache) == first
+
+
+def test_a_changed_file_is_decoded_again(photos, cache):
+    first = ingest(photos, FORM, cache)
+    os.utime(photos.path / "cat" / "000.png", ns=(7, 7))
+    second = ingest(photos, FORM, cache)
+    assert second.directory != first.directory
+    assert second.fingerprint == first.fingerprint
+
+
+def test_the_fingerprint_is_the_same_in_another_place(photos, cache, tmp_path):
+    first = ingest(photos, FORM, cache)
+    shutil.copytree(photos.path, tmp_path / "copy")
+    copied = photos.model_copy(update={"path": tmp_path / "copy"})
+    assert ingest(copied, FORM, tmp_path / "other").fingerprint == first.fingerprint
+
+
+def test_a_damaged_cache_is_built_again(photos, cache):
+    first = ingest(photos, FORM, cache)
+    os.truncate(first.directory / IMAGES, 100)
+    assert ingest(photos, FORM, cache) == first
+    open_dataset(first.directory, verify=True)
+
+
+def test_what_a_killed_process_left_is_cleared_and_not_believed(photos, cache):
+    target = ingest(photos, FORM, cache).directory
+    left = cache / f".{target.name}.killed"
+    target.rename(left)
+    (left / MANIFEST).unlink()
+    ingest(photos, FORM, cache)
+    assert not left.exists()
+    assert sorted(path.name for path in cache.iterdir()) == [target.name, f"{target.name}.lock"]
+
+
+def test_a_failure_in_the_middle_leaves_nothing(photos, cache, monkeypatch):
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ingest(photos, FORM, cache, stop)
+    assert not [path for path in cache.iterdir() if path.is_dir()]
+    assert isinstance(ingest(photos, FORM, cache), Dataset)
+
+
+def test_duplicates_across_splits_are_counted(photos, cache):
+    first = ingest(photos, FORM, cache)
+    validation, train = first.rows(Split.VALIDATION)[0], first.rows(Split.TRAIN)[0]
+    shutil.copyfile(photos.path / first.ids[train], photos.path / first.ids[validation])
+    second = ingest(photos, FORM, cache)
+    assert (first.cross_split_duplicates, second.cross_split_duplicates) == (0, 1)
+    assert json.loads((second.directory / MANIFEST).read_text())["cross_split_duplicates"] == 1
+
+
+@pytest.mark.parametrize("form", [StoredForm(8, 1), StoredForm(12, 3, "bilinear")])
+def test_idx_files_become_arrays(idx_directory, cache, form, noise):
+    dataset = ingest(IdxData(path=idx_directory, classes=["a", "b", "c"], limit=12), form, cache)
+    assert dataset.counts == {"train": 9, "validation": 3, "test": 9}
+    assert dataset.images.shape == (21, form.stored_size, form.stored_size, form.channels)
+    train, test = noise(30, 6, 5, seed=0), noise(9, 6, 5, seed=1)
+    for row, name in enumerate(dataset.ids):
+        half, _, index = name.partition("/")
+        original = (train if half == "train" else test)[int(index)]
+        np.testing.assert_array_equal(dataset.images[row], square(original, form))
+
+
+def test_the_digits_become_arrays(cache):
+    dataset = ingest(DigitsData(), StoredForm(8, 1), cache)
+    assert dataset.counts == {"train": 1079, "validation": 359, "test": 359}
+    assert dataset.images.shape == (1797, 8, 8, 1)
+    assert dataset.images[0, 0, 2, 0] == round(5 * 255 / 16)
+
+
+def test_without_a_free_cpu_ray_waits_no_longer_than_the_limit(photos, cache, monkeypatch):
+    import ray
+
+    @ray.remote
+    class Busy:
+        def ready(self) -> bool:
+            return True
+
+    cpus = int(ray.cluster_resources()["CPU"])
+    busy = Busy.options(num_cpus=cpus).remote()
+    ray.get(busy.ready.remote())
+    monkeypatch.setattr(module, "NO_PROGRESS_TIMEOUT_S", 2)
+    try:
+        with pytest.raises(ResourceError, match="needs one free CPU"):
+            ingest(photos, FORM, cache)
+    finally:
+        ray.kill(busy)
+
+
+def test_the_quarantine_survives_the_cache(photos, cache):
+    (photos.path / "cat" / "zero.png").write_bytes(b"")
+    ingest(photos, FORM, cache)
+    assert ingest(photos, FORM, cache).quarantine == (Quarantined("cat/zero.png", "is empty"),)
+
+
+def test_rays_own_settings_stay_as_they_were(photos, cache):
+    from ray.data import DataContext
+
+    context = DataContext.get_current()
+    before = (context.enable_progress_bars, context.execution_options.preserve_order)
+    ingest(photos, FORM, cache)
+    after = DataContext.get_current()
+    assert (after.enable_progress_bars, after.execution_options.preserve_order) == before
+    assert after is context

@@ -1,0 +1,16 @@
+import torch
+
+from graft.models.adapters import build_backbone
+from graft.models.classifier import Classifier
+from graft.models.heads import build_head
+from graft.spec.strategy import LinearHead
+
+
+def test_classifier_is_the_head_on_the_backbone():
+    backbone = build_backbone("timm/test_efficientnet")
+    classifier = Classifier(backbone, build_head(LinearHead(), backbone.num_features, 3)).eval()
+    images = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        assert torch.equal(classifier(images), classifier.head(backbone(images)))
+        assert classifier(images).shape == (2, 3)
+    assert {name.split(".")[0] for name in classifier.state_dict()} == {"backbone", "head"}

@@ -1,0 +1,193 @@
+import pickle
+from typing import Any
+
+import pytest
+
+from graft.core.errors import SpecError
+from graft.spec.data import DigitsData, ImageFolderData
+from graft.spec.job import Job
+from graft.spec.load import parse_job
+from graft.spec.metrics import METRICS
+from graft.spec.search import Asha, NoScheduler
+
+MINIMAL: dict[str, Any] = {"name": "digits", "data": {"kind": "digits"}}
+
+
+def problems(**changes: Any) -> list[str]:
+    with pytest.raises(SpecError) as caught:
+        parse_job({**MINIMAL, **changes})
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_minimal_job_has_all_its_defaults() -> None:
+    job = parse_job(MINIMAL)
+
+    assert isinstance(job.data, DigitsData)
+    assert (job.data.validation, job.data.test, job.data.flip) == (0.2, 0.2, "none")
+    assert (job.training.epochs, job.training.patience, job.training.final_on) == (8, None, "train+validation")
+    assert job.search.scheduler == Asha(grace_epochs=1, reduction_factor=3)
+    assert (job.search.metric, job.search.seed) == ("accuracy", 0)
+    assert (job.search.budget.trials, job.search.budget.minutes) == (16, None)
+    assert (job.resources.workers, job.resources.cpus_per_trial, job.resources.gpus_per_trial) == (1, "auto", 0)
+    assert job.export.register is True
+    assert job.strategy.grid_size() == 1
+
+
+def test_names_default_to_the_name_of_the_job() -> None:
+    job = parse_job(MINIMAL)
+    named = parse_job({**MINIMAL, "tracking": {"experiment": "x"}, "export": {"model_name": "y"}})
+
+    assert (job.experiment_name, job.model_name) == ("digits", "digits")
+    assert (named.experiment_name, named.model_name) == ("x", "y")
+
+
+def test_a_job_survives_dump_and_pickle() -> None:
+    job = parse_job(
+        {
+            **MINIMAL,
+            "data": {"kind": "idx", "path": "/d", "classes": ["a", "b"]},
+            "strategy": {"lr": {"loguniform": [1e-4, 1e-1]}, "penalty": {"choice": ["none", "l2"]}},
+            "resources": {"cpus_per_trial": 0.5},
+        }
+    )
+
+    assert parse_job(job.model_dump(mode="json")) == job
+    assert Job.model_validate_json(job.model_dump_json()) == job
+    assert pickle.loads(pickle.dumps(job)) == job
+    assert hash(job) == hash(parse_job(job))
+
+
+def test_bare_names_stand_for_components() -> None:
+    job = parse_job({"name": "j", "data": "digits", "search": {"scheduler": "none", "searcher": "random"}})
+
+    assert job.data == DigitsData()
+    assert job.search.scheduler == NoScheduler()
+
+
+def test_kinds_have_their_own_defaults() -> None:
+    assert ImageFolderData.model_validate({"path": "/d"}).flip == "horizontal"
+    assert parse_job({"name": "j", "data": {"kind": "idx", "path": "/d", "test": 0.0}}).data.test == 0
+
+
+def test_every_metric_has_a_direction() -> None:
+    assert {name: spec.mode for name, spec in METRICS.items()} == {
+        "accuracy": "max",
+        "balanced_accuracy": "max",
+        "macro_f1": "max",
+        "loss": "min",
+    }
+    assert METRICS["accuracy"].is_better(0.9, 0.8)
+    assert METRICS["loss"].is_better(0.1, 0.2)
+    assert METRICS["loss"].is_better(0.1, None)
+    assert not METRICS["accuracy"].is_better(float("nan"), None)
+    assert not METRICS["accuracy"].is_better(float("nan"), 0.1)
+    assert parse_job({**MINIMAL, "search": {"metric": "loss"}}).search.objective.mode == "min"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"name": "My job"}, "name: is `My job`, but must be 1 to 64 of a-z, 0-9, `_` and `-`"),
+        ({"name": "a" * 65}, "name: is `aaa"),
+        ({"name": 3}, "name: is 3, but must be text; put it in quotes"),
+        ({"name": None}, "name: is empty, but must be text"),
+        ({"version": 2}, "version: is 2, but must be 1"),
+        ({"data": None}, "data: is empty, but must be a mapping"),
+        ({"data": []}, "data: is a list, but must be a mapping"),
+        ({"data": {}}, "data: has no `kind`, which must be one of digits, idx, image_folder"),
+        ({"data": "digit"}, "data: is `digit`, but must be one of digits, idx, image_folder; did you mean `digits`?"),
+        ({"data": {"kind": 3}}, "data: is 3, but must be one of digits"),
+        ({"data": {"kind": "idx"}}, "data.path: is missing, but must be given: Directory of the files"),
+        ({"data": {"kind": "idx", "path": ""}}, "data.path: is ``, but must be the path of a directory"),
+        ({"data": {"kind": "idx", "path": "a\0b"}}, "data.path: is `a\\x00b`, but must be the path of a directory"),
+        ({"data": {"kind": "idx", "path": 3}}, "data.path: is 3, but must be the path of a directory, as text"),
+        ({"data": {"kind": "idx", "path": "s3://b/x"}}, "data.path: is `s3://b/x`, but must be the path of a local"),
+        ({"data": {"kind": "idx", "path": "d", "classes": "ab"}}, "data.classes: is the text 'ab', but must be a list"),
+        (
+            {"data": {"kind": "idx", "path": "d", "classes": ["a", 1]}},
+            "data.classes[1]: is 1, but must be text; put it",
+        ),
+        (
+            {"data": {"kind": "idx", "path": "d", "classes": ["a", "a"]}},
+            "data.classes[1]: is `a`, which is in the list",
+        ),
+        (
+            {"data": {"kind": "idx", "path": "d", "classes": ["a"]}},
+            "data.classes: has 1 name, but must have at least 2",
+        ),
+        ({"data": {"kind": "digits", "flip": "both"}}, "data.flip: is `both`, but must be none"),
+        ({"data": {"kind": "digits", "path": "x"}}, "data.path: is not a key of data of kind digits; its keys are"),
+        ({"data": {"kind": "digits", "test": 0}}, "data.test: is 0, but must be > 0 and < 1"),
+        ({"data": {"kind": "digits", "validation": 0.6, "test": 0.4}}, "data.test: and `validation` hold out 1 of"),
+        ({"data": {"kind": "digits", "limit": 1}}, "data.limit: is 1, but must be >= 2"),
+        (
+            {"data": {"kind": "digits", "validation": "0.1"}},
+            "is the text '0.1', but must be a number; remove the quotes",
+        ),
+        ({"strategy": None}, "strategy: is empty, but must be a mapping of strategy keys"),
+        ({"training": {"epochs": 0}}, "training.epochs: is 0, but must be between 1 and 1000"),
+        ({"training": {"epochs": 1.5}}, "training.epochs: is 1.5, but must be a whole number"),
+        ({"training": {"epochs": True}}, "training.epochs: is true, but must be a whole number"),
+        ({"training": {"epoch": 3}}, "training.epoch: is not a key of training; did you mean `epochs`?"),
+        ({"training": {"final_on": "all"}}, "training.final_on: is `all`, but must be one of train+validation, train"),
+        ({"epochs": 3}, "epochs: is not a key of a job; did you mean `training.epochs`?"),
+        ({"seed": 3}, "seed: is not a key of a job; did you mean `data.seed` or `search.seed`?"),
+        ({"lr": 3}, "lr: is not a key of a job; did you mean `strategy.lr`?"),
+        (
+            {"search": {"metric": "acuracy"}},
+            "search.metric: is `acuracy`, but must be one of accuracy, balanced_accuracy, "
+            "macro_f1, loss; did you mean `accuracy`?",
+        ),
+        (
+            {"search": {"scheduler": "ahsa"}},
+            "search.scheduler: is `ahsa`, but must be one of none, asha; did you mean `asha`",
+        ),
+        (
+            {"search": {"scheduler": {"kind": "asha", "eta": 3}}},
+            "is not a key of search.scheduler of kind asha; its keys",
+        ),
+        (
+            {"search": {"scheduler": {"kind": "asha", "grace_epochs": 9}}},
+            "search.scheduler.grace_epochs: is 9, but must be <= training.epochs, which is 8",
+        ),
+        ({"search": {"searcher": "tpe"}}, "search.searcher"),
+        ({"search": {"budget": {"minutes": 0}}}, "search.budget.minutes: is 0, but must be > 0"),
+        ({"search": {"budget": {"minutes": float("inf")}}}, "search.budget.minutes: is inf, but must be"),
+        ({"search": {"budget": 3}}, "search.budget: is 3, but must be a mapping"),
+        ({"resources": {"workers": 2}}, "resources.workers: is 2, but must be 1, because this version"),
+        ({"resources": {"cpus_per_trial": 0}}, "resources.cpus_per_trial: is 0, but must be a number of CPUs > 0"),
+        (
+            {"resources": {"cpus_per_trial": "2"}},
+            "resources.cpus_per_trial: is `2`, but must be a number of CPUs, without",
+        ),
+        (
+            {"resources": {"gpus_per_trial": 1.5}},
+            "resources.gpus_per_trial: is 1.5, but must be a whole number above 1",
+        ),
+        ({"tracking": {"uri": "a b"}}, "tracking.uri: is `a b`, but must be the address of an MLflow store"),
+        ({"tracking": {"experiment": ""}}, "tracking.experiment: has 0 characters, but must have at least 1"),
+        ({"export": {"model_name": "a/b"}}, "export.model_name: is `a/b`, but must be a name without"),
+        ({"export": {"register": "yes"}}, "export.register: is the text 'yes', but must be true or false"),
+    ],
+)
+def test_what_is_wrong_is_told_by_its_key(changes: dict[str, Any], expected: str) -> None:
+    found = problems(**changes)
+
+    assert len(found) == 1
+    assert expected in found[0]
+    assert "pydantic" not in found[0].lower()
+    assert "input should" not in found[0].lower()
+
+
+def test_all_problems_are_told_at_once() -> None:
+    found = problems(
+        name="A B", data={"kind": "digits", "foo": 1}, strategy={"freeze": 2, "bar": 1}, training={"epochs": 0}
+    )
+
+    assert [line.split(":")[0] for line in found] == [
+        "name",
+        "data.foo",
+        "strategy.bar",
+        "strategy.freeze",
+        "training.epochs",
+    ]

@@ -1,0 +1,261 @@
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graft.core.errors import SpecError
+from graft.spec.job import Job
+from graft.spec.load import MAX_BYTES, load_job, parse_job
+from graft.spec.strategy import L2, Strategy
+
+DIGITS = """\
+# digits
+version: 1
+name: digits
+data: {kind: digits}
+strategy:
+  lr: {loguniform: [1e-4, 1E-1]}
+  penalty: l2
+training:
+  epochs: 3
+"""
+
+
+@pytest.fixture
+def job_file(tmp_path: Path) -> Path:
+    path = tmp_path / "jobs" / "x.yaml"
+    path.parent.mkdir()
+    path.write_text(DIGITS, encoding="utf-8")
+    return path
+
+
+def rewritten(path: Path, old: str, new: str) -> Path:
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    return path
+
+
+def told(path: Path, *overrides: str) -> list[str]:
+    with pytest.raises(SpecError) as caught:
+        load_job(path, overrides)
+    return [str(problem).replace(str(path), "x.yaml") for problem in caught.value.problems]
+
+
+def test_a_job_file_is_read(job_file: Path) -> None:
+    job = load_job(job_file)
+
+    assert job.training.epochs == 3
+    assert job.strategy.values("lr") == (1e-4, 1e-1)
+
+
+def test_every_problem_has_file_line_and_key(job_file: Path) -> None:
+    rewritten(job_file, "name: digits", "name: Digits")
+    rewritten(job_file, "epochs: 3", "epochs: 0\n  epoch: 3")
+    rewritten(job_file, "penalty: l2", "penalty: l2\n  freeze:\n    choice:\n      - 0.5\n      - 1.4")
+
+    assert told(job_file) == [
+        "x.yaml:3 name: is `Digits`, but must be 1 to 64 of a-z, 0-9, `_` and `-`, and start with a letter or digit",
+        "x.yaml:11 strategy.freeze.choice[1]: is 1.4, but must be between 0 and 1",
+        "x.yaml:13 training.epochs: is 0, but must be between 1 and 1000",
+        "x.yaml:14 training.epoch: is not a key of training; did you mean `epochs`?",
+    ]
+
+
+def test_a_missing_key_has_the_line_of_its_section(job_file: Path) -> None:
+    rewritten(job_file, "data: {kind: digits}", "data: {kind: image_folder}")
+    assert told(job_file)[0].startswith("x.yaml:4 data.path: is missing")
+
+
+def test_a_key_given_twice_is_told_with_the_other_problems(job_file: Path) -> None:
+    rewritten(job_file, "epochs: 3", "epochs: 3\n  epochs: 4\n  patience: 0")
+
+    assert told(job_file) == [
+        "x.yaml:9 training.epochs: is given on line 9 and again on line 10, but must be given once; remove one of the "
+        "two",
+        "x.yaml:11 training.patience: is 0, but must be >= 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "x.yaml is empty, but must hold keys and values, such as `name: digits`"),
+        (b"# nothing\n", "x.yaml is empty, but must hold keys and values, such as `name: digits`"),
+        (b"- a\n", "x.yaml holds a list, but must hold keys and values, such as `name: digits`"),
+        (b"just text", "x.yaml holds `just text`, but must hold keys and values, such as `name: digits`"),
+        (b"a: 1\nb: \xff\xfe\n", "x.yaml:2 is not UTF-8 text, but must be; save it as UTF-8"),
+        (b"a: [1\n", "x.yaml:2 is not valid YAML: did not find expected ',' or ']'"),
+        (
+            b"#" * (MAX_BYTES + 1),
+            "x.yaml is larger than 1,000,000 bytes, but a job file must be smaller; is it the right",
+        ),
+    ],
+)
+def test_a_file_that_is_no_job(job_file: Path, content: bytes, expected: str) -> None:
+    job_file.write_bytes(content)
+    assert told(job_file)[0].startswith(expected)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    assert told(tmp_path / "no.yaml") == ["x.yaml does not exist, but must be a job file; check the path"]
+    assert told(tmp_path) == ["x.yaml is a directory, but must be a job file"]
+    with pytest.raises(SpecError, match="cannot be read"):
+        load_job("a\0b")
+
+
+def test_a_byte_order_mark_and_windows_lines_are_read(job_file: Path) -> None:
+    job_file.write_bytes(b"\xef\xbb\xbf" + DIGITS.replace("\n", "\r\n").encode())
+    assert load_job(job_file).name == "digits"
+
+
+def test_overrides_go_through_the_same_validation(job_file: Path) -> None:
+    overrides = [
+        "training.epochs=5",
+        "strategy.lr=1e-3",
+        "strategy.penalty.strength=0.5",
+        "strategy.resolution={choice: [32, 48]}",
+        "strategy.resolution.randint=[32, 64]",
+        "strategy.freeze={choice: [0.5, 1.0]}",
+        "search.budget.trials=2",
+        "search.budget.trials=3",
+        "tracking.uri=http://host:5000/?a=b",
+    ]
+    job = load_job(job_file, overrides)
+
+    assert job.training.epochs == 5
+    assert job.strategy.values("lr") == (1e-3,)
+    assert job.strategy.values("freeze") == (0.5, 1.0)
+    assert job.strategy.values("resolution") == (32, 64)
+    assert job.search.budget.trials == 3
+    assert job.tracking.uri == "http://host:5000/?a=b"
+    assert parse_job(job).strategy.sample(random.Random(0)).penalty == L2(strength=0.5)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("training.epochs=0", "--set training.epochs: is 0, but must be between 1 and 1000"),
+        (
+            "training.epochs='5'",
+            "--set training.epochs: is the text '5', but must be a whole number; remove the quotes",
+        ),
+        ("training.epoch=5", "--set training.epoch: is not a key of training; did you mean `epochs`?"),
+        ("trainig.epochs=5", "--set trainig: is not a key of a job; did you mean `training`?"),
+        (
+            "search.scheduler={kind: asha, grace: 1}",
+            "--set search.scheduler.grace: is not a key of search.scheduler of kind",
+        ),
+        ("search.scheduler.grace_epochs=9", "--set search.scheduler: has no `kind`, which must be one of none, asha"),
+        ("training.epochs", "--set: is `training.epochs`, but must be a dotted key and a value"),
+        ("=3", "--set: is `=3`, but must be a dotted key and a value"),
+        ("training..epochs=3", "--set: is `training..epochs=3`, but must be a dotted key and a value"),
+        ("training.epochs=[1", "--set training.epochs: is not valid YAML"),
+        ("training={epochs: 1, epochs: 2}", "--set training: gives a key twice"),
+        (
+            "training.epochs.deep=1",
+            "--set training.epochs.deep: cannot be set, because training.epochs is 3 and holds no",
+        ),
+        ("training.epochs=", "--set training.epochs: is empty, but must be a whole number"),
+    ],
+)
+def test_an_override_that_is_wrong_is_named(job_file: Path, override: str, expected: str) -> None:
+    assert told(job_file, override)[0].startswith(expected)
+
+
+def test_problems_of_file_and_overrides_are_told_together(job_file: Path) -> None:
+    rewritten(job_file, "name: digits", "name: A B")
+    found = told(job_file, "training.epochs=0", "nonsense")
+
+    assert [line.split(":")[0] for line in found] == ["--set", "--set training.epochs", "x.yaml"]
+
+
+def test_an_override_does_not_claim_what_the_file_says(job_file: Path) -> None:
+    rewritten(job_file, "data: {kind: digits}", "data: {kind: digit}")
+    assert told(job_file, "data.seed=3")[0].startswith("x.yaml:4 data: is `digit`")
+
+
+def test_relative_paths_start_at_the_file_or_at_the_shell(job_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rewritten(job_file, "{kind: digits}", "{kind: image_folder, path: ../pictures}")
+    elsewhere = job_file.parent.parent / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("HOME", "/home/someone")
+
+    def path(*overrides: str) -> Path:
+        return getattr(load_job(job_file, overrides).data, "path")  # noqa: B009
+
+    assert path() == job_file.parent.parent / "pictures"
+    assert path("data.path=mine") == elsewhere / "mine"
+    assert path("data={kind: image_folder, path: mine}") == elsewhere / "mine"
+    assert path("data.path=/abs") == Path("/abs")
+    assert path("data.path=~/mine") == Path("/home/someone/mine")
+    assert parse_job({"name": "j", "data": {"kind": "idx", "path": "p"}}).data.path == elsewhere / "p"
+
+
+def test_a_mapping_is_not_changed_and_may_hold_specs() -> None:
+    raw: dict[str, Any] = {
+        "name": "j",
+        "data": {"kind": "digits"},
+        "strategy": Strategy(freeze=0.5),
+        "training": {"epochs": 2},
+    }
+    job = parse_job(raw, ["training.epochs=4", "strategy.lr=0.5"])
+
+    assert raw["training"] == {"epochs": 2}
+    assert job.training.epochs == 4
+    assert job.strategy.values("freeze") == (0.5,)
+    assert job.strategy.values("lr") == (0.5,)
+    assert parse_job(job) == job
+
+
+def test_tuples_and_paths_are_taken_from_python() -> None:
+    job = parse_job(
+        {
+            "name": "j",
+            "data": {"kind": "idx", "path": Path("/d"), "classes": ("a", "b")},
+            "strategy": {"freeze": {"choice": (0.0, 0.5)}},
+        }
+    )
+
+    assert job.data.path == Path("/d")
+    assert job.strategy.values("freeze") == (0.0, 0.5)
+
+
+def test_what_is_no_mapping_is_refused() -> None:
+    with pytest.raises(SpecError, match="must be a mapping of keys to values, or the path of a job file"):
+        parse_job("jobs/x.yaml")  # type: ignore[arg-type]
+
+
+nonsense = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text("a1. ", max_size=5)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(["kind", "choice", "uniform", "strength", "path", "epochs", "scheduler", "x"]),
+            inner,
+            max_size=3,
+        ),
+    ),
+    max_leaves=6,
+)
+
+
+def told_about(raw: dict[str, Any]) -> list[str]:
+    try:
+        parse_job(raw)
+    except SpecError as error:
+        return [problem.message for problem in error.problems]
+    return []
+
+
+@given(st.dictionaries(st.sampled_from([*Job.model_fields, "zz"]), nonsense))
+def test_nonsense_brings_sentences_only(raw: dict[str, Any]) -> None:
+    assert not any("nput" in message or "\n" in message for message in told_about(raw))
+
+
+@given(st.dictionaries(st.sampled_from([*Strategy.model_fields, "zz"]), nonsense))
+def test_nonsense_in_a_strategy_brings_sentences_only(strategy: dict[str, Any]) -> None:
+    messages = told_about({"name": "j", "data": "digits", "strategy": strategy})
+    assert not any("nput" in message or "\n" in message for message in messages)

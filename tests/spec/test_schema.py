@@ -1,0 +1,95 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from graft.spec.load import parse_job
+from graft.spec.schema import job_schema, schema_text
+
+SNAPSHOT = Path(__file__).parents[2] / "docs" / "job.schema.json"
+BASE: dict[str, Any] = {"version": 1, "name": "j", "data": {"kind": "digits"}}
+
+
+def is_valid(raw: dict[str, Any]) -> bool:
+    return jsonschema.Draft202012Validator(job_schema()).is_valid(raw)
+
+
+def test_the_snapshot_is_up_to_date() -> None:
+    """Write it anew with ``python -m graft.spec.schema docs/job.schema.json``."""
+    assert SNAPSHOT.read_text(encoding="utf-8") == schema_text()
+
+
+def test_it_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(job_schema())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"data": "digits"},
+        {"data": {"kind": "image_folder", "path": "d", "flip": "both"}},
+        {"search": {"scheduler": "asha"}},
+        {"search": {"scheduler": {"kind": "asha", "grace_epochs": 2}, "searcher": "random"}},
+        {"resources": {"cpus_per_trial": "auto"}},
+        {"resources": {"cpus_per_trial": 0.5}},
+        {"strategy": {"freeze": 0.5, "penalty": "l2"}},
+        {"strategy": {"freeze": {"choice": [0.5, {"uniform": [0.6, 0.7]}]}}},
+        {"strategy": {"lr": {"loguniform": [1e-4, 0.1]}, "resolution": {"randint": [32, 64]}}},
+        {"strategy": {"loss": {"label_smoothing": {"uniform": [0, 0.1]}}}},
+        {"strategy": {"head": {"kind": "mlp", "width": {"choice": [1, 2]}}}},
+        {"strategy": {"penalty": {"choice": ["none", {"kind": "l2_sp", "strength": {"loguniform": [0.1, 0.2]}}]}}},
+        {"strategy": {"penalty": {"kind": {"choice": ["l1", "l2"]}, "strength": 0.1}}},
+        {"strategy": {"precision": {"choice": ["auto", "fp32"]}}},
+    ],
+)
+def test_what_graft_accepts_the_schema_accepts(changes: dict[str, Any]) -> None:
+    parse_job({**BASE, **changes})
+    assert is_valid({**BASE, **changes})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"nme": "x"},
+        {"name": "A B"},
+        {"data": "idx"},
+        {"data": {"kind": "idx"}},
+        {"data": {"path": "d"}},
+        {"search": {"metric": "acuracy"}},
+        {"search": {"scheduler": "ahsa"}},
+        {"resources": {"workers": 2}},
+        {"strategy": {"freeze": 1.4}},
+        {"strategy": {"freeze": {"choice": [1.4]}}},
+        {"strategy": {"freeze": {"choice": []}}},
+        {"strategy": {"penalty": {"choice": ["l9"]}}},
+        {"strategy": {"resolution": {"uniform": [32, 64]}}},
+        {"strategy": {"lr": {"uniform": [1]}}},
+        {"strategy": {"precision": {"uniform": [0, 1]}}},
+        {"strategy": {"lr": {"choice": [1], "uniform": [0, 1]}}},
+    ],
+)
+def test_what_the_schema_refuses_graft_refuses(changes: dict[str, Any]) -> None:
+    from graft.core.errors import SpecError
+
+    with pytest.raises(SpecError):
+        parse_job({**BASE, **changes})
+    assert not is_valid({**BASE, **changes})
+
+
+def test_every_key_is_described() -> None:
+    schema = job_schema()
+    for owner in (schema, *schema["$defs"].values()):
+        for name, found in owner.get("properties", {}).items():
+            refers = schema["$defs"].get(found.get("$ref", "").rsplit("/", 1)[-1], {})
+            assert (
+                name in ("kind", "uniform", "loguniform", "randint")
+                or found.get("description")
+                or refers.get("description")
+            ), name
+
+
+def test_it_is_json() -> None:
+    assert json.loads(schema_text()) == job_schema()

@@ -1,0 +1,207 @@
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from graft.spec.base import kind_of, spec_types
+from graft.spec.strategy import (
+    L1,
+    L2,
+    L2SP,
+    AdamW,
+    Constant,
+    Cosine,
+    LightAugmentation,
+    LinearHead,
+    MlpHead,
+    NoAugmentation,
+    NoPenalty,
+    Pretrained,
+    Reinitialise,
+    Sgd,
+    Strategy,
+)
+
+shares = st.one_of(st.sampled_from([0.0, -0.0, 0.25, 0.5, 1.0]), st.floats(0, 1))
+penalties = st.one_of(
+    st.just(NoPenalty()),
+    st.builds(L1, strength=st.floats(1e-6, 1)),
+    st.builds(L2, strength=st.floats(1e-6, 1)),
+    st.builds(L2SP, strength=st.floats(1e-6, 1), head_strength=st.one_of(st.just(0.0), st.floats(1e-6, 1))),
+)
+strategies = st.builds(
+    Strategy,
+    backbone=st.sampled_from(["efficientnet_lite0", "timm:resnet18.a1_in1k"]),
+    init=st.one_of(st.just(Pretrained()), st.builds(Reinitialise, blocks=st.integers(1, 9))),
+    freeze=shares,
+    penalty=penalties,
+    head=st.one_of(st.builds(LinearHead, dropout=st.floats(0, 0.9)), st.builds(MlpHead, width=st.integers(1, 9))),
+    optimizer=st.one_of(st.just(AdamW()), st.builds(Sgd, momentum=st.sampled_from([0.0, 0.9]), nesterov=st.booleans())),
+    lr=st.floats(1e-5, 10),
+    head_lr_factor=st.floats(1e-3, 1000),
+    schedule=st.one_of(st.just(Constant()), st.just(Cosine())),
+    augment=st.one_of(st.just(NoAugmentation()), st.builds(LightAugmentation, magnitude=shares, share=shares)),
+)
+depths = st.one_of(st.none(), st.integers(1, 20))
+
+
+@given(strategies, depths)
+def test_canonical_is_idempotent_and_valid(strategy: Strategy, num_blocks: int | None) -> None:
+    once = strategy.canonical(num_blocks)
+
+    assert once.canonical(num_blocks) == once
+    assert once.canonical(num_blocks).key() == once.key()
+    assert Strategy.model_validate(once.model_dump(mode="json")) == once
+
+
+@given(strategies, st.integers(1, 20))
+def test_canonical_knows_no_more_without_the_depth(strategy: Strategy, num_blocks: int) -> None:
+    assert strategy.canonical().canonical(num_blocks) == strategy.canonical(num_blocks)
+
+
+@given(strategies, st.integers(1, 20))
+def test_canonical_keeps_the_cut(strategy: Strategy, num_blocks: int) -> None:
+    drawn_again = min(strategy.init.blocks, num_blocks) if isinstance(strategy.init, Reinitialise) else 0
+    cut = min(round(strategy.freeze * num_blocks), num_blocks - drawn_again)
+
+    assert strategy.canonical(num_blocks).freeze == cut / num_blocks
+
+
+@given(strategies)
+def test_equal_strategies_have_equal_keys(strategy: Strategy) -> None:
+    again = Strategy.model_validate(strategy.model_dump(mode="json"))
+
+    assert again == strategy
+    assert again.key() == strategy.key()
+    assert pickle.loads(pickle.dumps(strategy)) == strategy
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "num_blocks"),
+    [
+        (Strategy(freeze=0.74), Strategy(freeze=0.76), 4),
+        (Strategy(freeze=0.99), Strategy(freeze=1.0), 4),
+        (Strategy(freeze=0.0), Strategy(freeze=-0.0), None),
+        (
+            Strategy(freeze=1, penalty=L2SP(strength=9, head_strength=0.5)),
+            Strategy(freeze=1, penalty=L2(strength=0.5)),
+            3,
+        ),
+        (Strategy(freeze=1, penalty=L2SP(head_strength=0)), Strategy(freeze=1), None),
+        (Strategy(freeze=1, lr=0.5, head_lr_factor=4), Strategy(freeze=1, lr=2), None),
+        (Strategy(init=Reinitialise(blocks=50)), Strategy(init=Reinitialise(blocks=4)), 4),
+        (Strategy(init=Reinitialise(blocks=2), freeze=1), Strategy(init=Reinitialise(blocks=2), freeze=0.5), 4),
+        (Strategy(augment=LightAugmentation(magnitude=0)), Strategy(), None),
+        (Strategy(augment=LightAugmentation(share=0)), Strategy(), None),
+        (Strategy(optimizer=Sgd(momentum=0)), Strategy(optimizer=Sgd(momentum=0, nesterov=False)), None),
+    ],
+)
+def test_equal_meaning_has_one_key(one: Strategy, other: Strategy, num_blocks: int | None) -> None:
+    assert one.canonical(num_blocks).key() == other.canonical(num_blocks).key()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "num_blocks"),
+    [
+        (Strategy(freeze=0.74), Strategy(freeze=0.76), None),
+        (Strategy(freeze=0.6), Strategy(freeze=0.9), 4),
+        (Strategy(freeze=0.5, penalty=L2SP(strength=1)), Strategy(freeze=0.5, penalty=L2SP(strength=2)), 4),
+        (
+            Strategy(freeze=1, init=Reinitialise(), penalty=L2SP(strength=1)),
+            Strategy(freeze=1, init=Reinitialise(), penalty=L2SP(strength=2)),
+            4,
+        ),
+        (Strategy(freeze=0.5, lr=0.5, head_lr_factor=4), Strategy(freeze=0.5, lr=2), 4),
+        (Strategy(optimizer=Sgd()), Strategy(optimizer=Sgd(nesterov=False)), 4),
+        (Strategy(precision="fp32"), Strategy(precision="auto"), 4),
+        (Strategy(schedule=Cosine(warmup=0.2)), Strategy(), 4),
+    ],
+)
+def test_different_meaning_has_different_keys(one: Strategy, other: Strategy, num_blocks: int | None) -> None:
+    assert one.canonical(num_blocks).key() != other.canonical(num_blocks).key()
+
+
+def test_key_is_stable_across_versions() -> None:
+    """A changed key would make resumed searches train everything again; change it only on purpose."""
+    assert Strategy().key() == Strategy(lr=0.001).key()
+    assert len(Strategy().key()) == 12
+    assert Strategy().key() == "3f20df6ae010"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "label"),
+    [
+        (Strategy(), "efficientnet_lite0"),
+        (
+            Strategy(freeze=0.75, penalty=L2SP(), head=MlpHead(), lr=0.5),
+            "efficientnet_lite0 freeze=0.75 l2_sp mlp",
+        ),
+        (
+            Strategy(
+                backbone="timm:resnet18",
+                freeze=1 / 3,
+                init=Reinitialise(blocks=2),
+                optimizer=Sgd(),
+                augment=LightAugmentation(),
+            ),
+            "timm:resnet18 freeze=0.333 reinitialise=2 sgd light",
+        ),
+    ],
+)
+def test_label_tells_what_differs(strategy: Strategy, label: str) -> None:
+    assert strategy.label() == label
+
+
+def test_flat_is_one_level_of_plain_values() -> None:
+    flat = Strategy(penalty=L2SP(strength=0.5)).flat()
+
+    assert flat["backbone"] == "efficientnet_lite0"
+    assert flat["penalty"] == "l2_sp"
+    assert flat["penalty.strength"] == 0.5
+    assert flat["optimizer"] == "adamw"
+    assert "penalty.kind" not in flat
+    assert all(isinstance(value, str | int | float | bool) for value in flat.values())
+
+
+def test_a_bare_name_is_the_component_with_its_defaults() -> None:
+    assert Strategy.model_validate({"penalty": "l2", "head": "mlp"}) == Strategy(penalty=L2(), head=MlpHead())
+
+
+@pytest.mark.parametrize(
+    "name", ["lite0", "timm:resnet18.a1_in1k", "local:timm/resnet18:/a dir/w.safetensors", "hf:a/b"]
+)
+def test_backbone_names_that_are_well_formed(name: str) -> None:
+    assert Strategy(backbone=name).backbone == name
+
+
+@pytest.mark.parametrize("name", ["", " ", "a b", ":x", "timm:", "timm: x", "../x", "a\nb", "timm:a\nb"])
+def test_backbone_names_that_are_not(name: str) -> None:
+    with pytest.raises(ValidationError):
+        Strategy(backbone=name)
+
+
+def test_nothing_is_converted() -> None:
+    for bad in ({"lr": "0.1"}, {"resolution": 64.0}, {"freeze": True}, {"optimizer": {"kind": "sgd", "nesterov": 1}}):
+        with pytest.raises(ValidationError):
+            Strategy.model_validate(bad)
+
+
+def test_every_key_has_a_default_and_a_description() -> None:
+    """Spaces, bare names and stored strategies of older versions all need the defaults."""
+    components = [spec for field in Strategy.model_fields.values() for spec in spec_types(field.annotation)]
+    for spec in (Strategy, *components):
+        for name, field in spec.model_fields.items():
+            assert not field.is_required(), (spec, name)
+            assert name == "kind" or field.description, (spec, name)
+        assert spec is Strategy or kind_of(spec)
+
+
+def test_a_stored_strategy_of_a_newer_version_is_read() -> None:
+    stored = {**Strategy(penalty=L2()).model_dump(mode="json"), "novelty": 1}
+    stored["penalty"]["novelty"] = {"deep": 1}
+
+    assert Strategy.read_stored(stored) == Strategy(penalty=L2())
+    with pytest.raises(ValidationError):
+        Strategy.model_validate(stored)

@@ -1,0 +1,174 @@
+import contextlib
+import json
+import math
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graft.spec.yaml_text import YamlError, read_yaml
+
+plain = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(10**9), 10**9),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text("ab :#-'\"é\U00010000[{*&!|>%@`", max_size=12),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.from_regex(r"[a-z]{1,8}", fullmatch=True), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(plain)
+def test_json_is_read_as_json_says(value: Any) -> None:
+    assert read_yaml(json.dumps(value, ensure_ascii=False)).data == value
+
+
+@given(st.text("a1 :#-'\"[]{}*&!|>%@`?,.\n\t\0é", max_size=60))
+def test_no_text_brings_anything_but_a_yaml_error(text: str) -> None:
+    with contextlib.suppress(YamlError):
+        read_yaml(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-4", 1e-4),
+        ("1E5", 1e5),
+        ("1.0e-4", 1e-4),
+        (".5", 0.5),
+        ("5.", 5.0),
+        ("-3", -3),
+        ("+3", 3),
+        ("007", 7),
+        ("0o17", 15),
+        ("0x1F", 31),
+        (".inf", math.inf),
+        ("-.INF", -math.inf),
+        ("true", True),
+        ("False", False),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("on", "on"),
+        ("off", "off"),
+        ("yes", "yes"),
+        ("no", "no"),
+        ("1_000", "1_000"),
+        ("1:30", "1:30"),
+        ("2026-11-21", "2026-11-21"),
+        ("'1'", "1"),
+        ('"true"', "true"),
+        ("!!str 1", "1"),
+        ("1e-4x", "1e-4x"),
+        ("=", "="),
+    ],
+)
+def test_scalars_follow_yaml_1_2(text: str, value: object) -> None:
+    found = read_yaml(f"key: {text}").data["key"]
+
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_not_a_number_is_read() -> None:
+    assert math.isnan(read_yaml(".NaN").data)
+
+
+def test_keys_are_text() -> None:
+    assert read_yaml("{on: 1, 1: 2, true: 3, null: 4}").data == {"on": 1, "1": 2, "true": 3, "null": 4}
+
+
+def test_every_key_and_item_has_its_line() -> None:
+    document = read_yaml("# a comment\na:\n  b: 1\n  c: [1,\n    2]\nd:\n- e: x\n")
+
+    assert document.lines == {
+        ("a",): 2,
+        ("a", "b"): 3,
+        ("a", "c"): 4,
+        ("a", "c", 0): 4,
+        ("a", "c", 1): 5,
+        ("d",): 6,
+        ("d", 0): 7,
+        ("d", 0, "e"): 7,
+    }
+
+
+def test_a_key_given_twice_is_found_and_the_first_one_kept() -> None:
+    document = read_yaml("a: 1\nb: {c: 1, c: 2}\na: 3\n")
+
+    assert document.data == {"a": 1, "b": {"c": 1}}
+    assert [(finding.path, finding.message.split(",")[0]) for finding in document.findings] == [
+        (("b", "c"), "is given on line 2 and again on line 2"),
+        (("a",), "is given on line 1 and again on line 3"),
+    ]
+
+
+def test_an_alias_is_a_copy() -> None:
+    document = read_yaml("a: &x {p: 1}\nb: *x\n")
+
+    assert document.data == {"a": {"p": 1}, "b": {"p": 1}}
+    assert document.data["a"] is not document.data["b"]
+    assert document.lines[("b",)] == 2
+
+
+def test_nothing_is_null() -> None:
+    assert read_yaml("").data is None
+    assert read_yaml("# only a comment\n").data is None
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "line"),
+    [
+        ("a: [1, 2", "is not valid YAML", None),
+        ("a: 1\n\tb: 2\n", "is not valid YAML", 2),
+        ("a: 1\nb: *nowhere\n", "uses `*nowhere` before", 2),
+        ("a: &x [*x]", "uses `*x` before", 1),
+        ("a: 1\n---\nb: 2\n", "starts a second document", 2),
+        ("a: !!python/object/apply:os.system [x]", "has the tag", 1),
+        ("a: !custom 1", "has the tag", 1),
+        ("? [a]\n: 1\n", "a key that is not a plain name", 1),
+        ("a:\n  {{ name }}: 1\n", "a key that is not a plain name", 2),
+        ("a: " + "9" * 5000, "of 5000 digits", 1),
+        ("a: \0", "is not valid YAML", None),
+        ("[" * 100_000, "nested deeper", 1),
+        ("- " * 100_000, "nested deeper", 1),
+        ("{a: " * 100_000, "nested deeper", 1),
+    ],
+)
+def test_what_cannot_be_read(text: str, told: str, line: int | None) -> None:
+    with pytest.raises(YamlError) as caught:
+        read_yaml(text)
+
+    assert told in caught.value.message
+    assert line is None or caught.value.line == line
+
+
+def test_aliases_cannot_grow_without_end() -> None:
+    bomb = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
+
+    with pytest.raises(YamlError, match="once aliases are expanded"):
+        read_yaml(bomb)
+
+
+def test_deep_aliases_do_not_recurse_without_end() -> None:
+    tower = "a0: &a0 x\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 2000))
+
+    with pytest.raises(YamlError, match="once aliases are expanded"):
+        read_yaml(tower)
+
+
+def test_both_parsers_of_pyyaml_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "a: &x [1e-4, 'b', {c: ~}]\nd: *x\ne: |\n  text\n"
+    with_default = read_yaml(text)
+    monkeypatch.setattr("graft.spec.yaml_text._PARSER", yaml.SafeLoader)
+
+    assert read_yaml(text) == with_default
+    with pytest.raises(YamlError, match="is not valid YAML"):
+        read_yaml("a: [1")

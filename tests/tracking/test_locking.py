@@ -1,0 +1,12 @@
+from pathlib import Path
+
+from graft.tracking.locking import exclusive
+
+
+def test_one_at_a_time(tmp_path: Path) -> None:
+    lock = tmp_path / "deep" / "lock"
+    with exclusive(lock) as first, exclusive(lock, wait=False) as second:
+        assert first
+        assert not second
+    with exclusive(lock, wait=False) as third:
+        assert third

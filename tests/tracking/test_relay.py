@@ -1,0 +1,144 @@
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graft.core.errors import ArtifactError, TrackingError
+from graft.tracking.events import Event
+from graft.tracking.journal import Journal
+from graft.tracking.locking import exclusive
+from graft.tracking.relay import RelayProcess, main, start_relay, sync
+from graft.tracking.relay_files import RelayFiles, RelayState, RelayStatus
+from graft.tracking.target import Target
+
+Look = Callable[[], dict[str, dict[str, Any]]]
+Tell = Callable[..., None]
+
+
+def test_the_driver_imports_no_mlflow() -> None:
+    code = "import sys, graft.tracking.relay, graft.tracking.journal, graft.tracking.server; sys.exit('mlflow' in sys.modules)"
+    root = str(Path(sys.modules["graft"].__file__ or "").parents[1])
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": root})
+
+
+def test_a_relay_survives_a_kill_and_ends_with_the_experiment(
+    experiment_dir: Path, target: Target, journal: Journal, story: list[Event], shown: Look
+) -> None:
+    for event in story[:6]:
+        journal.append(event)
+    killed = start_relay(experiment_dir, target)
+    killed._process.kill()
+    assert not killed.drain(timeout=60)
+    assert killed.status().state is RelayState.FAILED
+    relay = start_relay(experiment_dir, target)
+    for event in story[6:]:
+        journal.append(event)
+    assert relay.drain(timeout=60), RelayFiles(experiment_dir).log.read_text()
+    assert relay.status().state is RelayState.DONE
+    assert [run["status"] for _, run in sorted(shown().items())] == [
+        "FINISHED",
+        "FINISHED",
+        "KILLED",
+        "FAILED",
+        "KILLED",
+    ]
+
+
+def test_stopping_a_relay_leaves_the_rest_to_sync(
+    experiment_dir: Path, target: Target, told: Tell, shown: Look
+) -> None:
+    told()
+    relay = start_relay(experiment_dir, Target("http://127.0.0.1:9", target.experiment))
+    relay.stop()
+    assert not relay.drain(timeout=0)
+    assert sync(experiment_dir, target).state is RelayState.DONE
+    assert len(shown()) == 5
+
+
+def test_sync_says_that_the_store_is_down(experiment_dir: Path, told: Tell) -> None:
+    told()
+    with pytest.raises(TrackingError, match="does not answer .* run `graft track sync digits-1` when it is up"):
+        sync(experiment_dir, Target("http://127.0.0.1:9", "digits"))
+
+
+def test_sync_can_ship_everything_again(experiment_dir: Path, target: Target, told: Tell, shown: Look) -> None:
+    told()
+    sync(experiment_dir, target)
+    once = shown()
+    sync(experiment_dir, target, restart=True)
+    assert shown() == once
+
+
+def test_sync_beside_a_relay_is_refused(experiment_dir: Path, target: Target, told: Tell) -> None:
+    told()
+    with exclusive(RelayFiles(experiment_dir).lock), pytest.raises(TrackingError, match="is shipping digits-1 already"):
+        sync(experiment_dir, target)
+
+
+def test_sync_without_a_journal_is_a_clear_error(tmp_path: Path, target: Target) -> None:
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        sync(tmp_path / "nothing", target)
+
+
+def test_a_bad_uri_is_refused_before_a_process_starts(experiment_dir: Path) -> None:
+    with pytest.raises(TrackingError, match="must be absolute"):
+        start_relay(experiment_dir, Target("sqlite:///x.db", "digits"))
+
+
+def test_a_password_is_not_on_the_command_line(experiment_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[list[str], dict[str, str]]] = []
+
+    def popen(command: list[str], env: dict[str, str], **rest: Any) -> None:
+        calls.append((command, env))
+
+    monkeypatch.setattr("graft.tracking.relay.subprocess.Popen", popen)
+    start_relay(experiment_dir, Target("http://me:canary@host", "digits", experiment_dir))
+    (command, environment), *_ = calls
+    assert "canary" not in " ".join(command)
+    assert environment["MLFLOW_TRACKING_URI"] == "http://me:canary@host"
+    assert environment["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "0"
+    assert str(experiment_dir) in command
+
+
+@pytest.fixture
+def quiet_signals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`main` sets a handler and its priority for its process, which here is that of the tests."""
+    monkeypatch.setattr("graft.tracking.relay.signal.signal", lambda *_: None)
+    monkeypatch.setattr("graft.tracking.relay.os.nice", lambda *_: None)
+
+
+@pytest.mark.usefixtures("quiet_signals")
+def test_exit_codes(experiment_dir: Path, target: Target, told: Tell) -> None:
+    told()
+    common = [str(experiment_dir), "--experiment", target.experiment, "--linger", "0"]
+    assert main([*common, "--uri", "http://127.0.0.1:9"]) == 75
+    assert main([*common, "--uri", "sqlite:///x.db"]) == 1
+    assert RelayFiles(experiment_dir).read_status().state is RelayState.FAILED
+    assert main([*common, "--uri", target.uri, "--artifact-root", str(target.artifact_root)]) == 0
+
+
+@pytest.mark.parametrize("state", RelayState)
+def test_the_status_survives_the_round_trip(experiment_dir: Path, state: RelayState) -> None:
+    status = RelayStatus(state, "a message", 12, 1)
+    RelayFiles(experiment_dir).write_status(status)
+    assert RelayFiles(experiment_dir).read_status() == status
+
+
+def test_a_status_that_is_missing_or_damaged_is_starting(experiment_dir: Path) -> None:
+    assert RelayFiles(experiment_dir).read_status() == RelayStatus(RelayState.STARTING)
+    RelayFiles(experiment_dir).directory.mkdir()
+    RelayFiles(experiment_dir).status.write_text("{}")
+    assert RelayFiles(experiment_dir).read_status() == RelayStatus(RelayState.STARTING)
+
+
+def test_a_relay_that_does_not_stop_is_killed(experiment_dir: Path) -> None:
+    deaf = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('x', flush=True); sys.stdin.read()"
+    process = subprocess.Popen([sys.executable, "-c", deaf], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    RelayProcess(process, RelayFiles(experiment_dir)).stop(timeout=0.05)
+    assert process.returncode == -9
+    process.communicate()

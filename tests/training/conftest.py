@@ -1,0 +1,66 @@
+"""A tiny network and three learnable classes of tiny images."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from graft.core.seeds import derive_seed
+from graft.models.backbone import Backbone
+from graft.models.classifier import Classifier
+from graft.spec.strategy import Strategy
+from graft.training.loop import Session, TrainingPlan, prepare
+from graft.transfer.adapt import adapt
+
+
+def _block(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(), nn.Dropout(0.1)
+    )
+
+
+class TinyBatches:
+    """48 images [3, 8, 8] in batches of 16; order and noise are derived from (seed, epoch)."""
+
+    steps = 3
+
+    def __init__(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.labels = torch.arange(48) % 3
+        centres = torch.randn(3, 3, 8, 8, generator=generator)
+        self.images = centres[self.labels] + 0.5 * torch.randn(48, 3, 8, 8, generator=generator)
+
+    def epoch(
+        self, seed: int, epoch: int, augmenter: Callable[[Tensor, torch.Generator], Tensor] | None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
+        for rows in torch.randperm(48, generator=generator).split(16):
+            images = self.images[rows]
+            yield augmenter(images, generator) if augmenter else images, self.labels[rows]
+
+    def in_order(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for rows in torch.arange(48).split(20):
+            yield self.images[rows], self.labels[rows]
+
+
+@pytest.fixture
+def batches() -> TinyBatches:
+    return TinyBatches()
+
+
+@pytest.fixture
+def make_session() -> Callable[..., Session]:
+    """``make_session(strategy, **plan)``: a session over a tiny pretrained network, always from the same weights."""
+
+    def make(strategy: Strategy | None = None, **plan: object) -> Session:
+        strategy = strategy or Strategy(lr=0.01)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+            backbone = Backbone(_block(3, 4), [_block(4, 4) for _ in range(4)], pool, 4)
+            classifier = Classifier(backbone, nn.Sequential(nn.Dropout(0.1), nn.Linear(4, 3)))
+        fields = {"epochs": 4, "seed": 3, "metric": "loss", "mode": "min", **plan}
+        return prepare(adapt(classifier, strategy, 3), TrainingPlan(strategy, **fields), TinyBatches.steps)
+
+    return make

@@ -1,0 +1,120 @@
+import pytest
+import torch
+
+from graft.core.errors import ArtifactError, SpecError
+from graft.spec.strategy import L1, L2, L2SP, NoPenalty
+from graft.transfer.freezing import AdaptedModel
+from graft.transfer.parameter_groups import trainable_parts
+from graft.transfer.penalties import PENALTIES, build_penalty
+
+SPECS = {
+    "none": NoPenalty(),
+    "l1": L1(strength=0.3),
+    "l2": L2(strength=0.3),
+    "l2_sp": L2SP(strength=0.3, head_strength=0.7),
+}
+
+
+def build(spec, classifier, cut=1, num_redrawn=1):
+    return build_penalty(spec, trainable_parts(AdaptedModel(classifier, cut), num_redrawn))
+
+
+def shift(classifier, by=0.5):
+    with torch.no_grad():
+        for parameter in classifier.parameters():
+            parameter.add_(by)
+
+
+def weights(classifier, *prefixes):
+    named = classifier.named_parameters()
+    return [p.detach() for name, p in named if name.startswith(prefixes) and p.ndim >= 2]
+
+
+def test_every_registered_penalty_is_tested_here():
+    assert {*PENALTIES.names()} == {*SPECS}
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
+def test_added_gradients_are_those_of_the_value(make_classifier, spec):
+    classifier = make_classifier()
+    penalty = build(spec, classifier)
+    shift(classifier)
+    trained = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.grad = torch.full_like(parameter, 2.0)
+    penalty.add_gradients()
+    value = penalty.value()
+    expected = torch.autograd.grad(value, trained, allow_unused=True) if value.requires_grad else [None] * len(trained)
+    for parameter, gradient in zip(trained, expected, strict=True):
+        added = torch.zeros_like(parameter) if gradient is None else gradient
+        torch.testing.assert_close(parameter.grad, 2.0 + added)
+
+
+def test_values_by_hand(make_classifier):
+    classifier = make_classifier()
+    part = ("backbone.blocks.1", "backbone.blocks.2", "backbone.blocks.3", "head")
+    free = weights(classifier, *part)
+    l1, l2 = build(SPECS["l1"], classifier), build(SPECS["l2"], classifier)
+    assert l1.value().item() == pytest.approx(0.3 * sum(w.abs().sum().item() for w in free), rel=1e-5)
+    assert l2.value().item() == pytest.approx(0.15 * sum(w.square().sum().item() for w in free), rel=1e-5)
+
+
+def test_l2_sp_pulls_pretrained_weights_to_their_start_and_new_ones_to_zero(make_classifier):
+    classifier = make_classifier()
+    penalty = build(SPECS["l2_sp"], classifier)
+    new = sum(w.square().sum().item() for w in weights(classifier, "backbone.blocks.3", "head"))
+    assert penalty.value().item() == pytest.approx(0.35 * new, rel=1e-5)
+    with torch.no_grad():
+        classifier.backbone.blocks[1][0].weight.add_(0.5)
+    moved = classifier.backbone.blocks[1][0].weight.numel() * 0.25
+    assert penalty.value().item() == pytest.approx(0.15 * moved + 0.35 * new, rel=1e-5)
+
+
+def test_l2_sp_is_zero_at_the_start_without_a_head_strength(make_classifier):
+    assert build(L2SP(strength=1.0, head_strength=0), make_classifier()).value().item() == 0
+
+
+def test_no_penalty_is_zero_wherever_the_weights_are(make_classifier):
+    classifier = make_classifier()
+    penalty = build(NoPenalty(), classifier)
+    shift(classifier)
+    assert penalty.value().item() == 0
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
+def test_frozen_weights_biases_and_norms_are_no_part_of_it(make_classifier, spec):
+    classifier = make_classifier()
+    penalty = build(spec, classifier, cut=2)
+    before = penalty.value().item()
+    with torch.no_grad():
+        for name, parameter in classifier.named_parameters():
+            if parameter.ndim == 1 or name.startswith(("backbone.stem", "backbone.blocks.0", "backbone.blocks.1")):
+                parameter.add_(10.0)
+    assert penalty.value().item() == before
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
+def test_state_round_trips(make_classifier, spec):
+    classifier, other = make_classifier(seed=0), make_classifier(seed=1)
+    penalty, loaded = build(spec, classifier), build(spec, other)
+    loaded.load_state_dict({name: tensor.clone() for name, tensor in penalty.state_dict().items()})
+    shift(classifier)
+    other.load_state_dict(classifier.state_dict())
+    assert loaded.value().item() == penalty.value().item()
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
+def test_a_foreign_state_is_refused(make_classifier, spec):
+    with pytest.raises(ArtifactError, match="penalty state has .* tensors that do not fit"):
+        build(spec, make_classifier()).load_state_dict({"start/elsewhere.weight": torch.zeros(2, 2)})
+
+
+def test_weights_without_a_gradient_are_passed_over(make_classifier):
+    classifier = make_classifier()
+    build(SPECS["l2"], classifier).add_gradients()
+    assert all(parameter.grad is None for parameter in classifier.parameters())
+
+
+def test_an_unknown_penalty_is_named_with_its_neighbour():
+    with pytest.raises(SpecError, match="did you mean `l2_sp`"):
+        PENALTIES.get("l2_spp")
