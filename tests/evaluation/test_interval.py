@@ -100,3 +100,8 @@ def test_what_is_not_finite_has_no_interval():
     probs[0] = np.nan
     with pytest.raises(ValueError, match="must be finite to have an interval"):
         interval("loss", probs, labels)
+
+
+def test_an_unknown_metric_is_refused():
+    with pytest.raises(ValueError, match="metric is `auc`, but must be one of accuracy"):
+        interval("auc", *predictions(5))

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
 from graft.evaluation.metrics import METRIC_NAMES, confusion, losses, per_class, score
+from graft.spec.metrics import METRICS
 
 
 def predictions(seed, num=60, num_classes=5, missing=()):
@@ -26,6 +27,10 @@ def test_metrics_are_those_of_scikit_learn(seed, num, missing):
         sklearn_metrics.f1_score(labels, predicted, average="macro", zero_division=0)
     )
     assert found["loss"] == pytest.approx(sklearn_metrics.log_loss(labels, probs, labels=range(5)))
+
+
+def test_the_metrics_a_job_can_name_are_those_that_are_computed():
+    assert {*METRIC_NAMES} == {*METRICS}
 
 
 def test_a_perfect_prediction():

@@ -58,7 +58,7 @@ def test_unknown_keys_of_a_newer_writer_are_ignored(report):
 
 @pytest.mark.parametrize("change", [{"metrics": None}, {"confusion": [["x"]]}, {"worst": [{}]}, {"intervals": []}])
 def test_a_damaged_report_is_an_artifact_error(report, change):
-    with pytest.raises(ArtifactError, match="evaluation report cannot be read .* evaluate the model again"):
+    with pytest.raises(ArtifactError, match=r"evaluation report cannot be read .* evaluate the model again"):
         EvaluationReport.from_dict({**report.to_dict(), **change})
 
 

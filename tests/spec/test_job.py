@@ -28,7 +28,7 @@ def test_a_minimal_job_has_all_its_defaults() -> None:
     assert job.search.scheduler == Asha(grace_epochs=1, reduction_factor=3)
     assert (job.search.metric, job.search.seed) == ("accuracy", 0)
     assert (job.search.budget.trials, job.search.budget.minutes) == (16, None)
-    assert (job.resources.workers, job.resources.cpus_per_trial, job.resources.gpus_per_trial) == (1, "auto", 0)
+    assert (job.resources.workers, job.resources.cpus_per_trial, job.resources.gpus_per_trial) == (1, "auto", "auto")
     assert job.export.register is True
     assert job.strategy.grid_size() == 1
 

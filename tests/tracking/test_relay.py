@@ -19,7 +19,8 @@ Tell = Callable[..., None]
 
 
 def test_the_driver_imports_no_mlflow() -> None:
-    code = "import sys, graft.tracking.relay, graft.tracking.journal, graft.tracking.server; sys.exit('mlflow' in sys.modules)"
+    modules = "graft.tracking.relay, graft.tracking.journal, graft.tracking.server"
+    code = f"import sys, {modules}; sys.exit('mlflow' in sys.modules)"
     root = str(Path(sys.modules["graft"].__file__ or "").parents[1])
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": root})
 
@@ -60,7 +61,7 @@ def test_stopping_a_relay_leaves_the_rest_to_sync(
 
 def test_sync_says_that_the_store_is_down(experiment_dir: Path, told: Tell) -> None:
     told()
-    with pytest.raises(TrackingError, match="does not answer .* run `graft track sync digits-1` when it is up"):
+    with pytest.raises(TrackingError, match=r"does not answer .* run `graft track sync digits-1` when it is up"):
         sync(experiment_dir, Target("http://127.0.0.1:9", "digits"))
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from graft.core.errors import ResourceError
-from graft.tracking.mlflow import find_experiment_id
+from graft.tracking.mlflow import ModelPackage, fetch_bundle, find_experiment_id, register
+from graft.tracking.mlflow_store import MlflowClient
 from graft.tracking.relay import sync
 from graft.tracking.server import ServerCommand, experiment_url, require_free_port, ui_command
 from graft.tracking.target import Target
@@ -92,14 +93,18 @@ def test_the_server_serves_what_is_shipped_through_it_and_refuses_other_names(
     remote = Target(running.url, f"{target.experiment}-remote")
     sync(experiment_dir, remote)
     sync(experiment_dir, remote, restart=True)
-    client = __import__("mlflow").MlflowClient(running.url)
+    client = MlflowClient(running.url)
     runs: list[Any] = client.search_runs([find_experiment_id(remote)])
     assert len(runs) == 5
     parent = next(run for run in runs if run.info.run_name == "digits-1")
     assert "job.yaml" in {file.path for file in client.list_artifacts(parent.info.run_id)}
-    foreign = urllib.request.Request(f"{running.url}/health", headers={"Host": "10.evil.example"})
+    bundle = experiment_dir / "bundle"
+    bundle.mkdir()
+    bundle.joinpath("manifest.json").write_text("{}")
+    package = ModelPackage(bundle, "remote", "graft.no_loader", (), {"path": "string"}, {"label": "string"})
+    assert register(experiment_dir, remote, package) == register(experiment_dir, remote, package)
+    fetched = fetch_bundle(running.url, "models:/remote@champion", experiment_dir / "fetched")
+    assert fetched.joinpath("manifest.json").read_text() == "{}"
     page = urllib.request.Request(running.url, headers={"Host": "10.evil.example"})
-    with contextlib.suppress(urllib.error.HTTPError):
-        urllib.request.urlopen(foreign)
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(page)

@@ -54,7 +54,7 @@ def test_a_truncated_file(state, tmp_path, keep):
     path = tmp_path / "state.safetensors"
     save_state(state, path)
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(ArtifactError, match="is no training state .* train again"):
+    with pytest.raises(ArtifactError, match=r"is no training state .* train again"):
         load_state(path)
 
 

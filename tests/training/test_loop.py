@@ -192,7 +192,9 @@ def test_penalties_act(make_session, batches):
     for penalty in ("none", {"kind": "l2", "strength": 10.0}):
         session = make_session(Strategy(lr=0.01, weight_decay=0, penalty=penalty))
         train(session, batches, None)
-        norms.append(sum(tensor.norm().item() for name, tensor in weights(session).items() if name.endswith("0.weight")))
+        norms.append(
+            sum(tensor.norm().item() for name, tensor in weights(session).items() if name.endswith("0.weight"))
+        )
     assert norms[1] < 0.95 * norms[0]
 
 

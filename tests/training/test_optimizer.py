@@ -67,7 +67,7 @@ def test_there_is_no_state_before_the_first_step():
     assert optimizer_state(make(AdamW())[0]) == {}
 
 
-@pytest.mark.parametrize("name", ["7/exp_avg", "nonsense", "1/exp_avg"])
+@pytest.mark.parametrize("name", ["7/exp_avg", "nonsense", "1/exp_avg", "0/momentum_buffer"])
 def test_a_foreign_state_is_refused(name):
     optimizer, _, _ = make(AdamW())
     with pytest.raises(ArtifactError, match=f"optimiser state has `{name}`"):

@@ -23,7 +23,7 @@ def test_a_gpu_without_bf16_is_used_in_fp32_unless_bf16_was_named(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
     device = torch.device("cuda")
     assert wants_bf16("auto", device) is False
-    with pytest.raises(SpecError, match="strategy.precision: is bf16, but cuda device cuda has no bf16"):
+    with pytest.raises(SpecError, match=r"strategy.precision: is bf16, but cuda device cuda has no bf16"):
         wants_bf16("bf16", device)
 
 

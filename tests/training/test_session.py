@@ -46,7 +46,9 @@ def test_best_state_fits_the_plain_classifier(make_session, batches):
     classifier = make_session(Strategy(freeze=0.5)).model.classifier
     report = classifier.load_state_dict(outcome.best_state, strict=False)
     assert not report.unexpected_keys
-    assert all(name.startswith(("backbone.stem", "backbone.blocks.0", "backbone.blocks.1")) for name in report.missing_keys)
+    assert all(
+        name.startswith(("backbone.stem", "backbone.blocks.0", "backbone.blocks.1")) for name in report.missing_keys
+    )
 
 
 def test_a_state_is_a_copy(make_session, batches):
@@ -70,7 +72,7 @@ def test_learning_rates_are_the_sessions_own_after_a_load(make_session, batches)
 def test_a_state_of_another_cut_is_refused(make_session, batches):
     donor = make_session(Strategy(freeze=0.5), epochs=1)
     train(donor, batches, None)
-    with pytest.raises(ArtifactError, match="model state has .* must come from the same model and strategy"):
+    with pytest.raises(ArtifactError, match=r"model state has .* must come from the same model and strategy"):
         make_session(Strategy(freeze=0.0)).load(donor.state())
 
 

@@ -40,7 +40,7 @@ def test_our_errors_come_out_as_they_are(run_remote):
     def fail():
         raise DataError("class `cat` is empty")
 
-    with pytest.raises(DataError, match="^class `cat` is empty$"):
+    with pytest.raises(DataError, match=r"^class `cat` is empty$"):
         run_remote(fail)
 
 
@@ -48,7 +48,7 @@ def test_other_errors_become_a_trial_error_with_the_cause(run_remote):
     def fail():
         raise ZeroDivisionError("by zero")
 
-    with pytest.raises(TrialError, match="^ZeroDivisionError: by zero$") as caught:
+    with pytest.raises(TrialError, match=r"^ZeroDivisionError: by zero$") as caught:
         run_remote(fail)
     assert "fail" in str(caught.value.__cause__)
 

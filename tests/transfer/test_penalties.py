@@ -105,7 +105,7 @@ def test_state_round_trips(make_classifier, spec):
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
 def test_a_foreign_state_is_refused(make_classifier, spec):
-    with pytest.raises(ArtifactError, match="penalty state has .* tensors that do not fit"):
+    with pytest.raises(ArtifactError, match=r"penalty state has .* tensors that do not fit"):
         build(spec, make_classifier()).load_state_dict({"start/elsewhere.weight": torch.zeros(2, 2)})
 
 

@@ -66,8 +66,8 @@ def plain_lines(stream: TextIO, progress: Progress, scale: Scale) -> Listener:
 
 def _line(event: events.Event, progress: Progress, scale: Scale) -> str:
     match event:
-        case events.StageStarted(stage=stage):
-            return f"{stage}: started"
+        case events.StageStarted(stage=stage, detail=detail):
+            return f"{stage}: started{_behind(detail)}"
         case events.StageFinished(stage=stage, seconds=seconds, detail=detail):
             return f"{stage}: done in {seconds:.1f} s{_behind(detail)}"
         case events.StageSkipped(stage=stage, detail=detail):

@@ -5,14 +5,12 @@ from typing import Annotated
 
 import typer
 
-from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
-from graft.core.storage import Home
+from graft.cli.options import JobArgument, JsonOption, SetOption
 
 
 def command(
     job: JobArgument,
     override: SetOption = None,
-    home: HomeOption = None,
     offline: Annotated[bool, typer.Option("--offline", help="Measure nothing: answers at once, without a time.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -23,5 +21,12 @@ def command(
     from graft.pipeline.plan import describe, make_plan
     from graft.spec.load import load_job
 
-    plan = make_plan(load_job(job, override or ()), Home.find(home), measure=not offline)
+    loaded = load_job(job, override or ())
+    if offline:
+        plan = make_plan(loaded)
+    else:
+        from graft.data.listing import list_samples
+        from graft.pipeline.probe import forward_seconds
+
+        plan = make_plan(loaded, loaded.data.limit or len(list_samples(loaded.data)), forward_seconds)
     typer.echo(json.dumps(plan.to_dict()) if as_json else describe(plan))

@@ -38,9 +38,9 @@ def interval(name: str, probs: Floats, labels: Integers, seed: int = 0, resample
         resamples: bootstrap resamples.
 
     Raises:
-        ValueError: shapes do not fit, there is no sample, or a probability is not finite.
+        ValueError: shapes do not fit, there is no sample, a probability is not finite, or `name` is not a metric.
     """
-    check(probs, labels)
+    check(probs, labels, [name])
     if not np.isfinite(probs).all():
         raise ValueError("a probability is NaN or infinite, but must be finite to have an interval")
     predicted = probs.argmax(axis=1)

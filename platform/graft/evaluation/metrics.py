@@ -31,9 +31,7 @@ def score(probs: Floats, labels: Integers, names: Sequence[str] = METRIC_NAMES) 
     Raises:
         ValueError: shapes or labels do not fit, there is no sample, or a name is not a metric.
     """
-    check(probs, labels)
-    if unknown := [name for name in names if name not in METRIC_NAMES]:
-        raise ValueError(f"metric is `{unknown[0]}`, but must be one of {', '.join(METRIC_NAMES)}")
+    check(probs, labels, names)
     if not np.isfinite(probs).all():
         return dict.fromkeys(names, float("nan"))
     counts = confusion(probs.argmax(axis=1), labels, probs.shape[1])
@@ -107,12 +105,14 @@ def per_class(counts: Integers, names: Sequence[str]) -> tuple[ClassScore, ...]:
     )
 
 
-def check(probs: Floats, labels: Integers) -> None:
-    """Refuse arrays that do not fit together.
+def check(probs: Floats, labels: Integers, names: Sequence[str] = ()) -> None:
+    """Refuse arrays that do not fit together, and names that are no metrics.
 
     Raises:
-        ValueError: shapes or labels do not fit, or there is no sample.
+        ValueError: shapes or labels do not fit, there is no sample, or a name is not a metric.
     """
+    if unknown := [name for name in names if name not in METRIC_NAMES]:
+        raise ValueError(f"metric is `{unknown[0]}`, but must be one of {', '.join(METRIC_NAMES)}")
     if probs.ndim != 2 or labels.ndim != 1 or len(probs) != len(labels):
         raise ValueError(f"shapes are {probs.shape} and {labels.shape}, but must be [N, K] and [N]")
     if len(labels) == 0:

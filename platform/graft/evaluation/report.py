@@ -113,6 +113,7 @@ def build_report(
     check(probs, labels)
     if ids is not None and len(ids) != len(labels):
         raise ValueError(f"there are {len(ids)} sample ids, but must be {len(labels)}, one a sample")
+    named = ids if ids is not None else [str(row) for row in range(len(labels))]
     counts = confusion(probs.argmax(axis=1), labels, probs.shape[1])
     return EvaluationReport(
         num_samples=len(labels),
@@ -121,7 +122,7 @@ def build_report(
         intervals={name: interval(name, probs, labels, seed) for name in METRIC_NAMES},
         confusion=tuple(tuple(int(count) for count in row) for row in counts),
         per_class=per_class(counts, classes),
-        worst=_worst(probs, labels, classes, ids or [str(row) for row in range(len(labels))])[:num_worst],
+        worst=_worst(probs, labels, classes, named)[:num_worst],
     )
 
 

@@ -118,7 +118,7 @@ def _conv_stem(network: Any) -> nn.Module:
 
 
 def _resnet(network: Any, _: int | None) -> Backbone:
-    stem = nn.Sequential(OrderedDict((name, getattr(network, name)) for name in ("conv1", "act1", "bn1", "maxpool")))
+    stem = nn.Sequential(OrderedDict((name, getattr(network, name)) for name in ("conv1", "bn1", "act1", "maxpool")))
     stages = (network.layer1, network.layer2, network.layer3, network.layer4)
     return Backbone(stem, [block for stage in stages for block in stage], network.global_pool, network.num_features)
 
@@ -164,7 +164,7 @@ class _TokenNeck(nn.Module):
         }
 
     def forward(self, tokens: Tensor) -> Tensor:
-        features: Tensor = self.fc_norm(global_pool_nlc(self.norm(tokens), **self._pooling))
+        features: Tensor = self.fc_norm(global_pool_nlc(tokens, **self._pooling))
         return features
 
 

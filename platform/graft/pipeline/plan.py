@@ -1,37 +1,34 @@
 """What a job will do before it does it: backbones, trials, epochs, resources, and an estimate of the time."""
 
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from graft.core.storage import Home
-from graft.models.info import BackboneInfo
+from graft.models.info import BackboneInfo, cut_index
 from graft.models.load import check_backbone, describe_backbone
 from graft.pipeline.estimate import expected_epochs
 from graft.pipeline.resources import TrialShare, share
 from graft.pipeline.stages import StageName
 from graft.spec.job import Job
 
-# Ray, ingest, actors, evaluation, export, registration; measured 25-35 s on two CPU cores.
+# Ray, ingest, actors, evaluation, export, registration; measured 25–35 s on two CPU cores.
 OVERHEAD_SECONDS = 30.0
+# A backward pass costs about twice the forward pass; a frozen block has none.
+BACKWARD = 2.0
+
+Probe = Callable[[str, int], float]
+"""``probe(backbone, resolution)``: seconds a forward pass takes for one image on one thread."""
 
 
 @dataclass(frozen=True)
 class BackbonePlan:
-    """One backbone of the space.
-
-    Attributes:
-        name, blocks, parameters, features: what it is.
-        problem: why it cannot be used, or None.
-        image_seconds: one training step of one image through the whole network on one thread; None if not measured.
-    """
+    """One backbone of the space: what it is, and why it cannot be used (None if it can)."""
 
     name: str
-    blocks: int
-    parameters: int
-    features: int
+    num_blocks: int | None
+    num_params: int | None
     problem: str | None
-    image_seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -40,13 +37,14 @@ class Plan:
 
     Attributes:
         stages: in order.
-        grid: how many strategies the space holds, None if it is continuous.
-        trials: how many will be tried at most.
-        expected_epochs: epochs a trial trains on average under the scheduler.
+        backbones: that the space names.
+        grid: strategies in the space; None if it is continuous.
+        trials: the most that will be tried.
+        epochs: the most a trial trains.
+        expected_epochs: what a trial trains on average under the scheduler.
         share: what a trial occupies, and how many run at once, on this machine.
-        samples: rows of a trial and of validation, None before the first ingest.
-        seconds: estimated wall-clock time, None if it cannot be said.
-        minutes_budget: of the job.
+        seconds: estimated wall-clock time; None if nothing was measured.
+        minutes: the job's budget.
     """
 
     job: str
@@ -58,34 +56,88 @@ class Plan:
     expected_epochs: float
     share: TrialShare
     seconds: float | None
-    minutes_budget: float | None
+    minutes: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Plain values, for JSON."""
         return asdict(self)
 
 
-def make_plan(job: Job, home: Home, measure: bool = True) -> Plan:
+def make_plan(job: Job, samples: int | None = None, probe: Probe | None = None) -> Plan:
     """Plan a job for this machine.
 
     Args:
         job: the job.
-        home: where an earlier ingest may have left its dataset.
-        measure: time a training step of each backbone (seconds; imports torch); without it there is no estimate.
+        samples: images in training and validation together.
+        probe: measures the backbones; without it, or without `samples`, there is no estimate of the time.
     """
-    resolution = max(job.strategy.values("resolution"))
-    backbones = tuple(_backbone(name, resolution, measure) for name in job.strategy.values("backbone"))
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    divided = share(job.resources, cpus, 0, job.search.budget.trials)
+    backbones = tuple(_backbone(name) for name in job.strategy.values("backbone"))
+    divided = share(job.resources, usable_cpus(), 0, job.search.budget.trials)
+    grid = job.strategy.grid_size()
+    trials = min(job.search.budget.trials, grid or job.search.budget.trials)
+    epochs = expected_epochs(job.search.scheduler, job.training.epochs)
+    usable = [one.name for one in backbones if one.problem is None]
+    seconds = None
+    if probe and samples and usable:
+        image = sum(_image_seconds(job, describe_backbone(name), probe) for name in usable) / len(usable)
+        search = trials * epochs * samples * image / divided.concurrent
+        fit = job.training.epochs * samples * image / divided.concurrent
+        seconds = OVERHEAD_SECONDS + search + fit
     return Plan(
         job=job.name,
-        stages=tuple(StageName),
+        stages=tuple(name for name in StageName if name != StageName.REGISTER or job.export.register),
         backbones=backbones,
-        grid=job.strategy.grid_size(),
-        trials=min(job.search.budget.trials, job.strategy.grid_size() or job.search.budget.trials),
+        grid=grid,
+        trials=trials,
         epochs=job.training.epochs,
-        expected_epochs=expected_epochs(job.search.scheduler, job.training.epochs),
+        expected_epochs=round(epochs, 2),
         share=divided,
-        seconds=None,
-        minutes_budget=job.search.budget.minutes,
+        seconds=seconds,
+        minutes=job.search.budget.minutes,
     )
+
+
+def describe(plan: Plan) -> str:
+    """The plan as text for the terminal."""
+    space = "continuous" if plan.grid is None else f"{plan.grid} strategies"
+    lines = [
+        f"job        {plan.job}",
+        f"stages     {' → '.join(plan.stages)}",
+        *(f"backbone   {_describe_backbone(one)}" for one in plan.backbones),
+        f"space      {space}",
+        f"trials     {plan.trials}, {plan.expected_epochs:g} of at most {plan.epochs} epochs each on average",
+        f"at once    {plan.share.concurrent}, each on {plan.share.cpus:g} CPU and {plan.share.gpus:g} GPU",
+        f"time       {_describe_time(plan)}",
+    ]
+    return "\n".join(lines)
+
+
+def usable_cpus() -> int:
+    """CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def _backbone(name: str) -> BackbonePlan:
+    problem = check_backbone(name)
+    info = None if problem else describe_backbone(name)
+    return BackbonePlan(name, info and info.num_blocks, info and info.num_params, problem)
+
+
+def _image_seconds(job: Job, info: BackboneInfo, probe: Probe) -> float:
+    """Seconds to train on one image on one thread, averaged over the space's frozen shares."""
+    forward = probe(info.name, max(job.strategy.values("resolution")))
+    trained = [1 - cut_index(share, info.num_blocks) / info.num_blocks for share in job.strategy.values("freeze")]
+    return forward * (1 + BACKWARD * sum(trained) / len(trained))
+
+
+def _describe_backbone(one: BackbonePlan) -> str:
+    if one.problem:
+        return one.problem
+    return f"{one.name}: {one.num_blocks} blocks, {(one.num_params or 0) / 1e6:.1f} M parameters"
+
+
+def _describe_time(plan: Plan) -> str:
+    limit = f"; the budget ends it after {plan.minutes:g} min" if plan.minutes else ""
+    if plan.seconds is None:
+        return f"not measured{limit}"
+    return f"about {plan.seconds / 60:.1f} min{limit}"

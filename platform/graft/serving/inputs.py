@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from graft.core.errors import Problem, SpecError
-from graft.data.decode import IMAGE_SUFFIXES
+from graft.data.image_folder import image_files
 
 TABLE_SUFFIXES = {".csv": pd.read_csv, ".tsv": lambda path: pd.read_csv(path, sep="\t"), ".parquet": pd.read_parquet}
 IMAGE_COLUMNS = ("image", "path", "file", "filename")
@@ -35,9 +35,9 @@ def image_paths(given: Iterable[str | Path]) -> list[Path]:
 
 def _expand(path: Path) -> Iterator[Path]:
     if path.is_dir():
-        images = sorted(one for one in path.rglob("*") if one.suffix.lower() in IMAGE_SUFFIXES)
+        images = image_files(path)
         if not images:
-            raise SpecError(f"{path} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}); name a folder that does")
+            raise SpecError(f"{path} holds no image; name a folder that does")
         return iter(images)
     if not path.exists():
         raise SpecError(f"{path} does not exist; name an image, a folder or a table")

@@ -49,7 +49,7 @@ class Predictor:
 
     def __init__(self, bundle: Bundle, device: str | None = None) -> None:
         self.bundle = bundle
-        self.labels: tuple[str, ...] = bundle.labels
+        self.labels = bundle.spec.labels
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._model = bundle.build().to(self._device).eval()
 
@@ -116,7 +116,7 @@ class Predictor:
         return Prediction(source, self.labels[best], float(row[best]), named)
 
     def _square(self, image: ImageLike) -> np.ndarray:
-        stored = StoredForm.of(self.bundle.preprocessing)
+        stored = StoredForm.of(self.bundle.spec.preprocessing)
         if isinstance(image, Image.Image | np.ndarray):
             return square(_pixels(image), stored)
         return decode_square(image if isinstance(image, bytes) else _content(Path(image)), stored, MAX_PIXELS)
@@ -124,7 +124,7 @@ class Predictor:
     def _probabilities(self, squares: list[np.ndarray]) -> np.ndarray:
         if not squares:
             return np.empty((0, len(self.labels)), np.float32)
-        batch = normalise(np.stack(squares), self.bundle.preprocessing).to(self._device)
+        batch = normalise(np.stack(squares), self.bundle.spec.preprocessing).to(self._device)
         with torch.inference_mode():
             probabilities: np.ndarray = self._model(batch).float().softmax(dim=1).cpu().numpy()
         return probabilities

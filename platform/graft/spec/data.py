@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema, model_validator
 
 from graft.spec.base import ByName, Share, Spec
 from graft.spec.rules import Finding, broken, rejected
@@ -26,7 +26,7 @@ def _absolute(value: Any, info: ValidationInfo) -> Path:
     return Path(os.path.abspath(os.path.join(base, os.path.expanduser(value))))
 
 
-Directory = Annotated[Path, BeforeValidator(_absolute)]
+Directory = Annotated[Path, PlainValidator(_absolute), WithJsonSchema({"type": "string", "format": "path"})]
 Flip = Literal["none", "horizontal", "both"]
 
 

@@ -17,7 +17,11 @@ def _cpus(value: Any) -> Any:
     raise broken("must be a number of CPUs > 0 and <= 4096, or auto")
 
 
-def _gpus(value: float) -> float:
+def _gpus(value: Any) -> Any:
+    if value == "auto":
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 64:
+        raise broken("must be a number of GPUs >= 0 and <= 64, without quotes, or auto")
     if value > 1 and value != int(value):
         raise broken(
             f"must be a whole number above 1; a share of a GPU is below 1; use {int(value)} or {int(value) + 1}"
@@ -42,8 +46,13 @@ class ResourcesSpec(Spec):
         BeforeValidator(_cpus),
         WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 4096}, {"const": "auto"}]}),
     ] = Field("auto", description="CPU cores of a trial; auto shares the cores among the trials that run at once.")
-    gpus_per_trial: Annotated[float, AfterValidator(_gpus)] = Field(
-        0.0, ge=0, le=64, description="GPUs of a trial; a share such as 0.5 lets trials share one."
+    gpus_per_trial: Annotated[
+        float | Literal["auto"],
+        BeforeValidator(_gpus),
+        WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 64}, {"const": "auto"}]}),
+    ] = Field(
+        "auto",
+        description="GPUs of a trial; a share such as 0.5 lets trials share one; auto is 1 where there is one, else 0.",
     )
     concurrent_trials: int | None = Field(
         None, ge=1, le=10_000, description="Most trials at once; as many as fit if left out."

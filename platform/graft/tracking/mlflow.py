@@ -1,5 +1,6 @@
 """The bundle as a registered MLflow model, and back. The bundle is the only payload: no pickle, no code."""
 
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from graft.core.errors import ArtifactError
 from graft.core.storage import file_digest, text_digest
 from graft.tracking.events import ExperimentStarted
 from graft.tracking.journal import journal_path, read
-from graft.tracking.mlflow_store import KEY_TAG, Store, open_store, tracking_errors
+from graft.tracking.mlflow_store import KEY_TAG, Store, open_client, open_store, tracking_errors
 from graft.tracking.mlflow_writer import Writer
 from graft.tracking.operations import PARENT
 from graft.tracking.projection import Projection
@@ -25,6 +26,7 @@ from mlflow.types import ColSpec, DataType, Schema  # isort: skip
 
 CHAMPION = "champion"
 _FLAVOUR_DATA = "data"
+_MODEL_URI = re.compile(r"models:/(?P<name>[^/@]+)(/(?P<version>\d+)|@(?P<alias>[^/@]+))")
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,10 @@ def fetch_bundle(tracking_uri: str, model_uri: str, destination: Path) -> Path:
         ArtifactError: the model was not made by graft.
     """
     target = Target(tracking_uri, experiment="")
-    target.check()
     destination.mkdir(parents=True, exist_ok=True)
     with tracking_errors(target):
-        local = mlflow.artifacts.download_artifacts(
-            artifact_uri=model_uri, dst_path=str(destination), tracking_uri=tracking_uri, registry_uri=tracking_uri
-        )
+        location = _locate(open_client(target), model_uri)
+        local = mlflow.artifacts.download_artifacts(location, dst_path=str(destination), tracking_uri=tracking_uri)
     flavour = Model.load(local).flavors.get("python_function", {})
     bundle = Path(local, str(flavour.get(_FLAVOUR_DATA, "")))
     if not (bundle / "manifest.json").is_file():
@@ -117,6 +117,19 @@ def find_experiment_id(target: Target) -> str:
     """
     with tracking_errors(target):
         return open_store(target).experiment_id
+
+
+def _locate(client: Any, model_uri: str) -> str:
+    """Where the files of a registered model lie. MLflow's own resolver asks the default store, not the one named."""
+    found = _MODEL_URI.fullmatch(model_uri)
+    if found is None:
+        raise ArtifactError(
+            f"model is `{model_uri}`, but must be models:/<name>/<version> or models:/<name>@{CHAMPION}"
+        )
+    name, version, alias = found["name"], found["version"], found["alias"]
+    if alias is not None:
+        version = client.get_model_version_by_alias(name, alias).version
+    return str(client.get_model_version_download_uri(name, version))
 
 
 def _experiment_of(experiment_dir: Path) -> Projection:

@@ -66,10 +66,20 @@ def open_store(target: Target) -> Store:
         TrackingError: it can never be used like this: a bad URI, a database of another version, a deleted experiment.
         MlflowException: it does not answer now.
     """
+    client = open_client(target)
+    return Store(target, client, _ensure_experiment(client, target))
+
+
+def open_client(target: Target) -> Any:
+    """MLflow's client for a store, whose tables are created if it is a SQLite file that does not exist.
+
+    Raises:
+        TrackingError: the store can never be used like this.
+        MlflowException: it does not answer now.
+    """
     target.check()
     database = target.database()
-    client = _connect(target) if database is None else _open_sqlite(target, database)
-    return Store(target, client, _ensure_experiment(client, target))
+    return MlflowClient(target.uri, registry_uri=target.uri) if database is None else _open_sqlite(target, database)
 
 
 @contextlib.contextmanager
@@ -78,9 +88,10 @@ def tracking_errors(target: Target) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        raise TrackingError(
-            f"tracking store {redact(target.uri)} failed ({_first_line(error)}); start it, or correct tracking.uri"
-        ) from error
+        store, reason = redact(target.uri), _first_line(error)
+        if is_refusal(error):
+            raise TrackingError(f"tracking store {store} refused: {reason}") from error
+        raise TrackingError(f"tracking store {store} failed ({reason}); start it, or correct tracking.uri") from error
 
 
 def is_refusal(error: Exception) -> bool:
@@ -93,10 +104,6 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _connect(target: Target) -> Any:
-    return MlflowClient(target.uri, registry_uri=target.uri)
-
-
 def _open_sqlite(target: Target, database: Path) -> Any:
     """Create the tables in one process only, and let readers not block the writer."""
     try:
@@ -104,7 +111,7 @@ def _open_sqlite(target: Target, database: Path) -> Any:
         with exclusive(database.with_name(f".{database.name}.lock")):
             # Asked first, because MLflow tries for a minute to open what is no database.
             _write_ahead(database)
-            return _connect(target)
+            return MlflowClient(target.uri, registry_uri=target.uri)
     except (OSError, sqlite3.Error) as error:
         raise TrackingError(f"tracking database {database} cannot be used ({error}); choose another --home") from error
     except MlflowException as error:

@@ -11,6 +11,11 @@ from graft.spec.strategy import AdamW, Sgd
 # Fused kernels: one pass over the weights. On one CPU thread AdamW over EfficientNet-Lite0 takes 3 ms a step, not 14.
 _FUSED_ON = ("cpu", "cuda")
 
+_STATE_KEYS: dict[type[torch.optim.Optimizer], set[str]] = {
+    torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.SGD: {"momentum_buffer"},
+}
+
 
 def build_optimizer(spec: AdamW | Sgd, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     """An optimiser over parameter groups that carry their own `lr` and `weight_decay`.
@@ -46,23 +51,23 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, state: dict[str, Tens
         ArtifactError: the state belongs to other parameters.
     """
     parameters = _parameters(optimizer)
+    known = _STATE_KEYS[type(optimizer)]
     optimizer.state.clear()
     for name, value in state.items():
         index, _, key = name.partition("/")
-        if not index.isdigit() or int(index) >= len(parameters):
+        if key not in known or not index.isdigit() or int(index) >= len(parameters):
             raise _foreign(name)
         parameter = parameters[int(index)]
-        if value.ndim and value.shape != parameter.shape:
+        if key == "step":
+            optimizer.state[parameter][key] = value.to(parameter.device, copy=True)
+        elif value.shape == parameter.shape:
+            optimizer.state[parameter][key] = torch.empty_like(parameter, requires_grad=False).copy_(value)
+        else:
             raise _foreign(name)
-        optimizer.state[parameter][key] = _like(value, parameter) if value.ndim else value.clone()
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
-
-
-def _like(value: Tensor, parameter: Tensor) -> Tensor:
-    return torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
 
 
 def _foreign(name: str) -> ArtifactError:

@@ -1,0 +1,185 @@
+"""What every strategy must keep, whichever of its parts it is made of. A new kind of part adds one row to `STRATEGIES`.
+
+- what is frozen does not change by a bit, what is not frozen does;
+- its penalty is zero where it must be, and its gradients are those of its value;
+- its state goes through a file and comes back, and training goes on as if it had not;
+- the same seed gives the same model, and the model gets better.
+"""
+
+import math
+import typing
+
+import pytest
+import torch
+from torch import nn
+
+from graft.core.seeds import derive_seed
+from graft.models.backbone import Backbone
+from graft.models.classifier import Classifier
+from graft.models.heads import build_head
+from graft.models.load import load_backbone
+from graft.spec import strategy as spec
+from graft.spec.strategy import Strategy
+from graft.training.checkpoint import load_state, save_state
+from graft.training.loop import TrainingPlan, TrainingStatus, prepare, train
+from graft.transfer.adapt import adapt
+
+PARTS: dict[str, dict[str, object]] = {
+    "plain": {},
+    "reinitialise": {"init": {"kind": "reinitialise", "blocks": 2}},
+    "l1": {"penalty": {"kind": "l1", "strength": 1e-4}},
+    "l2": {"penalty": "l2"},
+    "l2_sp": {"penalty": "l2_sp"},
+    "l2_sp of redrawn blocks": {"penalty": "l2_sp", "init": "reinitialise"},
+    "mlp": {"head": {"kind": "mlp", "width": 8, "depth": 2, "dropout": 0.1}},
+    "dropout": {"head": {"kind": "linear", "dropout": 0.2}},
+    "label smoothing": {"loss": {"kind": "cross_entropy", "label_smoothing": 0.1}},
+    "sgd": {"optimizer": "sgd", "lr": 0.05},
+    "sgd without momentum": {"optimizer": {"kind": "sgd", "momentum": 0.0}, "lr": 0.2},
+    "constant": {"schedule": "constant"},
+    "bf16": {"precision": "bf16"},
+    "light": {"augment": "light"},
+}
+STRATEGIES = {
+    f"{name}, freeze={freeze}": Strategy(**{"lr": 0.02, "head_lr_factor": 3, **fields, "freeze": freeze})
+    for name, fields in PARTS.items()
+    for freeze in (0.0, 0.5, 1.0)
+}
+EPOCHS, STEPS = 4, 3
+
+
+def _block(inputs, outputs):
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class _Rows:
+    """36 images of three classes; the augmentation is noise, drawn as the real one is."""
+
+    def __init__(self):
+        generator = torch.Generator().manual_seed(0)
+        self.labels = torch.arange(36) % 3
+        centres = torch.randn(3, 3, 8, 8, generator=generator)
+        self.images = centres[self.labels] + 0.3 * torch.randn(36, 3, 8, 8, generator=generator)
+
+    def epoch(self, seed, epoch, augmenter):
+        generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
+        for rows in torch.randperm(36, generator=generator).split(12):
+            yield augmenter(self.images[rows], generator), self.labels[rows]
+
+
+def noise(images, generator):
+    return images + 0.05 * torch.randn(images.shape, generator=generator)
+
+
+def session_of(strategy, epochs=EPOCHS):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        backbone = Backbone(_block(3, 6), [_block(6, 6) for _ in range(4)], pool, 6)
+        classifier = Classifier(backbone, build_head(strategy.head, 6, 3))
+    return prepare(adapt(classifier, strategy, 1), TrainingPlan(strategy, epochs, seed=1), STEPS)
+
+
+def weights(session):
+    return {name: tensor.clone() for name, tensor in session.model.classifier.state_dict().items()}
+
+
+def frozen_names(session):
+    prefixes = ["backbone.stem.", *(f"backbone.blocks.{index}." for index in range(session.adapted.cut))]
+    return {name for name in weights(session) if session.adapted.cut and name.startswith(tuple(prefixes))}
+
+
+every_strategy = pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES.keys())
+
+
+@pytest.mark.parametrize("part", ["Init", "Penalty", "Head", "Loss", "Optimizer", "Schedule", "Augmentation"])
+def test_every_kind_of_every_part_is_in_this_suite(part):
+    declared = typing.get_args(getattr(spec, part))[0]
+    kinds = typing.get_args(declared) or (declared,)
+    used = {type(getattr(one, "augment" if part == "Augmentation" else part.lower())) for one in STRATEGIES.values()}
+    assert used == set(kinds)
+
+
+@every_strategy
+def test_frozen_stays_frozen_to_the_bit_and_the_rest_moves(strategy):
+    session = session_of(strategy)
+    before = weights(session)
+    assert train(session, _Rows(), None, None, noise).status is TrainingStatus.COMPLETED
+    changed = {name for name, tensor in weights(session).items() if not torch.equal(tensor, before[name])}
+    assert changed == weights(session).keys() - frozen_names(session)
+
+
+@every_strategy
+def test_frozen_parameters_take_no_part(strategy):
+    session = session_of(strategy)
+    train(session, _Rows(), None, lambda result: False, noise)
+    named = dict(session.model.classifier.named_parameters())
+    optimised = {id(parameter) for group in session.optimizer.param_groups for parameter in group["params"]}
+    for name in frozen_names(session) & named.keys():
+        assert named[name].grad is None
+        assert id(named[name]) not in optimised
+
+
+@every_strategy
+def test_the_penalty_is_zero_where_it_must_be(strategy):
+    session = session_of(strategy)
+    penalty, kind = session.adapted.penalty, strategy.penalty.kind
+    before = penalty.value().item()
+    new = ("head.", *(f"backbone.blocks.{i}." for i in range(4) if strategy.init.kind == "reinitialise" and i >= 3))
+    with torch.no_grad():
+        for name, parameter in session.model.classifier.named_parameters():
+            if name in frozen_names(session) or parameter.ndim < 2 or (kind == "l2_sp" and name.startswith(new)):
+                # neither frozen weights nor biases and norms count; new weights are set to zero to be out of the way
+                parameter.mul_(0.0 if name.startswith(new) and parameter.ndim >= 2 else 3.0)
+    value = penalty.value().item()
+    assert value == (0.0 if kind in ("none", "l2_sp") else pytest.approx(before))
+
+
+@every_strategy
+def test_the_gradients_of_the_penalty_are_those_of_its_value(strategy):
+    session = session_of(strategy)
+    train(session, _Rows(), None, lambda result: False, noise)
+    session.optimizer.zero_grad()
+    trained = [parameter for parameter in session.model.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.grad = torch.zeros_like(parameter)
+    session.adapted.penalty.add_gradients()
+    value = session.adapted.penalty.value()
+    expected = torch.autograd.grad(value, trained, allow_unused=True) if value.requires_grad else [None] * len(trained)
+    for parameter, gradient in zip(trained, expected, strict=True):
+        torch.testing.assert_close(parameter.grad, torch.zeros_like(parameter) if gradient is None else gradient)
+
+
+@every_strategy
+def test_training_goes_on_from_a_file_bit_for_bit(strategy, tmp_path):
+    straight = session_of(strategy)
+    train(straight, _Rows(), None, None, noise)
+    stopped = session_of(strategy)
+    train(stopped, _Rows(), None, lambda result: result.epoch < 2, noise)
+    save_state(stopped.state(), tmp_path / "state")
+    resumed = session_of(strategy)
+    resumed.load(load_state(tmp_path / "state"))
+    train(resumed, _Rows(), None, None, noise)
+    found, expected = weights(resumed), weights(straight)
+    assert not [name for name, tensor in expected.items() if not torch.equal(tensor, found[name])]
+
+
+@every_strategy
+def test_the_model_gets_better(strategy):
+    session = session_of(strategy, epochs=6)
+    losses = []
+    train(session, _Rows(), None, lambda result: losses.append(result.metrics["train/loss"]), noise)
+    assert all(math.isfinite(loss) for loss in losses)
+    assert losses[-1] < losses[0]
+
+
+def test_a_real_backbone_keeps_its_frozen_part_to_the_bit():
+    strategy = Strategy(freeze=0.75, penalty="l2_sp", optimizer="sgd", lr=0.1)
+    backbone = load_backbone("efficientnet_lite0", 32).backbone
+    classifier = Classifier(backbone, build_head(strategy.head, backbone.num_features, 3))
+    session = prepare(adapt(classifier, strategy, 1), TrainingPlan(strategy, 1, seed=1), STEPS)
+    before = weights(session)
+    train(session, _Rows(), None, None, lambda images, generator: nn.functional.interpolate(images, 32))
+    changed = {name for name, tensor in weights(session).items() if not torch.equal(tensor, before[name])}
+    assert changed == weights(session).keys() - frozen_names(session)
+    assert 0 < session.adapted.cut < session.adapted.num_blocks
