@@ -1,8 +1,8 @@
 """graft adapts pretrained models to your own data, automatically, on a laptop or a Ray cluster.
 
-    import graft
-    result = graft.run("jobs/digits.yaml")
-    result.predict(["photo.png"])
+import graft
+result = graft.run("jobs/digits.yaml")
+result.predict(["photo.png"])
 """
 
 from typing import TYPE_CHECKING, Any

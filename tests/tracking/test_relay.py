@@ -1,3 +1,5 @@
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -31,7 +33,9 @@ def test_a_relay_survives_a_kill_and_ends_with_the_experiment(
     for event in story[:6]:
         journal.append(event)
     killed = start_relay(experiment_dir, target)
-    killed._process.kill()
+    while not RelayFiles(experiment_dir).cursor.exists():
+        assert not killed.drain(timeout=0.01), RelayFiles(experiment_dir).log.read_text()
+    os.kill(killed.pid, signal.SIGKILL)
     assert not killed.drain(timeout=60)
     assert killed.status().state is RelayState.FAILED
     relay = start_relay(experiment_dir, target)
@@ -119,6 +123,25 @@ def test_exit_codes(experiment_dir: Path, target: Target, told: Tell) -> None:
     assert main([*common, "--uri", "sqlite:///x.db"]) == 1
     assert RelayFiles(experiment_dir).read_status().state is RelayState.FAILED
     assert main([*common, "--uri", target.uri, "--artifact-root", str(target.artifact_root)]) == 0
+
+
+@pytest.mark.usefixtures("quiet_signals")
+def test_the_newest_relay_replaces_one_that_waits(experiment_dir: Path, target: Target, told: Tell) -> None:
+    told()
+    code = (
+        "import sys; from pathlib import Path; from graft.tracking.locking import exclusive\n"
+        "with exclusive(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    )
+    root = str(Path(sys.modules["graft"].__file__ or "").parents[1])
+    old = subprocess.Popen(
+        [sys.executable, "-c", code, str(RelayFiles(experiment_dir).lock)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"PYTHONPATH": root},
+    )  # fmt: skip
+    assert old.stdout is not None
+    assert old.stdout.readline() == b"held\n"
+    assert main([str(experiment_dir), "--experiment", target.experiment, "--uri", target.uri]) == 0
+    old.communicate()
+    assert old.returncode == -signal.SIGTERM
 
 
 @pytest.mark.parametrize("state", RelayState)

@@ -179,6 +179,20 @@ def test_patience_ends_training_as_completed(make_session, batches):
     assert (outcome.epochs_done, outcome.best_epoch) == (3, 1)
 
 
+def test_patience_that_ran_out_stays_so_after_a_resume(make_session, batches):
+    session = make_session(epochs=4, patience=2)
+    expected = train(session, batches, scripted([0.5, 0.5, 0.6]))
+    resumed = make_session(epochs=4, patience=2)
+    resumed.load(session.state())
+    outcome = train(resumed, batches, scripted([]))
+    assert replace(outcome, best_state={}) == replace(expected, best_state={})
+
+
+def test_patience_has_no_say_in_the_last_epoch(make_session, batches):
+    session = make_session(epochs=3, patience=2)
+    assert train(session, batches, scripted([0.5, 0.5, 0.6])).reason == ""
+
+
 def test_nothing_is_left_to_do_after_the_last_epoch(make_session, batches):
     session = make_session(epochs=1)
     train(session, batches, None)

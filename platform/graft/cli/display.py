@@ -59,7 +59,7 @@ def plain_lines(stream: TextIO, progress: Progress, scale: Scale) -> Listener:
         progress.apply(event)
         line = _line(event, progress, scale)
         if line:
-            print(line, file=stream, flush=True)  # noqa: T201 - this is the display
+            print(line, file=stream, flush=True)
 
     return listen
 
@@ -77,7 +77,8 @@ def _line(event: events.Event, progress: Progress, scale: Scale) -> str:
         case events.TrialFinished(trial=name):
             trial = progress.trials[name]
             ended = sum(one.status != RUNNING for one in progress.trials.values())
-            return f"  [{ended}/{scale.trials}] {name} {trial.label}: {_score(progress, trial)} {_state(trial)}{_eta(progress, scale)}"
+            what = f"{name} {trial.label}: {_score(progress, trial)} {_state(trial)}"
+            return f"  [{ended}/{scale.trials}] {what}{_eta(progress, scale)}"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""The command line: `graft COMMAND`. Heavy imports happen inside the commands, so that help and validation answer at once."""
+"""The command line: `graft COMMAND`. Heavy imports happen inside the commands, so that help answers at once."""
 
 import json
 import sys
@@ -60,8 +60,8 @@ def main() -> None:
     except KeyboardInterrupt as error:
         _leave(error, "interrupted", 1)
     except Exception as error:  # the one place where a bug becomes a line instead of a traceback
-        text = f"internal error: {type(error).__name__}: {error}; this is a bug: please report it with the output of `graft --debug …`"
-        _leave(error, text, 1)
+        what = f"{type(error).__name__}: {error}"
+        _leave(error, f"internal error: {what}; please report it with the output of `graft --debug …`", 1)
 
 
 def _leave(error: BaseException, message: str, exit_code: int) -> None:

@@ -7,14 +7,19 @@ import typer
 
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", envvar="GRAFT_HOME", help="Where graft keeps everything. [default: ./.graft]", show_default=False),
+    typer.Option(
+        "--home", envvar="GRAFT_HOME", help="Where graft keeps everything. [default: ./.graft]", show_default=False
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the job: --set training.epochs=3. May be repeated."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override one key of the job: --set training.epochs=3. May be repeated."
+    ),
 ]
 JobArgument = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).", show_default=False)]
 ExperimentArgument = Annotated[
-    str, typer.Argument(metavar="EXPERIMENT", help="An experiment, the name of a job (its newest experiment), or `latest`.")
+    str,
+    typer.Argument(metavar="EXPERIMENT", help="An experiment, the name of a job (its newest experiment), or `latest`."),
 ]

@@ -11,7 +11,9 @@ from graft.cli.options import JobArgument, JsonOption, SetOption
 def command(
     job: JobArgument,
     override: SetOption = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Measure nothing: answers at once, without a time.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Measure nothing: answers at once, without a time.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show the stages, the trials, the resources and the estimated time of a job, without running it.

@@ -15,7 +15,9 @@ TOP = 3
 
 def command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A bundle, an experiment, or models:/name@champion.")],
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Images, folders of images, or tables that name images.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH…", help="Images, folders of images, or tables that name images.")
+    ],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -81,7 +81,9 @@ def _report(result: "Result") -> None:
     typer.echo(f"bundle      {summary['bundle']}")
     typer.echo(f"took        {summary['seconds']:.0f} s; log in {summary['experiment_dir']}/log.txt")
     if not summary["tracking_complete"]:
-        typer.echo(f"tracking    not everything has reached MLflow; finish with: graft track sync {summary['experiment']}")
+        typer.echo(
+            f"tracking    not everything has reached MLflow; finish with: graft track sync {summary['experiment']}"
+        )
     typer.echo("")
     typer.echo("next:")
     typer.echo(f"  graft leaderboard {summary['experiment']}")

@@ -9,7 +9,9 @@ from rich.table import Table
 WIDTH_IN_FILES = 200
 
 
-def print_leaderboard(rows: Sequence[dict[str, Any]], metric: str, limit: int | None, stream: TextIO | None = None) -> None:
+def print_leaderboard(
+    rows: Sequence[dict[str, Any]], metric: str, limit: int | None, stream: TextIO | None = None
+) -> None:
     """Print the best trials.
 
     Args:
@@ -19,13 +21,23 @@ def print_leaderboard(rows: Sequence[dict[str, Any]], metric: str, limit: int | 
         stream: where to; standard output if None.
     """
     table = Table(box=None, padding=(0, 2), header_style="bold")
-    columns = ["#", "trial", metric, "epochs", "seconds", "state", "strategy"] + (["why it ended"] if limit is None else [])
+    columns = ["#", "trial", metric, "epochs", "seconds", "state", "strategy"] + (
+        ["why it ended"] if limit is None else []
+    )
     for column in columns:
         is_number = column in ("#", metric, "epochs", "seconds")
         table.add_column(column, justify="right" if is_number else "left", no_wrap=column != "why it ended")
     for row in rows[:limit]:
         score = "–" if row["score"] is None else f"{row['score']:.4f}"
-        cells = [str(row["rank"]), row["trial"], score, str(row["epochs"]), f"{row['seconds']:.1f}", row["status"], row["label"]]
+        cells = [
+            str(row["rank"]),
+            row["trial"],
+            score,
+            str(row["epochs"]),
+            f"{row['seconds']:.1f}",
+            row["status"],
+            row["label"],
+        ]
         table.add_row(*cells, *([row["reason"]] if limit is None else []))
     console = Console(file=stream)
     if not console.is_terminal:

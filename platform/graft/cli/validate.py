@@ -18,4 +18,7 @@ def command(job: JobArgument, override: SetOption = None, as_json: JsonOption = 
     if as_json:
         typer.echo(json.dumps({"status": "ok", "job": loaded.model_dump(mode="json")}))
         return
-    typer.echo(f"{job} is a valid job: {loaded.name}, {loaded.search.budget.trials} trials, at most {loaded.training.epochs} epochs each")
+    typer.echo(
+        f"{job} is a valid job: {loaded.name}, "
+        f"{loaded.search.budget.trials} trials, at most {loaded.training.epochs} epochs each"
+    )

@@ -83,5 +83,5 @@ class TrackingError(GraftError):
     """The tracking store cannot be used."""
 
 
-class Interrupted(GraftError):
+class Interrupted(GraftError):  # noqa: N818 - not a fault of anything
     """The user asked to stop; whatever was best so far has been kept."""

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -82,15 +83,15 @@ def write_text(path: Path, text: str) -> None:
         ResourceError: the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    scratch = _beside(path)
     try:
-        with disk_full_is_clear(path), os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with disk_full_is_clear(path), scratch.open("x", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(name, path)
+        os.replace(scratch, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        scratch.unlink(missing_ok=True)
         raise
 
 
@@ -118,10 +119,12 @@ def new_directory(target: Path) -> Iterator[Path]:
     If another process made `target` meanwhile, that one is kept: both were built from the same inputs.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    scratch = _beside(target)
+    scratch.mkdir()
     try:
         with disk_full_is_clear(target):
             yield scratch
+        _open_to_readers(scratch)
         try:
             os.rename(scratch, target)
         except OSError as error:
@@ -129,6 +132,19 @@ def new_directory(target: Path) -> Iterator[Path]:
                 raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    """A name in the same directory, so that the final rename is atomic."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+
+
+def _open_to_readers(directory: Path) -> None:
+    """Give files the mode that the user's umask gives new ones: some libraries write theirs for the owner only."""
+    mode = directory.stat().st_mode & 0o666
+    for path in directory.rglob("*"):
+        if path.is_file():
+            path.chmod(mode)
 
 
 @contextlib.contextmanager

@@ -164,7 +164,7 @@ class _TokenNeck(nn.Module):
         }
 
     def forward(self, tokens: Tensor) -> Tensor:
-        features: Tensor = self.fc_norm(global_pool_nlc(tokens, **self._pooling))
+        features: Tensor = self.fc_norm(global_pool_nlc(self.norm(tokens), **self._pooling))
         return features
 
 

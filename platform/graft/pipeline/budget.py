@@ -28,7 +28,7 @@ class TimeBudget:
         Args:
             progress: how it stands.
             clock: tells how much is spent.
-            fit_scale: rows of the final fit over rows of a trial.
+            fit_scale: seconds an epoch of the final fit takes, over those of a trial.
         """
         if self.seconds is None:
             return False

@@ -46,7 +46,9 @@ class Experiment:
         if newest is not None:
             return cls(home.experiments / newest)
         if not known:
-            raise SpecError(f"experiment is `{name}`, but {home.experiments} holds none yet; start one with `graft run`")
+            raise SpecError(
+                f"experiment is `{name}`, but {home.experiments} holds none yet; start one with `graft run`"
+            )
         raise SpecError(unknown("experiment", name, ["latest", *known[:20]]))
 
     @classmethod
@@ -55,7 +57,9 @@ class Experiment:
         if not home.experiments.is_dir():
             return []
         found = [entry for entry in home.experiments.iterdir() if (entry / JOB_NAME).is_file()]
-        return [entry.name for entry in sorted(found, key=lambda entry: (entry / JOB_NAME).stat().st_mtime, reverse=True)]
+        return [
+            entry.name for entry in sorted(found, key=lambda entry: (entry / JOB_NAME).stat().st_mtime, reverse=True)
+        ]
 
     @property
     def name(self) -> str:

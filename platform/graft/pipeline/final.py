@@ -47,9 +47,13 @@ def fit(model: FinalModel, epochs: int, num_threads: int) -> dict[str, Any]:
     learner = build_learner(lesson, model.strategy, (Split.TRAIN, Split.VALIDATION))
     outcome = learner.train(None, validate=False)
     if outcome.status is not TrainingStatus.COMPLETED:
-        raise TrialError(f"the final fit ended early: {outcome.reason}; set training.final_on to `train` to keep the trial's weights")
+        raise TrialError(
+            f"the final fit ended early: {outcome.reason}; set training.final_on to `train` to keep the trial's weights"
+        )
     tensors = {f"best/{name}": tensor for name, tensor in outcome.best_state.items()}
-    save_state(TrainingState(outcome.epochs_done, outcome.best_epoch, dict(outcome.best_metrics), tensors), model.weights)
+    save_state(
+        TrainingState(outcome.epochs_done, outcome.best_epoch, dict(outcome.best_metrics), tensors), model.weights
+    )
     return {"epochs": outcome.epochs_done, "samples": learner.batches.num_samples, **outcome.best_metrics}
 
 
@@ -62,7 +66,9 @@ def evaluate(model: FinalModel, num_threads: int) -> dict[str, Any]:
     batches = Batches(dataset.arrays(), rows, preprocessing, EVALUATION_BATCH, device)
     probabilities, labels = predict_proba(classifier.to(device), batches, model.strategy.precision)
     ids = dataset.ids
-    report = build_report(probabilities, labels, dataset.classes, [ids[row] for row in rows], seed=model.job.search.seed)
+    report = build_report(
+        probabilities, labels, dataset.classes, [ids[row] for row in rows], seed=model.job.search.seed
+    )
     return report.to_dict()
 
 
@@ -115,4 +121,6 @@ def _check_round_trip(bundle: Path, classifier: Classifier, dataset: Dataset, pr
     after, _ = predict_proba(read_bundle(bundle).build(), batches)
     worst = float(np.abs(before - after).max())
     if not worst <= 1e-4:
-        raise ArtifactError(f"bundle {bundle} answers differently from the model it was made of (by {worst:.2g}); please report this")
+        raise ArtifactError(
+            f"bundle {bundle} answers differently from the model it was made of (by {worst:.2g}); please report this"
+        )

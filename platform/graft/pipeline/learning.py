@@ -64,7 +64,9 @@ class Learner:
 
     def train(self, on_epoch: OnEpoch | None, validate: bool) -> TrainingOutcome:
         """Train to the end; with `validate`, every epoch is scored on the validation rows."""
-        return train(self.session, self.batches, self.validation_metrics if validate else None, on_epoch, self.augmenter)
+        return train(
+            self.session, self.batches, self.validation_metrics if validate else None, on_epoch, self.augmenter
+        )
 
     def validation_metrics(self, model: nn.Module) -> dict[str, float]:
         """All metrics on the validation rows."""

@@ -30,10 +30,14 @@ def find_bundle(model: str, home: Home) -> Path:
     if (Path(model) / MANIFEST).is_file():
         return Path(model)
     if Path(model).exists():
-        raise SpecError(f"{model} is not a bundle (no {MANIFEST} in it); name a bundle, an experiment or a {MODELS_SCHEME} URI")
+        raise SpecError(
+            f"{model} is not a bundle (no {MANIFEST} in it); name a bundle, an experiment or a {MODELS_SCHEME} URI"
+        )
     experiment = Experiment.find(home, model)
     if not (experiment.bundle / MANIFEST).is_file():
-        raise ArtifactError(f"experiment {experiment.name} has no bundle; finish it with `graft resume {experiment.name}`")
+        raise ArtifactError(
+            f"experiment {experiment.name} has no bundle; finish it with `graft resume {experiment.name}`"
+        )
     return experiment.bundle
 
 

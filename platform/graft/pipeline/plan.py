@@ -119,8 +119,10 @@ def usable_cpus() -> int:
 
 def _backbone(name: str) -> BackbonePlan:
     problem = check_backbone(name)
-    info = None if problem else describe_backbone(name)
-    return BackbonePlan(name, info and info.num_blocks, info and info.num_params, problem)
+    if problem:
+        return BackbonePlan(name, None, None, problem)
+    info = describe_backbone(name)
+    return BackbonePlan(name, info.num_blocks, info.num_params, None)
 
 
 def _image_seconds(job: Job, info: BackboneInfo, probe: Probe) -> float:

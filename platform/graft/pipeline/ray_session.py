@@ -59,7 +59,9 @@ def _start() -> None:
             **quiet,
         )
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        where = f"the Ray cluster at {address} cannot be reached" if address else "Ray cannot be started on this machine"
+        where = (
+            f"the Ray cluster at {address} cannot be reached" if address else "Ray cannot be started on this machine"
+        )
         raise ResourceError(f"{where} ({str(error).strip().splitlines()[0]})") from error
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.clock import Clock, SystemClock
-from graft.core.errors import GraftError, Interrupted, Problem, SpecError
+from graft.core.errors import Interrupted, Problem, SpecError
 from graft.core.storage import Home, write_json, write_text
 from graft.data.dataset import Dataset, open_dataset
 from graft.models.load import check_backbone
@@ -119,7 +119,9 @@ class _Run:
                 self._progress,
                 self._clock,
                 share(job.resources, resources.cpus, resources.gpus, job.search.budget.trials),
-                TimeBudget(None if job.search.budget.minutes is None else job.search.budget.minutes * 60, self._started),
+                TimeBudget(
+                    None if job.search.budget.minutes is None else job.search.budget.minutes * 60, self._started
+                ),
             )
             data = self._stages.run(StageName.INGEST, steps.ingest, is_dataset_there)
             dataset = open_dataset(Path(data["directory"]))
@@ -136,7 +138,9 @@ class _Run:
         fitted = run(StageName.FIT, lambda: steps.fit(dataset, winner), _has("weights"), detail)
         weights = Path(fitted["weights"])
         scored = run(StageName.EVALUATE, lambda: steps.evaluate(dataset, winner, weights))
-        exported = run(StageName.EXPORT, lambda: steps.export(dataset, winner, weights, scored["metrics"]), _has("bundle"))
+        exported = run(
+            StageName.EXPORT, lambda: steps.export(dataset, winner, weights, scored["metrics"]), _has("bundle")
+        )
         registered: Output = {}
         if self._job.export.register:
             registered = run(StageName.REGISTER, steps.register)

@@ -80,11 +80,15 @@ class StageRunner:
         try:
             output = work()
         except BaseException as error:
-            self._journal.append(StageFailed(stage=name, seconds=self._clock.elapsed() - start, detail=_one_line(error)))
+            self._journal.append(
+                StageFailed(stage=name, seconds=self._clock.elapsed() - start, detail=_one_line(error))
+            )
             raise
         self.seconds[name] = self._clock.elapsed() - start
         write_json(self._path(name), {"output": output, "seconds": self.seconds[name]})
-        self._journal.append(StageFinished(stage=name, seconds=self.seconds[name], detail=str(output.get("summary", ""))))
+        self._journal.append(
+            StageFinished(stage=name, seconds=self.seconds[name], detail=str(output.get("summary", "")))
+        )
         return output
 
     def _before(self, name: StageName) -> dict[str, Any] | None:

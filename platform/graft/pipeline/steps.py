@@ -3,15 +3,14 @@
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from graft.core.clock import Clock
-from graft.core.errors import ArtifactError, GraftError, Interrupted, TrialError
+from graft.core.errors import ArtifactError, Interrupted, TrialError
 from graft.core.storage import Home, write_json
-from graft.data.dataset import Dataset, Split, open_dataset
+from graft.data.dataset import Dataset, open_dataset
 from graft.data.ingest import ingest
 from graft.data.square import StoredForm
 from graft.models.load import describe_backbone
@@ -32,6 +31,9 @@ from graft.spec.strategy import Strategy
 from graft.tracking import events
 from graft.tracking.journal import Journal
 from graft.training.worker import run_remote
+
+# How much of n times the CPUs is n times the speed, for the convolutions of small images.
+THREAD_EFFICIENCY = 0.75
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Steps:
         """
         recorder = Recorder(self.journal, self.job.search.objective, self.job.search.seed, self.clock)
         payload = TrialPayload(lesson_of(self.job, dataset, self.share.num_threads), self.experiment.checkpoints)
-        scale = _fit_scale(dataset)
+        scale = self._fit_scale(dataset)
         with _graceful_interrupt() as interrupt:
             request = self._search_request(
                 lambda: interrupt.is_requested or self.budget.search_is_over(self.progress, self.clock, scale)
@@ -78,18 +80,25 @@ class Steps:
     def fit(self, dataset: Dataset, winner: TrialProgress) -> Output:
         """Train the winner on all it may see; or take the trial's own weights, if the job wants that."""
         if self.job.training.final_on == "train":
-            return {"weights": str(self._checkpoint(winner)), "summary": f"weights of {winner.trial}, epoch {winner.best_epoch}"}
+            return {
+                "weights": str(self._checkpoint(winner)),
+                "summary": f"weights of {winner.trial}, epoch {winner.best_epoch}",
+            }
         model = self._final(dataset, winner, self.experiment.directory / "final" / "weights.safetensors")
         epochs = fit_epochs(winner, self.job.training.epochs)
         threads = self._final_threads()
         done = run_remote(fit, model, epochs, threads, num_cpus=threads, num_gpus=self.share.gpus)
-        return {"weights": str(model.weights), "summary": f"{done['epochs']} epochs on {done['samples']} images", **done}
+        return {
+            "weights": str(model.weights),
+            "summary": f"{done['epochs']} epochs on {done['samples']} images",
+            **done,
+        }
 
     def fit_detail(self, dataset: Dataset, winner: TrialProgress) -> str:
         """What the fit is about to do, for the display."""
         if self.job.training.final_on == "train":
             return ""
-        seconds = fit_seconds(winner, self.job.training.epochs, _fit_scale(dataset)) / max(1, self.share.concurrent)
+        seconds = fit_seconds(winner, self.job.training.epochs, self._fit_scale(dataset))
         return f"{fit_epochs(winner, self.job.training.epochs)} epochs, about {seconds:.0f} s"
 
     def evaluate(self, dataset: Dataset, winner: TrialProgress, weights: Path) -> Output:
@@ -177,14 +186,18 @@ class Steps:
         """The final stages have the machine to themselves."""
         return max(1, int(self.share.cpus * self.share.concurrent))
 
+    def _fit_scale(self, dataset: Dataset) -> float:
+        """Seconds an epoch of the final fit takes, over those of a trial: more rows, but all CPUs."""
+        rows = dataset.counts["train"] + dataset.counts["validation"]
+        return rows / dataset.counts["train"] / max(1.0, self.share.concurrent * THREAD_EFFICIENCY)
+
     def _checkpoint(self, trial: TrialProgress) -> Path:
         return checkpoint_file(self.experiment.checkpoints, trial.trial)
 
 
 def stored_form(job: Job) -> StoredForm:
     """How a job's images are kept: as large as the largest resolution of its space, grey if the source is."""
-    channels = 3 if job.data.kind == "image_folder" else 1
-    return StoredForm(max(job.strategy.values("resolution")), channels, "bicubic")
+    return StoredForm(max(job.strategy.values("resolution")), 3 if job.data.kind == "image_folder" else 1, "bicubic")
 
 
 def is_dataset_there(output: Output) -> bool:
@@ -222,12 +235,6 @@ def _graceful_interrupt() -> Iterator[Interrupt]:
 def _note(interrupt: Interrupt, before: Any) -> None:
     interrupt.is_requested = True
     signal.signal(signal.SIGINT, before)
-
-
-def _fit_scale(dataset: Dataset) -> float:
-    """Rows of the final fit over rows of a trial."""
-    train = dataset.counts["train"]
-    return (train + dataset.counts["validation"]) / train
 
 
 def _describe(dataset: Dataset) -> str:

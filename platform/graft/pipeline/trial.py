@@ -21,8 +21,8 @@ class TrialPayload:
 def run_trial(proposal: Proposal, payload: TrialPayload, reporter: TrialReporter) -> None:
     """Train one strategy; the trial function that the pipeline hands to the search.
 
-    The best epoch's weights are on the disk before the epoch is reported: the scheduler may stop the trial at any report,
-    and then its best epoch can still be exported.
+    The best epoch's weights are on the disk before the epoch is reported: the scheduler may stop the trial at any
+    report, and then its best epoch can still be exported.
     """
     learner = build_learner(payload.lesson, proposal.strategy, (Split.TRAIN,))
     checkpoint = checkpoint_file(payload.checkpoints, proposal.trial)

@@ -1,5 +1,6 @@
 """Ray Tune schedulers that say why they stop a trial (Ray 2.60)."""
 
+import math
 from typing import Any
 
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
@@ -48,11 +49,20 @@ class Asha(AsyncHyperBandScheduler):
         self._stops: dict[str, TrialEnd] = {}
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Tune's hook: decide, and remember why."""
+        """Tune's hook: decide, and remember why. A trial that has just failed reports NaN and is no one's rival."""
+        if math.isnan(result[METRIC]):
+            return str(TrialScheduler.CONTINUE)
         decision: str = super().on_trial_result(tune_controller, trial, result)
         if decision == TrialScheduler.STOP and result["training_iteration"] < self._max_epochs:
             self._stops[trial.trial_id] = self._explain(trial.trial_id, result)
         return decision
+
+    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+        """Tune's hook: the last result counts on its rung too, unless it is a failure's."""
+        if math.isnan(result.get(METRIC, math.nan)):
+            self.on_trial_remove(tune_controller, trial)
+            return
+        super().on_trial_complete(tune_controller, trial, result)
 
     def stop_reason(self, trial_id: str) -> TrialEnd | None:
         """Why the trial was stopped, or None if it was not."""

@@ -114,16 +114,18 @@ class _ObserverRelay:
         self._epochs = request.epochs
         self._proposer = proposer
         self._observer = observer
+        self._proposed: dict[str, Proposal] = {}
         self._running: dict[str, Proposal] = {}
 
     def propose(self, trial_id: str) -> dict[str, Any] | None:
         proposal = self._proposer.propose(self._observer.on_duplicate)
         if proposal is None:
             return None
-        self._running[trial_id] = proposal
+        self._proposed[trial_id] = proposal
         return {PROPOSAL: {"trial": proposal.trial, "strategy": proposal.strategy.model_dump(mode="json")}}
 
     def started(self, trial_id: str) -> None:
+        self._running[trial_id] = self._proposed.pop(trial_id)
         self._observer.on_started(self._running[trial_id])
 
     def reported(self, trial_id: str, result: Mapping[str, Any]) -> None:
@@ -147,7 +149,7 @@ class _ObserverRelay:
         return {}
 
     def close(self) -> None:
-        """Whatever still counts as running was cut short."""
+        """Whatever still counts as running was cut short; what was only proposed has never happened."""
         for trial_id in list(self._running):
             proposal = self._running.pop(trial_id)
             end = TrialEnd(TrialStatus.INTERRUPTED, "the search ended before this trial did")
@@ -192,7 +194,9 @@ class _EventCallback(tune.Callback):
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._relay.started(trial.trial_id)
 
-    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
         self._relay.reported(trial.trial_id, result)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:

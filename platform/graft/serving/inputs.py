@@ -1,6 +1,6 @@
 """What a user may ask predictions for: image files, folders of images, tables that name images."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +8,11 @@ import pandas as pd
 from graft.core.errors import Problem, SpecError
 from graft.data.image_folder import image_files
 
-TABLE_SUFFIXES = {".csv": pd.read_csv, ".tsv": lambda path: pd.read_csv(path, sep="\t"), ".parquet": pd.read_parquet}
+READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    ".csv": pd.read_csv,
+    ".tsv": lambda path: pd.read_csv(path, sep="\t"),
+    ".parquet": pd.read_parquet,
+}
 IMAGE_COLUMNS = ("image", "path", "file", "filename")
 
 
@@ -41,17 +45,18 @@ def _expand(path: Path) -> Iterator[Path]:
         return iter(images)
     if not path.exists():
         raise SpecError(f"{path} does not exist; name an image, a folder or a table")
-    if path.suffix.lower() in TABLE_SUFFIXES:
+    if path.suffix.lower() in READERS:
         return _from_table(path)
     return iter([path])
 
 
 def _from_table(path: Path) -> Iterator[Path]:
     try:
-        table = TABLE_SUFFIXES[path.suffix.lower()](path)
+        table = READERS[path.suffix.lower()](path)
     except (ValueError, OSError) as error:
         raise SpecError(f"{path} cannot be read as a table ({str(error).splitlines()[0]})") from error
     column = next((name for name in IMAGE_COLUMNS if name in table.columns), None)
     if column is None:
-        raise SpecError(f"{path} has the columns {', '.join(map(str, table.columns))}, but needs one of {', '.join(IMAGE_COLUMNS)}")
+        there, wanted = ", ".join(map(str, table.columns)), ", ".join(IMAGE_COLUMNS)
+        raise SpecError(f"{path} has the columns {there}, but needs one of {wanted}")
     return (path.parent / str(name) for name in table[column])

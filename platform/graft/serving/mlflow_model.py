@@ -36,7 +36,8 @@ class BundleModel:
             SpecError: there is no such column, or a cell is not base64.
         """
         if IMAGE_COLUMN not in table.columns:
-            raise SpecError(f"the table has the columns {', '.join(map(str, table.columns))}, but needs `{IMAGE_COLUMN}`")
+            there = ", ".join(map(str, table.columns))
+            raise SpecError(f"the table has the columns {there}, but needs `{IMAGE_COLUMN}`")
         images = [_decode(row, cell) for row, cell in enumerate(table[IMAGE_COLUMN])]
         return self._predictor.predict_frame(images)[["label", "probability"]]
 

@@ -142,5 +142,6 @@ def _pixels(image: Image.Image | np.ndarray) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
     is_picture = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3))
     if image.dtype != np.uint8 or not is_picture:
-        raise SpecError(f"an image array is {image.dtype} {image.shape}, but must be uint8 [H, W], [H, W, 1] or [H, W, 3]")
+        given = f"{image.dtype} {image.shape}"
+        raise SpecError(f"an image array is {given}, but must be uint8 [H, W], [H, W, 1] or [H, W, 3]")
     return image

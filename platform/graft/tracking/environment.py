@@ -3,9 +3,8 @@
 import os
 from collections.abc import Mapping
 
-# Sources and measurements: docs of each variable; no pickle is ever loaded, nothing is sent home, and a call to a
-# server that is down fails within seconds, because the relay retries by itself (MLflow's own default blocks for four
-# minutes).
+# No pickle is ever loaded, nothing is sent home, and a call to a server that is down fails within seconds instead of
+# blocking for the four minutes of MLflow's default: the relay retries by itself.
 _EVERYWHERE = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",

@@ -18,6 +18,17 @@ def exclusive(path: Path, wait: bool = True) -> Iterator[bool]:
         except BlockingIOError:
             yield False
             return
+        os.ftruncate(file, 0)
+        os.pwrite(file, str(os.getpid()).encode(), 0)
         yield True
     finally:
         os.close(file)
+
+
+def holder(path: Path) -> int | None:
+    """Process id of who holds the lock file, None if nobody does."""
+    with exclusive(path, wait=False) as free:
+        if free:
+            return None
+        text = path.read_text()
+    return int(text) if text.isdecimal() else None

@@ -17,6 +17,7 @@ from graft.tracking.operations import PARENT
 from graft.tracking.projection import Projection
 from graft.tracking.target import Target, run_key
 
+# After graft.tracking.mlflow_store, which settles the environment that MLflow reads when it is imported.
 import mlflow.artifacts  # isort: skip
 import mlflow.pyfunc  # isort: skip
 from mlflow.entities import LoggedModelOutput  # isort: skip

@@ -25,6 +25,7 @@ from graft.tracking.operations import (
 from graft.tracking.relay_files import RelayFiles
 from graft.tracking.target import run_key
 
+# After graft.tracking.mlflow_store, which settles the environment that MLflow reads when it is imported.
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag  # isort: skip
 
 # What MLflow accepts in a key; other characters become `_`.

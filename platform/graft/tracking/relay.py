@@ -8,6 +8,7 @@ like this.
 """
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
@@ -17,10 +18,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-import graft
 from graft.core.errors import GraftError, TrackingError
 from graft.tracking.environment import relay_settings, settle_environment
-from graft.tracking.locking import exclusive
+from graft.tracking.locking import exclusive, holder
 from graft.tracking.relay_files import RelayFiles, RelayState, RelayStatus
 from graft.tracking.target import Target
 
@@ -147,14 +147,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _follow(files: RelayFiles, target: Target, stopping: threading.Event, linger: float) -> RelayStatus:
     from graft.tracking.mlflow_shipping import Patience, Shipper  # see `sync`
 
-    # A relay of the run before may still be at its last records; two would each create what the other has not yet.
+    previous = holder(files.lock)
+    if previous is not None:
+        # The relay of a run before may be waiting for a server that this run has replaced; the newest one goes on.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(previous, signal.SIGTERM)
     with exclusive(files.lock):
         return Shipper(files.experiment_dir, target).follow(Patience(stopping.wait, linger))
 
 
 def _environment(target: Target) -> dict[str, str]:
     """The URI goes by the environment: it may hold a password, and every user can read a command line."""
-    source_root = str(Path(graft.__file__).parents[1])
+    source_root = str(Path(__file__).parents[2])
     paths = [source_root, os.environ.get("PYTHONPATH", "")]
     python_path = os.pathsep.join(path for path in paths if path)
     return {**os.environ, **relay_settings(), "MLFLOW_TRACKING_URI": target.uri, "PYTHONPATH": python_path}

@@ -89,7 +89,7 @@ def train(
         How it ended and the best epoch. COMPLETED if all epochs were trained or patience ran out, NON_FINITE if a
         loss or metric was NaN or infinite; an infinite loss ends training before it reaches the weights.
     """
-    while session.epochs_done < session.plan.epochs:
+    while session.epochs_done < session.plan.epochs and not session.out_of_patience:
         started = session.clock.elapsed()
         epoch = session.epochs_done + 1
         lr = session.current_lr
@@ -108,10 +108,8 @@ def train(
         result = EpochResult(epoch, metrics, lr, session.clock.elapsed() - started)
         if on_epoch and on_epoch(result) is False:
             return session.outcome(TrainingStatus.STOPPED, f"stopped from outside after epoch {epoch}")
-        if session.out_of_patience:
-            reason = f"{session.plan.selected_by} did not improve for {session.plan.patience} epochs"
-            return session.outcome(TrainingStatus.COMPLETED, reason)
-    return session.outcome(TrainingStatus.COMPLETED, "")
+    impatient = f"{session.plan.selected_by} did not improve for {session.plan.patience} epochs"
+    return session.outcome(TrainingStatus.COMPLETED, impatient if session.out_of_patience else "")
 
 
 def _train_epoch(session: Session, batches: Iterable[tuple[Tensor, Tensor]], epoch: int) -> tuple[float, str]:

@@ -57,7 +57,10 @@ class Session:
 
     @property
     def out_of_patience(self) -> bool:
+        """Whether the plan's patience ended training before its last epoch."""
         patience, best = self.plan.patience, self.best_epoch
+        if self.epochs_done >= self.plan.epochs:
+            return False
         return patience is not None and best is not None and self.epochs_done - best >= patience
 
     def set_lr(self, step: int) -> None:

@@ -1,0 +1,161 @@
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from graft.data.augment import Augmenter
+from graft.data.batches import Batches, normalise
+from graft.data.dataset import DatasetArrays, Split
+from graft.spec.preprocessing import Preprocessing
+from graft.spec.strategy import LightAugmentation
+
+MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
+
+
+def preprocessing(stored: int = 8, resolution: int = 8, channels: int = 3, interpolation: str = "bicubic"):
+    return Preprocessing(
+        stored_size=stored,
+        resolution=resolution,
+        channels=channels,
+        interpolation=interpolation,
+        mean=MEAN,
+        std=STD,
+    )
+
+
+@pytest.fixture
+def arrays(noise) -> DatasetArrays:
+    """Twenty-five images whose first pixel tells their row; read-only, as Ray hands them out."""
+    images = noise(25, 8, 8, 3)
+    images[:, 0, 0, 0] = np.arange(25)
+    arrays = DatasetArrays(images, np.arange(25) % 4, np.arange(25, dtype=np.uint8) % 3, ("a", "b", "c", "d"))
+    for array in (arrays.images, arrays.labels, arrays.splits):
+        array.setflags(write=False)
+    return arrays
+
+
+def row_numbers(images: torch.Tensor) -> list[int]:
+    return (((images[:, 0, 0, 0] * STD[0]) + MEAN[0]) * 255).round().int().tolist()
+
+
+def test_in_order_gives_the_rows_as_they_were_asked_for(arrays):
+    rows = np.array([3, 1, 24, 7, 0])
+    batches = list(Batches(arrays, rows, preprocessing(), 2).in_order())
+    assert [len(labels) for _, labels in batches] == [2, 2, 1]
+    assert row_numbers(torch.cat([images for images, _ in batches])) == rows.tolist()
+    assert torch.cat([labels for _, labels in batches]).tolist() == (rows % 4).tolist()
+
+
+def test_an_epoch_has_every_row_once_with_its_label(arrays):
+    rows = arrays.rows(Split.TRAIN, Split.TEST)
+    batches = list(Batches(arrays, rows, preprocessing(), 4).epoch(seed=1, epoch=0))
+    seen = row_numbers(torch.cat([images for images, _ in batches]))
+    assert sorted(seen) == rows.tolist()
+    assert seen != rows.tolist()
+    assert torch.cat([labels for _, labels in batches]).tolist() == [row % 4 for row in seen]
+
+
+def test_types_are_those_a_network_takes(arrays):
+    images, labels = next(Batches(arrays, np.arange(25), preprocessing(resolution=16), 5).epoch(0, 0))
+    assert images.shape == (5, 3, 16, 16)
+    assert images.dtype == torch.float32
+    assert images.is_contiguous()
+    assert labels.dtype == torch.int64
+
+
+def test_epochs_differ_and_repeat(arrays):
+    batches = Batches(arrays, np.arange(25), preprocessing(), 5)
+    augmenter = Augmenter(LightAugmentation(), "horizontal")
+
+    def epoch(seed: int, number: int) -> torch.Tensor:
+        return torch.cat([images for images, _ in batches.epoch(seed, number, augmenter)])
+
+    assert torch.equal(epoch(1, 3), epoch(1, 3))
+    assert not torch.equal(epoch(1, 3), epoch(1, 4))
+    assert not torch.equal(epoch(1, 3), epoch(2, 3))
+
+
+def test_the_order_does_not_depend_on_augmentation(arrays):
+    batches = Batches(arrays, np.arange(25), preprocessing(), 5)
+    plain = torch.cat([labels for _, labels in batches.epoch(1, 0)])
+    augmented = torch.cat([labels for _, labels in batches.epoch(1, 0, Augmenter(LightAugmentation()))])
+    assert torch.equal(plain, augmented)
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "sizes"),
+    [
+        (25, 8, [8, 8, 9]),
+        (24, 8, [8, 8, 8]),
+        (23, 8, [8, 8, 7]),
+        (10, 8, [8, 2]),
+        (9, 8, [9]),
+        (8, 8, [8]),
+        (5, 8, [5]),
+        (1, 8, [1]),
+        (3, 2, [3]),
+        (0, 8, []),
+    ],
+)
+def test_no_batch_of_one_where_batch_norm_would_fail(arrays, count, size, sizes):
+    batches = Batches(arrays, np.arange(count), preprocessing(), size)
+    assert [len(labels) for _, labels in batches.epoch(0, 0)] == sizes
+    assert len(batches) == len(sizes)
+    assert batches.num_samples == count
+
+
+def test_shared_read_only_arrays_neither_change_nor_warn(arrays):
+    before = arrays.images.copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for images, _ in Batches(arrays, np.arange(25), preprocessing(), 5).epoch(0, 0):
+            images.zero_()
+        normalise(arrays.images, preprocessing()).zero_()
+    np.testing.assert_array_equal(arrays.images, before)
+
+
+def test_normalising_is_scaling_by_mean_and_std(noise):
+    images = noise(2, 8, 8, 3)
+    expected = (images / 255 - MEAN) / STD
+    np.testing.assert_allclose(normalise(images, preprocessing()).permute(0, 2, 3, 1), expected, atol=1e-5)
+
+
+def test_grey_is_repeated_for_each_channel(noise):
+    grey = noise(2, 8, 8, 1)
+    repeated = normalise(np.repeat(grey, 3, axis=3), preprocessing())
+    assert torch.equal(normalise(grey, preprocessing(channels=1)), repeated)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize(("stored", "resolution"), [(32, 12), (12, 32)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_resizing_is_that_of_pil(interpolation, stored, resolution, channels, noise):
+    images = noise(1, stored, stored, channels)
+    wanted = preprocessing(stored, resolution, channels, interpolation)
+    result = normalise(images, wanted)[0].permute(1, 2, 0).numpy() * STD + MEAN
+    picture = Image.fromarray(images[0] if channels == 3 else images[0, :, :, 0])
+    resized = np.asarray(
+        picture.resize((resolution, resolution), Image.Resampling[interpolation.upper()]).convert("RGB")
+    )
+    assert np.abs(result * 255 - resized).max() < 1.5
+
+
+def test_resizing_stays_between_black_and_white():
+    edge = np.zeros((1, 16, 16, 1), dtype=np.uint8)
+    edge[:, :, 8:] = 255
+    result = normalise(edge, preprocessing(16, 40, 1))[0].permute(1, 2, 0).numpy() * STD + MEAN
+    assert result.min() > -1e-5
+    assert result.max() < 1 + 1e-5
+
+
+@pytest.mark.gpu
+def test_a_gpu_gives_the_same_batches(arrays):
+    rows, wanted, augmenter = np.arange(25), preprocessing(8, 16), Augmenter(LightAugmentation(), "both")
+    on_cpu = list(Batches(arrays, rows, wanted, 8).epoch(0, 1, augmenter))
+    on_gpu = list(Batches(arrays, rows, wanted, 8, "cuda").epoch(0, 1, augmenter))
+    for (images, labels), (gpu_images, gpu_labels) in zip(on_cpu, on_gpu, strict=True):
+        assert gpu_images.device.type == "cuda"
+        assert torch.equal(labels, gpu_labels.cpu())
+        torch.testing.assert_close(images, gpu_images.cpu(), atol=1e-3, rtol=0)
