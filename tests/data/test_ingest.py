@@ -1,3 +1,4 @@
+import fcntl
 import json
 import os
 import shutil
@@ -5,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import ray
+from ray.data import DataContext
 
 from graft.core.errors import DataError, ResourceError
 from graft.data import ingest as module
@@ -135,12 +138,24 @@ def test_what_a_killed_process_left_is_cleared_and_not_believed(photos, cache):
     assert sorted(path.name for path in cache.iterdir()) == [target.name, f"{target.name}.lock"]
 
 
+def test_only_one_process_builds_a_dataset(cache):
+    with module._one_builder(cache / "key"):
+        lock = (cache / "key.lock").open("w")
+        with lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with (cache / "key.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def test_a_failure_in_the_middle_leaves_nothing(photos, cache, monkeypatch):
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    context = DataContext.get_current()
+    with pytest.raises(KeyboardInterrupt) as caught:
         ingest(photos, FORM, cache, stop)
+    assert caught.tb is not None  # the frames are still alive, and yet Ray's settings are back
+    assert DataContext.get_current() is context
     assert not [path for path in cache.iterdir() if path.is_dir()]
     assert isinstance(ingest(photos, FORM, cache), Dataset)
 
@@ -173,9 +188,22 @@ def test_the_digits_become_arrays(cache):
     assert dataset.images[0, 0, 2, 0] == round(5 * 255 / 16)
 
 
-def test_without_a_free_cpu_ray_waits_no_longer_than_the_limit(photos, cache, monkeypatch):
-    import ray
+def test_the_quarantine_survives_the_cache(photos, cache):
+    (photos.path / "cat" / "zero.png").write_bytes(b"")
+    ingest(photos, FORM, cache)
+    assert ingest(photos, FORM, cache).quarantine == (Quarantined("cat/zero.png", "is empty"),)
 
+
+def test_rays_own_settings_stay_as_they_were(photos, cache):
+    context = DataContext.get_current()
+    before = (context.enable_progress_bars, context.execution_options.preserve_order)
+    ingest(photos, FORM, cache)
+    after = DataContext.get_current()
+    assert (after.enable_progress_bars, after.execution_options.preserve_order) == before
+    assert after is context
+
+
+def test_without_a_free_cpu_ray_waits_no_longer_than_the_limit(photos, cache, monkeypatch):
     @ray.remote
     class Busy:
         def ready(self) -> bool:
@@ -184,26 +212,9 @@ def test_without_a_free_cpu_ray_waits_no_longer_than_the_limit(photos, cache, mo
     cpus = int(ray.cluster_resources()["CPU"])
     busy = Busy.options(num_cpus=cpus).remote()
     ray.get(busy.ready.remote())
-    monkeypatch.setattr(module, "NO_PROGRESS_TIMEOUT_S", 2)
+    monkeypatch.setattr(module, "NO_PROGRESS_TIMEOUT_S", 0.5)
     try:
         with pytest.raises(ResourceError, match="needs one free CPU"):
             ingest(photos, FORM, cache)
     finally:
         ray.kill(busy)
-
-
-def test_the_quarantine_survives_the_cache(photos, cache):
-    (photos.path / "cat" / "zero.png").write_bytes(b"")
-    ingest(photos, FORM, cache)
-    assert ingest(photos, FORM, cache).quarantine == (Quarantined("cat/zero.png", "is empty"),)
-
-
-def test_rays_own_settings_stay_as_they_were(photos, cache):
-    from ray.data import DataContext
-
-    context = DataContext.get_current()
-    before = (context.enable_progress_bars, context.execution_options.preserve_order)
-    ingest(photos, FORM, cache)
-    after = DataContext.get_current()
-    assert (after.enable_progress_bars, after.execution_options.preserve_order) == before
-    assert after is context

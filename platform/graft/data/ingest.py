@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,14 +80,16 @@ def decode_block(table: pa.Table, reader: Reader, stored: StoredForm) -> dict[st
     """Read and square the samples of one block; runs on any machine of the cluster.
 
     Args:
-        table: columns `position` (int64) and `source` (binary).
+        table: one row for each chunk of samples: `start` (position of its first) and `sources` (list of binary).
         reader: turns a source into pixels.
         stored: the form wanted.
 
     Returns:
         `position`, `image` (uint8 [n, S, S, C], black where unreadable), `sha256` (hex), `reason` (empty if readable).
     """
-    sources = table["source"].to_pylist()
+    chunks = list(zip(table["start"].to_pylist(), table["sources"].to_pylist(), strict=True))
+    positions = [start + offset for start, chunk in chunks for offset in range(len(chunk))]
+    sources = [source for _, chunk in chunks for source in chunk]
     images = np.zeros((len(sources), stored.stored_size, stored.stored_size, stored.channels), dtype=np.uint8)
     digests, reasons = [""] * len(sources), [""] * len(sources)
     for index, source in enumerate(sources):
@@ -99,7 +101,7 @@ def decode_block(table: pa.Table, reader: Reader, stored: StoredForm) -> dict[st
         images[index] = square(pixels, stored)
         digests[index] = hashlib.sha256(content).hexdigest()
     return {
-        "position": table["position"].to_numpy(),
+        "position": np.array(positions, dtype=np.int64),
         "image": images,
         "sha256": np.array(digests, dtype=object),
         "reason": np.array(reasons, dtype=object),
@@ -125,8 +127,10 @@ def _decode_all(plan: IngestPlan, path: Path, on_progress: OnProgress) -> _Decod
     digests: list[str] = []
     quarantine: list[Quarantined] = []
     done = 0
-    with ImageWriter(path, plan.stored) as writer, _ray_errors_are_ours():
-        for block in _decoded_blocks(plan):
+    # Closing stops Ray's work at once when the writing fails or the user interrupts.
+    source = contextlib.closing(_decoded_blocks(plan))
+    with ImageWriter(path, plan.stored) as writer, _ray_errors_are_ours(), source as blocks:
+        for block in blocks:
             positions, good = block["position"], block["reason"] == ""
             if not np.array_equal(positions, np.arange(done, done + len(positions))):
                 raise RuntimeError(f"Ray Data returned rows {positions[:3]} where row {done} was due")
@@ -144,7 +148,7 @@ def _decode_all(plan: IngestPlan, path: Path, on_progress: OnProgress) -> _Decod
     return _Decoded(readable, tuple(digests), tuple(quarantine))
 
 
-def _decoded_blocks(plan: IngestPlan) -> Iterator[dict[str, np.ndarray]]:
+def _decoded_blocks(plan: IngestPlan) -> Generator[dict[str, np.ndarray], None, None]:
     """Decoded blocks in the order of the rows, streamed: Ray's store never holds more than a few of them."""
     context = DataContext.get_current().copy()
     context.enable_progress_bars = False
@@ -152,7 +156,9 @@ def _decoded_blocks(plan: IngestPlan) -> Iterator[dict[str, np.ndarray]]:
     context.execution_no_progress_timeout_s = NO_PROGRESS_TIMEOUT_S
     context.execution_options.preserve_order = True
     with DataContext.current(context):
-        decoded = ray.data.from_arrow(_source_tables(plan)).map_batches(
+        # Not from_arrow: it looks at the tables in a remote call, which waits for ever when no CPU is free.
+        chunks = _chunks(plan)
+        decoded = ray.data.from_items(chunks, override_num_blocks=len(chunks)).map_batches(
             decode_block,
             batch_size=None,
             batch_format="pyarrow",
@@ -162,15 +168,15 @@ def _decoded_blocks(plan: IngestPlan) -> Iterator[dict[str, np.ndarray]]:
         yield from decoded.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=1)
 
 
-def _source_tables(plan: IngestPlan) -> list[pa.Table]:
-    row_bytes = max(plan.stored.stored_size**2 * plan.stored.channels, len(plan.listing.sources[0]))
+def _chunks(plan: IngestPlan) -> list[dict[str, Any]]:
+    """What becomes one block each: bounded in bytes before and after decoding."""
+    sources = plan.listing.sources
+    row_bytes = max(plan.stored.stored_size**2 * plan.stored.channels, len(sources[0]))
     step = min(max(_BLOCK_BYTES // row_bytes, 1), _MAX_BLOCK_ROWS)
-    return [_source_table(plan, start, min(start + step, len(plan.rows))) for start in range(0, len(plan.rows), step)]
-
-
-def _source_table(plan: IngestPlan, start: int, stop: int) -> pa.Table:
-    sources = [plan.listing.sources[int(row)] for row in plan.rows[start:stop]]
-    return pa.table({"position": np.arange(start, stop), "source": pa.array(sources, pa.binary())})
+    starts = range(0, len(plan.rows), step)
+    return [
+        {"start": start, "sources": [sources[int(row)] for row in plan.rows[start : start + step]]} for start in starts
+    ]
 
 
 def _cached(target: Path) -> Dataset | None:

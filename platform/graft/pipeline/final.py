@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from graft.core.errors import ArtifactError, TrialError
 from graft.data.batches import Batches
@@ -64,7 +65,9 @@ def evaluate(model: FinalModel, num_threads: int) -> dict[str, Any]:
     device = choose_device()
     rows = dataset.rows(Split.TEST)
     batches = Batches(dataset.arrays(), rows, preprocessing, EVALUATION_BATCH, device)
-    probabilities, labels = predict_proba(classifier.to(device), batches, model.strategy.precision)
+    probabilities, labels = predict_proba(
+        classifier.to(device).to(memory_format=torch.channels_last), batches, model.strategy.precision
+    )
     ids = dataset.ids
     report = build_report(
         probabilities, labels, dataset.classes, [ids[row] for row in rows], seed=model.job.search.seed

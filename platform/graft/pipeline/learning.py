@@ -24,7 +24,7 @@ from graft.training.evaluate import predict_proba
 from graft.training.loop import OnEpoch, Session, TrainingOutcome, TrainingPlan, prepare, train
 from graft.transfer.adapt import adapt
 
-EVALUATION_BATCH = 256
+EVALUATION_BATCH = 128
 
 
 @dataclass(frozen=True)

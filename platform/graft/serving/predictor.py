@@ -51,7 +51,8 @@ class Predictor:
         self.bundle = bundle
         self.labels = bundle.spec.labels
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self._model = bundle.build().to(self._device).eval()
+        # The layout that convolutions run fastest in, on CPU and GPU.
+        self._model = bundle.build().to(self._device).to(memory_format=torch.channels_last).eval()
 
     @classmethod
     def from_directory(cls, directory: Path) -> "Predictor":

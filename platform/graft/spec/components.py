@@ -104,7 +104,7 @@ class Constant(Spec):
 
 
 class Cosine(Spec):
-    """Linear warm-up, then half a cosine down to zero at the last step."""
+    """Linear warm-up, then half a cosine down to zero just behind the last step."""
 
     kind: Literal["cosine"] = "cosine"
     warmup: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="Share of all steps that warm up.")

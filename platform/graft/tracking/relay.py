@@ -131,8 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    # Trials and the relay share the cores; the trials are what the user waits for.
-    os.nice(5)
+    # Trials and the relay share the cores; the trials are what the user waits for, and Ray runs them at 15.
+    os.nice(19)
     files = RelayFiles(options.experiment_dir.absolute())
     target = Target(options.uri, options.experiment, options.artifact_root)
     try:

@@ -1,0 +1,116 @@
+"""Variant (a): graft's own search stage, with the fixed list in place of the random proposer.
+
+Everything a real run has is on: the journal with its fsyncs, checkpoints of the best epochs, and the relay process that
+carries the journal to MLflow beside the trials. What is left out is what the other variants do not have either:
+ingest (the dataset is in the cache), the final fit, evaluation and export.
+"""
+
+import time
+from collections.abc import Callable
+
+from throughput.candidates import CANDIDATES, RESOLUTION
+from throughput.exchange import Outcome, Request, main
+
+from graft.core.clock import SystemClock
+from graft.core.storage import Home
+from graft.data.dataset import Dataset
+from graft.data.ingest import ingest
+from graft.pipeline.experiment import Experiment
+from graft.pipeline.final import lesson_of
+from graft.pipeline.progress import Progress
+from graft.pipeline.ray_session import ray_session
+from graft.pipeline.recorder import Recorder
+from graft.pipeline.steps import stored_form
+from graft.pipeline.tracking import DRAIN_SECONDS, target_of
+from graft.pipeline.trial import TrialPayload, run_trial
+from graft.search.protocol import Duplicate, Proposal
+from graft.search.tuner import SearchRequest, run_search
+from graft.spec.job import Job
+from graft.spec.load import parse_job
+from graft.tracking import events
+from graft.tracking.journal import Journal
+from graft.tracking.relay import start_relay
+
+# Where the Debian package dataset-fashion-mnist puts its files.
+FASHION_MNIST = "/usr/share/datasets/fashion-mnist"
+
+
+class FixedProposer:
+    """Proposes a list, in its order."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        chosen = [candidate for candidate in CANDIDATES if candidate.name in names]
+        self._left = iter([Proposal(candidate.name, candidate.strategy()) for candidate in chosen])
+
+    def propose(self, on_duplicate: Callable[[Duplicate], None]) -> Proposal | None:
+        """The next of the list; it holds no duplicate."""
+        return next(self._left, None)
+
+
+def benchmark_job(request: Request) -> Job:
+    """The job that a user would write for this search; the proposer sets what its strategy leaves open."""
+    data = {"kind": "idx", "path": FASHION_MNIST, "limit": 5000} if request.data == "fashion" else {"kind": "digits"}
+    return parse_job(
+        {
+            "version": 1,
+            "name": "throughput",
+            "data": data,
+            "strategy": {"resolution": RESOLUTION},
+            "training": {"epochs": request.epochs},
+            "search": {"scheduler": "none", "seed": request.seed, "budget": {"trials": len(request.names)}},
+            "resources": {"cpus_per_trial": 1, "gpus_per_trial": 0, "concurrent_trials": request.lanes},
+        }
+    )
+
+
+def search(request: Request) -> Outcome:
+    """Run the list through graft, as a run does between ingest and final fit."""
+    job, home = benchmark_job(request), Home.find(request.work / "home")
+    experiment = Experiment.create(home, job)
+    progress = Progress(job.search.objective, job.training.epochs)
+    with Journal(experiment.journal_file) as journal:
+        journal.subscribe(progress.apply)
+        journal.append(events.ExperimentStarted(experiment.name, experiment.name, job.model_dump(mode="json"), {}))
+        relay = start_relay(experiment.directory, target_of(home, job))
+        with ray_session():
+            dataset = ingest(job.data, stored_form(job), home.datasets)
+            started = time.perf_counter()
+            _run(request, job, experiment, dataset, journal)
+            seconds = time.perf_counter() - started
+        journal.append(events.ExperimentFinished(events.ExperimentStatus.COMPLETED, seconds, ""))
+    draining = time.perf_counter()
+    arrived = relay.drain(DRAIN_SECONDS)
+    if not arrived:
+        raise RuntimeError(f"the journal did not reach MLflow within {DRAIN_SECONDS:g} s; see {experiment.directory}")
+    return _outcome(progress, seconds, time.perf_counter() - draining)
+
+
+def _run(request: Request, job: Job, experiment: Experiment, dataset: Dataset, journal: Journal) -> None:
+    asked = SearchRequest(
+        name="search",
+        storage=experiment.tune,
+        metric=job.search.objective,
+        epochs=job.training.epochs,
+        scheduler=job.search.scheduler,
+        cpus=1,
+        gpus=0,
+        concurrent=request.lanes,
+    )
+    recorder = Recorder(journal, job.search.objective, job.search.seed, SystemClock())
+    payload = TrialPayload(lesson_of(job, dataset, num_threads=1), experiment.checkpoints)
+    run_search(asked, FixedProposer(request.names), run_trial, payload, recorder)
+
+
+def _outcome(progress: Progress, seconds: float, drain_seconds: float) -> Outcome:
+    ended = [trial for trial in progress.trials.values() if trial.status == events.TrialStatus.COMPLETED]
+    scores = {trial.trial: progress.score(trial) for trial in ended}
+    return Outcome(
+        search_seconds=seconds,
+        training_seconds=sum(sum(trial.epoch_seconds) for trial in progress.trials.values()),
+        scores={name: score for name, score in scores.items() if score is not None},
+        more={"mlflow_drain": drain_seconds},
+    )
+
+
+if __name__ == "__main__":
+    main(search)

@@ -1,0 +1,118 @@
+"""The command line in this process, and experiments whose journals are written by hand: no Ray, no training."""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graft.cli.main import main
+from graft.core.storage import Home
+from graft.pipeline.experiment import Experiment
+from graft.spec.load import parse_job
+from graft.spec.strategy import Strategy
+from graft.tracking import events
+from graft.tracking.events import Event, TrialStatus
+from graft.tracking.journal import Journal
+
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended, and what it printed."""
+
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON value on standard output; strict, so no NaN."""
+        return json.loads(self.out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
+Graft = Callable[..., Outcome]
+MakeExperiment = Callable[..., Experiment]
+
+
+@pytest.fixture
+def graft(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Graft:
+    """Runs a command line as the console script does: `graft("validate", path)`."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("NO_COLOR", "1")
+    # Usage lines name the program as the console script does, not as `python -m pytest`.
+    monkeypatch.setattr(sys.modules["__main__"], "__package__", None, raising=False)
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["graft", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        else:
+            code = 0
+        captured = capsys.readouterr()
+        return Outcome(0 if code is None else int(code), ESCAPES.sub("", captured.out), ESCAPES.sub("", captured.err))
+
+    return run
+
+
+@pytest.fixture
+def job_file(tmp_path: Path) -> Callable[[str], Path]:
+    """Writes a job file: `job_file("name: x ...")`."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "job.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def make_experiment(home: Path) -> MakeExperiment:
+    """An experiment in the home with a journal of these events: `make_experiment(story, name="digits")`."""
+
+    def make(story: Sequence[Event] = (), name: str = "digits", **job: Any) -> Experiment:
+        experiment = Experiment.create(Home(home), parse_job({"name": name, "data": {"kind": "digits"}, **job}))
+        with Journal(experiment.journal_file) as journal:
+            for event in story:
+                journal.append(event)
+        return experiment
+
+    return make
+
+
+def trial(name: str, start: float, scores: Sequence[float], freeze: float = 0.0) -> list[Event]:
+    """A trial that starts, and reports an epoch of two seconds for each score."""
+    strategy = Strategy(freeze=freeze)
+    reports = [
+        events.TrialReported(name, epoch, {"val/accuracy": score, "train/loss": 1 - score}, 2.0, time=start + 2 * epoch)
+        for epoch, score in enumerate(scores, start=1)
+    ]
+    return [events.TrialStarted(name, strategy.model_dump(mode="json"), strategy.label(), 0, time=start), *reports]
+
+
+@pytest.fixture
+def story() -> list[Event]:
+    """A search half-way: one trial of each fate, one still running, one duplicate; `t01` leads."""
+    return [
+        events.ExperimentStarted("digits-1", "digits-1", {"name": "digits"}, time=100.0),
+        events.StageStarted("ingest", time=100.0),
+        events.StageFinished("ingest", 3.0, "1797 images", time=103.0),
+        events.StageStarted("search", time=103.0),
+        *trial("t00", 110.0, [0.5, 0.6]),
+        events.TrialFinished("t00", TrialStatus.STOPPED, "below the best third at epoch 2", 2, rung=2, time=114.5),
+        *trial("t01", 110.0, [0.7, 0.9, 0.8], freeze=0.5),
+        events.TrialFinished("t01", TrialStatus.COMPLETED, "trained 3 of at most 8 epochs", 3, time=117.0),
+        *trial("t02", 118.0, [], freeze=1.0),
+        events.TrialFinished("t02", TrialStatus.FAILED, "non-finite loss at epoch 1", 0, time=119.0),
+        events.DuplicateSkipped(None, "t00", "k", time=119.0),
+        *trial("t03", 120.0, [0.65], freeze=0.25),
+    ]

@@ -1,0 +1,71 @@
+import subprocess
+import sys
+
+import pytest
+
+COMMANDS = ("run", "resume", "validate", "plan", "leaderboard", "experiments", "predict", "ui", "backbones", "schema")
+HEAVY = ("torch", "ray", "mlflow", "transformers", "timm", "numpy", "pandas", "torchvision", "pyarrow")
+
+
+def test_help_lists_every_command_the_examples_and_the_exit_codes(graft):
+    done = graft("--help")
+    assert done.exit_code == 0
+    assert done.err == ""
+    for command in (*COMMANDS, "track"):
+        assert f" {command} " in done.out
+    assert "graft run jobs/digits.yaml" in done.out
+    assert "Exit codes: 0 done, 2 your file or data is wrong, 3 a resource is missing, 1 anything else." in done.out
+
+
+def test_short_help_is_the_same(graft):
+    assert graft("-h").out == graft("--help").out
+
+
+def test_no_command_shows_the_help(graft):
+    done = graft()
+    assert done.exit_code == 2
+    assert "graft run jobs/digits.yaml" in done.out + done.err
+
+
+@pytest.mark.parametrize("command", [(name,) for name in COMMANDS] + [("track",), ("track", "sync")], ids="-".join)
+def test_every_command_explains_itself(graft, command):
+    done = graft(*command, "--help")
+    assert (done.exit_code, done.err) == (0, "")
+    usage, _, text = done.out.strip().partition("\n")
+    assert usage.strip().startswith(f"Usage: graft {' '.join(command)}")
+    explanation = text.strip().splitlines()[0].strip()
+    assert len(explanation) > 20
+    assert explanation.endswith(".")
+
+
+@pytest.mark.parametrize("command", ["run", "resume", "validate", "plan", "leaderboard", "predict"])
+def test_commands_with_arguments_show_an_example(graft, command):
+    assert f"Example: graft {command} " in graft(command, "--help").out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_described(graft, command):
+    options = [line for line in graft(command, "--help").out.splitlines() if line.startswith("│") and " --" in line]
+    assert options
+    assert [line for line in options if len(line.strip("│ ").rsplit("  ", 1)[-1]) < 10] == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["validate", "jobs/digits.yaml"], ["validate", "jobs/digits.yaml", "--json"], ["schema"]]
+)
+def test_light_commands_import_nothing_heavy(repository, arguments):
+    code = (
+        "import sys\nfrom graft.cli.main import main\n"
+        f"sys.argv = ['graft', *{arguments!r}]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=repository,
+        env={"PYTHONPATH": str(repository / "platform"), "PATH": "", "LANG": "C.UTF-8"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip() == "[]"

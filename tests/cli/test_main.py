@@ -1,0 +1,139 @@
+import json
+
+import pytest
+
+from graft.core.errors import (
+    ArtifactError,
+    DataError,
+    Interrupted,
+    ResourceError,
+    SpecError,
+    TrackingError,
+    TrialError,
+)
+from graft.spec import load
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Makes `graft validate` raise what it is given."""
+
+    def fail(error: BaseException) -> None:
+        def raise_it(*args: object) -> None:
+            raise error
+
+        monkeypatch.setattr(load, "load_job", raise_it)
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code"),
+    [
+        (SpecError("the job is wrong"), 2),
+        (DataError("the data are wrong"), 2),
+        (ResourceError("the disk is full"), 3),
+        (TrialError("no trial got a score"), 1),
+        (ArtifactError("the bundle is damaged"), 1),
+        (TrackingError("the store is gone"), 1),
+        (Interrupted("interrupted"), 1),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_is_one_line_and_its_exit_code(graft, failing, error, exit_code):
+    failing(error)
+    done = graft("validate", "x.yaml")
+    assert (done.exit_code, done.out, done.err) == (exit_code, "", f"graft: {error}\n")
+
+
+def test_every_line_of_an_error_says_who_speaks(graft, failing):
+    failing(DataError("one thing\nanother thing"))
+    assert graft("validate", "x.yaml").err == "graft: one thing\ngraft: another thing\n"
+
+
+def test_a_bug_is_one_line_that_asks_for_a_report(graft, failing):
+    failing(ZeroDivisionError("division by zero"))
+    done = graft("validate", "x.yaml")
+    assert (done.exit_code, done.out) == (1, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith("graft: internal error: ZeroDivisionError: division by zero; ")
+    assert "please report it with the output of `graft --debug" in line
+
+
+def test_a_bug_with_a_long_story_is_one_line_too(graft, failing):
+    failing(ValueError("first\nsecond\nthird"))
+    assert len(graft("validate", "x.yaml").err.splitlines()) == 1
+
+
+def test_a_bug_is_one_json_object_too(graft, failing):
+    failing(ZeroDivisionError("division by zero"))
+    done = graft("validate", "x.yaml", "--json")
+    assert (done.exit_code, done.err) == (1, "")
+    assert (done.json["status"], done.json["exit_code"]) == ("failed", 1)
+    assert done.json["error"].startswith("internal error: ZeroDivisionError")
+
+
+def test_debug_shows_where_it_happened(graft, failing):
+    failing(ZeroDivisionError("division by zero"))
+    done = graft("--debug", "validate", "x.yaml")
+    assert done.exit_code == 1
+    assert "Traceback (most recent call last)" in done.err
+    assert "raise_it" in done.err
+    assert done.err.splitlines()[-1].startswith("graft: internal error: ")
+
+
+def test_without_debug_there_is_no_traceback(graft, failing):
+    failing(ZeroDivisionError("division by zero"))
+    assert "Traceback" not in graft("validate", "x.yaml").err
+
+
+@pytest.mark.parametrize("error", [ResourceError("the disk is full"), SpecError("the job is wrong")])
+def test_an_error_with_json_is_one_object(graft, failing, error):
+    failing(error)
+    done = graft("validate", "x.yaml", "--json")
+    assert (done.exit_code, done.err) == (error.exit_code, "")
+    assert len(done.out.splitlines()) == 1
+    assert done.json == {
+        "status": "failed",
+        "exit_code": error.exit_code,
+        "error": str(error),
+        "problems": [str(error)],
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("frobnicate",), "No such command 'frobnicate'"),
+        (("validat", "x.yaml"), "Did you mean 'validate'?"),
+        (("validate", "x.yaml", "--nope"), "No such option: --nope"),
+        (("validate",), "Missing argument 'JOB'"),
+        (("run", "x.yaml", "--set"), "Option '--set' requires an argument"),
+        (("ui", "--port", "0"), "is not in the range 1<=x<=65535"),
+        (("track", "nope"), "No such command 'nope'"),
+    ],
+)
+def test_a_wrong_command_line_exits_2_and_says_what(graft, arguments, told):
+    done = graft(*arguments)
+    assert (done.exit_code, done.out) == (2, "")
+    assert told in done.err
+
+
+def test_a_wrong_command_line_with_json_is_one_object(graft):
+    done = graft("validate", "--json")
+    assert done.exit_code == 2
+    assert done.json["status"] == "failed"
+    assert done.json["exit_code"] == 2
+    assert "JOB" in done.json["problems"][0]
+
+
+def test_ctrl_c_is_one_line(graft, failing):
+    failing(KeyboardInterrupt())
+    done = graft("validate", "x.yaml")
+    assert (done.exit_code, done.out, done.err) == (1, "", "graft: interrupted\n")
+
+
+def test_ctrl_c_with_json_is_one_object(graft, failing):
+    failing(KeyboardInterrupt())
+    done = graft("validate", "x.yaml", "--json")
+    assert json.loads(done.out)["status"] == "failed"

@@ -1,0 +1,93 @@
+import pytest
+
+GRID = """\
+name: small
+data: {kind: digits}
+strategy: {freeze: {choice: [0.0, 0.5, 1.0]}, lr: {choice: [1.0e-3, 1.0e-2]}}
+training: {epochs: 4}
+search: {scheduler: none, budget: {trials: 50, minutes: 2}}
+export: {register: false}
+"""
+
+
+def test_json_has_the_keys_that_scripts_rely_on(graft, job_file):
+    done = graft("plan", job_file(GRID), "--offline", "--json")
+    assert (done.exit_code, done.err) == (0, "")
+    assert set(done.json) >= {
+        "job", "stages", "backbones", "grid", "trials", "epochs", "expected_epochs", "share", "seconds", "minutes",
+    }  # fmt: skip
+    assert set(done.json["share"]) >= {"cpus", "gpus", "concurrent"}
+    assert set(done.json["backbones"][0]) >= {"name", "num_blocks", "num_params", "problem"}
+
+
+def test_json_says_what_the_job_says(graft, job_file):
+    plan = graft("plan", job_file(GRID), "--offline", "--json").json
+    assert (plan["job"], plan["epochs"], plan["expected_epochs"], plan["minutes"]) == ("small", 4, 4.0, 2.0)
+    assert plan["stages"] == ["ingest", "search", "fit", "evaluate", "export"]
+    assert [one["name"] for one in plan["backbones"]] == ["efficientnet_lite0"]
+    assert plan["backbones"][0]["problem"] is None
+    assert plan["seconds"] is None
+
+
+def test_there_are_no_more_trials_than_strategies(graft, job_file):
+    plan = graft("plan", job_file(GRID), "--offline", "--json").json
+    assert (plan["grid"], plan["trials"]) == (6, 6)
+
+
+def test_the_text_says_the_same(graft, job_file):
+    done = graft("plan", job_file(GRID), "--offline")
+    lines = dict(line.split(maxsplit=1) for line in done.out.splitlines())
+    assert list(lines) == ["job", "stages", "backbone", "space", "trials", "at", "time"]
+    assert lines["stages"] == "ingest → search → fit → evaluate → export"
+    assert lines["backbone"] == "efficientnet_lite0: 17 blocks, 3.4 M parameters"
+    assert lines["space"] == "6 strategies"
+    assert lines["trials"] == "6, 4 of at most 4 epochs each on average"
+    assert lines["time"] == "not measured; the budget ends it after 2 min"
+
+
+def test_an_override_changes_the_plan(graft, job_file):
+    path = job_file(GRID)
+    plan = graft("plan", path, "--offline", "--json", "--set", "search.budget.trials=2", "--set", "export.register=true")
+    assert plan.json["trials"] == 2
+    assert plan.json["stages"][-1] == "register"
+
+
+def test_a_backbone_that_cannot_be_used_is_told(graft, job_file):
+    path = job_file("name: x\ndata: {kind: digits}\nstrategy: {backbone: {choice: [efficientnet_lite0, efficientnet_light1]}}\n")
+    done = graft("plan", path, "--offline", "--json")
+    assert done.exit_code == 0
+    good, bad = done.json["backbones"]
+    assert good["problem"] is None
+    assert bad["num_blocks"] is None
+    assert "did you mean `efficientnet_lite1`?" in bad["problem"]
+    assert "did you mean `efficientnet_lite1`?" in graft("plan", path, "--offline").out
+
+
+def test_a_wrong_job_is_an_error(graft, job_file):
+    assert graft("plan", job_file("name: x\n"), "--offline").exit_code == 2
+
+
+def test_more_than_the_machine_has_exits_3(graft, job_file):
+    done = graft("plan", job_file(GRID), "--offline", "--set", "resources.cpus_per_trial=4096")
+    assert (done.exit_code, done.out) == (3, "")
+    assert done.err.startswith("graft: resources.cpus_per_trial is 4096, but this session has ")
+
+
+def test_measuring_gives_a_time(graft, job_file, monkeypatch):
+    from graft.pipeline import probe
+
+    asked: list[tuple[str, int]] = []
+    monkeypatch.setattr(probe, "forward_seconds", lambda name, side: (asked.append((name, side)), 1e-3)[1])
+    plan = graft("plan", job_file(GRID), "--json", "--set", "strategy.resolution=32").json
+    assert asked == [("efficientnet_lite0", 32)]
+    assert plan["seconds"] > 30
+    assert " min; the budget ends it after 2 min" in graft("plan", job_file(GRID)).out
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_planning_makes_nothing(graft, job_file, home, offline, monkeypatch):
+    from graft.pipeline import probe
+
+    monkeypatch.setattr(probe, "forward_seconds", lambda name, side: 1e-3)
+    graft("plan", job_file(GRID), *(["--offline"] if offline else []))
+    assert not home.exists()

@@ -1,0 +1,110 @@
+import pytest
+
+GOOD = "name: mine\ndata: {kind: digits}\n"
+BAD = """\
+name: mine
+data: {kind: digits}
+strategy:
+  freeze: 1.4
+  lr: "0.1"
+trianing: {epochs: 3}
+search: {metric: acuracy}
+"""
+
+
+def test_a_valid_job_is_told_in_one_line(graft, job_file):
+    path = job_file(GOOD + "training: {epochs: 3}\nsearch: {budget: {trials: 5}}\n")
+    done = graft("validate", path)
+    assert (done.exit_code, done.err) == (0, "")
+    assert done.out == f"{path} is a valid job: mine, 5 trials, at most 3 epochs each\n"
+
+
+def test_json_gives_the_whole_job_with_its_defaults(graft, job_file):
+    done = graft("validate", job_file(GOOD), "--json")
+    assert (done.exit_code, done.json["status"]) == (0, "ok")
+    assert done.json["job"]["name"] == "mine"
+    assert done.json["job"]["search"]["metric"] == "accuracy"
+    assert done.json["job"]["training"]["epochs"] == 8
+
+
+def test_the_job_in_json_is_a_job_again(graft, job_file):
+    from graft.spec.load import load_job, parse_job
+
+    path = job_file(GOOD + "strategy: {lr: {loguniform: [1e-4, 1e-2]}, freeze: {choice: [0, 0.5]}}\n")
+    assert parse_job(graft("validate", path, "--json").json["job"]) == load_job(path)
+
+
+def test_all_problems_are_told_at_once_with_their_lines(graft, job_file):
+    path = job_file(BAD)
+    done = graft("validate", path)
+    assert (done.exit_code, done.out) == (2, "")
+    assert done.err.splitlines() == [
+        f"graft: {path}:4 strategy.freeze: is 1.4, but must be between 0 and 1",
+        f"graft: {path}:5 strategy.lr: is the text '0.1', but must be a number; remove the quotes",
+        f"graft: {path}:6 trianing: is not a key of a job; did you mean `training`?",
+        f"graft: {path}:7 search.metric: is `acuracy`, but must be one of accuracy, balanced_accuracy, macro_f1, loss; "
+        "did you mean `accuracy`?",
+    ]
+
+
+def test_all_problems_are_one_json_object(graft, job_file):
+    path = job_file(BAD)
+    done = graft("validate", path, "--json")
+    assert (done.exit_code, done.err) == (2, "")
+    assert (done.json["status"], done.json["exit_code"]) == ("failed", 2)
+    assert len(done.json["problems"]) == 4
+    assert done.json["problems"][0] == f"{path}:4 strategy.freeze: is 1.4, but must be between 0 and 1"
+    assert done.json["error"].splitlines() == done.json["problems"]
+
+
+def test_an_override_is_validated_as_the_file_is(graft, job_file):
+    done = graft("validate", job_file(GOOD), "--set", "training.epochs=3", "--set", "name=other", "--json")
+    assert (done.json["job"]["training"]["epochs"], done.json["job"]["name"]) == (3, "other")
+
+
+def test_a_wrong_override_is_told_by_its_key(graft, job_file):
+    done = graft("validate", job_file(GOOD), "--set", "training.epochs=many", "--set", "training.epoks=3")
+    assert done.exit_code == 2
+    assert done.err.splitlines() == [
+        "graft: --set training.epochs: is the text 'many', but must be a whole number",
+        "graft: --set training.epoks: is not a key of training; did you mean `epochs`?",
+    ]
+
+
+@pytest.mark.parametrize("override", ["training.epochs", "=3", ""])
+def test_an_override_without_key_or_value_is_an_error(graft, job_file, override):
+    done = graft("validate", job_file(GOOD), "--set", override)
+    assert done.exit_code == 2
+    assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "is empty, but must hold keys and values"),
+        ("- a\n- b\n", "but must hold keys and values"),
+        ("name: x\nname: y\n", "job.yaml:2 "),
+        ("name: [\n", "job.yaml:"),
+    ],
+)
+def test_a_file_that_is_no_job_is_told_in_a_line(graft, job_file, text, told):
+    done = graft("validate", job_file(text))
+    assert done.exit_code == 2
+    assert told in done.err
+
+
+def test_a_missing_file_is_told_in_a_line(graft, tmp_path):
+    done = graft("validate", tmp_path / "nope.yaml")
+    assert done.exit_code == 2
+    assert done.err == f"graft: {tmp_path / 'nope.yaml'} does not exist, but must be a job file; check the path\n"
+
+
+def test_every_job_of_the_repository_is_valid(graft, repository):
+    for path in sorted((repository / "jobs").glob("*.yaml")):
+        assert graft("validate", path).exit_code == 0, path
+
+
+def test_validating_makes_nothing(graft, job_file, home):
+    graft("validate", job_file(GOOD))
+    graft("validate", job_file(BAD))
+    assert not home.exists()

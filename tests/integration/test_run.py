@@ -1,0 +1,184 @@
+"""Whole runs on real data and real weights: small, but nothing is replaced."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+import graft
+from graft.cli.run import run_and_report
+from graft.core.errors import Interrupted
+from graft.core.storage import Home
+from graft.pipeline.experiment import Experiment
+from graft.pipeline.progress import Progress
+from graft.pipeline.result import Result
+from graft.pipeline.run import RunOptions, run_experiment
+from graft.spec.load import parse_job
+from graft.tracking import events
+from graft.tracking.journal import read
+
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
+
+CONTRACT = {
+    "experiment": str,
+    "status": str,
+    "metric": str,
+    "validation": float,
+    "test": float,
+    "test_interval": (list, tuple),
+    "winner": dict,
+    "trials": dict,
+    "seconds": float,
+    "stages": dict,
+    "bundle": str,
+    "model_uri": str,
+    "tracking_uri": str,
+    "experiment_dir": str,
+}
+
+JOB: dict[str, Any] = {
+    "name": "tiny",
+    "data": {"kind": "digits", "limit": 300},
+    "strategy": {
+        "resolution": 32,
+        "freeze": {"choice": [0.5, 1.0]},
+        "lr": {"loguniform": [1e-3, 1e-2]},
+        "penalty": {"choice": ["none", "l2_sp"]},
+    },
+    "training": {"epochs": 2},
+    "search": {"scheduler": {"kind": "asha", "reduction_factor": 2}, "budget": {"trials": 3}},
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Home]:
+    """One run that the tests below look at."""
+    home = Home(tmp_path_factory.mktemp("home"))
+    return graft.run(JOB, home=home.root), home
+
+
+def test_the_summary_keeps_the_contract(finished: tuple[Result, Home]) -> None:
+    summary = json.loads(json.dumps(finished[0].summary))
+    assert {key: type(summary[key]) for key in CONTRACT if not isinstance(summary[key], CONTRACT[key])} == {}
+    assert summary["status"] == "completed"
+    assert set(summary["trials"]) >= {"total", "completed", "stopped", "failed", "duplicates"}
+    assert summary["trials"]["total"] == 3
+    assert list(summary["stages"]) == ["ingest", "search", "fit", "evaluate", "export", "register"]
+    low, high = summary["test_interval"]
+    assert low <= summary["test"] <= high
+    # Ten classes: far better than chance, even after two epochs on three hundred digits.
+    assert summary["test"] > 0.3
+
+
+def test_the_model_predicts_and_comes_back_from_the_registry(finished: tuple[Result, Home]) -> None:
+    result, home = finished
+    digits = load_digits()
+    images = [(image * 255 / 16).astype(np.uint8) for image in digits.images[:5]]
+    answers = result.predict(images)
+    champion = graft.load(result.summary["model_uri"], home=home.root)
+    assert champion.predict_frame(images).equals(answers)
+    assert answers["probability"].between(0, 1).all()
+    assert [f"p({name})" for name in champion.labels] == [column for column in answers if column.startswith("p(")]
+
+
+def test_mlflow_has_one_parent_and_a_nested_run_for_every_trial(finished: tuple[Result, Home]) -> None:
+    result, home = finished
+    assert result.summary["tracking_complete"]
+    client = mlflow.MlflowClient(home.tracking_uri)
+    experiment = client.get_experiment_by_name("tiny")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    assert [run.info.run_name for run in parents] == [result.summary["experiment"]]
+    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parents[0].info.run_id]
+    assert len(children) == len(result.rows) == 3
+    assert all(run.info.run_name.split()[1] == "efficientnet_lite0" for run in children)
+    assert all("val/accuracy" in run.data.metrics and "lr" in run.data.params for run in children)
+    assert {run.data.tags["graft.status"].split()[0] for run in children} <= {"complete", "stopped"}
+    assert parents[0].data.metrics["final/test_accuracy"] == pytest.approx(result.summary["test"])
+    artifacts = {item.path for item in client.list_artifacts(parents[0].info.run_id)}
+    assert {"job.yaml", "leaderboard.json", "leaderboard.csv", "report.json"} <= artifacts
+    assert parents[0].inputs.dataset_inputs
+
+
+def test_a_finished_experiment_does_nothing_again(finished: tuple[Result, Home]) -> None:
+    result, home = finished
+    heard: list[events.Event] = []
+    again = run_experiment(Experiment.find(home, "latest"), home, RunOptions(listeners=(heard.append,)))
+    stages = [event for event in heard if isinstance(event, events.StageStarted | events.StageSkipped)]
+    assert {type(event) for event in stages} == {events.StageSkipped}
+    for key in ("validation", "test", "winner", "bundle", "model_uri"):
+        assert again.summary[key] == result.summary[key]
+
+
+def test_the_same_seed_gives_the_same_result(finished: tuple[Result, Home], tmp_path: Path) -> None:
+    result, _ = finished
+    again = graft.run(JOB, overrides=["export.register=false", "search.scheduler=none"], home=tmp_path)
+    scores = {row["trial"]: row["strategy"] for row in again.rows}
+    assert scores == {row["trial"]: row["strategy"] for row in result.rows}
+    assert again.summary["model_uri"] is None
+
+
+def test_an_interrupted_search_keeps_its_best_model_and_goes_on_later(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    experiment = Experiment.create(home, parse_job(JOB, ["training.epochs=3", "export.register=false"]))
+    pressed: list[str] = []
+
+    def press_ctrl_c(event: events.Event) -> None:
+        if isinstance(event, events.TrialReported) and not pressed:
+            pressed.append(event.trial)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted, match="best model so far is in"):
+        run_experiment(experiment, home, RunOptions(listeners=(press_ctrl_c,)))
+    saved = next(experiment.directory.glob("best-so-far-*"))
+    assert len(graft.load(saved).predict([np.zeros((8, 8), np.uint8)])[0].probabilities) == 10
+    progress = Progress.of(experiment.journal_file, experiment.job())
+    assert progress.status is events.ExperimentStatus.INTERRUPTED
+    assert {trial.status for trial in progress.trials.values()} <= {"interrupted", "completed", "stopped"}
+
+    finished_before = set(progress.finished_keys().values())
+    result = run_experiment(experiment, home)
+    assert result.summary["status"] == "completed"
+    assert result.summary["trials"]["total"] == 3
+    restarted = [event.trial for _, event in read(experiment.journal_file) if isinstance(event, events.TrialStarted)]
+    assert all(restarted.count(trial) == 1 for trial in finished_before)
+
+
+def test_a_folder_of_images_goes_the_same_way_and_bad_files_are_named(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    for name, colour in (("red", (200, 30, 30)), ("blue", (30, 30, 200))):
+        folder = tmp_path / "photos" / name
+        folder.mkdir(parents=True)
+        for number in range(12):
+            pixels = np.clip(rng.normal(colour, 30, (40, 50, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number}.jpg")
+    broken = tmp_path / "photos" / "red" / "0.jpg"
+    broken.write_bytes(broken.read_bytes()[:300])
+    job = {
+        "name": "colours",
+        "data": {"kind": "image_folder", "path": str(tmp_path / "photos")},
+        "strategy": {"resolution": 32, "freeze": 0.5, "batch_size": 4, "augment": "light"},
+        "training": {"epochs": 2},
+        "search": {"budget": {"trials": 1}},
+        "export": {"register": False},
+    }
+    home = Home(tmp_path / "home")
+    experiment = Experiment.create(home, parse_job(job))
+    run_and_report(experiment, home, as_json=True)
+    out = capfd.readouterr().out
+    summary = json.loads(out.strip().splitlines()[-1])
+    assert summary["status"] == "completed"
+    assert out.count("\n") == 1, "with --json, nothing but the object"
+    ready = next(event for _, event in read(experiment.journal_file) if isinstance(event, events.DatasetReady))
+    assert [one["path"] for one in ready.quarantine] == ["red/0.jpg"]
+    assert ready.counts["train"] + ready.counts["validation"] + ready.counts["test"] == 23
