@@ -65,8 +65,8 @@ def usable_cpus() -> int:
 
 
 def json_line(benchmark: str, origin: Mapping[str, Any], results: Mapping[str, Any]) -> str:
-    """The machine-readable result: one line of JSON."""
-    return json.dumps({"benchmark": benchmark, **origin, **results})
+    """The machine-readable result: one line of JSON, floats with four digits."""
+    return json.dumps(_rounded({"benchmark": benchmark, **origin, **results}))
 
 
 def _commit() -> str | None:
@@ -81,6 +81,14 @@ def _commit() -> str | None:
 def _git(*arguments: str) -> str:
     command = ["git", "-C", str(REPOSITORY), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _rounded(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(inner) for inner in value]
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def _is_number(value: Any) -> bool:

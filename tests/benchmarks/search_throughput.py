@@ -7,10 +7,12 @@ Three variants train the same fixed list for the same epochs on the same arrays,
 
 How to read it. `search` is the wall time from handing over the list to the last trial's end, with Ray up; `process` is
 the whole process with imports, the start of Ray and, for graft, the last records' way into MLflow. `training` is the
-time inside epochs, of all trials together; `overhead a trial` is what is left of search x lanes, by trial: the price of
-orchestration (in b also of the slower memory format, see --b-channels-last, only as far as it is outside of epochs).
-Ratios are the other variant's time over graft's: 10 means that graft took a tenth. Accuracies are on the validation
-rows; they differ by the random order of the samples only. Run it on an idle machine, with no other Ray on it.
+time inside epochs, of all trials together; `overhead s a trial` is what is left of search x lanes, by trial: the price
+of orchestration. b trains in torch's default memory format, as the guide does, which alone is several times slower on
+a CPU; with --b-channels-last it computes as a and c do, and the ratio compares orchestration only. Quote both.
+Ratios are the other variant's time over graft's: 10 means that graft took a tenth. Accuracies are the best on the
+validation rows; they differ only by the random order of the samples and the head's first weights. Run it on an idle
+machine, with no other Ray on it.
 """
 
 import argparse
@@ -36,7 +38,9 @@ EXAMPLE = """example:
   python tests/benchmarks/search_throughput.py --strategies 3 --epochs 1 --only a,c
 """
 VARIANTS = {"a": "graft_search", "b": "nested_train", "c": "reused_actors"}
-TITLES = {"a": "graft", "b": "Tune + Train (guide)", "c": "Tune, reused actors"}
+TITLES = {"a": "graft", "b": "Tune + Train guide", "c": "Tune, reused actors"}
+# Load a CPU above which the machine counts as not idle.
+BUSY = 0.5
 # What a user finds who looks for the reason of Train's slow start (facts: 2 s a poll by default).
 TUNED_TRAIN = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
@@ -99,6 +103,12 @@ def ratios(figures: Mapping[str, Figures]) -> dict[str, float | None]:
     }
 
 
+def titles(b_channels_last: bool, b_tuned: bool) -> dict[str, str]:
+    """What the variants are called in the table."""
+    extras = [name for name, on in (("channels_last", b_channels_last), ("tuned polls", b_tuned)) if on]
+    return TITLES | {"b": " + ".join([TITLES["b"], *extras])}
+
+
 def main() -> int:
     """Measure, print, and return 1 if a variant did not train the whole list."""
     options = _parser().parse_args()
@@ -119,7 +129,7 @@ def main() -> int:
         )
         runs = _measure(request, options)
     figures = {variant: summarise(variant, runs) for variant in options.only}
-    _print(figures, request)
+    _print(figures, request, titles(options.b_channels_last, options.b_tuned))
     settings = {key: value for key, value in vars(options).items() if key != "work"}
     print(json_line("search_throughput", origin, _results(figures, runs, settings)))
     return 0 if all(one.trials == len(chosen) for one in figures.values()) else 1
@@ -129,6 +139,9 @@ def _measure(request: Request, options: argparse.Namespace) -> list[Run]:
     print(
         f"{len(request.names)} strategies, {request.epochs} epochs, {request.lanes} lanes, {request.data}", flush=True
     )
+    load = os.getloadavg()[0]
+    if load > BUSY * usable_cpus():
+        print(f"load average is {load:.1f}: something else is running, so the ratios are not reliable", flush=True)
     if _run("prepare", request, options).outcome is None:
         raise SystemExit("the data could not be prepared")
     runs = []
@@ -184,13 +197,13 @@ def _tail(log: Path, lines: int = 25) -> str:
     return "\n".join(f"    {line}" for line in log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def _print(figures: Mapping[str, Figures], request: Request) -> None:
+def _print(figures: Mapping[str, Figures], request: Request, names: Mapping[str, str]) -> None:
     rows = []
     for variant, one in figures.items():
         each = one.search / one.trials if one.search is not None and one.trials else None
         overhead = one.overhead(request.lanes)
         rows.append(
-            [variant, TITLES[variant], one.search, each, one.process, one.training, overhead, one.best, one.trials]
+            [variant, names[variant], one.search, each, one.process, one.training, overhead, one.best, one.trials]
         )
     headers = [
         "",

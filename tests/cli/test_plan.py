@@ -47,13 +47,17 @@ def test_the_text_says_the_same(graft, job_file):
 
 def test_an_override_changes_the_plan(graft, job_file):
     path = job_file(GRID)
-    plan = graft("plan", path, "--offline", "--json", "--set", "search.budget.trials=2", "--set", "export.register=true")
+    plan = graft(
+        "plan", path, "--offline", "--json", "--set", "search.budget.trials=2", "--set", "export.register=true"
+    )
     assert plan.json["trials"] == 2
     assert plan.json["stages"][-1] == "register"
 
 
 def test_a_backbone_that_cannot_be_used_is_told(graft, job_file):
-    path = job_file("name: x\ndata: {kind: digits}\nstrategy: {backbone: {choice: [efficientnet_lite0, efficientnet_light1]}}\n")
+    path = job_file(
+        "name: x\ndata: {kind: digits}\nstrategy: {backbone: {choice: [efficientnet_lite0, efficientnet_light1]}}\n"
+    )
     done = graft("plan", path, "--offline", "--json")
     assert done.exit_code == 0
     good, bad = done.json["backbones"]

@@ -83,7 +83,7 @@ def test_an_override_without_key_or_value_is_an_error(graft, job_file, override)
     [
         ("", "is empty, but must hold keys and values"),
         ("- a\n- b\n", "but must hold keys and values"),
-        ("name: x\nname: y\n", "job.yaml:2 "),
+        ("name: x\nname: y\n", "job.yaml:1 name: is given on line 1 and again on line 2, but must be given once"),
         ("name: [\n", "job.yaml:"),
     ],
 )

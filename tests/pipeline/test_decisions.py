@@ -77,8 +77,11 @@ def test_the_search_leaves_time_for_the_final_fit() -> None:
     assert budget.search_is_over(best, At(last_moment), 1.25)
 
 
-def test_a_finished_winner_is_fitted_as_long_as_was_best_and_a_cut_one_in_full() -> None:
-    assert fit_epochs(scored("t01", 0.9, [1.0] * 6), epochs=8) == 6
+def test_the_fit_takes_all_epochs_unless_the_trials_patience_ran_out() -> None:
+    assert fit_epochs(scored("t01", 0.9, [1.0] * 8), epochs=8) == 8
+    impatient = scored("t01", 0.9, [1.0] * 6)
+    impatient.best_epoch = 4
+    assert fit_epochs(impatient, epochs=8) == 4
     assert fit_epochs(scored("t01", 0.9, [1.0] * 2, TrialStatus.INTERRUPTED), epochs=8) == 8
 
 

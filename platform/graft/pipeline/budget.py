@@ -37,8 +37,14 @@ class TimeBudget:
 
 
 def fit_epochs(winner: TrialProgress, epochs: int) -> int:
-    """Epochs of the final fit: as many as were best, if the trial got to its end and so could show it."""
-    return winner.best_epoch if winner.status == TrialStatus.COMPLETED else epochs
+    """Epochs of the final fit.
+
+    All of them, because the learning-rate schedule is made for that many; but if patience ended the trial, it has shown
+    that its best epoch is enough. (The best epoch of a trial that ran to its end is mostly chance: the metric is flat
+    there, and the fit has more data.)
+    """
+    ran_out_of_patience = winner.status == TrialStatus.COMPLETED and winner.epoch < epochs
+    return winner.best_epoch if ran_out_of_patience else epochs
 
 
 def fit_seconds(winner: TrialProgress, epochs: int, fit_scale: float) -> float:

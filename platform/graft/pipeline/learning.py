@@ -1,5 +1,7 @@
 """One strategy trained on one dataset: what a trial and the final fit have in common. Plain torch."""
 
+import copy
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from graft.evaluation.metrics import METRIC_NAMES, score
 from graft.models.classifier import Classifier
 from graft.models.heads import build_head
 from graft.models.info import BackboneInfo
-from graft.models.load import load_backbone
+from graft.models.load import LoadedBackbone, load_backbone
 from graft.spec.data import Flip
 from graft.spec.metrics import MetricSpec
 from graft.spec.preprocessing import Preprocessing
@@ -102,11 +104,17 @@ def build_learner(lesson: Lesson, strategy: Strategy, splits: tuple[Split, ...])
 
 def build_classifier(lesson: Lesson, strategy: Strategy) -> tuple[Classifier, Preprocessing]:
     """The pretrained backbone with a new head, and what images must go through before it."""
-    loaded = load_backbone(strategy.backbone, strategy.resolution)
+    loaded = _pretrained(strategy.backbone, strategy.resolution)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(lesson.seed, "head"))
         head = build_head(strategy.head, loaded.backbone.num_features, len(lesson.arrays.classes))
-    return Classifier(loaded.backbone, head), preprocessing_for(strategy, lesson.stored, loaded.info)
+    return Classifier(copy.deepcopy(loaded.backbone), head), preprocessing_for(strategy, lesson.stored, loaded.info)
+
+
+@functools.lru_cache(maxsize=4)
+def _pretrained(name: str, resolution: int) -> LoadedBackbone:
+    """The backbone as it was pretrained, kept because an actor trains many trials: a copy costs a fifth of a load."""
+    return load_backbone(name, resolution)
 
 
 def preprocessing_for(strategy: Strategy, stored: StoredForm, info: BackboneInfo) -> Preprocessing:

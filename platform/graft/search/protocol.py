@@ -53,6 +53,13 @@ TrialFunction = Callable[[Proposal, Any, TrialReporter], None]
 """``trial_fn(proposal, payload, reporter)``: trains one strategy; the payload is shared by all trials."""
 
 
+class Proposer(Protocol):
+    """Decides which strategies are tried."""
+
+    def propose(self, on_duplicate: Callable[[Duplicate], None]) -> Proposal | None:
+        """The next strategy, or None when there is none any more; `on_duplicate` hears of each one left out."""
+
+
 class SearchObserver(Protocol):
     """Hears of everything the search does, in the order it happens, in the driver's process."""
 

@@ -15,8 +15,7 @@ from ray import tune
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
-from graft.search.proposer import RandomProposer
-from graft.search.protocol import Proposal, SearchObserver, TrialEnd, TrialFunction
+from graft.search.protocol import Proposal, Proposer, SearchObserver, TrialEnd, TrialFunction
 from graft.search.schedulers import METRIC, Asha, Fifo, build_scheduler
 from graft.spec.metrics import MetricSpec
 from graft.spec.search import Asha as AshaSpec
@@ -54,7 +53,7 @@ class SearchRequest:
 
 def run_search(
     request: SearchRequest,
-    proposer: RandomProposer,
+    proposer: Proposer,
     trial_fn: TrialFunction,
     payload: Any,
     observer: SearchObserver,
@@ -109,7 +108,7 @@ def _quieten_tune() -> None:
 class _ObserverRelay:
     """Keeps Tune's trial ids and ours together, and tells the observer each thing exactly once."""
 
-    def __init__(self, request: SearchRequest, proposer: RandomProposer, observer: SearchObserver) -> None:
+    def __init__(self, request: SearchRequest, proposer: Proposer, observer: SearchObserver) -> None:
         self.scheduler: Asha | Fifo = build_scheduler(request.scheduler, request.metric, request.epochs)
         self._epochs = request.epochs
         self._proposer = proposer

@@ -51,7 +51,7 @@ def train_driver_fn(config: dict[str, Any]) -> None:
 def search(request: Request) -> Outcome:
     """Run the list through Tune, one TorchTrainer a candidate."""
     ray.init(address="local", num_cpus=request.lanes, resources={"trial_slot": request.lanes})
-    storage = str(request.work / "nested")
+    storage = tempfile.mkdtemp(dir=request.work, prefix="nested-")
     worker_config = {
         "candidate": tune.grid_search(list(request.candidates)),
         "arrays": str(request.work / ARRAYS),
@@ -73,12 +73,12 @@ def search(request: Request) -> Outcome:
 
 def _outcome(grid: tune.ResultGrid, epochs: int, seconds: float) -> Outcome:
     trials = [result for result in grid if not result.error and result.metrics["training_iteration"] == epochs]
-    name = [result.config["train_loop_config"]["candidate"]["name"] for result in trials]
+    names = [result.config["train_loop_config"]["candidate"]["name"] for result in trials]
     history = [result.metrics_dataframe for result in trials]
     return Outcome(
         search_seconds=seconds,
         training_seconds=float(sum(frame["seconds"].sum() for frame in history)),
-        scores={name: float(frame["accuracy"].max()) for name, frame in zip(name, history, strict=True)},
+        scores={name: float(frame["accuracy"].max()) for name, frame in zip(names, history, strict=True)},
     )
 
 

@@ -8,6 +8,7 @@ the best epoch's weights, without graft's digest and fsync.
 """
 
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,9 @@ def search(request: Request) -> Outcome:
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
     ray.init(address="local", num_cpus=request.lanes, include_dashboard=False, log_to_driver=False)
-    weights = request.work / "reused-weights"
-    weights.mkdir(exist_ok=True)
+    storage = Path(tempfile.mkdtemp(dir=request.work, prefix="reused-"))
+    weights = storage / "weights"
+    weights.mkdir()
     arrays = dict(np.load(request.work / ARRAYS))
     recipe = Recipe(request.epochs, request.seed, channels_last=True, keep_backbones=True)
     scores = Scores()
@@ -62,9 +64,7 @@ def search(request: Request) -> Outcome:
         tune.with_resources(trainable, {"cpu": 1}),
         param_space={"candidate": tune.grid_search(list(request.candidates))},
         tune_config=tune.TuneConfig(max_concurrent_trials=request.lanes, reuse_actors=True),
-        run_config=tune.RunConfig(
-            name="search", storage_path=str(request.work / "reused"), callbacks=[scores], verbose=0
-        ),
+        run_config=tune.RunConfig(name="search", storage_path=str(storage), callbacks=[scores], verbose=0),
     )
     started = time.perf_counter()
     tuner.fit()

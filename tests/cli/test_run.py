@@ -1,0 +1,200 @@
+"""What `graft run` and `graft resume` print; the run itself is replaced: tests/integration has real ones."""
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from graft.core.errors import Interrupted, TrialError
+from graft.pipeline.experiment import Experiment
+from graft.pipeline.progress import Progress, leaderboard
+from graft.pipeline.result import Result
+from graft.tracking.events import Event
+
+KEYS = {
+    "experiment", "status", "metric", "validation", "test", "test_interval", "winner", "trials", "seconds", "stages",
+    "bundle", "model_uri", "tracking_uri", "experiment_dir",
+}  # fmt: skip
+
+
+def summary_of(experiment: Experiment, **changes: Any) -> dict[str, Any]:
+    trials = {"total": 4, "completed": 1, "stopped": 1, "failed": 1, "interrupted": 0, "duplicates": 1}
+    return {
+        "experiment": experiment.name,
+        "status": "completed",
+        "metric": "accuracy",
+        "validation": 0.9,
+        "test": 0.875,
+        "test_interval": [0.8, 0.92],
+        "winner": {"freeze": 0.5},
+        "winner_trial": "t01",
+        "trials": trials,
+        "seconds": 62.4,
+        "stages": {"ingest": 3.0},
+        "bundle": str(experiment.bundle),
+        "model_uri": "models:/digits@champion",
+        "tracking_uri": "sqlite:////x/mlflow.db",
+        "experiment_dir": str(experiment.directory),
+        "tracking_complete": True,
+        **changes,
+    }
+
+
+@pytest.fixture
+def fake_run(monkeypatch, story: Sequence[Event]):
+    """Replaces the run: tells a story to the listeners, chatters, then returns a result or raises."""
+    ran: list[Experiment] = []
+
+    def install(error: BaseException | None = None, **changes: Any) -> list[Experiment]:
+        def run_experiment(experiment: Experiment, home: Any, options: Any) -> Result:
+            ran.append(experiment)
+            progress = Progress(experiment.job().search.objective, experiment.job().training.epochs)
+            os.write(1, b"chatter of a library\n")
+            os.write(2, b"a warning of a library\n")
+            for event in story:
+                progress.apply(event)
+                for listener in options.listeners:
+                    listener(event)
+            if error is not None:
+                raise error
+            return Result(summary_of(experiment, **changes), leaderboard(progress))
+
+        monkeypatch.setattr("graft.pipeline.run.run_experiment", run_experiment)
+        return ran
+
+    return install
+
+
+@pytest.fixture
+def job(job_file):
+    return job_file("name: digits\ndata: {kind: digits}\nsearch: {budget: {trials: 6}}\n")
+
+
+def test_json_is_one_object_with_the_keys_of_the_contract(graft, fake_run, job, home):
+    fake_run()
+    done = graft("run", job, "--json")
+    assert (done.exit_code, done.err) == (0, "")
+    assert len(done.out.splitlines()) == 1
+    assert set(done.json) >= KEYS
+    assert set(done.json["trials"]) >= {"total", "completed", "stopped", "failed", "duplicates"}
+    assert done.json["experiment_dir"].startswith(str(home / "experiments" / "digits-"))
+
+
+def test_the_report_says_what_came_out_and_what_to_do_next(graft, fake_run, job):
+    ran = fake_run()
+    done = graft("run", job)
+    name = ran[0].name
+    assert done.exit_code == 0
+    assert [line.split()[1] for line in done.out.splitlines() if re.match(r"\s+\d ", line)] == [
+        "t01",
+        "t03",
+        "t00",
+        "t02",
+    ]
+    assert "winner      t01, validation accuracy 0.9000\n" in done.out
+    assert "test        accuracy 0.8750, 95 % interval 0.8000 to 0.9200\n" in done.out
+    assert f"bundle      {ran[0].bundle}\n" in done.out
+    assert f"took        62 s; log in {ran[0].directory}/log.txt\n" in done.out
+    assert done.out.splitlines()[-4:] == [
+        "next:",
+        f"  graft leaderboard {name}",
+        "  graft predict models:/digits@champion IMAGE…",
+        "  graft ui",
+    ]
+
+
+def test_without_registration_the_bundle_is_what_to_predict_with(graft, fake_run, job):
+    ran = fake_run(model_uri=None)
+    done = graft("run", job)
+    assert f"  graft predict {ran[0].bundle} IMAGE…\n" in done.out
+
+
+def test_what_has_not_reached_mlflow_is_said(graft, fake_run, job):
+    ran = fake_run(tracking_complete=False)
+    done = graft("run", job)
+    assert f"not everything has reached MLflow; finish with: graft track sync {ran[0].name}\n" in done.out
+
+
+def test_chatter_of_libraries_goes_to_the_log(graft, fake_run, job):
+    ran = fake_run()
+    done = graft("run", job)
+    assert "of a library" not in done.out + done.err
+    assert ran[0].log_file.read_text().splitlines() == ["chatter of a library", "a warning of a library"]
+
+
+def test_progress_is_told_in_lines_where_there_is_no_terminal(graft, fake_run, job):
+    fake_run()
+    lines = graft("run", job).err.splitlines()
+    assert "ingest: done in 3.0 s (1797 images)" in lines
+    assert any(line.startswith("  [2/6] t01 ") for line in lines)
+
+
+def test_the_first_line_is_there_before_anything_slow(graft, job, monkeypatch):
+    def slow(*args: object) -> None:
+        raise TrialError("stop here")
+
+    monkeypatch.setattr("graft.pipeline.run.check_job", slow)
+    done = graft("run", job)
+    assert done.err.splitlines() == [f"{job}: digits, 6 trials", "graft: stop here"]
+
+
+def test_the_experiment_keeps_the_job_with_its_overrides(graft, fake_run, job):
+    ran = fake_run()
+    graft("run", job, "--set", "training.epochs=3")
+    assert ran[0].job().training.epochs == 3
+    assert ran[0].job().name == "digits"
+
+
+def test_the_home_is_where_the_option_says(graft, fake_run, job, home, tmp_path):
+    ran = fake_run()
+    graft("run", job, "--home", tmp_path / "elsewhere")
+    assert ran[0].directory.parent == tmp_path / "elsewhere" / "experiments"
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_an_interrupted_run_exits_1_and_says_how_to_go_on(graft, fake_run, job, as_json):
+    fake_run(Interrupted("interrupted; the best model so far is in /x; `graft resume digits` goes on"))
+    done = graft("run", job, *(["--json"] if as_json else []))
+    assert done.exit_code == 1
+    assert "`graft resume digits` goes on" in (done.json["error"] if as_json else done.err.splitlines()[-1])
+
+
+def test_after_a_failed_run_the_terminal_is_ours_again(graft, fake_run, job, capfd):
+    fake_run(TrialError("no trial got a score"))
+    graft("run", job)
+    os.write(1, b"ours again\n")
+    assert capfd.readouterr().out.endswith("ours again\n")
+
+
+@pytest.mark.parametrize("text", ["name: digits\n", "name: digits\ndata: {kind: digits}\nstrategy: {backbone: nope}\n"])
+def test_a_wrong_job_makes_nothing(graft, fake_run, job_file, home, text):
+    ran = fake_run()
+    done = graft("run", job_file(text), "--json")
+    assert (done.exit_code, done.json["status"]) == (2, "failed")
+    assert ran == []
+    assert not home.exists()
+
+
+def test_resume_goes_on_with_the_newest_experiment(graft, fake_run, make_experiment):
+    experiment = make_experiment([])
+    ran = fake_run()
+    done = graft("resume", "--json")
+    assert (done.exit_code, done.json["experiment"]) == (0, experiment.name)
+    assert ran == [experiment]
+
+
+def test_resume_needs_an_experiment(graft, fake_run, home):
+    ran = fake_run()
+    done = graft("resume")
+    assert (done.exit_code, ran) == (2, [])
+    assert "start one with `graft run`" in done.err
+
+
+def test_home_is_taken_from_the_environment(graft, fake_run, job, home):
+    ran = fake_run()
+    assert json.loads(graft("run", job, "--json").out)["experiment"] == ran[0].name
+    assert ran[0].directory.parent == home / "experiments"

@@ -1,0 +1,88 @@
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graft.cli import ui as module
+
+
+class FakeServer:
+    """Stands for the MLflow server process."""
+
+    started: list["FakeServer"] = []
+
+    def __init__(self, command: tuple[str, ...], env: dict[str, str]) -> None:
+        self.command, self.env = command, env
+        self.ended = False
+        self.interrupts = 0
+        FakeServer.started.append(self)
+
+    def wait(self) -> int:
+        if self.interrupts and not self.ended:
+            self.interrupts = 0
+            raise KeyboardInterrupt
+        return 0
+
+    def terminate(self) -> None:
+        self.ended = True
+
+
+@pytest.fixture
+def servers(monkeypatch) -> list[FakeServer]:
+    monkeypatch.setattr(module.subprocess, "Popen", FakeServer)
+    FakeServer.started = []
+    return FakeServer.started
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def used_home(home: Path) -> Path:
+    """A home in which something has been run."""
+    home.mkdir()
+    (home / "mlflow.db").touch()
+    return home
+
+
+@pytest.mark.usefixtures("servers")
+def test_a_home_without_runs_says_how_to_start(graft, home):
+    done = graft("ui")
+    assert (done.exit_code, done.out) == (2, "")
+    assert done.err == f"graft: {home} has no runs yet; start one with `graft run JOB`\n"
+
+
+def test_it_serves_this_home_on_this_machine(graft, servers, used_home, free_port):
+    done = graft("ui", "--port", free_port)
+    assert done.exit_code == 0
+    assert f"http://127.0.0.1:{free_port}" in done.out
+    (server,) = servers
+    assert f"sqlite:///{used_home}/mlflow.db" in server.command
+    assert server.command[server.command.index("--host") + 1] == "127.0.0.1"
+
+
+def test_a_taken_port_exits_3_before_a_server_is_started(graft, servers, used_home):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = graft("ui", "--port", taken.getsockname()[1])
+    assert (done.exit_code, servers) == (3, [])
+    assert "choose another with --port" in done.err
+
+
+def test_ctrl_c_ends_the_server(graft, servers, used_home, free_port, monkeypatch):
+    real = FakeServer.__init__
+
+    def interrupted(self: FakeServer, *args: Any, **named: Any) -> None:
+        real(self, *args, **named)
+        self.interrupts = 1
+
+    monkeypatch.setattr(FakeServer, "__init__", interrupted)
+    done = graft("ui", "--port", free_port)
+    assert done.exit_code == 0
+    assert servers[0].ended
