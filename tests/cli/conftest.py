@@ -43,11 +43,18 @@ Graft = Callable[..., Outcome]
 MakeExperiment = Callable[..., Experiment]
 
 
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a CI server sets to get colours would change what is printed here."""
+    for name in ("FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 @pytest.fixture
 def graft(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Graft:
     """Runs a command line as the console script does: `graft("validate", path)`; native output counts too."""
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("NO_COLOR", "1")
     # Usage lines name the program as the console script does, not as `python -m pytest`.
     monkeypatch.setattr(sys.modules["__main__"], "__package__", None, raising=False)
 

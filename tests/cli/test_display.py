@@ -16,11 +16,6 @@ def progress() -> Progress:
     return Progress(job.search.objective, job.training.epochs)
 
 
-@pytest.fixture
-def wide(monkeypatch) -> None:
-    monkeypatch.setenv("COLUMNS", "160")
-
-
 SCALE = Scale(trials=6, epochs_a_trial=3.0)
 
 
@@ -101,7 +96,6 @@ def test_every_event_reaches_the_progress(progress, story):
     assert progress.duplicates == 1
 
 
-@pytest.mark.usefixtures("wide")
 def test_the_view_has_a_line_for_every_stage(progress, story):
     lines = shown(progress, story).splitlines()
     stages = [line.split()[:2] for line in lines[:6]]
@@ -116,7 +110,6 @@ def test_the_view_has_a_line_for_every_stage(progress, story):
     assert lines[0].split()[2:] == ["3.0", "s", "1797", "images"]
 
 
-@pytest.mark.usefixtures("wide")
 def test_the_view_shows_running_trials_first_then_the_best(progress, story):
     text = shown(progress, story)
     rows = [line.split() for line in text.splitlines() if re.match(r"\s*t\d\d ", line)]
@@ -127,13 +120,11 @@ def test_the_view_shows_running_trials_first_then_the_best(progress, story):
     assert "failed: non-finite loss at epoch 1" in text
 
 
-@pytest.mark.usefixtures("wide")
 def test_the_view_says_how_many_trials_ended_and_how_long_it_takes(progress, story):
     (search,) = [line for line in shown(progress, story).splitlines() if " search " in line]
     assert re.search(r"3/6 trials, \d+:\d\d ± \d+:\d\d left", search)
 
 
-@pytest.mark.usefixtures("wide")
 def test_the_view_shows_no_more_than_the_best_trials(progress):
     story: list[events.Event] = [events.StageStarted("search")]
     for number in range(30):
@@ -147,14 +138,12 @@ def test_the_view_shows_no_more_than_the_best_trials(progress):
     assert rows == [f"t{number}" for number in range(29, 21, -1)]
 
 
-@pytest.mark.usefixtures("wide")
 def test_the_view_marks_what_was_skipped_and_what_failed(progress):
     text = shown(progress, [events.StageSkipped("ingest", "there"), events.StageFailed("search", 1.0, "no trial")])
     assert text.splitlines()[0].split() == ["–", "ingest", "there"]
     assert text.splitlines()[1].split()[:2] == ["✗", "search"]
 
 
-@pytest.mark.usefixtures("wide")
 @pytest.mark.xfail(strict=True, reason="bug: the live table takes a reason for rich markup")
 def test_brackets_in_a_reason_are_text(progress):
     story = [
@@ -166,7 +155,6 @@ def test_brackets_in_a_reason_are_text(progress):
     assert "net [a]" in text
 
 
-@pytest.mark.usefixtures("wide")
 def test_an_empty_run_can_be_shown(progress):
     assert shown(progress, []).count("·") == 6
 

@@ -175,7 +175,7 @@ def test_an_array_that_is_no_image_is_the_callers_error(predictor, array, told):
         predictor.predict([array])
 
 
-@pytest.mark.xfail(strict=True, reason="bug: an empty array is taken for an image, and PIL raises ValueError")
+@pytest.mark.xfail(strict=True, reason="bug: an array without a pixel gets a confident answer")
 def test_an_array_without_pixels_is_the_callers_error(colour):
     with pytest.raises(SpecError):
         colour.predict([np.zeros((0, 5, 3), np.uint8)])

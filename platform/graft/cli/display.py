@@ -47,7 +47,8 @@ def live_display(stream: TextIO, progress: Progress, scale: Scale) -> Iterator[L
     """Yield what to call with every event; draws a table that keeps itself up to date."""
     console = Console(file=stream)
     view = _View(progress, scale)
-    with Live(view, console=console, refresh_per_second=4, transient=False) as live:
+    # Live would send what libraries write to `sys.stdout` to the terminal; it belongs in the log.
+    with Live(view, console=console, refresh_per_second=4, redirect_stdout=False, redirect_stderr=False) as live:
         yield progress.apply
         live.update(view, refresh=True)
 

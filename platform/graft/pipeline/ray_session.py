@@ -14,6 +14,15 @@ from graft.core.errors import ResourceError
 # A local session needs room for the dataset only; Ray's own default (30 % of the memory) is reserved at start.
 MAX_LOCAL_OBJECT_STORE = 4 * 1024**3
 
+# A local session's workers inherit these; on a cluster they travel with the job.
+WORKER_ENVIRONMENT = {
+    # By default, torch's threads spin while they wait for each other. As soon as anything else wants a core, a spinning
+    # one holds it for whole time slices: a step of 0.2 s took 5–8 s (two threads, one other process, two cores).
+    "OMP_WAIT_POLICY": "PASSIVE",
+    # A worker that was given no GPU must not see one: `choose_device` asks torch.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+}
+
 
 @dataclass(frozen=True)
 class ClusterResources:
@@ -41,17 +50,14 @@ def ray_session() -> Iterator[ClusterResources]:
 
 
 def _start() -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Torch's threads spin while they wait for each other, by default. As soon as anything else wants a core, the spinning
-    # one holds it for whole time slices: a step of 0.2 s took 5–8 s (two threads, one other process, two cores).
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # Ray sets CUDA_VISIBLE_DEVICES to "" for workers without a GPU; the variable keeps that behaviour explicit.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
+    for name, value in {"RAY_USAGE_STATS_ENABLED": "0", **WORKER_ENVIRONMENT}.items():
+        os.environ.setdefault(name, value)
+    environment = {name: os.environ[name] for name in WORKER_ENVIRONMENT}
     address = os.environ.get("RAY_ADDRESS")
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
     try:
         if address:
-            ray.init(address=address, **quiet)
+            ray.init(address=address, runtime_env={"env_vars": environment}, **quiet)
             return
         _require_token()
         ray.init(
