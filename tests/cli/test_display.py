@@ -144,7 +144,6 @@ def test_the_view_marks_what_was_skipped_and_what_failed(progress):
     assert text.splitlines()[1].split()[:2] == ["✗", "search"]
 
 
-@pytest.mark.xfail(strict=True, reason="bug: the live table takes a reason for rich markup")
 def test_brackets_in_a_reason_are_text(progress):
     story = [
         events.TrialStarted("t00", {}, "net [a]"),

@@ -60,7 +60,6 @@ def test_a_bug_is_one_line_that_asks_for_a_report(graft, failing):
     assert "please report it with the output of `graft --debug" in line
 
 
-@pytest.mark.xfail(strict=True, reason="bug: an internal error prints every line of its message")
 def test_a_bug_with_a_long_story_is_one_line_too(graft, failing):
     failing(ValueError("first\nsecond\nthird"))
     assert len(graft("validate", "x.yaml").err.splitlines()) == 1
@@ -120,7 +119,6 @@ def test_a_wrong_command_line_exits_2_and_says_what(graft, arguments, told):
     assert told in done.err
 
 
-@pytest.mark.xfail(strict=True, reason="bug: typer prints usage errors itself, and no JSON")
 def test_a_wrong_command_line_with_json_is_one_object(graft):
     done = graft("validate", "--json")
     assert done.exit_code == 2
@@ -129,14 +127,12 @@ def test_a_wrong_command_line_with_json_is_one_object(graft):
     assert "JOB" in done.json["problems"][0]
 
 
-@pytest.mark.xfail(strict=True, reason="bug: typer turns Ctrl-C into a silent exit 130 before main sees it")
 def test_ctrl_c_is_one_line(graft, failing):
     failing(KeyboardInterrupt())
     done = graft("validate", "x.yaml")
     assert (done.exit_code, done.out, done.err) == (1, "", "graft: interrupted\n")
 
 
-@pytest.mark.xfail(strict=True, reason="bug: typer turns Ctrl-C into a silent exit 130 before main sees it")
 def test_ctrl_c_with_json_is_one_object(graft, failing):
     failing(KeyboardInterrupt())
     done = graft("validate", "x.yaml", "--json")

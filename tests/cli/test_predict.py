@@ -97,7 +97,6 @@ def test_a_damaged_bundle_is_told(graft, bundle, photo, tmp_path):
     assert len(done.err.splitlines()) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="bug: asking an empty home for a model makes a store, and exits 1")
 def test_a_registered_model_that_is_not_there_makes_no_store(graft, home, photo):
     done = graft("predict", "models:/nope@champion", photo)
     assert done.exit_code == 2

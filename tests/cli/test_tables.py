@@ -40,7 +40,6 @@ def test_in_a_file_no_name_is_cut(rows):
     assert "…" not in text.getvalue()
 
 
-@pytest.mark.xfail(strict=True, reason="bug: the leaderboard takes a reason for rich markup")
 def test_brackets_in_a_reason_are_text(rows):
     # rich would take them for markup, and swallow or choke on them.
     rows[0]["reason"] = "expected [3, 3] but got [/bold] in blocks[0]"

@@ -112,7 +112,7 @@ def test_a_header_that_lies_about_its_size_is_refused(tmp_path, write_idx, noise
 
 def test_a_header_beyond_all_bounds_is_refused_before_reading(tmp_path, write_idx, noise):
     write_idx(tmp_path / "images", noise(2, 3, 4), shape=(2**31, 2**31, 2**31))
-    with pytest.raises(DataError, match=r"more than the .* that are read"):
+    with pytest.raises(DataError, match=r"may at most"):
         read_idx(tmp_path / "images", 3)
 
 

@@ -176,7 +176,6 @@ class TestHome:
             f"home directory {tmp_path / 'file'} cannot be written", "choose another with --home or GRAFT_HOME",
         )  # fmt: skip
 
-    @pytest.mark.xfail(strict=True, reason="bug: only the root of the home is tried; below it an OSError gets through")
     def test_a_home_with_a_directory_that_cannot_be_written_exits_3(self, graft, job, home):
         home.mkdir()
         (home / "experiments").write_text("x")
@@ -237,7 +236,7 @@ class TestListing:
         [
             ((40, 8, 8), ("train-images-idx3-ubyte", "2560", "1920")),
             ((20, 8, 8), ("train-images-idx3-ubyte", "1280")),
-            ((2**32 - 1, 2**16, 2**16), ("train-images-idx3-ubyte", "promises", "more than")),
+            ((2**32 - 1, 2**16, 2**16), ("train-images-idx3-ubyte", "promises", "may at most")),
         ],
         ids=["too much", "too little", "absurdly much"],
     )
@@ -355,19 +354,13 @@ class TestWeights:
         one_line(graft("run", path), 2, r"strategy\.backbone: ", f"weights file {tmp_path}/nope.pth does not exist")
         assert_untouched(home)
 
-    @pytest.mark.ray
-    @pytest.mark.usefixtures("ray_session")
-    def test_a_run_with_them_ends_with_that_line(self, graft, job, home, misfit):
-        path = job(
-            data={"kind": "digits", "limit": 40},
-            strategy={"backbone": f"local:timm/test_efficientnet:{misfit}", "resolution": 32},
-            search={"budget": {"trials": 1}},
+    def test_a_run_with_them_ends_with_that_line_before_anything_starts(self, graft, job, home, misfit):
+        name = f"local:timm/test_efficientnet:{misfit}"
+        path = job(data={"kind": "digits", "limit": 40}, strategy={"backbone": name, "resolution": 32})
+        one_line(
+            graft("run", path),
+            2,
+            r"strategy\.backbone: ",
+            r"conv_stem\.weight is 7×3×3×3, but .* must be .*; name the one",
         )
-        done = graft("run", path)
-        assert (done.exit_code, len(done.told)) == (1, 1), done.err
-        assert re.search(r"misfit\.pth`: .*conv_stem\.weight is 7×3×3×3, but .* must be .*; name the one", done.told[0])
-        experiment = Experiment.find(Home(home), "bad")
-        assert not experiment.bundle.exists()
-        assert not experiment.result_file.exists()
-        # Tune keeps a hidden marker of its own; ours have no business to be left.
-        assert [path for path in home.rglob(".*") if experiment.tune not in path.parents] == []
+        assert_untouched(home)

@@ -54,7 +54,6 @@ def test_a_cell_that_is_not_base64_is_named(model, cell, bad):
         model.predict(pd.DataFrame({"image": [cell, bad]}))
 
 
-@pytest.mark.xfail(strict=True, reason="bug: KeyError, because a frame of no images has no columns")
 def test_an_empty_table_gives_an_empty_table(model):
     found = model.predict(pd.DataFrame({"image": []}))
     assert (len(found), list(found.columns)) == (0, ["label", "probability"])

@@ -119,7 +119,8 @@ class _View:
         for trial in running + best[: max(0, SHOWN_TRIALS - len(running))]:
             style = "cyan" if trial.status == RUNNING else ""
             score = _score(self._progress, trial)
-            table.add_row(trial.trial, trial.label, str(trial.epoch), score, _state(trial), style=style)
+            cells = (trial.trial, trial.label, str(trial.epoch), score, _state(trial))
+            table.add_row(*map(Text, cells), style=style)
         return table
 
 

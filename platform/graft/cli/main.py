@@ -3,6 +3,7 @@
 import json
 import sys
 import traceback
+from typing import NoReturn
 
 import typer
 
@@ -24,6 +25,9 @@ Examples:
 
 Exit codes: 0 done, 2 your file or data is wrong, 3 a resource is missing, 1 anything else.
 """
+
+# What typer returns for a Ctrl-C that it has caught.
+CTRL_C = 130
 
 app = typer.Typer(
     help="Adapts pretrained models to your own data, automatically, on a laptop or a Ray cluster.",
@@ -54,17 +58,28 @@ def _graft(debug: bool = typer.Option(False, "--debug", help="Show the traceback
 def main() -> None:
     """Entry point of the console script."""
     try:
-        app()
+        code = app(standalone_mode=False)
     except GraftError as error:
         _leave(error, str(error), error.exit_code)
-    except KeyboardInterrupt as error:
+    except (KeyboardInterrupt, typer.Abort) as error:
         _leave(error, "interrupted", 1)
     except Exception as error:  # the one place where a bug becomes a line instead of a traceback
-        what = f"{type(error).__name__}: {error}"
-        _leave(error, f"internal error: {what}; please report it with the output of `graft --debug …`", 1)
+        _leave(error, *_usage_or_bug(error))
+    if code == CTRL_C:
+        _leave(KeyboardInterrupt(), "interrupted", 1)
+    raise SystemExit(code)
 
 
-def _leave(error: BaseException, message: str, exit_code: int) -> None:
+def _usage_or_bug(error: Exception) -> tuple[str, int]:
+    # A wrong option or a missing argument: typer's error types are private, what they can do is not.
+    message = getattr(error, "format_message", None)
+    if message is not None:
+        return f"{message()}; see `graft --help`", int(getattr(error, "exit_code", 2))
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"internal error: {what}; please report it with the output of `graft --debug …`", 1
+
+
+def _leave(error: BaseException, message: str, exit_code: int) -> NoReturn:
     if "--debug" in sys.argv:
         traceback.print_exception(error)
     if "--json" in sys.argv:

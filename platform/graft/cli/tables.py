@@ -5,6 +5,7 @@ from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 WIDTH_IN_FILES = 200
 
@@ -38,7 +39,8 @@ def print_leaderboard(
             row["status"],
             row["label"],
         ]
-        table.add_row(*cells, *([row["reason"]] if limit is None else []))
+        cells += [row["reason"]] if limit is None else []
+        table.add_row(*map(Text, cells))  # Text, because a reason may hold what rich takes for markup
     console = Console(file=stream)
     if not console.is_terminal:
         console = Console(file=stream, width=WIDTH_IN_FILES)

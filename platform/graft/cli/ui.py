@@ -18,7 +18,7 @@ def command(
     from graft.tracking.server import require_free_port, ui_command
 
     place = Home.find(home)
-    if not (place.root / "mlflow.db").exists():
+    if not place.database.exists():
         raise SpecError(f"{place.root} has no runs yet; start one with `graft run JOB`")
     require_free_port(port)
     server = ui_command(place.tracking_uri, place.artifact_root, port)

@@ -36,8 +36,13 @@ class Home:
         return self.root / "cache" / "datasets"
 
     @property
+    def database(self) -> Path:
+        """The embedded tracking store."""
+        return self.root / "mlflow.db"
+
+    @property
     def tracking_uri(self) -> str:
-        return f"sqlite:///{self.root / 'mlflow.db'}"
+        return f"sqlite:///{self.database}"
 
     @property
     def artifact_root(self) -> Path:
@@ -49,15 +54,17 @@ class Home:
         Raises:
             ResourceError: it cannot.
         """
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.root) as probe:
-                probe.write(b"graft")
-        except OSError as error:
-            raise ResourceError(
-                f"home directory {self.root} cannot be written ({error.strerror}); "
-                "choose another with --home or GRAFT_HOME"
-            ) from error
+        for directory in (self.root, self.experiments, self.datasets):
+            try:
+                directory.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=directory) as probe:
+                    probe.write(b"graft")
+            except OSError as error:
+                where = "" if directory == self.root else f" at {directory}"
+                raise ResourceError(
+                    f"home directory {self.root} cannot be written ({error.strerror}{where}); "
+                    "choose another with --home or GRAFT_HOME"
+                ) from error
 
 
 def file_digest(path: Path) -> str:
@@ -82,9 +89,10 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         ResourceError: the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     scratch = _beside(path)
     try:
+        with disk_full_is_clear(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
         with disk_full_is_clear(path), scratch.open("x", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
@@ -97,7 +105,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """`write_text` of indented JSON."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
@@ -118,9 +126,10 @@ def new_directory(target: Path) -> Iterator[Path]:
 
     If another process made `target` meanwhile, that one is kept: both were built from the same inputs.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     scratch = _beside(target)
-    scratch.mkdir()
+    with disk_full_is_clear(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch.mkdir()
     try:
         with disk_full_is_clear(target):
             yield scratch

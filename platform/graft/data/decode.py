@@ -75,6 +75,15 @@ def _decode(content: bytes, max_pixels: int, min_side: int | None) -> np.ndarray
     if min_side is not None:
         image.draft(None, (min_side * _SHRINK_MARGIN, min_side * _SHRINK_MARGIN))
     image.load()
+    return pixels_of(image)
+
+
+def pixels_of(image: Image.Image) -> np.ndarray:
+    """An opened image as everybody sees it: uint8 [height, width, 3], RGB.
+
+    Raises:
+        Unreadable: its pixels have no defined brightness.
+    """
     return np.array(_upright(_rgb(image), _orientation(image)))
 
 

@@ -161,7 +161,7 @@ def _read_header(stream: IO[bytes], path: Path, num_dimensions: int) -> tuple[in
     shape = struct.unpack(f">{num_dimensions}I", header[4:])
     if math.prod(shape) > MAX_BYTES:
         raise DataError(
-            f"{path}: the header promises {math.prod(shape)} bytes, more than the {MAX_BYTES} that are read"
+            f"{path}: the header promises {math.prod(shape)} bytes, but may at most {MAX_BYTES}; fetch the file again"
         )
     return shape
 

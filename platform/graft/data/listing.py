@@ -114,7 +114,9 @@ def check_classes(classes: Sequence[str], source: str) -> None:
         DataError: fewer than two, or two that a case-insensitive file system (or a reader) takes for one.
     """
     if len(classes) < 2:
-        raise DataError(f"{source} has {len(classes)} class ({', '.join(classes)}), but needs at least 2 to tell apart")
+        raise DataError(
+            f"{source} has {len(classes)} class ({', '.join(classes)}), but needs at least 2 to tell apart; add another"
+        )
     seen: dict[str, str] = {}
     for name in classes:
         folded = unicodedata.normalize("NFC", name).casefold()

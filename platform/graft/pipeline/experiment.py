@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from graft.core.errors import SpecError
+from graft.core.errors import ArtifactError, SpecError
 from graft.core.registry import unknown
 from graft.core.storage import Home, write_text
 from graft.spec.job import Job
@@ -106,8 +106,16 @@ class Experiment:
         return self.directory / "tune"
 
     def job(self) -> Job:
-        """The job as it was run."""
-        return Job.read_stored(yaml.safe_load(self.job_file.read_text(encoding="utf-8")))
+        """The job as it was run.
+
+        Raises:
+            ArtifactError: its file is missing or damaged.
+        """
+        try:
+            return Job.read_stored(yaml.safe_load(self.job_file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ArtifactError(f"{self.job_file} cannot be read as a job ({reason}); run the job anew") from error
 
 
 def _job_name(experiment: str) -> str:

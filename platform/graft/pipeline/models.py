@@ -42,8 +42,12 @@ def find_bundle(model: str, home: Home) -> Path:
 
 
 def _fetch(uri: str, home: Home) -> Path:
+    store = os.environ.get("MLFLOW_TRACKING_URI") or home.tracking_uri
+    if store == home.tracking_uri and not home.database.exists():
+        raise SpecError(
+            f"{uri} is not there: {home.root} has no runs yet; start one with `graft run`, or name its --home"
+        )
     settle_environment()
     from graft.tracking.mlflow import fetch_bundle  # MLflow takes seconds to import
 
-    store = os.environ.get("MLFLOW_TRACKING_URI") or home.tracking_uri
     return fetch_bundle(store, uri, home.root / "cache" / "models" / text_digest(f"{store} {uri}")[:16])

@@ -1,5 +1,6 @@
 """How an experiment stands, folded from its journal: the one source of the display, the leaderboard and the result."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -174,6 +175,6 @@ def _row(rank: int, trial: TrialProgress, score: float | None) -> dict[str, Any]
         "seconds": round(trial.seconds, 2),
         "label": trial.label,
         "reason": trial.reason,
-        "metrics": dict(trial.best),
+        "metrics": {name: value if math.isfinite(value) else None for name, value in trial.best.items()},
         "strategy": dict(trial.strategy),
     }

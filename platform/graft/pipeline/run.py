@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.clock import Clock, SystemClock
-from graft.core.errors import Interrupted, Problem, SpecError
+from graft.core.errors import ArtifactError, Interrupted, Problem, SpecError
 from graft.core.storage import Home, write_json, write_text
 from graft.data.dataset import Dataset, open_dataset
-from graft.models.load import check_backbone
+from graft.models.load import check_backbone, load_backbone
 from graft.pipeline.budget import TimeBudget
 from graft.pipeline.experiment import Experiment
 from graft.pipeline.progress import Progress, leaderboard
@@ -54,8 +54,8 @@ def check_job(job: Job, home: Home) -> None:
         TrackingError: the tracking store can never work.
         ResourceError: the home cannot be written.
     """
-    problems = [check_backbone(name) for name in job.strategy.values("backbone")]
-    found = [Problem("strategy.backbone", problem) for problem in problems if problem]
+    problems = [_backbone_problem(name) for name in job.strategy.values("backbone")]
+    found = [Problem("strategy.backbone", problem.removeprefix("backbone ")) for problem in problems if problem]
     if found:
         raise SpecError(found)
     target_of(home, job).check()
@@ -91,16 +91,16 @@ class _Run:
         self._journal, self._progress, self._clock = journal, progress, clock
         self._stages = StageRunner(experiment.stages, journal, clock)
         self._started = clock.elapsed()
+        self._relay: RelayProcess | None = None
 
     def to_the_end(self) -> Result:
         self._begin()
-        relay = start_relay(self._experiment.directory, target_of(self._home, self._job))
         try:
             summary = self._in_session()
         except BaseException as error:
             self._end(_status_of(error), str(error) or type(error).__name__)
             raise
-        return self._finish(summary, relay)
+        return self._finish(summary)
 
     def _begin(self) -> None:
         job = self._job.model_dump(mode="json")
@@ -125,6 +125,8 @@ class _Run:
             )
             data = self._stages.run(StageName.INGEST, steps.ingest, is_dataset_there)
             dataset = open_dataset(Path(data["directory"]))
+            # Not before: data that cannot be used is no run worth a process and a database.
+            self._relay = start_relay(self._experiment.directory, target_of(self._home, job))
             try:
                 return self._after_ingest(steps, dataset)
             except (KeyboardInterrupt, Interrupted) as error:
@@ -162,7 +164,7 @@ class _Run:
             return Interrupted(f"interrupted before any trial had a score; {resume}")
         return Interrupted(f"interrupted; the best model so far is in {bundle}; {resume}")
 
-    def _finish(self, found: dict[str, Any], relay: RelayProcess) -> Result:
+    def _finish(self, found: dict[str, Any]) -> Result:
         rows = leaderboard(self._progress)
         target = target_of(self._home, self._job)
         summary = {
@@ -179,13 +181,24 @@ class _Run:
         write_json(self._experiment.leaderboard_file, rows)
         write_text(self._experiment.leaderboard_file.with_suffix(".csv"), _as_csv(rows))
         self._end(ExperimentStatus.COMPLETED, "")
-        summary["tracking_complete"] = relay.drain(DRAIN_SECONDS)
+        summary["tracking_complete"] = self._relay is not None and self._relay.drain(DRAIN_SECONDS)
         write_json(self._experiment.result_file, summary)
         return Result(summary, rows)
 
     def _end(self, status: ExperimentStatus, detail: str) -> None:
         seconds = self._clock.elapsed() - self._started
         self._journal.append(events.ExperimentFinished(status, seconds, detail.splitlines()[0] if detail else ""))
+
+
+def _backbone_problem(name: str) -> str | None:
+    problem = check_backbone(name)
+    if problem or not name.startswith("local:"):
+        return problem
+    try:
+        load_backbone(name)  # the user's own file: whether it fits shows only when it is read
+    except (ArtifactError, SpecError) as error:
+        return str(error)
+    return None
 
 
 def _has(key: str) -> Callable[[Output], bool]:

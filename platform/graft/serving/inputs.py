@@ -9,8 +9,9 @@ from graft.core.errors import Problem, SpecError
 from graft.data.image_folder import image_files
 
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": pd.read_csv,
-    ".tsv": lambda path: pd.read_csv(path, sep="\t"),
+    # As text, because a file may be called 007.
+    ".csv": lambda path: pd.read_csv(path, dtype=str),
+    ".tsv": lambda path: pd.read_csv(path, dtype=str, sep="\t"),
     ".parquet": pd.read_parquet,
 }
 IMAGE_COLUMNS = ("image", "path", "file", "filename")
@@ -59,4 +60,9 @@ def _from_table(path: Path) -> Iterator[Path]:
     if column is None:
         there, wanted = ", ".join(map(str, table.columns)), ", ".join(IMAGE_COLUMNS)
         raise SpecError(f"{path} has the columns {there}, but needs one of {wanted}")
+    empty = [row for row, name in enumerate(table[column], start=1) if pd.isna(name)]
+    if empty:
+        raise SpecError(
+            f"{path}: `{column}` is empty in row {empty[0]}, but must name an image; fill it or drop the row"
+        )
     return (path.parent / str(name) for name in table[column])

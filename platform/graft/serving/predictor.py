@@ -11,7 +11,7 @@ from PIL import Image
 
 from graft.core.errors import SpecError
 from graft.data.batches import normalise
-from graft.data.decode import Unreadable
+from graft.data.decode import Unreadable, pixels_of
 from graft.data.square import StoredForm, decode_square, square
 from graft.models.bundle import Bundle, read_bundle
 from graft.serving.inputs import image_paths
@@ -92,7 +92,8 @@ class Predictor:
             }
             for one in self.predict(images)
         ]
-        return pd.DataFrame(rows)
+        columns = ["source", "label", "probability", "error", *(f"p({name})" for name in self.labels)]
+        return pd.DataFrame(rows, columns=columns)
 
     def _predict_batch(self, images: Sequence[ImageLike], first: int) -> list[Prediction]:
         squares: list[np.ndarray] = []
@@ -140,9 +141,9 @@ def _content(path: Path) -> bytes:
 
 def _pixels(image: Image.Image | np.ndarray) -> np.ndarray:
     if isinstance(image, Image.Image):
-        return np.asarray(image.convert("RGB"))
+        return pixels_of(image)
     is_picture = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3))
-    if image.dtype != np.uint8 or not is_picture:
+    if image.dtype != np.uint8 or not is_picture or not image.size:
         given = f"{image.dtype} {image.shape}"
         raise SpecError(f"an image array is {given}, but must be uint8 [H, W], [H, W, 1] or [H, W, 3]")
     return image
