@@ -74,7 +74,7 @@ def _usage_or_bug(error: Exception) -> tuple[str, int]:
     # A wrong option or a missing argument: typer's error types are private, what they can do is not.
     message = getattr(error, "format_message", None)
     if message is not None:
-        return f"{message()}; see `graft --help`", int(getattr(error, "exit_code", 2))
+        return f"{message().rstrip('.')}; see `graft --help`", int(getattr(error, "exit_code", 2))
     what = " ".join(f"{type(error).__name__}: {error}".split())
     return f"internal error: {what}; please report it with the output of `graft --debug …`", 1
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.clock import Clock, SystemClock
-from graft.core.errors import ArtifactError, Interrupted, Problem, SpecError
+from graft.core.errors import ArtifactError, Interrupted, Problem, SpecError, TrackingError
 from graft.core.storage import Home, write_json, write_text
 from graft.data.dataset import Dataset, open_dataset
 from graft.models.load import check_backbone, load_backbone
@@ -145,7 +145,7 @@ class _Run:
         )
         registered: Output = {}
         if self._job.export.register:
-            registered = run(StageName.REGISTER, steps.register)
+            registered = run(StageName.REGISTER, lambda: self._register(steps))
         metric = self._job.search.metric
         return {
             "validation": self._progress.score(winner),
@@ -156,6 +156,13 @@ class _Run:
             "bundle": exported["bundle"],
             "model_uri": registered.get("model_uri"),
         }
+
+    def _register(self, steps: Steps) -> Output:
+        try:
+            return steps.register()
+        except TrackingError as error:
+            later = f"`graft resume {self._experiment.name}` registers it later"
+            raise TrackingError(f"the model is ready in {self._experiment.bundle}, but {error}; {later}") from error
 
     def _interrupted(self, steps: Steps, dataset: Dataset) -> Interrupted:
         resume = f"`graft resume {self._experiment.name}` goes on"

@@ -89,6 +89,8 @@ def tracking_errors(target: Target) -> Iterator[None]:
         yield
     except MlflowException as error:
         store, reason = redact(target.uri), _first_line(error)
+        if isinstance(error.__cause__ or error.__context__, ConnectionError | OSError):
+            raise TrackingError(f"tracking store {store} does not answer; start it, or correct tracking.uri") from error
         if is_refusal(error):
             raise TrackingError(f"tracking store {store} refused: {reason}") from error
         raise TrackingError(f"tracking store {store} failed ({reason}); start it, or correct tracking.uri") from error
