@@ -190,4 +190,6 @@ def test_a_folder_of_images_goes_the_same_way_and_bad_files_are_named(
     assert out.count("\n") == 1, "with --json, nothing but the object"
     ready = next(event for _, event in read(experiment.journal_file) if isinstance(event, events.DatasetReady))
     assert [one["path"] for one in ready.quarantine] == ["red/0.jpg"]
+    ingested = next(event for _, event in read(experiment.journal_file) if isinstance(event, events.StageFinished))
+    assert "1 unreadable left out: red/0.jpg" in ingested.detail
     assert ready.counts["train"] + ready.counts["validation"] + ready.counts["test"] == 23

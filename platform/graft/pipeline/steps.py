@@ -34,6 +34,8 @@ from graft.training.worker import run_remote
 
 # How much of n times the CPUs is n times the speed, for the convolutions of small images.
 THREAD_EFFICIENCY = 0.75
+# Unreadable files named on the terminal; the journal and MLflow name them all.
+NAMED_FILES = 3
 
 
 @dataclass(frozen=True)
@@ -239,5 +241,13 @@ def _note(interrupt: Interrupt, before: Any) -> None:
 
 def _describe(dataset: Dataset) -> str:
     counts = ", ".join(f"{count} {name}" for name, count in dataset.counts.items())
-    left_out = f"; {len(dataset.quarantine)} unreadable left out" if dataset.quarantine else ""
-    return f"{counts} images, {len(dataset.classes)} classes{left_out}"
+    parts = [f"{counts} images, {len(dataset.classes)} classes"]
+    if dataset.quarantine:
+        named = ", ".join(one.path for one in dataset.quarantine[:NAMED_FILES])
+        rest = len(dataset.quarantine) - NAMED_FILES
+        parts.append(
+            f"{len(dataset.quarantine)} unreadable left out: {named}" + (f" and {rest} more" if rest > 0 else "")
+        )
+    if dataset.cross_split_duplicates:
+        parts.append(f"{dataset.cross_split_duplicates} images are in more than one split")
+    return "; ".join(parts)
