@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 from graft.cli import ui as module
+from graft.core.storage import Home
+from graft.pipeline.experiment import Experiment
+from graft.spec.load import parse_job
 
 
 class FakeServer:
@@ -86,3 +89,11 @@ def test_ctrl_c_ends_the_server(graft, servers, used_home, free_port, monkeypatc
     done = graft("ui", "--port", free_port)
     assert done.exit_code == 0
     assert servers[0].ended
+
+
+@pytest.mark.usefixtures("servers")
+def test_it_points_at_the_runs_of_the_newest_experiment(graft, used_home, free_port, monkeypatch):
+    Experiment.create(Home(used_home), parse_job({"name": "seven", "data": "digits"}))
+    monkeypatch.setattr("graft.tracking.mlflow.find_experiment_id", lambda target: target.experiment)
+    done = graft("ui", "--port", free_port)
+    assert "/#/experiments/seven/runs?workflowType=machine_learning" in done.out

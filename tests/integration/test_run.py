@@ -118,6 +118,16 @@ def test_a_finished_experiment_does_nothing_again(finished: tuple[Result, Home])
         assert again.summary[key] == result.summary[key]
 
 
+def test_a_run_that_died_while_exporting_exports_again(finished: tuple[Result, Home]) -> None:
+    result, home = finished
+    experiment = Experiment.find(home, "latest")
+    (experiment.stages / "export.json").unlink()
+    (experiment.bundle / "weights.safetensors").write_bytes(b"half")
+    again = run_experiment(experiment, home)
+    blank = [np.zeros((8, 8), np.uint8)]
+    assert again.predict(blank).equals(result.predict(blank))
+
+
 def test_the_same_seed_gives_the_same_result(finished: tuple[Result, Home], tmp_path: Path) -> None:
     result, _ = finished
     again = graft.run(JOB, overrides=["export.register=false", "search.scheduler=none"], home=tmp_path)

@@ -25,6 +25,7 @@ from graft.pipeline.tracking import DRAIN_SECONDS, target_of
 from graft.spec.job import Job
 from graft.tracking import events
 from graft.tracking.events import ExperimentStatus
+from graft.tracking.flattening import redact
 from graft.tracking.journal import Journal, read
 from graft.tracking.relay import RelayProcess, start_relay
 
@@ -182,7 +183,7 @@ class _Run:
             "trials": self._progress.counts(),
             "seconds": round(self._clock.elapsed() - self._started, 2),
             "stages": {name: round(seconds, 2) for name, seconds in self._stages.seconds.items()},
-            "tracking_uri": target.uri,
+            "tracking_uri": redact(target.uri),
             "experiment_dir": str(self._experiment.directory),
         }
         write_json(self._experiment.leaderboard_file, rows)

@@ -1,5 +1,6 @@
 """The work of each stage. Every step returns plain JSON that the later ones, also of a resumed run, need of it."""
 
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -119,6 +120,8 @@ class Steps:
     def export(self, dataset: Dataset, winner: TrialProgress, weights: Path, metrics: dict[str, float]) -> Output:
         """Write the bundle."""
         model = self._final(dataset, winner, weights)
+        # A bundle that is there now was left by a run that died before it could say so.
+        shutil.rmtree(self.experiment.bundle, ignore_errors=True)
         done = run_remote(export, model, self.experiment.bundle, metrics)
         return {**done, "summary": f"{self.experiment.bundle} ({done['bytes'] / 1e6:.1f} MB)"}
 
@@ -136,9 +139,9 @@ class Steps:
         if not scored:
             return None
         bundle = self.experiment.directory / f"best-so-far-{scored[0].trial}"
-        if not bundle.exists():
-            model = self._final(dataset, scored[0], self._checkpoint(scored[0]))
-            run_remote(export, model, bundle, dict(scored[0].best))
+        shutil.rmtree(bundle, ignore_errors=True)
+        model = self._final(dataset, scored[0], self._checkpoint(scored[0]))
+        run_remote(export, model, bundle, dict(scored[0].best))
         return bundle
 
     def winner(self) -> TrialProgress:
