@@ -88,6 +88,12 @@ def test_the_model_predicts_and_comes_back_from_the_registry(finished: tuple[Res
     assert [f"p({name})" for name in champion.labels] == [column for column in answers if column.startswith("p(")]
 
 
+def test_only_the_best_weights_are_kept(finished: tuple[Result, Home]) -> None:
+    result, home = finished
+    kept = {path.stem for path in Experiment.find(home, "latest").checkpoints.iterdir()}
+    assert kept == {row["trial"] for row in result.rows[:2]}
+
+
 def test_mlflow_has_one_parent_and_a_nested_run_for_every_trial(finished: tuple[Result, Home]) -> None:
     result, home = finished
     assert result.summary["tracking_complete"]

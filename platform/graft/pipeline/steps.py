@@ -1,12 +1,9 @@
 """The work of each stage. Every step returns plain JSON that the later ones, also of a resumed run, need of it."""
 
 import shutil
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from graft.core.clock import Clock
 from graft.core.errors import ArtifactError, Interrupted, TrialError
@@ -18,8 +15,9 @@ from graft.models.load import describe_backbone
 from graft.pipeline.budget import TimeBudget, fit_epochs, fit_seconds
 from graft.pipeline.experiment import Experiment
 from graft.pipeline.final import FinalModel, evaluate, export, fit, lesson_of
+from graft.pipeline.interrupt import graceful_interrupt
 from graft.pipeline.learning import checkpoint_file
-from graft.pipeline.progress import Progress, TrialProgress
+from graft.pipeline.progress import RUNNING, Progress, TrialProgress
 from graft.pipeline.recorder import Recorder
 from graft.pipeline.resources import TrialShare
 from graft.pipeline.stages import Output
@@ -35,6 +33,8 @@ from graft.training.worker import run_remote
 
 # How much of n times the CPUs is n times the speed, for the convolutions of small images.
 THREAD_EFFICIENCY = 0.75
+# Trials whose weights are kept: the best one, and one to fall back on.
+KEPT_CHECKPOINTS = 2
 # Unreadable files named on the terminal; the journal and MLflow name them all.
 NAMED_FILES = 3
 
@@ -69,11 +69,15 @@ class Steps:
         recorder = Recorder(self.journal, self.job.search.objective, self.job.search.seed, self.clock)
         payload = TrialPayload(lesson_of(self.job, dataset, self.share.num_threads), self.experiment.checkpoints)
         scale = self._fit_scale(dataset)
-        with _graceful_interrupt() as interrupt:
+        with graceful_interrupt() as interrupt:
             request = self._search_request(
                 lambda: interrupt.is_requested or self.budget.search_is_over(self.progress, self.clock, scale)
             )
-            run_search(request, self._proposer(), run_trial, payload, recorder)
+            unsubscribe = self.journal.subscribe(self._drop_losers)
+            try:
+                run_search(request, self._proposer(), run_trial, payload, recorder)
+            finally:
+                unsubscribe()
         if interrupt.is_requested:
             raise Interrupted("interrupted during the search")
         winner = self.winner()
@@ -179,6 +183,14 @@ class Steps:
             done=self.progress.finished_keys(),
         )
 
+    def _drop_losers(self, event: events.Event) -> None:
+        """Delete the weights of a trial that has ended and is not among the best: nothing will ask for them again."""
+        if not isinstance(event, events.TrialFinished):
+            return
+        ended = [trial for trial in self.progress.ranked() if trial.status != RUNNING]
+        for trial in ended[KEPT_CHECKPOINTS:]:
+            self._checkpoint(trial).unlink(missing_ok=True)
+
     def _why(self, winner: TrialProgress) -> str:
         score = self.progress.score(winner)
         scored = sum(1 for trial in self.progress.trials.values() if trial.best_epoch)
@@ -212,34 +224,6 @@ def is_dataset_there(output: Output) -> bool:
     except ArtifactError:
         return False
     return True
-
-
-@dataclass
-class Interrupt:
-    """Whether Ctrl-C was pressed."""
-
-    is_requested: bool = False
-
-
-@contextmanager
-def _graceful_interrupt() -> Iterator[Interrupt]:
-    """The first Ctrl-C in the block only sets a flag; the second is an ordinary KeyboardInterrupt."""
-    interrupt = Interrupt()
-    try:
-        before = signal.getsignal(signal.SIGINT)
-        signal.signal(signal.SIGINT, lambda number, frame: _note(interrupt, before))
-    except ValueError:  # not the main thread: whoever called us there handles its signals itself
-        yield interrupt
-        return
-    try:
-        yield interrupt
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _note(interrupt: Interrupt, before: Any) -> None:
-    interrupt.is_requested = True
-    signal.signal(signal.SIGINT, before)
 
 
 def _describe(dataset: Dataset) -> str:
