@@ -5,7 +5,7 @@ import pytest
 from graft.tracking.cursor import Cursor
 from graft.tracking.target import Target
 
-HERE = Target("sqlite:////tmp/x.db", "digits")
+HERE = Target("sqlite:////srv/x.db", "digits")
 
 
 def test_it_survives(tmp_path: Path) -> None:

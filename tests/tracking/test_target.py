@@ -6,7 +6,7 @@ from graft.core.errors import TrackingError
 from graft.tracking.target import Target, run_key
 
 
-@pytest.mark.parametrize("uri", ["sqlite:////tmp/x.db", "http://127.0.0.1:5000", "postgresql+psycopg2://host/db"])
+@pytest.mark.parametrize("uri", ["sqlite:////srv/x.db", "http://127.0.0.1:5000", "postgresql+psycopg2://host/db"])
 def test_usable_uris(uri: str) -> None:
     Target(uri, "digits").check()
 
@@ -17,7 +17,7 @@ def test_usable_uris(uri: str) -> None:
         ("sqlite:///mlflow.db", "must be absolute; write sqlite:////"),
         ("./mlruns", "must be a URI"),
         ("", "must be a URI"),
-        ("file:///tmp/mlruns", "no file store"),
+        ("file:///srv/mlruns", "no file store"),
     ],
 )
 def test_uris_that_would_scatter_runs_are_refused(uri: str, message: str) -> None:
@@ -26,7 +26,7 @@ def test_uris_that_would_scatter_runs_are_refused(uri: str, message: str) -> Non
 
 
 def test_the_database_of_a_sqlite_store() -> None:
-    assert Target("sqlite:////tmp/x.db?timeout=3", "digits").database() == Path("/tmp/x.db")
+    assert Target("sqlite:////srv/x.db?timeout=3", "digits").database() == Path("/srv/x.db")
     assert Target("http://host", "digits").database() is None
 
 

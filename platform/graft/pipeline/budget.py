@@ -6,7 +6,7 @@ from graft.core.clock import Clock
 from graft.pipeline.progress import Progress, TrialProgress
 from graft.tracking.events import TrialStatus
 
-# Worker start, evaluation, export and registration; measured 15-25 s on two CPU cores.
+# Worker start, evaluation, export and registration: an assumption on the safe side, not a measurement.
 AFTER_FIT_SECONDS = 25.0
 
 

@@ -113,7 +113,7 @@ def build_classifier(lesson: Lesson, strategy: Strategy) -> tuple[Classifier, Pr
 
 @functools.lru_cache(maxsize=4)
 def _pretrained(name: str, resolution: int) -> LoadedBackbone:
-    """The backbone as it was pretrained, kept because an actor trains many trials: a copy costs a fifth of a load."""
+    """The backbone as it was pretrained, kept because an actor trains many trials: a copy is cheaper than a load."""
     return load_backbone(name, resolution)
 
 

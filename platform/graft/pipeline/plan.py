@@ -12,7 +12,7 @@ from graft.pipeline.resources import TrialShare, share
 from graft.pipeline.stages import StageName
 from graft.spec.job import Job
 
-# Ray, ingest, actors, evaluation, export, registration; measured 25–35 s on two CPU cores.
+# Ray, ingest, actors, evaluation, export, registration: an assumption on the safe side, not a measurement.
 OVERHEAD_SECONDS = 30.0
 # A backward pass costs about twice the forward pass; a frozen block has none.
 BACKWARD = 2.0
