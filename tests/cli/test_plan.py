@@ -72,9 +72,9 @@ def test_a_wrong_job_is_an_error(graft, job_file):
 
 
 def test_more_than_the_machine_has_exits_3(graft, job_file):
-    done = graft("plan", job_file(GRID), "--offline", "--set", "resources.cpus_per_trial=4096")
+    done = graft("plan", job_file(GRID), "--offline", "--set", "resources.cpus_per_worker=4096")
     assert (done.exit_code, done.out) == (3, "")
-    assert done.err.startswith("graft: resources.cpus_per_trial is 4096, but this session has ")
+    assert done.err.startswith("graft: resources.cpus_per_worker is 4096, but this session has ")
 
 
 def test_measuring_gives_a_time(graft, job_file, monkeypatch):

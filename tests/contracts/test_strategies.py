@@ -34,6 +34,8 @@ PARTS: dict[str, dict[str, object]] = {
     "mlp": {"head": {"kind": "mlp", "width": 8, "depth": 2, "dropout": 0.1}},
     "dropout": {"head": {"kind": "linear", "dropout": 0.2}},
     "label smoothing": {"loss": {"kind": "cross_entropy", "label_smoothing": 0.1}},
+    "focal": {"loss": "focal"},
+    "class balanced": {"loss": {"kind": "class_balanced", "beta": 0.9}},
     "sgd": {"optimizer": "sgd", "lr": 0.05},
     "sgd without momentum": {"optimizer": {"kind": "sgd", "momentum": 0.0}, "lr": 0.2},
     "constant": {"schedule": "constant"},
@@ -61,10 +63,12 @@ class _Rows:
         centres = torch.randn(3, 3, 8, 8, generator=generator)
         self.images = centres[self.labels] + 0.3 * torch.randn(36, 3, 8, 8, generator=generator)
 
-    def epoch(self, seed, epoch, augmenter):
+    def epoch(self, seed, epoch, augmenter, first):
         generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
-        for rows in torch.randperm(36, generator=generator).split(12):
-            yield augmenter(self.images[rows], generator), self.labels[rows]
+        for index, rows in enumerate(torch.randperm(36, generator=generator).split(12)):
+            if index >= first:
+                noise = torch.Generator().manual_seed(derive_seed(seed, "noise", epoch, index))
+                yield augmenter(self.images[rows], noise), self.labels[rows], len(rows)
 
 
 def noise(images, generator):
@@ -77,7 +81,8 @@ def session_of(strategy, epochs=EPOCHS):
         pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         backbone = Backbone(_block(3, 6), [_block(6, 6) for _ in range(4)], pool, 6)
         classifier = Classifier(backbone, build_head(strategy.head, 6, 3))
-    return prepare(adapt(classifier, strategy, 1), TrainingPlan(strategy, epochs, seed=1), STEPS)
+    plan = TrainingPlan(strategy, epochs, seed=1, class_counts=[12, 12, 12])
+    return prepare(adapt(classifier, strategy, 1), plan, STEPS)
 
 
 def weights(session):

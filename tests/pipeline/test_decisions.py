@@ -44,9 +44,9 @@ def scored(name: str, score: float, epoch_seconds: list[float], status: str = Tr
         ({}, (2, 0), (1, 0, 2)),
         ({}, (16, 0), (4, 0, 4)),  # only four trials: they share all CPUs
         ({}, (8, 2), (4, 1, 2)),  # a GPU each, the CPUs divided
-        ({"gpus_per_trial": 0.5}, (8, 2), (2, 0.5, 4)),
-        ({"gpus_per_trial": 0}, (8, 2), (2, 0, 4)),
-        ({"cpus_per_trial": 2}, (5, 0), (2, 0, 2)),
+        ({"gpus_per_worker": 0.5}, (8, 2), (2, 0.5, 4)),
+        ({"gpus_per_worker": 0}, (8, 2), (2, 0, 4)),
+        ({"cpus_per_worker": 2}, (5, 0), (2, 0, 2)),
         ({"concurrent_trials": 1}, (2, 0), (2, 0, 1)),
     ],
 )
@@ -59,8 +59,8 @@ def test_a_machine_is_divided_among_four_trials(
 
 
 def test_a_trial_that_fits_nowhere_is_refused_with_what_is_missing() -> None:
-    with pytest.raises(ResourceError, match=r"gpus_per_trial is 1, but this session has 0"):
-        share(ResourcesSpec(gpus_per_trial=1), cpus=2, gpus=0, trials=4)
+    with pytest.raises(ResourceError, match=r"gpus_per_worker is 1, but this session has 0"):
+        share(ResourcesSpec(gpus_per_worker=1), cpus=2, gpus=0, trials=4)
 
 
 def test_a_search_without_a_time_budget_never_ends_for_time() -> None:

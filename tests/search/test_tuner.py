@@ -1,22 +1,29 @@
-"""A whole search on Ray Tune, with curves instead of training."""
+"""Whole searches on Ray Tune, with curves instead of training; what is decided is compared with the simulation."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from graft.search.proposer import RandomProposer
-from graft.search.protocol import Duplicate, Proposal, TrialEnd, TrialReporter
-from graft.search.tuner import SearchRequest, run_search
+from graft.search.conductor import Conductor
+from graft.search.proposer import SearchProposer
+from graft.search.protocol import Duplicate, Exploit, Proposal, TrialEnd, TrialReporter
+from graft.search.registry import build_scheduler
+from graft.search.searchers.build import build_searcher
+from graft.search.simulation import simulate
+from graft.search.tuner import Execution, run_search
 from graft.spec.metrics import METRICS
-from graft.spec.search import Asha, NoScheduler
+from graft.spec.phases import Phase, phases_of
+from graft.spec.search import SearchSpec
 from graft.spec.space import StrategySpace
 from graft.tracking.events import TrialStatus
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 
 EPOCHS = 4
+ACCURACY = METRICS["accuracy"]
 SPACE = StrategySpace.parse({"lr": {"loguniform": [1e-4, 1e-1]}})
 
 
@@ -26,75 +33,104 @@ class Heard:
     def __init__(self) -> None:
         self.started: list[str] = []
         self.reports: dict[str, list[int]] = {}
+        self.exploits: list[tuple[str, str, int]] = []
         self.ends: dict[str, TrialEnd] = {}
-        self.duplicates: list[Duplicate] = []
+        self.nodes: set[str] = set()
 
     def on_duplicate(self, duplicate: Duplicate) -> None:
-        self.duplicates.append(duplicate)
+        raise AssertionError("a continuous space has no duplicates")
 
     def on_started(self, proposal: Proposal) -> None:
         self.started.append(proposal.trial)
 
+    def on_placed(self, trial: str, nodes: tuple[str, ...]) -> None:
+        self.nodes |= set(nodes)
+
     def on_report(self, trial: str, epoch: int, metrics: Mapping[str, float]) -> None:
         self.reports.setdefault(trial, []).append(epoch)
-        assert metrics["val/accuracy"] >= 0
+
+    def on_exploit(self, proposal: Proposal, exploit: Exploit) -> None:
+        self.exploits.append((proposal.trial, exploit.source.trial, exploit.source.epoch))
 
     def on_finished(self, trial: str, end: TrialEnd) -> None:
         assert trial not in self.ends, "a trial ends once"
         self.ends[trial] = end
 
 
-def request(tmp_path: Path, scheduler: Any, **changes: Any) -> SearchRequest:
-    return SearchRequest(
-        name="search",
-        storage=tmp_path,
-        metric=METRICS["accuracy"],
-        epochs=EPOCHS,
-        scheduler=scheduler,
-        cpus=1,
-        gpus=0,
-        concurrent=2,
-        **changes,
-    )
+def phase(scheduler: Any, trials: int) -> Phase:
+    spec = {"scheduler": scheduler}
+    spec |= {"population": trials} if isinstance(scheduler, dict) and scheduler["kind"] == "pbt" else {}
+    found = phases_of(SearchSpec.model_validate(spec), EPOCHS)[0]
+    return Phase(0, found.scheduler, found.searcher, trials, EPOCHS, False, found.is_population_based, False)
 
 
-def curve(proposal: Proposal, payload: dict[str, float], reporter: TrialReporter) -> None:
-    """Accuracy rises towards a height that the learning rate decides; some trials break."""
-    for epoch in range(1, EPOCHS + 1):
+def conductor(scheduler: Any, trials: int, slots: int = 2) -> tuple[Conductor, Heard]:
+    heard, one = Heard(), phase(scheduler, trials)
+    searcher = build_searcher(one.searcher, SPACE, ACCURACY, 0)
+    made = build_scheduler(one, ACCURACY, 0, SPACE)
+    return Conductor(made, SearchProposer(searcher, one), heard, ACCURACY, slots), heard
+
+
+def execution(tmp_path: Path, slots: int = 2, is_over: Callable[[], bool] = lambda: False) -> Execution:
+    return Execution("search", tmp_path, ACCURACY, {"CPU": 2 / slots}, slots, is_over)
+
+
+def curve(proposal: Proposal, epoch: int) -> dict[str, float]:
+    """Accuracy rises towards a height that the learning rate decides."""
+    return {"val/accuracy": proposal.strategy.lr * 10 * epoch / EPOCHS, "train/seconds": 0.0}
+
+
+def train(proposal: Proposal, payload: dict[str, Any], reporter: TrialReporter) -> None:
+    """Leaves a mark after each epoch, and goes on from there; some trials break, some lose their process."""
+    mark = Path(payload["marks"]) / f"{proposal.trial}-{proposal.segment}"
+    start = proposal.start.epoch if proposal.start else 0
+    done = int(mark.read_text()) if mark.exists() else start
+    if done > max(proposal.reported, start):
+        reporter.report(done, curve(proposal, done))
+    for epoch in range(done + 1, proposal.epochs + 1):
         if proposal.trial == payload.get("breaks") and epoch == 2:
             raise RuntimeError("the disk is on fire\nand there is more")
         if proposal.trial == payload.get("diverges") and epoch == 2:
             reporter.fail("loss is nan in epoch 2, step 1")
             return
-        reporter.report({"val/accuracy": proposal.strategy.lr * 10 * epoch / EPOCHS, "train/seconds": 0.0})
+        if proposal.trial == payload.get("dies") and epoch == 3 and not mark.with_suffix(".dead").exists():
+            mark.with_suffix(".dead").touch()
+            os._exit(1)
+        mark.write_text(str(epoch))
+        reporter.report(epoch, curve(proposal, epoch))
 
 
-@pytest.mark.usefixtures("ray_session")
+def searched(tmp_path: Path, scheduler: Any, trials: int, slots: int = 2, **payload: Any) -> Heard:
+    led, heard = conductor(scheduler, trials, slots)
+    run_search(execution(tmp_path, slots), led, heard, train, {"marks": str(tmp_path), **payload})
+    return heard
+
+
 def test_every_trial_is_started_reported_and_ended_once(tmp_path: Path) -> None:
-    heard = Heard()
-    run_search(request(tmp_path, NoScheduler()), RandomProposer(SPACE, 5, seed=0), curve, {}, heard)
+    heard = searched(tmp_path, "none", 5)
     assert sorted(heard.started) == ["t01", "t02", "t03", "t04", "t05"]
     assert heard.reports == {trial: [1, 2, 3, 4] for trial in heard.started}
     assert {end.status for end in heard.ends.values()} == {TrialStatus.COMPLETED}
     assert set(heard.ends) == set(heard.started)
+    assert len(heard.nodes) == 1
 
 
-@pytest.mark.usefixtures("ray_session")
 def test_a_broken_trial_fails_alone_and_says_why(tmp_path: Path) -> None:
-    heard = Heard()
-    payload = {"breaks": "t02", "diverges": "t03"}
-    run_search(request(tmp_path, NoScheduler()), RandomProposer(SPACE, 4, seed=0), curve, payload, heard)
+    heard = searched(tmp_path, "none", 4, breaks="t02", diverges="t03")
     assert heard.ends["t02"] == TrialEnd(TrialStatus.FAILED, "RuntimeError: the disk is on fire")
     assert heard.ends["t03"] == TrialEnd(TrialStatus.FAILED, "loss is nan in epoch 2, step 1")
     assert heard.reports["t02"] == heard.reports["t03"] == [1]
     assert {heard.ends[trial].status for trial in ("t01", "t04")} == {TrialStatus.COMPLETED}
 
 
-@pytest.mark.usefixtures("ray_session")
-def test_asha_stops_trials_in_reused_actors_and_the_best_one_finishes(tmp_path: Path) -> None:
-    heard = Heard()
-    proposer = RandomProposer(SPACE, 9, seed=0)
-    run_search(request(tmp_path, Asha(reduction_factor=2)), proposer, curve, {}, heard)
+def test_a_trial_whose_process_dies_goes_on_from_what_it_has_left(tmp_path: Path) -> None:
+    heard = searched(tmp_path, "none", 3, dies="t02")
+    assert heard.reports == {trial: [1, 2, 3, 4] for trial in ("t01", "t02", "t03")}
+    assert {end.status for end in heard.ends.values()} == {TrialStatus.COMPLETED}
+
+
+def test_asha_stops_trials_in_reused_processes_and_the_best_one_finishes(tmp_path: Path) -> None:
+    heard = searched(tmp_path, {"kind": "asha", "reduction_factor": 2}, 9)
     stopped = {trial for trial, end in heard.ends.items() if end.status is TrialStatus.STOPPED}
     assert stopped
     assert len(heard.ends) == 9
@@ -102,10 +138,39 @@ def test_asha_stops_trials_in_reused_actors_and_the_best_one_finishes(tmp_path: 
     assert {heard.ends[trial].status for trial in set(heard.ends) - stopped} == {TrialStatus.COMPLETED}
 
 
-@pytest.mark.usefixtures("ray_session")
-def test_the_end_of_time_ends_the_search_and_no_trial_is_left_open(tmp_path: Path) -> None:
-    heard = Heard()
-    out_of_time = request(tmp_path, NoScheduler(), is_out_of_time=lambda: len(heard.ends) >= 2)
-    run_search(out_of_time, RandomProposer(SPACE, 50, seed=0), curve, {}, heard)
+@pytest.mark.parametrize("slots", [2, 4], ids=["population larger than the slots", "population as large as the slots"])
+def test_a_population_copies_as_in_the_simulation(tmp_path: Path, slots: int) -> None:
+    simulated, expected = conductor({"kind": "pbt"}, 4, slots)
+    simulate(simulated, curve)
+    heard = searched(tmp_path, {"kind": "pbt"}, 4, slots)
+    assert len(expected.exploits) >= 2
+    assert sorted(heard.exploits) == sorted(expected.exploits)
+    assert heard.reports == {trial: [1, 2, 3, 4] for trial in ("t01", "t02", "t03", "t04")}
+
+
+def test_a_population_survives_the_death_of_a_member(tmp_path: Path) -> None:
+    simulated, expected = conductor({"kind": "pbt"}, 4, 2)
+    simulate(simulated, curve)
+    heard = searched(tmp_path, {"kind": "pbt"}, 4, 2, dies="t03")
+    assert sorted(heard.exploits) == sorted(expected.exploits)
+    assert {end.status for end in heard.ends.values()} == {TrialStatus.COMPLETED}
+
+
+@pytest.mark.parametrize("kind", ["hyperband", "one_epoch_top_k", "median"])
+def test_trials_that_wait_for_each_other_all_come_to_an_end(tmp_path: Path, kind: str) -> None:
+    simulated, expected = conductor(kind, 5)
+    simulate(simulated, curve)
+    heard = searched(tmp_path, kind, 5)
+    assert set(heard.ends) == set(expected.ends)
+    if kind != "median":  # it compares with whoever has come that far, which depends on the time
+        assert {trial: end.status for trial, end in heard.ends.items()} == {
+            trial: end.status for trial, end in expected.ends.items()
+        }
+
+
+def test_the_end_of_the_search_leaves_no_trial_open(tmp_path: Path) -> None:
+    led, heard = conductor("none", 50)
+    over = execution(tmp_path, is_over=lambda: len(heard.ends) >= 2)
+    run_search(over, led, heard, train, {"marks": str(tmp_path)})
     assert 2 <= len(heard.started) < 50
     assert set(heard.ends) == set(heard.started)

@@ -49,6 +49,45 @@ def test_the_same_seed_draws_the_same(distribution: Choice | Uniform | LogUnifor
     assert [distribution.sample(one) for _ in range(9)] == [distribution.sample(other) for _ in range(9)]
 
 
+def test_a_share_of_the_way_is_the_value_below_which_as_many_draws_lie() -> None:
+    assert [Uniform(2, 4).at(u) for u in (0, 0.25, 1)] == [2, 2.5, 4]
+    assert [LogUniform(1e-4, 1).at(u) for u in (0, 0.25, 1)] == pytest.approx([1e-4, 1e-3, 1])
+    assert [RandInt(3, 5).at(u) for u in (0, 0.33, 0.34, 0.99, 1)] == [3, 3, 4, 5, 5]
+    assert [Choice(("a", "b")).at(u) for u in (0, 0.49, 0.5, 1)] == ["a", "a", "b", "b"]
+
+
+@given(st.floats(1e-9, 1e9), st.floats(1.001, 1e6), st.floats(0, 1))
+def test_the_position_of_a_number_leads_back_to_it(low: float, ratio: float, u: float) -> None:
+    for kind in (Uniform, LogUniform):
+        distribution = kind(low, low * ratio)
+        assert distribution.position(distribution.at(u)) == pytest.approx(u, abs=1e-6)
+
+
+@given(st.integers(-1000, 1000), st.integers(1, 50))
+def test_the_position_of_a_whole_number_leads_back_to_it(low: int, width: int) -> None:
+    distribution = RandInt(low, low + width)
+    for value in range(low, low + width + 1):
+        assert distribution.at(distribution.position(value)) == value
+
+
+@pytest.mark.parametrize("distribution", [Uniform(1, 2), LogUniform(1, 2), RandInt(1, 2)], ids=lambda one: name_of(one))
+def test_a_number_outside_has_the_position_of_the_bound(distribution: Uniform | LogUniform | RandInt) -> None:
+    assert distribution.position(-5) == distribution.position(1)
+    assert distribution.position(9) == distribution.position(2)
+
+
+def test_bounds_that_only_logarithms_cannot_tell_apart_have_one_position() -> None:
+    low = 1e300
+    assert LogUniform(low, math.nextafter(low, math.inf)).position(low) == 0
+
+
+@given(RNG_SEEDS)
+def test_a_seed_draws_what_it_has_always_drawn(seed: int) -> None:
+    log_low, log_high = math.log(1e-3), math.log(10)
+    assert Uniform(0.1, 1.1).sample(random.Random(seed)) == random.Random(seed).uniform(0.1, 1.1)
+    assert LogUniform(1e-3, 10).sample(random.Random(seed)) == math.exp(random.Random(seed).uniform(log_low, log_high))
+
+
 @pytest.mark.parametrize(
     ("name", "expected"), [("uniform", Uniform(1, 2)), ("loguniform", LogUniform(1, 2)), ("randint", RandInt(1, 2))]
 )

@@ -28,7 +28,7 @@ def test_a_minimal_job_has_all_its_defaults() -> None:
     assert job.search.scheduler == Asha(grace_epochs=1, reduction_factor=3)
     assert (job.search.metric, job.search.seed) == ("accuracy", 0)
     assert (job.search.budget.trials, job.search.budget.minutes) == (16, None)
-    assert (job.resources.workers, job.resources.cpus_per_trial, job.resources.gpus_per_trial) == (1, "auto", "auto")
+    assert (job.resources.workers, job.resources.cpus_per_worker, job.resources.gpus_per_worker) == (1, "auto", "auto")
     assert job.export.register is True
     assert job.strategy.grid_size() == 1
 
@@ -47,7 +47,7 @@ def test_a_job_survives_dump_and_pickle() -> None:
             **MINIMAL,
             "data": {"kind": "idx", "path": "/d", "classes": ["a", "b"]},
             "strategy": {"lr": {"loguniform": [1e-4, 1e-1]}, "penalty": {"choice": ["none", "l2"]}},
-            "resources": {"cpus_per_trial": 0.5},
+            "resources": {"cpus_per_worker": 0.5},
         }
     )
 
@@ -155,14 +155,14 @@ def test_every_metric_has_a_direction() -> None:
         ({"search": {"budget": {"minutes": float("inf")}}}, "search.budget.minutes: is inf, but must be"),
         ({"search": {"budget": 3}}, "search.budget: is 3, but must be a mapping"),
         ({"resources": {"workers": 2}}, "resources.workers: is 2, but must be 1, because this version"),
-        ({"resources": {"cpus_per_trial": 0}}, "resources.cpus_per_trial: is 0, but must be a number of CPUs > 0"),
+        ({"resources": {"cpus_per_worker": 0}}, "resources.cpus_per_worker: is 0, but must be a number of CPUs > 0"),
         (
-            {"resources": {"cpus_per_trial": "2"}},
-            "resources.cpus_per_trial: is `2`, but must be a number of CPUs, without",
+            {"resources": {"cpus_per_worker": "2"}},
+            "resources.cpus_per_worker: is `2`, but must be a number of CPUs, without",
         ),
         (
-            {"resources": {"gpus_per_trial": 1.5}},
-            "resources.gpus_per_trial: is 1.5, but must be a whole number above 1",
+            {"resources": {"gpus_per_worker": 1.5}},
+            "resources.gpus_per_worker: is 1.5, but must be a whole number above 1",
         ),
         ({"tracking": {"uri": "a b"}}, "tracking.uri: is `a b`, but must be the address of an MLflow store"),
         ({"tracking": {"experiment": ""}}, "tracking.experiment: has 0 characters, but must have at least 1"),

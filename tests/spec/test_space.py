@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graft.core.errors import SpecError
-from graft.spec.distributions import Choice, LogUniform, RandInt, Uniform
+from graft.spec.distributions import Choice, Distribution, LogUniform, RandInt, Uniform
 from graft.spec.job import Job
 from graft.spec.space import StrategySpace
 from graft.spec.strategy import L2SP, MlpHead, NoPenalty, Sgd, Strategy
@@ -117,7 +117,7 @@ def test_any_key_at_any_depth_may_be_a_distribution() -> None:
             "batch_size": {"randint": [2, 5]},
             "head": {"kind": "mlp", "width": {"randint": [1, 3]}, "dropout": {"uniform": [0, 0.5]}},
             "optimizer": {"kind": "sgd", "nesterov": {"choice": [True, False]}, "momentum": 0.5},
-            "loss": {"label_smoothing": {"choice": [0.0, {"uniform": [0.1, 0.2]}]}},
+            "loss": {"kind": "cross_entropy", "label_smoothing": {"choice": [0.0, {"uniform": [0.1, 0.2]}]}},
         }
     )
 
@@ -185,6 +185,60 @@ def test_distributions_are_named_by_their_key() -> None:
     assert found["penalty.l2_sp.strength"] == LogUniform(1e-4, 1e-1)
     assert found["lr"] == Uniform(0.1, 0.2)
     assert found["batch_size"] == RandInt(2, 9)
+
+
+def test_no_two_distributions_share_a_key() -> None:
+    pulls = [{"kind": "l2_sp", "strength": {"uniform": [low, low + 0.1]}} for low in (0.1, 0.5)]
+    space = StrategySpace.parse(
+        {
+            "penalty": {"choice": ["none", *pulls, {"kind": "l2", "strength": {"uniform": [0.1, 0.2]}}]},
+            "lr": {"choice": [0.5, {"uniform": [0.1, 0.2]}, {"choice": [0.01, 0.02]}]},
+        }
+    )
+
+    assert list(space.distributions()) == [
+        "penalty",
+        "penalty[1].l2_sp.strength",
+        "penalty[2].l2_sp.strength",
+        "penalty.l2.strength",
+        "lr",
+        "lr[1]",
+        "lr[2]",
+    ]
+
+
+def test_building_asks_only_for_what_has_been_chosen() -> None:
+    space = StrategySpace.parse({**CONDITIONAL, "lr": {"uniform": [0.1, 0.2]}})
+    asked: list[str] = []
+
+    def last(key: str, distribution: Distribution) -> Any:
+        asked.append(key)
+        return distribution.at(1.0)
+
+    def first(key: str, distribution: Distribution) -> Any:
+        asked.append(key)
+        return distribution.at(0.0)
+
+    assert space.build(last) == Strategy(penalty=L2SP(strength=0.1), lr=0.2)
+    assert asked == ["penalty", "penalty.l2_sp.strength", "lr"]
+    asked.clear()
+    assert space.build(first) == Strategy(lr=0.1)
+    assert asked == ["penalty", "lr"]
+
+
+def test_dimensions_and_ranges_are_those_of_one_strategy() -> None:
+    pulls = {"kind": "l2_sp", "strength": {"uniform": [0.1, 0.2]}, "head_strength": {"choice": [0.1, 0.2]}}
+    raw = {
+        "penalty": {"choice": [pulls, {"kind": "l2", "strength": {"uniform": [0.1, 0.2]}}, "none"]},
+        "lr": {"choice": [0.1, 0.2]},
+        "optimizer": {"kind": "sgd", "momentum": {"uniform": [0, 0.9]}},
+        "augment": {"choice": [{"kind": "light", "magnitude": {"uniform": [0, 1]}, "share": {"uniform": [0, 1]}}]},
+    }
+    space = StrategySpace.parse(raw)
+
+    assert space.dimensions() == 3 + 1 + 1 + 3
+    assert space.ranges() == {"optimizer.sgd.momentum": Uniform(0, 0.9)}
+    assert StrategySpace().dimensions() == 0
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,11 @@ from graft.spec.strategy import (
     L2,
     L2SP,
     AdamW,
+    ClassBalanced,
     Constant,
     Cosine,
+    CrossEntropy,
+    Focal,
     LightAugmentation,
     LinearHead,
     MlpHead,
@@ -24,6 +27,11 @@ from graft.spec.strategy import (
     Strategy,
 )
 
+losses = st.one_of(
+    st.builds(CrossEntropy, label_smoothing=st.floats(0, 0.5)),
+    st.builds(Focal, gamma=st.one_of(st.just(0.0), st.floats(0, 10))),
+    st.builds(ClassBalanced, beta=st.one_of(st.just(0.0), st.floats(0, 0.9999))),
+)
 shares = st.one_of(st.sampled_from([0.0, -0.0, 0.25, 0.5, 1.0]), st.floats(0, 1))
 penalties = st.one_of(
     st.just(NoPenalty()),
@@ -38,6 +46,7 @@ strategies = st.builds(
     freeze=shares,
     penalty=penalties,
     head=st.one_of(st.builds(LinearHead, dropout=st.floats(0, 0.9)), st.builds(MlpHead, width=st.integers(1, 9))),
+    loss=losses,
     optimizer=st.one_of(st.just(AdamW()), st.builds(Sgd, momentum=st.sampled_from([0.0, 0.9]), nesterov=st.booleans())),
     lr=st.floats(1e-5, 10),
     head_lr_factor=st.floats(1e-3, 1000),
@@ -95,6 +104,8 @@ def test_equal_strategies_have_equal_keys(strategy: Strategy) -> None:
         (Strategy(init=Reinitialise(blocks=2), freeze=1), Strategy(init=Reinitialise(blocks=2), freeze=0.5), 4),
         (Strategy(augment=LightAugmentation(magnitude=0)), Strategy(), None),
         (Strategy(augment=LightAugmentation(share=0)), Strategy(), None),
+        (Strategy(loss=Focal(gamma=0)), Strategy(), None),
+        (Strategy(loss=ClassBalanced(beta=0)), Strategy(), None),
         (Strategy(optimizer=Sgd(momentum=0)), Strategy(optimizer=Sgd(momentum=0, nesterov=False)), None),
     ],
 )
@@ -115,6 +126,10 @@ def test_equal_meaning_has_one_key(one: Strategy, other: Strategy, num_blocks: i
         ),
         (Strategy(freeze=0.5, lr=0.5, head_lr_factor=4), Strategy(freeze=0.5, lr=2), 4),
         (Strategy(optimizer=Sgd()), Strategy(optimizer=Sgd(nesterov=False)), 4),
+        (Strategy(loss=Focal()), Strategy(), None),
+        (Strategy(loss=Focal(gamma=1)), Strategy(loss=Focal()), None),
+        (Strategy(loss=ClassBalanced()), Strategy(loss=Focal()), None),
+        (Strategy(loss=CrossEntropy(label_smoothing=0.1)), Strategy(), None),
         (Strategy(precision="fp32"), Strategy(precision="auto"), 4),
         (Strategy(schedule=Cosine(warmup=0.2)), Strategy(), 4),
     ],
@@ -148,6 +163,8 @@ def test_key_is_stable_across_versions() -> None:
             ),
             "timm:resnet18 freeze=0.333 reinitialise=2 sgd light",
         ),
+        (Strategy(loss=CrossEntropy(label_smoothing=0.1)), "efficientnet_lite0"),
+        (Strategy(loss=ClassBalanced(), head=MlpHead()), "efficientnet_lite0 mlp class_balanced"),
     ],
 )
 def test_label_tells_what_differs(strategy: Strategy, label: str) -> None:
@@ -155,18 +172,22 @@ def test_label_tells_what_differs(strategy: Strategy, label: str) -> None:
 
 
 def test_flat_is_one_level_of_plain_values() -> None:
-    flat = Strategy(penalty=L2SP(strength=0.5)).flat()
+    flat = Strategy(penalty=L2SP(strength=0.5), loss=Focal(gamma=1.5)).flat()
 
     assert flat["backbone"] == "efficientnet_lite0"
     assert flat["penalty"] == "l2_sp"
     assert flat["penalty.strength"] == 0.5
     assert flat["optimizer"] == "adamw"
+    assert (flat["loss"], flat["loss.gamma"]) == ("focal", 1.5)
+    assert "loss.label_smoothing" not in flat
     assert "penalty.kind" not in flat
     assert all(isinstance(value, str | int | float | bool) for value in flat.values())
 
 
 def test_a_bare_name_is_the_component_with_its_defaults() -> None:
     assert Strategy.model_validate({"penalty": "l2", "head": "mlp"}) == Strategy(penalty=L2(), head=MlpHead())
+    for name, loss in {"cross_entropy": CrossEntropy(), "focal": Focal(), "class_balanced": ClassBalanced()}.items():
+        assert Strategy.model_validate({"loss": name}) == Strategy(loss=loss)
 
 
 @pytest.mark.parametrize(

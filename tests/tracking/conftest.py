@@ -15,9 +15,14 @@ from graft.tracking.events import (
     ExperimentStarted,
     ExperimentStatus,
     ModelRegistered,
+    PhaseFinished,
+    PhaseStarted,
+    SearchEnded,
     StageFinished,
     StageSkipped,
+    TrialExploited,
     TrialFinished,
+    TrialPlaced,
     TrialReported,
     TrialStarted,
     TrialStatus,
@@ -85,6 +90,7 @@ def story(experiment_dir: Path) -> list[Event]:
         ),
         DatasetReady("ab" * 32, "digits", {"train": 9, "validation": 3}, ({"path": "a.png", "reason": "empty"},)),
         StageFinished("ingest", 2.5),
+        PhaseStarted(0, "pbt", "random", 2),
     ]
     ends = [
         (TrialStatus.COMPLETED, "", None),
@@ -97,10 +103,18 @@ def story(experiment_dir: Path) -> list[Event]:
         events.append(TrialStarted(trial, STRATEGY, "efficientnet_lite0 freeze=0.75 l2_sp", seed=number))
         events += [TrialReported(trial, epoch, {"accuracy": 0.9 + epoch / 100, "train/loss": 1 / epoch, "lr": 0.1}, 1.5)
                    for epoch in (1, 2)]  # fmt: skip
+        if trial == "t03":
+            events.append(TrialPlaced(trial, ("node-1",)))
+            changes = {"lr": (1e-3, 2e-3), "penalty": ("l2", "none")}
+            events.append(
+                TrialExploited(trial, 1, STRATEGY | {"lr": 2e-3}, "label", "t00", 0, 2, changes, "worst of 4")
+            )
         events.append(TrialFinished(trial, status, reason, 2, {"accuracy": 0.92}, 3.0, rung))
     return [
         *events,
         DuplicateSkipped(None, "t00", "abc"),
+        PhaseFinished(0, 4, 0.92, "t00", 9.0),
+        SearchEnded("trials", "4 trials have ended"),
         WinnerChosen("t00", "highest accuracy"),
         StageSkipped("fit", "its output is there"),
         Evaluated({"accuracy": 0.97}, {"accuracy": (0.95, 0.98)}),

@@ -152,10 +152,10 @@ def test_a_resumed_experiment_goes_on_in_the_same_runs(
     Shipper(experiment_dir, target).ship()
     with Journal(experiment_dir / "journal.jsonl") as journal:
         journal.append(story[0])
-        journal.append(story[3])
+        journal.append(story[4])
         Shipper(experiment_dir, target).ship()
         assert {run["status"] for run in shown().values()} == {"RUNNING"}
-        for event in story[4:]:
+        for event in story[5:]:
             journal.append(event)
     Shipper(experiment_dir, target).ship()
     assert len(shown()) == 5

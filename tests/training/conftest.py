@@ -21,7 +21,7 @@ def _block(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class TinyBatches:
-    """48 images [3, 8, 8] in batches of 16; order and noise are derived from (seed, epoch)."""
+    """48 images [3, 8, 8] in batches of 16; order and noise are derived from seed, epoch and batch."""
 
     steps = 3
 
@@ -32,12 +32,14 @@ class TinyBatches:
         self.images = centres[self.labels] + 0.5 * torch.randn(48, 3, 8, 8, generator=generator)
 
     def epoch(
-        self, seed: int, epoch: int, augmenter: Callable[[Tensor, torch.Generator], Tensor] | None
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+        self, seed: int, epoch: int, augmenter: Callable[[Tensor, torch.Generator], Tensor] | None, first: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor, int]]:
         generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
-        for rows in torch.randperm(48, generator=generator).split(16):
-            images = self.images[rows]
-            yield augmenter(images, generator) if augmenter else images, self.labels[rows]
+        for index, rows in enumerate(torch.randperm(48, generator=generator).split(16)):
+            if index >= first:
+                noise = torch.Generator().manual_seed(derive_seed(seed, "noise", epoch, index))
+                images = self.images[rows]
+                yield augmenter(images, noise) if augmenter else images, self.labels[rows], len(rows)
 
     def in_order(self) -> Iterator[tuple[Tensor, Tensor]]:
         for rows in torch.arange(48).split(20):

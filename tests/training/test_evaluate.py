@@ -3,7 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from graft.training.evaluate import predict_proba
+from graft.training.evaluate import predict_in_parts, predict_proba
+from graft.training.world import ALONE
 
 
 class Fixed:
@@ -59,3 +60,17 @@ def test_tiny_probabilities_keep_their_logarithm():
 def test_no_sample_is_refused(make_session):
     with pytest.raises(ValueError, match="no sample to predict"):
         predict_proba(make_session().model, Fixed())
+
+
+def test_alone_the_parts_are_all(make_session, batches):
+    model = make_session().model
+    for found, expected in zip(
+        predict_in_parts(model, batches, "fp32", ALONE), predict_proba(model, batches), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+        assert found.dtype == expected.dtype
+
+
+def test_no_part_at_all_is_refused(make_session):
+    with pytest.raises(ValueError, match="no sample to predict"):
+        predict_in_parts(make_session().model, Fixed(), "fp32", ALONE)

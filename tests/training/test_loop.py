@@ -118,6 +118,109 @@ def test_resumed_training_is_bit_equal(make_session, batches, tmp_path, strategy
     assert [(result.epoch, result.metrics, result.lr) for result in later] == told[at:]
 
 
+@pytest.mark.parametrize("at", [(1, 1), (2, 2), (3, 3), (4, 1)], ids=str)
+@pytest.mark.parametrize("strategy", RESUMED.values(), ids=RESUMED.keys())
+def test_training_resumed_within_an_epoch_is_bit_equal(make_session, batches, tmp_path, strategy, at):
+    evaluate = validation_loss(batches)
+    straight, reports = make_session(strategy), []
+    expected = train(straight, batches, evaluate, reports.append, noise)
+
+    stopped = make_session(strategy)
+    outcome = train(
+        stopped, batches, evaluate, None, noise, on_step=lambda epoch, steps: epoch < at[0] or steps < at[1]
+    )
+    assert outcome.status is TrainingStatus.STOPPED
+    assert outcome.reason == f"stopped from outside after epoch {at[0]}, step {at[1]}"
+    assert (stopped.epochs_done, stopped.partial.steps) == (at[0] - 1, at[1])
+    save_state(stopped.state(), tmp_path / "state")
+    resumed, later = make_session(strategy), []
+    resumed.load(load_state(tmp_path / "state"))
+    outcome = train(resumed, batches, evaluate, later.append, noise)
+
+    assert_same(weights(resumed), weights(straight))
+    assert_same(outcome.best_state, expected.best_state)
+    assert replace(outcome, best_state={}) == replace(expected, best_state={})
+    told = [(result.epoch, result.metrics, result.lr) for result in reports]
+    assert [(result.epoch, result.metrics, result.lr) for result in later] == told[at[0] - 1 :]
+
+
+def test_a_session_that_was_stopped_within_an_epoch_goes_on_itself(make_session, batches):
+    straight, stopped = make_session(), make_session()
+    train(straight, batches, None, None, noise)
+    while train(stopped, batches, None, None, noise, on_step=lambda *at: False).status is TrainingStatus.STOPPED:
+        pass
+    assert_same(weights(stopped), weights(straight))
+
+
+def test_states_taken_at_every_step_are_copies(make_session, batches):
+    session, states = make_session(epochs=1), []
+    train(session, batches, None, on_step=lambda *at: states.append(session.state()))
+    assert [state.partial.steps for state in states] == [1, 2, 3]
+    assert [state.partial.samples for state in states] == [16, 32, 48]
+    kernels = [state.part("model")["head.1.weight"] for state in states]
+    assert not torch.equal(kernels[0], kernels[1])
+    assert not torch.equal(kernels[1], kernels[2])
+
+
+def test_steps_are_told_in_order(make_session, batches):
+    told = []
+    train(make_session(epochs=2), batches, None, on_step=lambda *at: told.append(at))
+    assert told == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]
+
+
+def test_a_wish_to_stop_is_granted_after_the_step(make_session, batches):
+    session, answers = make_session(), iter([False] * 4 + [True])
+    outcome = train(session, batches, None, should_stop=lambda: next(answers))
+    assert outcome.status is TrainingStatus.STOPPED
+    assert outcome.reason == "stopped from outside after epoch 2, step 2"
+    assert (session.epochs_done, session.partial.steps) == (1, 2)
+    straight = make_session()
+    train(straight, batches, None)
+    assert train(session, batches, None).status is TrainingStatus.COMPLETED
+    assert_same(weights(session), weights(straight))
+
+
+def without_batch_norm(session):
+    """The same session with every batch norm and dropout in eval mode, whatever the loop sets."""
+    for module in session.model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d | torch.nn.Dropout):
+            module.train = lambda mode=True, module=module: module
+            module.training = False
+    return session
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal", {"kind": "class_balanced", "beta": 0.9}], ids=str)
+@pytest.mark.parametrize("accumulate", [2, 3, 16])
+def test_micro_batches_give_the_gradient_of_the_batch(make_session, batches, accumulate, loss):
+    strategy = Strategy(lr=0.05, optimizer="sgd", penalty="l2", loss=loss)
+    plan = {"epochs": 2, "class_counts": [2, 8, 32]}
+    whole = without_batch_norm(make_session(strategy, **plan))
+    split = without_batch_norm(make_session(strategy, **plan, accumulate=accumulate))
+    sizes = []
+    split.network.register_forward_pre_hook(lambda module, args: sizes.append(len(args[0])))
+    losses = {}
+    for name, session in (("whole", whole), ("split", split)):
+        losses[name] = []
+        train(session, batches, None, lambda result, name=name: losses[name].append(result.metrics["train/loss"]))
+    assert min(sizes) >= 2
+    assert len(sizes) == min(accumulate, 8) * 3 * 2
+    assert losses["split"] == pytest.approx(losses["whole"], rel=1e-5)
+    for name, tensor in weights(whole).items():
+        torch.testing.assert_close(weights(split)[name], tensor, rtol=1e-4, atol=1e-6)
+
+
+def test_a_loss_that_is_not_finite_in_an_early_micro_batch_never_reaches_the_weights(make_session, batches):
+    session = make_session(accumulate=4)
+    before = weights(session)
+
+    def poison(images, generator):
+        return torch.cat([images[:1] * float("inf"), images[1:]])
+
+    outcome = train(session, batches, None, None, poison)
+    assert (outcome.status, outcome.epochs_done) == (TrainingStatus.NON_FINITE, 0)
+    assert all(torch.equal(weights(session)[name], before[name]) for name, _ in session.model.named_parameters())
+
+
 def test_a_loss_that_is_not_finite_never_reaches_the_weights(make_session, batches):
     session = make_session()
     poisoned = []
@@ -226,9 +329,19 @@ def test_an_empty_plan_is_refused(make_session, epochs, steps, name):
         prepare(session.adapted, replace(session.plan, epochs=epochs), steps)
 
 
+def test_accumulate_below_one_is_refused(make_session):
+    with pytest.raises(ValueError, match="accumulate is 0, but must be >= 1"):
+        make_session(accumulate=0)
+
+
+def test_a_loss_by_class_needs_the_counts(make_session):
+    with pytest.raises(ValueError, match="class_counts is None, but class_balanced needs"):
+        make_session(Strategy(loss="class_balanced"))
+
+
 def test_an_epoch_without_batches_is_refused(make_session):
     class Empty:
-        def epoch(self, seed, epoch, augmenter):
+        def epoch(self, seed, epoch, augmenter, first):
             return iter(())
 
     session = make_session()

@@ -9,14 +9,17 @@ from graft.training.optimizer import build_optimizer, load_optimizer_state, opti
 KINDS = {"adamw": AdamW(), "sgd": Sgd(), "plain sgd": Sgd(momentum=0.0)}
 
 
-def make(spec):
+def make(spec, num_groups=2):
     torch.manual_seed(0)
     kernel = nn.Parameter(torch.randn(4, 3, 2, 2).contiguous(memory_format=torch.channels_last))
     bias = nn.Parameter(torch.zeros(4))
     groups = [
-        {"name": "kernel", "params": [kernel], "lr": 0.1, "weight_decay": 0.1},
-        {"name": "bias", "params": [bias], "lr": 0.1, "weight_decay": 0.0},
+        {"name": "kernels", "params": [kernel], "names": ["body.kernel"], "lr": 0.1, "weight_decay": 0.1},
+        {"name": "biases", "params": [bias], "names": ["body.bias"], "lr": 0.1, "weight_decay": 0.0},
     ]
+    if num_groups == 1:
+        both = {"params": [kernel, bias], "names": ["body.kernel", "body.bias"]}
+        groups = [{"name": "all", **both, "lr": 0.1, "weight_decay": 0.1}]
     return build_optimizer(spec, groups), groups, (kernel, bias)
 
 
@@ -67,8 +70,89 @@ def test_there_is_no_state_before_the_first_step():
     assert optimizer_state(make(AdamW())[0]) == {}
 
 
-@pytest.mark.parametrize("name", ["7/exp_avg", "nonsense", "1/exp_avg", "0/momentum_buffer"])
-def test_a_foreign_state_is_refused(name):
+def test_state_is_by_name():
+    optimizer, _, parameters = make(AdamW())
+    step(optimizer, parameters, 0)
+    keys = ("step", "exp_avg", "exp_avg_sq")
+    assert {*optimizer_state(optimizer)} == {f"body.{name}/{key}" for name in ("kernel", "bias") for key in keys}
+
+
+@pytest.mark.parametrize("spec", KINDS.values(), ids=KINDS.keys())
+def test_the_order_of_the_parameters_does_not_matter(spec):
+    first, _, first_parameters = make(spec)
+    step(first, first_parameters, 0)
+    _, groups, second_parameters = make(spec)
+    second = build_optimizer(spec, groups[::-1])
+    with torch.no_grad():
+        for target, source in zip(second_parameters, first_parameters, strict=True):
+            target.copy_(source)
+    load_optimizer_state(second, optimizer_state(first))
+    step(first, first_parameters, 1)
+    step(second, second_parameters, 1)
+    assert all(torch.equal(a, b) for a, b in zip(first_parameters, second_parameters, strict=True))
+
+
+@pytest.mark.parametrize("spec", [AdamW(), Sgd()], ids=["adamw", "sgd"])
+def test_a_parameter_that_the_state_does_not_know_starts_afresh(spec):
+    """As when a block thaws: its first step is that of a new optimiser, the others in its group go on."""
+    trained, _, trained_parameters = make(spec, num_groups=1)
+    step(trained, trained_parameters, 0)
+    fresh, _, fresh_parameters = make(spec, num_groups=1)
+    partly, _, partly_parameters = make(spec, num_groups=1)
+    known = {name: value for name, value in optimizer_state(trained).items() if name.startswith("body.bias/")}
+    load_optimizer_state(partly, known)
+    with torch.no_grad():
+        partly_parameters[1].copy_(trained_parameters[1])
+    for optimizer, parameters in (
+        (trained, trained_parameters),
+        (fresh, fresh_parameters),
+        (partly, partly_parameters),
+    ):
+        step(optimizer, parameters, 1)
+    assert torch.equal(partly_parameters[0], fresh_parameters[0])
+    assert torch.equal(partly_parameters[1], trained_parameters[1])
+    step(partly, partly_parameters, 2)
+    assert all(torch.isfinite(parameter).all() for parameter in partly_parameters)
+
+
+@pytest.mark.parametrize("spec", [AdamW(), Sgd()], ids=["adamw", "sgd"])
+def test_what_is_known_of_frozen_parameters_is_dropped(spec):
+    trained, groups, parameters = make(spec)
+    step(trained, parameters, 0)
+    head = build_optimizer(spec, groups[1:])
+    load_optimizer_state(head, optimizer_state(trained), frozen={"body.kernel"})
+    assert {name.split("/")[0] for name in optimizer_state(head)} == {"body.bias"}
+
+
+def test_momentum_that_was_turned_off_is_forgotten():
+    trained, _, parameters = make(Sgd(momentum=0.9))
+    step(trained, parameters, 0)
+    without = make(Sgd(momentum=0.0))[0]
+    load_optimizer_state(without, optimizer_state(trained))
+    assert optimizer_state(without) == {}
+
+
+def whole(name):
+    return {f"{name}/{key}": torch.zeros(4, 3, 2, 2) for key in ("step", "exp_avg", "exp_avg_sq")}
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (whole("elsewhere"), "elsewhere/step"),
+        ({"nonsense": torch.zeros(1)}, "nonsense"),
+        (whole("body.bias"), "body.bias/exp_avg"),
+        ({"body.kernel/momentum_buffer": torch.zeros(4, 3, 2, 2)}, "body.kernel/momentum_buffer"),
+        ({"body.kernel/exp_avg": torch.zeros(4, 3, 2, 2)}, "body.kernel/exp_avg"),
+    ],
+    ids=["parameter", "name", "shape", "kind", "incomplete"],
+)
+def test_a_foreign_state_is_refused(state, told):
     optimizer, _, _ = make(AdamW())
-    with pytest.raises(ArtifactError, match=f"optimiser state has `{name}`"):
-        load_optimizer_state(optimizer, {name: torch.zeros(4, 3, 2, 2)})
+    with pytest.raises(ArtifactError, match=f"optimiser state has `{told}`"):
+        load_optimizer_state(optimizer, state)
+
+
+def test_plain_descent_refuses_moments_too():
+    with pytest.raises(ArtifactError, match=r"optimiser state has `body.kernel/step`"):
+        load_optimizer_state(make(Sgd(momentum=0.0))[0], whole("body.kernel"))

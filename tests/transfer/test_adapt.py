@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -14,6 +16,8 @@ def test_cut_and_reinitialised_blocks(make_classifier, freeze, blocks, cut):
     adapted = adapt(make_classifier(), Strategy(freeze=freeze, init=init), 0)
     assert (adapted.cut, adapted.num_blocks) == (cut, 4)
     assert adapted.model.cut == cut
+    redrawn = {name.split(".")[2] for name in adapted.redrawn}
+    assert redrawn == {str(index) for index in range(4 - min(blocks, 4), 4)}
 
 
 def test_only_the_last_blocks_and_the_head_are_drawn_again(make_classifier):
@@ -72,3 +76,16 @@ def test_moving_changes_the_layout_but_no_value(make_classifier):
 def test_the_classifier_is_wrapped_not_copied(make_classifier):
     classifier = make_classifier()
     assert adapt(classifier, Strategy(), 0).model.classifier is classifier
+
+
+def test_the_penalty_is_told_after_the_weights_were_moved(make_classifier):
+    adapted = adapt(make_classifier(), Strategy(), 0)
+    kernel = adapted.model.classifier.backbone.stem[0].weight
+    seen = []
+
+    class Penalty:
+        def follow_weights(self):
+            seen.append(kernel.is_contiguous(memory_format=torch.channels_last))
+
+    replace(adapted, penalty=Penalty()).to(torch.device("cpu"))
+    assert seen == [True]

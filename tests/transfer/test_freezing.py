@@ -96,3 +96,61 @@ def test_a_foreign_state_is_refused_and_nothing_is_copied(make_classifier):
     with pytest.raises(ArtifactError, match=r"has 2 tensors that do not fit \(`head.1.bias`, `head.1.weight`\)"):
         model.load_changing_state(state)
     assert all(torch.equal(tensor, before[name]) for name, tensor in snapshot(model).items())
+
+
+def trained_state(classifier, cut):
+    model = AdaptedModel(classifier, cut)
+    train_a_little(model)
+    return {name: tensor.clone() for name, tensor in model.changing_state().items()}, snapshot(model)
+
+
+@pytest.mark.parametrize("here", [0, 1, 3, 4])
+@pytest.mark.parametrize("there", [0, 1, 3, 4])
+def test_a_state_of_another_cut_gives_the_same_network(make_classifier, here, there):
+    state, expected = trained_state(make_classifier(), there)
+    model = AdaptedModel(make_classifier(), here)
+    model.load_changing_state(state)
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in snapshot(model).items())
+    assert (model.cut, model.lowest_cut) == (here, min(here, there))
+
+
+@pytest.mark.parametrize("cuts", [(4, 0, 3), (0, 4, 4), (2, 3, 1), (4, 4, 2)])
+def test_what_was_ever_changed_along_a_lineage_is_in_its_state(make_classifier, cuts):
+    """Whoever builds the pretrained network and loads the last state has the last network, bit for bit."""
+    state = {}
+    for cut in cuts:
+        model = AdaptedModel(make_classifier(), cut)
+        if state:
+            model.load_changing_state(state)
+        train_a_little(model)
+        state = {name: tensor.clone() for name, tensor in model.changing_state().items()}
+    rebuilt = AdaptedModel(make_classifier(), cuts[-1])
+    rebuilt.load_changing_state(state)
+    expected = snapshot(model)
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in snapshot(rebuilt).items())
+    assert rebuilt.lowest_cut == min(cuts)
+
+
+def test_a_loaded_state_below_the_cut_stays_frozen(make_classifier):
+    state, expected = trained_state(make_classifier(), 0)
+    model = AdaptedModel(make_classifier(), 2)
+    model.load_changing_state(state)
+    train_a_little(model)
+    frozen = ("backbone.stem.", "backbone.blocks.0.", "backbone.blocks.1.")
+    kept = {name: tensor for name, tensor in model.changing_state().items() if name.startswith(frozen)}
+    assert kept
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in kept.items())
+
+
+def test_block_ten_is_not_taken_for_block_one(make_classifier):
+    state, _ = trained_state(make_classifier(num_blocks=12), 10)
+    model = AdaptedModel(make_classifier(num_blocks=12), 12)
+    model.load_changing_state(state)
+    assert model.lowest_cut == 10
+
+
+def test_a_state_with_a_gap_is_refused(make_classifier):
+    state, _ = trained_state(make_classifier(), 1)
+    state = {name: tensor for name, tensor in state.items() if not name.startswith("backbone.blocks.2.")}
+    with pytest.raises(ArtifactError, match=r"tensors that do not fit \(`backbone.blocks.2.0.weight`"):
+        AdaptedModel(make_classifier(), 4).load_changing_state(state)

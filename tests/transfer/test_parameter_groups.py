@@ -65,3 +65,11 @@ def test_ten_blocks_are_not_mistaken_for_block_one(make_classifier):
     assert {name.split(".")[2] for name in parts.redrawn} == {"10"}
     assert {name.split(".")[2] for name in parts.pretrained} == {str(index) for index in range(2, 10)}
     assert any(name.startswith("backbone.blocks.10.") for name in model.changing_state())
+
+
+def test_names_stand_beside_their_parameters(make_classifier):
+    classifier = make_classifier()
+    named = dict(classifier.named_parameters())
+    for group in groups_of(classifier, 1, num_redrawn=1).values():
+        assert len(group["names"]) == len(group["params"]) > 0
+        assert all(named[name] is parameter for name, parameter in zip(group["names"], group["params"], strict=True))

@@ -3,7 +3,6 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -11,10 +10,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from graft.pipeline.estimate import expected_epochs, time_left
+from graft.pipeline.estimate import Outlook, time_left
 from graft.pipeline.progress import RUNNING, Progress, StageProgress, TrialProgress
 from graft.pipeline.stages import StageName, StageState
-from graft.spec.job import Job
 from graft.tracking import events
 
 SHOWN_TRIALS = 8
@@ -29,43 +27,30 @@ MARKS = {
 Listener = Callable[[events.Event], None]
 
 
-@dataclass(frozen=True)
-class Scale:
-    """How big the search is, for the time that is left."""
-
-    trials: int
-    epochs_a_trial: float
-
-    @classmethod
-    def of(cls, job: Job) -> "Scale":
-        """The scale of a job's search."""
-        return cls(job.search.budget.trials, expected_epochs(job.search.scheduler, job.training.epochs))
-
-
 @contextlib.contextmanager
-def live_display(stream: TextIO, progress: Progress, scale: Scale) -> Iterator[Listener]:
+def live_display(stream: TextIO, progress: Progress, outlook: Outlook) -> Iterator[Listener]:
     """Yield what to call with every event; draws a table that keeps itself up to date."""
     console = Console(file=stream)
-    view = _View(progress, scale)
+    view = _View(progress, outlook)
     # Live would send what libraries write to `sys.stdout` to the terminal; it belongs in the log.
     with Live(view, console=console, refresh_per_second=4, redirect_stdout=False, redirect_stderr=False) as live:
         yield progress.apply
         live.update(view, refresh=True)
 
 
-def plain_lines(stream: TextIO, progress: Progress, scale: Scale) -> Listener:
+def plain_lines(stream: TextIO, progress: Progress, outlook: Outlook) -> Listener:
     """What to call with every event: prints a line for each stage and each trial that ends."""
 
     def listen(event: events.Event) -> None:
         progress.apply(event)
-        line = _line(event, progress, scale)
+        line = _line(event, progress, outlook)
         if line:
             print(line, file=stream, flush=True)
 
     return listen
 
 
-def _line(event: events.Event, progress: Progress, scale: Scale) -> str:
+def _line(event: events.Event, progress: Progress, outlook: Outlook) -> str:
     match event:
         case events.StageStarted(stage=stage, detail=detail):
             return f"{stage}: started{_behind(detail)}"
@@ -75,20 +60,26 @@ def _line(event: events.Event, progress: Progress, scale: Scale) -> str:
             return f"{stage}: skipped{_behind(detail)}"
         case events.StageFailed(stage=stage, detail=detail):
             return f"{stage}: failed{_behind(detail)}"
+        case events.PhaseStarted(phase=phase, scheduler=scheduler, epochs=epochs) if len(outlook.phases) > 1:
+            return f"  phase {phase + 1} of {len(outlook.phases)}: {scheduler}, to epoch {epochs}"
+        case events.TrialExploited(trial=name, reason=reason):
+            return f"  {name}: {reason}"
+        case events.SearchEnded(by=by, detail=detail):
+            return f"  the search ends ({by}){_behind(detail)}"
         case events.TrialFinished(trial=name):
             trial = progress.trials[name]
             ended = sum(one.status != RUNNING for one in progress.trials.values())
             what = f"{name} {trial.label}: {_score(progress, trial)} {_state(trial)}"
-            return f"  [{ended}/{scale.trials}] {what}{_eta(progress, scale)}"
+            return f"  [{ended}/{_total(outlook)}] {what}{_eta(progress, outlook)}"
     return ""
 
 
 class _View:
     """Draws itself anew at every refresh, so that the clock runs between events."""
 
-    def __init__(self, progress: Progress, scale: Scale) -> None:
+    def __init__(self, progress: Progress, outlook: Outlook) -> None:
         self._progress = progress
-        self._scale = scale
+        self._outlook = outlook
 
     def __rich__(self) -> RenderableType:
         parts: list[RenderableType] = [self._stages()]
@@ -108,7 +99,7 @@ class _View:
         if name != StageName.SEARCH or stage.state is not StageState.RUNNING:
             return stage.detail
         ended = sum(trial.status != RUNNING for trial in self._progress.trials.values())
-        return f"{ended}/{self._scale.trials} trials{_eta(self._progress, self._scale)}"
+        return f"{ended}/{_total(self._outlook)} trials{_eta(self._progress, self._outlook)}"
 
     def _trials(self) -> Table:
         table = Table(box=None, padding=(0, 2), header_style="bold")
@@ -142,9 +133,13 @@ def _state(trial: TrialProgress) -> str:
     return trial.status
 
 
-def _eta(progress: Progress, scale: Scale) -> str:
-    left = time_left(progress, scale.trials, scale.epochs_a_trial)
+def _eta(progress: Progress, outlook: Outlook) -> str:
+    left = time_left(progress, outlook)
     return f", {_clock(left.seconds)} ± {_clock(left.band)} left" if left and left.seconds else ""
+
+
+def _total(outlook: Outlook) -> str:
+    return "…" if outlook.trials is None else str(outlook.trials)
 
 
 def _clock(seconds: float) -> str:

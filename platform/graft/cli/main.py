@@ -7,7 +7,20 @@ from typing import NoReturn
 
 import typer
 
-from graft.cli import backbones, experiments, leaderboard, plan, predict, resume, run, schema, track, ui, validate
+from graft.cli import (
+    backbones,
+    experiments,
+    leaderboard,
+    lineage,
+    plan,
+    predict,
+    resume,
+    run,
+    schema,
+    track,
+    ui,
+    validate,
+)
 from graft.core.errors import GraftError, SpecError
 
 EXAMPLES = """
@@ -42,6 +55,7 @@ app.command("resume")(resume.command)
 app.command("validate")(validate.command)
 app.command("plan")(plan.command)
 app.command("leaderboard")(leaderboard.command)
+app.command("lineage")(lineage.command)
 app.command("experiments")(experiments.command)
 app.command("predict")(predict.command)
 app.command("ui")(ui.command)

@@ -3,12 +3,12 @@
 import contextlib
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
-from graft.core.storage import Home
+from graft.core.storage import Home, write_json
 
 if TYPE_CHECKING:
     from graft.pipeline.experiment import Experiment
@@ -17,24 +17,52 @@ if TYPE_CHECKING:
 SHOWN_TRIALS = 10
 
 
-def command(job: JobArgument, override: SetOption = None, home: HomeOption = None, as_json: JsonOption = False) -> None:
+ReplayOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SCHEDULE",
+        help="Train what an earlier search has found, instead of searching: its experiment, or its schedule.json.",
+    ),
+]
+
+
+def command(
+    job: JobArgument,
+    override: SetOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+    replay: ReplayOption = None,
+) -> None:
     """Run a job: ingest the data, search strategies, fit the winner, score it on test data, export and register it.
 
     Ctrl-C ends the search and keeps the best model so far; `graft resume` goes on.
 
     Example: graft run jobs/digits.yaml --set search.budget.trials=8
+
+    Example: graft run my_photos.yaml --replay digits
     """
     from graft.spec.load import load_job
+    from graft.spec.phases import describe
 
     loaded = load_job(job, override or ())
     place = Home.find(home)
+    schedule = None
+    if replay is not None:
+        from graft.pipeline.replay import find_schedule, replayed_job
+
+        schedule = find_schedule(replay, place)
+        loaded = replayed_job(loaded, schedule)
     if not as_json:
-        typer.echo(f"{job}: {loaded.name}, {loaded.search.budget.trials} trials", err=True)
+        what = f"replays {replay}" if schedule else describe(loaded.phases)
+        typer.echo(f"{job}: {loaded.name}, {what}", err=True)
     from graft.pipeline.experiment import Experiment
     from graft.pipeline.run import check_job
 
     check_job(loaded, place)
-    run_and_report(Experiment.create(place, loaded), place, as_json)
+    experiment = Experiment.create(place, loaded)
+    if schedule is not None:
+        write_json(experiment.replay_file, schedule.to_dict())
+    run_and_report(experiment, place, as_json)
 
 
 def run_and_report(experiment: "Experiment", home: Home, as_json: bool) -> None:
@@ -52,7 +80,8 @@ def run_and_report(experiment: "Experiment", home: Home, as_json: bool) -> None:
 
 @contextlib.contextmanager
 def _display(experiment: "Experiment", stream: Any, as_json: bool) -> Iterator[Any]:
-    from graft.cli.display import Scale, live_display, plain_lines
+    from graft.cli.display import live_display, plain_lines
+    from graft.pipeline.estimate import Outlook
     from graft.pipeline.progress import Progress
 
     job = experiment.job()
@@ -61,9 +90,9 @@ def _display(experiment: "Experiment", stream: Any, as_json: bool) -> Iterator[A
         return
     progress = Progress(job.search.objective, job.training.epochs)
     if not stream.isatty():
-        yield plain_lines(stream, progress, Scale.of(job))
+        yield plain_lines(stream, progress, Outlook.of(job))
         return
-    with live_display(stream, progress, Scale.of(job)) as listener:
+    with live_display(stream, progress, Outlook.of(job)) as listener:
         yield listener
 
 

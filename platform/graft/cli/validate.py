@@ -13,12 +13,10 @@ def command(job: JobArgument, override: SetOption = None, as_json: JsonOption = 
     Example: graft validate jobs/digits.yaml --set training.epochs=3
     """
     from graft.spec.load import load_job
+    from graft.spec.phases import describe
 
     loaded = load_job(job, override or ())
     if as_json:
         typer.echo(json.dumps({"status": "ok", "job": loaded.model_dump(mode="json")}))
         return
-    typer.echo(
-        f"{job} is a valid job: {loaded.name}, "
-        f"{loaded.search.budget.trials} trials, at most {loaded.training.epochs} epochs each"
-    )
+    typer.echo(f"{job} is a valid job: {loaded.name}, {describe(loaded.phases)}")

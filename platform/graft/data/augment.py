@@ -1,7 +1,8 @@
 """Light augmentation: random rotation, scale, shift and mirror images, on batches and on any device.
 
 All random numbers are drawn on the CPU from the caller's generator, and as many for each batch whatever is done with
-them, so the same seed gives the same pictures on every device.
+them, so the same seed gives the same pictures on every device. Drawing is apart from applying: processes that share a
+batch draw for the whole of it, and each applies its part.
 """
 
 import math
@@ -38,12 +39,21 @@ class Augmenter:
         self._augmentation = augmentation
         self._flip = flip
 
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Augment a batch.
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """The random numbers for a batch, [D, count]: a column a sample.
+
+        Args:
+            count: samples of the batch.
+            generator: on the CPU; advanced by the same amount for every batch of this size.
+        """
+        return torch.rand(_DRAWS, count, generator=generator)
+
+    def apply(self, images: Tensor, draws: Tensor) -> Tensor:
+        """Augment images; what becomes of each depends on its own column of the draws alone.
 
         Args:
             images: float [B, C, H, W], on any device; not changed.
-            generator: on the CPU; advanced by the same amount for every batch of this size.
+            draws: [D, B], from `draw`.
 
         Returns:
             float [B, C, H, W], same type and device.
@@ -51,7 +61,6 @@ class Augmenter:
         light = self._augmentation
         if not isinstance(light, LightAugmentation) or light.magnitude == 0 or light.share == 0:
             return images
-        draws = torch.rand(_DRAWS, len(images), generator=generator)
         chosen = torch.nonzero(draws[0] < light.share)[:, 0]
         if len(chosen) == 0:
             return images

@@ -1,10 +1,16 @@
 """How long things will take: expected epochs of a search, and the time that is left."""
 
+import math
 import statistics
 from dataclasses import dataclass
 
-from graft.pipeline.progress import RUNNING, Progress
-from graft.spec.search import Asha, NoScheduler
+from graft.pipeline.progress import RUNNING, Progress, TrialProgress
+from graft.spec.job import Job
+from graft.spec.phases import Phase, total_trials
+from graft.spec.schedulers import Asha, HyperBand, Median, OneEpochTopK
+
+# Half of the trials stop somewhere on their way: an assumption, as nothing is known of the curves yet.
+MEDIAN_SHARE = 0.75
 
 
 @dataclass(frozen=True)
@@ -15,40 +21,97 @@ class TimeLeft:
     band: float
 
 
-def expected_epochs(scheduler: NoScheduler | Asha, epochs: int) -> float:
-    """Epochs a trial trains on average.
+@dataclass(frozen=True)
+class Outlook:
+    """How big a search is.
 
-    Under successive halving with grace r and factor η a trial gets from one rung to the next with chance 1/η.
+    Attributes:
+        phases: what is run.
+        epochs: expected epochs of a trial, by phase.
+        minutes: of the whole run, if they are limited.
     """
-    if not isinstance(scheduler, Asha):
-        return float(epochs)
-    total, reached, chance = 0.0, 0, 1.0
-    rung = scheduler.grace_epochs
-    while rung < epochs:
-        total += chance * (rung - reached)
-        reached, rung, chance = rung, round(rung * scheduler.reduction_factor), chance / scheduler.reduction_factor
-    return total + chance * (epochs - reached)
+
+    phases: tuple[Phase, ...]
+    epochs: tuple[float, ...]
+    minutes: float | None
+
+    @classmethod
+    def of(cls, job: Job) -> "Outlook":
+        """The outlook of a job."""
+        phases = job.phases
+        return cls(phases, tuple(expected_epochs(phases, phase.index) for phase in phases), job.search.budget.minutes)
+
+    @property
+    def trials(self) -> int | None:
+        """How many trials there will be at most; None is no limit."""
+        return total_trials(self.phases)
 
 
-def time_left(progress: Progress, trials: int, epochs_a_trial: float) -> TimeLeft | None:
-    """What is left of a search, from the epochs measured so far; None before the first one.
+def expected_epochs(phases: tuple[Phase, ...], index: int) -> float:
+    """Epochs a trial of a phase trains in it, on average."""
+    phase = phases[index]
+    before = phases[index - 1].epochs if phase.from_top else 0
+    epochs, scheduler = phase.epochs - before, phase.scheduler
+    match scheduler:
+        case Asha():
+            return _halving(epochs, scheduler.grace_epochs, scheduler.reduction_factor)
+        case HyperBand():
+            brackets = range(int(math.log(max(epochs, 1), scheduler.reduction_factor)) + 1)
+            each = [
+                _halving(epochs, max(1, epochs // scheduler.reduction_factor**s), scheduler.reduction_factor)
+                for s in brackets
+            ]
+            return statistics.fmean(each)
+        case Median():
+            return epochs * MEDIAN_SHARE
+        case OneEpochTopK():
+            share = min(1.0, scheduler.keep / (phase.trials or scheduler.keep))
+            return scheduler.epochs + share * (epochs - scheduler.epochs)
+        case _:
+            return float(epochs)
 
-    Args:
-        progress: how it stands.
-        trials: how many there will be.
-        epochs_a_trial: expected epochs of one (`expected_epochs`).
-    """
+
+def time_left(progress: Progress, outlook: Outlook) -> TimeLeft | None:
+    """What is left of a search, from the epochs measured so far; None before the first one."""
     seconds = [second for trial in progress.trials.values() for second in trial.epoch_seconds]
     if not seconds:
         return None
     running = [trial for trial in progress.trials.values() if trial.status == RUNNING]
     concurrent = max(1, len(running))
-    pending = max(0, trials - len(progress.trials))
-    epochs = pending * epochs_a_trial + sum(max(0.0, epochs_a_trial - trial.epoch) for trial in running)
+    epochs = sum(_epochs_left(progress, outlook, phase) for phase in outlook.phases)
     spread = statistics.stdev(seconds) if len(seconds) > 1 else seconds[0]
     # Epochs of one trial vary together (same backbone, same cut): their errors do not average out within a trial.
-    draws = max(1.0, epochs / epochs_a_trial)
-    return TimeLeft(
+    a_trial = max(1.0, statistics.fmean(outlook.epochs))
+    found = TimeLeft(
         seconds=epochs * statistics.fmean(seconds) / concurrent,
-        band=epochs_a_trial * spread * draws**0.5 / concurrent,
+        band=a_trial * spread * max(1.0, epochs / a_trial) ** 0.5 / concurrent,
     )
+    if outlook.minutes is None:
+        return found
+    until_deadline = max(0.0, outlook.minutes * 60 - (progress.now - progress.started))
+    if outlook.trials is not None and found.seconds < until_deadline:
+        return found
+    return TimeLeft(until_deadline, 0.0)
+
+
+def _epochs_left(progress: Progress, outlook: Outlook, phase: Phase) -> float:
+    expected = outlook.epochs[phase.index]
+    begun = [trial for trial in progress.trials.values() if trial.phase == phase.index]
+    is_over = phase.index in progress.phases and progress.phases[phase.index].seconds is not None
+    pending = 0 if is_over or phase.trials is None else max(0, phase.trials - len(begun))
+    running = (trial for trial in begun if trial.status == RUNNING)
+    return pending * expected + sum(max(0.0, expected - _trained(trial, outlook, phase)) for trial in running)
+
+
+def _trained(trial: TrialProgress, outlook: Outlook, phase: Phase) -> int:
+    before = outlook.phases[phase.index - 1].epochs if phase.from_top else 0
+    return max(0, trial.epoch - before)
+
+
+def _halving(epochs: int, grace: int, factor: int) -> float:
+    """With grace r and factor η a trial gets from one rung to the next with chance 1/η."""
+    total, reached, chance, rung = 0.0, 0, 1.0, grace
+    while rung < epochs:
+        total += chance * (rung - reached)
+        reached, rung, chance = rung, rung * factor, chance / factor
+    return total + chance * (epochs - reached)

@@ -90,6 +90,16 @@ class Experiment:
         return self.directory / "leaderboard.json"
 
     @property
+    def schedule_file(self) -> Path:
+        """What the winner was trained under, epoch by epoch; `graft run --replay` takes it."""
+        return self.directory / "schedule.json"
+
+    @property
+    def replay_file(self) -> Path:
+        """The schedule that this experiment replays; a search has none."""
+        return self.directory / "replay.json"
+
+    @property
     def stages(self) -> Path:
         return self.directory / "stages"
 

@@ -1,61 +1,46 @@
-"""What follows the search: fit the winner on all data it may see, score it on the test rows, write the bundle.
+"""What follows the fit: score the final model on the test rows, write the bundle.
 
 Each function runs in a Ray worker (`training.worker.run_remote`), takes plain values and paths, and returns JSON.
 """
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from graft.core.errors import ArtifactError, TrialError
+from graft.core.errors import ArtifactError
 from graft.data.batches import Batches
 from graft.data.dataset import Dataset, Split, open_dataset
 from graft.evaluation.report import build_report
 from graft.models.bundle import BundleSpec, read_bundle, write_bundle
 from graft.models.classifier import Classifier
 from graft.models.load import describe_backbone
-from graft.pipeline.learning import EVALUATION_BATCH, Lesson, build_classifier, build_learner, choose_device
+from graft.pipeline.learning import EVALUATION_BATCH, Lesson, build_classifier, choose_device
+from graft.search.strategy_schedule import Schedule
 from graft.spec.job import Job
 from graft.spec.preprocessing import Preprocessing
 from graft.spec.strategy import Strategy
-from graft.training.checkpoint import TrainingState, load_state, save_state
+from graft.training.checkpoint import load_state
 from graft.training.evaluate import predict_proba
-from graft.training.loop import TrainingStatus
 from graft.transfer.adapt import adapt
 
 
 @dataclass(frozen=True)
 class FinalModel:
-    """Where the final model stands: the strategy, and the file with the weights that training changed."""
+    """Where the final model stands: how it is trained, and the file with the weights that training changed."""
 
     job: Job
     dataset: Path
-    strategy: Strategy
+    schedule: Schedule
     weights: Path
 
-
-def fit(model: FinalModel, epochs: int, num_threads: int) -> dict[str, Any]:
-    """Train the winner's strategy anew on training and validation rows, and keep its last epoch.
-
-    Raises:
-        TrialError: the loss became infinite, although it did not in the search.
-    """
-    lesson = replace(lesson_of(model.job, open_dataset(model.dataset), num_threads), epochs=epochs, patience=None)
-    learner = build_learner(lesson, model.strategy, (Split.TRAIN, Split.VALIDATION))
-    outcome = learner.train(None, validate=False)
-    if outcome.status is not TrainingStatus.COMPLETED:
-        raise TrialError(
-            f"the final fit ended early: {outcome.reason}; set training.final_on to `train` to keep the trial's weights"
-        )
-    tensors = {f"best/{name}": tensor for name, tensor in outcome.best_state.items()}
-    save_state(
-        TrainingState(outcome.epochs_done, outcome.best_epoch, dict(outcome.best_metrics), tensors), model.weights
-    )
-    return {"epochs": outcome.epochs_done, "samples": learner.batches.num_samples, **outcome.best_metrics}
+    @property
+    def strategy(self) -> Strategy:
+        """The strategy it ends with; all strategies of a schedule have one architecture."""
+        return self.schedule.stretches[-1].strategy
 
 
 def evaluate(model: FinalModel, num_threads: int) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 import copy
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
 from graft.core.seeds import derive_seed
 from graft.data.augment import Augmenter
-from graft.data.batches import Batches
+from graft.data.batches import Batches, Shard
 from graft.data.dataset import DatasetArrays, Split
 from graft.data.square import StoredForm
 from graft.evaluation.metrics import METRIC_NAMES, score
@@ -22,8 +23,9 @@ from graft.spec.data import Flip
 from graft.spec.metrics import MetricSpec
 from graft.spec.preprocessing import Preprocessing
 from graft.spec.strategy import Strategy
-from graft.training.evaluate import predict_proba
-from graft.training.loop import OnEpoch, Session, TrainingOutcome, TrainingPlan, prepare, train
+from graft.training.evaluate import predict_in_parts
+from graft.training.loop import OnEpoch, OnStep, Session, TrainingOutcome, TrainingPlan, prepare, train
+from graft.training.world import ALONE, World
 from graft.transfer.adapt import adapt
 
 EVALUATION_BATCH = 128
@@ -42,6 +44,8 @@ class Lesson:
         patience: epochs without improvement that end a training; None never does.
         seed: root of all randomness.
         num_threads: torch threads of the process.
+        accumulate: parts that a process computes its part of a batch in.
+        sync_batch_norm: whether batch norm is over the batch of all processes.
     """
 
     arrays: DatasetArrays
@@ -52,6 +56,8 @@ class Lesson:
     patience: int | None
     seed: int
     num_threads: int
+    accumulate: int = 1
+    sync_batch_norm: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,21 +70,37 @@ class Learner:
     lesson: Lesson
     preprocessing: Preprocessing
 
-    def train(self, on_epoch: OnEpoch | None, validate: bool) -> TrainingOutcome:
-        """Train to the end; with `validate`, every epoch is scored on the validation rows."""
+    def train(
+        self,
+        on_epoch: OnEpoch | None,
+        validate: bool,
+        on_step: OnStep | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> TrainingOutcome:
+        """Train (`training.loop.train`) to the end; with `validate`, every epoch is scored on the validation rows."""
+        evaluate = self.validation_metrics if validate else None
         return train(
-            self.session, self.batches, self.validation_metrics if validate else None, on_epoch, self.augmenter
+            self.session, self.batches, evaluate, on_epoch, self.augmenter, on_step=on_step, should_stop=should_stop
         )
 
     def validation_metrics(self, model: nn.Module) -> dict[str, float]:
-        """All metrics on the validation rows."""
+        """All metrics on the validation rows, on rank 0; the other ranks predict their part, and get nothing."""
+        session = self.session
         rows = self.lesson.arrays.rows(Split.VALIDATION)
-        batches = Batches(self.lesson.arrays, rows, self.preprocessing, EVALUATION_BATCH, self.session.device)
-        return score(*predict_proba(model, batches, self.session.plan.strategy.precision), METRIC_NAMES)
+        shard = Shard(session.world.rank, session.world.size)
+        batches = Batches(self.lesson.arrays, rows, self.preprocessing, EVALUATION_BATCH, session.device, shard)
+        predicted = predict_in_parts(model, batches, session.plan.strategy.precision, session.world)
+        return score(*predicted, METRIC_NAMES) if predicted else {}
 
 
-def build_learner(lesson: Lesson, strategy: Strategy, splits: tuple[Split, ...]) -> Learner:
+def build_learner(lesson: Lesson, strategy: Strategy, splits: tuple[Split, ...], world: World = ALONE) -> Learner:
     """Load the backbone, adapt it, and make everything ready to train on the rows of `splits`.
+
+    Args:
+        lesson: what the strategy is to learn.
+        strategy: how.
+        splits: the rows to train on.
+        world: the processes that train together; each calls this.
 
     Raises:
         SpecError: the strategy cannot be built.
@@ -87,7 +109,8 @@ def build_learner(lesson: Lesson, strategy: Strategy, splits: tuple[Split, ...])
     classifier, preprocessing = build_classifier(lesson, strategy)
     device = choose_device()
     rows = lesson.arrays.rows(*splits)
-    batches = Batches(lesson.arrays, rows, preprocessing, strategy.batch_size, device)
+    shard = Shard(world.rank, world.size)
+    batches = Batches(lesson.arrays, rows, preprocessing, strategy.batch_size, device, shard)
     plan = TrainingPlan(
         strategy=strategy,
         epochs=lesson.epochs,
@@ -97,8 +120,11 @@ def build_learner(lesson: Lesson, strategy: Strategy, splits: tuple[Split, ...])
         patience=lesson.patience,
         device=device,
         num_threads=lesson.num_threads,
+        accumulate=lesson.accumulate,
+        sync_batch_norm=lesson.sync_batch_norm,
+        class_counts=np.bincount(lesson.arrays.labels[rows], minlength=len(lesson.arrays.classes)).tolist(),
     )
-    session = prepare(adapt(classifier, strategy, lesson.seed), plan, steps_per_epoch=len(batches))
+    session = prepare(adapt(classifier, strategy, lesson.seed), plan, steps_per_epoch=len(batches), world=world)
     return Learner(session, batches, Augmenter(strategy.augment, lesson.flip), lesson, preprocessing)
 
 
@@ -132,8 +158,3 @@ def preprocessing_for(strategy: Strategy, stored: StoredForm, info: BackboneInfo
 def choose_device() -> str:
     """``cuda`` where Ray has given this process a GPU (it hides the others), else ``cpu``."""
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def checkpoint_file(checkpoints: Path, trial: str) -> Path:
-    """Where the best epoch of a trial is kept."""
-    return checkpoints / f"{trial}.safetensors"

@@ -9,7 +9,6 @@ from typing import Any
 from graft.pipeline.stages import StageState
 from graft.spec.job import Job
 from graft.spec.metrics import MetricSpec
-from graft.spec.strategy import Strategy
 from graft.tracking import events
 from graft.tracking.journal import read
 
@@ -38,9 +37,14 @@ class TrialProgress:
         epoch: epochs trained.
         best: metrics of its best epoch so far, as the search compares them.
         best_epoch: the epoch of `best`, 1-based; 0 before the first report.
+        best_segment: the segment of `best`.
         epoch_seconds: seconds of each epoch.
         seconds: wall time.
         reason: why it ended.
+        phase: index of the phase it belongs to.
+        epochs: epochs behind it when it is done.
+        segment: counts how often it has copied from another trial.
+        nodes: that have trained it.
     """
 
     trial: str
@@ -50,11 +54,27 @@ class TrialProgress:
     epoch: int = 0
     best: Mapping[str, float] = field(default_factory=dict)
     best_epoch: int = 0
+    best_segment: int = 0
     epoch_seconds: list[float] = field(default_factory=list)
     seconds: float = 0.0
     started: float = 0.0
     reason: str = ""
     rung: int | None = None
+    phase: int = 0
+    epochs: int = 0
+    segment: int = 0
+    nodes: tuple[str, ...] = ()
+
+
+@dataclass
+class PhaseProgress:
+    """One phase of the search: what it runs, and how it ended (`seconds` is None while it runs)."""
+
+    scheduler: str
+    trials: int = 0
+    best: float | None = None
+    trial: str | None = None
+    seconds: float | None = None
 
 
 class Progress:
@@ -72,8 +92,11 @@ class Progress:
         self.now = 0.0
         self.stages: dict[str, StageProgress] = {}
         self.trials: dict[str, TrialProgress] = {}
+        self.phases: dict[int, PhaseProgress] = {}
+        self.exploits: list[events.TrialExploited] = []
         self.duplicates = 0
         self.winner: str | None = None
+        self.search_ended: events.SearchEnded | None = None
         self.status: events.ExperimentStatus | None = None
 
     @classmethod
@@ -90,11 +113,16 @@ class Progress:
         match event:
             case events.ExperimentStarted():
                 self.started, self.status = self.started or event.time, None
-                self.duplicates = 0  # a resumed search draws all its strategies again from the seed
             case events.StageStarted() | events.StageFinished() | events.StageSkipped() | events.StageFailed():
                 self._apply_stage(event)
-            case events.TrialStarted() | events.TrialReported() | events.TrialFinished():
+            case events.PhaseStarted() | events.PhaseFinished():
+                self._apply_phase(event)
+            case events.TrialStarted():
+                self._apply_start(event)
+            case events.TrialReported() | events.TrialFinished() | events.TrialExploited() | events.TrialPlaced():
                 self._apply_trial(event)
+            case events.SearchEnded():
+                self.search_ended = event
             case events.DuplicateSkipped():
                 self.duplicates += 1
             case events.WinnerChosen():
@@ -121,12 +149,6 @@ class Progress:
         counted = {str(status): ended.count(status) for status in events.TrialStatus}
         return {"total": len(ended), **counted, "duplicates": self.duplicates}
 
-    def finished_keys(self) -> dict[str, str]:
-        """Key of the strategy -> name, of the trials that need no training again."""
-        done = (events.TrialStatus.COMPLETED, events.TrialStatus.STOPPED, events.TrialStatus.FAILED)
-        ended = [trial for trial in self.trials.values() if trial.status in done]
-        return {Strategy.model_validate(trial.strategy).key(): trial.trial for trial in ended}
-
     def _apply_stage(self, event: Any) -> None:
         stage = self.stages.setdefault(event.stage, StageProgress())
         stage.detail = event.detail
@@ -140,19 +162,39 @@ class Progress:
             case events.StageFailed():
                 stage.state, stage.seconds = StageState.FAILED, event.seconds
 
-    def _apply_trial(self, event: Any) -> None:
-        if isinstance(event, events.TrialStarted):
-            self.trials[event.trial] = TrialProgress(event.trial, event.label, event.strategy, started=event.time)
+    def _apply_phase(self, event: Any) -> None:
+        phase = self.phases.setdefault(event.phase, PhaseProgress(""))
+        if isinstance(event, events.PhaseStarted):
+            phase.scheduler = event.scheduler
             return
+        phase.trials, phase.best, phase.trial, phase.seconds = event.trials, event.best, event.trial, event.seconds
+
+    def _apply_start(self, event: events.TrialStarted) -> None:
+        """A trial that was cut off and goes on keeps what it has."""
+        trial = self.trials.get(event.trial)
+        if trial is None:
+            trial = self.trials[event.trial] = TrialProgress(
+                event.trial, event.label, event.strategy, started=event.time, phase=event.phase, epochs=event.epochs
+            )
+        trial.status, trial.reason = RUNNING, ""
+
+    def _apply_trial(self, event: Any) -> None:
         trial = self.trials[event.trial]
         trial.seconds = event.time - trial.started
-        if isinstance(event, events.TrialReported):
-            trial.epoch = event.epoch
-            trial.epoch_seconds.append(event.seconds)
-            if self._is_better(event.metrics, trial):
-                trial.best, trial.best_epoch = event.metrics, event.epoch
-            return
-        trial.status, trial.reason, trial.rung = str(event.status), event.reason, event.rung
+        match event:
+            case events.TrialPlaced():
+                trial.nodes = tuple(sorted({*trial.nodes, *event.nodes}))
+            case events.TrialReported():
+                trial.epoch = event.epoch
+                trial.epoch_seconds.append(event.seconds)
+                if self._is_better(event.metrics, trial):
+                    trial.best, trial.best_epoch, trial.best_segment = event.metrics, event.epoch, trial.segment
+            case events.TrialExploited():
+                self.exploits.append(event)
+                trial.segment, trial.epoch = event.segment, event.epoch
+                trial.strategy, trial.label = event.strategy, event.label
+            case events.TrialFinished():
+                trial.status, trial.reason, trial.rung = str(event.status), event.reason, event.rung
 
     def _is_better(self, metrics: Mapping[str, float], trial: TrialProgress) -> bool:
         value = metrics.get(f"val/{self.metric.name}")
@@ -172,6 +214,8 @@ def _row(rank: int, trial: TrialProgress, score: float | None) -> dict[str, Any]
         "score": score,
         "epochs": trial.epoch,
         "best_epoch": trial.best_epoch,
+        "phase": trial.phase,
+        "exploits": trial.segment,
         "seconds": round(trial.seconds, 2),
         "label": trial.label,
         "reason": trial.reason,

@@ -26,10 +26,11 @@ WORKER_ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class ClusterResources:
-    """What the session can hand out."""
+    """What the session can hand out, and whether it gets more nodes when they are asked for."""
 
     cpus: float
     gpus: float
+    can_grow: bool = False
 
 
 @contextlib.contextmanager

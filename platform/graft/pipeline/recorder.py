@@ -1,20 +1,12 @@
 """Turns what the search tells into journal records."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from graft.core.clock import Clock
-from graft.search.protocol import Duplicate, Proposal, TrialEnd
-from graft.spec.metrics import MetricSpec
+from graft.pipeline.progress import Progress
+from graft.search.protocol import Checkpoint, Duplicate, Exploit, Proposal, TrialEnd
 from graft.tracking import events
 from graft.tracking.journal import Journal
-
-
-@dataclass
-class _Running:
-    started: float
-    epochs: int = 0
-    best: Mapping[str, float] = field(default_factory=dict)
 
 
 class Recorder:
@@ -22,41 +14,69 @@ class Recorder:
 
     Args:
         journal: where to.
-        metric: chooses a trial's best epoch.
+        progress: follows the journal; knows what each trial has reached.
         seed: root of the trials' randomness.
         clock: measures trials.
     """
 
-    def __init__(self, journal: Journal, metric: MetricSpec, seed: int, clock: Clock) -> None:
+    def __init__(self, journal: Journal, progress: Progress, seed: int, clock: Clock) -> None:
         self._journal = journal
-        self._metric = metric
+        self._progress = progress
         self._seed = seed
         self._clock = clock
-        self._running: dict[str, _Running] = {}
+        self._started: dict[str, float] = {}
 
     def on_duplicate(self, duplicate: Duplicate) -> None:
         self._journal.append(events.DuplicateSkipped(trial=None, of=duplicate.of, key=duplicate.key))
 
     def on_started(self, proposal: Proposal) -> None:
-        self._running[proposal.trial] = _Running(self._clock.elapsed())
+        self._started[proposal.trial] = self._clock.elapsed()
         strategy = proposal.strategy
         self._journal.append(
-            events.TrialStarted(proposal.trial, strategy.model_dump(mode="json"), strategy.label(), self._seed)
+            events.TrialStarted(
+                proposal.trial,
+                strategy.model_dump(mode="json"),
+                strategy.label(),
+                self._seed,
+                phase=proposal.phase,
+                epochs=proposal.epochs,
+                start=_pointer(proposal.start),
+            )
         )
 
+    def on_placed(self, trial: str, nodes: tuple[str, ...]) -> None:
+        if not set(nodes) <= set(self._progress.trials[trial].nodes):
+            self._journal.append(events.TrialPlaced(trial, nodes))
+
     def on_report(self, trial: str, epoch: int, metrics: Mapping[str, float]) -> None:
-        running = self._running[trial]
-        running.epochs = epoch
-        key = f"val/{self._metric.name}"
-        if self._metric.is_better(metrics[key], running.best.get(key)):
-            running.best = metrics
         values = {name: value for name, value in metrics.items() if name != "train/seconds"}
         self._journal.append(events.TrialReported(trial, epoch, values, metrics["train/seconds"]))
 
-    def on_finished(self, trial: str, end: TrialEnd) -> None:
-        running = self._running.pop(trial)
-        best = {name: value for name, value in running.best.items() if name.startswith("val/")}
-        seconds = self._clock.elapsed() - running.started
+    def on_exploit(self, proposal: Proposal, exploit: Exploit) -> None:
+        source = exploit.source
         self._journal.append(
-            events.TrialFinished(trial, end.status, end.reason, running.epochs, best, seconds, end.rung)
+            events.TrialExploited(
+                trial=proposal.trial,
+                segment=proposal.segment,
+                strategy=exploit.strategy.model_dump(mode="json"),
+                label=exploit.strategy.label(),
+                donor=source.trial,
+                donor_segment=source.segment,
+                epoch=source.epoch,
+                changes=exploit.changes,
+                reason=exploit.reason,
+            )
         )
+
+    def on_finished(self, trial: str, end: TrialEnd) -> None:
+        reached = self._progress.trials[trial]
+        best = {name: value for name, value in reached.best.items() if name.startswith("val/")}
+        now = self._clock.elapsed()
+        seconds = now - self._started.pop(trial, now)
+        self._journal.append(
+            events.TrialFinished(trial, end.status, end.reason, reached.epoch, best, seconds, end.rung)
+        )
+
+
+def _pointer(start: Checkpoint | None) -> tuple[str, int, int] | None:
+    return None if start is None else (start.trial, start.segment, start.epoch)

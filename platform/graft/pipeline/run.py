@@ -13,16 +13,19 @@ from graft.core.errors import ArtifactError, Interrupted, Problem, SpecError, Tr
 from graft.core.storage import Home, write_json, write_text
 from graft.data.dataset import Dataset, open_dataset
 from graft.models.load import check_backbone, load_backbone
-from graft.pipeline.budget import TimeBudget
+from graft.pipeline.budget import deadline_of
 from graft.pipeline.experiment import Experiment
+from graft.pipeline.history import SearchHistory
+from graft.pipeline.pace import Pace
 from graft.pipeline.progress import Progress, leaderboard
-from graft.pipeline.ray_session import ray_session
+from graft.pipeline.ray_session import ClusterResources, ray_session
 from graft.pipeline.resources import share
 from graft.pipeline.result import Result
 from graft.pipeline.stages import Output, StageName, StageRunner
 from graft.pipeline.steps import Steps, is_dataset_there
 from graft.pipeline.tracking import DRAIN_SECONDS, target_of
 from graft.spec.job import Job
+from graft.spec.phases import total_trials
 from graft.tracking import events
 from graft.tracking.events import ExperimentStatus
 from graft.tracking.flattening import redact
@@ -75,21 +78,30 @@ def run_experiment(experiment: Experiment, home: Home, options: RunOptions | Non
     check_job(job, home)
     with Journal(experiment.journal_file, options.clock) as journal:
         progress = Progress(job.search.objective, job.training.epochs)
+        history = SearchHistory(job.search.objective)
         for _, event in read(experiment.journal_file):
             progress.apply(event)
+            history.apply(event)
         for listener in (progress.apply, *options.listeners):
             journal.subscribe(listener)
-        return _Run(experiment, home, job, journal, progress, options.clock).to_the_end()
+        return _Run(experiment, home, job, journal, progress, history, options.clock).to_the_end()
 
 
 class _Run:
     """One run of an experiment: begins it, goes through the stages, and always leaves an end in the journal."""
 
     def __init__(
-        self, experiment: Experiment, home: Home, job: Job, journal: Journal, progress: Progress, clock: Clock
+        self,
+        experiment: Experiment,
+        home: Home,
+        job: Job,
+        journal: Journal,
+        progress: Progress,
+        history: SearchHistory,
+        clock: Clock,
     ) -> None:
         self._experiment, self._home, self._job = experiment, home, job
-        self._journal, self._progress, self._clock = journal, progress, clock
+        self._journal, self._progress, self._history, self._clock = journal, progress, history, clock
         self._stages = StageRunner(experiment.stages, journal, clock)
         self._started = clock.elapsed()
         self._relay: RelayProcess | None = None
@@ -112,17 +124,9 @@ class _Run:
     def _in_session(self) -> dict[str, Any]:
         job = self._job
         with ray_session() as resources:
+            pace = self._pace(resources)
             steps = Steps(
-                self._experiment,
-                self._home,
-                job,
-                self._journal,
-                self._progress,
-                self._clock,
-                share(job.resources, resources.cpus, resources.gpus, job.search.budget.trials),
-                TimeBudget(
-                    None if job.search.budget.minutes is None else job.search.budget.minutes * 60, self._started
-                ),
+                self._experiment, self._home, job, self._journal, self._progress, self._clock, self._history, pace
             )
             data = self._stages.run(StageName.INGEST, steps.ingest, is_dataset_there)
             dataset = open_dataset(Path(data["directory"]))
@@ -132,6 +136,14 @@ class _Run:
                 return self._after_ingest(steps, dataset)
             except (KeyboardInterrupt, Interrupted) as error:
                 raise self._interrupted(steps, dataset) from error
+
+    def _pace(self, resources: ClusterResources) -> Pace:
+        job = self._job
+        divided = share(
+            job.resources, resources.cpus, resources.gpus, total_trials(job.phases), can_grow=resources.can_grow
+        )
+        deadline = deadline_of(job.search.budget, job.resources.price, divided)
+        return Pace(job, self._progress, self._clock, divided, deadline, self._started)
 
     def _after_ingest(self, steps: Steps, dataset: Dataset) -> dict[str, Any]:
         run = self._stages.run
@@ -154,6 +166,8 @@ class _Run:
             "test_interval": scored["intervals"][metric],
             "winner": winner.strategy,
             "winner_trial": winner.trial,
+            "workers": steps.pace.share.workers,
+            "nodes": len(self._nodes(fitted)),
             "bundle": exported["bundle"],
             "model_uri": registered.get("model_uri"),
         }
@@ -181,6 +195,7 @@ class _Run:
             "metric": self._job.search.metric,
             **found,
             "trials": self._progress.counts(),
+            **self._search_summary(),
             "seconds": round(self._clock.elapsed() - self._started, 2),
             "stages": {name: round(seconds, 2) for name, seconds in self._stages.seconds.items()},
             "tracking_uri": redact(target.uri),
@@ -192,6 +207,26 @@ class _Run:
         summary["tracking_complete"] = self._relay is not None and self._relay.drain(DRAIN_SECONDS)
         write_json(self._experiment.result_file, summary)
         return Result(summary, rows)
+
+    def _search_summary(self) -> dict[str, Any]:
+        progress, budget = self._progress, self._job.search.budget
+        phases = [
+            {"scheduler": phase.scheduler, "trials": phase.trials, "best": phase.best}
+            for _, phase in sorted(progress.phases.items())
+        ]
+        return {
+            "exploits": sum(one.donor != one.trial for one in progress.exploits),
+            "phases": phases,
+            "budget": {
+                "asked_s": None if budget.minutes is None else budget.minutes * 60,
+                "used_s": round(self._clock.elapsed() - self._started, 2),
+                "stopped_by": progress.search_ended.by if progress.search_ended else None,
+            },
+        }
+
+    def _nodes(self, fitted: Output) -> set[str]:
+        """The distinct nodes that trained."""
+        return {node for trial in self._progress.trials.values() for node in trial.nodes} | set(fitted.get("nodes", ()))
 
     def _end(self, status: ExperimentStatus, detail: str) -> None:
         seconds = self._clock.elapsed() - self._started

@@ -1,40 +1,34 @@
 """The work of each stage. Every step returns plain JSON that the later ones, also of a resumed run, need of it."""
 
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from graft.core.clock import Clock
-from graft.core.errors import ArtifactError, Interrupted, TrialError
+from graft.core.errors import ArtifactError, TrialError
 from graft.core.storage import Home, write_json
 from graft.data.dataset import Dataset, open_dataset
 from graft.data.ingest import ingest
 from graft.data.square import StoredForm
-from graft.models.load import describe_backbone
-from graft.pipeline.budget import TimeBudget, fit_epochs, fit_seconds
+from graft.pipeline.budget import fit_epochs, fit_seconds, search_end
+from graft.pipeline.checkpoints import CheckpointStore
 from graft.pipeline.experiment import Experiment
-from graft.pipeline.final import FinalModel, evaluate, export, fit, lesson_of
-from graft.pipeline.interrupt import graceful_interrupt
-from graft.pipeline.learning import checkpoint_file
-from graft.pipeline.progress import RUNNING, Progress, TrialProgress
-from graft.pipeline.recorder import Recorder
-from graft.pipeline.resources import TrialShare
+from graft.pipeline.final import FinalModel, evaluate, export, lesson_of
+from graft.pipeline.fitting import Fitting
+from graft.pipeline.history import SearchHistory, best_of
+from graft.pipeline.interrupt import Interrupt, graceful_interrupt
+from graft.pipeline.pace import Pace
+from graft.pipeline.phases import SearchStage
+from graft.pipeline.progress import Progress, TrialProgress
 from graft.pipeline.stages import Output
 from graft.pipeline.tracking import register_bundle, target_of
-from graft.pipeline.trial import TrialPayload, run_trial
-from graft.search.proposer import RandomProposer
-from graft.search.tuner import SearchRequest, run_search
+from graft.search.strategy_schedule import Schedule
 from graft.spec.job import Job
-from graft.spec.strategy import Strategy
 from graft.tracking import events
+from graft.tracking.events import SearchEnded
 from graft.tracking.journal import Journal
 from graft.training.worker import run_remote
 
-# How much of n times the CPUs is n times the speed, for the convolutions of small images.
-THREAD_EFFICIENCY = 0.75
-# Trials whose weights are kept: the best one, and one to fall back on.
-KEPT_CHECKPOINTS = 2
 # Unreadable files named on the terminal; the journal and MLflow name them all.
 NAMED_FILES = 3
 
@@ -49,8 +43,8 @@ class Steps:
     journal: Journal
     progress: Progress
     clock: Clock
-    share: TrialShare
-    budget: TimeBudget
+    history: SearchHistory
+    pace: Pace
 
     def ingest(self) -> Output:
         """Ray Data reads, checks and resizes the samples once."""
@@ -64,55 +58,45 @@ class Steps:
 
         Raises:
             Interrupted: the user pressed Ctrl-C.
+            ResourceError: the budget was spent before the search could begin.
             TrialError: no trial got as far as a score.
         """
-        recorder = Recorder(self.journal, self.job.search.objective, self.job.search.seed, self.clock)
-        payload = TrialPayload(lesson_of(self.job, dataset, self.share.num_threads), self.experiment.checkpoints)
-        scale = self._fit_scale(dataset)
+        self.pace.require_time_to_search()
         with graceful_interrupt() as interrupt:
-            request = self._search_request(
-                lambda: interrupt.is_requested or self.budget.search_is_over(self.progress, self.clock, scale)
+            stage = SearchStage(
+                experiment=self.experiment,
+                job=self.job,
+                journal=self.journal,
+                progress=self.progress,
+                clock=self.clock,
+                share=self.pace.share,
+                lesson=lesson_of(self.job, dataset, self.pace.share.num_threads),
+                history=self.history,
+                end_of_search=lambda: self._end_of_search(interrupt, dataset),
+                phase_seconds=lambda phase: self.pace.seconds_for_phase(phase, dataset),
             )
-            unsubscribe = self.journal.subscribe(self._drop_losers)
-            try:
-                run_search(request, self._proposer(), run_trial, payload, recorder)
-            finally:
-                unsubscribe()
-        if interrupt.is_requested:
-            raise Interrupted("interrupted during the search")
+            stage.run()
         winner = self.winner()
+        write_json(self.experiment.schedule_file, self._schedule(winner).to_dict())
         self.journal.append(events.WinnerChosen(winner.trial, self._why(winner)))
         return {"winner": winner.trial, "summary": f"{winner.trial} {winner.label}: {self._why(winner)}"}
 
     def fit(self, dataset: Dataset, winner: TrialProgress) -> Output:
-        """Train the winner on all it may see; or take the trial's own weights, if the job wants that."""
-        if self.job.training.final_on == "train":
-            return {
-                "weights": str(self._checkpoint(winner)),
-                "summary": f"weights of {winner.trial}, epoch {winner.best_epoch}",
-            }
-        model = self._final(dataset, winner, self.experiment.directory / "final" / "weights.safetensors")
-        epochs = fit_epochs(winner, self.job.training.epochs)
-        threads = self._final_threads()
-        done = run_remote(fit, model, epochs, threads, num_cpus=threads, num_gpus=self.share.gpus)
-        return {
-            "weights": str(model.weights),
-            "summary": f"{done['epochs']} epochs on {done['samples']} images",
-            **done,
-        }
+        """Train the winner on all it may see; or take weights of the search, if the job wants that."""
+        return Fitting(self.experiment, self.job, self.pace, dataset, winner, self._schedule(winner)).run()
 
     def fit_detail(self, dataset: Dataset, winner: TrialProgress) -> str:
         """What the fit is about to do, for the display."""
         if self.job.training.final_on == "train":
             return ""
-        seconds = fit_seconds(winner, self.job.training.epochs, self._fit_scale(dataset))
+        seconds = fit_seconds(winner, self.job.training.epochs, self.pace.fit_scale(dataset))
         return f"{fit_epochs(winner, self.job.training.epochs)} epochs, about {seconds:.0f} s"
 
     def evaluate(self, dataset: Dataset, winner: TrialProgress, weights: Path) -> Output:
         """Score the final model on the test rows, which nothing has seen before."""
-        threads = self._final_threads()
+        threads = self.pace.all_threads
         model = self._final(dataset, winner, weights)
-        report = run_remote(evaluate, model, threads, num_cpus=threads, num_gpus=self.share.gpus)
+        report = run_remote(evaluate, model, threads, num_cpus=threads, num_gpus=self.pace.share.gpus_per_worker)
         write_json(self.experiment.report_file, report)
         intervals = {name: (one["low"], one["high"]) for name, one in report["intervals"].items()}
         self.journal.append(events.Evaluated(report["metrics"], intervals))
@@ -139,12 +123,13 @@ class Steps:
 
     def export_best_so_far(self, dataset: Dataset) -> Path | None:
         """A bundle of the best trial up to now, for a run that is being cut short; None if there is none yet."""
-        scored = [trial for trial in self.progress.ranked() if trial.best_epoch and self._checkpoint(trial).exists()]
+        best_file = CheckpointStore(self.experiment.checkpoints).best_file
+        scored = [trial for trial in self.progress.ranked() if trial.best_epoch and best_file(trial.trial).exists()]
         if not scored:
             return None
         bundle = self.experiment.directory / f"best-so-far-{scored[0].trial}"
         shutil.rmtree(bundle, ignore_errors=True)
-        model = self._final(dataset, scored[0], self._checkpoint(scored[0]))
+        model = self._final(dataset, scored[0], best_file(scored[0].trial))
         run_remote(export, model, bundle, dict(scored[0].best))
         return bundle
 
@@ -156,60 +141,33 @@ class Steps:
         """
         best = next(iter(self.progress.ranked()), None)
         if best is None:
-            raise TrialError("no trial was started before the time was up; raise search.budget.minutes")
+            raise TrialError("no trial was started before the budget was spent; raise search.budget")
         if not best.best_epoch:
             raise TrialError(f"none of {len(self.progress.trials)} trials got a score; the first says: {best.reason}")
         return best
-
-    def _search_request(self, is_over: Callable[[], bool]) -> SearchRequest:
-        return SearchRequest(
-            name="search",
-            storage=self.experiment.tune,
-            metric=self.job.search.objective,
-            epochs=self.job.training.epochs,
-            scheduler=self.job.search.scheduler,
-            cpus=self.share.cpus,
-            gpus=self.share.gpus,
-            concurrent=self.share.concurrent,
-            is_out_of_time=is_over,
-        )
-
-    def _proposer(self) -> RandomProposer:
-        return RandomProposer(
-            self.job.strategy,
-            self.job.search.budget.trials,
-            self.job.search.seed,
-            num_blocks=lambda name: describe_backbone(name).num_blocks,
-            done=self.progress.finished_keys(),
-        )
-
-    def _drop_losers(self, event: events.Event) -> None:
-        """Delete the weights of a trial that has ended and is not among the best: nothing will ask for them again."""
-        if not isinstance(event, events.TrialFinished):
-            return
-        ended = [trial for trial in self.progress.ranked() if trial.status != RUNNING]
-        for trial in ended[KEPT_CHECKPOINTS:]:
-            self._checkpoint(trial).unlink(missing_ok=True)
 
     def _why(self, winner: TrialProgress) -> str:
         score = self.progress.score(winner)
         scored = sum(1 for trial in self.progress.trials.values() if trial.best_epoch)
         return f"best validation {self.job.search.metric} {score:.4f} of {scored} trials"
 
+    def _end_of_search(self, interrupt: Interrupt, dataset: Dataset) -> SearchEnded | None:
+        if interrupt.is_requested:
+            return SearchEnded("interrupt")
+        search, pace = self.job.search, self.pace
+        return search_end(
+            pace.deadline, search.budget, search.objective, self.progress, pace.spent, pace.reserve(dataset)
+        )
+
+    def _schedule(self, winner: TrialProgress) -> Schedule:
+        """What the winner's weights were trained under, to the end of the training it was made for."""
+        best = best_of(winner)
+        lineage = self.history.lineage(self.progress)
+        *before, last = lineage.schedule_of(best.trial, best.segment, best.epoch)
+        return Schedule((*before, replace(last, to_epoch=max(self.job.training.epochs, last.to_epoch))))
+
     def _final(self, dataset: Dataset, trial: TrialProgress, weights: Path) -> FinalModel:
-        return FinalModel(self.job, dataset.directory, Strategy.model_validate(trial.strategy), weights)
-
-    def _final_threads(self) -> int:
-        """The final stages have the machine to themselves."""
-        return max(1, int(self.share.cpus * self.share.concurrent))
-
-    def _fit_scale(self, dataset: Dataset) -> float:
-        """Seconds an epoch of the final fit takes, over those of a trial: more rows, but all CPUs."""
-        rows = dataset.counts["train"] + dataset.counts["validation"]
-        return rows / dataset.counts["train"] / max(1.0, self.share.concurrent * THREAD_EFFICIENCY)
-
-    def _checkpoint(self, trial: TrialProgress) -> Path:
-        return checkpoint_file(self.experiment.checkpoints, trial.trial)
+        return FinalModel(self.job, dataset.directory, self._schedule(trial), weights)
 
 
 def stored_form(job: Job) -> StoredForm:

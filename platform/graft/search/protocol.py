@@ -1,19 +1,53 @@
-"""What the search knows of a trial, and what it tells those who watch. No Ray, no torch."""
+"""What the search, the trials and those who watch know of each other. No Ray, no torch."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from graft.spec.strategy import Strategy
 from graft.tracking.events import TrialStatus
 
 
+@dataclass(frozen=True, order=True)
+class Checkpoint:
+    """Where weights are continued from: a pointer by names; whoever stores checkpoints knows the file.
+
+    Attributes:
+        trial: whose.
+        segment: which stretch of that trial; it counts up whenever the trial copies from another.
+        epoch: epochs that the weights have been trained, from the very start of their lineage.
+    """
+
+    trial: str
+    segment: int
+    epoch: int
+
+
 @dataclass(frozen=True)
 class Proposal:
-    """A strategy the search wants to try, and the name the trial gets ("t07")."""
+    """What a trial is to do: train one strategy, from the pretrained weights or from a checkpoint.
+
+    A trial that was cut off is started again with the same proposal; it goes on from the newest checkpoint of its own
+    segment, if it has left one.
+
+    Attributes:
+        trial: its name ("t07").
+        strategy: what is trained.
+        start: weights to go on from; None is the pretrained ones.
+        segment: 0, and one more each time the trial copies from another.
+        epochs: epochs behind it (of its lineage) when it is done.
+        phase: index of the phase it belongs to.
+        reported: epochs that the search knows of. A trial that goes on from a checkpoint behind which there is an epoch
+            that was trained and never reported reports it first.
+    """
 
     trial: str
     strategy: Strategy
+    start: Checkpoint | None = None
+    segment: int = 0
+    epochs: int = 0
+    phase: int = 0
+    reported: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,11 +73,164 @@ class TrialEnd:
     rung: int | None = None
 
 
+@dataclass(frozen=True)
+class Report:
+    """A trial's value of the search's metric at one epoch; never NaN.
+
+    Attributes:
+        trial: whose.
+        epoch: epochs trained, from the very start of its lineage.
+        value: the metric as it is, whichever direction is better.
+    """
+
+    trial: str
+    epoch: int
+    value: float
+
+
+@dataclass(frozen=True)
+class GoOn:
+    """Train another epoch."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Wait: what becomes of the trial depends on others. `Scheduler.settle` will say."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End the trial.
+
+    Attributes:
+        reason: one line for the user.
+        rung: the epoch at which the comparison took place.
+    """
+
+    reason: str
+    rung: int | None = None
+
+
+@dataclass(frozen=True)
+class Exploit:
+    """Go on from another trial's weights, under another strategy.
+
+    Attributes:
+        source: the donor's checkpoint.
+        strategy: what is trained from now on.
+        changes: dotted key -> (donor's value, new value), of what differs from the donor's strategy.
+        reason: one line for the user.
+    """
+
+    source: Checkpoint
+    strategy: Strategy
+    changes: Mapping[str, tuple[Any, Any]]
+    reason: str
+
+
+Verdict = GoOn | Hold | Stop
+Decision = GoOn | Stop | Exploit
+
+
+@dataclass(frozen=True)
+class CheckpointEpochs:
+    """At which epochs a trial must leave a checkpoint, because its scheduler, or the next phase, may ask for it.
+
+    Attributes:
+        every: at each multiple of it; 0 is never.
+        at: at these as well.
+    """
+
+    every: int = 0
+    at: frozenset[int] = field(default_factory=frozenset)
+
+    def wants(self, epoch: int) -> bool:
+        """Whether a checkpoint is due at this epoch."""
+        return epoch in self.at or (self.every > 0 and epoch % self.every == 0)
+
+
+class Scheduler(Protocol):
+    """Decides what becomes of the trials of one phase: pure, reproducible from its seed, no clock, no I/O.
+
+    What it has decided depends only on the calls it got, in their order; so its state after a crash is restored by
+    replaying them. `settle` is called after every `add`, `report` and `remove`.
+    """
+
+    @property
+    def checkpoints(self) -> CheckpointEpochs:
+        """Where trials must leave checkpoints; a trial is held only at such an epoch."""
+
+    def add(self, proposal: Proposal) -> None:
+        """A trial is about to start (or to start again under a new segment)."""
+
+    def report(self, report: Report) -> Verdict:
+        """A running trial has trained an epoch.
+
+        At its last epoch (`Proposal.epochs`) it ends by itself whatever is answered, but its value counts as any
+        other's.
+        """
+
+    def remove(self, trial: str) -> None:
+        """A trial has ended by itself, or failed: nobody waits for it any more."""
+
+    def settle(self, no_more: bool) -> Mapping[str, Decision]:
+        """What becomes of held trials, as far as it can be said now; each held trial is decided exactly once.
+
+        Args:
+            no_more: no further trial will be added. Then, as soon as every live trial is held, at least one of them
+                must be decided.
+        """
+
+
+class Searcher(Protocol):
+    """Draws strategies: a pure function of what is known, so that it needs no state of its own to be saved."""
+
+    def draw(self, index: int, history: "tuple[Observation, ...]") -> Strategy | None:
+        """A strategy for the `index`-th draw (from 0); None when there is none left.
+
+        The same index and history give the same strategy.
+        """
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What became of a trial so far.
+
+    Attributes:
+        strategy: as it was drawn.
+        values: epoch -> value of the search's metric.
+        failed: whether it broke (a non-finite loss, an error).
+    """
+
+    strategy: Strategy
+    values: Mapping[int, float]
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Past:
+    """One record of a search that was cut off.
+
+    Attributes:
+        trial: whose.
+        what: how it began (also under a new segment), what it reported, or how it ended.
+    """
+
+    trial: str
+    what: Proposal | Report | TrialEnd
+
+
 class TrialReporter(Protocol):
     """What a trial function uses to talk to the search."""
 
-    def report(self, metrics: Mapping[str, float]) -> None:
-        """Hand over the metrics of one epoch; returns when the trial may go on, and does not return when it may not."""
+    def report(self, epoch: int, metrics: Mapping[str, float], nodes: Sequence[str] = ()) -> None:
+        """Hand over the metrics of one epoch; returns when the trial may go on, and does not return when it may not.
+
+        Args:
+            epoch: epochs trained, from the very start of the lineage.
+            metrics: by names with a section, such as ``val/accuracy``.
+            nodes: which nodes trained it, if not the one that this process is on.
+        """
 
     def fail(self, reason: str) -> None:
         """Say why the trial cannot go on; the function should return right after."""
@@ -67,6 +254,11 @@ class SearchObserver(Protocol):
 
     def on_started(self, proposal: Proposal) -> None: ...
 
+    def on_placed(self, trial: str, nodes: tuple[str, ...]) -> None:
+        """Before each report: the nodes that trained the epoch."""
+
     def on_report(self, trial: str, epoch: int, metrics: Mapping[str, float]) -> None: ...
+
+    def on_exploit(self, proposal: Proposal, exploit: Exploit) -> None: ...
 
     def on_finished(self, trial: str, end: TrialEnd) -> None: ...

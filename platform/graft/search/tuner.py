@@ -1,216 +1,257 @@
-"""Runs a search on Ray Tune: one function trainable in reused actors, one report an epoch (Ray 2.60).
+"""Executes a search on Ray Tune: one function trainable in reused actors, one report an epoch (Ray 2.60).
 
 Process start and ``import torch`` cost 3–5 s; a reused actor pays them once, not once a trial. The data is put into
 Ray's object store once and handed to every trial by reference.
+
+Tune runs the processes; every decision is the conductor's. Tune holds no checkpoint and restores none: what a trial
+goes on from is part of its proposal, so an exploit, a pause, a crash and a resumed experiment are all the same to it.
 """
 
 import os
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ray
 from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
-from graft.search.protocol import Proposal, Proposer, SearchObserver, TrialEnd, TrialFunction
-from graft.search.schedulers import METRIC, Asha, Fifo, build_scheduler
+from graft.search.conductor import Conductor
+from graft.search.protocol import Checkpoint, GoOn, Proposal, SearchObserver, Stop, TrialEnd, TrialFunction, Verdict
 from graft.spec.metrics import MetricSpec
-from graft.spec.search import Asha as AshaSpec
-from graft.spec.search import NoScheduler as NoSchedulerSpec
 from graft.spec.strategy import Strategy
 from graft.tracking.events import TrialStatus
 
+METRIC = "graft_metric"
+EPOCH = "graft_epoch"
+NODES = "graft_nodes"
 FAILURE = "graft_failure"
 PROPOSAL = "proposal"
 
 
 @dataclass(frozen=True)
-class SearchRequest:
-    """What a search needs to know.
+class Execution:
+    """What the execution of a search needs to know.
 
     Attributes:
-        name: of the experiment; Tune's own files lie under `storage`/`name`.
+        name: Tune's own files lie under `storage`/`name`.
         metric: what trials are compared by; a report must hold ``val/<name>``.
-        epochs: the most a trial trains.
-        cpus, gpus: what one trial occupies.
-        concurrent: how many trials run at once.
-        is_out_of_time: asked after every report; True ends the search with what is there.
+        resources: what one trial's process occupies, by Ray's names; something in it must be above 0.
+        slots: how many trials run at once.
+        is_over: asked after every report; True ends the search with what is there.
     """
 
     name: str
     storage: Path
     metric: MetricSpec
-    epochs: int
-    scheduler: NoSchedulerSpec | AshaSpec
-    cpus: float
-    gpus: float
-    concurrent: int
-    is_out_of_time: Callable[[], bool] = lambda: False
+    resources: Mapping[str, float]
+    slots: int
+    is_over: Callable[[], bool] = lambda: False
 
 
 def run_search(
-    request: SearchRequest,
-    proposer: Proposer,
-    trial_fn: TrialFunction,
-    payload: Any,
-    observer: SearchObserver,
+    execution: Execution, conductor: Conductor, observer: SearchObserver, trial_fn: TrialFunction, payload: Any
 ) -> None:
-    """Run trials until the proposer has no more, time is out, or the user interrupts; Ray must be up.
+    """Run trials until the conductor has no more, or the search is over; Ray must be up.
 
     Trials that are cut short by the end of the search are reported to the observer as interrupted.
     """
-    _quieten_tune()
-    relay = _ObserverRelay(request, proposer, observer)
+    _quieten_tune(execution.slots)
+    stage = _Stage(conductor, observer)
     tuner = tune.Tuner(
         tune.with_resources(
-            tune.with_parameters(_run_trial, trial_fn=trial_fn, payload=payload, metric=request.metric),
-            {"cpu": request.cpus, "gpu": request.gpus},
+            tune.with_parameters(_run_trial, trial_fn=trial_fn, payload=payload, metric=execution.metric),
+            dict(execution.resources),
         ),
         tune_config=tune.TuneConfig(
             num_samples=-1,
-            search_alg=_ProposerSearch(relay),
-            scheduler=relay.scheduler,
-            max_concurrent_trials=request.concurrent,
+            search_alg=_ConductedSearch(stage),
+            scheduler=_ConductedScheduler(stage),
             reuse_actors=True,
             trial_name_creator=_trial_name,
             trial_dirname_creator=_trial_name,
         ),
         run_config=tune.RunConfig(
-            name=request.name,
-            storage_path=str(request.storage),
-            stop=_EndOfTime(request.is_out_of_time),
-            callbacks=[_EventCallback(relay)],
+            name=execution.name,
+            storage_path=str(execution.storage),
+            stop=_EndOfSearch(execution.is_over),
+            callbacks=[_Events(stage)],
             verbose=0,
         ),
     )
     try:
         tuner.fit()
     finally:
-        relay.close()
+        conductor.close()
 
 
 def _trial_name(trial: Any) -> str:
-    return str(trial.config[PROPOSAL]["trial"])
+    """Unique: a trial whose process died is another one to Tune."""
+    return f"{trial.config[PROPOSAL]['trial']}-{trial.trial_id}"
 
 
-def _quieten_tune() -> None:
+def _quieten_tune(slots: int) -> None:
     # The journal is our record of results: Tune's own JSON, CSV and TensorBoard files would only cost time.
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-    # Ctrl-C is the caller's business: it asks `is_out_of_time`.
+    # Ctrl-C is the caller's business: it asks `is_over`.
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+    # Without a limiter of its own, Tune would start one process after the other.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
 
 
-class _ObserverRelay:
-    """Keeps Tune's trial ids and ours together, and tells the observer each thing exactly once."""
+class _Stage:
+    """Keeps Tune's trials and ours together.
 
-    def __init__(self, request: SearchRequest, proposer: Proposer, observer: SearchObserver) -> None:
-        self.scheduler: Asha | Fifo = build_scheduler(request.scheduler, request.metric, request.epochs)
-        self._epochs = request.epochs
-        self._proposer = proposer
+    Tune pickles scheduler, searcher and callbacks into its snapshots; ours lead to open files, and a search is resumed
+    from the journal, so there is nothing in them.
+    """
+
+    def __init__(self, conductor: Conductor, observer: SearchObserver) -> None:
+        self.conductor = conductor
         self._observer = observer
-        self._proposed: dict[str, Proposal] = {}
-        self._running: dict[str, Proposal] = {}
-
-    def propose(self, trial_id: str) -> dict[str, Any] | None:
-        proposal = self._proposer.propose(self._observer.on_duplicate)
-        if proposal is None:
-            return None
-        self._proposed[trial_id] = proposal
-        return {PROPOSAL: {"trial": proposal.trial, "strategy": proposal.strategy.model_dump(mode="json")}}
-
-    def started(self, trial_id: str) -> None:
-        self._running[trial_id] = self._proposed.pop(trial_id)
-        self._observer.on_started(self._running[trial_id])
-
-    def reported(self, trial_id: str, result: Mapping[str, Any]) -> None:
-        if FAILURE in result or METRIC not in result:
-            return
-        metrics = {name: value for name, value in result.items() if "/" in name and isinstance(value, int | float)}
-        self._observer.on_report(self._running[trial_id].trial, int(result["training_iteration"]), metrics)
-
-    def ended(self, trial_id: str, result: Mapping[str, Any]) -> None:
-        proposal = self._running.pop(trial_id, None)
-        if proposal is not None:
-            self._observer.on_finished(proposal.trial, self._end(trial_id, result))
-
-    def crashed(self, trial_id: str, reason: str) -> None:
-        proposal = self._running.pop(trial_id, None)
-        if proposal is not None:
-            self._observer.on_finished(proposal.trial, TrialEnd(TrialStatus.FAILED, reason))
+        self._tune_trials: dict[str, Any] = {}
+        self._new: list[Proposal] = []
+        self._again: list[tuple[Any, Proposal]] = []
 
     def __getstate__(self) -> dict[str, Any]:
-        # Tune pickles callbacks and searcher into its snapshots; ours hold open files, and resume uses the journal.
         return {}
 
-    def close(self) -> None:
-        """Whatever still counts as running was cut short; what was only proposed has never happened."""
-        for trial_id in list(self._running):
-            proposal = self._running.pop(trial_id)
-            end = TrialEnd(TrialStatus.INTERRUPTED, "the search ended before this trial did")
-            self._observer.on_finished(proposal.trial, end)
+    def new(self) -> Proposal | None:
+        """What Tune is to make a trial of."""
+        self._ask()
+        return self._new.pop(0) if self._new else None
 
-    def _end(self, trial_id: str, result: Mapping[str, Any]) -> TrialEnd:
-        if FAILURE in result:
-            return TrialEnd(TrialStatus.FAILED, str(result[FAILURE]))
-        stop = self.scheduler.stop_reason(trial_id)
-        if stop is not None:
-            return stop
-        epoch = int(result.get("training_iteration", 0))
-        return TrialEnd(TrialStatus.COMPLETED, f"trained {epoch} of at most {self._epochs} epochs")
+    def again(self) -> Any | None:
+        """A trial that Tune has paused and is to start again, with its proposal put in."""
+        self._ask()
+        if not self._again:
+            return None
+        trial, proposal = self._again.pop(0)
+        trial.set_config({**trial.config, PROPOSAL: _to_config(proposal)})
+        return trial
+
+    def act(self, controller: Any) -> None:
+        """Do with held processes what has been decided."""
+        for name, action in self.conductor.take_actions().items():
+            trial = self._tune_trials.get(name)
+            if trial is None or trial.is_finished():
+                continue
+            if isinstance(action, GoOn):
+                controller._tune_controller._schedule_trial_train(trial)
+            elif isinstance(action, Stop):
+                controller.stop_trial(trial)
+            else:
+                self._again.append((trial, action))
+        suspended = self.conductor.to_suspend()
+        if suspended is not None:
+            controller.pause_trial(self._tune_trials[suspended], should_checkpoint=False)
+
+    def reported(self, trial: Any, result: Mapping[str, Any]) -> Verdict:
+        """What a trial is to do after an epoch."""
+        name = _name(trial)
+        self._observer.on_placed(name, tuple(result[NODES].split(",")))
+        metrics = {key: value for key, value in result.items() if "/" in key and isinstance(value, int | float)}
+        return self.conductor.reported(name, int(result[EPOCH]), metrics)
+
+    def started(self, trial: Any) -> None:
+        """Tune has started a process for the trial, the first or another."""
+        self._tune_trials[_name(trial)] = trial
+
+    def _ask(self) -> None:
+        while (proposal := self.conductor.next()) is not None:
+            trial = self._tune_trials.get(proposal.trial)
+            if trial is None or trial.is_finished():
+                self._new.append(proposal)
+            else:
+                self._again.append((trial, proposal))
 
 
-class _ProposerSearch(Searcher):
-    """Hands our proposals to Tune."""
+class _ConductedSearch(Searcher):
+    """Hands the conductor's proposals to Tune."""
 
-    def __init__(self, relay: _ObserverRelay) -> None:
+    def __init__(self, stage: _Stage) -> None:
         super().__init__(metric=METRIC, mode="max")
-        self._relay = relay
+        self._stage = stage
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        return self._relay.propose(trial_id) or Searcher.FINISHED
+        proposal = self._stage.new()
+        if proposal is not None:
+            return {PROPOSAL: _to_config(proposal)}
+        # Not before: once a search is finished, Tune no longer keeps the process of a paused trial.
+        return Searcher.FINISHED if self._stage.conductor.is_done else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Random search learns nothing from results."""
+        """The conductor hears it from the callback."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing to save: the journal has every proposal, and a resumed search draws them again from its seed."""
+        """Nothing to save: the journal has everything."""
 
     def restore(self, checkpoint_path: str) -> None:
         """See `save`."""
 
 
-class _EventCallback(tune.Callback):
+class _ConductedScheduler(FIFOScheduler):
+    """Answers Tune with the conductor's verdicts."""
+
+    def __init__(self, stage: _Stage) -> None:
+        super().__init__()
+        self._stage = stage
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        if FAILURE in result or METRIC not in result:
+            return str(TrialScheduler.CONTINUE)
+        verdict = self._stage.reported(trial, result)
+        if isinstance(verdict, GoOn):
+            return str(TrialScheduler.CONTINUE)
+        # A held trial stays as it is, its process waiting in `report`: no pause, no restart, if it may go on.
+        return str(TrialScheduler.STOP if isinstance(verdict, Stop) else TrialScheduler.NOOP)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any | None:
+        """Tune asks this at every step of its loop, so this is where held trials are acted on."""
+        self._stage.act(tune_controller)
+        again = self._stage.again()
+        if again is None:
+            # Tune starts new trials by itself; its own scheduler would wake paused ones, for which nothing is decided.
+            return None
+        if again.status == again.RUNNING:
+            # Pausing puts the process into Tune's cache, from where the same trial takes it in this same step.
+            tune_controller.pause_trial(again, should_checkpoint=False)
+        return again
+
+
+class _Events(tune.Callback):
     """Tune's events, passed on."""
 
-    def __init__(self, relay: _ObserverRelay) -> None:
-        self._relay = relay
+    def __init__(self, stage: _Stage) -> None:
+        self._stage = stage
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._relay.started(trial.trial_id)
-
-    def on_trial_result(
-        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
-    ) -> None:
-        self._relay.reported(trial.trial_id, result)
+        self._stage.started(trial)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._relay.ended(trial.trial_id, trial.last_result or {})
+        result = trial.last_result or {}
+        if FAILURE in result:
+            end = TrialEnd(TrialStatus.FAILED, str(result[FAILURE]))
+        else:
+            end = TrialEnd(TrialStatus.COMPLETED, f"trained {int(result.get(EPOCH, 0))} epochs")
+        self._stage.conductor.ended(_name(trial), end)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         error = str(trial.get_error() or "").strip().splitlines()
-        self._relay.crashed(trial.trial_id, f"the trial's process died: {error[-1] if error else 'no message'}")
+        self._stage.conductor.crashed(_name(trial), f"the trial's process died: {error[-1] if error else 'no message'}")
 
 
-class _EndOfTime(Stopper):
+class _EndOfSearch(Stopper):
     """Ends the whole search when the budget says so."""
 
-    def __init__(self, is_out_of_time: Callable[[], bool]) -> None:
-        self._is_out_of_time = is_out_of_time
+    def __init__(self, is_over: Callable[[], bool]) -> None:
+        self._is_over = is_over
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
@@ -219,7 +260,7 @@ class _EndOfTime(Stopper):
         return False
 
     def stop_all(self) -> bool:
-        return self._is_out_of_time()
+        return self._is_over()
 
 
 class _TuneReporter:
@@ -228,20 +269,50 @@ class _TuneReporter:
     def __init__(self, metric: MetricSpec) -> None:
         self._metric = metric
 
-    def report(self, metrics: Mapping[str, float]) -> None:
-        tune.report({**metrics, METRIC: metrics[f"val/{self._metric.name}"]})
+    def report(self, epoch: int, metrics: Mapping[str, float], nodes: Sequence[str] = ()) -> None:
+        # Tune flattens and compares results: plain values only.
+        where = ",".join(nodes or [ray.get_runtime_context().get_node_id()])
+        tune.report({**metrics, METRIC: metrics[f"val/{self._metric.name}"], EPOCH: epoch, NODES: where})
 
     def fail(self, reason: str) -> None:
-        # NaN keeps the failed trial out of the rungs' percentiles, which skip it.
         tune.report({FAILURE: reason, METRIC: float("nan"), "done": True})
 
 
 def _run_trial(config: dict[str, Any], trial_fn: TrialFunction, payload: Any, metric: MetricSpec) -> None:
     """The function trainable. A failing trial says so and ends normally, so that its actor can be used again."""
     reporter = _TuneReporter(metric)
-    proposal = Proposal(config[PROPOSAL]["trial"], Strategy.model_validate(config[PROPOSAL]["strategy"]))
     try:
-        trial_fn(proposal, payload, reporter)
+        trial_fn(_from_config(config[PROPOSAL]), payload, reporter)
     except Exception as error:
         traceback.print_exc()
         reporter.fail(f"{type(error).__name__}: {error}".splitlines()[0])
+
+
+def _name(trial: Any) -> str:
+    return str(trial.config[PROPOSAL]["trial"])
+
+
+def _to_config(proposal: Proposal) -> dict[str, Any]:
+    start = proposal.start
+    return {
+        "trial": proposal.trial,
+        "strategy": proposal.strategy.model_dump(mode="json"),
+        "start": None if start is None else [start.trial, start.segment, start.epoch],
+        "segment": proposal.segment,
+        "epochs": proposal.epochs,
+        "phase": proposal.phase,
+        "reported": proposal.reported,
+    }
+
+
+def _from_config(config: Mapping[str, Any]) -> Proposal:
+    start = config["start"]
+    return Proposal(
+        trial=config["trial"],
+        strategy=Strategy.model_validate(config["strategy"]),
+        start=None if start is None else Checkpoint(*start),
+        segment=config["segment"],
+        epochs=config["epochs"],
+        phase=config["phase"],
+        reported=config["reported"],
+    )

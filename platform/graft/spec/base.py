@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 STORED = "stored"
 
@@ -46,12 +47,17 @@ def spec_types(annotation: Any) -> tuple[type[Spec], ...]:
 def places_of(key: str, model: type[Spec]) -> tuple[tuple[str, ...], ...]:
     """Every path at which a key of this name stands below a model: `epochs` of a job stands in `training`."""
     found: dict[tuple[str, ...], None] = {}
-    for name, field in model.model_fields.items():
+    for name, field in keys_of(model).items():
         if name == key:
             found[(name,)] = None
         for spec in spec_types(field.annotation):
             found |= {(name, *path): None for path in places_of(key, spec)}
     return tuple(found)
+
+
+def keys_of(model: type[Spec]) -> dict[str, FieldInfo]:
+    """The fields of a model by the keys that a job file has for them (`from` cannot be a name in Python)."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def kind_of(spec: type[Spec]) -> str | None:

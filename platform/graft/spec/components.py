@@ -83,6 +83,28 @@ class CrossEntropy(Spec):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="Share of the target spread evenly.")
 
 
+class Focal(Spec):
+    """Focal loss (Lin, Goyal, Girshick, He, Dollár, ICCV 2017): −(1 − p)^γ · log p of the right class's probability p.
+
+    Samples that are classified well already weigh less.
+    """
+
+    kind: Literal["focal"] = "focal"
+    gamma: float = Field(2.0, ge=0, le=10, description="γ: how fast a sample loses weight; 0 is cross-entropy.")
+
+
+class ClassBalanced(Spec):
+    """Cross-entropy weighted by class (Cui, Jia, Lin, Song, Belongie, CVPR 2019): rare classes weigh more.
+
+    A class with n training samples weighs (1 − β) / (1 − β^n), scaled so that the mean over the classes is 1.
+    """
+
+    kind: Literal["class_balanced"] = "class_balanced"
+    beta: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.999, description="β: 0 weighs all classes alike; towards 1 a class weighs as the inverse of its size."
+    )
+
+
 class AdamW(Spec):
     """AdamW (Loshchilov and Hutter, ICLR 2019)."""
 
@@ -129,7 +151,7 @@ class LightAugmentation(Spec):
 Init = Annotated[Pretrained | Reinitialise, Field(discriminator="kind"), ByName]
 Penalty = Annotated[NoPenalty | L1 | L2 | L2SP, Field(discriminator="kind"), ByName]
 Head = Annotated[LinearHead | MlpHead, Field(discriminator="kind"), ByName]
-Loss = Annotated[CrossEntropy, ByName]
+Loss = Annotated[CrossEntropy | Focal | ClassBalanced, Field(discriminator="kind"), ByName]
 Optimizer = Annotated[AdamW | Sgd, Field(discriminator="kind"), ByName]
 Schedule = Annotated[Constant | Cosine, Field(discriminator="kind"), ByName]
 Augmentation = Annotated[NoAugmentation | LightAugmentation, Field(discriminator="kind"), ByName]

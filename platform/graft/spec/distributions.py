@@ -22,6 +22,10 @@ class Choice:
         """One of the options, as it stands: what is drawn inside it is drawn by the caller."""
         return self.options[rng.randrange(len(self.options))]
 
+    def at(self, u: float) -> Any:
+        """The option at a share of the way through the list: `u` in [0, 1], cut into equal parts."""
+        return self.options[_cell(u, len(self.options))]
+
 
 @dataclass(frozen=True)
 class Uniform:
@@ -39,7 +43,15 @@ class Uniform:
 
     def sample(self, rng: random.Random) -> float:
         """One number."""
-        return _clamp(rng.uniform(self.low, self.high), self.low, self.high)
+        return self.at(rng.random())
+
+    def at(self, u: float) -> float:
+        """The inverse distribution function: the number below which a share `u` in [0, 1] of all draws lies."""
+        return _clamp(self.low + (self.high - self.low) * u, self.low, self.high)
+
+    def position(self, value: float) -> float:
+        """The distribution function, in [0, 1]: `at` of it is the value; a value outside counts as the bound."""
+        return _clamp((value - self.low) / (self.high - self.low), 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -60,7 +72,19 @@ class LogUniform:
 
     def sample(self, rng: random.Random) -> float:
         """One number."""
-        return _clamp(math.exp(rng.uniform(math.log(self.low), math.log(self.high))), self.low, self.high)
+        return self.at(rng.random())
+
+    def at(self, u: float) -> float:
+        """The inverse distribution function: the number below which a share `u` in [0, 1] of all draws lies."""
+        low, high = math.log(self.low), math.log(self.high)
+        return _clamp(math.exp(low + (high - low) * u), self.low, self.high)
+
+    def position(self, value: float) -> float:
+        """The distribution function, in [0, 1]: `at` of it is the value; a value outside counts as the bound."""
+        low, high = math.log(self.low), math.log(self.high)
+        if not low < high:  # bounds so near to each other that their logarithms are one number
+            return 0.0
+        return (math.log(_clamp(value, self.low, self.high)) - low) / (high - low)
 
 
 @dataclass(frozen=True)
@@ -80,6 +104,15 @@ class RandInt:
     def sample(self, rng: random.Random) -> int:
         """One whole number."""
         return rng.randint(self.low, self.high)
+
+    def at(self, u: float) -> int:
+        """The whole number at a share `u` in [0, 1] of the way; each has an equal part of it."""
+        return self.low + _cell(u, self.high - self.low + 1)
+
+    def position(self, value: float) -> float:
+        """The middle of the part of [0, 1] that belongs to the value; a value outside counts as the bound."""
+        inside = _clamp(value, self.low, self.high)
+        return (inside - self.low + 0.5) / (self.high - self.low + 1)
 
 
 Range = Uniform | LogUniform | RandInt
@@ -124,6 +157,11 @@ def _is_number(value: Any) -> bool:
 def _check_order(low: Number, high: Number) -> None:
     if not low < high:
         raise ValueError(f"is from {low:g} to {high:g}, but the lower bound must come first and be smaller")
+
+
+def _cell(u: float, cells: int) -> int:
+    """Which of so many equal parts of [0, 1] holds `u`; 1 belongs to the last."""
+    return min(int(u * cells), cells - 1)
 
 
 def _clamp(value: float, low: float, high: float) -> float:

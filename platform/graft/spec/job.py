@@ -1,16 +1,20 @@
 """Job: the validated job file, from the data to the registered model."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from graft.spec.base import Spec
 from graft.spec.data import DataSpec
+from graft.spec.mutation import mutation_findings, population_finding
 from graft.spec.outputs import ExportSpec, TrackingSpec
+from graft.spec.phases import Phase, phases_of
 from graft.spec.resources import ResourcesSpec
-from graft.spec.rules import Finding, broken, rejected
-from graft.spec.search import Asha, SearchSpec
+from graft.spec.rules import Finding, Path, broken, rejected
+from graft.spec.schedulers import Asha, Median, OneEpochTopK
+from graft.spec.search import SearchSpec
 from graft.spec.space import StrategySpace
 from graft.spec.training import TrainingSpec
 
@@ -50,10 +54,71 @@ class Job(Spec):
         """Name of the registered model."""
         return self.export.model_name or self.name
 
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases of the search, every default decided."""
+        return phases_of(self.search, self.training.epochs)
+
     @model_validator(mode="after")
-    def _first_rung_is_within_the_training(self) -> Self:
-        scheduler, epochs = self.search.scheduler, self.training.epochs
-        if isinstance(scheduler, Asha) and scheduler.grace_epochs > epochs:
-            told = f"is {scheduler.grace_epochs}, but must be <= training.epochs, which is {epochs}"
-            raise rejected("job", [Finding(("search", "scheduler", "grace_epochs"), told)])
+    def _sections_fit_together(self) -> Self:
+        findings = [finding for phase in self.phases for finding in self._phase_findings(phase)]
+        findings += [*self._budget_findings(), *self._fit_findings()]
+        if findings:
+            raise rejected("job", findings)
         return self
+
+    def _phase_findings(self, phase: Phase) -> Iterator[Finding]:
+        at: Path = ("search", "phases", phase.index) if self.search.phases else ("search",)
+        limit = "training.epochs" if phase.epochs == self.training.epochs else "the epochs of the phase"
+        if phase.epochs > self.training.epochs:
+            told = f"is {phase.epochs}, but must be <= training.epochs, which is {self.training.epochs}"
+            yield Finding((*at, "epochs"), told)
+        if phase.from_top and phase.epochs <= self.phases[phase.index - 1].epochs:
+            before = self.phases[phase.index - 1].epochs
+            told = f"is {phase.epochs}, but must be > {before}, where the phase before ends; raise training.epochs"
+            yield Finding((*at, "epochs"), told)
+        first = _first_comparison(phase.scheduler)
+        if first and first[1] > phase.epochs:
+            told = f"is {first[1]}, but must be <= {limit}, which is {phase.epochs}"
+            yield Finding((*at, "scheduler", first[0]), told)
+        if phase.is_population_based:
+            yield from self._population_findings(phase, at)
+
+    def _population_findings(self, phase: Phase, at: Path) -> Iterator[Finding]:
+        for found in mutation_findings(self.strategy, phase.scheduler, phase.scheduler.mutate):
+            yield Finding((*at, "scheduler", *found.path), found.message)
+        if not phase.from_top:
+            found_population = population_finding(self.strategy, phase.trials or 0, (*at, "population"))
+            if found_population:
+                yield found_population
+
+    def _budget_findings(self) -> Iterator[Finding]:
+        budget, price = self.search.budget, self.resources.price
+        if budget.cost is not None and not (price.cpu_hour or price.gpu_hour):
+            yield Finding(
+                ("search", "budget", "cost"), f"is {budget.cost:g}, but nothing has a price; set resources.price"
+            )
+        sizes = [phase.trials for phase in self.phases if phase.trials is not None]
+        if self.search.phases and budget.trials is not None and sum(sizes) > budget.trials:
+            told = f"is {budget.trials}, but the phases have {sum(sizes)} trials together; raise it, or leave it out"
+            yield Finding(("search", "budget", "trials"), told)
+
+    def _fit_findings(self) -> Iterator[Finding]:
+        fit = self.training.fit
+        workers = self.resources.workers if fit.workers == "auto" else fit.workers
+        if fit.min_workers is not None and fit.min_workers > workers:
+            told = f"is {fit.min_workers}, but must be <= the workers of the fit, which are {workers}"
+            yield Finding(("training", "fit", "min_workers"), told)
+        if fit.soup != "none" and self.training.final_on != "train":
+            told = (
+                f"is {fit.soup}, but a soup is judged on the validation samples, which final_on: "
+                f"{self.training.final_on} trains on; set training.final_on to train"
+            )
+            yield Finding(("training", "fit", "soup"), told)
+
+
+def _first_comparison(scheduler: object) -> tuple[str, int] | None:
+    """The key and the epoch of the first decision a scheduler takes."""
+    if isinstance(scheduler, Asha | Median):
+        return "grace_epochs", scheduler.grace_epochs
+    return ("epochs", scheduler.epochs) if isinstance(scheduler, OneEpochTopK) else None

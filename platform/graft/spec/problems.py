@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from graft.core.errors import Problem
-from graft.spec.base import Spec, kind_of, places_of, spec_types
+from graft.spec.base import Spec, keys_of, kind_of, places_of, spec_types
 from graft.spec.rules import Finding, Path, dotted
 from graft.spec.sentences import not_a_key, sentence
 from graft.spec.strategy import Strategy
@@ -66,7 +66,7 @@ def _finding(details: ErrorDetails, model: type[Spec]) -> Finding:
     key = str(place.path[-1])
     kind = kind_of(place.owner)
     owner = dotted(place.path[:-1]) + (f" of kind {kind}" if kind else "")
-    known = [name for name in place.owner.model_fields if name != "kind"]
+    known = [name for name in keys_of(place.owner) if name != "kind"]
     return Finding(place.path, not_a_key(key, owner, known, _elsewhere(place.path, model)))
 
 
@@ -87,9 +87,9 @@ def _place(location: Sequence[str | int], model: type[Spec]) -> _Place:
             owner, chosen = chosen[str(part)], {}
             continue
         path.append(part)
-        if not inside:
+        if not inside or isinstance(part, int):
             continue
-        info = owner.model_fields.get(str(part))
+        info = keys_of(owner).get(str(part))
         specs = spec_types(info.annotation) if info else ()
         inside = bool(specs)
         owner = specs[0] if specs else owner

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from graft.spec.base import Spec
 from graft.spec.rules import broken
@@ -29,31 +29,36 @@ def _gpus(value: Any) -> Any:
     return value
 
 
-def _one_worker(value: int) -> int:
-    if value != 1:
-        raise broken("must be 1, because this version trains each trial in one process; remove it, or set it to 1")
-    return value
+class PriceSpec(Spec):
+    """What resources cost, in any one currency; `search.budget.cost` is counted with it."""
+
+    cpu_hour: float = Field(0.0, ge=0, description="Price of one CPU for one hour.")
+    gpu_hour: float = Field(0.0, ge=0, description="Price of one GPU for one hour.")
 
 
 class ResourcesSpec(Spec):
     """What a trial may use of the machine or the cluster."""
 
-    workers: Annotated[int, AfterValidator(_one_worker), Field(json_schema_extra={"const": 1})] = Field(
-        1, description="Processes that train one trial together; only 1 so far."
+    workers: int = Field(
+        1, ge=1, le=1024, description="Processes that train one trial together, each on a part of every batch."
     )
-    cpus_per_trial: Annotated[
+    cpus_per_worker: Annotated[
         float | Literal["auto"],
         BeforeValidator(_cpus),
         WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 4096}, {"const": "auto"}]}),
-    ] = Field("auto", description="CPU cores of a trial; auto shares the cores among the trials that run at once.")
-    gpus_per_trial: Annotated[
+    ] = Field("auto", description="CPU cores of a worker; auto shares the cores among the trials that run at once.")
+    gpus_per_worker: Annotated[
         float | Literal["auto"],
         BeforeValidator(_gpus),
         WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 64}, {"const": "auto"}]}),
     ] = Field(
         "auto",
-        description="GPUs of a trial; a share such as 0.5 lets trials share one; auto is 1 where there is one, else 0.",
+        description="GPUs of a worker; a share such as 0.5 lets trials share one; auto is 1 where any are, else 0.",
+    )
+    placement: Literal["pack", "spread"] = Field(
+        "pack", description="pack: a trial's workers on as few nodes as possible; spread: on as many."
     )
     concurrent_trials: int | None = Field(
         None, ge=1, le=10_000, description="Most trials at once; as many as fit if left out."
     )
+    price: PriceSpec = Field(PriceSpec(), description="What resources cost.")

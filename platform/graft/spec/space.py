@@ -12,11 +12,15 @@ from pydantic_core import CoreSchema, core_schema
 
 from graft.core.errors import Problem, SpecError
 from graft.spec.base import STORED
-from graft.spec.distributions import Choice, Distribution, LogUniform, RandInt, Uniform, name_of
+from graft.spec.distributions import Choice, Distribution, LogUniform, RandInt, Range, Uniform, name_of
 from graft.spec.rules import Finding, dotted, rejected
-from graft.spec.space_nodes import Component, Node, Value
+from graft.spec.space_coordinates import coordinates_of
+from graft.spec.space_nodes import Component, Node, Value, field_key, option_key
 from graft.spec.space_reader import read_space
 from graft.spec.strategy import Strategy
+
+Pick = Callable[[str, Distribution], Any]
+"""``pick(key, distribution)``: a number of a range, or one of the options of a choice."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,32 @@ class StrategySpace:
 
     def sample(self, rng: random.Random) -> Strategy:
         """Draw one strategy; the same state of `rng` gives the same one."""
-        return Strategy.model_validate(_draw(self.root, rng))
+        return self.build(lambda _, distribution: distribution.sample(rng))
+
+    def build(self, pick: Pick) -> Strategy:
+        """The strategy that `pick` decides on; it is asked only for what is inside the options it has chosen.
+
+        Args:
+            pick: called with the dotted key and the distribution, in an order that is always the same.
+        """
+        return Strategy.model_validate(_built(self.root, "", pick))
+
+    def coordinates(self, strategy: Strategy) -> dict[str, int | float]:
+        """Where a strategy lies: the number of each range, and the index of the option of each choice, by dotted key.
+
+        Only what is active has a coordinate: nothing inside an option that the strategy does not have. What
+        `Strategy.canonical` has moved out of the space is at the nearest place; a component of a kind that the space
+        does not have is left out.
+        """
+        return coordinates_of(self.root, strategy)
+
+    def dimensions(self) -> int:
+        """The most distributions that are active in one strategy."""
+        return _active(self.root)
+
+    def ranges(self) -> dict[str, Range]:
+        """The ranges that every strategy has, by dotted key: those that are inside no option."""
+        return dict(_ranges(self.root, ""))
 
     def grid_size(self) -> int | None:
         """How many strategies there are to draw, before `canonical()` makes some of them one; None: without end."""
@@ -108,17 +137,18 @@ def _read(raw: Any, stored: bool) -> tuple[StrategySpace, list[Finding]]:
     return StrategySpace(root), findings
 
 
-def _draw(node: Node, rng: random.Random) -> Any:
+def _built(node: Node, key: str, pick: Pick) -> Any:
     match node:
         case Value(value):
             return value
         case Component(kind, fields):
             chosen = {"kind": kind} if kind else {}
-            return chosen | {name: _draw(inner, rng) for name, inner in fields}
-        case Choice():
-            return _draw(node.sample(rng), rng)
+            return chosen | {name: _built(inner, field_key(key, kind, name), pick) for name, inner in fields}
+        case Choice(options):
+            option = pick(key, node)
+            return _built(option, option_key(key, options, options.index(option)), pick)
         case _:
-            return node.sample(rng)
+            return pick(key, node)
 
 
 def _size(node: Node) -> int | None:
@@ -159,14 +189,34 @@ def _distributions(node: Node, key: str) -> Iterator[tuple[str, Distribution]]:
         case Value():
             return
         case Component(kind, fields):
-            inside = f"{key}.{kind}" if kind else key
             for name, inner in fields:
-                yield from _distributions(inner, f"{inside}.{name}".removeprefix("."))
+                yield from _distributions(inner, field_key(key, kind, name))
         case Choice(options):
             yield key, node
-            for option in options:
-                yield from _distributions(option, key)
+            for index, option in enumerate(options):
+                yield from _distributions(option, option_key(key, options, index))
         case _:
+            yield key, node
+
+
+def _active(node: Node) -> int:
+    match node:
+        case Value():
+            return 0
+        case Component(_, fields):
+            return sum(_active(inner) for _, inner in fields)
+        case Choice(options):
+            return 1 + max(_active(option) for option in options)
+        case _:
+            return 1
+
+
+def _ranges(node: Node, key: str) -> Iterator[tuple[str, Range]]:
+    match node:
+        case Component(kind, fields):
+            for name, inner in fields:
+                yield from _ranges(inner, field_key(key, kind, name))
+        case Uniform() | LogUniform() | RandInt():
             yield key, node
 
 

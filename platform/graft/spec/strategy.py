@@ -18,9 +18,11 @@ from graft.spec.components import (
     L2SP,
     AdamW,
     Augmentation,
+    ClassBalanced,
     Constant,
     Cosine,
     CrossEntropy,
+    Focal,
     Head,
     Init,
     LightAugmentation,
@@ -44,9 +46,11 @@ __all__ = [
     "L2SP",
     "AdamW",
     "Augmentation",
+    "ClassBalanced",
     "Constant",
     "Cosine",
     "CrossEntropy",
+    "Focal",
     "Head",
     "Init",
     "LightAugmentation",
@@ -66,8 +70,8 @@ __all__ = [
 ]
 
 _BACKBONE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(:[^\s\x00-\x1f][^\x00-\x1f]*)?")
-_TOLD_APART_BY_KIND = ("penalty", "head", "optimizer", "augment")
-_MAX_LR = 10.0
+_TOLD_APART_BY_KIND = ("penalty", "head", "loss", "optimizer", "augment")
+MAX_LR = 10.0
 
 
 def _backbone_name(name: str) -> str:
@@ -90,7 +94,7 @@ class Strategy(Spec):
     head: Head = Field(LinearHead(), description="What turns features into class scores.")
     loss: Loss = Field(CrossEntropy(), description="What is minimised.")
     optimizer: Optimizer = Field(AdamW(), description="How the weights move.")
-    lr: float = Field(1e-3, gt=0, le=_MAX_LR, description="Peak learning rate of the backbone.")
+    lr: float = Field(1e-3, gt=0, le=MAX_LR, description="Peak learning rate of the backbone.")
     head_lr_factor: float = Field(1.0, gt=0, le=1000, description="The head learns at `lr` times this.")
     weight_decay: float = Field(
         0.01, ge=0, le=1, description="Decoupled weight decay of the optimiser; biases and norms are spared."
@@ -116,7 +120,12 @@ class Strategy(Spec):
             num_blocks: blocks of the backbone, at least 1; None when it is not known yet.
         """
         init, freeze = _depth(self.init, self.freeze, num_blocks)
-        changes: dict[str, Any] = {"init": init, "freeze": freeze, "augment": _augment(self.augment)}
+        changes: dict[str, Any] = {
+            "init": init,
+            "freeze": freeze,
+            "loss": _loss(self.loss),
+            "augment": _augment(self.augment),
+        }
         if isinstance(self.optimizer, Sgd) and self.optimizer.momentum == 0:
             changes["optimizer"] = self.optimizer.model_copy(update={"nesterov": False})
         if freeze == 1 and isinstance(init, Pretrained):
@@ -126,6 +135,11 @@ class Strategy(Spec):
     def key(self) -> str:
         """Twelve hex digits that name this strategy; take it of the canonical form to find duplicates."""
         return text_digest(canonical_json(_without_negative_zero(self.model_dump(mode="json"))))[:12]
+
+    def architecture(self) -> str:
+        """What weights must agree in to be copied from one strategy to another: backbone and shape of the head."""
+        shape = {name: value for name, value in self.head.model_dump(mode="json").items() if name != "dropout"}
+        return f"{self.backbone} {' '.join(str(value) for value in shape.values())}"
 
     def flat(self) -> dict[str, str | int | float | bool]:
         """One level of plain values: ``{"penalty": "l2_sp", "penalty.strength": 0.01, ...}``."""
@@ -174,9 +188,16 @@ def _of_frozen_backbone(strategy: Strategy) -> dict[str, Any]:
     if isinstance(strategy.penalty, L2SP):
         pull = strategy.penalty.head_strength
         changes["penalty"] = L2(strength=pull) if pull > 0 else NoPenalty()
-    if 0 < strategy.lr * strategy.head_lr_factor <= _MAX_LR:
+    if 0 < strategy.lr * strategy.head_lr_factor <= MAX_LR:
         changes |= {"lr": strategy.lr * strategy.head_lr_factor, "head_lr_factor": 1.0}
     return changes
+
+
+def _loss(loss: Loss) -> Loss:
+    weighs_all_alike = (isinstance(loss, Focal) and loss.gamma == 0) or (
+        isinstance(loss, ClassBalanced) and loss.beta == 0
+    )
+    return CrossEntropy() if weighs_all_alike else loss
 
 
 def _augment(augment: Augmentation) -> Augmentation:

@@ -1,14 +1,52 @@
-"""`training`: how long a model is trained, and on what in the end."""
+"""`training`: how long a model is trained, and how the winner is trained in the end."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from graft.spec.base import Spec
+from graft.spec.rules import broken
+
+
+def _workers(value: Any) -> Any:
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 1024):
+        return value
+    raise broken("must be a whole number between 1 and 1024, or auto, which is resources.workers")
+
+
+class FitSpec(Spec):
+    """How the winner is trained in the end."""
+
+    workers: Annotated[
+        int | Literal["auto"],
+        BeforeValidator(_workers),
+        WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 1024}, {"const": "auto"}]}),
+    ] = Field("auto", description="Processes that train together; auto is resources.workers.")
+    min_workers: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="Go on with as few as this when a node leaves, and grow again; all are needed if left out.",
+    )
+    batch: Literal["fixed", "scaled"] = Field(
+        "fixed", description="fixed: the strategy's batch is shared by all workers; scaled: each worker has one."
+    )
+    lr_rule: Literal["none", "linear", "sqrt"] = Field(
+        "linear", description="How lr grows with a scaled batch (Goyal et al., 2017): as the batch, or its root."
+    )
+    accumulate: int = Field(1, ge=1, le=1024, description="Parts that a worker's batch is computed in, to save memory.")
+    sync_batch_norm: bool = Field(False, description="Batch norm over the whole batch instead of each worker's part.")
+    checkpoint_steps: int | None = Field(None, ge=1, description="Save the state every so many steps.")
+    checkpoint_seconds: float = Field(30.0, gt=0, description="Save the state at least this often.")
+    soup: Literal["none", "uniform", "greedy"] = Field(
+        "none",
+        description="Average the weights of the best trials of the winner's architecture (Wortsman et al., ICML 2022), "
+        "and keep the average if it is better on the validation samples; needs final_on: train.",
+    )
 
 
 class TrainingSpec(Spec):
-    """How long a model is trained, and on what in the end."""
+    """How long a model is trained, and how the winner is trained in the end."""
 
     epochs: int = Field(
         8, ge=1, le=1000, description="Most passes over the training samples, in a trial and in the fit."
@@ -19,3 +57,4 @@ class TrainingSpec(Spec):
     final_on: Literal["train+validation", "train"] = Field(
         "train+validation", description="What the winner is trained on before it is tested."
     )
+    fit: FitSpec = Field(FitSpec(), description="How the winner is trained in the end.")

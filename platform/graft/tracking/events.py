@@ -129,12 +129,18 @@ class TrialStarted(Event):
         strategy: the strategy as a plain mapping.
         label: the strategy at a glance, ``efficientnet_lite0 freeze=0.75 l2_sp``.
         seed: root of its random choices.
+        phase: index of the phase of the search it belongs to.
+        epochs: epochs behind it when it is done.
+        start: trial, segment and epoch of the checkpoint it goes on from; None is the pretrained weights.
     """
 
     trial: str
     strategy: Mapping[str, Any]
     label: str
     seed: int | None = None
+    phase: int = 0
+    epochs: int = 0
+    start: tuple[str, int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +178,80 @@ class TrialFinished(Event):
     metrics: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     rung: int | None = None
+
+
+@dataclass(frozen=True)
+class TrialPlaced(Event):
+    """The nodes that train a trial from now on, by Ray's ids."""
+
+    trial: str
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TrialExploited(Event):
+    """A trial copied the weights of another, and goes on under a variation of its strategy.
+
+    Attributes:
+        segment: the stretch of the trial that begins here, from 1.
+        strategy: what it trains from now on.
+        label: the same at a glance.
+        donor: whose weights.
+        donor_segment: which stretch of the donor's.
+        epoch: epochs that the weights have behind them.
+        changes: key -> (the donor's value, the new one).
+        reason: one line that says why.
+    """
+
+    trial: str
+    segment: int
+    strategy: Mapping[str, Any]
+    label: str
+    donor: str
+    donor_segment: int
+    epoch: int
+    changes: Mapping[str, tuple[Any, Any]]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class PhaseStarted(Event):
+    """A phase of the search began, or began again when the experiment was resumed."""
+
+    phase: int
+    scheduler: str
+    searcher: str
+    epochs: int
+
+
+@dataclass(frozen=True)
+class PhaseFinished(Event):
+    """A phase of the search ended by itself.
+
+    Attributes:
+        trials: how many began in it.
+        best: their best value of the metric; None if none got one.
+        trial: whose that is.
+    """
+
+    phase: int
+    trials: int
+    best: float | None
+    trial: str | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class SearchEnded(Event):
+    """Why the search ended.
+
+    Attributes:
+        by: ``trials``, ``space``, ``minutes``, ``gpu_hours``, ``cost``, ``target`` or ``interrupt``.
+        detail: one line for the user.
+    """
+
+    by: str
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -224,8 +304,9 @@ class ExperimentFinished(Event):
 KINDS: Mapping[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
-        ExperimentStarted, StageStarted, StageFinished, StageSkipped, StageFailed, DatasetReady, TrialStarted,
-        TrialReported, TrialFinished, DuplicateSkipped, WinnerChosen, Evaluated, ModelRegistered, ExperimentFinished,
+        ExperimentStarted, StageStarted, StageFinished, StageSkipped, StageFailed, DatasetReady, PhaseStarted,
+        TrialStarted, TrialPlaced, TrialReported, TrialExploited, TrialFinished, DuplicateSkipped, PhaseFinished,
+        SearchEnded, WinnerChosen, Evaluated, ModelRegistered, ExperimentFinished,
     )
 }  # fmt: skip
 

@@ -19,10 +19,15 @@ from graft.tracking.events import (
     ExperimentStarted,
     ExperimentStatus,
     ModelRegistered,
+    PhaseFinished,
+    PhaseStarted,
+    SearchEnded,
     StageFailed,
     StageFinished,
     StageSkipped,
+    TrialExploited,
     TrialFinished,
+    TrialPlaced,
     TrialReported,
     TrialStarted,
     TrialStatus,
@@ -72,6 +77,7 @@ class _Seen:
     trials: dict[str, TrialStarted] = field(default_factory=dict)
     results: dict[str, TrialFinished] = field(default_factory=dict)
     duplicates: int = 0
+    exploits: int = 0
     last_time: float = 0.0
 
 
@@ -89,7 +95,12 @@ class Projection:
             TrialStarted: self._trial_started,
             TrialReported: self._trial_reported,
             TrialFinished: self._trial_finished,
+            TrialExploited: self._trial_exploited,
+            TrialPlaced: self._trial_placed,
             DuplicateSkipped: self._duplicate_skipped,
+            PhaseStarted: _phase_started,
+            PhaseFinished: _phase_finished,
+            SearchEnded: _search_ended,
             WinnerChosen: self._winner_chosen,
             ExperimentFinished: self._experiment_finished,
             StageFinished: _stage_finished,
@@ -165,7 +176,8 @@ class Projection:
         yield self._open_trial(event)
         seed = {} if event.seed is None else {"seed": str(event.seed)}
         yield LogParams(event.trial, {**flatten(event.strategy), **seed})
-        yield SetTags(event.trial, {"graft.status": "running"})
+        origin = {} if event.start is None else {"graft.parent": event.start[0]}
+        yield SetTags(event.trial, {"graft.status": "running", "graft.phase": str(event.phase + 1), **origin})
         if self._seen.dataset is not None:
             yield self._log_dataset(event.trial, self._seen.dataset)
 
@@ -183,6 +195,26 @@ class Projection:
         yield from _log(event.trial, values, event.time, 0)
         yield SetTags(event.trial, {"graft.status": status_text(event)})
         yield CloseRun(event.trial, _TRIAL_ENDS[event.status], event.time)
+
+    def _trial_exploited(self, event: TrialExploited) -> Iterator[Operation]:
+        """A parameter of a run cannot change in MLflow, so what was varied is a metric over epochs, and a tag."""
+        self._seen.exploits += 1
+        numbers = {key: new for key, (_, new) in event.changes.items() if _is_number(new)}
+        told = ", ".join(f"{key} {old} -> {new}" for key, (old, new) in event.changes.items())
+        yield from _log(
+            event.trial, {f"strategy/{key}": float(new) for key, new in numbers.items()}, event.time, event.epoch
+        )
+        yield SetTags(
+            event.trial,
+            {
+                "graft.parent": event.donor,
+                f"graft.exploit.{event.segment}": f"epoch {event.epoch}: copies {event.donor}; {told}",
+            },
+        )
+        yield SetTags(PARENT, {"graft.exploits": str(self._seen.exploits)})
+
+    def _trial_placed(self, event: TrialPlaced) -> Iterator[Operation]:
+        yield SetTags(event.trial, {"graft.nodes": ", ".join(event.nodes)})
 
     def _duplicate_skipped(self, event: DuplicateSkipped) -> Iterator[Operation]:
         self._seen.duplicates += 1
@@ -237,6 +269,26 @@ def _stage_skipped(event: StageSkipped) -> Iterator[Operation]:
 
 def _stage_failed(event: StageFailed) -> Iterator[Operation]:
     yield SetTags(PARENT, {f"graft.stage.{event.stage}": _join("failed", event.detail)})
+
+
+def _phase_started(event: PhaseStarted) -> Iterator[Operation]:
+    about = f"{event.scheduler} over {event.searcher}, to epoch {event.epochs}"
+    yield SetTags(PARENT, {f"graft.phase.{event.phase + 1}": about})
+
+
+def _phase_finished(event: PhaseFinished) -> Iterator[Operation]:
+    values = {f"phase_{event.phase + 1}/trials": float(event.trials), f"phase_{event.phase + 1}/seconds": event.seconds}
+    if event.best is not None:
+        values[f"phase_{event.phase + 1}/best"] = event.best
+    yield from _log(PARENT, values, event.time, 0)
+
+
+def _search_ended(event: SearchEnded) -> Iterator[Operation]:
+    yield SetTags(PARENT, {"graft.search.stopped_by": _join(event.by, event.detail)})
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _evaluated(event: Evaluated) -> Iterator[Operation]:

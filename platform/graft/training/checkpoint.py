@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from torch import Tensor
 
 from graft.core.errors import ArtifactError
 from graft.core.storage import canonical_json, disk_full_is_clear
+from graft.training.plan import PartialEpoch
 
-FORMAT = 1
+FORMAT = 2
 _REDO = "delete it and train again, or take an older state"
 
 
@@ -29,13 +30,17 @@ class TrainingState:
         epochs_done: whole epochs behind.
         best_epoch: 1-based epoch of the best state so far, or None before the first.
         best_metrics: metrics of that epoch.
-        tensors: named ``model/…``, ``best/…``, ``optimizer/…`` and ``penalty/…``.
+        tensors: named ``model/…``, ``best/…`` and ``optimizer/…``.
+        partial: how far the epoch after the whole ones has come; `steps` count batches of `batch_size`.
+        batch_size: of the strategy under which the state was taken.
     """
 
     epochs_done: int
     best_epoch: int | None = None
     best_metrics: Mapping[str, float] = field(default_factory=dict)
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    partial: PartialEpoch = field(default_factory=PartialEpoch)
+    batch_size: int = 0
 
     def part(self, name: str) -> dict[str, Tensor]:
         """The tensors of one part, by their names without the prefix."""
@@ -53,6 +58,8 @@ def save_state(state: TrainingState, path: Path) -> None:
     facts = {
         "format": FORMAT,
         "epochs_done": state.epochs_done,
+        "partial": asdict(state.partial),
+        "batch_size": state.batch_size,
         "best_epoch": state.best_epoch,
         "best_metrics": dict(state.best_metrics),
     }
@@ -73,7 +80,7 @@ def load_state(path: Path) -> TrainingState:
     """Read a state back, on the CPU.
 
     Raises:
-        ArtifactError: the file is missing, damaged, or of a newer format.
+        ArtifactError: the file is missing, damaged, or of another format.
     """
     try:
         with safe_open(path, framework="pt") as stored:
@@ -86,7 +93,16 @@ def load_state(path: Path) -> TrainingState:
         raise ArtifactError(f"{path} is damaged: its content must match the digest written with it; {_REDO}")
     if facts["format"] > FORMAT:
         raise ArtifactError(f"{path} has format {facts['format']}, but must have at most {FORMAT}; upgrade graft")
-    return TrainingState(facts["epochs_done"], facts["best_epoch"], facts["best_metrics"], tensors)
+    if facts["format"] < FORMAT:
+        raise ArtifactError(f"{path} has format {facts['format']}, but must have {FORMAT}; {_REDO}")
+    return TrainingState(
+        epochs_done=facts["epochs_done"],
+        best_epoch=facts["best_epoch"],
+        best_metrics=facts["best_metrics"],
+        tensors=tensors,
+        partial=PartialEpoch(**facts["partial"]),
+        batch_size=facts["batch_size"],
+    )
 
 
 def _write(name: str, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:

@@ -1,12 +1,17 @@
-"""The training loop: plain torch, one report an epoch, resumable at every epoch border bit for bit (on a CPU).
+"""The training loop: plain torch, one report an epoch, resumable at every step bit for bit (on a CPU).
 
     adapted = adapt(classifier, strategy, seed)
     session = prepare(adapted, TrainingPlan(strategy, epochs=8, seed=seed), steps_per_epoch)
     outcome = train(session, batches, evaluate, on_epoch, augmenter)
     session.restore_best()
 
-All randomness of an epoch is derived from (seed, epoch): the order of the samples and their augmentation by whoever
-makes the batches, everything else (dropout) by torch's global state, which is seeded for the epoch and put back after.
+All randomness is derived from the seed and the place in training: the order of an epoch's samples and the augmentation
+of a batch by whoever makes the batches, everything else (dropout) by torch's global state, which is seeded at every
+step and put back after the epoch.
+
+Several processes train one model when `prepare` is given a `World`. A batch is that of the strategy for any number of
+them: each computes its part, and a step is the one that a single process would have taken, except that dropout draws
+other numbers and that batch norm sees the part only (unless the plan synchronises it).
 """
 
 import math
@@ -17,41 +22,50 @@ import torch
 from torch import Tensor, nn
 
 from graft.core.clock import Clock, SystemClock
-from graft.core.seeds import derive_seed
 from graft.training.losses import build_loss
 from graft.training.optimizer import build_optimizer
 from graft.training.plan import EpochResult, TrainingOutcome, TrainingPlan, TrainingStatus
 from graft.training.precision import autocast, wants_bf16
 from graft.training.session import Session
+from graft.training.world import ALONE, World
 from graft.transfer.adapt import Adapted
 
 __all__ = ["EpochResult", "Session", "TrainingOutcome", "TrainingPlan", "TrainingStatus", "prepare", "train"]
 
 
 class TrainingBatches(Protocol):
-    """Shuffled batches of one epoch: images [B, 3, H, W] and labels [B], on the device of the model."""
+    """Shuffled batches of one epoch from the `first` on (0 is all of them), on the device of the model.
 
-    def epoch(self, seed: int, epoch: int, augmenter: Any) -> Iterable[tuple[Tensor, Tensor]]: ...
+    Each is images [B, 3, H, W] and labels [B] of this process's part, and the number of samples of the whole batch.
+    """
+
+    def epoch(self, seed: int, epoch: int, augmenter: Any, first: int) -> Iterable[tuple[Tensor, Tensor, int]]: ...
 
 
 Evaluate = Callable[[nn.Module], Mapping[str, float]]
 OnEpoch = Callable[[EpochResult], object]
+OnStep = Callable[[int, int], object]
+Ending = tuple[TrainingStatus, str]
 
 
-def prepare(adapted: Adapted, plan: TrainingPlan, steps_per_epoch: int, clock: Clock | None = None) -> Session:
+def prepare(
+    adapted: Adapted, plan: TrainingPlan, steps_per_epoch: int, clock: Clock | None = None, world: World = ALONE
+) -> Session:
     """Move an adapted model to its device and make it ready to be trained.
 
     Args:
-        adapted: from `adapt` with the plan's strategy; the session uses it, it does not copy it.
+        adapted: from `adapt` with the plan's strategy, the same on every rank; it is used, not copied.
         plan: what to do.
         steps_per_epoch: number of training batches, at least 1.
         clock: for the seconds in reports.
+        world: the processes that train together; every one of them prepares.
 
     Raises:
-        ValueError: `epochs` or `steps_per_epoch` is below 1.
+        ValueError: `epochs`, `accumulate` or `steps_per_epoch` is below 1, or the loss needs class counts.
         SpecError: the device does not have the strategy's precision.
     """
-    for name, value in (("epochs", plan.epochs), ("steps_per_epoch", steps_per_epoch)):
+    counted = {"epochs": plan.epochs, "accumulate": plan.accumulate, "steps_per_epoch": steps_per_epoch}
+    for name, value in counted.items():
         if value < 1:
             raise ValueError(f"{name} is {value}, but must be >= 1")
     wants_bf16(plan.strategy.precision, torch.device(plan.device))
@@ -60,11 +74,13 @@ def prepare(adapted: Adapted, plan: TrainingPlan, steps_per_epoch: int, clock: C
     adapted.to(torch.device(plan.device))
     return Session(
         adapted=adapted,
+        network=world.data_parallel(adapted.model),
         plan=plan,
         optimizer=build_optimizer(plan.strategy.optimizer, adapted.groups),
-        loss=build_loss(plan.strategy.loss),
+        loss=build_loss(plan.strategy.loss, plan.class_counts, plan.device),
         steps_per_epoch=steps_per_epoch,
         clock=clock or SystemClock(),
+        world=world,
     )
 
 
@@ -74,61 +90,128 @@ def train(
     evaluate: Evaluate | None,
     on_epoch: OnEpoch | None = None,
     augmenter: Any = None,
+    *,
+    on_step: OnStep | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> TrainingOutcome:
     """Train until the plan's last epoch, or until something ends it; a resumed session goes on where it was.
 
+    Every rank of the session's world calls this, and all return alike.
+
     Args:
         session: from `prepare`; holds all state that changes.
-        train_batches: asked for ``epoch(seed, epoch, augmenter)``, epochs counted from 1.
+        train_batches: asked for ``epoch(seed, epoch, augmenter, first)``, epochs counted from 1, batches from 0.
         evaluate: metrics of the model on validation data, by plain names (``accuracy``); they are reported as
-            ``val/accuracy``. None when there is no validation data: then the last epoch is the best one.
-        on_epoch: called after each epoch; False ends training (status STOPPED), an exception passes through.
+            ``val/accuracy``. None when there is no validation data: then the last epoch is the best one. Called on
+            every rank; what rank 0 says counts.
+        on_epoch: called after each epoch; False ends training (status STOPPED), an exception passes through. With
+            several ranks, rank 0's answer counts, and the others need none.
         augmenter: handed to the batches as it is.
+        on_step: called after each step with the epoch and its steps so far; False ends training there (status STOPPED),
+            in the middle of the epoch. All ranks have to answer alike.
+        should_stop: asked once in each step, on rank 0 only; True ends training (status STOPPED) on all ranks after
+            that step.
 
     Returns:
         How it ended and the best epoch. COMPLETED if all epochs were trained or patience ran out, NON_FINITE if a
-        loss or metric was NaN or infinite; an infinite loss ends training before it reaches the weights.
+        loss or metric was NaN or infinite on any rank; an infinite loss ends training before it reaches the weights.
     """
     while session.epochs_done < session.plan.epochs and not session.out_of_patience:
         started = session.clock.elapsed()
         epoch = session.epochs_done + 1
         lr = session.current_lr
         with torch.random.fork_rng(devices=session.cuda_devices):
-            torch.manual_seed(derive_seed(session.plan.seed, "epoch", epoch))
-            loss, reason = _train_epoch(session, train_batches.epoch(session.plan.seed, epoch, augmenter), epoch)
-        if reason:
-            return session.outcome(TrainingStatus.NON_FINITE, reason)
-        metrics = {"train/loss": loss} | {
-            f"val/{k}": v for k, v in (evaluate(session.model) if evaluate else {}).items()
-        }
+            batches = train_batches.epoch(session.plan.seed, epoch, augmenter, session.partial.steps)
+            ending = _train_epoch(session, batches, on_step, should_stop)
+        if ending:
+            return session.outcome(*ending)
+        metrics = _metrics(session, evaluate)
         if broken := [name for name, value in metrics.items() if not math.isfinite(value)]:
             reason = f"{broken[0]} is {metrics[broken[0]]} after epoch {epoch}; try a smaller lr"
             return session.outcome(TrainingStatus.NON_FINITE, reason)
         session.finish_epoch(metrics)
         result = EpochResult(epoch, metrics, lr, session.clock.elapsed() - started)
-        if on_epoch and on_epoch(result) is False:
+        if session.world.broadcast(on_epoch is not None and on_epoch(result) is False):
             return session.outcome(TrainingStatus.STOPPED, f"stopped from outside after epoch {epoch}")
     impatient = f"{session.plan.selected_by} did not improve for {session.plan.patience} epochs"
     return session.outcome(TrainingStatus.COMPLETED, impatient if session.out_of_patience else "")
 
 
-def _train_epoch(session: Session, batches: Iterable[tuple[Tensor, Tensor]], epoch: int) -> tuple[float, str]:
-    """Mean loss of an epoch's samples, and why it ended early (empty if it did not)."""
+def _train_epoch(
+    session: Session,
+    batches: Iterable[tuple[Tensor, Tensor, int]],
+    on_step: OnStep | None,
+    should_stop: Callable[[], bool] | None,
+) -> Ending | None:
+    """Train to the end of an epoch, and say why if it was not reached."""
+    epoch = session.epochs_done + 1
     session.model.train()
-    total, count = 0.0, 0
-    for index, (images, labels) in enumerate(batches):
-        session.set_lr(session.first_step + index)
-        session.optimizer.zero_grad(set_to_none=True)
-        with autocast(session.plan.strategy.precision, session.device):
-            logits = session.model(images)
-        loss = session.loss(logits, labels)
-        value = loss.item()
-        if not math.isfinite(value):
-            return value, f"loss is {value} in epoch {epoch}, step {index + 1}; try a smaller lr"
-        loss.backward()  # type: ignore[no-untyped-call]
+    for images, labels, total in batches:
+        session.seed_step()
+        session.set_lr()
+        loss_sum, stop = _step(session, (images, labels, total), should_stop)
+        place = f"epoch {epoch}, step {session.partial.steps + 1}"
+        if not math.isfinite(loss_sum):
+            return TrainingStatus.NON_FINITE, f"loss is {loss_sum / total} in {place}; try a smaller lr"
+        session.partial = session.partial.plus(total, loss_sum)
+        stop |= on_step is not None and on_step(epoch, session.partial.steps) is False
+        if stop:
+            return TrainingStatus.STOPPED, f"stopped from outside after {place}"
+    if not session.partial.samples:
+        raise ValueError(f"epoch {epoch} has no batch, but must have at least one")
+    return None
+
+
+def _step(
+    session: Session, batch: tuple[Tensor, Tensor, int], should_stop: Callable[[], bool] | None
+) -> tuple[float, bool]:
+    """Sum of the losses of the whole batch, and whether rank 0 wants to stop; an infinite sum moves no weight."""
+    world, total = session.world, batch[2]
+    session.optimizer.zero_grad(set_to_none=True)
+    *earlier, last = _micro_batches(session, batch)
+    own_sum = 0.0
+    for images, labels in earlier:
+        with world.without_exchange(session.network):
+            loss = _loss(session, images, labels)
+            own_sum += loss.item() * len(labels)
+            _backward(loss, len(labels) * world.size / total)
+    loss = _loss(session, *last)
+    own_sum += loss.item() * len(last[1])
+    wish = should_stop is not None and world.rank == 0 and should_stop()
+    # before the gradients are exchanged: a rank that left alone would leave the others waiting
+    loss_sum, wishes = world.sum([own_sum, float(wish)])
+    if math.isfinite(loss_sum):
+        _backward(loss, len(last[1]) * world.size / total)
         session.adapted.penalty.add_gradients()
         session.optimizer.step()
-        total, count = total + value * len(labels), count + len(labels)
-    if not count:
-        raise ValueError(f"epoch {epoch} has no batch, but must have at least one")
-    return total / count, ""
+    return loss_sum, wishes > 0
+
+
+def _micro_batches(session: Session, batch: tuple[Tensor, Tensor, int]) -> list[tuple[Tensor, Tensor]]:
+    """As many parts of this rank's part on every rank, so that what they do together pairs up."""
+    images, labels, total = batch
+    fewest = total // session.world.size
+    count = min(session.plan.accumulate, max(1, fewest // 2))
+    if count == 1:
+        return [(images, labels)]
+    return list(zip(images.tensor_split(count), labels.tensor_split(count), strict=True))
+
+
+def _loss(session: Session, images: Tensor, labels: Tensor) -> Tensor:
+    with session.batch_norm(), autocast(session.plan.strategy.precision, session.device):
+        logits = session.network(images)
+    return session.loss(logits, labels)
+
+
+def _backward(loss: Tensor, share: float) -> None:
+    """Gradients of a mean loss, by its share in the mean over the batch; times the ranks, which are averaged over."""
+    (loss if share == 1 else loss * share).backward()  # type: ignore[no-untyped-call]
+
+
+def _metrics(session: Session, evaluate: Evaluate | None) -> dict[str, float]:
+    """What an epoch gave, the same on all ranks."""
+    session.average_statistics()
+    found = evaluate(session.model) if evaluate else {}
+    return session.world.broadcast(
+        {"train/loss": session.partial.loss} | {f"val/{name}": value for name, value in found.items()}
+    )

@@ -1,20 +1,65 @@
-"""What is minimised, apart from penalties."""
+"""What is minimised, apart from penalties.
 
-from collections.abc import Callable
+Every loss is a mean over the samples of a batch, and a sample's share in it depends on that sample alone. So the mean
+over a batch is the mean of its parts weighted by their sizes, however it is split among processes or micro-batches.
+"""
 
+from collections.abc import Callable, Sequence
+
+import torch
 from torch import Tensor
 from torch.nn import functional
 
-from graft.spec.strategy import CrossEntropy
+from graft.spec.strategy import ClassBalanced, CrossEntropy, Focal
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
 
-def build_loss(spec: CrossEntropy) -> LossFunction:
-    """The mean loss of a batch: logits [B, K] of any float type and labels [B] (int64) to a float32 scalar."""
+def build_loss(
+    spec: CrossEntropy | Focal | ClassBalanced,
+    class_counts: Sequence[int] | None = None,
+    device: torch.device | str = "cpu",
+) -> LossFunction:
+    """The mean loss of a batch: logits [B, K] of any float type and labels [B] (int64) to a float32 scalar.
 
-    def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        # the log-sum-exp of bf16 logits would lose most of the digits that a small loss has
-        return functional.cross_entropy(logits.float(), labels, label_smoothing=spec.label_smoothing)
+    Args:
+        spec: which loss.
+        class_counts: training samples of each class, [K]; only `class_balanced` looks at it.
+        device: where the logits will be.
 
-    return loss
+    Raises:
+        ValueError: `class_balanced` without `class_counts`.
+    """
+    # the log-sum-exp of bf16 logits would lose most of the digits that a small loss has, hence float() in all of them
+    if isinstance(spec, Focal):
+        return lambda logits, labels: _focal(logits.float(), labels, spec.gamma)
+    if isinstance(spec, ClassBalanced):
+        if class_counts is None:
+            raise ValueError("class_counts is None, but class_balanced needs the training samples of each class")
+        weights = torch.tensor(class_weights(class_counts, spec.beta), dtype=torch.float32, device=device)
+        return lambda logits, labels: _weighted(logits.float(), labels, weights)
+    smoothing = spec.label_smoothing
+    return lambda logits, labels: functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
+
+
+def class_weights(counts: Sequence[int], beta: float) -> list[float]:
+    """Weights of the classes by their effective number of samples (Cui et al., CVPR 2019, equations 4 and 5).
+
+    w_c ∝ (1 − β) / (1 − β^n_c), scaled to a mean of 1 over the classes. A class without samples weighs as one with a
+    single sample: no batch has it.
+    """
+    raw = [(1 - beta) / (1 - beta ** max(1, count)) for count in counts]
+    scale = len(raw) / sum(raw)
+    return [weight * scale for weight in raw]
+
+
+def _focal(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
+    log_p = functional.log_softmax(logits, dim=1).gather(1, labels[:, None])[:, 0]
+    # 1 - p without the rounding of p near 1; and not 0, where a power below 1 has no finite slope
+    missing = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).tiny)
+    return -(missing**gamma * log_p).mean()
+
+
+def _weighted(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    # torch's own mean divides by the weights in the batch: the share of a sample would depend on its neighbours
+    return (functional.cross_entropy(logits, labels, reduction="none") * weights[labels]).mean()

@@ -1,5 +1,6 @@
-"""Torch optimisers from a strategy, and their state as flat tensors."""
+"""Torch optimisers from a strategy, and their state as flat tensors by parameter name."""
 
+from collections.abc import Iterator, Set
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ _STATE_KEYS: dict[type[torch.optim.Optimizer], set[str]] = {
 
 
 def build_optimizer(spec: AdamW | Sgd, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """An optimiser over parameter groups that carry their own `lr` and `weight_decay`.
+    """An optimiser over parameter groups that carry their own `lr`, `weight_decay` and `names` (of their parameters).
 
     Weight decay is decoupled in AdamW and part of the gradient in SGD, as torch has them. Groups are copied: building
     twice from the same groups gives two independent optimisers.
@@ -32,45 +33,71 @@ def build_optimizer(spec: AdamW | Sgd, groups: list[dict[str, Any]]) -> torch.op
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimiser's tensors as ``"<parameter index>/<key>"``; not copied. Empty before the first step."""
+    """The optimiser's tensors as ``"<parameter name>/<key>"``; not copied. Empty before the first step."""
     return {
-        f"{index}/{key}": value
-        for index, parameter in enumerate(_parameters(optimizer))
+        f"{name}/{key}": value
+        for name, parameter in _named_parameters(optimizer)
         for key, value in optimizer.state.get(parameter, {}).items()
         if isinstance(value, Tensor)
     }
 
 
-def load_optimizer_state(optimizer: torch.optim.Optimizer, state: dict[str, Tensor]) -> None:
-    """Put tensors of `optimizer_state` back.
+def load_optimizer_state(
+    optimizer: torch.optim.Optimizer, state: dict[str, Tensor], frozen: Set[str] = frozenset()
+) -> None:
+    """Put tensors of `optimizer_state` back; a parameter that the state does not know starts afresh.
 
     Each takes the memory layout of its parameter: fused kernels walk both as flat memory, so a moment stored row by row
     under a channels-last weight would silently belong to other weights.
 
+    Args:
+        optimizer: loses the state it has.
+        state: from an optimiser of the same kind, over parameters of the same model.
+        frozen: parameters that this optimiser does not have but the model has; what the state knows of them is dropped.
+
     Raises:
-        ArtifactError: the state belongs to other parameters.
+        ArtifactError: the state belongs to another kind of optimiser or another model.
     """
-    parameters = _parameters(optimizer)
+    parameters = dict(_named_parameters(optimizer))
     known = _STATE_KEYS[type(optimizer)]
     optimizer.state.clear()
+    if optimizer.defaults.get("momentum") == 0:
+        known, state = set(), {name: value for name, value in state.items() if not name.endswith("/momentum_buffer")}
     for name, value in state.items():
-        index, _, key = name.partition("/")
-        if key not in known or not index.isdigit() or int(index) >= len(parameters):
+        owner, _, key = name.rpartition("/")
+        if key not in known or owner not in parameters.keys() | frozen:
             raise _foreign(name)
-        parameter = parameters[int(index)]
-        if key == "step":
-            optimizer.state[parameter][key] = value.to(parameter.device, copy=True)
-        elif value.shape == parameter.shape:
-            optimizer.state[parameter][key] = torch.empty_like(parameter, requires_grad=False).copy_(value)
-        else:
-            raise _foreign(name)
+        if owner in parameters:
+            optimizer.state[parameters[owner]][key] = _laid_out(name, value, parameters[owner])
+    for name, parameter in parameters.items():
+        if parameter in optimizer.state and optimizer.state[parameter].keys() != known:
+            raise _foreign(f"{name}/{next(iter(optimizer.state[parameter]))}")
+    _fill_momentum(optimizer)
 
 
-def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+def _laid_out(name: str, value: Tensor, parameter: Tensor) -> Tensor:
+    if name.endswith("/step"):
+        return value.to(parameter.device, copy=True)
+    if value.shape != parameter.shape:
+        raise _foreign(name)
+    return torch.empty_like(parameter, requires_grad=False).copy_(value)
+
+
+def _fill_momentum(optimizer: torch.optim.Optimizer) -> None:
+    """Give every parameter a momentum if any has one: the fused kernel takes all or none. Zero is a fresh start."""
+    if isinstance(optimizer, torch.optim.SGD) and optimizer.state:
+        for _, parameter in _named_parameters(optimizer):
+            if "momentum_buffer" not in optimizer.state[parameter]:
+                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter, requires_grad=False)
+
+
+def _named_parameters(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+    for group in optimizer.param_groups:
+        yield from zip(group["names"], group["params"], strict=True)
 
 
 def _foreign(name: str) -> ArtifactError:
     return ArtifactError(
-        f"optimiser state has `{name}`, but must come from the same model and strategy; start this training again"
+        f"optimiser state has `{name}`, but must come from the same model and kind of optimiser; "
+        "start this training again"
     )

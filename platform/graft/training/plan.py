@@ -1,6 +1,6 @@
 """What a training is to do, what it reports, and how it ends."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
@@ -23,6 +23,11 @@ class TrainingPlan:
         patience: epochs without improvement after which training ends; None never ends it early.
         device: torch device.
         num_threads: torch threads of this process from now on; None leaves them as they are.
+        accumulate: micro-batches that a process computes its part of a batch in, to save memory; fewer where they would
+            have less than two samples. Without batch norm and dropout the gradient is that of the whole batch.
+        sync_batch_norm: whether batch norm takes its statistics over the processes together; else each normalises its
+            own part, and running statistics are averaged after every epoch.
+        class_counts: training samples of each class, for losses that weigh classes.
     """
 
     strategy: Strategy
@@ -33,6 +38,9 @@ class TrainingPlan:
     patience: int | None = None
     device: str = "cpu"
     num_threads: int | None = None
+    accumulate: int = 1
+    sync_batch_norm: bool = False
+    class_counts: Sequence[int] | None = None
 
     @property
     def selected_by(self) -> str:
@@ -55,6 +63,30 @@ class EpochResult:
     metrics: Mapping[str, float]
     lr: float
     seconds: float
+
+
+@dataclass(frozen=True)
+class PartialEpoch:
+    """How far an epoch has come.
+
+    Attributes:
+        steps: optimiser steps taken in it.
+        samples: samples they had, over all processes.
+        loss_sum: sum of the losses of these samples.
+    """
+
+    steps: int = 0
+    samples: int = 0
+    loss_sum: float = 0.0
+
+    @property
+    def loss(self) -> float:
+        """Mean loss of the samples so far; there must be one."""
+        return self.loss_sum / self.samples
+
+    def plus(self, samples: int, loss_sum: float) -> "PartialEpoch":
+        """With one more step."""
+        return PartialEpoch(self.steps + 1, self.samples + samples, self.loss_sum + loss_sum)
 
 
 class TrainingStatus(Enum):

@@ -5,14 +5,14 @@ from typing import Any, TypeVar
 
 import ray
 import torch
-from ray.exceptions import OutOfMemoryError, RayError, RayTaskError, WorkerCrashedError
+from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskError, WorkerCrashedError
 
 from graft.core.errors import GraftError, ResourceError, TrialError
 
 T = TypeVar("T")
 
 
-def run_remote(fn: Callable[..., T], *args: Any, num_cpus: float = 1.0, num_gpus: float = 0.0) -> T:
+def run_remote(fn: Callable[..., T], *args: Any, num_cpus: float = 1.0, num_gpus: float = 0.0, attempts: int = 1) -> T:
     """Run ``fn(*args)`` in a Ray worker and wait for its result; Ray must have been started.
 
     Torch in the worker uses as many threads as the CPUs asked for, at least one. Large arguments should be put into
@@ -23,6 +23,7 @@ def run_remote(fn: Callable[..., T], *args: Any, num_cpus: float = 1.0, num_gpus
         args: its arguments; object references are resolved.
         num_cpus: CPUs to reserve.
         num_gpus: GPUs to reserve.
+        attempts: how often to begin when the worker dies; more than once only for what goes on where it was.
 
     Raises:
         GraftError: whatever `fn` raised, if it was one of ours.
@@ -30,17 +31,35 @@ def run_remote(fn: Callable[..., T], *args: Any, num_cpus: float = 1.0, num_gpus
         TrialError: `fn` raised anything else, or the worker died; the cause is chained.
     """
     _require_feasible({"CPU": num_cpus, "GPU": num_gpus})
-    # a retry would train again after an out-of-memory kill, and be killed again
+    # Ray's own retries would begin again after an out-of-memory kill as well, and be killed again.
     remote = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_retries=0)(_call)
-    reference = remote.remote(fn, max(1, int(num_cpus)), *args)
-    try:
-        result: T = ray.get(reference)
-    except KeyboardInterrupt:
-        ray.cancel(reference, force=True)
-        raise
-    except RayError as error:
-        raise _ours(error) from error
-    return result
+    for attempts_left in reversed(range(attempts)):
+        reference = remote.remote(fn, max(1, int(num_cpus)), *args)
+        try:
+            result: T = ray.get(reference)
+        except KeyboardInterrupt:
+            ray.cancel(reference, force=True)
+            raise
+        except (WorkerCrashedError, NodeDiedError) as error:
+            if not attempts_left:
+                raise to_graft_error(error) from error
+        except RayError as error:
+            raise to_graft_error(error) from error
+        else:
+            return result
+    raise ValueError(f"attempts is {attempts}, but must be >= 1")
+
+
+def to_graft_error(error: RayError) -> GraftError:
+    """The error of ours that says what happened in the worker; its own if it raised one of ours."""
+    cause = error.cause if isinstance(error, RayTaskError) else error
+    if isinstance(cause, GraftError):
+        return cause
+    if isinstance(cause, OutOfMemoryError | MemoryError):
+        return ResourceError("the worker ran out of memory; run fewer trials at once, or use a smaller batch size")
+    if isinstance(cause, WorkerCrashedError | NodeDiedError):
+        return TrialError("the worker process died (killed, or a crash in native code); see the Ray logs")
+    return TrialError(f"{type(cause).__name__}: {cause}")
 
 
 def _call(fn: Callable[..., T], num_threads: int, *args: Any) -> T:
@@ -58,14 +77,3 @@ def _require_feasible(wanted: dict[str, float]) -> None:
         f"{asked} were asked for, but must fit on one node and none has them (most CPUs on a node: {have:g}); "
         "ask for fewer, or add a node"
     )
-
-
-def _ours(error: RayError) -> GraftError:
-    cause = error.cause if isinstance(error, RayTaskError) else error
-    if isinstance(cause, GraftError):
-        return cause
-    if isinstance(cause, OutOfMemoryError | MemoryError):
-        return ResourceError("the worker ran out of memory; run fewer trials at once, or use a smaller batch size")
-    if isinstance(cause, WorkerCrashedError):
-        return TrialError("the worker process died (killed, or a crash in native code); see the Ray logs")
-    return TrialError(f"{type(cause).__name__}: {cause}")

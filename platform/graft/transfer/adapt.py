@@ -24,6 +24,7 @@ class Adapted:
         groups: parameter groups for a torch optimiser.
         cut: frozen blocks, after reinitialised ones were taken out; 0 when nothing is frozen.
         num_blocks: blocks of the backbone.
+        redrawn: names of the backbone's parameters that were drawn at random again.
     """
 
     model: AdaptedModel
@@ -31,6 +32,7 @@ class Adapted:
     groups: list[dict[str, Any]]
     cut: int
     num_blocks: int
+    redrawn: frozenset[str]
 
     @property
     def trainable_params(self) -> int:
@@ -44,7 +46,7 @@ class Adapted:
         fast as in the default layout. Values are the same.
         """
         self.model.to(device=device).to(memory_format=torch.channels_last)
-        self.penalty.load_state_dict(self.penalty.state_dict())
+        self.penalty.follow_weights()
         return self
 
 
@@ -76,4 +78,5 @@ def adapt(classifier: Classifier, strategy: Strategy, seed: int) -> Adapted:
         groups=parameter_groups(parts, strategy),
         cut=cut,
         num_blocks=len(blocks),
+        redrawn=frozenset(parts.redrawn),
     )

@@ -18,6 +18,8 @@ class AdaptedModel(nn.Module):
     Attributes:
         classifier: the wrapped model; the same object, so its weights are what training produces.
         cut: 0 freezes nothing; c >= 1 freezes the stem and ``blocks[:c]``.
+        lowest_cut: the lowest cut that these weights were ever trained with: `cut`, or that of a state that was loaded.
+            What lies below it is as it was pretrained.
     """
 
     def __init__(self, classifier: Classifier, cut: int) -> None:
@@ -26,7 +28,7 @@ class AdaptedModel(nn.Module):
         if not 0 <= cut <= num_blocks:
             raise ValueError(f"cut is {cut}, but must be between 0 and the {num_blocks} blocks of the backbone")
         self.classifier = classifier
-        self.cut = cut
+        self.cut = self.lowest_cut = cut
         classifier.requires_grad_(True)
         for module in self.frozen_modules():
             module.requires_grad_(False)
@@ -52,22 +54,36 @@ class AdaptedModel(nn.Module):
         yield from list(self.classifier.backbone.blocks)[: self.cut]
 
     def changing_state(self) -> dict[str, Tensor]:
-        """Parameters and buffers that training may change, by their names in the classifier; not copied."""
-        frozen = self._frozen_prefixes()
-        return {name: tensor for name, tensor in self.classifier.state_dict().items() if not name.startswith(frozen)}
+        """Parameters and buffers that training may have changed, by their names in the classifier; not copied.
+
+        With a loaded state these may lie below `cut`: whoever trained them before could change them.
+        """
+        return self._above(self.lowest_cut)
 
     def load_changing_state(self, state: dict[str, Tensor]) -> None:
-        """Copy the tensors of `changing_state` back, bit for bit, keeping device and memory layout.
+        """Copy the tensors of some `changing_state` into the classifier, bit for bit, keeping device and memory layout.
+
+        The state may come from another cut. If that was higher, what the state lacks keeps the values it has here: they
+        are those of the state's model as long as this one was not trained.
 
         Raises:
-            ArtifactError: names or shapes are not those of this model.
+            ArtifactError: names or shapes are not those of this classifier above any cut.
         """
-        copy_tensors(self.changing_state(), state, "model state")
+        cut = self._cut_of(state)
+        copy_tensors(self._above(cut), state, "model state")
+        self.lowest_cut = min(self.lowest_cut, cut)
 
-    def _frozen_prefixes(self) -> tuple[str, ...]:
-        if self.cut == 0:
-            return ()
-        return ("backbone.stem.", *(f"backbone.blocks.{index}." for index in range(self.cut)))
+    def _above(self, cut: int) -> dict[str, Tensor]:
+        frozen = ("backbone.stem.", *(f"backbone.blocks.{index}." for index in range(cut))) if cut else ()
+        return {name: tensor for name, tensor in self.classifier.state_dict().items() if not name.startswith(frozen)}
+
+    def _cut_of(self, state: dict[str, Tensor]) -> int:
+        """The cut above which a state lies: its lowest block, or 0 with the stem."""
+        if any(name.startswith("backbone.stem.") for name in state):
+            return 0
+        num_blocks = len(self.classifier.backbone.blocks)
+        held = (index for index in range(num_blocks) if any(n.startswith(f"backbone.blocks.{index}.") for n in state))
+        return min(held, default=num_blocks)
 
 
 def copy_tensors(into: dict[str, Tensor], source: dict[str, Tensor], what: str) -> None:
@@ -81,7 +97,7 @@ def copy_tensors(into: dict[str, Tensor], source: dict[str, Tensor], what: str) 
     if odd:
         shown = ", ".join(f"`{name}`" for name in odd[:3]) + (", …" if len(odd) > 3 else "")
         raise ArtifactError(
-            f"{what} has {len(odd)} tensors that do not fit ({shown}), but must come from the same model and strategy; "
+            f"{what} has {len(odd)} tensors that do not fit ({shown}), but must come from the same model; "
             "start this training again"
         )
     with torch.no_grad():

@@ -61,10 +61,10 @@ def weights_of(parameters: dict[str, nn.Parameter]) -> dict[str, nn.Parameter]:
 
 
 def parameter_groups(parts: TrainableParts, strategy: Strategy) -> list[dict[str, Any]]:
-    """Groups for a torch optimiser, each with `params`, `lr`, `weight_decay` and `name`; empty ones are left out.
+    """Groups for a torch optimiser, each with `params`, their `names`, `lr`, `weight_decay` and `name`.
 
-    Names are ``backbone/decay``, ``backbone/no_decay``, ``head/decay`` and ``head/no_decay``. Redrawn blocks learn at
-    the rate of the backbone they belong to.
+    Empty ones are left out. The names of groups are ``backbone/decay``, ``backbone/no_decay``, ``head/decay`` and
+    ``head/no_decay``. Redrawn blocks learn at the rate of the backbone they belong to.
     """
     return [
         *_split("backbone", parts.backbone, strategy.lr, strategy.weight_decay),
@@ -75,7 +75,12 @@ def parameter_groups(parts: TrainableParts, strategy: Strategy) -> list[dict[str
 def _split(part: str, parameters: dict[str, nn.Parameter], lr: float, weight_decay: float) -> Iterator[dict[str, Any]]:
     decayed = weights_of(parameters)
     spared = {name: parameter for name, parameter in parameters.items() if name not in decayed}
-    if decayed:
-        yield {"name": f"{part}/decay", "params": [*decayed.values()], "lr": lr, "weight_decay": weight_decay}
-    if spared:
-        yield {"name": f"{part}/no_decay", "params": [*spared.values()], "lr": lr, "weight_decay": 0.0}
+    for kind, chosen, decay in (("decay", decayed, weight_decay), ("no_decay", spared, 0.0)):
+        if chosen:
+            yield {
+                "name": f"{part}/{kind}",
+                "params": [*chosen.values()],
+                "names": [*chosen],
+                "lr": lr,
+                "weight_decay": decay,
+            }

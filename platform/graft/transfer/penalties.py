@@ -11,7 +11,6 @@ from torch import Tensor
 
 from graft.core.registry import Registry
 from graft.spec.strategy import L1, L2, L2SP, NoPenalty
-from graft.transfer.freezing import copy_tensors
 from graft.transfer.parameter_groups import TrainableParts, weights_of
 
 PENALTIES = Registry(
@@ -36,16 +35,8 @@ class Penalty(Protocol):
         """Add the gradient of `value` to the `grad` of every weight that has one."""
         ...
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """What must survive a resume; not copied."""
-        ...
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take a state back, onto the device and memory layout of the weights now.
-
-        Raises:
-            ArtifactError: it belongs to another model or strategy.
-        """
+    def follow_weights(self) -> None:
+        """Bring what is kept beside the weights to where they are now, after they were moved."""
         ...
 
 
@@ -59,17 +50,14 @@ def build_penalty(spec: Any, parts: TrainableParts) -> Penalty:
     return penalty
 
 
-class _Stateless:
-    """The state of a penalty that has none."""
+class _Memoryless:
+    """A penalty that keeps nothing beside the weights."""
 
-    def state_dict(self) -> dict[str, Tensor]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        copy_tensors({}, state, "penalty state")
+    def follow_weights(self) -> None:
+        return
 
 
-class Unpenalised(_Stateless):
+class Unpenalised(_Memoryless):
     """Always zero."""
 
     def __init__(self, spec: NoPenalty, parts: TrainableParts) -> None:
@@ -82,7 +70,7 @@ class Unpenalised(_Stateless):
         return
 
 
-class L1Penalty(_Stateless):
+class L1Penalty(_Memoryless):
     """strength · Σ|w|."""
 
     def __init__(self, spec: L1, parts: TrainableParts) -> None:
@@ -98,7 +86,7 @@ class L1Penalty(_Stateless):
             torch._foreach_add_(gradients, torch._foreach_sign(weights), alpha=self._strength)
 
 
-class L2Penalty(_Stateless):
+class L2Penalty(_Memoryless):
     """strength/2 · Σw²."""
 
     def __init__(self, spec: L2, parts: TrainableParts) -> None:
@@ -118,7 +106,8 @@ class L2SPPenalty:
     """L2 towards the starting point (Li, Grandvalet, Davoine, ICML 2018, their equation 6).
 
     α/2 · Σ(w − w⁰)² over the trainable pretrained weights + β/2 · Σw² over the new ones, with α = `strength`,
-    β = `head_strength` and w⁰ the values at the time this object is made.
+    β = `head_strength` and w⁰ the values at the time this object is made. These are the pretrained ones, the same bits
+    whenever a strategy is adapted, so they are in no saved state.
     """
 
     def __init__(self, spec: L2SP, parts: TrainableParts) -> None:
@@ -142,13 +131,11 @@ class L2SPPenalty:
         if weights and self._beta:
             torch._foreach_add_(gradients, weights, alpha=self._beta)
 
-    def state_dict(self) -> dict[str, Tensor]:
-        return {f"start/{name}": tensor for name, tensor in self._start.items()}
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        fresh = {f"start/{name}": torch.empty_like(weight.detach()) for name, weight in self._pretrained.items()}
-        copy_tensors(fresh, state, "penalty state")
-        self._start = {name.removeprefix("start/"): tensor for name, tensor in fresh.items()}
+    def follow_weights(self) -> None:
+        self._start = {
+            name: torch.empty_like(weight, requires_grad=False).copy_(self._start[name])
+            for name, weight in self._pretrained.items()
+        }
 
 
 def _with_gradients(weights: list[Any]) -> tuple[list[Tensor], list[Tensor]]:

@@ -58,7 +58,7 @@ def benchmark_job(request: Request) -> Job:
             "strategy": {"resolution": RESOLUTION},
             "training": {"epochs": request.epochs},
             "search": {"scheduler": "none", "seed": request.seed, "budget": {"trials": len(request.names)}},
-            "resources": {"cpus_per_trial": 1, "gpus_per_trial": 0, "concurrent_trials": request.lanes},
+            "resources": {"cpus_per_worker": 1, "gpus_per_worker": 0, "concurrent_trials": request.lanes},
         }
     )
 

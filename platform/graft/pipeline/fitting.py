@@ -1,0 +1,94 @@
+"""The fit stage: train the winner's schedule anew on all it may see, or take weights that the search has left."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from graft.data.dataset import Dataset
+from graft.pipeline.budget import fit_epochs
+from graft.pipeline.checkpoints import CheckpointStore
+from graft.pipeline.experiment import Experiment
+from graft.pipeline.final import FinalModel
+from graft.pipeline.fit import FitTask, fit, fit_in_group
+from graft.pipeline.pace import Pace
+from graft.pipeline.progress import TrialProgress
+from graft.pipeline.soup import make_soup
+from graft.pipeline.stages import Output
+from graft.search.strategy_schedule import Schedule
+from graft.spec.job import Job
+from graft.spec.strategy import Strategy
+from graft.training.elastic import run_distributed
+from graft.training.shape import GroupShape
+from graft.training.worker import run_remote
+
+# A process that dies is replaced, and goes on where it was.
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """The fit of one winner.
+
+    Attributes:
+        schedule: what the winner was trained under.
+    """
+
+    experiment: Experiment
+    job: Job
+    pace: Pace
+    dataset: Dataset
+    winner: TrialProgress
+    schedule: Schedule
+
+    @property
+    def final_weights(self) -> Path:
+        """Where weights go that the search has not left."""
+        return self.experiment.directory / "final" / "weights.safetensors"
+
+    def run(self) -> Output:
+        """Do it; `weights` names the file, `summary` says what was done."""
+        return self._take() if self.job.training.final_on == "train" else self._train()
+
+    def _train(self) -> Output:
+        epochs = fit_epochs(self.winner, self.job.training.epochs)
+        model = FinalModel(self.job, self.dataset.directory, self.schedule.scaled(epochs), self.final_weights)
+        pace = self.pace
+        task = FitTask(model, pace.fit_threads, pace.fit_workers, pace.seconds_for_fit(self.dataset))
+        done, nodes = self._run(task)
+        workers = f" by {task.workers} workers" if task.workers > 1 else ""
+        cut = f", cut at {done['epochs']} of {epochs} to keep the budget" if done["epochs"] < epochs else ""
+        summary = f"{done['epochs']} epochs on {done['samples']} images{workers}{cut}"
+        return {"weights": str(self.final_weights), "summary": summary, "nodes": list(nodes), **done}
+
+    def _run(self, task: FitTask) -> tuple[dict[str, Any], Sequence[str]]:
+        share = self.pace.share
+        if task.workers == 1:
+            cpus, gpus = task.num_threads, share.gpus_per_worker
+            return run_remote(fit, task, num_cpus=cpus, num_gpus=gpus, attempts=ATTEMPTS), ()
+        shape = GroupShape(task.workers, share.cpus_per_worker, share.gpus_per_worker, self.job.resources.placement)
+        least = self.job.training.fit.min_workers
+        done = run_distributed(fit_in_group, (task,), shape, self.experiment.tune, least, ATTEMPTS)
+        return done.value, done.nodes
+
+    def _take(self) -> Output:
+        """The winner's weights, or the average of the best trials' if that is better."""
+        store, kind = CheckpointStore(self.experiment.checkpoints), self.job.training.fit.soup
+        best = store.best_file(self.winner.trial)
+        taken = f"weights of {self.winner.trial}, epoch {self.winner.best_epoch}"
+        files = [store.best_file(trial.trial) for trial in self.pace.progress.ranked() if self._is_alike(trial)]
+        ingredients = [file for file in files if file.exists()]
+        if kind == "none" or len(ingredients) < 2:
+            return {"weights": str(best), "summary": taken}
+        model = FinalModel(self.job, self.dataset.directory, self.schedule, self.final_weights)
+        threads, gpus = self.pace.all_threads, self.pace.share.gpus_per_worker
+        made = run_remote(make_soup, model, ingredients, kind, threads, num_cpus=threads, num_gpus=gpus)
+        values = f"{made['alone']:.4f} alone, {made['score']:.4f} as {kind} soup of {made['used']}"
+        if made["is_better"]:
+            return {"weights": str(self.final_weights), "summary": f"{taken}: {values}", "soup": made}
+        return {"weights": str(best), "summary": f"{taken}: {values}, which is not kept", "soup": made}
+
+    def _is_alike(self, trial: TrialProgress) -> bool:
+        """Whether its weights can be averaged with the winner's."""
+        mine, other = (Strategy.read_stored(one.strategy) for one in (self.winner, trial))
+        return mine.architecture() == other.architecture() and mine.init == other.init

@@ -1,0 +1,260 @@
+"""The search stage: its phases one after the other, each a scheduler and a searcher on Ray Tune."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from graft.core.clock import Clock
+from graft.core.errors import Interrupted, TrialError
+from graft.core.seeds import derive_seed
+from graft.models.load import describe_backbone
+from graft.pipeline.checkpoints import CheckpointStore
+from graft.pipeline.experiment import Experiment
+from graft.pipeline.history import SearchHistory
+from graft.pipeline.learning import Lesson
+from graft.pipeline.progress import Progress
+from graft.pipeline.recorder import Recorder
+from graft.pipeline.replay import read_schedule
+from graft.pipeline.resources import TrialShare
+from graft.pipeline.retention import Retention
+from graft.pipeline.trial import TrialPayload, run_trial, run_trial_in_group, train_in_group
+from graft.search.conductor import Conductor
+from graft.search.explore import perturb
+from graft.search.proposer import Earlier, SearchProposer, StratifiedProposer, SurvivorProposer, architectures_of
+from graft.search.protocol import Checkpoint, CheckpointEpochs, Observation, Proposer, Scheduler
+from graft.search.registry import build_scheduler
+from graft.search.rules.replay import Replay
+from graft.search.searchers.build import build_searcher
+from graft.search.tuner import Execution, run_search
+from graft.spec.job import Job
+from graft.spec.mutation import mutated_keys
+from graft.spec.phases import Phase
+from graft.spec.strategy import Strategy
+from graft.tracking import events
+from graft.tracking.events import SearchEnded
+from graft.tracking.journal import Journal
+from graft.training.group import WorkerGroups
+from graft.training.shape import GroupShape
+
+# Trials whose weights are kept: the best one, and one to fall back on; more if they are to be averaged.
+KEPT_BEST = 2
+KEPT_FOR_SOUP = 5
+# A driver of a worker group needs no CPU; Ray wants a resource all the same, and every head node has this one.
+DRIVER_RESOURCES = {"CPU": 0.0, "node:__internal_head__": 0.0001}
+
+EndOf = Callable[[], SearchEnded | None]
+"""Why the search must end now; None if it goes on."""
+
+
+@dataclass(frozen=True)
+class SearchStage:
+    """What all phases share.
+
+    Attributes:
+        lesson: what trials are taught.
+        history: what earlier runs of this experiment have done.
+        end_of_search: asked all the time; a reason ends the search with what is there.
+        phase_seconds: how long a phase may take; None is no limit.
+    """
+
+    experiment: Experiment
+    job: Job
+    journal: Journal
+    progress: Progress
+    clock: Clock
+    share: TrialShare
+    lesson: Lesson
+    history: SearchHistory
+    end_of_search: EndOf
+    phase_seconds: Callable[[int], float | None]
+
+    def run(self) -> SearchEnded:
+        """Run the phases that are not finished yet; return why the search ended.
+
+        Raises:
+            Interrupted: `end_of_search` said that the user wants it to end.
+        """
+        unsubscribe = self.journal.subscribe(self.history.apply), self.journal.subscribe(self._retention().apply)
+        try:
+            with self._trial_runner() as runner:
+                ended = self._run_phases(runner)
+        finally:
+            for end in unsubscribe:
+                end()
+        if ended.by == "interrupt":
+            raise Interrupted("interrupted during the search")
+        self.journal.append(ended)
+        return ended
+
+    def _run_phases(self, runner: "_TrialRunner") -> SearchEnded:
+        is_exhausted = False
+        for phase in self.job.phases:
+            if phase.index in self.progress.phases and self.progress.phases[phase.index].seconds is not None:
+                continue
+            ended, is_exhausted = self._run_phase(phase, runner)
+            if ended is not None:
+                return ended
+        count = len(self.progress.trials)
+        if is_exhausted:
+            return SearchEnded("space", f"{count} trials; the space holds no more strategies")
+        return SearchEnded("trials", f"{count} trials have ended")
+
+    def _run_phase(self, phase: Phase, runner: "_TrialRunner") -> tuple[SearchEnded | None, bool]:
+        """Run one phase; why the search ended in it, and whether its space was used up."""
+        started = self.clock.elapsed()
+        replay = self._replay(phase)
+        scheduler_kind, searcher_kind = ("replay",) * 2 if replay else (phase.scheduler.kind, phase.searcher.kind)
+        self.journal.append(events.PhaseStarted(phase.index, scheduler_kind, searcher_kind, phase.epochs))
+        search = self.job.search
+        recorder = Recorder(self.journal, self.progress, search.seed, self.clock)
+        scheduler = replay or build_scheduler(phase, search.objective, search.seed, self.job.strategy)
+        proposer = replay or self._proposer(phase, lambda: conductor.history())
+        conductor = Conductor(scheduler, proposer, recorder, search.objective, self.share.concurrent)
+        conductor.restore(list(self.history.of_phase(phase.index)))
+        cause = _FirstCause(self.end_of_search, self._phase_end(phase, started))
+        execution = Execution(
+            name=f"phase-{phase.index + 1}-{len(self.history.past)}",
+            storage=self.experiment.tune,
+            metric=search.objective,
+            resources=runner.resources,
+            slots=self.share.concurrent,
+            is_over=cause,
+        )
+        run_search(execution, conductor, recorder, runner.function, runner.payload(_due(phase, scheduler)))
+        if cause.ended is None or cause.ended.by == "phase":
+            self._finish(phase, self.clock.elapsed() - started)
+        is_over = cause.ended is not None and cause.ended.by != "phase"
+        return cause.ended if is_over else None, bool(getattr(proposer, "is_exhausted", False))
+
+    def _finish(self, phase: Phase, seconds: float) -> None:
+        mine = [trial for trial in self.progress.ranked() if trial.phase == phase.index]
+        best = next((trial for trial in mine if trial.best_epoch), None)
+        score = self.progress.score(best) if best else None
+        name = best.trial if best else None
+        self.journal.append(events.PhaseFinished(phase.index, len(mine), score, name, seconds))
+
+    def _phase_end(self, phase: Phase, started: float) -> EndOf:
+        """When the phase has had its share of the time, so that those after it get theirs."""
+        limit = self.phase_seconds(phase.index)
+
+        def end() -> SearchEnded | None:
+            if limit is None or self.clock.elapsed() - started < limit:
+                return None
+            return SearchEnded("phase", f"phase {phase.index + 1} has had its share of the time")
+
+        return end
+
+    def _replay(self, phase: Phase) -> Replay | None:
+        """What takes the place of scheduler and searcher when a schedule is replayed."""
+        if not self.experiment.replay_file.exists():
+            return None
+        schedule = read_schedule(self.experiment.replay_file).scaled(phase.epochs)
+        return Replay(schedule, phase.index, has_begun=bool(self.history.proposed([phase.index])))
+
+    def _proposer(self, phase: Phase, history: Callable[[], tuple[Observation, ...]]) -> Proposer:
+        search, space = self.job.search, self.job.strategy
+        earlier = self._earlier(phase)
+        if phase.from_top:
+            return SurvivorProposer(self._survivors(phase), phase, self._explore(phase), earlier=earlier)
+        searcher = build_searcher(phase.searcher, space, search.objective, derive_seed(search.seed, phase.index))
+        if not phase.is_population_based:
+            return SearchProposer(searcher, phase, history=history, num_blocks=_num_blocks, earlier=earlier)
+        kinds = architectures_of(space)
+        return StratifiedProposer(searcher, phase, kinds, history=history, num_blocks=_num_blocks, earlier=earlier)
+
+    def _earlier(self, phase: Phase) -> Earlier:
+        before = self.history.proposed(range(phase.index))
+        mine = self.history.proposed([phase.index])
+        return Earlier(
+            first=len(before) + 1,
+            known={proposal.strategy.key(): proposal.trial for proposal in before},
+            proposed=[(proposal.trial, proposal.strategy.key()) for proposal in mine],
+            duplicates=self.history.duplicates.get(phase.index, 0),
+        )
+
+    def _survivors(self, phase: Phase) -> list[tuple[Strategy, Checkpoint]]:
+        """The best trials of the phase before that came to its end; for a population, of the best one's architecture.
+
+        Raises:
+            TrialError: there is none.
+        """
+        end = self.job.phases[phase.index - 1].epochs
+        store = CheckpointStore(self.experiment.checkpoints)
+        found = []
+        for trial in self.progress.ranked():
+            last = Checkpoint(trial.trial, trial.segment, end)
+            if trial.phase == phase.index - 1 and trial.best_epoch and store.state_file(last).exists():
+                found.append((Strategy.read_stored(trial.strategy), last))
+        if not found:
+            raise TrialError(
+                f"no trial of phase {phase.index} came to its end, epoch {end}, so phase {phase.index + 1} has "
+                "nothing to go on from; raise search.budget, or lower the trials or epochs of the phase"
+            )
+        if not phase.is_population_based:
+            return found
+        alike = [one for one in found if one[0].architecture() == found[0][0].architecture()]
+        return alike[: phase.trials]
+
+    def _explore(self, phase: Phase) -> Callable[[Strategy, int], Strategy]:
+        """How a survivor that fills more than one place of a population is varied."""
+
+        def explore(strategy: Strategy, member: int) -> Strategy:
+            rng = random.Random(derive_seed(self.job.search.seed, "survivor", phase.index, member))
+            keys = mutated_keys(self.job.strategy, phase.scheduler.mutate)
+            return perturb(self.job.strategy, strategy, keys, rng, resample=0.0)[0]
+
+        return explore
+
+    def _retention(self) -> Retention:
+        feeding = frozenset(phase.index for phase in self.job.phases if phase.feeds_next)
+        kept = KEPT_BEST if self.job.training.fit.soup == "none" else KEPT_FOR_SOUP
+        return Retention(CheckpointStore(self.experiment.checkpoints), self.progress, kept, feeding)
+
+    @contextmanager
+    def _trial_runner(self) -> Iterator["_TrialRunner"]:
+        """Trials in Tune's own processes, or in groups of workers that live as long as the search."""
+        payload = TrialPayload(self.lesson, CheckpointStore(self.experiment.checkpoints), CheckpointEpochs())
+        share = self.share
+        if share.workers == 1:
+            resources = {"CPU": share.cpus, "GPU": share.gpus}
+            yield _TrialRunner(run_trial, resources, lambda due: replace(payload, due=due))
+            return
+        shape = GroupShape(share.workers, share.cpus_per_worker, share.gpus_per_worker, share.placement)
+        # A group that lost a worker goes on from the last epoch, whatever the scheduler needs.
+        every_epoch = replace(payload, due=CheckpointEpochs(every=1))
+        with WorkerGroups(shape, share.concurrent, train_in_group, every_epoch, self.experiment.tune) as groups:
+            yield _TrialRunner(run_trial_in_group, DRIVER_RESOURCES, lambda due: groups.handle)
+
+
+@dataclass(frozen=True)
+class _TrialRunner:
+    """How trials are run: the function, what its process occupies, and its payload for what is due in a phase."""
+
+    function: Any
+    resources: dict[str, float]
+    payload: Callable[[CheckpointEpochs], Any]
+
+
+class _FirstCause:
+    """Asked all the time whether the search must end; remembers the first reason."""
+
+    def __init__(self, *causes: EndOf) -> None:
+        self._causes = causes
+        self.ended: SearchEnded | None = None
+
+    def __call__(self) -> bool:
+        if self.ended is None:
+            self.ended = next((ended for cause in self._causes if (ended := cause()) is not None), None)
+        return self.ended is not None
+
+
+def _num_blocks(backbone: str) -> int | None:
+    return describe_backbone(backbone).num_blocks
+
+
+def _due(phase: Phase, scheduler: Scheduler) -> CheckpointEpochs:
+    """What the scheduler may ask for, and at the end of the phase what the next one may."""
+    last = {phase.epochs} if phase.feeds_next else set()
+    return replace(scheduler.checkpoints, at=scheduler.checkpoints.at | last)

@@ -1,0 +1,52 @@
+"""Which weights are kept: all that somebody may still ask for, and nothing else."""
+
+from graft.pipeline.checkpoints import CheckpointStore
+from graft.pipeline.progress import RUNNING, Progress
+from graft.search.protocol import Checkpoint
+from graft.tracking import events
+
+# The state a trial goes on from, and the one before it, should the newest be damaged.
+NEWEST = 2
+
+
+class Retention:
+    """Deletes weights as the search goes on; call `apply` with every event, after `progress` has seen it.
+
+    A donor's checkpoint is pinned until the trial that copies it has reported an epoch of its own. What a trial leaves
+    when it ends is kept for the next phase, if that goes on from the best. Of the best epochs' weights only those of
+    the `best` best trials stay.
+
+    Args:
+        store: where the weights are.
+        progress: how the search stands.
+        best: how many trials' best weights are kept.
+        feeding: phases whose trials the next phase may go on from.
+    """
+
+    def __init__(self, store: CheckpointStore, progress: Progress, best: int, feeding: frozenset[int]) -> None:
+        self._store, self._progress = store, progress
+        self._best, self._feeding = best, feeding
+        self._pins: dict[str, Checkpoint] = {}
+
+    def apply(self, event: events.Event) -> None:
+        """Take one event into account, and delete what it has made useless."""
+        match event:
+            case events.TrialStarted(start=start) if start is not None:
+                self._pins[event.trial] = Checkpoint(*start)
+            case events.TrialExploited():
+                self._pins[event.trial] = Checkpoint(event.donor, event.donor_segment, event.epoch)
+            case events.TrialReported():
+                self._pins.pop(event.trial, None)
+                self._store.prune(event.trial, self._pins.values(), NEWEST)
+            case events.TrialFinished(status=status) if status is not events.TrialStatus.INTERRUPTED:
+                self._after_end(event.trial)
+            case _:
+                pass
+
+    def _after_end(self, trial: str) -> None:
+        self._pins.pop(trial, None)
+        is_wanted = self._progress.trials[trial].phase in self._feeding
+        self._store.prune(trial, self._pins.values(), NEWEST if is_wanted else 0)
+        ended = [one for one in self._progress.ranked() if one.status != RUNNING]
+        for one in ended[self._best :]:
+            self._store.best_file(one.trial).unlink(missing_ok=True)

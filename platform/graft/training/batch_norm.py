@@ -1,0 +1,106 @@
+"""Batch norm with the statistics of the batches of all ranks together.
+
+torch.nn.SyncBatchNorm runs on GPUs only, and putting it in place of the modules of a network loses what subclasses add
+(timm's batch norms hold the activation). So no module is replaced: for the time of a forward pass the function that
+they all call is another one, and names and classes in the network stay what they are.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from graft.training.world import World
+
+
+class GlobalBatchNorm(TorchFunctionMode):
+    """While it is entered, ``torch.nn.functional.batch_norm`` in training mode normalises over all ranks.
+
+    The mean and variance are those of all samples of all ranks, however many each has; running statistics move by them.
+    Gradients are those of the whole batch, up to what `World.data_parallel` does with parameters.
+    """
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if func is functional.batch_norm:
+            return self._batch_norm(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+    def _batch_norm(  # noqa: PLR0913 - the arguments of torch's function
+        self,
+        input: Tensor,
+        running_mean: Tensor | None,
+        running_var: Tensor | None,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        training: bool = False,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+    ) -> Tensor:
+        if not training:
+            return functional.batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+        mean, variance, count = _statistics(input, self._world)
+        if running_mean is not None and running_var is not None:
+            unbiased = variance * count / (count - 1)
+            running_mean.lerp_(mean.to(running_mean.dtype), momentum)
+            running_var.lerp_(unbiased.to(running_var.dtype), momentum)
+        inverse = (variance + eps).rsqrt()
+        normal: Tensor = _Normalise.apply(input, mean.float(), inverse.float(), count, self._world)
+        if weight is not None:
+            normal = normal * _per_channel(weight, input)
+        if bias is not None:
+            normal = normal + _per_channel(bias, input)
+        return normal.to(input.dtype)
+
+
+class _Normalise(torch.autograd.Function):
+    """(x − mean) / deviation in float32, where both depend on the x of every rank."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, mean: Tensor, inverse: Tensor, count: Tensor, world: World) -> Tensor:
+        normal = (x.float() - _per_channel(mean, x)) * _per_channel(inverse, x)
+        ctx.save_for_backward(normal, inverse, count)
+        ctx.world, ctx.dtype = world, x.dtype
+        return normal
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
+        """dx = (g − mean(g) − x̂ · mean(g · x̂)) / deviation, with means over the samples of all ranks."""
+        normal, inverse, count = ctx.saved_tensors
+        over = _all_but_channels(normal)
+        sums = torch.stack([gradient.sum(over), (gradient * normal).sum(over)]).double()
+        ctx.world.sum_(sums)
+        mean, slope = (sums / count).float()
+        rest = gradient - _per_channel(mean, normal) - normal * _per_channel(slope, normal)
+        return (rest * _per_channel(inverse, normal)).to(ctx.dtype), None, None, None, None
+
+
+@torch.no_grad()
+def _statistics(x: Tensor, world: World) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean and biased variance of each channel over all ranks, and of how many values; float64 [C]."""
+    over = _all_but_channels(x)
+    own = x.numel() // x.shape[1]
+    variance, mean = torch.var_mean(x.float(), over, correction=0)
+    variance, mean = variance.double(), mean.double()
+    count = torch.full_like(mean, own)
+    sums = torch.stack([count, mean * own, (variance + mean.square()) * own])
+    world.sum_(sums)
+    total, mean, square = sums[0], sums[1] / sums[0], sums[2] / sums[0]
+    # rounding must not make the variance of a constant channel negative
+    return mean, (square - mean.square()).clamp_min(0), total
+
+
+def _all_but_channels(x: Tensor) -> list[int]:
+    return [dimension for dimension in range(x.ndim) if dimension != 1]
+
+
+def _per_channel(values: Tensor, x: Tensor) -> Tensor:
+    return values.view(1, -1, *(1 for _ in range(x.ndim - 2)))

@@ -1,0 +1,361 @@
+"""Where trials that need workers and workers that need orders meet: one asyncio actor (Ray 2.60).
+
+All waiting happens here: an idle worker has one call pending and costs nothing, an order reaches it in a few
+milliseconds, and no rank ever waits for another one by polling.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ray.exceptions import ActorDiedError, RayError
+
+from graft.training.order_book import OrderBook, Work
+from graft.training.orders import Command, Ended, Item, Limits, Member, News, Order, Place, Ticket
+
+TICK_S = 0.5
+ATTEND_S = 0.5
+
+
+class Bell:
+    """Wakes all who wait for a change; each looks for itself whether it was the one."""
+
+    def __init__(self) -> None:
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    def ring(self) -> None:
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)
+        self._waiting.clear()
+
+    async def until(self, holds: Callable[[], bool], timeout_s: float | None = None) -> bool:
+        """Wait until the condition holds, at most so long; return whether it does."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not holds():
+                    future = asyncio.get_running_loop().create_future()
+                    self._waiting.add(future)
+                    await future
+        except TimeoutError:
+            pass
+        return holds()
+
+
+@dataclass
+class LeaseRecord:
+    """A trial that holds a group, or waits for one (`group` is None)."""
+
+    renewed: float
+    group: int | None = None
+
+
+@dataclass(frozen=True)
+class Grant:
+    """The answer to one who wants a group: its number, or why there will be none; neither means to go on waiting."""
+
+    group: int | None = None
+    reason: str = ""
+
+
+class Exchange:
+    """The state of all groups of one `WorkerGroups`, and who leases which.
+
+    Args:
+        groups: how many worker groups there are.
+        limits: how patient to be.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, groups: int, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._books = [OrderBook(limits.max_failures) for _ in range(groups)]
+        self._bells = [Bell() for _ in range(groups)]
+        self._leases: dict[str, LeaseRecord] = {}
+        self._counter = Bell()
+        self._is_closing = False
+        self._attending: set[asyncio.Task[None]] = set()
+        self._runs = [0] * groups
+        self._barren = [0] * groups
+        self._ended_before = [0] * groups
+
+    # --- the workers ---
+
+    async def join(self, member: Member, place: Place) -> None:
+        """A worker is up; the first of a new incarnation means that the previous one is gone."""
+        self._books[member.group].join(member, place, self._clock())
+        self._changed(member.group)
+
+    async def next_order(self, member: Member, ended: Ended | None = None) -> Order | None:
+        """Wait for the next order, having left the previous one; None means that the worker has to go."""
+        book = self._books[member.group]
+        if book.is_stale(member):
+            return None
+        if ended is not None:
+            book.end(member, ended, self._clock())
+        book.rest(member)
+        self._changed(member.group)
+        order: list[Order] = []
+
+        def is_answered() -> bool:
+            if not self._is_gone(member) and (taken := book.take(member)):
+                order.append(taken)
+            return bool(order) or self._is_gone(member)
+
+        await self._bells[member.group].until(is_answered)
+        return order[0] if order else None
+
+    async def fail(self, member: Member, ended: Ended) -> None:
+        """This rank's work raised an error; it will ask for its next order when it has cleaned up."""
+        if not self._books[member.group].is_stale(member):
+            self._books[member.group].end(member, ended, self._clock())
+            self._changed(member.group)
+
+    async def give_up(self, member: Member, reason: str) -> None:
+        """This worker can never do its work, and neither could another one in its place."""
+        self._give_up(member.group, reason)
+        self._changed(member.group)
+
+    async def report(self, member: Member, ticket: Ticket, number: int, value: bytes) -> bool:
+        """Report, and wait until the leaseholder asks for more (True) or the order is abandoned (False)."""
+        book = self._books[member.group]
+        if book.is_stale(member, ticket):
+            return False
+        book.report(member, number, value)
+        self._changed(member.group)
+
+        def is_decided() -> bool:
+            return book.is_stale(member, ticket) or (book.work is not None and number in book.work.verdicts)
+
+        await self._bells[member.group].until(is_decided)
+        return not book.is_stale(member, ticket) and book.work is not None and book.work.verdicts[number]
+
+    async def watch(self, member: Member, seen: Ticket | None) -> tuple[Command, Ticket | None]:
+        """Wait until this worker's listener has something to do; `seen` is the attempt it was last told to stop."""
+        book = self._books[member.group]
+        await self._bells[member.group].until(lambda: book.command(member, seen) is not None)
+        return book.command(member, seen) or Command.WAIT, book.work.ticket if book.work else None
+
+    async def stop_line(self, member: Member, ticket: Ticket, count: int) -> int | None:
+        """Tell how many checks this rank has passed; learn at which one all ranks stop. None: it no longer matters."""
+        book = self._books[member.group]
+
+        def is_over() -> bool:
+            return book.is_stale(member, ticket) or book.is_condemned
+
+        if book.work is not None and not is_over():
+            book.work.counts[member.rank] = count
+            self._changed(member.group)
+        await self._bells[member.group].until(lambda: is_over() or book.stop_line is not None)
+        return None if is_over() else book.stop_line
+
+    async def meet(self, member: Member, generation: int, address: tuple[str, int] | None) -> tuple[str, int] | None:
+        """Agree where the process group of this generation is set up: rank 0 brings the address, the others wait."""
+        book = self._books[member.group]
+        if address is not None and not book.is_stale(member):
+            book.meetings[generation] = address
+            self._changed(member.group)
+        await self._bells[member.group].until(lambda: book.is_stale(member) or generation in book.meetings)
+        return None if book.is_stale(member) else book.meetings[generation]
+
+    # --- the leaseholders ---
+
+    async def acquire(self, lease: str, holder: Any) -> Grant:
+        """Wait, for a short while, for a free group; to be called again until it is granted or refused.
+
+        Args:
+            lease: its name.
+            holder: handle of the actor that wants it, whose death ends the lease at once; None if it is no actor.
+        """
+        if lease not in self._leases:
+            self._leases[lease] = LeaseRecord(self._clock())
+            if holder is not None:
+                attending = asyncio.create_task(self._attend(lease, holder))
+                self._attending.add(attending)
+                attending.add_done_callback(self._attending.discard)
+        self._changed()
+
+        def is_answered() -> bool:
+            record = self._leases.get(lease)
+            return record is None or record.group is not None or bool(self._refusal())
+
+        await self._counter.until(is_answered, self._limits.poll_s)
+        record = self._leases.get(lease)
+        if record is not None and record.group is not None:
+            return Grant(record.group)
+        return Grant(reason=self._refusal())
+
+    async def renew(self, lease: str) -> None:
+        """The leaseholder is alive."""
+        if lease in self._leases:
+            self._leases[lease].renewed = self._clock()
+
+    async def release(self, lease: str) -> None:
+        """The leaseholder wants no more; what it had ordered is abandoned."""
+        record = self._leases.pop(lease, None)
+        if record is not None and record.group is not None:
+            self._books[record.group].abandon(self._clock())
+            self._changed(record.group)
+
+    async def submit(self, lease: str, name: str, body: bytes) -> bool:
+        """Give the leased group an order; False if it has, for a short while, not been ready to take one."""
+        book = self._book(lease)
+        group = self._leases[lease].group if book is not None else None
+        if book is None or group is None:
+            return True
+        if not await self._bells[group].until(lambda: book.work is None, self._limits.poll_s):
+            return False
+        book.submit(name, body)
+        if book.reason:
+            book.fail(book.reason)
+        self._changed(group)
+        return True
+
+    async def next_item(self, lease: str, name: str) -> Item:
+        """Wait, for a short while, for news of the order; asking lets the workers go on after the report seen last."""
+        book = self._book(lease)
+        if book is None:
+            return Item(News.FAILED, reason="the lease of its workers has run out")
+        group = self._books.index(book)
+        item: list[Item] = []
+
+        def has_news() -> bool:
+            if not item and _is_about(book.work, name) and (news := book.show_next()):
+                item.append(news)
+            return bool(item) or not _is_about(book.work, name)
+
+        has_news()
+        self._changed(group)
+        await self._bells[group].until(has_news, self._limits.poll_s)
+        if item:
+            return item[0]
+        return Item(News.WAIT) if _is_about(book.work, name) else Item(News.FAILED, reason="it was abandoned")
+
+    async def abandon(self, lease: str, name: str) -> None:
+        """Let the workers leave the order at their next step."""
+        book = self._book(lease)
+        if book is not None and _is_about(book.work, name):
+            book.abandon(self._clock())
+            self._changed(self._books.index(book))
+
+    async def nodes(self, lease: str) -> tuple[str, ...]:
+        """The nodes on which the leased group's workers run now."""
+        book = self._book(lease)
+        return tuple(sorted({place.node for place in book.places.values()})) if book else ()
+
+    # --- the host of the Train runs, and the driver ---
+
+    async def wanted(self, group: int) -> bool:
+        """Wait until this group should be started (again); False when it never will be."""
+        book = self._books[group]
+
+        def is_needed() -> bool:
+            waits = book.work is not None or any(record.group is None for record in self._leases.values())
+            return self._runs[group] == 0 or waits
+
+        await self._bells[group].until(lambda: self._is_closing or bool(book.reason) or is_needed())
+        if self._is_closing or book.reason:
+            return False
+        self._runs[group] += 1
+        self._ended_before[group] = book.orders_ended
+        if book.starting_since is None:
+            book.starting_since = self._clock()
+        return True
+
+    async def run_ended(self, group: int, reason: str) -> None:
+        """A Train run is over, its workers are gone; after too many good for nothing, the group is given up."""
+        book = self._books[group]
+        was_up = book.is_up
+        book.end_incarnation(self._clock())
+        if was_up:
+            book.starting_since = None
+        is_barren = book.orders_ended == self._ended_before[group]
+        self._barren[group] = self._barren[group] + 1 if is_barren else 0
+        if self._barren[group] >= self._limits.barren_runs:
+            self._give_up(group, reason)
+        self._changed(group)
+
+    async def close(self) -> None:
+        """Send all workers away; running orders are abandoned."""
+        self._is_closing = True
+        self._leases.clear()
+        for group, book in enumerate(self._books):
+            book.abandon(self._clock())
+            self._changed(group)
+
+    async def are_up(self) -> bool:
+        """Whether every group has all its workers."""
+        return all(book.is_up for book in self._books)
+
+    async def keep_time(self) -> None:
+        """Look at the clock for ever."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.tick()
+
+    def tick(self) -> None:
+        """Take back leases of the dead, end workers that do not leave, give up groups that do not come up."""
+        now = self._clock()
+        for lease in [name for name, record in self._leases.items() if record.renewed + self._limits.lease_s < now]:
+            record = self._leases.pop(lease)
+            if record.group is not None:
+                self._books[record.group].abandon(now)
+                self._changed(record.group)
+        for group, book in enumerate(self._books):
+            is_late = book.starting_since is not None and book.starting_since + self._limits.start_s < now
+            if is_late and not book.reason:
+                self._give_up(group, f"they have not come up within {self._limits.start_s:g} s")
+                self._changed(group)
+            if book.condemn_late(now - self._limits.leave_s):
+                self._changed(group)
+
+    # --- inside ---
+
+    async def _attend(self, lease: str, holder: Any) -> None:
+        """End the lease when its holder dies. A call to an actor that dies fails at once; one to an actor that is busy
+        waits, and one that is pending does not keep it from exiting."""
+        while lease in self._leases:
+            try:
+                await holder.__ray_ready__.remote()
+            except ActorDiedError:
+                await self.release(lease)
+            except RayError:
+                pass  # cannot be reached at the moment; the lease runs out if that lasts
+            await asyncio.sleep(ATTEND_S)
+
+    def _is_gone(self, member: Member) -> bool:
+        return self._is_closing or self._books[member.group].is_stale(member)
+
+    def _book(self, lease: str) -> OrderBook | None:
+        record = self._leases.get(lease)
+        return None if record is None or record.group is None else self._books[record.group]
+
+    def _give_up(self, group: int, reason: str) -> None:
+        self._books[group].reason = reason
+        self._books[group].fail(reason)
+
+    def _refusal(self) -> str:
+        """Why no group will ever be free; empty while one may."""
+        if self._is_closing:
+            return "the workers have been sent away"
+        reasons = [book.reason for book in self._books]
+        return reasons[0] if all(reasons) else ""
+
+    def _changed(self, group: int | None = None) -> None:
+        """Hand out free groups in the order of asking, then wake who waits."""
+        taken = {record.group for record in self._leases.values()}
+        free = [index for index, book in enumerate(self._books) if book.is_idle and index not in taken]
+        waiting = [record for record in self._leases.values() if record.group is None]
+        for record, index in zip(waiting, free, strict=False):
+            record.group = index
+        for index, bell in enumerate(self._bells):
+            if group in (None, index) or waiting:
+                bell.ring()
+        self._counter.ring()
+
+
+def _is_about(work: Work | None, name: str) -> bool:
+    return work is not None and work.name == name
