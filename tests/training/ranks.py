@@ -132,6 +132,16 @@ def synchronised_micro_batches(world: World) -> Result:
     return learn(world, Strategy(lr=0.05, batch_size=8), norm=True, sync_batch_norm=True, accumulate=2)
 
 
+STILL = Strategy(lr=1e-30, weight_decay=0.0, optimizer="sgd", batch_size=8)
+
+
+def statistics(world: World) -> Result:
+    """What batch norm has seen of an epoch in which no weight moves."""
+    made = session(world, STILL, norm=True, epochs=1)
+    train(made, batches(world, 8), None)
+    return {name: buffer.clone() for name, buffer in made.model.classifier.named_buffers()}
+
+
 def infinite(world: World) -> Result:
     """An infinite pixel in one sample, which one rank has."""
     made = session(world, Strategy(lr=0.05, batch_size=8))
@@ -265,6 +275,7 @@ SCENARIOS: dict[str, Callable[[World], Result]] = {
         synchronised,
         unsynchronised,
         synchronised_micro_batches,
+        statistics,
         infinite,
         wished,
         told,

@@ -102,6 +102,20 @@ def test_without_synchronisation_batch_norm_sees_less(ranks, alone):
     assert torch.equal(ranks[0]["unsynchronised"]["weights"][frozen], torch.ones(4))
 
 
+def test_running_statistics_are_the_mean_of_what_each_rank_has_seen(ranks):
+    seen = []
+    for rank in range(2):
+        shard = type("Rank", (), {"rank": rank, "size": 2})
+        model = scenarios.session(ALONE, scenarios.STILL, norm=True).model.train()
+        for images, _, _ in scenarios.batches(shard, 8).epoch(5, 1):
+            model(images)
+        seen.append(dict(model.classifier.named_buffers()))
+    for name, buffer in seen[0].items():
+        expected = (buffer + seen[1][name]) / 2 if buffer.is_floating_point() else buffer
+        for rank in ranks:
+            assert_close(rank["statistics"][name], expected)
+
+
 def test_an_infinite_loss_on_one_rank_ends_all_at_the_same_step(ranks):
     expected = {"status": "non_finite", "steps": 2, "kept": True}
     for rank in ranks:

@@ -64,6 +64,8 @@ def _line(event: events.Event, progress: Progress, outlook: Outlook) -> str:
             return f"  phase {phase + 1} of {len(outlook.phases)}: {scheduler}, to epoch {epochs}"
         case events.TrialExploited(trial=name, reason=reason):
             return f"  {name}: {reason}"
+        case events.ResourcesAwaited(what=what) if what:
+            return f"  waiting: {what}"
         case events.SearchEnded(by=by, detail=detail):
             return f"  the search ends ({by}){_behind(detail)}"
         case events.TrialFinished(trial=name):

@@ -1,15 +1,12 @@
 """The search stage: its phases one after the other, each a scheduler and a searcher on Ray Tune."""
 
-import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from graft.core.clock import Clock
-from graft.core.errors import Interrupted, TrialError
-from graft.core.seeds import derive_seed
-from graft.models.load import describe_backbone
+from graft.core.errors import Interrupted
 from graft.pipeline.checkpoints import CheckpointStore
 from graft.pipeline.experiment import Experiment
 from graft.pipeline.history import SearchHistory
@@ -20,21 +17,18 @@ from graft.pipeline.replay import read_schedule
 from graft.pipeline.resources import TrialShare
 from graft.pipeline.retention import Retention
 from graft.pipeline.trial import TrialPayload, run_trial, run_trial_in_group, train_in_group
+from graft.pipeline.waiting import tell_what_is_awaited
 from graft.search.conductor import Conductor
-from graft.search.explore import perturb
-from graft.search.proposer import Earlier, SearchProposer, StratifiedProposer, SurvivorProposer, architectures_of
-from graft.search.protocol import Checkpoint, CheckpointEpochs, Observation, Proposer, Scheduler
+from graft.search.protocol import CheckpointEpochs, Scheduler
 from graft.search.registry import build_scheduler
 from graft.search.rules.replay import Replay
-from graft.search.searchers.build import build_searcher
 from graft.search.tuner import Execution, run_search
 from graft.spec.job import Job
-from graft.spec.mutation import mutated_keys
 from graft.spec.phases import Phase
-from graft.spec.strategy import Strategy
 from graft.tracking import events
 from graft.tracking.events import SearchEnded
 from graft.tracking.journal import Journal
+from graft.training.capacity import waiting_for
 from graft.training.group import WorkerGroups
 from graft.training.shape import GroupShape
 
@@ -78,7 +72,7 @@ class SearchStage:
         """
         unsubscribe = self.journal.subscribe(self.history.apply), self.journal.subscribe(self._retention().apply)
         try:
-            with self._trial_runner() as runner:
+            with self._trial_runner() as runner, tell_what_is_awaited(self.journal, self._awaited, self._has_begun):
                 ended = self._run_phases(runner)
         finally:
             for end in unsubscribe:
@@ -110,7 +104,9 @@ class SearchStage:
         search = self.job.search
         recorder = Recorder(self.journal, self.progress, search.seed, self.clock)
         scheduler = replay or build_scheduler(phase, search.objective, search.seed, self.job.strategy)
-        proposer = replay or self._proposer(phase, lambda: conductor.history())
+        proposer = replay or Proposing(self.job, self.progress, self.history, self._store).of(
+            phase, lambda: conductor.history()
+        )
         conductor = Conductor(scheduler, proposer, recorder, search.objective, self.share.concurrent)
         conductor.restore(list(self.history.of_phase(phase.index)))
         cause = _FirstCause(self.end_of_search, self._phase_end(phase, started))
@@ -127,6 +123,21 @@ class SearchStage:
             self._finish(phase, self.clock.elapsed() - started)
         is_over = cause.ended is not None and cause.ended.by != "phase"
         return cause.ended if is_over else None, bool(getattr(proposer, "is_exhausted", False))
+
+    @property
+    def _store(self) -> CheckpointStore:
+        return CheckpointStore(self.experiment.checkpoints)
+
+    def _awaited(self) -> str:
+        return waiting_for(self._shape, 1)
+
+    def _has_begun(self) -> bool:
+        return any(trial.nodes for trial in self.progress.trials.values())
+
+    @property
+    def _shape(self) -> GroupShape:
+        share = self.share
+        return GroupShape(share.workers, share.cpus_per_worker, share.gpus_per_worker, share.placement)
 
     def _finish(self, phase: Phase, seconds: float) -> None:
         mine = [trial for trial in self.progress.ranked() if trial.phase == phase.index]
@@ -153,78 +164,23 @@ class SearchStage:
         schedule = read_schedule(self.experiment.replay_file).scaled(phase.epochs)
         return Replay(schedule, phase.index, has_begun=bool(self.history.proposed([phase.index])))
 
-    def _proposer(self, phase: Phase, history: Callable[[], tuple[Observation, ...]]) -> Proposer:
-        search, space = self.job.search, self.job.strategy
-        earlier = self._earlier(phase)
-        if phase.from_top:
-            return SurvivorProposer(self._survivors(phase), phase, self._explore(phase), earlier=earlier)
-        searcher = build_searcher(phase.searcher, space, search.objective, derive_seed(search.seed, phase.index))
-        if not phase.is_population_based:
-            return SearchProposer(searcher, phase, history=history, num_blocks=_num_blocks, earlier=earlier)
-        kinds = architectures_of(space)
-        return StratifiedProposer(searcher, phase, kinds, history=history, num_blocks=_num_blocks, earlier=earlier)
-
-    def _earlier(self, phase: Phase) -> Earlier:
-        before = self.history.proposed(range(phase.index))
-        mine = self.history.proposed([phase.index])
-        return Earlier(
-            first=len(before) + 1,
-            known={proposal.strategy.key(): proposal.trial for proposal in before},
-            proposed=[(proposal.trial, proposal.strategy.key()) for proposal in mine],
-            duplicates=self.history.duplicates.get(phase.index, 0),
-        )
-
-    def _survivors(self, phase: Phase) -> list[tuple[Strategy, Checkpoint]]:
-        """The best trials of the phase before that came to its end; for a population, of the best one's architecture.
-
-        Raises:
-            TrialError: there is none.
-        """
-        end = self.job.phases[phase.index - 1].epochs
-        store = CheckpointStore(self.experiment.checkpoints)
-        found = []
-        for trial in self.progress.ranked():
-            last = Checkpoint(trial.trial, trial.segment, end)
-            if trial.phase == phase.index - 1 and trial.best_epoch and store.state_file(last).exists():
-                found.append((Strategy.read_stored(trial.strategy), last))
-        if not found:
-            raise TrialError(
-                f"no trial of phase {phase.index} came to its end, epoch {end}, so phase {phase.index + 1} has "
-                "nothing to go on from; raise search.budget, or lower the trials or epochs of the phase"
-            )
-        if not phase.is_population_based:
-            return found
-        alike = [one for one in found if one[0].architecture() == found[0][0].architecture()]
-        return alike[: phase.trials]
-
-    def _explore(self, phase: Phase) -> Callable[[Strategy, int], Strategy]:
-        """How a survivor that fills more than one place of a population is varied."""
-
-        def explore(strategy: Strategy, member: int) -> Strategy:
-            rng = random.Random(derive_seed(self.job.search.seed, "survivor", phase.index, member))
-            keys = mutated_keys(self.job.strategy, phase.scheduler.mutate)
-            return perturb(self.job.strategy, strategy, keys, rng, resample=0.0)[0]
-
-        return explore
-
     def _retention(self) -> Retention:
         feeding = frozenset(phase.index for phase in self.job.phases if phase.feeds_next)
         kept = KEPT_BEST if self.job.training.fit.soup == "none" else KEPT_FOR_SOUP
-        return Retention(CheckpointStore(self.experiment.checkpoints), self.progress, kept, feeding)
+        return Retention(self._store, self.progress, kept, feeding)
 
     @contextmanager
     def _trial_runner(self) -> Iterator["_TrialRunner"]:
         """Trials in Tune's own processes, or in groups of workers that live as long as the search."""
-        payload = TrialPayload(self.lesson, CheckpointStore(self.experiment.checkpoints), CheckpointEpochs())
+        payload = TrialPayload(self.lesson, self._store, CheckpointEpochs())
         share = self.share
         if share.workers == 1:
             resources = {"CPU": share.cpus, "GPU": share.gpus}
             yield _TrialRunner(run_trial, resources, lambda due: replace(payload, due=due))
             return
-        shape = GroupShape(share.workers, share.cpus_per_worker, share.gpus_per_worker, share.placement)
         # A group that lost a worker goes on from the last epoch, whatever the scheduler needs.
         every_epoch = replace(payload, due=CheckpointEpochs(every=1))
-        with WorkerGroups(shape, share.concurrent, train_in_group, every_epoch, self.experiment.tune) as groups:
+        with WorkerGroups(self._shape, share.concurrent, train_in_group, every_epoch, self.experiment.tune) as groups:
             yield _TrialRunner(run_trial_in_group, DRIVER_RESOURCES, lambda due: groups.handle)
 
 
@@ -248,10 +204,6 @@ class _FirstCause:
         if self.ended is None:
             self.ended = next((ended for cause in self._causes if (ended := cause()) is not None), None)
         return self.ended is not None
-
-
-def _num_blocks(backbone: str) -> int | None:
-    return describe_backbone(backbone).num_blocks
 
 
 def _due(phase: Phase, scheduler: Scheduler) -> CheckpointEpochs:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import ray
 
 from graft.core.errors import ResourceError
+from graft.training.capacity import has_autoscaler
 
 # A local session needs room for the dataset only; Ray's own default (30 % of the memory) is reserved at start.
 MAX_LOCAL_OBJECT_STORE = 4 * 1024**3
@@ -100,4 +101,6 @@ def _object_store_bytes() -> int:
 
 def _resources() -> ClusterResources:
     total = ray.cluster_resources()
-    return ClusterResources(cpus=total.get("CPU", 0.0), gpus=total.get("GPU", 0.0))
+    # A session of our own is this machine, whatever is asked for.
+    can_grow = "RAY_ADDRESS" in os.environ and has_autoscaler()
+    return ClusterResources(cpus=total.get("CPU", 0.0), gpus=total.get("GPU", 0.0), can_grow=can_grow)

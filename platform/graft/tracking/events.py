@@ -242,6 +242,13 @@ class PhaseFinished(Event):
 
 
 @dataclass(frozen=True)
+class ResourcesAwaited(Event):
+    """Trials cannot start yet; `what` says what they wait for, and is empty when they no longer do."""
+
+    what: str
+
+
+@dataclass(frozen=True)
 class SearchEnded(Event):
     """Why the search ended.
 
@@ -306,7 +313,7 @@ KINDS: Mapping[str, type[Event]] = {
     for kind in (
         ExperimentStarted, StageStarted, StageFinished, StageSkipped, StageFailed, DatasetReady, PhaseStarted,
         TrialStarted, TrialPlaced, TrialReported, TrialExploited, TrialFinished, DuplicateSkipped, PhaseFinished,
-        SearchEnded, WinnerChosen, Evaluated, ModelRegistered, ExperimentFinished,
+        ResourcesAwaited, SearchEnded, WinnerChosen, Evaluated, ModelRegistered, ExperimentFinished,
     )
 }  # fmt: skip
 

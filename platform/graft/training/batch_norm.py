@@ -53,7 +53,7 @@ class GlobalBatchNorm(TorchFunctionMode):
             running_mean.lerp_(mean.to(running_mean.dtype), momentum)
             running_var.lerp_(unbiased.to(running_var.dtype), momentum)
         inverse = (variance + eps).rsqrt()
-        normal: Tensor = _Normalise.apply(input, mean.float(), inverse.float(), count, self._world)
+        normal: Tensor = _Normalise.apply(_at_least_float32(input), mean, inverse, count, self._world)
         if weight is not None:
             normal = normal * _per_channel(weight, input)
         if bias is not None:
@@ -62,13 +62,13 @@ class GlobalBatchNorm(TorchFunctionMode):
 
 
 class _Normalise(torch.autograd.Function):
-    """(x − mean) / deviation in float32, where both depend on the x of every rank."""
+    """(x − mean) / deviation, where both depend on the x of every rank."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, mean: Tensor, inverse: Tensor, count: Tensor, world: World) -> Tensor:
-        normal = (x.float() - _per_channel(mean, x)) * _per_channel(inverse, x)
+        normal = (x - _per_channel(mean, x)) * _per_channel(inverse, x)
         ctx.save_for_backward(normal, inverse, count)
-        ctx.world, ctx.dtype = world, x.dtype
+        ctx.world = world
         return normal
 
     @staticmethod
@@ -78,9 +78,9 @@ class _Normalise(torch.autograd.Function):
         over = _all_but_channels(normal)
         sums = torch.stack([gradient.sum(over), (gradient * normal).sum(over)]).double()
         ctx.world.sum_(sums)
-        mean, slope = (sums / count).float()
+        mean, slope = sums / count
         rest = gradient - _per_channel(mean, normal) - normal * _per_channel(slope, normal)
-        return (rest * _per_channel(inverse, normal)).to(ctx.dtype), None, None, None, None
+        return rest * _per_channel(inverse, normal), None, None, None, None
 
 
 @torch.no_grad()
@@ -88,7 +88,7 @@ def _statistics(x: Tensor, world: World) -> tuple[Tensor, Tensor, Tensor]:
     """Mean and biased variance of each channel over all ranks, and of how many values; float64 [C]."""
     over = _all_but_channels(x)
     own = x.numel() // x.shape[1]
-    variance, mean = torch.var_mean(x.float(), over, correction=0)
+    variance, mean = torch.var_mean(_at_least_float32(x), over, correction=0)
     variance, mean = variance.double(), mean.double()
     count = torch.full_like(mean, own)
     sums = torch.stack([count, mean * own, (variance + mean.square()) * own])
@@ -103,4 +103,9 @@ def _all_but_channels(x: Tensor) -> list[int]:
 
 
 def _per_channel(values: Tensor, x: Tensor) -> Tensor:
-    return values.view(1, -1, *(1 for _ in range(x.ndim - 2)))
+    """Values [C] in the type of x and of a shape that its samples share."""
+    return values.to(torch.promote_types(x.dtype, torch.float32)).view(1, -1, *(1 for _ in range(x.ndim - 2)))
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -12,36 +12,13 @@ from typing import Any
 
 from ray.exceptions import ActorDiedError, RayError
 
+from graft.training.bell import Bell
 from graft.training.order_book import OrderBook, Work
 from graft.training.orders import Command, Ended, Item, Limits, Member, News, Order, Place, Ticket
+from graft.training.run_record import RunRecord
 
 TICK_S = 0.5
 ATTEND_S = 0.5
-
-
-class Bell:
-    """Wakes all who wait for a change; each looks for itself whether it was the one."""
-
-    def __init__(self) -> None:
-        self._waiting: set[asyncio.Future[None]] = set()
-
-    def ring(self) -> None:
-        for future in self._waiting:
-            if not future.done():
-                future.set_result(None)
-        self._waiting.clear()
-
-    async def until(self, holds: Callable[[], bool], timeout_s: float | None = None) -> bool:
-        """Wait until the condition holds, at most so long; return whether it does."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                while not holds():
-                    future = asyncio.get_running_loop().create_future()
-                    self._waiting.add(future)
-                    await future
-        except TimeoutError:
-            pass
-        return holds()
 
 
 @dataclass
@@ -73,20 +50,23 @@ class Exchange:
         self._limits = limits
         self._clock = clock
         self._books = [OrderBook(limits.max_failures) for _ in range(groups)]
+        self._records = [RunRecord(limits) for _ in range(groups)]
         self._bells = [Bell() for _ in range(groups)]
         self._leases: dict[str, LeaseRecord] = {}
         self._counter = Bell()
         self._is_closing = False
         self._attending: set[asyncio.Task[None]] = set()
-        self._runs = [0] * groups
-        self._barren = [0] * groups
-        self._ended_before = [0] * groups
 
     # --- the workers ---
 
     async def join(self, member: Member, place: Place) -> None:
         """A worker is up; the first of a new incarnation means that the previous one is gone."""
-        self._books[member.group].join(member, place, self._clock())
+        book, record = self._books[member.group], self._records[member.group]
+        if book.is_up and book.is_stale(member):
+            record.lose_workers(self._clock())
+        book.join(member, place)
+        if book.is_up:
+            record.come_up()
         self._changed(member.group)
 
     async def next_order(self, member: Member, ended: Ended | None = None) -> Order | None:
@@ -116,7 +96,8 @@ class Exchange:
 
     async def give_up(self, member: Member, reason: str) -> None:
         """This worker can never do its work, and neither could another one in its place."""
-        self._give_up(member.group, reason)
+        self._records[member.group].reason = reason
+        self._books[member.group].fail(reason)
         self._changed(member.group)
 
     async def report(self, member: Member, ticket: Ticket, number: int, value: bytes) -> bool:
@@ -209,8 +190,8 @@ class Exchange:
         if not await self._bells[group].until(lambda: book.work is None, self._limits.poll_s):
             return False
         book.submit(name, body)
-        if book.reason:
-            book.fail(book.reason)
+        if self._records[group].reason:
+            book.fail(self._records[group].reason)
         self._changed(group)
         return True
 
@@ -250,32 +231,25 @@ class Exchange:
 
     async def wanted(self, group: int) -> bool:
         """Wait until this group should be started (again); False when it never will be."""
-        book = self._books[group]
+        book, record = self._books[group], self._records[group]
 
         def is_needed() -> bool:
-            waits = book.work is not None or any(record.group is None for record in self._leases.values())
-            return self._runs[group] == 0 or waits
+            is_waited_for = any(lease.group is None for lease in self._leases.values())
+            return not record.has_begun or book.work is not None or is_waited_for
 
-        await self._bells[group].until(lambda: self._is_closing or bool(book.reason) or is_needed())
-        if self._is_closing or book.reason:
+        await self._bells[group].until(lambda: self._is_closing or bool(record.reason) or is_needed())
+        if self._is_closing or record.reason:
             return False
-        self._runs[group] += 1
-        self._ended_before[group] = book.orders_ended
-        if book.starting_since is None:
-            book.starting_since = self._clock()
+        record.begin(book.orders_ended, self._clock())
         return True
 
     async def run_ended(self, group: int, reason: str) -> None:
         """A Train run is over, its workers are gone; after too many good for nothing, the group is given up."""
-        book = self._books[group]
-        was_up = book.is_up
-        book.end_incarnation(self._clock())
-        if was_up:
-            book.starting_since = None
-        is_barren = book.orders_ended == self._ended_before[group]
-        self._barren[group] = self._barren[group] + 1 if is_barren else 0
-        if self._barren[group] >= self._limits.barren_runs:
-            self._give_up(group, reason)
+        book, record = self._books[group], self._records[group]
+        record.end(book.orders_ended, book.is_up, reason)
+        book.end_incarnation()
+        if record.reason:
+            book.fail(record.reason)
         self._changed(group)
 
     async def close(self) -> None:
@@ -305,9 +279,8 @@ class Exchange:
                 self._books[record.group].abandon(now)
                 self._changed(record.group)
         for group, book in enumerate(self._books):
-            is_late = book.starting_since is not None and book.starting_since + self._limits.start_s < now
-            if is_late and not book.reason:
-                self._give_up(group, f"they have not come up within {self._limits.start_s:g} s")
+            if self._records[group].is_late(now):
+                book.fail(self._records[group].reason)
                 self._changed(group)
             if book.condemn_late(now - self._limits.leave_s):
                 self._changed(group)
@@ -333,15 +306,11 @@ class Exchange:
         record = self._leases.get(lease)
         return None if record is None or record.group is None else self._books[record.group]
 
-    def _give_up(self, group: int, reason: str) -> None:
-        self._books[group].reason = reason
-        self._books[group].fail(reason)
-
     def _refusal(self) -> str:
         """Why no group will ever be free; empty while one may."""
         if self._is_closing:
             return "the workers have been sent away"
-        reasons = [book.reason for book in self._books]
+        reasons = [record.reason for record in self._records]
         return reasons[0] if all(reasons) else ""
 
     def _changed(self, group: int | None = None) -> None:

@@ -55,17 +55,13 @@ class OrderBook:
     """The state of one worker group.
 
     Attributes:
-        reason: why the group will not come up any more; empty while it may.
         places: rank → where it runs, of the incarnation that lives now.
         orders_ended: how many orders have come to an end, whichever; shows that a run was good for something.
-        starting_since: since when it has been coming up; None while it is up, or nobody wants it to be.
     """
 
     def __init__(self, max_failures: int) -> None:
-        self.reason = ""
         self.places: dict[int, Place] = {}
         self.orders_ended = 0
-        self.starting_since: float | None = None
         self.work: Work | None = None
         self.is_condemned = False
         self.meetings: dict[int, tuple[str, int]] = {}
@@ -100,20 +96,16 @@ class OrderBook:
             return True
         return ticket is not None and (self.work is None or self.work.ticket != ticket)
 
-    def join(self, member: Member, place: Place, now: float) -> None:
+    def join(self, member: Member, place: Place) -> None:
         """A worker has started; the first of a new incarnation ends the previous one."""
         if member.incarnation != self._incarnation:
-            self.end_incarnation(now)
+            self.end_incarnation()
             self._incarnation = member.incarnation
         self.places[member.rank] = place
-        if self.is_up:
-            self.starting_since, self.reason = None, ""
 
-    def end_incarnation(self, now: float) -> None:
+    def end_incarnation(self) -> None:
         """The workers are gone; an order they had begun is begun again by the next ones, unless it died too often."""
         self._incarnation, self._generation, self._is_broken, self.is_condemned = "", 0, False, False
-        if self.is_up:
-            self.starting_since = now
         for record in (self.places, self._resting, self.meetings):
             record.clear()
         work = self.work

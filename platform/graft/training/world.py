@@ -111,8 +111,11 @@ class Ranks:
         self._device = torch.device("cuda" if distributed.get_backend() == "nccl" else "cpu")
 
     def data_parallel(self, model: nn.Module) -> nn.Module:
-        # torch would send all buffers at every step; ours are brought together once an epoch
-        return DistributedDataParallel(model, broadcast_buffers=False, gradient_as_bucket_view=True)
+        network = DistributedDataParallel(model, gradient_as_bucket_view=True)
+        # torch would send all buffers at every step; ours are brought together once an epoch (as an argument it has
+        # another name in every other release of torch)
+        network.broadcast_buffers = False
+        return network
 
     def without_exchange(self, network: nn.Module) -> AbstractContextManager[object]:
         if not isinstance(network, DistributedDataParallel):

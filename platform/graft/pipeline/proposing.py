@@ -1,0 +1,101 @@
+"""What the trials of a phase are: drawn from the space, or the best trials of the phase before."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from graft.core.errors import TrialError
+from graft.core.seeds import derive_seed
+from graft.models.load import describe_backbone
+from graft.pipeline.checkpoints import CheckpointStore
+from graft.pipeline.history import SearchHistory
+from graft.pipeline.progress import Progress
+from graft.search.explore import perturb
+from graft.search.proposer import Earlier, SearchProposer, StratifiedProposer, SurvivorProposer, architectures_of
+from graft.search.protocol import Checkpoint, Observation, Proposer
+from graft.search.searchers.build import build_searcher
+from graft.spec.job import Job
+from graft.spec.mutation import mutated_keys
+from graft.spec.phases import Phase
+from graft.spec.strategy import Strategy
+
+
+@dataclass(frozen=True)
+class Proposing:
+    """Makes the proposers of an experiment's phases.
+
+    Attributes:
+        history: what was proposed before.
+        store: where the survivors' weights are.
+    """
+
+    job: Job
+    progress: Progress
+    history: SearchHistory
+    store: CheckpointStore
+
+    def of(self, phase: Phase, history: Callable[[], tuple[Observation, ...]]) -> Proposer:
+        """The proposer of a phase that is about to run.
+
+        Args:
+            phase: which.
+            history: what is known of its trials so far.
+
+        Raises:
+            TrialError: it goes on from the best of the phase before, and there is none.
+        """
+        search, space = self.job.search, self.job.strategy
+        earlier = self._earlier(phase)
+        if phase.from_top:
+            return SurvivorProposer(self._survivors(phase), phase, self._explore(phase), earlier=earlier)
+        searcher = build_searcher(phase.searcher, space, search.objective, derive_seed(search.seed, phase.index))
+        if not phase.is_population_based:
+            return SearchProposer(searcher, phase, history=history, num_blocks=_num_blocks, earlier=earlier)
+        kinds = architectures_of(space)
+        return StratifiedProposer(searcher, phase, kinds, history=history, num_blocks=_num_blocks, earlier=earlier)
+
+    def _earlier(self, phase: Phase) -> Earlier:
+        before = self.history.proposed(range(phase.index))
+        mine = self.history.proposed([phase.index])
+        return Earlier(
+            first=len(before) + 1,
+            known={proposal.strategy.key(): proposal.trial for proposal in before},
+            proposed=[(proposal.trial, proposal.strategy.key()) for proposal in mine],
+            duplicates=self.history.duplicates.get(phase.index, 0),
+        )
+
+    def _survivors(self, phase: Phase) -> list[tuple[Strategy, Checkpoint]]:
+        """The best trials of the phase before that came to its end; for a population, of the best one's architecture.
+
+        Raises:
+            TrialError: there is none.
+        """
+        end = self.job.phases[phase.index - 1].epochs
+        found = []
+        for trial in self.progress.ranked():
+            last = Checkpoint(trial.trial, trial.segment, end)
+            if trial.phase == phase.index - 1 and trial.best_epoch and self.store.state_file(last).exists():
+                found.append((Strategy.read_stored(trial.strategy), last))
+        if not found:
+            raise TrialError(
+                f"no trial of phase {phase.index} came to its end, epoch {end}, so phase {phase.index + 1} has "
+                "nothing to go on from; raise search.budget, or lower the trials or epochs of the phase"
+            )
+        if not phase.is_population_based:
+            return found
+        alike = [one for one in found if one[0].architecture() == found[0][0].architecture()]
+        return alike[: phase.trials]
+
+    def _explore(self, phase: Phase) -> Callable[[Strategy, int], Strategy]:
+        """How a survivor that fills more than one place of a population is varied."""
+
+        def explore(strategy: Strategy, member: int) -> Strategy:
+            rng = random.Random(derive_seed(self.job.search.seed, "survivor", phase.index, member))
+            keys = mutated_keys(self.job.strategy, phase.scheduler.mutate)
+            return perturb(self.job.strategy, strategy, keys, rng, resample=0.0)[0]
+
+        return explore
+
+
+def _num_blocks(backbone: str) -> int | None:
+    return describe_backbone(backbone).num_blocks
