@@ -12,6 +12,7 @@ from graft.pipeline.experiment import Experiment
 from graft.pipeline.history import SearchHistory
 from graft.pipeline.learning import Lesson
 from graft.pipeline.progress import Progress
+from graft.pipeline.proposing import Proposing
 from graft.pipeline.recorder import Recorder
 from graft.pipeline.replay import read_schedule
 from graft.pipeline.resources import TrialShare
