@@ -40,6 +40,7 @@ class Few:
 
     def __init__(self, count: int, made: int = 0) -> None:
         self._count, self._made = count, made
+        self.is_exhausted = False
 
     def propose(self, on_duplicate: Callable[[Duplicate], None]) -> Proposal | None:
         if self._made >= self._count:

@@ -20,7 +20,7 @@ from graft.pipeline.retention import Retention
 from graft.pipeline.trial import TrialPayload, run_trial, run_trial_in_group, train_in_group
 from graft.pipeline.waiting import tell_what_is_awaited
 from graft.search.conductor import Conductor
-from graft.search.protocol import CheckpointEpochs, Scheduler
+from graft.search.protocol import CheckpointEpochs, Proposer, Scheduler
 from graft.search.registry import build_scheduler
 from graft.search.rules.replay import Replay
 from graft.search.tuner import Execution, run_search
@@ -105,9 +105,8 @@ class SearchStage:
         search = self.job.search
         recorder = Recorder(self.journal, self.progress, search.seed, self.clock)
         scheduler = replay or build_scheduler(phase, search.objective, search.seed, self.job.strategy)
-        proposer = replay or Proposing(self.job, self.progress, self.history, self._store).of(
-            phase, lambda: conductor.history()
-        )
+        proposing = Proposing(self.job, self.progress, self.history, self._store)
+        proposer: Proposer = replay or proposing.of(phase, lambda: conductor.history())
         conductor = Conductor(scheduler, proposer, recorder, search.objective, self.share.concurrent)
         conductor.restore(list(self.history.of_phase(phase.index)))
         cause = _FirstCause(self.end_of_search, self._phase_end(phase, started))
@@ -123,7 +122,7 @@ class SearchStage:
         if cause.ended is None or cause.ended.by == "phase":
             self._finish(phase, self.clock.elapsed() - started)
         is_over = cause.ended is not None and cause.ended.by != "phase"
-        return cause.ended if is_over else None, bool(getattr(proposer, "is_exhausted", False))
+        return cause.ended if is_over else None, proposer.is_exhausted
 
     @property
     def _store(self) -> CheckpointStore:

@@ -174,6 +174,7 @@ class SurvivorProposer:
         self._explore = explore
         self._phase = phase
         self._names = _Names(earlier)
+        self.is_exhausted = False
 
     def propose(self, on_duplicate: Callable[[Duplicate], None]) -> Proposal | None:
         """The next trial, or None when there are enough; nothing counts as a duplicate, as starting points differ."""

@@ -241,7 +241,13 @@ TrialFunction = Callable[[Proposal, Any, TrialReporter], None]
 
 
 class Proposer(Protocol):
-    """Decides which strategies are tried."""
+    """Decides which strategies are tried.
+
+    Attributes:
+        is_exhausted: whether it has ended because there is no further strategy, rather than because it made enough.
+    """
+
+    is_exhausted: bool
 
     def propose(self, on_duplicate: Callable[[Duplicate], None]) -> Proposal | None:
         """The next strategy, or None when there is none any more; `on_duplicate` hears of each one left out."""

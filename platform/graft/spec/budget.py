@@ -5,20 +5,34 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from graft.spec.base import Spec
+from graft.spec.metrics import METRICS
 from graft.spec.rules import broken
 
 DEFAULT_TRIALS = 16
+
+_TOO_LARGE = 1e300
+_METRIC_WITH_NUMBER = {
+    "type": "object",
+    "additionalProperties": {"type": "number"},
+    "propertyNames": {"enum": [*METRICS]},
+    "minProperties": 1,
+    "maxProperties": 1,
+}
 
 
 def _target(value: Any) -> Any:
     if value is None:
         return None
-    numbers = value.values() if isinstance(value, dict) else [value]
-    if any(isinstance(one, bool) or not isinstance(one, int | float) for one in numbers):
+    numbers = list(value.values()) if isinstance(value, dict) else [value]
+    if not all(_is_finite(one) for one in numbers):
         raise broken("must be a number, as in `target: 0.98`, or the metric with one, as in `target: {accuracy: 0.98}`")
     if isinstance(value, dict) and len(value) != 1:
         raise broken("must name one metric, that of `search.metric`")
     return value
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _TOO_LARGE
 
 
 class BudgetSpec(Spec):
@@ -36,7 +50,7 @@ class BudgetSpec(Spec):
     target: Annotated[
         float | dict[str, float] | None,
         BeforeValidator(_target),
-        WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "object"}, {"type": "null"}]}),
+        WithJsonSchema({"anyOf": [{"type": "number"}, _METRIC_WITH_NUMBER, {"type": "null"}]}),
     ] = Field(None, description="Value of the metric on the validation samples that is good enough to end the search.")
 
     @property

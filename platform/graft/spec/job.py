@@ -69,7 +69,8 @@ class Job(Spec):
 
     def _phase_findings(self, phase: Phase) -> Iterator[Finding]:
         at: Path = ("search", "phases", phase.index) if self.search.phases else ("search",)
-        limit = "training.epochs" if phase.epochs == self.training.epochs else "the epochs of the phase"
+        whole = phase.epochs == self.training.epochs
+        limit = "training.epochs, which is" if whole else "the epochs of the phase, which are"
         if phase.epochs > self.training.epochs:
             told = f"is {phase.epochs}, but must be <= training.epochs, which is {self.training.epochs}"
             yield Finding((*at, "epochs"), told)
@@ -79,7 +80,7 @@ class Job(Spec):
             yield Finding((*at, "epochs"), told)
         first = _first_comparison(phase.scheduler)
         if first and first[1] > phase.epochs:
-            told = f"is {first[1]}, but must be <= {limit}, which is {phase.epochs}"
+            told = f"is {first[1]}, but must be <= {limit} {phase.epochs}"
             yield Finding((*at, "scheduler", first[0]), told)
         if phase.is_population_based:
             yield from self._population_findings(phase, at)
@@ -99,8 +100,9 @@ class Job(Spec):
                 ("search", "budget", "cost"), f"is {budget.cost:g}, but nothing has a price; set resources.price"
             )
         sizes = [phase.trials for phase in self.phases if phase.trials is not None]
-        if self.search.phases and budget.trials is not None and sum(sizes) > budget.trials:
-            told = f"is {budget.trials}, but the phases have {sum(sizes)} trials together; raise it, or leave it out"
+        if budget.trials is not None and sum(sizes) > budget.trials:
+            whose = "phases have" if self.search.phases else "population has"
+            told = f"is {budget.trials}, but the {whose} {sum(sizes)} trials; raise it, or leave it out"
             yield Finding(("search", "budget", "trials"), told)
 
     def _fit_findings(self) -> Iterator[Finding]:

@@ -51,7 +51,8 @@ def read_overrides(texts: Sequence[str]) -> tuple[list[Override], list[Problem]]
 def apply_override(raw: dict[str, Any], override: Override) -> list[tuple[str, ...]]:
     """Put the value into `raw`, in place, making the mappings on the way.
 
-    A component that stands as a bare name becomes a mapping, so ``penalty.strength`` can be set on ``penalty: l2``.
+    A component that stands as a bare name becomes a mapping, so ``penalty.strength`` can be set on ``penalty: l2``;
+    so does a search that stands as the list of its phases.
 
     Returns:
         The paths of the mappings that were made.
@@ -68,6 +69,8 @@ def apply_override(raw: dict[str, Any], override: Override) -> list[tuple[str, .
             made.append(override.path[:depth])
         elif isinstance(inner, str):
             inner = {"kind": inner}
+        elif isinstance(inner, list) and override.path[:depth] == ("search",):
+            inner = {"phases": inner}
         elif not isinstance(inner, dict):
             above = ".".join(override.path[:depth])
             raise ValueError(

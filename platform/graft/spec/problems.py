@@ -32,10 +32,16 @@ class Origin:
 
     def problem(self, finding: Finding) -> Problem:
         """The finding with its place."""
-        path, key = finding.path, dotted(finding.path)
+        path = self._as_written(finding.path)
+        key = dotted(path)
         if self._was_set(path):
             return Problem(f"--set {key}", finding.message)
         return Problem(key, finding.message, self.file, self._line(path))
+
+    def _as_written(self, path: Path) -> Path:
+        """A search may be given as the list of its phases."""
+        is_list = ("search", 0) in self.lines
+        return ("search", *path[2:]) if is_list and path[:2] == ("search", "phases") else path
 
     def _was_set(self, path: Path) -> bool:
         return path in self.made or any(path[: len(given)] == given for given in self.overrides)
@@ -100,5 +106,6 @@ def _place(location: Sequence[str | int], model: type[Spec]) -> _Place:
 def _elsewhere(path: Path, model: type[Spec]) -> tuple[str, ...]:
     key = str(path[-1])
     in_strategy = (("strategy", *place) for place in places_of(key, Strategy))
-    places = (*places_of(key, model), *in_strategy)
-    return tuple(dotted(place) for place in places if place != path and key != "kind")
+    places = [place for place in (*places_of(key, model), *in_strategy) if place != path and key != "kind"]
+    nearest_to_root = min((len(place) for place in places), default=0)
+    return tuple(dotted(place) for place in places if len(place) == nearest_to_root)

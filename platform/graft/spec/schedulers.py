@@ -14,7 +14,7 @@ Quantile = Annotated[
     float, Field(gt=0, le=0.5, description="Share of the population that copies, and share that is copied from.")
 ]
 Mutate = Annotated[
-    list[str] | None,
+    Annotated[list[str], Field(min_length=1)] | None,
     Field(description="Keys of `strategy` that may change; every key with a distribution that can, if left out."),
 ]
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from graft.spec.job import Job
+from graft.spec.mutation import MUTABLE
+from graft.spec.schedulers import POPULATION_BASED
 from graft.spec.strategy import Strategy
 
 JsonSchema = dict[str, Any]
@@ -19,14 +21,18 @@ _RANGE, _WHOLE_RANGE = "#/$defs/Range", "#/$defs/WholeRange"
 def job_schema() -> JsonSchema:
     """The JSON Schema (2020-12) of a job file.
 
-    What pydantic derives from `Job`, and: a component may be a bare name, and each key of `strategy`, at any depth, may
-    be a distribution of what it may be as a value. Rules across keys, such as the order of two bounds, are not in it.
+    What pydantic derives from `Job`, and: a component may be a bare name, each key of `strategy`, at any depth, may be a
+    distribution of what it may be as a value, and a search may be the list of its phases. Rules across keys, such as
+    the order of two bounds, are not in it.
     """
     raw = _without_titles(Job.model_json_schema())
     strategy = _without_titles(Strategy.model_json_schema())
     definitions: JsonSchema = raw["$defs"] | strategy.pop("$defs") | {"Strategy": strategy}
     about = Job.model_fields["strategy"].description
     raw["properties"]["strategy"] = {"description": about, "default": {}, "$ref": "#/$defs/Strategy"}
+    raw["properties"]["search"] = _or_phases(raw["properties"]["search"], definitions["SearchSpec"])
+    for kind in POPULATION_BASED:
+        definitions[kind.__name__]["properties"]["mutate"]["anyOf"][0]["items"] = {"enum": [*MUTABLE]}
     in_strategy = _reachable("Strategy", definitions)
     opened = {name: _opened(one, definitions, name in in_strategy) for name, one in definitions.items()}
     top = _opened(raw, definitions, False)
@@ -62,6 +68,12 @@ def _property(schema: JsonSchema, definitions: JsonSchema, distributions: bool) 
     if distributions:
         forms = _with_distributions(forms, value.get("type"), list(kinds))
     return {**about, "anyOf": forms} if len(forms) > 1 else schema
+
+
+def _or_phases(search: JsonSchema, definition: JsonSchema) -> JsonSchema:
+    about = {key: search[key] for key in _ABOUT if key in search}
+    phases = {key: inner for key, inner in definition["properties"]["phases"].items() if key not in _ABOUT}
+    return {**about, "anyOf": [{"$ref": search["$ref"]}, {**phases, "minItems": 1}]}
 
 
 def _with_distributions(forms: list[JsonSchema], type_name: str | None, kinds: list[str]) -> list[JsonSchema]:

@@ -97,12 +97,14 @@ class SearchSpec(Spec):
     @model_validator(mode="before")
     @classmethod
     def _list_of_phases(cls, raw: Any) -> Any:
+        if raw == []:
+            raise rejected("search", [Finding((), "is an empty list, but must have a phase, as in `- scheduler: asha`")])
         return {"phases": raw} if isinstance(raw, list) else raw
 
     @model_validator(mode="after")
     def _phases_are_whole(self) -> Self:
         findings = [*self._doubly_given(), *self._first_from_top(), *self._target_findings()]
-        if self.population is not None and not isinstance(self.scheduler, POPULATION_BASED):
+        if not self.phases and self.population is not None and not isinstance(self.scheduler, POPULATION_BASED):
             told = f"is {self.population}, but {self.scheduler.kind} has no population; use `budget.trials`, or pbt"
             findings.append(Finding(("population",), told))
         if findings:
@@ -112,7 +114,11 @@ class SearchSpec(Spec):
     def _doubly_given(self) -> list[Finding]:
         if not self.phases:
             return []
-        mine = {"scheduler": self.scheduler != Asha(), "searcher": self.searcher != RandomSearcher()}
+        mine = {
+            "scheduler": self.scheduler != Asha(),
+            "searcher": self.searcher != RandomSearcher(),
+            "population": self.population is not None,
+        }
         given = [name for name, differs in mine.items() if differs]
         return [Finding((name,), "is given beside `phases`; put it into each phase instead") for name in given]
 

@@ -38,6 +38,7 @@ class Replay:
         self._segment = 0
         self._held: Stretch | None = None
         self._has_begun = has_begun
+        self.is_exhausted = False
         self.checkpoints = CheckpointEpochs(at=frozenset(self._after))
 
     def propose(self, on_duplicate: Callable[[Duplicate], None]) -> Proposal | None:
