@@ -202,6 +202,19 @@ def test_a_held_process_makes_room_only_for_one_that_waits() -> None:
     assert other.trial != only.trial
 
 
+def test_a_held_process_makes_room_when_a_node_has_left() -> None:
+    led, _ = conductor(CopyTheBest(2), 2, 2)
+    led.next(), led.next()
+    led.reported("t01", 2, {"val/accuracy": 0.2})
+    assert led.to_suspend() is None
+    assert led.to_suspend(is_starved=True) == "t01"
+    assert led.to_suspend(is_starved=True) is None, "nobody else is held"
+    led.reported("t02", 2, {"val/accuracy": 0.3})
+    again = led.next()
+    assert again is not None
+    assert again.trial == "t01"
+
+
 def test_a_stopped_trial_ends_once_with_its_reason() -> None:
     led, heard = conductor(StopsAt("t02", 3), 3, 2)
     simulate(led, curve)

@@ -1,4 +1,5 @@
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,7 +28,9 @@ def test_a_minimal_job_has_all_its_defaults() -> None:
     assert (job.training.epochs, job.training.patience, job.training.final_on) == (8, None, "train+validation")
     assert job.search.scheduler == Asha(grace_epochs=1, reduction_factor=3)
     assert (job.search.metric, job.search.seed) == ("accuracy", 0)
-    assert (job.search.budget.trials, job.search.budget.minutes) == (16, None)
+    assert (job.search.budget.most_trials, job.search.budget.minutes) == (16, None)
+    assert [(phase.trials, phase.epochs) for phase in job.phases] == [(16, 8)]
+    assert (job.training.fit.workers, job.training.fit.batch, job.training.fit.soup) == ("auto", "fixed", "none")
     assert (job.resources.workers, job.resources.cpus_per_worker, job.resources.gpus_per_worker) == (1, "auto", "auto")
     assert job.export.register is True
     assert job.strategy.grid_size() == 1
@@ -54,7 +57,7 @@ def test_a_job_survives_dump_and_pickle() -> None:
     assert parse_job(job.model_dump(mode="json")) == job
     assert Job.model_validate_json(job.model_dump_json()) == job
     assert pickle.loads(pickle.dumps(job)) == job
-    assert hash(job) == hash(parse_job(job))
+    assert parse_job(job) == job
 
 
 def test_bare_names_stand_for_components() -> None:
@@ -140,7 +143,8 @@ def test_every_metric_has_a_direction() -> None:
         ),
         (
             {"search": {"scheduler": "ahsa"}},
-            "search.scheduler: is `ahsa`, but must be one of none, asha; did you mean `asha`",
+            "search.scheduler: is `ahsa`, but must be one of none, asha, hyperband, median, one_epoch_top_k, pbt, pb2; "
+            "did you mean `asha`?",
         ),
         (
             {"search": {"scheduler": {"kind": "asha", "eta": 3}}},
@@ -150,11 +154,23 @@ def test_every_metric_has_a_direction() -> None:
             {"search": {"scheduler": {"kind": "asha", "grace_epochs": 9}}},
             "search.scheduler.grace_epochs: is 9, but must be <= training.epochs, which is 8",
         ),
-        ({"search": {"searcher": "tpe"}}, "search.searcher"),
+        (
+            {"search": {"searcher": "tp"}},
+            "search.searcher: is `tp`, but must be one of random, grid, sobol, tpe, cmaes, bohb; did you mean `tpe`?",
+        ),
         ({"search": {"budget": {"minutes": 0}}}, "search.budget.minutes: is 0, but must be > 0"),
         ({"search": {"budget": {"minutes": float("inf")}}}, "search.budget.minutes: is inf, but must be"),
         ({"search": {"budget": 3}}, "search.budget: is 3, but must be a mapping"),
-        ({"resources": {"workers": 2}}, "resources.workers: is 2, but must be 1, because this version"),
+        ({"resources": {"workers": 0}}, "resources.workers: is 0, but must be between 1 and 1024"),
+        ({"resources": {"placement": "near"}}, "resources.placement: is `near`, but must be one of pack, spread"),
+        ({"resources": {"price": {"gpu_hour": -1}}}, "resources.price.gpu_hour: is -1, but must be >= 0"),
+        ({"training": {"fit": {"accumulate": 0}}}, "training.fit.accumulate: is 0, but must be between 1 and 1024"),
+        (
+            {"training": {"fit": {"workers": "many"}}},
+            "training.fit.workers: is `many`, but must be a whole number between 1 and 1024, or auto",
+        ),
+        ({"training": {"fit": {"workers": True}}}, "training.fit.workers: is true, but must be a whole number between"),
+        ({"training": {"fit": {"lr_rule": "cubic"}}}, "training.fit.lr_rule: is `cubic`, but must be one of none,"),
         ({"resources": {"cpus_per_worker": 0}}, "resources.cpus_per_worker: is 0, but must be a number of CPUs > 0"),
         (
             {"resources": {"cpus_per_worker": "2"}},
@@ -191,3 +207,155 @@ def test_all_problems_are_told_at_once() -> None:
         "strategy.freeze",
         "training.epochs",
     ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        pytest.param(
+            ["strategy:", "  lr:", "    loguniform: [0.1, 0.001]", "search: {scheduler: pbt}"],
+            "x.yaml:5 strategy.lr.loguniform: is from 0.1 to 0.001, but the lower bound must come first and be smaller",
+            id="bounds the wrong way round",
+        ),
+        pytest.param(
+            [
+                "strategy: {lr: {loguniform: [0.001, 0.1]}, batch_size: {choice: [8, 16]}}",
+                "search:",
+                "  scheduler:",
+                "    kind: pbt",
+                "    mutate: [lr, batch_size]",
+            ],
+            "x.yaml:7 search.scheduler.mutate[1]: is `batch_size`, which cannot change during training; it must be one "
+            "of lr, head_lr_factor, weight_decay, freeze, penalty, loss, augment, head.dropout, momentum",
+            id="mutation of an immutable field",
+        ),
+        pytest.param(
+            [
+                "strategy: {lr: {loguniform: [0.001, 0.1]}}",
+                "search:",
+                "  - {scheduler: asha, trials: 3}",
+                "  - scheduler: {kind: pbt, mutate: [freeze]}",
+                "    from: top",
+            ],
+            "x.yaml:6 search[1].scheduler.mutate[0]: is `freeze`, but `strategy` gives it one value; give it a "
+            "distribution, or leave it out here",
+            id="mutate key without a distribution",
+        ),
+        pytest.param(
+            ["search:", "  scheduler: pbt"],
+            "x.yaml:4 search.scheduler: has nothing to change: give one of lr, head_lr_factor, weight_decay, freeze, "
+            "penalty, loss, augment, head.dropout, momentum a distribution in `strategy`",
+            id="nothing to mutate",
+        ),
+        pytest.param(
+            ["strategy: {freeze: {choice: [0.0, 1.0]}}", "search:", "  scheduler: pb2"],
+            "x.yaml:5 search.scheduler: needs a range to learn on: give lr or weight_decay a `uniform` or "
+            "`loguniform`; or use pbt",
+            id="pb2 without a range",
+        ),
+        pytest.param(
+            [
+                "strategy: {lr: {loguniform: [0.001, 0.1]}, backbone: {choice: [a, b, c]}}",
+                "search:",
+                "  scheduler: pbt",
+                "  population: 5",
+            ],
+            "x.yaml:6 search.population: is 5, but `strategy` has 3 architectures (backbone, head), and weights are "
+            "copied only within one: it must be >= 6; or leave fewer",
+            id="population too small for the architectures",
+        ),
+        pytest.param(
+            [
+                "strategy: {lr: {loguniform: [0.001, 0.1]}, head: {kind: mlp, width: {randint: [8, 64]}}}",
+                "search:",
+                "  scheduler: pbt",
+                "  population: 4",
+            ],
+            "x.yaml:6 search.population: is split by architecture, but `strategy.head` draws its shape from a range; "
+            "use `choice` there",
+            id="architectures without end",
+        ),
+        pytest.param(
+            ["search:", "  budget:", "    cost: 3"],
+            "x.yaml:5 search.budget.cost: is 3, but nothing has a price; set resources.price",
+            id="cost without price",
+        ),
+        pytest.param(
+            ["search:", "  phases:", "    - {scheduler: asha, trials: 20}", "    - {scheduler: none, trials: 20}",
+             "  budget:", "    trials: 30"],
+            "x.yaml:8 search.budget.trials: is 30, but the phases have 40 trials; raise it, or leave it out",
+            id="more trials in the phases than in the budget",
+        ),
+        pytest.param(
+            ["strategy: {lr: {loguniform: [0.001, 0.1]}}", "search:", "  scheduler: pbt", "  budget:", "    trials: 4"],
+            "x.yaml:7 search.budget.trials: is 4, but the population has 6 trials; raise it, or leave it out",
+            id="a larger population than the budget has trials",
+        ),
+        pytest.param(
+            ["training:", "  fit:", "    soup: greedy"],
+            "x.yaml:5 training.fit.soup: is greedy, but a soup is judged on the validation samples, which final_on: "
+            "train+validation trains on; set training.final_on to train",
+            id="soup without final_on: train",
+        ),
+        pytest.param(
+            ["training:", "  fit:", "    min_workers: 3", "resources: {workers: 2}"],
+            "x.yaml:5 training.fit.min_workers: is 3, but must be <= the workers of the fit, which are 2",
+            id="min_workers > workers",
+        ),
+        pytest.param(
+            ["training:", "  fit: {workers: 2, min_workers: 3}", "resources: {workers: 4}"],
+            "x.yaml:4 training.fit.min_workers: is 3, but must be <= the workers of the fit, which are 2",
+            id="min_workers > workers of the fit",
+        ),
+        pytest.param(
+            ["search:", "  - scheduler: {kind: asha, grace_epochs: 5}", "    trials: 4",
+             "  - {scheduler: none, from: top}"],
+            "x.yaml:4 search[0].scheduler.grace_epochs: is 5, but must be <= the epochs of the phase, which are 4",
+            id="grace_epochs > phase epochs",
+        ),
+        pytest.param(
+            ["search:", "  scheduler:", "    kind: median", "    grace_epochs: 9"],
+            "x.yaml:6 search.scheduler.grace_epochs: is 9, but must be <= training.epochs, which is 8",
+            id="grace_epochs > epochs",
+        ),
+        pytest.param(
+            ["search:", "  scheduler:", "    kind: one_epoch_top_k", "    epochs: 9"],
+            "x.yaml:6 search.scheduler.epochs: is 9, but must be <= training.epochs, which is 8",
+            id="first comparison after the end",
+        ),
+        pytest.param(
+            ["training: {epochs: 4}", "search:", "  - scheduler: none", "    epochs: 5"],
+            "x.yaml:6 search[0].epochs: is 5, but must be <= training.epochs, which is 4",
+            id="a phase longer than the training",
+        ),
+        pytest.param(
+            ["search:", "  - {scheduler: none, trials: 2, epochs: 8}", "  - scheduler: none", "    from: top"],
+            "x.yaml:5 search[1].epochs: is 8, but must be > 8, where the phase before ends; raise training.epochs",
+            id="a phase that ends where it begins",
+        ),
+    ],
+)  # fmt: skip
+def test_sections_that_do_not_fit_together_are_told_in_one_line(
+    told_of: Callable[..., list[str]], lines: list[str], expected: str
+) -> None:
+    assert told_of(*lines) == [expected]
+
+
+def test_every_job_that_such_a_line_leads_to_is_accepted() -> None:
+    space = {"lr": {"loguniform": [1e-3, 1e-1]}, "backbone": {"choice": ["a", "b", "c"]}}
+    job = parse_job(
+        {
+            **MINIMAL,
+            "strategy": space,
+            "search": {"scheduler": {"kind": "pb2", "mutate": ["lr"]}, "population": 6, "budget": {"cost": 3}},
+            "training": {"final_on": "train", "fit": {"soup": "greedy", "workers": 4, "min_workers": 4}},
+            "resources": {"workers": 2, "price": {"cpu_hour": 0.1}},
+        }
+    )
+    assert (job.training.fit.min_workers, job.search.population) == (4, 6)
+
+
+def test_survivors_are_of_one_architecture_so_any_population_will_do() -> None:
+    space = {"lr": {"loguniform": [1e-3, 1e-1]}, "backbone": {"choice": ["a", "b", "c"]}}
+    search = [{"scheduler": "asha", "trials": 4}, {"scheduler": "pbt", "population": 2, "from": "top"}]
+    assert parse_job({**MINIMAL, "strategy": space, "search": search}).phases[1].trials == 2

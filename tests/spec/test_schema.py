@@ -7,6 +7,7 @@ import pytest
 
 from graft.spec.load import parse_job
 from graft.spec.schema import job_schema, schema_text
+from graft.spec.yaml_text import read_yaml
 
 SNAPSHOT = Path(__file__).parents[2] / "docs" / "job.schema.json"
 BASE: dict[str, Any] = {"version": 1, "name": "j", "data": {"kind": "digits"}}
@@ -33,6 +34,27 @@ def test_it_is_a_schema() -> None:
         {"data": {"kind": "image_folder", "path": "d", "flip": "both"}},
         {"search": {"scheduler": "asha"}},
         {"search": {"scheduler": {"kind": "asha", "grace_epochs": 2}, "searcher": "random"}},
+        *({"search": {"scheduler": kind}} for kind in ("none", "hyperband", "median", "one_epoch_top_k")),
+        *({"search": {"searcher": kind}} for kind in ("grid", "sobol", "tpe", "cmaes", "bohb")),
+        {"search": {"searcher": {"kind": "grid", "points": 4}}},
+        {"search": {"scheduler": "pbt"}, "strategy": {"lr": {"loguniform": [1e-4, 0.1]}}},
+        {
+            "search": {"scheduler": {"kind": "pb2", "mutate": ["lr"], "quantile": 0.5}, "population": 2},
+            "strategy": {"lr": {"loguniform": [1e-4, 0.1]}},
+        },
+        {
+            "search": [{"scheduler": "asha", "trials": 32}, {"scheduler": "pbt", "population": 6, "from": "top"}],
+            "strategy": {"lr": {"loguniform": [1e-4, 0.1]}},
+        },
+        {"search": {"phases": [{"scheduler": "asha", "epochs": 2}, {"from": "top"}], "seed": 3}},
+        {"search": {"budget": {"target": 0.98}}},
+        {"search": {"budget": {"target": {"accuracy": 0.98}, "gpu_hours": 2}}},
+        {"search": {"budget": {"cost": 3}}, "resources": {"price": {"gpu_hour": 2.5}}},
+        {"training": {"final_on": "train", "fit": {"soup": "greedy", "workers": "auto", "checkpoint_steps": 10}}},
+        {"training": {"fit": {"batch": "scaled", "lr_rule": "sqrt", "accumulate": 2, "sync_batch_norm": True}}},
+        {"resources": {"workers": 4, "cpus_per_worker": 2, "gpus_per_worker": 0.5, "placement": "spread"}},
+        {"strategy": {"loss": {"choice": ["focal", {"kind": "class_balanced", "beta": {"uniform": [0, 0.9]}}]}}},
+        {"strategy": {"augment": {"kind": "light", "share": {"uniform": [0, 1]}}}},
         {"resources": {"cpus_per_worker": "auto"}},
         {"resources": {"cpus_per_worker": 0.5}},
         {"strategy": {"freeze": 0.5, "penalty": "l2"}},
@@ -60,7 +82,25 @@ def test_what_graft_accepts_the_schema_accepts(changes: dict[str, Any]) -> None:
         {"data": {"path": "d"}},
         {"search": {"metric": "acuracy"}},
         {"search": {"scheduler": "ahsa"}},
-        {"resources": {"workers": 2}},
+        {"search": []},
+        {"search": ["asha"]},
+        {"search": {"population": 1, "scheduler": "pbt"}},
+        {"search": [{"scheduler": "pbt", "population": 1}]},
+        {"search": [{"scheduler": "asha", "from": "best"}]},
+        {"search": [{"scheduler": "asha", "start": "top"}]},
+        {"search": {"scheduler": {"kind": "pbt", "mutate": ["batch_size"]}}},
+        {"search": {"scheduler": {"kind": "pbt", "mutate": []}}},
+        {"search": {"scheduler": {"kind": "pbt", "quantile": 0.6}}},
+        {"search": {"searcher": {"kind": "random", "points": 3}}},
+        {"search": {"budget": {"target": "high"}}},
+        {"search": {"budget": {"target": {"speed": 3}}}},
+        {"search": {"budget": {"target": {"accuracy": 0.9, "loss": 0.1}}}},
+        {"search": {"budget": {"cost": 0}}},
+        {"training": {"fit": {"workers": "many"}}},
+        {"training": {"fit": {"soup": "hot"}}},
+        {"resources": {"workers": 0}},
+        {"resources": {"placement": "near"}},
+        {"resources": {"price": {"gpu_hour": -1}}},
         {"strategy": {"freeze": 1.4}},
         {"strategy": {"freeze": {"choice": [1.4]}}},
         {"strategy": {"freeze": {"choice": []}}},
@@ -93,3 +133,14 @@ def test_every_key_is_described() -> None:
 
 def test_it_is_json() -> None:
     assert json.loads(schema_text()) == job_schema()
+
+
+def test_every_job_of_the_repository_is_valid_as_it_stands(repository: Path) -> None:
+    for path in sorted((repository / "jobs").glob("*.yaml")):
+        assert is_valid(dict(read_yaml(path.read_text(encoding="utf-8")).data)), path
+
+
+def test_a_stored_job_is_valid_too() -> None:
+    search = [{"scheduler": "asha", "trials": 3}, {"scheduler": "pbt", "from": "top"}]
+    job = parse_job({**BASE, "strategy": {"lr": {"loguniform": [1e-4, 0.1]}}, "search": search})
+    assert is_valid(job.model_dump(mode="json"))

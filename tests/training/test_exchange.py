@@ -10,6 +10,8 @@ from graft.training.orders import Command, Ended, Item, Limits, Member, News, Or
 
 LIMITS = Limits(max_failures=1, lease_s=15, leave_s=10, start_s=300, barren_runs=2, poll_s=60)
 
+HANGS_S = 30
+
 
 class Clock:
     now = 0.0
@@ -76,10 +78,10 @@ async def quiet() -> None:
 
 
 def scene(test: Any) -> Any:
-    """Run an async test."""
+    """Run an async test; one that waits for what does not come fails."""
 
     def run() -> None:
-        asyncio.run(test())
+        asyncio.run(asyncio.wait_for(test(), HANGS_S))
 
     run.__name__ = test.__name__
     return run
@@ -128,6 +130,27 @@ async def test_a_rank_that_comes_late_gets_the_verdict_that_the_others_got():
     assert await second is False
     assert await here.exchange.report(members[1], ticket, 0, b"") is True
     assert await here.exchange.report(members[1], ticket, 1, b"") is False
+
+
+@scene
+async def test_a_report_after_the_order_was_abandoned_is_answered_at_once():
+    here = Scene()
+    members, ticket = await here.under_way()
+    await here.exchange.abandon("trial", "order")
+    assert await here.exchange.report(members[1], ticket, 0, b"") is False
+
+
+@scene
+async def test_asking_for_more_does_not_revoke_a_stop():
+    here = Scene(size=3)
+    members, ticket = await here.under_way()
+    quick = await begun(here.exchange.report(members[0], ticket, 0, b""))
+    await here.exchange.next_item("trial", "order")
+    await here.exchange.fail(members[1], Ended(ticket, "ValueError: boom"))
+    assert await quick is False
+    asking = await begun(here.exchange.next_item("trial", "order"))
+    assert await here.exchange.report(members[2], ticket, 0, b"") is False
+    asking.cancel()
 
 
 @scene
@@ -208,6 +231,17 @@ async def test_an_order_whose_workers_die_too_often_fails_and_the_group_goes_on(
     tasks = await here.wait_for_orders(members)
     await here.exchange.submit("trial", "other", b"")
     assert {order.ticket for order in await asyncio.gather(*tasks)} == {Ticket("other", 0)}
+
+
+@scene
+async def test_only_attempts_that_were_begun_are_counted():
+    here = Scene()
+    await here.under_way()
+    for incarnation in "bcd":
+        members = await here.restart(incarnation)
+        await begun(here.exchange.next_order(members[0], None))
+    tasks = await here.wait_for_orders(await here.restart("e"))
+    assert (await tasks[0]).ticket == Ticket("order", 1)
 
 
 @scene
@@ -376,6 +410,23 @@ async def test_groups_that_do_not_come_up_are_given_up_but_welcome_later():
     assert (await leasing).reason == "they have not come up within 300 s"
     await here.wait_for_orders(await here.restart("late"))
     assert (await here.exchange.acquire("trial", None)).group == 0
+    await here.exchange.submit("trial", "order", b"")
+    asking = await begun(here.exchange.next_item("trial", "order"))
+    assert not asking.done()
+    asking.cancel()
+
+
+@scene
+async def test_groups_that_do_not_come_up_again_are_given_up():
+    here = Scene()
+    await here.start("a")
+    await here.at(1000)
+    leasing = await begun(here.exchange.acquire("trial", None))
+    await here.exchange.join(Member(0, "b", 0), Place(2, "node"))
+    await here.at(1299)
+    assert not leasing.done()
+    await here.at(1301)
+    assert (await leasing).reason == "they have not come up within 300 s"
 
 
 @scene

@@ -117,6 +117,10 @@ class Dataset:
         """Everything read into memory."""
         return DatasetArrays(np.array(self.images), np.array(self.labels), np.array(self.splits), self.classes)
 
+    def mapped(self) -> DatasetArrays:
+        """The images stay on the disk, and only rows that are asked for are read: for a process that sees a part."""
+        return DatasetArrays(self.images, np.array(self.labels), np.array(self.splits), self.classes)
+
     def _map(self, name: str) -> np.ndarray:
         array: np.ndarray = np.load(self.directory / name, mmap_mode="r", allow_pickle=False)
         return array

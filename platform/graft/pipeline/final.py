@@ -49,7 +49,7 @@ def evaluate(model: FinalModel, num_threads: int) -> dict[str, Any]:
     classifier, preprocessing = final_classifier(model, dataset, num_threads)
     device = choose_device()
     rows = dataset.rows(Split.TEST)
-    batches = Batches(dataset.arrays(), rows, preprocessing, EVALUATION_BATCH, device)
+    batches = Batches(dataset.mapped(), rows, preprocessing, EVALUATION_BATCH, device)
     probabilities, labels = predict_proba(
         classifier.to(device).to(memory_format=torch.channels_last), batches, model.strategy.precision
     )
@@ -79,10 +79,17 @@ def export(model: FinalModel, bundle: Path, metrics: dict[str, float]) -> dict[s
     return {"bundle": str(bundle), "bytes": sum(file.stat().st_size for file in bundle.iterdir())}
 
 
-def lesson_of(job: Job, dataset: Dataset, num_threads: int) -> Lesson:
-    """What every strategy of a job is taught with."""
+def lesson_of(job: Job, dataset: Dataset, num_threads: int, in_memory: bool = False) -> Lesson:
+    """What every strategy of a job is taught with.
+
+    Args:
+        job: the job.
+        dataset: its data.
+        num_threads: torch threads.
+        in_memory: whether all images are read now, to be shared by many; else each process reads what it needs.
+    """
     return Lesson(
-        arrays=dataset.arrays(),
+        arrays=dataset.arrays() if in_memory else dataset.mapped(),
         stored=dataset.stored,
         flip=job.data.flip,
         metric=job.search.objective,
@@ -104,7 +111,7 @@ def final_classifier(model: FinalModel, dataset: Dataset, num_threads: int) -> t
 
 def _check_round_trip(bundle: Path, classifier: Classifier, dataset: Dataset, preprocessing: Preprocessing) -> None:
     rows = np.arange(min(8, len(dataset.labels)))
-    batches = Batches(dataset.arrays(), rows, preprocessing, EVALUATION_BATCH)
+    batches = Batches(dataset.mapped(), rows, preprocessing, EVALUATION_BATCH)
     before, _ = predict_proba(classifier, batches)
     after, _ = predict_proba(read_bundle(bundle).build(), batches)
     worst = float(np.abs(before - after).max())

@@ -70,7 +70,7 @@ class Steps:
                 progress=self.progress,
                 clock=self.clock,
                 share=self.pace.share,
-                lesson=lesson_of(self.job, dataset, self.pace.share.num_threads),
+                lesson=lesson_of(self.job, dataset, self.pace.share.num_threads, in_memory=True),
                 history=self.history,
                 end_of_search=lambda: self._end_of_search(interrupt, dataset),
                 phase_seconds=lambda phase: self.pace.seconds_for_phase(phase, dataset),

@@ -108,12 +108,17 @@ class Conductor:
             self._observer.on_started(trial.proposal)
         return replace(trial.proposal, reported=trial.epoch)
 
-    def to_suspend(self) -> str | None:
-        """A held trial whose process must make room for one that waits for a slot; None if there is no need."""
+    def to_suspend(self, is_starved: bool = False) -> str | None:
+        """A held trial whose process must make room for one that waits for a slot; None if there is no need.
+
+        Args:
+            is_starved: whether a trial that was started gets no process: a node has left, and there are fewer slots
+                than there were.
+        """
         held = [name for name, trial in self._trials.items() if trial.state is _State.HELD]
-        if not held or self._free_slots():
+        if not held or (self._free_slots() and not is_starved):
             return None
-        if (self._queued() or self._propose()) is None:
+        if not is_starved and (self._queued() or self._propose()) is None:
             self._require_motion()
             return None
         still_held = [name for name in held if self._trials[name].state is _State.HELD]

@@ -21,16 +21,10 @@ from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
 from graft.search.conductor import Conductor
-from graft.search.protocol import Checkpoint, GoOn, Proposal, SearchObserver, Stop, TrialEnd, TrialFunction, Verdict
+from graft.search.protocol import GoOn, SearchObserver, Stop, TrialEnd, TrialFunction
+from graft.search.stage import EPOCH, FAILURE, METRIC, NODES, PROPOSAL, Stage, from_config, name_of, to_config
 from graft.spec.metrics import MetricSpec
-from graft.spec.strategy import Strategy
 from graft.tracking.events import TrialStatus
-
-METRIC = "graft_metric"
-EPOCH = "graft_epoch"
-NODES = "graft_nodes"
-FAILURE = "graft_failure"
-PROPOSAL = "proposal"
 
 
 @dataclass(frozen=True)
@@ -61,7 +55,7 @@ def run_search(
     Trials that are cut short by the end of the search are reported to the observer as interrupted.
     """
     _quieten_tune(execution.slots)
-    stage = _Stage(conductor, observer)
+    stage = Stage(conductor, observer)
     tuner = tune.Tuner(
         tune.with_resources(
             tune.with_parameters(_run_trial, trial_fn=trial_fn, payload=payload, metric=execution.metric),
@@ -105,84 +99,17 @@ def _quieten_tune(slots: int) -> None:
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
 
 
-class _Stage:
-    """Keeps Tune's trials and ours together.
-
-    Tune pickles scheduler, searcher and callbacks into its snapshots; ours lead to open files, and a search is resumed
-    from the journal, so there is nothing in them.
-    """
-
-    def __init__(self, conductor: Conductor, observer: SearchObserver) -> None:
-        self.conductor = conductor
-        self._observer = observer
-        self._tune_trials: dict[str, Any] = {}
-        self._new: list[Proposal] = []
-        self._again: list[tuple[Any, Proposal]] = []
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}
-
-    def new(self) -> Proposal | None:
-        """What Tune is to make a trial of."""
-        self._ask()
-        return self._new.pop(0) if self._new else None
-
-    def again(self) -> Any | None:
-        """A trial that Tune has paused and is to start again, with its proposal put in."""
-        self._ask()
-        if not self._again:
-            return None
-        trial, proposal = self._again.pop(0)
-        trial.set_config({**trial.config, PROPOSAL: _to_config(proposal)})
-        return trial
-
-    def act(self, controller: Any) -> None:
-        """Do with held processes what has been decided."""
-        for name, action in self.conductor.take_actions().items():
-            trial = self._tune_trials.get(name)
-            if trial is None or trial.is_finished():
-                continue
-            if isinstance(action, GoOn):
-                controller._tune_controller._schedule_trial_train(trial)
-            elif isinstance(action, Stop):
-                controller.stop_trial(trial)
-            else:
-                self._again.append((trial, action))
-        suspended = self.conductor.to_suspend()
-        if suspended is not None:
-            controller.pause_trial(self._tune_trials[suspended], should_checkpoint=False)
-
-    def reported(self, trial: Any, result: Mapping[str, Any]) -> Verdict:
-        """What a trial is to do after an epoch."""
-        name = _name(trial)
-        self._observer.on_placed(name, tuple(result[NODES].split(",")))
-        metrics = {key: value for key, value in result.items() if "/" in key and isinstance(value, int | float)}
-        return self.conductor.reported(name, int(result[EPOCH]), metrics)
-
-    def started(self, trial: Any) -> None:
-        """Tune has started a process for the trial, the first or another."""
-        self._tune_trials[_name(trial)] = trial
-
-    def _ask(self) -> None:
-        while (proposal := self.conductor.next()) is not None:
-            trial = self._tune_trials.get(proposal.trial)
-            if trial is None or trial.is_finished():
-                self._new.append(proposal)
-            else:
-                self._again.append((trial, proposal))
-
-
 class _ConductedSearch(Searcher):
     """Hands the conductor's proposals to Tune."""
 
-    def __init__(self, stage: _Stage) -> None:
+    def __init__(self, stage: Stage) -> None:
         super().__init__(metric=METRIC, mode="max")
         self._stage = stage
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         proposal = self._stage.new()
         if proposal is not None:
-            return {PROPOSAL: _to_config(proposal)}
+            return {PROPOSAL: to_config(proposal)}
         # Not before: once a search is finished, Tune no longer keeps the process of a paused trial.
         return Searcher.FINISHED if self._stage.conductor.is_done else None
 
@@ -199,7 +126,7 @@ class _ConductedSearch(Searcher):
 class _ConductedScheduler(FIFOScheduler):
     """Answers Tune with the conductor's verdicts."""
 
-    def __init__(self, stage: _Stage) -> None:
+    def __init__(self, stage: Stage) -> None:
         super().__init__()
         self._stage = stage
 
@@ -228,7 +155,7 @@ class _ConductedScheduler(FIFOScheduler):
 class _Events(tune.Callback):
     """Tune's events, passed on."""
 
-    def __init__(self, stage: _Stage) -> None:
+    def __init__(self, stage: Stage) -> None:
         self._stage = stage
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -240,11 +167,13 @@ class _Events(tune.Callback):
             end = TrialEnd(TrialStatus.FAILED, str(result[FAILURE]))
         else:
             end = TrialEnd(TrialStatus.COMPLETED, f"trained {int(result.get(EPOCH, 0))} epochs")
-        self._stage.conductor.ended(_name(trial), end)
+        self._stage.conductor.ended(name_of(trial), end)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         error = str(trial.get_error() or "").strip().splitlines()
-        self._stage.conductor.crashed(_name(trial), f"the trial's process died: {error[-1] if error else 'no message'}")
+        self._stage.conductor.crashed(
+            name_of(trial), f"the trial's process died: {error[-1] if error else 'no message'}"
+        )
 
 
 class _EndOfSearch(Stopper):
@@ -282,37 +211,7 @@ def _run_trial(config: dict[str, Any], trial_fn: TrialFunction, payload: Any, me
     """The function trainable. A failing trial says so and ends normally, so that its actor can be used again."""
     reporter = _TuneReporter(metric)
     try:
-        trial_fn(_from_config(config[PROPOSAL]), payload, reporter)
+        trial_fn(from_config(config[PROPOSAL]), payload, reporter)
     except Exception as error:
         traceback.print_exc()
         reporter.fail(f"{type(error).__name__}: {error}".splitlines()[0])
-
-
-def _name(trial: Any) -> str:
-    return str(trial.config[PROPOSAL]["trial"])
-
-
-def _to_config(proposal: Proposal) -> dict[str, Any]:
-    start = proposal.start
-    return {
-        "trial": proposal.trial,
-        "strategy": proposal.strategy.model_dump(mode="json"),
-        "start": None if start is None else [start.trial, start.segment, start.epoch],
-        "segment": proposal.segment,
-        "epochs": proposal.epochs,
-        "phase": proposal.phase,
-        "reported": proposal.reported,
-    }
-
-
-def _from_config(config: Mapping[str, Any]) -> Proposal:
-    start = config["start"]
-    return Proposal(
-        trial=config["trial"],
-        strategy=Strategy.model_validate(config["strategy"]),
-        start=None if start is None else Checkpoint(*start),
-        segment=config["segment"],
-        epochs=config["epochs"],
-        phase=config["phase"],
-        reported=config["reported"],
-    )

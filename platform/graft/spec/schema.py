@@ -21,8 +21,8 @@ _RANGE, _WHOLE_RANGE = "#/$defs/Range", "#/$defs/WholeRange"
 def job_schema() -> JsonSchema:
     """The JSON Schema (2020-12) of a job file.
 
-    What pydantic derives from `Job`, and: a component may be a bare name, each key of `strategy`, at any depth, may be a
-    distribution of what it may be as a value, and a search may be the list of its phases. Rules across keys, such as
+    What pydantic derives from `Job`, and: a component may be a bare name, each key of `strategy`, at any depth, may be
+    a distribution of what it may be as a value, and a search may be the list of its phases. Rules across keys, such as
     the order of two bounds, are not in it.
     """
     raw = _without_titles(Job.model_json_schema())

@@ -98,7 +98,9 @@ class SearchSpec(Spec):
     @classmethod
     def _list_of_phases(cls, raw: Any) -> Any:
         if raw == []:
-            raise rejected("search", [Finding((), "is an empty list, but must have a phase, as in `- scheduler: asha`")])
+            raise rejected(
+                "search", [Finding((), "is an empty list, but must have a phase, as in `- scheduler: asha`")]
+            )
         return {"phases": raw} if isinstance(raw, list) else raw
 
     @model_validator(mode="after")

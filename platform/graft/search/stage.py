@@ -1,0 +1,125 @@
+"""Keeps Ray Tune's trials and ours together, and carries the conductor's actions out on Tune's controller."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from graft.search.conductor import Conductor
+from graft.search.protocol import Checkpoint, GoOn, Proposal, SearchObserver, Stop, Verdict
+from graft.spec.strategy import Strategy
+
+# What a trial's config holds, and what its reports hold beside metrics.
+PROPOSAL = "proposal"
+METRIC, EPOCH, NODES, FAILURE = "graft_metric", "graft_epoch", "graft_nodes", "graft_failure"
+# A process starts in 3 to 5 s, on a busy machine in twice that; a held one that makes room too early costs a restart.
+STARVED_S = 20.0
+
+
+class Stage:
+    """Keeps Tune's trials and ours together.
+
+    Tune pickles scheduler, searcher and callbacks into its snapshots; ours lead to open files, and a search is resumed
+    from the journal, so there is nothing in them.
+    """
+
+    def __init__(self, conductor: Conductor, observer: SearchObserver) -> None:
+        self.conductor = conductor
+        self._observer = observer
+        self._tune_trials: dict[str, Any] = {}
+        self._new: list[Proposal] = []
+        self._again: list[tuple[Any, Proposal]] = []
+        self._waiting_since: float | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def new(self) -> Proposal | None:
+        """What Tune is to make a trial of."""
+        self._ask()
+        return self._new.pop(0) if self._new else None
+
+    def again(self) -> Any | None:
+        """A trial that Tune has paused and is to start again, with its proposal put in."""
+        self._ask()
+        if not self._again:
+            return None
+        trial, proposal = self._again.pop(0)
+        trial.set_config({**trial.config, PROPOSAL: to_config(proposal)})
+        return trial
+
+    def act(self, controller: Any) -> None:
+        """Do with held processes what has been decided."""
+        for name, action in self.conductor.take_actions().items():
+            trial = self._tune_trials.get(name)
+            if trial is None or trial.is_finished():
+                continue
+            if isinstance(action, GoOn):
+                controller._tune_controller._schedule_trial_train(trial)
+            elif isinstance(action, Stop):
+                controller.stop_trial(trial)
+            else:
+                self._again.append((trial, action))
+        suspended = self.conductor.to_suspend(self._is_starved(controller))
+        if suspended is not None:
+            controller.pause_trial(self._tune_trials[suspended], should_checkpoint=False)
+
+    def reported(self, trial: Any, result: Mapping[str, Any]) -> Verdict:
+        """What a trial is to do after an epoch."""
+        name = name_of(trial)
+        self._observer.on_placed(name, tuple(result[NODES].split(",")))
+        metrics = {key: value for key, value in result.items() if "/" in key and isinstance(value, int | float)}
+        return self.conductor.reported(name, int(result[EPOCH]), metrics)
+
+    def started(self, trial: Any) -> None:
+        """Tune has started a process for the trial, the first or another."""
+        self._tune_trials[name_of(trial)] = trial
+
+    def _is_starved(self, controller: Any) -> bool:
+        """Whether a trial has waited for a process for so long that there may be no room for one."""
+        is_waiting = any(trial.status == trial.PENDING for trial in controller.get_trials())
+        self._waiting_since = (self._waiting_since or time.monotonic()) if is_waiting else None
+        if self._waiting_since is None or time.monotonic() - self._waiting_since < STARVED_S:
+            return False
+        self._waiting_since = None  # one after the other: the first that makes room may be enough
+        return True
+
+    def _ask(self) -> None:
+        while (proposal := self.conductor.next()) is not None:
+            trial = self._tune_trials.get(proposal.trial)
+            if trial is None or trial.is_finished():
+                self._new.append(proposal)
+            else:
+                self._again.append((trial, proposal))
+
+
+def name_of(trial: Any) -> str:
+    """Our name of a trial of Tune's; one whose process died is another trial to Tune, of the same name to us."""
+    return str(trial.config[PROPOSAL]["trial"])
+
+
+def to_config(proposal: Proposal) -> dict[str, Any]:
+    """A proposal as plain data, which Tune copies and compares."""
+    start = proposal.start
+    return {
+        "trial": proposal.trial,
+        "strategy": proposal.strategy.model_dump(mode="json"),
+        "start": None if start is None else [start.trial, start.segment, start.epoch],
+        "segment": proposal.segment,
+        "epochs": proposal.epochs,
+        "phase": proposal.phase,
+        "reported": proposal.reported,
+    }
+
+
+def from_config(config: Mapping[str, Any]) -> Proposal:
+    """The proposal again, in the trial's process."""
+    start = config["start"]
+    return Proposal(
+        trial=config["trial"],
+        strategy=Strategy.model_validate(config["strategy"]),
+        start=None if start is None else Checkpoint(*start),
+        segment=config["segment"],
+        epochs=config["epochs"],
+        phase=config["phase"],
+        reported=config["reported"],
+    )

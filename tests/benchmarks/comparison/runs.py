@@ -1,0 +1,122 @@
+"""One run of one method: graft's search stage on real training, and the test score of what it found."""
+
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+from comparison.in_process import run_search
+from comparison.methods import Sizes, job_of
+
+from graft.core.clock import SystemClock
+from graft.core.storage import Home
+from graft.data.dataset import open_dataset
+from graft.pipeline.checkpoints import CheckpointStore
+from graft.pipeline.experiment import Experiment
+from graft.pipeline.final import FinalModel, evaluate, lesson_of
+from graft.pipeline.history import SearchHistory
+from graft.pipeline.phases import SearchStage
+from graft.pipeline.progress import Progress
+from graft.pipeline.resources import TrialShare
+from graft.search.lineage import Lineage
+from graft.search.strategy_schedule import Schedule
+from graft.spec.job import Job
+from graft.tracking import events
+from graft.tracking.events import SearchEnded
+from graft.tracking.journal import Journal
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run.
+
+    Attributes:
+        data: name of the data set, for the table.
+        source: ``digits``, or a directory of IDX files.
+        dataset: directory of the ingested data.
+        work: where its checkpoints may lie while it runs.
+    """
+
+    data: str
+    source: str
+    dataset: Path
+    method: str
+    seed: int
+    sizes: Sizes
+    work: Path
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What tells its result from others."""
+        return {"data": self.data, "method": self.method, "seed": self.seed, "sizes": asdict(self.sizes)}
+
+
+def run(task: Task) -> dict[str, Any]:
+    """Search, then score the best trial's weights on the test rows.
+
+    Returns:
+        `Task.key`, and: ``values``, the validation accuracy of every epoch trained, in their order; ``validation``, the
+        best of them; ``test``; ``trials``, ``exploits`` and ``seconds``.
+    """
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+    job = job_of(task.method, task.source, task.sizes, task.seed)
+    with tempfile.TemporaryDirectory(dir=task.work) as directory:
+        experiment = Experiment.create(Home.find(Path(directory)), job)
+        progress, history, values = _search(experiment, job, task)
+        best = progress.ranked()[0]
+        test = _test(experiment, job, task, history.lineage(progress))
+        return {
+            **task.key,
+            "values": values,
+            "validation": progress.score(best),
+            "test": test,
+            "trials": len(progress.trials),
+            "exploits": len(progress.exploits),
+            "seconds": time.perf_counter() - started,
+        }
+
+
+def _search(experiment: Experiment, job: Job, task: Task) -> tuple[Progress, SearchHistory, list[float]]:
+    progress, values = Progress(job.search.objective, job.training.epochs), list[float]()
+    history = SearchHistory(job.search.objective)
+
+    def count(event: events.Event) -> None:
+        if isinstance(event, events.TrialReported):
+            values.append(event.metrics[f"val/{job.search.metric}"])
+
+    def end_of_search() -> SearchEnded | None:
+        return SearchEnded("epochs", f"{len(values)} are trained") if len(values) >= task.sizes.budget else None
+
+    with Journal(experiment.journal_file) as journal:
+        for listener in (progress.apply, count):
+            journal.subscribe(listener)
+        stage = SearchStage(
+            experiment=experiment,
+            job=job,
+            journal=journal,
+            progress=progress,
+            clock=SystemClock(),
+            share=TrialShare(cpus=1, gpus=0, concurrent=task.sizes.slots),
+            lesson=lesson_of(job, open_dataset(task.dataset), num_threads=1),
+            history=history,
+            end_of_search=end_of_search,
+            phase_seconds=lambda phase: None,
+        )
+        with mock.patch("graft.pipeline.phases.run_search", run_search):
+            stage.run()
+    return progress, history, values
+
+
+def _test(experiment: Experiment, job: Job, task: Task, lineage: Lineage) -> float:
+    """The metric of the best weights of the search on the test rows."""
+    best = lineage.best
+    if best is None:
+        raise RuntimeError(f"no trial of {task.key} has a score")
+    schedule = Schedule(lineage.schedule_of(best.trial, best.segment, best.epoch))
+    weights = CheckpointStore(experiment.checkpoints).best_file(best.trial)
+    report = evaluate(FinalModel(job, task.dataset, schedule, weights), num_threads=1)
+    return float(report["metrics"][job.search.metric])
