@@ -1,12 +1,12 @@
 """Which scheduler finds the best model with the same number of epochs.
 
-Every method trains exactly as many epochs (`--budget`), those of trials that were stopped included, on the same data,
-from the same space and with the same seeds: of the split, of the search and of every training. `test` is the accuracy,
-on rows that nothing has seen before, of the weights with the best validation accuracy of the search; nothing is trained
-anew. `epochs to 99 %` is how many epochs a method had trained when its best validation accuracy came to 99 % of the best
-that any method reached with this seed; a run that never came there counts as the whole budget, and `reached` tells how
-many did. Intervals are 95 % intervals of the mean over the seeds (Student's t); `gain` is the difference to `random`,
-taken seed by seed.
+Every method may train as many epochs (`--budget`), those of trials that were stopped included, on the same data, from
+the same space and with the same seeds: of the split, of the search and of every training. `epochs` is what it made of
+that. `test` is the accuracy, on rows that nothing has seen before, of the weights with the best validation accuracy of
+the search; nothing is trained anew. `to 99 %` is how many epochs a method had trained when its best validation accuracy
+came to 99 % of the best that any method reached with this seed; a run that never came there counts as the whole budget,
+and `reached` tells how many did. Intervals are 95 % intervals of the mean over the seeds (Student's t); `gain` is the
+difference to `random`, taken seed by seed.
 
 The search stage is graft's own, the training is real, only Ray is left out (comparison/in_process.py): trials run side
 by side in simulated time, so that a run can be repeated exactly. Each finished run is a line of `--out`; started again
@@ -19,7 +19,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -27,53 +27,58 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from comparison.methods import METHODS, Sizes, job_of
+from comparison.methods import METHODS, Sizes
 from comparison.runs import Task, run
 from comparison.scores import rows, summarise
 from reporting import json_line, provenance, table, usable_cpus
+from sessions import own_ray
 
 from graft.core.storage import Home
 from graft.data.ingest import ingest
-from graft.pipeline.ray_session import ray_session
 from graft.pipeline.steps import stored_form
 
 EXAMPLE = """example:
   python tests/benchmarks/schedulers.py --idx fashion-mnist=DIRECTORY --out schedulers.jsonl
   python tests/benchmarks/schedulers.py --smoke
 """
-SMOKE = Sizes(budget=6, epochs=2, limit=100)
 SMOKE_METHODS = ["random", "asha->pbt"]
 
 
 def main() -> int:
     """Run what is missing in `--out`, and print the table of all runs in it."""
     options = _parser().parse_args()
+    if options.smoke:
+        options.budget, options.epochs, options.limit, options.seeds, options.only = 6, 2, 100, 1, SMOKE_METHODS
     origin = provenance()
-    sizes = SMOKE if options.smoke else Sizes(options.budget, options.epochs, options.limit, options.slots)
-    methods = SMOKE_METHODS if options.smoke else options.only
-    seeds = range(1 if options.smoke else options.seeds)
+    wanted = tasks(options)
     keep = nullcontext(options.work) if options.work else tempfile.TemporaryDirectory(prefix="graft-bench-")
     with keep as name:
         work = Path(name).absolute()
         work.mkdir(parents=True, exist_ok=True)
         out = options.out or work / "runs.jsonl"
-        wanted = [
-            Task(data, source, work, method, seed, sizes, work)
-            for seed in seeds
-            for data, source in {"digits": "digits", **dict(options.idx)}.items()
-            for method in methods
-        ]
-        _run_missing(wanted, out, options.processes)
+        _run_missing(wanted, out, work, options.processes)
         runs = _finished(out, wanted)
-    found = summarise(runs, sizes.budget)
-    headers = ["data", "method", "runs", "test", "gain", "validation", "epochs to 99 %", "reached", "trials"]
+    found = summarise(runs, options.budget)
+    headers = ["data", "method", "runs", "test", "gain", "validation", "to 99 %", "reached", "epochs", "trials"]
     print(f"\n{table(headers, rows(found))}\n")
-    settings = {"sizes": asdict(sizes), "seeds": len(seeds), "methods": list(methods)}
+    settings = {"sizes": asdict(wanted[0].sizes), "seeds": options.seeds, "methods": options.only}
     print(json_line("schedulers", origin, {"settings": settings, "methods": found}))
     return 0 if len(runs) == len(wanted) else 1
 
 
-def _run_missing(wanted: Sequence[Task], out: Path, processes: int) -> None:
+def tasks(options: argparse.Namespace) -> list[Task]:
+    """All runs, those of a seed together, so that a part of them is a fair sample."""
+    sizes = Sizes(options.budget, options.epochs, options.limit, options.slots)
+    sources = {"digits": "digits", **dict(options.idx)}
+    return [
+        Task(data, source, method, seed, sizes)
+        for seed in range(options.seeds)
+        for data, source in sources.items()
+        for method in options.only
+    ]
+
+
+def _run_missing(wanted: Sequence[Task], out: Path, work: Path, processes: int) -> None:
     """Run what `out` does not hold yet; every result is written down at once."""
     missing = [task for task in wanted if not _finished(out, [task])]
     print(f"{len(missing)} of {len(wanted)} runs, results in {out}", flush=True)
@@ -81,30 +86,26 @@ def _run_missing(wanted: Sequence[Task], out: Path, processes: int) -> None:
         return
     # Inherited by the processes that train; two of them must not want more than two cores.
     os.environ["OMP_NUM_THREADS"] = "1"
-    ready = list(_ingested(missing))
+    datasets = _ingest(missing, work)
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        running = {pool.submit(run, task): task for task in ready}
+        running = {pool.submit(run, task, dataset, work): task for task, dataset in datasets.items()}
         for count, future in enumerate(as_completed(running), start=1):
-            task = running[future]
+            title = f"  {count}/{len(missing)} {_title(running[future])}"
             if error := future.exception():
-                print(f"  {count}/{len(ready)} {_title(task)} failed: {type(error).__name__}: {error}", flush=True)
+                print(f"{title} failed: {type(error).__name__}: {error}", flush=True)
                 continue
             found = future.result()
             with out.open("a") as lines:
                 lines.write(json.dumps(found) + "\n")
             told = f"validation {found['validation']:.4f}, test {found['test']:.4f}, {found['seconds']:.0f} s"
-            print(f"  {count}/{len(ready)} {_title(task)}: {told}", flush=True)
+            print(f"{title}: {told}", flush=True)
 
 
-def _ingested(tasks: Iterable[Task]) -> Iterable[Task]:
-    """The tasks with the directory of their data; the same data is read once."""
-    from dataclasses import replace
-
-    with ray_session():
-        for task in tasks:
-            job = job_of(task.method, task.source, task.sizes, task.seed)
-            dataset = ingest(job.data, stored_form(job), Home.find(task.work / "home").datasets)
-            yield replace(task, dataset=dataset.directory)
+def _ingest(missing: Sequence[Task], work: Path) -> dict[Task, Path]:
+    """The directory of the data of each; the same data is read once."""
+    with own_ray():
+        cache = Home.find(work / "home").datasets
+        return {task: ingest(task.job.data, stored_form(task.job), cache).directory for task in missing}
 
 
 def _finished(out: Path, wanted: Sequence[Task]) -> list[dict[str, Any]]:
@@ -125,7 +126,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     default, add = Sizes(), parser.add_argument
     add("--idx", type=_idx, action="append", default=[], metavar="NAME=DIRECTORY", help="IDX files, beside digits")
-    add("--only", type=_methods, default=list(METHODS), help=f"methods, such as asha,pbt (default: {','.join(METHODS)})")
+    add(
+        "--only", type=_methods, default=list(METHODS), help=f"methods, such as asha,pbt (default: {','.join(METHODS)})"
+    )
     add("--seeds", type=int, default=5, help="runs of each method on each data set (default: 5)")
     add("--budget", type=int, default=default.budget, help=f"epochs of a run (default: {default.budget})")
     add("--epochs", type=int, default=default.epochs, help=f"most epochs of a trial (default: {default.epochs})")

@@ -61,21 +61,82 @@ def test_counts_cover_every_way_to_end() -> None:
     assert counts == {"total": 4, "completed": 1, "stopped": 1, "failed": 1, "interrupted": 0, "duplicates": 1}
 
 
-def test_a_resumed_experiment_starts_its_interrupted_trials_and_its_duplicates_anew() -> None:
+def test_a_trial_that_goes_on_keeps_what_it_has() -> None:
     started = events.ExperimentStarted("x", "x", {}, time=1.0)
-    first = [started, events.DuplicateSkipped(None, "t01", "abc"), *trial("t01", [0.9], TrialStatus.INTERRUPTED)]
-    again = [events.ExperimentStarted("x", "x", {}, time=50.0), *trial("t01", [0.2], None)]
+    first = [started, events.DuplicateSkipped(None, "t01", "abc"), *trial("t01", [0.9, 0.4], TrialStatus.INTERRUPTED)]
+    again = [
+        events.ExperimentStarted("x", "x", {}, time=50.0),
+        events.TrialStarted("t01", STRATEGY.model_dump(mode="json"), STRATEGY.label(), time=51.0),
+    ]
     progress = fold([*first, *again])
-    assert progress.trials["t01"].status == RUNNING
-    assert progress.score(progress.trials["t01"]) == 0.2
-    assert progress.duplicates == 0
-    assert progress.started == 1.0
+    resumed = progress.trials["t01"]
+    assert (resumed.status, resumed.reason, resumed.epoch) == (RUNNING, "", 2)
+    assert (progress.score(resumed), resumed.best_epoch, resumed.epoch_seconds) == (0.9, 1, [2.0, 2.0])
+    progress.apply(events.TrialReported("t01", 3, {"val/accuracy": 0.2}, 2.0, time=60.0))
+    assert (resumed.epoch, resumed.best_epoch, len(resumed.epoch_seconds)) == (3, 1, 3)
+    assert (progress.duplicates, progress.started) == (1, 1.0)
 
 
-def test_only_trials_that_ended_by_themselves_need_no_training_again() -> None:
-    happened = [*trial("t01", [0.5]), *trial("t02", [0.5], TrialStatus.INTERRUPTED)]
-    assert fold(happened[:3]).finished_keys() == {STRATEGY.key(): "t01"}
-    assert fold(happened[3:]).finished_keys() == {}
+def exploited(name: str, donor: str, epoch: int, segment: int) -> Event:
+    varied = STRATEGY.model_copy(update={"lr": 0.5, "freeze": 1.0})
+    return events.TrialExploited(
+        name, segment, varied.model_dump(mode="json"), varied.label(), donor, 0, epoch, {"lr": (0.01, 0.5)}, "why"
+    )
+
+
+def test_an_exploit_begins_another_segment_under_another_strategy() -> None:
+    copy = exploited("t02", "t01", 2, segment=1)
+    progress = fold([*trial("t01", [0.5, 0.6], None), *trial("t02", [0.7, 0.1], None), copy])
+    copier = progress.trials["t02"]
+    assert (copier.segment, copier.epoch, copier.label) == (1, 2, "efficientnet_lite0 freeze=1")
+    assert Strategy.model_validate(copier.strategy).lr == 0.5
+    assert progress.exploits == [copy]
+    assert progress.trials["t01"].segment == 0
+
+
+def test_the_best_epoch_is_that_of_the_segment_it_was_trained_in() -> None:
+    story = [*trial("t01", [0.5, 0.6], None), *trial("t02", [0.7, 0.1], None), exploited("t02", "t01", 2, segment=1)]
+    progress = fold([*story, events.TrialReported("t02", 3, {"val/accuracy": 0.65}, 2.0)])
+    copier = progress.trials["t02"]
+    assert (copier.best_segment, copier.best_epoch, copier.epoch) == (0, 1, 3)
+    progress.apply(events.TrialReported("t02", 4, {"val/accuracy": 0.8}, 2.0))
+    assert (copier.best_segment, copier.best_epoch) == (1, 4)
+
+
+def test_phases_begin_and_end() -> None:
+    story = [
+        events.PhaseStarted(0, "asha", "random", 2),
+        *trial("t01", [0.5, 0.8]),
+        events.PhaseFinished(0, 1, 0.8, "t01", 12.5),
+        events.PhaseStarted(1, "pbt", "random", 4),
+    ]
+    progress = fold(story)
+    first, second = progress.phases[0], progress.phases[1]
+    assert (first.scheduler, first.trials, first.best, first.trial, first.seconds) == ("asha", 1, 0.8, "t01", 12.5)
+    assert (second.scheduler, second.seconds) == ("pbt", None)
+    progress.apply(events.PhaseStarted(1, "pbt", "random", 4))  # it goes on after a break
+    assert progress.phases[1].seconds is None
+
+
+def test_trials_of_a_phase_are_ranked() -> None:
+    first, second = trial("t01", [0.5]), trial("t02", [0.9])
+    other = [events.TrialStarted("t03", STRATEGY.model_dump(mode="json"), "x", phase=1, epochs=6), trial("t03", [1])[1]]
+    progress = fold([*first, *second, *other])
+    assert [one.trial for one in progress.of_phase(0)] == ["t02", "t01"]
+    assert [one.trial for one in progress.of_phase(1)] == ["t03"]
+    assert progress.trials["t03"].epochs == 6
+    assert progress.of_phase(2) == []
+
+
+def test_nodes_that_trained_a_trial_are_collected() -> None:
+    story = [*trial("t01", [0.5], None), events.TrialPlaced("t01", ("b", "a")), events.TrialPlaced("t01", ("c", "a"))]
+    assert fold(story).trials["t01"].nodes == ("a", "b", "c")
+
+
+def test_the_reason_for_the_end_of_the_search_is_kept() -> None:
+    ended = events.SearchEnded("target", "t01 has accuracy 0.99")
+    assert fold([ended]).search_ended == ended
+    assert fold([]).search_ended is None
 
 
 def test_stages_go_through_their_states() -> None:
@@ -94,4 +155,5 @@ def test_the_leaderboard_is_plain_data_best_first() -> None:
     rows = leaderboard(fold([*trial("t01", [0.5]), *trial("t02", [0.9])]))
     assert [(row["rank"], row["trial"], row["score"]) for row in rows] == [(1, "t02", 0.9), (2, "t01", 0.5)]
     assert rows[0]["reason"] == "because"
+    assert (rows[0]["phase"], rows[0]["exploits"]) == (0, 0)
     assert Strategy.model_validate(rows[0]["strategy"]) == STRATEGY

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from graft.core.errors import ResourceError
 from graft.pipeline.progress import Progress, TrialProgress
 from graft.pipeline.resources import TrialShare
 from graft.spec.budget import BudgetSpec
@@ -46,12 +47,27 @@ class Reserve:
         return self.worker + fit + self.evaluation + self.rest
 
 
-def deadline_of(budget: BudgetSpec, price: PriceSpec, share: TrialShare) -> Deadline | None:
+def deadline_of(budget: BudgetSpec, price: PriceSpec, share: TrialShare, trials: int | None) -> Deadline | None:
     """The first of a job's limits to be reached; None if it has none but the number of trials.
 
     GPU-hours and money are spent evenly: what the trials occupy, the fit occupies too.
+
+    Args:
+        budget: the limits.
+        price: of what is occupied.
+        share: what is occupied.
+        trials: how many there will be at most; None is no limit.
+
+    Raises:
+        ResourceError: nothing would ever end the search, because nothing is used that the budget limits.
     """
-    return min(_deadlines(budget, price, share), key=lambda one: one.seconds, default=None)
+    first = min(_deadlines(budget, price, share), key=lambda one: one.seconds, default=None)
+    if first is None and trials is None:
+        limits = {"gpu_hours": budget.gpu_hours, "cost": budget.cost}
+        given = next(f"search.budget.{name} is {value:g}" for name, value in limits.items() if value is not None)
+        used = f"{share.cpus:g} CPU and {share.gpus:g} GPU"
+        raise ResourceError(f"{given}, but a trial uses {used}, which spends nothing of it; set minutes or trials too")
+    return first
 
 
 def search_end(

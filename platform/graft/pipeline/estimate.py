@@ -1,10 +1,11 @@
 """How long things will take: expected epochs of a search, and the time that is left."""
 
-import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graft.pipeline.progress import RUNNING, Progress, TrialProgress
+from graft.search.rules.hyperband import brackets
 from graft.spec.job import Job
 from graft.spec.phases import Phase, total_trials
 from graft.spec.schedulers import Asha, HyperBand, Median, OneEpochTopK
@@ -53,20 +54,21 @@ def expected_epochs(phases: tuple[Phase, ...], index: int) -> float:
     before = phases[index - 1].epochs if phase.from_top else 0
     epochs, scheduler = phase.epochs - before, phase.scheduler
     match scheduler:
-        case Asha():
-            return _halving(epochs, scheduler.grace_epochs, scheduler.reduction_factor)
-        case HyperBand():
-            brackets = range(int(math.log(max(epochs, 1), scheduler.reduction_factor)) + 1)
-            each = [
-                _halving(epochs, max(1, epochs // scheduler.reduction_factor**s), scheduler.reduction_factor)
-                for s in brackets
-            ]
-            return statistics.fmean(each)
+        case Asha(grace_epochs=rung, reduction_factor=factor):
+            rungs = []
+            while rung < phase.epochs:
+                rungs.append(rung)
+                rung *= factor
+            return _halved(before, phase.epochs, rungs, 1 / factor)
+        case HyperBand(reduction_factor=factor):
+            found = brackets(phase.epochs, factor, phase.trials)
+            total = sum(one.size * _halved(before, phase.epochs, one.milestones, 1 / factor) for one in found)
+            return total / sum(one.size for one in found)
         case Median():
             return epochs * MEDIAN_SHARE
         case OneEpochTopK():
             share = min(1.0, scheduler.keep / (phase.trials or scheduler.keep))
-            return scheduler.epochs + share * (epochs - scheduler.epochs)
+            return _halved(before, phase.epochs, [scheduler.epochs], share)
         case _:
             return float(epochs)
 
@@ -108,10 +110,11 @@ def _trained(trial: TrialProgress, outlook: Outlook, phase: Phase) -> int:
     return max(0, trial.epoch - before)
 
 
-def _halving(epochs: int, grace: int, factor: int) -> float:
-    """With grace r and factor η a trial gets from one rung to the next with chance 1/η."""
-    total, reached, chance, rung = 0.0, 0, 1.0, grace
-    while rung < epochs:
-        total += chance * (rung - reached)
-        reached, rung, chance = rung, rung * factor, chance / factor
-    return total + chance * (epochs - reached)
+def _halved(start: int, end: int, rungs: Sequence[int], share: float) -> float:
+    """From start to end, if of the trials that come to a rung so many go on; rungs behind the start do not matter."""
+    total, reached, chance = 0.0, start, 1.0
+    for rung in rungs:
+        if start < rung < end:
+            total += chance * (rung - reached)
+            reached, chance = rung, chance * share
+    return total + chance * (end - reached)

@@ -18,7 +18,7 @@ from graft.search.strategy_schedule import Stretch
 from graft.spec.strategy import MAX_LR, Strategy
 from graft.spec.training import FitSpec
 from graft.training.checkpoint import TrainingState, load_state, save_state
-from graft.training.elastic import Rank
+from graft.training.elastic_host import Rank
 from graft.training.loop import EpochResult, Session, TrainingOutcome, TrainingStatus
 from graft.training.world import ALONE, Ranks, World
 

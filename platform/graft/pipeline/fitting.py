@@ -62,7 +62,7 @@ class Fitting:
         return {"weights": str(self.final_weights), "summary": summary, "nodes": list(nodes), **done}
 
     def _run(self, task: FitTask) -> tuple[dict[str, Any], Sequence[str]]:
-        share = self.pace.share
+        share = self.pace.fit
         if task.workers == 1:
             cpus, gpus = task.num_threads, share.gpus_per_worker
             return run_remote(fit, task, num_cpus=cpus, num_gpus=gpus, attempts=ATTEMPTS), ()
@@ -81,7 +81,7 @@ class Fitting:
         if kind == "none" or len(ingredients) < 2:
             return {"weights": str(best), "summary": taken}
         model = FinalModel(self.job, self.dataset.directory, self.schedule, self.final_weights)
-        threads, gpus = self.pace.all_threads, self.pace.share.gpus_per_worker
+        threads, gpus = self.pace.share.all_threads, self.pace.share.gpus_per_worker
         made = run_remote(make_soup, model, ingredients, kind, threads, num_cpus=threads, num_gpus=gpus)
         values = f"{made['alone']:.4f} alone, {made['score']:.4f} as {kind} soup of {made['used']}"
         if made["is_better"]:

@@ -29,12 +29,14 @@ class Pace:
         deadline: when the run has spent what it may; None is never.
         started: the clock's `elapsed` when the run began.
         share: how the machine is divided.
+        fit: what the final fit occupies.
     """
 
     job: Job
     progress: Progress
     clock: Clock
     share: TrialShare
+    fit: TrialShare
     deadline: Deadline | None
     started: float
 
@@ -46,18 +48,12 @@ class Pace:
     @property
     def fit_workers(self) -> int:
         """Processes that fit the winner together."""
-        wanted = self.job.training.fit.workers
-        return self.share.workers if wanted == "auto" else wanted
+        return self.fit.workers
 
     @property
     def fit_threads(self) -> int:
         """Torch threads of each: one process has the machine to itself."""
-        return self.all_threads if self.fit_workers == 1 else self.share.num_threads
-
-    @property
-    def all_threads(self) -> int:
-        """Threads of a process that has all that the trials had."""
-        return max(1, int(self.share.cpus * self.share.concurrent))
+        return self.share.all_threads if self.fit_workers == 1 else self.fit.num_threads
 
     def fit_scale(self, dataset: Dataset) -> float:
         """Seconds an epoch of the final fit takes, over those of a trial: more rows, but all CPUs."""

@@ -140,7 +140,7 @@ class SearchStage:
         return GroupShape(share.workers, share.cpus_per_worker, share.gpus_per_worker, share.placement)
 
     def _finish(self, phase: Phase, seconds: float) -> None:
-        mine = [trial for trial in self.progress.ranked() if trial.phase == phase.index]
+        mine = self.progress.of_phase(phase.index)
         best = next((trial for trial in mine if trial.best_epoch), None)
         score = self.progress.score(best) if best else None
         name = best.trial if best else None
@@ -167,7 +167,7 @@ class SearchStage:
     def _retention(self) -> Retention:
         feeding = frozenset(phase.index for phase in self.job.phases if phase.feeds_next)
         kept = KEPT_BEST if self.job.training.fit.soup == "none" else KEPT_FOR_SOUP
-        return Retention(self._store, self.progress, kept, feeding)
+        return Retention(self._store, self.progress, kept, feeding, self.history.past)
 
     @contextmanager
     def _trial_runner(self) -> Iterator["_TrialRunner"]:

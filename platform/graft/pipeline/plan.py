@@ -8,7 +8,7 @@ from typing import Any
 from graft.models.info import BackboneInfo, cut_index
 from graft.models.load import check_backbone, describe_backbone
 from graft.pipeline.estimate import Outlook
-from graft.pipeline.resources import TrialShare, share
+from graft.pipeline.resources import ClusterResources, Node, TrialShare, share
 from graft.pipeline.stages import StageName
 from graft.spec.job import Job
 from graft.spec.mutation import architectures
@@ -89,7 +89,7 @@ def make_plan(job: Job, samples: int | None = None, probe: Probe | None = None) 
     """
     backbones = tuple(_backbone(name) for name in job.strategy.values("backbone"))
     outlook = Outlook.of(job)
-    divided = share(job.resources, usable_cpus(), 0, outlook.trials)
+    divided = share(job.resources, ClusterResources((Node(usable_cpus()),)), outlook.trials)
     grid = job.strategy.grid_size()
     phases = tuple(_phase(job, phase, outlook.epochs[phase.index], grid) for phase in outlook.phases)
     sizes = [phase.trials for phase in phases]

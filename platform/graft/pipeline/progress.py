@@ -143,6 +143,10 @@ class Progress:
         scored.sort(key=lambda trial: (-sign * trial.best[f"val/{self.metric.name}"], trial.trial))
         return scored + [trial for trial in self.trials.values() if self.score(trial) is None]
 
+    def of_phase(self, phase: int) -> list[TrialProgress]:
+        """The trials of one phase, ranked."""
+        return [trial for trial in self.ranked() if trial.phase == phase]
+
     def counts(self) -> dict[str, int]:
         """How many trials ended how."""
         ended = [trial.status for trial in self.trials.values()]

@@ -5,11 +5,11 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import ray
 
 from graft.core.errors import ResourceError
+from graft.pipeline.resources import ClusterResources, Node
 from graft.training.capacity import has_autoscaler
 
 # A local session needs room for the dataset only; Ray's own default (30 % of the memory) is reserved at start.
@@ -23,15 +23,6 @@ WORKER_ENVIRONMENT = {
     # A worker that was given no GPU must not see one: `choose_device` asks torch.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
 }
-
-
-@dataclass(frozen=True)
-class ClusterResources:
-    """What the session can hand out, and whether it gets more nodes when they are asked for."""
-
-    cpus: float
-    gpus: float
-    can_grow: bool = False
 
 
 @contextlib.contextmanager
@@ -100,7 +91,7 @@ def _object_store_bytes() -> int:
 
 
 def _resources() -> ClusterResources:
-    total = ray.cluster_resources()
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     # A session of our own is this machine, whatever is asked for.
     can_grow = "RAY_ADDRESS" in os.environ and has_autoscaler()
-    return ClusterResources(cpus=total.get("CPU", 0.0), gpus=total.get("GPU", 0.0), can_grow=can_grow)
+    return ClusterResources(tuple(Node(has.get("CPU", 0.0), has.get("GPU", 0.0)) for has in alive), can_grow)

@@ -22,6 +22,8 @@ def find_schedule(source: str, home: Home) -> Schedule:
         SpecError: it is neither, or holds no schedule that can be replayed here.
     """
     path = Path(source)
+    if not path.is_file() and (path.suffix == ".json" or len(path.parts) > 1):
+        raise SpecError(f"--replay is `{source}`, but there is no such file; give a schedule.json, or an experiment")
     if not path.is_file():
         path = Experiment.find(home, source).schedule_file
     if not path.is_file():

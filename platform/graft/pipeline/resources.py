@@ -1,10 +1,52 @@
-"""How the machine is shared among trials. A pure decision: the session's resources in, the shares out."""
+"""How the machine, or the cluster, is shared among trials. A pure decision: what is there in, the shares out."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from graft.core.errors import ResourceError
 from graft.spec.resources import ResourcesSpec
+from graft.spec.training import FitSpec
+
+
+@dataclass(frozen=True)
+class Node:
+    """What one node has."""
+
+    cpus: float
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True)
+class ClusterResources:
+    """What a session can hand out, and whether it gets more nodes when they are asked for."""
+
+    nodes: tuple[Node, ...]
+    can_grow: bool = False
+
+    @property
+    def cpus(self) -> float:
+        """CPUs of all nodes together."""
+        return sum(node.cpus for node in self.nodes)
+
+    @property
+    def gpus(self) -> float:
+        """GPUs of all nodes together."""
+        return sum(node.gpus for node in self.nodes)
+
+    @property
+    def most_cpus(self) -> float:
+        """CPUs of the largest node: no process can have more."""
+        return max((node.cpus for node in self.nodes), default=0.0)
+
+    @property
+    def most_gpus(self) -> float:
+        """GPUs of the node that has most."""
+        return max((node.gpus for node in self.nodes), default=0.0)
+
+    def room(self, cpus: float, gpus: float) -> int:
+        """How many processes of this size there is room for."""
+        return sum(min(_times(node.cpus, cpus), _times(node.gpus, gpus) if gpus else 10**6) for node in self.nodes)
 
 
 @dataclass(frozen=True)
@@ -17,6 +59,7 @@ class TrialShare:
         concurrent: trials at once.
         workers: processes that train one trial.
         placement: whether they share nodes.
+        most_cpus: the most that one process can have.
     """
 
     cpus: float
@@ -24,6 +67,7 @@ class TrialShare:
     concurrent: int
     workers: int = 1
     placement: Literal["pack", "spread"] = "pack"
+    most_cpus: float = math.inf
 
     @property
     def cpus_per_worker(self) -> float:
@@ -38,38 +82,79 @@ class TrialShare:
         """Torch threads of a worker: its CPUs, so that trials never fight for cores."""
         return max(1, int(self.cpus_per_worker))
 
+    @property
+    def all_threads(self) -> int:
+        """Threads of one process that has all that the trials had, as far as that is on one node."""
+        return max(1, int(min(self.cpus * self.concurrent, self.most_cpus)))
 
-def share(spec: ResourcesSpec, cpus: float, gpus: float, trials: int | None, can_grow: bool = False) -> TrialShare:
+
+def share(spec: ResourcesSpec, there: ClusterResources, trials: int | None) -> TrialShare:
     """Divide a session's resources.
 
     Args:
         spec: what the job asks for.
-        cpus: CPUs of the session.
-        gpus: GPUs of the session.
+        there: what the session has. If it grows when asked to, nothing is too much.
         trials: how many there will be at most; None is no limit.
-        can_grow: whether the cluster adds nodes when they are asked for; then nothing is too much.
 
     Raises:
         ResourceError: one trial asks for more than there is.
     """
     workers = spec.workers
-    cpus_each = 1.0 if spec.cpus_per_worker == "auto" else float(spec.cpus_per_worker)
-    gpus_each = (1.0 if gpus else 0.0) if spec.gpus_per_worker == "auto" else float(spec.gpus_per_worker)
-    if not can_grow:
-        _require("cpus", cpus_each, workers, cpus)
-        _require("gpus", gpus_each, workers, gpus)
-    most = trials or int(cpus / cpus_each)
-    fit = min(int(cpus / (cpus_each * workers) + 1e-9), int(gpus / (gpus_each * workers)) if gpus_each else most, most)
-    concurrent = max(1, min(fit, spec.concurrent_trials or fit))
+    cpus = 1.0 if spec.cpus_per_worker == "auto" else float(spec.cpus_per_worker)
+    gpus = (1.0 if there.gpus else 0.0) if spec.gpus_per_worker == "auto" else float(spec.gpus_per_worker)
+    if not there.can_grow:
+        _require("cpus", cpus, workers, (there.cpus, there.most_cpus))
+        _require("gpus", gpus, workers, (there.gpus, there.most_gpus))
+        _require_room(spec, there.room(cpus, gpus))
+    fit = there.room(cpus, gpus) // workers
+    if there.can_grow and spec.concurrent_trials:
+        fit = spec.concurrent_trials
+    concurrent = max(1, min(fit, spec.concurrent_trials or fit, trials or fit))
     if spec.cpus_per_worker == "auto":
-        cpus_each = max(cpus_each, float(int(cpus / concurrent / workers)))
-    return TrialShare(cpus_each * workers, gpus_each * workers, concurrent, workers, spec.placement)
+        wanted = range(int(there.most_cpus), 1, -1)
+        cpus = next((float(more) for more in wanted if there.room(more, gpus) >= concurrent * workers), cpus)
+    return TrialShare(cpus * workers, gpus * workers, concurrent, workers, spec.placement, max(there.most_cpus, cpus))
 
 
-def _require(kind: str, each: float, workers: int, there: float) -> None:
-    if each * workers <= there:
-        return
-    asked = f"{each:g}" if workers == 1 else f"{each:g} for each of {workers} workers"
-    raise ResourceError(
-        f"resources.{kind}_per_worker is {asked}, but this session has {there:g}; ask for less or add a node"
+def fit_share(spec: ResourcesSpec, fit: FitSpec, there: ClusterResources) -> TrialShare:
+    """What the final fit occupies: its workers, each as large as all of them can be.
+
+    Raises:
+        ResourceError: it can never begin, not even with as few workers as it may have.
+    """
+    workers = spec.workers if fit.workers == "auto" else fit.workers
+    try:
+        return share(spec.model_copy(update={"workers": workers}), there, trials=1)
+    except ResourceError:
+        if fit.min_workers is None or fit.min_workers == workers:
+            raise
+    fewest = share(spec.model_copy(update={"workers": fit.min_workers}), there, trials=1)
+    return replace(
+        fewest, cpus=fewest.cpus_per_worker * workers, gpus=fewest.gpus_per_worker * workers, workers=workers
     )
+
+
+def _require(kind: str, each: float, workers: int, there: tuple[float, float]) -> None:
+    """`there` is what the session has, and what its largest node has."""
+    total, largest = there
+    asked = f"{each:g}" if workers == 1 else f"{each:g} for each of {workers} workers"
+    if each * workers > total:
+        told = f"this session has {total:g}; ask for less or add a node"
+    elif each > largest:
+        told = f"the largest node of this session has {largest:g}; ask for less or add a larger node"
+    else:
+        return
+    raise ResourceError(f"resources.{kind}_per_worker is {asked}, but {told}")
+
+
+def _require_room(spec: ResourcesSpec, room: int) -> None:
+    if room < spec.workers:
+        raise ResourceError(
+            f"{spec.workers} workers of this size were asked for, but the nodes of this session have room for {room}; "
+            "lower resources.cpus_per_worker or resources.gpus_per_worker, or add a node"
+        )
+
+
+def _times(there: float, each: float) -> int:
+    # Ray counts in ten-thousandths.
+    return round(there * 10_000) // round(each * 10_000)

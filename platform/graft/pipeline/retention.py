@@ -1,8 +1,10 @@
 """Which weights are kept: all that somebody may still ask for, and nothing else."""
 
+from collections.abc import Iterable
+
 from graft.pipeline.checkpoints import CheckpointStore
 from graft.pipeline.progress import RUNNING, Progress
-from graft.search.protocol import Checkpoint
+from graft.search.protocol import Checkpoint, Past, Proposal, TrialEnd
 from graft.tracking import events
 
 # The state a trial goes on from, and the one before it, should the newest be damaged.
@@ -21,12 +23,22 @@ class Retention:
         progress: how the search stands.
         best: how many trials' best weights are kept.
         feeding: phases whose trials the next phase may go on from.
+        past: what happened in earlier runs of the experiment.
     """
 
-    def __init__(self, store: CheckpointStore, progress: Progress, best: int, feeding: frozenset[int]) -> None:
+    def __init__(
+        self,
+        store: CheckpointStore,
+        progress: Progress,
+        best: int,
+        feeding: frozenset[int],
+        past: Iterable[Past] = (),
+    ) -> None:
         self._store, self._progress = store, progress
         self._best, self._feeding = best, feeding
         self._pins: dict[str, Checkpoint] = {}
+        for record in past:
+            self._relive(record)
 
     def apply(self, event: events.Event) -> None:
         """Take one event into account, and delete what it has made useless."""
@@ -43,10 +55,20 @@ class Retention:
             case _:
                 pass
 
+    def _relive(self, record: Past) -> None:
+        match record.what:
+            case Proposal(start=start) if start is not None:
+                self._pins[record.trial] = start
+            case TrialEnd(status=events.TrialStatus.INTERRUPTED):
+                pass
+            case _:
+                self._pins.pop(record.trial, None)
+
     def _after_end(self, trial: str) -> None:
         self._pins.pop(trial, None)
         is_wanted = self._progress.trials[trial].phase in self._feeding
         self._store.prune(trial, self._pins.values(), NEWEST if is_wanted else 0)
-        ended = [one for one in self._progress.ranked() if one.status != RUNNING]
+        # One that was cut off with the run before goes on, and its best may still win.
+        ended = [one for one in self._progress.ranked() if one.status not in (RUNNING, events.TrialStatus.INTERRUPTED)]
         for one in ended[self._best :]:
             self._store.best_file(one.trial).unlink(missing_ok=True)

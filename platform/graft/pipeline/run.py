@@ -18,8 +18,8 @@ from graft.pipeline.experiment import Experiment
 from graft.pipeline.history import SearchHistory
 from graft.pipeline.pace import Pace
 from graft.pipeline.progress import Progress, leaderboard
-from graft.pipeline.ray_session import ClusterResources, ray_session
-from graft.pipeline.resources import share
+from graft.pipeline.ray_session import ray_session
+from graft.pipeline.resources import ClusterResources, fit_share, share
 from graft.pipeline.result import Result
 from graft.pipeline.stages import Output, StageName, StageRunner
 from graft.pipeline.steps import Steps, is_dataset_there
@@ -139,11 +139,12 @@ class _Run:
 
     def _pace(self, resources: ClusterResources) -> Pace:
         job = self._job
-        divided = share(
-            job.resources, resources.cpus, resources.gpus, total_trials(job.phases), can_grow=resources.can_grow
-        )
-        deadline = deadline_of(job.search.budget, job.resources.price, divided)
-        return Pace(job, self._progress, self._clock, divided, deadline, self._started)
+        trials = total_trials(job.phases)
+        divided = share(job.resources, resources, trials)
+        is_fitted = job.training.final_on != "train"
+        fit = fit_share(job.resources, job.training.fit, resources) if is_fitted else divided
+        deadline = deadline_of(job.search.budget, job.resources.price, divided, trials)
+        return Pace(job, self._progress, self._clock, divided, fit, deadline, self._started)
 
     def _after_ingest(self, steps: Steps, dataset: Dataset) -> dict[str, Any]:
         run = self._stages.run
@@ -211,8 +212,9 @@ class _Run:
     def _search_summary(self) -> dict[str, Any]:
         progress, budget = self._progress, self._job.search.budget
         phases = [
-            {"scheduler": phase.scheduler, "trials": phase.trials, "best": phase.best}
-            for _, phase in sorted(progress.phases.items())
+            {"scheduler": phase.scheduler, "trials": len(mine), "best": progress.score(mine[0]) if mine else None}
+            for index, phase in sorted(progress.phases.items())
+            for mine in [progress.of_phase(index)]
         ]
         return {
             "exploits": sum(one.donor != one.trial for one in progress.exploits),

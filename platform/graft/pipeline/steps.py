@@ -94,7 +94,7 @@ class Steps:
 
     def evaluate(self, dataset: Dataset, winner: TrialProgress, weights: Path) -> Output:
         """Score the final model on the test rows, which nothing has seen before."""
-        threads = self.pace.all_threads
+        threads = self.pace.share.all_threads
         model = self._final(dataset, winner, weights)
         report = run_remote(evaluate, model, threads, num_cpus=threads, num_gpus=self.pace.share.gpus_per_worker)
         write_json(self.experiment.report_file, report)

@@ -35,8 +35,10 @@ def waiting_for(shape: GroupShape, count: int) -> str:
         return f"{missing}; the autoscaler has to add nodes" if has_autoscaler() else missing
     free = ray.available_resources()
     needed = {kind: amount * shape.workers * count for kind, amount in shape.resources.items()}
-    short = [f"{amount:g} {kind} ({free.get(kind, 0.0):g} free)" for kind, amount in needed.items()]
-    return "" if all(free.get(kind, 0.0) >= amount for kind, amount in needed.items()) else f"for {' and '.join(short)}"
+    if all(free.get(kind, 0.0) >= amount for kind, amount in needed.items()):
+        return ""
+    short = " and ".join(f"{amount:g} {kind} ({free.get(kind, 0.0):g} free)" for kind, amount in needed.items())
+    return f"{short} are needed"
 
 
 def what_is_missing(shape: GroupShape, count: int, nodes: Sequence[Mapping[str, float]]) -> str:

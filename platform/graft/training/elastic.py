@@ -1,43 +1,22 @@
 """One function on several workers, which goes on when a node leaves or joins (Ray Train 2.60)."""
 
-import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ray
 from ray import cloudpickle
 from ray.exceptions import RayError
 
-from graft.core.errors import GraftError, ResourceError
+from graft.core.errors import ResourceError
 from graft.training.capacity import check_shape, waiting_for
+from graft.training.elastic_host import ElasticHost, Start
 from graft.training.shape import GroupShape
-from graft.training.train_run import TrainRun, environment, fit, free, near_driver, new_mark
+from graft.training.train_run import TrainRun, environment, free, near_driver, new_mark
 from graft.training.worker import to_graft_error
 
-if TYPE_CHECKING:
-    import torch
-
 LOOK_S = 2.0
-
-
-@dataclass(frozen=True)
-class Rank:
-    """What the function is told about the worker it runs in.
-
-    Attributes:
-        rank: of this worker in the process group, which is set up.
-        size: number of workers of this attempt.
-        attempt: how often the function was started before; it resumes from its own checkpoint if there is one.
-        device: the torch device of this worker.
-    """
-
-    rank: int
-    size: int
-    attempt: int
-    device: "torch.device"
 
 
 @dataclass(frozen=True)
@@ -53,14 +32,6 @@ class Patience:
     start_s: float = 20.0
     resize_s: float = 15.0
     give_up_s: float = 600.0
-
-
-@dataclass(frozen=True)
-class Start:
-    """One start of the function: how many workers, on which nodes."""
-
-    workers: int
-    nodes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -133,7 +104,7 @@ def run_distributed(
                 missing = waiting_for(replace(shape, workers=fewest), 1)
                 raise ResourceError(
                     f"{fewest} of {shape} were not up within {patience.give_up_s:g} s"
-                    + (f"; waiting {missing}" if missing else "")
+                    + (f"; {missing}" if missing else "")
                 )
         if endings[1] in ray.wait(endings, num_returns=2, timeout=0)[0]:
             raise ray.get(endings[1])
@@ -145,78 +116,3 @@ def run_distributed(
         ray.kill(host)
         free([run.mark], is_settled)
     return Distributed(value, starts)
-
-
-class ElasticHost:
-    """The actor in which the Train run lives; its workers tell it who they are."""
-
-    def __init__(self, run: TrainRun) -> None:
-        self._run = run
-        self._starts: dict[str, list[str]] = {}
-        self._lock = threading.Lock()
-        self._down_since: float | None = time.monotonic()
-        self._has_refused = threading.Event()
-        self._refused: GraftError | None = None
-
-    def run(self, work: bytes) -> tuple[Any, tuple[Start, ...]]:
-        """Run to the end; returns what rank 0 returned, and how often the workers were started."""
-        from ray.train.torch import TorchConfig
-
-        me = ray.get_runtime_context().current_actor
-        backend = TorchConfig(backend=self._run.shape.backend)
-        run = replace(self._run, backend=backend, callbacks=(_teller(me),))
-        value = fit(run, _work, (me, work, run.shape.num_threads))
-        return value, tuple(Start(len(nodes), tuple(sorted(set(nodes)))) for nodes in self._starts.values())
-
-    def enrol(self, incarnation: str, node: str) -> int:
-        """A worker has started; returns how many sets of workers there were before."""
-        with self._lock:
-            self._down_since = None
-            self._starts.setdefault(incarnation, []).append(node)
-            return list(self._starts).index(incarnation)
-
-    def refuse(self, error: GraftError) -> None:
-        """A worker knows that starting again is of no use."""
-        self._refused = self._refused or error
-        self._has_refused.set()
-
-    def refusal(self) -> GraftError | None:
-        """Wait for a refusal."""
-        self._has_refused.wait()
-        return self._refused
-
-    def lose_workers(self) -> None:
-        """Workers have died; new ones are to come."""
-        self._down_since = time.monotonic()
-
-    def seconds_down(self) -> float:
-        """How long there have been no workers; 0 while there are."""
-        since = self._down_since
-        return 0.0 if since is None else time.monotonic() - since
-
-
-def _teller(host: Any) -> Any:
-    from ray.train import UserCallback
-
-    class Teller(UserCallback):
-        def after_exception(self, run_context: Any, worker_exceptions: Any) -> None:
-            host.lose_workers.remote()
-
-    return Teller()
-
-
-def _work(given: tuple[Any, bytes, int]) -> Any:
-    import torch
-    from ray.train.torch import get_device
-
-    host, work, num_threads = given
-    torch.set_num_threads(num_threads)
-    context = ray.train.get_context()
-    incarnation = ray.util.get_current_placement_group().id.hex()
-    attempt = ray.get(host.enrol.remote(incarnation, ray.get_runtime_context().get_node_id()))
-    try:
-        fn, args = cloudpickle.loads(work)
-        return fn(Rank(context.get_world_rank(), context.get_world_size(), attempt, get_device()), *args)
-    except GraftError as error:
-        ray.get(host.refuse.remote(error))
-        raise

@@ -104,7 +104,7 @@ class GroupsHandle:
                 return
             if grant.reason:
                 missing = waiting_for(self.shape, self.count)
-                detail = f"; waiting {missing}" if missing else ""
+                detail = f"; {missing}" if missing else ""
                 raise ResourceError(f"no worker group of {self.shape} will run: {grant.reason}{detail}")
 
     def _renew(self, name: str, stop: threading.Event) -> None:

@@ -9,7 +9,6 @@ import ray
 import ray.train
 import ray.train.torch
 import torch
-import torch.distributed as dist
 from ray import cloudpickle
 from ray.exceptions import RayError
 from ray.util import get_current_placement_group
@@ -18,6 +17,7 @@ from graft.core.errors import GraftError
 from graft.training.channel import Channel, StopLines, WorkFunction, obey
 from graft.training.host import Duty
 from graft.training.orders import Ended, Member, Order, Place, Ticket
+from graft.training.process_group import leave, set_up
 
 EXIT_CODE_OF_THE_CONDEMNED = 70
 
@@ -83,7 +83,7 @@ class _Worker:
         if not error:
             return Ended(order.ticket)
         self.call("fail", Ended(order.ticket, error))
-        self._leave_process_group()
+        leave()
         return None
 
     def _send(self, ticket: Ticket, number: int, value: Any) -> bool:
@@ -94,29 +94,12 @@ class _Worker:
         with contextlib.suppress(RayError):  # the exchange is gone, and what does the work will notice
             obey(self.call, self._lines, lambda: os._exit(EXIT_CODE_OF_THE_CONDEMNED))
 
-    def _leave_process_group(self) -> None:
-        if dist.is_initialized():
-            dist.destroy_process_group()
-
     def _set_up_process_group(self, generation: int) -> None:
-        """Set up the process group, at first or anew: without new processes, in a few hundredths of a second."""
-        self._leave_process_group()
-        address = None
-        store = None
-        if self._member.rank == 0:
-            host = ray.util.get_node_ip_address()
-            store = dist.TCPStore(  # type: ignore[attr-defined]
-                host, 0, self._size, is_master=True, wait_for_workers=False
-            )
-            address = (host, store.port)
-        met = self.call("meet", generation, address)
-        if met is None:
-            return
-        store = store or dist.TCPStore(  # type: ignore[attr-defined]
-            met[0], met[1], self._size, is_master=False
-        )
-        dist.init_process_group(self._duty.shape.backend, store=store, rank=self._member.rank, world_size=self._size)
-        self._generation = generation
+        host = ray.util.get_node_ip_address()
+        backend = self._duty.shape.backend
+        rank = self._member.rank
+        if set_up(backend, rank, self._size, host, lambda address: self.call("meet", generation, address)):
+            self._generation = generation
 
 
 def _first_line(error: BaseException) -> str:

@@ -9,7 +9,7 @@ every run here marks its placement groups, whoever started it removes them by th
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,6 @@ class TrainRun:
         start_timeout_s: how long Train waits for the workers' resources before it thinks again.
         start_failures: how often it does that before it gives up; -1 for ever.
         resize_s: how often an elastic run looks for more nodes.
-        backend: Train's backend configuration, if Train is to set up the process group. Train's own imports torch into
-            this process and into the controller: half a GB and two seconds each.
-        callbacks: Train's user callbacks; they run in the controller.
     """
 
     shape: GroupShape
@@ -57,8 +54,6 @@ class TrainRun:
     start_timeout_s: float
     start_failures: int = 3
     resize_s: float = 60.0
-    backend: Any = None
-    callbacks: tuple[Any, ...] = ()
 
 
 def new_mark() -> int:
@@ -87,14 +82,21 @@ def environment(start_timeout_s: float) -> dict[str, Any]:
         "RAY_TRAIN_METRICS_ENABLED": "0",
         "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
         "RAY_CHDIR_TO_TRIAL_DIR": "0",
-        "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "5",
         "TRAIN_ENABLE_SHARE_CUDA_VISIBLE_DEVICES": "1",
     }
     return {"env_vars": variables}
 
 
-def fit(run: TrainRun, function: Callable[[Any], Any], config: Any) -> Any:
+def fit(run: TrainRun, function: Callable[[Any], Any], config: Any, callbacks: Sequence[Any] = ()) -> Any:
     """Run ``function(config)`` on every worker; return what rank 0 returned. Blocks.
+
+    There is no process group: setting it up is the function's business.
+
+    Args:
+        run: how.
+        function: can be imported in the worker, as what it is given.
+        config: what it is given.
+        callbacks: Train's user callbacks; they run in the controller.
 
     Raises:
         ResourceError: the workers could not be started.
@@ -113,7 +115,6 @@ def fit(run: TrainRun, function: Callable[[Any], Any], config: Any) -> Any:
     trainer = Trainer(
         lambda given: function(given["config"]),
         train_loop_config={"config": config},
-        backend_config=run.backend,
         scaling_config=ScalingConfig(
             num_workers=run.workers,
             use_gpu=run.shape.gpus_per_worker > 0,
@@ -124,14 +125,14 @@ def fit(run: TrainRun, function: Callable[[Any], Any], config: Any) -> Any:
         run_config=RunConfig(
             name=name,
             storage_path=str(run.storage.resolve()),
-            callbacks=list(run.callbacks),
+            callbacks=list(callbacks),
             failure_config=FailureConfig(max_failures=run.max_failures, controller_failure_limit=run.start_failures),
         ),
     )
     try:
         return trainer.fit().return_value
     except TrainingFailedError as error:
-        raise _cause(error) from error
+        raise cause_of(error) from error
     finally:
         shutil.rmtree(run.storage / name, ignore_errors=True)
 
@@ -167,7 +168,7 @@ def _marked(marks: list[int]) -> list[PlacementGroup]:
     return found
 
 
-def _cause(error: Any) -> BaseException:
+def cause_of(error: Any) -> BaseException:
     """What is at the bottom of an error that Train raises."""
     failures: list[Any] = list(getattr(error, "worker_failures", {}).values())
     if not failures:

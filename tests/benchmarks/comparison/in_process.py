@@ -16,13 +16,16 @@ from graft.search.protocol import CheckpointEpochs, Proposal, SearchObserver, Tr
 from graft.search.simulation import simulate
 from graft.search.tuner import Execution
 
+# The name of the one node there is.
+HERE = "here"
 
-class _Reported(Exception):
-    """A trial has trained its epoch."""
+
+class _EpochIsTrained(BaseException):
+    """Ends a trial's function after an epoch; nothing in there may take it for an error."""
 
 
-class _Over(Exception):
-    """The search has to end."""
+class _SearchIsOver(Exception):  # noqa: N818 - it is no error
+    """Ends the simulation."""
 
 
 class OneEpoch:
@@ -42,7 +45,7 @@ class OneEpoch:
     def report(self, epoch: int, metrics: Mapping[str, float], nodes: Sequence[str] = ()) -> None:
         """Take what was reported, and end the trial's function."""
         self.epoch, self.metrics = epoch, dict(metrics)
-        raise _Reported
+        raise _EpochIsTrained
 
     def fail(self, reason: str) -> None:
         """The trial's function returns after this."""
@@ -56,23 +59,28 @@ def run_search(
     trial_fn: TrialFunction,
     payload: TrialPayload,
 ) -> None:
-    """What `graft.search.tuner.run_search` does, with the same arguments."""
+    """What `graft.search.tuner.run_search` does, with the same arguments.
+
+    Raises:
+        RuntimeError: a trial has not gone on from where it was.
+    """
     resumable = replace(payload, due=CheckpointEpochs(every=1))
 
     def curve(proposal: Proposal, epoch: int) -> Mapping[str, float] | None:
         if execution.is_over():
-            raise _Over
+            raise _SearchIsOver
         reporter = OneEpoch()
-        with contextlib.suppress(_Reported):
+        with contextlib.suppress(_EpochIsTrained):
             trial_fn(replace(proposal, reported=epoch - 1), resumable, reporter)
         if reporter.failure:
             return None
         if reporter.epoch != epoch:
             raise RuntimeError(f"{proposal.trial} has trained epoch {reporter.epoch}, but epoch {epoch} was due")
+        observer.on_placed(proposal.trial, (HERE,))
         return reporter.metrics
 
     try:
-        with contextlib.suppress(_Over):
+        with contextlib.suppress(_SearchIsOver):
             simulate(conductor, curve)
     finally:
         conductor.close()

@@ -18,6 +18,7 @@ from graft.pipeline.checkpoints import CheckpointStore
 from graft.pipeline.experiment import Experiment
 from graft.pipeline.final import FinalModel, evaluate, lesson_of
 from graft.pipeline.history import SearchHistory
+from graft.pipeline.learning import Lesson
 from graft.pipeline.phases import SearchStage
 from graft.pipeline.progress import Progress
 from graft.pipeline.resources import TrialShare
@@ -36,17 +37,20 @@ class Task:
     Attributes:
         data: name of the data set, for the table.
         source: ``digits``, or a directory of IDX files.
-        dataset: directory of the ingested data.
-        work: where its checkpoints may lie while it runs.
+        method: one of `comparison.methods.METHODS`.
+        seed: of everything.
     """
 
     data: str
     source: str
-    dataset: Path
     method: str
     seed: int
     sizes: Sizes
-    work: Path
+
+    @property
+    def job(self) -> Job:
+        """What a user would run."""
+        return job_of(self.method, self.source, self.sizes, self.seed)
 
     @property
     def key(self) -> dict[str, Any]:
@@ -54,8 +58,13 @@ class Task:
         return {"data": self.data, "method": self.method, "seed": self.seed, "sizes": asdict(self.sizes)}
 
 
-def run(task: Task) -> dict[str, Any]:
+def run(task: Task, dataset: Path, work: Path) -> dict[str, Any]:
     """Search, then score the best trial's weights on the test rows.
+
+    Args:
+        task: what to run.
+        dataset: directory of its ingested data.
+        work: where its checkpoints may lie while it runs.
 
     Returns:
         `Task.key`, and: ``values``, the validation accuracy of every epoch trained, in their order; ``validation``, the
@@ -63,12 +72,12 @@ def run(task: Task) -> dict[str, Any]:
     """
     torch.set_num_threads(1)
     started = time.perf_counter()
-    job = job_of(task.method, task.source, task.sizes, task.seed)
-    with tempfile.TemporaryDirectory(dir=task.work) as directory:
-        experiment = Experiment.create(Home.find(Path(directory)), job)
-        progress, history, values = _search(experiment, job, task)
+    with tempfile.TemporaryDirectory(dir=work) as directory:
+        experiment = Experiment.create(Home.find(Path(directory)), task.job)
+        lesson = lesson_of(task.job, open_dataset(dataset), num_threads=1)
+        progress, history, values = search(experiment, lesson, task.sizes)
         best = progress.ranked()[0]
-        test = _test(experiment, job, task, history.lineage(progress))
+        test = _test(experiment, dataset, history.lineage(progress))
         return {
             **task.key,
             "values": values,
@@ -80,7 +89,9 @@ def run(task: Task) -> dict[str, Any]:
         }
 
 
-def _search(experiment: Experiment, job: Job, task: Task) -> tuple[Progress, SearchHistory, list[float]]:
+def search(experiment: Experiment, lesson: Lesson, sizes: Sizes) -> tuple[Progress, SearchHistory, list[float]]:
+    """Run an experiment's search stage; also returns the metric of every epoch trained, in their order."""
+    job = experiment.job()
     progress, values = Progress(job.search.objective, job.training.epochs), list[float]()
     history = SearchHistory(job.search.objective)
 
@@ -89,7 +100,7 @@ def _search(experiment: Experiment, job: Job, task: Task) -> tuple[Progress, Sea
             values.append(event.metrics[f"val/{job.search.metric}"])
 
     def end_of_search() -> SearchEnded | None:
-        return SearchEnded("epochs", f"{len(values)} are trained") if len(values) >= task.sizes.budget else None
+        return SearchEnded("epochs", f"{len(values)} are trained") if len(values) >= sizes.budget else None
 
     with Journal(experiment.journal_file) as journal:
         for listener in (progress.apply, count):
@@ -100,23 +111,24 @@ def _search(experiment: Experiment, job: Job, task: Task) -> tuple[Progress, Sea
             journal=journal,
             progress=progress,
             clock=SystemClock(),
-            share=TrialShare(cpus=1, gpus=0, concurrent=task.sizes.slots),
-            lesson=lesson_of(job, open_dataset(task.dataset), num_threads=1),
+            share=TrialShare(cpus=1, gpus=0, concurrent=sizes.slots),
+            lesson=lesson,
             history=history,
             end_of_search=end_of_search,
             phase_seconds=lambda phase: None,
         )
-        with mock.patch("graft.pipeline.phases.run_search", run_search):
+        # The stage has no way to be given another executor; without Ray it must not ask what is waited for either.
+        with mock.patch.multiple("graft.pipeline.phases", run_search=run_search, waiting_for=lambda *_: ""):
             stage.run()
     return progress, history, values
 
 
-def _test(experiment: Experiment, job: Job, task: Task, lineage: Lineage) -> float:
+def _test(experiment: Experiment, dataset: Path, lineage: Lineage) -> float:
     """The metric of the best weights of the search on the test rows."""
-    best = lineage.best
+    best, job = lineage.best, experiment.job()
     if best is None:
-        raise RuntimeError(f"no trial of {task.key} has a score")
+        raise RuntimeError(f"no trial of {experiment.name} has a score")
     schedule = Schedule(lineage.schedule_of(best.trial, best.segment, best.epoch))
     weights = CheckpointStore(experiment.checkpoints).best_file(best.trial)
-    report = evaluate(FinalModel(job, task.dataset, schedule, weights), num_threads=1)
+    report = evaluate(FinalModel(job, dataset, schedule, weights), num_threads=1)
     return float(report["metrics"][job.search.metric])

@@ -76,6 +76,7 @@ def rows(summaries: Iterable[Mapping[str, Any]]) -> list[list[Any]]:
             Mean(**one["validation"]).text(),
             Mean(**one["epochs_to_near_best"]).text(1),
             f"{one['reached']}/{one['runs']}",
+            one["epochs_trained"],
             one["trials"],
         ]
         for one in summaries

@@ -1,0 +1,131 @@
+"""A node is lost in the middle of the final fit, in the middle of an epoch: a real network, two workers, and no room for another."""
+
+import json
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+from three_nodes import ThreeNodes
+
+from graft.core.storage import text_digest
+from graft.data.dataset import IMAGES, Split
+from graft.data.square import StoredForm
+from graft.data.store import ImageWriter, Origin, Rows, write_rows
+from graft.pipeline.final import FinalModel
+from graft.pipeline.fit import FitTask, fit, fit_in_group
+from graft.search.strategy_schedule import Schedule, Stretch
+from graft.spec.load import parse_job
+from graft.spec.strategy import Strategy
+from graft.training.checkpoint import load_state
+from graft.training.elastic import Patience, run_distributed
+from graft.training.shape import GroupShape
+
+EPOCHS, STEPS, BATCH = 3, 4, 8
+# Epochs and further steps behind it when the node goes.
+MIDDLE = (1, 2)
+JOB = {
+    "name": "fit",
+    "data": {"kind": "digits"},
+    "training": {"epochs": EPOCHS, "fit": {"min_workers": 1, "checkpoint_steps": 1}},
+}
+STRATEGY = Strategy(
+    backbone="efficientnet_lite0", resolution=32, freeze=1.0, lr=0.01, batch_size=BATCH, augment="light"
+)
+
+
+def fit_with_a_stop(rank: Any, task: FitTask, place: Path) -> dict[str, Any]:
+    """`fit_in_group`, which notes every state it saves, and waits for its end when the first attempt is in the middle."""
+    from graft.pipeline import fit as module
+
+    save = module.save_state
+
+    def save_and_note(state: Any, path: Path) -> None:
+        save(state, path)
+        if path != task.state_file:
+            return
+        at = (state.epochs_done, state.partial.steps)
+        with (place / "saved").open("a") as saved:
+            saved.write(json.dumps([rank.attempt, rank.size, *at]) + "\n")
+        if rank.attempt == 0 and at == MIDDLE:
+            (place / "middle").touch()
+            threading.Event().wait()
+
+    module.save_state = save_and_note
+    (place / f"node-of-{rank.rank}").write_text(ray.get_runtime_context().get_node_id())
+    return fit_in_group(rank, task)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name, ThreeNodes() as nodes:
+        place = Path(name)
+        occupied = nodes.occupy_head()
+        write_dataset(place / "data")
+        disturbed, undisturbed = task(place, "disturbed"), task(place, "undisturbed")
+        result: list[Any] = []
+
+        def run() -> None:
+            shape = GroupShape(2, 1.0, placement="spread")
+            given = (disturbed, place)
+            result.append(run_distributed(fit_with_a_stop, given, shape, place, 1, 3, Patience(start_s=5.0)))
+
+        running = threading.Thread(target=run, daemon=True)
+        running.start()
+        wait_for(place / "middle", running)
+        # That of rank 0, which saves the states.
+        nodes.lose((place / "node-of-0").read_text())
+        running.join()
+        ray.kill(occupied)
+        found = {
+            "value": result[0].value,
+            "starts": [start.workers for start in result[0].starts],
+            "saved": [json.loads(line) for line in (place / "saved").read_text().splitlines()],
+            "undisturbed": fit(undisturbed),
+            **compared(disturbed, undisturbed),
+        }
+    sys.stdout.write(json.dumps(found))
+
+
+def wait_for(path: Path, running: threading.Thread) -> None:
+    while not path.exists():
+        running.join(0.05)
+        if not running.is_alive():
+            raise SystemExit(f"the fit ended before it had made {path.name}")
+
+
+def write_dataset(directory: Path) -> None:
+    """Three classes of noise around their own colours; what is fitted is a whole number of batches."""
+    directory.mkdir()
+    stored, rng = StoredForm(32), np.random.default_rng(0)
+    count = STEPS * BATCH
+    labels = np.arange(count + 6) % 3
+    splits = np.array([Split.TRAIN] * (count - 6) + [Split.VALIDATION] * 6 + [Split.TEST] * 6)
+    colours = rng.integers(60, 200, (3, 1, 1, 3))
+    images = np.clip(rng.normal(colours[labels], 40, (len(labels), 32, 32, 3)), 0, 255).astype(np.uint8)
+    with ImageWriter(directory / IMAGES, stored) as writer:
+        writer.append(images)
+    ids = tuple(f"train/{number}" for number in range(len(labels)))
+    digests = tuple(text_digest(one) for one in ids)
+    write_rows(directory, Rows(ids, labels, splits, digests), Origin("noise", ("a", "b", "c"), stored, ()))
+
+
+def task(place: Path, name: str) -> FitTask:
+    schedule = Schedule((Stretch(0, EPOCHS, STRATEGY),))
+    return FitTask(FinalModel(parse_job(JOB), place / "data", schedule, place / name / "weights.safetensors"), 1, 2)
+
+
+def compared(one: FitTask, other: FitTask) -> dict[str, Any]:
+    """How far the weights of two fits are apart, and how far the second one has moved the first of its tensors."""
+    mine, its = (load_state(fitted.model.weights).part("best") for fitted in (one, other))
+    return {
+        "same_tensors": sorted(mine) == sorted(its) and len(mine) > 0,
+        "apart": max(float((mine[name] - its[name]).abs().max()) for name in mine),
+        "left_over": [path.name for path in one.state_file.parent.iterdir() if path != one.model.weights],
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""`graft run` on the cluster, from another process; a node is lost as soon as a trial there has reported."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+from three_nodes import ThreeNodes
+
+from graft.core.storage import Home
+from graft.pipeline.experiment import Experiment
+from graft.tracking import events
+from graft.tracking.journal import read
+
+JOB = {
+    "name": "faults",
+    "data": {"kind": "digits", "limit": 120},
+    "strategy": {"resolution": 32, "freeze": 1.0, "lr": {"loguniform": [1.0e-3, 1.0e-1]}},
+    "training": {"epochs": 4},
+    "search": {"scheduler": "pbt", "population": 2},
+    "export": {"register": False},
+}
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name, ThreeNodes() as nodes:
+        home, job = Home(Path(name) / "home"), Path(name) / "job.yaml"
+        job.write_text(yaml.safe_dump(JOB))
+        command = [str(Path(sys.executable).with_name("graft")), "run", str(job), "--json", "--home", str(home.root)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+            node = node_that_has_reported(home, running, nodes.others)
+            nodes.lose(node)
+            before = journal(home)
+            out, err = running.communicate()
+        found = {
+            "exit_code": running.returncode,
+            "told": err[-4000:],
+            "summary": json.loads(out.strip().splitlines()[-1]) if running.returncode == 0 else None,
+            "ended_before": sum(isinstance(event, events.TrialFinished) for event in before),
+            "epochs": epochs_of(journal(home)),
+            "lost_trained": sorted(trials_on(node, before)),
+        }
+    sys.stdout.write(json.dumps(found))
+
+
+def node_that_has_reported(home: Home, running: subprocess.Popen[str], others: tuple[str, ...]) -> str:
+    """Wait until a trial on one of these nodes has reported an epoch."""
+    while running.poll() is None:
+        found = journal(home)
+        reported = {event.trial for event in found if isinstance(event, events.TrialReported)}
+        for node in others:
+            if trials_on(node, found) & reported:
+                return node
+        time.sleep(0.02)
+    raise SystemExit(f"the run ended before a node could be lost: {running.communicate()}")
+
+
+def journal(home: Home) -> list[events.Event]:
+    """All events up to now."""
+    names = Experiment.names(home)
+    file = Experiment.find(home, names[0]).journal_file if names else None
+    return [event for _, event in read(file)] if file and file.exists() else []
+
+
+def trials_on(node: str, found: list[events.Event]) -> set[str]:
+    return {event.trial for event in found if isinstance(event, events.TrialPlaced) and node in event.nodes}
+
+
+def epochs_of(found: list[events.Event]) -> dict[str, list[int]]:
+    reported: dict[str, list[int]] = {}
+    for event in found:
+        if isinstance(event, events.TrialReported):
+            reported.setdefault(event.trial, []).append(event.epoch)
+    return reported
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""What the search tells is in the journal, and comes back from it as it was told."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graft.pipeline.history import SearchHistory
+from graft.pipeline.progress import Progress
+from graft.pipeline.recorder import Recorder
+from graft.search.protocol import Checkpoint, Duplicate, Exploit, Past, Proposal, Report, TrialEnd
+from graft.spec.metrics import METRICS
+from graft.spec.strategy import L2, Strategy
+from graft.tracking import events
+from graft.tracking.events import TrialStatus
+from graft.tracking.journal import Journal, read
+
+FIRST = Proposal("t01", Strategy(lr=0.1, penalty=L2(strength=0.5)), epochs=4, phase=1)
+GOES_ON = Proposal("t02", Strategy(lr=0.2), Checkpoint("t00", 2, 3), epochs=6, phase=1)
+
+
+def metrics(accuracy: float, seconds: float = 1.5) -> dict[str, float]:
+    return {"val/accuracy": accuracy, "train/loss": 1.0, "train/lr": 0.1, "train/seconds": seconds}
+
+
+@pytest.fixture
+def progress() -> Progress:
+    return Progress(METRICS["accuracy"], 4)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "journal.jsonl"
+
+
+@pytest.fixture
+def recorder(file: Path, progress: Progress, clock: Any) -> Recorder:
+    journal = Journal(file, clock)
+    journal.subscribe(progress.apply)
+    return Recorder(journal, progress, 7, clock)
+
+
+@pytest.fixture
+def recorded(file: Path) -> Callable[[], list[Any]]:
+    return lambda: [event for _, event in read(file)]
+
+
+def test_a_proposal_survives_the_journal(recorder: Recorder, file: Path) -> None:
+    recorder.on_started(FIRST)
+    recorder.on_started(GOES_ON)
+    history = SearchHistory(METRICS["accuracy"])
+    for _, event in read(file):
+        history.apply(event)
+    assert history.past == [Past("t01", FIRST), Past("t02", GOES_ON)]
+
+
+def test_the_whole_search_survives_the_journal(recorder: Recorder, file: Path) -> None:
+    strategy = Strategy(lr=0.25)
+    copied = Proposal("t01", strategy, Checkpoint("t02", 0, 4), segment=1, epochs=4, phase=1)
+    exploit = Exploit(Checkpoint("t02", 0, 4), strategy, {"lr": (0.2, 0.25), "penalty.strength": (None, 0.1)}, "why")
+    recorder.on_started(FIRST)
+    recorder.on_started(GOES_ON)
+    recorder.on_duplicate(Duplicate("t01", "k"))
+    recorder.on_report("t01", 4, metrics(0.5))
+    recorder.on_exploit(copied, exploit)
+    recorder.on_finished("t02", TrialEnd(TrialStatus.STOPPED, "too bad", 4))
+    history = SearchHistory(METRICS["accuracy"])
+    for _, event in read(file):
+        history.apply(event)
+    assert history.past[2:] == [
+        Past("t01", Report("t01", 4, 0.5)),
+        Past("t01", copied),
+        Past("t02", TrialEnd(TrialStatus.STOPPED, "too bad", 4)),
+    ]
+    ((after, told),) = history.exploits
+    assert (after, told.source, told.strategy, told.reason) == (copied, exploit.source, strategy, "why")
+    assert {key: tuple(pair) for key, pair in told.changes.items()} == exploit.changes
+    assert history.duplicates == {0: 1}
+
+
+def test_a_start_is_recorded_with_its_pointer_and_its_seed(recorder: Recorder, recorded: Any) -> None:
+    recorder.on_started(FIRST)
+    recorder.on_started(GOES_ON)
+    first, second = recorded()
+    assert (first.start, first.seed, first.phase, first.epochs) == (None, 7, 1, 4)
+    assert (second.start, second.epochs) == (("t00", 2, 3), 6)
+    assert first.label == FIRST.strategy.label()
+
+
+def test_seconds_of_an_epoch_are_its_own_field(recorder: Recorder, recorded: Any) -> None:
+    recorder.on_started(FIRST)
+    recorder.on_report("t01", 1, metrics(0.5, seconds=2.5))
+    report = recorded()[-1]
+    assert (report.epoch, report.seconds) == (1, 2.5)
+    assert report.metrics == {"val/accuracy": 0.5, "train/loss": 1.0, "train/lr": 0.1}
+
+
+def test_seconds_of_a_trial_are_from_its_start_to_its_end(recorder: Recorder, recorded: Any, clock: Any) -> None:
+    clock.seconds = 100.0
+    recorder.on_started(FIRST)
+    clock.seconds = 130.0
+    recorder.on_started(GOES_ON)
+    recorder.on_report("t01", 1, metrics(0.5))
+    recorder.on_report("t01", 2, metrics(0.4))
+    clock.seconds = 160.0
+    recorder.on_finished("t01", TrialEnd(TrialStatus.COMPLETED, "trained 2 epochs"))
+    end = recorded()[-1]
+    assert (end.seconds, end.epochs, end.reason, end.rung) == (60.0, 2, "trained 2 epochs", None)
+    assert end.metrics == {"val/accuracy": 0.5}  # of the best epoch, and of the validation only
+
+
+def test_a_trial_of_an_earlier_run_ends_without_seconds(
+    recorder: Recorder, progress: Progress, recorded: Any, trials: Any
+) -> None:
+    progress.apply(trials.started("t01"))
+    recorder.on_finished("t01", TrialEnd(TrialStatus.STOPPED, "decided before the break", 1))
+    assert (recorded()[-1].seconds, recorded()[-1].rung) == (0.0, 1)
+
+
+def test_places_are_told_when_they_are_new(recorder: Recorder, recorded: Any) -> None:
+    recorder.on_started(FIRST)
+    for nodes in (("a",), ("a",), ("a", "b"), ("b",), ("a", "b"), ("c",)):
+        recorder.on_placed("t01", nodes)
+    placed = [event.nodes for event in recorded() if isinstance(event, events.TrialPlaced)]
+    assert placed == [("a",), ("a", "b"), ("c",)]
+
+
+def test_an_exploit_names_the_donor_and_what_changed(recorder: Recorder, recorded: Any) -> None:
+    strategy = Strategy(lr=0.25)
+    recorder.on_started(FIRST)
+    after = Proposal("t01", strategy, Checkpoint("t02", 3, 4), segment=2, epochs=4)
+    recorder.on_exploit(after, Exploit(Checkpoint("t02", 3, 4), strategy, {"lr": (0.2, 0.25)}, "why"))
+    told = recorded()[-1]
+    assert (told.trial, told.segment, told.donor, told.donor_segment, told.epoch) == ("t01", 2, "t02", 3, 4)
+    assert {key: tuple(pair) for key, pair in told.changes.items()} == {"lr": (0.2, 0.25)}
+    assert Strategy.read_stored(told.strategy) == strategy

@@ -1,0 +1,57 @@
+"""What is waited for is told whenever it changes, until something has begun."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from graft.pipeline import waiting
+from graft.pipeline.waiting import tell_what_is_awaited
+from graft.tracking.events import ResourcesAwaited
+from graft.tracking.journal import Journal, read
+
+PATIENCE_S = 30.0
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "FIRST_LOOK_S", 0.0)
+    monkeypatch.setattr(waiting, "LOOK_S", 0.0)
+
+
+def told(tmp_path: Path, answers: list[str]) -> list[str]:
+    """What is in the journal when each answer has been given, and then a trial has begun."""
+    file, is_over, left = tmp_path / "journal.jsonl", threading.Event(), list(answers)
+
+    def what() -> str:
+        return left.pop(0)
+
+    def has_begun() -> bool:
+        if not left:
+            is_over.set()
+        return not left
+
+    with Journal(file) as journal, tell_what_is_awaited(journal, what, has_begun):
+        assert is_over.wait(PATIENCE_S)
+    return [event.what for _, event in read(file) if isinstance(event, ResourcesAwaited)]
+
+
+def test_it_is_told_when_it_changes(tmp_path: Path) -> None:
+    assert told(tmp_path, ["", "2 CPU", "2 CPU", "1 CPU", "", ""]) == ["2 CPU", "1 CPU", ""]
+
+
+def test_where_nothing_is_missing_nothing_is_told(tmp_path: Path) -> None:
+    assert told(tmp_path, ["", ""]) == []
+
+
+def test_what_has_begun_asks_no_more(tmp_path: Path) -> None:
+    assert told(tmp_path, []) == []
+
+
+def test_a_block_that_ends_ends_the_looking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "FIRST_LOOK_S", 3600.0)
+    before = threading.active_count()
+    with Journal(tmp_path / "journal.jsonl") as journal, tell_what_is_awaited(journal, lambda: "x", lambda: False):
+        assert threading.active_count() == before + 1
+    assert threading.active_count() == before
+    assert list(read(tmp_path / "journal.jsonl")) == []
