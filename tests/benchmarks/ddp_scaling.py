@@ -46,7 +46,7 @@ def summarise(cases: Sequence[Case], repeats: Sequence[Speeds], workers: int) ->
         ours = [repeat["all"]["together"][index] for repeat in repeats]
         apart = [repeat["all"]["apart"][index] for repeat in repeats]
         part = Case(case.batch // workers, case.freeze)
-        small = [repeat["one"]["together"][cases.index(half)] for repeat in repeats] if half in cases else []
+        small = [repeat["one"]["together"][cases.index(part)] for repeat in repeats] if part in cases else []
         found.append(
             {
                 "batch": case.batch,

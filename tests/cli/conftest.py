@@ -161,3 +161,46 @@ def story() -> list[Event]:
         events.DuplicateSkipped(None, "t00", "k", time=119.0),
         *trial("t03", 120.0, [0.65], freeze=0.25),
     ]
+
+
+@pytest.fixture
+def population() -> list[Event]:
+    """Two phases: t03 and t04 go on from t01 and t02 at epoch 2, and t04 copies t03 at epoch 3."""
+    slow, fast = Strategy(lr=0.01), Strategy(lr=0.05)
+
+    def begun(name: str, strategy: Strategy, phase: int, epochs: int, start: tuple[str, int, int] | None) -> Event:
+        plain, label = strategy.model_dump(mode="json"), strategy.label()
+        return events.TrialStarted(name, plain, label, 0, phase=phase, epochs=epochs, start=start, time=100.0)
+
+    def reported(name: str, epoch: int, score: float) -> Event:
+        return events.TrialReported(name, epoch, {"val/accuracy": score}, 2.0, time=100.0 + epoch)
+
+    varied = slow.model_copy(update={"lr": 0.012})
+    copied = events.TrialExploited(
+        "t04", 1, varied.model_dump(mode="json"), varied.label(), "t03", 0, 3, {"lr": (0.01, 0.012)},
+        "accuracy 0.5000 is among the worst 1 of 2 at epoch 3; copies t03 (0.8000): lr 0.01 -> 0.012", time=110.0,
+    )  # fmt: skip
+    return [
+        events.ExperimentStarted("digits-1", "digits-1", {"name": "digits"}, time=100.0),
+        events.StageStarted("search", time=100.0),
+        events.PhaseStarted(0, "asha", "random", 2, time=100.0),
+        begun("t01", slow, 0, 2, None),
+        begun("t02", fast, 0, 2, None),
+        *(reported(name, epoch, score) for name, epoch, score in [("t01", 1, 0.5), ("t01", 2, 0.7), ("t02", 1, 0.4)]),
+        reported("t02", 2, 0.6),
+        events.TrialFinished("t01", TrialStatus.COMPLETED, "trained 2 epochs", 2, time=104.0),
+        events.TrialFinished("t02", TrialStatus.COMPLETED, "trained 2 epochs", 2, time=104.0),
+        events.PhaseFinished(0, 2, 0.7, "t01", 4.0, time=104.0),
+        events.PhaseStarted(1, "pbt", "random", 4, time=104.0),
+        begun("t03", slow, 1, 4, ("t01", 0, 2)),
+        begun("t04", fast, 1, 4, ("t02", 0, 2)),
+        reported("t03", 3, 0.8),
+        reported("t04", 3, 0.5),
+        copied,
+        reported("t03", 4, 0.82),
+        reported("t04", 4, 0.9),
+        events.TrialFinished("t03", TrialStatus.COMPLETED, "trained 4 epochs", 4, time=112.0),
+        events.TrialFinished("t04", TrialStatus.COMPLETED, "trained 4 epochs", 4, time=112.0),
+        events.PhaseFinished(1, 2, 0.9, "t04", 8.0, time=112.0),
+        events.SearchEnded("target", "t04 has accuracy 0.9000; the target is 0.9", time=112.0),
+    ]

@@ -3,7 +3,8 @@ import re
 
 import pytest
 
-from graft.cli.display import Scale, live_display, plain_lines
+from graft.cli.display import live_display, plain_lines
+from graft.pipeline.estimate import Outlook
 from graft.pipeline.progress import Progress
 from graft.spec.load import parse_job
 from graft.tracking import events
@@ -16,7 +17,13 @@ def progress() -> Progress:
     return Progress(job.search.objective, job.training.epochs)
 
 
-SCALE = Scale(trials=6, epochs_a_trial=3.0)
+def outlook(search: object, epochs: int = 3) -> Outlook:
+    space = {"lr": {"loguniform": [1e-4, 1e-1]}}
+    raw = {"name": "x", "data": "digits", "strategy": space, "training": {"epochs": epochs}, "search": search}
+    return Outlook.of(parse_job(raw))
+
+
+SIX_TRIALS = outlook({"scheduler": "none", "budget": {"trials": 6}})
 
 
 class FakeTerminal(io.StringIO):
@@ -24,28 +31,20 @@ class FakeTerminal(io.StringIO):
         return True
 
 
-def told(progress: Progress, *story: events.Event) -> list[str]:
+def told(progress: Progress, *story: events.Event, outlook: Outlook = SIX_TRIALS) -> list[str]:
     stream = io.StringIO()
-    listen = plain_lines(stream, progress, SCALE)
+    listen = plain_lines(stream, progress, outlook)
     for event in story:
         listen(event)
     return stream.getvalue().splitlines()
 
 
-def shown(progress: Progress, story: list[events.Event], scale: Scale = SCALE) -> str:
+def shown(progress: Progress, story: list[events.Event], outlook: Outlook = SIX_TRIALS) -> str:
     stream = io.StringIO()
-    with live_display(stream, progress, scale) as listen:
+    with live_display(stream, progress, outlook) as listen:
         for event in story:
             listen(event)
     return stream.getvalue()
-
-
-def test_the_scale_of_a_job_is_that_of_its_search():
-    job = parse_job(
-        {"name": "x", "data": {"kind": "digits"}, "search": {"scheduler": "none", "budget": {"trials": 7}}},
-        ["training.epochs=5"],
-    )
-    assert Scale.of(job) == Scale(trials=7, epochs_a_trial=5.0)
 
 
 def test_plain_lines_follow_the_stages(progress):
@@ -88,6 +87,41 @@ def test_plain_lines_say_how_long_it_will_take(progress, story):
     lines = [line for line in told(progress, *story) if line.startswith("  [")]
     # After two-second epochs, with three of six trials not yet started: nine epochs and what is running.
     assert re.search(r", \d+:\d\d ± \d+:\d\d left$", lines[1])
+
+
+def test_phases_exploits_and_the_end_of_the_search_are_told(progress, population):
+    both = outlook([{"scheduler": "asha", "trials": 2}, {"scheduler": "pbt", "population": 2, "from": "top"}], 4)
+    lines = told(progress, *population, outlook=both)
+    assert [re.sub(r", \d+:\d\d ± \d+:\d\d left$", "", line) for line in lines] == [
+        "search: started",
+        "  phase 1 of 2: asha, to epoch 2",
+        "  [1/4] t01 efficientnet_lite0: 0.7000 completed",
+        "  [2/4] t02 efficientnet_lite0: 0.6000 completed",
+        "  phase 2 of 2: pbt, to epoch 4",
+        "  t04: accuracy 0.5000 is among the worst 1 of 2 at epoch 3; copies t03 (0.8000): lr 0.01 -> 0.012",
+        "  [3/4] t03 efficientnet_lite0: 0.8200 completed",
+        "  [4/4] t04 efficientnet_lite0: 0.9000 completed",
+        "  the search ends (target) (t04 has accuracy 0.9000; the target is 0.9)",
+    ]
+
+
+def test_one_phase_is_not_told(progress):
+    assert told(progress, events.PhaseStarted(0, "asha", "random", 3)) == []
+
+
+def test_what_is_awaited_is_told_and_that_it_is_there_is_not(progress):
+    lines = told(progress, events.ResourcesAwaited("for 2 CPU (0 free)"), events.ResourcesAwaited(""))
+    assert lines == ["  waiting: for 2 CPU (0 free)"]
+
+
+def test_without_a_limit_of_trials_there_is_no_total(progress, story):
+    endless = outlook({"scheduler": "none", "budget": {"minutes": 9}})
+    lines = [line for line in told(progress, *story, outlook=endless) if line.startswith("  [")]
+    assert [line.split(" ")[2] for line in lines] == ["[1/…]", "[2/…]", "[3/…]"]
+    # nine minutes from the start of the experiment, of which 19 s are over
+    assert lines[-1].endswith(", 8:41 ± 0:00 left")
+    (search,) = [line for line in shown(progress, [], endless).splitlines() if " search " in line]
+    assert "3/… trials" in search
 
 
 def test_every_event_reaches_the_progress(progress, story):
@@ -161,7 +195,7 @@ def test_an_empty_run_can_be_shown(progress):
 def test_a_terminal_is_redrawn_and_its_cursor_given_back(progress, story, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     stream = FakeTerminal()
-    with live_display(stream, progress, SCALE) as listen:
+    with live_display(stream, progress, SIX_TRIALS) as listen:
         for event in story:
             listen(event)
     text = stream.getvalue()
@@ -172,6 +206,6 @@ def test_a_terminal_is_redrawn_and_its_cursor_given_back(progress, story, monkey
 def test_a_failing_run_gives_the_cursor_back(progress, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     stream = FakeTerminal()
-    with pytest.raises(KeyboardInterrupt), live_display(stream, progress, SCALE):
+    with pytest.raises(KeyboardInterrupt), live_display(stream, progress, SIX_TRIALS):
         raise KeyboardInterrupt
     assert stream.getvalue().count("\x1b[?25h") == 1

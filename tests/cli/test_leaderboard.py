@@ -94,11 +94,27 @@ def test_a_trial_that_became_infinite_is_still_json(graft, make_experiment):
     assert row["metrics"]["val/accuracy"] == 0.5
 
 
-def test_a_trial_resumed_is_shown_as_it_is_now(graft, make_experiment, story):
+def test_a_trial_that_was_resumed_keeps_what_it_had(graft, make_experiment, story):
+    cut = events.TrialFinished("t03", TrialStatus.INTERRUPTED, "the search ended before this trial did")
     again = [events.ExperimentStarted("digits-1", "digits-1", {}), events.TrialStarted("t03", {}, "again")]
-    make_experiment([*story, *again, events.TrialReported("t03", 1, {"val/accuracy": 0.95}, 1.0)])
+    make_experiment([*story, cut, *again])
+    (resumed,) = [row for row in graft("leaderboard", "--json").json["trials"] if row["trial"] == "t03"]
+    assert (resumed["rank"], resumed["score"], resumed["epochs"], resumed["status"]) == (2, 0.65, 1, "running")
+    make_experiment([*story, cut, *again, events.TrialReported("t03", 2, {"val/accuracy": 0.95}, 1.0)])
     best = graft("leaderboard", "--json").json["trials"][0]
-    assert (best["trial"], best["epochs"], best["label"]) == ("t03", 1, "again")
+    assert (best["trial"], best["epochs"], best["best_epoch"]) == ("t03", 2, 2)
+    assert best["label"] == "efficientnet_lite0 freeze=0.25"
+
+
+def test_json_says_in_which_phase_and_after_how_many_copies(graft, make_experiment, population):
+    make_experiment(population)
+    rows = {row["trial"]: row for row in graft("leaderboard", "--json").json["trials"]}
+    assert {name: (row["phase"], row["exploits"]) for name, row in rows.items()} == {
+        "t01": (0, 0),
+        "t02": (0, 0),
+        "t03": (1, 0),
+        "t04": (1, 1),
+    }
 
 
 def test_an_experiment_without_trials_has_an_empty_table(graft, make_experiment):

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 GRID = """\
@@ -16,7 +18,8 @@ def test_json_has_the_keys_that_scripts_rely_on(graft, job_file):
     assert set(done.json) >= {
         "job", "stages", "backbones", "grid", "trials", "epochs", "expected_epochs", "share", "seconds", "minutes",
     }  # fmt: skip
-    assert set(done.json["share"]) >= {"cpus", "gpus", "concurrent"}
+    assert set(done.json["share"]) >= {"cpus", "gpus", "concurrent", "workers"}
+    assert set(done.json["phases"][0]) >= {"scheduler", "searcher", "trials", "epochs", "expected_epochs", "note"}
     assert set(done.json["backbones"][0]) >= {"name", "num_blocks", "num_params", "problem"}
 
 
@@ -36,13 +39,67 @@ def test_there_are_no_more_trials_than_strategies(graft, job_file):
 
 def test_the_text_says_the_same(graft, job_file):
     done = graft("plan", job_file(GRID), "--offline")
-    lines = dict(line.split(maxsplit=1) for line in done.out.splitlines())
-    assert list(lines) == ["job", "stages", "backbone", "space", "trials", "at", "time"]
+    lines = dict(re.split(r"\s{2,}", line) for line in done.out.splitlines())
+    assert list(lines) == ["job", "stages", "backbone", "space", "phase 1", "at once", "time"]
     assert lines["stages"] == "ingest → search → fit → evaluate → export"
     assert lines["backbone"] == "efficientnet_lite0: 17 blocks, 3.4 M parameters"
     assert lines["space"] == "6 strategies"
-    assert lines["trials"] == "6, 4 of at most 4 epochs each on average"
+    assert lines["phase 1"] == "none over random: 6 trials, to epoch 4, 4 epochs each on average"
     assert lines["time"] == "not measured; the budget ends it after 2 min"
+
+
+PHASES = """\
+name: evolving
+data: {kind: digits}
+strategy:
+  backbone: {choice: [efficientnet_lite0, efficientnet_lite1]}
+  lr: {loguniform: [1.0e-4, 1.0e-1]}
+training: {epochs: 6}
+resources: {workers: 2, cpus_per_worker: 0.5}
+search:
+  - {scheduler: asha, trials: 32}
+  - {scheduler: none, from: top, trials: 8, epochs: 4}
+  - {scheduler: pbt, population: 6, from: top}
+  - {scheduler: pb2, searcher: sobol, population: 8}
+"""
+
+
+def test_every_phase_is_planned(graft, job_file):
+    plan = graft("plan", job_file(PHASES), "--offline", "--json").json
+    assert [(one["scheduler"], one["searcher"], one["trials"], one["epochs"]) for one in plan["phases"]] == [
+        ("asha", "random", 32, 2),
+        ("none", "random", 8, 4),
+        ("pbt", "random", 6, 6),
+        ("pb2", "sobol", 8, 6),
+    ]
+    assert [one["expected_epochs"] for one in plan["phases"]] == [1.33, 2.0, 2.0, 6.0]
+    assert plan["trials"] == 54
+    assert plan["grid"] is None
+
+
+def test_the_text_says_who_may_copy_from_whom(graft, job_file):
+    lines = graft("plan", job_file(PHASES), "--offline").out.splitlines()
+    phases = [re.split(r"\s{2,}", line)[1] for line in lines if line.startswith("phase ")]
+    assert phases == [
+        "asha over random: 32 trials, to epoch 2, 1.33 epochs each on average",
+        "none over random: 8 trials, to epoch 4, 2 epochs each on average; goes on from the best of the phase before",
+        "pbt over random: 6 trials, to epoch 6, 2 epochs each on average; "
+        "one population, of the architecture of the best trial before",
+        "pb2 over sobol: 8 trials, to epoch 6, 6 epochs each on average; 2 populations, one an architecture",
+    ]
+    assert any(re.match(r"at once    \d+, each of 2 workers on 1 CPU and 0 GPU", line) for line in lines)
+
+
+def test_a_population_of_one_architecture_is_one(graft, job_file):
+    text = "name: x\ndata: digits\nstrategy: {lr: {loguniform: [0.001, 0.1]}}\nsearch: {scheduler: pbt}\n"
+    assert "; one population\n" in graft("plan", job_file(text), "--offline").out
+
+
+def test_a_search_that_only_time_ends_has_no_number_of_trials(graft, job_file):
+    path = job_file("name: x\ndata: digits\nsearch: {budget: {minutes: 3}}\n")
+    plan = graft("plan", path, "--offline", "--json").json
+    assert (plan["trials"], plan["phases"][0]["trials"], plan["seconds"]) == (None, None, None)
+    assert "asha over random: as many trials as fit, to epoch 8" in graft("plan", path, "--offline").out
 
 
 def test_an_override_changes_the_plan(graft, job_file):

@@ -4,19 +4,24 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from graft.core.errors import Interrupted, TrialError
+from graft.core.storage import write_json
 from graft.pipeline.experiment import Experiment
 from graft.pipeline.progress import Progress, leaderboard
+from graft.pipeline.replay import read_schedule
 from graft.pipeline.result import Result
+from graft.search.strategy_schedule import Schedule, Stretch
+from graft.spec.strategy import Strategy
 from graft.tracking.events import Event
 
 KEYS = {
     "experiment", "status", "metric", "validation", "test", "test_interval", "winner", "trials", "seconds", "stages",
-    "bundle", "model_uri", "tracking_uri", "experiment_dir",
+    "bundle", "model_uri", "tracking_uri", "experiment_dir", "exploits", "phases", "budget", "workers", "nodes",
 }  # fmt: skip
 
 
@@ -39,6 +44,11 @@ def summary_of(experiment: Experiment, **changes: Any) -> dict[str, Any]:
         "tracking_uri": "sqlite:////x/mlflow.db",
         "experiment_dir": str(experiment.directory),
         "tracking_complete": True,
+        "exploits": 3,
+        "phases": [{"scheduler": "asha", "trials": 4, "best": 0.9}],
+        "budget": {"asked_s": None, "used_s": 62.4, "stopped_by": "trials"},
+        "workers": 1,
+        "nodes": 1,
         **changes,
     }
 
@@ -138,7 +148,10 @@ def test_the_first_line_is_there_before_anything_slow(graft, job, monkeypatch):
 
     monkeypatch.setattr("graft.pipeline.run.check_job", slow)
     done = graft("run", job)
-    assert done.err.splitlines() == [f"{job}: digits, 6 trials", "graft: stop here"]
+    assert done.err.splitlines() == [
+        f"{job}: digits, 6 trials (asha), at most 8 epochs each",
+        "graft: stop here",
+    ]
 
 
 def test_the_experiment_keeps_the_job_with_its_overrides(graft, fake_run, job):
@@ -198,3 +211,86 @@ def test_home_is_taken_from_the_environment(graft, fake_run, job, home):
     ran = fake_run()
     assert json.loads(graft("run", job, "--json").out)["experiment"] == ran[0].name
     assert ran[0].directory.parent == home / "experiments"
+
+
+SCHEDULE = Schedule((Stretch(0, 2, Strategy(lr=0.1)), Stretch(2, 6, Strategy(lr=0.02))))
+
+
+class TestReplay:
+    """`graft run --replay`: what an earlier search has found, on other data."""
+
+    @pytest.fixture
+    def schedule(self, tmp_path) -> Path:
+        write_json(tmp_path / "found.json", SCHEDULE.to_dict())
+        return tmp_path / "found.json"
+
+    def test_a_file_is_replayed_by_one_trial(self, graft, fake_run, job, schedule):
+        ran = fake_run()
+        done = graft("run", job, "--replay", schedule)
+        assert done.exit_code == 0
+        assert done.err.splitlines()[0] == f"{job}: digits, replays {schedule}"
+        (experiment,) = ran
+        assert read_schedule(experiment.replay_file) == SCHEDULE
+        (phase,) = experiment.job().phases
+        assert (phase.trials, phase.scheduler.kind) == (1, "none")
+        assert experiment.job().strategy.values("lr") == (0.02,)
+
+    def test_an_experiment_is_replayed_by_its_name(self, graft, fake_run, job, make_experiment):
+        source = make_experiment([], name="other")
+        write_json(source.schedule_file, SCHEDULE.to_dict())
+        ran = fake_run()
+        assert graft("run", job, "--replay", "other").exit_code == 0
+        assert read_schedule(ran[0].replay_file) == SCHEDULE
+        assert ran[0].job().name == "digits"
+
+    def test_a_search_has_nothing_to_replay(self, graft, fake_run, job):
+        ran = fake_run()
+        graft("run", job)
+        assert not ran[0].replay_file.exists()
+
+    @pytest.mark.parametrize(
+        ("content", "told"),
+        [
+            ("{torn", "is no strategy schedule"),
+            ("[]", "is not a strategy schedule; give a file that a population-based search has saved"),
+            (
+                '{"format": 1, "epochs": 1, "stretches": [{"from": 0, "to": 1, "strategy": {"warp": 9}}]}',
+                "has the strategy field `warp`, which this version does not know",
+            ),
+        ],
+    )
+    def test_a_bad_file_is_one_line_and_makes_nothing(self, graft, fake_run, job, tmp_path, home, content, told):
+        path = tmp_path / "bad.json"
+        path.write_text(content)
+        ran = fake_run()
+        done = graft("run", job, "--replay", path)
+        assert (done.exit_code, done.out, ran) == (2, "", [])
+        assert len(done.err.splitlines()) == 1
+        assert done.err.startswith("graft: ")
+        assert str(path) in done.err
+        assert told in done.err
+        assert not home.exists()
+
+    def test_a_bad_file_is_one_json_object(self, graft, fake_run, job, tmp_path):
+        fake_run()
+        done = graft("run", job, "--json", "--replay", tmp_path / "none.json")
+        assert (done.exit_code, done.json["status"], len(done.json["problems"])) == (2, "failed", 1)
+
+    def test_an_experiment_without_a_schedule_says_so(self, graft, fake_run, job, make_experiment):
+        make_experiment([], name="other")
+        ran = fake_run()
+        done = graft("run", job, "--replay", "other")
+        assert (done.exit_code, ran) == (2, [])
+        assert "the search must have ended with a winner" in done.err
+
+    def test_a_name_that_is_nothing_is_told(self, graft, fake_run, job):
+        fake_run()
+        done = graft("run", job, "--replay", "nope")
+        assert (done.exit_code, len(done.err.splitlines())) == (2, 1)
+        assert "`nope`" in done.err
+
+    def test_a_wrong_job_is_told_before_the_schedule(self, graft, fake_run, job_file, schedule):
+        fake_run()
+        done = graft("run", job_file("name: digits\n"), "--replay", schedule)
+        assert done.exit_code == 2
+        assert "data: is missing" in done.err

@@ -1,5 +1,6 @@
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -33,7 +34,8 @@ class FakeServer:
 
 @pytest.fixture
 def servers(monkeypatch) -> list[FakeServer]:
-    monkeypatch.setattr(module.subprocess, "Popen", FakeServer)
+    # The command's own name for it: what it imports starts processes, too.
+    monkeypatch.setattr(module, "subprocess", SimpleNamespace(Popen=FakeServer))
     FakeServer.started = []
     return FakeServer.started
 

@@ -1,6 +1,12 @@
 import pytest
 
 GOOD = "name: mine\ndata: {kind: digits}\n"
+EVOLVING = """\
+strategy: {lr: {loguniform: [0.001, 0.1]}}
+search:
+  - {scheduler: asha, trials: 32}
+  - {scheduler: pbt, population: 6, from: top}
+"""
 BAD = """\
 name: mine
 data: {kind: digits}
@@ -16,7 +22,48 @@ def test_a_valid_job_is_told_in_one_line(graft, job_file):
     path = job_file(GOOD + "training: {epochs: 3}\nsearch: {budget: {trials: 5}}\n")
     done = graft("validate", path)
     assert (done.exit_code, done.err) == (0, "")
-    assert done.out == f"{path} is a valid job: mine, 5 trials, at most 3 epochs each\n"
+    assert done.out == f"{path} is a valid job: mine, 5 trials (asha), at most 3 epochs each\n"
+
+
+def test_the_phases_of_a_valid_job_are_told_in_one_line(graft, job_file):
+    path = job_file(GOOD + EVOLVING)
+    done = graft("validate", path)
+    assert done.out == (
+        f"{path} is a valid job: mine, 32 trials (asha), at most 4 epochs each, then 6 trials (pbt), at most 8 epochs "
+        "each\n"
+    )
+    job = graft("validate", path, "--json").json["job"]
+    assert [(one["scheduler"]["kind"], one["from"]) for one in job["search"]["phases"]] == [
+        ("asha", "space"),
+        ("pbt", "top"),
+    ]
+
+
+def test_a_job_whose_search_is_a_list_can_be_overridden(graft, job_file):
+    done = graft("validate", job_file(GOOD + EVOLVING), "--set", "search.seed=7", "--json")
+    assert (done.json["job"]["search"]["seed"], len(done.json["job"]["search"]["phases"])) == (7, 2)
+
+
+@pytest.mark.parametrize(
+    ("search", "told"),
+    [
+        ("{scheduler: pbt, population: 1}", "search.population: is 1, but must be between 2 and 10000"),
+        (
+            "{budget: {target: {loss: 0.1}}}",
+            "search.budget.target: is a value of `loss`, but must be one of `accuracy`",
+        ),
+        ("[{scheduler: asha, from: top}]", "search[0].from: is `top`, but there is no phase before the first"),
+        (
+            "{scheduler: {kind: pbt, mutate: [lr, resolution]}}",
+            "search.scheduler.mutate[1]: is `resolution`, which cannot",
+        ),
+    ],
+)
+def test_a_search_that_cannot_be_run_is_told_in_a_line(graft, job_file, search, told):
+    path = job_file(f"{GOOD}strategy: {{lr: {{loguniform: [0.001, 0.1]}}}}\nsearch: {search}\n")
+    done = graft("validate", path)
+    assert (done.exit_code, done.out, len(done.err.splitlines())) == (2, "", 1)
+    assert done.err.startswith(f"graft: {path}:4 {told}")
 
 
 def test_json_gives_the_whole_job_with_its_defaults(graft, job_file):

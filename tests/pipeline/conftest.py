@@ -1,7 +1,8 @@
-"""A clock that is set by hand, journals in a few words, and a dataset of a few learnable images."""
+"""A clock that is set by hand, journals in a few words, searches without Ray, and a dataset of a few images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,10 @@ from graft.data.square import StoredForm
 from graft.data.store import ImageWriter, Origin, Rows, write_rows
 from graft.pipeline.learning import Lesson
 from graft.pipeline.progress import Progress
+from graft.search.conductor import Conductor
+from graft.search.protocol import Checkpoint, Proposal
+from graft.search.simulation import simulate
+from graft.search.tuner import Execution
 from graft.spec.metrics import METRICS
 from graft.spec.strategy import Strategy
 from graft.tracking import events
@@ -98,6 +103,82 @@ def fold() -> Callable[..., Progress]:
         return progress
 
     return build
+
+
+class SearchIsOver(BaseException):
+    """The execution has been told to end."""
+
+
+class CurveSearch:
+    """Stands for `graft.search.tuner.run_search`: trials learn by a curve, and leave the files that real ones leave.
+
+    Args:
+        value: ``value(proposal, epoch)``: the accuracy.
+        dies_after: after so many epochs the process dies, before the last of them is reported; 0 is never.
+        on_epoch: called before each report.
+    """
+
+    class Killed(BaseException):
+        """The process is gone."""
+
+    def __init__(
+        self,
+        value: Callable[[Proposal, int], float],
+        dies_after: int = 0,
+        on_epoch: Callable[[Proposal, int], object] = lambda proposal, epoch: None,
+    ) -> None:
+        self._value, self._dies_after, self._on_epoch = value, dies_after, on_epoch
+        self.executions: list[Execution] = []
+        self.trained: list[tuple[str, int, int]] = []
+
+    def __call__(self, execution: Execution, conductor: Conductor, observer: Any, trial_fn: Any, payload: Any) -> None:
+        self.executions.append(execution)
+
+        def curve(proposal: Proposal, epoch: int) -> Mapping[str, float]:
+            if execution.is_over():
+                raise SearchIsOver
+            self._train(proposal, epoch, payload)
+            observer.on_placed(proposal.trial, ("node",))
+            self._on_epoch(proposal, epoch)
+            accuracy = self._value(proposal, epoch)
+            return {"val/accuracy": accuracy, "val/loss": 1 - accuracy, "train/loss": 1.0, "train/seconds": 1.0}
+
+        try:
+            simulate(conductor, curve)
+        except SearchIsOver:
+            conductor.close()
+
+    def _train(self, proposal: Proposal, epoch: int, payload: Any) -> None:
+        store, start = payload.store, proposal.start
+        own = [one for one in store.of_trial(proposal.trial) if one.segment == proposal.segment]
+        assert own or start is None or store.state_file(start).exists(), f"{start} is gone"
+        self.trained.append((proposal.trial, proposal.segment, epoch))
+        files = [store.best_file(proposal.trial)]
+        if payload.due.wants(epoch):
+            files.append(store.state_file(Checkpoint(proposal.trial, proposal.segment, epoch)))
+        for file in files:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+        if len(self.trained) == self._dies_after:
+            raise self.Killed
+
+
+@pytest.fixture(scope="session")
+def curve_search_of() -> type[CurveSearch]:
+    """``curve_search_of(value, dies_after=5)``: what stands for `run_search`."""
+    return CurveSearch
+
+
+@pytest.fixture
+def curve_search(monkeypatch: pytest.MonkeyPatch) -> Callable[..., CurveSearch]:
+    """``curve_search(value, dies_after=5)``: from now on, searches are played on this curve."""
+
+    def install(*arguments: Any, **options: Any) -> CurveSearch:
+        search = CurveSearch(*arguments, **options)
+        monkeypatch.setattr("graft.pipeline.phases.run_search", search)
+        return search
+
+    return install
 
 
 def _arrays() -> DatasetArrays:

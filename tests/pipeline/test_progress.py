@@ -103,6 +103,17 @@ def test_the_best_epoch_is_that_of_the_segment_it_was_trained_in() -> None:
     assert (copier.best_segment, copier.best_epoch) == (1, 4)
 
 
+def test_the_leaderboard_says_what_was_trained_when_a_trial_was_best() -> None:
+    story = [*trial("t01", [0.5, 0.6], None), *trial("t02", [0.7, 0.1], None), exploited("t02", "t01", 2, segment=1)]
+    first = leaderboard(fold([*story, events.TrialReported("t02", 3, {"val/accuracy": 0.65}, 2.0)]))[0]
+    assert (first["trial"], first["label"], first["exploits"]) == ("t02", "efficientnet_lite0", 1)
+    assert Strategy.model_validate(first["strategy"]) == STRATEGY
+    later = leaderboard(fold([*story, events.TrialReported("t02", 3, {"val/accuracy": 0.75}, 2.0)]))[0]
+    assert (later["label"], later["strategy"]["lr"]) == ("efficientnet_lite0 freeze=1", 0.5)
+    untrained = leaderboard(fold([*trial("t01", [], None)]))[0]
+    assert Strategy.model_validate(untrained["strategy"]) == STRATEGY
+
+
 def test_phases_begin_and_end() -> None:
     story = [
         events.PhaseStarted(0, "asha", "random", 2),

@@ -79,6 +79,8 @@ def test_a_donor_that_ends_leaves_what_is_still_asked_for(make: Callable[..., Se
     search.tell(*trials.of("t01", [0.5, 0.6], None), *trials.of("t02", [0.1, 0.2], None))
     search.tell(trials.exploited("t02", "t01", 2), trials.reported("t01", 3, 0.7), trials.ended("t01"))
     assert search.states("t01") == [(0, 2)]
+    search.tell(trials.reported("t02", 3, 0.9))
+    assert search.states("t01") == []
 
 
 def test_a_break_does_not_unpin_it(make: Callable[..., Search], trials: Any) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,23 @@ def test_a_resumed_experiment_goes_on_in_the_same_runs(
     Shipper(experiment_dir, target).ship()
     assert len(shown()) == 5
     assert shown()["digits-1"]["status"] == "FINISHED"
+
+
+def test_a_trial_that_copied_and_goes_on_after_a_break_keeps_its_parameters(
+    experiment_dir: Path, target: Target, told: Tell, shown: Look, story: list[Event]
+) -> None:
+    told(5)
+    begun = story[4]
+    assert isinstance(begun, TrialStarted)
+    # A parameter of a run cannot change in MLflow: a second value would be refused for ever.
+    again = replace(begun, strategy={**begun.strategy, "lr": 0.5}, start=("t03", 0, 2), time=0.0)
+    with Journal(experiment_dir / "journal.jsonl") as journal:
+        journal.append(story[0])
+        journal.append(again)
+    assert Shipper(experiment_dir, target).ship().state is RelayState.DONE
+    run = shown()[f"{begun.trial} {begun.label}"]
+    assert (run["status"], run["tags"]["graft.parent"]) == ("RUNNING", "t03")
+    assert run["params"]["lr"] != "0.5"
 
 
 def test_a_store_that_is_down_is_waited_for(

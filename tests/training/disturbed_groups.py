@@ -50,7 +50,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         storage = Path(name)
         found["never_came"] = never_came(storage)
-        limits = Limits(leave_s=1.0)
+        limits = Limits(leave_s=1.0, start_s=120.0)
         with WorkerGroups(GroupShape(2, 0.5), 1, work, None, storage, limits=limits) as groups:
             found["controller_killed"] = controller_killed(groups.handle)
             found["hung"] = hung(groups.handle)

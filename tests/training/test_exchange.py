@@ -47,6 +47,10 @@ class Scene:
         grant = await self.exchange.acquire(name, None)
         assert grant.group is not None
 
+    async def lease_later(self, name: str) -> None:
+        """Ask for a group, and do not wait for it."""
+        await begun(self.exchange.acquire(name, None))
+
     async def at(self, seconds: float, renew: bool = True) -> None:
         """Let the time come, and the exchange look at the clock; the trial has shown a sign of life just before."""
         self.clock.now = seconds
@@ -330,6 +334,21 @@ async def test_a_lease_runs_out_without_a_sign_of_life():
     await here.at(30, renew=False)
     assert await waiting is False
     assert (await here.exchange.next_item("trial", "order")).reason == "the lease of its workers has run out"
+
+
+@scene
+async def test_an_order_that_comes_too_late_does_not_reach_the_group_of_another():
+    here = Scene()
+    members, ticket = await here.under_way()
+    await here.exchange.abandon("trial", "order")
+    late = await begun(here.exchange.submit("trial", "late", b"late"))
+    await here.exchange.release("trial")
+    await here.lease_later("next")
+    tasks = await here.wait_for_orders(members, [Ended(ticket)] * 2)
+    assert await late is False
+    assert not any(task.done() for task in tasks)
+    await here.exchange.submit("next", "other", b"")
+    assert (await tasks[0]).ticket == Ticket("other", 0)
 
 
 @scene

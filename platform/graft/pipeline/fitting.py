@@ -76,7 +76,11 @@ class Fitting:
         store, kind = CheckpointStore(self.experiment.checkpoints), self.job.training.fit.soup
         best = store.best_file(self.winner.trial)
         taken = f"weights of {self.winner.trial}, epoch {self.winner.best_epoch}"
-        files = [store.best_file(trial.trial) for trial in self.pace.progress.ranked() if self._is_alike(trial)]
+        files = [
+            store.best_file(trial.trial)
+            for trial in self.pace.progress.ranked()
+            if trial.best_epoch and self._is_alike(trial)
+        ]
         ingredients = [file for file in files if file.exists()]
         if kind == "none" or len(ingredients) < 2:
             return {"weights": str(best), "summary": taken}
@@ -90,5 +94,5 @@ class Fitting:
 
     def _is_alike(self, trial: TrialProgress) -> bool:
         """Whether its weights can be averaged with the winner's."""
-        mine, other = (Strategy.read_stored(one.strategy) for one in (self.winner, trial))
+        mine, other = (Strategy.read_stored(one.best_strategy) for one in (self.winner, trial))
         return mine.architecture() == other.architecture() and mine.init == other.init

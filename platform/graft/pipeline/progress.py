@@ -38,6 +38,8 @@ class TrialProgress:
         best: metrics of its best epoch so far, as the search compares them.
         best_epoch: the epoch of `best`, 1-based; 0 before the first report.
         best_segment: the segment of `best`.
+        best_strategy: what was trained in `best`, as plain data; empty before the first report.
+        best_label: the same at a glance.
         epoch_seconds: seconds of each epoch.
         seconds: wall time.
         reason: why it ended.
@@ -55,6 +57,8 @@ class TrialProgress:
     best: Mapping[str, float] = field(default_factory=dict)
     best_epoch: int = 0
     best_segment: int = 0
+    best_strategy: Mapping[str, Any] = field(default_factory=dict)
+    best_label: str = ""
     epoch_seconds: list[float] = field(default_factory=list)
     seconds: float = 0.0
     started: float = 0.0
@@ -193,6 +197,7 @@ class Progress:
                 trial.epoch_seconds.append(event.seconds)
                 if self._is_better(event.metrics, trial):
                     trial.best, trial.best_epoch, trial.best_segment = event.metrics, event.epoch, trial.segment
+                    trial.best_strategy, trial.best_label = trial.strategy, trial.label
             case events.TrialExploited():
                 self.exploits.append(event)
                 trial.segment, trial.epoch = event.segment, event.epoch
@@ -206,7 +211,7 @@ class Progress:
 
 
 def leaderboard(progress: Progress) -> list[dict[str, Any]]:
-    """One plain row a trial, best first: rank, trial, status, score, epochs, seconds, reason, strategy."""
+    """One plain row a trial, best first: rank, trial, status, score, epochs, seconds, reason, strategy of its best."""
     return [_row(rank, trial, progress.score(trial)) for rank, trial in enumerate(progress.ranked(), start=1)]
 
 
@@ -221,8 +226,8 @@ def _row(rank: int, trial: TrialProgress, score: float | None) -> dict[str, Any]
         "phase": trial.phase,
         "exploits": trial.segment,
         "seconds": round(trial.seconds, 2),
-        "label": trial.label,
+        "label": trial.best_label or trial.label,
         "reason": trial.reason,
         "metrics": {name: value if math.isfinite(value) else None for name, value in trial.best.items()},
-        "strategy": dict(trial.strategy),
+        "strategy": dict(trial.best_strategy or trial.strategy),
     }

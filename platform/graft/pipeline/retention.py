@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from graft.pipeline.checkpoints import CheckpointStore
-from graft.pipeline.progress import RUNNING, Progress
+from graft.pipeline.progress import RUNNING, Progress, TrialProgress
 from graft.search.protocol import Checkpoint, Past, Proposal, TrialEnd
 from graft.tracking import events
 
@@ -48,7 +48,7 @@ class Retention:
             case events.TrialExploited():
                 self._pins[event.trial] = Checkpoint(event.donor, event.donor_segment, event.epoch)
             case events.TrialReported():
-                self._pins.pop(event.trial, None)
+                self._unpin_for(event.trial)
                 self._store.prune(event.trial, self._pins.values(), NEWEST)
             case events.TrialFinished(status=status) if status is not events.TrialStatus.INTERRUPTED:
                 self._after_end(event.trial)
@@ -65,10 +65,23 @@ class Retention:
                 self._pins.pop(record.trial, None)
 
     def _after_end(self, trial: str) -> None:
-        self._pins.pop(trial, None)
-        is_wanted = self._progress.trials[trial].phase in self._feeding
-        self._store.prune(trial, self._pins.values(), NEWEST if is_wanted else 0)
-        # One that was cut off with the run before goes on, and its best may still win.
-        ended = [one for one in self._progress.ranked() if one.status not in (RUNNING, events.TrialStatus.INTERRUPTED)]
+        self._unpin_for(trial)
+        self._prune_ended(trial)
+        ended = [one for one in self._progress.ranked() if _has_ended(one)]
         for one in ended[self._best :]:
             self._store.best_file(one.trial).unlink(missing_ok=True)
+
+    def _unpin_for(self, trial: str) -> None:
+        """Let go what a trial has copied; its donor may have ended meanwhile."""
+        source = self._pins.pop(trial, None)
+        if source is not None and _has_ended(self._progress.trials[source.trial]):
+            self._prune_ended(source.trial)
+
+    def _prune_ended(self, trial: str) -> None:
+        is_wanted = self._progress.trials[trial].phase in self._feeding
+        self._store.prune(trial, self._pins.values(), NEWEST if is_wanted else 0)
+
+
+def _has_ended(trial: TrialProgress) -> bool:
+    """For good: one that was cut off with the run before goes on, and its best may still win."""
+    return trial.status not in (RUNNING, events.TrialStatus.INTERRUPTED)

@@ -165,7 +165,7 @@ class _Run:
             "validation": self._progress.score(winner),
             "test": scored["metrics"][metric],
             "test_interval": scored["intervals"][metric],
-            "winner": winner.strategy,
+            "winner": winner.best_strategy,
             "winner_trial": winner.trial,
             "workers": steps.pace.share.workers,
             "nodes": len(self._nodes(fitted)),

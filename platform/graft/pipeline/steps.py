@@ -20,6 +20,7 @@ from graft.pipeline.interrupt import Interrupt, graceful_interrupt
 from graft.pipeline.pace import Pace
 from graft.pipeline.phases import SearchStage
 from graft.pipeline.progress import Progress, TrialProgress
+from graft.pipeline.replay import read_schedule
 from graft.pipeline.stages import Output
 from graft.pipeline.tracking import register_bundle, target_of
 from graft.search.strategy_schedule import Schedule
@@ -79,7 +80,7 @@ class Steps:
         winner = self.winner()
         write_json(self.experiment.schedule_file, self._schedule(winner).to_dict())
         self.journal.append(events.WinnerChosen(winner.trial, self._why(winner)))
-        return {"winner": winner.trial, "summary": f"{winner.trial} {winner.label}: {self._why(winner)}"}
+        return {"winner": winner.trial, "summary": f"{winner.trial} {winner.best_label}: {self._why(winner)}"}
 
     def fit(self, dataset: Dataset, winner: TrialProgress) -> Output:
         """Train the winner on all it may see; or take weights of the search, if the job wants that."""
@@ -160,7 +161,12 @@ class Steps:
         )
 
     def _schedule(self, winner: TrialProgress) -> Schedule:
-        """What the winner's weights were trained under, to the end of the training it was made for."""
+        """What the winner's weights were trained under, to the end of the training it was made for.
+
+        A schedule that is replayed was found by another search: it is trained to its end, wherever the best epoch was.
+        """
+        if self.experiment.replay_file.exists():
+            return read_schedule(self.experiment.replay_file).scaled(self.job.training.epochs)
         best = best_of(winner)
         lineage = self.history.lineage(self.progress)
         *before, last = lineage.schedule_of(best.trial, best.segment, best.epoch)

@@ -171,11 +171,14 @@ class Projection:
         return LogDataset(run, name, event.fingerprint, event.source, event.counts)
 
     def _trial_started(self, event: TrialStarted) -> Iterator[Operation]:
+        goes_on = event.trial in self._seen.trials
         self._seen.trials[event.trial] = event
         self._seen.results.pop(event.trial, None)
         yield self._open_trial(event)
-        seed = {} if event.seed is None else {"seed": str(event.seed)}
-        yield LogParams(event.trial, {**flatten(event.strategy), **seed})
+        if not goes_on:
+            # A trial that goes on may have copied another's strategy since, and a parameter of a run cannot change.
+            seed = {} if event.seed is None else {"seed": str(event.seed)}
+            yield LogParams(event.trial, {**flatten(event.strategy), **seed})
         origin = {} if event.start is None else {"graft.parent": event.start[0]}
         yield SetTags(event.trial, {"graft.status": "running", "graft.phase": str(event.phase + 1), **origin})
         if self._seen.dataset is not None:

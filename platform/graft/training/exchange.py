@@ -184,10 +184,11 @@ class Exchange:
     async def submit(self, lease: str, name: str, body: bytes) -> bool:
         """Give the leased group an order; False if it has, for a short while, not been ready to take one."""
         book = self._book(lease)
-        group = self._leases[lease].group if book is not None else None
-        if book is None or group is None:
+        if book is None:
             return True
-        if not await self._bells[group].until(lambda: book.work is None, self._limits.poll_s):
+        group = self._books.index(book)
+        is_ready = await self._bells[group].until(lambda: book.work is None, self._limits.poll_s)
+        if not is_ready or self._book(lease) is not book:
             return False
         book.submit(name, body)
         if self._records[group].reason:

@@ -63,16 +63,19 @@ class Speed:
 
 def measure(rank: Rank, what: Measurement) -> Speed:
     """Every rank calls this; rank 0's answer counts."""
-    world = Ranks() if rank.size > 1 else ALONE
-    lesson = synthetic_lesson(what.resolution)
-    together = [throughput(lesson, what, case, world) for case in what.cases]
-    apart = []
+    world, lesson = Ranks() if rank.size > 1 else ALONE, synthetic_lesson(what.resolution)
+    together, apart = list[float](), list[float]()
     for case in what.cases:
-        world.sum([0.0])  # all begin at once
-        part = Case(case.batch // world.size, case.freeze)
-        own = replace(what, images=what.images // world.size)
-        apart.append(world.sum([throughput(lesson, own, part, ALONE)])[0])
+        together.append(throughput(lesson, what, case, world))
+        apart.append(_apart(lesson, what, case, world) if rank.size > 1 else together[-1])
     return Speed(together, apart)
+
+
+def _apart(lesson: Lesson, what: Measurement, case: Case, world: World) -> float:
+    part = Case(case.batch // world.size, case.freeze)
+    own = replace(what, images=what.images // world.size)
+    world.sum([0.0])  # all begin at once
+    return world.sum([throughput(lesson, own, part, ALONE)])[0]
 
 
 def throughput(lesson: Lesson, what: Measurement, case: Case, world: World) -> float:

@@ -60,9 +60,8 @@ def fit_with_a_stop(rank: Any, task: FitTask, place: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as name, ThreeNodes() as nodes:
+    with tempfile.TemporaryDirectory() as name, ThreeNodes(head_cpus=0) as nodes:
         place = Path(name)
-        occupied = nodes.occupy_head()
         write_dataset(place / "data")
         disturbed, undisturbed = task(place, "disturbed"), task(place, "undisturbed")
         result: list[Any] = []
@@ -78,7 +77,6 @@ def main() -> None:
         # That of rank 0, which saves the states.
         nodes.lose((place / "node-of-0").read_text())
         running.join()
-        ray.kill(occupied)
         found = {
             "value": result[0].value,
             "starts": [start.workers for start in result[0].starts],

@@ -3,13 +3,12 @@
 import contextlib
 import os
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import psutil
 import ray
 from ray._private.ray_constants import PROCESS_TYPE_RAYLET
 from ray.cluster_utils import Cluster
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 NODE = {"num_cpus": 1, "object_store_memory": 100_000_000}
 
@@ -17,12 +16,16 @@ NODE = {"num_cpus": 1, "object_store_memory": 100_000_000}
 class ThreeNodes:
     """The cluster, with this process as a driver on its head node: a context manager.
 
+    Args:
+        head_cpus: CPUs of the head node; with 0, it runs nothing that needs one.
+
     Attributes:
         head: id of the node that stays.
     """
 
-    def __init__(self) -> None:
-        self._cluster = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+    def __init__(self, head_cpus: int = 1) -> None:
+        head = {**NODE, "num_cpus": head_cpus, "include_dashboard": False}
+        self._cluster = Cluster(initialize_head=True, head_node_args=head)
         os.environ["RAY_ADDRESS"] = self._cluster.address
         self.head = self._cluster.head_node.node_id
         added = [self._cluster.add_node(**NODE) for _ in range(2)]
@@ -55,15 +58,3 @@ class ThreeNodes:
         for worker in workers:
             with contextlib.suppress(psutil.NoSuchProcess):
                 worker.kill()
-
-    def occupy_head(self) -> Any:
-        """Take the head node's CPU; kill the actor that is returned to give it back."""
-        strategy = NodeAffinitySchedulingStrategy(self.head, soft=False)
-        occupant = ray.remote(Occupant).options(num_cpus=1, scheduling_strategy=strategy).remote()
-        ray.get(occupant.is_there.remote())
-        return occupant
-
-
-class Occupant:
-    def is_there(self) -> bool:
-        return True
