@@ -164,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--workers", type=int, default=2, help="of each trial, one CPU each (default: 2)")
     add("--limit", type=int, default=400, help="training and validation images (default: 400)")
     add("--freeze", type=float, default=0.5, help="share of the depth that stays frozen (default: 0.5)")
-    add("--repeats", type=int, default=2, help="how often each variant runs (default: 2, about 7 minutes)")
+    add("--repeats", type=int, default=2, help="how often each variant runs (default: 2, about 8 minutes)")
     add("--only", type=_variants, default=list(VARIANTS), help="variants, such as a,b (default: a,b,c)")
     add("--timeout", type=float, default=30, help="minutes after which a variant is ended (default: 30)")
     add("--work", type=Path, help="keep logs and results in this directory (default: a temporary one)")

@@ -15,6 +15,7 @@ from graft.core.clock import SystemClock
 from graft.core.storage import Home
 from graft.data.dataset import Dataset
 from graft.data.ingest import ingest
+from graft.pipeline.checkpoints import CheckpointStore
 from graft.pipeline.experiment import Experiment
 from graft.pipeline.final import lesson_of
 from graft.pipeline.progress import Progress
@@ -23,8 +24,10 @@ from graft.pipeline.recorder import Recorder
 from graft.pipeline.steps import stored_form
 from graft.pipeline.tracking import DRAIN_SECONDS, target_of
 from graft.pipeline.trial import TrialPayload, run_trial
-from graft.search.protocol import Duplicate, Proposal
-from graft.search.tuner import SearchRequest, run_search
+from graft.search.conductor import Conductor
+from graft.search.protocol import CheckpointEpochs, Duplicate, Proposal
+from graft.search.registry import build_scheduler
+from graft.search.tuner import Execution, run_search
 from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.tracking import events
@@ -38,9 +41,11 @@ FASHION_MNIST = "/usr/share/datasets/fashion-mnist"
 class FixedProposer:
     """Proposes a list, in its order."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
+    is_exhausted = False
+
+    def __init__(self, names: tuple[str, ...], epochs: int) -> None:
         chosen = [candidate for candidate in CANDIDATES if candidate.name in names]
-        self._left = iter([Proposal(candidate.name, candidate.strategy()) for candidate in chosen])
+        self._left = iter([Proposal(candidate.name, candidate.strategy(), epochs=epochs) for candidate in chosen])
 
     def propose(self, on_duplicate: Callable[[Duplicate], None]) -> Proposal | None:
         """The next of the list; it holds no duplicate."""
@@ -75,7 +80,7 @@ def search(request: Request) -> Outcome:
         with ray_session():
             dataset = ingest(job.data, stored_form(job), home.datasets)
             started = time.perf_counter()
-            _run(request, job, experiment, dataset, journal)
+            _run(request, experiment, dataset, Recorder(journal, progress, job.search.seed, SystemClock()))
             seconds = time.perf_counter() - started
         journal.append(events.ExperimentFinished(events.ExperimentStatus.COMPLETED, seconds, ""))
     draining = time.perf_counter()
@@ -85,20 +90,15 @@ def search(request: Request) -> Outcome:
     return _outcome(progress, seconds, time.perf_counter() - draining)
 
 
-def _run(request: Request, job: Job, experiment: Experiment, dataset: Dataset, journal: Journal) -> None:
-    asked = SearchRequest(
-        name="search",
-        storage=experiment.tune,
-        metric=job.search.objective,
-        epochs=job.training.epochs,
-        scheduler=job.search.scheduler,
-        cpus=1,
-        gpus=0,
-        concurrent=request.lanes,
-    )
-    recorder = Recorder(journal, job.search.objective, job.search.seed, SystemClock())
-    payload = TrialPayload(lesson_of(job, dataset, num_threads=1), experiment.checkpoints)
-    run_search(asked, FixedProposer(request.names), run_trial, payload, recorder)
+def _run(request: Request, experiment: Experiment, dataset: Dataset, recorder: Recorder) -> None:
+    job = experiment.job()
+    metric, slots = job.search.objective, request.lanes
+    scheduler = build_scheduler(job.phases[0], metric, job.search.seed, job.strategy)
+    conductor = Conductor(scheduler, FixedProposer(request.names, request.epochs), recorder, metric, slots)
+    execution = Execution("search", experiment.tune, metric, {"CPU": 1}, slots)
+    store = CheckpointStore(experiment.checkpoints)
+    payload = TrialPayload(lesson_of(job, dataset, num_threads=1), store, CheckpointEpochs())
+    run_search(execution, conductor, recorder, run_trial, payload)
 
 
 def _outcome(progress: Progress, seconds: float, drain_seconds: float) -> Outcome:

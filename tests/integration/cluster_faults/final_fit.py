@@ -1,4 +1,4 @@
-"""A node is lost in the middle of the final fit, in the middle of an epoch: a real network, two workers, and no room for another."""
+"""A node is lost in the middle of the final fit: a real network, two workers, and no room for another one."""
 
 import json
 import sys
@@ -38,7 +38,7 @@ STRATEGY = Strategy(
 
 
 def fit_with_a_stop(rank: Any, task: FitTask, place: Path) -> dict[str, Any]:
-    """`fit_in_group`, which notes every state it saves, and waits for its end when the first attempt is in the middle."""
+    """`fit_in_group`, which notes every state it saves; in the middle, the first attempt waits for its end."""
     from graft.pipeline import fit as module
 
     save = module.save_state

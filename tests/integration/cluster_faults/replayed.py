@@ -10,7 +10,7 @@ import ray
 
 from graft.search.conductor import Conductor
 from graft.search.proposer import SearchProposer
-from graft.search.protocol import Checkpoint, Duplicate, Exploit, Proposal, TrialEnd
+from graft.search.protocol import Checkpoint, Duplicate, Exploit, Proposal, TrialEnd, TrialReporter
 from graft.search.registry import build_scheduler
 from graft.search.searchers.build import build_searcher
 from graft.search.simulation import simulate
@@ -118,8 +118,6 @@ class Heard:
         }
 
     def _once(self, what: str, is_again: bool) -> None:
-        import time, sys
-        print(f"{time.time():.1f}", what, file=sys.stderr)
         if is_again:
             self.twice.append(what)
 
@@ -133,7 +131,20 @@ class OneProcess:
         return value
 
 
-def train(proposal: Proposal, marks: Path, report: Report, world: Any = OneProcess()) -> None:
+ALONE = OneProcess()
+
+
+def run_trial(proposal: Proposal, marks: str, reporter: TrialReporter) -> None:
+    """The trial function of a search with one worker a trial; the payload is where the files go."""
+
+    def report(epoch: int, metrics: Mapping[str, float]) -> bool:
+        reporter.report(epoch, metrics)
+        return True
+
+    train(proposal, Path(marks), report)
+
+
+def train(proposal: Proposal, marks: Path, report: Report, world: Any = ALONE) -> None:
     """Train from where the proposal stands, leaving a file after each epoch; every rank of `world` calls this.
 
     An epoch that was trained and never reported is reported first, as `graft.pipeline.trial.train_proposal` does.
@@ -184,15 +195,14 @@ def leave(path: Path, text: str) -> None:
 def note(marks: Path, proposal: Proposal, done: int, rank: int) -> None:
     """Every beginning, for those who count processes."""
     node = ray.get_runtime_context().get_node_id()
-    import time
-    line = f"{time.time():.1f} {proposal.trial} {proposal.segment} {done} {rank} {os.getpid()} {node}\n"
+    line = f"{proposal.trial} {proposal.segment} {done} {rank} {os.getpid()} {node}\n"
     with (marks / "begun").open("a") as begun:
         begun.write(line)
 
 
 def begun(marks: Path) -> list[dict[str, Any]]:
     """All beginnings in their order."""
-    names = ("time", "trial", "segment", "done", "rank", "pid", "node")
+    names = ("trial", "segment", "done", "rank", "pid", "node")
     lines = (marks / "begun").read_text().splitlines()
     found = [dict(zip(names, line.split(), strict=True)) for line in lines]
     return [{**one, "segment": int(one["segment"]), "done": int(one["done"])} for one in found]
