@@ -20,7 +20,6 @@ from graft.core.storage import Home
 from graft.data.dataset import open_dataset
 from graft.models.load import load_backbone
 from graft.pipeline import run as run_module
-from graft.pipeline import steps as steps_module
 from graft.pipeline.experiment import Experiment
 from graft.tracking import events
 from graft.tracking.journal import read
@@ -296,7 +295,7 @@ class TestUnreadable:
         def search(*args: object) -> None:
             raise TrialError("the search was reached")
 
-        monkeypatch.setattr(steps_module, "run_search", search)
+        monkeypatch.setattr("graft.pipeline.phases.run_search", search)
         done = graft("run", folder_job(max_unreadable=0.25))
         assert done.told == ["the search was reached"]
         assert "5 unreadable left out" in done.err

@@ -35,6 +35,11 @@ CONTRACT = {
     "test_interval": (list, tuple),
     "winner": dict,
     "trials": dict,
+    "exploits": int,
+    "phases": list,
+    "budget": dict,
+    "workers": int,
+    "nodes": int,
     "seconds": float,
     "stages": dict,
     "bundle": str,
@@ -90,7 +95,7 @@ def test_the_model_predicts_and_comes_back_from_the_registry(finished: tuple[Res
 
 def test_only_the_best_weights_are_kept(finished: tuple[Result, Home]) -> None:
     result, home = finished
-    kept = {path.stem for path in Experiment.find(home, "latest").checkpoints.iterdir()}
+    kept = {path.parent.name for path in Experiment.find(home, "latest").checkpoints.glob("*/*.safetensors")}
     assert kept == {row["trial"] for row in result.rows[:2]}
 
 
@@ -169,12 +174,14 @@ def test_an_interrupted_search_keeps_its_best_model_and_goes_on_later(tmp_path: 
     assert progress.status is events.ExperimentStatus.INTERRUPTED
     assert {trial.status for trial in progress.trials.values()} <= {"interrupted", "completed", "stopped"}
 
-    finished_before = set(progress.finished_keys().values())
+    finished_before = {trial.trial for trial in progress.trials.values() if trial.status != "interrupted"}
     result = run_experiment(experiment, home)
     assert result.summary["status"] == "completed"
     assert result.summary["trials"]["total"] == 3
     restarted = [event.trial for _, event in read(experiment.journal_file) if isinstance(event, events.TrialStarted)]
     assert all(restarted.count(trial) == 1 for trial in finished_before)
+    reports = [event for _, event in read(experiment.journal_file) if isinstance(event, events.TrialReported)]
+    assert len({(one.trial, one.epoch) for one in reports}) == len(reports), "no epoch is counted twice"
 
 
 def test_a_folder_of_images_goes_the_same_way_and_bad_files_are_named(

@@ -200,7 +200,8 @@ def test_a_phase_without_survivors_says_what_to_do(make: Any, curve_search: Any)
 def test_survivors_of_another_architecture_are_not_in_the_population(make: Any, curve_search: Any) -> None:
     space = SPACE | {"head": {"choice": ["linear", {"kind": "mlp", "width": 8}]}}
     curve_search(lambda proposal, epoch: (0.5 if proposal.strategy.head.kind == "mlp" else 0.1) + epoch / 100)
-    runs = make([{"scheduler": "none", "trials": 6}, EXPLORE_THEN_EVOLVE[1]], strategy=space)
+    evolve = {"scheduler": "pbt", "population": 4, "from": "top"}
+    runs = make([{"scheduler": "none", "trials": 4}, evolve], strategy=space)
     runs.run()
     begun = runs.begun()
     assert {one.strategy["head"]["kind"] for one in begun.values() if one.phase == 0} == {"linear", "mlp"}

@@ -85,10 +85,10 @@ def exploited(name: str, donor: str, epoch: int, segment: int) -> Event:
 
 
 def test_an_exploit_begins_another_segment_under_another_strategy() -> None:
-    copy = exploited("t02", "t01", 2, segment=1)
+    copy = exploited("t02", "t01", 1, segment=1)
     progress = fold([*trial("t01", [0.5, 0.6], None), *trial("t02", [0.7, 0.1], None), copy])
     copier = progress.trials["t02"]
-    assert (copier.segment, copier.epoch, copier.label) == (1, 2, "efficientnet_lite0 freeze=1")
+    assert (copier.segment, copier.epoch, copier.label) == (1, 1, "efficientnet_lite0 freeze=1")
     assert Strategy.model_validate(copier.strategy).lr == 0.5
     assert progress.exploits == [copy]
     assert progress.trials["t01"].segment == 0

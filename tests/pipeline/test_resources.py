@@ -68,6 +68,7 @@ def test_without_a_limit_of_trials_the_machine_is_filled() -> None:
         ({"concurrent_trials": 2}, [(2, 0)] * 3, (2, 2)),
         ({"workers": 2, "concurrent_trials": 1}, [(2, 0)] * 3, (4, 1)),
         ({"workers": 3}, [(2, 0)] * 3, (3, 2)),
+        ({"concurrent_trials": 3}, [(3, 0)] * 2, (1, 3)),  # a node has room for one of two CPUs
         ({"cpus_per_worker": 1.5}, [(2, 0)] * 3, (1.5, 3)),  # 6 / 1.5 is 4, but half a CPU of each node is left over
         ({"concurrent_trials": 1}, [(1, 0), (4, 0)], (4, 1)),
     ],

@@ -191,6 +191,13 @@ class TestAfterABreak:
         assert outcome is not None
         assert (silent.epochs, outcome.status) == ([], TrainingStatus.COMPLETED)
 
+    def test_so_does_one_that_had_come_to_the_end_of_its_phase(self, here: Trial) -> None:
+        after = Told()
+        here.train(proposal(epochs=2), Told(2, is_lost=True))
+        outcome = here.train(proposal(epochs=2, reported=1), after)
+        assert outcome is not None
+        assert (after.epochs, outcome.status, outcome.epochs_done) == ([2], TrainingStatus.COMPLETED, 2)
+
     def test_the_search_may_end_it_at_the_lost_report(self, here: Trial) -> None:
         here.train(proposal(), Told(2, is_lost=True))
         outcome = train_proposal(proposal(reported=1), here.payload(), ALONE, lambda epoch, metrics: False)
