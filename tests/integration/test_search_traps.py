@@ -12,8 +12,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import ray
 
 from graft.core.clock import SystemClock
+from graft.core.errors import ResourceError
 from graft.pipeline.checkpoints import CheckpointStore
 from graft.pipeline.progress import Progress
 from graft.pipeline.recorder import Recorder
@@ -29,6 +31,7 @@ from graft.spec.phases import Phase, phases_of
 from graft.spec.search import SearchSpec
 from graft.spec.space import StrategySpace
 from graft.tracking.events import Event, TrialStatus
+from graft.training.elastic import Patience, run_distributed
 from graft.training.shape import GroupShape
 from graft.training.train_run import TrainRun, fit, new_mark
 
@@ -101,6 +104,9 @@ class Processes:
 
     def _train(self, trial: str) -> None:
         proposal, epoch = self._running[trial]
+        if epoch == proposal.epochs:
+            self._end(trial)
+            return
         epoch += 1
         self._running[trial] = (proposal, epoch)
         if self._due.wants(epoch):
@@ -114,12 +120,15 @@ class Processes:
             self._leave(trial)
             self._led.crashed(trial, "killed")
         elif epoch == proposal.epochs:
-            self._leave(trial)
-            self._led.ended(trial, TrialEnd(TrialStatus.COMPLETED, ""))
+            self._end(trial)
         elif isinstance(verdict, Stop):
             self._leave(trial)
         elif not isinstance(verdict, GoOn):
             self._waiting.add(trial)
+
+    def _end(self, trial: str) -> None:
+        self._leave(trial)
+        self._led.ended(trial, TrialEnd(TrialStatus.COMPLETED, ""))
 
     def _act(self) -> None:
         for trial, action in self._led.take_actions().items():
@@ -188,3 +197,27 @@ def test_no_train_run_has_the_name_of_another_whose_checkpoints_it_would_restore
         fit(TrainRun(GroupShape(2, 0.5), 2, tmp_path, new_mark(), 3, 10.0), print, None)
     assert {place for place, _ in places} == {str(tmp_path)}
     assert len(set(places)) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.xfail(
+    strict=True,
+    raises=ResourceError,
+    reason="Ray Train counts what nodes have, not what is free there: while somebody else holds a CPU, an elastic run "
+    "asks for the same number of workers again and again, until Patience.give_up_s",
+)
+def test_an_elastic_run_begins_with_the_workers_there_is_room_for(ray_session: None, tmp_path: Path) -> None:
+    occupant = ray.remote(Occupant).options(num_cpus=1).remote()
+    ray.get(occupant.is_there.remote())
+    try:
+        patience = Patience(start_s=3.0, resize_s=3.0, give_up_s=40.0)
+        done = run_distributed(lambda rank: rank.size, (), GroupShape(2, 1.0), tmp_path, 1, patience=patience)
+    finally:
+        ray.kill(occupant)
+    assert done.value == 1
+
+
+class Occupant:
+    def is_there(self) -> bool:
+        return True

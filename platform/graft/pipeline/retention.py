@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from graft.pipeline.checkpoints import CheckpointStore
 from graft.pipeline.progress import RUNNING, Progress, TrialProgress
-from graft.search.protocol import Checkpoint, Past, Proposal, TrialEnd
+from graft.search.protocol import Checkpoint, Past, Proposal, Report, TrialEnd
 from graft.tracking import events
 
 # The state a trial goes on from, and the one before it, should the newest be damaged.
@@ -14,9 +14,9 @@ NEWEST = 2
 class Retention:
     """Deletes weights as the search goes on; call `apply` with every event, after `progress` has seen it.
 
-    A donor's checkpoint is pinned until the trial that copies it has reported an epoch of its own. What a trial leaves
-    when it ends is kept for the next phase, if that goes on from the best. Of the best epochs' weights only those of
-    the `best` best trials stay.
+    A donor's checkpoint is pinned until the trial that copies it has left a state of its own: up to then, a process
+    that dies sends it back there. What a trial leaves when it ends is kept for the next phase, if that goes on from the
+    best. Of the best epochs' weights only those of the `best` best trials stay.
 
     Args:
         store: where the weights are.
@@ -48,7 +48,8 @@ class Retention:
             case events.TrialExploited():
                 self._pins[event.trial] = Checkpoint(event.donor, event.donor_segment, event.epoch)
             case events.TrialReported():
-                self._unpin_for(event.trial)
+                if self._stands_alone(event.trial):
+                    self._unpin_for(event.trial)
                 self._store.prune(event.trial, self._pins.values(), NEWEST)
             case events.TrialFinished(status=status) if status is not events.TrialStatus.INTERRUPTED:
                 self._after_end(event.trial)
@@ -61,8 +62,15 @@ class Retention:
                 self._pins[record.trial] = start
             case TrialEnd(status=events.TrialStatus.INTERRUPTED):
                 pass
+            case Report() if not self._stands_alone(record.trial):
+                pass
             case _:
                 self._pins.pop(record.trial, None)
+
+    def _stands_alone(self, trial: str) -> bool:
+        """Whether it has left a state since it copied another."""
+        newest = next(iter(self._store.of_trial(trial)), None)
+        return newest is not None and newest.segment == self._progress.trials[trial].segment
 
     def _after_end(self, trial: str) -> None:
         self._unpin_for(trial)
