@@ -17,6 +17,7 @@ from graft.tracking.events import (
     ModelRegistered,
     PhaseFinished,
     PhaseStarted,
+    ResourcesAwaited,
     SearchEnded,
     StageFinished,
     StageSkipped,
@@ -113,6 +114,7 @@ def story(experiment_dir: Path) -> list[Event]:
     return [
         *events,
         DuplicateSkipped(None, "t00", "abc"),
+        ResourcesAwaited("2 CPU (1 free) are needed"),
         PhaseFinished(0, 4, 0.92, "t00", 9.0),
         SearchEnded("trials", "4 trials have ended"),
         WinnerChosen("t00", "highest accuracy"),
