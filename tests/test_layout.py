@@ -32,7 +32,8 @@ def test_modules_are_short_and_well_named(repository: Path) -> None:
 def test_a_module_imports_ray_or_mlflow_only_if_its_name_says_so(repository: Path) -> None:
     allowed = {
         "ray": {"ingest", "worker", "tuner", "schedulers", "ray_session"}
-        | {"exchange", "lease", "group", "host", "member", "train_run", "capacity", "elastic", "elastic_host"},
+        | {"exchange", "lease", "group", "host", "member", "train_run", "capacity", "elastic", "elastic_host"}
+        | {"feature_ingest"},
         "mlflow": {"mlflow", "mlflow_store", "mlflow_writer", "mlflow_shipping"},
     }
     for path in modules(repository):

@@ -8,8 +8,9 @@ from PIL import Image
 
 from graft.core.errors import DataError, SpecError
 from graft.data.augment import Augmenter
-from graft.data.batches import Batches, Shard, TrainingBatch, normalise
+from graft.data.batches import Batches, Shard, TrainingBatch
 from graft.data.dataset import DatasetArrays, Split
+from graft.data.inputs import normalise
 from graft.spec.preprocessing import Preprocessing
 from graft.spec.strategy import LightAugmentation
 
@@ -44,7 +45,7 @@ def row_numbers(images: torch.Tensor) -> list[int]:
 
 def test_in_order_gives_the_rows_as_they_were_asked_for(arrays):
     rows = np.array([3, 1, 24, 7, 0])
-    batches = list(Batches(arrays, rows, preprocessing(), 2).in_order())
+    batches = list(Batches.of_images(arrays, rows, preprocessing(), 2).in_order())
     assert [len(labels) for _, labels in batches] == [2, 2, 1]
     assert row_numbers(torch.cat([images for images, _ in batches])) == rows.tolist()
     assert torch.cat([labels for _, labels in batches]).tolist() == (rows % 4).tolist()
@@ -52,15 +53,15 @@ def test_in_order_gives_the_rows_as_they_were_asked_for(arrays):
 
 def test_an_epoch_has_every_row_once_with_its_label(arrays):
     rows = arrays.rows(Split.TRAIN, Split.TEST)
-    batches = list(Batches(arrays, rows, preprocessing(), 4).epoch(seed=1, epoch=0))
-    seen = row_numbers(torch.cat([batch.images for batch in batches]))
+    batches = list(Batches.of_images(arrays, rows, preprocessing(), 4).epoch(seed=1, epoch=0))
+    seen = row_numbers(torch.cat([batch.inputs for batch in batches]))
     assert sorted(seen) == rows.tolist()
     assert seen != rows.tolist()
     assert torch.cat([batch.labels for batch in batches]).tolist() == [row % 4 for row in seen]
 
 
 def test_types_are_those_a_network_takes(arrays):
-    images, labels, total = next(Batches(arrays, np.arange(25), preprocessing(resolution=16), 5).epoch(0, 0))
+    images, labels, total = next(Batches.of_images(arrays, np.arange(25), preprocessing(resolution=16), 5).epoch(0, 0))
     assert images.shape == (5, 3, 16, 16)
     assert images.dtype == torch.float32
     assert images.is_contiguous()
@@ -69,11 +70,11 @@ def test_types_are_those_a_network_takes(arrays):
 
 
 def test_epochs_differ_and_repeat(arrays):
-    batches = Batches(arrays, np.arange(25), preprocessing(), 5)
+    batches = Batches.of_images(arrays, np.arange(25), preprocessing(), 5)
     augmenter = Augmenter(LightAugmentation(), "horizontal")
 
     def epoch(seed: int, number: int) -> torch.Tensor:
-        return torch.cat([batch.images for batch in batches.epoch(seed, number, augmenter)])
+        return torch.cat([batch.inputs for batch in batches.epoch(seed, number, augmenter)])
 
     assert torch.equal(epoch(1, 3), epoch(1, 3))
     assert not torch.equal(epoch(1, 3), epoch(1, 4))
@@ -81,7 +82,7 @@ def test_epochs_differ_and_repeat(arrays):
 
 
 def test_the_order_does_not_depend_on_augmentation(arrays):
-    batches = Batches(arrays, np.arange(25), preprocessing(), 5)
+    batches = Batches.of_images(arrays, np.arange(25), preprocessing(), 5)
     plain = torch.cat([batch.labels for batch in batches.epoch(1, 0)])
     augmented = torch.cat([batch.labels for batch in batches.epoch(1, 0, Augmenter(LightAugmentation()))])
     assert torch.equal(plain, augmented)
@@ -103,7 +104,7 @@ def test_the_order_does_not_depend_on_augmentation(arrays):
     ],
 )
 def test_no_batch_of_one_where_batch_norm_would_fail(arrays, count, size, sizes):
-    batches = Batches(arrays, np.arange(count), preprocessing(), size)
+    batches = Batches.of_images(arrays, np.arange(count), preprocessing(), size)
     assert [batch.total for batch in batches.epoch(0, 0)] == sizes
     assert len(batches) == len(sizes)
     assert batches.num_samples == count
@@ -116,7 +117,7 @@ def test_ranks_share_the_batches_of_one(arrays, size, first):
     augmenter = Augmenter(LightAugmentation(share=0.7), "both")
 
     def epoch(rank: int, of: int, start: int) -> list[TrainingBatch]:
-        batches = Batches(arrays, np.arange(25), preprocessing(), 9, shard=Shard(rank, of))
+        batches = Batches.of_images(arrays, np.arange(25), preprocessing(), 9, shard=Shard(rank, of))
         return list(batches.epoch(3, 2, augmenter, start))
 
     whole = epoch(0, 1, 0)[first:]
@@ -126,7 +127,7 @@ def test_ranks_share_the_batches_of_one(arrays, size, first):
         assert max(sizes) - min(sizes) <= 1
         assert {part.total for part in parts} == {batch.total}
         assert torch.equal(torch.cat([part.labels for part in parts]), batch.labels)
-        torch.testing.assert_close(torch.cat([part.images for part in parts]), batch.images)
+        torch.testing.assert_close(torch.cat([part.inputs for part in parts]), batch.inputs)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_ranks_share_the_batches_of_one(arrays, size, first):
 )
 def test_a_last_batch_too_small_for_the_ranks_is_joined(arrays, count, size, ranks, sizes):
     for rank in range(ranks):
-        batches = Batches(arrays, np.arange(count), preprocessing(), size, shard=Shard(rank, ranks))
+        batches = Batches.of_images(arrays, np.arange(count), preprocessing(), size, shard=Shard(rank, ranks))
         assert [batch.total for batch in batches.epoch(0, 0)] == sizes
         assert len(batches) == len(sizes)
 
@@ -148,7 +149,7 @@ def test_no_image_is_read_for_batches_that_are_left_out(arrays):
             Counting.read += len(rows)
             return arrays.images[rows]
 
-    batches = Batches(replace(arrays, images=Counting()), np.arange(25), preprocessing(), 5)
+    batches = Batches.of_images(replace(arrays, images=Counting()), np.arange(25), preprocessing(), 5)
     assert len(list(batches.epoch(0, 0, first=4))) == 1
     assert Counting.read == 5
     assert list(batches.epoch(0, 0, first=5)) == []
@@ -159,7 +160,7 @@ def test_no_image_is_read_for_batches_that_are_left_out(arrays):
 def test_the_parts_of_an_evaluation_are_all_rows_in_order(arrays, count, size):
     seen = []
     for rank in range(size):
-        part = Batches(arrays, np.arange(count), preprocessing(), 4, shard=Shard(rank, size))
+        part = Batches.of_images(arrays, np.arange(count), preprocessing(), 4, shard=Shard(rank, size))
         assert part.num_samples == count
         seen += [row for images, _ in part.in_order() for row in row_numbers(images)]
     assert seen == list(range(count))
@@ -173,7 +174,7 @@ def test_the_parts_of_an_evaluation_are_all_rows_in_order(arrays, count, size):
     ],
 )
 def test_too_little_for_the_ranks_is_refused(arrays, count, size, error, told):
-    batches = Batches(arrays, np.arange(count), preprocessing(), size, shard=Shard(0, 3))
+    batches = Batches.of_images(arrays, np.arange(count), preprocessing(), size, shard=Shard(0, 3))
     with pytest.raises(error, match=told):
         len(batches)
 
@@ -182,8 +183,8 @@ def test_shared_read_only_arrays_neither_change_nor_warn(arrays):
     before = arrays.images.copy()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for batch in Batches(arrays, np.arange(25), preprocessing(), 5).epoch(0, 0):
-            batch.images.zero_()
+        for batch in Batches.of_images(arrays, np.arange(25), preprocessing(), 5).epoch(0, 0):
+            batch.inputs.zero_()
         normalise(arrays.images, preprocessing()).zero_()
     np.testing.assert_array_equal(arrays.images, before)
 
@@ -224,8 +225,8 @@ def test_resizing_stays_between_black_and_white():
 @pytest.mark.gpu
 def test_a_gpu_gives_the_same_batches(arrays):
     rows, wanted, augmenter = np.arange(25), preprocessing(8, 16), Augmenter(LightAugmentation(), "both")
-    on_cpu = list(Batches(arrays, rows, wanted, 8).epoch(0, 1, augmenter))
-    on_gpu = list(Batches(arrays, rows, wanted, 8, "cuda").epoch(0, 1, augmenter))
+    on_cpu = list(Batches.of_images(arrays, rows, wanted, 8).epoch(0, 1, augmenter))
+    on_gpu = list(Batches.of_images(arrays, rows, wanted, 8, "cuda").epoch(0, 1, augmenter))
     for (images, labels, _), (gpu_images, gpu_labels, _) in zip(on_cpu, on_gpu, strict=True):
         assert gpu_images.device.type == "cuda"
         assert torch.equal(labels, gpu_labels.cpu())

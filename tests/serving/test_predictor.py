@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from graft.core.errors import ArtifactError, SpecError
-from graft.data.batches import normalise
+from graft.data.inputs import normalise
 from graft.data.square import StoredForm, decode_square
 from graft.models.bundle import read_bundle
 from graft.serving import predictor as module

@@ -36,6 +36,11 @@ class Home:
         return self.root / "cache" / "datasets"
 
     @property
+    def features(self) -> Path:
+        """The feature store; what is in it can be computed again."""
+        return self.root / "cache" / "features"
+
+    @property
     def database(self) -> Path:
         """The embedded tracking store."""
         return self.root / "mlflow.db"

@@ -48,6 +48,10 @@ class Augmenter:
         """
         return torch.rand(_DRAWS, count, generator=generator)
 
+    def draw_rows(self, count: int, generator: torch.Generator) -> Tensor:
+        """The random numbers of rows 0 up to `count`, [D, count]: those of a row are the same for any later count."""
+        return torch.rand(count, _DRAWS, generator=generator).T
+
     def apply(self, images: Tensor, draws: Tensor) -> Tensor:
         """Augment images; what becomes of each depends on its own column of the draws alone.
 

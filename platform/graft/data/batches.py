@@ -1,4 +1,4 @@
-"""From stored uint8 images to the batches that a network takes."""
+"""From the rows of a dataset to the batches that a network takes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from graft.core.errors import DataError, Problem, SpecError
 from graft.core.seeds import derive_seed
 from graft.data.augment import Augmenter
 from graft.data.dataset import DatasetArrays
+from graft.data.inputs import Images, Inputs, Views
 from graft.spec.preprocessing import Preprocessing
 
 
@@ -20,12 +20,12 @@ class TrainingBatch(NamedTuple):
     """What one process computes of a batch that all of them share.
 
     Attributes:
-        images: float32 [B, 3, R, R], this process's part.
+        inputs: float32 [B, …], this process's part: images [B, 3, R, R], or features.
         labels: int64 [B].
         total: samples of the whole batch.
     """
 
-    images: Tensor
+    inputs: Tensor
     labels: Tensor
     total: int
 
@@ -51,32 +51,38 @@ WHOLE = Shard()
 
 
 class Batches:
-    """Batches of some rows of a dataset, preprocessed on the device they are used on.
+    """Batches of some rows of a dataset, on the device they are used on.
 
     Args:
-        arrays: the dataset; its arrays may be read-only and shared with other processes.
-        rows: which rows, int [N]; all of them, in every process.
-        preprocessing: what the backbone wants.
+        inputs: what the network takes, by row.
+        labels: int64 [N], of the whole dataset.
+        rows: which rows; all of them, in every process.
         batch_size: samples a batch; of the whole batch in training, of this process's in evaluation.
-        device: where the batches are made.
         shard: this process's part.
     """
 
     def __init__(
-        self,
+        self, inputs: Inputs, labels: np.ndarray, rows: np.ndarray, batch_size: int, shard: Shard = WHOLE
+    ) -> None:
+        self._inputs = inputs
+        self._labels = labels
+        self._rows = np.asarray(rows, dtype=np.int64)
+        self._batch_size = batch_size
+        self._shard = shard
+
+    @classmethod
+    def of_images(
+        cls,
         arrays: DatasetArrays,
         rows: np.ndarray,
         preprocessing: Preprocessing,
         batch_size: int,
         device: torch.device | str = "cpu",
         shard: Shard = WHOLE,
-    ) -> None:
-        self._arrays = arrays
-        self._rows = np.asarray(rows, dtype=np.int64)
-        self._preprocessing = preprocessing
-        self._batch_size = batch_size
-        self._device = torch.device(device)
-        self._shard = shard
+    ) -> "Batches":
+        """Batches of preprocessed images; the arrays may be read-only and shared with other processes."""
+        inputs = Images(arrays.images, preprocessing, torch.device(device))
+        return cls(inputs, arrays.labels, rows, batch_size, shard)
 
     @property
     def num_samples(self) -> int:
@@ -93,7 +99,7 @@ class Batches:
         return len(self._training_bounds())
 
     def epoch(
-        self, seed: int, epoch: int, augmenter: Augmenter | None = None, first: int = 0
+        self, seed: int, epoch: int, augmenter: Augmenter | Views | None = None, first: int = 0
     ) -> Iterator[TrainingBatch]:
         """All rows once, shuffled and augmented; the same again for the same seed and epoch.
 
@@ -103,7 +109,7 @@ class Batches:
         Args:
             seed: root of all randomness.
             epoch: which pass over the rows.
-            augmenter: changes the images.
+            augmenter: changes the images, anew in every epoch; or the views that epochs rotate through.
             first: batches to leave out at the start; the others are what they are with all of them.
         """
         order = np.random.default_rng(derive_seed(seed, "order", epoch)).permutation(self._rows)
@@ -112,21 +118,27 @@ class Batches:
                 continue
             total = stop - start
             part = self._shard.part(total)
-            images, labels = self._batch(order[start:stop][part])
-            if augmenter is not None:
+            rows = order[start:stop][part]
+            if isinstance(augmenter, Views):
+                inputs = self._inputs.view(rows, augmenter, augmenter.of_epoch(epoch))
+            else:
+                inputs = self._inputs.plain(rows)
+            if isinstance(augmenter, Augmenter):
                 generator = torch.Generator().manual_seed(derive_seed(seed, "augment", epoch, index))
-                images = augmenter.apply(images, augmenter.draw(total, generator)[:, part])
-            yield TrainingBatch(images, labels, total)
+                inputs = augmenter.apply(inputs, augmenter.draw(total, generator)[:, part])
+            yield TrainingBatch(inputs, self._labels_of(rows, inputs.device), total)
 
     def in_order(self) -> Iterator[tuple[Tensor, Tensor]]:
         """This process's part of the rows once, in the order they were given, not augmented; it may be empty.
 
         Yields:
-            images float32 [B, 3, R, R] and labels int64 [B].
+            inputs float32 [B, …] and labels int64 [B].
         """
         rows = self._rows[self._shard.part(len(self._rows))]
         for start in range(0, len(rows), self._batch_size):
-            yield self._batch(rows[start : start + self._batch_size])
+            some = rows[start : start + self._batch_size]
+            inputs = self._inputs.plain(some)
+            yield inputs, self._labels_of(some, inputs.device)
 
     def _training_bounds(self) -> list[tuple[int, int]]:
         """Where each batch begins and ends in the shuffled rows."""
@@ -138,36 +150,8 @@ class Batches:
             bounds[-2:] = [(bounds[-2][0], count)]
         return bounds
 
-    def _batch(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-        images = normalise(self._arrays.images[rows], self._preprocessing, self._device)
-        return images, torch.from_numpy(self._arrays.labels[rows]).to(self._device)
-
-
-def normalise(images: np.ndarray, preprocessing: Preprocessing, device: torch.device | str = "cpu") -> Tensor:
-    """Stored images to what the backbone takes; training and prediction share it.
-
-    Args:
-        images: uint8 [B, S, S, C].
-        preprocessing: resolution, mean and std wanted.
-        device: where to compute; the bytes travel, not the floats.
-
-    Returns:
-        float32 [B, 3, R, R]: resized with anti-aliasing if S is not R, grey repeated, (x / 255 - mean) / std.
-    """
-    # A tensor of a read-only array could be written to, so torch wants a writeable one.
-    stored = torch.from_numpy(np.require(images, np.uint8, ["C", "W"]))
-    # Moved as bytes, converted there: a quarter of the traffic.
-    pixels = stored.to(device).permute(0, 3, 1, 2).float().div_(255).contiguous()
-    side = preprocessing.resolution
-    if pixels.shape[2:] != (side, side):
-        mode = preprocessing.interpolation
-        # Bicubic overshoots at edges; light beyond white does not exist in training.
-        pixels = functional.interpolate(pixels, (side, side), mode=mode, antialias=True, align_corners=False).clamp_(
-            0, 1
-        )
-    mean = torch.tensor(preprocessing.mean, device=device).view(1, 3, 1, 1)
-    std = torch.tensor(preprocessing.std, device=device).view(1, 3, 1, 1)
-    return (pixels - mean) / std
+    def _labels_of(self, rows: np.ndarray, device: torch.device) -> Tensor:
+        return torch.from_numpy(self._labels[rows]).to(device)
 
 
 def _require_enough(count: int, batch_size: int, size: int) -> None:

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from graft.core.errors import SpecError
-from graft.data.batches import normalise
 from graft.data.decode import Unreadable, pixels_of
+from graft.data.inputs import normalise
 from graft.data.square import StoredForm, decode_square, square
 from graft.models.bundle import Bundle, read_bundle
 from graft.serving.inputs import image_paths

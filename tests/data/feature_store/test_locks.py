@@ -1,0 +1,83 @@
+import fcntl
+import gc
+
+import pytest
+
+from graft.data.feature_store import locks
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "locks" / "x"
+
+
+def test_alone_keeps_everybody_out(path):
+    with locks.exclusive(path):
+        assert locks.try_exclusive(path) is None
+        assert locks.is_held(path)
+    assert not locks.is_held(path)
+    locks.try_exclusive(path).close()
+
+
+def test_shared_keeps_out_only_who_wants_it_alone(path):
+    with locks.shared(path), locks.shared(path):
+        assert locks.try_exclusive(path) is None
+        assert locks.is_held(path)
+    assert not locks.is_held(path)
+
+
+def test_closing_twice_does_no_harm(path):
+    lock = locks.shared(path)
+    lock.close()
+    with locks.exclusive(path):
+        lock.close()
+        assert locks.is_held(path)
+
+
+def test_a_lock_nobody_can_reach_is_let_go(path):
+    lock = locks.shared(path)
+    del lock
+    gc.collect()
+    assert not locks.is_held(path)
+
+
+def test_a_missing_file_is_not_held_and_not_made(path):
+    assert not locks.is_held(path)
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize("take", [locks.shared, locks.exclusive])
+def test_a_lock_on_a_deleted_file_is_no_lock(path, monkeypatch, take):
+    """Whose file is deleted before it is locked must not believe to have the lock: the next one makes a new file."""
+    real, taken = fcntl.flock, []
+
+    def delete_first(handle, operation):
+        if not taken:
+            taken.append(handle)
+            path.unlink()
+        real(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", delete_first)
+    with take(path):
+        assert path.exists()
+        assert locks.try_exclusive(path) is None
+
+
+def test_who_waits_is_told_and_may_give_up(path):
+    told = []
+
+    def tell(seconds):
+        told.append(seconds)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+
+    with locks.exclusive(path), pytest.raises(KeyboardInterrupt):
+        locks.exclusive(path, tell)
+    assert told == sorted(told)
+    assert not locks.is_held(path)
+
+
+def test_who_waits_gets_it_when_it_is_free(path):
+    held = locks.shared(path)
+    with locks.exclusive(path, lambda _: held.close()):
+        assert locks.is_held(path)
