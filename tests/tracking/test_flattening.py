@@ -1,6 +1,6 @@
 import pytest
 
-from graft.tracking.flattening import flatten, redact
+from graft.tracking.flattening import flatten, redact, without_login
 
 
 def test_components_stand_under_their_own_name() -> None:
@@ -25,3 +25,8 @@ def test_secrets_are_hidden(key: str) -> None:
 def test_passwords_in_urls_are_hidden() -> None:
     assert flatten({"uri": "http://me:canary@host/x"}) == {"uri": "http://***@host/x"}
     assert redact("a http://host/x@y and sqlite:////a@b/c") == "a http://host/x@y and sqlite:////a@b/c"
+
+
+def test_an_address_to_open_has_no_login() -> None:
+    assert without_login("https://me:secret@host:5000/x") == "https://host:5000/x"
+    assert without_login("http://host:5000") == "http://host:5000"

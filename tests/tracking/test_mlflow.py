@@ -8,7 +8,7 @@ import pandas
 import pytest
 
 from graft.core.errors import ArtifactError, TrackingError
-from graft.tracking.mlflow import CHAMPION, ModelPackage, fetch_bundle, find_experiment_id, register
+from graft.tracking.mlflow import CHAMPION, ModelPackage, fetch_bundle, find_run, register
 from graft.tracking.mlflow_store import MlflowClient, open_store
 from graft.tracking.operations import PARENT
 from graft.tracking.relay import sync
@@ -140,7 +140,7 @@ def test_a_store_that_is_down_is_a_clear_error(experiment_dir: Path, told: Tell,
     with pytest.raises(TrackingError, match="start it, or correct tracking"):
         register(experiment_dir, away, package)
     with pytest.raises(TrackingError, match="start it, or correct tracking"):
-        find_experiment_id(away)
+        find_run(away, "x")
 
 
 def test_a_model_that_does_not_exist_is_a_clear_error(target: Target, tmp_path: Path) -> None:

@@ -61,7 +61,9 @@ def test_a_whole_experiment(experiment_dir: Path, target: Target, told: Tell, sh
     trial = runs["t00 efficientnet_lite0 freeze=0.75 l2_sp"]
     assert trial["params"]["penalty.strength"] == "0.01"
     assert [step for step, _, _ in trial["metrics"]["val/accuracy"]] == [1, 2]
-    assert runs["digits-1"]["files"] == ["job.yaml", "leaderboard.csv", "quarantine.json"]
+    assert runs["digits-1"]["files"] == [
+        "data.json", "job.yaml", "leaderboard.csv", "leaderboard_table.json", "plan.json", "quarantine.json",
+    ]  # fmt: skip
     assert RelayFiles(experiment_dir).read_status() == status
 
 

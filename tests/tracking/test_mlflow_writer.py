@@ -1,8 +1,10 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from graft.tracking.mlflow_store import Store, open_store
 from graft.tracking.mlflow_writer import Writer
@@ -17,8 +19,11 @@ from graft.tracking.operations import (
     Operation,
     Point,
     SetTags,
+    ShowViews,
     UploadFiles,
     UploadJson,
+    UploadTable,
+    UploadText,
 )
 from graft.tracking.target import Target, run_key
 
@@ -88,3 +93,55 @@ def test_ghosts_are_dropped(store: Store, experiment_dir: Path) -> None:
     store.client.create_run(store.experiment_id, start_time=9000, tags=tags)
     write(store, experiment_dir, (DropGhosts(),))
     assert len(store.find_runs(key)) == 1
+
+
+def parent_of(store: Store, experiment_dir: Path) -> Any:
+    (run_id,) = store.find_runs(run_key(str(experiment_dir), PARENT))
+    return store.client.get_run(run_id)
+
+
+def test_tables_are_where_mlflow_looks_for_them(store: Store, experiment_dir: Path) -> None:
+    first = UploadTable(PARENT, "leaderboard_table.json", ("trial", "score"), (("t00", 0.5), ("t01", None)))
+    second = UploadTable(PARENT, "other.json", ("field",), (("lr",),))
+    write(store, experiment_dir, (OPERATIONS[0], first, second, first))
+    run = parent_of(store, experiment_dir)
+    assert json.loads(run.data.tags["mlflow.loggedArtifacts"]) == [
+        {"path": "leaderboard_table.json", "type": "table"},
+        {"path": "other.json", "type": "table"},
+    ]
+    table = json.loads(Path(store.client.download_artifacts(run.info.run_id, "leaderboard_table.json")).read_text())
+    assert table == {"columns": ["trial", "score"], "data": [["t00", 0.5], ["t01", None]]}, "twice is not double"
+
+
+def test_texts_lose_their_secrets_and_pictures_stay_as_they_are(store: Store, experiment_dir: Path) -> None:
+    picture = bytes(range(256))
+    experiment_dir.joinpath("confusion_matrix.png").write_bytes(picture)
+    text = UploadText(PARENT, "traceback.txt", "ConnectionError: http://me:canary@host")
+    table = UploadTable(PARENT, "table.json", ("reason",), (("refused by s3://me:canary@host",),))
+    files = UploadFiles(PARENT, ("confusion_matrix.png", "gone.png"))
+    write(store, experiment_dir, (OPERATIONS[0], text, table, files))
+    run_id = parent_of(store, experiment_dir).info.run_id
+    there = {file.path for file in store.client.list_artifacts(run_id)}
+    assert there == {"traceback.txt", "confusion_matrix.png", "table.json"}
+    files = Path(store.client.download_artifacts(run_id, ""))
+    assert not [name for name in ("traceback.txt", "table.json") if "canary" in files.joinpath(name).read_text()]
+    assert files.joinpath("confusion_matrix.png").read_bytes() == picture
+
+
+def test_views_are_tags_of_the_experiment(store: Store, experiment_dir: Path) -> None:
+    write(store, experiment_dir, (OPERATIONS[0], ShowViews({"mlflow.sharedViewState.x": "{}"})))
+    tags = store.client.get_experiment(store.experiment_id).tags
+    assert tags["mlflow.sharedViewState.x"] == "{}"
+
+
+def test_a_store_that_takes_no_views_gets_everything_else(
+    store: Store, experiment_dir: Path, shown: Callable[[], dict[str, Any]], monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    def refuse(*arguments: Any) -> None:
+        raise MlflowException("INTERNAL_ERROR: tags are gone")
+
+    monkeypatch.setattr(store.client, "set_experiment_tag", refuse)
+    write(store, experiment_dir, (ShowViews({"mlflow.sharedViewState.x": "{}"}), *OPERATIONS))
+    assert "comparison page was not written" in caplog.text
+    assert shown()["digits-1"]["status"] == "FINISHED"

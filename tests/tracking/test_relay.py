@@ -110,9 +110,9 @@ def test_a_password_is_not_on_the_command_line(experiment_dir: Path, monkeypatch
 
 @pytest.fixture
 def quiet_signals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`main` sets a handler and its priority for its process, which here is that of the tests."""
+    """`main` sets a handler and a priority for its process, which here is that of the tests."""
     monkeypatch.setattr("graft.tracking.relay.signal.signal", lambda *_: None)
-    monkeypatch.setattr("graft.tracking.relay.os.nice", lambda *_: None)
+    monkeypatch.setattr("graft.tracking.relay._give_way", lambda: None)
 
 
 @pytest.mark.usefixtures("quiet_signals")
@@ -166,3 +166,14 @@ def test_a_relay_that_does_not_stop_is_killed(experiment_dir: Path) -> None:
     RelayProcess(process, RelayFiles(experiment_dir)).stop(timeout=0.05)
     assert process.returncode == -9
     process.communicate()
+
+
+def test_it_gives_way_to_the_trials() -> None:
+    code = "from graft.tracking.relay import _give_way; _give_way(); import os; print(os.nice(0))"
+    file = "/proc/self/autogroup"
+    code += f"; print(open('{file}').read() if os.path.exists('{file}') else 'nice 19')"
+    # A session of its own, as the relay has: the priority of a session is for all of its processes.
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, start_new_session=True)
+    niceness, session = done.stdout.strip().split("\n")
+    assert niceness == "19"
+    assert session.endswith("nice 19")

@@ -10,10 +10,19 @@ from typing import Any
 import pytest
 
 from graft.core.errors import ResourceError
-from graft.tracking.mlflow import ModelPackage, fetch_bundle, find_experiment_id, register
+from graft.tracking.comparison_view import view_key
+from graft.tracking.mlflow import ModelPackage, fetch_bundle, find_run, register
 from graft.tracking.mlflow_store import MlflowClient
 from graft.tracking.relay import sync
-from graft.tracking.server import ServerCommand, experiment_url, require_free_port, ui_command
+from graft.tracking.server import (
+    ServerCommand,
+    compare_url,
+    experiment_url,
+    is_up,
+    require_free_port,
+    ui_command,
+    view_url,
+)
 from graft.tracking.target import Target
 
 
@@ -48,6 +57,24 @@ def test_links_open_the_table_of_runs() -> None:
     )
 
 
+def test_links_open_a_saved_view_with_its_charts() -> None:
+    assert view_url("http://host:5000", "7", "digits-1", "trials") == (
+        "http://host:5000/#/experiments/7/runs?workflowType=machine_learning"
+        f"&viewStateShareKey={view_key('digits-1', 'trials')}&compareRunsMode=CHART"
+    )
+
+
+def test_links_compare_runs_of_several_experiments() -> None:
+    assert compare_url("http://host:5000/", [("7", "a"), ("8", "b"), ("7", "c")]) == (
+        "http://host:5000/#/compare-runs?runs=%5B%22a%22%2C%22b%22%2C%22c%22%5D&experiments=%5B%227%22%2C%228%22%5D"
+    )
+
+
+def test_a_server_that_does_not_answer_is_not_up(free_port: int) -> None:
+    assert not is_up(f"http://127.0.0.1:{free_port}")
+    assert not is_up("nonsense")
+
+
 def test_a_free_port_is_free(free_port: int) -> None:
     require_free_port(free_port)
 
@@ -64,7 +91,7 @@ def test_a_port_that_is_none_is_a_clear_error() -> None:
 
 @pytest.fixture
 def running(target: Target, free_port: int, tmp_path: Path) -> Iterator[ServerCommand]:
-    find_experiment_id(target)  # makes the database
+    find_run(target, "x")  # makes the database
     server = ui_command(target.uri, tmp_path / "artifacts", free_port)
     with tmp_path.joinpath("server.log").open("wb") as log:
         process = subprocess.Popen(
@@ -94,7 +121,7 @@ def test_the_server_serves_what_is_shipped_through_it_and_refuses_other_names(
     sync(experiment_dir, remote)
     sync(experiment_dir, remote, restart=True)
     client = MlflowClient(running.url)
-    runs: list[Any] = client.search_runs([find_experiment_id(remote)])
+    runs: list[Any] = client.search_runs([find_run(remote, "x")[0]])
     assert len(runs) == 5
     parent = next(run for run in runs if run.info.run_name == "digits-1")
     assert "job.yaml" in {file.path for file in client.list_artifacts(parent.info.run_id)}

@@ -49,6 +49,21 @@ class Event:
 
 
 @dataclass(frozen=True)
+class WriterOpened(Event):
+    """A process opened the journal to write; it is about the file, so readers of the experiment do not get it.
+
+    Attributes:
+        token: counts the writers; a record of an older one that comes after this does not count.
+        host: the machine's name.
+        pid: the process there.
+    """
+
+    token: int
+    host: str
+    pid: int
+
+
+@dataclass(frozen=True)
 class ExperimentStarted(Event):
     """The experiment began, or was resumed (then the same record again).
 
@@ -57,8 +72,8 @@ class ExperimentStarted(Event):
         key: what identifies it for ever; its MLflow runs are found by it.
         job: the job as a plain mapping.
         versions: package -> version.
-        device: what it runs on, as text.
-        commit: git commit of the user's repository, if there is one.
+        device: the driver's machine, as text.
+        commit: git commit of the repository that graft was started in, if there is one.
     """
 
     name: str
@@ -104,6 +119,23 @@ class StageFailed(Event):
 
 
 @dataclass(frozen=True)
+class PlanMade(Event):
+    """What the run is going to do, and with what.
+
+    Attributes:
+        plan: of `graft.pipeline.plan`, as a plain mapping.
+        resources: what there is, as text.
+        cpus: that one trial occupies.
+        gpus: that one trial occupies.
+    """
+
+    plan: Mapping[str, Any]
+    resources: str = ""
+    cpus: float = 0.0
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True)
 class DatasetReady(Event):
     """The data set is ingested.
 
@@ -112,12 +144,16 @@ class DatasetReady(Event):
         source: where it came from, as text.
         counts: split -> number of samples.
         quarantine: unreadable files, each ``{"path": …, "reason": …}``.
+        classes: names of the classes.
+        duplicates: different samples that lie, bit for bit, in more than one split.
     """
 
     fingerprint: str
     source: str
     counts: Mapping[str, int]
     quarantine: tuple[Mapping[str, str], ...] = ()
+    classes: tuple[str, ...] = ()
+    duplicates: int = 0
 
 
 @dataclass(frozen=True)
@@ -169,6 +205,7 @@ class TrialFinished(Event):
         metrics: those of its best epoch.
         seconds: wall time of the whole trial.
         rung: the rung of the scheduler at which it was stopped, if it was.
+        log: what a failed trial left: its traceback, or the last words of its process.
     """
 
     trial: str
@@ -178,6 +215,7 @@ class TrialFinished(Event):
     metrics: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     rung: int | None = None
+    log: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,6 +224,21 @@ class TrialPlaced(Event):
 
     trial: str
     nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TrialNoted(Event):
+    """Something the user should know of a trial that goes on: a damaged checkpoint, a disk that is full."""
+
+    trial: str
+    text: str
+
+
+@dataclass(frozen=True)
+class TrialRetried(Event):
+    """A trial that had failed is to be run again, from its newest whole checkpoint."""
+
+    trial: str
 
 
 @dataclass(frozen=True)
@@ -262,6 +315,36 @@ class SearchEnded(Event):
 
 
 @dataclass(frozen=True)
+class ImportanceEstimated(Event):
+    """Which fields of the strategy the results depended on; the fields of `graft.evaluation.importance.Importance`.
+
+    Attributes:
+        shares: field -> share; empty if nothing can be said.
+        explained: share of the variance that is explained for trials not seen; None if it was not estimated.
+        trials: how many it is estimated from.
+        epoch: at which they are compared.
+        note: one line on how, or why not.
+    """
+
+    shares: Mapping[str, float]
+    explained: float | None
+    trials: int
+    epoch: int
+    note: str
+
+
+@dataclass(frozen=True)
+class SystemSampled(Event):
+    """How busy the driver's machine is.
+
+    Attributes:
+        metrics: name -> value, such as ``cpu_utilization_percentage``.
+    """
+
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class DuplicateSkipped(Event):
     """A suggested strategy means the same as that of trial `of`, so it was not trained again."""
 
@@ -311,7 +394,8 @@ class ExperimentFinished(Event):
 KINDS: Mapping[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
-        ExperimentStarted, StageStarted, StageFinished, StageSkipped, StageFailed, DatasetReady, PhaseStarted,
+        WriterOpened, ExperimentStarted, PlanMade, StageStarted, StageFinished, StageSkipped, StageFailed, DatasetReady,
+        ImportanceEstimated, SystemSampled, PhaseStarted,
         TrialStarted, TrialPlaced, TrialReported, TrialExploited, TrialFinished, DuplicateSkipped, PhaseFinished,
         ResourcesAwaited, SearchEnded, WinnerChosen, Evaluated, ModelRegistered, ExperimentFinished,
     )

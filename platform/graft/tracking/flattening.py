@@ -26,6 +26,11 @@ def redact(text: str) -> str:
     return _USERINFO.sub(f"{HIDDEN}@", text)
 
 
+def without_login(uri: str) -> str:
+    """The address without user and password, as it may be shown and opened: the reader has a login of their own."""
+    return _USERINFO.sub("", uri)
+
+
 def _leaves(key: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for name, item in value.items():

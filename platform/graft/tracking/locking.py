@@ -1,8 +1,10 @@
 """One process at a time, as long as it lives: a lock that a crash cannot leave behind."""
 
 import contextlib
+import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,3 +34,25 @@ def holder(path: Path) -> int | None:
             return None
         text = path.read_text()
     return int(text) if text.isdecimal() else None
+
+
+def try_lock(file: int, mode: int, attempts: int) -> bool | None:
+    """Lock an open file; true if it is held now, false if somebody else has it, None where there are no such locks.
+
+    Args:
+        file: its descriptor; closing it ends the lock.
+        mode: `fcntl.LOCK_EX`, or `fcntl.LOCK_SH`.
+        attempts: within some hundredths of a second, for those who only look whether it is free hold it too.
+    """
+    for attempt in range(attempts):
+        try:
+            fcntl.flock(file, mode | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02 * (attempt + 1 < attempts))
+        except OSError as error:
+            if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
+                return None
+            raise
+        else:
+            return True
+    return False

@@ -110,14 +110,15 @@ def fetch_bundle(tracking_uri: str, model_uri: str, destination: Path) -> Path:
     return bundle
 
 
-def find_experiment_id(target: Target) -> str:
-    """MLflow's id of the experiment, for links.
+def find_run(target: Target, experiment_key: str, run: str = PARENT) -> tuple[str, str | None]:
+    """MLflow's ids of the experiment and of a run in it, for links; no run if it has not arrived yet.
 
     Raises:
         TrackingError: the store does not answer or cannot be used.
     """
     with tracking_errors(target):
-        return open_store(target).experiment_id
+        store = open_store(target)
+        return store.experiment_id, next(iter(store.find_runs(run_key(experiment_key, run))), None)
 
 
 def _locate(client: Any, model_uri: str) -> str:

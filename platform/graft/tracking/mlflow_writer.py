@@ -1,6 +1,7 @@
 """Carries operations out on an MLflow store; doing one twice changes nothing."""
 
 import json
+import logging
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,8 +20,11 @@ from graft.tracking.operations import (
     OpenRun,
     Operation,
     SetTags,
+    ShowViews,
     UploadFiles,
     UploadJson,
+    UploadTable,
+    UploadText,
 )
 from graft.tracking.relay_files import RelayFiles
 from graft.tracking.target import run_key
@@ -28,6 +32,9 @@ from graft.tracking.target import run_key
 # After graft.tracking.mlflow_store, which settles the environment that MLflow reads when it is imported.
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag  # isort: skip
 
+_LOG = logging.getLogger(__name__)
+_PICTURES = frozenset({".png"})
+_TABLES_TAG = "mlflow.loggedArtifacts"
 # What MLflow accepts in a key; other characters become `_`.
 _NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9_\-. /:]")
 _MAX_KEY = 250
@@ -61,6 +68,9 @@ class Writer:
             LogDataset: self._log_dataset,
             UploadFiles: self._upload_files,
             UploadJson: self._upload_json,
+            UploadText: self._upload_text,
+            UploadTable: self._upload_table,
+            ShowViews: self._show_views,
             CloseRun: self._close_run,
             DropGhosts: self._drop_ghosts,
         }
@@ -91,18 +101,19 @@ class Writer:
         self._store.client.update_run(run_id, status="RUNNING")
 
     def _log_params(self, operation: LogParams) -> None:
-        params = [Param(_key(name), value) for name, value in operation.params.items()]
+        params = [Param(stored_name(name), value) for name, value in operation.params.items()]
         self._store.client.log_batch(self.run_id(operation.run), params=params)
 
     def _log_metrics(self, operation: LogMetrics) -> None:
         points = [
-            Metric(_key(point.name), point.value, milliseconds(point.time), point.step) for point in operation.points
+            Metric(stored_name(point.name), point.value, milliseconds(point.time), point.step)
+            for point in operation.points
         ]
         if points:
             self._store.client.log_batch(self.run_id(operation.run), metrics=points)
 
     def _set_tags(self, operation: SetTags) -> None:
-        tags = [RunTag(_key(name), redact(value)) for name, value in operation.tags.items()]
+        tags = [RunTag(stored_name(name), redact(value)) for name, value in operation.tags.items()]
         self._store.client.log_batch(self.run_id(operation.run), tags=tags)
 
     def _log_dataset(self, operation: LogDataset) -> None:
@@ -119,11 +130,35 @@ class Writer:
     def _upload_files(self, operation: UploadFiles) -> None:
         for name in operation.names:
             path = self._experiment_dir / name
-            if path.is_file():
-                self._store.client.log_text(self.run_id(operation.run), redact(path.read_text(encoding="utf-8")), name)
+            if path.suffix in _PICTURES and path.is_file():
+                self._store.client.log_artifact(self.run_id(operation.run), str(path))
+            elif path.is_file():
+                self._upload(operation.run, name, path.read_text(encoding="utf-8"))
+
+    def _upload(self, run: str, name: str, text: str) -> None:
+        self._store.client.log_text(self.run_id(run), redact(text), name)
 
     def _upload_json(self, operation: UploadJson) -> None:
-        self._store.client.log_dict(self.run_id(operation.run), operation.value, operation.name)
+        self._upload(operation.run, operation.name, json.dumps(operation.value, indent=2))
+
+    def _upload_text(self, operation: UploadText) -> None:
+        self._upload(operation.run, operation.name, operation.text)
+
+    def _upload_table(self, operation: UploadTable) -> None:
+        """What `MlflowClient.log_table` leaves; that one appends to a table that is there, so twice would be double."""
+        run_id, client = self.run_id(operation.run), self._store.client
+        self._upload(operation.run, operation.name, json.dumps({"columns": operation.columns, "data": operation.rows}))
+        logged = json.loads(client.get_run(run_id).data.tags.get(_TABLES_TAG, "[]"))
+        entry = {"path": operation.name, "type": "table"}
+        if entry not in logged:
+            client.set_tag(run_id, _TABLES_TAG, json.dumps([*logged, entry]))
+
+    def _show_views(self, operation: ShowViews) -> None:
+        try:
+            for name, value in operation.tags.items():
+                self._store.client.set_experiment_tag(self._store.experiment_id, name, value)
+        except Exception:  # the page is a comfort: whatever is wrong with it, the results must go on arriving
+            _LOG.warning("the comparison page was not written", exc_info=True)
 
     def _close_run(self, operation: CloseRun) -> None:
         self._store.client.set_terminated(self.run_id(operation.run), operation.status, milliseconds(operation.time))
@@ -143,5 +178,6 @@ class Writer:
             kept.add(key)
 
 
-def _key(name: str) -> str:
+def stored_name(name: str) -> str:
+    """Under which name a param, metric or tag is stored."""
     return _NOT_IN_KEYS.sub("_", name)[:_MAX_KEY]

@@ -85,6 +85,32 @@ class UploadJson:
 
 
 @dataclass(frozen=True)
+class UploadText:
+    """`text` is an artifact of the run."""
+
+    run: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class UploadTable:
+    """A table is an artifact of the run, in the form that MLflow shows as one."""
+
+    run: str
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True)
+class ShowViews:
+    """The experiment has these saved views, tag -> value; a store that does not take them is left alone."""
+
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class CloseRun:
     """The run has ended at `time`."""
 
@@ -100,7 +126,8 @@ class DropGhosts:
     run: str = PARENT
 
 
-Operation = OpenRun | LogParams | LogMetrics | SetTags | LogDataset | UploadFiles | UploadJson | CloseRun | DropGhosts
+Upload = UploadFiles | UploadJson | UploadText | UploadTable
+Operation = OpenRun | LogParams | LogMetrics | SetTags | LogDataset | Upload | ShowViews | CloseRun | DropGhosts
 
 
 def batched(operations: Iterable[Operation]) -> Iterator[Operation]:

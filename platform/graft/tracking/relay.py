@@ -131,8 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    # Trials and the relay share the cores; the trials are what the user waits for, and Ray runs them at 15.
-    os.nice(19)
+    _give_way()
     files = RelayFiles(options.experiment_dir.absolute())
     target = Target(options.uri, options.experiment, options.artifact_root)
     try:
@@ -142,6 +141,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         files.write_status(RelayStatus(RelayState.FAILED, str(error)))
         return 1
     return 0 if status.state is RelayState.DONE else _UNSYNCED_EXIT
+
+
+def _give_way() -> None:
+    """Trials and the relay share the cores; the trials are what the user waits for, and Ray runs them at 15."""
+    os.nice(19)
+    # Where Linux groups processes by session (`sched_autogroup_enabled`), niceness counts within a session only, and
+    # the relay has one of its own: the session itself must give way.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text("19")
 
 
 def _follow(files: RelayFiles, target: Target, stopping: threading.Event, linger: float) -> RelayStatus:

@@ -1,18 +1,23 @@
 """The MLflow user interface on the embedded store, for this machine only."""
 
 import contextlib
+import json
 import os
 import socket
 import sys
 import urllib.parse
-from collections.abc import Mapping
+import urllib.request
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from graft.core.errors import ResourceError
+from graft.tracking.comparison_view import ViewKind, view_key
 from graft.tracking.environment import settled
 
 _HOST = "127.0.0.1"
+DEFAULT_PORT = 5000
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class ServerCommand:
     url: str
 
 
-def ui_command(tracking_uri: str, artifact_root: Path, port: int = 5000) -> ServerCommand:
+def ui_command(tracking_uri: str, artifact_root: Path, port: int = DEFAULT_PORT) -> ServerCommand:
     """The command that serves the user interface on the loopback interface.
 
     One worker and no job runner: two processes instead of fifteen, and nobody needs the rest on one machine. The
@@ -39,12 +44,39 @@ def ui_command(tracking_uri: str, artifact_root: Path, port: int = 5000) -> Serv
         "--cors-allowed-origins", f"http://localhost:{port},http://{_HOST}:{port}",
     )  # fmt: skip
     environment = {**os.environ, **settled(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    return ServerCommand(command, environment, f"http://{_HOST}:{port}")
+    return ServerCommand(command, environment, local_address(port))
+
+
+def local_address(port: int = DEFAULT_PORT) -> str:
+    """Where `ui_command` serves."""
+    return f"http://{_HOST}:{port}"
 
 
 def experiment_url(base: str, experiment_id: str) -> str:
     """The table of an experiment's runs; without the workflow type MLflow would open its chat traces instead."""
     return f"{base.rstrip('/')}/#/experiments/{urllib.parse.quote(experiment_id)}/runs?workflowType=machine_learning"
+
+
+def view_url(base: str, experiment_id: str, experiment: str, kind: ViewKind) -> str:
+    """The comparison page of a graft experiment (`comparison_view`), with its charts."""
+    page = experiment_url(base, experiment_id)
+    return f"{page}&viewStateShareKey={view_key(experiment, kind)}&compareRunsMode=CHART"
+
+
+def compare_url(base: str, runs: Sequence[tuple[str, str]]) -> str:
+    """MLflow's page that compares runs, each given by the ids of its experiment and its own."""
+    experiments, ids = [*dict.fromkeys(experiment for experiment, _ in runs)], [run for _, run in runs]
+    quoted = [urllib.parse.quote(json.dumps(part, separators=(",", ":"))) for part in (ids, experiments)]
+    return f"{base.rstrip('/')}/#/compare-runs?runs={quoted[0]}&experiments={quoted[1]}"
+
+
+def is_up(base: str) -> bool:
+    """Whether a server answers."""
+    try:
+        with urllib.request.urlopen(f"{base.rstrip('/')}/health", timeout=2) as answer:
+            return int(answer.status) == HTTPStatus.OK
+    except (OSError, ValueError):
+        return False
 
 
 def require_free_port(port: int) -> None:

@@ -1,0 +1,228 @@
+"""The comparison page: saved views of MLflow's run table, written as tags of the experiment (MLflow 3.15 to 3.18).
+
+Two views, because grouping the runs hides the parallel coordinates: *strategies* groups the trials by family and says
+which one wins and at what cost, *trials* shows every trial over the fields that vary. A view is a tag
+``mlflow.sharedViewState.<key>`` with a name, two times and the packed state of the page. That is no public interface
+of MLflow: nothing but this page depends on it.
+"""
+
+import base64
+import json
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from graft.core.storage import text_digest
+from graft.spec.metrics import MetricSpec
+
+TAG_PREFIX = "mlflow.sharedViewState."
+FAMILY = "family"
+# What MLflow takes; a longer tag is refused.
+MAX_TAG = 20_000
+# More axes than this cannot be read.
+_MAX_AXES = 7
+# Pixels.
+_CARD_HEIGHT = 360
+
+ViewKind = Literal["strategies", "trials"]
+State = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison page is about.
+
+    Attributes:
+        experiment: name of the graft experiment; its trials are shown.
+        metric: what they are compared by.
+        varied: names of the params that differ among them, the most telling first.
+        shared: those of `varied` that every trial has.
+        has_cost: whether trials have a price; else seconds stand for the cost.
+        time: seconds since the epoch, shown as the view's age.
+    """
+
+    experiment: str
+    metric: MetricSpec
+    varied: tuple[str, ...]
+    shared: tuple[str, ...]
+    has_cost: bool
+    time: float
+
+
+def view_key(experiment: str, kind: ViewKind) -> str:
+    """What a view is found by, in its tag and in the URL that opens it."""
+    return f"graft-{kind}-{text_digest(experiment)[:10]}"
+
+
+def view_tags(compared: Compared) -> dict[str, str]:
+    """The tags that make the views of an experiment; writing them again replaces them."""
+    states: dict[ViewKind, State] = {"strategies": _strategies(compared), "trials": _trials(compared)}
+    tags = {
+        TAG_PREFIX + view_key(compared.experiment, kind): _pack(
+            f"{kind} of {compared.experiment}", state, compared.time
+        )
+        for kind, state in states.items()
+    }
+    return {name: value for name, value in tags.items() if len(value) <= MAX_TAG}
+
+
+def unpack(value: str) -> State:
+    """The state of the page that a tag holds."""
+    packed = json.loads(value)["state"].removeprefix("deflate;")
+    return dict(json.loads(zlib.decompress(base64.b64decode(packed))))
+
+
+def varied_params(strategies: Sequence[Mapping[str, str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Which params differ among flat strategies, in their order; and those of them that every strategy has."""
+    names = list(dict.fromkeys(name for strategy in strategies for name in strategy))
+    varied = tuple(name for name in names if len({one[name] for one in strategies if name in one}) > 1)
+    return varied, tuple(name for name in varied if all(name in one for one in strategies))
+
+
+def varied_in_space(space: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which params of a strategy space have a distribution, before any trial has been drawn from it."""
+    return tuple(name for name, value in space.items() if isinstance(value, Mapping) and "kind" not in value)
+
+
+def _strategies(compared: Compared) -> State:
+    metric, cost = compared.metric, _cost(compared)
+    score, better = _final(metric), "highest" if metric.mode == "max" else "lowest"
+    best = "max" if metric.mode == "max" else "min"
+    wins, price, curves = (f"{kind}-{text_digest(compared.experiment)[:6]}" for kind in ("wins", "price", "curves"))
+    return _page(
+        compared,
+        columns=[FAMILY, "backbone"],
+        sections=[
+            _section(wins, "Which strategy wins?", columns=1),
+            _section(price, "Cost against quality", columns=2),
+            _section(curves, "Learning curves", columns=2),
+        ],
+        charts=[
+            _chart("BAR", wins, metricKey=score, displayName=f"Best val {metric.name} of each family ({better} wins)"),
+            _scatter(price, cost, score),
+            _chart("BAR", price, metricKey=cost, displayName=f"{cost.partition('/')[2]} of a trial"),
+            _curve(curves, f"val/{metric.name}"),
+            _curve(curves, "train/loss"),
+        ],
+    ) | {"groupBy": {"aggregateFunction": best, "groupByKeys": [{"mode": "param", "groupByData": FAMILY}]}}
+
+
+def _trials(compared: Compared) -> State:
+    metric, cost = compared.metric, _cost(compared)
+    score = _final(metric)
+    fields, price, curves = (f"{kind}-{text_digest(compared.experiment)[:6]}" for kind in ("fields", "price", "curves"))
+    return _page(
+        compared,
+        columns=[FAMILY, *compared.varied],
+        sections=[
+            _section(fields, "Which choices lead to good results?", columns=1),
+            _section(price, "Cost against quality", columns=2),
+            _section(curves, "Learning curves", columns=2),
+        ],
+        charts=[
+            _chart("PARALLEL", fields, selectedParams=list(compared.shared[:_MAX_AXES]), selectedMetrics=[score],
+                   showAllRuns=True),
+            _chart("BAR", price, metricKey=score, displayName=f"Best val {metric.name} of each trial"),
+            _scatter(price, cost, score),
+            _curve(curves, f"val/{metric.name}"),
+            _curve(curves, "train/loss"),
+        ],
+    ) | {"groupBy": None}  # fmt: skip
+
+
+def _page(compared: Compared, columns: Iterable[str], sections: list[State], charts: list[State]) -> State:
+    """The state of the whole page: the table, best first, and the charts beside it."""
+    score = _final(compared.metric)
+    metrics = [score, f"final/val_{'loss' if compared.metric.name != 'loss' else 'accuracy'}", *_costs(compared)]
+    shown = [f"params.`{name}`" for name in columns] + [f"metrics.`{name}`" for name in [*metrics, "final/epochs"]]
+    return {
+        "searchFilter": f"tags.`graft.role` = 'trial' AND tags.`graft.experiment` = '{compared.experiment}'",
+        "orderByKey": f"metrics.`{score}`",
+        "orderByAsc": compared.metric.mode == "min",
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": [*shown, "tags.`graft.status`"],
+        "columnOrder": [],
+        "columnWidths": {},
+        "runsHiddenMode": "SHOWALL",
+        "viewMaximized": False,
+        "runListHidden": False,
+        "isAccordionReordered": True,
+        "useGroupedValuesInCharts": True,
+        "hideEmptyCharts": True,
+        "groupsExpanded": {},
+        "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
+        "compareRunSections": sections,
+        "compareRunCharts": [{"uuid": f"chart-{number}", **chart} for number, chart in enumerate(charts)],
+    }
+
+
+def _section(uuid: str, name: str, columns: int) -> State:
+    return {
+        "uuid": uuid,
+        "name": name,
+        "columns": columns,
+        "cardHeight": _CARD_HEIGHT,
+        "display": True,
+        "isReordered": False,
+        "deleted": False,
+        "isGenerated": False,
+    }
+
+
+def _chart(kind: str, section: str, **settings: Any) -> State:
+    return {
+        "type": kind,
+        "runsCountToCompare": 100,
+        "metricSectionId": section,
+        "deleted": False,
+        "isGenerated": False,
+        **settings,
+    }
+
+
+def _scatter(section: str, cost: str, score: str) -> State:
+    axes = {"xaxis": {"key": cost, "type": "METRIC"}, "yaxis": {"key": score, "type": "METRIC"}}
+    return _chart("SCATTER", section, **axes)
+
+
+def _curve(section: str, metric: str) -> State:
+    return _chart(
+        "LINE",
+        section,
+        metricKey=metric,
+        selectedMetricKeys=[metric],
+        displayName=f"{metric} by epoch",
+        lineSmoothness=0,
+        xAxisScaleType="linear",
+        scaleType="linear",
+        range={},
+        xAxisKey="step",
+        selectedXAxisMetricKey="",
+        yAxisKey="metric",
+        yAxisExpressions=[],
+        ignoreOutliers=False,
+        useGlobalXaxisKey=True,
+        useGlobalLineSmoothing=True,
+    )
+
+
+def _final(metric: MetricSpec) -> str:
+    return f"final/val_{metric.name}"
+
+
+def _cost(compared: Compared) -> str:
+    return _costs(compared)[0]
+
+
+def _costs(compared: Compared) -> list[str]:
+    return ["final/cost", "final/seconds"] if compared.has_cost else ["final/seconds"]
+
+
+def _pack(name: str, state: State, time: float) -> str:
+    packed = base64.b64encode(zlib.compress(json.dumps(state).encode(), level=9)).decode()
+    stamp = round(time * 1000)
+    return json.dumps({"name": name, "createdAt": stamp, "updatedAt": stamp, "state": f"deflate;{packed}"})

@@ -1,0 +1,108 @@
+"""The files of a journal's leases, ``journal.jsonl.lease.<token>`` beside it, and what they say of their holders."""
+
+import errno
+import json
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Heartbeats overwrite a file in place, which needs no space on a full disk and shows no reader a shorter text.
+SIZE = 1024
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a process runs: as far as a lock of the operating system surely reaches.
+
+    Attributes:
+        host: its name.
+        boot: drawn by the kernel when it started; two machines may have one name.
+    """
+
+    host: str
+    boot: str
+
+    @classmethod
+    def here(cls) -> "Machine":
+        """This one."""
+        try:
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        except OSError:
+            boot = ""
+        return cls(socket.gethostname(), boot)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lease, or held the last one.
+
+    Attributes:
+        token: counts the writers of the journal.
+        machine: where it runs.
+        pid: its process there.
+        since: when it took the lease, by its clock.
+        heartbeat: when it last said that it lives, by its clock.
+        is_released: whether it has ended well.
+    """
+
+    token: int
+    machine: Machine
+    pid: int
+    since: float
+    heartbeat: float
+    is_released: bool
+
+    @property
+    def told(self) -> str:
+        """At a glance."""
+        return f"pid {self.pid} on {self.machine.host}"
+
+
+def find_holder(journal: Path) -> Holder | None:
+    """Who writes a journal, or wrote it last; None if nobody has."""
+    leases = lease_files(journal)
+    return holder_of(lease_content(leases[max(leases)])) if leases else None
+
+
+def lease_files(journal: Path) -> Mapping[int, Path]:
+    """Token -> file; more than one while a lease changes hands."""
+    prefix = f"{journal.name}.lease."
+    found = (entry for entry in journal.parent.iterdir() if entry.name.startswith(prefix))
+    return {int(number): entry for entry in found if (number := entry.name.removeprefix(prefix)).isdecimal()}
+
+
+def lease_file(journal: Path, token: int) -> Path:
+    """Where the lease with this token lies."""
+    return journal.with_name(f"{journal.name}.lease.{token}")
+
+
+def lease_content(path: Path) -> bytes | None:
+    """What stands in a lease; None if it is gone.
+
+    The file is opened by its name each time: over a network file system that asks the server, while a look at an open
+    file may be answered from memory.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ESTALE):
+            return None
+        raise
+    try:
+        return os.read(file, SIZE)
+    finally:
+        os.close(file)
+
+
+def holder_of(content: bytes | None) -> Holder | None:
+    """Who has written it; None if it is gone, or is being created."""
+    try:
+        stored: Any = json.loads(content or b"")
+        machine = Machine(str(stored["host"]), str(stored["boot"]))
+        times = float(stored["since"]), float(stored["heartbeat"])
+        return Holder(int(stored["token"]), machine, int(stored["pid"]), *times, bool(stored["released"]))
+    except (ValueError, KeyError, TypeError):
+        return None
