@@ -113,7 +113,7 @@ class TestTraining:
 
     def test_a_fit_that_was_cut_says_so(self, make: Make, ran: Ran) -> None:
         ran.answer = {"epochs": 3, "samples": 30}
-        assert make().run()["summary"] == "3 epochs on 30 images, cut at 3 of 4 to keep the budget"
+        assert make().run()["summary"] == "3 epochs on 30 images instead of 4, to keep the budget"
 
     def test_several_workers_train_it_together(self, make: Make, ran: Ran) -> None:
         fitting = make(share=TWO, min_workers=1)
@@ -182,3 +182,20 @@ class TestTakingWeights:
         files = best_files(fitting, "t01", "t03")  # the others' are gone
         assert fitting.run() == {"weights": str(files["t01"]), "summary": "weights of t01, epoch 1"}
         assert ran.calls == []
+
+
+class TestWithoutTime:
+    """The search ended so late that less than half of the fit would be possible."""
+
+    def test_the_weights_of_the_search_are_taken(self, make: Make, ran: Ran) -> None:
+        fitting = make(seconds=1.0)
+        files = best_files(fitting, "t01")
+        done = fitting.run()
+        assert done["weights"] == str(files["t01"])
+        assert done["summary"].startswith("no time for a fit on all rows: weights of t01")
+        assert ran.calls == []
+
+    def test_if_they_are_not_there_one_epoch_is_trained(self, make: Make, ran: Ran) -> None:
+        make(seconds=1.0).run()
+        ((_, (task,), _),) = ran.calls
+        assert task.model.schedule.epochs == 1

@@ -22,6 +22,7 @@ from graft.pipeline.pace import (
 from graft.pipeline.progress import Progress
 from graft.pipeline.resources import TrialShare
 from graft.spec.load import parse_job
+from graft.tracking import events
 
 ONE = TrialShare(cpus=1, gpus=0, concurrent=2, most_cpus=2)
 TWO = TrialShare(cpus=2, gpus=0, concurrent=1, workers=2, most_cpus=2)
@@ -125,3 +126,35 @@ def test_a_budget_shorter_than_the_ingest_is_told_in_one_line(make: MakePace) ->
 
 def test_a_run_that_goes_on_with_trials_it_has_may_be_late(make: MakePace, trials: Any) -> None:
     make(seconds=30, spent=99, story=trials.of("t01", [0.5])).require_time_to_search()
+
+
+def test_a_fit_that_has_no_time_for_all_its_epochs_plans_fewer(make: MakePace, dataset: Dataset, trials: Any) -> None:
+    story = trials.of("t01", [0.5, 0.6, 0.7, 0.8], seconds=20.0)
+
+    def epochs(seconds_left: float) -> int:
+        needed = make(seconds=600, story=story).reserve(dataset)
+        spent = 600 * (1 + TOLERANCE) - needed.evaluation - needed.rest - needed.worker - seconds_left
+        pace = make(seconds=600, spent=spent, story=story)
+        return pace.fit_epochs(dataset, pace.progress.ranked()[0])
+
+    an_epoch = 20.0 * make().fit_scale(dataset)
+    assert epochs(4.5 * an_epoch) == 4
+    assert epochs(9.0 * an_epoch) == 4
+    assert epochs(3.5 * an_epoch) == 3
+    assert epochs(2.1 * an_epoch) == 2
+    assert epochs(1.5 * an_epoch) == 0  # less than half: the weights of the search are better
+
+
+def test_what_earlier_runs_have_spent_counts(make: MakePace) -> None:
+    started, ended = events.ExperimentStarted("x", "x", {}, {}, time=100.0), events.StageStarted("search", time=130.0)
+    assert make(spent=12.5, story=[started, ended, replace(started, time=5000.0)]).spent == 30.0 + 12.5
+
+
+def test_a_run_that_goes_on_does_not_cut_its_fit(make: MakePace, dataset: Dataset, trials: Any) -> None:
+    started = events.ExperimentStarted("x", "x", {}, {}, time=1.0)
+    story = [started, *trials.of("t01", [0.5, 0.6, 0.7, 0.8], seconds=20.0)]
+    late = make(seconds=60, spent=100, story=story)
+    assert late.fit_epochs(dataset, late.progress.ranked()[0]) == 0
+    resumed = make(seconds=60, spent=100, story=[*story, replace(started, time=90.0)])
+    assert resumed.seconds_for_fit(dataset) is None
+    assert resumed.fit_epochs(dataset, resumed.progress.ranked()[0]) == 4

@@ -1,6 +1,7 @@
 """The state of an experiment is what its journal says."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -82,6 +83,13 @@ def exploited(name: str, donor: str, epoch: int, segment: int) -> Event:
     return events.TrialExploited(
         name, segment, varied.model_dump(mode="json"), varied.label(), donor, 0, epoch, {"lr": (0.01, 0.5)}, "why"
     )
+
+
+@pytest.mark.parametrize("at", [500.0, 15.0 - 3600.0])
+def test_a_trial_that_goes_on_takes_no_time_between_its_runs_whatever_the_clock_says(at: float) -> None:
+    started, *reported = trial("t01", [0.5], status=None)  # from 10 to 12
+    again = [replace(started, time=at), events.TrialReported("t01", 2, {}, 3.0, time=at + 3)]
+    assert fold([started, *reported, *again]).trials["t01"].seconds == pytest.approx(5.0)
 
 
 def test_an_exploit_begins_another_segment_under_another_strategy() -> None:
@@ -168,3 +176,39 @@ def test_the_leaderboard_is_plain_data_best_first() -> None:
     assert rows[0]["reason"] == "because"
     assert (rows[0]["phase"], rows[0]["exploits"]) == (0, 0)
     assert Strategy.model_validate(rows[0]["strategy"]) == STRATEGY
+
+
+def started(time: float) -> Event:
+    return events.ExperimentStarted("x", "x", {}, {}, time=time)
+
+
+def test_runs_add_up_and_the_time_between_them_does_not() -> None:
+    killed = [started(8.0), *trial("t01", [0.5], None)]  # its last record is of second 12
+    assert fold(killed).spent == 4.0
+    ended = events.ExperimentFinished(events.ExperimentStatus.INTERRUPTED, 30.0, time=1030.0)
+    progress = fold([*killed, started(1000.0), ended, started(5000.0), events.StageStarted("fit", time=5005.0)])
+    assert (progress.spent_before, progress.spent, progress.runs) == (34.0, 39.0, 3)
+
+
+def test_a_clock_that_was_set_back_takes_no_time_back() -> None:
+    assert fold([started(100.0), events.StageStarted("search", time=40.0), started(50.0)]).spent == 0.0
+
+
+def test_a_trial_that_is_tried_again_reopens_its_phase() -> None:
+    story = [
+        events.PhaseStarted(0, "asha", "random", 4),
+        *trial("t01", [0.5]),
+        *trial("t02", [0.4], TrialStatus.FAILED),
+        events.PhaseFinished(0, 2, 0.5, "t01", 9.0),
+        events.SearchEnded("trials", "2 trials have ended"),
+    ]
+    again = fold([*story, events.TrialRetried("t02")])
+    assert again.phases[0].seconds is None
+    assert again.search_ended is None
+    assert again.trials["t02"].status == "interrupted"
+    assert not fold([*story, events.TrialRetried("t02"), *trial("t02", [0.9])]).trials["t02"].is_retrained
+
+
+def test_a_trial_that_had_ended_and_trains_again_is_noticed() -> None:
+    assert fold([*trial("t01", [0.5]), *trial("t01", [0.5])]).trials["t01"].is_retrained
+    assert not fold([*trial("t01", [0.5], TrialStatus.INTERRUPTED), *trial("t01", [0.5])]).trials["t01"].is_retrained

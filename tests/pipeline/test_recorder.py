@@ -135,3 +135,9 @@ def test_an_exploit_names_the_donor_and_what_changed(recorder: Recorder, recorde
     assert (told.trial, told.segment, told.donor, told.donor_segment, told.epoch) == ("t01", 2, "t02", 3, 4)
     assert {key: tuple(pair) for key, pair in told.changes.items()} == {"lr": (0.2, 0.25)}
     assert Strategy.read_stored(told.strategy) == strategy
+
+
+def test_what_a_crash_has_left_is_kept(recorder: Recorder, recorded: Any) -> None:
+    recorder.on_started(FIRST)
+    recorder.on_finished("t01", TrialEnd(TrialStatus.FAILED, "KeyError: 'a'", log="Traceback …"))
+    assert recorded()[-1].log == "Traceback …"

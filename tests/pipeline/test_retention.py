@@ -9,9 +9,10 @@ import pytest
 from graft.pipeline.checkpoints import CheckpointStore
 from graft.pipeline.history import SearchHistory
 from graft.pipeline.progress import Progress
-from graft.pipeline.retention import Retention
+from graft.pipeline.retention import Kept, Retention
 from graft.search.protocol import Checkpoint
 from graft.spec.metrics import METRICS
+from graft.spec.outputs import KeepSpec
 from graft.tracking.events import Event, TrialStatus
 
 
@@ -19,12 +20,12 @@ class Search:
     """Trials that leave a state every epoch, and their best epoch; `tell` is what the journal would do."""
 
     def __init__(
-        self, store: CheckpointStore, progress: Progress, best: int = 2, feeding: tuple[int, ...] = ()
+        self, store: CheckpointStore, progress: Progress, best: int | None = 2, feeding: tuple[int, ...] = ()
     ) -> None:
         self.store, self.progress = store, progress
         self.history = SearchHistory(METRICS["accuracy"])
         self._best, self._feeding = best, frozenset(feeding)
-        self._retention = Retention(store, progress, best, self._feeding)
+        self._retention = Retention(store, progress, Kept(best=best), self._feeding)
 
     def tell(self, *happened: Event) -> None:
         for event in happened:
@@ -36,7 +37,7 @@ class Search:
 
     def go_on_after_a_break(self) -> None:
         """Only the journal is left."""
-        self._retention = Retention(self.store, self.progress, self._best, self._feeding, self.history.past)
+        self._retention = Retention(self.store, self.progress, Kept(best=self._best), self._feeding, self.history.past)
 
     def states(self, trial: str) -> list[tuple[int, int]]:
         return [(one.segment, one.epoch) for one in reversed(self.store.of_trial(trial))]
@@ -156,3 +157,17 @@ def test_what_a_failed_trial_copied_is_let_go(make: Callable[..., Search], trial
     search.tell(trials.exploited("t02", "t01", 2), trials.ended("t02", TrialStatus.FAILED))
     search.tell(*(trials.reported("t01", epoch, 0.7) for epoch in (3, 4)))
     assert search.states("t01") == [(0, 3), (0, 4)]
+
+
+def test_all_best_weights_stay_if_losers_are_kept(make: Callable[..., Search], trials: Any) -> None:
+    search = make(best=None)
+    for name, score in (("t01", 0.5), ("t02", 0.9), ("t03", 0.1)):
+        search.tell(*trials.of(name, [score]))
+    assert search.best_files() == {"t01", "t02", "t03"}
+
+
+def test_how_much_is_kept_is_the_jobs_wish_and_what_the_run_needs() -> None:
+    assert Kept.of(KeepSpec(), 1) == Kept(newest=2, best=2)
+    assert Kept.of(KeepSpec(checkpoints=3, losers=0), 1) == Kept(newest=3, best=1)
+    assert Kept.of(KeepSpec(losers=0), 5).best == 5
+    assert Kept.of(KeepSpec(losers="all"), 5).best is None

@@ -29,7 +29,7 @@ def trained(lesson: Lesson, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The best epoch of a trial."""
     store = CheckpointStore(tmp_path_factory.mktemp("trials"))
     train_proposal(Proposal("t01", PROBE, epochs=4), TrialPayload(lesson, store, CheckpointEpochs()), ALONE,
-                   lambda epoch, metrics: True)  # fmt: skip
+                   lambda epoch, metrics, notes: True)  # fmt: skip
     return store.best_file("t01")
 
 

@@ -1,9 +1,11 @@
 """A trial trains what it was proposed, from where it stands; real training of a small head on a few images."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,8 +37,10 @@ class Told:
     def __init__(self, cut: int = 0, is_lost: bool = False) -> None:
         self._cut, self._is_lost = cut, is_lost
         self.reports: list[tuple[int, Mapping[str, float]]] = []
+        self.notes: list[str] = []
 
-    def __call__(self, epoch: int, metrics: Mapping[str, float]) -> bool:
+    def __call__(self, epoch: int, metrics: Mapping[str, float], notes: Sequence[str]) -> bool:
+        self.notes += notes
         if epoch == self._cut and self._is_lost:
             raise Cut
         self.reports.append((epoch, metrics))
@@ -130,7 +134,7 @@ class TestFromTheStart:
     def test_states_are_on_the_disk_before_the_search_hears_of_the_epoch(self, here: Trial) -> None:
         seen: list[tuple[bool, bool]] = []
 
-        def look(epoch: int, metrics: Mapping[str, float]) -> bool:
+        def look(epoch: int, metrics: Mapping[str, float], notes: Sequence[str]) -> bool:
             state = here.store.state_file(Checkpoint("t01", 0, epoch))
             seen.append((state.exists(), here.store.best_file("t01").exists()))
             return True
@@ -149,7 +153,7 @@ class TestFromTheStart:
         assert here.state("t01", 4).part("best") == {}
 
     def test_the_search_can_end_it_at_a_report(self, here: Trial) -> None:
-        outcome = train_proposal(proposal(), here.payload(), ALONE, lambda epoch, metrics: epoch < 2)
+        outcome = train_proposal(proposal(), here.payload(), ALONE, lambda epoch, metrics, notes: epoch < 2)
         assert (outcome.status, outcome.epochs_done) == (TrainingStatus.STOPPED, 2)
 
 
@@ -200,7 +204,7 @@ class TestAfterABreak:
 
     def test_the_search_may_end_it_at_the_lost_report(self, here: Trial) -> None:
         here.train(proposal(), Told(2, is_lost=True))
-        outcome = train_proposal(proposal(reported=1), here.payload(), ALONE, lambda epoch, metrics: False)
+        outcome = train_proposal(proposal(reported=1), here.payload(), ALONE, lambda epoch, metrics, notes: False)
         assert (outcome.status, outcome.epochs_done) == (TrainingStatus.STOPPED, 2)
         assert [one.epoch for one in here.store.of_trial("t01")] == [2, 1]
 
@@ -222,13 +226,32 @@ class TestAfterABreak:
         broken.train(proposal(reported=3), after)
         assert after.epochs == [3, 4]
         assert same(whole.model("t01", 4), broken.model("t01", 4))
+        assert len(after.notes) == 1
+        assert "s0-e0003.safetensors is no training state" in after.notes[0]
 
-    def test_a_damaged_best_epoch_is_an_error_that_names_it(self, here: Trial) -> None:
+    def test_a_damaged_best_epoch_comes_back_by_training_again(self, make: Callable[[str], Trial]) -> None:
         # to go on as if there had been none would put a worse epoch in its place
-        here.train(proposal(), Told(2))
-        here.store.best_file("t01").write_bytes(b"torn")
-        with pytest.raises(ArtifactError, match=r"t01/best\.safetensors is no training state"):
-            here.train(proposal(reported=2))
+        whole, broken = make("whole"), make("broken")
+        whole.train(proposal())
+        broken.train(proposal(), Told(2))
+        broken.store.best_file("t01").write_bytes(b"torn")
+        after = Told()
+        broken.train(proposal(reported=2), after)
+        assert after.epochs == [1, 2, 3, 4]
+        assert whole.best("t01").best_metrics == broken.best("t01").best_metrics
+        assert "best.safetensors is no training state" in after.notes[0]
+
+    def test_a_full_disk_costs_checkpoints_and_not_the_trial(
+        self, here: Trial, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1e6, total=1e12))
+        told = Told()
+        outcome = here.train(proposal(), told)
+        assert outcome is not None
+        assert told.epochs == [1, 2, 3, 4]
+        assert len(told.notes) == 1  # not one an epoch
+        assert "the disk has 1 MB left" in told.notes[0]
+        assert not here.store.best_file("t01").exists()
 
 
 class TestFromADonor:
@@ -364,7 +387,9 @@ class Reporter:
         self.reports: list[tuple[int, Sequence[str]]] = []
         self.failures: list[str] = []
 
-    def report(self, epoch: int, metrics: Mapping[str, float], nodes: Sequence[str] = ()) -> None:
+    def report(
+        self, epoch: int, metrics: Mapping[str, float], nodes: Sequence[str] = (), notes: Sequence[str] = ()
+    ) -> None:
         self.reports.append((epoch, tuple(nodes)))
 
     def fail(self, reason: str) -> None:
@@ -413,7 +438,7 @@ class TestTrialFunctions:
         assert here.store.of_trial("t01") == []
 
     def test_the_driver_of_a_group_relays_reports_with_their_nodes(self) -> None:
-        groups, reporter = Groups([Message(1, {"val/loss": 0.5}), Message(1, {}, "loss is nan")]), Reporter()
+        groups, reporter = Groups([Message(1, {"val/loss": 0.5}), Message(1, {}, failure="loss is nan")]), Reporter()
         run_trial_in_group(proposal("t07"), groups, reporter)  # type: ignore[arg-type]
         assert (reporter.reports, reporter.failures) == ([(1, ("a", "b"))], ["loss is nan"])
         assert (groups.leased, groups.is_free) == (["t07"], True)

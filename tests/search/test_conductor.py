@@ -18,6 +18,7 @@ from graft.search.protocol import (
     Past,
     Proposal,
     Report,
+    Retry,
     Stop,
     TrialEnd,
     Verdict,
@@ -116,6 +117,9 @@ class Heard:
         self.told.append(("started", proposal.trial))
 
     def on_placed(self, trial: str, nodes: tuple[str, ...]) -> None:
+        pass
+
+    def on_note(self, trial: str, text: str) -> None:
         pass
 
     def on_report(self, trial: str, epoch: int, metrics: Mapping[str, float]) -> None:
@@ -325,3 +329,20 @@ def test_the_end_of_the_search_leaves_no_trial_open() -> None:
         ("t01", TrialStatus.INTERRUPTED),
         ("t02", TrialStatus.INTERRUPTED),
     ]
+
+
+def test_a_failed_trial_that_is_tried_again_trains_the_epochs_that_were_missing() -> None:
+    led, heard = conductor(StopsAt("t99", 1), 2, 2)
+    first = led.next()
+    assert first is not None
+    led.reported(first.trial, 1, curve(first, 1))
+    led.ended(first.trial, TrialEnd(TrialStatus.FAILED, "out of memory"))
+    simulate(led, curve)
+    past = [*heard.past(), Past(first.trial, Retry())]
+    again, told = conductor(StopsAt("t99", 1), 2, 2, made=2)
+    again.restore(past)
+    assert not again.history()[0].failed
+    simulate(again, curve)
+    assert [one[2] for one in told.of("report")] == [2, 3, 4, 5, 6]
+    assert {one[1] for one in told.of("report")} == {first.trial}
+    assert [one[2].status for one in told.of("finished")] == [TrialStatus.COMPLETED]

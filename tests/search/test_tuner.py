@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,11 @@ class Heard:
     def on_placed(self, trial: str, nodes: tuple[str, ...]) -> None:
         self.nodes |= set(nodes)
 
+    def on_note(self, trial: str, text: str) -> None:
+        pass
+
     def on_report(self, trial: str, epoch: int, metrics: Mapping[str, float]) -> None:
+        assert not [name for name in metrics if name.startswith("config/")], "Tune's config is no metric"
         self.reports.setdefault(trial, []).append(epoch)
 
     def on_exploit(self, proposal: Proposal, exploit: Exploit) -> None:
@@ -117,7 +122,10 @@ def test_every_trial_is_started_reported_and_ended_once(tmp_path: Path) -> None:
 
 def test_a_broken_trial_fails_alone_and_says_why(tmp_path: Path) -> None:
     heard = searched(tmp_path, "none", 4, breaks="t02", diverges="t03")
-    assert heard.ends["t02"] == TrialEnd(TrialStatus.FAILED, "RuntimeError: the disk is on fire")
+    broken = heard.ends["t02"]
+    assert replace(broken, log="") == TrialEnd(TrialStatus.FAILED, "RuntimeError: the disk is on fire")
+    assert broken.log.startswith("Traceback")
+    assert broken.log.endswith("and there is more\n")
     assert heard.ends["t03"] == TrialEnd(TrialStatus.FAILED, "loss is nan in epoch 2, step 1")
     assert heard.reports["t02"] == heard.reports["t03"] == [1]
     assert {heard.ends[trial].status for trial in ("t01", "t04")} == {TrialStatus.COMPLETED}

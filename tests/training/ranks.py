@@ -49,7 +49,7 @@ def arrays() -> DatasetArrays:
 
 
 def batches(world: World, size: int, rows: int = ROWS) -> Batches:
-    return Batches(arrays(), np.arange(rows), PREPROCESSING, size, shard=Shard(world.rank, world.size))
+    return Batches.of_images(arrays(), np.arange(rows), PREPROCESSING, size, shard=Shard(world.rank, world.size))
 
 
 def session(world: World, strategy: Strategy, norm: bool = False, dropout: float = 0.0, **plan: Any) -> Session:

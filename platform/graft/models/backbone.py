@@ -32,8 +32,19 @@ class Backbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Features [B, num_features] of normalised images [B, 3, H, W]."""
-        x: Tensor = self.stem(images)
-        for block in self.blocks:
+        return self.above(self.stem(images), 0)
+
+    def below(self, images: Tensor, cut: int) -> Tensor:
+        """What the stem and the first `cut` blocks give; with all blocks, the features [B, num_features]."""
+        return self.between(self.stem(images), 0, cut)
+
+    def between(self, x: Tensor, start: int, stop: int) -> Tensor:
+        """What blocks `start` up to `stop` make of what those before them give; the pool follows the last one."""
+        for block in self.blocks[start:stop]:
             x = block(x)
-        features: Tensor = self.pool(x)
-        return features
+        given: Tensor = self.pool(x) if stop == len(self.blocks) else x
+        return given
+
+    def above(self, x: Tensor, cut: int) -> Tensor:
+        """Features [B, num_features] from what `below` gives for the same cut; the inverse of cutting there."""
+        return x if cut and cut == len(self.blocks) else self.between(x, cut, len(self.blocks))

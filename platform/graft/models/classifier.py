@@ -22,3 +22,8 @@ class Classifier(nn.Module):
         """Logits [B, K] of normalised images [B, 3, H, W]."""
         logits: Tensor = self.head(self.backbone(images))
         return logits
+
+    def above(self, features: Tensor, cut: int) -> Tensor:
+        """Logits [B, K] of what ``backbone.below(images, cut)`` gives."""
+        logits: Tensor = self.head(self.backbone.above(features, cut))
+        return logits

@@ -1,15 +1,22 @@
 """Where the weights of trials lie: the newest states of each, to go on from, and the best epoch, to be exported."""
 
 import re
-from collections.abc import Collection, Iterator
+import shutil
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from graft.core.errors import ArtifactError
+from graft.core.errors import ArtifactError, ResourceError
 from graft.search.protocol import Checkpoint
-from graft.training.checkpoint import TrainingState, load_state
+from graft.training.checkpoint import TrainingState, load_state, save_state
 
 _STATE = re.compile(r"s(\d+)-e(\d+)\.safetensors")
+# Weights leave so much of the disk free, or the twentieth part of a small one: the journal must be able to go on.
+RESERVED_BYTES = 64 << 20
+RESERVED_SHARE = 0.05
+
+OnDamage = Callable[[str], None]
+"""Hears of a file that cannot be used, in a sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +37,35 @@ class CheckpointStore:
         """The checkpoints of a trial that are there, newest first: by segment, then by epoch."""
         return sorted(self._found(trial), key=lambda one: (one.segment, one.epoch), reverse=True)
 
-    def newest(self, trial: str, segment: int) -> TrainingState | None:
-        """The newest whole state of a segment; a damaged one counts as if it was not there."""
-        return self._newest(one for one in self.of_trial(trial) if one.segment == segment)
+    def keep(self, state: TrainingState, file: Path) -> str:
+        """Write weights, unless the disk has no room for them; returns why they are not there, or nothing."""
+        needed = sum(tensor.numel() * tensor.element_size() for tensor in state.tensors.values())
+        file.parent.mkdir(parents=True, exist_ok=True)
+        usage = shutil.disk_usage(file.parent)
+        if usage.free - needed < min(RESERVED_BYTES, usage.total * RESERVED_SHARE):
+            return f"the disk has {usage.free / 1e6:.0f} MB left, so {file.name} is not kept; free some"
+        try:
+            save_state(state, file)
+        except ResourceError as error:
+            return f"{file.name} is not kept: {error}"
+        return ""
 
-    def load(self, checkpoint: Checkpoint) -> TrainingState:
+    def newest(self, trial: str, segment: int, on_damage: OnDamage) -> TrainingState | None:
+        """The newest whole state of a segment; a damaged one counts as if it was not there."""
+        return self._newest((one for one in self.of_trial(trial) if one.segment == segment), on_damage)
+
+    def best(self, trial: str, on_damage: OnDamage) -> TrainingState | None:
+        """A trial's best epoch; None if it is not there, or damaged."""
+        return _load(self.best_file(trial), on_damage)
+
+    def load(self, checkpoint: Checkpoint, on_damage: OnDamage) -> TrainingState:
         """The state that a pointer names; if it is gone or damaged, the one before it in the same segment.
 
         Raises:
             ArtifactError: there is none.
         """
         segment = [one for one in self.of_trial(checkpoint.trial) if one.segment == checkpoint.segment]
-        state = self._newest(one for one in segment if one.epoch <= checkpoint.epoch)
+        state = self._newest((one for one in segment if one.epoch <= checkpoint.epoch), on_damage)
         if state is None:
             raise ArtifactError(
                 f"{self.state_file(checkpoint)} is gone, and no older state of {checkpoint.trial} is there; "
@@ -61,10 +85,15 @@ class CheckpointStore:
             if named := _STATE.fullmatch(file.name):
                 yield Checkpoint(trial, int(named[1]), int(named[2]))
 
-    def _newest(self, candidates: Iterator[Checkpoint]) -> TrainingState | None:
-        for checkpoint in candidates:
-            try:
-                return load_state(self.state_file(checkpoint))
-            except ArtifactError:
-                continue  # written by a process that was killed, or pruned meanwhile
+    def _newest(self, candidates: Iterator[Checkpoint], on_damage: OnDamage) -> TrainingState | None:
+        states = (_load(self.state_file(checkpoint), on_damage) for checkpoint in candidates)
+        return next((state for state in states if state is not None), None)
+
+
+def _load(file: Path, on_damage: OnDamage) -> TrainingState | None:
+    try:
+        return load_state(file)
+    except ArtifactError as error:
+        if file.exists():  # else pruned meanwhile
+            on_damage(str(error))
         return None

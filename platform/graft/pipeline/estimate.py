@@ -90,7 +90,7 @@ def time_left(progress: Progress, outlook: Outlook) -> TimeLeft | None:
     )
     if outlook.minutes is None:
         return found
-    until_deadline = max(0.0, outlook.minutes * 60 - (progress.now - progress.started))
+    until_deadline = max(0.0, outlook.minutes * 60 - progress.spent)
     if outlook.trials is not None and found.seconds < until_deadline:
         return found
     return TimeLeft(until_deadline, 0.0)

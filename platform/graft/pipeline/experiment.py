@@ -42,9 +42,10 @@ class Experiment:
         known = cls.names(home)
         if name in known:
             return cls(home.experiments / name)
-        newest = next((one for one in known if name == "latest" or _job_name(one) == name), None)
+        experiments = (cls(home.experiments / one) for one in known)
+        newest = next((one for one in experiments if name in ("latest", one.job_name)), None)
         if newest is not None:
-            return cls(home.experiments / newest)
+            return newest
         if not known:
             raise SpecError(
                 f"experiment is `{name}`, but {home.experiments} holds none yet; start one with `graft run`"
@@ -64,6 +65,11 @@ class Experiment:
     @property
     def name(self) -> str:
         return self.directory.name
+
+    @property
+    def job_name(self) -> str:
+        """The name of its job."""
+        return re.sub(r"-\d{8}-\d{6}-[0-9a-f]{4}$", "", self.name)
 
     @property
     def job_file(self) -> Path:
@@ -112,6 +118,11 @@ class Experiment:
         return self.directory / "bundle"
 
     @property
+    def final(self) -> Path:
+        """Weights that the fit makes."""
+        return self.directory / "final"
+
+    @property
     def tune(self) -> Path:
         return self.directory / "tune"
 
@@ -126,7 +137,3 @@ class Experiment:
         except (OSError, ValueError, yaml.YAMLError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ArtifactError(f"{self.job_file} cannot be read as a job ({reason}); run the job anew") from error
-
-
-def _job_name(experiment: str) -> str:
-    return re.sub(r"-\d{8}-\d{6}-[0-9a-f]{4}$", "", experiment)

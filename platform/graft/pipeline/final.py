@@ -3,6 +3,7 @@
 Each function runs in a Ray worker (`training.worker.run_remote`), takes plain values and paths, and returns JSON.
 """
 
+import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +11,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from graft.core.errors import ArtifactError
 from graft.data.batches import Batches
 from graft.data.dataset import Dataset, Split, open_dataset
-from graft.evaluation.report import build_report
+from graft.evaluation.plots import confusion_picture, examples_picture
+from graft.evaluation.report import EvaluationReport, build_report
 from graft.models.bundle import BundleSpec, read_bundle, write_bundle
 from graft.models.classifier import Classifier
 from graft.models.load import describe_backbone
 from graft.pipeline.learning import EVALUATION_BATCH, Lesson, build_classifier, choose_device
+from graft.pipeline.shelf import Shelf
 from graft.search.strategy_schedule import Schedule
 from graft.spec.job import Job
 from graft.spec.preprocessing import Preprocessing
@@ -26,6 +30,11 @@ from graft.spec.strategy import Strategy
 from graft.training.checkpoint import load_state
 from graft.training.evaluate import predict_proba
 from graft.transfer.adapt import adapt
+
+_LOG = logging.getLogger(__name__)
+CONFUSION_MATRIX, WORST_EXAMPLES = "confusion_matrix.png", "worst_examples.png"
+# An image of the data, beside the bundle: what a registered model shows as its input.
+INPUT_EXAMPLE = "input_example.png"
 
 
 @dataclass(frozen=True)
@@ -43,20 +52,23 @@ class FinalModel:
         return self.schedule.stretches[-1].strategy
 
 
-def evaluate(model: FinalModel, num_threads: int) -> dict[str, Any]:
-    """Score the final model on the test rows: the whole report, as JSON."""
+def evaluate(model: FinalModel, num_threads: int, pictures: Path) -> dict[str, Any]:
+    """Score the final model on the test rows: the whole report, as JSON, and its pictures in a directory."""
     dataset = open_dataset(model.dataset)
     classifier, preprocessing = final_classifier(model, dataset, num_threads)
     device = choose_device()
     rows = dataset.rows(Split.TEST)
-    batches = Batches(dataset.mapped(), rows, preprocessing, EVALUATION_BATCH, device)
+    batches = Batches.of_images(dataset.mapped(), rows, preprocessing, EVALUATION_BATCH, device)
     probabilities, labels = predict_proba(
         classifier.to(device).to(memory_format=torch.channels_last), batches, model.strategy.precision
     )
     ids = dataset.ids
-    report = build_report(
-        probabilities, labels, dataset.classes, [ids[row] for row in rows], seed=model.job.search.seed
-    )
+    named = [ids[row] for row in rows]
+    report = build_report(probabilities, labels, dataset.classes, named, seed=model.job.search.seed)
+    try:
+        _draw(report, dataset, dict(zip(named, rows, strict=True)), pictures)
+    except Exception:  # a font, a full disk: no picture is worth the result of a run
+        _LOG.warning("the pictures of the evaluation were not drawn", exc_info=True)
     return report.to_dict()
 
 
@@ -76,10 +88,13 @@ def export(model: FinalModel, bundle: Path, metrics: dict[str, float]) -> dict[s
     )
     write_bundle(bundle, classifier, spec)
     _check_round_trip(bundle, classifier, dataset, preprocessing)
+    _picture(dataset.images[dataset.rows(Split.TEST)[0]]).save(bundle.with_name(INPUT_EXAMPLE))
     return {"bundle": str(bundle), "bytes": sum(file.stat().st_size for file in bundle.iterdir())}
 
 
-def lesson_of(job: Job, dataset: Dataset, num_threads: int, in_memory: bool = False) -> Lesson:
+def lesson_of(
+    job: Job, dataset: Dataset, num_threads: int, in_memory: bool = False, shelf: Shelf | None = None
+) -> Lesson:
     """What every strategy of a job is taught with.
 
     Args:
@@ -87,6 +102,7 @@ def lesson_of(job: Job, dataset: Dataset, num_threads: int, in_memory: bool = Fa
         dataset: its data.
         num_threads: torch threads.
         in_memory: whether all images are read now, to be shared by many; else each process reads what it needs.
+        shelf: where features of frozen blocks are.
     """
     return Lesson(
         arrays=dataset.arrays() if in_memory else dataset.mapped(),
@@ -97,6 +113,7 @@ def lesson_of(job: Job, dataset: Dataset, num_threads: int, in_memory: bool = Fa
         patience=job.training.patience,
         seed=job.search.seed,
         num_threads=num_threads,
+        shelf=shelf,
     )
 
 
@@ -109,9 +126,20 @@ def final_classifier(model: FinalModel, dataset: Dataset, num_threads: int) -> t
     return classifier.eval(), preprocessing
 
 
+def _draw(report: EvaluationReport, dataset: Dataset, rows: dict[str, int], pictures: Path) -> None:
+    images = dataset.images
+    worst = examples_picture(report.worst, [images[rows[example.id]] for example in report.worst])
+    (pictures / CONFUSION_MATRIX).write_bytes(confusion_picture(report))
+    (pictures / WORST_EXAMPLES).write_bytes(worst)
+
+
+def _picture(image: np.ndarray) -> Image.Image:
+    return Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image)
+
+
 def _check_round_trip(bundle: Path, classifier: Classifier, dataset: Dataset, preprocessing: Preprocessing) -> None:
     rows = np.arange(min(8, len(dataset.labels)))
-    batches = Batches(dataset.mapped(), rows, preprocessing, EVALUATION_BATCH)
+    batches = Batches.of_images(dataset.mapped(), rows, preprocessing, EVALUATION_BATCH)
     before, _ = predict_proba(classifier, batches)
     after, _ = predict_proba(read_bundle(bundle).build(), batches)
     worst = float(np.abs(before - after).max())

@@ -14,6 +14,7 @@ from graft.core.errors import ArtifactError, TrialError
 from graft.data.dataset import Split, open_dataset
 from graft.pipeline.final import FinalModel, lesson_of
 from graft.pipeline.learning import Learner, build_learner
+from graft.pipeline.shelf import Shelf
 from graft.search.strategy_schedule import Stretch
 from graft.spec.strategy import MAX_LR, Strategy
 from graft.spec.training import FitSpec
@@ -32,12 +33,14 @@ class FitTask:
         num_threads: torch threads of each process.
         workers: processes it was planned for; a scaled batch keeps to this number when there are fewer.
         seconds: how long it may take; it ends early, with what it has, rather than take much longer. None is no limit.
+        shelf: where features of frozen blocks are.
     """
 
     model: FinalModel
     num_threads: int
     workers: int = 1
     seconds: float | None = None
+    shelf: Shelf | None = None
 
     @property
     def spec(self) -> FitSpec:
@@ -149,7 +152,7 @@ def _train(
 
 
 def _learner(task: FitTask, strategy: Strategy, world: World) -> Learner:
-    lesson = lesson_of(task.model.job, open_dataset(task.model.dataset), task.num_threads)
+    lesson = lesson_of(task.model.job, open_dataset(task.model.dataset), task.num_threads, shelf=task.shelf)
     spec = task.spec
     lesson = replace(
         lesson,

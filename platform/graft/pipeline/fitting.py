@@ -13,6 +13,7 @@ from graft.pipeline.final import FinalModel
 from graft.pipeline.fit import FitTask, fit, fit_in_group
 from graft.pipeline.pace import Pace
 from graft.pipeline.progress import TrialProgress
+from graft.pipeline.shelf import Shelf
 from graft.pipeline.soup import make_soup
 from graft.pipeline.stages import Output
 from graft.search.strategy_schedule import Schedule
@@ -32,6 +33,7 @@ class Fitting:
 
     Attributes:
         schedule: what the winner was trained under.
+        shelf: where features of frozen blocks are.
     """
 
     experiment: Experiment
@@ -40,24 +42,31 @@ class Fitting:
     dataset: Dataset
     winner: TrialProgress
     schedule: Schedule
+    shelf: Shelf | None = None
 
     @property
     def final_weights(self) -> Path:
         """Where weights go that the search has not left."""
-        return self.experiment.directory / "final" / "weights.safetensors"
+        return self.experiment.final / "weights.safetensors"
 
     def run(self) -> Output:
         """Do it; `weights` names the file, `summary` says what was done."""
-        return self._take() if self.job.training.final_on == "train" else self._train()
+        if self.job.training.final_on == "train":
+            return self._take()
+        epochs = self.pace.fit_epochs(self.dataset, self.winner)
+        if epochs or not CheckpointStore(self.experiment.checkpoints).best_file(self.winner.trial).exists():
+            return self._train(max(1, epochs))
+        taken = self._take()
+        return {**taken, "summary": f"no time for a fit on all rows: {taken['summary']}"}
 
-    def _train(self) -> Output:
-        epochs = fit_epochs(self.winner, self.job.training.epochs)
+    def _train(self, epochs: int) -> Output:
+        wanted = fit_epochs(self.winner, self.job.training.epochs)
         model = FinalModel(self.job, self.dataset.directory, self.schedule.scaled(epochs), self.final_weights)
         pace = self.pace
-        task = FitTask(model, pace.fit_threads, pace.fit_workers, pace.seconds_for_fit(self.dataset))
+        task = FitTask(model, pace.fit_threads, pace.fit_workers, pace.seconds_for_fit(self.dataset), self.shelf)
         done, nodes = self._run(task)
         workers = f" by {task.workers} workers" if task.workers > 1 else ""
-        cut = f", cut at {done['epochs']} of {epochs} to keep the budget" if done["epochs"] < epochs else ""
+        cut = f" instead of {wanted}, to keep the budget" if done["epochs"] < wanted else ""
         summary = f"{done['epochs']} epochs on {done['samples']} images{workers}{cut}"
         return {"weights": str(self.final_weights), "summary": summary, "nodes": list(nodes), **done}
 

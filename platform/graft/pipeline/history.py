@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from graft.pipeline.progress import Progress, TrialProgress
 from graft.search.lineage import Lineage
-from graft.search.protocol import Checkpoint, Exploit, Past, Proposal, Report, TrialEnd
+from graft.search.protocol import Checkpoint, Exploit, Past, Proposal, Report, Retry, TrialEnd
 from graft.spec.metrics import MetricSpec
 from graft.spec.strategy import Strategy
 from graft.tracking import events
@@ -47,6 +47,8 @@ class SearchHistory:
                     self.past.append(Past(event.trial, Report(event.trial, event.epoch, value)))
             case events.TrialFinished():
                 self.past.append(Past(event.trial, TrialEnd(event.status, event.reason, event.rung)))
+            case events.TrialRetried():
+                self.past.append(Past(event.trial, Retry()))
             case _:
                 pass
 

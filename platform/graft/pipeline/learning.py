@@ -2,7 +2,7 @@
 
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +13,15 @@ from graft.core.seeds import derive_seed
 from graft.data.augment import Augmenter
 from graft.data.batches import Batches, Shard
 from graft.data.dataset import DatasetArrays, Split
+from graft.data.inputs import Images, Inputs, Views
 from graft.data.square import StoredForm
 from graft.evaluation.metrics import METRIC_NAMES, score
 from graft.models.classifier import Classifier
 from graft.models.heads import build_head
 from graft.models.info import BackboneInfo
 from graft.models.load import LoadedBackbone, load_backbone
+from graft.pipeline.prefix import prefix_of
+from graft.pipeline.shelf import Extraction, Shelf, Shelved, Source, extraction, take_from_shelf, views_of
 from graft.spec.data import Flip
 from graft.spec.metrics import MetricSpec
 from graft.spec.preprocessing import Preprocessing
@@ -46,6 +49,7 @@ class Lesson:
         num_threads: torch threads of the process.
         accumulate: parts that a process computes its part of a batch in.
         sync_batch_norm: whether batch norm is over the batch of all processes.
+        shelf: where features of frozen blocks are; None computes them anew in every epoch.
     """
 
     arrays: DatasetArrays
@@ -58,17 +62,40 @@ class Lesson:
     num_threads: int
     accumulate: int = 1
     sync_batch_norm: bool = False
+    shelf: Shelf | None = None
 
 
 @dataclass(frozen=True)
 class Learner:
-    """A strategy ready to be trained on some splits of a lesson."""
+    """A strategy ready to be trained on some splits of a lesson.
+
+    Attributes:
+        session: the training.
+        rows: trained on.
+        images: what the whole network takes.
+        shelved: what the frozen blocks make of them, if it is there.
+        augmenter: changes the images.
+        lesson: what is taught.
+        note: why there are no stored features although there should be; empty otherwise.
+    """
 
     session: Session
-    batches: Batches
-    augmenter: Augmenter
+    rows: np.ndarray
+    images: Images
+    augmenter: Augmenter | Views
     lesson: Lesson
-    preprocessing: Preprocessing
+    shelved: Shelved | None = None
+    note: str = ""
+
+    @property
+    def takes_features(self) -> bool:
+        """Whether training goes on from stored features: weights that were trained below the cut would change them."""
+        return self.shelved is not None and self.session.model.is_pretrained_below
+
+    @property
+    def cache_metrics(self) -> Mapping[str, float]:
+        """What it took to have the features; empty without."""
+        return self.shelved.metrics if self.shelved and self.takes_features else {}
 
     def train(
         self,
@@ -80,17 +107,26 @@ class Learner:
         """Train (`training.loop.train`) to the end; with `validate`, every epoch is scored on the validation rows."""
         evaluate = self.validation_metrics if validate else None
         return train(
-            self.session, self.batches, evaluate, on_epoch, self.augmenter, on_step=on_step, should_stop=should_stop
+            self.session, self.batches(), evaluate, on_epoch, self.augmenter, on_step=on_step, should_stop=should_stop
         )
+
+    def batches(self) -> Batches:
+        """Of the rows that are trained on, as the model takes them now."""
+        return self._batches(self.rows, self.session.plan.strategy.batch_size)
 
     def validation_metrics(self, model: nn.Module) -> dict[str, float]:
         """All metrics on the validation rows, on rank 0; the other ranks predict their part, and get nothing."""
         session = self.session
-        rows = self.lesson.arrays.rows(Split.VALIDATION)
-        shard = Shard(session.world.rank, session.world.size)
-        batches = Batches(self.lesson.arrays, rows, self.preprocessing, EVALUATION_BATCH, session.device, shard)
+        batches = self._batches(self.lesson.arrays.rows(Split.VALIDATION), EVALUATION_BATCH)
         predicted = predict_in_parts(model, batches, session.plan.strategy.precision, session.world)
         return score(*predicted, METRIC_NAMES) if predicted else {}
+
+    def _batches(self, rows: np.ndarray, batch_size: int) -> Batches:
+        """Batches for the model as it stands; a state that was loaded decides what it takes."""
+        world, takes_features = self.session.world, self.takes_features
+        self.session.model.takes_features = takes_features
+        inputs: Inputs = self.shelved.inputs if self.shelved and takes_features else self.images
+        return Batches(inputs, self.lesson.arrays.labels, rows, batch_size, Shard(world.rank, world.size))
 
 
 def build_learner(lesson: Lesson, strategy: Strategy, splits: tuple[Split, ...], world: World = ALONE) -> Learner:
@@ -109,8 +145,8 @@ def build_learner(lesson: Lesson, strategy: Strategy, splits: tuple[Split, ...],
     classifier, preprocessing = build_classifier(lesson, strategy)
     device = choose_device()
     rows = lesson.arrays.rows(*splits)
-    shard = Shard(world.rank, world.size)
-    batches = Batches(lesson.arrays, rows, preprocessing, strategy.batch_size, device, shard)
+    images = Images(lesson.arrays.images, preprocessing, torch.device(device))
+    steps = len(Batches(images, lesson.arrays.labels, rows, strategy.batch_size, Shard(world.rank, world.size)))
     plan = TrainingPlan(
         strategy=strategy,
         epochs=lesson.epochs,
@@ -124,8 +160,17 @@ def build_learner(lesson: Lesson, strategy: Strategy, splits: tuple[Split, ...],
         sync_batch_norm=lesson.sync_batch_norm,
         class_counts=np.bincount(lesson.arrays.labels[rows], minlength=len(lesson.arrays.classes)).tolist(),
     )
-    session = prepare(adapt(classifier, strategy, lesson.seed), plan, steps_per_epoch=len(batches), world=world)
-    return Learner(session, batches, Augmenter(strategy.augment, lesson.flip), lesson, preprocessing)
+    session = prepare(adapt(classifier, strategy, lesson.seed), plan, steps_per_epoch=steps, world=world)
+    shelved = _shelved(lesson, strategy, images, splits)
+    return Learner(
+        session,
+        rows,
+        images,
+        views_of(strategy, lesson.flip, lesson.seed),
+        lesson,
+        None if isinstance(shelved, str) else shelved,
+        shelved if isinstance(shelved, str) else "",
+    )
 
 
 def build_classifier(lesson: Lesson, strategy: Strategy) -> tuple[Classifier, Preprocessing]:
@@ -135,6 +180,36 @@ def build_classifier(lesson: Lesson, strategy: Strategy) -> tuple[Classifier, Pr
         torch.manual_seed(derive_seed(lesson.seed, "head"))
         head = build_head(strategy.head, loaded.backbone.num_features, len(lesson.arrays.classes))
     return Classifier(copy.deepcopy(loaded.backbone), head), preprocessing_for(strategy, lesson.stored, loaded.info)
+
+
+def _shelved(lesson: Lesson, strategy: Strategy, images: Images, splits: tuple[Split, ...]) -> Shelved | str | None:
+    """Features of the strategy's frozen blocks; why there are none; or None, if there is nothing to keep."""
+    backbone = _pretrained(strategy.backbone, strategy.resolution).backbone
+    prefix = prefix_of(strategy, len(backbone.blocks))
+    if lesson.shelf is None or prefix is None or prefix not in lesson.shelf.wanted:
+        return None
+    source = source_of(lesson, strategy, images.preprocessing)
+    return take_from_shelf(lesson.shelf, prefix, backbone, strategy, source, splits)
+
+
+def extraction_for(lesson: Lesson, strategy: Strategy, split: Split) -> Extraction:
+    """How the features of a strategy's frozen blocks are computed for the plain images of a split.
+
+    Raises:
+        ValueError: it has no frozen blocks, or the lesson no shelf.
+    """
+    loaded = _pretrained(strategy.backbone, strategy.resolution)
+    prefix = prefix_of(strategy, len(loaded.backbone.blocks))
+    if lesson.shelf is None or prefix is None:
+        raise ValueError(f"{strategy.label()} has no frozen blocks, or there is no shelf, but both are needed")
+    source = source_of(lesson, strategy, preprocessing_for(strategy, lesson.stored, loaded.info))
+    return extraction(lesson.shelf, prefix, loaded.backbone, strategy, source, split)
+
+
+def source_of(lesson: Lesson, strategy: Strategy, preprocessing: Preprocessing) -> Source:
+    """What features are computed from."""
+    device = torch.device(choose_device())
+    return Source(lesson.arrays, preprocessing, lesson.flip, lesson.seed, strategy.precision, device)
 
 
 @functools.lru_cache(maxsize=4)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from graft.core.clock import Clock
 from graft.core.errors import ResourceError
 from graft.data.dataset import Dataset
-from graft.pipeline.budget import Deadline, Reserve
+from graft.pipeline.budget import Deadline, Reserve, fit_epochs
 from graft.pipeline.estimate import Outlook
 from graft.pipeline.progress import Progress, TrialProgress
 from graft.pipeline.resources import TrialShare
@@ -17,6 +17,8 @@ THREAD_EFFICIENCY = 0.75
 WORKER_SECONDS, GROUP_SECONDS, REST_SECONDS = 5.0, 15.0, 5.0
 # How far a run may miss its budget, and what a fit gets however late it is.
 TOLERANCE, MIN_FIT_SECONDS = 0.03, 1.0
+# A fit that has less than this share of its epochs is not worth it.
+MIN_FIT_SHARE = 0.5
 # Until a trial has been measured, the fit is taken to need this long.
 UNKNOWN_FIT_SECONDS = 15.0
 
@@ -42,8 +44,8 @@ class Pace:
 
     @property
     def spent(self) -> float:
-        """Seconds since the run began."""
-        return self.clock.elapsed() - self.started
+        """Seconds that this run and those before it have taken."""
+        return self.progress.spent_before + self.clock.elapsed() - self.started
 
     @property
     def fit_workers(self) -> int:
@@ -72,12 +74,30 @@ class Pace:
         return Reserve(start, self.fit_scale(dataset), evaluation, REST_SECONDS)
 
     def seconds_for_fit(self, dataset: Dataset) -> float | None:
-        """How long the fit may take; it is cut only if it is much slower than expected."""
-        if self.deadline is None:
+        """How long the fit may take; it is cut only if it is much slower than expected.
+
+        None, no limit, in a run that was resumed: who resumes wants what was begun finished, and the search has left
+        time for it when it ended.
+        """
+        if self.deadline is None or self.progress.runs > 1:
             return None
         reserve = self.reserve(dataset)
         end = self.deadline.seconds * (1 + TOLERANCE)
         return max(end - self.spent - reserve.evaluation - reserve.rest, MIN_FIT_SECONDS)
+
+    def fit_epochs(self, dataset: Dataset, winner: TrialProgress) -> int:
+        """Epochs of the final fit: all that it should have, or fewer if the budget has no time for them.
+
+        0 if there would not be time for half of them: then the weights that the search has left are the better model.
+        """
+        wanted = fit_epochs(winner, self.job.training.epochs)
+        seconds, an_epoch = self.seconds_for_fit(dataset), _mean_epoch(winner) * self.fit_scale(dataset)
+        if seconds is None or not an_epoch:
+            return wanted
+        affordable = int((seconds - self.reserve(dataset).worker) / an_epoch)
+        if affordable < wanted * MIN_FIT_SHARE:
+            return 0
+        return min(wanted, affordable)
 
     def seconds_for_phase(self, phase: int, dataset: Dataset) -> float | None:
         """The share of the search's remaining time that a phase gets, by the epochs it is expected to train."""

@@ -16,7 +16,7 @@ from graft.pipeline.proposing import Proposing
 from graft.pipeline.recorder import Recorder
 from graft.pipeline.replay import read_schedule
 from graft.pipeline.resources import TrialShare
-from graft.pipeline.retention import Retention
+from graft.pipeline.retention import Kept, Retention
 from graft.pipeline.trial import TrialPayload, run_trial, run_trial_in_group, train_in_group
 from graft.pipeline.waiting import tell_what_is_awaited
 from graft.search.conductor import Conductor
@@ -33,8 +33,7 @@ from graft.training.capacity import waiting_for
 from graft.training.group import WorkerGroups
 from graft.training.shape import GroupShape
 
-# Trials whose weights are kept: the best one, and one to fall back on; more if they are to be averaged.
-KEPT_BEST = 2
+# Trials whose best weights are kept at least if they are to be averaged.
 KEPT_FOR_SOUP = 5
 # A driver of a worker group needs no CPU; Ray wants a resource all the same, and every head node has this one.
 DRIVER_RESOURCES = {"CPU": 0.0, "node:__internal_head__": 0.0001}
@@ -166,7 +165,8 @@ class SearchStage:
 
     def _retention(self) -> Retention:
         feeding = frozenset(phase.index for phase in self.job.phases if phase.feeds_next)
-        kept = KEPT_BEST if self.job.training.fit.soup == "none" else KEPT_FOR_SOUP
+        least = 1 if self.job.training.fit.soup == "none" else KEPT_FOR_SOUP
+        kept = Kept.of(self.job.keep, least)
         return Retention(self._store, self.progress, kept, feeding, self.history.past)
 
     @contextmanager

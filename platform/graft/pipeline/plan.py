@@ -7,7 +7,9 @@ from typing import Any
 
 from graft.models.info import BackboneInfo, cut_index
 from graft.models.load import check_backbone, describe_backbone
+from graft.pipeline import prefix_plan
 from graft.pipeline.estimate import Outlook
+from graft.pipeline.prefix import Prefix
 from graft.pipeline.resources import ClusterResources, Node, TrialShare, share
 from graft.pipeline.stages import StageName
 from graft.spec.job import Job
@@ -21,6 +23,24 @@ BACKWARD = 2.0
 
 Probe = Callable[[str, int], float]
 """``probe(backbone, resolution)``: seconds a forward pass takes for one image on one thread."""
+
+
+@dataclass(frozen=True)
+class Materialise:
+    """Frozen blocks whose features are computed once.
+
+    Attributes:
+        views: stored augmentations of each image; 0 if images are not augmented.
+        bytes: that they will take; None if nothing was measured.
+        reads: epochs, over all trials, that are expected to go on from them.
+    """
+
+    backbone: str
+    resolution: int
+    cut: int
+    views: int
+    bytes: int | None
+    reads: float
 
 
 @dataclass(frozen=True)
@@ -60,6 +80,9 @@ class Plan:
         share: what a trial occupies, and how many run at once, on this machine.
         seconds: estimated wall-clock time; None if nothing was measured.
         minutes: the job's budget.
+        materialise: frozen blocks that are computed once, shallow before deep.
+        predicted_speedup: how many times less arithmetic the search does so; by blocks if nothing was measured.
+        ceiling: what it could be at most.
     """
 
     job: str
@@ -73,19 +96,25 @@ class Plan:
     share: TrialShare
     seconds: float | None
     minutes: float | None
+    materialise: tuple[Materialise, ...]
+    predicted_speedup: float
+    ceiling: float
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)
 
 
-def make_plan(job: Job, samples: int | None = None, probe: Probe | None = None) -> Plan:
+def make_plan(
+    job: Job, samples: int | None = None, probe: Probe | None = None, depths: prefix_plan.Probe | None = None
+) -> Plan:
     """Plan a job for this machine.
 
     Args:
         job: the job.
         samples: images in training and validation together.
         probe: measures the backbones; without it, or without `samples`, there is no estimate of the time.
+        depths: measures their blocks; without it, all blocks of a network count as equal.
     """
     backbones = tuple(_backbone(name) for name in job.strategy.values("backbone"))
     outlook = Outlook.of(job)
@@ -102,6 +131,7 @@ def make_plan(job: Job, samples: int | None = None, probe: Probe | None = None) 
         search = total * samples * image / divided.concurrent
         fit = job.training.epochs * samples * image / divided.concurrent
         seconds = OVERHEAD_SECONDS + search + fit
+    materialise, speed_up = _materialise(job, samples, depths, [one.name for one in backbones if one.problem])
     return Plan(
         job=job.name,
         stages=tuple(name for name in StageName if name != StageName.REGISTER or job.export.register),
@@ -114,6 +144,9 @@ def make_plan(job: Job, samples: int | None = None, probe: Probe | None = None) 
         share=divided,
         seconds=seconds,
         minutes=job.search.budget.minutes,
+        materialise=materialise,
+        predicted_speedup=round(speed_up.predicted, 2),
+        ceiling=round(speed_up.ceiling, 2),
     )
 
 
@@ -127,6 +160,7 @@ def describe(plan: Plan) -> str:
         f"space      {space}",
         *(f"phase {place}    {_describe_phase(one)}" for place, one in enumerate(plan.phases, start=1)),
         f"at once    {_describe_share(plan.share)}",
+        *(f"compute    {line}" for line in _describe_materialise(plan)),
         f"time       {_describe_time(plan)}",
     ]
     return "\n".join(lines)
@@ -156,6 +190,44 @@ def _phase(job: Job, phase: Phase, expected: float, grid: int | None) -> PhasePl
         expected_epochs=round(expected, 2),
         note=_population_note(job, phase),
     )
+
+
+def _materialise(
+    job: Job, samples: int | None, probe: prefix_plan.Probe | None, unusable: list[str]
+) -> tuple[tuple[Materialise, ...], prefix_plan.SpeedUp]:
+    """What is computed once, and what that is worth."""
+    if unusable:
+        return (), prefix_plan.SpeedUp(1.0, 1.0)
+    planned = prefix_plan.plan_prefixes(job)
+    networks = {(one.prefix.backbone, one.prefix.resolution) for one in planned.expected}
+    measured = {network: probe(*network) for network in networks} if probe else {}
+
+    def share_below(prefix: Prefix) -> float:
+        depths = measured.get((prefix.backbone, prefix.resolution))
+        return depths.shares[prefix.cut] if depths else prefix_plan.blocks_below(prefix)
+
+    def size(prefix: Prefix) -> int | None:
+        depths = measured.get((prefix.backbone, prefix.resolution))
+        return depths.sizes[prefix.cut] * 4 * samples * max(1, prefix.views) if depths and samples else None
+
+    kept = [one for one in planned.expected if one.is_kept]
+    found = [Materialise(**asdict(one.prefix), bytes=size(one.prefix), reads=round(one.reads, 1)) for one in kept]
+    return tuple(found), planned.speed_up(share_below)
+
+
+def _describe_materialise(plan: Plan) -> list[str]:
+    if not plan.materialise:
+        return ["every epoch through the whole network: no frozen blocks are met often enough to be stored"]
+    by_backbone: dict[str, list[Materialise]] = {}
+    for one in plan.materialise:
+        by_backbone.setdefault(one.backbone, []).append(one)
+    lines = []
+    for backbone, some in by_backbone.items():
+        cuts = ", ".join(f"{one.cut} ({one.reads:g} reads)" for one in some)
+        sizes = [one.bytes for one in some]
+        total = "" if None in sizes else f"; {sum(size or 0 for size in sizes) / 1e6:.0f} MB"
+        lines.append(f"{backbone}: blocks below cut {cuts} once{total}")
+    return [*lines, f"predicted speed-up {plan.predicted_speedup:g}, ceiling {plan.ceiling:g} (arithmetic alone)"]
 
 
 def _population_note(job: Job, phase: Phase) -> str:

@@ -1,10 +1,13 @@
-"""Measures how fast this machine runs a backbone, for the plan."""
+"""Measures how fast this machine runs a backbone, and what its blocks give, for the plan."""
 
 import time
+from itertools import accumulate
 
 import torch
 
+from graft.models.backbone import Backbone
 from graft.models.load import load_backbone
+from graft.pipeline.prefix_plan import Depths
 
 BATCH = 32
 ROUNDS = 3
@@ -22,6 +25,33 @@ def forward_seconds(backbone: str, resolution: int) -> float:
             return min(_round(network, images) for _ in range(ROUNDS)) / BATCH
     finally:
         torch.set_num_threads(threads)
+
+
+def measure_depths(backbone: str, resolution: int) -> Depths:
+    """The share of the forward pass below each cut, and how many numbers an image is there; one thread."""
+    network = load_backbone(backbone, resolution, pretrained=False).backbone.to(memory_format=torch.channels_last)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            rounds = [_steps(network, resolution) for _ in range(ROUNDS)]
+    finally:
+        torch.set_num_threads(threads)
+    fastest = [min(times) for times in zip(*(seconds for seconds, _ in rounds), strict=True)]
+    below = list(accumulate(fastest))
+    return Depths(tuple(one / below[-1] for one in below), tuple(rounds[0][1]))
+
+
+def _steps(network: Backbone, resolution: int) -> tuple[list[float], list[int]]:
+    """Seconds of the stem and of each block, the pool with the last one, and the numbers an image is after each."""
+    x = torch.zeros(BATCH, 3, resolution, resolution).contiguous(memory_format=torch.channels_last)
+    seconds, sizes = [], []
+    for cut in range(len(network.blocks) + 1):
+        start = time.perf_counter()
+        x = network.stem(x) if cut == 0 else network.between(x, cut - 1, cut)
+        seconds.append(time.perf_counter() - start)
+        sizes.append(x[0].numel())
+    return seconds, sizes
 
 
 def _round(network: torch.nn.Module, images: torch.Tensor) -> float:

@@ -47,6 +47,8 @@ class TrialProgress:
         epochs: epochs behind it when it is done.
         segment: counts how often it has copied from another trial.
         nodes: that have trained it.
+        cache: what it took to have the features of its frozen blocks, by name; empty if it used none.
+        is_retrained: whether it trained again after it had ended for good.
     """
 
     trial: str
@@ -68,6 +70,13 @@ class TrialProgress:
     epochs: int = 0
     segment: int = 0
     nodes: tuple[str, ...] = ()
+    cache: dict[str, float] = field(default_factory=dict)
+    is_retrained: bool = False
+
+    @property
+    def has_ended(self) -> bool:
+        """For good: one that was cut off with its run goes on with the next."""
+        return self.status not in (RUNNING, events.TrialStatus.INTERRUPTED)
 
 
 @dataclass
@@ -87,6 +96,12 @@ class Progress:
     Args:
         metric: what trials are ranked by.
         epochs: the most a trial trains.
+
+    Attributes:
+        started: time of the first record.
+        now: time of the last one.
+        spent_before: seconds that earlier runs of the experiment have taken.
+        runs: how often it was begun.
     """
 
     def __init__(self, metric: MetricSpec, epochs: int) -> None:
@@ -94,6 +109,9 @@ class Progress:
         self.epochs = epochs
         self.started = 0.0
         self.now = 0.0
+        self.spent_before = 0.0
+        self.runs = 0
+        self._run_started: float | None = None
         self.stages: dict[str, StageProgress] = {}
         self.trials: dict[str, TrialProgress] = {}
         self.phases: dict[int, PhaseProgress] = {}
@@ -113,15 +131,15 @@ class Progress:
 
     def apply(self, event: events.Event) -> None:
         """Take one event into account."""
-        self.now = event.time
+        before, self.now = self.now, event.time
         match event:
             case events.ExperimentStarted():
-                self.started, self.status = self.started or event.time, None
+                self._begin_run(event.time, before)
             case events.StageStarted() | events.StageFinished() | events.StageSkipped() | events.StageFailed():
                 self._apply_stage(event)
             case events.PhaseStarted() | events.PhaseFinished():
                 self._apply_phase(event)
-            case events.TrialStarted():
+            case events.TrialStarted() | events.TrialRetried():
                 self._apply_start(event)
             case events.TrialReported() | events.TrialFinished() | events.TrialExploited() | events.TrialPlaced():
                 self._apply_trial(event)
@@ -132,9 +150,15 @@ class Progress:
             case events.WinnerChosen():
                 self.winner = event.trial
             case events.ExperimentFinished():
-                self.status = event.status
+                self.status, self._run_started = event.status, None
+                self.spent_before += event.seconds
             case _:
                 pass  # facts about the data and the model; nothing that moves
+
+    @property
+    def spent(self) -> float:
+        """Seconds that the runs of the experiment have taken, up to the last record."""
+        return self.spent_before + (0.0 if self._run_started is None else max(0.0, self.now - self._run_started))
 
     def score(self, trial: TrialProgress) -> float | None:
         """The trial's best value of the metric, or None if it has none."""
@@ -157,6 +181,19 @@ class Progress:
         counted = {str(status): ended.count(status) for status in events.TrialStatus}
         return {"total": len(ended), **counted, "duplicates": self.duplicates}
 
+    def _begin_run(self, time: float, before: float) -> None:
+        """A run that was killed has left no end: it lasted to its last record."""
+        if self._run_started is not None:
+            self.spent_before += max(0.0, before - self._run_started)
+        self.runs += 1
+        self.started, self._run_started, self.status = self.started or time, time, None
+
+    def _reopen(self, trial: TrialProgress) -> None:
+        trial.status, trial.reason = str(events.TrialStatus.INTERRUPTED), "to be tried again"
+        self.search_ended = None
+        if trial.phase in self.phases:
+            self.phases[trial.phase].seconds = None
+
     def _apply_stage(self, event: Any) -> None:
         stage = self.stages.setdefault(event.stage, StageProgress())
         stage.detail = event.detail
@@ -177,24 +214,32 @@ class Progress:
             return
         phase.trials, phase.best, phase.trial, phase.seconds = event.trials, event.best, event.trial, event.seconds
 
-    def _apply_start(self, event: events.TrialStarted) -> None:
+    def _apply_start(self, event: events.TrialStarted | events.TrialRetried) -> None:
         """A trial that was cut off and goes on keeps what it has."""
+        if isinstance(event, events.TrialRetried):
+            self._reopen(self.trials[event.trial])
+            return
         trial = self.trials.get(event.trial)
         if trial is None:
             trial = self.trials[event.trial] = TrialProgress(
                 event.trial, event.label, event.strategy, started=event.time, phase=event.phase, epochs=event.epochs
             )
+        trial.is_retrained |= trial.has_ended
+        # The time between two runs is nobody's, and the clock may have been set meanwhile.
+        trial.started = event.time - trial.seconds
         trial.status, trial.reason = RUNNING, ""
 
     def _apply_trial(self, event: Any) -> None:
         trial = self.trials[event.trial]
-        trial.seconds = event.time - trial.started
+        trial.seconds = max(0.0, event.time - trial.started)
         match event:
             case events.TrialPlaced():
                 trial.nodes = tuple(sorted({*trial.nodes, *event.nodes}))
             case events.TrialReported():
+                trial.is_retrained |= trial.has_ended
                 trial.epoch = event.epoch
                 trial.epoch_seconds.append(event.seconds)
+                _add_up(trial.cache, event.metrics)
                 if self._is_better(event.metrics, trial):
                     trial.best, trial.best_epoch, trial.best_segment = event.metrics, event.epoch, trial.segment
                     trial.best_strategy, trial.best_label = trial.strategy, trial.label
@@ -208,6 +253,13 @@ class Progress:
     def _is_better(self, metrics: Mapping[str, float], trial: TrialProgress) -> bool:
         value = metrics.get(f"val/{self.metric.name}")
         return value is not None and self.metric.is_better(value, self.score(trial))
+
+
+def _add_up(cache: dict[str, float], metrics: Mapping[str, float]) -> None:
+    for name, value in metrics.items():
+        if name.startswith("cache/"):
+            key = name.removeprefix("cache/")
+            cache[key] = cache.get(key, 0.0) + value
 
 
 def leaderboard(progress: Progress) -> list[dict[str, Any]]:

@@ -48,6 +48,9 @@ class Recorder:
         if not set(nodes) <= set(self._progress.trials[trial].nodes):
             self._journal.append(events.TrialPlaced(trial, nodes))
 
+    def on_note(self, trial: str, text: str) -> None:
+        self._journal.append(events.TrialNoted(trial, text))
+
     def on_report(self, trial: str, epoch: int, metrics: Mapping[str, float]) -> None:
         values = {name: value for name, value in metrics.items() if name != "train/seconds"}
         self._journal.append(events.TrialReported(trial, epoch, values, metrics["train/seconds"]))
@@ -74,7 +77,7 @@ class Recorder:
         now = self._clock.elapsed()
         seconds = now - self._started.pop(trial, now)
         self._journal.append(
-            events.TrialFinished(trial, end.status, end.reason, reached.epoch, best, seconds, end.rung)
+            events.TrialFinished(trial, end.status, end.reason, reached.epoch, best, seconds, end.rung, end.log)
         )
 
 

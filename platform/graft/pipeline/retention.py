@@ -1,14 +1,31 @@
 """Which weights are kept: all that somebody may still ask for, and nothing else."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from graft.pipeline.checkpoints import CheckpointStore
-from graft.pipeline.progress import RUNNING, Progress, TrialProgress
+from graft.pipeline.progress import Progress
 from graft.search.protocol import Checkpoint, Past, Proposal, Report, TrialEnd
+from graft.spec.outputs import KeepSpec
 from graft.tracking import events
 
-# The state a trial goes on from, and the one before it, should the newest be damaged.
-NEWEST = 2
+
+@dataclass(frozen=True)
+class Kept:
+    """How much is kept for its own sake.
+
+    Attributes:
+        newest: states of each trial: the one it goes on from, and those before it, should the newest be damaged.
+        best: trials whose best weights are kept, the best ones first; None is all.
+    """
+
+    newest: int = 2
+    best: int | None = 2
+
+    @classmethod
+    def of(cls, spec: KeepSpec, least_best: int) -> "Kept":
+        """What a job wants, and the run itself at least."""
+        return cls(spec.checkpoints, None if spec.losers == "all" else max(1 + spec.losers, least_best))
 
 
 class Retention:
@@ -16,12 +33,12 @@ class Retention:
 
     A donor's checkpoint is pinned until the trial that copies it has left a state of its own: up to then, a process
     that dies sends it back there. What a trial leaves when it ends is kept for the next phase, if that goes on from the
-    best. Of the best epochs' weights only those of the `best` best trials stay.
+    best. Of the best epochs' weights only those of the best trials stay.
 
     Args:
         store: where the weights are.
         progress: how the search stands.
-        best: how many trials' best weights are kept.
+        kept: how much is kept for its own sake.
         feeding: phases whose trials the next phase may go on from.
         past: what happened in earlier runs of the experiment.
     """
@@ -30,12 +47,12 @@ class Retention:
         self,
         store: CheckpointStore,
         progress: Progress,
-        best: int,
+        kept: Kept,
         feeding: frozenset[int],
         past: Iterable[Past] = (),
     ) -> None:
         self._store, self._progress = store, progress
-        self._best, self._feeding = best, feeding
+        self._kept, self._feeding = kept, feeding
         self._pins: dict[str, Checkpoint] = {}
         for record in past:
             self._relive(record)
@@ -50,7 +67,7 @@ class Retention:
             case events.TrialReported():
                 if self._stands_alone(event.trial):
                     self._unpin_for(event.trial)
-                self._store.prune(event.trial, self._pins.values(), NEWEST)
+                self._store.prune(event.trial, self._pins.values(), self._kept.newest)
             case events.TrialFinished(status=status) if status is not events.TrialStatus.INTERRUPTED:
                 self._after_end(event.trial)
             case _:
@@ -75,21 +92,16 @@ class Retention:
     def _after_end(self, trial: str) -> None:
         self._unpin_for(trial)
         self._prune_ended(trial)
-        ended = [one for one in self._progress.ranked() if _has_ended(one)]
-        for one in ended[self._best :]:
+        ended = [one for one in self._progress.ranked() if one.has_ended]
+        for one in ended[len(ended) if self._kept.best is None else self._kept.best :]:
             self._store.best_file(one.trial).unlink(missing_ok=True)
 
     def _unpin_for(self, trial: str) -> None:
         """Let go what a trial has copied; its donor may have ended meanwhile."""
         source = self._pins.pop(trial, None)
-        if source is not None and _has_ended(self._progress.trials[source.trial]):
+        if source is not None and self._progress.trials[source.trial].has_ended:
             self._prune_ended(source.trial)
 
     def _prune_ended(self, trial: str) -> None:
         is_wanted = self._progress.trials[trial].phase in self._feeding
-        self._store.prune(trial, self._pins.values(), NEWEST if is_wanted else 0)
-
-
-def _has_ended(trial: TrialProgress) -> bool:
-    """For good: one that was cut off with the run before goes on, and its best may still win."""
-    return trial.status not in (RUNNING, events.TrialStatus.INTERRUPTED)
+        self._store.prune(trial, self._pins.values(), self._kept.newest if is_wanted else 0)

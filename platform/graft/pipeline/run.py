@@ -21,16 +21,20 @@ from graft.pipeline.progress import Progress, leaderboard
 from graft.pipeline.ray_session import ray_session
 from graft.pipeline.resources import ClusterResources, fit_share, share
 from graft.pipeline.result import Result
+from graft.pipeline.resume import failed_trials, reopen, where_it_stands
+from graft.pipeline.savings import savings
 from graft.pipeline.stages import Output, StageName, StageRunner
 from graft.pipeline.steps import Steps, is_dataset_there
-from graft.pipeline.tracking import DRAIN_SECONDS, target_of
+from graft.pipeline.tracking import DRAIN_SECONDS, plan_made, target_of
 from graft.spec.job import Job
 from graft.spec.phases import total_trials
 from graft.tracking import events
 from graft.tracking.events import ExperimentStatus
 from graft.tracking.flattening import redact
 from graft.tracking.journal import Journal, read
+from graft.tracking.origin import git_commit, machine
 from graft.tracking.relay import RelayProcess, start_relay
+from graft.tracking.system_sampling import system_sampling
 
 RECORDED_VERSIONS = ("graft", "ray", "torch", "torchvision", "timm", "mlflow")
 
@@ -44,10 +48,12 @@ class RunOptions:
     Attributes:
         listeners: called with every event after it is in the journal.
         clock: the machine's, but for tests.
+        retry_errored: whether trials that have failed are tried again.
     """
 
     listeners: Sequence[Listener] = ()
     clock: Clock = field(default_factory=SystemClock)
+    retry_errored: bool = False
 
 
 def check_job(job: Job, home: Home) -> None:
@@ -84,7 +90,9 @@ def run_experiment(experiment: Experiment, home: Home, options: RunOptions | Non
             history.apply(event)
         for listener in (progress.apply, *options.listeners):
             journal.subscribe(listener)
-        return _Run(experiment, home, job, journal, progress, history, options.clock).to_the_end()
+        resumed_from = where_it_stands(progress)
+        run = _Run(experiment, home, job, journal, progress, history, options.clock)
+        return run.to_the_end(failed_trials(progress) if options.retry_errored else [], resumed_from)
 
 
 class _Run:
@@ -106,25 +114,36 @@ class _Run:
         self._started = clock.elapsed()
         self._relay: RelayProcess | None = None
 
-    def to_the_end(self) -> Result:
+    def to_the_end(self, retried: Sequence[str], resumed_from: dict[str, Any] | None) -> Result:
         self._begin()
+        self._try_again(retried)
         try:
             summary = self._in_session()
         except BaseException as error:
             self._end(_status_of(error), str(error) or type(error).__name__)
             raise
-        return self._finish(summary)
+        return self._finish({**summary, "resumed_from": resumed_from})
 
     def _begin(self) -> None:
         job = self._job.model_dump(mode="json")
         versions = {package: version(package) for package in RECORDED_VERSIONS}
         name = self._experiment.name
-        self._journal.append(events.ExperimentStarted(name=name, key=name, job=job, versions=versions))
+        self._journal.append(
+            events.ExperimentStarted(name, name, job, versions, device=machine(), commit=git_commit(Path.cwd()))
+        )
+
+    def _try_again(self, trials: Sequence[str]) -> None:
+        # In this order: killed in between, the search finds that all its trials have ended, and nothing is lost.
+        if trials:
+            reopen(self._experiment)
+        for trial in trials:
+            self._history.apply(self._journal.append(events.TrialRetried(trial)))
 
     def _in_session(self) -> dict[str, Any]:
         job = self._job
-        with ray_session() as resources:
+        with ray_session() as resources, system_sampling(self._journal):
             pace = self._pace(resources)
+            self._journal.append(plan_made(job, resources, pace.share))
             steps = Steps(
                 self._experiment, self._home, job, self._journal, self._progress, self._clock, self._history, pace
             )
@@ -196,7 +215,9 @@ class _Run:
             "metric": self._job.search.metric,
             **found,
             "trials": self._progress.counts(),
+            "retrained": sum(trial.is_retrained for trial in self._progress.trials.values()),
             **self._search_summary(),
+            **savings(self._job, self._progress),
             "seconds": round(self._clock.elapsed() - self._started, 2),
             "stages": {name: round(seconds, 2) for name, seconds in self._stages.seconds.items()},
             "tracking_uri": redact(target.uri),
@@ -221,7 +242,7 @@ class _Run:
             "phases": phases,
             "budget": {
                 "asked_s": None if budget.minutes is None else budget.minutes * 60,
-                "used_s": round(self._clock.elapsed() - self._started, 2),
+                "used_s": round(progress.spent_before + self._clock.elapsed() - self._started, 2),
                 "stopped_by": progress.search_ended.by if progress.search_ended else None,
             },
         }

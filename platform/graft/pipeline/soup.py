@@ -70,7 +70,7 @@ class _Kitchen:
         """The metric of weights on the validation rows."""
         self._classifier.load_state_dict(weights)
         rows, device = self._dataset.rows(Split.VALIDATION), choose_device()
-        batches = Batches(self._lesson.arrays, rows, self._preprocessing, EVALUATION_BATCH, device)
+        batches = Batches.of_images(self._lesson.arrays, rows, self._preprocessing, EVALUATION_BATCH, device)
         predicted = predict_proba(self._classifier, batches, self._model.strategy.precision)
         return score(*predicted, METRIC_NAMES)[self._model.job.search.metric]
 

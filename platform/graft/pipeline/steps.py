@@ -1,5 +1,6 @@
 """The work of each stage. Every step returns plain JSON that the later ones, also of a resumed run, need of it."""
 
+import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +9,9 @@ from graft.core.clock import Clock
 from graft.core.errors import ArtifactError, TrialError
 from graft.core.storage import Home, write_json
 from graft.data.dataset import Dataset, open_dataset
+from graft.data.feature_store.eviction import VARIABLE
+from graft.data.feature_store.fingerprint import data_fingerprint
+from graft.data.feature_store.store import FeatureStore
 from graft.data.ingest import ingest
 from graft.data.square import StoredForm
 from graft.pipeline.budget import fit_epochs, fit_seconds, search_end
@@ -17,12 +21,15 @@ from graft.pipeline.final import FinalModel, evaluate, export, lesson_of
 from graft.pipeline.fitting import Fitting
 from graft.pipeline.history import SearchHistory, best_of
 from graft.pipeline.interrupt import Interrupt, graceful_interrupt
+from graft.pipeline.materialise import materialise
 from graft.pipeline.pace import Pace
 from graft.pipeline.phases import SearchStage
+from graft.pipeline.prefix_plan import plan_prefixes
 from graft.pipeline.progress import Progress, TrialProgress
 from graft.pipeline.replay import read_schedule
+from graft.pipeline.shelf import Shelf
 from graft.pipeline.stages import Output
-from graft.pipeline.tracking import register_bundle, target_of
+from graft.pipeline.tracking import importance_of, register_bundle, target_of
 from graft.search.strategy_schedule import Schedule
 from graft.spec.job import Job
 from graft.tracking import events
@@ -51,7 +58,16 @@ class Steps:
         """Ray Data reads, checks and resizes the samples once."""
         dataset = ingest(self.job.data, stored_form(self.job), self.home.datasets)
         quarantine = tuple({"path": one.path, "reason": one.reason} for one in dataset.quarantine)
-        self.journal.append(events.DatasetReady(dataset.fingerprint, dataset.source, dataset.counts, quarantine))
+        self.journal.append(
+            events.DatasetReady(
+                dataset.fingerprint,
+                dataset.source,
+                dataset.counts,
+                quarantine,
+                dataset.classes,
+                dataset.cross_split_duplicates,
+            )
+        )
         return {"directory": str(dataset.directory), "summary": _describe(dataset)}
 
     def search(self, dataset: Dataset) -> Output:
@@ -63,6 +79,9 @@ class Steps:
             TrialError: no trial got as far as a score.
         """
         self.pace.require_time_to_search()
+        shelf = self.shelf(dataset)
+        if shelf is not None:
+            materialise(shelf, self.job, dataset)
         with graceful_interrupt() as interrupt:
             stage = SearchStage(
                 experiment=self.experiment,
@@ -71,7 +90,7 @@ class Steps:
                 progress=self.progress,
                 clock=self.clock,
                 share=self.pace.share,
-                lesson=lesson_of(self.job, dataset, self.pace.share.num_threads, in_memory=True),
+                lesson=lesson_of(self.job, dataset, self.pace.share.num_threads, in_memory=True, shelf=shelf),
                 history=self.history,
                 end_of_search=lambda: self._end_of_search(interrupt, dataset),
                 phase_seconds=lambda phase: self.pace.seconds_for_phase(phase, dataset),
@@ -79,25 +98,30 @@ class Steps:
             stage.run()
         winner = self.winner()
         write_json(self.experiment.schedule_file, self._schedule(winner).to_dict())
+        self.journal.append(importance_of(self.experiment.journal_file, self.job))
         self.journal.append(events.WinnerChosen(winner.trial, self._why(winner)))
         return {"winner": winner.trial, "summary": f"{winner.trial} {winner.best_label}: {self._why(winner)}"}
 
     def fit(self, dataset: Dataset, winner: TrialProgress) -> Output:
         """Train the winner on all it may see; or take weights of the search, if the job wants that."""
-        return Fitting(self.experiment, self.job, self.pace, dataset, winner, self._schedule(winner)).run()
+        shelf = self.shelf(dataset)
+        return Fitting(self.experiment, self.job, self.pace, dataset, winner, self._schedule(winner), shelf).run()
 
     def fit_detail(self, dataset: Dataset, winner: TrialProgress) -> str:
         """What the fit is about to do, for the display."""
         if self.job.training.final_on == "train":
             return ""
+        epochs = self.pace.fit_epochs(dataset, winner)
         seconds = fit_seconds(winner, self.job.training.epochs, self.pace.fit_scale(dataset))
-        return f"{fit_epochs(winner, self.job.training.epochs)} epochs, about {seconds:.0f} s"
+        seconds *= epochs / fit_epochs(winner, self.job.training.epochs)
+        return f"{epochs} epochs, about {seconds:.0f} s" if epochs else ""
 
     def evaluate(self, dataset: Dataset, winner: TrialProgress, weights: Path) -> Output:
         """Score the final model on the test rows, which nothing has seen before."""
         threads = self.pace.share.all_threads
         model = self._final(dataset, winner, weights)
-        report = run_remote(evaluate, model, threads, num_cpus=threads, num_gpus=self.pace.share.gpus_per_worker)
+        gpus, pictures = self.pace.share.gpus_per_worker, self.experiment.directory
+        report = run_remote(evaluate, model, threads, pictures, num_cpus=threads, num_gpus=gpus)
         write_json(self.experiment.report_file, report)
         intervals = {name: (one["low"], one["high"]) for name, one in report["intervals"].items()}
         self.journal.append(events.Evaluated(report["metrics"], intervals))
@@ -133,6 +157,13 @@ class Steps:
         model = self._final(dataset, scored[0], best_file(scored[0].trial))
         run_remote(export, model, bundle, dict(scored[0].best))
         return bundle
+
+    def shelf(self, dataset: Dataset) -> Shelf | None:
+        """Where features of frozen blocks are kept; None if no blocks are worth it, or ``GRAFT_CACHE_GB`` is 0."""
+        wanted = plan_prefixes(self.job).wanted
+        if not wanted or os.environ.get(VARIABLE) == "0":
+            return None
+        return Shelf(FeatureStore(self.home.features), data_fingerprint(dataset), wanted)
 
     def winner(self) -> TrialProgress:
         """The best trial.

@@ -5,21 +5,22 @@ one process reports to the search itself; with several, a process without a CPU 
 the proposal, and relays.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from graft.data.dataset import Split
 from graft.pipeline.checkpoints import CheckpointStore
 from graft.pipeline.learning import Learner, Lesson, build_learner
 from graft.search.protocol import Checkpoint, CheckpointEpochs, Proposal, TrialReporter
 from graft.training.channel import Channel
-from graft.training.checkpoint import load_state, save_state
+from graft.training.checkpoint import TrainingState
 from graft.training.lease import GroupsHandle
 from graft.training.loop import EpochResult, Session, TrainingOutcome, TrainingStatus
 from graft.training.world import ALONE, Ranks, World
 
-OnReport = Callable[[int, Mapping[str, float]], bool]
-"""``on_report(epoch, metrics)``: hands over an epoch; whether the trial may go on."""
+OnReport = Callable[[int, Mapping[str, float], Sequence[str]], bool]
+"""``on_report(epoch, metrics, notes)``: hands over an epoch; whether the trial may go on."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,15 @@ class Message:
 
     epoch: int
     metrics: Mapping[str, float]
+    notes: tuple[str, ...] = ()
     failure: str = ""
 
 
 def run_trial(proposal: Proposal, payload: TrialPayload, reporter: TrialReporter) -> None:
     """Train one proposal in this process; the trial function of a search with one worker a trial."""
 
-    def on_report(epoch: int, metrics: Mapping[str, float]) -> bool:
-        reporter.report(epoch, metrics)  # does not return when the trial may not go on
+    def on_report(epoch: int, metrics: Mapping[str, float], notes: Sequence[str]) -> bool:
+        reporter.report(epoch, metrics, notes=notes)  # does not return when the trial may not go on
         return True
 
     outcome = train_proposal(proposal, payload, ALONE, on_report)
@@ -65,19 +67,19 @@ def run_trial_in_group(proposal: Proposal, groups: GroupsHandle, reporter: Trial
             if message.failure:
                 reporter.fail(message.failure)
             else:
-                reporter.report(message.epoch, message.metrics, lease.nodes)
+                reporter.report(message.epoch, message.metrics, lease.nodes, message.notes)
 
 
 def train_in_group(proposal: Proposal, payload: TrialPayload, channel: Channel) -> None:
     """What each worker of a group does with a proposal."""
     world = Ranks() if channel.size > 1 else ALONE
 
-    def on_report(epoch: int, metrics: Mapping[str, float]) -> bool:
-        return channel.report(Message(epoch, metrics))
+    def on_report(epoch: int, metrics: Mapping[str, float], notes: Sequence[str]) -> bool:
+        return channel.report(Message(epoch, metrics, tuple(notes)))
 
     outcome = train_proposal(proposal, payload, world, on_report, channel.is_abandoned)
     if outcome.status is TrainingStatus.NON_FINITE:
-        channel.report(Message(outcome.epochs_done, {}, outcome.reason))
+        channel.report(Message(outcome.epochs_done, {}, failure=outcome.reason))
 
 
 def train_proposal(
@@ -90,41 +92,80 @@ def train_proposal(
     """Train a proposal from where it stands to its last epoch; every rank of `world` calls this.
 
     The best epoch's weights, and a state that is due, are on the disk before the epoch is reported: the search may end
-    the trial at any report, and somebody else may go on from it.
+    the trial at any report, and somebody else may go on from it. When the disk is full, training goes on without.
     """
-    store, due, is_writer = payload.store, payload.due, world.rank == 0
+    keeper = _Keeper(payload, proposal, is_writer=world.rank == 0)
     learner = build_learner(payload.lesson, proposal.strategy, (Split.TRAIN,), world)
     session = learner.session
-    _go_on_from(session, proposal, store)
+    keeper.go_on_from(session)
+    keeper.note(learner.note)
+    once = dict(learner.cache_metrics)
     if session.epochs_done > max(proposal.reported, proposal.start.epoch if proposal.start else 0):
         metrics = {f"val/{name}": value for name, value in _agreed(learner, world).items()}
-        if not on_report(session.epochs_done, {**metrics, "train/lr": session.current_lr, "train/seconds": 0.0}):
+        metrics |= {"train/lr": session.current_lr, "train/seconds": 0.0}
+        if not on_report(session.epochs_done, metrics, keeper.take_notes()):
             return session.outcome(TrainingStatus.STOPPED, "ended while it was being resumed")
     if session.epochs_done >= proposal.epochs:
         return session.outcome(TrainingStatus.COMPLETED, "")
 
     def on_epoch(result: EpochResult) -> bool:
-        if is_writer and session.best_epoch == result.epoch:
-            save_state(session.best(), store.best_file(proposal.trial))
-        if is_writer and due.wants(result.epoch):
-            checkpoint = Checkpoint(proposal.trial, proposal.segment, result.epoch)
-            save_state(session.state(with_best=False), store.state_file(checkpoint))
-        metrics = {**result.metrics, "train/lr": result.lr, "train/seconds": result.seconds}
-        return on_report(result.epoch, metrics) and result.epoch < proposal.epochs
+        keeper.keep(session, result.epoch)
+        metrics = {**result.metrics, "train/lr": result.lr, "train/seconds": result.seconds, **once}
+        once.clear()
+        return on_report(result.epoch, metrics, keeper.take_notes()) and result.epoch < proposal.epochs
 
     return learner.train(on_epoch, validate=True, should_stop=should_stop)
 
 
-def _go_on_from(session: Session, proposal: Proposal, store: CheckpointStore) -> None:
-    """Load what the trial itself has left, else what it is to start from; its own best epoch is the one to beat."""
-    state = store.newest(proposal.trial, proposal.segment)
-    if state is None and proposal.start is not None:
-        state = store.load(proposal.start)
-    if state is not None:
-        # The best of the donor is the donor's: this trial is scored by its own epochs.
-        session.load(replace(state, best_epoch=None, best_metrics={}))
-    best = store.best_file(proposal.trial)
-    session.adopt_best(load_state(best) if best.exists() else None)
+class _Keeper:
+    """A trial's weights on the disk, and what the user should know of them."""
+
+    def __init__(self, payload: TrialPayload, proposal: Proposal, is_writer: bool) -> None:
+        self._store, self._due, self._proposal, self._is_writer = payload.store, payload.due, proposal, is_writer
+        self._notes: list[str] = []
+        self._lacks_room = False
+
+    def go_on_from(self, session: Session) -> None:
+        """Load what the trial itself has left, else what it is to start from; its own best epoch is the one to beat.
+
+        A best epoch that is damaged comes back when the trial is trained again from its start. One that may lie before
+        the trial copied another does not: then the best of the epochs to come takes its place.
+        """
+        proposal, store = self._proposal, self._store
+        best = store.best(proposal.trial, self._notes.append)
+        is_lost = best is None and store.best_file(proposal.trial).exists()
+        is_trained_again = is_lost and proposal.segment == 0
+        state = None if is_trained_again else store.newest(proposal.trial, proposal.segment, self._notes.append)
+        if state is None and proposal.start is not None:
+            state = store.load(proposal.start, self._notes.append)
+        if state is not None:
+            # The best of the donor is the donor's: this trial is scored by its own epochs.
+            session.load(replace(state, best_epoch=None, best_metrics={}))
+        session.adopt_best(best)
+
+    def keep(self, session: Session, epoch: int) -> None:
+        """Write what is due after an epoch."""
+        if self._is_writer and session.best_epoch == epoch:
+            self._write(session.best(), self._store.best_file(self._proposal.trial))
+        if self._is_writer and self._due.wants(epoch):
+            checkpoint = Checkpoint(self._proposal.trial, self._proposal.segment, epoch)
+            self._write(session.state(with_best=False), self._store.state_file(checkpoint))
+
+    def note(self, text: str) -> None:
+        """Tell the user something with the next report."""
+        if text:
+            self._notes.append(text)
+
+    def take_notes(self) -> list[str]:
+        """What has not been told yet."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def _write(self, state: TrainingState, file: Path) -> None:
+        problem = self._store.keep(state, file)
+        if problem and not self._lacks_room:
+            self._notes.append(problem)
+        self._lacks_room = bool(problem)
 
 
 def _agreed(learner: Learner, world: World) -> Mapping[str, float]:

@@ -19,6 +19,7 @@ from graft.search.protocol import (
     Proposal,
     Proposer,
     Report,
+    Retry,
     Scheduler,
     SearchObserver,
     Stop,
@@ -55,6 +56,12 @@ class _Trial:
     crashes: int = 0
     failed: bool = False
     was_started: bool = False
+    observed: Observation | None = None
+
+    def observe(self) -> Observation:
+        """What has become of it; kept until that changes, because a searcher asks for all trials at every draw."""
+        self.observed = Observation(self.proposal.strategy, dict(self.values), self.failed)
+        return self.observed
 
 
 Action = GoOn | Stop | Proposal
@@ -78,6 +85,8 @@ class Conductor:
         self._scheduler, self._proposer, self._observer = scheduler, proposer, observer
         self._metric, self._slots = metric, slots
         self._trials: dict[str, _Trial] = {}
+        # Those that have not ended: what is asked at every turn must not cost more with every trial that has.
+        self._open: dict[str, _Trial] = {}
         self._actions: dict[str, Action] = {}
         self._undone: dict[str, Decision] | None = None
         self._no_more = False
@@ -85,13 +94,11 @@ class Conductor:
     @property
     def is_done(self) -> bool:
         """Whether nothing runs, waits, or can be started any more."""
-        return self._no_more and all(trial.state is _State.ENDED for trial in self._trials.values())
+        return self._no_more and not self._open
 
     def history(self) -> tuple[Observation, ...]:
         """What became of each trial so far, for a searcher."""
-        return tuple(
-            Observation(trial.proposal.strategy, dict(trial.values), trial.failed) for trial in self._trials.values()
-        )
+        return tuple(trial.observed or trial.observe() for trial in self._trials.values())
 
     def next(self) -> Proposal | None:
         """What to start now, as a process of its own; None when there is no free slot, or nothing to start."""
@@ -115,7 +122,7 @@ class Conductor:
             is_starved: whether a trial that was started gets no process: a node has left, and there are fewer slots
                 than there were.
         """
-        held = [name for name, trial in self._trials.items() if trial.state is _State.HELD]
+        held = [name for name, trial in self._open.items() if trial.state is _State.HELD]
         if not held or (self._free_slots() and not is_starved):
             return None
         if not is_starved and (self._queued() or self._propose()) is None:
@@ -148,14 +155,14 @@ class Conductor:
             self._end(one, end)
             self._settle()
 
-    def crashed(self, trial: str, reason: str) -> None:
+    def crashed(self, trial: str, reason: str, log: str = "") -> None:
         """A trial's process died: it goes on from its newest checkpoint in another one, unless it dies too often."""
         one = self._trials[trial]
         if one.state is _State.ENDED:
             return
         one.crashes += 1
         if one.crashes > MAX_CRASHES:
-            self.ended(trial, TrialEnd(TrialStatus.FAILED, f"{reason}; it died {one.crashes} times"))
+            self.ended(trial, TrialEnd(TrialStatus.FAILED, f"{reason}; it died {one.crashes} times", log=log))
             return
         was_waiting = one.state in (_State.HELD, _State.SUSPENDED)
         # What the dead process was to be told (go on, begin anew) is what the next one does by itself.
@@ -214,16 +221,20 @@ class Conductor:
                 one.state = _State.SUSPENDED if isinstance(verdict, Hold) else _State.RUNNING
                 if isinstance(verdict, Stop):
                     undone[record.trial] = verdict
+        elif isinstance(record.what, Retry):
+            one = self._trials[record.trial]
+            one.state, one.failed, one.observed = _State.RUNNING, False, None
+            self._open[record.trial] = one
         elif record.what.status is not TrialStatus.INTERRUPTED:
             undone.pop(record.trial, None)
             self._forget(self._trials[record.trial], record.what)
         self._settle()
 
     def _free_slots(self) -> int:
-        return self._slots - sum(trial.state.holds_slot for trial in self._trials.values())
+        return self._slots - sum(trial.state.holds_slot for trial in self._open.values())
 
     def _queued(self) -> _Trial | None:
-        return next((trial for trial in self._trials.values() if trial.state is _State.QUEUED), None)
+        return next((trial for trial in self._open.values() if trial.state is _State.QUEUED), None)
 
     def _propose(self) -> _Trial | None:
         if self._no_more:
@@ -239,12 +250,13 @@ class Conductor:
         return one
 
     def _begin(self, one: _Trial, proposal: Proposal) -> None:
-        one.proposal = proposal
+        one.proposal, one.observed = proposal, None
+        self._open.setdefault(proposal.trial, one)
         one.epoch = proposal.start.epoch if proposal.start else 0
         self._scheduler.add(proposal)
 
     def _judge(self, one: _Trial, epoch: int, value: float) -> Verdict:
-        one.epoch, one.values[epoch] = epoch, value
+        one.epoch, one.values[epoch], one.observed = epoch, value, None
         verdict = self._scheduler.report(Report(one.proposal.trial, epoch, value))
         return GoOn() if epoch >= one.proposal.epochs else verdict
 
@@ -285,13 +297,14 @@ class Conductor:
 
     def _forget(self, one: _Trial, end: TrialEnd) -> None:
         one.state = _State.ENDED
-        one.failed = end.status is TrialStatus.FAILED
+        self._open.pop(one.proposal.trial, None)
+        one.failed, one.observed = end.status is TrialStatus.FAILED, None
         self._actions.pop(one.proposal.trial, None)
         self._scheduler.remove(one.proposal.trial)
 
     def _require_motion(self) -> None:
         """A scheduler that holds every trial for ever would be a silent hang."""
-        states = {trial.state for trial in self._trials.values()} - {_State.ENDED}
+        states = {trial.state for trial in self._open.values()}
         moves = self._actions or _State.RUNNING in states or _State.QUEUED in states
         if states and self._no_more and not moves:
             raise RuntimeError(f"{type(self._scheduler).__name__} holds all trials that are left and decides none")

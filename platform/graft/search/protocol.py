@@ -66,11 +66,13 @@ class TrialEnd:
         status: how it ended.
         reason: one line for the user.
         rung: the epoch at which the scheduler stopped it, if it did.
+        log: what a failed trial left: its traceback, or the last words of its process.
     """
 
     status: TrialStatus
     reason: str
     rung: int | None = None
+    log: str = ""
 
 
 @dataclass(frozen=True)
@@ -208,28 +210,36 @@ class Observation:
 
 
 @dataclass(frozen=True)
+class Retry:
+    """A trial that had failed goes on; what its scheduler has decided without it stays decided."""
+
+
+@dataclass(frozen=True)
 class Past:
     """One record of a search that was cut off.
 
     Attributes:
         trial: whose.
-        what: how it began (also under a new segment), what it reported, or how it ended.
+        what: how it began (also under a new segment), what it reported, how it ended, or that it is tried again.
     """
 
     trial: str
-    what: Proposal | Report | TrialEnd
+    what: Proposal | Report | TrialEnd | Retry
 
 
 class TrialReporter(Protocol):
     """What a trial function uses to talk to the search."""
 
-    def report(self, epoch: int, metrics: Mapping[str, float], nodes: Sequence[str] = ()) -> None:
+    def report(
+        self, epoch: int, metrics: Mapping[str, float], nodes: Sequence[str] = (), notes: Sequence[str] = ()
+    ) -> None:
         """Hand over the metrics of one epoch; returns when the trial may go on, and does not return when it may not.
 
         Args:
             epoch: epochs trained, from the very start of the lineage.
             metrics: by names with a section, such as ``val/accuracy``.
             nodes: which nodes trained it, if not the one that this process is on.
+            notes: what the user should know, a line each.
         """
 
     def fail(self, reason: str) -> None:
@@ -262,6 +272,8 @@ class SearchObserver(Protocol):
 
     def on_placed(self, trial: str, nodes: tuple[str, ...]) -> None:
         """Before each report: the nodes that trained the epoch."""
+
+    def on_note(self, trial: str, text: str) -> None: ...
 
     def on_report(self, trial: str, epoch: int, metrics: Mapping[str, float]) -> None: ...
 

@@ -10,7 +10,8 @@ from graft.spec.strategy import Strategy
 
 # What a trial's config holds, and what its reports hold beside metrics.
 PROPOSAL = "proposal"
-METRIC, EPOCH, NODES, FAILURE = "graft_metric", "graft_epoch", "graft_nodes", "graft_failure"
+METRIC, EPOCH, NODES, NOTES = "graft_metric", "graft_epoch", "graft_nodes", "graft_notes"
+FAILURE, LOG = "graft_failure", "graft_log"
 # A process starts in 3 to 5 s, on a busy machine in twice that; a held one that makes room too early costs a restart.
 STARVED_S = 20.0
 
@@ -67,7 +68,9 @@ class Stage:
         """What a trial is to do after an epoch."""
         name = name_of(trial)
         self._observer.on_placed(name, tuple(result[NODES].split(",")))
-        metrics = {key: value for key, value in result.items() if "/" in key and isinstance(value, int | float)}
+        for note in result[NOTES].splitlines():
+            self._observer.on_note(name, note)
+        metrics = {key: value for key, value in result.items() if _is_metric(key) and isinstance(value, int | float)}
         return self.conductor.reported(name, int(result[EPOCH]), metrics)
 
     def started(self, trial: Any) -> None:
@@ -95,6 +98,11 @@ class Stage:
 def name_of(trial: Any) -> str:
     """Our name of a trial of Tune's; one whose process died is another trial to Tune, of the same name to us."""
     return str(trial.config[PROPOSAL]["trial"])
+
+
+def _is_metric(key: str) -> bool:
+    """Tune's results also hold the whole config, flattened."""
+    return "/" in key and not key.startswith("config/")
 
 
 def to_config(proposal: Proposal) -> dict[str, Any]:

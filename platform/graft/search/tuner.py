@@ -22,9 +22,24 @@ from ray.tune.stopper import Stopper
 
 from graft.search.conductor import Conductor
 from graft.search.protocol import GoOn, SearchObserver, Stop, TrialEnd, TrialFunction
-from graft.search.stage import EPOCH, FAILURE, METRIC, NODES, PROPOSAL, Stage, from_config, name_of, to_config
+from graft.search.stage import (
+    EPOCH,
+    FAILURE,
+    LOG,
+    METRIC,
+    NODES,
+    NOTES,
+    PROPOSAL,
+    Stage,
+    from_config,
+    name_of,
+    to_config,
+)
 from graft.spec.metrics import MetricSpec
 from graft.tracking.events import TrialStatus
+
+# Characters of a crashed trial's log that are kept.
+MAX_LOG = 16_000
 
 
 @dataclass(frozen=True)
@@ -164,16 +179,15 @@ class _Events(tune.Callback):
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         result = trial.last_result or {}
         if FAILURE in result:
-            end = TrialEnd(TrialStatus.FAILED, str(result[FAILURE]))
+            end = TrialEnd(TrialStatus.FAILED, str(result[FAILURE]), log=str(result.get(LOG, "")))
         else:
             end = TrialEnd(TrialStatus.COMPLETED, f"trained {int(result.get(EPOCH, 0))} epochs")
         self._stage.conductor.ended(name_of(trial), end)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        error = str(trial.get_error() or "").strip().splitlines()
-        self._stage.conductor.crashed(
-            name_of(trial), f"the trial's process died: {error[-1] if error else 'no message'}"
-        )
+        error = str(trial.get_error() or "").strip()
+        last = error.splitlines()[-1] if error else "no message"
+        self._stage.conductor.crashed(name_of(trial), f"the trial's process died: {last}", _end_of(error))
 
 
 class _EndOfSearch(Stopper):
@@ -198,13 +212,16 @@ class _TuneReporter:
     def __init__(self, metric: MetricSpec) -> None:
         self._metric = metric
 
-    def report(self, epoch: int, metrics: Mapping[str, float], nodes: Sequence[str] = ()) -> None:
+    def report(
+        self, epoch: int, metrics: Mapping[str, float], nodes: Sequence[str] = (), notes: Sequence[str] = ()
+    ) -> None:
         # Tune flattens and compares results: plain values only.
         where = ",".join(nodes or [ray.get_runtime_context().get_node_id()])
-        tune.report({**metrics, METRIC: metrics[f"val/{self._metric.name}"], EPOCH: epoch, NODES: where})
+        told = {EPOCH: epoch, NODES: where, NOTES: "\n".join(notes)}
+        tune.report({**metrics, METRIC: metrics[f"val/{self._metric.name}"], **told})
 
-    def fail(self, reason: str) -> None:
-        tune.report({FAILURE: reason, METRIC: float("nan"), "done": True})
+    def fail(self, reason: str, log: str = "") -> None:
+        tune.report({FAILURE: reason, LOG: log, METRIC: float("nan"), "done": True})
 
 
 def _run_trial(config: dict[str, Any], trial_fn: TrialFunction, payload: Any, metric: MetricSpec) -> None:
@@ -214,4 +231,9 @@ def _run_trial(config: dict[str, Any], trial_fn: TrialFunction, payload: Any, me
         trial_fn(from_config(config[PROPOSAL]), payload, reporter)
     except Exception as error:
         traceback.print_exc()
-        reporter.fail(f"{type(error).__name__}: {error}".splitlines()[0])
+        reporter.fail(f"{type(error).__name__}: {error}".splitlines()[0], _end_of(traceback.format_exc()))
+
+
+def _end_of(log: str) -> str:
+    """What says why is at the end; a record of the journal must stay small."""
+    return log if len(log) <= MAX_LOG else f"…{log[-MAX_LOG:]}"

@@ -146,6 +146,11 @@ class LightAugmentation(Spec):
         0.5, description="0 does nothing; 1 is ±30° of rotation, ±20 % of scale, ±12.5 % of shift."
     )
     share: Share = Field(1.0, description="Share of the samples of a batch that are augmented.")
+    views: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        None,
+        description="Augmented versions of each image that epochs rotate through, so that frozen blocks see each "
+        "only once; new ones in every epoch if left out.",
+    )
 
 
 Init = Annotated[Pretrained | Reinitialise, Field(discriminator="kind"), ByName]

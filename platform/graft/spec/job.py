@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from graft.spec.base import Spec
 from graft.spec.data import DataSpec
 from graft.spec.mutation import mutation_findings, population_finding
-from graft.spec.outputs import ExportSpec, TrackingSpec
+from graft.spec.outputs import ExportSpec, KeepSpec, TrackingSpec
 from graft.spec.phases import Phase, phases_of
 from graft.spec.resources import ResourcesSpec
 from graft.spec.rules import Finding, Path, broken, rejected
@@ -42,6 +42,7 @@ class Job(Spec):
     search: SearchSpec = Field(SearchSpec(), description="Which strategies are tried, and when to end.")
     resources: ResourcesSpec = Field(ResourcesSpec(), description="What a trial may use.")
     tracking: TrackingSpec = Field(TrackingSpec(), description="Where runs are recorded.")
+    keep: KeepSpec = Field(KeepSpec(), description="Which weights stay on the disk.")
     export: ExportSpec = Field(ExportSpec(), description="What becomes of the winner.")
 
     @property

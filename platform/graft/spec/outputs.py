@@ -1,7 +1,7 @@
-"""`tracking` and `export`: where runs are recorded, and what becomes of the winner."""
+"""`tracking`, `keep` and `export`: where runs are recorded, what stays on the disk, and what becomes of the winner."""
 
 import warnings
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -29,6 +29,18 @@ class TrackingSpec(Spec):
     )
     experiment: Annotated[str, Field(min_length=1, max_length=250)] | None = Field(
         None, description="Name of the MLflow experiment; the job's name if left out."
+    )
+
+
+class KeepSpec(Spec):
+    """Which weights stay on the disk; records of trials always do."""
+
+    checkpoints: Annotated[int, Field(ge=1)] = Field(
+        2,
+        description="Newest states kept of each trial that runs: to go on from, and to fall back on if one is damaged.",
+    )
+    losers: Annotated[int, Field(ge=0)] | Literal["all"] = Field(
+        1, description="Trials beside the best one whose best weights are kept; `all` keeps everybody's."
     )
 
 

@@ -20,6 +20,7 @@ class AdaptedModel(nn.Module):
         cut: 0 freezes nothing; c >= 1 freezes the stem and ``blocks[:c]``.
         lowest_cut: the lowest cut that these weights were ever trained with: `cut`, or that of a state that was loaded.
             What lies below it is as it was pretrained.
+        takes_features: whether `forward` is given what the blocks below the cut make of images, instead of images.
     """
 
     def __init__(self, classifier: Classifier, cut: int) -> None:
@@ -29,15 +30,24 @@ class AdaptedModel(nn.Module):
             raise ValueError(f"cut is {cut}, but must be between 0 and the {num_blocks} blocks of the backbone")
         self.classifier = classifier
         self.cut = self.lowest_cut = cut
+        self.takes_features = False
         classifier.requires_grad_(True)
         for module in self.frozen_modules():
             module.requires_grad_(False)
         self.train(classifier.training)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits [B, K] of images [B, 3, H, W]. No graph is recorded below the cut: nothing there needs a gradient."""
-        logits: Tensor = self.classifier(images)
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Logits [B, K] of images [B, 3, H, W], or of features.
+
+        No graph is recorded below the cut: nothing there needs a gradient.
+        """
+        logits: Tensor = self.classifier.above(inputs, self.cut) if self.takes_features else self.classifier(inputs)
         return logits
+
+    @property
+    def is_pretrained_below(self) -> bool:
+        """Whether everything below the cut is as it was pretrained, so that stored features are what it would give."""
+        return self.cut > 0 and self.lowest_cut == self.cut
 
     def train(self, mode: bool = True) -> "AdaptedModel":
         """Set the training mode of everything above the cut; what is frozen stays in eval mode."""

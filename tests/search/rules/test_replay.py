@@ -44,6 +44,9 @@ class Heard:
     def on_started(self, proposal: Proposal) -> None:
         self.past.append(Past(proposal.trial, proposal))
 
+    def on_note(self, trial: str, text: str) -> None:
+        pass
+
     def on_report(self, trial: str, epoch: int, metrics: Mapping[str, float]) -> None:
         self.past.append(Past(trial, Report(trial, epoch, metrics["val/accuracy"])))
 

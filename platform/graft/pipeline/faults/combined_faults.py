@@ -1,0 +1,41 @@
+"""Several things that go wrong in one run, as on a bad day."""
+
+from graft.pipeline.faults.fault import Fault, require
+from graft.pipeline.faults.scene import Scene
+from graft.pipeline.faults.storage_faults import newest_weights, tear, truncate
+from graft.pipeline.faults.tracking_server import Trouble
+from graft.tracking import events
+from graft.tracking.journal import is_being_written
+
+
+def _a_bad_day(scene: Scene) -> str:
+    server = scene.place.server
+    server.set(Trouble.DOWN)
+    try:
+        child = scene.run(f"tracking.uri={server.url}")
+        moment = scene.await_report(child)
+        scene.kill_all(child)
+        tear(scene.experiment.journal_file)
+        weights = newest_weights(scene)
+        truncate(weights)
+        first = scene.resume()
+        first.wait_until(lambda: is_being_written(scene.experiment.journal_file), "the journal was opened")
+        scene.resume().wait().require_one_line(exit_codes=(3,))
+        scene.await_stage(first, "evaluate")
+    finally:
+        server.set(Trouble.NONE)
+    first.wait().require_success()
+    notes = [event.text for event in scene.records if isinstance(event, events.TrialNoted)]
+    require(any(weights.name in note for note in notes), f"nothing says that {weights.name} was damaged")
+    return moment
+
+
+COMBINED_FAULTS = (
+    Fault(
+        "bad-day",
+        "MLflow is down, the driver is killed as it writes a record, the newest weights are cut in half, and two "
+        "`graft resume` are started; MLflow comes back before the end",
+        "the second resume is refused, the first finishes, says what was damaged, and everything is in MLflow",
+        _a_bad_day,
+    ),
+)

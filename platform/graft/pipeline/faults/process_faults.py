@@ -1,0 +1,88 @@
+"""What can happen to the processes that train, on a Ray that the run has started itself."""
+
+from graft.pipeline.faults.fault import Fault, Missed, require
+from graft.pipeline.faults.processes import can_find_processes
+from graft.pipeline.faults.scene import Place, Scene
+from graft.tracking import events
+
+TRIAL = "ray::ImplicitFunc"
+RANK = "ray::RayTrainWorker"
+CONTROLLER = "ray::TrainController"
+TWO_WORKERS = ("resources.workers=2", "resources.cpus_per_worker=1")
+
+
+def _kill_trial(scene: Scene) -> str:
+    child = scene.run()
+    moment = scene.await_report(child, 1)
+    found = scene.processes(TRIAL)
+    if not found or scene.count(events.SearchEnded):
+        raise Missed("the search was over before its process could be killed")
+    found[0].kill()
+    _ends_well(scene, child.wait().require_success().summary)
+    return moment
+
+
+def _kill_rank(scene: Scene) -> str:
+    child = scene.run()
+    moment = scene.await_report(child, 1)
+    ranks = scene.processes(RANK)
+    if not ranks:
+        raise Missed("the search was over before a rank could be killed")
+    scene.random.choice(ranks).kill()
+    _ends_well(scene, child.wait().require_success().summary)
+    return moment
+
+
+def _kill_controller(scene: Scene) -> str:
+    child = scene.run()
+    moment = scene.await_report(child, 1)
+    controllers = scene.processes(CONTROLLER)
+    if not controllers:
+        raise Missed("the search was over before the controller could be killed")
+    controllers[0].kill()
+    _ends_well(scene, child.wait().require_success().summary)
+    return moment
+
+
+def _ends_well(scene: Scene, summary: dict[str, object]) -> None:
+    trials = summary["trials"]
+    assert isinstance(trials, dict)
+    require(not trials["failed"], f"{trials['failed']} trials have failed")
+    require(scene.count(events.ExperimentStarted) == 1, "the run was begun more than once")
+
+
+def _needs_own_processes(place: Place) -> str:
+    if not can_find_processes():
+        return "this system does not show which processes a run has started"
+    return "the processes of the cluster in RAY_ADDRESS belong to others" if place.is_attached else ""
+
+
+def _needs_two_cpus(place: Place) -> str:
+    return _needs_own_processes(place) or ("" if place.cpus >= 2 else "two workers need two CPUs")
+
+
+PROCESS_FAULTS = (
+    Fault(
+        "trial-killed",
+        "the process of a trial is killed after its first epoch",
+        "the trial goes on in another process, and no epoch counts twice",
+        _kill_trial,
+        _needs_own_processes,
+    ),
+    Fault(
+        "rank-killed",
+        "of two workers that train a trial together, one is killed",
+        "the group comes up again, and goes on from the last epoch",
+        _kill_rank,
+        _needs_two_cpus,
+        TWO_WORKERS,
+    ),
+    Fault(
+        "controller-killed",
+        "the process that watches over the workers of a trial is killed",
+        "the group comes up again, and goes on from the last epoch",
+        _kill_controller,
+        _needs_two_cpus,
+        TWO_WORKERS,
+    ),
+)

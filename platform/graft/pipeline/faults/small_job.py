@@ -1,0 +1,39 @@
+"""A job made so small that it can be run thirty times: the same data, strategies and metric, a short search."""
+
+from typing import Any
+
+from graft.core.errors import SpecError
+from graft.spec.job import Job
+from graft.spec.load import parse_job
+
+TRIALS, EPOCHS, SAMPLES = 3, 6, 300
+
+
+def make_small(job: Job) -> Job:
+    """The job with at most three trials of six epochs on three hundred samples, in one phase, one trial at a time.
+
+    One at a time, because a scheduler compares whoever has come so far: with two, it would depend on the machine who is
+    stopped, and the winner could not be compared. The scheduler is kept if it fits so few epochs. Nothing is written
+    to the job's own tracking store, and nothing is registered.
+    """
+    raw = job.model_dump(mode="json")
+    search = {"metric": raw["search"]["metric"], "seed": raw["search"]["seed"]}
+    search["budget"] = {"trials": min(job.search.budget.trials or TRIALS, TRIALS)}
+    small = {
+        **raw,
+        "data": {**raw["data"], "limit": min(job.data.limit or SAMPLES, SAMPLES)},
+        "training": {**raw["training"], "epochs": min(job.training.epochs, EPOCHS)},
+        "resources": {**raw["resources"], "concurrent_trials": 1},
+        "tracking": {},
+        "export": {"register": False},
+    }
+    try:
+        return parse_job({**small, "search": {**search, **_own_search(job, raw)}})
+    except SpecError:
+        return parse_job({**small, "search": {**search, "scheduler": "none", "searcher": "random"}})
+
+
+def _own_search(job: Job, raw: dict[str, Any]) -> dict[str, Any]:
+    if len(job.phases) > 1 or job.phases[0].is_population_based:
+        return {"scheduler": "none", "searcher": "random"}
+    return {"scheduler": raw["search"]["scheduler"], "searcher": raw["search"]["searcher"]}

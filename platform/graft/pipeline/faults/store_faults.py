@@ -1,0 +1,147 @@
+"""What can happen to the MLflow server, or to the database of the embedded store."""
+
+import os
+from collections.abc import Callable
+
+from graft.pipeline.faults.child import Child
+from graft.pipeline.faults.disks import can_mount, read_only
+from graft.pipeline.faults.fault import Fault, require
+from graft.pipeline.faults.scene import Place, Scene
+from graft.pipeline.faults.tracking_server import Trouble
+from graft.tracking import events
+
+RELAY = "graft.tracking.relay"
+
+
+def _from_the_start(trouble: Trouble) -> Callable[[Scene], str]:
+    """Until the run has ended: it must not even notice, and what is missing is sent later."""
+
+    def act(scene: Scene) -> str:
+        server = scene.place.server
+        server.set(trouble)
+        try:
+            summary = _run(scene).wait().require_success().summary
+            _end_relay(scene)
+        finally:
+            server.set(Trouble.NONE)
+        require(not summary["tracking_complete"], "the run says that everything is in MLflow, which was not there")
+        return "the whole run"
+
+    return act
+
+
+def _from_the_search(trouble: Trouble, until: str) -> Callable[[Scene], str]:
+    """From the first epoch until a stage begins; the relay of the run itself must catch up."""
+
+    def act(scene: Scene) -> str:
+        server = scene.place.server
+        child = _run(scene)
+        try:
+            moment = scene.await_report(child, 1)
+            server.set(trouble)
+            stage = scene.await_stage(child, until)
+        finally:
+            server.set(Trouble.NONE)
+        child.wait().require_success()
+        return f"{moment}, until {stage}"
+
+    return act
+
+
+def _at_the_end(scene: Scene) -> str:
+    server = scene.place.server
+    child = _run(scene)
+    try:
+        moment = scene.await_stage(child, "evaluate")
+        server.set(Trouble.DOWN)
+        child.wait_until(lambda: scene.count(events.ExperimentFinished), "the end of the experiment")
+    finally:
+        server.set(Trouble.NONE)
+    child.wait().require_success()
+    return f"{moment}, until the end"
+
+
+def _lose_replies(scene: Scene) -> str:
+    server = scene.place.server
+    server.set(Trouble.LOSES_REPLIES)
+    try:
+        child = _run(scene)
+        moment = scene.await_stage(child, "evaluate")
+    finally:
+        server.set(Trouble.NONE)
+    child.wait().require_success()
+    return f"from the start until {moment}"
+
+
+def _write_protect(scene: Scene) -> str:
+    with read_only(scene.home.database):
+        summary = scene.run().wait().require_success().summary
+        _end_relay(scene)
+    require(not summary["tracking_complete"], "the run says that everything is in MLflow, which could not be written")
+    return "the whole run"
+
+
+def _end_relay(scene: Scene) -> None:
+    """It would go on for ten minutes; without it, only `graft track sync` can bring what is missing."""
+    for relay in scene.processes(RELAY):
+        relay.kill()
+
+
+def _run(scene: Scene) -> Child:
+    return scene.run(f"tracking.uri={scene.place.server.url}")
+
+
+def _needs_root(place: Place) -> str:
+    if os.geteuid() != 0:
+        return "only root can make a file read-only for processes that have it open"
+    return can_mount(place.root)
+
+
+_UNAFFECTED = "the run does not wait and ends well; later everything is in MLflow, at the times it happened"
+
+STORE_FAULTS = (
+    Fault(
+        "mlflow-down-at-start",
+        "the MLflow server is down from start to end, then the relay is killed; `graft track sync` follows",
+        _UNAFFECTED,
+        _from_the_start(Trouble.DOWN),
+    ),
+    Fault(
+        "mlflow-down-in-the-middle",
+        "the MLflow server is down from the first epoch until the final fit has ended",
+        _UNAFFECTED,
+        _from_the_search(Trouble.DOWN, "evaluate"),
+    ),
+    Fault(
+        "mlflow-down-at-end",
+        "the MLflow server is down from the evaluation to the last record",
+        _UNAFFECTED,
+        _at_the_end,
+    ),
+    Fault(
+        "mlflow-errors",
+        "the MLflow server answers 500 from the first epoch until the final fit has ended",
+        _UNAFFECTED,
+        _from_the_search(Trouble.ERRORS, "evaluate"),
+    ),
+    Fault(
+        "mlflow-hangs",
+        "the MLflow server takes requests and never answers, from the first epoch until the final fit has ended",
+        _UNAFFECTED,
+        _from_the_search(Trouble.HANGS, "evaluate"),
+    ),
+    Fault(
+        "mlflow-loses-answers",
+        "until the final fit has ended, every fourth request is carried out, and its answer is lost",
+        "what is asked again is not done twice: no run and no point is doubled",
+        _lose_replies,
+    ),
+    Fault(
+        "mlflow-read-only",
+        "the database of the embedded store cannot be written during the run, then the relay is killed; "
+        "`graft track sync` follows",
+        _UNAFFECTED,
+        _write_protect,
+        _needs_root,
+    ),
+)

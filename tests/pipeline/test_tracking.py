@@ -1,0 +1,60 @@
+"""What the journal says of a run for MLflow's sake, and what is registered."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from graft.pipeline.experiment import Experiment
+from graft.pipeline.final import INPUT_EXAMPLE
+from graft.pipeline.resources import ClusterResources, Node, TrialShare
+from graft.pipeline.tracking import importance_of, plan_made, register_bundle
+from graft.spec.load import parse_job
+from graft.spec.strategy import Strategy
+from graft.tracking import mlflow
+from graft.tracking.events import TrialReported, TrialStarted
+from graft.tracking.journal import Journal
+from graft.tracking.target import Target
+
+JOB = parse_job({"name": "x", "data": "digits"})
+
+
+def test_a_plan_says_with_what() -> None:
+    made = plan_made(JOB, ClusterResources((Node(4.0), Node(2.0, 1.0))), TrialShare(2.0, 0.5, 3))
+    assert made.resources == "2 nodes, 6 CPU, 1 GPU"
+    assert (made.cpus, made.gpus) == (2.0, 0.5)
+    assert made.plan["job"] == "x"
+
+
+def test_only_results_of_a_trial_s_own_strategy_say_what_mattered(tmp_path: Path, trials: Any) -> None:
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        for number in range(9):
+            plain = Strategy(lr=0.001 * (number + 1)).model_dump(mode="json")
+            journal.append(TrialStarted(f"t{number}", plain, "x"))
+            journal.append(TrialReported(f"t{number}", 1, {"val/accuracy": 0.1 * number}, 1.0))
+        journal.append(TrialStarted("t9", plain, "x", start=("t1", 0, 1)))
+        journal.append(TrialReported("t9", 2, {"val/accuracy": 1.0}, 1.0))
+        journal.append(trials.exploited("t0", "t8", 1))
+        journal.append(TrialReported("t0", 2, {"val/accuracy": 0.9}, 1.0))
+    found = importance_of(tmp_path / "journal.jsonl", JOB)
+    assert (found.trials, found.epoch) == (9, 1)
+
+
+def test_a_registered_model_shows_an_image_of_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registered: list[Any] = []
+
+    def register(directory: Path, target: Target, package: Any) -> Any:
+        registered.append(package)
+        return mlflow.RegisteredModel("x", "1", "models:/x/1")
+
+    monkeypatch.setattr(mlflow, "register", register)
+    experiment, target = Experiment(tmp_path), Target("http://host", "x")
+    assert register_bundle(experiment, target, experiment.bundle, "x") == ("models:/x/1", "1")
+    assert registered[0].input_example is None, "an experiment without an image has none to show"
+    Image.new("L", (4, 4), 7).save(tmp_path / INPUT_EXAMPLE)
+    register_bundle(experiment, target, experiment.bundle, "x")
+    (cell,) = registered[1].input_example["image"]
+    assert base64.b64decode(cell) == (tmp_path / INPUT_EXAMPLE).read_bytes()
+    assert set(registered[1].inputs) == {"image"}
