@@ -3,7 +3,34 @@ import sys
 
 import pytest
 
-COMMANDS = ("run", "resume", "validate", "plan", "leaderboard", "experiments", "predict", "ui", "backbones", "schema")
+COMMANDS = (
+    "run",
+    "resume",
+    "validate",
+    "plan",
+    "status",
+    "watch",
+    "leaderboard",
+    "experiments",
+    "predict",
+    "ui",
+    "backbones",
+    "schema",
+)
+WITH_EXAMPLE = (
+    "run",
+    "resume",
+    "validate",
+    "plan",
+    "status",
+    "watch",
+    "leaderboard",
+    "predict",
+    "track sync",
+    "journal show",
+    "journal verify",
+)
+GROUPS = [("track",), ("track", "sync"), ("journal",), ("journal", "show"), ("journal", "verify")]
 HEAVY = ("torch", "ray", "mlflow", "transformers", "timm", "numpy", "pandas", "torchvision", "pyarrow")
 
 
@@ -11,7 +38,7 @@ def test_help_lists_every_command_the_examples_and_the_exit_codes(graft):
     done = graft("--help")
     assert done.exit_code == 0
     assert done.err == ""
-    for command in (*COMMANDS, "track"):
+    for command in (*COMMANDS, "track", "journal"):
         assert f" {command} " in done.out
     assert "graft run jobs/digits.yaml" in done.out
     assert "Exit codes: 0 done, 2 your file or data is wrong, 3 a resource is missing, 1 anything else." in done.out
@@ -27,7 +54,7 @@ def test_no_command_shows_the_help(graft):
     assert "graft run jobs/digits.yaml" in done.out + done.err
 
 
-@pytest.mark.parametrize("command", [(name,) for name in COMMANDS] + [("track",), ("track", "sync")], ids="-".join)
+@pytest.mark.parametrize("command", [(name,) for name in COMMANDS] + GROUPS, ids="-".join)
 def test_every_command_explains_itself(graft, command):
     done = graft(*command, "--help")
     assert (done.exit_code, done.err) == (0, "")
@@ -38,9 +65,9 @@ def test_every_command_explains_itself(graft, command):
     assert explanation.endswith(".")
 
 
-@pytest.mark.parametrize("command", ["run", "resume", "validate", "plan", "leaderboard", "predict"])
+@pytest.mark.parametrize("command", WITH_EXAMPLE)
 def test_commands_with_arguments_show_an_example(graft, command):
-    assert f"Example: graft {command} " in graft(command, "--help").out
+    assert f"Example: graft {command} " in graft(*command.split(), "--help").out
 
 
 @pytest.mark.parametrize("command", COMMANDS)

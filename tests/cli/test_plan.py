@@ -40,7 +40,7 @@ def test_there_are_no_more_trials_than_strategies(graft, job_file):
 def test_the_text_says_the_same(graft, job_file):
     done = graft("plan", job_file(GRID), "--offline")
     lines = dict(re.split(r"\s{2,}", line) for line in done.out.splitlines())
-    assert list(lines) == ["job", "stages", "backbone", "space", "phase 1", "at once", "time"]
+    assert list(lines) == ["job", "stages", "backbone", "space", "phase 1", "at once", "compute", "time"]
     assert lines["stages"] == "ingest → search → fit → evaluate → export"
     assert lines["backbone"] == "efficientnet_lite0: 17 blocks, 3.4 M parameters"
     assert lines["space"] == "6 strategies"
@@ -152,3 +152,32 @@ def test_planning_makes_nothing(graft, job_file, home, offline, monkeypatch):
     monkeypatch.setattr(probe, "forward_seconds", lambda name, side: 1e-3)
     graft("plan", job_file(GRID), *(["--offline"] if offline else []))
     assert not home.exists()
+
+
+FROZEN = """
+name: frozen
+data: digits
+strategy: {backbone: efficientnet_lite0, freeze: {choice: [1.0, 0.5]}, resolution: 32}
+training: {epochs: 5}
+search: {scheduler: none, budget: {trials: 20}}
+"""
+
+
+def test_json_says_what_is_computed_once(graft, job_file):
+    plan = graft("plan", "--offline", "--json", job_file(FROZEN)).json
+    assert [(one["cut"], one["views"], one["bytes"]) for one in plan["materialise"]] == [(8, 0, None), (17, 0, None)]
+    assert sum(one["reads"] for one in plan["materialise"]) == pytest.approx(100, abs=0.5)
+    assert 1 < plan["predicted_speedup"] <= plan["ceiling"]
+
+
+def test_the_text_says_so_too(graft, job_file):
+    told = graft("plan", "--offline", job_file(FROZEN)).out
+    assert "blocks below cut 8 (" in told
+    assert "predicted speed-up" in told
+    full = graft("plan", "--offline", job_file(FROZEN.replace("{choice: [1.0, 0.5]}", "0.0"))).out
+    assert "every epoch through the whole network" in full
+
+
+def test_measuring_tells_bytes(graft, job_file):
+    plan = graft("plan", "--json", job_file(FROZEN)).json
+    assert all(one["bytes"] > 0 for one in plan["materialise"])

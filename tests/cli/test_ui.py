@@ -9,18 +9,23 @@ from graft.cli import ui as module
 from graft.core.storage import Home
 from graft.pipeline.experiment import Experiment
 from graft.spec.load import parse_job
+from graft.tracking.comparison_view import view_key
 
 
 class FakeServer:
     """Stands for the MLflow server process."""
 
     started: list["FakeServer"] = []
+    is_dead = False
 
     def __init__(self, command: tuple[str, ...], env: dict[str, str]) -> None:
         self.command, self.env = command, env
         self.ended = False
         self.interrupts = 0
         FakeServer.started.append(self)
+
+    def poll(self) -> int | None:
+        return 1 if FakeServer.is_dead else None
 
     def wait(self) -> int:
         if self.interrupts and not self.ended:
@@ -93,9 +98,56 @@ def test_ctrl_c_ends_the_server(graft, servers, used_home, free_port, monkeypatc
     assert servers[0].ended
 
 
+@pytest.fixture
+def seven(used_home: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
+    """An experiment in a store that gives it the id 7."""
+    monkeypatch.setattr("graft.tracking.mlflow.find_run", lambda target, key, run: ("7", "run"))
+    return Experiment.create(Home(used_home), parse_job({"name": "seven", "data": "digits"}))
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is opened in a browser, on a machine with a display whose server answers at once."""
+    pages: list[str] = []
+    monkeypatch.setattr(module, "webbrowser", SimpleNamespace(open=pages.append))
+    monkeypatch.setattr("graft.tracking.server.is_up", lambda base: True)
+    monkeypatch.setenv("DISPLAY", ":0")
+    return pages
+
+
 @pytest.mark.usefixtures("servers")
-def test_it_points_at_the_runs_of_the_newest_experiment(graft, used_home, free_port, monkeypatch):
-    Experiment.create(Home(used_home), parse_job({"name": "seven", "data": "digits"}))
-    monkeypatch.setattr("graft.tracking.mlflow.find_experiment_id", lambda target: target.experiment)
+def test_it_points_at_the_comparison_page_of_the_newest_experiment(graft, seven, opened, free_port):
     done = graft("ui", "--port", free_port)
-    assert "/#/experiments/seven/runs?workflowType=machine_learning" in done.out
+    key = view_key(seven.name, "strategies")
+    page = f"http://127.0.0.1:{free_port}/#/experiments/7/runs?workflowType=machine_learning&viewStateShareKey={key}"
+    assert f"strategies of {seven.name}: {page}" in done.out
+    assert f"trials of {seven.name}: " in done.out
+    assert opened == [f"{page}&compareRunsMode=CHART"]
+
+
+@pytest.mark.usefixtures("servers", "seven")
+def test_a_server_that_does_not_start_opens_no_page(graft, opened, free_port, monkeypatch):
+    monkeypatch.setattr(FakeServer, "is_dead", True)
+    graft("ui", "--port", free_port)
+    assert opened == []
+
+
+@pytest.mark.usefixtures("servers", "seven")
+def test_no_browser_is_opened_if_not_wanted_or_without_a_display(graft, opened, free_port, monkeypatch):
+    graft("ui", "--no-browser", "--port", free_port)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(module.sys, "platform", "linux")
+    graft("ui", "--port", free_port)
+    assert opened == []
+
+
+def test_a_server_of_somebody_else_is_named_and_none_is_started(graft, servers, used_home, opened, monkeypatch):
+    monkeypatch.setattr("graft.tracking.mlflow.find_run", lambda target, key, run: ("7", None))
+    job = {"name": "far", "data": "digits", "tracking": {"uri": "http://me:canary@tracker:5000"}}
+    Experiment.create(Home(used_home), parse_job(job))
+    done = graft("ui", "far")
+    assert (done.exit_code, servers) == (0, [])
+    assert "http://tracker:5000/#/experiments/7/runs" in done.out
+    assert "canary" not in done.out
+    assert len(opened) == 1

@@ -28,10 +28,15 @@ Listener = Callable[[events.Event], None]
 
 
 @contextlib.contextmanager
-def live_display(stream: TextIO, progress: Progress, outlook: Outlook) -> Iterator[Listener]:
-    """Yield what to call with every event; draws a table that keeps itself up to date."""
+def live_display(
+    stream: TextIO, progress: Progress, outlook: Outlook, now: Callable[[], float] = time.time
+) -> Iterator[Listener]:
+    """Yield what to call with every event; draws a table that keeps itself up to date.
+
+    `now` is the time up to which a stage that has not ended is shown to run.
+    """
     console = Console(file=stream)
-    view = _View(progress, outlook)
+    view = _View(progress, outlook, now)
     # Live would send what libraries write to `sys.stdout` to the terminal; it belongs in the log.
     with Live(view, console=console, refresh_per_second=4, redirect_stdout=False, redirect_stderr=False) as live:
         yield progress.apply
@@ -62,8 +67,8 @@ def _line(event: events.Event, progress: Progress, outlook: Outlook) -> str:
             return f"{stage}: failed{_behind(detail)}"
         case events.PhaseStarted(phase=phase, scheduler=scheduler, epochs=epochs) if len(outlook.phases) > 1:
             return f"  phase {phase + 1} of {len(outlook.phases)}: {scheduler}, to epoch {epochs}"
-        case events.TrialExploited(trial=name, reason=reason):
-            return f"  {name}: {reason}"
+        case events.TrialExploited(trial=name, reason=told) | events.TrialNoted(trial=name, text=told):
+            return f"  {name}: {told}"
         case events.ResourcesAwaited(what=what) if what:
             return f"  waiting: {what}"
         case events.SearchEnded(by=by, detail=detail):
@@ -79,9 +84,10 @@ def _line(event: events.Event, progress: Progress, outlook: Outlook) -> str:
 class _View:
     """Draws itself anew at every refresh, so that the clock runs between events."""
 
-    def __init__(self, progress: Progress, outlook: Outlook) -> None:
+    def __init__(self, progress: Progress, outlook: Outlook, now: Callable[[], float]) -> None:
         self._progress = progress
         self._outlook = outlook
+        self._now = now
 
     def __rich__(self) -> RenderableType:
         parts: list[RenderableType] = [self._stages()]
@@ -94,7 +100,7 @@ class _View:
         for name in StageName:
             stage = self._progress.stages.get(name, StageProgress())
             mark, style = MARKS[stage.state]
-            table.add_row(Text(mark, style), Text(name, style), _seconds(stage), Text(self._detail(name, stage)))
+            table.add_row(Text(mark, style), Text(name, style), self._seconds(stage), Text(self._detail(name, stage)))
         return table
 
     def _detail(self, name: str, stage: StageProgress) -> str:
@@ -102,6 +108,10 @@ class _View:
             return stage.detail
         ended = sum(trial.status != RUNNING for trial in self._progress.trials.values())
         return f"{ended}/{_total(self._outlook)} trials{_eta(self._progress, self._outlook)}"
+
+    def _seconds(self, stage: StageProgress) -> Text:
+        seconds = self._now() - stage.started if stage.state is StageState.RUNNING else stage.seconds
+        return Text(f"{seconds:.1f} s" if seconds else "", "dim")
 
     def _trials(self) -> Table:
         table = Table(box=None, padding=(0, 2), header_style="bold")
@@ -115,11 +125,6 @@ class _View:
             cells = (trial.trial, trial.label, str(trial.epoch), score, _state(trial))
             table.add_row(*map(Text, cells), style=style)
         return table
-
-
-def _seconds(stage: StageProgress) -> Text:
-    seconds = time.time() - stage.started if stage.state is StageState.RUNNING else stage.seconds
-    return Text(f"{seconds:.1f} s" if seconds else "", "dim")
 
 
 def _score(progress: Progress, trial: TrialProgress) -> str:

@@ -9,7 +9,11 @@ import typer
 
 from graft.cli import (
     backbones,
+    cache,
+    chaos,
+    compare,
     experiments,
+    journal,
     leaderboard,
     lineage,
     plan,
@@ -17,9 +21,11 @@ from graft.cli import (
     resume,
     run,
     schema,
+    status,
     track,
     ui,
     validate,
+    watch,
 )
 from graft.core.errors import GraftError, SpecError
 
@@ -30,11 +36,13 @@ Examples:
 
   graft validate my_job.yaml                       check a job file, in under a second
 
+  graft watch latest                               follow a run from another terminal
+
   graft leaderboard latest                         which strategy won, and why the others did not
 
   graft predict models:/digits@champion photo.png  labels with probabilities
 
-  graft ui                                         compare runs in the MLflow UI
+  graft ui                                         see in the MLflow UI which strategy wins, and at what cost
 
 Exit codes: 0 done, 2 your file or data is wrong, 3 a resource is missing, 1 anything else.
 """
@@ -54,14 +62,20 @@ app.command("run")(run.command)
 app.command("resume")(resume.command)
 app.command("validate")(validate.command)
 app.command("plan")(plan.command)
+app.command("status")(status.command)
+app.command("watch")(watch.command)
 app.command("leaderboard")(leaderboard.command)
 app.command("lineage")(lineage.command)
+app.command("compare")(compare.command)
+app.command("chaos")(chaos.command)
 app.command("experiments")(experiments.command)
 app.command("predict")(predict.command)
 app.command("ui")(ui.command)
 app.command("backbones")(backbones.command)
 app.command("schema")(schema.command)
+app.add_typer(cache.app, name="cache")
 app.add_typer(track.app, name="track")
+app.add_typer(journal.app, name="journal")
 
 
 @app.callback()

@@ -28,7 +28,8 @@ def command(
         plan = make_plan(loaded)
     else:
         from graft.data.listing import list_samples
-        from graft.pipeline.probe import forward_seconds
+        from graft.pipeline.probe import forward_seconds, measure_depths
 
-        plan = make_plan(loaded, loaded.data.limit or len(list_samples(loaded.data)), forward_seconds)
+        samples = loaded.data.limit or len(list_samples(loaded.data))
+        plan = make_plan(loaded, samples, forward_seconds, measure_depths)
     typer.echo(json.dumps(plan.to_dict()) if as_json else describe(plan))

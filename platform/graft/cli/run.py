@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from graft.core.storage import Home, write_json
 if TYPE_CHECKING:
     from graft.pipeline.experiment import Experiment
     from graft.pipeline.result import Result
+    from graft.spec.job import Job
 
 SHOWN_TRIALS = 10
 
@@ -32,6 +34,9 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
     replay: ReplayOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the newest experiment of this job, if it was cut off.")
+    ] = False,
 ) -> None:
     """Run a job: ingest the data, search strategies, fit the winner, score it on test data, export and register it.
 
@@ -59,23 +64,42 @@ def command(
     from graft.pipeline.run import check_job
 
     check_job(loaded, place)
-    experiment = Experiment.create(place, loaded)
+    experiment = None if schedule else _to_go_on_with(loaded, place, resume)
+    if experiment is None:
+        experiment = Experiment.create(place, loaded)
     if schedule is not None:
         write_json(experiment.replay_file, schedule.to_dict())
     run_and_report(experiment, place, as_json)
 
 
-def run_and_report(experiment: "Experiment", home: Home, as_json: bool) -> None:
+def run_and_report(experiment: "Experiment", home: Home, as_json: bool, retry_errored: bool = False) -> None:
     """Run an experiment with a display, and print what came out."""
     from graft.cli.chatter import chatter_to
     from graft.pipeline.run import RunOptions, run_experiment
 
     with chatter_to(experiment.log_file) as terminal, _display(experiment, terminal.err, as_json) as listener:
-        result = run_experiment(experiment, home, RunOptions(listeners=(listener,)))
+        options = RunOptions(listeners=(listener,), retry_errored=retry_errored)
+        result = run_experiment(experiment, home, options)
     if as_json:
         typer.echo(json.dumps(result.summary))
         return
     _report(result)
+
+
+def _to_go_on_with(job: "Job", home: Home, resume: bool) -> "Experiment | None":
+    """The experiment that is to go on, if there is one and the user wants it; asked only at a terminal."""
+    from graft.pipeline.resume import find_unfinished
+
+    found = find_unfinished(home, job)
+    if found is None:
+        return None
+    if resume:
+        typer.echo(f"goes on with {found.name}", err=True)
+        return found
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        return found if typer.confirm(f"{found.name} was cut off; go on with it?", default=True, err=True) else None
+    typer.echo(f"{found.name} was cut off; a new experiment begins (--resume goes on with it)", err=True)
+    return None
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Tables for the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -8,6 +8,21 @@ from rich.table import Table
 from rich.text import Text
 
 WIDTH_IN_FILES = 200
+
+
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str] = (), stream: TextIO | None = None
+) -> None:
+    """Print rows of texts under columns; those of `numbers` to the right."""
+    table = Table(box=None, padding=(0, 2), header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(Text, row))  # Text, because a cell may hold what rich takes for markup
+    console = Console(file=stream)
+    if not console.is_terminal:
+        console = Console(file=stream, width=WIDTH_IN_FILES)
+    console.print(table)
 
 
 def print_leaderboard(
