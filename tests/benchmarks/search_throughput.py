@@ -1,7 +1,9 @@
-"""How long a search takes that trains the same 12 strategies: through graft, and through two scripts of plain Ray.
+"""How long a search takes that trains the same 24 strategies: through graft, and through two scripts of plain Ray.
 
-Three variants train the same fixed list for the same epochs on the same arrays, each in a process and a Ray of its own:
+The variants train the same fixed list for the same epochs on the same arrays, each in a process and a Ray of its own:
   a  graft's search stage, with journal and MLflow on            (throughput/graft_search.py)
+  w  the same with the feature store that a has filled: run it after a
+  n  the same without the feature store
   b  Ray Tune + Ray Train as its user guide shows it             (throughput/nested_train.py)
   c  a hand-tuned Tune function trainable with reused actors     (throughput/reused_actors.py)
 
@@ -24,21 +26,39 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from reporting import json_line, provenance, ratio, table, usable_cpus
-from throughput.candidates import CANDIDATES
+from throughput.candidates import CANDIDATES, RESOLUTION, Candidate
 from throughput.exchange import Outcome, Request
+
+from graft.pipeline.prefix import Prefix
+from graft.pipeline.prefix_plan import Expected, PrefixPlan
+from graft.pipeline.probe import measure_depths
 
 EXAMPLE = """example:
   python tests/benchmarks/search_throughput.py --strategies 3 --epochs 1 --only a,c
 """
-VARIANTS = {"a": "graft_search", "b": "nested_train", "c": "reused_actors"}
-TITLES = {"a": "graft", "b": "Tune + Train guide", "c": "Tune, reused actors"}
+VARIANTS = {
+    "a": "graft_search",
+    "w": "graft_search",
+    "n": "graft_search",
+    "b": "nested_train",
+    "c": "reused_actors",
+}
+TITLES = {
+    "a": "graft",
+    "w": "graft, store filled",
+    "n": "graft without store",
+    "b": "Tune + Train guide",
+    "c": "Tune, reused actors",
+}
+STORES = {"a": "cold", "w": "warm", "n": "none"}
 # Load a CPU above which the machine counts as not idle.
 BUSY = 0.5
 # What a user finds who looks for the reason of Train's slow start (facts: 2 s a poll by default).
@@ -97,10 +117,19 @@ def ratios(figures: Mapping[str, Figures]) -> dict[str, float | None]:
     ours = figures.get("a", Figures("a"))
     return {
         f"{other}/a {what}": ratio(getattr(ours, what), getattr(figures[other], what))
-        for other in ("b", "c")
+        for other in ("w", "n", "b", "c")
         if other in figures
         for what in ("search", "process")
     }
+
+
+def ceiling(chosen: Sequence[Candidate], epochs: int) -> float:
+    """How many times less arithmetic the list is when each frozen prefix is computed once; blocks timed here."""
+    reads = Counter(Prefix(one.backbone, RESOLUTION, int(one.config()["cut"])) for one in chosen)
+    expected = tuple(Expected(prefix, count * epochs, is_kept=True) for prefix, count in reads.items())
+    depths = {name: measure_depths(name, RESOLUTION) for name in {prefix.backbone for prefix in reads}}
+    plan = PrefixPlan(expected, len(chosen) * epochs)
+    return plan.speed_up(lambda prefix: depths[prefix.backbone].shares[prefix.cut]).ceiling
 
 
 def titles(b_channels_last: bool, b_tuned: bool) -> dict[str, str]:
@@ -128,10 +157,12 @@ def main() -> int:
             channels_last=options.b_channels_last,
         )
         runs = _measure(request, options)
+        speed_up = ceiling(chosen, request.epochs)
     figures = {variant: summarise(variant, runs) for variant in options.only}
     _print(figures, request, titles(options.b_channels_last, options.b_tuned))
+    print(f"\nceiling of the arithmetic (every frozen block once, all else as without the store): {speed_up:.2f}")
     settings = {key: value for key, value in vars(options).items() if key != "work"}
-    print(json_line("search_throughput", origin, _results(figures, runs, settings)))
+    print(json_line("search_throughput", origin, {**_results(figures, runs, settings), "ceiling": speed_up}))
     return 0 if all(one.trials == len(chosen) for one in figures.values()) else 1
 
 
@@ -160,7 +191,7 @@ def _run(variant: str, request: Request, options: argparse.Namespace) -> Run:
     """Run a variant in a process of its own; what it prints goes to a log, whose end is shown if it fails."""
     stem = request.work / f"{variant}-{secrets.token_hex(3)}"
     asked, answered, log = (stem.with_suffix(suffix) for suffix in (".request.json", ".outcome.json", ".log"))
-    request.write(asked)
+    replace(request, store=STORES.get(variant, "none")).write(asked)
     command = [sys.executable, "-m", f"throughput.{VARIANTS.get(variant, variant)}", str(asked), str(answered)]
     load = os.getloadavg()[0]
     started = time.perf_counter()
@@ -240,10 +271,10 @@ def _parser() -> argparse.ArgumentParser:
         default=len(CANDIDATES),
         choices=range(1, len(CANDIDATES) + 1),
         metavar="N",
-        help="the first N of the list (default: all 12)",
+        help="the first N of the list (default: all 24)",
     )
-    add("--epochs", type=int, default=3, help="epochs of each trial (default: 3)")
-    add("--only", type=_variants, default=list(VARIANTS), help="variants, such as a,c (default: a,b,c)")
+    add("--epochs", type=int, default=5, help="epochs of each trial (default: 5)")
+    add("--only", type=_variants, default=list(VARIANTS), help="variants, such as a,c (default: all)")
     add("--repeats", type=int, default=1, help="how often each variant is run; medians are shown (default: 1)")
     add("--lanes", type=int, default=usable_cpus(), help="trials at once, one CPU each (default: the CPUs)")
     add(

@@ -54,6 +54,9 @@ class Watcher:
     def on_placed(self, trial: str, nodes: tuple[str, ...]) -> None:
         """Nothing is made of it."""
 
+    def on_note(self, trial: str, text: str) -> None:
+        pass
+
     def on_report(self, trial: str, epoch: int, metrics: Mapping[str, float]) -> None:
         self.reports += 1
         segment = max((after.segment for after, _ in self.exploits if after.trial == trial), default=0)

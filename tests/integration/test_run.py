@@ -1,8 +1,15 @@
 """Whole runs on real data and real weights: small, but nothing is replaced."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +29,13 @@ from graft.pipeline.result import Result
 from graft.pipeline.run import RunOptions, run_experiment
 from graft.spec.load import parse_job
 from graft.tracking import events
+from graft.tracking.comparison_view import ViewKind, view_key
+from graft.tracking.environment import settled
 from graft.tracking.journal import read
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 
+KINDS: tuple[ViewKind, ...] = ("strategies", "trials")
 CONTRACT = {
     "experiment": str,
     "status": str,
@@ -115,8 +125,72 @@ def test_mlflow_has_one_parent_and_a_nested_run_for_every_trial(finished: tuple[
     assert {run.data.tags["graft.status"].split()[0] for run in children} <= {"complete", "stopped"}
     assert parents[0].data.metrics["final/test_accuracy"] == pytest.approx(result.summary["test"])
     artifacts = {item.path for item in client.list_artifacts(parents[0].info.run_id)}
-    assert {"job.yaml", "leaderboard.json", "leaderboard.csv", "report.json"} <= artifacts
+    evaluation = {"report.json", "confusion_matrix.png", "worst_examples.png"}
+    described = {"job.yaml", "plan.json", "data.json", "leaderboard.json", "leaderboard.csv", "leaderboard_table.json"}
+    assert described | evaluation <= artifacts
     assert parents[0].inputs.dataset_inputs
+    (winner,) = [run for run in children if run.data.tags.get("graft.winner")]
+    assert evaluation <= {item.path for item in client.list_artifacts(winner.info.run_id)}
+    assert not [name for run in children for name in run.data.metrics if name.startswith("config/")]
+    views = {f"mlflow.sharedViewState.{view_key(result.summary['experiment'], kind)}" for kind in KINDS}
+    assert views <= set(experiment.tags)
+
+
+@pytest.fixture
+def registry(finished: tuple[Result, Home]) -> Iterator[None]:
+    """MLflow in this process looks into the home."""
+    mlflow.set_tracking_uri(finished[1].tracking_uri)
+    yield
+    mlflow.set_tracking_uri(None)
+
+
+@pytest.mark.usefixtures("registry")
+def test_the_registered_model_answers_its_own_example(finished: tuple[Result, Home]) -> None:
+    model = mlflow.pyfunc.load_model(finished[0].summary["model_uri"])
+    assert model.metadata.signature.inputs.input_names() == ["image"]
+    (answer,) = model.predict(model.input_example).to_dict("records")
+    assert answer["label"] in {str(digit) for digit in range(10)}
+    assert 0 < answer["probability"] <= 1
+    files = Path(mlflow.artifacts.download_artifacts(finished[0].summary["model_uri"]))
+    assert {path.suffix for path in files.rglob("*") if path.is_file()} == {
+        ".json",
+        ".safetensors",
+        ".txt",
+        ".yaml",
+        "",
+    }
+
+
+@pytest.mark.slow
+def test_mlflow_serves_the_registered_model(finished: tuple[Result, Home], tmp_path: Path) -> None:
+    result, home = finished
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    beside = Path(sys.executable).parent
+    environment = {**os.environ, **settled(), "MLFLOW_TRACKING_URI": home.tracking_uri}
+    environment["PATH"] = f"{beside}{os.pathsep}{environment['PATH']}"
+    command = [str(beside / "mlflow"), "models", "serve", "-m", result.summary["model_uri"], "--env-manager", "local"]
+    log = tmp_path / "log.txt"
+    with log.open("wb") as stream:
+        server = subprocess.Popen([*command, "-p", port], env=environment, stdout=stream, stderr=stream,
+                                  start_new_session=True)  # fmt: skip
+    try:
+        while True:
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5):
+                break
+            assert server.poll() is None, log.read_text()
+            time.sleep(0.5)
+        (example,) = home.artifact_root.rglob("serving_input_example.json")
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/invocations", example.read_bytes(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            (prediction,) = json.loads(answer.read())["predictions"]
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait()
+    assert set(prediction) == {"label", "probability"}
 
 
 def test_a_finished_experiment_does_nothing_again(finished: tuple[Result, Home]) -> None:

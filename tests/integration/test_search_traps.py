@@ -19,7 +19,7 @@ from graft.core.errors import ResourceError
 from graft.pipeline.checkpoints import CheckpointStore
 from graft.pipeline.progress import Progress
 from graft.pipeline.recorder import Recorder
-from graft.pipeline.retention import Retention
+from graft.pipeline.retention import Kept, Retention
 from graft.search.conductor import Conductor
 from graft.search.proposer import SearchProposer
 from graft.search.protocol import Checkpoint, GoOn, Proposal, SearchObserver, Stop, TrialEnd, TrialReporter
@@ -70,7 +70,7 @@ class Processes:
     def __init__(self, directory: Path, phase: Phase, dies_after: int) -> None:
         told, progress = Told(), Progress(ACCURACY, phase.epochs)
         self._store = CheckpointStore(directory)
-        told.readers = [progress.apply, Retention(self._store, progress, 1, frozenset()).apply]
+        told.readers = [progress.apply, Retention(self._store, progress, Kept(best=1), frozenset()).apply]
         self._led = conductor(phase, Recorder(told, progress, 0, SystemClock()), slots=2)  # type: ignore[arg-type]
         self._due = build_scheduler(phase, ACCURACY, 0, SPACE).checkpoints
         self._dies_after = dies_after

@@ -42,7 +42,9 @@ class OneEpoch:
         self.metrics: Mapping[str, float] = {}
         self.failure = ""
 
-    def report(self, epoch: int, metrics: Mapping[str, float], nodes: Sequence[str] = ()) -> None:
+    def report(
+        self, epoch: int, metrics: Mapping[str, float], nodes: Sequence[str] = (), notes: Sequence[str] = ()
+    ) -> None:
         """Take what was reported, and end the trial's function."""
         self.epoch, self.metrics = epoch, dict(metrics)
         raise _EpochIsTrained

@@ -29,18 +29,12 @@ class Candidate:
         return {**asdict(self), "cut": cut_index(self.freeze, describe_backbone(self.backbone).num_blocks)}
 
 
-# Any first few of them mix both backbones and shallow with deep cuts, so that a short run is a fair sample.
-CANDIDATES = (
-    Candidate("t01", "efficientnet_lite0", 0.75, 3e-3),
-    Candidate("t02", "efficientnet_lite1", 1.0, 1e-2),
-    Candidate("t03", "efficientnet_lite0", 0.0, 1e-3),
-    Candidate("t04", "efficientnet_lite1", 0.5, 2e-3),
-    Candidate("t05", "efficientnet_lite0", 1.0, 5e-3),
-    Candidate("t06", "efficientnet_lite1", 0.75, 5e-3),
-    Candidate("t07", "efficientnet_lite0", 0.5, 2e-3),
-    Candidate("t08", "efficientnet_lite1", 0.0, 1e-3),
-    Candidate("t09", "efficientnet_lite0", 0.75, 1e-2),
-    Candidate("t10", "efficientnet_lite1", 0.5, 5e-3),
-    Candidate("t11", "efficientnet_lite0", 0.0, 3e-3),
-    Candidate("t12", "efficientnet_lite1", 1.0, 2e-2),
+BACKBONES = ("efficientnet_lite0", "efficientnet_lite1")
+SHARES = (1.0, 0.9, 0.75, 0.5)
+RATES = (3e-3, 1e-2, 1e-3)
+
+# Every combination once. The first four have every share and both backbones, so that a short run is a fair sample.
+CANDIDATES = tuple(
+    Candidate(f"t{number:02}", BACKBONES[(number + number // 4) % 2], SHARES[number % 4], RATES[number // 8])
+    for number in range(24)
 )

@@ -23,6 +23,8 @@ class Request:
         lanes: trials at once, each on one CPU and one torch thread.
         seed: root of the randomness.
         channels_last: memory format of the network, where the variant leaves that open.
+        store: for graft: ``cold`` begins with an empty feature store, ``warm`` with what the one before has left, and
+            ``none`` computes the frozen blocks in every epoch.
     """
 
     work: Path
@@ -33,6 +35,7 @@ class Request:
     lanes: int
     seed: int = 0
     channels_last: bool = False
+    store: str = "cold"
 
     def write(self, path: Path) -> None:
         """Save it for `main`."""

@@ -5,22 +5,28 @@ carries the journal to MLflow beside the trials. What is left out is what the ot
 ingest (the dataset is in the cache), the final fit, evaluation and export.
 """
 
+import shutil
 import time
 from collections.abc import Callable
 
-from throughput.candidates import CANDIDATES, RESOLUTION
+from throughput.candidates import BACKBONES, CANDIDATES, RESOLUTION, SHARES
 from throughput.exchange import Outcome, Request, main
 
 from graft.core.clock import SystemClock
 from graft.core.storage import Home
 from graft.data.dataset import Dataset
+from graft.data.feature_store.fingerprint import data_fingerprint
+from graft.data.feature_store.store import FeatureStore
 from graft.data.ingest import ingest
 from graft.pipeline.checkpoints import CheckpointStore
 from graft.pipeline.experiment import Experiment
 from graft.pipeline.final import lesson_of
+from graft.pipeline.learning import Lesson
+from graft.pipeline.prefix_plan import plan_prefixes
 from graft.pipeline.progress import Progress
 from graft.pipeline.ray_session import ray_session
 from graft.pipeline.recorder import Recorder
+from graft.pipeline.shelf import Shelf
 from graft.pipeline.steps import stored_form
 from graft.pipeline.tracking import DRAIN_SECONDS, target_of
 from graft.pipeline.trial import TrialPayload, run_trial
@@ -60,7 +66,12 @@ def benchmark_job(request: Request) -> Job:
             "version": 1,
             "name": "throughput",
             "data": data,
-            "strategy": {"resolution": RESOLUTION},
+            "strategy": {
+                "backbone": {"choice": list(BACKBONES)},
+                "freeze": {"choice": list(SHARES)},
+                "lr": {"loguniform": [1e-3, 1e-2]},
+                "resolution": RESOLUTION,
+            },
             "training": {"epochs": request.epochs},
             "search": {"scheduler": "none", "seed": request.seed, "budget": {"trials": len(request.names)}},
             "resources": {"cpus_per_worker": 1, "gpus_per_worker": 0, "concurrent_trials": request.lanes},
@@ -71,6 +82,8 @@ def benchmark_job(request: Request) -> Job:
 def search(request: Request) -> Outcome:
     """Run the list through graft, as a run does between ingest and final fit."""
     job, home = benchmark_job(request), Home.find(request.work / "home")
+    if request.store == "cold":
+        shutil.rmtree(home.features, ignore_errors=True)
     experiment = Experiment.create(home, job)
     progress = Progress(job.search.objective, job.training.epochs)
     with Journal(experiment.journal_file) as journal:
@@ -80,7 +93,9 @@ def search(request: Request) -> Outcome:
         with ray_session():
             dataset = ingest(job.data, stored_form(job), home.datasets)
             started = time.perf_counter()
-            _run(request, experiment, dataset, Recorder(journal, progress, job.search.seed, SystemClock()))
+            shelf = None if request.store == "none" else _shelf(job, home, dataset)
+            recorder = Recorder(journal, progress, job.search.seed, SystemClock())
+            _run(request, experiment, lesson_of(job, dataset, num_threads=1, shelf=shelf), recorder)
             seconds = time.perf_counter() - started
         journal.append(events.ExperimentFinished(events.ExperimentStatus.COMPLETED, seconds, ""))
     draining = time.perf_counter()
@@ -90,14 +105,18 @@ def search(request: Request) -> Outcome:
     return _outcome(progress, seconds, time.perf_counter() - draining)
 
 
-def _run(request: Request, experiment: Experiment, dataset: Dataset, recorder: Recorder) -> None:
+def _shelf(job: Job, home: Home, dataset: Dataset) -> Shelf:
+    return Shelf(FeatureStore(home.features), data_fingerprint(dataset), plan_prefixes(job).wanted)
+
+
+def _run(request: Request, experiment: Experiment, lesson: Lesson, recorder: Recorder) -> None:
     job = experiment.job()
     metric, slots = job.search.objective, request.lanes
     scheduler = build_scheduler(job.phases[0], metric, job.search.seed, job.strategy)
     conductor = Conductor(scheduler, FixedProposer(request.names, request.epochs), recorder, metric, slots)
     execution = Execution("search", experiment.tune, metric, {"CPU": 1}, slots)
     store = CheckpointStore(experiment.checkpoints)
-    payload = TrialPayload(lesson_of(job, dataset, num_threads=1), store, CheckpointEpochs())
+    payload = TrialPayload(lesson, store, CheckpointEpochs())
     run_search(execution, conductor, recorder, run_trial, payload)
 
 
@@ -108,7 +127,10 @@ def _outcome(progress: Progress, seconds: float, drain_seconds: float) -> Outcom
         search_seconds=seconds,
         training_seconds=sum(sum(trial.epoch_seconds) for trial in progress.trials.values()),
         scores={name: score for name, score in scores.items() if score is not None},
-        more={"mlflow_drain": drain_seconds},
+        more={
+            "mlflow_drain": drain_seconds,
+            "building": sum(trial.cache.get("seconds", 0.0) for trial in progress.trials.values()),
+        },
     )
 
 

@@ -88,6 +88,9 @@ class Heard:
     def on_placed(self, trial: str, nodes: tuple[str, ...]) -> None:
         self.place[trial] = nodes
 
+    def on_note(self, trial: str, text: str) -> None:
+        pass
+
     def on_report(self, trial: str, epoch: int, metrics: Mapping[str, float]) -> None:
         values = self.values.setdefault(trial, {})
         self._once(f"epoch {epoch} of {trial}", epoch in values)

@@ -1,0 +1,45 @@
+"""One rehearsal for all tests here: the undisturbed runs, the home and the MLflow server are shared."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from graft.pipeline.faults.catalog import choose
+from graft.pipeline.faults.fault import Outcome
+from graft.pipeline.faults.rehearsal import Rehearsal
+from graft.pipeline.faults.small_job import make_small
+from graft.spec.load import parse_job
+
+# The head alone is trained, on features that are computed once: nearly all the time is that of processes starting.
+# No final fit, for the same reason; the faults that need one ask for it.
+JOB = {
+    "name": "chaos",
+    "data": {"kind": "digits", "limit": 120},
+    "strategy": {
+        "backbone": "efficientnet_lite0",
+        "resolution": 32,
+        "freeze": 1.0,
+        "lr": {"loguniform": [1e-3, 1e-1]},
+    },
+    "training": {"epochs": 6, "final_on": "train"},
+    "search": {"scheduler": "none", "budget": {"trials": 3}},
+}
+
+Rehearse = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="session")
+def rehearse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearse]:
+    """Acts out one fault: `rehearse("driver-killed", seed=3)`. Runs start a Ray of their own, whatever runs here."""
+    # Short: Ray puts sockets below its own directory, but MLflow's artifacts lie deep below this one.
+    root = tmp_path_factory.mktemp("chaos")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RAY_ADDRESS", raising=False)
+        patch.setenv("OMP_NUM_THREADS", "1")
+        with Rehearsal.of(make_small(parse_job(JOB)), root) as rehearsal:
+
+            def one(name: str, seed: int = 0) -> Outcome:
+                (outcome,) = rehearsal.run(choose([name]), seed)
+                return outcome
+
+            yield one

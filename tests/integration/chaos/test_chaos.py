@@ -1,0 +1,45 @@
+"""Kill anything, lose nothing, duplicate nothing: real runs under real faults, each held against its guarantee.
+
+What is done, and the guarantee in a sentence, stand beside each fault in `graft.pipeline.faults`. For every one, the
+trials, their epochs, MLflow's runs and points, and the winner are counted and held against those of an undisturbed run.
+Trials run one at a time: with two, their order would depend on the machine, and so might the winner.
+"""
+
+import pytest
+
+from graft.pipeline.faults.catalog import FAULTS
+from graft.pipeline.faults.fault import Verdict
+
+pytestmark = pytest.mark.ray
+
+SEEDS = 20
+# In every run of the tests, a minute each; the others are for the night.
+QUICK = ("bad-day", "driver-killed")
+
+
+def assert_kept(outcome):
+    if outcome.verdict is Verdict.SKIPPED:
+        pytest.skip(outcome.problems[0])
+    told = f"{outcome.fault}, injected at {outcome.injected_at}: {outcome.guarantee}"
+    assert outcome.problems == (), told
+    assert (outcome.counts["lost"], outcome.counts["doubled"], outcome.counts["retrained"]) == (0, 0, 0), told
+    assert outcome.winner == ("same" if FAULTS[outcome.fault].is_compared else "–"), told
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_what_goes_wrong_on_a_bad_day(rehearse, name):
+    outcome = rehearse(name)
+    assert outcome.verdict is not Verdict.SKIPPED, outcome.problems
+    assert_kept(outcome)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in FAULTS if name not in QUICK])
+def test_every_fault(rehearse, name):
+    assert_kept(rehearse(name))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, SEEDS))
+def test_the_driver_is_killed_at_any_moment(rehearse, seed):
+    assert_kept(rehearse("driver-killed", seed))
