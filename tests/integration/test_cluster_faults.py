@@ -107,11 +107,6 @@ class TestAsAPopulationCopies:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True,
-    reason="a trial that holds a worker group keeps it while it waits for the others of its generation, and a trial "
-    "whose group cannot come up again takes no other: it fails after Limits.start_s",
-)
 def test_a_population_whose_groups_fill_the_cluster_loses_no_trial_with_a_node():
     told = in_own_cluster("pbt_exploit.py", "full")
     assert told["found"]["values"] == told["simulated"]["values"]

@@ -15,7 +15,6 @@ import pytest
 import ray
 
 from graft.core.clock import SystemClock
-from graft.core.errors import ResourceError
 from graft.pipeline.checkpoints import CheckpointStore
 from graft.pipeline.progress import Progress
 from graft.pipeline.recorder import Recorder
@@ -201,12 +200,6 @@ def test_no_train_run_has_the_name_of_another_whose_checkpoints_it_would_restore
 
 @pytest.mark.slow
 @pytest.mark.ray
-@pytest.mark.xfail(
-    strict=True,
-    raises=ResourceError,
-    reason="Ray Train counts what nodes have, not what is free there: while somebody else holds a CPU, an elastic run "
-    "asks for the same number of workers again and again, until Patience.give_up_s",
-)
 def test_an_elastic_run_begins_with_the_workers_there_is_room_for(ray_session: None, tmp_path: Path) -> None:
     occupant = ray.remote(Occupant).options(num_cpus=1).remote()
     ray.get(occupant.is_there.remote())

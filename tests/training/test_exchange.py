@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -486,3 +487,66 @@ def test_the_clock_is_looked_at_for_ever():
             await asyncio.wait_for(exchange.keep_time(), 0.01)
 
     asyncio.run(look())
+
+
+async def two_trials(move_s: float = 45) -> Scene:
+    """One works in group 0, one holds group 1 and does not need it."""
+    here = Scene(groups=2, limits=replace(LIMITS, move_s=move_s, lease_s=1e9))
+    await here.under_way()
+    await here.exchange.wanted(1)
+    others = [Member(1, "other", rank) for rank in range(2)]
+    for member in others:
+        await here.exchange.join(member, Place(2, "far"))
+    await here.wait_for_orders(others)
+    assert (await here.exchange.acquire("holder", None)).group == 1
+    return here
+
+
+@scene
+async def test_a_trial_whose_node_has_left_gets_the_next_group_that_is_free():
+    here = await two_trials()
+    asking = await begun(here.exchange.next_item("trial", "order"))
+    here.exchange.lose_nodes({"node-0", "far"})
+    await here.at(44)
+    assert not asking.done()
+    await here.at(45)
+    assert (await asking).news is News.MOVED
+    assert await here.exchange.nodes("trial") == ()
+    waiting = await begun(here.exchange.acquire("trial", None))
+    assert not waiting.done()
+    await here.exchange.release("holder")
+    assert (await waiting).group == 1
+    assert await here.exchange.submit("trial", "order", b"body")
+
+
+@scene
+async def test_who_waits_long_for_a_group_is_starved():
+    here = await two_trials()
+    here.exchange.lose_nodes({"node-0", "far"})
+    await here.at(45)
+    assert not await here.exchange.is_starved()
+    await here.at(91)
+    assert await here.exchange.is_starved()
+    await here.exchange.release("holder")
+    await quiet()
+    assert not await here.exchange.is_starved()
+
+
+@scene
+async def test_workers_that_come_back_in_time_keep_their_trial():
+    here = await two_trials()
+    here.exchange.lose_nodes({"node-0", "far"})
+    await here.at(30)
+    orders = await asyncio.gather(*await here.wait_for_orders(await here.restart("b")))
+    assert {order.ticket for order in orders} == {Ticket("order", 1)}
+    await here.at(100)
+    assert await here.exchange.nodes("trial") == ("node-0", "node-1")
+
+
+@scene
+async def test_the_only_group_is_waited_for():
+    here = Scene(limits=replace(LIMITS, move_s=45, lease_s=1e9))
+    await here.under_way()
+    here.exchange.lose_nodes(set())
+    await here.at(200)
+    assert await here.exchange.nodes("trial") == ("node-0", "node-1")

@@ -116,6 +116,7 @@ class SearchStage:
             resources=runner.resources,
             slots=self.share.concurrent,
             is_over=cause,
+            is_starved=runner.is_starved,
         )
         run_search(execution, conductor, recorder, runner.function, runner.payload(_due(phase, scheduler)))
         if cause.ended is None or cause.ended.by == "phase":
@@ -181,16 +182,19 @@ class SearchStage:
         # A group that lost a worker goes on from the last epoch, whatever the scheduler needs.
         every_epoch = replace(payload, due=CheckpointEpochs(every=1))
         with WorkerGroups(self._shape, share.concurrent, train_in_group, every_epoch, self.experiment.tune) as groups:
-            yield _TrialRunner(run_trial_in_group, DRIVER_RESOURCES, lambda due: groups.handle)
+            handle = groups.handle
+            yield _TrialRunner(run_trial_in_group, DRIVER_RESOURCES, lambda due: handle, handle.is_starved)
 
 
 @dataclass(frozen=True)
 class _TrialRunner:
-    """How trials are run: the function, what its process occupies, and its payload for what is due in a phase."""
+    """How trials are run: the function, what its process occupies, its payload for what is due in a phase, and whether
+    one lacks workers."""
 
     function: Any
     resources: dict[str, float]
     payload: Callable[[CheckpointEpochs], Any]
+    is_starved: Callable[[], bool] = lambda: False
 
 
 class _FirstCause:

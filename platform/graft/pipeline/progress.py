@@ -280,6 +280,10 @@ def _row(rank: int, trial: TrialProgress, score: float | None) -> dict[str, Any]
         "seconds": round(trial.seconds, 2),
         "label": trial.best_label or trial.label,
         "reason": trial.reason,
-        "metrics": {name: value if math.isfinite(value) else None for name, value in trial.best.items()},
+        "metrics": {
+            name: value if math.isfinite(value) else None
+            for name, value in trial.best.items()
+            if name.startswith(("train/", "val/"))
+        },
         "strategy": dict(trial.best_strategy or trial.strategy),
     }

@@ -99,7 +99,7 @@ def train_proposal(
     session = learner.session
     keeper.go_on_from(session)
     keeper.note(learner.note)
-    once = dict(learner.cache_metrics)
+    once = {"model/trainable_params": float(session.adapted.trainable_params), **learner.cache_metrics}
     if session.epochs_done > max(proposal.reported, proposal.start.epoch if proposal.start else 0):
         metrics = {f"val/{name}": value for name, value in _agreed(learner, world).items()}
         metrics |= {"train/lr": session.current_lr, "train/seconds": 0.0}

@@ -1,7 +1,7 @@
 """Keeps Ray Tune's trials and ours together, and carries the conductor's actions out on Tune's controller."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from graft.search.conductor import Conductor
@@ -14,6 +14,8 @@ METRIC, EPOCH, NODES, NOTES = "graft_metric", "graft_epoch", "graft_nodes", "gra
 FAILURE, LOG = "graft_failure", "graft_log"
 # A process starts in 3 to 5 s, on a busy machine in twice that; a held one that makes room too early costs a restart.
 STARVED_S = 20.0
+# How often it is asked whether a trial lacks workers.
+ASK_S = 5.0
 
 
 class Stage:
@@ -23,9 +25,13 @@ class Stage:
     from the journal, so there is nothing in them.
     """
 
-    def __init__(self, conductor: Conductor, observer: SearchObserver) -> None:
+    def __init__(
+        self, conductor: Conductor, observer: SearchObserver, is_starved: Callable[[], bool] = lambda: False
+    ) -> None:
         self.conductor = conductor
         self._observer = observer
+        self._lacks_workers = is_starved
+        self._asked = 0.0
         self._tune_trials: dict[str, Any] = {}
         self._new: list[Proposal] = []
         self._again: list[tuple[Any, Proposal]] = []
@@ -79,6 +85,10 @@ class Stage:
 
     def _is_starved(self, controller: Any) -> bool:
         """Whether a trial has waited for a process for so long that there may be no room for one."""
+        if time.monotonic() - self._asked > ASK_S:
+            self._asked = time.monotonic()
+            if self._lacks_workers():
+                return True
         is_waiting = any(trial.status == trial.PENDING for trial in controller.get_trials())
         self._waiting_since = (self._waiting_since or time.monotonic()) if is_waiting else None
         if self._waiting_since is None or time.monotonic() - self._waiting_since < STARVED_S:

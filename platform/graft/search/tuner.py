@@ -52,6 +52,7 @@ class Execution:
         resources: what one trial's process occupies, by Ray's names; something in it must be above 0.
         slots: how many trials run at once.
         is_over: asked after every report; True ends the search with what is there.
+        is_starved: asked now and then: whether a trial has a process, but not what that needs to train.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Execution:
     resources: Mapping[str, float]
     slots: int
     is_over: Callable[[], bool] = lambda: False
+    is_starved: Callable[[], bool] = lambda: False
 
 
 def run_search(
@@ -70,7 +72,7 @@ def run_search(
     Trials that are cut short by the end of the search are reported to the observer as interrupted.
     """
     _quieten_tune(execution.slots)
-    stage = Stage(conductor, observer)
+    stage = Stage(conductor, observer, execution.is_starved)
     tuner = tune.Tuner(
         tune.with_resources(
             tune.with_parameters(_run_trial, trial_fn=trial_fn, payload=payload, metric=execution.metric),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import ray
 from ray._private.ray_constants import DEBUG_AUTOSCALING_STATUS
+from ray._private.state import available_resources_per_node
 from ray.autoscaler.v2.sdk import get_cluster_status
 from ray.experimental.internal_kv import _internal_kv_get
 
@@ -39,6 +40,12 @@ def waiting_for(shape: GroupShape, count: int) -> str:
         return ""
     short = " and ".join(f"{amount:g} {kind} ({free.get(kind, 0.0):g} free)" for kind, amount in needed.items())
     return f"{short} are needed"
+
+
+def free_workers(shape: GroupShape) -> int:
+    """How many such workers fit into what is free on the nodes now."""
+    nodes = available_resources_per_node().values()
+    return sum(_fit(shape, node) for node in nodes) if shape.resources else shape.workers
 
 
 def what_is_missing(shape: GroupShape, count: int, nodes: Sequence[Mapping[str, float]]) -> str:

@@ -1,6 +1,7 @@
 """One function on several workers, which goes on when a node leaves or joins (Ray Train 2.60)."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,15 @@ from ray import cloudpickle
 from ray.exceptions import RayError
 
 from graft.core.errors import ResourceError
-from graft.training.capacity import check_shape, waiting_for
+from graft.training.capacity import check_shape, free_workers, waiting_for
 from graft.training.elastic_host import ElasticHost, Start
 from graft.training.shape import GroupShape
 from graft.training.train_run import TrainRun, environment, free, near_driver, new_mark
 from graft.training.worker import to_graft_error
 
 LOOK_S = 2.0
+# After so many times `Patience.start_s` a run that has not begun makes do with the workers there is room for.
+HELD_FACTOR = 2.0
 
 
 @dataclass(frozen=True)
@@ -80,39 +83,74 @@ def run_distributed(
             memory.
         TrialError: `fn` raised anything else, or the workers died too often; the cause is chained.
     """
-    fewest = min_workers or shape.workers
+    fewest, most = min_workers or shape.workers, shape.workers
     check_shape(replace(shape, workers=fewest), 1)
     patience = patience or Patience()
-    workers = shape.workers if fewest == shape.workers else (fewest, shape.workers)
-    run = TrainRun(shape, workers, storage, new_mark(), max_failures, patience.start_s, -1, patience.resize_s)
-    host = (
-        ray.remote(ElasticHost)
-        .options(
-            num_cpus=0,
-            max_concurrency=shape.workers + 3,
-            scheduling_strategy=near_driver(),
-            runtime_env=environment(patience.start_s),
-        )
-        .remote(run)
-    )
-    is_settled = False
-    try:
-        finished = host.run.remote(cloudpickle.dumps((fn, tuple(args))))
-        endings = [finished, host.refusal.remote()]
+    work = cloudpickle.dumps((fn, tuple(args)))
+    while True:
+        workers = most if fewest == most else (fewest, most)
+        mine = replace(shape, workers=most)
+        run = TrainRun(mine, workers, storage, new_mark(), max_failures, patience.start_s, -1, patience.resize_s)
+        with _hosted(run, patience) as attempt:
+            found = attempt.result(work, fewest)
+        if isinstance(found, Distributed):
+            return found
+        most = found
+
+
+class _Attempt:
+    """One Ray Train run in its actor."""
+
+    def __init__(self, run: TrainRun, patience: Patience) -> None:
+        self._run, self._patience = run, patience
+        options = {"num_cpus": 0, "max_concurrency": run.shape.workers + 3, "scheduling_strategy": near_driver()}
+        self.host = ray.remote(ElasticHost).options(**options, runtime_env=environment(patience.start_s)).remote(run)
+        self.is_settled = False
+
+    def result(self, work: bytes, fewest: int) -> Distributed | int:
+        """What came of it; or how many workers there is room for, if fewer than asked for can begin."""
+        finished = self.host.run.remote(work)
+        endings = [finished, self.host.refusal.remote()]
         while not ray.wait(endings, num_returns=1, timeout=LOOK_S)[0]:
-            if ray.get(host.seconds_down.remote()) > patience.give_up_s:
-                missing = waiting_for(replace(shape, workers=fewest), 1)
-                raise ResourceError(
-                    f"{fewest} of {shape} were not up within {patience.give_up_s:g} s"
-                    + (f"; {missing}" if missing else "")
-                )
+            seconds_down = ray.get(self.host.seconds_down.remote())
+            room = self._room(fewest, seconds_down)
+            if room:
+                return room
+            if seconds_down > self._patience.give_up_s:
+                raise self._given_up(fewest)
         if endings[1] in ray.wait(endings, num_returns=2, timeout=0)[0]:
             raise ray.get(endings[1])
         value, starts = ray.get(finished)
-        is_settled = True
+        self.is_settled = True
+        return Distributed(value, starts)
+
+    def _room(self, fewest: int, seconds_down: float) -> int | None:
+        """Workers that can begin now, if that is not all: Train counts what nodes have, not what others hold of it."""
+        most = self._run.shape.workers
+        if (
+            fewest == most
+            or seconds_down < HELD_FACTOR * self._patience.start_s
+            or ray.get(self.host.has_begun.remote())
+        ):
+            return None
+        room = free_workers(self._run.shape)
+        return room if fewest <= room < most else None
+
+    def _given_up(self, fewest: int) -> ResourceError:
+        shape = self._run.shape
+        missing = waiting_for(replace(shape, workers=fewest), 1)
+        told = f"{fewest} of {shape} were not up within {self._patience.give_up_s:g} s"
+        return ResourceError(told + (f"; {missing}" if missing else ""))
+
+
+@contextlib.contextmanager
+def _hosted(run: TrainRun, patience: Patience) -> Iterator[_Attempt]:
+    """An attempt whose actor and placement groups are gone afterwards."""
+    attempt = _Attempt(run, patience)
+    try:
+        yield attempt
     except RayError as error:
         raise to_graft_error(error) from error
     finally:
-        ray.kill(host)
-        free([run.mark], is_settled)
-    return Distributed(value, starts)
+        ray.kill(attempt.host)
+        free([run.mark], attempt.is_settled)

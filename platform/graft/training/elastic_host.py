@@ -90,6 +90,10 @@ class ElasticHost:
         """Workers have died; new ones are to come."""
         self._down_since = time.monotonic()
 
+    def has_begun(self) -> bool:
+        """Whether there have been workers."""
+        return bool(self._nodes)
+
     def seconds_down(self) -> float:
         """How long there have been no workers; 0 while there are."""
         since = self._down_since

@@ -6,10 +6,11 @@ milliseconds, and no rank ever waits for another one by polling.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+import ray
 from ray.exceptions import ActorDiedError, RayError
 
 from graft.training.bell import Bell
@@ -19,6 +20,8 @@ from graft.training.run_record import RunRecord
 
 TICK_S = 0.5
 ATTEND_S = 0.5
+# How often it is asked which nodes are there.
+LOOK_S = 5.0
 
 
 @dataclass
@@ -26,6 +29,7 @@ class LeaseRecord:
     """A trial that holds a group, or waits for one (`group` is None)."""
 
     renewed: float
+    waiting_since: float
     group: int | None = None
 
 
@@ -152,7 +156,7 @@ class Exchange:
             holder: handle of the actor that wants it, whose death ends the lease at once; None if it is no actor.
         """
         if lease not in self._leases:
-            self._leases[lease] = LeaseRecord(self._clock())
+            self._leases[lease] = LeaseRecord(self._clock(), self._clock())
             if holder is not None:
                 attending = asyncio.create_task(self._attend(lease, holder))
                 self._attending.add(attending)
@@ -200,7 +204,7 @@ class Exchange:
         """Wait, for a short while, for news of the order; asking lets the workers go on after the report seen last."""
         book = self._book(lease)
         if book is None:
-            return Item(News.FAILED, reason="the lease of its workers has run out")
+            return self._without_group(lease)
         group = self._books.index(book)
         item: list[Item] = []
 
@@ -214,7 +218,9 @@ class Exchange:
         await self._bells[group].until(has_news, self._limits.poll_s)
         if item:
             return item[0]
-        return Item(News.WAIT) if _is_about(book.work, name) else Item(News.FAILED, reason="it was abandoned")
+        if _is_about(book.work, name):
+            return Item(News.WAIT)
+        return Item(News.FAILED, reason="it was abandoned") if self._book(lease) is book else self._without_group(lease)
 
     async def abandon(self, lease: str, name: str) -> None:
         """Let the workers leave the order at their next step."""
@@ -222,6 +228,11 @@ class Exchange:
         if book is not None and _is_about(book.work, name):
             book.abandon(self._clock())
             self._changed(self._books.index(book))
+
+    async def is_starved(self) -> bool:
+        """Whether a trial has waited so long for a group that those who hold one and do not need it should let go."""
+        latest = self._clock() - self._limits.move_s
+        return any(record.group is None and record.waiting_since < latest for record in self._leases.values())
 
     async def nodes(self, lease: str) -> tuple[str, ...]:
         """The nodes on which the leased group's workers run now."""
@@ -266,10 +277,22 @@ class Exchange:
         return all(book.is_up for book in self._books)
 
     async def keep_time(self) -> None:
-        """Look at the clock for ever."""
+        """Look at the clock, and now and then at the cluster, for ever."""
+        looked = self._clock()
         while True:
             await asyncio.sleep(TICK_S)
             self.tick()
+            if self._clock() - looked >= LOOK_S:
+                looked = self._clock()
+                self.lose_nodes({node["NodeID"] for node in ray.nodes() if node["Alive"]})
+
+    def lose_nodes(self, alive: Collection[str]) -> None:
+        """Note which groups have workers on nodes that are gone: Train tells only when it has others in their place."""
+        now = self._clock()
+        for book, record in zip(self._books, self._records, strict=True):
+            is_hit = any(place.node not in alive for place in book.places.values())
+            if is_hit and not record.is_down(now):
+                record.lose_workers(now)
 
     def tick(self) -> None:
         """Take back leases of the dead, end workers that do not leave, give up groups that do not come up."""
@@ -279,6 +302,7 @@ class Exchange:
             if record.group is not None:
                 self._books[record.group].abandon(now)
                 self._changed(record.group)
+        self._move_leases(now)
         for group, book in enumerate(self._books):
             if self._records[group].is_late(now):
                 book.fail(self._records[group].reason)
@@ -300,8 +324,23 @@ class Exchange:
                 pass  # cannot be reached at the moment; the lease runs out if that lasts
             await asyncio.sleep(ATTEND_S)
 
+    def _move_leases(self, now: float) -> None:
+        """Let those whose group is down wait for any; their orders begin anew, from what is on the disk."""
+        for record in self._leases.values():
+            group = record.group
+            if group is not None and self._records[group].is_down(now, self._limits.move_s) and len(self._books) > 1:
+                self._books[group].drop(now)
+                record.group, record.waiting_since = None, now
+                self._changed(group)
+
     def _is_gone(self, member: Member) -> bool:
         return self._is_closing or self._books[member.group].is_stale(member)
+
+    def _without_group(self, lease: str) -> Item:
+        """What the leaseholder is told whose group is no longer its own."""
+        if lease in self._leases:
+            return Item(News.MOVED)
+        return Item(News.FAILED, reason="the lease of its workers has run out")
 
     def _book(self, lease: str) -> OrderBook | None:
         record = self._leases.get(lease)

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -27,6 +27,7 @@ class Lease:
     _exchange: Any
     _name: str
     shape: GroupShape
+    _wait: Callable[[], None]
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -48,12 +49,14 @@ class Lease:
         body = cloudpickle.dumps(order)
         is_over = False
         try:
-            while not _call(self._exchange.submit.remote(self._name, name, body)):
-                pass
+            self._submit(name, body)
             while True:
                 item: Item = _call(self._exchange.next_item.remote(self._name, name))
                 if item.news is News.REPORT:
                     yield cloudpickle.loads(item.report)
+                elif item.news is News.MOVED:
+                    self._wait()
+                    self._submit(name, body)
                 elif item.news is not News.WAIT:
                     is_over = True
                     break
@@ -63,6 +66,10 @@ class Lease:
         if item.news is News.FAILED:
             raise TrialError(item.reason)
 
+    def _submit(self, name: str, body: bytes) -> None:
+        while not _call(self._exchange.submit.remote(self._name, name, body)):
+            pass
+
 
 @dataclass(frozen=True)
 class GroupsHandle:
@@ -71,6 +78,10 @@ class GroupsHandle:
     _exchange: Any
     shape: GroupShape
     count: int
+
+    def is_starved(self) -> bool:
+        """Whether a trial waits for a group while there are fewer than there were."""
+        return bool(_call(self._exchange.is_starved.remote()))
 
     @contextlib.contextmanager
     def lease(self, who: str) -> Iterator[Lease]:
@@ -90,7 +101,7 @@ class GroupsHandle:
         threading.Thread(target=self._renew, args=(name, stop), name="graft-lease", daemon=True).start()
         try:
             self._wait_for(name)
-            yield Lease(self._exchange, name, self.shape)
+            yield Lease(self._exchange, name, self.shape, lambda: self._wait_for(name))
         finally:
             stop.set()
             _tell(self._exchange.release, name)

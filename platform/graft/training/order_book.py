@@ -187,6 +187,12 @@ class OrderBook:
         work.is_abandoned = True
         self._stop(work, now)
 
+    def drop(self, now: float) -> None:
+        """The order is somebody else's now; its workers are gone, so nobody will tell that it has ended."""
+        self.abandon(now)
+        if self.work is not None:
+            self.end_incarnation()
+
     def fail(self, reason: str) -> None:
         """Tell the leaseholder that its order came to nothing."""
         if self.work is not None and self.work.outcome is None:

@@ -72,6 +72,7 @@ class News(Enum):
     REPORT = "report"
     DONE = "done"
     FAILED = "failed"
+    MOVED = "moved"
     WAIT = "wait"
 
 
@@ -92,6 +93,7 @@ class Limits:
         max_failures: how often an order is begun again after its workers died.
         lease_s: a lease that was not renewed for so long is taken back.
         leave_s: workers that have not left an abandoned order after so long are ended.
+        move_s: a lease of a group that has been down for so long is one of whichever group is free next.
         start_s: worker groups that are not up after so long are given up.
         barren_runs: runs in a row that ended without an order having ended; then the group is given up.
         poll_s: the longest a call of a leaseholder is held back; a pending call would keep its process from exiting.
@@ -100,6 +102,7 @@ class Limits:
     max_failures: int = 3
     lease_s: float = 15.0
     leave_s: float = 60.0
+    move_s: float = 45.0
     start_s: float = 300.0
     barren_runs: int = 3
     poll_s: float = 1.0

@@ -33,6 +33,10 @@ class RunRecord:
         """The workers have died; Train starts others, in the same run."""
         self._starting_since = now
 
+    def is_down(self, now: float, seconds: float = 0.0) -> bool:
+        """Whether its workers have been gone, or on their way, for at least so long."""
+        return self._starting_since is not None and self._starting_since + seconds <= now
+
     def come_up(self) -> None:
         """All workers are there; if the group had been given up, it is welcome again."""
         self._starting_since, self.reason = None, ""
