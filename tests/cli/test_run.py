@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 
 from graft.core.errors import Interrupted, TrialError
-from graft.core.storage import write_json
+from graft.core.storage import Home, write_json
 from graft.pipeline.experiment import Experiment
 from graft.pipeline.progress import Progress, leaderboard
 from graft.pipeline.replay import read_schedule
 from graft.pipeline.result import Result
 from graft.search.strategy_schedule import Schedule, Stretch
+from graft.spec.load import load_job
 from graft.spec.strategy import Strategy
+from graft.tracking import events
 from graft.tracking.events import Event
+from graft.tracking.journal import Journal
 
 KEYS = {
     "experiment", "status", "metric", "validation", "test", "test_interval", "winner", "trials", "seconds", "stages",
@@ -294,3 +297,44 @@ class TestReplay:
         done = graft("run", job_file("name: digits\n"), "--replay", schedule)
         assert done.exit_code == 2
         assert "data: is missing" in done.err
+
+
+CUT_OFF = "name: cut\ndata: digits\nstrategy: {lr: {loguniform: [1.0e-3, 1.0e-2]}}\nsearch: {budget: {trials: 4}}\n"
+
+
+def cut_off(home: Path, job: Path) -> Experiment:
+    """An experiment of a job, of which only the beginning is there."""
+    experiment = Experiment.create(Home(home), load_job(job))
+    with Journal(experiment.journal_file) as journal:
+        journal.append(events.ExperimentStarted(experiment.name, experiment.name, {}, {}))
+    return experiment
+
+
+def test_run_goes_on_with_a_job_that_was_cut_off_if_asked_to(graft, fake_run, job_file, home):
+    file = job_file(CUT_OFF)
+    before = cut_off(home, file)
+    ran = fake_run()
+    done = graft("run", file, "--resume", "--json")
+    assert done.exit_code == 0
+    assert f"goes on with {before.name}" in done.err
+    assert ran == [before]
+
+
+def test_without_being_asked_a_new_experiment_begins_and_the_other_is_named(graft, fake_run, job_file, home):
+    file = job_file(CUT_OFF)
+    before = cut_off(home, file)
+    ran = fake_run()
+    done = graft("run", file, "--json")
+    assert f"{before.name} was cut off; a new experiment begins (--resume goes on with it)" in done.err
+    assert ran != [before]
+
+
+def test_resume_takes_more_time_and_nothing_that_trials_depend_on(graft, fake_run, job_file, home):
+    experiment = cut_off(home, job_file(CUT_OFF))
+    ran = fake_run()
+    assert graft("resume", "--set", "search.budget.minutes=7", "--json").exit_code == 0
+    assert ran[0].job().search.budget.minutes == 7
+    refused = graft("resume", "--set", "training.epochs=3", "--json")
+    assert refused.exit_code == 2
+    assert "cannot change in an experiment that goes on" in refused.json["problems"][0]
+    assert experiment.job().search.budget.minutes == 7

@@ -80,7 +80,8 @@ def assert_nothing_half_written(home: Path) -> None:
     # Whatever is being written has a hidden name until it is whole.
     assert [path for path in home.rglob(".*")] == []
     (experiment,) = Home(home).experiments.iterdir()
-    assert {path.name for path in experiment.iterdir()} <= {"job.yaml", "journal.jsonl", "log.txt"}
+    record = {"job.yaml", "journal.jsonl", "journal.jsonl.lease.1", "log.txt"}
+    assert {path.name for path in experiment.iterdir()} <= record
     *_, last = (event for _, event in read(experiment / "journal.jsonl"))
     assert isinstance(last, events.ExperimentFinished)
     assert last.status is events.ExperimentStatus.FAILED
