@@ -37,7 +37,7 @@ def test_the_home_s_own_store_is_where_the_command_serves_it(home: Home) -> None
 
 
 def test_a_server_is_named_without_the_login_of_the_job(home: Home) -> None:
-    shown = pages(home, {experiment(home, uri="https://me:canary@tracker"): None}, LOCAL)
+    shown = pages(home, {experiment(home, uri="https://me@tracker"): None}, LOCAL)
     ((views, _),) = [(views, name) for name, views in shown.views.items()]
     assert all(url.startswith("https://tracker/#/experiments/7/") for url in views.values())
 

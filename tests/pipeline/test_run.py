@@ -62,6 +62,7 @@ def run_without_ray(patched: pytest.MonkeyPatch, dataset: Dataset) -> None:
         return fn(*arguments)
 
     patched.setattr("graft.pipeline.run.ray_session", one_core)
+    patched.setattr("graft.pipeline.run.head_address", lambda: "127.0.0.1:1")
     patched.setattr("graft.pipeline.run.start_relay", lambda directory, target: NoRelay())
     patched.setattr("graft.pipeline.steps.ingest", lambda spec, stored, cache: dataset)
     patched.setattr("graft.pipeline.steps.run_remote", here)

@@ -359,3 +359,16 @@ def test_survivors_are_of_one_architecture_so_any_population_will_do() -> None:
     space = {"lr": {"loguniform": [1e-3, 1e-1]}, "backbone": {"choice": ["a", "b", "c"]}}
     search = [{"scheduler": "asha", "trials": 4}, {"scheduler": "pbt", "population": 2, "from": "top"}]
     assert parse_job({**MINIMAL, "strategy": space, "search": search}).phases[1].trials == 2
+
+
+@pytest.mark.parametrize("uri", ["http://me:canary@tracker:5000", "postgresql+psycopg2://me:canary@db/mlflow"])
+def test_a_password_has_no_place_in_a_job(uri):
+    with pytest.raises(SpecError, match=r"tracking\.uri: holds a password") as caught:
+        parse_job({"name": "x", "data": "digits", "tracking": {"uri": uri}})
+    assert "MLFLOW_TRACKING_PASSWORD" in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("uri", ["http://tracker:5000", "https://me@tracker", "sqlite:////x/a:b@c.db", None])
+def test_an_address_without_one_is_fine(uri):
+    assert parse_job({"name": "x", "data": "digits", "tracking": {"uri": uri}}).tracking.uri == uri

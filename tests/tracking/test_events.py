@@ -28,6 +28,10 @@ def test_the_story_has_most_kinds(story: list[Event]) -> None:
     assert {type(event).__name__ for event in story} >= set(KINDS) - {"StageStarted", "StageFailed", "WriterOpened"}
 
 
+def test_every_kind_is_read() -> None:
+    assert set(KINDS.values()) == set(Event.__subclasses__())
+
+
 def test_a_record_is_one_line_of_strict_json() -> None:
     line = to_json(TrialReported("t00", 1, {"loss": math.inf, "a\nb": math.nan, "c": -math.inf}, 1.0))
     assert "\n" not in line

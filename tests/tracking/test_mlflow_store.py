@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from graft.core.errors import TrackingError
-from graft.tracking.mlflow_store import MlflowClient, MlflowException, is_refusal, open_store, tracking_errors
+from graft.tracking.mlflow_failures import is_refusal
+from graft.tracking.mlflow_store import MlflowClient, MlflowException, open_store, tracking_errors
 from graft.tracking.target import Target
 
 

@@ -65,7 +65,9 @@ def test_stopping_a_relay_leaves_the_rest_to_sync(
 
 def test_sync_says_that_the_store_is_down(experiment_dir: Path, told: Tell) -> None:
     told()
-    with pytest.raises(TrackingError, match=r"does not answer .* run `graft track sync digits-1` when it is up"):
+    with pytest.raises(
+        TrackingError, match=r"does not answer; start it, .*; `graft track sync digits-1` brings what is missing"
+    ):
         sync(experiment_dir, Target("http://127.0.0.1:9", "digits"))
 
 
@@ -75,6 +77,26 @@ def test_sync_can_ship_everything_again(experiment_dir: Path, target: Target, to
     once = shown()
     sync(experiment_dir, target, restart=True)
     assert shown() == once
+
+
+def test_sync_replaces_a_relay_that_waits_after_the_run(
+    experiment_dir: Path, target: Target, told: Tell, shown: Look
+) -> None:
+    told()
+    files = RelayFiles(experiment_dir)
+    files.directory.mkdir(parents=True)
+    files.write_status(RelayStatus(RelayState.WAITING, "refused the login"))
+    waiting = (
+        "import pathlib, signal, sys; from graft.tracking.locking import exclusive\n"
+        "with exclusive(pathlib.Path(sys.argv[1])): print('held', flush=True); signal.pause()"
+    )
+    command = [sys.executable, "-c", waiting, str(files.lock)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as relay:
+        assert relay.stdout is not None
+        assert relay.stdout.readline() == b"held\n"
+        assert sync(experiment_dir, target).state is RelayState.DONE
+        assert relay.wait() == -signal.SIGTERM
+    assert len(shown()) == 5
 
 
 def test_sync_beside_a_relay_is_refused(experiment_dir: Path, target: Target, told: Tell) -> None:

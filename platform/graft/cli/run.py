@@ -2,16 +2,19 @@
 
 import contextlib
 import json
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
+from graft.core.errors import ResourceError
 from graft.core.storage import Home, write_json
 
 if TYPE_CHECKING:
+    from graft.cli.chatter import Terminal
     from graft.pipeline.experiment import Experiment
     from graft.pipeline.result import Result
     from graft.spec.job import Job
@@ -78,12 +81,28 @@ def run_and_report(experiment: "Experiment", home: Home, as_json: bool, retry_er
     from graft.pipeline.run import RunOptions, run_experiment
 
     with chatter_to(experiment.log_file) as terminal, _display(experiment, terminal.err, as_json) as listener:
-        options = RunOptions(listeners=(listener,), retry_errored=retry_errored)
+        lost = _leave_at_once(terminal, as_json)
+        options = RunOptions(listeners=(listener,), retry_errored=retry_errored, on_lost_head=lost)
         result = run_experiment(experiment, home, options)
     if as_json:
         typer.echo(json.dumps(result.summary))
         return
     _report(result)
+
+
+def _leave_at_once(terminal: "Terminal", as_json: bool) -> Callable[[str], None]:
+    """What ends this process with a last word, from any thread: Ray is about to end it without one."""
+
+    def leave(message: str) -> None:
+        code = ResourceError.exit_code
+        if as_json:
+            told = {"status": "failed", "exit_code": code, "error": message, "problems": [message]}
+            print(json.dumps(told), file=terminal.out, flush=True)
+        else:
+            print(f"graft: {message}", file=terminal.err, flush=True)
+        os._exit(code)
+
+    return leave
 
 
 def _to_go_on_with(job: "Job", home: Home, resume: bool) -> "Experiment | None":

@@ -42,6 +42,11 @@ def ray_session() -> Iterator[ClusterResources]:
         ray.shutdown()
 
 
+def head_address() -> str:
+    """Where the head of the running Ray listens, as ``host:port``."""
+    return str(ray.get_runtime_context().gcs_address)
+
+
 def _start() -> None:
     for name, value in {"RAY_USAGE_STATS_ENABLED": "0", **WORKER_ENVIRONMENT}.items():
         os.environ.setdefault(name, value)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -15,10 +16,11 @@ from graft.data.dataset import Dataset, open_dataset
 from graft.models.load import check_backbone, load_backbone
 from graft.pipeline.budget import deadline_of
 from graft.pipeline.experiment import Experiment
+from graft.pipeline.head_watch import OnLost, watch_head
 from graft.pipeline.history import SearchHistory
 from graft.pipeline.pace import Pace
 from graft.pipeline.progress import Progress, leaderboard
-from graft.pipeline.ray_session import ray_session
+from graft.pipeline.ray_session import head_address, ray_session
 from graft.pipeline.resources import ClusterResources, fit_share, share
 from graft.pipeline.result import Result
 from graft.pipeline.resume import failed_trials, reopen, where_it_stands
@@ -36,6 +38,8 @@ from graft.tracking.origin import git_commit, machine
 from graft.tracking.relay import RelayProcess, start_relay
 from graft.tracking.system_sampling import system_sampling
 
+_LOG = logging.getLogger(__name__)
+
 RECORDED_VERSIONS = ("graft", "ray", "torch", "torchvision", "timm", "mlflow")
 
 Listener = Callable[[events.Event], None]
@@ -49,11 +53,13 @@ class RunOptions:
         listeners: called with every event after it is in the journal.
         clock: the machine's, but for tests.
         retry_errored: whether trials that have failed are tried again.
+        on_lost_head: told when the head of the cluster is gone; Ray ends the process half a minute later.
     """
 
     listeners: Sequence[Listener] = ()
     clock: Clock = field(default_factory=SystemClock)
     retry_errored: bool = False
+    on_lost_head: OnLost = _LOG.critical
 
 
 def check_job(job: Job, home: Home) -> None:
@@ -91,7 +97,7 @@ def run_experiment(experiment: Experiment, home: Home, options: RunOptions | Non
         for listener in (progress.apply, *options.listeners):
             journal.subscribe(listener)
         resumed_from = where_it_stands(progress)
-        run = _Run(experiment, home, job, journal, progress, history, options.clock)
+        run = _Run(experiment, home, job, journal, progress, history, options)
         return run.to_the_end(failed_trials(progress) if options.retry_errored else [], resumed_from)
 
 
@@ -106,8 +112,10 @@ class _Run:
         journal: Journal,
         progress: Progress,
         history: SearchHistory,
-        clock: Clock,
+        options: RunOptions,
     ) -> None:
+        clock = options.clock
+        self._on_lost_head = options.on_lost_head
         self._experiment, self._home, self._job = experiment, home, job
         self._journal, self._progress, self._history, self._clock = journal, progress, history, clock
         self._stages = StageRunner(experiment.stages, journal, clock)
@@ -141,7 +149,11 @@ class _Run:
 
     def _in_session(self) -> dict[str, Any]:
         job = self._job
-        with ray_session() as resources, system_sampling(self._journal):
+        with (
+            ray_session() as resources,
+            watch_head(head_address(), self._lose_head),
+            system_sampling(self._journal),
+        ):
             pace = self._pace(resources)
             self._journal.append(plan_made(job, resources, pace.share))
             steps = Steps(
@@ -155,6 +167,11 @@ class _Run:
                 return self._after_ingest(steps, dataset)
             except (KeyboardInterrupt, Interrupted) as error:
                 raise self._interrupted(steps, dataset) from error
+
+    def _lose_head(self, message: str) -> None:
+        told = f"{message}; when there is a head again, `graft resume {self._experiment.name}` goes on"
+        self._end(ExperimentStatus.INTERRUPTED, told)
+        self._on_lost_head(told)
 
     def _pace(self, resources: ClusterResources) -> Pace:
         job = self._job

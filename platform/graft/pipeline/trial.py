@@ -5,6 +5,7 @@ one process reports to the search itself; with several, a process without a CPU 
 the proposal, and relays.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,9 @@ from graft.training.checkpoint import TrainingState
 from graft.training.lease import GroupsHandle
 from graft.training.loop import EpochResult, Session, TrainingOutcome, TrainingStatus
 from graft.training.world import ALONE, Ranks, World
+
+# A trial leaves a state that often even if its scheduler needs none: so much work is lost when its process dies.
+STATE_SECONDS = 20.0
 
 OnReport = Callable[[int, Mapping[str, float], Sequence[str]], bool]
 """``on_report(epoch, metrics, notes)``: hands over an epoch; whether the trial may go on."""
@@ -124,6 +128,7 @@ class _Keeper:
         self._store, self._due, self._proposal, self._is_writer = payload.store, payload.due, proposal, is_writer
         self._notes: list[str] = []
         self._lacks_room = False
+        self._left = time.monotonic()
 
     def go_on_from(self, session: Session) -> None:
         """Load what the trial itself has left, else what it is to start from; its own best epoch is the one to beat.
@@ -147,7 +152,9 @@ class _Keeper:
         """Write what is due after an epoch."""
         if self._is_writer and session.best_epoch == epoch:
             self._write(session.best(), self._store.best_file(self._proposal.trial))
-        if self._is_writer and self._due.wants(epoch):
+        is_due = self._due.wants(epoch) or time.monotonic() - self._left >= STATE_SECONDS
+        if self._is_writer and is_due:
+            self._left = time.monotonic()
             checkpoint = Checkpoint(self._proposal.trial, self._proposal.segment, epoch)
             self._write(session.state(with_best=False), self._store.state_file(checkpoint))
 

@@ -1,12 +1,20 @@
 """`tracking`, `keep` and `export`: where runs are recorded, what stays on the disk, and what becomes of the winner."""
 
+import re
 import warnings
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from graft.spec.base import Spec
-from graft.spec.rules import broken
+from graft.spec.rules import Finding, broken, rejected
+
+# user:password@ in front of a host.
+_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
+_NO_PASSWORD = (
+    "holds a password, but must not, because jobs are kept and logged; set MLFLOW_TRACKING_USERNAME and "
+    "MLFLOW_TRACKING_PASSWORD in the environment instead (for PostgreSQL without a server, PGPASSWORD)"
+)
 
 
 def _store_name(name: str) -> str:
@@ -18,6 +26,9 @@ def _store_name(name: str) -> str:
 def _uri(uri: str) -> str:
     if not uri or any(sign.isspace() for sign in uri):
         raise broken("must be the address of an MLflow store, such as http://host:5000")
+    if _PASSWORD.search(uri):
+        # A whole sentence: before a rule the value is shown.
+        raise rejected("tracking", [Finding((), _NO_PASSWORD)])
     return uri
 
 

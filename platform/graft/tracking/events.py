@@ -396,8 +396,9 @@ KINDS: Mapping[str, type[Event]] = {
     for kind in (
         WriterOpened, ExperimentStarted, PlanMade, StageStarted, StageFinished, StageSkipped, StageFailed, DatasetReady,
         ImportanceEstimated, SystemSampled, PhaseStarted,
-        TrialStarted, TrialPlaced, TrialReported, TrialExploited, TrialFinished, DuplicateSkipped, PhaseFinished,
-        ResourcesAwaited, SearchEnded, WinnerChosen, Evaluated, ModelRegistered, ExperimentFinished,
+        TrialStarted, TrialPlaced, TrialReported, TrialNoted, TrialRetried, TrialExploited, TrialFinished,
+        DuplicateSkipped, PhaseFinished, ResourcesAwaited, SearchEnded, WinnerChosen, Evaluated, ModelRegistered,
+        ExperimentFinished,
     )
 }  # fmt: skip
 

@@ -13,9 +13,9 @@ from graft.core.clock import Clock, SystemClock
 from graft.core.errors import GraftError
 from graft.tracking.cursor import Cursor
 from graft.tracking.events import ExperimentFinished
-from graft.tracking.flattening import redact
 from graft.tracking.journal import is_being_written, journal_path, read
-from graft.tracking.mlflow_store import is_refusal, open_store
+from graft.tracking.mlflow_failures import explain, is_refusal
+from graft.tracking.mlflow_store import open_store
 from graft.tracking.mlflow_writer import Writer
 from graft.tracking.operations import Operation, batched
 from graft.tracking.projection import Projection
@@ -116,10 +116,8 @@ class Shipper:
         except GraftError:
             raise
         except Exception as error:  # whatever a store, a proxy or an artifact service throws: it may work later
-            _LOG.warning("tracking store does not answer", exc_info=True)
-            reason = redact(str(error).strip().partition("\n")[0])[:200]
-            message = f"tracking store {redact(self._target.uri)} does not answer ({reason}); {self._how_to_finish()}"
-            self._show(RelayState.WAITING, message)
+            _LOG.info("not everything could be sent", exc_info=True)
+            self._show(RelayState.WAITING, f"{explain(error, self._target)}; {self._how_to_finish()}")
             return False
         return True
 
@@ -167,7 +165,7 @@ class Shipper:
         return clock.elapsed() if since is None else since
 
     def _how_to_finish(self) -> str:
-        return f"run `graft track sync {self._experiment_dir.name}` when it is up; nothing is lost"
+        return f"`graft track sync {self._experiment_dir.name}` brings what is missing; nothing is lost"
 
     def _show(self, state: RelayState, message: str = "") -> RelayStatus:
         shown = replace(self._status, state=state, message=message, offset=self._cursor.offset)

@@ -8,8 +8,8 @@ from typing import Any
 
 from graft.core.errors import TrackingError
 from graft.tracking.environment import settle_environment
-from graft.tracking.flattening import redact
 from graft.tracking.locking import exclusive
+from graft.tracking.mlflow_failures import explain, first_line, is_of_store
 from graft.tracking.target import Target
 
 settle_environment()
@@ -19,8 +19,6 @@ from mlflow.exceptions import MlflowException  # noqa: E402
 
 KEY_TAG = "graft.key"
 EXPERIMENT_KEY_TAG = "graft.experiment_key"
-
-_REFUSALS = frozenset({"BAD_REQUEST", "INVALID_PARAMETER_VALUE", "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"})
 
 
 class Store:
@@ -84,21 +82,13 @@ def open_client(target: Target) -> Any:
 
 @contextlib.contextmanager
 def tracking_errors(target: Target) -> Iterator[None]:
-    """Turn what MLflow raises into the one line that a user can act on."""
+    """Turn what MLflow and the libraries below it raise into the one line that a user can act on."""
     try:
         yield
-    except MlflowException as error:
-        store, reason = redact(target.uri), _first_line(error)
-        if isinstance(error.__cause__ or error.__context__, ConnectionError | OSError):
-            raise TrackingError(f"tracking store {store} does not answer; start it, or correct tracking.uri") from error
-        if is_refusal(error):
-            raise TrackingError(f"tracking store {store} refused: {reason}") from error
-        raise TrackingError(f"tracking store {store} failed ({reason}); start it, or correct tracking.uri") from error
-
-
-def is_refusal(error: Exception) -> bool:
-    """Whether the store understood and said no, so that asking again is of no use."""
-    return isinstance(error, MlflowException) and error.error_code in _REFUSALS
+    except Exception as error:
+        if not is_of_store(error):
+            raise
+        raise TrackingError(explain(error, target)) from error
 
 
 def milliseconds(seconds: float) -> int:
@@ -118,7 +108,7 @@ def _open_sqlite(target: Target, database: Path) -> Any:
         raise TrackingError(f"tracking database {database} cannot be used ({error}); choose another --home") from error
     except MlflowException as error:
         raise TrackingError(
-            f"tracking database {database} cannot be opened ({_first_line(error)}); if another version of MLflow "
+            f"tracking database {database} cannot be opened ({first_line(error)}); if another version of MLflow "
             f"wrote it, back it up and run `mlflow db upgrade sqlite:///{database}`"
         ) from error
 
@@ -149,7 +139,3 @@ def _ensure_experiment(client: Any, target: Target) -> str:
             f"(`mlflow experiments restore -x {found.experiment_id}`), or choose another tracking.experiment"
         )
     return str(found.experiment_id)
-
-
-def _first_line(error: Exception) -> str:
-    return redact(str(error).strip().partition("\n")[0])[:300]

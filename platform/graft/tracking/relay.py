@@ -20,6 +20,7 @@ from pathlib import Path
 
 from graft.core.errors import GraftError, TrackingError
 from graft.tracking.environment import relay_settings, settle_environment
+from graft.tracking.journal import is_being_written, journal_path
 from graft.tracking.locking import exclusive, holder
 from graft.tracking.relay_files import RelayFiles, RelayState, RelayStatus
 from graft.tracking.target import Target
@@ -100,6 +101,9 @@ def start_relay(experiment_dir: Path, target: Target, linger: float = _LINGER) -
 def sync(experiment_dir: Path, target: Target, restart: bool = False) -> RelayStatus:
     """Ship what a journal holds, once, in this process; the state is DONE, or the error says why not.
 
+    A relay that waits for the store though the run has ended is replaced: its login and its packages are those of the
+    run, this process may have others.
+
     Args:
         experiment_dir: the experiment.
         target: where to ship to.
@@ -113,7 +117,10 @@ def sync(experiment_dir: Path, target: Target, restart: bool = False) -> RelaySt
     from graft.tracking.mlflow_shipping import Shipper  # MLflow takes seconds to import; the driver never needs it here
 
     files = RelayFiles(experiment_dir.absolute())
-    with exclusive(files.lock, wait=False) as held:
+    waits = files.read_status().state is RelayState.WAITING and not is_being_written(journal_path(experiment_dir))
+    if waits:
+        _dismiss(files)
+    with exclusive(files.lock, wait=waits) as held:
         if not held:
             raise TrackingError(f"a relay is shipping {experiment_dir.name} already; wait for it to end")
         shipper = Shipper(files.experiment_dir, target)
@@ -155,13 +162,17 @@ def _give_way() -> None:
 def _follow(files: RelayFiles, target: Target, stopping: threading.Event, linger: float) -> RelayStatus:
     from graft.tracking.mlflow_shipping import Patience, Shipper  # see `sync`
 
-    previous = holder(files.lock)
-    if previous is not None:
-        # The relay of a run before may be waiting for a server that this run has replaced; the newest one goes on.
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(previous, signal.SIGTERM)
+    # The relay of a run before may be waiting for a server that this run has replaced; the newest one goes on.
+    _dismiss(files)
     with exclusive(files.lock):
         return Shipper(files.experiment_dir, target).follow(Patience(stopping.wait, linger))
+
+
+def _dismiss(files: RelayFiles) -> None:
+    previous = holder(files.lock)
+    if previous is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(previous, signal.SIGTERM)
 
 
 def _environment(target: Target) -> dict[str, str]:

@@ -21,7 +21,7 @@ JOB = {
         "freeze": 1.0,
         "lr": {"loguniform": [1e-3, 1e-1]},
     },
-    "training": {"epochs": 6, "final_on": "train"},
+    "training": {"epochs": 12, "final_on": "train"},
     "search": {"scheduler": "none", "budget": {"trials": 3}},
 }
 

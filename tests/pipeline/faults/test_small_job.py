@@ -23,7 +23,7 @@ def small(**changes):
 
 def test_it_is_short_and_one_trial_at_a_time():
     job = small()
-    assert (job.training.epochs, job.data.limit, job.search.budget.trials) == (6, 300, 3)
+    assert (job.training.epochs, job.data.limit, job.search.budget.trials) == (12, 300, 3)
     assert job.search.budget.minutes is None
     assert job.resources.concurrent_trials == 1
 

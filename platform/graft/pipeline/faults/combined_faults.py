@@ -13,7 +13,7 @@ def _a_bad_day(scene: Scene) -> str:
     server.set(Trouble.DOWN)
     try:
         child = scene.run(f"tracking.uri={server.url}")
-        moment = scene.await_report(child)
+        moment = scene.await_report(child, max(3, scene.undisturbed.reports // 2))
         scene.kill_all(child)
         tear(scene.experiment.journal_file)
         weights = newest_weights(scene)
@@ -22,6 +22,7 @@ def _a_bad_day(scene: Scene) -> str:
         first.wait_until(lambda: is_being_written(scene.experiment.journal_file), "the journal was opened")
         scene.resume().wait().require_one_line(exit_codes=(3,))
         scene.await_stage(first, "evaluate")
+        scene.await_trouble(first)
     finally:
         server.set(Trouble.NONE)
     first.wait().require_success()
@@ -34,7 +35,7 @@ COMBINED_FAULTS = (
     Fault(
         "bad-day",
         "MLflow is down, the driver is killed as it writes a record, the newest weights are cut in half, and two "
-        "`graft resume` are started; MLflow comes back before the end",
+        "`graft resume` are started; MLflow comes back when that has been noticed",
         "the second resume is refused, the first finishes, says what was damaged, and everything is in MLflow",
         _a_bad_day,
     ),

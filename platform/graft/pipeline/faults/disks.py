@@ -59,17 +59,13 @@ def read_only(file: Path) -> Iterator[None]:
 
 
 def fill(disk: Path, leave: int) -> None:
-    """Leave only so many bytes of a disk."""
-    free = shutil.disk_usage(disk).free
-    with (disk / _FILLER).open("ab") as stream:
-        block = bytes(65536)
-        for _ in range(max(0, free - leave) // len(block)):
-            stream.write(block)
-        if not leave:
-            with contextlib.suppress(OSError):
-                while True:
-                    stream.write(block[:4096])
-                    stream.flush()
+    """Leave only so many bytes of a disk; with 0, not one."""
+    blocks = (1 << 20, 4096) if leave else (1 << 20, 4096, 1)
+    with (disk / _FILLER).open("ab", buffering=0) as stream:
+        for size in blocks:
+            with contextlib.suppress(OSError):  # it is full
+                while shutil.disk_usage(disk).free >= leave + size or not leave:
+                    stream.write(bytes(size))
 
 
 def free_again(disk: Path) -> None:

@@ -200,6 +200,13 @@ class Scene:
         child.wait_until(lambda: self.count(events.StageStarted, stage=stage), f"the stage {stage}")
         return f"the stage {stage}"
 
+    def await_trouble(self, child: Child) -> None:
+        """Wait until the relay has noticed that the tracking store does not answer."""
+        child.wait_until(
+            lambda: RelayFiles(self.experiment.directory).read_status().state is RelayState.WAITING,
+            "the relay noticed that the tracking store does not answer",
+        )
+
     def settle(self) -> None:
         """Wait until the processes of the run have ended, and send what has not arrived.
 

@@ -6,11 +6,12 @@ from graft.core.errors import SpecError
 from graft.spec.job import Job
 from graft.spec.load import parse_job
 
-TRIALS, EPOCHS, SAMPLES = 3, 6, 300
+# With fewer epochs, trials on stored features would be over before anything can happen to them.
+TRIALS, EPOCHS, SAMPLES = 3, 12, 300
 
 
 def make_small(job: Job) -> Job:
-    """The job with at most three trials of six epochs on three hundred samples, in one phase, one trial at a time.
+    """The job with at most three trials of twelve epochs on three hundred samples, in one phase, one trial at a time.
 
     One at a time, because a scheduler compares whoever has come so far: with two, it would depend on the machine who is
     stopped, and the winner could not be compared. The scheduler is kept if it fits so few epochs. Nothing is written

@@ -96,12 +96,11 @@ def _take_away(scene: Scene) -> str:
         began = time.monotonic()
         while not child.has_ended and time.monotonic() - began < _AWAY_S:
             time.sleep(0.2)
-        is_over = child.has_ended
     ended = child.wait()
     if ended.exit_code:
         ended.require_one_line()
         scene.finish()
-    return f"{moment}; the run {'ended with one line' if ended.exit_code else 'went on'}, {is_over=}"
+    return f"{moment}; the run {'ended with one line' if ended.exit_code else 'went on'}"
 
 
 def tear(journal: Path) -> None:

@@ -30,8 +30,8 @@ def _from_the_start(trouble: Trouble) -> Callable[[Scene], str]:
     return act
 
 
-def _from_the_search(trouble: Trouble, until: str) -> Callable[[Scene], str]:
-    """From the first epoch until a stage begins; the relay of the run itself must catch up."""
+def _in_the_middle(trouble: Trouble) -> Callable[[Scene], str]:
+    """From the first epoch until the relay has noticed; it must catch up by itself."""
 
     def act(scene: Scene) -> str:
         server = scene.place.server
@@ -39,11 +39,12 @@ def _from_the_search(trouble: Trouble, until: str) -> Callable[[Scene], str]:
         try:
             moment = scene.await_report(child, 1)
             server.set(trouble)
-            stage = scene.await_stage(child, until)
+            stage = scene.await_stage(child, "evaluate")
+            scene.await_trouble(child)
         finally:
             server.set(Trouble.NONE)
         child.wait().require_success()
-        return f"{moment}, until {stage}"
+        return f"{moment}, until after {stage}"
 
     return act
 
@@ -55,10 +56,11 @@ def _at_the_end(scene: Scene) -> str:
         moment = scene.await_stage(child, "evaluate")
         server.set(Trouble.DOWN)
         child.wait_until(lambda: scene.count(events.ExperimentFinished), "the end of the experiment")
+        scene.await_trouble(child)
     finally:
         server.set(Trouble.NONE)
     child.wait().require_success()
-    return f"{moment}, until the end"
+    return f"{moment}, until after the end"
 
 
 def _lose_replies(scene: Scene) -> str:
@@ -67,10 +69,11 @@ def _lose_replies(scene: Scene) -> str:
     try:
         child = _run(scene)
         moment = scene.await_stage(child, "evaluate")
+        scene.await_trouble(child)
     finally:
         server.set(Trouble.NONE)
     child.wait().require_success()
-    return f"from the start until {moment}"
+    return f"from the start until after {moment}"
 
 
 def _write_protect(scene: Scene) -> str:
@@ -108,31 +111,31 @@ STORE_FAULTS = (
     ),
     Fault(
         "mlflow-down-in-the-middle",
-        "the MLflow server is down from the first epoch until the final fit has ended",
+        "the MLflow server is down from the first epoch to the evaluation or longer, until that is noticed",
         _UNAFFECTED,
-        _from_the_search(Trouble.DOWN, "evaluate"),
+        _in_the_middle(Trouble.DOWN),
     ),
     Fault(
         "mlflow-down-at-end",
-        "the MLflow server is down from the evaluation to the last record",
+        "the MLflow server is down from the evaluation to the last record or longer, until that is noticed",
         _UNAFFECTED,
         _at_the_end,
     ),
     Fault(
         "mlflow-errors",
-        "the MLflow server answers 500 from the first epoch until the final fit has ended",
+        "the MLflow server answers 500 from the first epoch to the evaluation or longer, until that is noticed",
         _UNAFFECTED,
-        _from_the_search(Trouble.ERRORS, "evaluate"),
+        _in_the_middle(Trouble.ERRORS),
     ),
     Fault(
         "mlflow-hangs",
-        "the MLflow server takes requests and never answers, from the first epoch until the final fit has ended",
+        "the MLflow server takes requests and never answers, from the first epoch until that is noticed",
         _UNAFFECTED,
-        _from_the_search(Trouble.HANGS, "evaluate"),
+        _in_the_middle(Trouble.HANGS),
     ),
     Fault(
         "mlflow-loses-answers",
-        "until the final fit has ended, every fourth request is carried out, and its answer is lost",
+        "up to the evaluation, every fourth request is carried out, and its answer is lost",
         "what is asked again is not done twice: no run and no point is doubled",
         _lose_replies,
     ),
