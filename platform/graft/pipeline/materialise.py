@@ -4,6 +4,7 @@ A small dataset is not worth it: the first trial that needs features computes th
 of processes would have to start first.
 """
 
+import gc
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -76,6 +77,8 @@ def materialise(shelf: Shelf, job: Job, dataset: Dataset) -> None:
                 _LOG.info("%s cut %d, %s: %s", key.backbone, key.cut, key.split, features.work)
     except ResourceError as error:
         _LOG.warning("features of frozen blocks are left to the trials: %s", error)
+    # The frames of an error hold Ray Data's actors, and with them CPUs that the trials need.
+    gc.collect()
 
 
 def describe(factory: PrefixFactory) -> tuple[FeatureKey, tuple[int, ...], int]:
