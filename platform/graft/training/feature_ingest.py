@@ -112,13 +112,14 @@ class RayProduce:
 
 
 class _Extractor:
-    """One actor's part. Ray keeps only the text of what is raised here, so errors of graft travel as values."""
+    """One actor's part. Errors travel as values: Ray keeps only the text of what is raised here, and the actor with it,
+    and its CPU, for as long as anybody keeps the error."""
 
     def __init__(self, factory: ExtractorFactory) -> None:
-        self._error: GraftError | None = None
+        self._error: Exception | None = None
         try:
             self._extract = factory()
-        except GraftError as error:
+        except Exception as error:
             self._error = error
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -127,13 +128,15 @@ class _Extractor:
         bounds = list(zip(batch["start"].tolist(), batch["stop"].tolist(), strict=True))
         try:
             features = np.concatenate([self._extract(start, stop) for start, stop in bounds])
-        except GraftError as error:
+        except Exception as error:
             return _failed(error)
         rows = np.concatenate([np.arange(start, stop) for start, stop in bounds])
         return {"row": rows, "features": features, "error": np.full(len(rows), b"", dtype=object)}
 
 
-def _failed(error: GraftError) -> dict[str, Any]:
+def _failed(error: Exception) -> dict[str, Any]:
+    if not isinstance(error, GraftError):  # anything else may not survive being pickled
+        error = RuntimeError(f"features cannot be computed ({type(error).__name__}: {error})")
     pickled = np.array([pickle.dumps(error)], dtype=object)
     return {"row": np.array([-1]), "features": np.zeros((1, 1), np.float32), "error": pickled}
 
