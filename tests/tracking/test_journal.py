@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from graft.core.errors import ArtifactError, ResourceError
-from graft.tracking.events import Event, StageStarted, TrialReported, WriterOpened, to_json
+from graft.tracking.event_json import to_json
+from graft.tracking.events import Event, StageStarted, TrialReported, WriterOpened
 from graft.tracking.journal import Journal, is_being_written, read, scan
 from graft.tracking.lease import Lease, Terms
 from graft.tracking.lease_files import Machine

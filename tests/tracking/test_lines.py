@@ -3,7 +3,8 @@ import json
 import pytest
 
 from graft.core.errors import ArtifactError
-from graft.tracking.events import Event, StageStarted, to_json
+from graft.tracking.event_json import to_json
+from graft.tracking.events import Event, StageStarted
 from graft.tracking.lines import decode, encode, token_of
 
 

@@ -109,7 +109,7 @@ def _trials(line: "Line") -> set[Any]:
 
 def _kind(given: str | None) -> str | None:
     from graft.core.registry import unknown
-    from graft.tracking.events import KINDS
+    from graft.tracking.event_json import KINDS
 
     if given is None:
         return None

@@ -3,7 +3,7 @@
 import copy
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from graft.core.seeds import derive_seed
 from graft.data.augment import Augmenter
 from graft.data.batches import Batches, Shard
 from graft.data.dataset import DatasetArrays, Split
+from graft.data.feature_store.disk_errors import NotStored
 from graft.data.inputs import Images, Inputs, Views
 from graft.data.square import StoredForm
 from graft.evaluation.metrics import METRIC_NAMES, score
@@ -161,16 +162,12 @@ def build_learner(lesson: Lesson, strategy: Strategy, splits: tuple[Split, ...],
         class_counts=np.bincount(lesson.arrays.labels[rows], minlength=len(lesson.arrays.classes)).tolist(),
     )
     session = prepare(adapt(classifier, strategy, lesson.seed), plan, steps_per_epoch=steps, world=world)
-    shelved = _shelved(lesson, strategy, images, splits)
-    return Learner(
-        session,
-        rows,
-        images,
-        views_of(strategy, lesson.flip, lesson.seed),
-        lesson,
-        None if isinstance(shelved, str) else shelved,
-        shelved if isinstance(shelved, str) else "",
-    )
+    learner = Learner(session, rows, images, views_of(strategy, lesson.flip, lesson.seed), lesson)
+    try:
+        return replace(learner, shelved=_shelved(lesson, strategy, images, splits))
+    except NotStored as error:
+        note = f"frozen blocks are computed anew in every epoch, because their features cannot be kept: {error}"
+        return replace(learner, note=note)
 
 
 def build_classifier(lesson: Lesson, strategy: Strategy) -> tuple[Classifier, Preprocessing]:
@@ -182,8 +179,8 @@ def build_classifier(lesson: Lesson, strategy: Strategy) -> tuple[Classifier, Pr
     return Classifier(copy.deepcopy(loaded.backbone), head), preprocessing_for(strategy, lesson.stored, loaded.info)
 
 
-def _shelved(lesson: Lesson, strategy: Strategy, images: Images, splits: tuple[Split, ...]) -> Shelved | str | None:
-    """Features of the strategy's frozen blocks; why there are none; or None, if there is nothing to keep."""
+def _shelved(lesson: Lesson, strategy: Strategy, images: Images, splits: tuple[Split, ...]) -> Shelved | None:
+    """Features of the strategy's frozen blocks, or None, if there is nothing to keep; see `take_from_shelf`."""
     backbone = _pretrained(strategy.backbone, strategy.resolution).backbone
     prefix = prefix_of(strategy, len(backbone.blocks))
     if lesson.shelf is None or prefix is None or prefix not in lesson.shelf.wanted:

@@ -9,7 +9,6 @@ import torch
 from graft.core.storage import canonical_json
 from graft.data.augment import Augmenter
 from graft.data.dataset import DatasetArrays, Split
-from graft.data.feature_store.disk_errors import NotStored
 from graft.data.feature_store.features import Features
 from graft.data.feature_store.fingerprint import weights_digest
 from graft.data.feature_store.key import FeatureKey, View
@@ -85,7 +84,7 @@ def views_of(strategy: Strategy, flip: Flip, seed: int) -> Augmenter | Views:
 
 def take_from_shelf(
     shelf: Shelf, prefix: Prefix, backbone: Backbone, strategy: Strategy, source: Source, splits: tuple[Split, ...]
-) -> Shelved | str:
+) -> Shelved:
     """The features that training on some splits, and validation, needs; computed if nobody has before.
 
     Args:
@@ -96,14 +95,10 @@ def take_from_shelf(
         source: what they are computed from.
         splits: what is trained on; the validation rows are needed besides.
 
-    Returns:
-        The features; or why training has to go without, in a sentence for the user.
+    Raises:
+        NotStored: there is no room for them; training has to go without.
     """
-    builder = _Builder(shelf, prefix, backbone.to(source.device).eval(), strategy, source)
-    try:
-        return builder.shelved(splits)
-    except NotStored as error:
-        return f"frozen blocks are computed anew in every epoch, because their features cannot be kept: {error}"
+    return _Builder(shelf, prefix, backbone.to(source.device).eval(), strategy, source).shelved(splits)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ import zlib
 from dataclasses import dataclass
 
 from graft.core.errors import ArtifactError
-from graft.tracking.events import Event, from_json, to_json
+from graft.tracking.event_json import from_json, to_json
+from graft.tracking.events import Event
 
 _BLOCK = 65536
 _SEAL = re.compile(rb',"w":(\d+),"crc":"([0-9a-f]{8})"}$')

@@ -1,7 +1,6 @@
 """Computes features through Ray Data: a pool of actors that each load the network once, rows back in order."""
 
 import contextlib
-import pickle
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import ray.exceptions
 from ray.data import ActorPoolStrategy, DataContext
 from ray.data.exceptions import ExecutionTimeoutError
 
+from graft.core import errors
 from graft.core.errors import GraftError, ResourceError
 from graft.data.feature_store.produce import ExtractorFactory
 
@@ -89,7 +89,7 @@ class RayProduce:
             for block in blocks:
                 rows = block["row"]
                 if block["error"][0]:
-                    raise pickle.loads(block["error"][0])
+                    raise _error_of(block["error"][0], block["reason"][0])
                 if not np.array_equal(rows, np.arange(due, due + len(rows))):
                     raise RuntimeError(f"Ray Data returned rows {rows[:3]} where row {due} was due")
                 yield block["features"]
@@ -131,14 +131,25 @@ class _Extractor:
         except Exception as error:
             return _failed(error)
         rows = np.concatenate([np.arange(start, stop) for start, stop in bounds])
-        return {"row": rows, "features": features, "error": np.full(len(rows), b"", dtype=object)}
+        nothing = np.full(len(rows), "", dtype=object)
+        return {"row": rows, "features": features, "error": nothing, "reason": nothing}
 
 
 def _failed(error: Exception) -> dict[str, Any]:
-    if not isinstance(error, GraftError):  # anything else may not survive being pickled
-        error = RuntimeError(f"features cannot be computed ({type(error).__name__}: {error})")
-    pickled = np.array([pickle.dumps(error)], dtype=object)
-    return {"row": np.array([-1]), "features": np.zeros((1, 1), np.float32), "error": pickled}
+    return {
+        "row": np.array([-1]),
+        "features": np.zeros((1, 1), np.float32),
+        "error": np.array([type(error).__name__], dtype=object),
+        "reason": np.array([str(error)], dtype=object),
+    }
+
+
+def _error_of(name: str, reason: str) -> Exception:
+    """What an extractor raised, if it is one of graft's own errors; any other may not exist in this process."""
+    kind = getattr(errors, name, None)
+    if isinstance(kind, type) and issubclass(kind, GraftError):
+        return kind(reason)
+    return RuntimeError(f"features cannot be computed ({name}: {reason})")
 
 
 def _context() -> DataContext:
