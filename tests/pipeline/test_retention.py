@@ -13,7 +13,7 @@ from graft.pipeline.retention import Kept, Retention
 from graft.search.protocol import Checkpoint
 from graft.spec.metrics import METRICS
 from graft.spec.outputs import KeepSpec
-from graft.tracking.events import Event, TrialStatus
+from graft.tracking.events import Event, TrialRetried, TrialStatus
 
 
 class Search:
@@ -151,12 +151,27 @@ def test_a_trial_that_waits_to_go_on_is_no_loser(make: Callable[..., Search], tr
     assert search.best_files() == {"t02"}
 
 
-def test_what_a_failed_trial_copied_is_let_go(make: Callable[..., Search], trials: Any) -> None:
+def test_a_trial_that_has_failed_can_be_tried_again_from_where_it_was(make: Callable[..., Search], trials: Any) -> None:
+    search = make()
+    search.tell(*trials.of("t01", [0.1, 0.2, 0.3], TrialStatus.FAILED), *trials.of("t02", [0.5]))
+    assert search.states("t01") == [(0, 2), (0, 3)]
+    search.go_on_after_a_break()
+    search.tell(TrialRetried("t01"), trials.reported("t01", 4, 0.7), trials.ended("t01"))
+    assert search.states("t01") == []
+
+
+def test_what_a_failed_trial_has_copied_stays_until_it_stands_alone(make: Callable[..., Search], trials: Any) -> None:
     search = make()
     search.tell(*trials.of("t01", [0.5, 0.6], None), *trials.of("t02", [0.1, 0.2], None))
     search.tell(trials.exploited("t02", "t01", 2), trials.ended("t02", TrialStatus.FAILED))
-    search.tell(*(trials.reported("t01", epoch, 0.7) for epoch in (3, 4)))
-    assert search.states("t01") == [(0, 3), (0, 4)]
+    search.tell(*(trials.reported("t01", epoch, 0.7) for epoch in (3, 4)), trials.ended("t01"))
+    assert search.states("t01") == [(0, 2)]
+    search.tell(TrialRetried("t02"))
+    search.go_on_after_a_break()
+    search.tell(*trials.of("t03", [0.1]))
+    assert search.states("t01") == [(0, 2)]
+    search.tell(trials.reported("t02", 3, 0.9))
+    assert search.states("t01") == []
 
 
 def test_all_best_weights_stay_if_losers_are_kept(make: Callable[..., Search], trials: Any) -> None:

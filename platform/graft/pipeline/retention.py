@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from graft.pipeline.checkpoints import CheckpointStore
 from graft.pipeline.progress import Progress
-from graft.search.protocol import Checkpoint, Past, Proposal, Report, TrialEnd
+from graft.search.protocol import Checkpoint, Past, Proposal, Report, Retry, TrialEnd
 from graft.spec.outputs import KeepSpec
 from graft.tracking import events
+
+MAY_GO_ON = (events.TrialStatus.INTERRUPTED, events.TrialStatus.FAILED)
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Retention:
 
     A donor's checkpoint is pinned until the trial that copies it has left a state of its own: up to then, a process
     that dies sends it back there. What a trial leaves when it ends is kept for the next phase, if that goes on from the
-    best. Of the best epochs' weights only those of the best trials stay.
+    best. Of the best epochs' weights only those of the best trials stay. A trial that has failed keeps what one keeps
+    that was cut off: somebody may try it again from where it was.
 
     Args:
         store: where the weights are.
@@ -68,7 +71,7 @@ class Retention:
                 if self._stands_alone(event.trial):
                     self._unpin_for(event.trial)
                 self._store.prune(event.trial, self._pins.values(), self._kept.newest)
-            case events.TrialFinished(status=status) if status is not events.TrialStatus.INTERRUPTED:
+            case events.TrialFinished(status=status) if status not in MAY_GO_ON:
                 self._after_end(event.trial)
             case _:
                 pass
@@ -77,7 +80,9 @@ class Retention:
         match record.what:
             case Proposal(start=start) if start is not None:
                 self._pins[record.trial] = start
-            case TrialEnd(status=events.TrialStatus.INTERRUPTED):
+            case TrialEnd(status=status) if status in MAY_GO_ON:
+                pass
+            case Retry():
                 pass
             case Report() if not self._stands_alone(record.trial):
                 pass
@@ -92,16 +97,21 @@ class Retention:
     def _after_end(self, trial: str) -> None:
         self._unpin_for(trial)
         self._prune_ended(trial)
-        ended = [one for one in self._progress.ranked() if one.has_ended]
+        ended = [one for one in self._progress.ranked() if self._is_over(one.trial)]
         for one in ended[len(ended) if self._kept.best is None else self._kept.best :]:
             self._store.best_file(one.trial).unlink(missing_ok=True)
 
     def _unpin_for(self, trial: str) -> None:
         """Let go what a trial has copied; its donor may have ended meanwhile."""
         source = self._pins.pop(trial, None)
-        if source is not None and self._progress.trials[source.trial].has_ended:
+        if source is not None and self._is_over(source.trial):
             self._prune_ended(source.trial)
 
     def _prune_ended(self, trial: str) -> None:
         is_wanted = self._progress.trials[trial].phase in self._feeding
         self._store.prune(trial, self._pins.values(), self._kept.newest if is_wanted else 0)
+
+    def _is_over(self, trial: str) -> bool:
+        """Whether it has ended, and nobody may let it go on."""
+        one = self._progress.trials[trial]
+        return one.has_ended and one.status not in MAY_GO_ON

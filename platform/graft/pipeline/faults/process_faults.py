@@ -1,47 +1,30 @@
 """What can happen to the processes that train, on a Ray that the run has started itself."""
 
+from collections.abc import Callable
+
 from graft.pipeline.faults.fault import Fault, Missed, require
 from graft.pipeline.faults.processes import can_find_processes
 from graft.pipeline.faults.scene import Place, Scene
 from graft.tracking import events
 
 TRIAL = "ray::ImplicitFunc"
-RANK = "ray::RayTrainWorker"
-CONTROLLER = "ray::TrainController"
 TWO_WORKERS = ("resources.workers=2", "resources.cpus_per_worker=1")
 
 
-def _kill_trial(scene: Scene) -> str:
-    child = scene.run()
-    moment = scene.await_report(child, 1)
-    found = scene.processes(TRIAL)
-    if not found or scene.count(events.SearchEnded):
-        raise Missed("the search was over before its process could be killed")
-    found[0].kill()
-    _ends_well(scene, child.wait().require_success().summary)
-    return moment
+def _kill_one(title: str, what: str) -> Callable[[Scene], str]:
+    """Kill a process of that title, drawn at random, after the first epoch."""
 
+    def act(scene: Scene) -> str:
+        child = scene.run()
+        moment = scene.await_report(child, 1)
+        found = scene.processes(title)
+        if not found or scene.count(events.SearchEnded):
+            raise Missed(f"the search was over before {what} could be killed")
+        scene.random.choice(found).kill()
+        _ends_well(scene, child.wait().require_success().summary)
+        return moment
 
-def _kill_rank(scene: Scene) -> str:
-    child = scene.run()
-    moment = scene.await_report(child, 1)
-    ranks = scene.processes(RANK)
-    if not ranks:
-        raise Missed("the search was over before a rank could be killed")
-    scene.random.choice(ranks).kill()
-    _ends_well(scene, child.wait().require_success().summary)
-    return moment
-
-
-def _kill_controller(scene: Scene) -> str:
-    child = scene.run()
-    moment = scene.await_report(child, 1)
-    controllers = scene.processes(CONTROLLER)
-    if not controllers:
-        raise Missed("the search was over before the controller could be killed")
-    controllers[0].kill()
-    _ends_well(scene, child.wait().require_success().summary)
-    return moment
+    return act
 
 
 def _ends_well(scene: Scene, summary: dict[str, object]) -> None:
@@ -66,14 +49,14 @@ PROCESS_FAULTS = (
         "trial-killed",
         "the process of a trial is killed after its first epoch",
         "the trial goes on in another process, and no epoch counts twice",
-        _kill_trial,
+        _kill_one(TRIAL, "its process"),
         _needs_own_processes,
     ),
     Fault(
         "rank-killed",
         "of two workers that train a trial together, one is killed",
         "the group comes up again, and goes on from the last epoch",
-        _kill_rank,
+        _kill_one("ray::RayTrainWorker", "a rank"),
         _needs_two_cpus,
         TWO_WORKERS,
     ),
@@ -81,7 +64,7 @@ PROCESS_FAULTS = (
         "controller-killed",
         "the process that watches over the workers of a trial is killed",
         "the group comes up again, and goes on from the last epoch",
-        _kill_controller,
+        _kill_one("ray::TrainController", "the controller"),
         _needs_two_cpus,
         TWO_WORKERS,
     ),

@@ -1,7 +1,8 @@
 """What can happen to the MLflow server, or to the database of the embedded store."""
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from graft.pipeline.faults.child import Child
 from graft.pipeline.faults.disks import can_mount, read_only
@@ -17,13 +18,9 @@ def _from_the_start(trouble: Trouble) -> Callable[[Scene], str]:
     """Until the run has ended: it must not even notice, and what is missing is sent later."""
 
     def act(scene: Scene) -> str:
-        server = scene.place.server
-        server.set(trouble)
-        try:
+        with _trouble(scene, trouble):
             summary = _run(scene).wait().require_success().summary
             _end_relay(scene)
-        finally:
-            server.set(Trouble.NONE)
         require(not summary["tracking_complete"], "the run says that everything is in MLflow, which was not there")
         return "the whole run"
 
@@ -34,15 +31,11 @@ def _in_the_middle(trouble: Trouble) -> Callable[[Scene], str]:
     """From the first epoch until the relay has noticed; it must catch up by itself."""
 
     def act(scene: Scene) -> str:
-        server = scene.place.server
         child = _run(scene)
-        try:
-            moment = scene.await_report(child, 1)
-            server.set(trouble)
+        moment = scene.await_report(child, 1)
+        with _trouble(scene, trouble):
             stage = scene.await_stage(child, "evaluate")
             scene.await_trouble(child)
-        finally:
-            server.set(Trouble.NONE)
         child.wait().require_success()
         return f"{moment}, until after {stage}"
 
@@ -50,28 +43,20 @@ def _in_the_middle(trouble: Trouble) -> Callable[[Scene], str]:
 
 
 def _at_the_end(scene: Scene) -> str:
-    server = scene.place.server
     child = _run(scene)
-    try:
-        moment = scene.await_stage(child, "evaluate")
-        server.set(Trouble.DOWN)
+    moment = scene.await_stage(child, "evaluate")
+    with _trouble(scene, Trouble.DOWN):
         child.wait_until(lambda: scene.count(events.ExperimentFinished), "the end of the experiment")
         scene.await_trouble(child)
-    finally:
-        server.set(Trouble.NONE)
     child.wait().require_success()
     return f"{moment}, until after the end"
 
 
 def _lose_replies(scene: Scene) -> str:
-    server = scene.place.server
-    server.set(Trouble.LOSES_REPLIES)
-    try:
+    with _trouble(scene, Trouble.LOSES_REPLIES):
         child = _run(scene)
         moment = scene.await_stage(child, "evaluate")
         scene.await_trouble(child)
-    finally:
-        server.set(Trouble.NONE)
     child.wait().require_success()
     return f"from the start until after {moment}"
 
@@ -82,6 +67,16 @@ def _write_protect(scene: Scene) -> str:
         _end_relay(scene)
     require(not summary["tracking_complete"], "the run says that everything is in MLflow, which could not be written")
     return "the whole run"
+
+
+@contextlib.contextmanager
+def _trouble(scene: Scene, trouble: Trouble) -> Iterator[None]:
+    server = scene.place.server
+    server.set(trouble)
+    try:
+        yield
+    finally:
+        server.set(Trouble.NONE)
 
 
 def _end_relay(scene: Scene) -> None:
