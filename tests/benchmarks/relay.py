@@ -7,6 +7,7 @@ journal: lost and doubled must be 0.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -145,4 +146,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the servers, too
     sys.exit(main())

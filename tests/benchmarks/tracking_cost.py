@@ -12,6 +12,7 @@ relay's start (its imports) is: that is how a run has it.
 import argparse
 import multiprocessing as mp
 import queue
+import signal
 import sys
 import tempfile
 import time
@@ -234,4 +235,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the servers, too
     sys.exit(main())

@@ -1,4 +1,10 @@
+import os
+import signal
 import socket
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +16,7 @@ from graft.core.storage import Home
 from graft.pipeline.experiment import Experiment
 from graft.spec.load import parse_job
 from graft.tracking.comparison_view import view_key
+from graft.tracking.server import ServerCommand
 
 
 class FakeServer:
@@ -18,23 +25,15 @@ class FakeServer:
     started: list["FakeServer"] = []
     is_dead = False
 
-    def __init__(self, command: tuple[str, ...], env: dict[str, str]) -> None:
+    def __init__(self, command: tuple[str, ...], env: dict[str, str], start_new_session: bool) -> None:
         self.command, self.env = command, env
-        self.ended = False
-        self.interrupts = 0
         FakeServer.started.append(self)
 
     def poll(self) -> int | None:
         return 1 if FakeServer.is_dead else None
 
     def wait(self) -> int:
-        if self.interrupts and not self.ended:
-            self.interrupts = 0
-            raise KeyboardInterrupt
         return 0
-
-    def terminate(self) -> None:
-        self.ended = True
 
 
 @pytest.fixture
@@ -85,17 +84,44 @@ def test_a_taken_port_exits_3_before_a_server_is_started(graft, servers, used_ho
     assert "choose another with --port" in done.err
 
 
-def test_ctrl_c_ends_the_server(graft, servers, used_home, free_port, monkeypatch):
-    real = FakeServer.__init__
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_whatever_ends_it_ends_the_server_and_its_children(graft, used_home, free_port, tmp_path, monkeypatch, how):
+    parent = "import subprocess; subprocess.Popen(['sleep', '600']).wait()"
 
-    def interrupted(self: FakeServer, *args: Any, **named: Any) -> None:
-        real(self, *args, **named)
-        self.interrupts = 1
+    def command(*_: Any) -> ServerCommand:
+        return ServerCommand((sys.executable, "-S", "-c", parent), {"PATH": os.environ["PATH"]}, "http://127.0.0.1:1")
 
-    monkeypatch.setattr(FakeServer, "__init__", interrupted)
-    done = graft("ui", "--port", free_port)
-    assert done.exit_code == 0
-    assert servers[0].ended
+    groups: list[int] = []
+
+    def await_child_and_interrupt() -> None:
+        while not (groups and len(_members(groups[0])) > 1):
+            time.sleep(0.01)
+        os.kill(os.getpid(), how)
+
+    class Recorded(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, *args: Any, **named: Any) -> None:
+            super().__init__(*args, **named)
+            groups.append(self.pid)
+
+    monkeypatch.setattr("graft.tracking.server.ui_command", command)
+    monkeypatch.setattr(module, "subprocess", SimpleNamespace(Popen=Recorded))
+    thread = threading.Thread(target=await_child_and_interrupt, daemon=True)
+    thread.start()
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert graft("ui", "--port", free_port).exit_code == 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        thread.join()
+    while _members(groups[0]):
+        time.sleep(0.01)
+
+
+def _members(group: int) -> list[int]:
+    """Processes of a group, ended ones that nobody has waited for left out."""
+    listed = subprocess.run(["ps", "-eo", "pid=,pgid=,stat="], capture_output=True, text=True, check=True).stdout
+    rows = (line.split() for line in listed.splitlines())
+    return [int(pid) for pid, pgid, state in rows if int(pgid) == group and not state.startswith("Z")]
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """`graft ui`: the MLflow UI on graft's store."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -25,8 +27,8 @@ def command(
 ) -> None:
     """Show which strategy of an experiment wins, and at what cost, in the MLflow UI.
 
-    On the store of this home it starts a server that listens on this machine only; Ctrl-C ends it. For an experiment
-    that is tracked by a server, it names the page there.
+    On the store of this home it starts a server that listens on this machine only; Ctrl-C (or SIGTERM) ends it. For an
+    experiment that is tracked by a server, it names the page there.
 
     Example: graft ui digits --port 5001
     """
@@ -45,7 +47,9 @@ def command(
     addresses = _addresses(place, experiment, server.url)
     _show(addresses, browser=False)
     typer.echo("It takes some seconds to start; Ctrl-C ends it.")
-    process = subprocess.Popen(server.command, env=dict(server.environment))
+    # A session of its own: the server has children, and is to end with all of them, however this command ends.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    process = subprocess.Popen(server.command, env=dict(server.environment), start_new_session=True)
     try:
         if browser and _has_display():
             while process.poll() is None and not is_up(server.url):
@@ -54,7 +58,8 @@ def command(
                 webbrowser.open(next(iter(addresses.values())))
         raise SystemExit(process.wait())
     except KeyboardInterrupt:
-        process.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         process.wait()
 
 
