@@ -18,6 +18,7 @@ from graft.training.channel import Channel
 from graft.training.checkpoint import TrainingState
 from graft.training.lease import GroupsHandle
 from graft.training.loop import EpochResult, Session, TrainingOutcome, TrainingStatus
+from graft.training.process_usage import ProcessUsage
 from graft.training.world import ALONE, Ranks, World
 
 # A trial leaves a state that often even if its scheduler needs none: so much work is lost when its process dies.
@@ -112,9 +113,11 @@ def train_proposal(
     if session.epochs_done >= proposal.epochs:
         return session.outcome(TrainingStatus.COMPLETED, "")
 
+    usage = ProcessUsage(session.plan.device)
+
     def on_epoch(result: EpochResult) -> bool:
         keeper.keep(session, result.epoch)
-        metrics = {**result.metrics, "train/lr": result.lr, "train/seconds": result.seconds, **once}
+        metrics = {**result.metrics, "train/lr": result.lr, "train/seconds": result.seconds, **once, **usage.sample()}
         once.clear()
         return on_report(result.epoch, metrics, keeper.take_notes()) and result.epoch < proposal.epochs
 
