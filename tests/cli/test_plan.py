@@ -40,7 +40,7 @@ def test_there_are_no_more_trials_than_strategies(graft, job_file):
 def test_the_text_says_the_same(graft, job_file):
     done = graft("plan", job_file(GRID), "--offline")
     lines = dict(re.split(r"\s{2,}", line) for line in done.out.splitlines())
-    assert list(lines) == ["job", "stages", "backbone", "space", "phase 1", "at once", "compute", "time"]
+    assert list(lines) == ["job", "stages", "backbone", "space", "phase 1", "at once", "compute", "heads", "time"]
     assert lines["stages"] == "ingest → search → fit → evaluate → export"
     assert lines["backbone"] == "efficientnet_lite0: 17 blocks, 3.4 M parameters"
     assert lines["space"] == "6 strategies"

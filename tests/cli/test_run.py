@@ -96,8 +96,8 @@ def test_json_is_one_object_with_the_keys_of_the_contract(graft, fake_run, job, 
     assert done.json["experiment_dir"].startswith(str(home / "experiments" / "digits-"))
 
 
-def test_the_report_says_what_came_out_and_what_to_do_next(graft, fake_run, job):
-    ran = fake_run()
+def test_the_report_says_what_came_out_and_what_to_do_next(graft, fake_run, job, home):
+    ran = fake_run(tracking_uri=f"sqlite:///{home}/mlflow.db")
     done = graft("run", job)
     name = ran[0].name
     assert done.exit_code == 0
@@ -123,6 +123,14 @@ def test_without_registration_the_bundle_is_what_to_predict_with(graft, fake_run
     ran = fake_run(model_uri=None)
     done = graft("run", job)
     assert f"  graft predict {ran[0].bundle} IMAGE…\n" in done.out
+
+
+def test_a_model_that_predict_would_not_find_by_its_name_is_named_by_its_bundle(graft, fake_run, job, monkeypatch):
+    ran = fake_run(tracking_uri="http://tracker:5000")
+    told = graft("run", job).out
+    assert f"  graft predict {ran[0].bundle} IMAGE…\n" in told
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracker:5000")
+    assert "  graft predict models:/digits@champion IMAGE…\n" in graft("run", job).out
 
 
 def test_what_has_not_reached_mlflow_is_said(graft, fake_run, job):

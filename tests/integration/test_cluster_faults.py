@@ -45,7 +45,7 @@ def asha() -> dict[str, Any]:
     return in_own_cluster("asha_rung.py")
 
 
-@pytest.fixture(scope="module", params=["alone", "groups"])
+@pytest.fixture(scope="module", params=[pytest.param("alone", marks=pytest.mark.slow), "groups"])
 def population(request: pytest.FixtureRequest) -> dict[str, Any]:
     return in_own_cluster("pbt_exploit.py", request.param)
 
@@ -55,6 +55,7 @@ def fit() -> dict[str, Any]:
     return in_own_cluster("final_fit.py")
 
 
+@pytest.mark.slow
 class TestInAnAshaRung:
     """The node goes when the best trial, which runs there, has reported epoch 3, between the rungs at 2 and 4."""
 
@@ -113,6 +114,7 @@ def test_a_population_whose_groups_fill_the_cluster_loses_no_trial_with_a_node()
     assert set(told["found"]["ends"].values()) == {"completed"}
 
 
+@pytest.mark.slow
 class TestInTheFinalFit:
     """The node of rank 0 goes in the middle of an epoch, and there is no room for a second worker any more."""
 

@@ -1,7 +1,9 @@
 """A trial trains what it was proposed, from where it stands; real training of a small head on a few images."""
 
+import math
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +12,32 @@ from typing import Any
 
 import pytest
 import torch
+from ray import cloudpickle
 from torch import Tensor
 
-from graft.core.errors import ArtifactError
+from graft.core.errors import ArtifactError, SpecError
+from graft.data.feature_store.store import FeatureStore
+from graft.models.load import describe_backbone
 from graft.pipeline.checkpoints import CheckpointStore
 from graft.pipeline.learning import Lesson
-from graft.pipeline.trial import Message, TrialPayload, run_trial, run_trial_in_group, train_in_group, train_proposal
+from graft.pipeline.prefix import Prefix
+from graft.pipeline.shelf import Shelf
+from graft.pipeline.trial import (
+    Hosted,
+    Message,
+    TrialPayload,
+    run_trial,
+    run_trial_in_group,
+    run_trial_in_host,
+    train_in_group,
+    train_in_host,
+    train_proposal,
+)
 from graft.search.protocol import Checkpoint, CheckpointEpochs, Proposal
-from graft.spec.strategy import Constant, Strategy
+from graft.spec.strategy import Constant, MlpHead, Strategy
+from graft.training import rendezvous
 from graft.training.checkpoint import TrainingState, load_state, save_state
+from graft.training.heads_host import HeadsHost
 from graft.training.loop import TrainingOutcome, TrainingStatus
 from graft.training.world import ALONE
 
@@ -385,12 +404,14 @@ class Reporter:
 
     def __init__(self) -> None:
         self.reports: list[tuple[int, Sequence[str]]] = []
+        self.losses: list[float] = []
         self.failures: list[str] = []
 
     def report(
         self, epoch: int, metrics: Mapping[str, float], nodes: Sequence[str] = (), notes: Sequence[str] = ()
     ) -> None:
         self.reports.append((epoch, tuple(nodes)))
+        self.losses.append(metrics.get("train/loss", math.nan))
 
     def fail(self, reason: str) -> None:
         self.failures.append(reason)
@@ -482,3 +503,76 @@ class Groups:
     def run(self, order: Proposal) -> list[Message]:
         self.ran.append(order)
         return self._messages
+
+
+class HereHandle:
+    """A host in this process, without Ray."""
+
+    def __init__(self, payload: TrialPayload) -> None:
+        self._host = HeadsHost(cloudpickle.dumps(train_in_host), payload, 1)
+
+    def run(self, trial: str, order: Any) -> Iterator[Message]:
+        self._host.begin(trial, trial, cloudpickle.dumps(order))
+        answer = None
+        while not (heard := self._host.next(trial, answer)).is_over:
+            answer = True
+            yield heard.report
+        if heard.error:
+            raise heard.error
+
+
+class TestTogether:
+    """Trials whose heads one process trains together."""
+
+    STRATEGIES = tuple(
+        PROBE.model_copy(update={"lr": lr, "head": MlpHead(width=8, dropout=rate)})
+        for lr, rate in ((0.01, 0.0), (0.05, 0.3), (0.1, 0.3))
+    )
+
+    @pytest.fixture
+    def shelved(self, here: Trial, tmp_path: Path) -> TrialPayload:
+        prefix = Prefix(PROBE.backbone, 32, describe_backbone(PROBE.backbone).num_blocks)
+        shelf = Shelf(FeatureStore(tmp_path / "features", 10**9), "rows", frozenset([prefix]))
+        return replace(here.payload(), lesson=replace(here.lesson, shelf=shelf))
+
+    def run(self, payload: TrialPayload, strategies: Sequence[Strategy]) -> list[Reporter]:
+        handle, reporters = HereHandle(payload), [Reporter() for _ in strategies]
+        threads = [
+            threading.Thread(
+                target=run_trial_in_host,
+                args=(proposal(f"t{place}", strategy), Hosted(handle, EVERY), reporter),  # type: ignore[arg-type]
+            )
+            for place, (strategy, reporter) in enumerate(zip(strategies, reporters, strict=True))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return reporters
+
+    def test_they_report_what_they_would_alone(
+        self, shelved: TrialPayload, monkeypatch: pytest.MonkeyPatch, make: Callable[[str], Trial]
+    ) -> None:
+        met: list[int] = []
+        real = rendezvous.train_epoch_together
+        monkeypatch.setattr(rendezvous, "train_epoch_together", lambda s, b: met.append(len(s)) or real(s, b))
+        together = self.run(shelved, self.STRATEGIES)
+        assert max(met) > 1
+        elsewhere = make("elsewhere")
+        for place, (reporter, strategy) in enumerate(zip(together, self.STRATEGIES, strict=True)):
+            told = Told()
+            train_proposal(proposal(f"t{place}", strategy), replace(shelved, store=elsewhere.store), ALONE, told)
+            assert reporter.losses == pytest.approx(told.values("train/loss"), abs=1e-5)
+            assert [one.epoch for one in shelved.store.of_trial(f"t{place}")] == [4, 3, 2, 1]
+
+    def test_one_whose_loss_is_infinite_fails_alone(self, shelved: TrialPayload) -> None:
+        wild = PROBE.model_copy(update={"lr": 1e30, "head_lr_factor": 1000.0})
+        broken, fine = self.run(shelved, [wild, PROBE])
+        assert len(broken.failures) == 1
+        assert "try a smaller lr" in broken.failures[0]
+        assert (len(fine.losses), fine.failures) == (4, [])
+
+    def test_an_error_comes_out(self, shelved: TrialPayload) -> None:
+        unknown = PROBE.model_copy(update={"backbone": "no_such"})
+        with pytest.raises(SpecError, match="no_such"):
+            run_trial_in_host(proposal("t0", unknown), Hosted(HereHandle(shelved), EVERY), Reporter())  # type: ignore[arg-type]

@@ -7,6 +7,7 @@
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from graft.spec.strategy import Strategy
 from graft.training.batch_norm import GlobalBatchNorm
 from graft.training.checkpoint import load_state, save_state
 from graft.training.evaluate import predict_in_parts
-from graft.training.loop import Session, TrainingPlan, prepare, train
+from graft.training.loop import Session, TrainingPlan, prepare, train, train_epoch
 from graft.training.world import Ranks, World
 from graft.transfer.adapt import adapt
 
@@ -157,7 +158,10 @@ def infinite(world: World) -> Result:
         made,
         poisoned_batches,
         None,
-        on_step=lambda *at: steps.append({n: p.detach().clone() for n, p in made.model.named_parameters()}),
+        train_one=partial(
+            train_epoch,
+            on_step=lambda *at: steps.append({n: p.detach().clone() for n, p in made.model.named_parameters()}),
+        ),
     )
     kept = all(torch.equal(parameter, steps[-1][name]) for name, parameter in made.model.named_parameters())
     return {"status": outcome.status.value, "reason": outcome.reason, "steps": len(steps), "kept": kept}
@@ -171,7 +175,7 @@ def wished(world: World) -> Result:
         asked.append(1)
         return len(asked) == 7
 
-    outcome = train(made, batches(world, 8), None, should_stop=wish)
+    outcome = train(made, batches(world, 8), None, train_one=partial(train_epoch, should_stop=wish))
     return {"status": outcome.status.value, "reason": outcome.reason, "asked": len(asked)}
 
 
@@ -194,7 +198,7 @@ def cut_off(world: World, directory: Path) -> Result:
         None,
         None,
         Augmenter(CUT_OFF.augment),
-        on_step=lambda epoch, steps: (epoch, steps) != (2, 3),
+        train_one=partial(train_epoch, on_step=lambda epoch, steps: (epoch, steps) != (2, 3)),
     )
     if world.rank == 0:
         save_state(made.state(), directory / "cut_off")

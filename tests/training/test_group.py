@@ -167,14 +167,17 @@ def disturbed() -> dict[str, Any]:
     return in_own_ray("disturbed_groups.py")
 
 
+@pytest.mark.slow
 def test_killing_the_controller_ends_no_order_without_a_dashboard_and_beside_another_ray(disturbed):
     assert disturbed["controller_killed"] == {"attempts": [0, 1], "last_step": 2}
 
 
+@pytest.mark.slow
 def test_workers_that_hang_are_replaced(disturbed):
     assert disturbed["hung"] == {"next_order": 2, "same_process": False}
 
 
+@pytest.mark.slow
 def test_workers_that_never_come_are_given_up_in_words(disturbed):
     assert re.fullmatch(
         r"no worker group of 2 workers with 1 CPU each will run: .*(timed out|not come up within 5 s).*"
@@ -183,6 +186,7 @@ def test_workers_that_never_come_are_given_up_in_words(disturbed):
     )
 
 
+@pytest.mark.slow
 def test_after_all_that_nothing_is_left(disturbed):
     assert (disturbed["cpus_after"], disturbed["left"]) == (2.0, [])
 

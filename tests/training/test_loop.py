@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -7,7 +8,7 @@ import torch
 from graft.spec.strategy import Strategy
 from graft.training.checkpoint import load_state, save_state
 from graft.training.evaluate import predict_proba
-from graft.training.loop import TrainingStatus, prepare, train
+from graft.training.loop import TrainingStatus, prepare, train, train_epoch
 
 GOLDEN_STRATEGIES = {
     "adamw": Strategy(lr=0.01, freeze=0.25, penalty="l2_sp"),
@@ -127,7 +128,12 @@ def test_training_resumed_within_an_epoch_is_bit_equal(make_session, batches, tm
 
     stopped = make_session(strategy)
     outcome = train(
-        stopped, batches, evaluate, None, noise, on_step=lambda epoch, steps: epoch < at[0] or steps < at[1]
+        stopped,
+        batches,
+        evaluate,
+        None,
+        noise,
+        train_one=partial(train_epoch, on_step=lambda epoch, steps: epoch < at[0] or steps < at[1]),
     )
     assert outcome.status is TrainingStatus.STOPPED
     assert outcome.reason == f"stopped from outside after epoch {at[0]}, step {at[1]}"
@@ -147,14 +153,17 @@ def test_training_resumed_within_an_epoch_is_bit_equal(make_session, batches, tm
 def test_a_session_that_was_stopped_within_an_epoch_goes_on_itself(make_session, batches):
     straight, stopped = make_session(), make_session()
     train(straight, batches, None, None, noise)
-    while train(stopped, batches, None, None, noise, on_step=lambda *at: False).status is TrainingStatus.STOPPED:
+    while (
+        train(stopped, batches, None, None, noise, train_one=partial(train_epoch, on_step=lambda *at: False)).status
+        is TrainingStatus.STOPPED
+    ):
         pass
     assert_same(weights(stopped), weights(straight))
 
 
 def test_states_taken_at_every_step_are_copies(make_session, batches):
     session, states = make_session(epochs=1), []
-    train(session, batches, None, on_step=lambda *at: states.append(session.state()))
+    train(session, batches, None, train_one=partial(train_epoch, on_step=lambda *at: states.append(session.state())))
     assert [state.partial.steps for state in states] == [1, 2, 3]
     assert [state.partial.samples for state in states] == [16, 32, 48]
     kernels = [state.part("model")["head.1.weight"] for state in states]
@@ -164,13 +173,13 @@ def test_states_taken_at_every_step_are_copies(make_session, batches):
 
 def test_steps_are_told_in_order(make_session, batches):
     told = []
-    train(make_session(epochs=2), batches, None, on_step=lambda *at: told.append(at))
+    train(make_session(epochs=2), batches, None, train_one=partial(train_epoch, on_step=lambda *at: told.append(at)))
     assert told == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]
 
 
 def test_a_wish_to_stop_is_granted_after_the_step(make_session, batches):
     session, answers = make_session(), iter([False] * 4 + [True])
-    outcome = train(session, batches, None, should_stop=lambda: next(answers))
+    outcome = train(session, batches, None, train_one=partial(train_epoch, should_stop=lambda: next(answers)))
     assert outcome.status is TrainingStatus.STOPPED
     assert outcome.reason == "stopped from outside after epoch 2, step 2"
     assert (session.epochs_done, session.partial.steps) == (1, 2)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -6,7 +7,7 @@ import torch
 from graft.core.errors import ArtifactError
 from graft.spec.strategy import Strategy
 from graft.training.checkpoint import load_state, save_state
-from graft.training.loop import TrainingStatus, train
+from graft.training.loop import TrainingStatus, train, train_epoch
 from graft.training.optimizer import load_optimizer_state, optimizer_state
 
 
@@ -184,7 +185,7 @@ def test_a_session_that_trained_more_than_the_state_is_no_place_for_it(make_sess
 
 def test_a_state_within_an_epoch_needs_the_batch_size(make_session, batches):
     donor = make_session(Strategy(batch_size=16))
-    train(donor, batches, None, on_step=lambda epoch, steps: False)
+    train(donor, batches, None, train_one=partial(train_epoch, on_step=lambda epoch, steps: False))
     with pytest.raises(ArtifactError, match="epoch of batches of 16, but must have batches of 32"):
         make_session(Strategy(batch_size=32)).load(donor.state())
     whole = trained(make_session(Strategy(batch_size=16)), batches)

@@ -87,7 +87,7 @@ def run_and_report(experiment: "Experiment", home: Home, as_json: bool, retry_er
     if as_json:
         typer.echo(json.dumps(result.summary))
         return
-    _report(result)
+    _report(result, home)
 
 
 def _leave_at_once(terminal: "Terminal", as_json: bool) -> Callable[[str], None]:
@@ -139,14 +139,16 @@ def _display(experiment: "Experiment", stream: Any, as_json: bool) -> Iterator[A
         yield listener
 
 
-def _report(result: "Result") -> None:
+def _report(result: "Result", home: Home) -> None:
     from graft.cli.tables import print_leaderboard
 
     summary = result.summary
     typer.echo("")
     print_leaderboard(result.rows, summary["metric"], limit=SHOWN_TRIALS)
     low, high = summary["test_interval"]
-    model = summary["model_uri"] or summary["bundle"]
+    # Registered models are looked for in the store of this home, unless MLFLOW_TRACKING_URI names another.
+    is_found = summary["tracking_uri"] in (home.tracking_uri, os.environ.get("MLFLOW_TRACKING_URI"))
+    model = summary["model_uri"] if summary["model_uri"] and is_found else summary["bundle"]
     typer.echo("")
     typer.echo(f"winner      {summary['winner_trial']}, validation {summary['metric']} {summary['validation']:.4f}")
     typer.echo(f"test        {summary['metric']} {summary['test']:.4f}, 95 % interval {low:.4f} to {high:.4f}")

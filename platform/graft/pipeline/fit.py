@@ -6,6 +6,7 @@ processes as there are then, goes on from there.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from graft.spec.strategy import MAX_LR, Strategy
 from graft.spec.training import FitSpec
 from graft.training.checkpoint import TrainingState, load_state, save_state
 from graft.training.elastic_host import Rank
-from graft.training.loop import EpochResult, Session, TrainingOutcome, TrainingStatus
+from graft.training.loop import EpochResult, Session, TrainEpoch, TrainingOutcome, TrainingStatus, train_epoch
 from graft.training.world import ALONE, Ranks, World
 
 
@@ -113,15 +114,15 @@ class _Keeper:
 
         return on_epoch
 
-    def on_step(self, session: Session) -> Callable[[int, int], None]:
-        """What is done after each step."""
+    def train_one(self, session: Session) -> TrainEpoch:
+        """Trains an epoch, and saves in the middle of it."""
 
         def on_step(epoch: int, steps: int) -> None:
             every = self._task.spec.checkpoint_steps
             if self._is_due() or (every is not None and steps % every == 0):
                 self._save(session)
 
-        return on_step
+        return partial(train_epoch, on_step=on_step)
 
     def _would_be_late(self, next_seconds: float) -> bool:
         limit = self._task.seconds
@@ -144,7 +145,7 @@ def _train(
     session = learner.session
     if state is not None:
         session.load(state)
-    outcome = learner.train(keeper.until(session, stretch), validate=False, on_step=keeper.on_step(session))
+    outcome = learner.train(keeper.until(session, stretch), validate=False, train_one=keeper.train_one(session))
     if outcome.status is TrainingStatus.NON_FINITE:
         hint = "set training.final_on to `train` to keep the trial's weights"
         raise TrialError(f"the final fit ended early: {outcome.reason}; {hint}")

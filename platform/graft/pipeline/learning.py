@@ -2,7 +2,7 @@
 
 import copy
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,7 +28,7 @@ from graft.spec.metrics import MetricSpec
 from graft.spec.preprocessing import Preprocessing
 from graft.spec.strategy import Strategy
 from graft.training.evaluate import predict_in_parts
-from graft.training.loop import OnEpoch, OnStep, Session, TrainingOutcome, TrainingPlan, prepare, train
+from graft.training.loop import OnEpoch, Session, TrainEpoch, TrainingOutcome, TrainingPlan, prepare, train
 from graft.training.world import ALONE, World
 from graft.transfer.adapt import adapt
 
@@ -102,14 +102,11 @@ class Learner:
         self,
         on_epoch: OnEpoch | None,
         validate: bool,
-        on_step: OnStep | None = None,
-        should_stop: Callable[[], bool] | None = None,
+        train_one: TrainEpoch | None = None,
     ) -> TrainingOutcome:
         """Train (`training.loop.train`) to the end; with `validate`, every epoch is scored on the validation rows."""
         evaluate = self.validation_metrics if validate else None
-        return train(
-            self.session, self.batches(), evaluate, on_epoch, self.augmenter, on_step=on_step, should_stop=should_stop
-        )
+        return train(self.session, self.batches(), evaluate, on_epoch, self.augmenter, train_one)
 
     def batches(self) -> Batches:
         """Of the rows that are trained on, as the model takes them now."""

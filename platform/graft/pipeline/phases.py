@@ -1,5 +1,6 @@
 """The search stage: its phases one after the other, each a scheduler and a searcher on Ray Tune."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from graft.core.clock import Clock
 from graft.core.errors import Interrupted
 from graft.pipeline.checkpoints import CheckpointStore
 from graft.pipeline.experiment import Experiment
+from graft.pipeline.fusing import heads_at_once, why_one_by_one
 from graft.pipeline.history import SearchHistory
 from graft.pipeline.learning import Lesson
 from graft.pipeline.progress import Progress
@@ -17,7 +19,15 @@ from graft.pipeline.recorder import Recorder
 from graft.pipeline.replay import read_schedule
 from graft.pipeline.resources import TrialShare
 from graft.pipeline.retention import Kept, Retention
-from graft.pipeline.trial import TrialPayload, run_trial, run_trial_in_group, train_in_group
+from graft.pipeline.trial import (
+    Hosted,
+    TrialPayload,
+    run_trial,
+    run_trial_in_group,
+    run_trial_in_host,
+    train_in_group,
+    train_in_host,
+)
 from graft.pipeline.waiting import tell_what_is_awaited
 from graft.search.conductor import Conductor
 from graft.search.protocol import CheckpointEpochs, Proposer, Scheduler
@@ -25,12 +35,13 @@ from graft.search.registry import build_scheduler
 from graft.search.rules.replay import Replay
 from graft.search.tuner import Execution, run_search
 from graft.spec.job import Job
-from graft.spec.phases import Phase
+from graft.spec.phases import Phase, total_trials
 from graft.tracking import events
 from graft.tracking.events import SearchEnded
 from graft.tracking.journal import Journal
 from graft.training.capacity import waiting_for
 from graft.training.group import WorkerGroups
+from graft.training.heads_host import heads_hosts
 from graft.training.shape import GroupShape
 
 # Trials whose best weights are kept at least if they are to be averaged.
@@ -106,7 +117,7 @@ class SearchStage:
         scheduler = replay or build_scheduler(phase, search.objective, search.seed, self.job.strategy)
         proposing = Proposing(self.job, self.progress, self.history, self._store)
         proposer: Proposer = replay or proposing.of(phase, lambda: conductor.history())
-        conductor = Conductor(scheduler, proposer, recorder, search.objective, self.share.concurrent)
+        conductor = Conductor(scheduler, proposer, recorder, search.objective, runner.slots)
         conductor.restore(list(self.history.of_phase(phase.index)))
         cause = _FirstCause(self.end_of_search, self._phase_end(phase, started))
         execution = Execution(
@@ -114,7 +125,7 @@ class SearchStage:
             storage=self.experiment.tune,
             metric=search.objective,
             resources=runner.resources,
-            slots=self.share.concurrent,
+            slots=runner.slots,
             is_over=cause,
             is_starved=runner.is_starved,
         )
@@ -175,24 +186,40 @@ class SearchStage:
         """Trials in Tune's own processes, or in groups of workers that live as long as the search."""
         payload = TrialPayload(self.lesson, self._store, CheckpointEpochs())
         share = self.share
+        if not why_one_by_one(self.job, share):
+            with self._hosts(payload) as runner:
+                yield runner
+            return
         if share.workers == 1:
             resources = {"CPU": share.cpus, "GPU": share.gpus}
-            yield _TrialRunner(run_trial, resources, lambda due: replace(payload, due=due))
+            yield _TrialRunner(run_trial, resources, share.concurrent, lambda due: replace(payload, due=due))
             return
         # A group that lost a worker goes on from the last epoch, whatever the scheduler needs.
         every_epoch = replace(payload, due=CheckpointEpochs(every=1))
         with WorkerGroups(self._shape, share.concurrent, train_in_group, every_epoch, self.experiment.tune) as groups:
             handle = groups.handle
-            yield _TrialRunner(run_trial_in_group, DRIVER_RESOURCES, lambda due: handle, handle.is_starved)
+            yield _TrialRunner(
+                run_trial_in_group, DRIVER_RESOURCES, share.concurrent, lambda due: handle, handle.is_starved
+            )
+
+    @contextmanager
+    def _hosts(self, payload: TrialPayload) -> Iterator["_TrialRunner"]:
+        """Trials that are trained together, by as many processes as would train one each."""
+        share = self.share
+        slots = heads_at_once(self.job, share, total_trials(self.job.phases))
+        each = math.ceil(slots / share.concurrent)
+        with heads_hosts(train_in_host, payload, share.concurrent, each, share.cpus, share.gpus) as handle:
+            yield _TrialRunner(run_trial_in_host, DRIVER_RESOURCES, slots, lambda due: Hosted(handle, due))
 
 
 @dataclass(frozen=True)
 class _TrialRunner:
-    """How trials are run: the function, what its process occupies, its payload for what is due in a phase, and whether
-    one lacks workers."""
+    """How trials are run: the function, what its process occupies, how many at once, its payload for what is due in a
+    phase, and whether one lacks workers."""
 
     function: Any
     resources: dict[str, float]
+    slots: int
     payload: Callable[[CheckpointEpochs], Any]
     is_starved: Callable[[], bool] = lambda: False
 

@@ -9,6 +9,7 @@ from graft.models.info import BackboneInfo, cut_index
 from graft.models.load import check_backbone, describe_backbone
 from graft.pipeline import prefix_plan
 from graft.pipeline.estimate import Outlook
+from graft.pipeline.fusing import why_one_by_one
 from graft.pipeline.prefix import Prefix
 from graft.pipeline.resources import ClusterResources, Node, TrialShare, share
 from graft.pipeline.stages import StageName
@@ -83,6 +84,7 @@ class Plan:
         materialise: frozen blocks that are computed once, shallow before deep.
         predicted_speedup: how many times less arithmetic the search does so; by blocks if nothing was measured.
         ceiling: what it could be at most.
+        fused: why each trial is trained by itself; empty if heads are trained together.
     """
 
     job: str
@@ -99,6 +101,7 @@ class Plan:
     materialise: tuple[Materialise, ...]
     predicted_speedup: float
     ceiling: float
+    fused: str
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -131,7 +134,8 @@ def make_plan(
         search = total * samples * image / divided.concurrent
         fit = job.training.epochs * samples * image / divided.concurrent
         seconds = OVERHEAD_SECONDS + search + fit
-    materialise, speed_up = _materialise(job, samples, depths, [one.name for one in backbones if one.problem])
+    unusable = [one.name for one in backbones if one.problem]
+    materialise, speed_up = _materialise(job, samples, depths, unusable)
     return Plan(
         job=job.name,
         stages=tuple(name for name in StageName if name != StageName.REGISTER or job.export.register),
@@ -147,6 +151,7 @@ def make_plan(
         materialise=materialise,
         predicted_speedup=round(speed_up.predicted, 2),
         ceiling=round(speed_up.ceiling, 2),
+        fused=f"{unusable[0]} cannot be used" if unusable else why_one_by_one(job, divided),
     )
 
 
@@ -161,6 +166,7 @@ def describe(plan: Plan) -> str:
         *(f"phase {place}    {_describe_phase(one)}" for place, one in enumerate(plan.phases, start=1)),
         f"at once    {_describe_share(plan.share)}",
         *(f"compute    {line}" for line in _describe_materialise(plan)),
+        f"heads      {f'one by one: {plan.fused}' if plan.fused else 'of many trials in one computation'}",
         f"time       {_describe_time(plan)}",
     ]
     return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from graft.core.seeds import derive_seed
@@ -10,6 +10,7 @@ from graft.models.load import describe_backbone
 from graft.pipeline.estimate import Outlook
 from graft.pipeline.prefix import Prefix, prefix_of
 from graft.spec.job import Job
+from graft.spec.strategy import Strategy
 
 # Strategies drawn to estimate a distribution; a share of 1 % is then known to ± 0.4 points.
 DRAWS = 512
@@ -118,9 +119,13 @@ def blocks_below(prefix: Prefix) -> float:
     return prefix.cut / describe_backbone(prefix.backbone).num_blocks
 
 
-def _counted(job: Job) -> Mapping[Prefix, float]:
+def drawn_strategies(job: Job) -> Iterator[Strategy]:
+    """Strategies of a job's space as a random search would draw them; always the same ones."""
     rng = random.Random(derive_seed(job.search.seed, "prefixes"))
+    return (job.strategy.sample(rng) for _ in range(DRAWS))
+
+
+def _counted(job: Job) -> Mapping[Prefix, float]:
     blocks = {name: describe_backbone(name).num_blocks for name in job.strategy.values("backbone")}
-    drawn = (job.strategy.sample(rng) for _ in range(DRAWS))
-    found = Counter(prefix_of(strategy, blocks[strategy.backbone]) for strategy in drawn)
+    found = Counter(prefix_of(strategy, blocks[strategy.backbone]) for strategy in drawn_strategies(job))
     return {prefix: count / DRAWS for prefix, count in found.items() if prefix is not None}

@@ -2,12 +2,13 @@
 
 One process or several: the training is the same, `train_proposal`. What differs is who carries the reports: a trial of
 one process reports to the search itself; with several, a process without a CPU leases a group of workers, hands them
-the proposal, and relays.
+the proposal, and relays. It also relays for trials whose heads one process trains together.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from graft.data.dataset import Split
@@ -16,8 +17,9 @@ from graft.pipeline.learning import Learner, Lesson, build_learner
 from graft.search.protocol import Checkpoint, CheckpointEpochs, Proposal, TrialReporter
 from graft.training.channel import Channel
 from graft.training.checkpoint import TrainingState
+from graft.training.heads_host import HeadsHandle, Seat
 from graft.training.lease import GroupsHandle
-from graft.training.loop import EpochResult, Session, TrainingOutcome, TrainingStatus
+from graft.training.loop import EpochResult, Session, TrainEpoch, TrainingOutcome, TrainingStatus, train_epoch
 from graft.training.process_usage import ProcessUsage
 from graft.training.world import ALONE, Ranks, World
 
@@ -44,8 +46,16 @@ class TrialPayload:
 
 
 @dataclass(frozen=True)
+class Hosted:
+    """What trials need that are trained together: who does it, and when a state must be left."""
+
+    handle: HeadsHandle
+    due: CheckpointEpochs
+
+
+@dataclass(frozen=True)
 class Message:
-    """What rank 0 of a group says: an epoch's metrics, or why the trial cannot go on."""
+    """What rank 0 of a group, or a thread of a host, says: an epoch's metrics, or why the trial cannot go on."""
 
     epoch: int
     metrics: Mapping[str, float]
@@ -65,14 +75,28 @@ def run_trial(proposal: Proposal, payload: TrialPayload, reporter: TrialReporter
         reporter.fail(outcome.reason)
 
 
+def run_trial_in_host(proposal: Proposal, hosted: "Hosted", reporter: TrialReporter) -> None:
+    """Have a host train one proposal together with others; the trial function where heads are trained together."""
+    _relay(hosted.handle.run(proposal.trial, (proposal, hosted.due)), reporter)
+
+
+def train_in_host(order: tuple[Proposal, CheckpointEpochs], payload: TrialPayload, seat: Seat) -> None:
+    """What a thread of a host does with a proposal."""
+    proposal, due = order
+
+    def on_report(epoch: int, metrics: Mapping[str, float], notes: Sequence[str]) -> bool:
+        return seat.report(Message(epoch, metrics, tuple(notes)))
+
+    together = seat.rendezvous.train_epoch
+    outcome = train_proposal(proposal, replace(payload, due=due), ALONE, on_report, together)
+    if outcome.status is TrainingStatus.NON_FINITE:
+        seat.report(Message(outcome.epochs_done, {}, failure=outcome.reason))
+
+
 def run_trial_in_group(proposal: Proposal, groups: GroupsHandle, reporter: TrialReporter) -> None:
     """Have a group of workers train one proposal; the trial function of a search with several workers a trial."""
     with groups.lease(proposal.trial) as lease:
-        for message in lease.run(proposal):
-            if message.failure:
-                reporter.fail(message.failure)
-            else:
-                reporter.report(message.epoch, message.metrics, lease.nodes, message.notes)
+        _relay(lease.run(proposal), reporter, lambda: lease.nodes)
 
 
 def train_in_group(proposal: Proposal, payload: TrialPayload, channel: Channel) -> None:
@@ -82,7 +106,8 @@ def train_in_group(proposal: Proposal, payload: TrialPayload, channel: Channel) 
     def on_report(epoch: int, metrics: Mapping[str, float], notes: Sequence[str]) -> bool:
         return channel.report(Message(epoch, metrics, tuple(notes)))
 
-    outcome = train_proposal(proposal, payload, world, on_report, channel.is_abandoned)
+    train_one = partial(train_epoch, should_stop=channel.is_abandoned)
+    outcome = train_proposal(proposal, payload, world, on_report, train_one)
     if outcome.status is TrainingStatus.NON_FINITE:
         channel.report(Message(outcome.epochs_done, {}, failure=outcome.reason))
 
@@ -92,7 +117,7 @@ def train_proposal(
     payload: TrialPayload,
     world: World,
     on_report: OnReport,
-    should_stop: Callable[[], bool] | None = None,
+    train_one: TrainEpoch | None = None,
 ) -> TrainingOutcome:
     """Train a proposal from where it stands to its last epoch; every rank of `world` calls this.
 
@@ -121,7 +146,15 @@ def train_proposal(
         once.clear()
         return on_report(result.epoch, metrics, keeper.take_notes()) and result.epoch < proposal.epochs
 
-    return learner.train(on_epoch, validate=True, should_stop=should_stop)
+    return learner.train(on_epoch, validate=True, train_one=train_one)
+
+
+def _relay(messages: Iterator[Message], reporter: TrialReporter, nodes: Callable[[], Sequence[str]] = tuple) -> None:
+    for message in messages:
+        if message.failure:
+            reporter.fail(message.failure)
+        else:
+            reporter.report(message.epoch, message.metrics, nodes(), message.notes)
 
 
 class _Keeper:

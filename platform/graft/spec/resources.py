@@ -61,4 +61,8 @@ class ResourcesSpec(Spec):
     concurrent_trials: int | None = Field(
         None, ge=1, le=10_000, description="Most trials at once; as many as fit if left out."
     )
+    fuse_heads: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Train trials that differ only in their heads in one computation; auto: where there is a GPU.",
+    )
     price: PriceSpec = Field(PriceSpec(), description="What resources cost.")

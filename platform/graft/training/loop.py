@@ -30,7 +30,16 @@ from graft.training.session import Session
 from graft.training.world import ALONE, World
 from graft.transfer.adapt import Adapted
 
-__all__ = ["EpochResult", "Session", "TrainingOutcome", "TrainingPlan", "TrainingStatus", "prepare", "train"]
+__all__ = [
+    "EpochResult",
+    "Session",
+    "TrainingOutcome",
+    "TrainingPlan",
+    "TrainingStatus",
+    "prepare",
+    "train",
+    "train_epoch",
+]
 
 
 class TrainingBatches(Protocol):
@@ -45,7 +54,10 @@ class TrainingBatches(Protocol):
 Evaluate = Callable[[nn.Module], Mapping[str, float]]
 OnEpoch = Callable[[EpochResult], object]
 OnStep = Callable[[int, int], object]
+Batch = tuple[Tensor, Tensor, int]
 Ending = tuple[TrainingStatus, str]
+TrainEpoch = Callable[[Session, Iterable[Batch]], Ending | None]
+"""``train_one(session, batches)``: trains to the end of the next epoch, or says why that was not reached."""
 
 
 def prepare(
@@ -90,9 +102,7 @@ def train(
     evaluate: Evaluate | None,
     on_epoch: OnEpoch | None = None,
     augmenter: Any = None,
-    *,
-    on_step: OnStep | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    train_one: TrainEpoch | None = None,
 ) -> TrainingOutcome:
     """Train until the plan's last epoch, or until something ends it; a resumed session goes on where it was.
 
@@ -107,10 +117,7 @@ def train(
         on_epoch: called after each epoch; False ends training (status STOPPED), an exception passes through. With
             several ranks, rank 0's answer counts, and the others need none.
         augmenter: handed to the batches as it is.
-        on_step: called after each step with the epoch and its steps so far; False ends training there (status STOPPED),
-            in the middle of the epoch. All ranks have to answer alike.
-        should_stop: asked once in each step, on rank 0 only; True ends training (status STOPPED) on all ranks after
-            that step.
+        train_one: trains an epoch in place of `train_epoch`; the same on every rank.
 
     Returns:
         How it ended and the best epoch. COMPLETED if all epochs were trained or patience ran out, NON_FINITE if a
@@ -122,7 +129,7 @@ def train(
         lr = session.current_lr
         with torch.random.fork_rng(devices=session.cuda_devices):
             batches = train_batches.epoch(session.plan.seed, epoch, augmenter, session.partial.steps)
-            ending = _train_epoch(session, batches, on_step, should_stop)
+            ending = (train_one or train_epoch)(session, batches)
         if ending:
             return session.outcome(*ending)
         metrics = _metrics(session, evaluate)
@@ -137,13 +144,25 @@ def train(
     return session.outcome(TrainingStatus.COMPLETED, impatient if session.out_of_patience else "")
 
 
-def _train_epoch(
+def train_epoch(
     session: Session,
-    batches: Iterable[tuple[Tensor, Tensor, int]],
-    on_step: OnStep | None,
-    should_stop: Callable[[], bool] | None,
+    batches: Iterable[Batch],
+    on_step: OnStep | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> Ending | None:
-    """Train to the end of an epoch, and say why if it was not reached."""
+    """Train to the end of the next epoch; `train` does this, and what belongs between epochs.
+
+    Args:
+        session: from `prepare`.
+        batches: of the epoch, from the first that is missing.
+        on_step: called after each step with the epoch and its steps so far; False ends training there (status STOPPED),
+            in the middle of the epoch. All ranks have to answer alike.
+        should_stop: asked once in each step, on rank 0 only; True ends training (status STOPPED) on all ranks after
+            that step.
+
+    Returns:
+        Why the end of the epoch was not reached; None if it was.
+    """
     epoch = session.epochs_done + 1
     session.model.train()
     for images, labels, total in batches:

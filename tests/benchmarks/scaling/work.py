@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from graft.pipeline.learning import Lesson, build_learner
 from graft.spec.metrics import METRICS
 from graft.spec.strategy import Strategy
 from graft.training.elastic_host import Rank
+from graft.training.loop import train_epoch
 from graft.training.world import ALONE, Ranks, World
 
 CLASSES = 10
@@ -90,7 +92,7 @@ def throughput(lesson: Lesson, what: Measurement, case: Case, world: World) -> f
         marks.append((time.perf_counter(), images_after(epoch, done, case.batch, rows)))
         return len(marks) < what.warm_up + steps
 
-    learner.train(None, validate=False, on_step=on_step)
+    learner.train(None, validate=False, train_one=partial(train_epoch, on_step=on_step))
     (start, before), (end, after) = marks[what.warm_up - 1], marks[-1]
     return (after - before) / (end - start)
 

@@ -1,0 +1,192 @@
+"""A process that trains the heads of several trials together, and how a trial has its own trained there.
+
+Each trial is a thread of the host; the threads meet before each epoch (`rendezvous`). A trial's own process needs no
+accelerator and next to no CPU: it hands over an order, and relays what the host reports, in lockstep.
+"""
+
+import queue
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+from zlib import crc32
+
+import ray
+import torch
+from ray import cloudpickle
+from ray.exceptions import RayActorError
+
+from graft.core.errors import GraftError, ResourceError, TrialError
+from graft.training.rendezvous import Rendezvous
+
+# How often a host may die before its trials are given up.
+RESTARTS = 3
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What comes from a trial's thread: a report, or that it is over, with the reason if that is an error."""
+
+    report: Any = None
+    is_over: bool = False
+    error: GraftError | None = None
+
+
+class Seat:
+    """A trial's place in the host: what the work function is given.
+
+    Attributes:
+        rendezvous: where it meets the others.
+    """
+
+    def __init__(self, rendezvous: Rendezvous) -> None:
+        self.rendezvous = rendezvous
+        self._told: queue.SimpleQueue[Heard] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def report(self, report: Any) -> bool:
+        """Hand a report over; whether to go on, as soon as somebody says so. Others compute meanwhile."""
+        self._told.put(Heard(report))
+        with self.rendezvous.away():
+            return self._answers.get()
+
+    def hear(self) -> Heard:
+        """What the trial says next."""
+        return self._told.get()
+
+    def answer(self, may_go_on: bool) -> None:
+        """Whether the trial may go on after its report."""
+        self._answers.put(may_go_on)
+
+    def end(self, error: GraftError | None) -> None:
+        """The last thing that is heard."""
+        self._told.put(Heard(is_over=True, error=error))
+
+
+WorkInHost = Callable[[Any, Any, Seat], None]
+"""``work(order, payload, seat)``: trains one trial; it returns when `seat.report` says that it may not go on."""
+
+
+class HeadsHost:
+    """The actor; its calls block, so it needs a thread for each trial and some more.
+
+    Args:
+        work: pickled `WorkInHost`.
+        payload: what all orders share.
+        num_threads: of torch.
+    """
+
+    def __init__(self, work: bytes, payload: Any, num_threads: int) -> None:
+        torch.set_num_threads(num_threads)
+        self._work: WorkInHost = cloudpickle.loads(work)
+        self._payload = payload
+        self._rendezvous = Rendezvous()
+        self._seats: dict[str, Seat] = {}
+        self._names: dict[str, str] = {}
+
+    def begin(self, trial: str, name: str, order: bytes) -> None:
+        """Start a thread on an order; one of the same trial, whose process must have died, ends."""
+        self.abandon(self._names.get(trial, ""))
+        self._names[trial] = name
+        seat = self._seats[name] = Seat(self._rendezvous)
+        threading.Thread(target=self._do, args=(seat, order), name=name, daemon=True).start()
+
+    def next(self, name: str, may_go_on: bool | None) -> Heard:
+        """Answer the report before, if there was one, and wait for the next."""
+        seat = self._seats[name]
+        if may_go_on is not None:
+            seat.answer(may_go_on)
+        heard = seat.hear()
+        if heard.is_over:
+            self._seats.pop(name, None)
+        return heard
+
+    def abandon(self, name: str) -> None:
+        """Nobody listens to an order any more: its thread ends at its next report."""
+        seat = self._seats.pop(name, None)
+        if seat is not None:
+            seat.answer(False)
+
+    def _do(self, seat: Seat, order: bytes) -> None:
+        error: GraftError | None = None
+        try:
+            with self._rendezvous.taking_part():
+                self._work(cloudpickle.loads(order), self._payload, seat)
+        except GraftError as found:
+            error = found
+        except Exception as found:
+            traceback.print_exc()
+            error = TrialError(f"{type(found).__name__}: {found}")
+        seat.end(error)
+
+
+@dataclass(frozen=True)
+class HeadsHandle:
+    """What a trial needs to be trained by the hosts; can be pickled into any process of the Ray job."""
+
+    _hosts: Sequence[Any]
+
+    def run(self, trial: str, order: Any) -> Iterator[Any]:
+        """Have a host do an order; yield what it reports. The host goes on when the next item is asked for.
+
+        Leaving the loop abandons the order. After a host's death the order is begun again by another process, and
+        reports may come twice.
+
+        Raises:
+            GraftError: what the work function raised.
+            ResourceError: the host died too often.
+        """
+        host, body = self._hosts[crc32(trial.encode()) % len(self._hosts)], cloudpickle.dumps(order)
+        for _ in range(RESTARTS + 1):
+            try:
+                yield from _heard(host, trial, body)
+            except RayActorError:
+                continue
+            return
+        raise ResourceError(f"the process that trains heads together died {RESTARTS + 1} times; see the Ray logs")
+
+
+@contextmanager
+def heads_hosts(
+    work: WorkInHost, payload: Any, count: int, trials: int, cpus: float, gpus: float
+) -> Iterator[HeadsHandle]:
+    """Start hosts, and end them when the block is left.
+
+    Args:
+        work: what they do with an order; can be imported or pickled.
+        payload: what all orders share; put into the object store once.
+        count: how many hosts.
+        trials: most at once in one of them.
+        cpus: of a host; torch uses as many threads.
+        gpus: of a host.
+    """
+    kind = ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=RESTARTS, max_concurrency=2 * trials + 2)(HeadsHost)
+    shared, body = ray.put(payload), cloudpickle.dumps(work)
+    hosts = [kind.remote(body, shared, max(1, int(cpus))) for _ in range(count)]
+    try:
+        yield HeadsHandle(hosts)
+    finally:
+        for host in hosts:
+            ray.kill(host)
+
+
+def _heard(host: Any, trial: str, body: bytes) -> Iterator[Any]:
+    name, answer, is_over = uuid4().hex, None, False
+    ray.get(host.begin.remote(trial, name, body))
+    try:
+        while True:
+            heard: Heard = ray.get(host.next.remote(name, answer))
+            answer = True
+            if heard.is_over:
+                is_over = True
+                break
+            yield heard.report
+    finally:
+        if not is_over and ray.is_initialized():
+            with suppress(RayActorError):
+                ray.get(host.abandon.remote(name))
+    if heard.error is not None:
+        raise heard.error
