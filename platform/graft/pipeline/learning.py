@@ -21,6 +21,7 @@ from graft.models.classifier import Classifier
 from graft.models.heads import build_head
 from graft.models.info import BackboneInfo
 from graft.models.load import LoadedBackbone, load_backbone
+from graft.models.small_maps import suit_small_maps
 from graft.pipeline.prefix import prefix_of
 from graft.pipeline.shelf import Extraction, Shelf, Shelved, Source, extraction, take_from_shelf, views_of
 from graft.spec.data import Flip
@@ -209,7 +210,10 @@ def source_of(lesson: Lesson, strategy: Strategy, preprocessing: Preprocessing) 
 @functools.lru_cache(maxsize=4)
 def _pretrained(name: str, resolution: int) -> LoadedBackbone:
     """The backbone as it was pretrained, kept because an actor trains many trials: a copy is cheaper than a load."""
-    return load_backbone(name, resolution)
+    loaded = load_backbone(name, resolution)
+    if choose_device() == "cpu":
+        suit_small_maps(loaded.backbone)
+    return loaded
 
 
 def preprocessing_for(strategy: Strategy, stored: StoredForm, info: BackboneInfo) -> Preprocessing:

@@ -7,6 +7,7 @@ import torch
 
 from graft.models.backbone import Backbone
 from graft.models.load import load_backbone
+from graft.models.small_maps import suit_small_maps
 from graft.pipeline.prefix_plan import Depths
 
 BATCH = 32
@@ -15,7 +16,7 @@ ROUNDS = 3
 
 def forward_seconds(backbone: str, resolution: int) -> float:
     """Seconds a forward pass takes for one image on one thread: the best of a few rounds, random weights."""
-    network = load_backbone(backbone, resolution, pretrained=False).backbone.to(memory_format=torch.channels_last)
+    network = _network(backbone, resolution)
     images = torch.zeros(BATCH, 3, resolution, resolution).contiguous(memory_format=torch.channels_last)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -29,7 +30,7 @@ def forward_seconds(backbone: str, resolution: int) -> float:
 
 def measure_depths(backbone: str, resolution: int) -> Depths:
     """The share of the forward pass below each cut, and how many numbers an image is there; one thread."""
-    network = load_backbone(backbone, resolution, pretrained=False).backbone.to(memory_format=torch.channels_last)
+    network = _network(backbone, resolution)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -40,6 +41,13 @@ def measure_depths(backbone: str, resolution: int) -> Depths:
     fastest = [min(times) for times in zip(*(seconds for seconds, _ in rounds), strict=True)]
     below = list(accumulate(fastest))
     return Depths(tuple(one / below[-1] for one in below), tuple(rounds[0][1]))
+
+
+def _network(name: str, resolution: int) -> Backbone:
+    """As trials on a CPU have it, with random weights."""
+    network = load_backbone(name, resolution, pretrained=False).backbone
+    suit_small_maps(network)
+    return network.to(memory_format=torch.channels_last)
 
 
 def _steps(network: Backbone, resolution: int) -> tuple[list[float], list[int]]:
