@@ -77,6 +77,21 @@ def test_a_deeper_cut_is_computed_from_a_shallower_one(make: Make, monkeypatch: 
     torch.testing.assert_close(staged.inputs.plain(rows), images, rtol=1e-4, atol=1e-4)
 
 
+def test_who_wants_a_deep_cut_leaves_the_shallower_ones_too(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int]] = []
+    below = Backbone.below
+
+    def counted(self: Backbone, images: torch.Tensor, cut: int) -> torch.Tensor:
+        seen.append((len(images), cut))
+        return below(self, images, cut)
+
+    monkeypatch.setattr(Backbone, "below", counted)
+    deep = make(BLOCKS)
+    assert {cut for _, cut in seen} == {8}, "the images go through the first blocks only, from there on the features do"
+    assert deep.cache_metrics["cache/misses"] == 4
+    assert (make(8).cache_metrics["cache/misses"], make(8).cache_metrics["cache/hits"]) == (0, 2)
+
+
 def test_the_final_fit_needs_the_validation_rows_too(make: Make) -> None:
     make(8)
     fit = make(8, splits=(Split.TRAIN, Split.VALIDATION))

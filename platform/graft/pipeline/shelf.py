@@ -1,5 +1,6 @@
 """The features of frozen blocks: from the store if they are there, else into it."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ import torch
 from graft.core.storage import canonical_json
 from graft.data.augment import Augmenter
 from graft.data.dataset import DatasetArrays, Split
+from graft.data.feature_store.disk_errors import NotStored
 from graft.data.feature_store.features import Features
 from graft.data.feature_store.fingerprint import weights_digest
 from graft.data.feature_store.key import FeatureKey, View
@@ -123,6 +125,7 @@ class _Builder:
     def __init__(self, shelf: Shelf, prefix: Prefix, backbone: Backbone, strategy: Strategy, source: Source) -> None:
         self._shelf, self._prefix, self._backbone = shelf, prefix, backbone
         self._strategy, self._source = strategy, source
+        self._built_below: list[Features] = []
         frozen = [backbone.stem, *list(backbone.blocks)[: prefix.cut]]
         self._plain_key = FeatureKey(
             data_fingerprint=shelf.fingerprint,
@@ -143,7 +146,7 @@ class _Builder:
         for split, view in wanted:
             parts.setdefault(view, []).append(self._part(split, view))
         found = [part.features for some in parts.values() for part in some]
-        return Shelved(StoredFeatures(parts, self._source.device), _told(found))
+        return Shelved(StoredFeatures(parts, self._source.device), _told([*found, *self._built_below]))
 
     def extraction(self, split: Split, view: int | None) -> Extraction:
         rows = self._source.arrays.rows(split)
@@ -169,8 +172,8 @@ class _Builder:
         return replace(key, view=View(view, policy, self._source.seed))
 
     def _extract(self, split: Split, view: int | None) -> Extract:
-        """Computes features from the deepest ones that are there already, else from the images."""
-        below = self._deepest_below(split, view)
+        """Computes features from the deepest ones below that are wanted too, else from the images."""
+        below = self._below(split, view)
         if below is not None:
             cut, stored = below
             rows = np.arange(len(stored))
@@ -180,10 +183,18 @@ class _Builder:
         rows = self._source.arrays.rows(split)
         return self._forward(images, rows, view, lambda x: self._backbone.below(x, self._prefix.cut))
 
-    def _deepest_below(self, split: Split, view: int | None) -> tuple[int, Features] | None:
-        for prefix in sorted(self._shallower(), key=lambda one: one.cut, reverse=True):
+    def _below(self, split: Split, view: int | None) -> tuple[int, Features] | None:
+        """What a shallower cut gives. It is computed now if it is missing: somebody will want it, and from the images
+        up, all cuts together cost one pass."""
+        shallower = sorted(self._shallower(), key=lambda one: one.cut, reverse=True)
+        for prefix in shallower:
             stored = self._shelf.store.open(self._key(split, view, prefix.cut))
             if stored is not None:
+                return prefix.cut, stored
+            builder = _Builder(self._shelf, prefix, self._backbone, self._strategy, self._source)
+            with contextlib.suppress(NotStored):
+                stored = builder._part(split, view).features
+                self._built_below += [stored, *builder._built_below]
                 return prefix.cut, stored
         return None
 
