@@ -126,12 +126,16 @@ def _display(experiment: "Experiment", stream: Any, as_json: bool) -> Iterator[A
     from graft.cli.display import live_display, plain_lines
     from graft.pipeline.estimate import Outlook
     from graft.pipeline.progress import Progress
+    from graft.tracking.journal import read
 
     job = experiment.job()
     if as_json:
         yield lambda event: None
         return
     progress = Progress(job.search.objective, job.training.epochs)
+    if experiment.journal_file.exists():  # of an experiment that goes on
+        for _, event in read(experiment.journal_file):
+            progress.apply(event)
     if not stream.isatty():
         yield plain_lines(stream, progress, Outlook.of(job))
         return
