@@ -106,13 +106,16 @@ def test_whatever_ends_it_ends_the_server_and_its_children(graft, used_home, fre
     monkeypatch.setattr("graft.tracking.server.ui_command", command)
     monkeypatch.setattr(module, "subprocess", SimpleNamespace(Popen=Recorded))
     thread = threading.Thread(target=await_child_and_interrupt, daemon=True)
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    # A process in the background is born with SIGINT ignored, and Python leaves it so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     thread.start()
-    before = signal.getsignal(signal.SIGTERM)
     try:
         assert graft("ui", "--port", free_port).exit_code == 0
     finally:
-        signal.signal(signal.SIGTERM, before)
-        thread.join()
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    thread.join()
     while _members(groups[0]):
         time.sleep(0.01)
 
