@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-from ray import cloudpickle
 from torch import Tensor
 
 from graft.core.errors import ArtifactError, SpecError
@@ -509,10 +508,10 @@ class HereHandle:
     """A host in this process, without Ray."""
 
     def __init__(self, payload: TrialPayload) -> None:
-        self._host = HeadsHost(cloudpickle.dumps(train_in_host), payload, 1)
+        self._host = HeadsHost(train_in_host, payload, 1)
 
     def run(self, trial: str, order: Any) -> Iterator[Message]:
-        self._host.begin(trial, trial, cloudpickle.dumps(order))
+        self._host.begin(trial, trial, order)
         answer = None
         while not (heard := self._host.next(trial, answer)).is_over:
             answer = True

@@ -32,7 +32,7 @@ def suit_small_maps(network: nn.Module) -> nn.Module:
 
 
 class SmallMapConv2d(nn.Conv2d):
-    """A convolution with zeros around its map; depthwise, or 1 x 1 without stride."""
+    """A convolution with zeros around its map, depthwise or 1 x 1."""
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] to [B, C', H', W']."""
@@ -86,7 +86,7 @@ def _is_simple(module: nn.Conv2d) -> bool:
     return is_depthwise or is_pointwise
 
 
-def _depthwise(x: Tensor, weight: Tensor, bias: Tensor | None, taps: "Taps") -> Tensor:
+def _depthwise(x: Tensor, weight: Tensor, bias: Tensor | None, taps: "_Taps") -> Tensor:
     """Each output is the sum over the inputs of input times the weight that lies over it, channel by channel."""
     samples, channels = x.shape[:2]
     places, is_there = taps.places.to(x.device), taps.is_there.to(x.device)
@@ -99,7 +99,7 @@ def _depthwise(x: Tensor, weight: Tensor, bias: Tensor | None, taps: "Taps") -> 
 
 
 @dataclass(frozen=True)
-class Taps:
+class _Taps:
     """Which weight of a kernel lies over an input for an output.
 
     Attributes:
@@ -135,7 +135,7 @@ class _Axis:
 
 
 @functools.lru_cache(maxsize=256)
-def _taps(vertical: _Axis, horizontal: _Axis) -> Taps | None:
+def _taps(vertical: _Axis, horizontal: _Axis) -> _Taps | None:
     """None if there are too many pairs of positions."""
     size = vertical.outputs, horizontal.outputs
     sources = list(itertools.product(range(vertical.inputs), range(horizontal.inputs)))
@@ -149,7 +149,7 @@ def _taps(vertical: _Axis, horizontal: _Axis) -> Taps | None:
     ]
     with torch.inference_mode(False):  # what is made in inference mode can never again be part of a training step
         table = torch.tensor(places)
-        return Taps(table.clamp(min=0), table >= 0, size)
+        return _Taps(table.clamp(min=0), table >= 0, size)
 
 
 def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:

@@ -75,7 +75,7 @@ def run_trial(proposal: Proposal, payload: TrialPayload, reporter: TrialReporter
         reporter.fail(outcome.reason)
 
 
-def run_trial_in_host(proposal: Proposal, hosted: "Hosted", reporter: TrialReporter) -> None:
+def run_trial_in_host(proposal: Proposal, hosted: Hosted, reporter: TrialReporter) -> None:
     """Have a host train one proposal together with others; the trial function where heads are trained together."""
     _relay(hosted.handle.run(proposal.trial, (proposal, hosted.due)), reporter)
 

@@ -16,7 +16,6 @@ from zlib import crc32
 
 import ray
 import torch
-from ray import cloudpickle
 from ray.exceptions import RayActorError
 
 from graft.core.errors import GraftError, ResourceError, TrialError
@@ -74,20 +73,20 @@ class HeadsHost:
     """The actor; its calls block, so it needs a thread for each trial and some more.
 
     Args:
-        work: pickled `WorkInHost`.
+        work: trains one trial.
         payload: what all orders share.
         num_threads: of torch.
     """
 
-    def __init__(self, work: bytes, payload: Any, num_threads: int) -> None:
+    def __init__(self, work: WorkInHost, payload: Any, num_threads: int) -> None:
         torch.set_num_threads(num_threads)
-        self._work: WorkInHost = cloudpickle.loads(work)
+        self._work = work
         self._payload = payload
         self._rendezvous = Rendezvous()
         self._seats: dict[str, Seat] = {}
         self._names: dict[str, str] = {}
 
-    def begin(self, trial: str, name: str, order: bytes) -> None:
+    def begin(self, trial: str, name: str, order: Any) -> None:
         """Start a thread on an order; one of the same trial, whose process must have died, ends."""
         self.abandon(self._names.get(trial, ""))
         self._names[trial] = name
@@ -110,11 +109,11 @@ class HeadsHost:
         if seat is not None:
             seat.answer(False)
 
-    def _do(self, seat: Seat, order: bytes) -> None:
+    def _do(self, seat: Seat, order: Any) -> None:
         error: GraftError | None = None
         try:
             with self._rendezvous.taking_part():
-                self._work(cloudpickle.loads(order), self._payload, seat)
+                self._work(order, self._payload, seat)
         except GraftError as found:
             error = found
         except Exception as found:
@@ -139,10 +138,10 @@ class HeadsHandle:
             GraftError: what the work function raised.
             ResourceError: the host died too often.
         """
-        host, body = self._hosts[crc32(trial.encode()) % len(self._hosts)], cloudpickle.dumps(order)
+        host = self._hosts[crc32(trial.encode()) % len(self._hosts)]
         for _ in range(RESTARTS + 1):
             try:
-                yield from _heard(host, trial, body)
+                yield from _heard(host, trial, order)
             except RayActorError:
                 continue
             return
@@ -164,8 +163,8 @@ def heads_hosts(
         gpus: of a host.
     """
     kind = ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=RESTARTS, max_concurrency=2 * trials + 2)(HeadsHost)
-    shared, body = ray.put(payload), cloudpickle.dumps(work)
-    hosts = [kind.remote(body, shared, max(1, int(cpus))) for _ in range(count)]
+    shared = ray.put(payload)
+    hosts = [kind.remote(work, shared, max(1, int(cpus))) for _ in range(count)]
     try:
         yield HeadsHandle(hosts)
     finally:
@@ -173,9 +172,9 @@ def heads_hosts(
             ray.kill(host)
 
 
-def _heard(host: Any, trial: str, body: bytes) -> Iterator[Any]:
+def _heard(host: Any, trial: str, order: Any) -> Iterator[Any]:
     name, answer, is_over = uuid4().hex, None, False
-    ray.get(host.begin.remote(trial, name, body))
+    ray.get(host.begin.remote(trial, name, order))
     try:
         while True:
             heard: Heard = ray.get(host.next.remote(name, answer))
