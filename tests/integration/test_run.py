@@ -16,6 +16,8 @@ from typing import Any
 import mlflow
 import numpy as np
 import pytest
+import timm
+import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -23,6 +25,7 @@ import graft
 from graft.cli.run import run_and_report
 from graft.core.errors import Interrupted
 from graft.core.storage import Home
+from graft.models.bundle import read_bundle
 from graft.pipeline.experiment import Experiment
 from graft.pipeline.progress import Progress
 from graft.pipeline.result import Result
@@ -254,6 +257,29 @@ def test_heads_that_are_trained_together_give_the_same_run(tmp_path: Path) -> No
     assert len(together) == 5
     for trial, values in alone.items():
         assert together[trial] == pytest.approx(values, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_weights_that_changed_under_the_same_name_are_read_again(tmp_path: Path) -> None:
+    """A user's file is replaced between two runs, in one process and one Ray: the second has nothing of the first."""
+    file = tmp_path / "mine.pth"
+    weights = {"strategy.backbone": f"local:timm/mobilenetv3_small_050:{file}", "strategy.freeze": 1.0}
+    small = {"search.scheduler": "none", "search.budget.trials": 2, "export.register": False}
+    overrides = [f"{name}={value}" for name, value in {**weights, **small}.items()]
+
+    def first_weights(seed: int) -> tuple[torch.Tensor, dict[str, int]]:
+        torch.manual_seed(seed)
+        network = timm.create_model("mobilenetv3_small_050")
+        torch.save(network.state_dict(), file)
+        result = graft.run(JOB, overrides=overrides, home=tmp_path / "home")
+        champion = read_bundle(Path(result.summary["bundle"])).build()
+        assert torch.equal(next(champion.backbone.parameters()), next(network.parameters()))
+        return next(champion.backbone.parameters()), result.summary["cache"]
+
+    first, _ = first_weights(1)
+    second, cache = first_weights(2)
+    assert not torch.equal(first, second)
+    assert cache["misses"] > 0
 
 
 def test_an_interrupted_search_keeps_its_best_model_and_goes_on_later(tmp_path: Path) -> None:

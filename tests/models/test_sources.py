@@ -67,6 +67,17 @@ def test_local_file(tmp_path):
     assert torch.equal(FileWeights(path).state_dict()["a"], torch.ones(2))
 
 
+def test_another_local_file_is_another_version(tmp_path):
+    source = FileWeights(tmp_path / "w.pth")
+    assert source.version() == ""
+    source.path.write_bytes(b"first")
+    first = source.version()
+    assert source.version() == first
+    source.path.unlink()
+    source.path.write_bytes(b"second")
+    assert source.version() != first
+
+
 def test_hub_gives_what_the_library_downloads(monkeypatch):
     monkeypatch.setattr(TimmAdapter, "download", lambda self, architecture: {"name": architecture})
     assert HubWeights("timm", "resnet18.a1_in1k").state_dict() == {"name": "resnet18.a1_in1k"}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
 import torch
 
 from graft.data.dataset import Split
@@ -13,7 +14,7 @@ from graft.data.feature_store.store import FeatureStore
 from graft.models.backbone import Backbone
 from graft.models.load import describe_backbone
 from graft.pipeline.learning import Learner, Lesson, build_learner
-from graft.pipeline.prefix import Prefix
+from graft.pipeline.prefix import Prefix, prefix_of
 from graft.pipeline.shelf import Shelf
 from graft.spec.strategy import Strategy
 
@@ -111,3 +112,24 @@ def test_without_room_it_goes_on_and_says_so(make: Make) -> None:
     assert learner.note.startswith("frozen blocks are computed anew in every epoch")
     outcome = learner.train(None, validate=True)
     assert outcome.epochs_done == 4
+
+
+def test_other_weights_under_the_same_name_are_never_a_hit(lesson: Lesson, tmp_path: Path) -> None:
+    """A file of weights is replaced while the process that has read the first ones lives on, as in a notebook."""
+    weights, name = tmp_path / "mine.pth", f"local:timm/mobilenetv3_small_050:{tmp_path / 'mine.pth'}"
+
+    def learn(seed: int) -> Learner:
+        torch.manual_seed(seed)
+        torch.save(timm.create_model("mobilenetv3_small_050").state_dict(), weights)
+        tuned = strategy(BLOCKS, backbone=name, freeze=1.0)
+        prefix = prefix_of(tuned, describe_backbone(name).num_blocks)
+        assert prefix is not None
+        shelf = Shelf(FeatureStore(tmp_path / "features", 10**9), "rows", frozenset([prefix]))
+        return build_learner(replace(lesson, shelf=shelf), tuned, (Split.TRAIN,))
+
+    first, second, again = learn(1), learn(2), learn(2)
+    assert first.cache_metrics["cache/misses"] == second.cache_metrics["cache/misses"] == 2
+    assert again.cache_metrics["cache/hits"] == 2
+    stems = [next(one.session.model.parameters()) for one in (first, second, again)]
+    assert not torch.equal(stems[0], stems[1])
+    assert torch.equal(stems[1], stems[2])

@@ -79,6 +79,15 @@ def check_backbone(name: str) -> str | None:
     return f"backbone `{name}`: {problem}" if problem else None
 
 
+def weights_version(name: str) -> str:
+    """Changes when other weights have come under the same name; they are not read.
+
+    Raises:
+        SpecError: no such name.
+    """
+    return find_entry(name).weights.version()
+
+
 def backbone_names() -> tuple[str, ...]:
     """The names that need no colon: bundled ones and those of plug-ins, whether their package is installed or not."""
     return ZOO.names()

@@ -20,6 +20,9 @@ class WeightSource(Protocol):
     def problem(self) -> str | None:
         """Why it cannot, as one sentence, as far as a glance tells; nothing is read. None if it can."""
 
+    def version(self) -> str:
+        """Changes when other weights have come under the same name, as far as a glance tells; nothing is read."""
+
     def state_dict(self) -> dict[str, Tensor]:
         """The weights under the names of whoever wrote them; ArtifactError if they cannot be had."""
 
@@ -46,6 +49,9 @@ class PackageWeights:
         except ArtifactError as error:
             return str(error)
         return None
+
+    def version(self) -> str:
+        return self.sha256
 
     def state_dict(self) -> dict[str, Tensor]:
         from graft.models.weight_files import read_weights
@@ -81,6 +87,12 @@ class FileWeights:
     def problem(self) -> str | None:
         return None if self.path.is_file() else f"weights file {self.path} does not exist"
 
+    def version(self) -> str:
+        if not self.path.is_file():
+            return ""
+        status = self.path.stat()
+        return f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
+
     def state_dict(self) -> dict[str, Tensor]:
         from graft.models.weight_files import read_weights
 
@@ -102,6 +114,10 @@ class HubWeights:
     def problem(self) -> str | None:
         # Whether the hub can be reached is only known by trying, which is not a glance.
         return None
+
+    def version(self) -> str:
+        # A library's name stands for the same weights as long as that library is imported.
+        return ""
 
     def state_dict(self) -> dict[str, Tensor]:
         from graft.models.adapters import adapter_for

@@ -20,7 +20,7 @@ from graft.evaluation.metrics import METRIC_NAMES, score
 from graft.models.classifier import Classifier
 from graft.models.heads import build_head
 from graft.models.info import BackboneInfo
-from graft.models.load import LoadedBackbone, load_backbone
+from graft.models.load import LoadedBackbone, load_backbone, weights_version
 from graft.models.small_maps import suit_small_maps
 from graft.pipeline.prefix import prefix_of
 from graft.pipeline.shelf import Extraction, Shelf, Shelved, Source, extraction, take_from_shelf, views_of
@@ -207,9 +207,14 @@ def source_of(lesson: Lesson, strategy: Strategy, preprocessing: Preprocessing) 
     return Source(lesson.arrays, preprocessing, lesson.flip, lesson.seed, strategy.precision, device)
 
 
-@functools.lru_cache(maxsize=4)
 def _pretrained(name: str, resolution: int) -> LoadedBackbone:
     """The backbone as it was pretrained, kept because an actor trains many trials: a copy is cheaper than a load."""
+    return _loaded(name, resolution, weights_version(name))
+
+
+@functools.lru_cache(maxsize=4)
+def _loaded(name: str, resolution: int, version: str) -> LoadedBackbone:
+    """The weights of this version; it is there to be part of what is remembered."""
     loaded = load_backbone(name, resolution)
     if choose_device() == "cpu":
         suit_small_maps(loaded.backbone)
