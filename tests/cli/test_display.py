@@ -83,6 +83,29 @@ def test_plain_lines_are_quiet_about_epochs(progress, story):
     assert len(told(progress, *story)) == 3 + 3  # three lines of stages, three trials that ended
 
 
+def full_disk(trial: str, free: int) -> events.TrialNoted:
+    return events.TrialNoted(trial, f"features cannot be kept: {free} bytes are free")
+
+
+def test_what_happens_to_all_trials_is_said_once(progress, story):
+    starts = [event for event in story if isinstance(event, events.TrialStarted)]
+    assert len(starts) > 1
+    noted = [full_disk(event.trial, free) for free, event in enumerate(starts)]
+    other = events.TrialNoted(starts[0].trial, "e2.safetensors is damaged: one byte")
+    lines = told(progress, *starts, *noted, other)
+    first = starts[0].trial
+    assert lines == [
+        f"  {first}: features cannot be kept: 0 bytes are free",
+        f"  {first}: e2.safetensors is damaged: one byte",
+    ]
+
+
+def test_the_live_display_shows_what_happened_to_trials(progress, story):
+    starts = [event for event in story if isinstance(event, events.TrialStarted)]
+    screen = shown(progress, [*starts, *(full_disk(event.trial, 7) for event in starts)])
+    assert screen.count("features cannot be kept: 7 bytes are free") == 1
+
+
 def test_plain_lines_say_how_long_it_will_take(progress, story):
     lines = [line for line in told(progress, *story) if line.startswith("  [")]
     # After two-second epochs, with three of six trials not yet started: nine epochs and what is running.

@@ -16,6 +16,7 @@ from graft.pipeline.stages import StageName, StageState
 from graft.tracking import events
 
 SHOWN_TRIALS = 8
+SHOWN_NOTES = 3
 MARKS = {
     StageState.PENDING: ("·", "dim"),
     StageState.RUNNING: ("▸", "cyan"),
@@ -61,14 +62,14 @@ def _line(event: events.Event, progress: Progress, outlook: Outlook) -> str:
             return f"{stage}: started{_behind(detail)}"
         case events.StageFinished(stage=stage, seconds=seconds, detail=detail):
             return f"{stage}: done in {seconds:.1f} s{_behind(detail)}"
-        case events.StageSkipped(stage=stage, detail=detail):
-            return f"{stage}: skipped{_behind(detail)}"
-        case events.StageFailed(stage=stage, detail=detail):
-            return f"{stage}: failed{_behind(detail)}"
+        case events.StageSkipped(stage=stage, detail=detail) | events.StageFailed(stage=stage, detail=detail):
+            return f"{stage}: {'failed' if isinstance(event, events.StageFailed) else 'skipped'}{_behind(detail)}"
         case events.PhaseStarted(phase=phase, scheduler=scheduler, epochs=epochs) if len(outlook.phases) > 1:
             return f"  phase {phase + 1} of {len(outlook.phases)}: {scheduler}, to epoch {epochs}"
-        case events.TrialExploited(trial=name, reason=told) | events.TrialNoted(trial=name, text=told):
+        case events.TrialExploited(trial=name, reason=told):
             return f"  {name}: {told}"
+        case events.TrialNoted(trial=name, text=told) if progress.notes[event.what] is event:
+            return f"  {name}: {told}"  # what happens to all trials is said once
         case events.ResourcesAwaited(what=what) if what:
             return f"  waiting: {what}"
         case events.SearchEnded(by=by, detail=detail):
@@ -93,6 +94,8 @@ class _View:
         parts: list[RenderableType] = [self._stages()]
         if self._progress.trials:
             parts.append(self._trials())
+        for note in list(self._progress.notes.values())[-SHOWN_NOTES:]:
+            parts.append(Text(f"{note.trial}: {note.text}", "yellow"))
         return Group(*parts)
 
     def _stages(self) -> Table:

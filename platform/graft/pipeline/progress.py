@@ -102,6 +102,7 @@ class Progress:
         now: time of the last one.
         spent_before: seconds that earlier runs of the experiment have taken.
         runs: how often it was begun.
+        notes: what happened to trials -> where it happened first.
     """
 
     def __init__(self, metric: MetricSpec, epochs: int) -> None:
@@ -116,6 +117,7 @@ class Progress:
         self.trials: dict[str, TrialProgress] = {}
         self.phases: dict[int, PhaseProgress] = {}
         self.exploits: list[events.TrialExploited] = []
+        self.notes: dict[str, events.TrialNoted] = {}
         self.duplicates = 0
         self.winner: str | None = None
         self.search_ended: events.SearchEnded | None = None
@@ -141,7 +143,13 @@ class Progress:
                 self._apply_phase(event)
             case events.TrialStarted() | events.TrialRetried():
                 self._apply_start(event)
-            case events.TrialReported() | events.TrialFinished() | events.TrialExploited() | events.TrialPlaced():
+            case (
+                events.TrialReported()
+                | events.TrialFinished()
+                | events.TrialExploited()
+                | events.TrialPlaced()
+                | events.TrialNoted()
+            ):
                 self._apply_trial(event)
             case events.SearchEnded():
                 self.search_ended = event
@@ -235,6 +243,8 @@ class Progress:
         match event:
             case events.TrialPlaced():
                 trial.nodes = tuple(sorted({*trial.nodes, *event.nodes}))
+            case events.TrialNoted():
+                self.notes.setdefault(event.what, event)
             case events.TrialReported():
                 trial.is_retrained |= trial.has_ended
                 trial.epoch = event.epoch

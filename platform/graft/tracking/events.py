@@ -223,6 +223,11 @@ class TrialNoted(Event):
     trial: str
     text: str
 
+    @property
+    def what(self) -> str:
+        """The text up to its first colon: what happened, without how it was found out this time."""
+        return self.text.partition(": ")[0]
+
 
 @dataclass(frozen=True)
 class TrialRetried(Event):
