@@ -8,6 +8,7 @@ from graft.pipeline.faults.cluster_faults import CLUSTER_FAULTS
 from graft.pipeline.faults.combined_faults import COMBINED_FAULTS
 from graft.pipeline.faults.driver_faults import DRIVER_FAULTS
 from graft.pipeline.faults.fault import Fault
+from graft.pipeline.faults.feature_faults import FEATURE_FAULTS
 from graft.pipeline.faults.process_faults import PROCESS_FAULTS
 from graft.pipeline.faults.storage_faults import STORAGE_FAULTS
 from graft.pipeline.faults.store_faults import STORE_FAULTS
@@ -21,6 +22,7 @@ FAULTS: Mapping[str, Fault] = {
         *CLUSTER_FAULTS,
         *STORE_FAULTS,
         *STORAGE_FAULTS,
+        *FEATURE_FAULTS,
         *TRAINING_FAULTS,
         *COMBINED_FAULTS,
     )

@@ -34,14 +34,15 @@ def _ends_well(scene: Scene, summary: dict[str, object]) -> None:
     require(scene.count(events.ExperimentStarted) == 1, "the run was begun more than once")
 
 
-def _needs_own_processes(place: Place) -> str:
+def needs_own_processes(place: Place) -> str:
+    """Why the processes of a run cannot be found, or are not ours to end; empty if they can and are."""
     if not can_find_processes():
         return "this system does not show which processes a run has started"
     return "the processes of the cluster in RAY_ADDRESS belong to others" if place.is_attached else ""
 
 
 def _needs_two_cpus(place: Place) -> str:
-    return _needs_own_processes(place) or ("" if place.cpus >= 2 else "two workers need two CPUs")
+    return needs_own_processes(place) or ("" if place.cpus >= 2 else "two workers need two CPUs")
 
 
 PROCESS_FAULTS = (
@@ -50,7 +51,7 @@ PROCESS_FAULTS = (
         "the process of a trial is killed after its first epoch",
         "the trial goes on in another process, and no epoch counts twice",
         _kill_one(TRIAL, "its process"),
-        _needs_own_processes,
+        needs_own_processes,
     ),
     Fault(
         "rank-killed",

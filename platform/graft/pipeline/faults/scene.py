@@ -1,10 +1,11 @@
 """Where a fault is acted out: a job, a home, the commands a user would type, and what the journal says meanwhile."""
 
+import contextlib
 import os
 import random
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -130,6 +131,13 @@ class Scene:
     def resume(self, *options: str) -> Child:
         """Start `graft resume`."""
         return self._child("resume", self.experiment.name, "--json", *options)
+
+    @contextlib.contextmanager
+    def beside(self) -> Iterator["Scene"]:
+        """Another run of the same job in the same home, which must have begun after this scene's experiment."""
+        with Scene(self.place, self.home, self.overrides) as other:
+            yield other
+            self._before.add(other.experiment.name)
 
     def finish(self) -> Ended:
         """Resume the run to its end; if nothing was begun, run the job anew.
