@@ -1,15 +1,20 @@
 """What the journal says of a run for MLflow's sake, and what is registered."""
 
 import base64
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from graft.core.errors import TrackingError
+from graft.core.storage import Home
 from graft.pipeline.experiment import Experiment
 from graft.pipeline.final import INPUT_EXAMPLE
 from graft.pipeline.resources import ClusterResources, Node, TrialShare
+from graft.pipeline.run import check_job
 from graft.pipeline.tracking import importance_of, plan_made, register_bundle
 from graft.spec.load import parse_job
 from graft.spec.strategy import Strategy
@@ -26,6 +31,30 @@ def test_a_plan_says_with_what() -> None:
     assert made.resources == "2 nodes, 6 CPU, 1 GPU"
     assert (made.cpus, made.gpus) == (2.0, 0.5)
     assert made.plan["job"] == "x"
+
+
+class Guarded(BaseHTTPRequestHandler):
+    """An MLflow server that is well, and wants a login."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else 401)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Not into the output of the tests."""
+
+
+def test_a_wrong_login_is_told_before_a_run(tmp_path: Path) -> None:
+    with HTTPServer(("127.0.0.1", 0), Guarded) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        job = parse_job({"name": "x", "data": "digits", "tracking": {"uri": f"http://127.0.0.1:{server.server_port}"}})
+        with pytest.raises(TrackingError, match=r"refused the login \(401\); set MLFLOW_TRACKING_USERNAME"):
+            check_job(job, Home(tmp_path))
+        server.shutdown()
+
+
+def test_a_server_that_is_down_is_no_reason_not_to_run(tmp_path: Path) -> None:
+    check_job(parse_job({"name": "x", "data": "digits", "tracking": {"uri": "http://127.0.0.1:9"}}), Home(tmp_path))
 
 
 def test_only_results_of_a_trial_s_own_strategy_say_what_mattered(tmp_path: Path, trials: Any) -> None:

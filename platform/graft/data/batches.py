@@ -12,7 +12,7 @@ from graft.core.errors import DataError, Problem, SpecError
 from graft.core.seeds import derive_seed
 from graft.data.augment import Augmenter
 from graft.data.dataset import DatasetArrays
-from graft.data.inputs import Images, Inputs, Views
+from graft.data.inputs import Images, Inputs, Views, sent
 from graft.spec.preprocessing import Preprocessing
 
 
@@ -151,7 +151,7 @@ class Batches:
         return bounds
 
     def _labels_of(self, rows: np.ndarray, device: torch.device) -> Tensor:
-        return torch.from_numpy(self._labels[rows]).to(device)
+        return sent(torch.from_numpy(self._labels[rows]), device)
 
 
 def _require_enough(count: int, batch_size: int, size: int) -> None:

@@ -27,7 +27,7 @@ from graft.pipeline.resume import failed_trials, reopen, where_it_stands
 from graft.pipeline.savings import savings
 from graft.pipeline.stages import Output, StageName, StageRunner
 from graft.pipeline.steps import Steps, is_dataset_there
-from graft.pipeline.tracking import DRAIN_SECONDS, plan_made, target_of
+from graft.pipeline.tracking import DRAIN_SECONDS, check_target, plan_made, target_of
 from graft.spec.job import Job
 from graft.spec.phases import total_trials
 from graft.tracking import events
@@ -67,14 +67,14 @@ def check_job(job: Job, home: Home) -> None:
 
     Raises:
         SpecError: a backbone is unknown or its weights are not installed; all such problems.
-        TrackingError: the tracking store can never work.
+        TrackingError: the tracking store can never work, or refuses the login.
         ResourceError: the home cannot be written.
     """
     problems = [_backbone_problem(name) for name in job.strategy.values("backbone")]
     found = [Problem("strategy.backbone", problem.removeprefix("backbone ")) for problem in problems if problem]
     if found:
         raise SpecError(found)
-    target_of(home, job).check()
+    check_target(target_of(home, job))
     home.require_writable()
 
 

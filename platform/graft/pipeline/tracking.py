@@ -17,6 +17,7 @@ from graft.tracking.environment import settle_environment
 from graft.tracking.journal import read
 from graft.tracking.relay import sync
 from graft.tracking.relay_files import RelayStatus
+from graft.tracking.server import is_up
 from graft.tracking.target import Target
 
 if TYPE_CHECKING:
@@ -31,6 +32,22 @@ def target_of(home: Home, job: Job) -> Target:
     if job.tracking.uri:
         return Target(job.tracking.uri, job.experiment_name)
     return Target(home.tracking_uri, job.experiment_name, home.artifact_root)
+
+
+def check_target(target: Target) -> None:
+    """Find out before a run whether its store can be used: a wrong login would only show when the model is registered.
+
+    A server that does not answer is no reason not to run: the relay waits for it.
+
+    Raises:
+        TrackingError: the store can never work, or lets us not in.
+    """
+    target.check()
+    if target.uri.startswith(("http:", "https:")) and is_up(target.uri):
+        settle_environment()
+        from graft.tracking.mlflow_store import check_login  # MLflow takes seconds to import
+
+        check_login(target)
 
 
 def plan_made(job: Job, resources: ClusterResources, share: TrialShare) -> events.PlanMade:

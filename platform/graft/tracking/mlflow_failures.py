@@ -25,6 +25,11 @@ def is_refusal(error: Exception) -> bool:
     return isinstance(error, MlflowException) and error.error_code in _REFUSALS
 
 
+def is_locked_out(error: Exception) -> bool:
+    """Whether the store answers, but not us: the login is wrong, or does not permit it."""
+    return _http_status(error) in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+
+
 def is_of_store(error: Exception) -> bool:
     """Whether the store, the way to it or a client library that it needs is at fault, and not graft."""
     return isinstance(error, MlflowException | ImportError) or _library(error) in _TRANSPORTS | _ARTIFACT_STORES

@@ -9,7 +9,7 @@ from typing import Any
 from graft.core.errors import TrackingError
 from graft.tracking.environment import settle_environment
 from graft.tracking.locking import exclusive
-from graft.tracking.mlflow_failures import explain, first_line, is_of_store
+from graft.tracking.mlflow_failures import explain, first_line, is_locked_out, is_of_store
 from graft.tracking.target import Target
 
 settle_environment()
@@ -78,6 +78,21 @@ def open_client(target: Target) -> Any:
     target.check()
     database = target.database()
     return MlflowClient(target.uri, registry_uri=target.uri) if database is None else _open_sqlite(target, database)
+
+
+def check_login(target: Target) -> None:
+    """Ask a store for its experiment, as the relay will; what is wrong with the store itself is left to the relay.
+
+    Raises:
+        TrackingError: the login is refused, or does not permit it.
+    """
+    try:
+        open_client(target).get_experiment_by_name(target.experiment)
+    except Exception as error:
+        if is_locked_out(error):
+            raise TrackingError(explain(error, target)) from error
+        if not is_of_store(error):
+            raise
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 
 from graft.core.errors import ResourceError
@@ -75,7 +76,7 @@ def is_up(base: str) -> bool:
     try:
         with urllib.request.urlopen(f"{base.rstrip('/')}/health", timeout=2) as answer:
             return int(answer.status) == HTTPStatus.OK
-    except (OSError, ValueError):
+    except (OSError, ValueError, HTTPException):
         return False
 
 
