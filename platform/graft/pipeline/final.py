@@ -113,6 +113,7 @@ def lesson_of(
         patience=job.training.patience,
         seed=job.search.seed,
         num_threads=num_threads,
+        compile=job.training.compile,
         shelf=shelf,
     )
 

@@ -51,6 +51,7 @@ class Lesson:
         num_threads: torch threads of the process.
         accumulate: parts that a process computes its part of a batch in.
         sync_batch_norm: whether batch norm is over the batch of all processes.
+        compile: whether networks are compiled before they are trained.
         shelf: where features of frozen blocks are; None computes them anew in every epoch.
     """
 
@@ -64,6 +65,7 @@ class Lesson:
     num_threads: int
     accumulate: int = 1
     sync_batch_norm: bool = False
+    compile: bool = False
     shelf: Shelf | None = None
 
 
@@ -157,6 +159,7 @@ def build_learner(lesson: Lesson, strategy: Strategy, splits: tuple[Split, ...],
         num_threads=lesson.num_threads,
         accumulate=lesson.accumulate,
         sync_batch_norm=lesson.sync_batch_norm,
+        compile=lesson.compile,
         class_counts=np.bincount(lesson.arrays.labels[rows], minlength=len(lesson.arrays.classes)).tolist(),
     )
     session = prepare(adapt(classifier, strategy, lesson.seed), plan, steps_per_epoch=steps, world=world)

@@ -57,4 +57,9 @@ class TrainingSpec(Spec):
     final_on: Literal["train+validation", "train"] = Field(
         "train+validation", description="What the winner is trained on before it is tested."
     )
+    compile: bool = Field(
+        False,
+        description="Compile networks (torch.compile) before they are trained, for quicker steps: takes about a "
+        "minute for each architecture and cut, less the next time. For long trainings; needs a C++ compiler.",
+    )
     fit: FitSpec = Field(FitSpec(), description="How the winner is trained in the end.")

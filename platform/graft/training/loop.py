@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from graft.core.clock import Clock, SystemClock
+from graft.training.compiled import compiled
 from graft.training.losses import build_loss
 from graft.training.optimizer import build_optimizer
 from graft.training.plan import EpochResult, TrainingOutcome, TrainingPlan, TrainingStatus
@@ -75,6 +76,7 @@ def prepare(
     Raises:
         ValueError: `epochs`, `accumulate` or `steps_per_epoch` is below 1, or the loss needs class counts.
         SpecError: the device does not have the strategy's precision.
+        ResourceError: the plan wants compiled code, and there is no compiler.
     """
     counted = {"epochs": plan.epochs, "accumulate": plan.accumulate, "steps_per_epoch": steps_per_epoch}
     for name, value in counted.items():
@@ -84,9 +86,11 @@ def prepare(
     if plan.num_threads is not None:
         torch.set_num_threads(plan.num_threads)
     adapted.to(torch.device(plan.device))
+    network = world.data_parallel(adapted.model)
     return Session(
         adapted=adapted,
-        network=world.data_parallel(adapted.model),
+        network=network,
+        forward=compiled(network) if plan.compile else network,
         plan=plan,
         optimizer=build_optimizer(plan.strategy.optimizer, adapted.groups),
         loss=build_loss(plan.strategy.loss, plan.class_counts, plan.device),
@@ -218,7 +222,7 @@ def _micro_batches(session: Session, batch: tuple[Tensor, Tensor, int]) -> list[
 
 def _loss(session: Session, images: Tensor, labels: Tensor) -> Tensor:
     with session.batch_norm(), autocast(session.plan.strategy.precision, session.device):
-        logits = session.network(images)
+        logits = session.forward(images)
     return session.loss(logits, labels)
 
 

@@ -27,6 +27,7 @@ class TrainingPlan:
             have less than two samples. Without batch norm and dropout the gradient is that of the whole batch.
         sync_batch_norm: whether batch norm takes its statistics over the processes together; else each normalises its
             own part, and running statistics are averaged after every epoch.
+        compile: whether the forward and backward passes are compiled first.
         class_counts: training samples of each class, for losses that weigh classes.
     """
 
@@ -40,6 +41,7 @@ class TrainingPlan:
     num_threads: int | None = None
     accumulate: int = 1
     sync_batch_norm: bool = False
+    compile: bool = False
     class_counts: Sequence[int] | None = None
 
     @property

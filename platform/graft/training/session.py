@@ -12,6 +12,7 @@ from graft.core.errors import ArtifactError
 from graft.core.seeds import derive_seed
 from graft.training.batch_norm import GlobalBatchNorm
 from graft.training.checkpoint import TrainingState
+from graft.training.compiled import Forward
 from graft.training.losses import LossFunction
 from graft.training.optimizer import load_optimizer_state, optimizer_state
 from graft.training.plan import PartialEpoch, TrainingOutcome, TrainingPlan, TrainingStatus
@@ -30,6 +31,7 @@ class Session:
     Attributes:
         adapted: the model and what belongs to it.
         network: the model as training calls it; gradients are exchanged behind it.
+        forward: its forward pass in training, compiled if the plan says so.
         plan: what to do.
         optimizer: over the trainable parameters.
         loss: what is minimised.
@@ -45,6 +47,7 @@ class Session:
 
     adapted: Adapted
     network: nn.Module
+    forward: Forward
     plan: TrainingPlan
     optimizer: torch.optim.Optimizer
     loss: LossFunction
