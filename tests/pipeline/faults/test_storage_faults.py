@@ -1,10 +1,15 @@
 """What the storage faults do to files is what they say."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from graft.core.errors import SpecError
+from graft.pipeline.checkpoints import CheckpointStore
 from graft.pipeline.faults.catalog import FAULTS, choose
-from graft.pipeline.faults.storage_faults import flip_a_bit, tear, truncate
+from graft.pipeline.faults.fault import Missed
+from graft.pipeline.faults.storage_faults import flip_a_bit, newest_weights, tear, truncate
+from graft.search.protocol import Checkpoint
 from graft.tracking import events
 from graft.tracking.journal import Journal, read, scan
 
@@ -27,6 +32,25 @@ def test_one_bit_flips_and_the_length_stays(tmp_path):
     assert file.stat().st_size == 1000
     truncate(file)
     assert file.stat().st_size == 500
+
+
+def test_the_weights_that_are_damaged_are_some_that_will_be_read(tmp_path, trials):
+    """A trial that has just copied another goes on from the other's state."""
+    store = CheckpointStore(tmp_path)
+    for trial in ("t1", "t2"):
+        for epoch in (1, 2):
+            file = store.state_file(Checkpoint(trial, 0, epoch))
+            file.parent.mkdir(exist_ok=True)
+            file.touch()
+    begun = [events.TrialStarted(trial, {}, "x") for trial in ("t1", "t2")]
+    reports = [events.TrialReported(trial, 2, {}, 1.0) for trial in ("t1", "t2")]
+    scene = SimpleNamespace(experiment=SimpleNamespace(checkpoints=tmp_path), records=[*begun, *reports])
+    assert newest_weights(scene) == store.state_file(Checkpoint("t1", 0, 2))
+    scene.records.append(trials.exploited("t1", "t2", 1))
+    assert newest_weights(scene) == store.state_file(Checkpoint("t2", 0, 2))
+    scene.records.append(events.TrialFinished("t2", events.TrialStatus.COMPLETED, "", 2))
+    with pytest.raises(Missed):
+        newest_weights(scene)
 
 
 def test_every_fault_says_what_is_done_and_what_is_promised():

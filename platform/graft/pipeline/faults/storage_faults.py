@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from graft.pipeline.checkpoints import CheckpointStore
@@ -51,7 +51,7 @@ def _damage(scene: Scene, how: Callable[[Path], None]) -> str:
 
 
 def newest_weights(scene: Scene) -> Path:
-    """The newest state of a trial that has not ended; its best weights if it leaves no states.
+    """The newest state of a trial that has not ended, and goes on from it; its best weights if it leaves no states.
 
     Raises:
         Missed: all trials have ended.
@@ -59,12 +59,19 @@ def newest_weights(scene: Scene) -> Path:
     store = CheckpointStore(scene.experiment.checkpoints)
     ended = {event.trial for event in scene.records if isinstance(event, events.TrialFinished)}
     started = [event.trial for event in scene.records if isinstance(event, events.TrialStarted)]
-    running = [trial for trial in started if trial not in ended]
+    running = [trial for trial in started if trial not in ended | _about_to_copy(scene.records)]
     files = [store.state_file(found[0]) for trial in running if len(found := store.of_trial(trial)) > 1]
     files += [store.best_file(trial) for trial in running if store.best_file(trial).exists()]
     if not files:
         raise Missed("no trial was cut off that had left weights")
     return files[0]
+
+
+def _about_to_copy(records: Sequence[events.Event]) -> set[str]:
+    """Trials that go on from the state of another: nobody will read their own."""
+    steps = (event for event in records if isinstance(event, events.TrialReported | events.TrialExploited))
+    last = {event.trial: event for event in steps}
+    return {trial for trial, event in last.items() if isinstance(event, events.TrialExploited)}
 
 
 def _fill_for_weights(scene: Scene) -> str:
