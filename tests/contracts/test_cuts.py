@@ -87,7 +87,9 @@ def whole(lesson: Lesson) -> Callable[[str], dict[str, torch.Tensor]]:
 
     @functools.cache
     def of(name: str) -> dict[str, torch.Tensor]:
-        return gradients(build_learner(lesson, strategy_at(name, 1), (Split.TRAIN,)), 1)
+        learner = build_learner(lesson, strategy_at(name, 1), (Split.TRAIN,))
+        assert not learner.takes_features
+        return gradients(learner, 1)
 
     return of
 

@@ -4,11 +4,11 @@ import shutil
 from pathlib import Path
 
 from graft.pipeline.faults.checks import problems
-from graft.pipeline.faults.disks import can_mount, fill, small_disk
+from graft.pipeline.faults.disks import fill, small_disk
 from graft.pipeline.faults.fault import Fault, Missed, require
 from graft.pipeline.faults.process_faults import TRIAL, needs_own_processes
-from graft.pipeline.faults.scene import Place, Scene
-from graft.pipeline.faults.storage_faults import flip_a_bit
+from graft.pipeline.faults.scene import Scene
+from graft.pipeline.faults.storage_faults import flip_a_bit, needs_a_disk
 from graft.tracking import events
 
 _NOT_KEPT = "their features cannot be kept"
@@ -97,10 +97,6 @@ def _sets(store: Path) -> list[Path]:
     return [path.parent for path in store.glob("[!.]*/manifest.json")]
 
 
-def _needs_a_disk(place: Place) -> str:
-    return can_mount(place.root)
-
-
 FEATURE_FAULTS = (
     Fault(
         "features-builder-killed",
@@ -126,7 +122,7 @@ FEATURE_FAULTS = (
         "the disk of the features is full from the start",
         "the run goes on without features, says so once, and finds the same winner",
         _fill,
-        _needs_a_disk,
+        needs_a_disk,
     ),
     Fault(
         "two-runs-at-once",

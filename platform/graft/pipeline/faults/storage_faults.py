@@ -131,7 +131,8 @@ def flip_a_bit(file: Path) -> None:
         stream.write(bytes([byte ^ 1]))
 
 
-def _needs_a_disk(place: Place) -> str:
+def needs_a_disk(place: Place) -> str:
+    """Why no small disk can be made here; empty if one can."""
     return can_mount(place.root)
 
 
@@ -166,7 +167,7 @@ STORAGE_FAULTS = (
         "the disk has room for records only, from the first epoch until a trial has noticed",
         "training goes on without weights on the disk, and says so",
         _fill_for_weights,
-        _needs_a_disk,
+        needs_a_disk,
         home="disk-a",
     ),
     Fault(
@@ -174,7 +175,7 @@ STORAGE_FAULTS = (
         "the disk is full from the first epoch on",
         "the run ends with one line and exit code 3; when there is room again, `graft resume` finishes",
         _fill_for_records,
-        _needs_a_disk,
+        needs_a_disk,
         home="disk-b",
     ),
     Fault(
@@ -182,7 +183,7 @@ STORAGE_FAULTS = (
         f"the home cannot be reached or written for {_AWAY_S:.0f} s",
         "the run goes on when it is back, or ends with one line and `graft resume` finishes",
         _take_away,
-        _needs_a_disk,
+        needs_a_disk,
         home="away",
     ),
 )
