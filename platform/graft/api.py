@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.storage import Home
-from graft.pipeline.experiment import Experiment
-from graft.pipeline.models import find_bundle
-from graft.pipeline.result import Result
+from graft.experiments.directory import Experiment
+from graft.experiments.find_bundle import find_bundle
+from graft.experiments.result import Result
 from graft.pipeline.run import RunOptions, check_job, run_experiment
 from graft.serving.predictor import Predictor
 from graft.spec.job import Job

@@ -138,7 +138,7 @@ def _build(root: Path, key: FeatureKey, rows: int, shape: tuple[int, ...], produ
 
 def _build_with_ray(root: Path, key: FeatureKey, case: Case, shape: tuple[int, ...]) -> tuple[float, float]:
     from graft.pipeline.ray_session import ray_session
-    from graft.training.feature_ingest import RayProduce
+    from graft.workers.feature_pool import RayProduce
 
     with ray_session():
         return _build(root, key, case.images, shape, RayProduce(case, case.batch))

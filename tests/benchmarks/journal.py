@@ -17,18 +17,18 @@ from typing import Any
 from reporting import json_line, provenance, spread, table
 
 from graft.core.clock import SystemClock
-from graft.pipeline.progress import Progress
+from graft.experiments.progress import Progress
+from graft.journal.events import Event, StageStarted, TrialReported
+from graft.journal.journal import Journal, read
 from graft.pipeline.recorder import Recorder
 from graft.search.conductor import Conductor
 from graft.search.proposer import SearchProposer
 from graft.search.protocol import Proposal
-from graft.search.registry import build_scheduler
+from graft.search.schedulers.build import build_scheduler
 from graft.search.searchers.build import build_searcher
 from graft.search.simulation import simulate
 from graft.spec.job import Job
 from graft.spec.load import parse_job
-from graft.tracking.events import Event, StageStarted, TrialReported
-from graft.tracking.journal import Journal, read
 
 EXAMPLE = """example:
   python tests/benchmarks/journal.py --trials 10,100,1000

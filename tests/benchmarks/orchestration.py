@@ -17,22 +17,23 @@ from sessions import own_ray
 
 from graft.core.clock import SystemClock
 from graft.core.storage import Home
-from graft.pipeline.experiment import Experiment
-from graft.pipeline.progress import Progress
+from graft.experiments.directory import Experiment
+from graft.experiments.progress import Progress
+from graft.journal import events
+from graft.journal.events import Event, TrialReported
+from graft.journal.journal import Journal
+from graft.pipeline.publishing import DRAIN_SECONDS
 from graft.pipeline.recorder import Recorder
-from graft.pipeline.tracking import DRAIN_SECONDS, target_of
 from graft.search.conductor import Conductor
 from graft.search.proposer import SearchProposer
 from graft.search.protocol import Proposal, TrialReporter
-from graft.search.registry import build_scheduler
+from graft.search.schedulers.build import build_scheduler
 from graft.search.searchers.build import build_searcher
 from graft.search.tuner import Execution, run_search
 from graft.spec.job import Job
 from graft.spec.load import parse_job
-from graft.tracking import events
-from graft.tracking.events import Event, TrialReported
-from graft.tracking.journal import Journal
 from graft.tracking.relay import start_relay
+from graft.tracking.target import target_of
 
 EXAMPLE = """example:
   python tests/benchmarks/orchestration.py --trials 500

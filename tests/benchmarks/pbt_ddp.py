@@ -24,21 +24,21 @@ from reporting import json_line, provenance, table
 from sessions import own_ray
 from watching import Watcher
 
-from graft.pipeline.phases import DRIVER_RESOURCES
-from graft.pipeline.trial import run_trial_in_group
+from graft.learner.trial import run_trial_in_group
+from graft.pipeline.stages.search import DRIVER_RESOURCES
 from graft.search.conductor import Conductor
 from graft.search.proposer import SearchProposer
-from graft.search.registry import build_scheduler
+from graft.search.schedulers.build import build_scheduler
 from graft.search.searchers.build import build_searcher
 from graft.search.simulation import simulate
 from graft.search.tuner import Execution, run_search
 from graft.spec.metrics import METRICS
-from graft.spec.phases import Phase, phases_of
-from graft.spec.search import SearchSpec
-from graft.spec.space import StrategySpace
-from graft.training.group import WorkerGroups
-from graft.training.lease import GroupsHandle
-from graft.training.shape import GroupShape
+from graft.spec.search.phases import Phase, phases_of
+from graft.spec.search.search import SearchSpec
+from graft.spec.space.space import StrategySpace
+from graft.workers.groups.group import WorkerGroups
+from graft.workers.groups.lease import GroupsHandle
+from graft.workers.groups.shape import GroupShape
 
 EXAMPLE = """example:
   python tests/benchmarks/pbt_ddp.py --seeds 5

@@ -19,10 +19,10 @@ from pathlib import Path
 from reporting import json_line, provenance, table
 from stores import Store, postgres_server, sqlite, sqlite_server, why_no_postgres
 
-from graft.tracking import events
-from graft.tracking.events import ExperimentStatus, TrialStatus
-from graft.tracking.journal import Journal, journal_path
-from graft.tracking.mlflow_census import take_census
+from graft.journal import events
+from graft.journal.events import ExperimentStatus, TrialStatus
+from graft.journal.journal import Journal, journal_path
+from graft.tracking.mlflow.audit import take_census
 from graft.tracking.relay import start_relay
 
 EXAMPLE = """example:

@@ -9,10 +9,10 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from graft.pipeline.trial import Message
+from graft.learner.trial import Message
 from graft.search.protocol import Checkpoint, Proposal, TrialReporter
-from graft.training.channel import Channel
 from graft.training.world import Ranks
+from graft.workers.groups.channel import Channel
 
 # The best learning rate falls from the first to the last epoch by this many orders of magnitude.
 FIRST_BEST, FALL = -1.5, 1.5

@@ -35,7 +35,7 @@ from sessions import own_ray
 
 from graft.core.storage import Home
 from graft.data.ingest import ingest
-from graft.pipeline.steps import stored_form
+from graft.pipeline.stages.ingest import stored_form
 
 EXAMPLE = """example:
   python tests/benchmarks/schedulers.py --idx fashion-mnist=DIRECTORY --out schedulers.jsonl

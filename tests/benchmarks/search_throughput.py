@@ -37,9 +37,9 @@ from reporting import json_line, provenance, ratio, table, usable_cpus
 from throughput.candidates import CANDIDATES, RESOLUTION, Candidate
 from throughput.exchange import Outcome, Request
 
-from graft.pipeline.prefix import Prefix
-from graft.pipeline.prefix_plan import Expected, PrefixPlan
-from graft.pipeline.probe import measure_depths
+from graft.learner.prefix import Prefix
+from graft.learner.prefix_plan import Expected, PrefixPlan
+from graft.learner.probe import measure_depths
 
 EXAMPLE = """example:
   python tests/benchmarks/search_throughput.py --strategies 3 --epochs 1 --only a,c

@@ -137,10 +137,10 @@ def test_plain_network_computes_what_grafts_does(module: Any) -> None:
 
     from graft.data.inputs import normalise
     from graft.data.square import StoredForm
+    from graft.learner.supervised import preprocessing_for
     from graft.models.classifier import Classifier
     from graft.models.heads import build_head
     from graft.models.load import load_backbone
-    from graft.pipeline.learning import preprocessing_for
     from graft.transfer.adapt import adapt
 
     plain, candidate = module("throughput.plain"), module("throughput.candidates").CANDIDATES[0]

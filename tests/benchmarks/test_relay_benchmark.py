@@ -20,8 +20,8 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_the_journal_asks_for_eight_metrics_an_epoch(module: Any, tmp_path: Path) -> None:
-    relay, journals = module("relay"), module("graft.tracking.journal")
-    from graft.tracking.census import Expected
+    relay, journals = module("relay"), module("graft.journal.journal")
+    from graft.tracking.audit import Expected
 
     with journals.Journal(journals.journal_path(tmp_path)) as journal:
         relay.write_journal(journal, "SQLite", trials=5, epochs=2)

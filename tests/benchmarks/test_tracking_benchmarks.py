@@ -44,8 +44,8 @@ def test_a_driver_is_flat_if_many_trials_cost_what_few_do(bench: Any) -> None:
 
 
 def test_a_simulated_search_journals_every_trial(bench: Any, tmp_path: Path) -> None:
-    from graft.tracking.events import TrialFinished, TrialStarted
-    from graft.tracking.journal import read
+    from graft.journal.events import TrialFinished, TrialStarted
+    from graft.journal.journal import read
 
     found = bench.search(tmp_path / "journal.jsonl", 12)
     kinds = [type(event) for _, event in read(tmp_path / "journal.jsonl")]

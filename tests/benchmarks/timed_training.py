@@ -8,9 +8,9 @@ from typing import Any
 
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from graft.pipeline.trial import TrialPayload, train_in_group
+from graft.learner.trial import TrialPayload, train_in_group
 from graft.search.protocol import Proposal
-from graft.training.channel import Channel
+from graft.workers.groups.channel import Channel
 
 RECEIVED, FIRST_STEP = "received", "first step"
 

@@ -25,9 +25,9 @@ from typing import Any
 from reporting import json_line, provenance, ratio, spread, table, usable_cpus
 from stores import sqlite_server
 
-from graft.tracking import events
-from graft.tracking.events import ExperimentStatus, TrialStatus
-from graft.tracking.journal import Journal, journal_path
+from graft.journal import events
+from graft.journal.events import ExperimentStatus, TrialStatus
+from graft.journal.journal import Journal, journal_path
 from graft.tracking.relay import start_relay
 
 EXAMPLE = """example:
@@ -199,7 +199,7 @@ def _training(amount: Amount) -> Callable[[str, Callable[[Said], None]], None]:
 
     from graft.data.dataset import DatasetArrays, Split
     from graft.data.square import StoredForm
-    from graft.pipeline.learning import Lesson, build_learner
+    from graft.learner.supervised import Lesson, build_learner
     from graft.spec.metrics import METRICS
     from graft.spec.strategy import Strategy
 

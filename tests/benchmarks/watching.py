@@ -4,9 +4,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from graft.journal.events import TrialStatus
 from graft.search.lineage import Lineage
 from graft.search.protocol import Duplicate, Exploit, Proposal, TrialEnd
-from graft.tracking.events import TrialStatus
 
 
 @dataclass

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from graft.core.storage import Home
-from graft.pipeline.experiment import Experiment
+from graft.experiments.directory import Experiment
+from graft.journal.journal import Journal
 from graft.spec.load import parse_job
-from graft.tracking.journal import Journal
 from graft.tracking.server import is_up, ui_command
 
 sys.path.insert(0, str(Path(__file__).parent))

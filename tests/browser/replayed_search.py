@@ -5,10 +5,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from graft.journal import events
+from graft.journal.events import TrialStatus
+from graft.journal.journal import Journal
 from graft.spec.strategy import Strategy
-from graft.tracking import events
-from graft.tracking.events import TrialStatus
-from graft.tracking.journal import Journal
 
 EPOCHS = 6
 BACKBONES = {"efficientnet_lite0": 0.0, "efficientnet_lite1": 0.015}

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from graft.tracking.events import TrialStarted
-from graft.tracking.journal import read
-from graft.tracking.strategy_family import family
+from graft.journal.events import TrialStarted
+from graft.journal.journal import read
+from graft.tracking.projection.strategy_family import family
 
 pytestmark = pytest.mark.browser
 

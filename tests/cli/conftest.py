@@ -14,13 +14,13 @@ from PIL import Image
 
 from graft.cli.main import main
 from graft.core.storage import Home
-from graft.pipeline.experiment import Experiment
+from graft.experiments.directory import Experiment
+from graft.journal import events
+from graft.journal.events import Event, TrialStatus
+from graft.journal.journal import Journal
 from graft.spec.load import parse_job
 from graft.spec.preprocessing import Preprocessing
 from graft.spec.strategy import Strategy
-from graft.tracking import events
-from graft.tracking.events import Event, TrialStatus
-from graft.tracking.journal import Journal
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -90,10 +90,10 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real bundle of a tiny network with a random head."""
     import torch
 
-    from graft.models.adapters import build_backbone
     from graft.models.bundle import BundleSpec, write_bundle
     from graft.models.classifier import Classifier
     from graft.models.heads import build_head
+    from graft.models.libraries import build_backbone
 
     spec = BundleSpec(
         name="pets",

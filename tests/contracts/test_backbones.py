@@ -10,7 +10,7 @@ from sklearn.datasets import load_sample_image
 from timm.data import ImageNetInfo
 from torch import nn
 
-from graft.models.adapters import adapter_for
+from graft.models.libraries import adapter_for
 from graft.models.load import backbone_names, check_backbone, describe_backbone, load_backbone
 from graft.models.weight_files import read_weights
 from graft.models.zoo import find_entry

@@ -18,10 +18,10 @@ from torch.nn import functional
 from graft.data.dataset import DatasetArrays, Split
 from graft.data.feature_store.store import FeatureStore
 from graft.data.square import StoredForm
+from graft.learner.cached_features import Shelf
+from graft.learner.prefix import prefix_of
+from graft.learner.supervised import Learner, Lesson, build_learner
 from graft.models.load import backbone_names, check_backbone, describe_backbone
-from graft.pipeline.learning import Learner, Lesson, build_learner
-from graft.pipeline.prefix import prefix_of
-from graft.pipeline.shelf import Shelf
 from graft.spec.metrics import METRICS
 from graft.spec.strategy import Strategy
 

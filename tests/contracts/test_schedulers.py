@@ -25,15 +25,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graft.search.protocol import Checkpoint, Exploit, GoOn, Hold, Proposal, Report, Stop
-from graft.search.registry import SCHEDULERS, build_scheduler
-from graft.spec import schedulers as spec
-from graft.spec.distributions import Choice
+from graft.search.schedulers.build import SCHEDULERS, build_scheduler
 from graft.spec.metrics import METRICS
-from graft.spec.mutation import MUTABLE, is_mutable
-from graft.spec.phases import Phase
-from graft.spec.searchers import RandomSearcher
-from graft.spec.space import StrategySpace
-from graft.spec.space_nodes import Component, Value
+from graft.spec.search.phases import Phase
+from graft.spec.search import schedulers as spec
+from graft.spec.search.searchers import RandomSearcher
+from graft.spec.space.distributions import Choice
+from graft.spec.space.mutation import MUTABLE, is_mutable
+from graft.spec.space.nodes import Component, Value
+from graft.spec.space.space import StrategySpace
 
 SPECS = {
     "none": [spec.NoScheduler()],

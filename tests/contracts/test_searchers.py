@@ -19,10 +19,10 @@ import pytest
 
 from graft.search.protocol import Observation, Searcher
 from graft.search.searchers.build import SEARCHERS, build_searcher
-from graft.spec import searchers as spec
-from graft.spec.distributions import Choice, Distribution
 from graft.spec.metrics import METRICS
-from graft.spec.space import StrategySpace
+from graft.spec.search import searchers as spec
+from graft.spec.space.distributions import Choice, Distribution
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 
 SPECS: dict[str, spec.Searcher] = {

@@ -18,11 +18,11 @@ import yaml
 from graft.core.errors import ArtifactError, TrialError
 from graft.core.storage import Home
 from graft.data.dataset import open_dataset
+from graft.experiments.directory import Experiment
+from graft.journal import events
+from graft.journal.journal import read
 from graft.models.load import load_backbone
 from graft.pipeline import run as run_module
-from graft.pipeline.experiment import Experiment
-from graft.tracking import events
-from graft.tracking.journal import read
 
 
 class NoRelay:
@@ -296,7 +296,7 @@ class TestUnreadable:
         def search(*args: object) -> None:
             raise TrialError("the search was reached")
 
-        monkeypatch.setattr("graft.pipeline.phases.run_search", search)
+        monkeypatch.setattr("graft.pipeline.stages.search.run_search", search)
         done = graft("run", folder_job(max_unreadable=0.25))
         assert done.told == ["the search was reached"]
         assert "5 unreadable left out" in done.err

@@ -22,19 +22,19 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import graft
-from graft.cli.run import run_and_report
+from graft.cli.jobs.run import run_and_report
 from graft.core.errors import Interrupted
 from graft.core.storage import Home
+from graft.experiments.directory import Experiment
+from graft.experiments.progress import Progress
+from graft.experiments.result import Result
+from graft.journal import events
+from graft.journal.journal import read
 from graft.models.bundle import read_bundle
-from graft.pipeline.experiment import Experiment
-from graft.pipeline.progress import Progress
-from graft.pipeline.result import Result
 from graft.pipeline.run import RunOptions, run_experiment
 from graft.spec.load import parse_job
-from graft.tracking import events
 from graft.tracking.comparison_view import ViewKind, view_key
 from graft.tracking.environment import settled
-from graft.tracking.journal import read
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 

@@ -1,8 +1,8 @@
 """What Ray Tune with Ray Train gets wrong by default, or makes slow: each was measured, and is kept from coming back.
 
-What concerns one module alone is tested there: the order of reports (`tests/training/test_exchange.py`), leaked
-placement groups (`tests/training/test_group.py`), searches that were cut off (`tests/search/test_conductor.py`),
-dangling pointers (`tests/pipeline/test_checkpoints.py`). Exploits of trials with several workers: beside this.
+What concerns one module alone is tested there: the order of reports (`tests/workers/groups/test_coordinator.py`),
+leaked placement groups (`tests/workers/groups/test_group.py`), searches that were cut off (`tests/search/test_conductor.py`),
+dangling pointers (`tests/learner/test_checkpoints.py`). Exploits of trials with several workers: beside this.
 """
 
 import os
@@ -15,24 +15,24 @@ import pytest
 import ray
 
 from graft.core.clock import SystemClock
-from graft.pipeline.checkpoints import CheckpointStore
-from graft.pipeline.progress import Progress
+from graft.experiments.progress import Progress
+from graft.experiments.retention import Kept, Retention
+from graft.journal.events import Event, TrialStatus
+from graft.learner.checkpoints import CheckpointStore
 from graft.pipeline.recorder import Recorder
-from graft.pipeline.retention import Kept, Retention
 from graft.search.conductor import Conductor
 from graft.search.proposer import SearchProposer
 from graft.search.protocol import Checkpoint, GoOn, Proposal, SearchObserver, Stop, TrialEnd, TrialReporter
-from graft.search.registry import build_scheduler
+from graft.search.schedulers.build import build_scheduler
 from graft.search.searchers.build import build_searcher
 from graft.search.tuner import Execution, run_search
 from graft.spec.metrics import METRICS
-from graft.spec.phases import Phase, phases_of
-from graft.spec.search import SearchSpec
-from graft.spec.space import StrategySpace
-from graft.tracking.events import Event, TrialStatus
-from graft.training.elastic import Patience, run_distributed
-from graft.training.shape import GroupShape
-from graft.training.train_run import TrainRun, fit, new_mark
+from graft.spec.search.phases import Phase, phases_of
+from graft.spec.search.search import SearchSpec
+from graft.spec.space.space import StrategySpace
+from graft.workers.elastic import Patience, run_distributed
+from graft.workers.groups.shape import GroupShape
+from graft.workers.train_run import TrainRun, fit, new_mark
 
 ACCURACY = METRICS["accuracy"]
 SPACE = StrategySpace.parse({"lr": {"loguniform": [1e-4, 1e-1]}})

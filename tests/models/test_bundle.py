@@ -5,10 +5,10 @@ import torch
 
 from graft.core.errors import ArtifactError, ResourceError
 from graft.models import bundle as bundle_module
-from graft.models.adapters import build_backbone
 from graft.models.bundle import BundleSpec, read_bundle, write_bundle
 from graft.models.classifier import Classifier
 from graft.models.heads import build_head
+from graft.models.libraries import build_backbone
 from graft.spec.preprocessing import Preprocessing
 from graft.spec.strategy import MlpHead, Strategy
 

@@ -1,8 +1,8 @@
 import torch
 
-from graft.models.adapters import build_backbone
 from graft.models.classifier import Classifier
 from graft.models.heads import build_head
+from graft.models.libraries import build_backbone
 from graft.spec.strategy import LinearHead
 
 

@@ -5,7 +5,7 @@ from safetensors.torch import save_file
 
 from graft.core.errors import SpecError
 from graft.models import timm as adapter_module
-from graft.models.adapters import build_backbone
+from graft.models.libraries import build_backbone
 from graft.models.timm import TimmAdapter
 
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from graft.pipeline.history import SearchHistory
-from graft.pipeline.progress import Progress
+from graft.experiments.history import SearchHistory
+from graft.experiments.progress import Progress
+from graft.journal import events
+from graft.journal.events import TrialStatus
+from graft.journal.journal import Journal, read
 from graft.pipeline.recorder import Recorder
 from graft.search.protocol import Checkpoint, Duplicate, Exploit, Past, Proposal, Report, TrialEnd
 from graft.spec.metrics import METRICS
 from graft.spec.strategy import L2, Strategy
-from graft.tracking import events
-from graft.tracking.events import TrialStatus
-from graft.tracking.journal import Journal, read
 
 FIRST = Proposal("t01", Strategy(lr=0.1, penalty=L2(strength=0.5)), epochs=4, phase=1)
 GOES_ON = Proposal("t02", Strategy(lr=0.2), Checkpoint("t00", 2, 3), epochs=6, phase=1)

@@ -15,17 +15,17 @@ import pytest
 from graft.core.errors import ResourceError
 from graft.core.storage import Home, read_json, write_json
 from graft.data.dataset import Dataset
-from graft.pipeline.experiment import Experiment
-from graft.pipeline.replay import find_schedule
-from graft.pipeline.resources import ClusterResources, Node
-from graft.pipeline.result import Result
+from graft.experiments.directory import Experiment
+from graft.experiments.replay import find_schedule
+from graft.experiments.result import Result
+from graft.journal import events
+from graft.journal.journal import read
 from graft.pipeline.run import RunOptions, run_experiment
 from graft.search.protocol import Proposal
 from graft.search.strategy_schedule import Schedule, Stretch
 from graft.spec.load import parse_job
 from graft.spec.strategy import Strategy
-from graft.tracking import events
-from graft.tracking.journal import read
+from graft.workers.allocation import ClusterResources, Node
 
 PROBE = {"freeze": 1.0, "resolution": 32, "batch_size": 10}
 BASE = {
@@ -64,9 +64,9 @@ def run_without_ray(patched: pytest.MonkeyPatch, dataset: Dataset) -> None:
     patched.setattr("graft.pipeline.run.ray_session", one_core)
     patched.setattr("graft.pipeline.run.head_address", lambda: "127.0.0.1:1")
     patched.setattr("graft.pipeline.run.start_relay", lambda directory, target: NoRelay())
-    patched.setattr("graft.pipeline.steps.ingest", lambda spec, stored, cache: dataset)
-    patched.setattr("graft.pipeline.steps.run_remote", here)
-    patched.setattr("graft.pipeline.fitting.run_remote", here)
+    patched.setattr("graft.pipeline.stages.ingest.ingest", lambda spec, stored, cache: dataset)
+    for stage in ("fit", "evaluate", "export"):
+        patched.setattr(f"graft.pipeline.stages.{stage}.run_remote", here)
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +98,7 @@ def whole(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory, curve_sear
     experiment = Experiment.create(home, parse_job({**BASE, "search": EXPLORE_THEN_EVOLVE}))
     with pytest.MonkeyPatch.context() as patched:
         run_without_ray(patched, dataset)
-        patched.setattr("graft.pipeline.phases.run_search", curve_search_of(rising))
+        patched.setattr("graft.pipeline.stages.search.run_search", curve_search_of(rising))
         return Finished(run_experiment(experiment, home), experiment, home)
 
 
@@ -170,7 +170,7 @@ def test_a_budget_shorter_than_the_ingest_is_one_line(
         return dataset
 
     search = curve_search(rising)
-    monkeypatch.setattr("graft.pipeline.steps.ingest", slow)
+    monkeypatch.setattr("graft.pipeline.stages.ingest.ingest", slow)
     experiment = make({"scheduler": "none", "budget": {"minutes": 1}})
     with pytest.raises(ResourceError) as caught:
         run_experiment(experiment, Home(home), RunOptions(clock=clock))

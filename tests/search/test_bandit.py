@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graft.search.bandit import MIN_ROWS, RESAMPLE, Bandit, Gain
-from graft.search.explore import perturb
-from graft.spec.mutation import mutated_keys
-from graft.spec.space import StrategySpace
+from graft.search.perturb import perturb
+from graft.spec.space.mutation import mutated_keys
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 
 LR = StrategySpace.parse({"lr": {"loguniform": [1e-5, 1.0]}})

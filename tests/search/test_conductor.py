@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from graft.journal.events import TrialStatus
 from graft.search.conductor import MAX_CRASHES, Conductor
 from graft.search.protocol import (
     Checkpoint,
@@ -23,14 +24,13 @@ from graft.search.protocol import (
     TrialEnd,
     Verdict,
 )
-from graft.search.registry import build_scheduler
+from graft.search.schedulers.build import build_scheduler
 from graft.search.simulation import simulate
 from graft.spec.metrics import METRICS
-from graft.spec.phases import Phase, phases_of
-from graft.spec.search import SearchSpec
-from graft.spec.space import StrategySpace
+from graft.spec.search.phases import Phase, phases_of
+from graft.spec.search.search import SearchSpec
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
-from graft.tracking.events import TrialStatus
 
 EPOCHS = 6
 ACCURACY = METRICS["accuracy"]

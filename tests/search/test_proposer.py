@@ -14,11 +14,11 @@ from graft.search.proposer import (
 )
 from graft.search.protocol import Checkpoint, Duplicate, Observation, Proposal, Proposer, Searcher
 from graft.search.searchers.build import build_searcher
-from graft.spec import searchers as spec
 from graft.spec.metrics import METRICS
-from graft.spec.phases import Phase
-from graft.spec.schedulers import NoScheduler, Pbt
-from graft.spec.space import StrategySpace
+from graft.spec.search.phases import Phase
+from graft.spec.search.schedulers import NoScheduler, Pbt
+from graft.spec.search import searchers as spec
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 
 WIDE = StrategySpace.parse({"lr": {"loguniform": [1e-4, 1e-1]}, "freeze": {"choice": [0.0, 0.5, 1.0]}})

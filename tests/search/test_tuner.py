@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
+from graft.journal.events import TrialStatus
 from graft.search.conductor import Conductor
 from graft.search.proposer import SearchProposer
 from graft.search.protocol import Duplicate, Exploit, Proposal, TrialEnd, TrialReporter
-from graft.search.registry import build_scheduler
+from graft.search.schedulers.build import build_scheduler
 from graft.search.searchers.build import build_searcher
 from graft.search.simulation import simulate
 from graft.search.tuner import Execution, run_search
 from graft.spec.metrics import METRICS
-from graft.spec.phases import Phase, phases_of
-from graft.spec.search import SearchSpec
-from graft.spec.space import StrategySpace
-from graft.tracking.events import TrialStatus
+from graft.spec.search.phases import Phase, phases_of
+from graft.spec.search.search import SearchSpec
+from graft.spec.space.space import StrategySpace
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 

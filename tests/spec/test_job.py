@@ -9,7 +9,7 @@ from graft.spec.data import DigitsData, ImageFolderData
 from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.spec.metrics import METRICS
-from graft.spec.search import Asha, NoScheduler
+from graft.spec.search.search import Asha, NoScheduler
 
 MINIMAL: dict[str, Any] = {"name": "digits", "data": {"kind": "digits"}}
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from graft.core.errors import ArtifactError, TrackingError
-from graft.tracking.events import Event
-from graft.tracking.journal import Journal
-from graft.tracking.locking import exclusive
+from graft.journal.events import Event
+from graft.journal.journal import Journal
+from graft.journal.locking import exclusive
 from graft.tracking.relay import RelayProcess, main, start_relay, sync
 from graft.tracking.relay_files import RelayFiles, RelayState, RelayStatus
 from graft.tracking.target import Target
@@ -21,7 +21,7 @@ Tell = Callable[..., None]
 
 
 def test_the_driver_imports_no_mlflow() -> None:
-    modules = "graft.tracking.relay, graft.tracking.journal, graft.tracking.server"
+    modules = "graft.tracking.relay, graft.journal.journal, graft.tracking.server"
     code = f"import sys, {modules}; sys.exit('mlflow' in sys.modules)"
     root = str(Path(sys.modules["graft"].__file__ or "").parents[1])
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": root})
@@ -87,7 +87,7 @@ def test_sync_replaces_a_relay_that_waits_after_the_run(
     files.directory.mkdir(parents=True)
     files.write_status(RelayStatus(RelayState.WAITING, "refused the login"))
     waiting = (
-        "import pathlib, signal, sys; from graft.tracking.locking import exclusive\n"
+        "import pathlib, signal, sys; from graft.journal.locking import exclusive\n"
         "with exclusive(pathlib.Path(sys.argv[1])): print('held', flush=True); signal.pause()"
     )
     command = [sys.executable, "-c", waiting, str(files.lock)]
@@ -151,7 +151,7 @@ def test_exit_codes(experiment_dir: Path, target: Target, told: Tell) -> None:
 def test_the_newest_relay_replaces_one_that_waits(experiment_dir: Path, target: Target, told: Tell) -> None:
     told()
     code = (
-        "import sys; from pathlib import Path; from graft.tracking.locking import exclusive\n"
+        "import sys; from pathlib import Path; from graft.journal.locking import exclusive\n"
         "with exclusive(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     )
     root = str(Path(sys.modules["graft"].__file__ or "").parents[1])

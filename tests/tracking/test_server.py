@@ -11,8 +11,8 @@ import pytest
 
 from graft.core.errors import ResourceError
 from graft.tracking.comparison_view import view_key
-from graft.tracking.mlflow import ModelPackage, fetch_bundle, find_run, register
-from graft.tracking.mlflow_store import MlflowClient
+from graft.tracking.mlflow.registration import ModelPackage, fetch_bundle, find_run, register
+from graft.tracking.mlflow.store import MlflowClient
 from graft.tracking.relay import sync
 from graft.tracking.server import (
     ServerCommand,

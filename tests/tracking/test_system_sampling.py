@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from graft.core.errors import ResourceError
+from graft.journal.events import Event, SystemSampled
+from graft.journal.journal import Journal
 from graft.tracking import system_sampling
-from graft.tracking.events import Event, SystemSampled
-from graft.tracking.journal import Journal
 from graft.tracking.system_sampling import SystemSampler
 
 MEMINFO = "MemTotal:       1000 kB\nMemFree:         100 kB\nMemAvailable:    250 kB\n"

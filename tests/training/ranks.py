@@ -27,8 +27,8 @@ from graft.spec.preprocessing import Preprocessing
 from graft.spec.strategy import Strategy
 from graft.training.batch_norm import GlobalBatchNorm
 from graft.training.checkpoint import load_state, save_state
-from graft.training.evaluate import predict_in_parts
 from graft.training.loop import Session, TrainingPlan, prepare, train, train_epoch
+from graft.training.predict import predict_in_parts
 from graft.training.world import Ranks, World
 from graft.transfer.adapt import adapt
 

@@ -7,8 +7,8 @@ import torch
 
 from graft.spec.strategy import Strategy
 from graft.training.checkpoint import load_state, save_state
-from graft.training.evaluate import predict_proba
 from graft.training.loop import TrainingStatus, prepare, train, train_epoch
+from graft.training.predict import predict_proba
 
 GOLDEN_STRATEGIES = {
     "adamw": Strategy(lr=0.01, freeze=0.25, penalty="l2_sp"),

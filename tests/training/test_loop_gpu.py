@@ -5,9 +5,9 @@ import torch
 
 from graft.spec.strategy import Strategy
 from graft.training.checkpoint import load_state, save_state
-from graft.training.evaluate import predict_proba
 from graft.training.loop import TrainingStatus, train
 from graft.training.precision import wants_bf16
+from graft.training.predict import predict_proba
 
 pytestmark = [
     pytest.mark.gpu,

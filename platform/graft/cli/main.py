@@ -7,26 +7,9 @@ from typing import NoReturn
 
 import typer
 
-from graft.cli import (
-    backbones,
-    cache,
-    chaos,
-    compare,
-    experiments,
-    journal,
-    leaderboard,
-    lineage,
-    plan,
-    predict,
-    resume,
-    run,
-    schema,
-    status,
-    track,
-    ui,
-    validate,
-    watch,
-)
+from graft.cli.assets import backbones, cache
+from graft.cli.jobs import chaos, plan, predict, resume, run, schema, validate
+from graft.cli.records import compare, experiments, journal, leaderboard, lineage, status, track, ui, watch
 from graft.core.errors import GraftError, SpecError
 
 EXAMPLES = """

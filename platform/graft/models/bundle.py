@@ -19,9 +19,9 @@ from safetensors.torch import load_model, save_model
 
 from graft.core.errors import ArtifactError, SpecError
 from graft.core.storage import file_digest, new_directory, read_json, write_json
-from graft.models.adapters import build_backbone
 from graft.models.classifier import Classifier
 from graft.models.heads import build_head
+from graft.models.libraries import build_backbone
 from graft.spec.base import Spec
 from graft.spec.preprocessing import Preprocessing
 from graft.spec.strategy import Strategy

@@ -40,7 +40,7 @@ def load_backbone(name: str, resolution: int | None = None, pretrained: bool = T
     """
     import torch
 
-    from graft.models.adapters import adapter_for
+    from graft.models.libraries import adapter_for
 
     entry = find_entry(name)
     adapter, architecture = adapter_for(entry.architecture)
@@ -61,7 +61,7 @@ def describe_backbone(name: str) -> BackboneInfo:
     entry = find_entry(name)
     if entry.info is not None:
         return replace(entry.info, name=name)
-    from graft.models.adapters import adapter_for
+    from graft.models.libraries import adapter_for
 
     adapter, architecture = adapter_for(entry.architecture)
     return replace(adapter.describe(architecture), name=name)

@@ -120,7 +120,7 @@ class HubWeights:
         return ""
 
     def state_dict(self) -> dict[str, Tensor]:
-        from graft.models.adapters import adapter_for
+        from graft.models.libraries import adapter_for
 
         adapter, name = adapter_for(f"{self.library}/{self.architecture}")
         try:

@@ -11,8 +11,8 @@ from timm.layers import global_pool_nlc
 from torch import Tensor, nn
 
 from graft.core.errors import Problem, SpecError
-from graft.models.adapters import count_params, did_you_mean
 from graft.models.backbone import Backbone, BackboneInfo
+from graft.models.libraries import count_params, did_you_mean
 
 
 class TimmAdapter:

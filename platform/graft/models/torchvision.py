@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torchvision import models
 from torchvision.transforms import InterpolationMode
 
-from graft.models.adapters import count_params, did_you_mean
 from graft.models.backbone import Backbone, BackboneInfo
 from graft.models.info import IMAGENET_MEAN, IMAGENET_STD
+from graft.models.libraries import count_params, did_you_mean
 
 
 class TorchvisionAdapter:

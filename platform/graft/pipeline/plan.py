@@ -5,17 +5,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from graft.experiments.stages import StageName
+from graft.learner import prefix_plan
+from graft.learner.head_fusion import why_one_by_one
+from graft.learner.prefix import Prefix
 from graft.models.info import BackboneInfo, cut_index
 from graft.models.load import check_backbone, describe_backbone
-from graft.pipeline import prefix_plan
-from graft.pipeline.estimate import Outlook
-from graft.pipeline.fusing import why_one_by_one
-from graft.pipeline.prefix import Prefix
-from graft.pipeline.resources import ClusterResources, Node, TrialShare, share
-from graft.pipeline.stages import StageName
+from graft.search.outlook import Outlook
 from graft.spec.job import Job
-from graft.spec.mutation import architectures
-from graft.spec.phases import Phase
+from graft.spec.search.phases import Phase
+from graft.spec.space.mutation import architectures
+from graft.workers.allocation import ClusterResources, Node, TrialShare, share
 
 # Ray, ingest, actors, evaluation, export, registration: an assumption on the safe side, not a measurement.
 OVERHEAD_SECONDS = 30.0

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from graft.core.errors import TrialError
 from graft.core.seeds import derive_seed
+from graft.experiments.history import SearchHistory
+from graft.experiments.progress import Progress
+from graft.learner.checkpoints import CheckpointStore
 from graft.models.load import describe_backbone
-from graft.pipeline.checkpoints import CheckpointStore
-from graft.pipeline.history import SearchHistory
-from graft.pipeline.progress import Progress
-from graft.search.explore import perturb
+from graft.search.perturb import perturb
 from graft.search.proposer import Earlier, SearchProposer, StratifiedProposer, SurvivorProposer, architectures_of
 from graft.search.protocol import Checkpoint, Observation, Proposer
 from graft.search.searchers.build import build_searcher
 from graft.spec.job import Job
-from graft.spec.mutation import mutated_keys
-from graft.spec.phases import Phase
+from graft.spec.search.phases import Phase
+from graft.spec.space.mutation import mutated_keys
 from graft.spec.strategy import Strategy
 
 

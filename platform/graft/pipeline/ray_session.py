@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import ray
 
 from graft.core.errors import ResourceError
-from graft.pipeline.resources import ClusterResources, Node
-from graft.training.capacity import has_autoscaler
+from graft.workers.allocation import ClusterResources, Node
+from graft.workers.groups.capacity import has_autoscaler
 
 # A local session needs room for the dataset only; Ray's own default (30 % of the memory) is reserved at start.
 MAX_LOCAL_OBJECT_STORE = 4 * 1024**3

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from graft.core.clock import Clock
-from graft.pipeline.progress import Progress
+from graft.experiments.progress import Progress
+from graft.journal import events
+from graft.journal.journal import Journal
 from graft.search.protocol import Checkpoint, Duplicate, Exploit, Proposal, TrialEnd
-from graft.tracking import events
-from graft.tracking.journal import Journal
 
 
 class Recorder:

@@ -10,33 +10,41 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.clock import Clock, SystemClock
-from graft.core.errors import ArtifactError, Interrupted, Problem, SpecError, TrackingError
+from graft.core.errors import ArtifactError, Interrupted, Problem, SpecError
 from graft.core.storage import Home, write_json, write_text
 from graft.data.dataset import Dataset, open_dataset
+from graft.experiments.budget import deadline_of
+from graft.experiments.directory import Experiment
+from graft.experiments.history import SearchHistory
+from graft.experiments.progress import Progress, leaderboard
+from graft.experiments.result import Result
+from graft.experiments.resume import failed_trials, reopen, where_it_stands
+from graft.experiments.run_clock import Pace
+from graft.experiments.savings import savings
+from graft.experiments.stages import StageName
+from graft.journal import events
+from graft.journal.events import ExperimentStatus
+from graft.journal.journal import Journal, read
 from graft.models.load import check_backbone, load_backbone
-from graft.pipeline.budget import deadline_of
-from graft.pipeline.experiment import Experiment
-from graft.pipeline.head_watch import OnLost, watch_head
-from graft.pipeline.history import SearchHistory
-from graft.pipeline.pace import Pace
-from graft.pipeline.progress import Progress, leaderboard
+from graft.pipeline.context import RunContext
+from graft.pipeline.publishing import DRAIN_SECONDS, check_target, plan_made
 from graft.pipeline.ray_session import head_address, ray_session
-from graft.pipeline.resources import ClusterResources, fit_share, share
-from graft.pipeline.result import Result
-from graft.pipeline.resume import failed_trials, reopen, where_it_stands
-from graft.pipeline.savings import savings
-from graft.pipeline.stages import Output, StageName, StageRunner
-from graft.pipeline.steps import Steps, is_dataset_there
-from graft.pipeline.tracking import DRAIN_SECONDS, check_target, plan_made, target_of
+from graft.pipeline.stages.evaluate import run_evaluate
+from graft.pipeline.stages.export import export_best_so_far, run_export
+from graft.pipeline.stages.fit import fit_detail, run_fit
+from graft.pipeline.stages.ingest import is_dataset_there, run_ingest
+from graft.pipeline.stages.register import run_register
+from graft.pipeline.stages.runner import Output, StageRunner
+from graft.pipeline.stages.search import run_search_stage
+from graft.pipeline.watchers import OnLost, watch_head
 from graft.spec.job import Job
-from graft.spec.phases import total_trials
-from graft.tracking import events
-from graft.tracking.events import ExperimentStatus
-from graft.tracking.flattening import redact
-from graft.tracking.journal import Journal, read
-from graft.tracking.origin import git_commit, machine
+from graft.spec.search.phases import total_trials
+from graft.tracking.projection.flattening import redact
+from graft.tracking.provenance import git_commit, machine
 from graft.tracking.relay import RelayProcess, start_relay
 from graft.tracking.system_sampling import system_sampling
+from graft.tracking.target import target_of
+from graft.workers.allocation import ClusterResources, fit_share, share
 
 _LOG = logging.getLogger(__name__)
 
@@ -156,17 +164,17 @@ class _Run:
         ):
             pace = self._pace(resources)
             self._journal.append(plan_made(job, resources, pace.share))
-            steps = Steps(
+            context = RunContext(
                 self._experiment, self._home, job, self._journal, self._progress, self._clock, self._history, pace
             )
-            data = self._stages.run(StageName.INGEST, steps.ingest, is_dataset_there)
+            data = self._stages.run(StageName.INGEST, lambda: run_ingest(context), is_dataset_there)
             dataset = open_dataset(Path(data["directory"]))
             # Not before: data that cannot be used is no run worth a process and a database.
             self._relay = start_relay(self._experiment.directory, target_of(self._home, job))
             try:
-                return self._after_ingest(steps, dataset)
+                return self._after_ingest(context, dataset)
             except (KeyboardInterrupt, Interrupted) as error:
-                raise self._interrupted(steps, dataset) from error
+                raise self._interrupted(context, dataset) from error
 
     def _lose_head(self, message: str) -> None:
         told = f"{message}; when there is a head again, `graft resume {self._experiment.name}` goes on"
@@ -182,20 +190,20 @@ class _Run:
         deadline = deadline_of(job.search.budget, job.resources.price, divided, trials)
         return Pace(job, self._progress, self._clock, divided, fit, deadline, self._started)
 
-    def _after_ingest(self, steps: Steps, dataset: Dataset) -> dict[str, Any]:
+    def _after_ingest(self, context: RunContext, dataset: Dataset) -> dict[str, Any]:
         run = self._stages.run
-        found = run(StageName.SEARCH, lambda: steps.search(dataset))
+        found = run(StageName.SEARCH, lambda: run_search_stage(context, dataset))
         winner = self._progress.trials[found["winner"]]
-        detail = steps.fit_detail(dataset, winner)
-        fitted = run(StageName.FIT, lambda: steps.fit(dataset, winner), _has("weights"), detail)
+        detail = fit_detail(context, dataset, winner)
+        fitted = run(StageName.FIT, lambda: run_fit(context, dataset, winner), _has("weights"), detail)
         weights = Path(fitted["weights"])
-        scored = run(StageName.EVALUATE, lambda: steps.evaluate(dataset, winner, weights))
+        scored = run(StageName.EVALUATE, lambda: run_evaluate(context, dataset, winner, weights))
         exported = run(
-            StageName.EXPORT, lambda: steps.export(dataset, winner, weights, scored["metrics"]), _has("bundle")
+            StageName.EXPORT, lambda: run_export(context, dataset, winner, weights, scored["metrics"]), _has("bundle")
         )
         registered: Output = {}
         if self._job.export.register:
-            registered = run(StageName.REGISTER, lambda: self._register(steps))
+            registered = run(StageName.REGISTER, lambda: run_register(context))
         metric = self._job.search.metric
         return {
             "validation": self._progress.score(winner),
@@ -203,22 +211,15 @@ class _Run:
             "test_interval": scored["intervals"][metric],
             "winner": winner.best_strategy,
             "winner_trial": winner.trial,
-            "workers": steps.pace.share.workers,
+            "workers": context.pace.share.workers,
             "nodes": len(self._nodes(fitted)),
             "bundle": exported["bundle"],
             "model_uri": registered.get("model_uri"),
         }
 
-    def _register(self, steps: Steps) -> Output:
-        try:
-            return steps.register()
-        except TrackingError as error:
-            later = f"`graft resume {self._experiment.name}` registers it later"
-            raise TrackingError(f"the model is ready in {self._experiment.bundle}, but {error}; {later}") from error
-
-    def _interrupted(self, steps: Steps, dataset: Dataset) -> Interrupted:
+    def _interrupted(self, context: RunContext, dataset: Dataset) -> Interrupted:
         resume = f"`graft resume {self._experiment.name}` goes on"
-        bundle = steps.export_best_so_far(dataset)
+        bundle = export_best_so_far(context, dataset)
         if bundle is None:
             return Interrupted(f"interrupted before any trial had a score; {resume}")
         return Interrupted(f"interrupted; the best model so far is in {bundle}; {resume}")

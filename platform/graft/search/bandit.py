@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graft.search.explore import Changes, changes_between, clamped, kept, perturb, rebuilt
-from graft.spec.distributions import Choice, Distribution, Number, Range
-from graft.spec.space import StrategySpace
+from graft.search.perturb import Changes, changes_between, clamped, kept, perturb, rebuilt
+from graft.spec.space.distributions import Choice, Distribution, Number, Range
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 
 MIN_ROWS = 4
@@ -46,7 +46,7 @@ class Bandit:
 
     Attributes:
         space: where the ranges are.
-        keys: what may change, as `graft.spec.mutation.mutated_keys` gives it.
+        keys: what may change, as `graft.spec.space.mutation.mutated_keys` gives it.
         interval: epochs of an interval.
     """
 
@@ -59,7 +59,7 @@ class Bandit:
     ) -> tuple[Strategy, Changes]:
         """A variation of the donor for the interval that begins now.
 
-        What is not a number of a range is varied as `graft.search.explore.perturb` does it; so is a number of an option
+        What is not a number of a range is varied as `graft.search.perturb.perturb` does it; so is a number of an option
         that was hardly ever tried, and every number while fewer than `MIN_ROWS` gains are known.
 
         Args:
@@ -98,7 +98,7 @@ class Bandit:
         """Where in its range, as a share in 0…1, each of these keys is to lie next."""
         import numpy as np
 
-        from graft.search.gain_model import GainModel  # needs scikit-learn, which random variations do not
+        from graft.search.gp_bandit_model import GainModel  # needs scikit-learn, which random variations do not
 
         def point(time: float, positions: Mapping[str, float]) -> list[float]:
             return [time, *(positions[key] for key in learnt)]

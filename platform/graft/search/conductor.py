@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from graft.journal.events import TrialStatus
 from graft.search.protocol import (
     Decision,
     Exploit,
@@ -27,7 +28,6 @@ from graft.search.protocol import (
     Verdict,
 )
 from graft.spec.metrics import MetricSpec
-from graft.tracking.events import TrialStatus
 
 # A process that died may have been killed for reasons of its node; one that dies again and again has its own.
 MAX_CRASHES = 2

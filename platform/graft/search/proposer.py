@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from graft.search.protocol import Checkpoint, Duplicate, Observation, Proposal, Searcher
 from graft.search.searchers.grid import GridSearch
 from graft.spec.metrics import METRICS
-from graft.spec.phases import Phase
-from graft.spec.searchers import GridSearcher
-from graft.spec.space import StrategySpace
-from graft.spec.space_nodes import Component
+from graft.spec.search.phases import Phase
+from graft.spec.search.searchers import GridSearcher
+from graft.spec.space.nodes import Component
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 
 # A draw that repeats an earlier strategy is drawn again; this many repeats in a row mean that the space is used up.

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from graft.journal.events import TrialStatus
 from graft.spec.strategy import Strategy
-from graft.tracking.events import TrialStatus
 
 
 @dataclass(frozen=True, order=True)

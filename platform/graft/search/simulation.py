@@ -3,9 +3,9 @@
 import heapq
 from collections.abc import Callable, Mapping
 
+from graft.journal.events import TrialStatus
 from graft.search.conductor import Conductor
 from graft.search.protocol import GoOn, Proposal, Stop, TrialEnd
-from graft.tracking.events import TrialStatus
 
 Curve = Callable[[Proposal, int], Mapping[str, float] | None]
 """``curve(proposal, epoch)``: the metrics after an epoch of what the proposal asks for; None is a failure."""

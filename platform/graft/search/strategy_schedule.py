@@ -7,8 +7,8 @@ from typing import Any, TypeGuard
 from pydantic import ValidationError
 
 from graft.core.errors import Problem, SpecError
-from graft.spec.problems import findings_of
-from graft.spec.rules import dotted, shown
+from graft.spec.messages.problems import findings_of
+from graft.spec.messages.rules import dotted, shown
 from graft.spec.strategy import Strategy
 
 FORMAT = 1

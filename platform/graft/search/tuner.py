@@ -20,9 +20,10 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
+from graft.journal.events import TrialStatus
 from graft.search.conductor import Conductor
 from graft.search.protocol import GoOn, SearchObserver, Stop, TrialEnd, TrialFunction
-from graft.search.stage import (
+from graft.search.tune_bridge import (
     EPOCH,
     FAILURE,
     LOG,
@@ -36,7 +37,6 @@ from graft.search.stage import (
     to_config,
 )
 from graft.spec.metrics import MetricSpec
-from graft.tracking.events import TrialStatus
 
 # Characters of a crashed trial's log that are kept.
 MAX_LOG = 16_000

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema, model_validator
 
 from graft.spec.base import ByName, Share, Spec
-from graft.spec.rules import Finding, broken, rejected
+from graft.spec.messages.rules import Finding, broken, rejected
 
 BASE = "base"
 """Key of pydantic's validation context: the directory that relative paths start from."""

@@ -8,14 +8,14 @@ from pydantic import AfterValidator, Field, model_validator
 
 from graft.spec.base import Spec
 from graft.spec.data import DataSpec
-from graft.spec.mutation import mutation_findings, population_finding
+from graft.spec.messages.rules import Finding, Path, broken, rejected
 from graft.spec.outputs import ExportSpec, KeepSpec, TrackingSpec
-from graft.spec.phases import Phase, phases_of
 from graft.spec.resources import ResourcesSpec
-from graft.spec.rules import Finding, Path, broken, rejected
-from graft.spec.schedulers import Asha, Median, OneEpochTopK
-from graft.spec.search import SearchSpec
-from graft.spec.space import StrategySpace
+from graft.spec.search.phases import Phase, phases_of
+from graft.spec.search.schedulers import Asha, Median, OneEpochTopK
+from graft.spec.search.search import SearchSpec
+from graft.spec.space.mutation import mutation_findings, population_finding
+from graft.spec.space.space import StrategySpace
 from graft.spec.training import TrainingSpec
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from graft.spec.rules import broken
-from graft.spec.sentences import must_be_one_of, nearest_hint
+from graft.spec.messages.rules import broken
+from graft.spec.messages.sentences import must_be_one_of, nearest_hint
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from graft.spec.base import Spec
-from graft.spec.rules import Finding, broken, rejected
+from graft.spec.messages.rules import Finding, broken, rejected
 
 # user:password@ in front of a host.
 _PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")

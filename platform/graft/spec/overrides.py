@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from graft.core.errors import Problem
-from graft.spec.distributions import NAMES
-from graft.spec.rules import shown
+from graft.spec.messages.rules import shown
+from graft.spec.space.distributions import NAMES
 from graft.spec.yaml_text import YamlError, read_yaml
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from graft.spec.job import Job
-from graft.spec.mutation import MUTABLE
-from graft.spec.schedulers import POPULATION_BASED
+from graft.spec.search.schedulers import POPULATION_BASED
+from graft.spec.space.mutation import MUTABLE
 from graft.spec.strategy import Strategy
 
 JsonSchema = dict[str, Any]

@@ -38,7 +38,7 @@ from graft.spec.components import (
     Schedule,
     Sgd,
 )
-from graft.spec.rules import broken
+from graft.spec.messages.rules import broken
 
 __all__ = [
     "L1",

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from graft.spec.base import Spec
-from graft.spec.rules import broken
+from graft.spec.messages.rules import broken
 
 
 def _workers(value: Any) -> Any:

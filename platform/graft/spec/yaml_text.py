@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from graft.spec.rules import Finding, Path, shown
+from graft.spec.messages.rules import Finding, Path, shown
 
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_DEPTH = 40

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from graft.core.errors import GraftError, TrackingError
+from graft.journal.journal import is_being_written, journal_path
+from graft.journal.locking import exclusive, holder
 from graft.tracking.environment import relay_settings, settle_environment
-from graft.tracking.journal import is_being_written, journal_path
-from graft.tracking.locking import exclusive, holder
 from graft.tracking.relay_files import RelayFiles, RelayState, RelayStatus
 from graft.tracking.target import Target
 
@@ -114,7 +114,7 @@ def sync(experiment_dir: Path, target: Target, restart: bool = False) -> RelaySt
         ArtifactError: there is no journal, or it is damaged.
     """
     settle_environment()
-    from graft.tracking.mlflow_shipping import Shipper  # MLflow takes seconds to import; the driver never needs it here
+    from graft.tracking.mlflow.shipping import Shipper  # MLflow takes seconds to import; the driver never needs it here
 
     files = RelayFiles(experiment_dir.absolute())
     waits = files.read_status().state is RelayState.WAITING and not is_being_written(journal_path(experiment_dir))
@@ -160,7 +160,7 @@ def _give_way() -> None:
 
 
 def _follow(files: RelayFiles, target: Target, stopping: threading.Event, linger: float) -> RelayStatus:
-    from graft.tracking.mlflow_shipping import Patience, Shipper  # see `sync`
+    from graft.tracking.mlflow.shipping import Patience, Shipper  # see `sync`
 
     # The relay of a run before may be waiting for a server that this run has replaced; the newest one goes on.
     _dismiss(files)

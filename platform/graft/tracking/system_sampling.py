@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from graft.core.errors import GraftError
-from graft.tracking.events import SystemSampled
-from graft.tracking.journal import Journal
+from graft.journal.events import SystemSampled
+from graft.journal.journal import Journal
 
 INTERVAL_S = 10.0
 _LOG = logging.getLogger(__name__)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graft.core.errors import TrackingError
-from graft.core.storage import text_digest
-from graft.tracking.flattening import redact
+from graft.core.storage import Home, text_digest
+from graft.spec.job import Job
+from graft.tracking.projection.flattening import redact
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "graft-tracking")
 
@@ -56,6 +57,13 @@ class Target:
             raise TrackingError(
                 f"tracking.uri is {self.uri}, but MLflow has no file store any more; use sqlite:////path"
             )
+
+
+def target_of(home: Home, job: Job) -> Target:
+    """Where a job's runs are recorded: its own store, or the one in the home."""
+    if job.tracking.uri:
+        return Target(job.tracking.uri, job.experiment_name)
+    return Target(home.tracking_uri, job.experiment_name, home.artifact_root)
 
 
 def run_key(experiment_key: str, part: str = "") -> str:

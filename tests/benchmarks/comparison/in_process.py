@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from graft.pipeline.trial import TrialPayload
+from graft.learner.trial import TrialPayload
 from graft.search.conductor import Conductor
 from graft.search.protocol import CheckpointEpochs, Proposal, SearchObserver, TrialFunction
 from graft.search.simulation import simulate

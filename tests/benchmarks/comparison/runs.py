@@ -14,20 +14,21 @@ from comparison.methods import Sizes, job_of
 from graft.core.clock import SystemClock
 from graft.core.storage import Home
 from graft.data.dataset import open_dataset
-from graft.pipeline.checkpoints import CheckpointStore
-from graft.pipeline.experiment import Experiment
-from graft.pipeline.final import FinalModel, evaluate, lesson_of
-from graft.pipeline.history import SearchHistory
-from graft.pipeline.learning import Lesson
-from graft.pipeline.phases import SearchStage
-from graft.pipeline.progress import Progress
-from graft.pipeline.resources import TrialShare
+from graft.experiments.directory import Experiment
+from graft.experiments.history import SearchHistory
+from graft.experiments.progress import Progress
+from graft.journal import events
+from graft.journal.events import SearchEnded
+from graft.journal.journal import Journal
+from graft.learner.checkpoints import CheckpointStore
+from graft.learner.final_model import FinalModel
+from graft.learner.supervised import Lesson, lesson_of
+from graft.pipeline.stages.evaluate import evaluate
+from graft.pipeline.stages.search import SearchStage
 from graft.search.lineage import Lineage
 from graft.search.strategy_schedule import Schedule
 from graft.spec.job import Job
-from graft.tracking import events
-from graft.tracking.events import SearchEnded
-from graft.tracking.journal import Journal
+from graft.workers.allocation import TrialShare
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def search(experiment: Experiment, lesson: Lesson, sizes: Sizes) -> tuple[Progre
             phase_seconds=lambda phase: None,
         )
         # The stage has no way to be given another executor; without Ray it must not ask what is waited for either.
-        with mock.patch.multiple("graft.pipeline.phases", run_search=run_search, waiting_for=lambda *_: ""):
+        with mock.patch.multiple("graft.pipeline.stages.search", run_search=run_search, waiting_for=lambda *_: ""):
             stage.run()
     return progress, history, values
 

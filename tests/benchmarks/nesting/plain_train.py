@@ -20,8 +20,7 @@ from nesting.request import Outcome, Request
 from ray.train.torch import TorchTrainer
 
 from graft.data.dataset import Split, open_dataset
-from graft.pipeline.final import lesson_of
-from graft.pipeline.learning import Lesson, build_learner
+from graft.learner.supervised import Lesson, build_learner, lesson_of
 from graft.spec.strategy import Strategy
 from graft.training.loop import EpochResult
 from graft.training.world import Ranks

@@ -9,7 +9,7 @@ from nesting.request import Request
 from graft.core.storage import Home
 from graft.data.ingest import ingest
 from graft.pipeline.ray_session import ray_session
-from graft.pipeline.steps import stored_form
+from graft.pipeline.stages.ingest import stored_form
 
 
 def main() -> None:

@@ -8,15 +8,15 @@ from nesting.request import Outcome, Request, main
 from graft.core.clock import SystemClock
 from graft.core.storage import Home
 from graft.data.dataset import open_dataset
-from graft.pipeline.experiment import Experiment
-from graft.pipeline.final import lesson_of
-from graft.pipeline.history import SearchHistory
-from graft.pipeline.phases import SearchStage
-from graft.pipeline.progress import Progress
+from graft.experiments.directory import Experiment
+from graft.experiments.history import SearchHistory
+from graft.experiments.progress import Progress
+from graft.journal import events
+from graft.journal.journal import Journal
+from graft.learner.supervised import lesson_of
 from graft.pipeline.ray_session import ray_session
-from graft.pipeline.resources import TrialShare
-from graft.tracking import events
-from graft.tracking.journal import Journal
+from graft.pipeline.stages.search import SearchStage
+from graft.workers.allocation import TrialShare
 
 
 def search(request: Request) -> Outcome:

@@ -14,8 +14,8 @@ import ray
 from ray.cluster_utils import Cluster
 from scaling.work import Case, Measurement, measure
 
-from graft.training.elastic import run_distributed
-from graft.training.shape import GroupShape
+from graft.workers.elastic import run_distributed
+from graft.workers.groups.shape import GroupShape
 
 STORE_BYTES = 100_000_000
 

@@ -9,12 +9,12 @@ import numpy as np
 
 from graft.data.dataset import DatasetArrays, Split
 from graft.data.square import StoredForm
-from graft.pipeline.learning import Lesson, build_learner
+from graft.learner.supervised import Lesson, build_learner
 from graft.spec.metrics import METRICS
 from graft.spec.strategy import Strategy
-from graft.training.elastic_host import Rank
 from graft.training.loop import train_epoch
 from graft.training.world import ALONE, Ranks, World
+from graft.workers.elastic_host import Rank
 
 CLASSES = 10
 ENDLESS = 1000

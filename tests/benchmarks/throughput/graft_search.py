@@ -18,27 +18,27 @@ from graft.data.dataset import Dataset
 from graft.data.feature_store.fingerprint import data_fingerprint
 from graft.data.feature_store.store import FeatureStore
 from graft.data.ingest import ingest
-from graft.pipeline.checkpoints import CheckpointStore
-from graft.pipeline.experiment import Experiment
-from graft.pipeline.final import lesson_of
-from graft.pipeline.learning import Lesson
-from graft.pipeline.prefix_plan import plan_prefixes
-from graft.pipeline.progress import Progress
+from graft.experiments.directory import Experiment
+from graft.experiments.progress import Progress
+from graft.journal import events
+from graft.journal.journal import Journal
+from graft.learner.cached_features import Shelf
+from graft.learner.checkpoints import CheckpointStore
+from graft.learner.prefix_plan import plan_prefixes
+from graft.learner.supervised import Lesson, lesson_of
+from graft.learner.trial import TrialPayload, run_trial
+from graft.pipeline.publishing import DRAIN_SECONDS
 from graft.pipeline.ray_session import ray_session
 from graft.pipeline.recorder import Recorder
-from graft.pipeline.shelf import Shelf
-from graft.pipeline.steps import stored_form
-from graft.pipeline.tracking import DRAIN_SECONDS, target_of
-from graft.pipeline.trial import TrialPayload, run_trial
+from graft.pipeline.stages.ingest import stored_form
 from graft.search.conductor import Conductor
 from graft.search.protocol import CheckpointEpochs, Duplicate, Proposal
-from graft.search.registry import build_scheduler
+from graft.search.schedulers.build import build_scheduler
 from graft.search.tuner import Execution, run_search
 from graft.spec.job import Job
 from graft.spec.load import parse_job
-from graft.tracking import events
-from graft.tracking.journal import Journal
 from graft.tracking.relay import start_relay
+from graft.tracking.target import target_of
 
 # Where the Debian package dataset-fashion-mnist puts its files.
 FASHION_MNIST = "/usr/share/datasets/fashion-mnist"

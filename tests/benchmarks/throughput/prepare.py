@@ -10,7 +10,7 @@ from graft.core.storage import Home
 from graft.data.dataset import Split
 from graft.data.ingest import ingest
 from graft.pipeline.ray_session import ray_session
-from graft.pipeline.steps import stored_form
+from graft.pipeline.stages.ingest import stored_form
 
 
 def prepare(request: Request) -> Outcome:

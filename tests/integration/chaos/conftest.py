@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from graft.pipeline.faults.catalog import choose
-from graft.pipeline.faults.fault import Outcome
-from graft.pipeline.faults.rehearsal import Rehearsal
-from graft.pipeline.faults.small_job import make_small
+from graft.chaos.catalog import choose
+from graft.chaos.fault import Outcome
+from graft.chaos.runner import Rehearsal
+from graft.chaos.small_job import make_small
 from graft.spec.load import parse_job
 
 # The head alone is trained, on features that are computed once: nearly all the time is that of processes starting.

@@ -1,14 +1,14 @@
 """Kill anything, lose nothing, duplicate nothing: real runs under real faults, each held against its guarantee.
 
-What is done, and the guarantee in a sentence, stand beside each fault in `graft.pipeline.faults`. For every one, the
+What is done, and the guarantee in a sentence, stand beside each fault in `graft.chaos`. For every one, the
 trials, their epochs, MLflow's runs and points, and the winner are counted and held against those of an undisturbed run.
 Trials run one at a time: with two, their order would depend on the machine, and so might the winner.
 """
 
 import pytest
 
-from graft.pipeline.faults.catalog import FAULTS
-from graft.pipeline.faults.fault import Verdict
+from graft.chaos.catalog import FAULTS
+from graft.chaos.fault import Verdict
 
 pytestmark = pytest.mark.ray
 

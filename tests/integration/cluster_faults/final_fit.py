@@ -15,14 +15,14 @@ from graft.core.storage import text_digest
 from graft.data.dataset import IMAGES, Split
 from graft.data.square import StoredForm
 from graft.data.store import ImageWriter, Origin, Rows, write_rows
-from graft.pipeline.final import FinalModel
-from graft.pipeline.fit import FitTask, fit, fit_in_group
+from graft.learner.final_model import FinalModel
+from graft.learner.fit import FitTask, fit, fit_in_group
 from graft.search.strategy_schedule import Schedule, Stretch
 from graft.spec.load import parse_job
 from graft.spec.strategy import Strategy
 from graft.training.checkpoint import load_state
-from graft.training.elastic import Patience, run_distributed
-from graft.training.shape import GroupShape
+from graft.workers.elastic import Patience, run_distributed
+from graft.workers.groups.shape import GroupShape
 
 EPOCHS, STEPS, BATCH = 3, 4, 8
 # Epochs and further steps behind it when the node goes.
@@ -39,7 +39,7 @@ STRATEGY = Strategy(
 
 def fit_with_a_stop(rank: Any, task: FitTask, place: Path) -> dict[str, Any]:
     """`fit_in_group`, which notes every state it saves; in the middle, the first attempt waits for its end."""
-    from graft.pipeline import fit as module
+    from graft.learner import fit as module
 
     save = module.save_state
 

@@ -11,13 +11,13 @@ import ray
 from graft.search.conductor import Conductor
 from graft.search.proposer import SearchProposer
 from graft.search.protocol import Checkpoint, Duplicate, Exploit, Proposal, TrialEnd, TrialReporter
-from graft.search.registry import build_scheduler
+from graft.search.schedulers.build import build_scheduler
 from graft.search.searchers.build import build_searcher
 from graft.search.simulation import simulate
 from graft.spec.metrics import METRICS
-from graft.spec.phases import Phase, phases_of
-from graft.spec.search import SearchSpec
-from graft.spec.space import StrategySpace
+from graft.spec.search.phases import Phase, phases_of
+from graft.spec.search.search import SearchSpec
+from graft.spec.space.space import StrategySpace
 
 Report = Callable[[int, Mapping[str, float]], bool]
 """``report(epoch, metrics)``: whether to go on."""
@@ -150,7 +150,7 @@ def run_trial(proposal: Proposal, marks: str, reporter: TrialReporter) -> None:
 def train(proposal: Proposal, marks: Path, report: Report, world: Any = ALONE) -> None:
     """Train from where the proposal stands, leaving a file after each epoch; every rank of `world` calls this.
 
-    An epoch that was trained and never reported is reported first, as `graft.pipeline.trial.train_proposal` does.
+    An epoch that was trained and never reported is reported first, as `graft.learner.trial.train_proposal` does.
     """
     start = proposal.start.epoch if proposal.start else 0
     done, weight = world.broadcast(stand(proposal, marks))

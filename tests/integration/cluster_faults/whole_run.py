@@ -11,9 +11,9 @@ import yaml
 from three_nodes import ThreeNodes
 
 from graft.core.storage import Home
-from graft.pipeline.experiment import Experiment
-from graft.tracking import events
-from graft.tracking.journal import read
+from graft.experiments.directory import Experiment
+from graft.journal import events
+from graft.journal.journal import read
 
 JOB = {
     "name": "faults",

@@ -6,8 +6,8 @@ from graft.search.protocol import Observation
 from graft.search.searchers.bohb import BohbSearch
 from graft.search.searchers.random import RandomSearch
 from graft.spec.metrics import METRICS
-from graft.spec.searchers import BohbSearcher, RandomSearcher
-from graft.spec.space import StrategySpace
+from graft.spec.search.searchers import BohbSearcher, RandomSearcher
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 
 LOSS = METRICS["loss"]

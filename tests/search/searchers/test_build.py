@@ -9,8 +9,8 @@ from graft.core.errors import SpecError
 from graft.search.searchers.build import SEARCHERS, build_searcher
 from graft.search.searchers.random import RandomSearch
 from graft.spec.metrics import METRICS
-from graft.spec.searchers import RandomSearcher
-from graft.spec.space import StrategySpace
+from graft.spec.search.searchers import RandomSearcher
+from graft.spec.space.space import StrategySpace
 
 
 @dataclass(frozen=True)

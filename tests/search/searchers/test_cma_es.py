@@ -10,8 +10,8 @@ from graft.search.protocol import Observation
 from graft.search.searchers.cma_es import CmaEsSearch
 from graft.search.searchers.random import RandomSearch
 from graft.spec.metrics import METRICS
-from graft.spec.searchers import CmaEsSearcher, RandomSearcher
-from graft.spec.space import StrategySpace
+from graft.spec.search.searchers import CmaEsSearcher, RandomSearcher
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import L2SP, Strategy
 
 LOSS = METRICS["loss"]

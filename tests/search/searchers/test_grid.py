@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from graft.search.searchers.grid import GridSearch
 from graft.spec.metrics import METRICS
-from graft.spec.searchers import GridSearcher
-from graft.spec.space import StrategySpace
+from graft.spec.search.searchers import GridSearcher
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import L2SP, Strategy
 
 

@@ -5,7 +5,7 @@ import pytest
 from graft.search.protocol import Observation
 from graft.search.searchers.observed import Score, is_tried, num_scored, score_of
 from graft.spec.metrics import METRICS
-from graft.spec.space import StrategySpace
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import L2, Strategy
 
 LOSS, ACCURACY = METRICS["loss"], METRICS["accuracy"]

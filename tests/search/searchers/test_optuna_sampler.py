@@ -13,8 +13,8 @@ from graft.search.searchers.observed import score_of
 from graft.search.searchers.optuna_sampler import TpeSearch, suggest
 from graft.search.searchers.random import RandomSearch
 from graft.spec.metrics import METRICS
-from graft.spec.searchers import RandomSearcher, TpeSearcher
-from graft.spec.space import StrategySpace
+from graft.spec.search.searchers import RandomSearcher, TpeSearcher
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import L2SP, Strategy
 
 LOSS = METRICS["loss"]

@@ -1,8 +1,8 @@
 from graft.search.protocol import Observation
 from graft.search.searchers.random import RandomSearch
 from graft.spec.metrics import METRICS
-from graft.spec.searchers import RandomSearcher
-from graft.spec.space import StrategySpace
+from graft.spec.search.searchers import RandomSearcher
+from graft.spec.space.space import StrategySpace
 
 SPACE = StrategySpace.parse({"lr": {"loguniform": [1e-4, 1e-1]}, "freeze": {"choice": [0.0, 1.0]}})
 

@@ -4,8 +4,8 @@ from scipy.stats import qmc
 from graft.core.errors import SpecError
 from graft.search.searchers.sobol import SobolSearch
 from graft.spec.metrics import METRICS
-from graft.spec.searchers import SobolSearcher
-from graft.spec.space import StrategySpace
+from graft.spec.search.searchers import SobolSearcher
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import L2SP
 
 

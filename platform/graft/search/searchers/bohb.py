@@ -8,8 +8,8 @@ from graft.search.searchers.observed import Score, is_tried, score_of
 from graft.search.searchers.optuna_sampler import suggest
 from graft.search.searchers.random import RandomSearch
 from graft.spec.metrics import MetricSpec
-from graft.spec.searchers import BohbSearcher
-from graft.spec.space import StrategySpace
+from graft.spec.search.searchers import BohbSearcher
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 
 RANDOM_SHARE = 1 / 3

@@ -5,7 +5,7 @@ from typing import Protocol
 from graft.core.registry import Registry
 from graft.search.protocol import Searcher
 from graft.spec.metrics import MetricSpec
-from graft.spec.space import StrategySpace
+from graft.spec.space.space import StrategySpace
 
 SEARCHERS = Registry(
     "searcher",
@@ -32,7 +32,7 @@ def build_searcher(spec: SearcherSpec, space: StrategySpace, metric: MetricSpec,
     """The searcher a phase asks for.
 
     Args:
-        spec: one of `graft.spec.searchers`.
+        spec: one of `graft.spec.search.searchers`.
         space: what may be drawn.
         metric: what the values of observations are of; its direction says which are better.
         seed: equal seeds draw equal strategies from equal histories.

@@ -11,10 +11,10 @@ from graft.core.seeds import derive_seed
 from graft.search.protocol import Observation
 from graft.search.searchers.observed import is_tried, score_of
 from graft.search.searchers.random import RandomSearch
-from graft.spec.distributions import Distribution
 from graft.spec.metrics import MetricSpec
-from graft.spec.searchers import CmaEsSearcher
-from graft.spec.space import StrategySpace
+from graft.spec.search.searchers import CmaEsSearcher
+from graft.spec.space.distributions import Distribution
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 
 SIGMA = 1 / 6

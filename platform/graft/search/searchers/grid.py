@@ -7,11 +7,11 @@ from typing import Any
 
 from graft.core.seeds import derive_seed
 from graft.search.protocol import Observation
-from graft.spec.distributions import Choice, RandInt, Range
 from graft.spec.metrics import MetricSpec
-from graft.spec.searchers import GridSearcher
-from graft.spec.space import StrategySpace
-from graft.spec.space_nodes import Component, Node, Value
+from graft.spec.search.searchers import GridSearcher
+from graft.spec.space.distributions import Choice, RandInt, Range
+from graft.spec.space.nodes import Component, Node, Value
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from graft.search.protocol import Observation
 from graft.spec.metrics import MetricSpec
-from graft.spec.space import StrategySpace
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 
 

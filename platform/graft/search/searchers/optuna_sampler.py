@@ -14,10 +14,10 @@ from graft.core.seeds import derive_seed
 from graft.search.protocol import Observation
 from graft.search.searchers.observed import Score, is_tried, num_scored, score_of
 from graft.search.searchers.random import RandomSearch
-from graft.spec.distributions import Choice, Distribution, LogUniform, RandInt
 from graft.spec.metrics import MetricSpec
-from graft.spec.searchers import TpeSearcher
-from graft.spec.space import StrategySpace
+from graft.spec.search.searchers import TpeSearcher
+from graft.spec.space.distributions import Choice, Distribution, LogUniform, RandInt
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 
 

@@ -6,8 +6,8 @@ from graft.core.errors import Problem, SpecError
 from graft.core.seeds import derive_seed
 from graft.search.protocol import Observation
 from graft.spec.metrics import MetricSpec
-from graft.spec.searchers import SobolSearcher
-from graft.spec.space import StrategySpace
+from graft.spec.search.searchers import SobolSearcher
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 
 

@@ -1,0 +1,34 @@
+"""Counts what an experiment has recorded, and what of it is in MLflow, as ``graft journal verify --json`` does."""
+
+from graft.chaos.fault import Broken
+from graft.core.errors import GraftError
+from graft.core.storage import Home
+from graft.experiments.directory import Experiment
+from graft.tracking.environment import settle_environment
+from graft.tracking.target import target_of
+
+
+def count(home: Home, experiment: Experiment) -> dict[str, int | None]:
+    """The counts. In this process: MLflow takes seconds to import, and this is asked for after every fault.
+
+    Raises:
+        Broken: the journal or the tracking store cannot be read.
+    """
+    settle_environment()
+    from graft.tracking.mlflow.audit import take_census
+
+    try:
+        expected, census = take_census(target_of(home, experiment.job()), experiment.journal_file)
+    except GraftError as error:
+        raise Broken(f"nothing can be counted: {error}") from error
+    return {
+        "records": expected.records,
+        "torn": len(expected.damage),
+        "trials": len(expected.trials),
+        "runs_expected": census.runs_expected,
+        "runs_in_mlflow": census.runs_found,
+        "metrics_expected": census.metrics_expected,
+        "metrics_in_mlflow": census.metrics_found,
+        "lost": census.lost,
+        "doubled": census.doubled,
+    }

@@ -1,0 +1,128 @@
+"""What can happen to the driver: the process that the user has started."""
+
+from graft.chaos.fault import Fault, require
+from graft.chaos.sandbox import Scene
+from graft.core.storage import read_json
+from graft.journal import events
+from graft.journal.journal import is_being_written
+
+_SET_BACK_S = 3600.0
+_RESUME_WITH_A_CLOCK_SET_BACK = f"""
+import json, sys
+from pathlib import Path
+from graft.core.clock import SystemClock
+from graft.core.storage import Home
+from graft.experiments.directory import Experiment
+from graft.pipeline.run import RunOptions, run_experiment
+
+class SetBack(SystemClock):
+    def now(self):
+        return super().now() - {_SET_BACK_S}
+
+home = Home(Path(sys.argv[2]))
+result = run_experiment(Experiment.find(home, sys.argv[1]), home, RunOptions(clock=SetBack()))
+print(json.dumps(result.summary))
+"""
+
+
+def _kill_and_resume(scene: Scene) -> str:
+    child = scene.run()
+    # Any moment from the first record to the last one.
+    record = scene.random.randint(1, max(1, (scene.undisturbed.counts["records"] or 2) - 1))
+    child.wait_until(lambda: scene.lines >= record, f"record {record} of the journal")
+    child.kill()
+    before = {trial for trial, status in _ended(scene).items() if status != "interrupted"}
+    had_begun = scene.count(events.ExperimentStarted)
+    summary = scene.finish().summary
+    require(summary["resumed_from"] or not had_begun, "the run began anew instead of going on")
+    again = [event.trial for event in scene.records if isinstance(event, events.TrialStarted) and event.trial in before]
+    require(len(again) == len(before), f"of the trials {sorted(before)}, which had ended, some began again: {again}")
+    return f"record {record} of {scene.undisturbed.counts['records']} of the journal"
+
+
+def _set_clock_back(scene: Scene) -> str:
+    child = scene.run()
+    moment = scene.await_report(child)
+    child.kill()
+    last = scene.records[-1].time
+    resumed = scene.program(_RESUME_WITH_A_CLOCK_SET_BACK, scene.experiment.name, str(scene.home.root))
+    resumed.require_success()
+    require(scene.records[-1].time < last, "the clock was not set back")
+    rows = read_json(scene.experiment.leaderboard_file)
+    taken = {"the run": resumed.summary["budget"]["used_s"], **{row["trial"]: row["seconds"] for row in rows}}
+    wrong = {name: seconds for name, seconds in taken.items() if not 0 <= seconds < _SET_BACK_S}
+    require(not wrong, f"these took so many seconds: {wrong}")
+    return moment
+
+
+def _resume_twice(scene: Scene) -> str:
+    child = scene.run()
+    moment = scene.await_report(child)
+    child.kill()
+    first = scene.resume()
+    first.wait_until(lambda: is_being_written(scene.experiment.journal_file), "the journal was opened")
+    told = scene.resume().wait().require_one_line(exit_codes=(3,))
+    require("being written" in told, f"the second resume was told something else: {told}")
+    first.wait().require_success()
+    return moment
+
+
+def _interrupt(scene: Scene) -> str:
+    child = scene.run()
+    moment = scene.await_report(child)
+    child.press_ctrl_c()
+    told = child.wait().require_one_line(exit_codes=(1,))
+    kept = [*scene.experiment.directory.glob("best-so-far-*"), *scene.experiment.directory.glob("bundle")]
+    require(kept, f"no model was kept: {told}")
+    require("graft resume" in told, f"it is not said how to go on: {told}")
+    scene.finish()
+    return moment
+
+
+def _interrupt_twice(scene: Scene) -> str:
+    child = scene.run()
+    moment = scene.await_report(child, 1)
+    child.press_ctrl_c()
+    child.press_ctrl_c()
+    child.wait().require_one_line(exit_codes=(1,))
+    scene.finish()
+    return moment
+
+
+def _ended(scene: Scene) -> dict[str, str]:
+    finished = (event for event in scene.records if isinstance(event, events.TrialFinished))
+    return {event.trial: str(event.status) for event in finished}
+
+
+DRIVER_FAULTS = (
+    Fault(
+        "driver-killed",
+        "the driver is killed (SIGKILL) at a random record of its journal; `graft resume` follows",
+        "what had ended is not trained again, what had not goes on, and the same strategy wins",
+        _kill_and_resume,
+    ),
+    Fault(
+        "two-resumes",
+        "the driver is killed, and two `graft resume` are started",
+        "the second is refused in one line with exit code 3, and the first finishes",
+        _resume_twice,
+    ),
+    Fault(
+        "ctrl-c",
+        "Ctrl-C is pressed once",
+        "the best model so far is kept, one line says how to go on, and `graft resume` finishes",
+        _interrupt,
+    ),
+    Fault(
+        "ctrl-c-twice",
+        "Ctrl-C is pressed twice at once",
+        "the run ends with one line, and `graft resume` finishes",
+        _interrupt_twice,
+    ),
+    Fault(
+        "clock-set-back",
+        "the driver is killed, and goes on with a clock that is an hour slow",
+        "no duration is negative, and no record is lost or doubled",
+        _set_clock_back,
+    ),
+)

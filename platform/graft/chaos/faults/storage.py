@@ -1,0 +1,189 @@
+"""What can happen to the files of an experiment, and to the disk they lie on."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from graft.chaos.environment.disks import can_mount, fill, free_again, unreachable
+from graft.chaos.fault import Fault, Missed, require
+from graft.chaos.sandbox import Place, Scene
+from graft.journal import events
+from graft.learner.checkpoints import CheckpointStore
+
+DISK_MB = 400
+# Less than the share of a small disk that weights leave free, more than the journal and the tracking store need.
+_LEFT_FOR_RECORDS = 12 << 20
+_AWAY_S = 60.0
+# Of a scheduler that makes trials leave states to go on from, every epoch.
+EVERY_EPOCH = ("search.scheduler={kind: pbt, interval: 1}", "search.searcher=random", "search.population=2")
+
+
+def _tear_journal(scene: Scene) -> str:
+    child = scene.run()
+    moment = scene.await_report(child)
+    child.kill()
+    tear(scene.experiment.journal_file)
+    damage = scene.call("journal", "verify", scene.experiment.name, "--json").summary["torn"]
+    require(damage == 1, f"`graft journal verify` counts {damage} torn records, but one was torn")
+    scene.finish()
+    return moment
+
+
+def _truncate(scene: Scene) -> str:
+    return _damage(scene, truncate)
+
+
+def _flip(scene: Scene) -> str:
+    return _damage(scene, flip_a_bit)
+
+
+def _damage(scene: Scene, how: Callable[[Path], None]) -> str:
+    child = scene.run()
+    moment = scene.await_report(child, max(3, scene.undisturbed.reports // 2))
+    scene.kill_all(child)
+    file = newest_weights(scene)
+    how(file)
+    scene.finish()
+    notes = [event.text for event in scene.records if isinstance(event, events.TrialNoted)]
+    require(any(file.name in note for note in notes), f"nothing says that {file.parent.name}/{file.name} was damaged")
+    return f"{moment}, {file.parent.name}/{file.name}"
+
+
+def newest_weights(scene: Scene) -> Path:
+    """The newest state of a trial that has not ended, and goes on from it; its best weights if it leaves no states.
+
+    Raises:
+        Missed: all trials have ended.
+    """
+    store = CheckpointStore(scene.experiment.checkpoints)
+    ended = {event.trial for event in scene.records if isinstance(event, events.TrialFinished)}
+    started = [event.trial for event in scene.records if isinstance(event, events.TrialStarted)]
+    running = [trial for trial in started if trial not in ended | _about_to_copy(scene.records)]
+    files = [store.state_file(found[0]) for trial in running if len(found := store.of_trial(trial)) > 1]
+    files += [store.best_file(trial) for trial in running if store.best_file(trial).exists()]
+    if not files:
+        raise Missed("no trial was cut off that had left weights")
+    return files[0]
+
+
+def _about_to_copy(records: Sequence[events.Event]) -> set[str]:
+    """Trials that go on from the state of another: nobody will read their own."""
+    steps = (event for event in records if isinstance(event, events.TrialReported | events.TrialExploited))
+    last = {event.trial: event for event in steps}
+    return {trial for trial, event in last.items() if isinstance(event, events.TrialExploited)}
+
+
+def _fill_for_weights(scene: Scene) -> str:
+    child = scene.run()
+    moment = scene.await_report(child, 1)
+    fill(scene.home.root, _LEFT_FOR_RECORDS)
+    child.wait_until(lambda: scene.count(events.TrialNoted) or scene.count(events.SearchEnded), "a note")
+    free_again(scene.home.root)
+    child.wait().require_success()
+    require(scene.count(events.TrialNoted), "nothing says that weights were not kept")
+    return moment
+
+
+def _fill_for_records(scene: Scene) -> str:
+    child = scene.run()
+    moment = scene.await_report(child, 1)
+    fill(scene.home.root, 0)
+    told = child.wait().require_one_line(exit_codes=(3,))
+    free_again(scene.home.root)
+    require("no space left" in told, f"it does not say that the disk is full: {told}")
+    scene.finish()
+    return moment
+
+
+def _take_away(scene: Scene) -> str:
+    child = scene.run()
+    moment = scene.await_report(child, 1)
+    with unreachable(scene.home.root):
+        began = time.monotonic()
+        while not child.has_ended and time.monotonic() - began < _AWAY_S:
+            time.sleep(0.2)
+    ended = child.wait()
+    if ended.exit_code:
+        ended.require_one_line()
+        scene.finish()
+    return f"{moment}; the run {'ended with one line' if ended.exit_code else 'went on'}"
+
+
+def tear(journal: Path) -> None:
+    """Leave half of one more record at the end, as a crash in the middle of writing does."""
+    lines = journal.read_bytes().splitlines(keepends=True)
+    with journal.open("ab") as stream:
+        stream.write(lines[-1][: len(lines[-1]) // 2])
+
+
+def truncate(file: Path) -> None:
+    """Cut a file in half."""
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def flip_a_bit(file: Path) -> None:
+    """Change one bit in the middle of a file."""
+    with file.open("r+b") as stream:
+        stream.seek(file.stat().st_size // 2)
+        byte = stream.read(1)[0]
+        stream.seek(-1, os.SEEK_CUR)
+        stream.write(bytes([byte ^ 1]))
+
+
+def needs_a_disk(place: Place) -> str:
+    """Why no small disk can be made here; empty if one can."""
+    return can_mount(place.root)
+
+
+STORAGE_FAULTS = (
+    Fault(
+        "journal-torn",
+        "the driver is killed in the middle of writing a record; `graft resume` follows",
+        "the torn record counts for nothing, it is cut off, and the run goes on",
+        _tear_journal,
+    ),
+    Fault(
+        "checkpoint-truncated",
+        "the driver is killed, and the newest weights of a trial lose their second half",
+        "the trial falls back on the weights before, and says so",
+        _truncate,
+    ),
+    Fault(
+        "checkpoint-bit-flipped",
+        "the driver is killed, and one bit of the newest weights of a trial changes",
+        "the trial falls back on the weights before, and says so",
+        _flip,
+    ),
+    Fault(
+        "state-truncated",
+        "the same in a search whose trials leave a state every epoch",
+        "the trial falls back on the state before, and says so",
+        _truncate,
+        overrides=EVERY_EPOCH,
+    ),
+    Fault(
+        "disk-full-for-weights",
+        "the disk has room for records only, from the first epoch until a trial has noticed",
+        "training goes on without weights on the disk, and says so",
+        _fill_for_weights,
+        needs_a_disk,
+        home="disk-a",
+    ),
+    Fault(
+        "disk-full-for-records",
+        "the disk is full from the first epoch on",
+        "the run ends with one line and exit code 3; when there is room again, `graft resume` finishes",
+        _fill_for_records,
+        needs_a_disk,
+        home="disk-b",
+    ),
+    Fault(
+        "storage-away",
+        f"the home cannot be reached or written for {_AWAY_S:.0f} s",
+        "the run goes on when it is back, or ends with one line and `graft resume` finishes",
+        _take_away,
+        needs_a_disk,
+        home="away",
+    ),
+)

@@ -1,0 +1,35 @@
+"""`graft plan`: what a job will do before it does it."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from graft.cli.options import JobArgument, JsonOption, SetOption
+
+
+def command(
+    job: JobArgument,
+    override: SetOption = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Measure nothing: answers at once, without a time.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the stages, the trials, the resources and the estimated time of a job, without running it.
+
+    Example: graft plan jobs/digits.yaml
+    """
+    from graft.pipeline.plan import describe, make_plan
+    from graft.spec.load import load_job
+
+    loaded = load_job(job, override or ())
+    if offline:
+        plan = make_plan(loaded)
+    else:
+        from graft.data.listing import list_samples
+        from graft.learner.probe import forward_seconds, measure_depths
+
+        samples = loaded.data.limit or len(list_samples(loaded.data))
+        plan = make_plan(loaded, samples, forward_seconds, measure_depths)
+    typer.echo(json.dumps(plan.to_dict()) if as_json else describe(plan))

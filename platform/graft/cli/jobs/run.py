@@ -1,0 +1,169 @@
+"""`graft run`: from a job file to a registered model."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
+from graft.core.errors import ResourceError
+from graft.core.storage import Home, write_json
+
+if TYPE_CHECKING:
+    from graft.cli.output.captured_output import Terminal
+    from graft.experiments.directory import Experiment
+    from graft.experiments.result import Result
+    from graft.spec.job import Job
+
+SHOWN_TRIALS = 10
+
+
+ReplayOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SCHEDULE",
+        help="Train what an earlier search has found, instead of searching: its experiment, or its schedule.json.",
+    ),
+]
+
+
+def command(
+    job: JobArgument,
+    override: SetOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+    replay: ReplayOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the newest experiment of this job, if it was cut off.")
+    ] = False,
+) -> None:
+    """Run a job: ingest the data, search strategies, fit the winner, score it on test data, export and register it.
+
+    Ctrl-C ends the search and keeps the best model so far; `graft resume` goes on.
+
+    Example: graft run jobs/digits.yaml --set search.budget.trials=8
+
+    Example: graft run my_photos.yaml --replay digits
+    """
+    from graft.spec.load import load_job
+    from graft.spec.search.phases import describe
+
+    loaded = load_job(job, override or ())
+    place = Home.find(home)
+    schedule = None
+    if replay is not None:
+        from graft.experiments.replay import find_schedule, replayed_job
+
+        schedule = find_schedule(replay, place)
+        loaded = replayed_job(loaded, schedule)
+    if not as_json:
+        what = f"replays {replay}" if schedule else describe(loaded.phases)
+        typer.echo(f"{job}: {loaded.name}, {what}", err=True)
+    from graft.experiments.directory import Experiment
+    from graft.pipeline.run import check_job
+
+    check_job(loaded, place)
+    experiment = None if schedule else _to_go_on_with(loaded, place, resume)
+    if experiment is None:
+        experiment = Experiment.create(place, loaded)
+    if schedule is not None:
+        write_json(experiment.replay_file, schedule.to_dict())
+    run_and_report(experiment, place, as_json)
+
+
+def run_and_report(experiment: "Experiment", home: Home, as_json: bool, retry_errored: bool = False) -> None:
+    """Run an experiment with a display, and print what came out."""
+    from graft.cli.output.captured_output import chatter_to
+    from graft.pipeline.run import RunOptions, run_experiment
+
+    with chatter_to(experiment.log_file) as terminal, _display(experiment, terminal.err, as_json) as listener:
+        lost = _leave_at_once(terminal, as_json)
+        options = RunOptions(listeners=(listener,), retry_errored=retry_errored, on_lost_head=lost)
+        result = run_experiment(experiment, home, options)
+    if as_json:
+        typer.echo(json.dumps(result.summary))
+        return
+    _report(result, home)
+
+
+def _leave_at_once(terminal: "Terminal", as_json: bool) -> Callable[[str], None]:
+    """What ends this process with a last word, from any thread: Ray is about to end it without one."""
+
+    def leave(message: str) -> None:
+        code = ResourceError.exit_code
+        if as_json:
+            told = {"status": "failed", "exit_code": code, "error": message, "problems": [message]}
+            print(json.dumps(told), file=terminal.out, flush=True)
+        else:
+            print(f"graft: {message}", file=terminal.err, flush=True)
+        os._exit(code)
+
+    return leave
+
+
+def _to_go_on_with(job: "Job", home: Home, resume: bool) -> "Experiment | None":
+    """The experiment that is to go on, if there is one and the user wants it; asked only at a terminal."""
+    from graft.experiments.resume import find_unfinished
+
+    found = find_unfinished(home, job)
+    if found is None:
+        return None
+    if resume:
+        typer.echo(f"goes on with {found.name}", err=True)
+        return found
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        return found if typer.confirm(f"{found.name} was cut off; go on with it?", default=True, err=True) else None
+    typer.echo(f"{found.name} was cut off; a new experiment begins (--resume goes on with it)", err=True)
+    return None
+
+
+@contextlib.contextmanager
+def _display(experiment: "Experiment", stream: Any, as_json: bool) -> Iterator[Any]:
+    from graft.cli.output.display import live_display, plain_lines
+    from graft.experiments.progress import Progress
+    from graft.journal.journal import read
+    from graft.search.outlook import Outlook
+
+    job = experiment.job()
+    if as_json:
+        yield lambda event: None
+        return
+    progress = Progress(job.search.objective, job.training.epochs)
+    if experiment.journal_file.exists():  # of an experiment that goes on
+        for _, event in read(experiment.journal_file):
+            progress.apply(event)
+    if not stream.isatty():
+        yield plain_lines(stream, progress, Outlook.of(job))
+        return
+    with live_display(stream, progress, Outlook.of(job)) as listener:
+        yield listener
+
+
+def _report(result: "Result", home: Home) -> None:
+    from graft.cli.output.tables import print_leaderboard
+
+    summary = result.summary
+    typer.echo("")
+    print_leaderboard(result.rows, summary["metric"], limit=SHOWN_TRIALS)
+    low, high = summary["test_interval"]
+    # Registered models are looked for in the store of this home, unless MLFLOW_TRACKING_URI names another.
+    is_found = summary["tracking_uri"] in (home.tracking_uri, os.environ.get("MLFLOW_TRACKING_URI"))
+    model = summary["model_uri"] if summary["model_uri"] and is_found else summary["bundle"]
+    typer.echo("")
+    typer.echo(f"winner      {summary['winner_trial']}, validation {summary['metric']} {summary['validation']:.4f}")
+    typer.echo(f"test        {summary['metric']} {summary['test']:.4f}, 95 % interval {low:.4f} to {high:.4f}")
+    typer.echo(f"bundle      {summary['bundle']}")
+    typer.echo(f"took        {summary['seconds']:.0f} s; log in {summary['experiment_dir']}/log.txt")
+    if not summary["tracking_complete"]:
+        typer.echo(
+            f"tracking    not everything has reached MLflow; finish with: graft track sync {summary['experiment']}"
+        )
+    typer.echo("")
+    typer.echo("next:")
+    typer.echo(f"  graft leaderboard {summary['experiment']}")
+    typer.echo(f"  graft predict {model} IMAGE…")
+    typer.echo("  graft ui")

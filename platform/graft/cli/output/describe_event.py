@@ -1,0 +1,108 @@
+"""One line of text for each record of a journal: what happened, to whom, and why."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from graft.journal import events
+from graft.journal.lines import Line
+
+
+def narrate(line: Line) -> str:
+    """What a line records; a record that does not count says so."""
+    if line.event is None:
+        return "something that this version of graft does not know"
+    told = _story(line.event) or _plainly(line.event)
+    return f"{told}  (does not count: its writer had lost the lease)" if line.is_fenced else told
+
+
+def _story(event: events.Event) -> str:
+    match event:
+        case events.WriterOpened(token=token, host=host, pid=pid):
+            return f"writer {token} opens the journal: pid {pid} on {host}"
+        case events.ExperimentStarted(name=name):
+            return f"experiment {name} starts"
+        case events.ExperimentFinished(status=status, seconds=seconds, detail=detail):
+            return _why(f"experiment {status} after {seconds:.1f} s", detail)
+        case events.DatasetReady(source=source, counts=counts, quarantine=quarantine):
+            sizes = ", ".join(f"{count} {name}" for name, count in counts.items())
+            return _why(f"data {source}: {sizes}", f"{len(quarantine)} unreadable" if quarantine else "")
+        case events.WinnerChosen(trial=trial, reason=reason):
+            return _why(f"{trial} wins", reason)
+        case events.Evaluated(metrics=metrics):
+            return f"the final model on the test data: {_numbers(metrics)}"
+        case events.ModelRegistered(uri=uri):
+            return f"registered as {uri}"
+        case _:
+            return _stage(event) or _search(event) or _trial(event)
+
+
+def _stage(event: events.Event) -> str:
+    match event:
+        case events.StageStarted(stage=stage, detail=detail):
+            return _why(f"stage {stage} starts", detail)
+        case events.StageFinished(stage=stage, seconds=seconds, detail=detail):
+            return _why(f"stage {stage} done in {seconds:.1f} s", detail)
+        case events.StageSkipped(stage=stage, detail=detail):
+            return _why(f"stage {stage} skipped", detail)
+        case events.StageFailed(stage=stage, seconds=seconds, detail=detail):
+            return _why(f"stage {stage} failed after {seconds:.1f} s", detail)
+    return ""
+
+
+def _search(event: events.Event) -> str:
+    match event:
+        case events.PhaseStarted(phase=phase, scheduler=scheduler, searcher=searcher, epochs=epochs):
+            return f"phase {phase + 1} starts: {scheduler} over {searcher}, to epoch {epochs}"
+        case events.PhaseFinished(phase=phase, trials=trials, best=best, trial=trial, seconds=seconds):
+            won = "" if best is None else f"best {best:.4f} of {trial}"
+            return _why(f"phase {phase + 1} done in {seconds:.1f} s, {trials} trials", won)
+        case events.SearchEnded(by=by, detail=detail):
+            return _why(f"search ends by {by}", detail)
+        case events.ResourcesAwaited(what=what):
+            return f"waiting {what}" if what else "waiting is over"
+        case events.DuplicateSkipped(of=of):
+            return f"a strategy is left out: it means the same as that of {of}"
+    return ""
+
+
+def _trial(event: events.Event) -> str:
+    match event:
+        case events.TrialStarted(trial=trial, label=label, start=start):
+            origin = f", from {start[0]} at epoch {start[2]}" if start else ""
+            return f"{trial} starts: {label}{origin}"
+        case events.TrialPlaced(trial=trial, nodes=nodes):
+            return f"{trial} is trained on {', '.join(nodes)}"
+        case events.TrialReported(trial=trial, epoch=epoch, metrics=metrics, seconds=seconds):
+            return f"{trial} epoch {epoch} in {seconds:.1f} s: {_numbers(metrics)}"
+        case events.TrialExploited(trial=trial, reason=reason):
+            return f"{trial} copies: {reason}"
+        case events.TrialNoted(trial=trial, text=text):
+            return f"{trial}: {text}"
+        case events.TrialRetried(trial=trial):
+            return f"{trial} is to be tried again"
+        case events.TrialFinished(trial=trial, status=status, epochs=epochs, reason=reason):
+            return _why(f"{trial} {status} after {epochs} epochs", reason)
+    return ""
+
+
+def _plainly(event: events.Event) -> str:
+    """The kinds that need no words of their own."""
+    told = {one.name: getattr(event, one.name) for one in fields(event) if one.name != "time"}
+    parts = (f"{name} {_shortly(value)}" for name, value in told.items() if value not in (None, "", (), {}))
+    return f"{type(event).__name__}: {', '.join(parts)}"
+
+
+def _shortly(value: Any) -> str:
+    text = _numbers(value) if isinstance(value, Mapping) else str(value)
+    text = " ".join(text.split())
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def _numbers(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+                     for name, value in values.items())  # fmt: skip
+
+
+def _why(told: str, reason: str) -> str:
+    return f"{told}: {reason}" if reason else told

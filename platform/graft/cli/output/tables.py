@@ -1,0 +1,64 @@
+"""Tables for the terminal."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+WIDTH_IN_FILES = 200
+
+
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str] = (), stream: TextIO | None = None
+) -> None:
+    """Print rows of texts under columns; those of `numbers` to the right."""
+    table = Table(box=None, padding=(0, 2), header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(Text, row))  # Text, because a cell may hold what rich takes for markup
+    console = Console(file=stream)
+    if not console.is_terminal:
+        console = Console(file=stream, width=WIDTH_IN_FILES)
+    console.print(table)
+
+
+def print_leaderboard(
+    rows: Sequence[dict[str, Any]], metric: str, limit: int | None, stream: TextIO | None = None
+) -> None:
+    """Print the best trials.
+
+    Args:
+        rows: of `graft.experiments.progress.leaderboard`.
+        metric: its name.
+        limit: how many rows; None prints all, with the reasons why they ended.
+        stream: where to; standard output if None.
+    """
+    table = Table(box=None, padding=(0, 2), header_style="bold")
+    columns = ["#", "trial", metric, "epochs", "seconds", "state", "strategy"] + (
+        ["why it ended"] if limit is None else []
+    )
+    for column in columns:
+        is_number = column in ("#", metric, "epochs", "seconds")
+        table.add_column(column, justify="right" if is_number else "left", no_wrap=column != "why it ended")
+    for row in rows[:limit]:
+        score = "–" if row["score"] is None else f"{row['score']:.4f}"
+        cells = [
+            str(row["rank"]),
+            row["trial"],
+            score,
+            str(row["epochs"]),
+            f"{row['seconds']:.1f}",
+            row["status"],
+            row["label"],
+        ]
+        cells += [row["reason"]] if limit is None else []
+        table.add_row(*map(Text, cells))  # Text, because a reason may hold what rich takes for markup
+    console = Console(file=stream)
+    if not console.is_terminal:
+        console = Console(file=stream, width=WIDTH_IN_FILES)
+    console.print(table)
+    if limit is not None and len(rows) > limit:
+        console.print(f"  … and {len(rows) - limit} more", style="dim")

@@ -1,0 +1,87 @@
+"""`graft compare`: experiments side by side."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graft.cli.options import HomeOption, JsonOption
+from graft.core.storage import Home
+
+if TYPE_CHECKING:
+    from graft.experiments.comparison import Found, Pages
+
+
+def command(
+    experiments: Annotated[
+        list[str], typer.Argument(metavar="EXPERIMENT…", help="Experiments, names of jobs, or `latest`.")
+    ],
+    home: HomeOption = None,
+    port: Annotated[int, typer.Option("--port", "-p", min=1, max=65535, help="Port that `graft ui` uses.")] = 5000,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare experiments: best score, strategy, time, cost and test score, and the addresses of the MLflow pages.
+
+    Example: graft compare digits fashion-mnist
+    """
+    from graft.experiments.comparison import find_out, pages
+    from graft.experiments.directory import Experiment
+    from graft.tracking.server import local_address
+
+    place = Home.find(home)
+    chosen = [Experiment.find(place, name) for name in dict.fromkeys(experiments)]
+    found = [find_out(one) for one in chosen]
+    shown = pages(place, {one: its.trial for one, its in zip(chosen, found, strict=True)}, local_address(port))
+    if as_json:
+        result = {"experiments": [asdict(one) for one in found], "compare_url": shown.compare, "views": shown.views}
+        typer.echo(json.dumps({**result, "problem": shown.problem}))
+        return
+    _print(found, shown, local_address(port))
+
+
+def _print(found: "list[Found]", shown: "Pages", local: str) -> None:
+    from graft.cli.output.tables import print_table
+
+    columns = [
+        "experiment",
+        "metric",
+        "best",
+        "trial",
+        "strategy",
+        "trials",
+        "seconds",
+        "cost",
+        "test",
+        "95 % interval",
+    ]
+    print_table(columns, [_cells(one) for one in found], numbers=("best", "trials", "seconds", "cost", "test"))
+    for name, views in shown.views.items():
+        for kind, url in views.items():
+            typer.echo(f"{kind} of {name}:\n  {url}")
+    if shown.compare:
+        typer.echo(f"their best trials side by side:\n  {shown.compare}")
+    if shown.problem:
+        typer.echo(f"no page compares them: {shown.problem}")
+    if any(url.startswith(local) for views in shown.views.values() for url in views.values()):
+        typer.echo("These pages are there while `graft ui` runs.")
+
+
+def _cells(one: "Found") -> list[str]:
+    low_high = "–" if one.test_interval is None else f"{one.test_interval[0]:.4f} to {one.test_interval[1]:.4f}"
+    return [
+        one.experiment,
+        one.metric,
+        _number(one.best),
+        one.trial or "–",
+        one.strategy or "–",
+        str(one.trials),
+        f"{one.seconds:.0f}",
+        _number(one.cost),
+        _number(one.test),
+        low_high,
+    ]
+
+
+def _number(value: Any) -> str:
+    return "–" if value is None else f"{value:.4f}"

@@ -1,0 +1,46 @@
+"""`graft experiments`: what has been run."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from graft.cli.options import HomeOption, JsonOption
+from graft.core.errors import GraftError
+from graft.core.storage import Home
+
+if TYPE_CHECKING:
+    from graft.experiments.directory import Experiment
+
+
+def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List the experiments of a home, newest first."""
+    from graft.experiments.directory import Experiment
+
+    place = Home.find(home)
+    rows = [_row(Experiment(place.experiments / name)) for name in Experiment.names(place)]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    for row in rows:
+        score = "–" if row["validation"] is None else f"{row['validation']:.4f}"
+        typer.echo(f"{row['experiment']}  {row['status']}  {row['trials']} trials  best validation {score}")
+    if not rows:
+        typer.echo(f"no experiments in {place.experiments}; start one with `graft run JOB`")
+
+
+def _row(experiment: "Experiment") -> dict[str, Any]:
+    from graft.experiments.progress import Progress
+
+    row: dict[str, Any] = {"experiment": experiment.name, "trials": 0, "validation": None}
+    try:
+        progress = Progress.of(experiment.journal_file, experiment.job())
+    except GraftError as error:  # one damaged experiment must not hide the others
+        return {**row, "status": f"damaged: {error}"}
+    best = next(iter(progress.ranked()), None)
+    return {
+        **row,
+        "status": str(progress.status or "running or killed"),
+        "trials": progress.counts()["total"],
+        "validation": progress.score(best) if best else None,
+    }

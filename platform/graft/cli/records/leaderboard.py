@@ -1,0 +1,27 @@
+"""`graft leaderboard`: every trial of an experiment, best first."""
+
+import json
+
+import typer
+
+from graft.cli.options import ExperimentArgument, HomeOption, JsonOption
+from graft.core.storage import Home
+
+
+def command(experiment: ExperimentArgument = "latest", home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Show all trials of an experiment, best first, with the reason why each one ended.
+
+    Example: graft leaderboard digits
+    """
+    from graft.cli.output.tables import print_leaderboard
+    from graft.experiments.directory import Experiment
+    from graft.experiments.progress import Progress, leaderboard
+
+    found = Experiment.find(Home.find(home), experiment)
+    job = found.job()
+    metric = job.search.objective
+    rows = leaderboard(Progress.of(found.journal_file, job))
+    if as_json:
+        typer.echo(json.dumps({"experiment": found.name, "metric": metric.name, "trials": rows}))
+        return
+    print_leaderboard(rows, metric.name, limit=None)

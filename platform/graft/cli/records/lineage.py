@@ -1,0 +1,36 @@
+"""`graft lineage`: who copied whom in a population, when, and what changed."""
+
+import json
+
+import typer
+
+from graft.cli.options import ExperimentArgument, HomeOption, JsonOption
+from graft.core.storage import Home
+
+
+def command(experiment: ExperimentArgument = "latest", home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Draw which trials of a population copied from which, and the schedule that the winner was trained under.
+
+    Example: graft lineage digits
+    """
+    from graft.experiments.directory import Experiment
+    from graft.experiments.history import SearchHistory
+    from graft.experiments.progress import Progress
+    from graft.journal.journal import read
+    from graft.search.timeline import timeline
+
+    found = Experiment.find(Home.find(home), experiment)
+    job = found.job()
+    history = SearchHistory(job.search.objective)
+    for _, event in read(found.journal_file):
+        history.apply(event)
+    progress = Progress.of(found.journal_file, job)
+    lineage = history.lineage(progress)
+    if as_json:
+        typer.echo(json.dumps({"experiment": found.name, **lineage.to_dict()}))
+        return
+    reached = {name: trial.epoch for name, trial in progress.trials.items()}
+    for line in timeline(lineage, reached):
+        typer.echo(line)
+    for copied in lineage.events:
+        typer.echo(f"epoch {copied.epoch}  {copied.trial} <- {copied.donor.trial}  {copied.reason}")

@@ -1,0 +1,225 @@
+"""`graft status`: how an experiment stands, from its own files: no Ray, no MLflow."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from graft.cli.options import ExperimentArgument, HomeOption, JsonOption
+from graft.core.storage import Home
+
+if TYPE_CHECKING:
+    from graft.experiments.directory import Experiment
+    from graft.experiments.progress import Progress
+    from graft.spec.job import Job
+    from graft.tracking.relay_files import RelayFiles
+
+
+def command(experiment: ExperimentArgument = "latest", home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Show how an experiment stands: state, trials, best so far, time left, budget, writer, tracking, disk use.
+
+    It may be running, on this machine or on another one that shares the home.
+
+    Example: graft status digits --json
+    """
+    from graft.experiments.directory import Experiment
+
+    status = status_of(Experiment.find(Home.find(home), experiment))
+    typer.echo(json.dumps(status) if as_json else "\n".join(_lines(status)))
+
+
+def status_of(experiment: "Experiment") -> dict[str, Any]:
+    """All that `graft status --json` prints.
+
+    Raises:
+        ArtifactError: the job or the journal is missing or damaged.
+    """
+    from graft.experiments.progress import Progress
+    from graft.journal.journal import is_being_written
+
+    # Before the journal: a run that ends in between is then seen to have ended.
+    is_written = is_being_written(experiment.journal_file)
+    job = experiment.job()
+    progress = Progress.of(experiment.journal_file, job)
+    state = state_of(progress, is_written)
+    since = max(0.0, time.time() - progress.now) if state == "running" else 0.0
+    return {
+        "experiment": experiment.name,
+        "state": state,
+        "stage": _stage(progress),
+        "phase": _phase(progress),
+        "trials": _trials(progress, state),
+        "best": _best(progress),
+        "elapsed_s": round(progress.now + since - progress.started, 1) if progress.started else 0.0,
+        "spent_s": round(progress.spent + since, 1),
+        "eta": _eta(progress, job) if state == "running" else None,
+        "budget": _budget(job, progress),
+        "writer": _writer(experiment, is_written),
+        "tracking": _tracking(experiment),
+        "disk": _disk(experiment),
+        "last_record": progress.now or None,
+    }
+
+
+def state_of(progress: "Progress", is_written: bool) -> str:
+    """``running``, ``killed`` (it has left no end), or how it ended."""
+    if progress.status is not None:
+        return str(progress.status)
+    return "running" if is_written else "killed"
+
+
+def _stage(progress: "Progress") -> str | None:
+    """The one that runs, or was the last to."""
+    return next(reversed(progress.stages), None)
+
+
+def _phase(progress: "Progress") -> dict[str, Any] | None:
+    if not progress.phases:
+        return None
+    number = max(progress.phases)
+    return {"number": number + 1, "scheduler": progress.phases[number].scheduler}
+
+
+def _trials(progress: "Progress", state: str) -> dict[str, int]:
+    """By how they ended; those that a dead run left open are interrupted."""
+    from graft.experiments.progress import RUNNING
+
+    counts, open_ = progress.counts(), sum(trial.status == RUNNING for trial in progress.trials.values())
+    if state == "running":
+        return {**counts, "running": open_}
+    return {**counts, "interrupted": counts["interrupted"] + open_, "running": 0}
+
+
+def _best(progress: "Progress") -> dict[str, Any] | None:
+    best = next((trial for trial in progress.ranked() if trial.best_epoch), None)
+    if best is None:
+        return None
+    return {
+        "trial": best.trial,
+        "metric": progress.metric.name,
+        "score": progress.score(best),
+        "epoch": best.best_epoch,
+        "label": best.best_label,
+        "strategy": dict(best.best_strategy),
+    }
+
+
+def _eta(progress: "Progress", job: "Job") -> dict[str, float] | None:
+    from graft.experiments.time_left import time_left
+    from graft.search.outlook import Outlook
+
+    if progress.search_ended is not None:
+        return None
+    left = time_left(progress, Outlook.of(job))
+    return None if left is None else {"seconds": round(left.seconds, 1), "band": round(left.band, 1)}
+
+
+def _budget(job: "Job", progress: "Progress") -> dict[str, Any]:
+    ended = progress.search_ended
+    return {**job.search.budget.model_dump(mode="json"), "stopped_by": ended.by if ended else None}
+
+
+def _writer(experiment: "Experiment", is_alive: bool) -> dict[str, Any] | None:
+    from graft.journal.lease_files import find_holder
+
+    holder = find_holder(experiment.journal_file)
+    if holder is None:
+        return None
+    told = {"host": holder.machine.host, "pid": holder.pid, "token": holder.token, "since": holder.since}
+    return {**told, "is_alive": is_alive}
+
+
+def _tracking(experiment: "Experiment") -> dict[str, Any]:
+    """How far the relay is; the lag is what of the journal it has not sent yet."""
+    from graft.journal.journal import read
+    from graft.tracking.relay_files import RelayFiles
+
+    files = RelayFiles(experiment.directory)
+    relay = files.read_status()
+    times = [event.time for end, event in read(experiment.journal_file) if end > relay.offset]
+    return {
+        "state": _relay_state(files),
+        "message": relay.message,
+        "pending": len(times),
+        "lag_s": round(max(0.0, time.time() - times[0]), 1) if times else 0.0,
+        "refused": relay.refused,
+    }
+
+
+def _relay_state(files: "RelayFiles") -> str:
+    """As it says itself; but a relay that was killed while it followed the journal can say nothing any more."""
+    from graft.journal.locking import holder
+    from graft.tracking.relay_files import RelayState
+
+    if not files.status.exists():
+        return "none"
+    state = files.read_status().state
+    is_at_work = state in (RelayState.FOLLOWING, RelayState.WAITING)
+    return "killed" if is_at_work and holder(files.lock) is None else state.label
+
+
+def _disk(experiment: "Experiment") -> dict[str, int]:
+    parts = {
+        "checkpoints": _bytes(experiment.checkpoints),
+        "bundle": _bytes(experiment.bundle),
+        "journal": _bytes(experiment.journal_file),
+    }
+    return {**parts, "total": _bytes(experiment.directory)}
+
+
+def _bytes(path: Path) -> int:
+    """Size of a file, or of all in a directory; files may vanish while they are counted."""
+    total = 0
+    for entry in [path, *path.rglob("*")]:
+        try:
+            total += entry.lstat().st_size if entry.is_file() else 0
+        except OSError:
+            continue
+    return total
+
+
+def _lines(status: Mapping[str, Any]) -> list[str]:
+    trials, best, writer, eta = status["trials"], status["best"], status["writer"], status["eta"]
+    where = status["stage"] or "not begun"
+    if status["phase"] and where == "search":
+        where += f", phase {status['phase']['number']} ({status['phase']['scheduler']})"
+    ends = ", ".join(f"{count} {name}" for name, count in trials.items() if count and name != "total")
+    left = f", {eta['seconds']:.0f} ± {eta['band']:.0f} s of the search left" if eta else ""
+    found = [
+        ("experiment", status["experiment"]),
+        ("state", status["state"]),
+        ("stage", where),
+        ("trials", f"{trials['total']}" + (f": {ends}" if ends else "")),
+        ("best", f"{best['trial']}, {best['metric']} {best['score']:.4f}: {best['label']}" if best else "none yet"),
+        ("time", f"{status['spent_s']:.0f} s spent, begun {status['elapsed_s']:.0f} s ago{left}"),
+        ("budget", _told_budget(status["budget"])),
+        ("writer", _told_writer(writer)),
+        ("tracking", _told_tracking(status["tracking"])),
+        ("disk", ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in status["disk"].items())),
+    ]
+    lines = [f"{name:<11} {text}" for name, text in found]
+    if status["state"] in ("killed", "interrupted", "failed"):
+        lines.append(f"next:       graft resume {status['experiment']}")
+    return lines
+
+
+def _told_budget(budget: Mapping[str, Any]) -> str:
+    limits = ", ".join(f"{name} {value}" for name, value in budget.items() if value and name != "stopped_by")
+    ended = f"; the search ended by {budget['stopped_by']}" if budget["stopped_by"] else ""
+    return (limits or "no limit") + ended
+
+
+def _told_writer(writer: Mapping[str, Any] | None) -> str:
+    if writer is None:
+        return "none"
+    who = f"pid {writer['pid']} on {writer['host']}, writer {writer['token']}"
+    return who if writer["is_alive"] else f"none; the last was {who}"
+
+
+def _told_tracking(tracking: Mapping[str, Any]) -> str:
+    behind = f", {tracking['pending']} records behind ({tracking['lag_s']:.0f} s)" if tracking["pending"] else ""
+    refused = f", {tracking['refused']} refused" if tracking["refused"] else ""
+    return f"{tracking['state']}{behind}{refused}" + (f": {tracking['message']}" if tracking["message"] else "")

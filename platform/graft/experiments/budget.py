@@ -1,0 +1,138 @@
+"""The budget: when the search has to end so that the rest of the run still fits. Pure decisions."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from graft.core.errors import ResourceError
+from graft.experiments.progress import Progress, TrialProgress
+from graft.journal.events import SearchEnded, TrialStatus
+from graft.spec.metrics import MetricSpec
+from graft.spec.resources import PriceSpec
+from graft.spec.search.budget import BudgetSpec
+from graft.workers.allocation import TrialShare
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """The moment by which a run has spent what it may.
+
+    Attributes:
+        seconds: after the start of the run.
+        by: what is spent then: ``minutes``, ``gpu_hours`` or ``cost``.
+    """
+
+    seconds: float
+    by: str
+
+
+@dataclass(frozen=True)
+class Reserve:
+    """What comes after the search, in seconds; as far as it is known, measured in this run.
+
+    Attributes:
+        worker: start of a process that trains.
+        fit_scale: seconds an epoch of the final fit takes, over those of a trial.
+        evaluation: seconds of scoring the test rows.
+        rest: export, registration, and what of the tracking is waited for.
+    """
+
+    worker: float
+    fit_scale: float
+    evaluation: float
+    rest: float
+
+    def after(self, winner: TrialProgress | None, epochs: int) -> float:
+        """Seconds from the end of the search to the end of the run, if `winner` is fitted."""
+        fit = fit_seconds(winner, epochs, self.fit_scale) if winner else 0.0
+        return self.worker + fit + self.evaluation + self.rest
+
+
+def deadline_of(budget: BudgetSpec, price: PriceSpec, share: TrialShare, trials: int | None) -> Deadline | None:
+    """The first of a job's limits to be reached; None if it has none but the number of trials.
+
+    GPU-hours and money are spent evenly: what the trials occupy, the fit occupies too.
+
+    Args:
+        budget: the limits.
+        price: of what is occupied.
+        share: what is occupied.
+        trials: how many there will be at most; None is no limit.
+
+    Raises:
+        ResourceError: nothing would ever end the search, because nothing is used that the budget limits.
+    """
+    first = min(_deadlines(budget, price, share), key=lambda one: one.seconds, default=None)
+    if first is None and trials is None:
+        limits = {"gpu_hours": budget.gpu_hours, "cost": budget.cost}
+        given = next(f"search.budget.{name} is {value:g}" for name, value in limits.items() if value is not None)
+        used = f"{share.cpus:g} CPU and {share.gpus:g} GPU"
+        raise ResourceError(f"{given}, but a trial uses {used}, which spends nothing of it; set minutes or trials too")
+    return first
+
+
+def search_end(
+    deadline: Deadline | None,
+    budget: BudgetSpec,
+    metric: MetricSpec,
+    progress: Progress,
+    spent: float,
+    reserve: Reserve,
+) -> SearchEnded | None:
+    """Why the search must end now; None if it goes on.
+
+    Args:
+        deadline: of the run.
+        budget: for its target.
+        metric: that the target is a value of.
+        progress: how the search stands.
+        spent: seconds since the start of the run.
+        reserve: what comes after.
+    """
+    best = next((trial for trial in progress.ranked() if trial.best_epoch), None)
+    target = budget.target_value
+    if best is not None and target is not None and _reaches(metric, progress.score(best) or 0.0, target):
+        reached = f"{best.trial} has {metric.name} {progress.score(best):.4f}; the target is {target:g}"
+        return SearchEnded("target", reached)
+    if deadline is None:
+        return None
+    needed = reserve.after(best, progress.epochs)
+    if spent + needed < deadline.seconds:
+        return None
+    return SearchEnded(
+        deadline.by,
+        f"{spent:.0f} s are spent, and the fit and the rest need about {needed:.0f} of {deadline.seconds:.0f} s",
+    )
+
+
+def fit_epochs(winner: TrialProgress, epochs: int) -> int:
+    """Epochs of the final fit.
+
+    All of them, because the learning-rate schedule is made for that many; but if patience ended the trial, it has shown
+    that its best epoch is enough. (The best epoch of a trial that ran to its end is mostly chance: the metric is flat
+    there, and the fit has more data.)
+    """
+    ran_out_of_patience = winner.status == TrialStatus.COMPLETED and winner.epoch < min(epochs, winner.epochs or epochs)
+    return winner.best_epoch if ran_out_of_patience else epochs
+
+
+def fit_seconds(winner: TrialProgress, epochs: int, fit_scale: float) -> float:
+    """How long the final fit of a trial's strategy will take, judged by the trial's own epochs."""
+    if not winner.epoch_seconds:
+        return 0.0
+    mean = sum(winner.epoch_seconds) / len(winner.epoch_seconds)
+    return mean * fit_scale * fit_epochs(winner, epochs)
+
+
+def _deadlines(budget: BudgetSpec, price: PriceSpec, share: TrialShare) -> Iterator[Deadline]:
+    cpus, gpus = share.cpus * share.concurrent, share.gpus * share.concurrent
+    if budget.minutes is not None:
+        yield Deadline(budget.minutes * 60, "minutes")
+    if budget.gpu_hours is not None and gpus:
+        yield Deadline(budget.gpu_hours / gpus * 3600, "gpu_hours")
+    an_hour = cpus * price.cpu_hour + gpus * price.gpu_hour
+    if budget.cost is not None and an_hour:
+        yield Deadline(budget.cost / an_hour * 3600, "cost")
+
+
+def _reaches(metric: MetricSpec, value: float, target: float) -> bool:
+    return value >= target if metric.mode == "max" else value <= target

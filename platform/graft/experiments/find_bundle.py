@@ -1,0 +1,53 @@
+"""Finds the bundle that a user means by a directory, an experiment or a registered model."""
+
+import os
+from pathlib import Path
+
+from graft.core.errors import ArtifactError, SpecError
+from graft.core.storage import Home, text_digest
+from graft.experiments.directory import Experiment
+from graft.models.bundle import MANIFEST
+from graft.tracking.environment import settle_environment
+
+MODELS_SCHEME = "models:/"
+
+
+def find_bundle(model: str, home: Home) -> Path:
+    """The directory of a bundle.
+
+    Args:
+        model: a bundle directory; a ``models:/name@champion`` or ``models:/name/3`` URI; an experiment or the name of a
+            job, which means the bundle of its newest experiment.
+        home: where experiments and the tracking store are; ``MLFLOW_TRACKING_URI`` names another store.
+
+    Raises:
+        SpecError: nothing of that name is there.
+        ArtifactError: the experiment has no bundle (yet).
+        TrackingError: the store does not answer or has no such model.
+    """
+    if model.startswith(MODELS_SCHEME):
+        return _fetch(model, home)
+    if (Path(model) / MANIFEST).is_file():
+        return Path(model)
+    if Path(model).exists():
+        raise SpecError(
+            f"{model} is not a bundle (no {MANIFEST} in it); name a bundle, an experiment or a {MODELS_SCHEME} URI"
+        )
+    experiment = Experiment.find(home, model)
+    if not (experiment.bundle / MANIFEST).is_file():
+        raise ArtifactError(
+            f"experiment {experiment.name} has no bundle; finish it with `graft resume {experiment.name}`"
+        )
+    return experiment.bundle
+
+
+def _fetch(uri: str, home: Home) -> Path:
+    store = os.environ.get("MLFLOW_TRACKING_URI") or home.tracking_uri
+    if store == home.tracking_uri and not home.database.exists():
+        raise SpecError(
+            f"{uri} is not there: {home.root} has no runs yet; start one with `graft run`, or name its --home"
+        )
+    settle_environment()
+    from graft.tracking.mlflow.registration import fetch_bundle  # MLflow takes seconds to import
+
+    return fetch_bundle(store, uri, home.root / "cache" / "models" / text_digest(f"{store} {uri}")[:16])

@@ -1,0 +1,299 @@
+"""How an experiment stands, folded from its journal: the one source of the display, the leaderboard and the result."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from graft.experiments.stages import StageState
+from graft.journal import events
+from graft.journal.journal import read
+from graft.spec.job import Job
+from graft.spec.metrics import MetricSpec
+
+RUNNING = "running"
+
+
+@dataclass
+class StageProgress:
+    """One stage: its state, seconds, and what it said of itself."""
+
+    state: StageState = StageState.PENDING
+    seconds: float = 0.0
+    started: float = 0.0
+    detail: str = ""
+
+
+@dataclass
+class TrialProgress:
+    """One trial.
+
+    Attributes:
+        trial: its name.
+        label: its strategy at a glance.
+        strategy: its strategy as plain data.
+        status: ``running``, or how it ended.
+        epoch: epochs trained.
+        best: metrics of its best epoch so far, as the search compares them.
+        best_epoch: the epoch of `best`, 1-based; 0 before the first report.
+        best_segment: the segment of `best`.
+        best_strategy: what was trained in `best`, as plain data; empty before the first report.
+        best_label: the same at a glance.
+        epoch_seconds: seconds of each epoch.
+        seconds: wall time.
+        reason: why it ended.
+        phase: index of the phase it belongs to.
+        epochs: epochs behind it when it is done.
+        segment: counts how often it has copied from another trial.
+        nodes: that have trained it.
+        cache: what it took to have the features of its frozen blocks, by name; empty if it used none.
+        is_retrained: whether it trained again after it had ended for good.
+    """
+
+    trial: str
+    label: str
+    strategy: Mapping[str, Any]
+    status: str = RUNNING
+    epoch: int = 0
+    best: Mapping[str, float] = field(default_factory=dict)
+    best_epoch: int = 0
+    best_segment: int = 0
+    best_strategy: Mapping[str, Any] = field(default_factory=dict)
+    best_label: str = ""
+    epoch_seconds: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    started: float = 0.0
+    reason: str = ""
+    rung: int | None = None
+    phase: int = 0
+    epochs: int = 0
+    segment: int = 0
+    nodes: tuple[str, ...] = ()
+    cache: dict[str, float] = field(default_factory=dict)
+    is_retrained: bool = False
+
+    @property
+    def has_ended(self) -> bool:
+        """For good: one that was cut off with its run goes on with the next."""
+        return self.status not in (RUNNING, events.TrialStatus.INTERRUPTED)
+
+
+@dataclass
+class PhaseProgress:
+    """One phase of the search: what it runs, and how it ended (`seconds` is None while it runs)."""
+
+    scheduler: str
+    trials: int = 0
+    best: float | None = None
+    trial: str | None = None
+    seconds: float | None = None
+
+
+class Progress:
+    """State of an experiment; feed it every event of the journal in order.
+
+    Args:
+        metric: what trials are ranked by.
+        epochs: the most a trial trains.
+
+    Attributes:
+        started: time of the first record.
+        now: time of the last one.
+        spent_before: seconds that earlier runs of the experiment have taken.
+        runs: how often it was begun.
+        notes: what happened to trials -> where it happened first.
+    """
+
+    def __init__(self, metric: MetricSpec, epochs: int) -> None:
+        self.metric = metric
+        self.epochs = epochs
+        self.started = 0.0
+        self.now = 0.0
+        self.spent_before = 0.0
+        self.runs = 0
+        self._run_started: float | None = None
+        self.stages: dict[str, StageProgress] = {}
+        self.trials: dict[str, TrialProgress] = {}
+        self.phases: dict[int, PhaseProgress] = {}
+        self.exploits: list[events.TrialExploited] = []
+        self.notes: dict[str, events.TrialNoted] = {}
+        self.duplicates = 0
+        self.winner: str | None = None
+        self.search_ended: events.SearchEnded | None = None
+        self.status: events.ExperimentStatus | None = None
+
+    @classmethod
+    def of(cls, journal_file: Path, job: Job) -> "Progress":
+        """The state a job's journal leads to."""
+        progress = cls(job.search.objective, job.training.epochs)
+        for _, event in read(journal_file):
+            progress.apply(event)
+        return progress
+
+    def apply(self, event: events.Event) -> None:
+        """Take one event into account."""
+        before, self.now = self.now, event.time
+        match event:
+            case events.ExperimentStarted():
+                self._begin_run(event.time, before)
+            case events.StageStarted() | events.StageFinished() | events.StageSkipped() | events.StageFailed():
+                self._apply_stage(event)
+            case events.PhaseStarted() | events.PhaseFinished():
+                self._apply_phase(event)
+            case events.TrialStarted() | events.TrialRetried():
+                self._apply_start(event)
+            case (
+                events.TrialReported()
+                | events.TrialFinished()
+                | events.TrialExploited()
+                | events.TrialPlaced()
+                | events.TrialNoted()
+            ):
+                self._apply_trial(event)
+            case events.SearchEnded():
+                self.search_ended = event
+            case events.DuplicateSkipped():
+                self.duplicates += 1
+            case events.WinnerChosen():
+                self.winner = event.trial
+            case events.ExperimentFinished():
+                self.status, self._run_started = event.status, None
+                self.spent_before += event.seconds
+            case _:
+                pass  # facts about the data and the model; nothing that moves
+
+    @property
+    def spent(self) -> float:
+        """Seconds that the runs of the experiment have taken, up to the last record."""
+        return self.spent_before + (0.0 if self._run_started is None else max(0.0, self.now - self._run_started))
+
+    def score(self, trial: TrialProgress) -> float | None:
+        """The trial's best value of the metric, or None if it has none."""
+        return trial.best.get(f"val/{self.metric.name}")
+
+    def ranked(self) -> list[TrialProgress]:
+        """All trials, best first; those without a score last, in the order they started."""
+        scored = [trial for trial in self.trials.values() if self.score(trial) is not None]
+        sign = 1 if self.metric.mode == "max" else -1
+        scored.sort(key=lambda trial: (-sign * trial.best[f"val/{self.metric.name}"], trial.trial))
+        return scored + [trial for trial in self.trials.values() if self.score(trial) is None]
+
+    def of_phase(self, phase: int) -> list[TrialProgress]:
+        """The trials of one phase, ranked."""
+        return [trial for trial in self.ranked() if trial.phase == phase]
+
+    def counts(self) -> dict[str, int]:
+        """How many trials ended how."""
+        ended = [trial.status for trial in self.trials.values()]
+        counted = {str(status): ended.count(status) for status in events.TrialStatus}
+        return {"total": len(ended), **counted, "duplicates": self.duplicates}
+
+    def _begin_run(self, time: float, before: float) -> None:
+        """A run that was killed has left no end: it lasted to its last record."""
+        if self._run_started is not None:
+            self.spent_before += max(0.0, before - self._run_started)
+        self.runs += 1
+        self.started, self._run_started, self.status = self.started or time, time, None
+
+    def _reopen(self, trial: TrialProgress) -> None:
+        trial.status, trial.reason = str(events.TrialStatus.INTERRUPTED), "to be tried again"
+        self.search_ended = None
+        if trial.phase in self.phases:
+            self.phases[trial.phase].seconds = None
+
+    def _apply_stage(self, event: Any) -> None:
+        stage = self.stages.setdefault(event.stage, StageProgress())
+        stage.detail = event.detail
+        match event:
+            case events.StageStarted():
+                stage.state, stage.started = StageState.RUNNING, event.time
+            case events.StageSkipped():
+                stage.state = StageState.SKIPPED
+            case events.StageFinished():
+                stage.state, stage.seconds = StageState.DONE, event.seconds
+            case events.StageFailed():
+                stage.state, stage.seconds = StageState.FAILED, event.seconds
+
+    def _apply_phase(self, event: Any) -> None:
+        phase = self.phases.setdefault(event.phase, PhaseProgress(""))
+        if isinstance(event, events.PhaseStarted):
+            phase.scheduler = event.scheduler
+            return
+        phase.trials, phase.best, phase.trial, phase.seconds = event.trials, event.best, event.trial, event.seconds
+
+    def _apply_start(self, event: events.TrialStarted | events.TrialRetried) -> None:
+        """A trial that was cut off and goes on keeps what it has."""
+        if isinstance(event, events.TrialRetried):
+            self._reopen(self.trials[event.trial])
+            return
+        trial = self.trials.get(event.trial)
+        if trial is None:
+            trial = self.trials[event.trial] = TrialProgress(
+                event.trial, event.label, event.strategy, started=event.time, phase=event.phase, epochs=event.epochs
+            )
+        trial.is_retrained |= trial.has_ended
+        # The time between two runs is nobody's, and the clock may have been set meanwhile.
+        trial.started = event.time - trial.seconds
+        trial.status, trial.reason = RUNNING, ""
+
+    def _apply_trial(self, event: Any) -> None:
+        trial = self.trials[event.trial]
+        trial.seconds = max(0.0, event.time - trial.started)
+        match event:
+            case events.TrialPlaced():
+                trial.nodes = tuple(sorted({*trial.nodes, *event.nodes}))
+            case events.TrialNoted():
+                self.notes.setdefault(event.what, event)
+            case events.TrialReported():
+                trial.is_retrained |= trial.has_ended
+                trial.epoch = event.epoch
+                trial.epoch_seconds.append(event.seconds)
+                _add_up(trial.cache, event.metrics)
+                if self._is_better(event.metrics, trial):
+                    trial.best, trial.best_epoch, trial.best_segment = event.metrics, event.epoch, trial.segment
+                    trial.best_strategy, trial.best_label = trial.strategy, trial.label
+            case events.TrialExploited():
+                self.exploits.append(event)
+                trial.segment, trial.epoch = event.segment, event.epoch
+                trial.strategy, trial.label = event.strategy, event.label
+            case events.TrialFinished():
+                trial.status, trial.reason, trial.rung = str(event.status), event.reason, event.rung
+
+    def _is_better(self, metrics: Mapping[str, float], trial: TrialProgress) -> bool:
+        value = metrics.get(f"val/{self.metric.name}")
+        return value is not None and self.metric.is_better(value, self.score(trial))
+
+
+def _add_up(cache: dict[str, float], metrics: Mapping[str, float]) -> None:
+    for name, value in metrics.items():
+        if name.startswith("cache/"):
+            key = name.removeprefix("cache/")
+            cache[key] = cache.get(key, 0.0) + value
+
+
+def leaderboard(progress: Progress) -> list[dict[str, Any]]:
+    """One plain row a trial, best first: rank, trial, status, score, epochs, seconds, reason, strategy of its best."""
+    return [_row(rank, trial, progress.score(trial)) for rank, trial in enumerate(progress.ranked(), start=1)]
+
+
+def _row(rank: int, trial: TrialProgress, score: float | None) -> dict[str, Any]:
+    return {
+        "rank": rank,
+        "trial": trial.trial,
+        "status": trial.status,
+        "score": score,
+        "epochs": trial.epoch,
+        "best_epoch": trial.best_epoch,
+        "phase": trial.phase,
+        "exploits": trial.segment,
+        "seconds": round(trial.seconds, 2),
+        "label": trial.best_label or trial.label,
+        "reason": trial.reason,
+        "metrics": {
+            name: value if math.isfinite(value) else None
+            for name, value in trial.best.items()
+            if name.startswith(("train/", "val/"))
+        },
+        "strategy": dict(trial.best_strategy or trial.strategy),
+    }

@@ -1,0 +1,127 @@
+"""How a run stands against its budget: what is spent, and what the stages after the search will still need."""
+
+from dataclasses import dataclass
+
+from graft.core.clock import Clock
+from graft.core.errors import ResourceError
+from graft.data.dataset import Dataset
+from graft.experiments.budget import Deadline, Reserve, fit_epochs
+from graft.experiments.progress import Progress, TrialProgress
+from graft.search.outlook import Outlook
+from graft.spec.job import Job
+from graft.workers.allocation import TrialShare
+
+# How much of n times the CPUs is n times the speed, for the convolutions of small images.
+THREAD_EFFICIENCY = 0.75
+# What follows the search, on two cores: a process that imports torch; a group of them; export and registration.
+WORKER_SECONDS, GROUP_SECONDS, REST_SECONDS = 5.0, 15.0, 5.0
+# How far a run may miss its budget, and what a fit gets however late it is.
+TOLERANCE, MIN_FIT_SECONDS = 0.03, 1.0
+# A fit that has less than this share of its epochs is not worth it.
+MIN_FIT_SHARE = 0.5
+# Until a trial has been measured, the fit is taken to need this long.
+UNKNOWN_FIT_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The clock of one run.
+
+    Attributes:
+        deadline: when the run has spent what it may; None is never.
+        started: the clock's `elapsed` when the run began.
+        share: how the machine is divided.
+        fit: what the final fit occupies.
+    """
+
+    job: Job
+    progress: Progress
+    clock: Clock
+    share: TrialShare
+    fit: TrialShare
+    deadline: Deadline | None
+    started: float
+
+    @property
+    def spent(self) -> float:
+        """Seconds that this run and those before it have taken."""
+        return self.progress.spent_before + self.clock.elapsed() - self.started
+
+    @property
+    def fit_workers(self) -> int:
+        """Processes that fit the winner together."""
+        return self.fit.workers
+
+    @property
+    def fit_threads(self) -> int:
+        """Torch threads of each: one process has the machine to itself."""
+        return self.share.all_threads if self.fit_workers == 1 else self.fit.num_threads
+
+    def fit_scale(self, dataset: Dataset) -> float:
+        """Seconds an epoch of the final fit takes, over those of a trial: more rows, but all CPUs."""
+        if self.job.training.final_on == "train":
+            return 0.0
+        rows = dataset.counts["train"] + dataset.counts["validation"]
+        speed_up = self.fit_threads * self.fit_workers / max(1.0, self.share.cpus) * THREAD_EFFICIENCY
+        return rows / dataset.counts["train"] / max(1.0, speed_up)
+
+    def reserve(self, dataset: Dataset) -> Reserve:
+        """What comes after the search. Scoring an image takes at most as long as training on it."""
+        measured = next((trial for trial in self.progress.ranked() if trial.epoch_seconds), None)
+        rows = dataset.counts["train"] + dataset.counts["validation"]
+        start = GROUP_SECONDS if self.fit_workers > 1 else WORKER_SECONDS
+        evaluation = _mean_epoch(measured) * self.fit_scale(dataset) * dataset.counts["test"] / rows
+        return Reserve(start, self.fit_scale(dataset), evaluation, REST_SECONDS)
+
+    def seconds_for_fit(self, dataset: Dataset) -> float | None:
+        """How long the fit may take; it is cut only if it is much slower than expected.
+
+        None, no limit, in a run that was resumed: who resumes wants what was begun finished, and the search has left
+        time for it when it ended.
+        """
+        if self.deadline is None or self.progress.runs > 1:
+            return None
+        reserve = self.reserve(dataset)
+        end = self.deadline.seconds * (1 + TOLERANCE)
+        return max(end - self.spent - reserve.evaluation - reserve.rest, MIN_FIT_SECONDS)
+
+    def fit_epochs(self, dataset: Dataset, winner: TrialProgress) -> int:
+        """Epochs of the final fit: all that it should have, or fewer if the budget has no time for them.
+
+        0 if there would not be time for half of them: then the weights that the search has left are the better model.
+        """
+        wanted = fit_epochs(winner, self.job.training.epochs)
+        seconds, an_epoch = self.seconds_for_fit(dataset), _mean_epoch(winner) * self.fit_scale(dataset)
+        if seconds is None or not an_epoch:
+            return wanted
+        affordable = int((seconds - self.reserve(dataset).worker) / an_epoch)
+        if affordable < wanted * MIN_FIT_SHARE:
+            return 0
+        return min(wanted, affordable)
+
+    def seconds_for_phase(self, phase: int, dataset: Dataset) -> float | None:
+        """The share of the search's remaining time that a phase gets, by the epochs it is expected to train."""
+        outlook = Outlook.of(self.job)
+        if self.deadline is None or phase == len(outlook.phases) - 1:
+            return None
+        epochs = [(one.trials or 1) * outlook.epochs[one.index] for one in outlook.phases]
+        after = self.reserve(dataset).after(None, 0) + UNKNOWN_FIT_SECONDS
+        left = max(0.0, self.deadline.seconds - self.spent - after)
+        return left * epochs[phase] / sum(epochs[phase:])
+
+    def require_time_to_search(self) -> None:
+        """Raise while nothing has been trained yet.
+
+        Raises:
+            ResourceError: the budget was spent before the search could begin.
+        """
+        if self.deadline is None or self.spent < self.deadline.seconds or self.progress.trials:
+            return
+        raise ResourceError(
+            f"search.budget.{self.deadline.by} allows {self.deadline.seconds:.0f} s, but {self.spent:.0f} s were spent "
+            "before the search could begin; raise it (the data is ingested now, so the next run is quicker)"
+        )
+
+
+def _mean_epoch(trial: TrialProgress | None) -> float:
+    return sum(trial.epoch_seconds) / len(trial.epoch_seconds) if trial else 0.0

@@ -1,0 +1,386 @@
+"""What the journal records: every decision and result of an experiment, as small frozen records.
+
+Each subclass of `Event` is a kind of record; `event_json` writes and reads them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class TrialStatus(StrEnum):
+    """How a trial ended: ran all its epochs, stopped by the scheduler, broke, or cut short with the experiment."""
+
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class ExperimentStatus(StrEnum):
+    """How an experiment ended; an interrupted one can be resumed."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One record.
+
+    Attributes:
+        time: seconds since the epoch, fixed when the journal records it and never changed after: a replay to MLflow
+            must carry the same time stamps, or it would make second rows.
+    """
+
+    time: float = field(default=0.0, kw_only=True)
+
+
+@dataclass(frozen=True)
+class WriterOpened(Event):
+    """A process opened the journal to write; it is about the file, so readers of the experiment do not get it.
+
+    Attributes:
+        token: counts the writers; a record of an older one that comes after this does not count.
+        host: the machine's name.
+        pid: the process there.
+    """
+
+    token: int
+    host: str
+    pid: int
+
+
+@dataclass(frozen=True)
+class ExperimentStarted(Event):
+    """The experiment began, or was resumed (then the same record again).
+
+    Attributes:
+        name: the experiment's name, such as ``digits-20261121-1201``.
+        key: what identifies it for ever; its MLflow runs are found by it.
+        job: the job as a plain mapping.
+        versions: package -> version.
+        device: the driver's machine, as text.
+        commit: git commit of the repository that graft was started in, if there is one.
+    """
+
+    name: str
+    key: str
+    job: Mapping[str, Any]
+    versions: Mapping[str, str] = field(default_factory=dict)
+    device: str = ""
+    commit: str | None = None
+
+
+@dataclass(frozen=True)
+class StageStarted(Event):
+    """A stage began."""
+
+    stage: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class StageFinished(Event):
+    """A stage ended well after `seconds`."""
+
+    stage: str
+    seconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class StageSkipped(Event):
+    """A stage was not needed: its output is already there."""
+
+    stage: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class StageFailed(Event):
+    """A stage ended badly after `seconds`; `detail` says why."""
+
+    stage: str
+    seconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class PlanMade(Event):
+    """What the run is going to do, and with what.
+
+    Attributes:
+        plan: of `graft.pipeline.plan`, as a plain mapping.
+        resources: what there is, as text.
+        cpus: that one trial occupies.
+        gpus: that one trial occupies.
+    """
+
+    plan: Mapping[str, Any]
+    resources: str = ""
+    cpus: float = 0.0
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True)
+class DatasetReady(Event):
+    """The data set is ingested.
+
+    Attributes:
+        fingerprint: digest of its content and preprocessing, hex.
+        source: where it came from, as text.
+        counts: split -> number of samples.
+        quarantine: unreadable files, each ``{"path": …, "reason": …}``.
+        classes: names of the classes.
+        duplicates: different samples that lie, bit for bit, in more than one split.
+    """
+
+    fingerprint: str
+    source: str
+    counts: Mapping[str, int]
+    quarantine: tuple[Mapping[str, str], ...] = ()
+    classes: tuple[str, ...] = ()
+    duplicates: int = 0
+
+
+@dataclass(frozen=True)
+class TrialStarted(Event):
+    """A trial began, or began again when the experiment was resumed.
+
+    Attributes:
+        trial: its name within the experiment, ``t07``.
+        strategy: the strategy as a plain mapping.
+        label: the strategy at a glance, ``efficientnet_lite0 freeze=0.75 l2_sp``.
+        seed: root of its random choices.
+        phase: index of the phase of the search it belongs to.
+        epochs: epochs behind it when it is done.
+        start: trial, segment and epoch of the checkpoint it goes on from; None is the pretrained weights.
+    """
+
+    trial: str
+    strategy: Mapping[str, Any]
+    label: str
+    seed: int | None = None
+    phase: int = 0
+    epochs: int = 0
+    start: tuple[str, int, int] | None = None
+
+
+@dataclass(frozen=True)
+class TrialReported(Event):
+    """A trial ended an epoch.
+
+    Attributes:
+        epoch: 1-based.
+        metrics: name -> value; may hold non-finite values.
+        seconds: wall time of the epoch.
+    """
+
+    trial: str
+    epoch: int
+    metrics: Mapping[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrialFinished(Event):
+    """A trial ended.
+
+    Attributes:
+        reason: one line that says why, for every status but ``completed``.
+        epochs: how many it trained.
+        metrics: those of its best epoch.
+        seconds: wall time of the whole trial.
+        rung: the rung of the scheduler at which it was stopped, if it was.
+        log: what a failed trial left: its traceback, or the last words of its process.
+    """
+
+    trial: str
+    status: TrialStatus
+    reason: str = ""
+    epochs: int = 0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    rung: int | None = None
+    log: str = ""
+
+
+@dataclass(frozen=True)
+class TrialPlaced(Event):
+    """The nodes that train a trial from now on, by Ray's ids."""
+
+    trial: str
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TrialNoted(Event):
+    """Something the user should know of a trial that goes on: a damaged checkpoint, a disk that is full."""
+
+    trial: str
+    text: str
+
+    @property
+    def what(self) -> str:
+        """The text up to its first colon: what happened, without how it was found out this time."""
+        return self.text.partition(": ")[0]
+
+
+@dataclass(frozen=True)
+class TrialRetried(Event):
+    """A trial that had failed is to be run again, from its newest whole checkpoint."""
+
+    trial: str
+
+
+@dataclass(frozen=True)
+class TrialExploited(Event):
+    """A trial copied the weights of another, and goes on under a variation of its strategy.
+
+    Attributes:
+        segment: the stretch of the trial that begins here, from 1.
+        strategy: what it trains from now on.
+        label: the same at a glance.
+        donor: whose weights.
+        donor_segment: which stretch of the donor's.
+        epoch: epochs that the weights have behind them.
+        changes: key -> (the donor's value, the new one).
+        reason: one line that says why.
+    """
+
+    trial: str
+    segment: int
+    strategy: Mapping[str, Any]
+    label: str
+    donor: str
+    donor_segment: int
+    epoch: int
+    changes: Mapping[str, tuple[Any, Any]]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class PhaseStarted(Event):
+    """A phase of the search began, or began again when the experiment was resumed."""
+
+    phase: int
+    scheduler: str
+    searcher: str
+    epochs: int
+
+
+@dataclass(frozen=True)
+class PhaseFinished(Event):
+    """A phase of the search ended by itself.
+
+    Attributes:
+        trials: how many began in it.
+        best: their best value of the metric; None if none got one.
+        trial: whose that is.
+    """
+
+    phase: int
+    trials: int
+    best: float | None
+    trial: str | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ResourcesAwaited(Event):
+    """Trials cannot start yet; `what` says what they wait for, and is empty when they no longer do."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class SearchEnded(Event):
+    """Why the search ended.
+
+    Attributes:
+        by: ``trials``, ``space``, ``minutes``, ``gpu_hours``, ``cost``, ``target`` or ``interrupt``.
+        detail: one line for the user.
+    """
+
+    by: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class ImportanceEstimated(Event):
+    """Which fields of the strategy the results depended on; the fields of `graft.search.importance.Importance`.
+
+    Attributes:
+        shares: field -> share; empty if nothing can be said.
+        explained: share of the variance that is explained for trials not seen; None if it was not estimated.
+        trials: how many it is estimated from.
+        epoch: at which they are compared.
+        note: one line on how, or why not.
+    """
+
+    shares: Mapping[str, float]
+    explained: float | None
+    trials: int
+    epoch: int
+    note: str
+
+
+@dataclass(frozen=True)
+class SystemSampled(Event):
+    """How busy the driver's machine is.
+
+    Attributes:
+        metrics: name -> value, such as ``cpu_utilization_percentage``.
+    """
+
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class DuplicateSkipped(Event):
+    """A suggested strategy means the same as that of trial `of`, so it was not trained again."""
+
+    trial: str | None
+    of: str
+    key: str
+
+
+@dataclass(frozen=True)
+class WinnerChosen(Event):
+    """The trial whose strategy is fitted for good."""
+
+    trial: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Evaluated(Event):
+    """The final model was scored on the test data.
+
+    Attributes:
+        metrics: name -> value.
+        intervals: name -> (low, high), 95 %.
+    """
+
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelRegistered(Event):
+    """The bundle is a version of a registered model."""
+
+    uri: str
+    version: str
+
+
+@dataclass(frozen=True)
+class ExperimentFinished(Event):
+    """The experiment ended; nothing follows unless it is resumed."""
+
+    status: ExperimentStatus
+    seconds: float
+    detail: str = ""

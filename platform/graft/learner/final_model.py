@@ -1,0 +1,38 @@
+"""The final model of a run: the winner's schedule, and the file with the weights that training changed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from graft.data.dataset import Dataset
+from graft.learner.supervised import build_classifier, lesson_of
+from graft.models.classifier import Classifier
+from graft.search.strategy_schedule import Schedule
+from graft.spec.job import Job
+from graft.spec.preprocessing import Preprocessing
+from graft.spec.strategy import Strategy
+from graft.training.checkpoint import load_state
+from graft.transfer.adapt import adapt
+
+
+@dataclass(frozen=True)
+class FinalModel:
+    """Where the final model stands: how it is trained, and the file with the weights that training changed."""
+
+    job: Job
+    dataset: Path
+    schedule: Schedule
+    weights: Path
+
+    @property
+    def strategy(self) -> Strategy:
+        """The strategy it ends with; all strategies of a schedule have one architecture."""
+        return self.schedule.stretches[-1].strategy
+
+
+def final_classifier(model: FinalModel, dataset: Dataset, num_threads: int) -> tuple[Classifier, Preprocessing]:
+    """The network with the final weights, in eval mode on the CPU."""
+    lesson = lesson_of(model.job, dataset, num_threads)
+    classifier, preprocessing = build_classifier(lesson, model.strategy)
+    adapted = adapt(classifier, model.strategy, lesson.seed)
+    adapted.model.load_changing_state(load_state(model.weights).part("best"))
+    return classifier.eval(), preprocessing

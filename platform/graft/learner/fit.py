@@ -1,0 +1,181 @@
+"""The final fit: the winner's schedule trained anew on all rows it may see, by one process or several.
+
+It can be killed at any moment: every few seconds its state is on the disk, and whoever runs it again, with as many
+processes as there are then, goes on from there.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from graft.core.clock import Clock, SystemClock
+from graft.core.errors import ArtifactError, TrialError
+from graft.data.dataset import Split, open_dataset
+from graft.learner.cached_features import Shelf
+from graft.learner.final_model import FinalModel
+from graft.learner.supervised import Learner, build_learner, lesson_of
+from graft.search.strategy_schedule import Stretch
+from graft.spec.strategy import MAX_LR, Strategy
+from graft.spec.training import FitSpec
+from graft.training.checkpoint import TrainingState, load_state, save_state
+from graft.training.loop import EpochResult, Session, TrainEpoch, TrainingOutcome, TrainingStatus, train_epoch
+from graft.training.world import ALONE, Ranks, World
+from graft.workers.elastic_host import Rank
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """What is to be fitted, and within what.
+
+    Attributes:
+        model: the winner, and where its weights go.
+        num_threads: torch threads of each process.
+        workers: processes it was planned for; a scaled batch keeps to this number when there are fewer.
+        seconds: how long it may take; it ends early, with what it has, rather than take much longer. None is no limit.
+        shelf: where features of frozen blocks are.
+    """
+
+    model: FinalModel
+    num_threads: int
+    workers: int = 1
+    seconds: float | None = None
+    shelf: Shelf | None = None
+
+    @property
+    def spec(self) -> FitSpec:
+        return self.model.job.training.fit
+
+    @property
+    def state_file(self) -> Path:
+        """Where its state is while it runs."""
+        return self.model.weights.with_name("state.safetensors")
+
+
+def fit(task: FitTask, world: World = ALONE) -> dict[str, Any]:
+    """Train the winner's schedule on training and validation rows, and keep its last epoch; every rank calls this.
+
+    Returns:
+        Epochs, samples and metrics of the last epoch, as JSON.
+
+    Raises:
+        TrialError: the loss became infinite, although it did not in the search.
+    """
+    keeper = _Keeper(task, world, SystemClock())
+    state, metrics = _left_state(task.state_file), dict[str, float]()
+    for stretch in task.model.schedule.stretches:
+        if keeper.is_out_of_time or (state is not None and state.epochs_done >= stretch.to_epoch):
+            continue
+        session, outcome = _train(task, stretch, state, keeper, world)
+        state, metrics = session.state(with_best=False), dict(outcome.best_metrics)
+    if state is None:
+        raise ValueError("the schedule has no stretch, but must have at least one")
+    if world.rank == 0:
+        _keep_last(task, state)
+    counts = open_dataset(task.model.dataset).counts
+    return {"epochs": state.epochs_done, "samples": counts["train"] + counts["validation"], **metrics}
+
+
+def fit_in_group(rank: Rank, task: FitTask) -> dict[str, Any]:
+    """`fit` in a process of a group, of however many there are now."""
+    return fit(task, Ranks() if rank.size > 1 else ALONE)
+
+
+def scaled(strategy: Strategy, spec: FitSpec, workers: int) -> Strategy:
+    """The strategy for a batch that is scaled with the workers, if the job asks for it.
+
+    Linear rule (Goyal et al., 2017): k times the batch, k times the learning rate; square-root rule: √k times, as the
+    noise of the mean gradient falls.
+    """
+    if spec.batch == "fixed" or workers == 1:
+        return strategy
+    factor = {"none": 1.0, "linear": float(workers), "sqrt": workers**0.5}[spec.lr_rule]
+    changes = {"batch_size": strategy.batch_size * workers, "lr": min(strategy.lr * factor, MAX_LR)}
+    return strategy.model_copy(update=changes)
+
+
+class _Keeper:
+    """Saves the state often enough, and ends the fit when its time is over."""
+
+    def __init__(self, task: FitTask, world: World, clock: Clock) -> None:
+        self._task, self._world, self._clock = task, world, clock
+        self._started = self._saved = clock.elapsed()
+        self.is_out_of_time = False
+
+    def until(self, session: Session, stretch: Stretch) -> Callable[[EpochResult], bool]:
+        """What ends the training of a stretch."""
+
+        def on_epoch(result: EpochResult) -> bool:
+            self.is_out_of_time = self._world.broadcast(self._would_be_late(result.seconds))
+            if self._is_due():
+                self._save(session)
+            return result.epoch < stretch.to_epoch and not self.is_out_of_time
+
+        return on_epoch
+
+    def train_one(self, session: Session) -> TrainEpoch:
+        """Trains an epoch, and saves in the middle of it."""
+
+        def on_step(epoch: int, steps: int) -> None:
+            every = self._task.spec.checkpoint_steps
+            if self._is_due() or (every is not None and steps % every == 0):
+                self._save(session)
+
+        return partial(train_epoch, on_step=on_step)
+
+    def _would_be_late(self, next_seconds: float) -> bool:
+        limit = self._task.seconds
+        return limit is not None and self._clock.elapsed() - self._started + next_seconds > limit
+
+    def _is_due(self) -> bool:
+        return self._clock.elapsed() - self._saved >= self._task.spec.checkpoint_seconds
+
+    def _save(self, session: Session) -> None:
+        self._saved = self._clock.elapsed()
+        if self._world.rank == 0:
+            save_state(session.state(with_best=False), self._task.state_file)
+
+
+def _train(
+    task: FitTask, stretch: Stretch, state: TrainingState | None, keeper: _Keeper, world: World
+) -> tuple[Session, TrainingOutcome]:
+    """Train one stretch of the schedule, from the state that the one before has left."""
+    learner = _learner(task, stretch.strategy, world)
+    session = learner.session
+    if state is not None:
+        session.load(state)
+    outcome = learner.train(keeper.until(session, stretch), validate=False, train_one=keeper.train_one(session))
+    if outcome.status is TrainingStatus.NON_FINITE:
+        hint = "set training.final_on to `train` to keep the trial's weights"
+        raise TrialError(f"the final fit ended early: {outcome.reason}; {hint}")
+    return session, outcome
+
+
+def _learner(task: FitTask, strategy: Strategy, world: World) -> Learner:
+    lesson = lesson_of(task.model.job, open_dataset(task.model.dataset), task.num_threads, shelf=task.shelf)
+    spec = task.spec
+    lesson = replace(
+        lesson,
+        epochs=task.model.schedule.epochs,
+        patience=None,
+        accumulate=spec.accumulate,
+        sync_batch_norm=spec.sync_batch_norm,
+    )
+    return build_learner(lesson, scaled(strategy, spec, task.workers), (Split.TRAIN, Split.VALIDATION), world)
+
+
+def _left_state(path: Path) -> TrainingState | None:
+    """What a fit that was cut off has left; a damaged state is none."""
+    if not path.exists():
+        return None
+    try:
+        return load_state(path)
+    except ArtifactError:
+        return None
+
+
+def _keep_last(task: FitTask, state: TrainingState) -> None:
+    tensors = {f"best/{name}": tensor for name, tensor in state.part("model").items()}
+    save_state(TrainingState(state.epochs_done, state.epochs_done, {}, tensors), task.model.weights)
+    task.state_file.unlink(missing_ok=True)

@@ -1,0 +1,93 @@
+"""Features of frozen blocks computed before the search, by all CPUs or GPUs: for data that one trial would sit over.
+
+A small dataset is not worth it: the first trial that needs features computes them in the process it has, while a pool
+of processes would have to start first.
+"""
+
+import gc
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from graft.core.errors import ResourceError
+from graft.data.dataset import Dataset, Split, open_dataset
+from graft.data.feature_store.key import FeatureKey
+from graft.data.feature_store.produce import Extract
+from graft.learner.cached_features import EXTRACTION_BATCH, Extraction, Shelf
+from graft.learner.prefix import Prefix
+from graft.learner.supervised import extraction_for, lesson_of
+from graft.models.load import describe_backbone
+from graft.spec.job import Job
+from graft.spec.strategy import Strategy
+from graft.workers.feature_pool import RayProduce
+from graft.workers.remote import run_remote
+
+# Training rows from which on a pool is started: it takes about 5 s for each set of features, in which one core extracts
+# some 5,000 images of 32 px.
+LARGE = 50_000
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PrefixFactory:
+    """Makes, in a process of the pool, what computes the features of one split.
+
+    Attributes:
+        job: of the search.
+        dataset: its directory.
+        shelf: where features are.
+        prefix: the frozen blocks.
+        split: of the dataset.
+    """
+
+    job: Job
+    dataset: Path
+    shelf: Shelf
+    prefix: Prefix
+    split: Split
+
+    def __call__(self) -> Extract:
+        return self.extraction().extract
+
+    def extraction(self) -> Extraction:
+        """What computes the features, and their key."""
+        blocks = describe_backbone(self.prefix.backbone).num_blocks
+        freeze, resolution = self.prefix.cut / blocks, self.prefix.resolution
+        precision = self.job.strategy.values("precision")[0]
+        strategy = Strategy(backbone=self.prefix.backbone, freeze=freeze, resolution=resolution, precision=precision)
+        lesson = lesson_of(self.job, open_dataset(self.dataset), num_threads=1, shelf=self.shelf)
+        return extraction_for(lesson, strategy, self.split)
+
+
+def materialise(shelf: Shelf, job: Job, dataset: Dataset) -> None:
+    """Compute what the shelf wants of a large dataset, shallow cuts before deep ones; Ray must be up.
+
+    Stored views are left to the trials, as each has its own policy. So is everything for which there is no room here:
+    a trial that cannot keep features says so, and trains without.
+    """
+    if dataset.counts["train"] < LARGE:
+        return
+    try:
+        for factory in _factories(shelf, job, dataset):
+            key, shape, rows = run_remote(describe, factory)
+            with shelf.store.build(key, shape, rows, RayProduce(factory, EXTRACTION_BATCH)) as features:
+                _LOG.info("%s cut %d, %s: %s", key.backbone, key.cut, key.split, features.work)
+    except ResourceError as error:
+        _LOG.warning("features of frozen blocks are left to the trials: %s", error)
+    # The frames of an error hold Ray Data's actors, and with them CPUs that the trials need.
+    gc.collect()
+
+
+def describe(factory: PrefixFactory) -> tuple[FeatureKey, tuple[int, ...], int]:
+    """Key, shape and number of a factory's features; in a worker, because it loads the network."""
+    one = factory.extraction()
+    return one.key, one.extract(0, 1).shape[1:], one.rows
+
+
+def _factories(shelf: Shelf, job: Job, dataset: Dataset) -> Iterator[PrefixFactory]:
+    plain = [prefix for prefix in shelf.wanted if not prefix.views]
+    for prefix in sorted(plain, key=lambda one: (one.backbone, one.resolution, one.cut)):
+        for split in (Split.TRAIN, Split.VALIDATION):
+            yield PrefixFactory(job, dataset.directory, shelf, prefix, split)

@@ -1,0 +1,78 @@
+"""Averages the best trials' weights, and keeps the average if it is better on the validation rows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from graft.data.batches import Batches
+from graft.data.dataset import Dataset, Split, open_dataset
+from graft.evaluation.metrics import METRIC_NAMES, score
+from graft.learner.final_model import FinalModel
+from graft.learner.supervised import EVALUATION_BATCH, build_classifier, choose_device, lesson_of
+from graft.models.classifier import Classifier
+from graft.spec.preprocessing import Preprocessing
+from graft.training.checkpoint import TrainingState, load_state, save_state
+from graft.training.predict import predict_proba
+from graft.training.soup import greedy_soup, uniform_soup
+from graft.transfer.adapt import adapt
+
+
+def make_soup(
+    model: FinalModel, ingredients: Sequence[Path], kind: Literal["uniform", "greedy"], num_threads: int
+) -> dict[str, Any]:
+    """Average weights (Wortsman et al., ICML 2022), and write the average to `model.weights` if it is better.
+
+    Args:
+        model: of the winner.
+        ingredients: files of best epochs, of one architecture, best first: the first is the winner's.
+        kind: all of them, or one after the other as long as that does not make it worse.
+        num_threads: torch threads.
+
+    Returns:
+        ``score`` of the soup, ``alone`` of the winner, ``used`` ingredients, ``is_better``.
+    """
+    kitchen = _Kitchen(model, open_dataset(model.dataset), num_threads)
+    states = [kitchen.weights(path) for path in ingredients]
+    metric = model.job.search.objective
+    if kind == "greedy":
+        soup, used = greedy_soup(states, kitchen.score, metric.mode)
+    else:
+        soup, used = uniform_soup(states), list(range(len(states)))
+    alone, mixed = kitchen.score(states[0]), kitchen.score(soup)
+    is_better = metric.is_better(mixed, alone)
+    if is_better:
+        tensors = {f"best/{name}": tensor for name, tensor in soup.items()}
+        save_state(TrainingState(0, tensors=tensors), model.weights)
+    return {"score": mixed, "alone": alone, "used": len(used), "is_better": is_better}
+
+
+class _Kitchen:
+    """The network into which weights are put to be judged."""
+
+    def __init__(self, model: FinalModel, dataset: Dataset, num_threads: int) -> None:
+        torch.set_num_threads(num_threads)
+        self._model, self._dataset = model, dataset
+        self._lesson = lesson_of(model.job, dataset, num_threads)
+        self._classifier, self._preprocessing = self._build()
+        self._classifier.to(choose_device()).to(memory_format=torch.channels_last)
+
+    def weights(self, path: Path) -> dict[str, Tensor]:
+        """All weights of a trial: a file holds only what its training may have changed."""
+        classifier, _ = self._build()
+        adapted = adapt(classifier, self._model.strategy, self._lesson.seed)
+        adapted.model.load_changing_state(load_state(path).part("best"))
+        return dict(classifier.state_dict())
+
+    def score(self, weights: dict[str, Tensor]) -> float:
+        """The metric of weights on the validation rows."""
+        self._classifier.load_state_dict(weights)
+        rows, device = self._dataset.rows(Split.VALIDATION), choose_device()
+        batches = Batches.of_images(self._lesson.arrays, rows, self._preprocessing, EVALUATION_BATCH, device)
+        predicted = predict_proba(self._classifier, batches, self._model.strategy.precision)
+        return score(*predicted, METRIC_NAMES)[self._model.job.search.metric]
+
+    def _build(self) -> tuple[Classifier, Preprocessing]:
+        return build_classifier(self._lesson, self._model.strategy)

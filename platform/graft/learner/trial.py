@@ -1,0 +1,215 @@
+"""A trial: one strategy trained on the training rows, scored on the validation rows, reported every epoch.
+
+One process or several: the training is the same, `train_proposal`. What differs is who carries the reports: a trial of
+one process reports to the search itself; with several, a process without a CPU leases a group of workers, hands them
+the proposal, and relays. It also relays for trials whose heads one process trains together.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from graft.data.dataset import Split
+from graft.learner.checkpoints import CheckpointStore
+from graft.learner.supervised import Learner, Lesson, build_learner
+from graft.search.protocol import Checkpoint, CheckpointEpochs, Proposal, TrialReporter
+from graft.training.checkpoint import TrainingState
+from graft.training.loop import EpochResult, Session, TrainEpoch, TrainingOutcome, TrainingStatus, train_epoch
+from graft.training.process_usage import ProcessUsage
+from graft.training.world import ALONE, Ranks, World
+from graft.workers.groups.channel import Channel
+from graft.workers.groups.lease import GroupsHandle
+from graft.workers.heads_host import HeadsHandle, Seat
+
+# A trial leaves a state that often even if its scheduler needs none: so much work is lost when its process dies.
+STATE_SECONDS = 20.0
+
+OnReport = Callable[[int, Mapping[str, float], Sequence[str]], bool]
+"""``on_report(epoch, metrics, notes)``: hands over an epoch; whether the trial may go on."""
+
+
+@dataclass(frozen=True)
+class TrialPayload:
+    """What all trials of a phase share.
+
+    Attributes:
+        lesson: what they are taught.
+        store: where their weights go.
+        due: when a state must be left that somebody may go on from.
+    """
+
+    lesson: Lesson
+    store: CheckpointStore
+    due: CheckpointEpochs
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """What trials need that are trained together: who does it, and when a state must be left."""
+
+    handle: HeadsHandle
+    due: CheckpointEpochs
+
+
+@dataclass(frozen=True)
+class Message:
+    """What rank 0 of a group, or a thread of a host, says: an epoch's metrics, or why the trial cannot go on."""
+
+    epoch: int
+    metrics: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+    failure: str = ""
+
+
+def run_trial(proposal: Proposal, payload: TrialPayload, reporter: TrialReporter) -> None:
+    """Train one proposal in this process; the trial function of a search with one worker a trial."""
+
+    def on_report(epoch: int, metrics: Mapping[str, float], notes: Sequence[str]) -> bool:
+        reporter.report(epoch, metrics, notes=notes)  # does not return when the trial may not go on
+        return True
+
+    outcome = train_proposal(proposal, payload, ALONE, on_report)
+    if outcome.status is TrainingStatus.NON_FINITE:
+        reporter.fail(outcome.reason)
+
+
+def run_trial_in_host(proposal: Proposal, hosted: Hosted, reporter: TrialReporter) -> None:
+    """Have a host train one proposal together with others; the trial function where heads are trained together."""
+    _relay(hosted.handle.run(proposal.trial, (proposal, hosted.due)), reporter)
+
+
+def train_in_host(order: tuple[Proposal, CheckpointEpochs], payload: TrialPayload, seat: Seat) -> None:
+    """What a thread of a host does with a proposal."""
+    proposal, due = order
+
+    def on_report(epoch: int, metrics: Mapping[str, float], notes: Sequence[str]) -> bool:
+        return seat.report(Message(epoch, metrics, tuple(notes)))
+
+    together = seat.rendezvous.train_epoch
+    outcome = train_proposal(proposal, replace(payload, due=due), ALONE, on_report, together)
+    if outcome.status is TrainingStatus.NON_FINITE:
+        seat.report(Message(outcome.epochs_done, {}, failure=outcome.reason))
+
+
+def run_trial_in_group(proposal: Proposal, groups: GroupsHandle, reporter: TrialReporter) -> None:
+    """Have a group of workers train one proposal; the trial function of a search with several workers a trial."""
+    with groups.lease(proposal.trial) as lease:
+        _relay(lease.run(proposal), reporter, lambda: lease.nodes)
+
+
+def train_in_group(proposal: Proposal, payload: TrialPayload, channel: Channel) -> None:
+    """What each worker of a group does with a proposal."""
+    world = Ranks() if channel.size > 1 else ALONE
+
+    def on_report(epoch: int, metrics: Mapping[str, float], notes: Sequence[str]) -> bool:
+        return channel.report(Message(epoch, metrics, tuple(notes)))
+
+    train_one = partial(train_epoch, should_stop=channel.is_abandoned)
+    outcome = train_proposal(proposal, payload, world, on_report, train_one)
+    if outcome.status is TrainingStatus.NON_FINITE:
+        channel.report(Message(outcome.epochs_done, {}, failure=outcome.reason))
+
+
+def train_proposal(
+    proposal: Proposal,
+    payload: TrialPayload,
+    world: World,
+    on_report: OnReport,
+    train_one: TrainEpoch | None = None,
+) -> TrainingOutcome:
+    """Train a proposal from where it stands to its last epoch; every rank of `world` calls this.
+
+    The best epoch's weights, and a state that is due, are on the disk before the epoch is reported: the search may end
+    the trial at any report, and somebody else may go on from it. When the disk is full, training goes on without.
+    """
+    keeper = _Keeper(payload, proposal, is_writer=world.rank == 0)
+    learner = build_learner(payload.lesson, proposal.strategy, (Split.TRAIN,), world)
+    session = learner.session
+    keeper.go_on_from(session)
+    keeper.note(learner.note)
+    once = {"model/trainable_params": float(session.adapted.trainable_params), **learner.cache_metrics}
+    if session.epochs_done > max(proposal.reported, proposal.start.epoch if proposal.start else 0):
+        metrics = {f"val/{name}": value for name, value in _agreed(learner, world).items()}
+        metrics |= {"train/lr": session.current_lr, "train/seconds": 0.0}
+        if not on_report(session.epochs_done, metrics, keeper.take_notes()):
+            return session.outcome(TrainingStatus.STOPPED, "ended while it was being resumed")
+    if session.epochs_done >= proposal.epochs:
+        return session.outcome(TrainingStatus.COMPLETED, "")
+
+    usage = ProcessUsage(session.plan.device)
+
+    def on_epoch(result: EpochResult) -> bool:
+        keeper.keep(session, result.epoch)
+        metrics = {**result.metrics, "train/lr": result.lr, "train/seconds": result.seconds, **once, **usage.sample()}
+        once.clear()
+        return on_report(result.epoch, metrics, keeper.take_notes()) and result.epoch < proposal.epochs
+
+    return learner.train(on_epoch, validate=True, train_one=train_one)
+
+
+def _relay(messages: Iterator[Message], reporter: TrialReporter, nodes: Callable[[], Sequence[str]] = tuple) -> None:
+    for message in messages:
+        if message.failure:
+            reporter.fail(message.failure)
+        else:
+            reporter.report(message.epoch, message.metrics, nodes(), message.notes)
+
+
+class _Keeper:
+    """A trial's weights on the disk, and what the user should know of them."""
+
+    def __init__(self, payload: TrialPayload, proposal: Proposal, is_writer: bool) -> None:
+        self._store, self._due, self._proposal, self._is_writer = payload.store, payload.due, proposal, is_writer
+        self._notes: list[str] = []
+        self._lacks_room = False
+        self._left = time.monotonic()
+
+    def go_on_from(self, session: Session) -> None:
+        """Load what the trial itself has left, else what it is to start from; its own best epoch is the one to beat.
+
+        A best epoch that is damaged comes back when the trial is trained again from its start. One that may lie before
+        the trial copied another does not: then the best of the epochs to come takes its place.
+        """
+        proposal, store = self._proposal, self._store
+        best = store.best(proposal.trial, self._notes.append)
+        is_lost = best is None and store.best_file(proposal.trial).exists()
+        is_trained_again = is_lost and proposal.segment == 0
+        state = None if is_trained_again else store.newest(proposal.trial, proposal.segment, self._notes.append)
+        if state is None and proposal.start is not None:
+            state = store.load(proposal.start, self._notes.append)
+        if state is not None:
+            # The best of the donor is the donor's: this trial is scored by its own epochs.
+            session.load(replace(state, best_epoch=None, best_metrics={}))
+        session.adopt_best(best)
+
+    def keep(self, session: Session, epoch: int) -> None:
+        """Write what is due after an epoch."""
+        if self._is_writer and session.best_epoch == epoch:
+            self._write(session.best(), self._store.best_file(self._proposal.trial))
+        is_due = self._due.wants(epoch) or time.monotonic() - self._left >= STATE_SECONDS
+        if self._is_writer and is_due:
+            self._left = time.monotonic()
+            checkpoint = Checkpoint(self._proposal.trial, self._proposal.segment, epoch)
+            self._write(session.state(with_best=False), self._store.state_file(checkpoint))
+
+    def note(self, text: str) -> None:
+        """Tell the user something with the next report."""
+        if text:
+            self._notes.append(text)
+
+    def take_notes(self) -> list[str]:
+        """What has not been told yet."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def _write(self, state: TrainingState, file: Path) -> None:
+        problem = self._store.keep(state, file)
+        if problem and not self._lacks_room:
+            self._notes.append(problem)
+        self._lacks_room = bool(problem)
+
+
+def _agreed(learner: Learner, world: World) -> Mapping[str, float]:
+    return world.broadcast(dict(learner.validation_metrics(learner.session.model)))

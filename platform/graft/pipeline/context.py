@@ -1,0 +1,73 @@
+"""What the stages of one run share, and the questions that several of them ask."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from graft.core.clock import Clock
+from graft.core.errors import TrialError
+from graft.core.storage import Home
+from graft.data.dataset import Dataset
+from graft.data.feature_store.eviction import VARIABLE
+from graft.data.feature_store.fingerprint import data_fingerprint
+from graft.data.feature_store.store import FeatureStore
+from graft.experiments.directory import Experiment
+from graft.experiments.history import SearchHistory, best_of
+from graft.experiments.progress import Progress, TrialProgress
+from graft.experiments.replay import read_schedule
+from graft.experiments.run_clock import Pace
+from graft.journal.journal import Journal
+from graft.learner.cached_features import Shelf
+from graft.learner.final_model import FinalModel
+from graft.learner.prefix_plan import plan_prefixes
+from graft.search.strategy_schedule import Schedule
+from graft.spec.job import Job
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What the stages of one run share."""
+
+    experiment: Experiment
+    home: Home
+    job: Job
+    journal: Journal
+    progress: Progress
+    clock: Clock
+    history: SearchHistory
+    pace: Pace
+
+    def shelf(self, dataset: Dataset) -> Shelf | None:
+        """Where features of frozen blocks are kept; None if no blocks are worth it, or ``GRAFT_CACHE_GB`` is 0."""
+        wanted = plan_prefixes(self.job).wanted
+        if not wanted or os.environ.get(VARIABLE) == "0":
+            return None
+        return Shelf(FeatureStore(self.home.features), data_fingerprint(dataset), wanted)
+
+    def winner(self) -> TrialProgress:
+        """The best trial.
+
+        Raises:
+            TrialError: none has a score.
+        """
+        best = next(iter(self.progress.ranked()), None)
+        if best is None:
+            raise TrialError("no trial was started before the budget was spent; raise search.budget")
+        if not best.best_epoch:
+            raise TrialError(f"none of {len(self.progress.trials)} trials got a score; the first says: {best.reason}")
+        return best
+
+    def schedule(self, winner: TrialProgress) -> Schedule:
+        """What the winner's weights were trained under, to the end of the training it was made for.
+
+        A schedule that is replayed was found by another search: it is trained to its end, wherever the best epoch was.
+        """
+        if self.experiment.replay_file.exists():
+            return read_schedule(self.experiment.replay_file).scaled(self.job.training.epochs)
+        best = best_of(winner)
+        lineage = self.history.lineage(self.progress)
+        *before, last = lineage.schedule_of(best.trial, best.segment, best.epoch)
+        return Schedule((*before, replace(last, to_epoch=max(self.job.training.epochs, last.to_epoch))))
+
+    def final_model(self, dataset: Dataset, trial: TrialProgress, weights: Path) -> FinalModel:
+        return FinalModel(self.job, dataset.directory, self.schedule(trial), weights)

@@ -1,0 +1,104 @@
+"""The way of an experiment into MLflow: what its journal says of it, a relay beside the run, the registration."""
+
+import base64
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graft.core.storage import Home
+from graft.experiments.directory import Experiment
+from graft.journal import events
+from graft.journal.journal import read
+from graft.pipeline.plan import make_plan
+from graft.pipeline.stages.export import INPUT_EXAMPLE
+from graft.search.importance import TriedStrategy, strategy_importance
+from graft.spec.job import Job
+from graft.tracking.environment import settle_environment
+from graft.tracking.relay import sync
+from graft.tracking.relay_files import RelayStatus
+from graft.tracking.server import is_up
+from graft.tracking.target import Target, target_of
+from graft.workers.allocation import ClusterResources, TrialShare
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# How long a finished run waits for its last records to arrive; the relay goes on by itself after that.
+DRAIN_SECONDS = 60.0
+
+
+def check_target(target: Target) -> None:
+    """Find out before a run whether its store can be used: a wrong login would only show when the model is registered.
+
+    A server that does not answer is no reason not to run: the relay waits for it.
+
+    Raises:
+        TrackingError: the store can never work, or lets us not in.
+    """
+    target.check()
+    if target.uri.startswith(("http:", "https:")) and is_up(target.uri):
+        settle_environment()
+        from graft.tracking.mlflow.store import check_login  # MLflow takes seconds to import
+
+        check_login(target)
+
+
+def plan_made(job: Job, resources: ClusterResources, share: TrialShare) -> events.PlanMade:
+    """What the run is going to do, and with what."""
+    nodes = len(resources.nodes)
+    there = f"{nodes} node{'s' * (nodes != 1)}, {resources.cpus:g} CPU, {resources.gpus:g} GPU"
+    return events.PlanMade(make_plan(job).to_dict(), there, share.cpus, share.gpus)
+
+
+def importance_of(journal_file: Path, job: Job) -> events.ImportanceEstimated:
+    """Which fields of the strategy the results so far depended on.
+
+    Trials that go on from another's weights are left out, and what a trial did after it had copied: their results are
+    also those of the strategy before.
+    """
+    name, tried, changed = f"val/{job.search.metric}", {}, set()
+    for _, event in read(journal_file):
+        match event:
+            case events.TrialStarted(trial=trial, strategy=strategy, start=None) if trial not in tried:
+                tried[trial] = TriedStrategy(strategy, {})
+            case events.TrialExploited(trial=trial):
+                changed.add(trial)
+            case events.TrialReported(trial=trial, epoch=epoch, metrics=metrics):
+                if trial in tried and trial not in changed and name in metrics:
+                    tried[trial] = TriedStrategy(tried[trial].strategy, {**tried[trial].scores, epoch: metrics[name]})
+            case _:
+                pass
+    found = strategy_importance([*tried.values()], job.search.objective.mode == "max", job.search.seed)
+    return events.ImportanceEstimated(found.shares, found.explained, found.trials, found.epoch, found.note)
+
+
+def sync_experiment(home: Home, experiment: Experiment, restart: bool = False) -> RelayStatus:
+    """Ship what has not arrived yet, or with `restart` everything, now, in this process."""
+    return sync(experiment.directory, target_of(home, experiment.job()), restart)
+
+
+def register_bundle(experiment: Experiment, target: Target, bundle: Path, model_name: str) -> tuple[str, str]:
+    """Register a bundle as the champion of `model_name`; returns its ``models:/`` URI and version."""
+    settle_environment()
+    from graft.tracking.mlflow.registration import ModelPackage, register  # MLflow takes seconds to import
+
+    package = ModelPackage(
+        bundle=bundle,
+        name=model_name,
+        loader_module="graft.serving.mlflow_model",
+        requirements=(f"graft=={version('graft')}",),
+        inputs={"image": "string"},
+        outputs={"label": "string", "probability": "double"},
+        input_example=_input_example(bundle.with_name(INPUT_EXAMPLE)),
+    )
+    registered = register(experiment.directory, target, package)
+    return registered.uri, registered.version
+
+
+def _input_example(image: Path) -> "pd.DataFrame | None":
+    """The table that the model's `predict` takes, with one image of the data."""
+    if not image.is_file():
+        return None
+    import pandas as pd
+
+    return pd.DataFrame({"image": [base64.b64encode(image.read_bytes()).decode()]})

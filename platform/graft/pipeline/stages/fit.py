@@ -1,0 +1,124 @@
+"""The fit stage: train the winner's schedule anew on all it may see, or take weights that the search has left."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from graft.data.dataset import Dataset
+from graft.experiments.budget import fit_epochs, fit_seconds
+from graft.experiments.directory import Experiment
+from graft.experiments.progress import TrialProgress
+from graft.experiments.run_clock import Pace
+from graft.learner.cached_features import Shelf
+from graft.learner.checkpoints import CheckpointStore
+from graft.learner.final_model import FinalModel
+from graft.learner.fit import FitTask, fit, fit_in_group
+from graft.learner.soup import make_soup
+from graft.pipeline.context import RunContext
+from graft.pipeline.stages.runner import Output
+from graft.search.strategy_schedule import Schedule
+from graft.spec.job import Job
+from graft.spec.strategy import Strategy
+from graft.workers.elastic import run_distributed
+from graft.workers.groups.shape import GroupShape
+from graft.workers.remote import run_remote
+
+# A process that dies is replaced, and goes on where it was.
+ATTEMPTS = 3
+
+
+def run_fit(run: RunContext, dataset: Dataset, winner: TrialProgress) -> Output:
+    """Train the winner on all it may see; or take weights of the search, if the job wants that."""
+    schedule, shelf = run.schedule(winner), run.shelf(dataset)
+    return Fitting(run.experiment, run.job, run.pace, dataset, winner, schedule, shelf).run()
+
+
+def fit_detail(run: RunContext, dataset: Dataset, winner: TrialProgress) -> str:
+    """What the fit is about to do, for the display."""
+    if run.job.training.final_on == "train":
+        return ""
+    epochs = run.pace.fit_epochs(dataset, winner)
+    seconds = fit_seconds(winner, run.job.training.epochs, run.pace.fit_scale(dataset))
+    seconds *= epochs / fit_epochs(winner, run.job.training.epochs)
+    return f"{epochs} epochs, about {seconds:.0f} s" if epochs else ""
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """The fit of one winner.
+
+    Attributes:
+        schedule: what the winner was trained under.
+        shelf: where features of frozen blocks are.
+    """
+
+    experiment: Experiment
+    job: Job
+    pace: Pace
+    dataset: Dataset
+    winner: TrialProgress
+    schedule: Schedule
+    shelf: Shelf | None = None
+
+    @property
+    def final_weights(self) -> Path:
+        """Where weights go that the search has not left."""
+        return self.experiment.final / "weights.safetensors"
+
+    def run(self) -> Output:
+        """Do it; `weights` names the file, `summary` says what was done."""
+        if self.job.training.final_on == "train":
+            return self._take()
+        epochs = self.pace.fit_epochs(self.dataset, self.winner)
+        if epochs or not CheckpointStore(self.experiment.checkpoints).best_file(self.winner.trial).exists():
+            return self._train(max(1, epochs))
+        taken = self._take()
+        return {**taken, "summary": f"no time for a fit on all rows: {taken['summary']}"}
+
+    def _train(self, epochs: int) -> Output:
+        wanted = fit_epochs(self.winner, self.job.training.epochs)
+        model = FinalModel(self.job, self.dataset.directory, self.schedule.scaled(epochs), self.final_weights)
+        pace = self.pace
+        task = FitTask(model, pace.fit_threads, pace.fit_workers, pace.seconds_for_fit(self.dataset), self.shelf)
+        done, nodes = self._run(task)
+        workers = f" by {task.workers} workers" if task.workers > 1 else ""
+        cut = f" instead of {wanted}, to keep the budget" if done["epochs"] < wanted else ""
+        summary = f"{done['epochs']} epochs on {done['samples']} images{workers}{cut}"
+        return {"weights": str(self.final_weights), "summary": summary, "nodes": list(nodes), **done}
+
+    def _run(self, task: FitTask) -> tuple[dict[str, Any], Sequence[str]]:
+        share = self.pace.fit
+        if task.workers == 1:
+            cpus, gpus = task.num_threads, share.gpus_per_worker
+            return run_remote(fit, task, num_cpus=cpus, num_gpus=gpus, attempts=ATTEMPTS), ()
+        shape = GroupShape(task.workers, share.cpus_per_worker, share.gpus_per_worker, self.job.resources.placement)
+        least = self.job.training.fit.min_workers
+        done = run_distributed(fit_in_group, (task,), shape, self.experiment.tune, least, ATTEMPTS)
+        return done.value, done.nodes
+
+    def _take(self) -> Output:
+        """The winner's weights, or the average of the best trials' if that is better."""
+        store, kind = CheckpointStore(self.experiment.checkpoints), self.job.training.fit.soup
+        best = store.best_file(self.winner.trial)
+        taken = f"weights of {self.winner.trial}, epoch {self.winner.best_epoch}"
+        files = [
+            store.best_file(trial.trial)
+            for trial in self.pace.progress.ranked()
+            if trial.best_epoch and self._is_alike(trial)
+        ]
+        ingredients = [file for file in files if file.exists()]
+        if kind == "none" or len(ingredients) < 2:
+            return {"weights": str(best), "summary": taken}
+        model = FinalModel(self.job, self.dataset.directory, self.schedule, self.final_weights)
+        threads, gpus = self.pace.share.all_threads, self.pace.share.gpus_per_worker
+        made = run_remote(make_soup, model, ingredients, kind, threads, num_cpus=threads, num_gpus=gpus)
+        values = f"{made['alone']:.4f} alone, {made['score']:.4f} as {kind} soup of {made['used']}"
+        if made["is_better"]:
+            return {"weights": str(self.final_weights), "summary": f"{taken}: {values}", "soup": made}
+        return {"weights": str(best), "summary": f"{taken}: {values}, which is not kept", "soup": made}
+
+    def _is_alike(self, trial: TrialProgress) -> bool:
+        """Whether its weights can be averaged with the winner's."""
+        mine, other = (Strategy.read_stored(one.best_strategy) for one in (self.winner, trial))
+        return mine.architecture() == other.architecture() and mine.init == other.init

@@ -1,0 +1,82 @@
+"""Stages: the steps of a run, each done once. A stage whose output is already there is skipped."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from graft.core.clock import Clock
+from graft.core.errors import ArtifactError
+from graft.core.storage import read_json, write_json
+from graft.experiments.stages import StageName
+from graft.journal.events import StageFailed, StageFinished, StageSkipped, StageStarted
+from graft.journal.journal import Journal
+
+Output = dict[str, Any]
+
+
+class StageRunner:
+    """Runs stages in order, journals them, and keeps each one's output as a small JSON file.
+
+    Args:
+        directory: where the outputs lie (`<experiment>/stages`).
+        journal: hears of every start and end before anyone else.
+        clock: measures the seconds.
+    """
+
+    def __init__(self, directory: Path, journal: Journal, clock: Clock) -> None:
+        self._directory = directory
+        self._journal = journal
+        self._clock = clock
+        self.seconds: dict[str, float] = {}
+
+    def run(
+        self,
+        name: StageName,
+        work: Callable[[], Output],
+        is_valid: Callable[[Output], bool] = lambda _: True,
+        detail: str = "",
+    ) -> Output:
+        """Do the work of a stage, or return the output it left before.
+
+        Args:
+            name: the stage.
+            work: does it, and returns what later stages need of it (JSON).
+            is_valid: whether an output from before can still be used (what it points to may be gone).
+            detail: one line for the display while it runs.
+        """
+        before = self._before(name)
+        if before is not None and is_valid(before["output"]):
+            self.seconds[name] = before["seconds"]
+            self._journal.append(StageSkipped(stage=name, detail="its output is already there"))
+            return dict(before["output"])
+        self._journal.append(StageStarted(stage=name, detail=detail))
+        start = self._clock.elapsed()
+        try:
+            output = work()
+        except BaseException as error:
+            self._journal.append(
+                StageFailed(stage=name, seconds=self._clock.elapsed() - start, detail=_one_line(error))
+            )
+            raise
+        self.seconds[name] = self._clock.elapsed() - start
+        write_json(self._path(name), {"output": output, "seconds": self.seconds[name]})
+        self._journal.append(
+            StageFinished(stage=name, seconds=self.seconds[name], detail=str(output.get("summary", "")))
+        )
+        return output
+
+    def _before(self, name: StageName) -> dict[str, Any] | None:
+        if not self._path(name).exists():
+            return None
+        try:
+            return dict(read_json(self._path(name)))
+        except ArtifactError:
+            return None  # an unreadable output is no output: the stage runs again
+
+    def _path(self, name: StageName) -> Path:
+        return self._directory / f"{name}.json"
+
+
+def _one_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -1,0 +1,296 @@
+"""The search stage: its phases one after the other, each a scheduler and a searcher on Ray Tune."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from graft.core.clock import Clock
+from graft.core.errors import Interrupted
+from graft.core.storage import write_json
+from graft.data.dataset import Dataset
+from graft.experiments.budget import search_end
+from graft.experiments.directory import Experiment
+from graft.experiments.history import SearchHistory
+from graft.experiments.progress import Progress, TrialProgress
+from graft.experiments.replay import read_schedule
+from graft.experiments.retention import Kept, Retention
+from graft.journal import events
+from graft.journal.events import SearchEnded
+from graft.journal.journal import Journal
+from graft.learner.checkpoints import CheckpointStore
+from graft.learner.head_fusion import heads_at_once, why_one_by_one
+from graft.learner.materialise import materialise
+from graft.learner.supervised import Lesson, lesson_of
+from graft.learner.trial import (
+    Hosted,
+    TrialPayload,
+    run_trial,
+    run_trial_in_group,
+    run_trial_in_host,
+    train_in_group,
+    train_in_host,
+)
+from graft.pipeline.context import RunContext
+from graft.pipeline.proposing import Proposing
+from graft.pipeline.publishing import importance_of
+from graft.pipeline.recorder import Recorder
+from graft.pipeline.stages.runner import Output
+from graft.pipeline.watchers import Interrupt, graceful_interrupt, tell_what_is_awaited
+from graft.search.conductor import Conductor
+from graft.search.protocol import CheckpointEpochs, Proposer, Scheduler
+from graft.search.schedulers.build import build_scheduler
+from graft.search.schedulers.replay import Replay
+from graft.search.tuner import Execution, run_search
+from graft.spec.job import Job
+from graft.spec.search.phases import Phase, total_trials
+from graft.workers.allocation import TrialShare
+from graft.workers.groups.capacity import waiting_for
+from graft.workers.groups.group import WorkerGroups
+from graft.workers.groups.shape import GroupShape
+from graft.workers.heads_host import heads_hosts
+
+# Trials whose best weights are kept at least if they are to be averaged.
+KEPT_FOR_SOUP = 5
+# A driver of a worker group needs no CPU; Ray wants a resource all the same, and every head node has this one.
+DRIVER_RESOURCES = {"CPU": 0.0, "node:__internal_head__": 0.0001}
+
+EndOf = Callable[[], SearchEnded | None]
+"""Why the search must end now; None if it goes on."""
+
+
+def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
+    """Ray Tune tries the strategies, phase after phase.
+
+    Raises:
+        Interrupted: the user pressed Ctrl-C.
+        ResourceError: the budget was spent before the search could begin.
+        TrialError: no trial got as far as a score.
+    """
+    run.pace.require_time_to_search()
+    shelf = run.shelf(dataset)
+    if shelf is not None:
+        materialise(shelf, run.job, dataset)
+    with graceful_interrupt() as interrupt:
+        stage = SearchStage(
+            experiment=run.experiment,
+            job=run.job,
+            journal=run.journal,
+            progress=run.progress,
+            clock=run.clock,
+            share=run.pace.share,
+            lesson=lesson_of(run.job, dataset, run.pace.share.num_threads, in_memory=True, shelf=shelf),
+            history=run.history,
+            end_of_search=lambda: _end_of_search(run, interrupt, dataset),
+            phase_seconds=lambda phase: run.pace.seconds_for_phase(phase, dataset),
+        )
+        stage.run()
+    winner = run.winner()
+    write_json(run.experiment.schedule_file, run.schedule(winner).to_dict())
+    run.journal.append(importance_of(run.experiment.journal_file, run.job))
+    run.journal.append(events.WinnerChosen(winner.trial, _why(run, winner)))
+    return {"winner": winner.trial, "summary": f"{winner.trial} {winner.best_label}: {_why(run, winner)}"}
+
+
+def _why(run: RunContext, winner: TrialProgress) -> str:
+    score = run.progress.score(winner)
+    scored = sum(1 for trial in run.progress.trials.values() if trial.best_epoch)
+    return f"best validation {run.job.search.metric} {score:.4f} of {scored} trials"
+
+
+def _end_of_search(run: RunContext, interrupt: Interrupt, dataset: Dataset) -> SearchEnded | None:
+    if interrupt.is_requested:
+        return SearchEnded("interrupt")
+    search, pace = run.job.search, run.pace
+    return search_end(pace.deadline, search.budget, search.objective, run.progress, pace.spent, pace.reserve(dataset))
+
+
+@dataclass(frozen=True)
+class SearchStage:
+    """What all phases share.
+
+    Attributes:
+        lesson: what trials are taught.
+        history: what earlier runs of this experiment have done.
+        end_of_search: asked all the time; a reason ends the search with what is there.
+        phase_seconds: how long a phase may take; None is no limit.
+    """
+
+    experiment: Experiment
+    job: Job
+    journal: Journal
+    progress: Progress
+    clock: Clock
+    share: TrialShare
+    lesson: Lesson
+    history: SearchHistory
+    end_of_search: EndOf
+    phase_seconds: Callable[[int], float | None]
+
+    def run(self) -> SearchEnded:
+        """Run the phases that are not finished yet; return why the search ended.
+
+        Raises:
+            Interrupted: `end_of_search` said that the user wants it to end.
+        """
+        unsubscribe = self.journal.subscribe(self.history.apply), self.journal.subscribe(self._retention().apply)
+        try:
+            with self._trial_runner() as runner, tell_what_is_awaited(self.journal, self._awaited, self._has_begun):
+                ended = self._run_phases(runner)
+        finally:
+            for end in unsubscribe:
+                end()
+        if ended.by == "interrupt":
+            raise Interrupted("interrupted during the search")
+        self.journal.append(ended)
+        return ended
+
+    def _run_phases(self, runner: "_TrialRunner") -> SearchEnded:
+        is_exhausted = False
+        for phase in self.job.phases:
+            if phase.index in self.progress.phases and self.progress.phases[phase.index].seconds is not None:
+                continue
+            ended, is_exhausted = self._run_phase(phase, runner)
+            if ended is not None:
+                return ended
+        count = len(self.progress.trials)
+        if is_exhausted:
+            return SearchEnded("space", f"{count} trials; the space holds no more strategies")
+        return SearchEnded("trials", f"{count} trials have ended")
+
+    def _run_phase(self, phase: Phase, runner: "_TrialRunner") -> tuple[SearchEnded | None, bool]:
+        """Run one phase; why the search ended in it, and whether its space was used up."""
+        started = self.clock.elapsed()
+        replay = self._replay(phase)
+        scheduler_kind, searcher_kind = ("replay",) * 2 if replay else (phase.scheduler.kind, phase.searcher.kind)
+        self.journal.append(events.PhaseStarted(phase.index, scheduler_kind, searcher_kind, phase.epochs))
+        search = self.job.search
+        recorder = Recorder(self.journal, self.progress, search.seed, self.clock)
+        scheduler = replay or build_scheduler(phase, search.objective, search.seed, self.job.strategy)
+        proposing = Proposing(self.job, self.progress, self.history, self._store)
+        proposer: Proposer = replay or proposing.of(phase, lambda: conductor.history())
+        conductor = Conductor(scheduler, proposer, recorder, search.objective, runner.slots)
+        conductor.restore(list(self.history.of_phase(phase.index)))
+        cause = _FirstCause(self.end_of_search, self._phase_end(phase, started))
+        execution = Execution(
+            name=f"phase-{phase.index + 1}-{len(self.history.past)}",
+            storage=self.experiment.tune,
+            metric=search.objective,
+            resources=runner.resources,
+            slots=runner.slots,
+            is_over=cause,
+            is_starved=runner.is_starved,
+        )
+        run_search(execution, conductor, recorder, runner.function, runner.payload(_due(phase, scheduler)))
+        if cause.ended is None or cause.ended.by == "phase":
+            self._finish(phase, self.clock.elapsed() - started)
+        is_over = cause.ended is not None and cause.ended.by != "phase"
+        return cause.ended if is_over else None, proposer.is_exhausted
+
+    @property
+    def _store(self) -> CheckpointStore:
+        return CheckpointStore(self.experiment.checkpoints)
+
+    def _awaited(self) -> str:
+        return waiting_for(self._shape, 1)
+
+    def _has_begun(self) -> bool:
+        return any(trial.nodes for trial in self.progress.trials.values())
+
+    @property
+    def _shape(self) -> GroupShape:
+        share = self.share
+        return GroupShape(share.workers, share.cpus_per_worker, share.gpus_per_worker, share.placement)
+
+    def _finish(self, phase: Phase, seconds: float) -> None:
+        mine = self.progress.of_phase(phase.index)
+        best = next((trial for trial in mine if trial.best_epoch), None)
+        score = self.progress.score(best) if best else None
+        name = best.trial if best else None
+        self.journal.append(events.PhaseFinished(phase.index, len(mine), score, name, seconds))
+
+    def _phase_end(self, phase: Phase, started: float) -> EndOf:
+        """When the phase has had its share of the time, so that those after it get theirs."""
+        limit = self.phase_seconds(phase.index)
+
+        def end() -> SearchEnded | None:
+            if limit is None or self.clock.elapsed() - started < limit:
+                return None
+            return SearchEnded("phase", f"phase {phase.index + 1} has had its share of the time")
+
+        return end
+
+    def _replay(self, phase: Phase) -> Replay | None:
+        """What takes the place of scheduler and searcher when a schedule is replayed."""
+        if not self.experiment.replay_file.exists():
+            return None
+        schedule = read_schedule(self.experiment.replay_file).scaled(phase.epochs)
+        return Replay(schedule, phase.index, has_begun=bool(self.history.proposed([phase.index])))
+
+    def _retention(self) -> Retention:
+        feeding = frozenset(phase.index for phase in self.job.phases if phase.feeds_next)
+        least = 1 if self.job.training.fit.soup == "none" else KEPT_FOR_SOUP
+        kept = Kept.of(self.job.keep, least)
+        return Retention(self._store, self.progress, kept, feeding, self.history.past)
+
+    @contextmanager
+    def _trial_runner(self) -> Iterator["_TrialRunner"]:
+        """Trials in Tune's own processes, or in groups of workers that live as long as the search."""
+        payload = TrialPayload(self.lesson, self._store, CheckpointEpochs())
+        share = self.share
+        if not why_one_by_one(self.job, share):
+            with self._hosts(payload) as runner:
+                yield runner
+            return
+        if share.workers == 1:
+            resources = {"CPU": share.cpus, "GPU": share.gpus}
+            yield _TrialRunner(run_trial, resources, share.concurrent, lambda due: replace(payload, due=due))
+            return
+        # A group that lost a worker goes on from the last epoch, whatever the scheduler needs.
+        every_epoch = replace(payload, due=CheckpointEpochs(every=1))
+        with WorkerGroups(self._shape, share.concurrent, train_in_group, every_epoch, self.experiment.tune) as groups:
+            handle = groups.handle
+            yield _TrialRunner(
+                run_trial_in_group, DRIVER_RESOURCES, share.concurrent, lambda due: handle, handle.is_starved
+            )
+
+    @contextmanager
+    def _hosts(self, payload: TrialPayload) -> Iterator["_TrialRunner"]:
+        """Trials that are trained together, by as many processes as would train one each."""
+        share = self.share
+        slots = heads_at_once(self.job, share, total_trials(self.job.phases))
+        each = math.ceil(slots / share.concurrent)
+        with heads_hosts(train_in_host, payload, share.concurrent, each, share.cpus, share.gpus) as handle:
+            yield _TrialRunner(run_trial_in_host, DRIVER_RESOURCES, slots, lambda due: Hosted(handle, due))
+
+
+@dataclass(frozen=True)
+class _TrialRunner:
+    """How trials are run: the function, what its process occupies, how many at once, its payload for what is due in a
+    phase, and whether one lacks workers."""
+
+    function: Any
+    resources: dict[str, float]
+    slots: int
+    payload: Callable[[CheckpointEpochs], Any]
+    is_starved: Callable[[], bool] = lambda: False
+
+
+class _FirstCause:
+    """Asked all the time whether the search must end; remembers the first reason."""
+
+    def __init__(self, *causes: EndOf) -> None:
+        self._causes = causes
+        self.ended: SearchEnded | None = None
+
+    def __call__(self) -> bool:
+        if self.ended is None:
+            self.ended = next((ended for cause in self._causes if (ended := cause()) is not None), None)
+        return self.ended is not None
+
+
+def _due(phase: Phase, scheduler: Scheduler) -> CheckpointEpochs:
+    """What the scheduler may ask for, and at the end of the phase what the next one may."""
+    last = {phase.epochs} if phase.feeds_next else set()
+    return replace(scheduler.checkpoints, at=scheduler.checkpoints.at | last)

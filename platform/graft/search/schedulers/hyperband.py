@@ -1,0 +1,110 @@
+"""HyperBand: successive halving from several starting points, against not knowing which is right."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graft.search.protocol import CheckpointEpochs, Decision, GoOn, Proposal, Report, Verdict
+from graft.search.schedulers.cohort import Cohort
+from graft.search.schedulers.context import Setting
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """Successive halving of some trials.
+
+    Attributes:
+        size: how many trials (n in the paper).
+        milestones: epochs at which all but the best 1/η stop (r_0, r_1, … in the paper; R itself is left out).
+    """
+
+    size: int
+    milestones: tuple[int, ...]
+
+
+class HyperBand:
+    """HyperBand (Li et al., JMLR 2018, algorithm 1), `phase.epochs` = R, `reduction_factor` = η.
+
+    A round has a bracket for each s from s_max = ⌊log_η R⌋ down to 0: n = ⌈(s_max + 1)/(s + 1) · η^s⌉ trials, compared
+    after r_i = ⌊R·η^(i-s)⌋ epochs for i = 0 … s-1. Of m trials compared, ⌊m/η⌋ go on, at least one.
+
+    Trials fill the brackets in the order they are added, the one with most trials first; after a round comes the next.
+    Trials wait only for those of their own bracket, and a bracket that is not filled is decided when no more trials
+    are to come.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._eta: int = setting.phase.scheduler.reduction_factor
+        self._planned: deque[Bracket] = deque()
+        self._brackets: list[Cohort] = []
+        self._bracket_of: dict[str, Cohort] = {}
+        milestones = (at for bracket in self._next_round() for at in bracket.milestones)
+        self.checkpoints = CheckpointEpochs(at=frozenset(milestones))
+
+    def add(self, proposal: Proposal) -> None:
+        """A trial is about to start: it belongs to the first bracket that is not full."""
+        if proposal.trial in self._bracket_of:
+            return
+        if not self._brackets or self._brackets[-1].is_complete:
+            self._brackets.append(self._open_bracket())
+        bracket = self._bracket_of[proposal.trial] = self._brackets[-1]
+        bracket.add(proposal.trial, proposal.start.epoch if proposal.start else 0)
+
+    def report(self, report: Report) -> Verdict:
+        """Hold at a milestone of its bracket, else go on."""
+        bracket = self._bracket_of.get(report.trial)
+        return GoOn() if bracket is None else bracket.report(report)
+
+    def remove(self, trial: str) -> None:
+        """A trial has ended: its bracket does not wait for it, and its place is not given away."""
+        if trial in self._bracket_of:
+            self._bracket_of[trial].remove(trial)
+
+    def settle(self, no_more: bool) -> Mapping[str, Decision]:
+        """What becomes of the trials of each bracket that has come to a milestone as a whole."""
+        return {trial: what for bracket in self._brackets for trial, what in bracket.settle(no_more).items()}
+
+    def _open_bracket(self) -> Cohort:
+        if not self._planned:
+            self._planned.extend(self._next_round())
+        bracket = self._planned.popleft()
+        return Cohort(
+            self._setting, bracket.milestones, bracket.size, keep=lambda compared: max(1, compared // self._eta)
+        )
+
+    def _next_round(self) -> list[Bracket]:
+        trials = self._setting.phase.trials
+        left = None if trials is None else trials - len(self._bracket_of)
+        return brackets(self._setting.phase.epochs, self._eta, left)
+
+
+def brackets(epochs: int, eta: int, trials: int | None = None) -> list[Bracket]:
+    """One round of brackets, the one with most trials first.
+
+    With fewer trials than a round has, every bracket shrinks in proportion, rounded up, until the trials are used up:
+    the brackets still share the epochs about evenly, and the few trials are compared instead of each beginning a
+    bracket of its own.
+
+    Args:
+        epochs: the most a trial trains (R).
+        eta: one in so many goes on (η).
+        trials: how many are left to place; None, or less than one, is no limit.
+    """
+    s_max = 0
+    while eta ** (s_max + 1) <= epochs:
+        s_max += 1
+    sizes = {s: _ceil_div((s_max + 1) * eta**s, s + 1) for s in range(s_max, -1, -1)}
+    whole = sum(sizes.values())
+    left = whole if trials is None or trials < 1 else min(trials, whole)
+    share, found = left, []
+    for s, size in sizes.items():
+        size = min(_ceil_div(size * share, whole), left)
+        left -= size
+        if size:
+            found.append(Bracket(size, tuple(epochs // eta ** (s - i) for i in range(s))))
+    return found
+
+
+def _ceil_div(dividend: int, divisor: int) -> int:
+    return -(-dividend // divisor)

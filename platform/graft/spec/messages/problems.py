@@ -1,0 +1,111 @@
+"""From pydantic's errors to problems that name the file, the line and the key."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from graft.core.errors import Problem
+from graft.spec.base import Spec, keys_of, kind_of, places_of, spec_types
+from graft.spec.messages.rules import Finding, Path, dotted
+from graft.spec.messages.sentences import not_a_key, sentence
+from graft.spec.strategy import Strategy
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the keys of a raw job came from.
+
+    Attributes:
+        file: the job file as the user named it; None when there is none.
+        lines: line of each key in that file.
+        overrides: paths that the command line set.
+        made: mappings above them that were not there before.
+    """
+
+    file: str | None = None
+    lines: dict[Path, int] = field(default_factory=dict)
+    overrides: tuple[Path, ...] = ()
+    made: frozenset[Path] = frozenset()
+
+    def problem(self, finding: Finding) -> Problem:
+        """The finding with its place."""
+        path = self._as_written(finding.path)
+        key = dotted(path)
+        if self._was_set(path):
+            return Problem(f"--set {key}", finding.message)
+        return Problem(key, finding.message, self.file, self._line(path))
+
+    def _as_written(self, path: Path) -> Path:
+        """A search may be given as the list of its phases."""
+        is_list = ("search", 0) in self.lines
+        return ("search", *path[2:]) if is_list and path[:2] == ("search", "phases") else path
+
+    def _was_set(self, path: Path) -> bool:
+        return path in self.made or any(path[: len(given)] == given for given in self.overrides)
+
+    def _line(self, path: Path) -> int | None:
+        """Its own line, else that of the nearest key above: a missing key has none."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.lines:
+                return self.lines[path[:length]]
+        return None
+
+
+def findings_of(error: ValidationError, model: type[Spec]) -> list[Finding]:
+    """What a validation error says, in sentences, by the keys that the user wrote.
+
+    Args:
+        error: raised by ``model.model_validate``.
+        model: the model of the whole.
+    """
+    found = (_finding(details, model) for details in error.errors())
+    return list(dict.fromkeys(found))
+
+
+def _finding(details: ErrorDetails, model: type[Spec]) -> Finding:
+    place = _place(details["loc"], model)
+    if details["type"] != "extra_forbidden":
+        return Finding(place.path, sentence(details, place.field))
+    key = str(place.path[-1])
+    kind = kind_of(place.owner)
+    owner = dotted(place.path[:-1]) + (f" of kind {kind}" if kind else "")
+    known = [name for name in keys_of(place.owner) if name != "kind"]
+    return Finding(place.path, not_a_key(key, owner, known, _elsewhere(place.path, model)))
+
+
+@dataclass(frozen=True)
+class _Place:
+    path: Path
+    field: FieldInfo | None
+    owner: type[Spec]
+
+
+def _place(location: Sequence[str | int], model: type[Spec]) -> _Place:
+    """Follow a location of pydantic's through the models; it names the chosen kinds too, which are no keys."""
+    path: list[str | int] = []
+    owner, inside, info = model, True, None
+    chosen: dict[str | None, type[Spec]] = {}
+    for part in location:
+        if part in chosen:
+            owner, chosen = chosen[str(part)], {}
+            continue
+        path.append(part)
+        if not inside or isinstance(part, int):
+            continue
+        info = keys_of(owner).get(str(part))
+        specs = spec_types(info.annotation) if info else ()
+        inside = bool(specs)
+        owner = specs[0] if specs else owner
+        chosen = {kind_of(spec): spec for spec in specs} if info and info.discriminator else {}
+    return _Place(tuple(path), info, owner)
+
+
+def _elsewhere(path: Path, model: type[Spec]) -> tuple[str, ...]:
+    key = str(path[-1])
+    in_strategy = (("strategy", *place) for place in places_of(key, Strategy))
+    places = [place for place in (*places_of(key, model), *in_strategy) if place != path and key != "kind"]
+    nearest_to_root = min((len(place) for place in places), default=0)
+    return tuple(dotted(place) for place in places if len(place) == nearest_to_root)

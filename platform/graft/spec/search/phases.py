@@ -1,0 +1,96 @@
+"""The phases of a search as they will be run: every default decided."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from graft.spec.search.budget import DEFAULT_TRIALS
+from graft.spec.search.schedulers import OneEpochTopK
+from graft.spec.search.search import PhaseSpec, SearchSpec
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase.
+
+    Attributes:
+        index: from 0.
+        scheduler: its spec.
+        searcher: its spec.
+        trials: how many it tries at most; None is no limit of its own.
+        epochs: what a trial has trained, from its very start, when it has come to the end of the phase.
+        from_top: whether it goes on from the best trials of the phase before.
+        is_population_based: whether trials copy from each other.
+        feeds_next: whether the next phase goes on from its best trials.
+    """
+
+    index: int
+    scheduler: Any
+    searcher: Any
+    trials: int | None
+    epochs: int
+    from_top: bool
+    is_population_based: bool
+    feeds_next: bool
+
+
+def phases_of(search: SearchSpec, epochs: int) -> tuple[Phase, ...]:
+    """The phases of a search whose trials train at most `epochs`."""
+    specs = search.phases or [
+        PhaseSpec(scheduler=search.scheduler, searcher=search.searcher, population=search.population)
+    ]
+    ends = [end for chain in _chains(specs) for end in _chain_ends(chain, epochs)]
+    most = search.budget.most_trials
+    return tuple(
+        Phase(
+            index=index,
+            scheduler=spec.scheduler,
+            searcher=spec.searcher,
+            trials=_trials(spec, most, alone=len(specs) == 1),
+            epochs=end,
+            from_top=spec.start == "top",
+            is_population_based=spec.is_population_based,
+            feeds_next=index + 1 < len(specs) and specs[index + 1].start == "top",
+        )
+        for index, (spec, end) in enumerate(zip(specs, ends, strict=True))
+    )
+
+
+def total_trials(phases: tuple[Phase, ...]) -> int | None:
+    """How many trials there are at most; None is no limit."""
+    sizes = [phase.trials for phase in phases]
+    return None if None in sizes else sum(size for size in sizes if size is not None)
+
+
+def describe(phases: tuple[Phase, ...]) -> str:
+    """The phases on one line."""
+    return ", then ".join(
+        f"{'trials until the budget ends' if phase.trials is None else f'{phase.trials} trials'} "
+        f"({phase.scheduler.kind}), at most {phase.epochs} epochs each"
+        for phase in phases
+    )
+
+
+def _trials(spec: PhaseSpec, most: int | None, alone: bool) -> int | None:
+    """A phase that is not the only one, or that compares all its trials, needs an end of its own."""
+    if spec.size is not None:
+        return spec.size
+    needs_end = not alone or isinstance(spec.scheduler, OneEpochTopK)
+    return most or (DEFAULT_TRIALS if needs_end else None)
+
+
+def _chains(specs: list[PhaseSpec]) -> Iterator[list[PhaseSpec]]:
+    """Runs of phases that build on each other."""
+    chain: list[PhaseSpec] = []
+    for spec in specs:
+        if chain and spec.start == "space":
+            yield chain
+            chain = []
+        chain.append(spec)
+    yield chain
+
+
+def _chain_ends(chain: list[PhaseSpec], epochs: int) -> Iterator[int]:
+    for place, spec in enumerate(chain, start=1):
+        yield spec.epochs or math.ceil(epochs * place / len(chain))

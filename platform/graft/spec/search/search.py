@@ -1,0 +1,137 @@
+"""`search`: which strategies are tried, in which phases, which are stopped early, and when to end."""
+
+from typing import Any, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from graft.spec.base import Spec
+from graft.spec.messages.rules import Finding, rejected
+from graft.spec.metrics import METRICS, MetricName, MetricSpec
+from graft.spec.search.budget import BudgetSpec
+from graft.spec.search.schedulers import POPULATION_BASED, Asha, NoScheduler, OneEpochTopK, Pb2, Pbt, Scheduler
+from graft.spec.search.searchers import RandomSearcher, Searcher
+
+__all__ = [
+    "Asha",
+    "BudgetSpec",
+    "NoScheduler",
+    "OneEpochTopK",
+    "Pb2",
+    "Pbt",
+    "PhaseSpec",
+    "RandomSearcher",
+    "SearchSpec",
+]
+
+DEFAULT_POPULATION = 6
+
+
+class PhaseSpec(Spec):
+    """One phase of a search."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    scheduler: Scheduler = Field(Asha(), description="Decides which trials stop early.")
+    searcher: Searcher = Field(RandomSearcher(), description="Decides which strategies are tried.")
+    trials: int | None = Field(None, ge=1, le=100_000, description="Most strategies this phase tries.")
+    population: int | None = Field(
+        None, ge=2, le=10_000, description=f"Trials of a population (pbt, pb2); {DEFAULT_POPULATION} if left out."
+    )
+    epochs: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="Epochs a trial has behind it when the phase ends; phases that build on each other share "
+        "training.epochs evenly if left out.",
+    )
+    start: Literal["space", "top"] = Field(
+        "space",
+        alias="from",
+        description="space: strategies are drawn anew. top: the best trials of the phase before go on.",
+    )
+
+    @property
+    def is_population_based(self) -> bool:
+        """Whether trials copy from each other."""
+        return isinstance(self.scheduler, POPULATION_BASED)
+
+    @property
+    def size(self) -> int | None:
+        """How many trials the phase has if nothing ends it before; None is no limit of its own."""
+        return (self.population or DEFAULT_POPULATION) if self.is_population_based else self.trials
+
+    @model_validator(mode="after")
+    def _population_fits_the_scheduler(self) -> Self:
+        findings = []
+        if self.population is not None and not self.is_population_based:
+            told = f"is {self.population}, but {self.scheduler.kind} has no population; use `trials`, or pbt or pb2"
+            findings.append(Finding(("population",), told))
+        if self.trials is not None and self.is_population_based:
+            told = f"is {self.trials}, but the trials of {self.scheduler.kind} are its population; use `population`"
+            findings.append(Finding(("trials",), told))
+        if findings:
+            raise rejected("phase", findings)
+        return self
+
+
+class SearchSpec(Spec):
+    """Which strategies are tried, which are stopped early, and when to end."""
+
+    scheduler: Scheduler = Field(Asha(), description="Decides which trials stop early; for a search of one phase.")
+    searcher: Searcher = Field(RandomSearcher(), description="Decides which strategies are tried.")
+    population: int | None = Field(
+        None, ge=2, le=10_000, description=f"Trials of a population (pbt, pb2); {DEFAULT_POPULATION} if left out."
+    )
+    phases: list[PhaseSpec] = Field(
+        [], max_length=16, description="Several phases, one after the other, instead of one scheduler."
+    )
+    metric: MetricName = Field("accuracy", description="What trials are compared by, on the validation samples.")
+    seed: int = Field(0, ge=0, description="Seed of the search and of every training.")
+    budget: BudgetSpec = Field(BudgetSpec(), description="What may be spent.")
+
+    @property
+    def objective(self) -> MetricSpec:
+        """The metric, with its direction."""
+        return METRICS[self.metric]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list_of_phases(cls, raw: Any) -> Any:
+        if raw == []:
+            raise rejected(
+                "search", [Finding((), "is an empty list, but must have a phase, as in `- scheduler: asha`")]
+            )
+        return {"phases": raw} if isinstance(raw, list) else raw
+
+    @model_validator(mode="after")
+    def _phases_are_whole(self) -> Self:
+        findings = [*self._doubly_given(), *self._first_from_top(), *self._target_findings()]
+        if not self.phases and self.population is not None and not isinstance(self.scheduler, POPULATION_BASED):
+            told = f"is {self.population}, but {self.scheduler.kind} has no population; use `budget.trials`, or pbt"
+            findings.append(Finding(("population",), told))
+        if findings:
+            raise rejected("search", findings)
+        return self
+
+    def _doubly_given(self) -> list[Finding]:
+        if not self.phases:
+            return []
+        mine = {
+            "scheduler": self.scheduler != Asha(),
+            "searcher": self.searcher != RandomSearcher(),
+            "population": self.population is not None,
+        }
+        given = [name for name, differs in mine.items() if differs]
+        return [Finding((name,), "is given beside `phases`; put it into each phase instead") for name in given]
+
+    def _first_from_top(self) -> list[Finding]:
+        if self.phases and self.phases[0].start == "top":
+            return [Finding(("phases", 0, "from"), "is `top`, but there is no phase before the first; use `space`")]
+        return []
+
+    def _target_findings(self) -> list[Finding]:
+        target = self.budget.target
+        if not isinstance(target, dict) or self.metric in target:
+            return []
+        told = f"is a value of `{next(iter(target))}`, but must be one of `{self.metric}`, which is `search.metric`"
+        return [Finding(("budget", "target"), told)]

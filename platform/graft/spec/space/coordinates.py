@@ -1,0 +1,119 @@
+"""Where a strategy lies in a search space: the inverse of drawing it."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graft.spec.base import Spec, kind_of, spec_types
+from graft.spec.space.distributions import Choice, RandInt, Range
+from graft.spec.space.nodes import Component, Node, Value, field_key, option_key
+from graft.spec.strategy import Strategy
+
+Coordinates = Iterator[tuple[str, int | float]]
+
+
+def coordinates_of(root: Component, strategy: Strategy) -> dict[str, int | float]:
+    """The number of each active range and the index of each active choice's option, by dotted key.
+
+    Args:
+        root: the tree of the space.
+        strategy: as it was drawn, or the canonical form of that.
+    """
+    nodes = dict(root.fields)
+    plain = _with_drawn_rates(nodes, strategy.model_dump(mode="json"))
+    found = ((name, node, _Field(Strategy, name)) for name, node in root.fields)
+    return {key: value for name, node, field in found for key, value in field.coordinates(node, plain[name], name)}
+
+
+class _Field:
+    """One key of a model, which knows the components that may stand there and their defaults."""
+
+    def __init__(self, model: type[Spec], name: str) -> None:
+        info = model.model_fields[name]
+        self._kinds = {kind_of(spec): spec for spec in spec_types(info.annotation)}
+        self._default = info.default
+
+    def coordinates(self, node: Node, value: Any, key: str) -> Coordinates:
+        match node:
+            case Value():
+                return
+            case Component(kind, fields):
+                if math.isfinite(self.distance(node, value)):
+                    for name, inner in fields:
+                        inside = _Field(self._kinds[kind], name)
+                        yield from inside.coordinates(inner, value[name], field_key(key, kind, name))
+            case Choice(options):
+                distances = [self.distance(option, value) for option in options]
+                index = distances.index(min(distances))
+                if math.isfinite(distances[index]):
+                    yield key, index
+                    yield from self.coordinates(options[index], value, option_key(key, options, index))
+            case _:
+                if _is_number(value):
+                    yield key, _nearest(node, value)
+
+    def distance(self, node: Node, value: Any) -> float:
+        """How far a node is from being able to hold a value: 0 if it can, infinite if they are of different kinds."""
+        match node:
+            case Value(own):
+                return _distance(own, value)
+            case Component(kind, fields):
+                if not isinstance(value, Mapping) or value["kind"] != kind:
+                    return math.inf
+                given = dict(fields)
+                names = [name for name in self._kinds[kind].model_fields if name != "kind"]
+                return sum(_Field(self._kinds[kind], name)._distance_of(given.get(name), value[name]) for name in names)
+            case Choice(options):
+                return min(self.distance(option, value) for option in options)
+            case _:
+                return _distance(_nearest(node, value), value) if _is_number(value) else math.inf
+
+    def _distance_of(self, node: Node | None, value: Any) -> float:
+        """What is not given has its default."""
+        return self.distance(Value(self._default) if node is None else node, value)
+
+
+def _with_drawn_rates(nodes: Mapping[str, Node], plain: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Undo that the canonical form of a linear probe has one learning rate: `lr` times `head_lr_factor`.
+
+    Otherwise the rate of such trials would be read as another one than was drawn, each time by the same factor.
+    """
+    if plain["freeze"] != 1 or plain["init"]["kind"] != "pretrained" or plain["head_lr_factor"] != 1:
+        return plain
+    default = Strategy.model_fields
+    rate_node, factor_node = (nodes.get(name, Value(default[name].default)) for name in ("lr", "head_lr_factor"))
+    product = plain["lr"]
+    factors = [1.0, *_numbers(factor_node), *(product / rate for rate in _numbers(rate_node))]
+    rate, factor = _Field(Strategy, "lr"), _Field(Strategy, "head_lr_factor")
+    possible = [one for one in factors if factor.distance(factor_node, one) == 0]
+    drawn = min(possible, key=lambda one: rate.distance(rate_node, product / one))
+    return {**plain, "lr": product / drawn, "head_lr_factor": drawn}
+
+
+def _numbers(node: Node) -> Iterator[float]:
+    match node:
+        case Value(value) if _is_number(value):
+            yield float(value)
+        case Choice(options):
+            for option in options:
+                yield from _numbers(option)
+        case Component() | Value():
+            return
+        case _:
+            yield from node.bounds()
+
+
+def _nearest(distribution: Range, value: float) -> int | float:
+    low, high = distribution.bounds()
+    inside = min(max(value, low), high)
+    return round(inside) if isinstance(distribution, RandInt) else inside
+
+
+def _distance(own: Any, value: Any) -> float:
+    if own == value:
+        return 0.0
+    return abs(own - value) if _is_number(own) and _is_number(value) else math.inf
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

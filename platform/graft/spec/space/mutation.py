@@ -1,0 +1,109 @@
+"""Which keys of a strategy may change while a model is trained, and which strategies can share weights."""
+
+import re
+from collections.abc import Sequence
+
+from graft.spec.messages.rules import Finding, Path
+from graft.spec.messages.sentences import must_be_one_of
+from graft.spec.search.schedulers import Pb2
+from graft.spec.space.distributions import Choice, Range
+from graft.spec.space.nodes import Component, Node, Value
+from graft.spec.space.space import StrategySpace
+
+MUTABLE = ("lr", "head_lr_factor", "weight_decay", "freeze", "penalty", "loss", "augment", "head.dropout", "momentum")
+"""What may change during training: nothing here changes the shape of a weight or the kind of the optimiser."""
+
+_INSIDE = {"head.dropout": ("head", "dropout"), "momentum": ("optimizer", "momentum")}
+
+
+def is_mutable(key: str) -> bool:
+    """Whether a dotted key of a space (`StrategySpace.distributions`) may change while a model is trained."""
+    return _name(key) is not None
+
+
+def mutated_keys(space: StrategySpace, wanted: Sequence[str] | None) -> tuple[str, ...]:
+    """The dotted keys that a population may change: those with a distribution that are mutable, and wanted.
+
+    Args:
+        space: where the distributions are.
+        wanted: names of `MUTABLE`; None is all of them.
+    """
+    return tuple(key for key in space.distributions() if _name(key) and (wanted is None or _name(key) in wanted))
+
+
+def mutation_findings(space: StrategySpace, scheduler: object, wanted: Sequence[str] | None) -> list[Finding]:
+    """What is wrong with what a population is asked to change; paths are relative to the scheduler."""
+    findings = []
+    varied = {_name(key) for key in space.distributions()}
+    for index, name in enumerate(wanted or ()):
+        if name not in MUTABLE:
+            told = f"is `{name}`, which cannot change during training; it {must_be_one_of(MUTABLE)}"
+            findings.append(Finding(("mutate", index), told))
+        elif name not in varied:
+            told = f"is `{name}`, but `strategy` gives it one value; give it a distribution, or leave it out here"
+            findings.append(Finding(("mutate", index), told))
+    if findings:
+        return findings
+    keys = mutated_keys(space, wanted)
+    found = space.distributions()
+    if not keys:
+        told = f"has nothing to change: give one of {', '.join(MUTABLE)} a distribution in `strategy`"
+        return [Finding((), told)]
+    if isinstance(scheduler, Pb2) and not any(isinstance(found[key], Range) for key in keys):
+        return [
+            Finding((), "needs a range to learn on: give lr or weight_decay a `uniform` or `loguniform`; or use pbt")
+        ]
+    return []
+
+
+def architectures(space: StrategySpace) -> int | None:
+    """How many architectures (backbone and shape of the head) a space holds; None if there is no end to them."""
+    fields = dict(space.root.fields)
+    backbones = len(space.values("backbone"))
+    heads = _shapes(fields["head"]) if "head" in fields else 1
+    return None if heads is None else backbones * heads
+
+
+def population_finding(space: StrategySpace, population: int, at: Path) -> Finding | None:
+    """Why a population cannot be split by architecture: weights can only be copied within one."""
+    kinds = architectures(space)
+    if kinds is not None and population >= 2 * kinds:
+        return None
+    if kinds is None:
+        told = "is split by architecture, but `strategy.head` draws its shape from a range; use `choice` there"
+    else:
+        told = (
+            f"is {population}, but `strategy` has {kinds} architectures (backbone, head), and weights are copied only "
+            f"within one: it must be >= {2 * kinds}; or leave fewer"
+        )
+    return Finding(at, told)
+
+
+def _name(key: str) -> str | None:
+    """Which of `MUTABLE` a dotted key belongs to, or None."""
+    # Options of a choice that have no name of their own are counted: `penalty[1].l2.strength`.
+    parts = re.sub(r"\[\d+\]", "", key).split(".")
+    for name, (component, field) in _INSIDE.items():
+        if parts[0] == component and parts[-1] == field:
+            return name
+    return parts[0] if parts[0] in MUTABLE else None
+
+
+def _shapes(head: Node) -> int | None:
+    match head:
+        case Value():
+            return 1
+        case Choice(options):
+            counts = [_shapes(option) for option in options]
+            return None if None in counts else sum(count or 0 for count in counts)
+        case Component(_, fields):
+            product = 1
+            for name, node in fields:
+                if name == "dropout" or isinstance(node, Value):
+                    continue
+                if not isinstance(node, Choice):
+                    return None
+                product *= len(node.options)
+            return product
+        case _:
+            return None

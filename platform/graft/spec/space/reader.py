@@ -1,0 +1,170 @@
+"""Reads a search space from plain data and checks every option and every bound against the key it is for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from graft.spec.base import Spec, kind_of, places_of, spec_types
+from graft.spec.messages.rules import Finding, Path, dotted, shown
+from graft.spec.messages.sentences import must_be_one_of, nearest_hint, not_a_key, sentence
+from graft.spec.space.distributions import NAMES, Choice, Range, range_from
+from graft.spec.space.nodes import Component, Node, Value
+from graft.spec.strategy import Strategy
+
+_MAX_DEPTH = 20
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Where a read stands, and what it has found so far."""
+
+    stored: bool
+    path: Path = ()
+    findings: list[Finding] = field(default_factory=list)
+
+    def at(self, *parts: str | int) -> "_Reading":
+        return replace(self, path=(*self.path, *parts))
+
+    def reject(self, message: str) -> None:
+        finding = Finding(self.path, message)
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+
+def read_space(raw: Any, stored: bool) -> tuple[Component, list[Finding]]:
+    """Read the tree of a strategy space.
+
+    Args:
+        raw: plain data: mappings, lists, texts, numbers.
+        stored: it was written by graft itself, so keys of a newer version are ignored.
+
+    Returns:
+        The tree, and all that is wrong with it; the tree is only whole when nothing is.
+    """
+    reading = _Reading(stored)
+    if not isinstance(raw, Mapping):
+        reading.reject(f"is {shown(raw)}, but must be a mapping of strategy keys to values or distributions")
+        return Component(None, ()), reading.findings
+    return _component(Strategy, None, raw, reading), reading.findings
+
+
+def _component(model: type[Spec], kind: str | None, raw: Mapping[Any, Any], reading: _Reading) -> Component:
+    known = [name for name in model.model_fields if name != "kind"]
+    for key in raw:
+        if key not in known and not (key == "kind" and kind) and not reading.stored:
+            owner = dotted(("strategy", *_without_items(reading.path))) + (f" of kind {kind}" if kind else "")
+            elsewhere = () if kind else _elsewhere(str(key))
+            reading.at(str(key)).reject(not_a_key(str(key), owner, known, elsewhere))
+    nodes = ((name, _node(model, name, raw[name], reading.at(name))) for name in known if name in raw)
+    return Component(kind, tuple((name, node) for name, node in nodes if node is not None))
+
+
+def _node(model: type[Spec], name: str, raw: Any, reading: _Reading) -> Node | None:
+    if len(reading.path) > _MAX_DEPTH:
+        reading.reject(f"is nested more than {_MAX_DEPTH} levels deep; list the options in one `choice`")
+        return None
+    given = [key for key in NAMES if key in raw] if isinstance(raw, Mapping) else []
+    if given and len(raw) > 1:
+        others = ", ".join(f"`{key}`" for key in raw if key != given[0])
+        reading.reject(f"has {others} beside `{given[0]}`, but a distribution stands alone; remove one or the other")
+        return None
+    if given == ["choice"]:
+        return _choice(model, name, raw["choice"], reading.at("choice"))
+    if given:
+        return _range(model, name, given[0], reading.at(given[0]), raw)
+    kinds = {kind_of(spec): spec for spec in spec_types(model.model_fields[name].annotation)}
+    if kinds:
+        return _member({kind: spec for kind, spec in kinds.items() if kind}, raw, reading)
+    return _value(model, name, raw, reading)
+
+
+def _choice(model: type[Spec], name: str, raw: Any, reading: _Reading) -> Choice | None:
+    if not isinstance(raw, list) or not raw:
+        what = "an empty list" if isinstance(raw, list) else shown(raw)
+        reading.reject(f"is {what}, but must be a list of one or more options, as in `choice: [a, b]`")
+        return None
+    options = [_node(model, name, option, reading.at(index)) for index, option in enumerate(raw)]
+    for index, option in enumerate(options):
+        if option is not None and option in options[:index]:
+            reading.at(index).reject(
+                f"is {shown(raw[index])}, which is in the list already; every option must be given once"
+            )
+    return Choice(tuple(option for option in options if option is not None))
+
+
+def _range(model: type[Spec], name: str, kind: str, reading: _Reading, raw: Mapping[str, Any]) -> Range | None:
+    try:
+        found = range_from(kind, raw[kind])
+    except ValueError as error:
+        said = str(error)
+        reading.reject(f"is {shown(raw[kind])}, but {said}" if said.startswith("must") else said)
+        return None
+    info = model.model_fields[name]
+    if kind != "randint" and info.annotation is int:
+        reading.reject("draws fractions, but must draw whole numbers here; use `randint` or `choice`")
+        return None
+    if info.annotation not in (int, float):
+        reading.reject(f"draws numbers, but {_needed(info)}; use `choice`")
+        return None
+    legal = [_value(model, name, bound, reading.at(index)) for index, bound in enumerate(found.bounds())]
+    return found if None not in legal else None
+
+
+def _needed(info: FieldInfo) -> str:
+    kinds = [str(kind_of(spec)) for spec in spec_types(info.annotation)]
+    return must_be_one_of(kinds) if kinds else "the values here are no numbers"
+
+
+def _member(kinds: Mapping[str, type[Spec]], raw: Any, reading: _Reading) -> Node | None:
+    """One member of a union by `kind`."""
+    if isinstance(raw, str):
+        return _of_kind(kinds, raw, {}, reading, reading)
+    if not isinstance(raw, Mapping):
+        reading.reject(f"is {shown(raw)}, but {must_be_one_of(kinds)}")
+        return None
+    if "kind" not in raw and len(kinds) > 1:
+        hint = "".join(nearest_hint(str(key), NAMES) for key in raw)
+        reading.reject(f"has no `kind`, which {must_be_one_of(kinds)}{hint}")
+        return None
+    kind = raw.get("kind", next(iter(kinds)))
+    if isinstance(kind, Mapping) and set(kind) == {"choice"} and isinstance(kind["choice"], list) and kind["choice"]:
+        at_kind = reading.at("kind", "choice")
+        found = [_of_kind(kinds, one, raw, reading, at_kind.at(i)) for i, one in enumerate(kind["choice"])]
+        return Choice(tuple(component for component in found if component is not None))
+    return _of_kind(kinds, kind, raw, reading, reading.at("kind"))
+
+
+def _of_kind(
+    kinds: Mapping[str, type[Spec]], kind: Any, raw: Mapping[str, Any], reading: _Reading, at_kind: _Reading
+) -> Component | None:
+    if not isinstance(kind, str) or kind not in kinds:
+        hint = nearest_hint(kind, kinds) if isinstance(kind, str) else ""
+        at_kind.reject(f"is {shown(kind)}, but {must_be_one_of(kinds)}{hint}")
+        return None
+    return _component(kinds[kind], kind, raw, reading)
+
+
+def _value(model: type[Spec], name: str, raw: Any, reading: _Reading) -> Value | None:
+    """A leaf; checked by the model itself, of which every other key has a default."""
+    if isinstance(raw, Mapping):
+        hint = "".join(nearest_hint(str(key), NAMES) for key in raw)
+        reading.reject(f"is a mapping, but must be a value or one of the distributions {', '.join(NAMES)}{hint}")
+        return None
+    try:
+        return Value(getattr(model.model_validate({name: raw}), name))
+    except ValidationError as error:
+        for details in error.errors():
+            reading.reject(sentence(details, model.model_fields[name]))
+        return None
+
+
+def _elsewhere(key: str) -> tuple[str, ...]:
+    return tuple(dotted(("strategy", *path)) for path in places_of(key, Strategy)) if key != "kind" else ()
+
+
+def _without_items(path: Path) -> Path:
+    """Where a component belongs, without the choice that it is an option of."""
+    return tuple(part for part in path if isinstance(part, str) and part != "choice")

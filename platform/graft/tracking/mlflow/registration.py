@@ -1,0 +1,206 @@
+"""The bundle as a registered MLflow model, and back. The bundle is the only payload: no pickle, no code."""
+
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from graft.core.errors import ArtifactError
+from graft.core.storage import file_digest, text_digest
+from graft.journal.events import ExperimentStarted
+from graft.journal.journal import journal_path, read
+from graft.tracking.mlflow.store import KEY_TAG, Store, open_client, open_store, tracking_errors
+from graft.tracking.mlflow.writer import Writer
+from graft.tracking.projection.operations import PARENT
+from graft.tracking.projection.projection import Projection
+from graft.tracking.target import Target, run_key
+
+# After graft.tracking.mlflow.store, which settles the environment that MLflow reads when it is imported.
+import mlflow.artifacts  # isort: skip
+import mlflow.pyfunc  # isort: skip
+from mlflow.entities import LoggedModelOutput  # isort: skip
+from mlflow.exceptions import MlflowException  # isort: skip
+from mlflow.models import Model, ModelSignature  # isort: skip
+from mlflow.types import ColSpec, DataType, Schema  # isort: skip
+
+CHAMPION = "champion"
+_FLAVOUR_DATA = "data"
+_MODEL_URI = re.compile(r"models:/(?P<name>[^/@]+)(/(?P<version>\d+)|@(?P<alias>[^/@]+))")
+
+
+@dataclass(frozen=True)
+class ModelPackage:
+    """What is registered.
+
+    Attributes:
+        bundle: the bundle's directory.
+        name: name of the registered model.
+        loader_module: importable module whose ``_load_pyfunc(bundle_directory)`` gives an object with ``predict``.
+        requirements: pip requirements of that module, such as ``graft==0.1.0``; nothing is inferred.
+        inputs: column -> MLflow type name (``string``, ``binary``, ``double``, …) of the table that ``predict`` takes.
+        outputs: the same of the table it gives.
+        input_example: a table or mapping of columns to lists, shown in the user interface.
+    """
+
+    bundle: Path
+    name: str
+    loader_module: str
+    requirements: tuple[str, ...]
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    input_example: Any = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """One version of a registered model; `uri` is ``models:/<name>/<version>``."""
+
+    name: str
+    version: str
+    uri: str
+
+
+def register(experiment_dir: Path, target: Target, package: ModelPackage) -> RegisteredModel:
+    """Register the bundle of an experiment under the alias ``champion``.
+
+    The same bundle of the same experiment is one version, however often this is called. The alias moves forward only:
+    it stays with a newer version that another experiment has registered meanwhile.
+
+    Raises:
+        TrackingError: the store does not answer or refuses.
+        ArtifactError: the bundle or the journal is missing.
+    """
+    if not package.bundle.is_dir():
+        raise ArtifactError(f"bundle {package.bundle} is not a directory; run the export stage again")
+    projection = _experiment_of(experiment_dir)
+    key = run_key(projection.experiment_key, _digest(package.bundle))
+    with tracking_errors(target):
+        store = open_store(target)
+        version = _find_version(store, package.name, key)
+        if version is None:
+            run_id = Writer(store, projection.experiment_key, experiment_dir, projection.open_run).run_id(PARENT)
+            version = _create_version(store, run_id, package, key)
+        _promote(store, package.name, version)
+    return RegisteredModel(package.name, version, f"models:/{package.name}/{version}")
+
+
+def fetch_bundle(tracking_uri: str, model_uri: str, destination: Path) -> Path:
+    """Copy the bundle of a registered model to `destination`; returns the bundle's directory.
+
+    Args:
+        tracking_uri: the store that knows the model.
+        model_uri: ``models:/<name>/<version>`` or ``models:/<name>@champion``.
+        destination: directory for the files.
+
+    Raises:
+        TrackingError: the store does not answer, or has no such model.
+        ArtifactError: the model was not made by graft.
+    """
+    target = Target(tracking_uri, experiment="")
+    destination.mkdir(parents=True, exist_ok=True)
+    with tracking_errors(target):
+        location = _locate(open_client(target), model_uri)
+        local = mlflow.artifacts.download_artifacts(location, dst_path=str(destination), tracking_uri=tracking_uri)
+    flavour = Model.load(local).flavors.get("python_function", {})
+    bundle = Path(local, str(flavour.get(_FLAVOUR_DATA, "")))
+    if not (bundle / "manifest.json").is_file():
+        raise ArtifactError(f"model {model_uri} holds no graft bundle; it was registered by something else")
+    return bundle
+
+
+def find_run(target: Target, experiment_key: str, run: str = PARENT) -> tuple[str, str | None]:
+    """MLflow's ids of the experiment and of a run in it, for links; no run if it has not arrived yet.
+
+    Raises:
+        TrackingError: the store does not answer or cannot be used.
+    """
+    with tracking_errors(target):
+        store = open_store(target)
+        return store.experiment_id, next(iter(store.find_runs(run_key(experiment_key, run))), None)
+
+
+def _locate(client: Any, model_uri: str) -> str:
+    """Where the files of a registered model lie. MLflow's own resolver asks the default store, not the one named."""
+    found = _MODEL_URI.fullmatch(model_uri)
+    if found is None:
+        raise ArtifactError(
+            f"model is `{model_uri}`, but must be models:/<name>/<version> or models:/<name>@{CHAMPION}"
+        )
+    name, version, alias = found["name"], found["version"], found["alias"]
+    if alias is not None:
+        version = client.get_model_version_by_alias(name, alias).version
+    return str(client.get_model_version_download_uri(name, version))
+
+
+def _experiment_of(experiment_dir: Path) -> Projection:
+    projection = Projection()
+    for _, event in read(journal_path(experiment_dir)):
+        projection.operations(event)
+        if isinstance(event, ExperimentStarted):
+            break
+    return projection
+
+
+def _digest(bundle: Path) -> str:
+    files = sorted(path for path in bundle.rglob("*") if path.is_file())
+    return text_digest("\n".join(f"{path.relative_to(bundle).as_posix()} {file_digest(path)}" for path in files))
+
+
+def _find_version(store: Store, name: str, key: str) -> str | None:
+    found = store.client.search_model_versions(f"name = '{name}' AND tags.`{KEY_TAG}` = '{key}'")
+    return min((str(version.version) for version in found), key=int, default=None)
+
+
+def _create_version(store: Store, run_id: str, package: ModelPackage, key: str) -> str:
+    model_id = _ensure_logged_model(store, run_id, package, key)
+    try:
+        store.client.create_registered_model(package.name)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"):
+            raise
+    location = store.client.get_logged_model(model_id).artifact_location
+    version = store.client.create_model_version(
+        package.name, source=location, run_id=run_id, model_id=model_id, tags={KEY_TAG: key}
+    )
+    return str(version.version)
+
+
+def _ensure_logged_model(store: Store, run_id: str, package: ModelPackage, key: str) -> str:
+    """Upload the model unless an earlier call, which died before it made a version, has done so."""
+    found = store.client.search_logged_models([store.experiment_id], f"tags.`{KEY_TAG}` = '{key}'")
+    ready = [str(model.model_id) for model in found if str(model.status) == "READY"]
+    if ready:
+        return ready[0]
+    model = store.client.create_logged_model(
+        store.experiment_id, name=package.name, source_run_id=run_id, tags={KEY_TAG: key}, model_type="graft"
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        _save(Path(scratch, "model"), package, Model(run_id=run_id, model_id=model.model_id))
+        store.client.log_model_artifacts(model.model_id, str(Path(scratch, "model")))
+    store.client.finalize_logged_model(model.model_id, "READY")
+    store.client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+    return str(model.model_id)
+
+
+def _save(path: Path, package: ModelPackage, model: Model) -> None:
+    mlflow.pyfunc.save_model(
+        str(path),
+        loader_module=package.loader_module,
+        data_path=str(package.bundle),
+        mlflow_model=model,
+        signature=ModelSignature(_schema(package.inputs), _schema(package.outputs)),
+        input_example=package.input_example,
+        pip_requirements=list(package.requirements),
+    )
+
+
+def _schema(columns: Mapping[str, str]) -> Schema:
+    return Schema([ColSpec(DataType[kind], name) for name, kind in columns.items()])
+
+
+def _promote(store: Store, name: str, version: str) -> None:
+    aliases = store.client.get_registered_model(name).aliases
+    if int(aliases.get(CHAMPION, 0)) < int(version):
+        store.client.set_registered_model_alias(name, CHAMPION, version)

@@ -1,0 +1,156 @@
+"""An MLflow tracking store: opening it, its experiment, and runs that exist once."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from graft.core.errors import TrackingError
+from graft.journal.locking import exclusive
+from graft.tracking.environment import settle_environment
+from graft.tracking.mlflow.failures import explain, first_line, is_locked_out, is_of_store
+from graft.tracking.target import Target
+
+settle_environment()
+
+from mlflow import MlflowClient  # noqa: E402  (its import reads the environment)
+from mlflow.exceptions import MlflowException  # noqa: E402
+
+KEY_TAG = "graft.key"
+EXPERIMENT_KEY_TAG = "graft.experiment_key"
+
+
+class Store:
+    """An open tracking store and its one experiment.
+
+    Attributes:
+        target: where it is.
+        client: MLflow's client for it.
+        experiment_id: MLflow's id of the experiment.
+    """
+
+    def __init__(self, target: Target, client: Any, experiment_id: str) -> None:
+        self.target = target
+        self.client = client
+        self.experiment_id = experiment_id
+
+    def find_runs(self, key: str) -> list[str]:
+        """Ids of the runs with this key, the one to keep first; more than one only after a lost answer."""
+        found = self.client.search_runs(
+            [self.experiment_id],
+            f"tags.`{KEY_TAG}` = '{key}'",
+            order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
+        )
+        return [run.info.run_id for run in found]
+
+    def ensure_run(self, key: str, name: str, start: float, tags: Mapping[str, str]) -> str:
+        """Id of the one run with this key, created if there is none; `start` in seconds since the epoch."""
+        found = self.find_runs(key)
+        for ghost in found[1:]:
+            self.client.delete_run(ghost)
+        if found:
+            return found[0]
+        run = self.client.create_run(
+            self.experiment_id, start_time=milliseconds(start), tags={**tags, KEY_TAG: key}, run_name=name
+        )
+        return str(run.info.run_id)
+
+
+def open_store(target: Target) -> Store:
+    """Open the store and its experiment; both are created where they do not exist.
+
+    Raises:
+        TrackingError: it can never be used like this: a bad URI, a database of another version, a deleted experiment.
+        MlflowException: it does not answer now.
+    """
+    client = open_client(target)
+    return Store(target, client, _ensure_experiment(client, target))
+
+
+def open_client(target: Target) -> Any:
+    """MLflow's client for a store, whose tables are created if it is a SQLite file that does not exist.
+
+    Raises:
+        TrackingError: the store can never be used like this.
+        MlflowException: it does not answer now.
+    """
+    target.check()
+    database = target.database()
+    return MlflowClient(target.uri, registry_uri=target.uri) if database is None else _open_sqlite(target, database)
+
+
+def check_login(target: Target) -> None:
+    """Ask a store for its experiment, as the relay will; what is wrong with the store itself is left to the relay.
+
+    Raises:
+        TrackingError: the login is refused, or does not permit it.
+    """
+    try:
+        open_client(target).get_experiment_by_name(target.experiment)
+    except Exception as error:
+        if is_locked_out(error):
+            raise TrackingError(explain(error, target)) from error
+        if not is_of_store(error):
+            raise
+
+
+@contextlib.contextmanager
+def tracking_errors(target: Target) -> Iterator[None]:
+    """Turn what MLflow and the libraries below it raise into the one line that a user can act on."""
+    try:
+        yield
+    except Exception as error:
+        if not is_of_store(error):
+            raise
+        raise TrackingError(explain(error, target)) from error
+
+
+def milliseconds(seconds: float) -> int:
+    """MLflow's unit of time."""
+    return round(seconds * 1000)
+
+
+def _open_sqlite(target: Target, database: Path) -> Any:
+    """Create the tables in one process only, and let readers not block the writer."""
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with exclusive(database.with_name(f".{database.name}.lock")):
+            # Asked first, because MLflow tries for a minute to open what is no database.
+            _write_ahead(database)
+            return MlflowClient(target.uri, registry_uri=target.uri)
+    except (OSError, sqlite3.Error) as error:
+        raise TrackingError(f"tracking database {database} cannot be used ({error}); choose another --home") from error
+    except MlflowException as error:
+        raise TrackingError(
+            f"tracking database {database} cannot be opened ({first_line(error)}); if another version of MLflow "
+            f"wrote it, back it up and run `mlflow db upgrade sqlite:///{database}`"
+        ) from error
+
+
+def _write_ahead(database: Path) -> None:
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            return
+        # While someone else has it open the mode cannot change; it works without, only with longer waits.
+        with contextlib.suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode=wal")
+
+
+def _ensure_experiment(client: Any, target: Target) -> str:
+    found = client.get_experiment_by_name(target.experiment)
+    if found is None:
+        root = target.artifact_root
+        location = None if root is None else (root.absolute() / target.experiment).as_uri()
+        try:
+            return str(client.create_experiment(target.experiment, artifact_location=location))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(target.experiment)
+    if found.lifecycle_stage != "active":
+        raise TrackingError(
+            f"MLflow experiment `{target.experiment}` was deleted; restore it "
+            f"(`mlflow experiments restore -x {found.experiment_id}`), or choose another tracking.experiment"
+        )
+    return str(found.experiment_id)

@@ -1,0 +1,189 @@
+"""What the records about a whole experiment mean for its run in a tracking store. Pure."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from graft.journal.events import (
+    Evaluated,
+    ImportanceEstimated,
+    PhaseFinished,
+    PhaseStarted,
+    SearchEnded,
+    StageFailed,
+    StageFinished,
+    StageSkipped,
+    SystemSampled,
+    TrialStatus,
+)
+from graft.tracking.comparison_view import Compared, varied_in_space, varied_params, view_tags
+from graft.tracking.projection.operations import (
+    PARENT,
+    Operation,
+    SetTags,
+    ShowViews,
+    UploadFiles,
+    UploadJson,
+    UploadTable,
+)
+from graft.tracking.projection.state import Seen, TrialSeen, part
+from graft.tracking.projection.strategy_family import family
+from graft.tracking.projection.trial_runs import join, log, status_text, trial_params
+
+LEADERBOARD, IMPORTANCE = "leaderboard_table.json", "strategy_importance.json"
+# The family follows from the choices, and the seed decides nothing that is worth comparing.
+_NO_CHOICES = frozenset({"family", "seed"})
+EVALUATION_FILES = ("report.json", "confusion_matrix.png", "worst_examples.png")
+
+
+def leaderboard(seen: Seen) -> Iterator[Operation]:
+    """The table of all trials, best first."""
+    if not seen.trials:
+        return
+    metric = "score" if seen.metric is None else f"val_{seen.metric.name}"
+    columns = ("rank", "trial", "family", "strategy", metric, "epochs", "seconds", "cost", "status", "reason")
+    rows = tuple(_row(seen, rank, trial) for rank, trial in enumerate(seen.ranked(), start=1))
+    yield UploadTable(PARENT, LEADERBOARD, columns, rows)
+
+
+def views(seen: Seen, time: float) -> Iterator[Operation]:
+    """The comparison page of the experiment, as far as it is known what there is to compare."""
+    experiment, metric = seen.require_experiment(), seen.metric
+    if metric is None:
+        return
+    flat = [trial_params(trial.started) for trial in seen.trials.values()]
+    varied, shared = varied_params(flat)
+    if len(flat) < 2:
+        varied = shared = varied_in_space(part(experiment.job, "strategy"))
+    yield ShowViews(
+        view_tags(
+            Compared(
+                experiment=experiment.name,
+                metric=metric,
+                varied=_most_telling_first(varied, seen.importance),
+                shared=_most_telling_first(shared, seen.importance),
+                has_cost=seen.cost(1.0) is not None,
+                time=time,
+            )
+        )
+    )
+
+
+def importance(event: ImportanceEstimated) -> Iterator[Operation]:
+    yield SetTags(PARENT, {"graft.importance": event.note})
+    if not event.shares:
+        return
+    yield from log(PARENT, {f"importance/{name}": share for name, share in event.shares.items()}, event.time, 0)
+    ranked = sorted(event.shares.items(), key=lambda one: -one[1])
+    yield UploadTable(PARENT, IMPORTANCE, ("field", "share"), tuple((name, share) for name, share in ranked))
+
+
+def evaluated(seen: Seen, event: Evaluated) -> Iterator[Operation]:
+    """The final model's score, its confusion matrix and its worst examples: in the parent and with the winner."""
+    values = {f"final/test_{name}": value for name, value in event.metrics.items()}
+    for name, (low, high) in event.intervals.items():
+        values |= {f"final/test_{name}_low": low, f"final/test_{name}_high": high}
+    for run in [PARENT, *([seen.winner] if seen.winner in seen.trials else [])]:
+        yield from log(run, values, event.time, 0)
+        yield UploadFiles(run, EVALUATION_FILES)
+
+
+def dataset(seen: Seen) -> Iterator[Operation]:
+    """What is known of the data: fingerprint, counts, what was left out, what lies in two splits."""
+    event = seen.dataset
+    if event is None:
+        return
+    summary = {
+        "graft.fingerprint": event.fingerprint,
+        "graft.samples": ", ".join(f"{count} {name}" for name, count in event.counts.items()),
+        "graft.classes": str(len(event.classes)),
+        "graft.quarantined": str(len(event.quarantine)),
+        "graft.cross_split_duplicates": str(event.duplicates),
+    }
+    yield SetTags(PARENT, summary)
+    about: dict[str, Any] = {
+        "source": event.source,
+        "fingerprint": event.fingerprint,
+        "samples": dict(event.counts),
+        "classes": list(event.classes),
+        "unreadable": len(event.quarantine),
+        "cross_split_duplicates": event.duplicates,
+    }
+    yield UploadJson(PARENT, "data.json", about)
+    if event.quarantine:
+        yield UploadJson(PARENT, "quarantine.json", [dict(item) for item in event.quarantine])
+
+
+def note(seen: Seen) -> Iterator[Operation]:
+    """What a reader wants to know first, as the description of the run."""
+    experiment, metric = seen.require_experiment(), seen.metric
+    winner = seen.trials.get(seen.winner)
+    if metric is None or winner is None or winner.best is None:
+        return
+    lines = [
+        f"**{seen.winner}** wins: {winner.started.label} ({family(winner.started.strategy)}), "
+        f"validation {metric.name} {winner.best:.4f}, of {len(seen.trials)} trials."
+    ]
+    if seen.evaluated is not None and metric.name in seen.evaluated.metrics:
+        low, high = seen.evaluated.intervals.get(metric.name, (float("nan"), float("nan")))
+        value = seen.evaluated.metrics[metric.name]
+        lines.append(f"Test {metric.name} {value:.4f}, 95 % interval {low:.4f} to {high:.4f}.")
+    if seen.registered is not None:
+        lines.append(f"Model: `{seen.registered.uri}`.")
+    if seen.importance is not None:
+        lines.append(f"What mattered: {seen.importance.note}.")
+    lines.append(f"The views *strategies* and *trials* of {experiment.name} compare all trials.")
+    yield SetTags(PARENT, {"mlflow.note.content": "\n\n".join(lines)})
+
+
+def stage_finished(event: StageFinished) -> Iterator[Operation]:
+    yield from log(PARENT, {f"stage_seconds/{event.stage}": event.seconds}, event.time, 0)
+    yield SetTags(PARENT, {f"graft.stage.{event.stage}": "finished"})
+
+
+def stage_skipped(event: StageSkipped) -> Iterator[Operation]:
+    yield SetTags(PARENT, {f"graft.stage.{event.stage}": join("skipped", event.detail)})
+
+
+def stage_failed(event: StageFailed) -> Iterator[Operation]:
+    yield SetTags(PARENT, {f"graft.stage.{event.stage}": join("failed", event.detail)})
+
+
+def phase_started(event: PhaseStarted) -> Iterator[Operation]:
+    about = f"{event.scheduler} over {event.searcher}, to epoch {event.epochs}"
+    yield SetTags(PARENT, {f"graft.phase.{event.phase + 1}": about})
+
+
+def phase_finished(event: PhaseFinished) -> Iterator[Operation]:
+    values = {f"phase_{event.phase + 1}/trials": float(event.trials), f"phase_{event.phase + 1}/seconds": event.seconds}
+    if event.best is not None:
+        values[f"phase_{event.phase + 1}/best"] = event.best
+    yield from log(PARENT, values, event.time, 0)
+
+
+def search_ended(event: SearchEnded) -> Iterator[Operation]:
+    yield SetTags(PARENT, {"graft.search.stopped_by": join(event.by, event.detail)})
+
+
+def system(seen: Seen, event: SystemSampled) -> Iterator[Operation]:
+    """By seconds since the start: MLflow's page of system metrics draws them over time."""
+    step = round(event.time - seen.began)
+    yield from log(PARENT, {f"system/{name}": value for name, value in event.metrics.items()}, event.time, step)
+
+
+def _most_telling_first(params: tuple[str, ...], found: ImportanceEstimated | None) -> tuple[str, ...]:
+    """By the importance of the field that a param belongs to; what is no choice of the strategy is left out."""
+    shares = found.shares if found else {}
+    choices = [name for name in params if name not in _NO_CHOICES]
+    return tuple(sorted(choices, key=lambda name: -shares.get(name.partition(".")[0], 0.0)))
+
+
+def _row(seen: Seen, rank: int, trial: TrialSeen) -> tuple[Any, ...]:
+    result, started = trial.result, trial.started
+    seconds = None if result is None else round(result.seconds, 2)
+    cost = None if result is None else seen.cost(result.seconds)
+    status = "running" if result is None else status_text(result)
+    if result is not None and result.status is TrialStatus.FAILED:
+        status = "failed"
+    reason = "" if result is None else result.reason
+    kind = family(started.strategy)
+    return rank, started.trial, kind, started.label, trial.best, trial.epochs, seconds, cost, status, reason

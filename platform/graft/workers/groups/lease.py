@@ -1,0 +1,137 @@
+"""How a trial gets hold of a worker group, and what it can do with it."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import ray
+from ray import cloudpickle
+from ray.exceptions import RayActorError
+
+from graft.core.errors import ResourceError, TrialError
+from graft.workers.groups.capacity import waiting_for
+from graft.workers.groups.coordinator import Grant
+from graft.workers.groups.messages import Item, News
+from graft.workers.groups.shape import GroupShape
+
+RENEW_S = 2.0
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A worker group, held by one trial."""
+
+    _exchange: Any
+    _name: str
+    shape: GroupShape
+    _wait: Callable[[], None]
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Ids of the distinct nodes on which the workers run at the moment."""
+        return tuple(_call(self._exchange.nodes.remote(self._name)))
+
+    def run(self, order: Any) -> Iterator[Any]:
+        """Have the workers do an order; yield what rank 0 reports, in lockstep.
+
+        The workers' `report` returns when the next item is asked for. Closing the iterator, or leaving the loop by an
+        exception, abandons the order: the workers leave it at their next step. After a worker's death the order is
+        begun again (`Channel.attempt`), and reports may come twice.
+
+        Raises:
+            TrialError: the work function raised, or the workers died too often.
+            ResourceError: the exchange is gone.
+        """
+        name = uuid4().hex
+        body = cloudpickle.dumps(order)
+        is_over = False
+        try:
+            self._submit(name, body)
+            while True:
+                item: Item = _call(self._exchange.next_item.remote(self._name, name))
+                if item.news is News.REPORT:
+                    yield cloudpickle.loads(item.report)
+                elif item.news is News.MOVED:
+                    self._wait()
+                    self._submit(name, body)
+                elif item.news is not News.WAIT:
+                    is_over = True
+                    break
+        finally:
+            if not is_over:
+                _tell(self._exchange.abandon, self._name, name)
+        if item.news is News.FAILED:
+            raise TrialError(item.reason)
+
+    def _submit(self, name: str, body: bytes) -> None:
+        while not _call(self._exchange.submit.remote(self._name, name, body)):
+            pass
+
+
+@dataclass(frozen=True)
+class GroupsHandle:
+    """What a trial needs to lease a group; can be pickled into any process of the Ray job."""
+
+    _exchange: Any
+    shape: GroupShape
+    count: int
+
+    def is_starved(self) -> bool:
+        """Whether a trial waits for a group while there are fewer than there were."""
+        return bool(_call(self._exchange.is_starved.remote()))
+
+    @contextlib.contextmanager
+    def lease(self, who: str) -> Iterator[Lease]:
+        """Wait for a free group that is up, and hold it; afterwards it is free again at once.
+
+        If this process dies, the group is free again: at once if it was an actor, else after some 15 s. A process that
+        is merely slow keeps its lease.
+
+        Args:
+            who: for the logs.
+
+        Raises:
+            ResourceError: the groups cannot come up any more, or have been sent away.
+        """
+        name = f"{who}-{uuid4().hex}"
+        stop = threading.Event()
+        threading.Thread(target=self._renew, args=(name, stop), name="graft-lease", daemon=True).start()
+        try:
+            self._wait_for(name)
+            yield Lease(self._exchange, name, self.shape, lambda: self._wait_for(name))
+        finally:
+            stop.set()
+            _tell(self._exchange.release, name)
+
+    def _wait_for(self, name: str) -> None:
+        context = ray.get_runtime_context()
+        holder = context.current_actor if context.get_actor_id() else None
+        while True:
+            grant: Grant = _call(self._exchange.acquire.remote(name, holder))
+            if grant.group is not None:
+                return
+            if grant.reason:
+                missing = waiting_for(self.shape, self.count)
+                detail = f"; {missing}" if missing else ""
+                raise ResourceError(f"no worker group of {self.shape} will run: {grant.reason}{detail}")
+
+    def _renew(self, name: str, stop: threading.Event) -> None:
+        while not stop.wait(RENEW_S):
+            self._exchange.renew.remote(name)
+
+
+def _call(reference: Any) -> Any:
+    try:
+        return ray.get(reference)
+    except RayActorError as error:
+        raise ResourceError("the worker groups are gone: their exchange has died; see the Ray logs") from error
+
+
+def _tell(method: Any, *arguments: Any) -> None:
+    """A farewell: of no use if nobody hears it. A call without a Ray would start one."""
+    if ray.is_initialized():
+        with contextlib.suppress(ResourceError):
+            _call(method.remote(*arguments))

@@ -1,0 +1,183 @@
+import re
+
+import pytest
+
+GRID = """\
+name: small
+data: {kind: digits}
+strategy: {freeze: {choice: [0.0, 0.5, 1.0]}, lr: {choice: [1.0e-3, 1.0e-2]}}
+training: {epochs: 4}
+search: {scheduler: none, budget: {trials: 50, minutes: 2}}
+export: {register: false}
+"""
+
+
+def test_json_has_the_keys_that_scripts_rely_on(graft, job_file):
+    done = graft("plan", job_file(GRID), "--offline", "--json")
+    assert (done.exit_code, done.err) == (0, "")
+    assert set(done.json) >= {
+        "job", "stages", "backbones", "grid", "trials", "epochs", "expected_epochs", "share", "seconds", "minutes",
+    }  # fmt: skip
+    assert set(done.json["share"]) >= {"cpus", "gpus", "concurrent", "workers"}
+    assert set(done.json["phases"][0]) >= {"scheduler", "searcher", "trials", "epochs", "expected_epochs", "note"}
+    assert set(done.json["backbones"][0]) >= {"name", "num_blocks", "num_params", "problem"}
+
+
+def test_json_says_what_the_job_says(graft, job_file):
+    plan = graft("plan", job_file(GRID), "--offline", "--json").json
+    assert (plan["job"], plan["epochs"], plan["expected_epochs"], plan["minutes"]) == ("small", 4, 4.0, 2.0)
+    assert plan["stages"] == ["ingest", "search", "fit", "evaluate", "export"]
+    assert [one["name"] for one in plan["backbones"]] == ["efficientnet_lite0"]
+    assert plan["backbones"][0]["problem"] is None
+    assert plan["seconds"] is None
+
+
+def test_there_are_no_more_trials_than_strategies(graft, job_file):
+    plan = graft("plan", job_file(GRID), "--offline", "--json").json
+    assert (plan["grid"], plan["trials"]) == (6, 6)
+
+
+def test_the_text_says_the_same(graft, job_file):
+    done = graft("plan", job_file(GRID), "--offline")
+    lines = dict(re.split(r"\s{2,}", line) for line in done.out.splitlines())
+    assert list(lines) == ["job", "stages", "backbone", "space", "phase 1", "at once", "compute", "heads", "time"]
+    assert lines["stages"] == "ingest → search → fit → evaluate → export"
+    assert lines["backbone"] == "efficientnet_lite0: 17 blocks, 3.4 M parameters"
+    assert lines["space"] == "6 strategies"
+    assert lines["phase 1"] == "none over random: 6 trials, to epoch 4, 4 epochs each on average"
+    assert lines["time"] == "not measured; the budget ends it after 2 min"
+
+
+PHASES = """\
+name: evolving
+data: {kind: digits}
+strategy:
+  backbone: {choice: [efficientnet_lite0, efficientnet_lite1]}
+  lr: {loguniform: [1.0e-4, 1.0e-1]}
+training: {epochs: 6}
+resources: {workers: 2, cpus_per_worker: 0.5}
+search:
+  - {scheduler: asha, trials: 32}
+  - {scheduler: none, from: top, trials: 8, epochs: 4}
+  - {scheduler: pbt, population: 6, from: top}
+  - {scheduler: pb2, searcher: sobol, population: 8}
+"""
+
+
+def test_every_phase_is_planned(graft, job_file):
+    plan = graft("plan", job_file(PHASES), "--offline", "--json").json
+    assert [(one["scheduler"], one["searcher"], one["trials"], one["epochs"]) for one in plan["phases"]] == [
+        ("asha", "random", 32, 2),
+        ("none", "random", 8, 4),
+        ("pbt", "random", 6, 6),
+        ("pb2", "sobol", 8, 6),
+    ]
+    assert [one["expected_epochs"] for one in plan["phases"]] == [1.33, 2.0, 2.0, 6.0]
+    assert plan["trials"] == 54
+    assert plan["grid"] is None
+
+
+def test_the_text_says_who_may_copy_from_whom(graft, job_file):
+    lines = graft("plan", job_file(PHASES), "--offline").out.splitlines()
+    phases = [re.split(r"\s{2,}", line)[1] for line in lines if line.startswith("phase ")]
+    assert phases == [
+        "asha over random: 32 trials, to epoch 2, 1.33 epochs each on average",
+        "none over random: 8 trials, to epoch 4, 2 epochs each on average; goes on from the best of the phase before",
+        "pbt over random: 6 trials, to epoch 6, 2 epochs each on average; "
+        "one population, of the architecture of the best trial before",
+        "pb2 over sobol: 8 trials, to epoch 6, 6 epochs each on average; 2 populations, one an architecture",
+    ]
+    assert any(re.match(r"at once    \d+, each of 2 workers on 1 CPU and 0 GPU", line) for line in lines)
+
+
+def test_a_population_of_one_architecture_is_one(graft, job_file):
+    text = "name: x\ndata: digits\nstrategy: {lr: {loguniform: [0.001, 0.1]}}\nsearch: {scheduler: pbt}\n"
+    assert "; one population\n" in graft("plan", job_file(text), "--offline").out
+
+
+def test_a_search_that_only_time_ends_has_no_number_of_trials(graft, job_file):
+    path = job_file("name: x\ndata: digits\nsearch: {budget: {minutes: 3}}\n")
+    plan = graft("plan", path, "--offline", "--json").json
+    assert (plan["trials"], plan["phases"][0]["trials"], plan["seconds"]) == (None, None, None)
+    assert "asha over random: as many trials as fit, to epoch 8" in graft("plan", path, "--offline").out
+
+
+def test_an_override_changes_the_plan(graft, job_file):
+    path = job_file(GRID)
+    plan = graft(
+        "plan", path, "--offline", "--json", "--set", "search.budget.trials=2", "--set", "export.register=true"
+    )
+    assert plan.json["trials"] == 2
+    assert plan.json["stages"][-1] == "register"
+
+
+def test_a_backbone_that_cannot_be_used_is_told(graft, job_file):
+    path = job_file(
+        "name: x\ndata: {kind: digits}\nstrategy: {backbone: {choice: [efficientnet_lite0, efficientnet_light1]}}\n"
+    )
+    done = graft("plan", path, "--offline", "--json")
+    assert done.exit_code == 0
+    good, bad = done.json["backbones"]
+    assert good["problem"] is None
+    assert bad["num_blocks"] is None
+    assert "did you mean `efficientnet_lite1`?" in bad["problem"]
+    assert "did you mean `efficientnet_lite1`?" in graft("plan", path, "--offline").out
+
+
+def test_a_wrong_job_is_an_error(graft, job_file):
+    assert graft("plan", job_file("name: x\n"), "--offline").exit_code == 2
+
+
+def test_more_than_the_machine_has_exits_3(graft, job_file):
+    done = graft("plan", job_file(GRID), "--offline", "--set", "resources.cpus_per_worker=4096")
+    assert (done.exit_code, done.out) == (3, "")
+    assert done.err.startswith("graft: resources.cpus_per_worker is 4096, but this session has ")
+
+
+def test_measuring_gives_a_time(graft, job_file, monkeypatch):
+    from graft.learner import probe
+
+    asked: list[tuple[str, int]] = []
+    monkeypatch.setattr(probe, "forward_seconds", lambda name, side: (asked.append((name, side)), 1e-3)[1])
+    plan = graft("plan", job_file(GRID), "--json", "--set", "strategy.resolution=32").json
+    assert asked == [("efficientnet_lite0", 32)]
+    assert plan["seconds"] > 30
+    assert " min; the budget ends it after 2 min" in graft("plan", job_file(GRID)).out
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_planning_makes_nothing(graft, job_file, home, offline, monkeypatch):
+    from graft.learner import probe
+
+    monkeypatch.setattr(probe, "forward_seconds", lambda name, side: 1e-3)
+    graft("plan", job_file(GRID), *(["--offline"] if offline else []))
+    assert not home.exists()
+
+
+FROZEN = """
+name: frozen
+data: digits
+strategy: {backbone: efficientnet_lite0, freeze: {choice: [1.0, 0.5]}, resolution: 32}
+training: {epochs: 5}
+search: {scheduler: none, budget: {trials: 20}}
+"""
+
+
+def test_json_says_what_is_computed_once(graft, job_file):
+    plan = graft("plan", "--offline", "--json", job_file(FROZEN)).json
+    assert [(one["cut"], one["views"], one["bytes"]) for one in plan["materialise"]] == [(8, 0, None), (17, 0, None)]
+    assert sum(one["reads"] for one in plan["materialise"]) == pytest.approx(100, abs=0.5)
+    assert 1 < plan["predicted_speedup"] <= plan["ceiling"]
+
+
+def test_the_text_says_so_too(graft, job_file):
+    told = graft("plan", "--offline", job_file(FROZEN)).out
+    assert "blocks below cut 8 (" in told
+    assert "predicted speed-up" in told
+    full = graft("plan", "--offline", job_file(FROZEN.replace("{choice: [1.0, 0.5]}", "0.0"))).out
+    assert "every epoch through the whole network" in full
+
+
+def test_measuring_tells_bytes(graft, job_file):
+    plan = graft("plan", "--json", job_file(FROZEN)).json
+    assert all(one["bytes"] > 0 for one in plan["materialise"])

@@ -1,0 +1,44 @@
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from graft.journal.locking import exclusive, holder, try_lock
+
+
+def test_one_at_a_time(tmp_path: Path) -> None:
+    lock = tmp_path / "deep" / "lock"
+    with exclusive(lock) as first, exclusive(lock, wait=False) as second:
+        assert first
+        assert not second
+    with exclusive(lock, wait=False) as third:
+        assert third
+
+
+def test_who_holds_it(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    assert holder(lock) is None
+    with exclusive(lock):
+        assert holder(lock) == os.getpid()
+    assert holder(lock) is None
+
+
+def test_a_lock_is_tried_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.touch()
+    first, second = os.open(path, os.O_RDWR), os.open(path, os.O_RDWR)
+    assert try_lock(first, fcntl.LOCK_EX, attempts=1) is True
+    assert try_lock(second, fcntl.LOCK_SH, attempts=2) is False
+    os.close(first)
+    assert try_lock(second, fcntl.LOCK_EX, attempts=1) is True
+    os.close(second)
+
+
+def test_a_file_system_without_locks_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(file: int, mode: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("graft.journal.locking.fcntl.flock", unsupported)
+    assert try_lock(0, fcntl.LOCK_EX, attempts=3) is None

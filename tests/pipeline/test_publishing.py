@@ -1,0 +1,89 @@
+"""What the journal says of a run for MLflow's sake, and what is registered."""
+
+import base64
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from graft.core.errors import TrackingError
+from graft.core.storage import Home
+from graft.experiments.directory import Experiment
+from graft.journal.events import TrialReported, TrialStarted
+from graft.journal.journal import Journal
+from graft.pipeline.publishing import importance_of, plan_made, register_bundle
+from graft.pipeline.run import check_job
+from graft.pipeline.stages.export import INPUT_EXAMPLE
+from graft.spec.load import parse_job
+from graft.spec.strategy import Strategy
+from graft.tracking.mlflow import registration as mlflow
+from graft.tracking.target import Target
+from graft.workers.allocation import ClusterResources, Node, TrialShare
+
+JOB = parse_job({"name": "x", "data": "digits"})
+
+
+def test_a_plan_says_with_what() -> None:
+    made = plan_made(JOB, ClusterResources((Node(4.0), Node(2.0, 1.0))), TrialShare(2.0, 0.5, 3))
+    assert made.resources == "2 nodes, 6 CPU, 1 GPU"
+    assert (made.cpus, made.gpus) == (2.0, 0.5)
+    assert made.plan["job"] == "x"
+
+
+class Guarded(BaseHTTPRequestHandler):
+    """An MLflow server that is well, and wants a login."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else 401)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Not into the output of the tests."""
+
+
+def test_a_wrong_login_is_told_before_a_run(tmp_path: Path) -> None:
+    with HTTPServer(("127.0.0.1", 0), Guarded) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        job = parse_job({"name": "x", "data": "digits", "tracking": {"uri": f"http://127.0.0.1:{server.server_port}"}})
+        with pytest.raises(TrackingError, match=r"refused the login \(401\); set MLFLOW_TRACKING_USERNAME"):
+            check_job(job, Home(tmp_path))
+        server.shutdown()
+
+
+def test_a_server_that_is_down_is_no_reason_not_to_run(tmp_path: Path) -> None:
+    check_job(parse_job({"name": "x", "data": "digits", "tracking": {"uri": "http://127.0.0.1:9"}}), Home(tmp_path))
+
+
+def test_only_results_of_a_trial_s_own_strategy_say_what_mattered(tmp_path: Path, trials: Any) -> None:
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        for number in range(9):
+            plain = Strategy(lr=0.001 * (number + 1)).model_dump(mode="json")
+            journal.append(TrialStarted(f"t{number}", plain, "x"))
+            journal.append(TrialReported(f"t{number}", 1, {"val/accuracy": 0.1 * number}, 1.0))
+        journal.append(TrialStarted("t9", plain, "x", start=("t1", 0, 1)))
+        journal.append(TrialReported("t9", 2, {"val/accuracy": 1.0}, 1.0))
+        journal.append(trials.exploited("t0", "t8", 1))
+        journal.append(TrialReported("t0", 2, {"val/accuracy": 0.9}, 1.0))
+    found = importance_of(tmp_path / "journal.jsonl", JOB)
+    assert (found.trials, found.epoch) == (9, 1)
+
+
+def test_a_registered_model_shows_an_image_of_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registered: list[Any] = []
+
+    def register(directory: Path, target: Target, package: Any) -> Any:
+        registered.append(package)
+        return mlflow.RegisteredModel("x", "1", "models:/x/1")
+
+    monkeypatch.setattr(mlflow, "register", register)
+    experiment, target = Experiment(tmp_path), Target("http://host", "x")
+    assert register_bundle(experiment, target, experiment.bundle, "x") == ("models:/x/1", "1")
+    assert registered[0].input_example is None, "an experiment without an image has none to show"
+    Image.new("L", (4, 4), 7).save(tmp_path / INPUT_EXAMPLE)
+    register_bundle(experiment, target, experiment.bundle, "x")
+    (cell,) = registered[1].input_example["image"]
+    assert base64.b64decode(cell) == (tmp_path / INPUT_EXAMPLE).read_bytes()
+    assert set(registered[1].inputs) == {"image"}

@@ -1,0 +1,165 @@
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mlflow.pyfunc
+import pandas
+import pytest
+
+from graft.core.errors import ArtifactError, TrackingError
+from graft.tracking.mlflow.registration import CHAMPION, ModelPackage, fetch_bundle, find_run, register
+from graft.tracking.mlflow.store import MlflowClient, open_store
+from graft.tracking.projection.operations import PARENT
+from graft.tracking.relay import sync
+from graft.tracking.target import Target, run_key
+
+Tell = Callable[..., None]
+
+LOADER = """
+from pathlib import Path
+
+def _load_pyfunc(path):
+    return Model(Path(path, "labels.json").read_text())
+
+class Model:
+    def __init__(self, label):
+        self.label = label
+
+    def predict(self, table, params=None):
+        return table.assign(label=self.label)[["label"]]
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> ModelPackage:
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    bundle.joinpath("manifest.json").write_text("{}")
+    bundle.joinpath("labels.json").write_text("seven")
+    tmp_path.joinpath("tiny_loader.py").write_text(LOADER)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "tiny_loader", raising=False)
+    return ModelPackage(
+        bundle, request.node.name, "tiny_loader", ("graft==0.1.0",), {"path": "string"}, {"label": "string"},
+        {"path": ["a.png"]},
+    )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Whatever MLflow writes to the working directory shows up here."""
+    directory = tmp_path / "elsewhere"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    return directory
+
+
+def test_the_registered_model_predicts(
+    experiment_dir: Path, target: Target, told: Tell, package: ModelPackage, elsewhere: Path
+) -> None:
+    told()
+    model = register(experiment_dir, target, package)
+    assert model.uri == f"models:/{package.name}/1"
+    local = fetch_bundle(target.uri, f"models:/{package.name}@{CHAMPION}", elsewhere / "model")
+    loaded = mlflow.pyfunc.load_model(str(local.parents[1]))
+    assert loaded.predict(pandas.DataFrame({"path": ["a.png", "b.png"]}))["label"].tolist() == ["seven", "seven"]
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["model"]
+
+
+def test_the_bundle_is_the_only_payload(
+    experiment_dir: Path, target: Target, told: Tell, package: ModelPackage, elsewhere: Path
+) -> None:
+    told()
+    bundle = fetch_bundle(target.uri, register(experiment_dir, target, package).uri, elsewhere / "model")
+    assert {path.name for path in bundle.iterdir()} == {"manifest.json", "labels.json"}
+    names = {path.name for path in bundle.parents[1].rglob("*") if path.is_file()}
+    assert not {name for name in names if name.endswith((".pkl", ".py", ".pth"))}
+    requirements = bundle.parents[1].joinpath("requirements.txt").read_text().split()
+    assert [line for line in requirements if not line.startswith("mlflow==")] == ["graft==0.1.0"]
+
+
+def test_registering_twice_is_one_version(
+    experiment_dir: Path, target: Target, told: Tell, package: ModelPackage
+) -> None:
+    told()
+    assert register(experiment_dir, target, package) == register(experiment_dir, target, package)
+    assert len(MlflowClient(target.uri).search_model_versions(f"name = '{package.name}'")) == 1
+
+
+def test_a_call_that_died_half_way_is_completed(
+    experiment_dir: Path, target: Target, told: Tell, package: ModelPackage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told()
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "create_model_version", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            register(experiment_dir, target, package)
+    assert register(experiment_dir, target, package).version == "1"
+    store = open_store(target)
+    assert len(store.client.search_logged_models([store.experiment_id])) == 1
+    assert int(store.client.get_model_version_by_alias(package.name, CHAMPION).version) == 1
+
+
+def test_a_new_bundle_is_a_new_champion_and_the_old_one_stays_behind(
+    experiment_dir: Path, target: Target, told: Tell, package: ModelPackage
+) -> None:
+    told()
+    register(experiment_dir, target, package)
+    package.bundle.joinpath("labels.json").write_text("eight")
+    assert register(experiment_dir, target, package).version == "2"
+    package.bundle.joinpath("labels.json").write_text("seven")
+    assert register(experiment_dir, target, package).version == "1"
+    assert int(MlflowClient(target.uri).get_model_version_by_alias(package.name, CHAMPION).version) == 2
+
+
+def test_registering_before_or_after_the_relay_uses_one_parent_run(
+    experiment_dir: Path, target: Target, told: Tell, package: ModelPackage, shown: Callable[[], dict[str, Any]]
+) -> None:
+    told()
+    register(experiment_dir, target, package)
+    sync(experiment_dir, target)
+    assert len(shown()) == 5
+    store = open_store(target)
+    (run,) = store.find_runs(run_key(str(experiment_dir), PARENT))
+    assert store.client.get_run(run).outputs.model_outputs
+    assert MlflowClient(target.uri).get_model_version(package.name, "1").run_id == run
+
+
+def test_a_missing_bundle_is_a_clear_error(experiment_dir: Path, target: Target, package: ModelPackage) -> None:
+    for file in package.bundle.iterdir():
+        file.unlink()
+    package.bundle.rmdir()
+    with pytest.raises(ArtifactError, match="is not a directory"):
+        register(experiment_dir, target, package)
+
+
+def test_a_store_that_is_down_is_a_clear_error(experiment_dir: Path, told: Tell, package: ModelPackage) -> None:
+    told()
+    away = Target("http://127.0.0.1:9", "x")
+    with pytest.raises(TrackingError, match="start it, or correct tracking"):
+        register(experiment_dir, away, package)
+    with pytest.raises(TrackingError, match="start it, or correct tracking"):
+        find_run(away, "x")
+
+
+def test_a_model_that_does_not_exist_is_a_clear_error(target: Target, tmp_path: Path) -> None:
+    open_store(target)
+    with pytest.raises(TrackingError, match="refused: Registered Model"):
+        fetch_bundle(target.uri, "models:/nothing/1", tmp_path / "model")
+
+
+@pytest.mark.parametrize("uri", ["models:/digits", "runs:/abc/model", "digits", "models:/digits/x"])
+def test_a_uri_that_names_no_version_is_a_clear_error(target: Target, tmp_path: Path, uri: str) -> None:
+    with pytest.raises(ArtifactError, match="must be models:/<name>/<version>"):
+        fetch_bundle(target.uri, uri, tmp_path / "model")
+
+
+def test_a_model_of_another_program_is_refused(
+    experiment_dir: Path, target: Target, told: Tell, package: ModelPackage, tmp_path: Path
+) -> None:
+    told()
+    package.bundle.joinpath("manifest.json").unlink()
+    model = register(experiment_dir, target, package)
+    with pytest.raises(ArtifactError, match="holds no graft bundle"):
+        fetch_bundle(target.uri, model.uri, tmp_path / "model")

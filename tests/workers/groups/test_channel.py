@@ -1,0 +1,122 @@
+"""Ranks are threads here, and their collective operation is a barrier: who leaves alone leaves the others hanging."""
+
+import asyncio
+import random
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from graft.workers.groups.channel import KEPT_STOP_LINES, Channel, StopLine, StopLines, obey
+from graft.workers.groups.coordinator import Exchange
+from graft.workers.groups.messages import Ended, Limits, Member, News, Place, Ticket
+
+RANKS = 3
+HANGS_S = 30
+
+
+def test_a_stop_line_lets_pass_until_it_is_reached():
+    line = StopLine()
+    assert [line.is_reached() for _ in range(3)] == [False] * 3
+    assert line.freeze() == 3
+    line.settle(5)
+    assert [line.is_reached() for _ in range(3)] == [False, True, True]
+
+
+def test_a_frozen_stop_line_holds_the_next_check_until_it_is_settled():
+    line = StopLine()
+    line.freeze()
+    answers: list[bool] = []
+    asking = threading.Thread(target=lambda: answers.append(line.is_reached()))
+    asking.start()
+    assert answers == []
+    line.settle(2)
+    asking.join(HANGS_S)
+    assert answers == [False]
+    assert line.freeze() == 1
+
+
+def test_who_works_and_who_listens_get_the_same_line():
+    lines = StopLines()
+    tickets = [Ticket("order", attempt) for attempt in range(KEPT_STOP_LINES + 1)]
+    first = lines.of(tickets[0])
+    assert lines.of(tickets[0]) is first
+    for ticket in tickets[1:]:
+        lines.of(ticket)
+    assert lines.of(tickets[0]) is not first
+
+
+def test_after_a_report_that_was_abandoned_every_check_says_so():
+    channel = Channel(Ticket("order", 2), (0, 1), None, StopLine(), lambda ticket, number, value: number < 1)
+    assert channel.attempt == 2
+    assert channel.report("a") is True
+    assert channel.is_abandoned() is False
+    assert channel.report("b") is False
+    assert channel.is_abandoned() is True
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    yield loop
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_ranks_of_different_speeds_leave_at_the_same_step(loop, seed):
+    """The order is abandoned at a random moment; all ranks must have done the same steps, and none may hang."""
+
+    def wait(call: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(call, loop).result(HANGS_S)
+
+    async def make() -> Exchange:
+        return Exchange(1, Limits(poll_s=HANGS_S))
+
+    exchange = wait(make())
+    wait(exchange.wanted(0))
+    together = threading.Barrier(RANKS)
+    begun = threading.Event()
+
+    def rank(number: int) -> int:
+        pace = random.Random(1000 * seed + number)
+        member = Member(0, "a", number)
+        lines = StopLines()
+
+        def call(method: str, *arguments: Any) -> Any:
+            return wait(getattr(exchange, method)(member, *arguments))
+
+        call("join", Place(RANKS, "node"))
+        threading.Thread(target=obey, args=(call, lines, lambda: None), daemon=True).start()
+        order = call("next_order", None)
+        ticket = order.ticket
+        send = lambda ticket, count, value: call("report", ticket, count, b"%d" % value)  # noqa: E731
+        channel = Channel(ticket, (number, RANKS), None, lines.of(ticket), send)
+        steps = 0
+        while not channel.is_abandoned():
+            threading.Event().wait(pace.random() * 0.002)
+            together.wait(HANGS_S)
+            steps += 1
+            begun.set()
+            if steps % 10 == 0 and not channel.report(steps):
+                break
+        threading.Thread(target=lambda: call("next_order", Ended(ticket)), daemon=True).start()
+        return steps
+
+    with ThreadPoolExecutor(RANKS) as pool:
+        ranks = [pool.submit(rank, number) for number in range(RANKS)]
+        assert wait(exchange.acquire("trial", None)).group == 0
+        wait(exchange.submit("trial", "order", b""))
+        begun.wait(HANGS_S)
+        for _ in range(seed % 4):
+            assert wait(exchange.next_item("trial", "order")).news is News.REPORT
+        threading.Event().wait(random.Random(seed).random() * 0.02)
+        wait(exchange.release("trial"))
+        steps = [done.result(HANGS_S) for done in ranks]
+    assert len(set(steps)) == 1
+    assert wait(exchange.acquire("next", None)).group == 0
+    wait(exchange.close())

@@ -1,0 +1,144 @@
+"""How a machine or a cluster is divided among trials; what can never be had is told in one line."""
+
+from typing import Any
+
+import pytest
+
+from graft.core.errors import ResourceError
+from graft.spec.resources import ResourcesSpec
+from graft.spec.training import FitSpec
+from graft.workers.allocation import ClusterResources, Node, TrialShare, fit_share, share
+
+
+def cluster(*nodes: tuple[float, float], can_grow: bool = False) -> ClusterResources:
+    return ClusterResources(tuple(Node(cpus, gpus) for cpus, gpus in nodes), can_grow)
+
+
+def refusal(spec: dict[str, Any], *nodes: tuple[float, float]) -> str:
+    with pytest.raises(ResourceError) as caught:
+        share(ResourcesSpec(**spec), cluster(*nodes), trials=4)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("spec", "machine", "expected"),
+    [
+        ({}, (2, 0), (1, 0, 2)),
+        ({}, (16, 0), (4, 0, 4)),  # only four trials: they share all CPUs
+        ({}, (8, 2), (4, 1, 2)),  # a GPU each, the CPUs divided
+        ({"gpus_per_worker": 0.5}, (8, 2), (2, 0.5, 4)),
+        ({"gpus_per_worker": 0}, (8, 2), (2, 0, 4)),
+        ({"cpus_per_worker": 2}, (5, 0), (2, 0, 2)),
+        ({"cpus_per_worker": 0.1}, (0.3, 0), (0.1, 0, 3)),  # 0.3 // 0.1 is 2
+        ({"concurrent_trials": 1}, (2, 0), (2, 0, 1)),
+        ({"workers": 2}, (2, 0), (2, 0, 1)),
+        ({"workers": 2}, (8, 0), (2, 0, 4)),
+        ({"workers": 2}, (16, 0), (4, 0, 4)),
+        ({"workers": 2}, (8, 4), (4, 2, 2)),
+        ({"workers": 3, "cpus_per_worker": 2}, (13, 0), (6, 0, 2)),
+        ({"workers": 2, "gpus_per_worker": 0.5}, (8, 2), (4, 1, 2)),
+    ],
+)
+def test_a_machine_is_divided_among_four_trials(
+    spec: dict[str, Any], machine: tuple[float, float], expected: tuple[float, float, int]
+) -> None:
+    divided = share(ResourcesSpec(**spec), cluster(machine), trials=4)
+    assert (divided.cpus, divided.gpus, divided.concurrent) == pytest.approx(expected)
+    assert divided.concurrent * divided.cpus <= machine[0] + 1e-9
+    assert divided.concurrent * divided.gpus <= machine[1]
+
+
+def test_what_a_worker_has_follows_from_what_the_trial_has() -> None:
+    divided = share(ResourcesSpec(workers=2, cpus_per_worker=3, gpus_per_worker=0.5), cluster((12, 4)), trials=None)
+    assert (divided.workers, divided.cpus_per_worker, divided.gpus_per_worker) == (2, 3, 0.5)
+    assert (divided.num_threads, divided.all_threads) == (3, 12)
+    assert TrialShare(0.5, 0, 1).num_threads == 1
+
+
+def test_without_a_limit_of_trials_the_machine_is_filled() -> None:
+    assert share(ResourcesSpec(), cluster((6, 0)), trials=None).concurrent == 6
+
+
+@pytest.mark.parametrize(
+    ("spec", "nodes", "expected"),
+    [
+        ({}, [(2, 0)] * 3, (1, 4)),
+        ({"concurrent_trials": 1}, [(2, 0)] * 3, (2, 1)),  # no process spans two nodes
+        ({"concurrent_trials": 2}, [(2, 0)] * 3, (2, 2)),
+        ({"workers": 2, "concurrent_trials": 1}, [(2, 0)] * 3, (4, 1)),
+        ({"workers": 3}, [(2, 0)] * 3, (3, 2)),
+        ({"concurrent_trials": 3}, [(3, 0)] * 2, (1, 3)),  # a node has room for one of two CPUs
+        ({"cpus_per_worker": 1.5}, [(2, 0)] * 3, (1.5, 3)),  # 6 / 1.5 is 4, but half a CPU of each node is left over
+        ({"concurrent_trials": 1}, [(1, 0), (4, 0)], (4, 1)),
+    ],
+)
+def test_on_a_cluster_a_process_is_on_one_node(
+    spec: dict[str, Any], nodes: list[tuple[float, float]], expected: tuple[float, int]
+) -> None:
+    divided = share(ResourcesSpec(**spec), cluster(*nodes), trials=4)
+    assert (divided.cpus, divided.concurrent) == expected
+    assert divided.all_threads <= max(cpus for cpus, _ in nodes)
+
+
+def test_what_can_never_be_had_is_named() -> None:
+    assert refusal({"gpus_per_worker": 1}, (2, 0)) == (
+        "resources.gpus_per_worker is 1, but this session has 0; ask for less or add a node"
+    )
+    assert refusal({"cpus_per_worker": 4}, (2, 0)) == (
+        "resources.cpus_per_worker is 4, but this session has 2; ask for less or add a node"
+    )
+    assert refusal({"workers": 3}, (2, 0)) == (
+        "resources.cpus_per_worker is 1 for each of 3 workers, but this session has 2; ask for less or add a node"
+    )
+    assert refusal({"workers": 4, "gpus_per_worker": 0.5}, (8, 1)) == (
+        "resources.gpus_per_worker is 0.5 for each of 4 workers, but this session has 1; ask for less or add a node"
+    )
+
+
+def test_what_is_there_but_not_on_one_node_is_named() -> None:
+    assert refusal({"cpus_per_worker": 3}, (2, 0), (2, 0)) == (
+        "resources.cpus_per_worker is 3, but the largest node of this session has 2; ask for less or add a larger node"
+    )
+    assert refusal({"workers": 2, "cpus_per_worker": 2}, (3, 0), (1, 0)) == (
+        "2 workers of this size were asked for, but the nodes of this session have room for 1; lower "
+        "resources.cpus_per_worker or resources.gpus_per_worker, or add a node"
+    )
+    # a GPU on one node and the CPUs on the other
+    assert "room for 0" in refusal({"cpus_per_worker": 4, "gpus_per_worker": 1}, (4, 0), (1, 1))
+
+
+def test_a_cluster_that_grows_is_asked_for_more_than_it_has() -> None:
+    growing = cluster((2, 0), can_grow=True)
+    divided = share(ResourcesSpec(workers=4, cpus_per_worker=3, gpus_per_worker=1), growing, trials=8)
+    assert (divided.cpus, divided.gpus, divided.concurrent) == (12, 4, 1)
+    assert share(ResourcesSpec(concurrent_trials=6, cpus_per_worker=1), growing, trials=8).concurrent == 6
+    assert share(ResourcesSpec(concurrent_trials=6, cpus_per_worker=1), growing, trials=3).concurrent == 3
+    empty = share(ResourcesSpec(), cluster(can_grow=True), trials=4)
+    assert (empty.cpus, empty.concurrent, empty.all_threads) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("spec", "fit", "nodes", "expected"),
+    [
+        ({}, {}, [(4, 0)], (1, 4)),
+        ({}, {"workers": 2}, [(4, 0)], (2, 2)),
+        ({"concurrent_trials": 1}, {"workers": 2}, [(2, 0)], (2, 1)),  # smaller than a trial has
+        ({"workers": 2}, {}, [(2, 0)] * 3, (2, 2)),
+        ({"workers": 2}, {"workers": 6}, [(2, 0)] * 3, (6, 1)),
+        ({"cpus_per_worker": 1}, {"workers": 2}, [(8, 0)], (2, 1)),
+        ({}, {"workers": 6, "min_workers": 2}, [(2, 0)], (6, 1)),  # begins with two, and grows
+    ],
+)
+def test_the_fit_has_workers_of_its_own(
+    spec: dict[str, Any], fit: dict[str, Any], nodes: list[tuple[float, float]], expected: tuple[int, float]
+) -> None:
+    found = fit_share(ResourcesSpec(**spec), FitSpec(**fit), cluster(*nodes))
+    assert (found.workers, found.cpus_per_worker) == expected
+
+
+def test_a_fit_that_can_never_begin_is_refused() -> None:
+    with pytest.raises(ResourceError, match=r"1 for each of 3 workers, but this session has 2"):
+        fit_share(ResourcesSpec(), FitSpec(workers=3), cluster((2, 0)))
+    with pytest.raises(ResourceError, match=r"1 for each of 3 workers, but this session has 2"):
+        fit_share(ResourcesSpec(), FitSpec(workers=4, min_workers=3), cluster((2, 0)))
