@@ -17,8 +17,7 @@ from reporting import json_line, provenance, spread, table
 from torch import Tensor, nn
 
 from graft.models.backbone import Backbone
-from graft.models.classifier import Classifier
-from graft.models.heads import build_head
+from graft.models.network import Network, build_head
 from graft.spec.strategy import Strategy
 from graft.training.fused_heads import train_epoch_together
 from graft.training.loop import Session, TrainingPlan, prepare, train_epoch
@@ -35,9 +34,9 @@ def make_session(head: str, lr: float, rows: int, batch_size: int, device: str) 
     """A head to be trained on features."""
     strategy = Strategy.model_validate({"freeze": 1.0, "lr": lr, "head": HEADS[head], "batch_size": batch_size})
     backbone = Backbone(nn.Identity(), [nn.Identity()], nn.Flatten(), FEATURES)
-    classifier = Classifier(backbone, build_head(strategy.head, FEATURES, CLASSES))
+    network = Network(backbone, build_head(strategy.head, FEATURES, CLASSES))
     plan = TrainingPlan(strategy, epochs=10_000, seed=0, device=device)
-    session = prepare(adapt(classifier, strategy, 0), plan, steps_per_epoch=-(-rows // batch_size))
+    session = prepare(adapt(network, strategy, 0), plan, steps_per_epoch=-(-rows // batch_size))
     session.model.takes_features = True
     return session
 

@@ -138,15 +138,14 @@ def test_plain_network_computes_what_grafts_does(module: Any) -> None:
     from graft.data.inputs import normalise
     from graft.data.square import StoredForm
     from graft.learner.supervised import preprocessing_for
-    from graft.models.classifier import Classifier
-    from graft.models.heads import build_head
     from graft.models.load import load_backbone
+    from graft.models.network import Network, build_head
     from graft.transfer.adapt import adapt
 
     plain, candidate = module("throughput.plain"), module("throughput.candidates").CANDIDATES[0]
     strategy, stored = candidate.strategy(), np.random.default_rng(0).integers(0, 256, (4, 32, 32, 1), np.uint8)
     loaded = load_backbone(strategy.backbone, strategy.resolution)
-    adapted = adapt(Classifier(loaded.backbone, build_head(strategy.head, 1280, 10)), strategy, seed=0)
+    adapted = adapt(Network(loaded.backbone, build_head(strategy.head, 1280, 10)), strategy, seed=0)
     network, frozen, to_input = plain.build(candidate.config(), 10, plain.Recipe(epochs=1, channels_last=True))
 
     images = normalise(stored, preprocessing_for(strategy, StoredForm(32, 1), loaded.info))

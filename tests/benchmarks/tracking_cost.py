@@ -199,7 +199,7 @@ def _training(amount: Amount) -> Callable[[str, Callable[[Said], None]], None]:
 
     from graft.data.dataset import DatasetArrays, Split
     from graft.data.square import StoredForm
-    from graft.learner.supervised import Lesson, build_learner
+    from graft.learner.supervised import TrainingData, build_learner
     from graft.spec.metrics import METRICS
     from graft.spec.strategy import Strategy
 
@@ -209,7 +209,9 @@ def _training(amount: Amount) -> Callable[[str, Callable[[Said], None]], None]:
     splits = np.where(np.arange(len(images)) % 5, int(Split.TRAIN), int(Split.VALIDATION)).astype(np.uint8)
     labels = digits.target[: len(images)].astype(np.int64)
     arrays = DatasetArrays(images, labels, splits, tuple(map(str, range(10))))
-    lesson = Lesson(arrays, StoredForm(32, 1, "bicubic"), "none", METRICS["accuracy"], amount.epochs, None, 0, 1)
+    training_data = TrainingData(
+        arrays, StoredForm(32, 1, "bicubic"), "none", METRICS["accuracy"], amount.epochs, None, 0, 1
+    )
 
     def train(trial: str, tell: Callable[[Said], None]) -> None:
         begun = time.perf_counter()
@@ -218,7 +220,7 @@ def _training(amount: Amount) -> Callable[[str, Callable[[Said], None]], None]:
             tell(Said(trial, result.epoch, {**result.metrics, "train/lr": result.lr}, result.seconds))
             return True
 
-        build_learner(lesson, Strategy.model_validate(STRATEGY), (Split.TRAIN,)).train(on_epoch, validate=True)
+        build_learner(training_data, Strategy.model_validate(STRATEGY), (Split.TRAIN,)).train(on_epoch, validate=True)
         tell(Said(trial, amount.epochs, {}, time.perf_counter() - begun))
 
     return train

@@ -91,9 +91,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from graft.models.bundle import BundleSpec, write_bundle
-    from graft.models.classifier import Classifier
-    from graft.models.heads import build_head
     from graft.models.libraries import build_backbone
+    from graft.models.network import Network, build_head
 
     spec = BundleSpec(
         name="pets",
@@ -107,7 +106,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         backbone = build_backbone(spec.architecture, 32)
         head = build_head(spec.strategy.head, backbone.num_features, len(spec.labels))
     directory = tmp_path_factory.mktemp("bundles") / "pets"
-    write_bundle(directory, Classifier(backbone, head), spec)
+    write_bundle(directory, Network(backbone, head), spec)
     return directory
 
 

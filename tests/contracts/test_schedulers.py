@@ -27,8 +27,8 @@ from hypothesis import strategies as st
 from graft.search.protocol import Checkpoint, Exploit, GoOn, Hold, Proposal, Report, Stop
 from graft.search.schedulers.build import SCHEDULERS, build_scheduler
 from graft.spec.metrics import METRICS
-from graft.spec.search.phases import Phase
 from graft.spec.search import schedulers as spec
+from graft.spec.search.phases import Phase
 from graft.spec.search.searchers import RandomSearcher
 from graft.spec.space.distributions import Choice
 from graft.spec.space.mutation import MUTABLE, is_mutable
@@ -109,8 +109,8 @@ class World:
         if self.are_apart:
             return int(trial[1:]) + epoch / 1000
         rng = random.Random(f"{self.seed} curve {trial}")
-        start, end, pace = rng.random(), rng.random(), rng.uniform(0.05, 2)
-        return round(start + (end - start) * (1 - math.exp(-pace * epoch)), 1)
+        start, end, run_clock = rng.random(), rng.random(), rng.uniform(0.05, 2)
+        return round(start + (end - start) * (1 - math.exp(-run_clock * epoch)), 1)
 
     def seconds(self, trial, epoch):
         return random.Random(f"{self.seed} seconds {trial} {epoch}").uniform(0.5, 2)

@@ -15,9 +15,8 @@ from torch import nn
 
 from graft.core.seeds import derive_seed
 from graft.models.backbone import Backbone
-from graft.models.classifier import Classifier
-from graft.models.heads import build_head
 from graft.models.load import load_backbone
+from graft.models.network import Network, build_head
 from graft.spec import strategy as spec
 from graft.spec.strategy import Strategy
 from graft.training.checkpoint import load_state, save_state
@@ -80,13 +79,13 @@ def session_of(strategy, epochs=EPOCHS):
         torch.manual_seed(0)
         pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         backbone = Backbone(_block(3, 6), [_block(6, 6) for _ in range(4)], pool, 6)
-        classifier = Classifier(backbone, build_head(strategy.head, 6, 3))
+        network = Network(backbone, build_head(strategy.head, 6, 3))
     plan = TrainingPlan(strategy, epochs, seed=1, class_counts=[12, 12, 12])
-    return prepare(adapt(classifier, strategy, 1), plan, STEPS)
+    return prepare(adapt(network, strategy, 1), plan, STEPS)
 
 
 def weights(session):
-    return {name: tensor.clone() for name, tensor in session.model.classifier.state_dict().items()}
+    return {name: tensor.clone() for name, tensor in session.model.network.state_dict().items()}
 
 
 def frozen_names(session):
@@ -118,7 +117,7 @@ def test_frozen_stays_frozen_to_the_bit_and_the_rest_moves(strategy):
 def test_frozen_parameters_take_no_part(strategy):
     session = session_of(strategy)
     train(session, _Rows(), None, lambda result: False, noise)
-    named = dict(session.model.classifier.named_parameters())
+    named = dict(session.model.network.named_parameters())
     optimised = {id(parameter) for group in session.optimizer.param_groups for parameter in group["params"]}
     for name in frozen_names(session) & named.keys():
         assert named[name].grad is None
@@ -132,7 +131,7 @@ def test_the_penalty_is_zero_where_it_must_be(strategy):
     before = penalty.value().item()
     new = ("head.", *(f"backbone.blocks.{i}." for i in range(4) if strategy.init.kind == "reinitialise" and i >= 3))
     with torch.no_grad():
-        for name, parameter in session.model.classifier.named_parameters():
+        for name, parameter in session.model.network.named_parameters():
             if name in frozen_names(session) or parameter.ndim < 2 or (kind == "l2_sp" and name.startswith(new)):
                 # neither frozen weights nor biases and norms count; new weights are set to zero to be out of the way
                 parameter.mul_(0.0 if name.startswith(new) and parameter.ndim >= 2 else 3.0)
@@ -181,8 +180,8 @@ def test_the_model_gets_better(strategy):
 def test_a_real_backbone_keeps_its_frozen_part_to_the_bit():
     strategy = Strategy(freeze=0.75, penalty="l2_sp", optimizer="sgd", lr=0.1)
     backbone = load_backbone("efficientnet_lite0", 32).backbone
-    classifier = Classifier(backbone, build_head(strategy.head, backbone.num_features, 3))
-    session = prepare(adapt(classifier, strategy, 1), TrainingPlan(strategy, 1, seed=1), STEPS)
+    network = Network(backbone, build_head(strategy.head, backbone.num_features, 3))
+    session = prepare(adapt(network, strategy, 1), TrainingPlan(strategy, 1, seed=1), STEPS)
     before = weights(session)
     train(session, _Rows(), None, None, lambda images, generator: nn.functional.interpolate(images, 32))
     changed = {name for name, tensor in weights(session).items() if not torch.equal(tensor, before[name])}

@@ -11,9 +11,9 @@ from graft.experiments.progress import Progress
 from graft.journal.events import SearchEnded, TrialStatus
 from graft.spec.resources import PriceSpec
 from graft.spec.search.budget import BudgetSpec
-from graft.workers.allocation import TrialShare
+from graft.workers.allocation import Allocation
 
-CPUS, GPUS = TrialShare(cpus=2, gpus=0, concurrent=2), TrialShare(cpus=2, gpus=1, concurrent=2)
+CPUS, GPUS = Allocation(cpus=2, gpus=0, concurrent=2), Allocation(cpus=2, gpus=1, concurrent=2)
 PRICE = PriceSpec(cpu_hour=0.1, gpu_hour=2.0)
 NOTHING_ELSE = Reserve(worker=0, fit_scale=0, evaluation=0, rest=0)
 
@@ -21,7 +21,7 @@ Fold = Callable[..., Progress]
 
 
 @pytest.mark.parametrize(
-    ("budget", "share", "expected"),
+    ("budget", "allocation", "expected"),
     [
         ({}, CPUS, None),
         ({"trials": 3}, CPUS, None),
@@ -36,9 +36,9 @@ Fold = Callable[..., Progress]
     ],
 )
 def test_the_first_limit_to_be_reached_counts(
-    budget: dict[str, Any], share: TrialShare, expected: Deadline | None
+    budget: dict[str, Any], allocation: Allocation, expected: Deadline | None
 ) -> None:
-    found = deadline_of(BudgetSpec(**budget), PRICE, share, trials=3)
+    found = deadline_of(BudgetSpec(**budget), PRICE, allocation, trials=3)
     assert (found and found.by) == (expected and expected.by)
     assert (found and found.seconds) == pytest.approx(expected and expected.seconds)
 

@@ -18,16 +18,16 @@ from graft.experiments.run_clock import (
     TOLERANCE,
     UNKNOWN_FIT_SECONDS,
     WORKER_SECONDS,
-    Pace,
+    RunClock,
 )
 from graft.journal import events
 from graft.spec.load import parse_job
-from graft.workers.allocation import TrialShare
+from graft.workers.allocation import Allocation
 
-ONE = TrialShare(cpus=1, gpus=0, concurrent=2, most_cpus=2)
-TWO = TrialShare(cpus=2, gpus=0, concurrent=1, workers=2, most_cpus=2)
+ONE = Allocation(cpus=1, gpus=0, concurrent=2, most_cpus=2)
+TWO = Allocation(cpus=2, gpus=0, concurrent=1, workers=2, most_cpus=2)
 
-MakePace = Callable[..., Pace]
+MakePace = Callable[..., RunClock]
 
 
 @pytest.fixture
@@ -35,13 +35,15 @@ def make(clock: Any, fold: Callable[..., Progress]) -> MakePace:
     """``make(seconds=60, spent=5, story=[...], **job)``"""
 
     def build(
-        seconds: float | None = 600.0, spent: float = 0.0, story: Any = (), share: TrialShare = ONE,
-        fit: TrialShare | None = None, **job: Any,
-    ) -> Pace:  # fmt: skip
+        seconds: float | None = 600.0, spent: float = 0.0, story: Any = (), allocation: Allocation = ONE,
+        fit: Allocation | None = None, **job: Any,
+    ) -> RunClock:  # fmt: skip
         clock.seconds = 1000.0 + spent
         deadline = None if seconds is None else Deadline(seconds, "minutes")
         raw = {"name": "x", "data": "digits", "training": {"epochs": 4}, **job}
-        return Pace(parse_job(raw), fold(*story), clock, share, fit or replace(share, concurrent=1), deadline, 1000.0)
+        return RunClock(
+            parse_job(raw), fold(*story), clock, allocation, fit or replace(allocation, concurrent=1), deadline, 1000.0
+        )
 
     return build
 
@@ -51,28 +53,28 @@ def test_time_is_counted_from_the_start_of_the_run(make: MakePace) -> None:
 
 
 def test_a_fit_by_one_process_has_the_machine_to_itself(make: MakePace) -> None:
-    pace = make()
-    assert (pace.fit_workers, pace.fit_threads) == (1, 2)
-    group = make(share=TWO)
+    run_clock = make()
+    assert (run_clock.fit_workers, run_clock.fit_threads) == (1, 2)
+    group = make(allocation=TWO)
     assert (group.fit_workers, group.fit_threads) == (2, 1)
 
 
 def test_a_fit_epoch_has_more_rows_and_more_threads(make: MakePace, dataset: Dataset) -> None:
     rows = 30 / 20  # with the validation rows
     assert make().fit_scale(dataset) == pytest.approx(rows / (2 * THREAD_EFFICIENCY))
-    assert make(share=TrialShare(1, 0, 1, most_cpus=1)).fit_scale(dataset) == pytest.approx(rows)
+    assert make(allocation=Allocation(1, 0, 1, most_cpus=1)).fit_scale(dataset) == pytest.approx(rows)
     # two workers are as fast as the two of the trial were
-    assert make(share=TWO).fit_scale(dataset) == pytest.approx(rows)
+    assert make(allocation=TWO).fit_scale(dataset) == pytest.approx(rows)
     assert make(training={"final_on": "train", "epochs": 4}).fit_scale(dataset) == 0.0
 
 
 def test_what_comes_after_the_search_is_measured_by_its_trials(make: MakePace, dataset: Dataset, trials: Any) -> None:
     unknown = make().reserve(dataset)
     assert (unknown.worker, unknown.evaluation, unknown.rest) == (WORKER_SECONDS, 0.0, REST_SECONDS)
-    pace = make(story=trials.of("t01", [0.5, 0.6], seconds=6.0))
-    reserve = pace.reserve(dataset)
-    assert reserve.evaluation == pytest.approx(6.0 * pace.fit_scale(dataset) * 6 / 30)
-    assert make(share=TWO).reserve(dataset).worker == GROUP_SECONDS
+    run_clock = make(story=trials.of("t01", [0.5, 0.6], seconds=6.0))
+    reserve = run_clock.reserve(dataset)
+    assert reserve.evaluation == pytest.approx(6.0 * run_clock.fit_scale(dataset) * 6 / 30)
+    assert make(allocation=TWO).reserve(dataset).worker == GROUP_SECONDS
 
 
 def test_a_fit_may_take_what_is_left_and_a_little_more(make: MakePace, dataset: Dataset, trials: Any) -> None:
@@ -80,10 +82,10 @@ def test_a_fit_may_take_what_is_left_and_a_little_more(make: MakePace, dataset: 
     assert make(seconds=600, spent=500).seconds_for_fit(dataset) == pytest.approx(
         600 * (1 + TOLERANCE) - 500 - REST_SECONDS
     )
-    pace = make(seconds=600, spent=500, story=trials.of("t01", [0.5], seconds=20.0))
-    evaluation = pace.reserve(dataset).evaluation
+    run_clock = make(seconds=600, spent=500, story=trials.of("t01", [0.5], seconds=20.0))
+    evaluation = run_clock.reserve(dataset).evaluation
     assert evaluation > 0
-    assert pace.seconds_for_fit(dataset) == pytest.approx(600 * (1 + TOLERANCE) - 500 - REST_SECONDS - evaluation)
+    assert run_clock.seconds_for_fit(dataset) == pytest.approx(600 * (1 + TOLERANCE) - 500 - REST_SECONDS - evaluation)
 
 
 def test_a_fit_that_comes_too_late_gets_a_moment(make: MakePace, dataset: Dataset) -> None:
@@ -134,8 +136,8 @@ def test_a_fit_that_has_no_time_for_all_its_epochs_plans_fewer(make: MakePace, d
     def epochs(seconds_left: float) -> int:
         needed = make(seconds=600, story=story).reserve(dataset)
         spent = 600 * (1 + TOLERANCE) - needed.evaluation - needed.rest - needed.worker - seconds_left
-        pace = make(seconds=600, spent=spent, story=story)
-        return pace.fit_epochs(dataset, pace.progress.ranked()[0])
+        run_clock = make(seconds=600, spent=spent, story=story)
+        return run_clock.fit_epochs(dataset, run_clock.progress.ranked()[0])
 
     an_epoch = 20.0 * make().fit_scale(dataset)
     assert epochs(4.5 * an_epoch) == 4

@@ -1,8 +1,9 @@
 """What Ray Tune with Ray Train gets wrong by default, or makes slow: each was measured, and is kept from coming back.
 
 What concerns one module alone is tested there: the order of reports (`tests/workers/groups/test_coordinator.py`),
-leaked placement groups (`tests/workers/groups/test_group.py`), searches that were cut off (`tests/search/test_conductor.py`),
-dangling pointers (`tests/learner/test_checkpoints.py`). Exploits of trials with several workers: beside this.
+leaked placement groups (`tests/workers/groups/test_group.py`), searches that were cut off
+(`tests/search/test_conductor.py`), dangling pointers (`tests/learner/test_checkpoints.py`). Exploits of trials with
+several workers: beside this.
 """
 
 import os

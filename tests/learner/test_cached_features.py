@@ -11,9 +11,9 @@ import torch
 
 from graft.data.dataset import Split
 from graft.data.feature_store.store import FeatureStore
-from graft.learner.cached_features import Shelf
+from graft.learner.cached_features import FeatureCache
 from graft.learner.prefix import Prefix, prefix_of
-from graft.learner.supervised import Learner, Lesson, build_learner
+from graft.learner.supervised import Learner, TrainingData, build_learner
 from graft.models.backbone import Backbone
 from graft.models.load import describe_backbone
 from graft.spec.strategy import Strategy
@@ -31,16 +31,16 @@ def strategy(cut: int, **changes: Any) -> Strategy:
 
 
 @pytest.fixture
-def make(lesson: Lesson, tmp_path: Path) -> Make:
-    """``make(cut, fingerprint="rows", limit_bytes=…)``: a learner with a shelf for both prefixes."""
+def make(training_data: TrainingData, tmp_path: Path) -> Make:
+    """``make(cut, fingerprint="rows", limit_bytes=…)``: a learner with a feature_cache for both prefixes."""
 
     def build(
         cut: int, fingerprint: str = "rows", limit_bytes: int = 10**9, splits: tuple[Split, ...] = (Split.TRAIN,),
         **changes: Any,
     ) -> Learner:  # fmt: skip
         store = FeatureStore(tmp_path / "features", limit_bytes)
-        shelf = Shelf(store, fingerprint, frozenset([SHALLOW, DEEP]))
-        return build_learner(replace(lesson, shelf=shelf), strategy(cut, **changes), splits)
+        feature_cache = FeatureCache(store, fingerprint, frozenset([SHALLOW, DEEP]))
+        return build_learner(replace(training_data, feature_cache=feature_cache), strategy(cut, **changes), splits)
 
     return build
 
@@ -62,7 +62,7 @@ def test_other_data_has_other_features(make: Make) -> None:
 
 
 def test_a_deeper_cut_is_computed_from_a_shallower_one(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = make(BLOCKS).shelved
+    wanted = make(BLOCKS).cached
     assert wanted is not None
     rows = torch.arange(20).numpy()
     images = wanted.inputs.plain(rows).clone()
@@ -73,7 +73,7 @@ def test_a_deeper_cut_is_computed_from_a_shallower_one(make: Make, monkeypatch: 
     fresh = make(8, fingerprint="other")
     assert fresh.takes_features
     monkeypatch.setattr(Backbone, "below", never)
-    staged = make(BLOCKS, fingerprint="other").shelved
+    staged = make(BLOCKS, fingerprint="other").cached
     assert staged is not None
     torch.testing.assert_close(staged.inputs.plain(rows), images, rtol=1e-4, atol=1e-4)
 
@@ -114,7 +114,7 @@ def test_without_room_it_goes_on_and_says_so(make: Make) -> None:
     assert outcome.epochs_done == 4
 
 
-def test_other_weights_under_the_same_name_are_never_a_hit(lesson: Lesson, tmp_path: Path) -> None:
+def test_other_weights_under_the_same_name_are_never_a_hit(training_data: TrainingData, tmp_path: Path) -> None:
     """A file of weights is replaced while the process that has read the first ones lives on, as in a notebook."""
     weights, name = tmp_path / "mine.pth", f"local:timm/mobilenetv3_small_050:{tmp_path / 'mine.pth'}"
 
@@ -124,8 +124,8 @@ def test_other_weights_under_the_same_name_are_never_a_hit(lesson: Lesson, tmp_p
         tuned = strategy(BLOCKS, backbone=name, freeze=1.0)
         prefix = prefix_of(tuned, describe_backbone(name).num_blocks)
         assert prefix is not None
-        shelf = Shelf(FeatureStore(tmp_path / "features", 10**9), "rows", frozenset([prefix]))
-        return build_learner(replace(lesson, shelf=shelf), tuned, (Split.TRAIN,))
+        feature_cache = FeatureCache(FeatureStore(tmp_path / "features", 10**9), "rows", frozenset([prefix]))
+        return build_learner(replace(training_data, feature_cache=feature_cache), tuned, (Split.TRAIN,))
 
     first, second, again = learn(1), learn(2), learn(2)
     assert first.cache_metrics["cache/misses"] == second.cache_metrics["cache/misses"] == 2

@@ -12,7 +12,7 @@ from torch import Tensor
 from graft.core.errors import TrialError
 from graft.data.dataset import Dataset
 from graft.learner import fit as module
-from graft.learner.final_model import FinalModel, final_classifier
+from graft.learner.final_model import FinalModel, final_network
 from graft.learner.fit import FitTask, fit, fit_in_group, scaled
 from graft.search.strategy_schedule import Schedule, Stretch
 from graft.spec.load import parse_job
@@ -104,9 +104,9 @@ def test_it_trains_on_all_rows_but_the_test_rows_to_the_end(make: MakeTask) -> N
 def test_its_weights_are_those_of_the_final_classifier(make: MakeTask, dataset: Dataset) -> None:
     task = make()
     fit(task)
-    classifier, _ = final_classifier(task.model, dataset, num_threads=1)
-    assert torch.equal(classifier.state_dict()["head.1.weight"], weights(task)["head.1.weight"])
-    assert not classifier.training
+    network, _ = final_network(task.model, dataset, num_threads=1)
+    assert torch.equal(network.state_dict()["head.1.weight"], weights(task)["head.1.weight"])
+    assert not network.training
 
 
 @pytest.mark.parametrize("save", [1, 2 * STEPS, 2 * STEPS + 2, 4 * STEPS])
@@ -144,10 +144,10 @@ def test_every_stretch_is_trained_under_its_own_strategy(make: MakeTask, monkeyp
     rates: list[float] = []
     real = module.build_learner
 
-    def build(lesson: Any, strategy: Strategy, *more: Any) -> Any:
+    def build(training_data: Any, strategy: Strategy, *more: Any) -> Any:
         rates.append(strategy.lr)
-        assert lesson.epochs == 4  # the learning rate runs over the whole schedule
-        return real(lesson, strategy, *more)
+        assert training_data.epochs == 4  # the learning rate runs over the whole schedule
+        return real(training_data, strategy, *more)
 
     monkeypatch.setattr(module, "build_learner", build)
     fit(make())
@@ -253,9 +253,9 @@ def test_a_scaled_batch_is_that_of_the_workers_it_was_planned_for(
     trained: list[tuple[int, float]] = []
     real = module.build_learner
 
-    def build(lesson: Any, strategy: Strategy, *more: Any) -> Any:
+    def build(training_data: Any, strategy: Strategy, *more: Any) -> Any:
         trained.append((strategy.batch_size, strategy.lr))
-        return real(lesson, strategy, *more)
+        return real(training_data, strategy, *more)
 
     monkeypatch.setattr(module, "build_learner", build)
     # two of three workers have left: the one that goes on keeps the batch of all three

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from graft.learner.head_fusion import HEADS_AT_ONCE, heads_at_once, why_one_by_one
+from graft.learner.head_fusion import HEADS_AT_ONCE, heads_at_once, reason_not_fused
 from graft.spec.job import Job
 from graft.spec.load import parse_job
-from graft.workers.allocation import TrialShare
+from graft.workers.allocation import Allocation
 
-CPUS, GPUS = TrialShare(1.0, 0.0, 2), TrialShare(4.0, 1.0, 2)
+CPUS, GPUS = Allocation(1.0, 0.0, 2), Allocation(4.0, 1.0, 2)
 
 
 def job(resources: dict[str, Any] | None = None, trials: int | None = 24, **strategy: Any) -> Job:
@@ -25,13 +25,15 @@ def job(resources: dict[str, Any] | None = None, trials: int | None = 24, **stra
 
 
 def test_heads_are_trained_together_where_there_is_a_gpu() -> None:
-    assert why_one_by_one(job(), GPUS) == ""
-    assert why_one_by_one(job(), CPUS) == "on CPUs it does not pay; resources.fuse_heads: always wants it all the same"
+    assert reason_not_fused(job(), GPUS) == ""
+    assert (
+        reason_not_fused(job(), CPUS) == "on CPUs it does not pay; resources.fuse_heads: always wants it all the same"
+    )
 
 
 def test_the_user_has_the_last_word() -> None:
-    assert why_one_by_one(job({"fuse_heads": "always"}), CPUS) == ""
-    assert why_one_by_one(job({"fuse_heads": "never"}), GPUS) == "resources.fuse_heads is never"
+    assert reason_not_fused(job({"fuse_heads": "always"}), CPUS) == ""
+    assert reason_not_fused(job({"fuse_heads": "never"}), GPUS) == "resources.fuse_heads is never"
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,7 @@ def test_the_user_has_the_last_word() -> None:
     ],
 )
 def test_otherwise_each_is_trained_by_itself_and_the_reason_is_told(fields: dict[str, Any], reason: str) -> None:
-    assert reason in why_one_by_one(job(**fields), GPUS)
+    assert reason in reason_not_fused(job(**fields), GPUS)
 
 
 def test_stored_views_and_any_values_of_the_head_are_fine() -> None:
@@ -54,7 +56,7 @@ def test_stored_views_and_any_values_of_the_head_are_fine() -> None:
         "head": {"kind": "mlp", "width": 64, "dropout": {"uniform": [0.0, 0.5]}},
         "loss": {"kind": "cross_entropy", "label_smoothing": {"uniform": [0.0, 0.2]}},
     }
-    assert why_one_by_one(job(**fields), GPUS) == ""
+    assert reason_not_fused(job(**fields), GPUS) == ""
 
 
 def test_as_many_as_fit_are_open_at_once() -> None:

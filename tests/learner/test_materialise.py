@@ -8,10 +8,10 @@ import pytest
 from graft.data.dataset import Dataset, Split
 from graft.data.feature_store.store import FeatureStore
 from graft.learner import materialise as module
-from graft.learner.cached_features import Shelf
+from graft.learner.cached_features import FeatureCache
 from graft.learner.materialise import materialise
 from graft.learner.prefix import Prefix
-from graft.learner.supervised import build_learner, lesson_of
+from graft.learner.supervised import build_learner, training_data_of
 from graft.models.load import describe_backbone
 from graft.spec.load import parse_job
 from graft.spec.strategy import Strategy
@@ -22,38 +22,42 @@ JOB = parse_job({"name": "x", "data": "digits", "strategy": {"backbone": LITE0, 
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
+def feature_cache(tmp_path: Path) -> FeatureCache:
     wanted = frozenset([Prefix(LITE0, 32, 8), Prefix(LITE0, 32, BLOCKS), Prefix(LITE0, 32, 8, views=2)])
-    return Shelf(FeatureStore(tmp_path / "features", limit_bytes=10**9), "rows", wanted)
+    return FeatureCache(FeatureStore(tmp_path / "features", limit_bytes=10**9), "rows", wanted)
 
 
-def cache_of(shelf: Shelf, dataset: Dataset, cut: int) -> tuple[float, float]:
-    lesson = lesson_of(JOB, dataset, num_threads=1, shelf=shelf)
+def cache_of(feature_cache: FeatureCache, dataset: Dataset, cut: int) -> tuple[float, float]:
+    training_data = training_data_of(JOB, dataset, num_threads=1, feature_cache=feature_cache)
     strategy = Strategy(backbone=LITE0, freeze=cut / BLOCKS, resolution=32, batch_size=10)
-    found = build_learner(replace(lesson, shelf=shelf), strategy, (Split.TRAIN,)).cache_metrics
+    found = build_learner(replace(training_data, feature_cache=feature_cache), strategy, (Split.TRAIN,)).cache_metrics
     return found["cache/hits"], found["cache/misses"]
 
 
 @pytest.mark.ray
 def test_a_large_dataset_is_ready_when_the_trials_come(
-    ray_session: None, shelf: Shelf, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+    ray_session: None, feature_cache: FeatureCache, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LARGE", 20)
-    materialise(shelf, JOB, dataset)
-    assert cache_of(shelf, dataset, 8) == (2, 0)
-    assert cache_of(shelf, dataset, BLOCKS) == (2, 0)
+    materialise(feature_cache, JOB, dataset)
+    assert cache_of(feature_cache, dataset, 8) == (2, 0)
+    assert cache_of(feature_cache, dataset, BLOCKS) == (2, 0)
 
 
-def test_a_small_one_is_left_to_the_trials(shelf: Shelf, dataset: Dataset) -> None:
-    materialise(shelf, JOB, dataset)
-    assert cache_of(shelf, dataset, 8) == (0, 2)
+def test_a_small_one_is_left_to_the_trials(feature_cache: FeatureCache, dataset: Dataset) -> None:
+    materialise(feature_cache, JOB, dataset)
+    assert cache_of(feature_cache, dataset, 8) == (0, 2)
 
 
 @pytest.mark.ray
 def test_without_room_the_search_begins_all_the_same(
-    ray_session: None, shelf: Shelf, dataset: Dataset, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ray_session: None,
+    feature_cache: FeatureCache,
+    dataset: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(module, "LARGE", 20)
-    full = replace(shelf, store=FeatureStore(shelf.store.catalog.root, limit_bytes=1000))
+    full = replace(feature_cache, store=FeatureStore(feature_cache.store.catalog.root, limit_bytes=1000))
     materialise(full, JOB, dataset)
     assert "left to the trials" in caplog.text

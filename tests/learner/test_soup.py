@@ -10,9 +10,9 @@ from torch import Tensor
 
 from graft.data.dataset import Dataset, Split
 from graft.learner.checkpoints import CheckpointStore
-from graft.learner.final_model import FinalModel, final_classifier
+from graft.learner.final_model import FinalModel, final_network
 from graft.learner.soup import make_soup
-from graft.learner.supervised import Lesson
+from graft.learner.supervised import TrainingData
 from graft.learner.trial import TrialPayload, train_proposal
 from graft.search.protocol import CheckpointEpochs, Proposal
 from graft.search.strategy_schedule import Schedule, Stretch
@@ -25,10 +25,10 @@ PROBE = Strategy(freeze=1.0, resolution=32, batch_size=10, lr=0.01)
 
 
 @pytest.fixture(scope="module")
-def trained(lesson: Lesson, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(training_data: TrainingData, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The best epoch of a trial."""
     store = CheckpointStore(tmp_path_factory.mktemp("trials"))
-    train_proposal(Proposal("t01", PROBE, epochs=4), TrialPayload(lesson, store, CheckpointEpochs()), ALONE,
+    train_proposal(Proposal("t01", PROBE, epochs=4), TrialPayload(training_data, store, CheckpointEpochs()), ALONE,
                    lambda epoch, metrics, notes: True)  # fmt: skip
     return store.best_file("t01")
 
@@ -73,8 +73,8 @@ def test_what_is_kept_is_the_final_model(
     model: FinalModel, trained: Path, moved: Callable[[str, float], Path], dataset: Dataset
 ) -> None:
     make_soup(model, [moved("a", 0.3), moved("b", -0.3)], "uniform", num_threads=1)
-    classifier, _ = final_classifier(model, dataset, num_threads=1)
-    assert torch.allclose(classifier.state_dict()["head.1.weight"], head(trained), atol=1e-6)
+    network, _ = final_network(model, dataset, num_threads=1)
+    assert torch.allclose(network.state_dict()["head.1.weight"], head(trained), atol=1e-6)
 
 
 def test_a_uniform_average_that_is_worse_is_not_kept(

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from graft.core.errors import ArtifactError, SpecError
 from graft.data.feature_store.store import FeatureStore
-from graft.learner.cached_features import Shelf
+from graft.learner.cached_features import FeatureCache
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.prefix import Prefix
-from graft.learner.supervised import Lesson
+from graft.learner.supervised import TrainingData
 from graft.learner.trial import (
     Hosted,
     Message,
@@ -77,11 +77,11 @@ class Told:
 class Trial:
     """The trials of one experiment."""
 
-    def __init__(self, lesson: Lesson, directory: Path) -> None:
-        self.lesson, self.store = lesson, CheckpointStore(directory)
+    def __init__(self, training_data: TrainingData, directory: Path) -> None:
+        self.training_data, self.store = training_data, CheckpointStore(directory)
 
     def payload(self, due: CheckpointEpochs = EVERY) -> TrialPayload:
-        return TrialPayload(self.lesson, self.store, due)
+        return TrialPayload(self.training_data, self.store, due)
 
     def train(
         self, proposal: Proposal, told: Told | None = None, due: CheckpointEpochs = EVERY
@@ -103,8 +103,8 @@ class Trial:
 
 
 @pytest.fixture
-def make(lesson: Lesson, tmp_path: Path) -> Callable[[str], Trial]:
-    return lambda name: Trial(lesson, tmp_path / name)
+def make(training_data: TrainingData, tmp_path: Path) -> Callable[[str], Trial]:
+    return lambda name: Trial(training_data, tmp_path / name)
 
 
 @pytest.fixture
@@ -529,10 +529,10 @@ class TestTogether:
     )
 
     @pytest.fixture
-    def shelved(self, here: Trial, tmp_path: Path) -> TrialPayload:
+    def cached(self, here: Trial, tmp_path: Path) -> TrialPayload:
         prefix = Prefix(PROBE.backbone, 32, describe_backbone(PROBE.backbone).num_blocks)
-        shelf = Shelf(FeatureStore(tmp_path / "features", 10**9), "rows", frozenset([prefix]))
-        return replace(here.payload(), lesson=replace(here.lesson, shelf=shelf))
+        feature_cache = FeatureCache(FeatureStore(tmp_path / "features", 10**9), "rows", frozenset([prefix]))
+        return replace(here.payload(), training_data=replace(here.training_data, feature_cache=feature_cache))
 
     def run(self, payload: TrialPayload, strategies: Sequence[Strategy]) -> list[Reporter]:
         handle, reporters = HereHandle(payload), [Reporter() for _ in strategies]
@@ -550,28 +550,28 @@ class TestTogether:
         return reporters
 
     def test_they_report_what_they_would_alone(
-        self, shelved: TrialPayload, monkeypatch: pytest.MonkeyPatch, make: Callable[[str], Trial]
+        self, cached: TrialPayload, monkeypatch: pytest.MonkeyPatch, make: Callable[[str], Trial]
     ) -> None:
         met: list[int] = []
         real = rendezvous.train_epoch_together
         monkeypatch.setattr(rendezvous, "train_epoch_together", lambda s, b: met.append(len(s)) or real(s, b))
-        together = self.run(shelved, self.STRATEGIES)
+        together = self.run(cached, self.STRATEGIES)
         assert max(met) > 1
         elsewhere = make("elsewhere")
         for place, (reporter, strategy) in enumerate(zip(together, self.STRATEGIES, strict=True)):
             told = Told()
-            train_proposal(proposal(f"t{place}", strategy), replace(shelved, store=elsewhere.store), ALONE, told)
+            train_proposal(proposal(f"t{place}", strategy), replace(cached, store=elsewhere.store), ALONE, told)
             assert reporter.losses == pytest.approx(told.values("train/loss"), abs=1e-5)
-            assert [one.epoch for one in shelved.store.of_trial(f"t{place}")] == [4, 3, 2, 1]
+            assert [one.epoch for one in cached.store.of_trial(f"t{place}")] == [4, 3, 2, 1]
 
-    def test_one_whose_loss_is_infinite_fails_alone(self, shelved: TrialPayload) -> None:
+    def test_one_whose_loss_is_infinite_fails_alone(self, cached: TrialPayload) -> None:
         wild = PROBE.model_copy(update={"lr": 1e30, "head_lr_factor": 1000.0})
-        broken, fine = self.run(shelved, [wild, PROBE])
+        broken, fine = self.run(cached, [wild, PROBE])
         assert len(broken.failures) == 1
         assert "try a smaller lr" in broken.failures[0]
         assert (len(fine.losses), fine.failures) == (4, [])
 
-    def test_an_error_comes_out(self, shelved: TrialPayload) -> None:
+    def test_an_error_comes_out(self, cached: TrialPayload) -> None:
         unknown = PROBE.model_copy(update={"backbone": "no_such"})
         with pytest.raises(SpecError, match="no_such"):
-            run_trial_in_host(proposal("t0", unknown), Hosted(HereHandle(shelved), EVERY), Reporter())  # type: ignore[arg-type]
+            run_trial_in_host(proposal("t0", unknown), Hosted(HereHandle(cached), EVERY), Reporter())  # type: ignore[arg-type]

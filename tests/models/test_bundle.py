@@ -6,9 +6,8 @@ import torch
 from graft.core.errors import ArtifactError, ResourceError
 from graft.models import bundle as bundle_module
 from graft.models.bundle import BundleSpec, read_bundle, write_bundle
-from graft.models.classifier import Classifier
-from graft.models.heads import build_head
 from graft.models.libraries import build_backbone
+from graft.models.network import Network, build_head
 from graft.spec.preprocessing import Preprocessing
 from graft.spec.strategy import MlpHead, Strategy
 
@@ -25,14 +24,14 @@ SPEC = BundleSpec(
 )
 
 
-def _classifier(spec=SPEC):
+def _network(spec=SPEC):
     backbone = build_backbone(spec.architecture, spec.preprocessing.resolution)
-    return Classifier(backbone, build_head(spec.strategy.head, backbone.num_features, len(spec.labels))).eval()
+    return Network(backbone, build_head(spec.strategy.head, backbone.num_features, len(spec.labels))).eval()
 
 
 @pytest.fixture
 def bundle(tmp_path):
-    write_bundle(tmp_path / "bundle", _classifier(), SPEC)
+    write_bundle(tmp_path / "bundle", _network(), SPEC)
     return tmp_path / "bundle"
 
 
@@ -43,14 +42,14 @@ def _edit(path, **changes):
 @pytest.mark.parametrize("architecture", ["timm/test_efficientnet", "timm/test_vit", "torchvision/mobilenet_v3_small"])
 def test_round_trip_gives_the_same_scores_and_facts(tmp_path, architecture):
     spec = SPEC.model_copy(update={"architecture": architecture})
-    classifier = _classifier(spec)
-    classifier.train()(torch.randn(4, 3, 32, 32))
-    write_bundle(tmp_path / "b", classifier, spec)
+    network = _network(spec)
+    network.train()(torch.randn(4, 3, 32, 32))
+    write_bundle(tmp_path / "b", network, spec)
     found = read_bundle(tmp_path / "b")
     rebuilt = found.build()
     images = torch.randn(2, 3, 32, 32)
     with torch.inference_mode():
-        assert torch.equal(rebuilt(images), classifier.eval()(images))
+        assert torch.equal(rebuilt(images), network.eval()(images))
     assert found.spec == spec
     assert not rebuilt.training
 
@@ -67,16 +66,16 @@ def test_files_are_those_of_the_format_and_none_is_a_pickle(bundle):
 
 def test_tied_weights_and_other_memory_layouts_survive(tmp_path, monkeypatch):
     def tied(_):
-        classifier = _classifier().to(memory_format=torch.channels_last)
-        classifier.backbone.blocks[-1].tied = classifier.backbone.blocks[-1].conv_head
-        return classifier
+        network = _network().to(memory_format=torch.channels_last)
+        network.backbone.blocks[-1].tied = network.backbone.blocks[-1].conv_head
+        return network
 
-    classifier = tied(SPEC)
-    write_bundle(tmp_path / "b", classifier, SPEC)
+    network = tied(SPEC)
+    write_bundle(tmp_path / "b", network, SPEC)
     monkeypatch.setattr(bundle_module, "_build", tied)
     rebuilt = read_bundle(tmp_path / "b").build()
     assert rebuilt.backbone.blocks[-1].tied is rebuilt.backbone.blocks[-1].conv_head
-    written = classifier.state_dict()
+    written = network.state_dict()
     assert all(torch.equal(value, written[name]) for name, value in rebuilt.state_dict().items())
 
 
@@ -154,14 +153,14 @@ def test_no_bundle(tmp_path):
 
 
 def test_weights_of_another_network(tmp_path):
-    write_bundle(tmp_path / "b", _classifier(), SPEC.model_copy(update={"architecture": "timm/test_resnet"}))
+    write_bundle(tmp_path / "b", _network(), SPEC.model_copy(update={"architecture": "timm/test_resnet"}))
     with pytest.raises(ArtifactError, match="does not fit timm/test_resnet") as caught:
         read_bundle(tmp_path / "b").build()
     assert "\n" not in str(caught.value)
 
 
 def test_architecture_unknown_here(tmp_path):
-    write_bundle(tmp_path / "b", _classifier(), SPEC.model_copy(update={"architecture": "timm/no_such_network"}))
+    write_bundle(tmp_path / "b", _network(), SPEC.model_copy(update={"architecture": "timm/no_such_network"}))
     with pytest.raises(ArtifactError, match="cannot be built: timm has no architecture"):
         read_bundle(tmp_path / "b").build()
 
@@ -169,7 +168,7 @@ def test_architecture_unknown_here(tmp_path):
 def test_an_existing_directory_is_left_alone(bundle):
     before = (bundle / "weights.safetensors").read_bytes()
     with pytest.raises(ArtifactError, match="exists already"):
-        write_bundle(bundle, _classifier(), SPEC)
+        write_bundle(bundle, _network(), SPEC)
     assert (bundle / "weights.safetensors").read_bytes() == before
 
 
@@ -179,5 +178,5 @@ def test_failed_write_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(bundle_module, "write_json", disk_full)
     with pytest.raises(ResourceError, match="no space left"):
-        write_bundle(tmp_path / "b", _classifier(), SPEC)
+        write_bundle(tmp_path / "b", _network(), SPEC)
     assert list(tmp_path.iterdir()) == []

@@ -10,10 +10,10 @@ from graft.models.timm import TimmAdapter
 
 
 def test_vision_transformer_takes_another_resolution_and_keeps_its_weights():
-    adapter = TimmAdapter()
-    network = adapter.create("test_vit")
+    library = TimmAdapter()
+    network = library.create("test_vit")
     before = network.pos_embed.detach().clone()
-    backbone = adapter.wrap(network, resolution=64).eval()
+    backbone = library.wrap(network, resolution=64).eval()
     with torch.inference_mode():
         assert backbone(torch.randn(2, 3, 64, 64)).shape == (2, backbone.num_features)
     assert backbone.stem.embed.pos_embed.shape[1] == 1 + (64 // 16) ** 2

@@ -21,13 +21,13 @@ from graft.spec.load import parse_job
 from graft.spec.strategy import Strategy
 from graft.tracking.mlflow import registration as mlflow
 from graft.tracking.target import Target
-from graft.workers.allocation import ClusterResources, Node, TrialShare
+from graft.workers.allocation import Allocation, ClusterResources, Node
 
 JOB = parse_job({"name": "x", "data": "digits"})
 
 
 def test_a_plan_says_with_what() -> None:
-    made = plan_made(JOB, ClusterResources((Node(4.0), Node(2.0, 1.0))), TrialShare(2.0, 0.5, 3))
+    made = plan_made(JOB, ClusterResources((Node(4.0), Node(2.0, 1.0))), Allocation(2.0, 0.5, 3))
     assert made.resources == "2 nodes, 6 CPU, 1 GPU"
     assert (made.cpus, made.gpus) == (2.0, 0.5)
     assert made.plan["job"] == "x"

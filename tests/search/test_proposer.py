@@ -15,9 +15,9 @@ from graft.search.proposer import (
 from graft.search.protocol import Checkpoint, Duplicate, Observation, Proposal, Proposer, Searcher
 from graft.search.searchers.build import build_searcher
 from graft.spec.metrics import METRICS
+from graft.spec.search import searchers as spec
 from graft.spec.search.phases import Phase
 from graft.spec.search.schedulers import NoScheduler, Pbt
-from graft.spec.search import searchers as spec
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 

@@ -10,9 +10,8 @@ import torch
 from PIL import Image
 
 from graft.models.bundle import BundleSpec, write_bundle
-from graft.models.classifier import Classifier
-from graft.models.heads import build_head
 from graft.models.load import load_backbone
+from graft.models.network import Network, build_head
 from graft.serving.predictor import Predictor
 from graft.spec.preprocessing import Preprocessing
 from graft.spec.strategy import Strategy
@@ -26,9 +25,9 @@ def write_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Pat
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         loaded = load_backbone("efficientnet_lite0", 32)
-        classifier = Classifier(loaded.backbone, build_head(Strategy().head, loaded.info.num_features, len(LABELS)))
+        network = Network(loaded.backbone, build_head(Strategy().head, loaded.info.num_features, len(LABELS)))
         # A head that has not been trained hardly tells images apart; this one does, and so do the tests.
-        torch.nn.init.normal_(classifier.head[1].weight, std=0.05)
+        torch.nn.init.normal_(network.head[1].weight, std=0.05)
 
     def write(channels: int) -> Path:
         spec = BundleSpec(
@@ -41,7 +40,7 @@ def write_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Pat
             ),
         )
         directory = tmp_path_factory.mktemp("bundles") / "pets"
-        write_bundle(directory, classifier, spec)
+        write_bundle(directory, network, spec)
         return directory
 
     return write

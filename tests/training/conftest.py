@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from graft.core.seeds import derive_seed
 from graft.models.backbone import Backbone
-from graft.models.classifier import Classifier
+from graft.models.network import Network
 from graft.spec.strategy import Strategy
 from graft.training.loop import Session, TrainingPlan, prepare
 from graft.transfer.adapt import adapt
@@ -61,8 +61,8 @@ def make_session() -> Callable[..., Session]:
             torch.manual_seed(0)
             pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
             backbone = Backbone(_block(3, 4), [_block(4, 4) for _ in range(4)], pool, 4)
-            classifier = Classifier(backbone, nn.Sequential(nn.Dropout(0.1), nn.Linear(4, 3)))
+            network = Network(backbone, nn.Sequential(nn.Dropout(0.1), nn.Linear(4, 3)))
         fields = {"epochs": 4, "seed": 3, "metric": "loss", "mode": "min", **plan}
-        return prepare(adapt(classifier, strategy, 3), TrainingPlan(strategy, **fields), TinyBatches.steps)
+        return prepare(adapt(network, strategy, 3), TrainingPlan(strategy, **fields), TinyBatches.steps)
 
     return make

@@ -22,7 +22,7 @@ from graft.data.augment import Augmenter
 from graft.data.batches import Batches, Shard
 from graft.data.dataset import DatasetArrays
 from graft.models.backbone import Backbone
-from graft.models.classifier import Classifier
+from graft.models.network import Network
 from graft.spec.preprocessing import Preprocessing
 from graft.spec.strategy import Strategy
 from graft.training.batch_norm import GlobalBatchNorm
@@ -64,9 +64,9 @@ def session(world: World, strategy: Strategy, norm: bool = False, dropout: float
         torch.manual_seed(0)
         pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         backbone = Backbone(block(3, 4), [block(4, 4), block(4, 4)], pool, 4)
-        classifier = Classifier(backbone, nn.Linear(4, CLASSES))
+        network = Network(backbone, nn.Linear(4, CLASSES))
     settings = {"epochs": 3, "seed": 5, "class_counts": COUNTS, **plan}
-    return prepare(adapt(classifier, strategy, 1), TrainingPlan(strategy, **settings), 5, world=world)
+    return prepare(adapt(network, strategy, 1), TrainingPlan(strategy, **settings), 5, world=world)
 
 
 def learn(world: World, strategy: Strategy, augment: str = "none", **settings: Any) -> Result:
@@ -88,7 +88,7 @@ def learn(world: World, strategy: Strategy, augment: str = "none", **settings: A
         "best": outcome.best_epoch,
         "reports": reports,
         "exchanges": len(exchanges),
-        "weights": {name: tensor.clone() for name, tensor in made.model.classifier.state_dict().items()},
+        "weights": {name: tensor.clone() for name, tensor in made.model.network.state_dict().items()},
     }
 
 
@@ -140,7 +140,7 @@ def statistics(world: World) -> Result:
     """What batch norm has seen of an epoch in which no weight moves."""
     made = session(world, STILL, norm=True, epochs=1)
     train(made, batches(world, 8), None)
-    return {name: buffer.clone() for name, buffer in made.model.classifier.named_buffers()}
+    return {name: buffer.clone() for name, buffer in made.model.network.named_buffers()}
 
 
 def infinite(world: World) -> Result:
@@ -213,7 +213,7 @@ def gone_on(world: World, directory: Path | None) -> Result:
     train(made, batches(world, 8), None, lambda r: reports.append(dict(r.metrics)), Augmenter(CUT_OFF.augment))
     return {
         "reports": reports,
-        "weights": {name: tensor.clone() for name, tensor in made.model.classifier.state_dict().items()},
+        "weights": {name: tensor.clone() for name, tensor in made.model.network.state_dict().items()},
     }
 
 

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from graft.core.seeds import derive_seed
 from graft.models.backbone import Backbone
-from graft.models.classifier import Classifier
-from graft.models.heads import build_head
+from graft.models.network import Network, build_head
 from graft.spec.strategy import Strategy
 from graft.training.fused_heads import kinship, train_epoch_together
 from graft.training.loop import Session, TrainingPlan, TrainingStatus, prepare, train_epoch
@@ -44,9 +43,9 @@ def session(seed: int = SEED, **fields: Any) -> Session:
         torch.manual_seed(seed)
         blocks = [nn.Conv2d(3, 3, 1) for _ in range(2)]
         backbone = Backbone(nn.Conv2d(3, 3, 1), blocks, nn.Flatten(), FEATURES)
-        classifier = Classifier(backbone, build_head(strategy.head, FEATURES, CLASSES))
+        network = Network(backbone, build_head(strategy.head, FEATURES, CLASSES))
     plan = TrainingPlan(strategy, epochs=EPOCHS, seed=seed)
-    made = prepare(adapt(classifier, strategy, seed), plan, steps_per_epoch=math.ceil(ROWS / BATCH))
+    made = prepare(adapt(network, strategy, seed), plan, steps_per_epoch=math.ceil(ROWS / BATCH))
     made.model.takes_features = True
     return made
 
@@ -131,7 +130,7 @@ def test_one_goes_on_alone_from_where_it_was_together() -> None:
 def test_a_loss_without_end_ends_one_and_not_the_others() -> None:
     broken, fine, lonely = session(lr=0.02), session(lr=0.05), session(lr=0.05)
     with torch.no_grad():
-        next(broken.model.classifier.head.parameters()).fill_(math.inf)
+        next(broken.model.network.head.parameters()).fill_(math.inf)
     before = {name: value.clone() for name, value in broken.model.changing_state().items()}
     ended, fine_ended = train_epoch_together([broken, fine], [Features().epoch(SEED, 1), Features().epoch(SEED, 1)])
     assert ended is not None
@@ -148,7 +147,7 @@ def test_a_loss_without_end_ends_one_and_not_the_others() -> None:
 def test_afterwards_weights_are_each_ones_own() -> None:
     pair = [session(lr=0.01), session(lr=0.05)]
     together(pair, epochs=1)
-    heads = [next(one.model.classifier.head.parameters()) for one in pair]
+    heads = [next(one.model.network.head.parameters()) for one in pair]
     assert heads[0].untyped_storage().data_ptr() != heads[1].untyped_storage().data_ptr()
     assert heads[0].untyped_storage().nbytes() == heads[0].numel() * 4
 

@@ -86,7 +86,7 @@ def test_another_seed_gives_other_bits(make_session, batches):
     first, second = make_session(epochs=1), make_session(epochs=1, seed=4)
     for session in (first, second):
         train(session, batches, None)
-    assert not torch.equal(weights(first)["classifier.head.1.weight"], weights(second)["classifier.head.1.weight"])
+    assert not torch.equal(weights(first)["network.head.1.weight"], weights(second)["network.head.1.weight"])
 
 
 def test_global_random_state_is_left_as_it_was(make_session, batches):

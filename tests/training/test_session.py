@@ -48,8 +48,8 @@ def test_restoring_the_best_gives_its_weights_back(make_session, batches):
 def test_best_state_fits_the_plain_classifier(make_session, batches):
     session = make_session(Strategy(freeze=0.5), epochs=1)
     outcome = train(session, batches, None)
-    classifier = make_session(Strategy(freeze=0.5)).model.classifier
-    report = classifier.load_state_dict(outcome.best_state, strict=False)
+    network = make_session(Strategy(freeze=0.5)).model.network
+    report = network.load_state_dict(outcome.best_state, strict=False)
     assert not report.unexpected_keys
     assert all(
         name.startswith(("backbone.stem", "backbone.blocks.0", "backbone.blocks.1")) for name in report.missing_keys
@@ -86,7 +86,7 @@ MUTATED = Strategy(
 
 
 def classifier_weights(session):
-    return {name: tensor.clone() for name, tensor in session.model.classifier.state_dict().items()}
+    return {name: tensor.clone() for name, tensor in session.model.network.state_dict().items()}
 
 
 def trained(session, batches, epochs=1):
@@ -108,7 +108,7 @@ def test_a_state_is_continued_under_another_frozen_share(make_session, batches, 
     assert result.status is TrainingStatus.COMPLETED
     rebuilt = make_session(Strategy(freeze=here)).model
     rebuilt.load_changing_state(result.best_state)
-    rebuilt_state = rebuilt.classifier.state_dict()
+    rebuilt_state = rebuilt.network.state_dict()
     assert all(torch.equal(tensor, rebuilt_state[name]) for name, tensor in classifier_weights(session).items())
 
 
@@ -118,7 +118,7 @@ def test_everything_but_weights_moments_and_counts_is_the_sessions_own(make_sess
     loaded, by_hand = make_session(MUTATED), make_session(MUTATED)
     loaded.load(donor.state())
     by_hand.model.load_changing_state(donor.state().part("model"))
-    frozen = {name for name, parameter in by_hand.model.classifier.named_parameters() if not parameter.requires_grad}
+    frozen = {name for name, parameter in by_hand.model.network.named_parameters() if not parameter.requires_grad}
     load_optimizer_state(by_hand.optimizer, donor.state().part("optimizer"), frozen)
     by_hand.epochs_done = 2
     for session in (loaded, by_hand):
@@ -135,10 +135,10 @@ def test_l2_sp_pulls_to_the_pretrained_weights_not_to_the_loaded_ones(make_sessi
     donor = trained(make_session(Strategy(lr=0.1)), batches)
     session = make_session(Strategy(penalty={"kind": "l2_sp", "strength": 1.0, "head_strength": 0.0}))
     session.load(donor.state())
-    start = make_session().model.classifier.state_dict()
+    start = make_session().model.network.state_dict()
     moved = [
         (parameter - start[name]).square().sum().item()
-        for name, parameter in session.model.classifier.named_parameters()
+        for name, parameter in session.model.network.named_parameters()
         if name.startswith("backbone") and parameter.ndim >= 2
     ]
     assert session.adapted.penalty.value().item() == pytest.approx(sum(moved) / 2, rel=1e-5)

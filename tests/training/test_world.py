@@ -74,7 +74,7 @@ def test_two_ranks_take_the_steps_of_one(ranks, alone, name):
         assert_close(rank[name]["weights"], alone[name]["weights"])
     moved = (
         alone[name]["weights"]["head.weight"]
-        - scenarios.session(ALONE, scenarios.Strategy()).model.classifier.state_dict()["head.weight"]
+        - scenarios.session(ALONE, scenarios.Strategy()).model.network.state_dict()["head.weight"]
     )
     assert moved.abs().max() > 0.01, "weights that did not move would prove nothing"
 
@@ -109,7 +109,7 @@ def test_running_statistics_are_the_mean_of_what_each_rank_has_seen(ranks):
         model = scenarios.session(ALONE, scenarios.STILL, norm=True).model.train()
         for images, _, _ in scenarios.batches(shard, 8).epoch(5, 1):
             model(images)
-        seen.append(dict(model.classifier.named_buffers()))
+        seen.append(dict(model.network.named_buffers()))
     for name, buffer in seen[0].items():
         expected = (buffer + seen[1][name]) / 2 if buffer.is_floating_point() else buffer
         for rank in ranks:

@@ -24,7 +24,7 @@ def test_only_the_last_blocks_and_the_head_are_drawn_again(make_classifier):
     before = make_classifier().state_dict()
     adapted = adapt(make_classifier(), Strategy(init=Reinitialise(blocks=2)), 0)
     changed = {
-        name for name, tensor in adapted.model.classifier.state_dict().items() if not torch.equal(tensor, before[name])
+        name for name, tensor in adapted.model.network.state_dict().items() if not torch.equal(tensor, before[name])
     }
     assert changed == {
         "backbone.blocks.2.0.weight",
@@ -42,7 +42,7 @@ def test_backbone_strategy_and_seed_fix_the_start(make_classifier):
     second = adapt(make_classifier(), strategy, 7).model.state_dict()
     other = adapt(make_classifier(), strategy, 8).model.state_dict()
     assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
-    assert not torch.equal(first["classifier.head.1.weight"], other["classifier.head.1.weight"])
+    assert not torch.equal(first["network.head.1.weight"], other["network.head.1.weight"])
 
 
 def test_l2_sp_starts_from_zero_pull_and_counts_redrawn_blocks_as_new(make_classifier):
@@ -50,10 +50,10 @@ def test_l2_sp_starts_from_zero_pull_and_counts_redrawn_blocks_as_new(make_class
     adapted = adapt(make_classifier(), Strategy(penalty=penalty, init=Reinitialise(blocks=1)), 0)
     assert adapted.penalty.value().item() == 0
     with torch.no_grad():
-        adapted.model.classifier.backbone.blocks[3][0].weight.add_(1.0)
+        adapted.model.network.backbone.blocks[3][0].weight.add_(1.0)
     assert adapted.penalty.value().item() == 0
     with torch.no_grad():
-        adapted.model.classifier.backbone.blocks[2][0].weight.add_(1.0)
+        adapted.model.network.backbone.blocks[2][0].weight.add_(1.0)
     assert adapted.penalty.value().item() > 0
 
 
@@ -66,7 +66,7 @@ def test_moving_changes_the_layout_but_no_value(make_classifier):
     before = {name: tensor.clone() for name, tensor in adapted.model.state_dict().items()}
     value = adapted.penalty.value().item()
     assert adapted.to(torch.device("cpu")) is adapted
-    kernel = adapted.model.classifier.backbone.stem[0].weight
+    kernel = adapted.model.network.backbone.stem[0].weight
     assert kernel.is_contiguous(memory_format=torch.channels_last)
     assert all(torch.equal(tensor, before[name]) for name, tensor in adapted.model.state_dict().items())
     assert adapted.penalty.value().item() == pytest.approx(value)
@@ -74,13 +74,13 @@ def test_moving_changes_the_layout_but_no_value(make_classifier):
 
 
 def test_the_classifier_is_wrapped_not_copied(make_classifier):
-    classifier = make_classifier()
-    assert adapt(classifier, Strategy(), 0).model.classifier is classifier
+    network = make_classifier()
+    assert adapt(network, Strategy(), 0).model.network is network
 
 
 def test_the_penalty_is_told_after_the_weights_were_moved(make_classifier):
     adapted = adapt(make_classifier(), Strategy(), 0)
-    kernel = adapted.model.classifier.backbone.stem[0].weight
+    kernel = adapted.model.network.backbone.stem[0].weight
     seen = []
 
     class Penalty:

@@ -6,7 +6,7 @@ from graft.transfer.freezing import AdaptedModel
 
 
 def snapshot(model):
-    return {name: tensor.clone() for name, tensor in model.classifier.state_dict().items()}
+    return {name: tensor.clone() for name, tensor in model.network.state_dict().items()}
 
 
 def train_a_little(model, steps=3):
@@ -43,24 +43,24 @@ def test_frozen_part_stays_in_eval_mode_through_train(make_classifier):
     model = AdaptedModel(make_classifier(), 2)
     model.eval()
     model.train()
-    backbone = model.classifier.backbone
+    backbone = model.network.backbone
     frozen = [*backbone.stem.modules(), *backbone.blocks[0].modules(), *backbone.blocks[1].modules()]
     assert not any(module.training for module in frozen)
     assert backbone.blocks[2].training
-    assert model.classifier.head.training
+    assert model.network.head.training
 
 
 def test_a_linear_probe_gives_the_same_features_in_training_and_in_eval(make_classifier):
     model = AdaptedModel(make_classifier(), 4)
     images = torch.randn(4, 3, 8, 8)
-    trained = model.train().classifier.backbone(images)
-    assert torch.equal(trained, model.eval().classifier.backbone(images))
+    trained = model.train().network.backbone(images)
+    assert torch.equal(trained, model.eval().network.backbone(images))
 
 
 def test_no_graph_is_recorded_below_the_cut(make_classifier):
     model = AdaptedModel(make_classifier(), 2).train()
     seen = {}
-    for index, block in enumerate(model.classifier.backbone.blocks):
+    for index, block in enumerate(model.network.backbone.blocks):
         block.register_forward_hook(lambda _m, _i, out, index=index: seen.update({index: out.requires_grad}))
     model(torch.randn(4, 3, 8, 8))
     assert seen == {0: False, 1: False, 2: True, 3: True}
@@ -73,10 +73,10 @@ def test_a_cut_outside_the_blocks_is_refused(make_classifier, cut):
 
 
 def test_adapting_again_with_a_lower_cut_thaws(make_classifier):
-    classifier = make_classifier()
-    AdaptedModel(classifier, 4)
-    AdaptedModel(classifier, 0)
-    assert all(parameter.requires_grad for parameter in classifier.parameters())
+    network = make_classifier()
+    AdaptedModel(network, 4)
+    AdaptedModel(network, 0)
+    assert all(parameter.requires_grad for parameter in network.parameters())
 
 
 def test_changing_state_round_trips_bit_for_bit(make_classifier):
@@ -98,8 +98,8 @@ def test_a_foreign_state_is_refused_and_nothing_is_copied(make_classifier):
     assert all(torch.equal(tensor, before[name]) for name, tensor in snapshot(model).items())
 
 
-def trained_state(classifier, cut):
-    model = AdaptedModel(classifier, cut)
+def trained_state(network, cut):
+    model = AdaptedModel(network, cut)
     train_a_little(model)
     return {name: tensor.clone() for name, tensor in model.changing_state().items()}, snapshot(model)
 

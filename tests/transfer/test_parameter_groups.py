@@ -7,8 +7,8 @@ from graft.transfer.freezing import AdaptedModel
 from graft.transfer.parameter_groups import parameter_groups, trainable_parts, weights_of
 
 
-def groups_of(classifier, cut, num_redrawn=0, **fields):
-    parts = trainable_parts(AdaptedModel(classifier, cut), num_redrawn)
+def groups_of(network, cut, num_redrawn=0, **fields):
+    parts = trainable_parts(AdaptedModel(network, cut), num_redrawn)
     return {group["name"]: group for group in parameter_groups(parts, Strategy(**fields))}
 
 
@@ -25,10 +25,10 @@ def test_rates_and_decay_of_the_four_groups(make_classifier):
 
 @pytest.mark.parametrize("cut", [0, 1, 3, 4])
 def test_every_trainable_parameter_is_in_exactly_one_group(make_classifier, cut):
-    classifier = make_classifier()
-    groups = groups_of(classifier, cut)
+    network = make_classifier()
+    groups = groups_of(network, cut)
     grouped = [id(parameter) for group in groups.values() for parameter in group["params"]]
-    trainable = [id(parameter) for parameter in classifier.parameters() if parameter.requires_grad]
+    trainable = [id(parameter) for parameter in network.parameters() if parameter.requires_grad]
     assert sorted(grouped) == sorted(trainable)
 
 
@@ -68,8 +68,8 @@ def test_ten_blocks_are_not_mistaken_for_block_one(make_classifier):
 
 
 def test_names_stand_beside_their_parameters(make_classifier):
-    classifier = make_classifier()
-    named = dict(classifier.named_parameters())
-    for group in groups_of(classifier, 1, num_redrawn=1).values():
+    network = make_classifier()
+    named = dict(network.named_parameters())
+    for group in groups_of(network, 1, num_redrawn=1).values():
         assert len(group["names"]) == len(group["params"]) > 0
         assert all(named[name] is parameter for name, parameter in zip(group["names"], group["params"], strict=True))

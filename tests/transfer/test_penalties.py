@@ -15,18 +15,18 @@ SPECS = {
 }
 
 
-def build(spec, classifier, cut=1, num_redrawn=1):
-    return build_penalty(spec, trainable_parts(AdaptedModel(classifier, cut), num_redrawn))
+def build(spec, network, cut=1, num_redrawn=1):
+    return build_penalty(spec, trainable_parts(AdaptedModel(network, cut), num_redrawn))
 
 
-def shift(classifier, by=0.5):
+def shift(network, by=0.5):
     with torch.no_grad():
-        for parameter in classifier.parameters():
+        for parameter in network.parameters():
             parameter.add_(by)
 
 
-def weights(classifier, *prefixes):
-    named = classifier.named_parameters()
+def weights(network, *prefixes):
+    named = network.named_parameters()
     return [p.detach() for name, p in named if name.startswith(prefixes) and p.ndim >= 2]
 
 
@@ -36,10 +36,10 @@ def test_every_registered_penalty_is_tested_here():
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
 def test_added_gradients_are_those_of_the_value(make_classifier, spec):
-    classifier = make_classifier()
-    penalty = build(spec, classifier)
-    shift(classifier)
-    trained = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
+    network = make_classifier()
+    penalty = build(spec, network)
+    shift(network)
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     for parameter in trained:
         parameter.grad = torch.full_like(parameter, 2.0)
     penalty.add_gradients()
@@ -51,22 +51,22 @@ def test_added_gradients_are_those_of_the_value(make_classifier, spec):
 
 
 def test_values_by_hand(make_classifier):
-    classifier = make_classifier()
+    network = make_classifier()
     part = ("backbone.blocks.1", "backbone.blocks.2", "backbone.blocks.3", "head")
-    free = weights(classifier, *part)
-    l1, l2 = build(SPECS["l1"], classifier), build(SPECS["l2"], classifier)
+    free = weights(network, *part)
+    l1, l2 = build(SPECS["l1"], network), build(SPECS["l2"], network)
     assert l1.value().item() == pytest.approx(0.3 * sum(w.abs().sum().item() for w in free), rel=1e-5)
     assert l2.value().item() == pytest.approx(0.15 * sum(w.square().sum().item() for w in free), rel=1e-5)
 
 
 def test_l2_sp_pulls_pretrained_weights_to_their_start_and_new_ones_to_zero(make_classifier):
-    classifier = make_classifier()
-    penalty = build(SPECS["l2_sp"], classifier)
-    new = sum(w.square().sum().item() for w in weights(classifier, "backbone.blocks.3", "head"))
+    network = make_classifier()
+    penalty = build(SPECS["l2_sp"], network)
+    new = sum(w.square().sum().item() for w in weights(network, "backbone.blocks.3", "head"))
     assert penalty.value().item() == pytest.approx(0.35 * new, rel=1e-5)
     with torch.no_grad():
-        classifier.backbone.blocks[1][0].weight.add_(0.5)
-    moved = classifier.backbone.blocks[1][0].weight.numel() * 0.25
+        network.backbone.blocks[1][0].weight.add_(0.5)
+    moved = network.backbone.blocks[1][0].weight.numel() * 0.25
     assert penalty.value().item() == pytest.approx(0.15 * moved + 0.35 * new, rel=1e-5)
 
 
@@ -75,19 +75,19 @@ def test_l2_sp_is_zero_at_the_start_without_a_head_strength(make_classifier):
 
 
 def test_no_penalty_is_zero_wherever_the_weights_are(make_classifier):
-    classifier = make_classifier()
-    penalty = build(NoPenalty(), classifier)
-    shift(classifier)
+    network = make_classifier()
+    penalty = build(NoPenalty(), network)
+    shift(network)
     assert penalty.value().item() == 0
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
 def test_frozen_weights_biases_and_norms_are_no_part_of_it(make_classifier, spec):
-    classifier = make_classifier()
-    penalty = build(spec, classifier, cut=2)
+    network = make_classifier()
+    penalty = build(spec, network, cut=2)
     before = penalty.value().item()
     with torch.no_grad():
-        for name, parameter in classifier.named_parameters():
+        for name, parameter in network.named_parameters():
             if parameter.ndim == 1 or name.startswith(("backbone.stem", "backbone.blocks.0", "backbone.blocks.1")):
                 parameter.add_(10.0)
     assert penalty.value().item() == before
@@ -96,29 +96,29 @@ def test_frozen_weights_biases_and_norms_are_no_part_of_it(make_classifier, spec
 def test_the_start_of_l2_sp_is_the_same_bits_at_every_build(make_classifier):
     values = []
     for _ in range(2):
-        classifier = make_classifier()
-        penalty = build(SPECS["l2_sp"], classifier)
-        shift(classifier)
+        network = make_classifier()
+        penalty = build(SPECS["l2_sp"], network)
+        shift(network)
         values.append(penalty.value().item())
     assert values[0] == values[1]
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
 def test_weights_that_were_moved_are_followed(make_classifier, spec):
-    classifier = make_classifier()
-    penalty = build(spec, classifier)
-    shift(classifier)
+    network = make_classifier()
+    penalty = build(spec, network)
+    shift(network)
     before = penalty.value().item()
-    classifier.to(torch.float64)
+    network.to(torch.float64)
     penalty.follow_weights()
     assert penalty.value().dtype == (torch.float32 if spec == NoPenalty() else torch.float64)
     assert penalty.value().item() == pytest.approx(before)
 
 
 def test_weights_without_a_gradient_are_passed_over(make_classifier):
-    classifier = make_classifier()
-    build(SPECS["l2"], classifier).add_gradients()
-    assert all(parameter.grad is None for parameter in classifier.parameters())
+    network = make_classifier()
+    build(SPECS["l2"], network).add_gradients()
+    assert all(parameter.grad is None for parameter in network.parameters())
 
 
 def test_an_unknown_penalty_is_named_with_its_neighbour():

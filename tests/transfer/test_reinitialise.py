@@ -34,10 +34,10 @@ def test_global_random_state_is_left_as_it_was(make_classifier):
 
 
 def test_only_the_given_modules_change(make_classifier):
-    classifier, untouched = make_classifier(), make_classifier()
-    reinitialise([classifier.backbone.blocks[3]], 0, "blocks")
-    assert equal(classifier.backbone.blocks[2], untouched.backbone.blocks[2])
-    assert not equal(classifier.backbone.blocks[3], untouched.backbone.blocks[3])
+    network, untouched = make_classifier(), make_classifier()
+    reinitialise([network.backbone.blocks[3]], 0, "blocks")
+    assert equal(network.backbone.blocks[2], untouched.backbone.blocks[2])
+    assert not equal(network.backbone.blocks[3], untouched.backbone.blocks[3])
 
 
 def test_batch_norm_statistics_start_anew():

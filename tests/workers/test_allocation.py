@@ -7,7 +7,7 @@ import pytest
 from graft.core.errors import ResourceError
 from graft.spec.resources import ResourcesSpec
 from graft.spec.training import FitSpec
-from graft.workers.allocation import ClusterResources, Node, TrialShare, fit_share, share
+from graft.workers.allocation import Allocation, ClusterResources, Node, allocate, allocate_fit
 
 
 def cluster(*nodes: tuple[float, float], can_grow: bool = False) -> ClusterResources:
@@ -16,7 +16,7 @@ def cluster(*nodes: tuple[float, float], can_grow: bool = False) -> ClusterResou
 
 def refusal(spec: dict[str, Any], *nodes: tuple[float, float]) -> str:
     with pytest.raises(ResourceError) as caught:
-        share(ResourcesSpec(**spec), cluster(*nodes), trials=4)
+        allocate(ResourcesSpec(**spec), cluster(*nodes), trials=4)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -43,21 +43,21 @@ def refusal(spec: dict[str, Any], *nodes: tuple[float, float]) -> str:
 def test_a_machine_is_divided_among_four_trials(
     spec: dict[str, Any], machine: tuple[float, float], expected: tuple[float, float, int]
 ) -> None:
-    divided = share(ResourcesSpec(**spec), cluster(machine), trials=4)
+    divided = allocate(ResourcesSpec(**spec), cluster(machine), trials=4)
     assert (divided.cpus, divided.gpus, divided.concurrent) == pytest.approx(expected)
     assert divided.concurrent * divided.cpus <= machine[0] + 1e-9
     assert divided.concurrent * divided.gpus <= machine[1]
 
 
 def test_what_a_worker_has_follows_from_what_the_trial_has() -> None:
-    divided = share(ResourcesSpec(workers=2, cpus_per_worker=3, gpus_per_worker=0.5), cluster((12, 4)), trials=None)
+    divided = allocate(ResourcesSpec(workers=2, cpus_per_worker=3, gpus_per_worker=0.5), cluster((12, 4)), trials=None)
     assert (divided.workers, divided.cpus_per_worker, divided.gpus_per_worker) == (2, 3, 0.5)
     assert (divided.num_threads, divided.all_threads) == (3, 12)
-    assert TrialShare(0.5, 0, 1).num_threads == 1
+    assert Allocation(0.5, 0, 1).num_threads == 1
 
 
 def test_without_a_limit_of_trials_the_machine_is_filled() -> None:
-    assert share(ResourcesSpec(), cluster((6, 0)), trials=None).concurrent == 6
+    assert allocate(ResourcesSpec(), cluster((6, 0)), trials=None).concurrent == 6
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_without_a_limit_of_trials_the_machine_is_filled() -> None:
 def test_on_a_cluster_a_process_is_on_one_node(
     spec: dict[str, Any], nodes: list[tuple[float, float]], expected: tuple[float, int]
 ) -> None:
-    divided = share(ResourcesSpec(**spec), cluster(*nodes), trials=4)
+    divided = allocate(ResourcesSpec(**spec), cluster(*nodes), trials=4)
     assert (divided.cpus, divided.concurrent) == expected
     assert divided.all_threads <= max(cpus for cpus, _ in nodes)
 
@@ -110,11 +110,11 @@ def test_what_is_there_but_not_on_one_node_is_named() -> None:
 
 def test_a_cluster_that_grows_is_asked_for_more_than_it_has() -> None:
     growing = cluster((2, 0), can_grow=True)
-    divided = share(ResourcesSpec(workers=4, cpus_per_worker=3, gpus_per_worker=1), growing, trials=8)
+    divided = allocate(ResourcesSpec(workers=4, cpus_per_worker=3, gpus_per_worker=1), growing, trials=8)
     assert (divided.cpus, divided.gpus, divided.concurrent) == (12, 4, 1)
-    assert share(ResourcesSpec(concurrent_trials=6, cpus_per_worker=1), growing, trials=8).concurrent == 6
-    assert share(ResourcesSpec(concurrent_trials=6, cpus_per_worker=1), growing, trials=3).concurrent == 3
-    empty = share(ResourcesSpec(), cluster(can_grow=True), trials=4)
+    assert allocate(ResourcesSpec(concurrent_trials=6, cpus_per_worker=1), growing, trials=8).concurrent == 6
+    assert allocate(ResourcesSpec(concurrent_trials=6, cpus_per_worker=1), growing, trials=3).concurrent == 3
+    empty = allocate(ResourcesSpec(), cluster(can_grow=True), trials=4)
     assert (empty.cpus, empty.concurrent, empty.all_threads) == (1, 1, 1)
 
 
@@ -133,12 +133,12 @@ def test_a_cluster_that_grows_is_asked_for_more_than_it_has() -> None:
 def test_the_fit_has_workers_of_its_own(
     spec: dict[str, Any], fit: dict[str, Any], nodes: list[tuple[float, float]], expected: tuple[int, float]
 ) -> None:
-    found = fit_share(ResourcesSpec(**spec), FitSpec(**fit), cluster(*nodes))
+    found = allocate_fit(ResourcesSpec(**spec), FitSpec(**fit), cluster(*nodes))
     assert (found.workers, found.cpus_per_worker) == expected
 
 
 def test_a_fit_that_can_never_begin_is_refused() -> None:
     with pytest.raises(ResourceError, match=r"1 for each of 3 workers, but this session has 2"):
-        fit_share(ResourcesSpec(), FitSpec(workers=3), cluster((2, 0)))
+        allocate_fit(ResourcesSpec(), FitSpec(workers=3), cluster((2, 0)))
     with pytest.raises(ResourceError, match=r"1 for each of 3 workers, but this session has 2"):
-        fit_share(ResourcesSpec(), FitSpec(workers=4, min_workers=3), cluster((2, 0)))
+        allocate_fit(ResourcesSpec(), FitSpec(workers=4, min_workers=3), cluster((2, 0)))

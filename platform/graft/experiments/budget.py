@@ -9,7 +9,7 @@ from graft.journal.events import SearchEnded, TrialStatus
 from graft.spec.metrics import MetricSpec
 from graft.spec.resources import PriceSpec
 from graft.spec.search.budget import BudgetSpec
-from graft.workers.allocation import TrialShare
+from graft.workers.allocation import Allocation
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Reserve:
         return self.worker + fit + self.evaluation + self.rest
 
 
-def deadline_of(budget: BudgetSpec, price: PriceSpec, share: TrialShare, trials: int | None) -> Deadline | None:
+def deadline_of(budget: BudgetSpec, price: PriceSpec, allocation: Allocation, trials: int | None) -> Deadline | None:
     """The first of a job's limits to be reached; None if it has none but the number of trials.
 
     GPU-hours and money are spent evenly: what the trials occupy, the fit occupies too.
@@ -55,17 +55,17 @@ def deadline_of(budget: BudgetSpec, price: PriceSpec, share: TrialShare, trials:
     Args:
         budget: the limits.
         price: of what is occupied.
-        share: what is occupied.
+        allocation: what is occupied.
         trials: how many there will be at most; None is no limit.
 
     Raises:
         ResourceError: nothing would ever end the search, because nothing is used that the budget limits.
     """
-    first = min(_deadlines(budget, price, share), key=lambda one: one.seconds, default=None)
+    first = min(_deadlines(budget, price, allocation), key=lambda one: one.seconds, default=None)
     if first is None and trials is None:
         limits = {"gpu_hours": budget.gpu_hours, "cost": budget.cost}
         given = next(f"search.budget.{name} is {value:g}" for name, value in limits.items() if value is not None)
-        used = f"{share.cpus:g} CPU and {share.gpus:g} GPU"
+        used = f"{allocation.cpus:g} CPU and {allocation.gpus:g} GPU"
         raise ResourceError(f"{given}, but a trial uses {used}, which spends nothing of it; set minutes or trials too")
     return first
 
@@ -123,8 +123,8 @@ def fit_seconds(winner: TrialProgress, epochs: int, fit_scale: float) -> float:
     return mean * fit_scale * fit_epochs(winner, epochs)
 
 
-def _deadlines(budget: BudgetSpec, price: PriceSpec, share: TrialShare) -> Iterator[Deadline]:
-    cpus, gpus = share.cpus * share.concurrent, share.gpus * share.concurrent
+def _deadlines(budget: BudgetSpec, price: PriceSpec, allocation: Allocation) -> Iterator[Deadline]:
+    cpus, gpus = allocation.cpus * allocation.concurrent, allocation.gpus * allocation.concurrent
     if budget.minutes is not None:
         yield Deadline(budget.minutes * 60, "minutes")
     if budget.gpu_hours is not None and gpus:

@@ -9,7 +9,7 @@ from graft.experiments.budget import Deadline, Reserve, fit_epochs
 from graft.experiments.progress import Progress, TrialProgress
 from graft.search.outlook import Outlook
 from graft.spec.job import Job
-from graft.workers.allocation import TrialShare
+from graft.workers.allocation import Allocation
 
 # How much of n times the CPUs is n times the speed, for the convolutions of small images.
 THREAD_EFFICIENCY = 0.75
@@ -17,28 +17,28 @@ THREAD_EFFICIENCY = 0.75
 WORKER_SECONDS, GROUP_SECONDS, REST_SECONDS = 5.0, 15.0, 5.0
 # How far a run may miss its budget, and what a fit gets however late it is.
 TOLERANCE, MIN_FIT_SECONDS = 0.03, 1.0
-# A fit that has less than this share of its epochs is not worth it.
+# A fit that has less than this allocation of its epochs is not worth it.
 MIN_FIT_SHARE = 0.5
 # Until a trial has been measured, the fit is taken to need this long.
 UNKNOWN_FIT_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
-class Pace:
+class RunClock:
     """The clock of one run.
 
     Attributes:
         deadline: when the run has spent what it may; None is never.
         started: the clock's `elapsed` when the run began.
-        share: how the machine is divided.
+        allocation: how the machine is divided.
         fit: what the final fit occupies.
     """
 
     job: Job
     progress: Progress
     clock: Clock
-    share: TrialShare
-    fit: TrialShare
+    allocation: Allocation
+    fit: Allocation
     deadline: Deadline | None
     started: float
 
@@ -55,14 +55,14 @@ class Pace:
     @property
     def fit_threads(self) -> int:
         """Torch threads of each: one process has the machine to itself."""
-        return self.share.all_threads if self.fit_workers == 1 else self.fit.num_threads
+        return self.allocation.all_threads if self.fit_workers == 1 else self.fit.num_threads
 
     def fit_scale(self, dataset: Dataset) -> float:
         """Seconds an epoch of the final fit takes, over those of a trial: more rows, but all CPUs."""
         if self.job.training.final_on == "train":
             return 0.0
         rows = dataset.counts["train"] + dataset.counts["validation"]
-        speed_up = self.fit_threads * self.fit_workers / max(1.0, self.share.cpus) * THREAD_EFFICIENCY
+        speed_up = self.fit_threads * self.fit_workers / max(1.0, self.allocation.cpus) * THREAD_EFFICIENCY
         return rows / dataset.counts["train"] / max(1.0, speed_up)
 
     def reserve(self, dataset: Dataset) -> Reserve:
@@ -100,7 +100,7 @@ class Pace:
         return min(wanted, affordable)
 
     def seconds_for_phase(self, phase: int, dataset: Dataset) -> float | None:
-        """The share of the search's remaining time that a phase gets, by the epochs it is expected to train."""
+        """The allocation of the search's remaining time that a phase gets, by the epochs it is expected to train."""
         outlook = Outlook.of(self.job)
         if self.deadline is None or phase == len(outlook.phases) - 1:
             return None

@@ -28,7 +28,7 @@ EXTRACTION_BATCH = 128
 
 
 @dataclass(frozen=True)
-class Shelf:
+class FeatureCache:
     """Where a search finds the features of frozen blocks.
 
     Attributes:
@@ -64,7 +64,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Shelved:
+class CachedFeatures:
     """Features that a training goes on from.
 
     Attributes:
@@ -84,13 +84,18 @@ def views_of(strategy: Strategy, flip: Flip, seed: int) -> Augmenter | Views:
     return Views(augmenter, count, seed) if count else augmenter
 
 
-def take_from_shelf(
-    shelf: Shelf, prefix: Prefix, backbone: Backbone, strategy: Strategy, source: Source, splits: tuple[Split, ...]
-) -> Shelved:
+def load_or_compute(
+    feature_cache: FeatureCache,
+    prefix: Prefix,
+    backbone: Backbone,
+    strategy: Strategy,
+    source: Source,
+    splits: tuple[Split, ...],
+) -> CachedFeatures:
     """The features that training on some splits, and validation, needs; computed if nobody has before.
 
     Args:
-        shelf: where they are.
+        feature_cache: where they are.
         prefix: the strategy's.
         backbone: as it was pretrained.
         strategy: what is trained.
@@ -100,7 +105,7 @@ def take_from_shelf(
     Raises:
         NotStored: there is no room for them; training has to go without.
     """
-    return _Builder(shelf, prefix, backbone.to(source.device).eval(), strategy, source).shelved(splits)
+    return _Builder(feature_cache, prefix, backbone.to(source.device).eval(), strategy, source).cached(splits)
 
 
 @dataclass(frozen=True)
@@ -113,22 +118,24 @@ class Extraction:
 
 
 def extraction(
-    shelf: Shelf, prefix: Prefix, backbone: Backbone, strategy: Strategy, source: Source, split: Split
+    feature_cache: FeatureCache, prefix: Prefix, backbone: Backbone, strategy: Strategy, source: Source, split: Split
 ) -> Extraction:
-    """How the features of the plain images of a split are computed; see `take_from_shelf`."""
-    return _Builder(shelf, prefix, backbone.to(source.device).eval(), strategy, source).extraction(split, None)
+    """How the features of the plain images of a split are computed; see `load_or_compute`."""
+    return _Builder(feature_cache, prefix, backbone.to(source.device).eval(), strategy, source).extraction(split, None)
 
 
 class _Builder:
     """Opens or builds all that one training needs."""
 
-    def __init__(self, shelf: Shelf, prefix: Prefix, backbone: Backbone, strategy: Strategy, source: Source) -> None:
-        self._shelf, self._prefix, self._backbone = shelf, prefix, backbone
+    def __init__(
+        self, feature_cache: FeatureCache, prefix: Prefix, backbone: Backbone, strategy: Strategy, source: Source
+    ) -> None:
+        self._feature_cache, self._prefix, self._backbone = feature_cache, prefix, backbone
         self._strategy, self._source = strategy, source
         self._built_below: list[Features] = []
         frozen = [backbone.stem, *list(backbone.blocks)[: prefix.cut]]
         self._plain_key = FeatureKey(
-            data_fingerprint=shelf.fingerprint,
+            data_fingerprint=feature_cache.fingerprint,
             split="",
             preprocessing=_canonical(source, strategy),
             view=None,
@@ -137,7 +144,7 @@ class _Builder:
             cut=prefix.cut,
         )
 
-    def shelved(self, splits: tuple[Split, ...]) -> Shelved:
+    def cached(self, splits: tuple[Split, ...]) -> CachedFeatures:
         views = range(self._prefix.views) if self._prefix.views else [None]
         wanted = [(split, view) for split in splits for view in views]
         if (Split.VALIDATION, None) not in wanted:
@@ -146,14 +153,14 @@ class _Builder:
         for split, view in wanted:
             parts.setdefault(view, []).append(self._part(split, view))
         found = [part.features for some in parts.values() for part in some]
-        return Shelved(StoredFeatures(parts, self._source.device), _told([*found, *self._built_below]))
+        return CachedFeatures(StoredFeatures(parts, self._source.device), _told([*found, *self._built_below]))
 
     def extraction(self, split: Split, view: int | None) -> Extraction:
         rows = self._source.arrays.rows(split)
         return Extraction(self._key(split, view, self._prefix.cut), len(rows), self._extract(split, view))
 
     def _part(self, split: Split, view: int | None) -> Part:
-        store, key = self._shelf.store, self._key(split, view, self._prefix.cut)
+        store, key = self._feature_cache.store, self._key(split, view, self._prefix.cut)
         features = store.open(key)
         if features is None:
             one = self.extraction(split, view)
@@ -188,10 +195,10 @@ class _Builder:
         up, all cuts together cost one pass."""
         shallower = sorted(self._shallower(), key=lambda one: one.cut, reverse=True)
         for prefix in shallower:
-            stored = self._shelf.store.open(self._key(split, view, prefix.cut))
+            stored = self._feature_cache.store.open(self._key(split, view, prefix.cut))
             if stored is not None:
                 return prefix.cut, stored
-            builder = _Builder(self._shelf, prefix, self._backbone, self._strategy, self._source)
+            builder = _Builder(self._feature_cache, prefix, self._backbone, self._strategy, self._source)
             with contextlib.suppress(NotStored):
                 stored = builder._part(split, view).features
                 self._built_below += [stored, *builder._built_below]
@@ -199,7 +206,7 @@ class _Builder:
         return None
 
     def _shallower(self) -> Iterator[Prefix]:
-        for one in self._shelf.wanted:
+        for one in self._feature_cache.wanted:
             if replace(one, cut=self._prefix.cut) == self._prefix and one.cut < self._prefix.cut:
                 yield one
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graft.data.dataset import Dataset
-from graft.learner.supervised import build_classifier, lesson_of
-from graft.models.classifier import Classifier
+from graft.learner.supervised import build_network, training_data_of
+from graft.models.network import Network
 from graft.search.strategy_schedule import Schedule
 from graft.spec.job import Job
 from graft.spec.preprocessing import Preprocessing
@@ -29,10 +29,10 @@ class FinalModel:
         return self.schedule.stretches[-1].strategy
 
 
-def final_classifier(model: FinalModel, dataset: Dataset, num_threads: int) -> tuple[Classifier, Preprocessing]:
+def final_network(model: FinalModel, dataset: Dataset, num_threads: int) -> tuple[Network, Preprocessing]:
     """The network with the final weights, in eval mode on the CPU."""
-    lesson = lesson_of(model.job, dataset, num_threads)
-    classifier, preprocessing = build_classifier(lesson, model.strategy)
-    adapted = adapt(classifier, model.strategy, lesson.seed)
+    training_data = training_data_of(model.job, dataset, num_threads)
+    network, preprocessing = build_network(training_data, model.strategy)
+    adapted = adapt(network, model.strategy, training_data.seed)
     adapted.model.load_changing_state(load_state(model.weights).part("best"))
-    return classifier.eval(), preprocessing
+    return network.eval(), preprocessing

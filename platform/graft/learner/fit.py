@@ -13,9 +13,9 @@ from typing import Any
 from graft.core.clock import Clock, SystemClock
 from graft.core.errors import ArtifactError, TrialError
 from graft.data.dataset import Split, open_dataset
-from graft.learner.cached_features import Shelf
+from graft.learner.cached_features import FeatureCache
 from graft.learner.final_model import FinalModel
-from graft.learner.supervised import Learner, build_learner, lesson_of
+from graft.learner.supervised import Learner, build_learner, training_data_of
 from graft.search.strategy_schedule import Stretch
 from graft.spec.strategy import MAX_LR, Strategy
 from graft.spec.training import FitSpec
@@ -34,14 +34,14 @@ class FitTask:
         num_threads: torch threads of each process.
         workers: processes it was planned for; a scaled batch keeps to this number when there are fewer.
         seconds: how long it may take; it ends early, with what it has, rather than take much longer. None is no limit.
-        shelf: where features of frozen blocks are.
+        feature_cache: where features of frozen blocks are.
     """
 
     model: FinalModel
     num_threads: int
     workers: int = 1
     seconds: float | None = None
-    shelf: Shelf | None = None
+    feature_cache: FeatureCache | None = None
 
     @property
     def spec(self) -> FitSpec:
@@ -153,16 +153,18 @@ def _train(
 
 
 def _learner(task: FitTask, strategy: Strategy, world: World) -> Learner:
-    lesson = lesson_of(task.model.job, open_dataset(task.model.dataset), task.num_threads, shelf=task.shelf)
+    training_data = training_data_of(
+        task.model.job, open_dataset(task.model.dataset), task.num_threads, feature_cache=task.feature_cache
+    )
     spec = task.spec
-    lesson = replace(
-        lesson,
+    training_data = replace(
+        training_data,
         epochs=task.model.schedule.epochs,
         patience=None,
         accumulate=spec.accumulate,
         sync_batch_norm=spec.sync_batch_norm,
     )
-    return build_learner(lesson, scaled(strategy, spec, task.workers), (Split.TRAIN, Split.VALIDATION), world)
+    return build_learner(training_data, scaled(strategy, spec, task.workers), (Split.TRAIN, Split.VALIDATION), world)
 
 
 def _left_state(path: Path) -> TrainingState | None:

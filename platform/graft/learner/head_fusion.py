@@ -5,12 +5,12 @@ from graft.learner.prefix_plan import drawn_strategies, plan_prefixes
 from graft.models.load import describe_backbone
 from graft.spec.job import Job
 from graft.spec.strategy import CrossEntropy
-from graft.workers.allocation import TrialShare
+from graft.workers.allocation import Allocation
 
 HEADS_AT_ONCE = 16
 
 
-def why_one_by_one(job: Job, share: TrialShare) -> str:
+def reason_not_fused(job: Job, allocation: Allocation) -> str:
     """Why each trial is trained by itself, for the user; empty if trials are trained together.
 
     On CPUs it does not pay (`tests/benchmarks/fused_heads.py`), so there it takes ``resources.fuse_heads: always``.
@@ -22,14 +22,14 @@ def why_one_by_one(job: Job, share: TrialShare) -> str:
         return "a trial has several workers"
     if reason := _why_heads_differ(job):
         return reason
-    if wish == "auto" and not share.gpus:
+    if wish == "auto" and not allocation.gpus:
         return "on CPUs it does not pay; resources.fuse_heads: always wants it all the same"
     return ""
 
 
-def heads_at_once(job: Job, share: TrialShare, trials: int | None) -> int:
+def heads_at_once(job: Job, allocation: Allocation, trials: int | None) -> int:
     """How many trials are open at once when they are trained together, in `share.concurrent` processes."""
-    most = HEADS_AT_ONCE * share.concurrent
+    most = HEADS_AT_ONCE * allocation.concurrent
     return max(1, min(most, job.resources.concurrent_trials or most, trials or most))
 
 
@@ -41,7 +41,7 @@ def _why_heads_differ(job: Job) -> str:
         if prefix is None or prefix.cut < blocks[strategy.backbone]:
             return "the space also trains blocks, or images that are new in every epoch"
         if prefix not in wanted:
-            return "too few trials share their frozen blocks"
+            return "too few trials allocation their frozen blocks"
         if not isinstance(strategy.loss, CrossEntropy):
             return f"the space holds the loss {strategy.loss.kind}, but only cross_entropy is computed together"
     return ""

@@ -14,9 +14,9 @@ from graft.core.errors import ResourceError
 from graft.data.dataset import Dataset, Split, open_dataset
 from graft.data.feature_store.key import FeatureKey
 from graft.data.feature_store.produce import Extract
-from graft.learner.cached_features import EXTRACTION_BATCH, Extraction, Shelf
+from graft.learner.cached_features import EXTRACTION_BATCH, Extraction, FeatureCache
 from graft.learner.prefix import Prefix
-from graft.learner.supervised import extraction_for, lesson_of
+from graft.learner.supervised import extraction_for, training_data_of
 from graft.models.load import describe_backbone
 from graft.spec.job import Job
 from graft.spec.strategy import Strategy
@@ -37,14 +37,14 @@ class PrefixFactory:
     Attributes:
         job: of the search.
         dataset: its directory.
-        shelf: where features are.
+        feature_cache: where features are.
         prefix: the frozen blocks.
         split: of the dataset.
     """
 
     job: Job
     dataset: Path
-    shelf: Shelf
+    feature_cache: FeatureCache
     prefix: Prefix
     split: Split
 
@@ -57,12 +57,14 @@ class PrefixFactory:
         freeze, resolution = self.prefix.cut / blocks, self.prefix.resolution
         precision = self.job.strategy.values("precision")[0]
         strategy = Strategy(backbone=self.prefix.backbone, freeze=freeze, resolution=resolution, precision=precision)
-        lesson = lesson_of(self.job, open_dataset(self.dataset), num_threads=1, shelf=self.shelf)
-        return extraction_for(lesson, strategy, self.split)
+        training_data = training_data_of(
+            self.job, open_dataset(self.dataset), num_threads=1, feature_cache=self.feature_cache
+        )
+        return extraction_for(training_data, strategy, self.split)
 
 
-def materialise(shelf: Shelf, job: Job, dataset: Dataset) -> None:
-    """Compute what the shelf wants of a large dataset, shallow cuts before deep ones; Ray must be up.
+def materialise(feature_cache: FeatureCache, job: Job, dataset: Dataset) -> None:
+    """Compute what the feature_cache wants of a large dataset, shallow cuts before deep ones; Ray must be up.
 
     Stored views are left to the trials, as each has its own policy. So is everything for which there is no room here:
     a trial that cannot keep features says so, and trains without.
@@ -70,9 +72,9 @@ def materialise(shelf: Shelf, job: Job, dataset: Dataset) -> None:
     if dataset.counts["train"] < LARGE:
         return
     try:
-        for factory in _factories(shelf, job, dataset):
+        for factory in _factories(feature_cache, job, dataset):
             key, shape, rows = run_remote(describe, factory)
-            with shelf.store.build(key, shape, rows, RayProduce(factory, EXTRACTION_BATCH)) as features:
+            with feature_cache.store.build(key, shape, rows, RayProduce(factory, EXTRACTION_BATCH)) as features:
                 _LOG.info("%s cut %d, %s: %s", key.backbone, key.cut, key.split, features.work)
     except ResourceError as error:
         _LOG.warning("features of frozen blocks are left to the trials: %s", error)
@@ -86,8 +88,8 @@ def describe(factory: PrefixFactory) -> tuple[FeatureKey, tuple[int, ...], int]:
     return one.key, one.extract(0, 1).shape[1:], one.rows
 
 
-def _factories(shelf: Shelf, job: Job, dataset: Dataset) -> Iterator[PrefixFactory]:
-    plain = [prefix for prefix in shelf.wanted if not prefix.views]
+def _factories(feature_cache: FeatureCache, job: Job, dataset: Dataset) -> Iterator[PrefixFactory]:
+    plain = [prefix for prefix in feature_cache.wanted if not prefix.views]
     for prefix in sorted(plain, key=lambda one: (one.backbone, one.resolution, one.cut)):
         for split in (Split.TRAIN, Split.VALIDATION):
-            yield PrefixFactory(job, dataset.directory, shelf, prefix, split)
+            yield PrefixFactory(job, dataset.directory, feature_cache, prefix, split)

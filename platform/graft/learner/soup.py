@@ -11,8 +11,8 @@ from graft.data.batches import Batches
 from graft.data.dataset import Dataset, Split, open_dataset
 from graft.evaluation.metrics import METRIC_NAMES, score
 from graft.learner.final_model import FinalModel
-from graft.learner.supervised import EVALUATION_BATCH, build_classifier, choose_device, lesson_of
-from graft.models.classifier import Classifier
+from graft.learner.supervised import EVALUATION_BATCH, build_network, choose_device, training_data_of
+from graft.models.network import Network
 from graft.spec.preprocessing import Preprocessing
 from graft.training.checkpoint import TrainingState, load_state, save_state
 from graft.training.predict import predict_proba
@@ -34,14 +34,14 @@ def make_soup(
     Returns:
         ``score`` of the soup, ``alone`` of the winner, ``used`` ingredients, ``is_better``.
     """
-    kitchen = _Kitchen(model, open_dataset(model.dataset), num_threads)
-    states = [kitchen.weights(path) for path in ingredients]
+    evaluator = _SoupEvaluator(model, open_dataset(model.dataset), num_threads)
+    states = [evaluator.weights(path) for path in ingredients]
     metric = model.job.search.objective
     if kind == "greedy":
-        soup, used = greedy_soup(states, kitchen.score, metric.mode)
+        soup, used = greedy_soup(states, evaluator.score, metric.mode)
     else:
         soup, used = uniform_soup(states), list(range(len(states)))
-    alone, mixed = kitchen.score(states[0]), kitchen.score(soup)
+    alone, mixed = evaluator.score(states[0]), evaluator.score(soup)
     is_better = metric.is_better(mixed, alone)
     if is_better:
         tensors = {f"best/{name}": tensor for name, tensor in soup.items()}
@@ -49,30 +49,30 @@ def make_soup(
     return {"score": mixed, "alone": alone, "used": len(used), "is_better": is_better}
 
 
-class _Kitchen:
+class _SoupEvaluator:
     """The network into which weights are put to be judged."""
 
     def __init__(self, model: FinalModel, dataset: Dataset, num_threads: int) -> None:
         torch.set_num_threads(num_threads)
         self._model, self._dataset = model, dataset
-        self._lesson = lesson_of(model.job, dataset, num_threads)
-        self._classifier, self._preprocessing = self._build()
-        self._classifier.to(choose_device()).to(memory_format=torch.channels_last)
+        self._training_data = training_data_of(model.job, dataset, num_threads)
+        self._network, self._preprocessing = self._build()
+        self._network.to(choose_device()).to(memory_format=torch.channels_last)
 
     def weights(self, path: Path) -> dict[str, Tensor]:
         """All weights of a trial: a file holds only what its training may have changed."""
-        classifier, _ = self._build()
-        adapted = adapt(classifier, self._model.strategy, self._lesson.seed)
+        network, _ = self._build()
+        adapted = adapt(network, self._model.strategy, self._training_data.seed)
         adapted.model.load_changing_state(load_state(path).part("best"))
-        return dict(classifier.state_dict())
+        return dict(network.state_dict())
 
     def score(self, weights: dict[str, Tensor]) -> float:
         """The metric of weights on the validation rows."""
-        self._classifier.load_state_dict(weights)
+        self._network.load_state_dict(weights)
         rows, device = self._dataset.rows(Split.VALIDATION), choose_device()
-        batches = Batches.of_images(self._lesson.arrays, rows, self._preprocessing, EVALUATION_BATCH, device)
-        predicted = predict_proba(self._classifier, batches, self._model.strategy.precision)
+        batches = Batches.of_images(self._training_data.arrays, rows, self._preprocessing, EVALUATION_BATCH, device)
+        predicted = predict_proba(self._network, batches, self._model.strategy.precision)
         return score(*predicted, METRIC_NAMES)[self._model.job.search.metric]
 
-    def _build(self) -> tuple[Classifier, Preprocessing]:
-        return build_classifier(self._lesson, self._model.strategy)
+    def _build(self) -> tuple[Network, Preprocessing]:
+        return build_network(self._training_data, self._model.strategy)

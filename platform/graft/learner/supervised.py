@@ -17,12 +17,19 @@ from graft.data.feature_store.disk_errors import NotStored
 from graft.data.inputs import Images, Inputs, Views
 from graft.data.square import StoredForm
 from graft.evaluation.metrics import METRIC_NAMES, score
-from graft.learner.cached_features import Extraction, Shelf, Shelved, Source, extraction, take_from_shelf, views_of
+from graft.learner.cached_features import (
+    CachedFeatures,
+    Extraction,
+    FeatureCache,
+    Source,
+    extraction,
+    load_or_compute,
+    views_of,
+)
 from graft.learner.prefix import prefix_of
-from graft.models.classifier import Classifier
-from graft.models.heads import build_head
 from graft.models.info import BackboneInfo
 from graft.models.load import LoadedBackbone, load_backbone, weights_version
+from graft.models.network import Network, build_head
 from graft.models.small_maps import suit_small_maps
 from graft.spec.data import Flip
 from graft.spec.job import Job
@@ -38,7 +45,7 @@ EVALUATION_BATCH = 128
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingData:
     """What is the same for every strategy of an experiment.
 
     Attributes:
@@ -53,7 +60,7 @@ class Lesson:
         accumulate: parts that a process computes its part of a batch in.
         sync_batch_norm: whether batch norm is over the batch of all processes.
         compile: whether networks are compiled before they are trained.
-        shelf: where features of frozen blocks are; None computes them anew in every epoch.
+        feature_cache: where features of frozen blocks are; None computes them anew in every epoch.
     """
 
     arrays: DatasetArrays
@@ -67,12 +74,12 @@ class Lesson:
     accumulate: int = 1
     sync_batch_norm: bool = False
     compile: bool = False
-    shelf: Shelf | None = None
+    feature_cache: FeatureCache | None = None
 
 
-def lesson_of(
-    job: Job, dataset: Dataset, num_threads: int, in_memory: bool = False, shelf: Shelf | None = None
-) -> Lesson:
+def training_data_of(
+    job: Job, dataset: Dataset, num_threads: int, in_memory: bool = False, feature_cache: FeatureCache | None = None
+) -> TrainingData:
     """What every strategy of a job is taught with.
 
     Args:
@@ -80,9 +87,9 @@ def lesson_of(
         dataset: its data.
         num_threads: torch threads.
         in_memory: whether all images are read now, to be shared by many; else each process reads what it needs.
-        shelf: where features of frozen blocks are.
+        feature_cache: where features of frozen blocks are.
     """
-    return Lesson(
+    return TrainingData(
         arrays=dataset.arrays() if in_memory else dataset.mapped(),
         stored=dataset.stored,
         flip=job.data.flip,
@@ -92,21 +99,21 @@ def lesson_of(
         seed=job.search.seed,
         num_threads=num_threads,
         compile=job.training.compile,
-        shelf=shelf,
+        feature_cache=feature_cache,
     )
 
 
 @dataclass(frozen=True)
 class Learner:
-    """A strategy ready to be trained on some splits of a lesson.
+    """A strategy ready to be trained on some splits of a training_data.
 
     Attributes:
         session: the training.
         rows: trained on.
         images: what the whole network takes.
-        shelved: what the frozen blocks make of them, if it is there.
+        cached: what the frozen blocks make of them, if it is there.
         augmenter: changes the images.
-        lesson: what is taught.
+        training_data: what is taught.
         note: why there are no stored features although there should be; empty otherwise.
     """
 
@@ -114,19 +121,19 @@ class Learner:
     rows: np.ndarray
     images: Images
     augmenter: Augmenter | Views
-    lesson: Lesson
-    shelved: Shelved | None = None
+    training_data: TrainingData
+    cached: CachedFeatures | None = None
     note: str = ""
 
     @property
     def takes_features(self) -> bool:
         """Whether training goes on from stored features: weights that were trained below the cut would change them."""
-        return self.shelved is not None and self.session.model.is_pretrained_below
+        return self.cached is not None and self.session.model.is_pretrained_below
 
     @property
     def cache_metrics(self) -> Mapping[str, float]:
         """What it took to have the features; empty without."""
-        return self.shelved.metrics if self.shelved and self.takes_features else {}
+        return self.cached.metrics if self.cached and self.takes_features else {}
 
     def train(
         self,
@@ -145,7 +152,7 @@ class Learner:
     def validation_metrics(self, model: nn.Module) -> dict[str, float]:
         """All metrics on the validation rows, on rank 0; the other ranks predict their part, and get nothing."""
         session = self.session
-        batches = self._batches(self.lesson.arrays.rows(Split.VALIDATION), EVALUATION_BATCH)
+        batches = self._batches(self.training_data.arrays.rows(Split.VALIDATION), EVALUATION_BATCH)
         predicted = predict_in_parts(model, batches, session.plan.strategy.precision, session.world)
         return score(*predicted, METRIC_NAMES) if predicted else {}
 
@@ -153,15 +160,17 @@ class Learner:
         """Batches for the model as it stands; a state that was loaded decides what it takes."""
         world, takes_features = self.session.world, self.takes_features
         self.session.model.takes_features = takes_features
-        inputs: Inputs = self.shelved.inputs if self.shelved and takes_features else self.images
-        return Batches(inputs, self.lesson.arrays.labels, rows, batch_size, Shard(world.rank, world.size))
+        inputs: Inputs = self.cached.inputs if self.cached and takes_features else self.images
+        return Batches(inputs, self.training_data.arrays.labels, rows, batch_size, Shard(world.rank, world.size))
 
 
-def build_learner(lesson: Lesson, strategy: Strategy, splits: tuple[Split, ...], world: World = ALONE) -> Learner:
+def build_learner(
+    training_data: TrainingData, strategy: Strategy, splits: tuple[Split, ...], world: World = ALONE
+) -> Learner:
     """Load the backbone, adapt it, and make everything ready to train on the rows of `splits`.
 
     Args:
-        lesson: what the strategy is to learn.
+        training_data: what the strategy is to learn.
         strategy: how.
         splits: the rows to train on.
         world: the processes that train together; each calls this.
@@ -170,71 +179,77 @@ def build_learner(lesson: Lesson, strategy: Strategy, splits: tuple[Split, ...],
         SpecError: the strategy cannot be built.
         ArtifactError: the pretrained weights are missing or do not fit.
     """
-    classifier, preprocessing = build_classifier(lesson, strategy)
+    network, preprocessing = build_network(training_data, strategy)
     device = choose_device()
-    rows = lesson.arrays.rows(*splits)
-    images = Images(lesson.arrays.images, preprocessing, torch.device(device))
-    steps = len(Batches(images, lesson.arrays.labels, rows, strategy.batch_size, Shard(world.rank, world.size)))
+    rows = training_data.arrays.rows(*splits)
+    images = Images(training_data.arrays.images, preprocessing, torch.device(device))
+    steps = len(Batches(images, training_data.arrays.labels, rows, strategy.batch_size, Shard(world.rank, world.size)))
     plan = TrainingPlan(
         strategy=strategy,
-        epochs=lesson.epochs,
-        seed=lesson.seed,
-        metric=lesson.metric.name,
-        mode=lesson.metric.mode,
-        patience=lesson.patience,
+        epochs=training_data.epochs,
+        seed=training_data.seed,
+        metric=training_data.metric.name,
+        mode=training_data.metric.mode,
+        patience=training_data.patience,
         device=device,
-        num_threads=lesson.num_threads,
-        accumulate=lesson.accumulate,
-        sync_batch_norm=lesson.sync_batch_norm,
-        compile=lesson.compile,
-        class_counts=np.bincount(lesson.arrays.labels[rows], minlength=len(lesson.arrays.classes)).tolist(),
+        num_threads=training_data.num_threads,
+        accumulate=training_data.accumulate,
+        sync_batch_norm=training_data.sync_batch_norm,
+        compile=training_data.compile,
+        class_counts=np.bincount(
+            training_data.arrays.labels[rows], minlength=len(training_data.arrays.classes)
+        ).tolist(),
     )
-    session = prepare(adapt(classifier, strategy, lesson.seed), plan, steps_per_epoch=steps, world=world)
-    learner = Learner(session, rows, images, views_of(strategy, lesson.flip, lesson.seed), lesson)
+    session = prepare(adapt(network, strategy, training_data.seed), plan, steps_per_epoch=steps, world=world)
+    learner = Learner(session, rows, images, views_of(strategy, training_data.flip, training_data.seed), training_data)
     try:
-        return replace(learner, shelved=_shelved(lesson, strategy, images, splits))
+        return replace(learner, cached=_cached(training_data, strategy, images, splits))
     except NotStored as error:
         note = f"frozen blocks are computed anew in every epoch, because their features cannot be kept: {error}"
         return replace(learner, note=note)
 
 
-def build_classifier(lesson: Lesson, strategy: Strategy) -> tuple[Classifier, Preprocessing]:
+def build_network(training_data: TrainingData, strategy: Strategy) -> tuple[Network, Preprocessing]:
     """The pretrained backbone with a new head, and what images must go through before it."""
     loaded = _pretrained(strategy.backbone, strategy.resolution)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(lesson.seed, "head"))
-        head = build_head(strategy.head, loaded.backbone.num_features, len(lesson.arrays.classes))
-    return Classifier(copy.deepcopy(loaded.backbone), head), preprocessing_for(strategy, lesson.stored, loaded.info)
+        torch.manual_seed(derive_seed(training_data.seed, "head"))
+        head = build_head(strategy.head, loaded.backbone.num_features, len(training_data.arrays.classes))
+    return Network(copy.deepcopy(loaded.backbone), head), preprocessing_for(strategy, training_data.stored, loaded.info)
 
 
-def _shelved(lesson: Lesson, strategy: Strategy, images: Images, splits: tuple[Split, ...]) -> Shelved | None:
-    """Features of the strategy's frozen blocks, or None, if there is nothing to keep; see `take_from_shelf`."""
+def _cached(
+    training_data: TrainingData, strategy: Strategy, images: Images, splits: tuple[Split, ...]
+) -> CachedFeatures | None:
+    """Features of the strategy's frozen blocks, or None, if there is nothing to keep; see `load_or_compute`."""
     backbone = _pretrained(strategy.backbone, strategy.resolution).backbone
     prefix = prefix_of(strategy, len(backbone.blocks))
-    if lesson.shelf is None or prefix is None or prefix not in lesson.shelf.wanted:
+    if training_data.feature_cache is None or prefix is None or prefix not in training_data.feature_cache.wanted:
         return None
-    source = source_of(lesson, strategy, images.preprocessing)
-    return take_from_shelf(lesson.shelf, prefix, backbone, strategy, source, splits)
+    source = source_of(training_data, strategy, images.preprocessing)
+    return load_or_compute(training_data.feature_cache, prefix, backbone, strategy, source, splits)
 
 
-def extraction_for(lesson: Lesson, strategy: Strategy, split: Split) -> Extraction:
+def extraction_for(training_data: TrainingData, strategy: Strategy, split: Split) -> Extraction:
     """How the features of a strategy's frozen blocks are computed for the plain images of a split.
 
     Raises:
-        ValueError: it has no frozen blocks, or the lesson no shelf.
+        ValueError: it has no frozen blocks, or the training_data no feature_cache.
     """
     loaded = _pretrained(strategy.backbone, strategy.resolution)
     prefix = prefix_of(strategy, len(loaded.backbone.blocks))
-    if lesson.shelf is None or prefix is None:
-        raise ValueError(f"{strategy.label()} has no frozen blocks, or there is no shelf, but both are needed")
-    source = source_of(lesson, strategy, preprocessing_for(strategy, lesson.stored, loaded.info))
-    return extraction(lesson.shelf, prefix, loaded.backbone, strategy, source, split)
+    if training_data.feature_cache is None or prefix is None:
+        raise ValueError(f"{strategy.label()} has no frozen blocks, or there is no feature_cache, but both are needed")
+    source = source_of(training_data, strategy, preprocessing_for(strategy, training_data.stored, loaded.info))
+    return extraction(training_data.feature_cache, prefix, loaded.backbone, strategy, source, split)
 
 
-def source_of(lesson: Lesson, strategy: Strategy, preprocessing: Preprocessing) -> Source:
+def source_of(training_data: TrainingData, strategy: Strategy, preprocessing: Preprocessing) -> Source:
     """What features are computed from."""
     device = torch.device(choose_device())
-    return Source(lesson.arrays, preprocessing, lesson.flip, lesson.seed, strategy.precision, device)
+    return Source(
+        training_data.arrays, preprocessing, training_data.flip, training_data.seed, strategy.precision, device
+    )
 
 
 def _pretrained(name: str, resolution: int) -> LoadedBackbone:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from graft.data.dataset import Split
 from graft.learner.checkpoints import CheckpointStore
-from graft.learner.supervised import Learner, Lesson, build_learner
+from graft.learner.supervised import Learner, TrainingData, build_learner
 from graft.search.protocol import Checkpoint, CheckpointEpochs, Proposal, TrialReporter
 from graft.training.checkpoint import TrainingState
 from graft.training.loop import EpochResult, Session, TrainEpoch, TrainingOutcome, TrainingStatus, train_epoch
@@ -35,12 +35,12 @@ class TrialPayload:
     """What all trials of a phase share.
 
     Attributes:
-        lesson: what they are taught.
+        training_data: what they are taught.
         store: where their weights go.
         due: when a state must be left that somebody may go on from.
     """
 
-    lesson: Lesson
+    training_data: TrainingData
     store: CheckpointStore
     due: CheckpointEpochs
 
@@ -125,7 +125,7 @@ def train_proposal(
     the trial at any report, and somebody else may go on from it. When the disk is full, training goes on without.
     """
     keeper = _Keeper(payload, proposal, is_writer=world.rank == 0)
-    learner = build_learner(payload.lesson, proposal.strategy, (Split.TRAIN,), world)
+    learner = build_learner(payload.training_data, proposal.strategy, (Split.TRAIN,), world)
     session = learner.session
     keeper.go_on_from(session)
     keeper.note(learner.note)

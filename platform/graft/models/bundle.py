@@ -1,8 +1,8 @@
-"""The bundle: a directory that holds a trained classifier and all that prediction needs. No pickle anywhere.
+"""The bundle: a directory that holds a trained network and all that prediction needs. No pickle anywhere.
 
 ```
 manifest.json         format, graft's version, how the network is built, metrics, sha256 and size of the other files
-weights.safetensors   every parameter and buffer of the classifier
+weights.safetensors   every parameter and buffer of the network
 labels.json           class names in the order of the scores
 preprocessing.json    from a decoded image to the network's input
 ```
@@ -19,9 +19,8 @@ from safetensors.torch import load_model, save_model
 
 from graft.core.errors import ArtifactError, SpecError
 from graft.core.storage import file_digest, new_directory, read_json, write_json
-from graft.models.classifier import Classifier
-from graft.models.heads import build_head
 from graft.models.libraries import build_backbone
+from graft.models.network import Network, build_head
 from graft.spec.base import Spec
 from graft.spec.preprocessing import Preprocessing
 from graft.spec.strategy import Strategy
@@ -32,7 +31,7 @@ _PAYLOAD = (WEIGHTS, LABELS, PREPROCESSING)
 
 
 class BundleSpec(Spec):
-    """Everything about a trained classifier but its weights."""
+    """Everything about a trained network but its weights."""
 
     name: str = Field(min_length=1, description="What the model is called.")
     architecture: str = Field(
@@ -60,30 +59,30 @@ class Bundle:
     spec: BundleSpec
     written_by: str
 
-    def build(self) -> Classifier:
-        """The classifier with its weights; CPU, eval mode. Needs no weights package and no network.
+    def build(self) -> Network:
+        """The network with its weights; CPU, eval mode. Needs no weights package and no network.
 
         Raises:
             ArtifactError: the architecture is unknown here, or the weights do not fit it.
         """
         try:
-            classifier = _build(self.spec)
-            load_model(classifier, self.directory / WEIGHTS, strict=True)
+            network = _build(self.spec)
+            load_model(network, self.directory / WEIGHTS, strict=True)
         except SpecError as error:
             raise ArtifactError(f"bundle {self.directory} cannot be built: {error}") from error
         except (RuntimeError, SafetensorError) as error:
             reason = " ".join(str(error).split())[:300]
             misfit = f"{WEIGHTS} of bundle {self.directory} does not fit {self.spec.architecture}"
             raise ArtifactError(f"{misfit} ({reason}); export it again") from error
-        return classifier.eval()
+        return network.eval()
 
 
-def write_bundle(directory: Path, classifier: Classifier, spec: BundleSpec) -> None:
+def write_bundle(directory: Path, network: Network, spec: BundleSpec) -> None:
     """Write a bundle; it is there as a whole or not at all.
 
     Args:
         directory: must not exist yet.
-        classifier: as `Bundle.build` will rebuild it: ``spec.architecture`` with the head of ``spec.strategy``.
+        network: as `Bundle.build` will rebuild it: ``spec.architecture`` with the head of ``spec.strategy``.
         spec: everything but the weights.
 
     Raises:
@@ -94,7 +93,7 @@ def write_bundle(directory: Path, classifier: Classifier, spec: BundleSpec) -> N
         raise ArtifactError(f"bundle {directory} exists already; remove it or choose another directory")
     content = spec.model_dump(mode="json")
     with new_directory(directory) as scratch:
-        save_model(classifier, str(scratch / WEIGHTS))
+        save_model(network, str(scratch / WEIGHTS))
         write_json(scratch / LABELS, content.pop("labels"))
         write_json(scratch / PREPROCESSING, content.pop("preprocessing"))
         files = {name: _seal(scratch / name) for name in _PAYLOAD}
@@ -129,9 +128,9 @@ def read_bundle(directory: Path) -> Bundle:
     return Bundle(directory, spec, str(manifest.get("graft", "unknown")))
 
 
-def _build(spec: BundleSpec) -> Classifier:
+def _build(spec: BundleSpec) -> Network:
     backbone = build_backbone(spec.architecture, spec.preprocessing.resolution)
-    return Classifier(backbone, build_head(spec.strategy.head, backbone.num_features, len(spec.labels)))
+    return Network(backbone, build_head(spec.strategy.head, backbone.num_features, len(spec.labels)))
 
 
 def _read_manifest(directory: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How the networks of another library become Backbones; one adapter a library, imported when it is needed."""
+"""How the networks of another library become Backbones; one class a library, imported when it is needed."""
 
 import difflib
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from graft.models.backbone import Backbone, BackboneInfo
 from graft.models.zoo import LIBRARIES
 
 
-class Adapter(Protocol):
+class Library(Protocol):
     """Builds and wraps the networks of one library. Stateless."""
 
     def problem(self, architecture: str) -> str | None:
@@ -30,18 +30,18 @@ class Adapter(Protocol):
         """The pretrained weights from the library's hub or from its cache, under the names `create` uses."""
 
 
-def adapter_for(architecture: str) -> tuple[Adapter, str]:
-    """The adapter and its own architecture name for ``<library>/<architecture>``.
+def library_for(architecture: str) -> tuple[Library, str]:
+    """The library and its own architecture name for ``<library>/<architecture>``.
 
     Raises:
         SpecError: the library or the architecture is not known or not supported.
     """
-    library, _, name = architecture.partition("/")
-    adapter: Adapter = LIBRARIES.get(library)()
-    problem = adapter.problem(name)
+    prefix, _, name = architecture.partition("/")
+    library: Library = LIBRARIES.get(prefix)()
+    problem = library.problem(name)
     if problem:
         raise SpecError([Problem("", problem)])
-    return adapter, name
+    return library, name
 
 
 def build_backbone(architecture: str, resolution: int | None = None) -> Backbone:
@@ -54,8 +54,8 @@ def build_backbone(architecture: str, resolution: int | None = None) -> Backbone
     Raises:
         SpecError: the architecture is not known, not supported, or cannot work at this resolution.
     """
-    adapter, name = adapter_for(architecture)
-    return adapter.wrap(adapter.create(name), resolution)
+    library, name = library_for(architecture)
+    return library.wrap(library.create(name), resolution)
 
 
 def count_params(module: nn.Module) -> int:

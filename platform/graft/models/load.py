@@ -40,15 +40,15 @@ def load_backbone(name: str, resolution: int | None = None, pretrained: bool = T
     """
     import torch
 
-    from graft.models.libraries import adapter_for
+    from graft.models.libraries import library_for
 
     entry = find_entry(name)
-    adapter, architecture = adapter_for(entry.architecture)
+    library, architecture = library_for(entry.architecture)
     # The random values are overwritten: drawing them must not move the caller's random numbers.
     with torch.random.fork_rng(devices=[], enabled=pretrained):
-        network = adapter.create(architecture)
+        network = library.create(architecture)
     report = _fill(network, entry, name) if pretrained else None
-    backbone = adapter.wrap(network, resolution).eval()
+    backbone = library.wrap(network, resolution).eval()
     return LoadedBackbone(backbone, describe_backbone(name), report)
 
 
@@ -61,10 +61,10 @@ def describe_backbone(name: str) -> BackboneInfo:
     entry = find_entry(name)
     if entry.info is not None:
         return replace(entry.info, name=name)
-    from graft.models.libraries import adapter_for
+    from graft.models.libraries import library_for
 
-    adapter, architecture = adapter_for(entry.architecture)
-    return replace(adapter.describe(architecture), name=name)
+    library, architecture = library_for(entry.architecture)
+    return replace(library.describe(architecture), name=name)
 
 
 def check_backbone(name: str) -> str | None:

@@ -104,7 +104,7 @@ class HubWeights:
     """The weights that a library downloads itself and keeps in its own cache.
 
     Attributes:
-        library: name of the adapter, such as ``timm``.
+        library: name of the library, such as ``timm``.
         architecture: the library's name, tag included.
     """
 
@@ -120,11 +120,11 @@ class HubWeights:
         return ""
 
     def state_dict(self) -> dict[str, Tensor]:
-        from graft.models.libraries import adapter_for
+        from graft.models.libraries import library_for
 
-        adapter, name = adapter_for(f"{self.library}/{self.architecture}")
+        library, name = library_for(f"{self.library}/{self.architecture}")
         try:
-            return adapter.download(name)
+            return library.download(name)
         except Exception as error:  # each hub client raises its own types, not all of them OSError
             raise ArtifactError(
                 f"weights of `{self.library}:{self.architecture}` are not on this machine and could not be downloaded "

@@ -15,9 +15,9 @@ from graft.experiments.directory import Experiment
 from graft.experiments.history import SearchHistory, best_of
 from graft.experiments.progress import Progress, TrialProgress
 from graft.experiments.replay import read_schedule
-from graft.experiments.run_clock import Pace
+from graft.experiments.run_clock import RunClock
 from graft.journal.journal import Journal
-from graft.learner.cached_features import Shelf
+from graft.learner.cached_features import FeatureCache
 from graft.learner.final_model import FinalModel
 from graft.learner.prefix_plan import plan_prefixes
 from graft.search.strategy_schedule import Schedule
@@ -35,14 +35,14 @@ class RunContext:
     progress: Progress
     clock: Clock
     history: SearchHistory
-    pace: Pace
+    run_clock: RunClock
 
-    def shelf(self, dataset: Dataset) -> Shelf | None:
+    def feature_cache(self, dataset: Dataset) -> FeatureCache | None:
         """Where features of frozen blocks are kept; None if no blocks are worth it, or ``GRAFT_CACHE_GB`` is 0."""
         wanted = plan_prefixes(self.job).wanted
         if not wanted or os.environ.get(VARIABLE) == "0":
             return None
-        return Shelf(FeatureStore(self.home.features), data_fingerprint(dataset), wanted)
+        return FeatureCache(FeatureStore(self.home.features), data_fingerprint(dataset), wanted)
 
     def winner(self) -> TrialProgress:
         """The best trial.

@@ -7,7 +7,7 @@ from typing import Any
 
 from graft.experiments.stages import StageName
 from graft.learner import prefix_plan
-from graft.learner.head_fusion import why_one_by_one
+from graft.learner.head_fusion import reason_not_fused
 from graft.learner.prefix import Prefix
 from graft.models.info import BackboneInfo, cut_index
 from graft.models.load import check_backbone, describe_backbone
@@ -15,7 +15,7 @@ from graft.search.outlook import Outlook
 from graft.spec.job import Job
 from graft.spec.search.phases import Phase
 from graft.spec.space.mutation import architectures
-from graft.workers.allocation import ClusterResources, Node, TrialShare, share
+from graft.workers.allocation import Allocation, ClusterResources, Node, allocate
 
 # Ray, ingest, actors, evaluation, export, registration: an assumption on the safe side, not a measurement.
 OVERHEAD_SECONDS = 30.0
@@ -95,7 +95,7 @@ class Plan:
     trials: int | None
     epochs: int
     expected_epochs: float
-    share: TrialShare
+    share: Allocation
     seconds: float | None
     minutes: float | None
     materialise: tuple[Materialise, ...]
@@ -121,7 +121,7 @@ def make_plan(
     """
     backbones = tuple(_backbone(name) for name in job.strategy.values("backbone"))
     outlook = Outlook.of(job)
-    divided = share(job.resources, ClusterResources((Node(usable_cpus()),)), outlook.trials)
+    divided = allocate(job.resources, ClusterResources((Node(usable_cpus()),)), outlook.trials)
     grid = job.strategy.grid_size()
     phases = tuple(_phase(job, phase, outlook.epochs[phase.index], grid) for phase in outlook.phases)
     sizes = [phase.trials for phase in phases]
@@ -151,7 +151,7 @@ def make_plan(
         materialise=materialise,
         predicted_speedup=round(speed_up.predicted, 2),
         ceiling=round(speed_up.ceiling, 2),
-        fused=f"{unusable[0]} cannot be used" if unusable else why_one_by_one(job, divided),
+        fused=f"{unusable[0]} cannot be used" if unusable else reason_not_fused(job, divided),
     )
 
 
@@ -255,7 +255,7 @@ def _describe_phase(one: PhasePlan) -> str:
     return "; ".join([", ".join(parts), *([one.note] if one.note else [])])
 
 
-def _describe_share(share: TrialShare) -> str:
+def _describe_share(share: Allocation) -> str:
     workers = f"{share.workers} workers on " if share.workers > 1 else ""
     return f"{share.concurrent}, each {'of ' if workers else 'on '}{workers}{share.cpus:g} CPU and {share.gpus:g} GPU"
 

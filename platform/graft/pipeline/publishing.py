@@ -18,7 +18,7 @@ from graft.tracking.relay import sync
 from graft.tracking.relay_files import RelayStatus
 from graft.tracking.server import is_up
 from graft.tracking.target import Target, target_of
-from graft.workers.allocation import ClusterResources, TrialShare
+from graft.workers.allocation import Allocation, ClusterResources
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,11 +43,11 @@ def check_target(target: Target) -> None:
         check_login(target)
 
 
-def plan_made(job: Job, resources: ClusterResources, share: TrialShare) -> events.PlanMade:
+def plan_made(job: Job, resources: ClusterResources, allocation: Allocation) -> events.PlanMade:
     """What the run is going to do, and with what."""
     nodes = len(resources.nodes)
     there = f"{nodes} node{'s' * (nodes != 1)}, {resources.cpus:g} CPU, {resources.gpus:g} GPU"
-    return events.PlanMade(make_plan(job).to_dict(), there, share.cpus, share.gpus)
+    return events.PlanMade(make_plan(job).to_dict(), there, allocation.cpus, allocation.gpus)
 
 
 def importance_of(journal_file: Path, job: Job) -> events.ImportanceEstimated:

@@ -19,7 +19,7 @@ from graft.experiments.history import SearchHistory
 from graft.experiments.progress import Progress, leaderboard
 from graft.experiments.result import Result
 from graft.experiments.resume import failed_trials, reopen, where_it_stands
-from graft.experiments.run_clock import Pace
+from graft.experiments.run_clock import RunClock
 from graft.experiments.savings import savings
 from graft.experiments.stages import StageName
 from graft.journal import events
@@ -44,7 +44,7 @@ from graft.tracking.provenance import git_commit, machine
 from graft.tracking.relay import RelayProcess, start_relay
 from graft.tracking.system_sampling import system_sampling
 from graft.tracking.target import target_of
-from graft.workers.allocation import ClusterResources, fit_share, share
+from graft.workers.allocation import ClusterResources, allocate, allocate_fit
 
 _LOG = logging.getLogger(__name__)
 
@@ -162,10 +162,10 @@ class _Run:
             watch_head(head_address(), self._lose_head),
             system_sampling(self._journal),
         ):
-            pace = self._pace(resources)
-            self._journal.append(plan_made(job, resources, pace.share))
+            run_clock = self._run_clock(resources)
+            self._journal.append(plan_made(job, resources, run_clock.allocation))
             context = RunContext(
-                self._experiment, self._home, job, self._journal, self._progress, self._clock, self._history, pace
+                self._experiment, self._home, job, self._journal, self._progress, self._clock, self._history, run_clock
             )
             data = self._stages.run(StageName.INGEST, lambda: run_ingest(context), is_dataset_there)
             dataset = open_dataset(Path(data["directory"]))
@@ -181,14 +181,14 @@ class _Run:
         self._end(ExperimentStatus.INTERRUPTED, told)
         self._on_lost_head(told)
 
-    def _pace(self, resources: ClusterResources) -> Pace:
+    def _run_clock(self, resources: ClusterResources) -> RunClock:
         job = self._job
         trials = total_trials(job.phases)
-        divided = share(job.resources, resources, trials)
+        divided = allocate(job.resources, resources, trials)
         is_fitted = job.training.final_on != "train"
-        fit = fit_share(job.resources, job.training.fit, resources) if is_fitted else divided
+        fit = allocate_fit(job.resources, job.training.fit, resources) if is_fitted else divided
         deadline = deadline_of(job.search.budget, job.resources.price, divided, trials)
-        return Pace(job, self._progress, self._clock, divided, fit, deadline, self._started)
+        return RunClock(job, self._progress, self._clock, divided, fit, deadline, self._started)
 
     def _after_ingest(self, context: RunContext, dataset: Dataset) -> dict[str, Any]:
         run = self._stages.run
@@ -211,7 +211,7 @@ class _Run:
             "test_interval": scored["intervals"][metric],
             "winner": winner.best_strategy,
             "winner_trial": winner.trial,
-            "workers": context.pace.share.workers,
+            "workers": context.run_clock.allocation.workers,
             "nodes": len(self._nodes(fitted)),
             "bundle": exported["bundle"],
             "model_uri": registered.get("model_uri"),

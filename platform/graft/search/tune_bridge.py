@@ -18,7 +18,7 @@ STARVED_S = 20.0
 ASK_S = 5.0
 
 
-class Stage:
+class TuneBridge:
     """Keeps Tune's trials and ours together.
 
     Tune pickles scheduler, searcher and callbacks into its snapshots; ours lead to open files, and a search is resumed

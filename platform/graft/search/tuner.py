@@ -31,7 +31,7 @@ from graft.search.tune_bridge import (
     NODES,
     NOTES,
     PROPOSAL,
-    Stage,
+    TuneBridge,
     from_config,
     name_of,
     to_config,
@@ -72,7 +72,7 @@ def run_search(
     Trials that are cut short by the end of the search are reported to the observer as interrupted.
     """
     _quieten_tune(execution.slots)
-    stage = Stage(conductor, observer, execution.is_starved)
+    bridge = TuneBridge(conductor, observer, execution.is_starved)
     tuner = tune.Tuner(
         tune.with_resources(
             tune.with_parameters(_run_trial, trial_fn=trial_fn, payload=payload, metric=execution.metric),
@@ -80,8 +80,8 @@ def run_search(
         ),
         tune_config=tune.TuneConfig(
             num_samples=-1,
-            search_alg=_ConductedSearch(stage),
-            scheduler=_ConductedScheduler(stage),
+            search_alg=_ConductedSearch(bridge),
+            scheduler=_ConductedScheduler(bridge),
             reuse_actors=True,
             trial_name_creator=_trial_name,
             trial_dirname_creator=_trial_name,
@@ -90,7 +90,7 @@ def run_search(
             name=execution.name,
             storage_path=str(execution.storage),
             stop=_EndOfSearch(execution.is_over),
-            callbacks=[_Events(stage)],
+            callbacks=[_Events(bridge)],
             verbose=0,
         ),
     )
@@ -119,9 +119,9 @@ def _quieten_tune(slots: int) -> None:
 class _ConductedSearch(Searcher):
     """Hands the conductor's proposals to Tune."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, bridge: TuneBridge) -> None:
         super().__init__(metric=METRIC, mode="max")
-        self._stage = stage
+        self._stage = bridge
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         proposal = self._stage.new()
@@ -143,9 +143,9 @@ class _ConductedSearch(Searcher):
 class _ConductedScheduler(FIFOScheduler):
     """Answers Tune with the conductor's verdicts."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, bridge: TuneBridge) -> None:
         super().__init__()
-        self._stage = stage
+        self._stage = bridge
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         if FAILURE in result or METRIC not in result:
@@ -172,8 +172,8 @@ class _ConductedScheduler(FIFOScheduler):
 class _Events(tune.Callback):
     """Tune's events, passed on."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, bridge: TuneBridge) -> None:
+        self._stage = bridge
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._stage.started(trial)

@@ -15,6 +15,7 @@ from graft.spec.messages.rules import Finding, Path, shown
 
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_DEPTH = 40
+_TOO_DEEP = f"is nested deeper than {_MAX_DEPTH} levels"
 _MAX_VALUES = 100_000
 
 _INT = re.compile(r"[-+]?[0-9]+")
@@ -78,7 +79,9 @@ def read_yaml(text: str) -> Document:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         said = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
-        raise YamlError(f"is not valid YAML: {said}", mark.line + 1 if mark else None) from error
+        # PyYAML 6.0.4 has a limit of its own, which it reaches before the composer reaches ours.
+        told = _TOO_DEEP if "nesting depth" in said else f"is not valid YAML: {said}"
+        raise YamlError(told, mark.line + 1 if mark else None) from error
     if root is None:
         return Document(None)
     expansion = _Expansion()
@@ -104,7 +107,7 @@ class _Composer:
 
     def _node(self, event: Any, depth: int) -> _Node:
         if depth > _MAX_DEPTH:
-            raise YamlError(f"is nested deeper than {_MAX_DEPTH} levels", _line(event))
+            raise YamlError(_TOO_DEEP, _line(event))
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in self._anchors:
                 raise YamlError(

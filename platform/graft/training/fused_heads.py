@@ -32,7 +32,7 @@ def kinship(session: Session) -> Hashable | None:
     stands in the middle of an epoch, or is one of several ranks.
     """
     model, strategy = session.model, session.plan.strategy
-    is_head_only = model.takes_features and model.cut == len(model.classifier.backbone.blocks)
+    is_head_only = model.takes_features and model.cut == len(model.network.backbone.blocks)
     is_alone = session.world.size == 1 and session.plan.accumulate == 1 and not session.partial.steps
     if not (is_head_only and is_alone and isinstance(strategy.loss, CrossEntropy)):
         return None
@@ -189,7 +189,7 @@ def _stacked(layers: Sequence[nn.Module]) -> Callable[[Tensor], Tensor]:
 
 
 def _layers_of(session: Session) -> list[nn.Module]:
-    head = session.model.classifier.head
+    head = session.model.network.head
     return list(head) if isinstance(head, nn.Sequential) else [head]
 
 

@@ -1,6 +1,6 @@
 """The training loop: plain torch, one report an epoch, resumable at every step bit for bit (on a CPU).
 
-    adapted = adapt(classifier, strategy, seed)
+    adapted = adapt(network, strategy, seed)
     session = prepare(adapted, TrainingPlan(strategy, epochs=8, seed=seed), steps_per_epoch)
     outcome = train(session, batches, evaluate, on_epoch, augmenter)
     session.restore_best()
@@ -89,7 +89,7 @@ def prepare(
     network = world.data_parallel(adapted.model)
     return Session(
         adapted=adapted,
-        network=network,
+        parallel=network,
         forward=compiled(network) if plan.compile else network,
         plan=plan,
         optimizer=build_optimizer(plan.strategy.optimizer, adapted.groups),
@@ -194,7 +194,7 @@ def _step(
     *earlier, last = _micro_batches(session, batch)
     own_sum = 0.0
     for images, labels in earlier:
-        with world.without_exchange(session.network):
+        with world.without_exchange(session.parallel):
             loss = _loss(session, images, labels)
             own_sum += loss.item() * len(labels)
             _backward(loss, len(labels) * world.size / total)

@@ -109,7 +109,7 @@ class TrainingOutcome:
         epochs_done: whole epochs.
         best_epoch: 1-based, or None if no epoch was finished.
         best_metrics: metrics of that epoch.
-        best_state: what changed in training, as of that epoch, by names of the classifier; frozen parts are not in it.
+        best_state: what changed in training, as of that epoch, by names of the network; frozen parts are not in it.
     """
 
     status: TrainingStatus

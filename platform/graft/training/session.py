@@ -30,7 +30,7 @@ class Session:
 
     Attributes:
         adapted: the model and what belongs to it.
-        network: the model as training calls it; gradients are exchanged behind it.
+        parallel: the model as training calls it; gradients are exchanged behind it.
         forward: its forward pass in training, compiled if the plan says so.
         plan: what to do.
         optimizer: over the trainable parameters.
@@ -42,11 +42,11 @@ class Session:
         partial: how far the epoch after them has come.
         best_epoch: 1-based epoch of the best state so far, or None.
         best_metrics: its metrics.
-        best_state: its weights, by names of the classifier.
+        best_state: its weights, by names of the network.
     """
 
     adapted: Adapted
-    network: nn.Module
+    parallel: nn.Module
     forward: Forward
     plan: TrainingPlan
     optimizer: torch.optim.Optimizer
@@ -120,7 +120,7 @@ class Session:
 
     def average_statistics(self) -> None:
         """Put the mean over the ranks into all floating buffers: each has seen its own part of the batches."""
-        parameters = {name for name, _ in self.model.classifier.named_parameters()}
+        parameters = {name for name, _ in self.model.network.named_parameters()}
         changing = self.model.changing_state().items()
         self.world.average_(t for name, t in changing if name not in parameters and t.is_floating_point())
 
@@ -200,7 +200,7 @@ class Session:
         """
         self._require_fit(state)
         self.model.load_changing_state(state.part("model"))
-        frozen = {name for name, parameter in self.model.classifier.named_parameters() if not parameter.requires_grad}
+        frozen = {name for name, parameter in self.model.network.named_parameters() if not parameter.requires_grad}
         load_optimizer_state(self.optimizer, state.part("optimizer"), frozen)
         self.epochs_done, self.partial = state.epochs_done, state.partial
         if state.best_epoch is not None:

@@ -1,4 +1,4 @@
-"""From a pretrained classifier and a strategy to something that can be trained."""
+"""From a pretrained network and a strategy to something that can be trained."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from graft.models.backbone import cut_index
-from graft.models.classifier import Classifier
+from graft.models.network import Network
 from graft.spec.strategy import Reinitialise, Strategy
 from graft.transfer.freezing import AdaptedModel
 from graft.transfer.parameter_groups import parameter_groups, trainable_parts
@@ -19,7 +19,7 @@ class Adapted:
     """A model made ready by a strategy.
 
     Attributes:
-        model: the classifier with its frozen part; `model.classifier` is what a bundle is written from.
+        model: the network with its frozen part; `model.network` is what a bundle is written from.
         penalty: the penalty over its trainable weights.
         groups: parameter groups for a torch optimiser.
         cut: frozen blocks, after reinitialised ones were taken out; 0 when nothing is frozen.
@@ -50,27 +50,27 @@ class Adapted:
         return self
 
 
-def adapt(classifier: Classifier, strategy: Strategy, seed: int) -> Adapted:
-    """Make a classifier ready to be trained as a strategy says, in place.
+def adapt(network: Network, strategy: Strategy, seed: int) -> Adapted:
+    """Make a network ready to be trained as a strategy says, in place.
 
     The head, and the last blocks if the strategy reinitialises some, are drawn from `seed`, so that backbone weights,
     strategy and seed fix the starting point bit for bit. More reinitialised blocks than there are means all of them
     (the stem stays pretrained). They are never frozen, whatever `strategy.freeze` says.
 
     Args:
-        classifier: pretrained backbone and a head for the classes at hand.
+        network: pretrained backbone and a head for the classes at hand.
         strategy: how to adapt it; its `backbone` is not looked at.
         seed: root seed of the trial.
 
     Returns:
-        The adapted model; it wraps `classifier`, which is not copied.
+        The adapted model; it wraps `network`, which is not copied.
     """
-    blocks = list(classifier.backbone.blocks)
+    blocks = list(network.backbone.blocks)
     num_redrawn = min(strategy.init.blocks, len(blocks)) if isinstance(strategy.init, Reinitialise) else 0
-    reinitialise([classifier.head], seed, "head")
+    reinitialise([network.head], seed, "head")
     reinitialise(blocks[len(blocks) - num_redrawn :], seed, "blocks")
     cut = cut_index(strategy.freeze, len(blocks), num_redrawn)
-    model = AdaptedModel(classifier, cut)
+    model = AdaptedModel(network, cut)
     parts = trainable_parts(model, num_redrawn)
     return Adapted(
         model=model,

@@ -6,42 +6,42 @@ import torch
 from torch import Tensor, nn
 
 from graft.core.errors import ArtifactError
-from graft.models.classifier import Classifier
+from graft.models.network import Network
 
 
 class AdaptedModel(nn.Module):
-    """A classifier whose stem and first `cut` blocks are frozen.
+    """A network whose stem and first `cut` blocks are frozen.
 
     Frozen means more than ``requires_grad = False``: these modules stay in eval mode through every call of `train`, so
     batch-norm statistics do not move and dropout stays off. No parameter and no buffer below the cut changes by a bit.
 
     Attributes:
-        classifier: the wrapped model; the same object, so its weights are what training produces.
+        network: the wrapped model; the same object, so its weights are what training produces.
         cut: 0 freezes nothing; c >= 1 freezes the stem and ``blocks[:c]``.
         lowest_cut: the lowest cut that these weights were ever trained with: `cut`, or that of a state that was loaded.
             What lies below it is as it was pretrained.
         takes_features: whether `forward` is given what the blocks below the cut make of images, instead of images.
     """
 
-    def __init__(self, classifier: Classifier, cut: int) -> None:
+    def __init__(self, network: Network, cut: int) -> None:
         super().__init__()
-        num_blocks = len(classifier.backbone.blocks)
+        num_blocks = len(network.backbone.blocks)
         if not 0 <= cut <= num_blocks:
             raise ValueError(f"cut is {cut}, but must be between 0 and the {num_blocks} blocks of the backbone")
-        self.classifier = classifier
+        self.network = network
         self.cut = self.lowest_cut = cut
         self.takes_features = False
-        classifier.requires_grad_(True)
+        network.requires_grad_(True)
         for module in self.frozen_modules():
             module.requires_grad_(False)
-        self.train(classifier.training)
+        self.train(network.training)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits [B, K] of images [B, 3, H, W], or of features.
 
         No graph is recorded below the cut: nothing there needs a gradient.
         """
-        logits: Tensor = self.classifier.above(inputs, self.cut) if self.takes_features else self.classifier(inputs)
+        logits: Tensor = self.network.above(inputs, self.cut) if self.takes_features else self.network(inputs)
         return logits
 
     @property
@@ -60,24 +60,24 @@ class AdaptedModel(nn.Module):
         """The stem and the blocks below the cut; nothing when the cut is 0."""
         if self.cut == 0:
             return
-        yield self.classifier.backbone.stem
-        yield from list(self.classifier.backbone.blocks)[: self.cut]
+        yield self.network.backbone.stem
+        yield from list(self.network.backbone.blocks)[: self.cut]
 
     def changing_state(self) -> dict[str, Tensor]:
-        """Parameters and buffers that training may have changed, by their names in the classifier; not copied.
+        """Parameters and buffers that training may have changed, by their names in the network; not copied.
 
         With a loaded state these may lie below `cut`: whoever trained them before could change them.
         """
         return self._above(self.lowest_cut)
 
     def load_changing_state(self, state: dict[str, Tensor]) -> None:
-        """Copy the tensors of some `changing_state` into the classifier, bit for bit, keeping device and memory layout.
+        """Copy the tensors of some `changing_state` into the network, bit for bit, keeping device and memory layout.
 
         The state may come from another cut. If that was higher, what the state lacks keeps the values it has here: they
         are those of the state's model as long as this one was not trained.
 
         Raises:
-            ArtifactError: names or shapes are not those of this classifier above any cut.
+            ArtifactError: names or shapes are not those of this network above any cut.
         """
         cut = self._cut_of(state)
         copy_tensors(self._above(cut), state, "model state")
@@ -85,13 +85,13 @@ class AdaptedModel(nn.Module):
 
     def _above(self, cut: int) -> dict[str, Tensor]:
         frozen = ("backbone.stem.", *(f"backbone.blocks.{index}." for index in range(cut))) if cut else ()
-        return {name: tensor for name, tensor in self.classifier.state_dict().items() if not name.startswith(frozen)}
+        return {name: tensor for name, tensor in self.network.state_dict().items() if not name.startswith(frozen)}
 
     def _cut_of(self, state: dict[str, Tensor]) -> int:
         """The cut above which a state lies: its lowest block, or 0 with the stem."""
         if any(name.startswith("backbone.stem.") for name in state):
             return 0
-        num_blocks = len(self.classifier.backbone.blocks)
+        num_blocks = len(self.network.backbone.blocks)
         held = (index for index in range(num_blocks) if any(n.startswith(f"backbone.blocks.{index}.") for n in state))
         return min(held, default=num_blocks)
 

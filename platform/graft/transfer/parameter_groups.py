@@ -35,11 +35,11 @@ class TrainableParts:
 
 def trainable_parts(model: AdaptedModel, num_redrawn: int) -> TrainableParts:
     """Sort the trainable parameters of `model`, whose last `num_redrawn` blocks were drawn again."""
-    backbone = model.classifier.backbone
+    backbone = model.network.backbone
     first_redrawn = len(backbone.blocks) - num_redrawn
     redrawn = tuple(f"backbone.blocks.{index}." for index in range(first_redrawn, len(backbone.blocks)))
     parts = TrainableParts()
-    for name, parameter in model.classifier.named_parameters():
+    for name, parameter in model.network.named_parameters():
         if not parameter.requires_grad:
             continue
         if not name.startswith("backbone."):

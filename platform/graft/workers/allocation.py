@@ -50,7 +50,7 @@ class ClusterResources:
 
 
 @dataclass(frozen=True)
-class TrialShare:
+class Allocation:
     """What one trial occupies, and how many run at once.
 
     Attributes:
@@ -88,7 +88,7 @@ class TrialShare:
         return max(1, int(min(self.cpus * self.concurrent, self.most_cpus)))
 
 
-def share(spec: ResourcesSpec, there: ClusterResources, trials: int | None) -> TrialShare:
+def allocate(spec: ResourcesSpec, there: ClusterResources, trials: int | None) -> Allocation:
     """Divide a session's resources.
 
     Args:
@@ -113,10 +113,10 @@ def share(spec: ResourcesSpec, there: ClusterResources, trials: int | None) -> T
     if spec.cpus_per_worker == "auto":
         wanted = range(int(there.most_cpus), 1, -1)
         cpus = next((float(more) for more in wanted if there.room(more, gpus) >= concurrent * workers), cpus)
-    return TrialShare(cpus * workers, gpus * workers, concurrent, workers, spec.placement, max(there.most_cpus, cpus))
+    return Allocation(cpus * workers, gpus * workers, concurrent, workers, spec.placement, max(there.most_cpus, cpus))
 
 
-def fit_share(spec: ResourcesSpec, fit: FitSpec, there: ClusterResources) -> TrialShare:
+def allocate_fit(spec: ResourcesSpec, fit: FitSpec, there: ClusterResources) -> Allocation:
     """What the final fit occupies: its workers, each as large as all of them can be.
 
     Raises:
@@ -124,11 +124,11 @@ def fit_share(spec: ResourcesSpec, fit: FitSpec, there: ClusterResources) -> Tri
     """
     workers = spec.workers if fit.workers == "auto" else fit.workers
     try:
-        return share(spec.model_copy(update={"workers": workers}), there, trials=1)
+        return allocate(spec.model_copy(update={"workers": workers}), there, trials=1)
     except ResourceError:
         if fit.min_workers is None or fit.min_workers == workers:
             raise
-    fewest = share(spec.model_copy(update={"workers": fit.min_workers}), there, trials=1)
+    fewest = allocate(spec.model_copy(update={"workers": fit.min_workers}), there, trials=1)
     return replace(
         fewest, cpus=fewest.cpus_per_worker * workers, gpus=fewest.gpus_per_worker * workers, workers=workers
     )

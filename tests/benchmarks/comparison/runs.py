@@ -22,13 +22,13 @@ from graft.journal.events import SearchEnded
 from graft.journal.journal import Journal
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.final_model import FinalModel
-from graft.learner.supervised import Lesson, lesson_of
+from graft.learner.supervised import TrainingData, training_data_of
 from graft.pipeline.stages.evaluate import evaluate
 from graft.pipeline.stages.search import SearchStage
 from graft.search.lineage import Lineage
 from graft.search.strategy_schedule import Schedule
 from graft.spec.job import Job
-from graft.workers.allocation import TrialShare
+from graft.workers.allocation import Allocation
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ def run(task: Task, dataset: Path, work: Path) -> dict[str, Any]:
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=work) as directory:
         experiment = Experiment.create(Home.find(Path(directory)), task.job)
-        lesson = lesson_of(task.job, open_dataset(dataset), num_threads=1)
-        progress, history, values = search(experiment, lesson, task.sizes)
+        training_data = training_data_of(task.job, open_dataset(dataset), num_threads=1)
+        progress, history, values = search(experiment, training_data, task.sizes)
         best = progress.ranked()[0]
         test = _test(experiment, dataset, history.lineage(progress))
         return {
@@ -90,7 +90,9 @@ def run(task: Task, dataset: Path, work: Path) -> dict[str, Any]:
         }
 
 
-def search(experiment: Experiment, lesson: Lesson, sizes: Sizes) -> tuple[Progress, SearchHistory, list[float]]:
+def search(
+    experiment: Experiment, training_data: TrainingData, sizes: Sizes
+) -> tuple[Progress, SearchHistory, list[float]]:
     """Run an experiment's search stage; also returns the metric of every epoch trained, in their order."""
     job = experiment.job()
     progress, values = Progress(job.search.objective, job.training.epochs), list[float]()
@@ -112,8 +114,8 @@ def search(experiment: Experiment, lesson: Lesson, sizes: Sizes) -> tuple[Progre
             journal=journal,
             progress=progress,
             clock=SystemClock(),
-            share=TrialShare(cpus=1, gpus=0, concurrent=sizes.slots),
-            lesson=lesson,
+            share=Allocation(cpus=1, gpus=0, concurrent=sizes.slots),
+            training_data=training_data,
             history=history,
             end_of_search=end_of_search,
             phase_seconds=lambda phase: None,

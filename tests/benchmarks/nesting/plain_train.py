@@ -20,7 +20,7 @@ from nesting.request import Outcome, Request
 from ray.train.torch import TorchTrainer
 
 from graft.data.dataset import Split, open_dataset
-from graft.learner.supervised import Lesson, build_learner, lesson_of
+from graft.learner.supervised import TrainingData, build_learner, training_data_of
 from graft.spec.strategy import Strategy
 from graft.training.loop import EpochResult
 from graft.training.world import Ranks
@@ -29,9 +29,13 @@ Trained = dict[str, Any]
 """``began``, when the first epoch did; ``training``, seconds inside epochs; ``score``, the best accuracy."""
 
 
-def train(lesson: Lesson, strategy: Strategy) -> Trained:
+def train(training_data: TrainingData, strategy: Strategy) -> Trained:
     """One training, in a Train worker."""
-    learner, seconds, began = build_learner(lesson, strategy, (Split.TRAIN,), Ranks()), list[float](), list[float]()
+    learner, seconds, began = (
+        build_learner(training_data, strategy, (Split.TRAIN,), Ranks()),
+        list[float](),
+        list[float](),
+    )
 
     def on_epoch(result: EpochResult) -> None:
         seconds.append(result.seconds)
@@ -50,15 +54,15 @@ def train(lesson: Lesson, strategy: Strategy) -> Trained:
 
 def train_all(config: Mapping[str, Any]) -> list[Trained]:
     """The function of every Train worker: its trainings, one after the other."""
-    lesson = ray.get(config["lesson"])
-    return [train(lesson, Strategy.model_validate(one)) for one in config["strategies"]]
+    training_data = ray.get(config["training_data"])
+    return [train(training_data, Strategy.model_validate(one)) for one in config["strategies"]]
 
 
 def measure(request: Request, at_once: int) -> Outcome:
     """Train all; a `TorchTrainer` does so many of them."""
     job = request.job()
     ray.init(address="local", num_cpus=request.workers, log_to_driver=False)
-    lesson = ray.put(lesson_of(job, open_dataset(Path(request.dataset)), num_threads=1))
+    training_data = ray.put(training_data_of(job, open_dataset(Path(request.dataset)), num_threads=1))
     plain = [one.model_dump(mode="json") for one in request.strategies()]
     storage = tempfile.mkdtemp(dir=request.work, prefix="plain-")
     done: list[Trained] = []
@@ -66,7 +70,7 @@ def measure(request: Request, at_once: int) -> Outcome:
     for first in range(0, len(plain), at_once):
         trainer = TorchTrainer(
             train_all,
-            train_loop_config={"lesson": lesson, "strategies": plain[first : first + at_once]},
+            train_loop_config={"training_data": training_data, "strategies": plain[first : first + at_once]},
             scaling_config=ray.train.ScalingConfig(num_workers=request.workers, resources_per_worker={"CPU": 1}),
             run_config=ray.train.RunConfig(name=f"training-{first}", storage_path=storage),
         )

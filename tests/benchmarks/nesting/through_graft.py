@@ -13,10 +13,10 @@ from graft.experiments.history import SearchHistory
 from graft.experiments.progress import Progress
 from graft.journal import events
 from graft.journal.journal import Journal
-from graft.learner.supervised import lesson_of
+from graft.learner.supervised import training_data_of
 from graft.pipeline.ray_session import ray_session
 from graft.pipeline.stages.search import SearchStage
-from graft.workers.allocation import TrialShare
+from graft.workers.allocation import Allocation
 
 
 def search(request: Request) -> Outcome:
@@ -39,8 +39,8 @@ def search(request: Request) -> Outcome:
                 journal=journal,
                 progress=progress,
                 clock=SystemClock(),
-                share=TrialShare(cpus=request.workers, gpus=0, concurrent=1, workers=request.workers),
-                lesson=lesson_of(job, open_dataset(Path(request.dataset)), num_threads=1),
+                share=Allocation(cpus=request.workers, gpus=0, concurrent=1, workers=request.workers),
+                training_data=training_data_of(job, open_dataset(Path(request.dataset)), num_threads=1),
                 history=SearchHistory(job.search.objective),
                 end_of_search=lambda: None,
                 phase_seconds=lambda phase: None,

@@ -9,7 +9,7 @@ import numpy as np
 
 from graft.data.dataset import DatasetArrays, Split
 from graft.data.square import StoredForm
-from graft.learner.supervised import Lesson, build_learner
+from graft.learner.supervised import TrainingData, build_learner
 from graft.spec.metrics import METRICS
 from graft.spec.strategy import Strategy
 from graft.training.loop import train_epoch
@@ -65,26 +65,26 @@ class Speed:
 
 def measure(rank: Rank, what: Measurement) -> Speed:
     """Every rank calls this; rank 0's answer counts."""
-    world, lesson = Ranks() if rank.size > 1 else ALONE, synthetic_lesson(what.resolution)
+    world, training_data = Ranks() if rank.size > 1 else ALONE, synthetic_training_data(what.resolution)
     together, apart = list[float](), list[float]()
     for case in what.cases:
-        together.append(throughput(lesson, what, case, world))
-        apart.append(_apart(lesson, what, case, world) if rank.size > 1 else together[-1])
+        together.append(throughput(training_data, what, case, world))
+        apart.append(_apart(training_data, what, case, world) if rank.size > 1 else together[-1])
     return Speed(together, apart)
 
 
-def _apart(lesson: Lesson, what: Measurement, case: Case, world: World) -> float:
+def _apart(training_data: TrainingData, what: Measurement, case: Case, world: World) -> float:
     part = Case(case.batch // world.size, case.freeze)
     own = replace(what, images=what.images // world.size)
     world.sum([0.0])  # all begin at once
-    return world.sum([throughput(lesson, own, part, ALONE)])[0]
+    return world.sum([throughput(training_data, own, part, ALONE)])[0]
 
 
-def throughput(lesson: Lesson, what: Measurement, case: Case, world: World) -> float:
+def throughput(training_data: TrainingData, what: Measurement, case: Case, world: World) -> float:
     """Images a second over the steps after the warm-up, with everything an epoch has but validation."""
     strategy = Strategy(freeze=case.freeze, batch_size=case.batch, resolution=what.resolution)
-    learner = build_learner(lesson, strategy, (Split.TRAIN,), world)
-    rows = len(lesson.arrays.rows(Split.TRAIN))
+    learner = build_learner(training_data, strategy, (Split.TRAIN,), world)
+    rows = len(training_data.arrays.rows(Split.TRAIN))
     steps = max(1, what.images // case.batch)
     marks: list[tuple[float, int]] = []
 
@@ -102,7 +102,7 @@ def images_after(epoch: int, steps: int, batch: int, rows: int) -> int:
     return (epoch - 1) * rows + min(steps * batch, rows)
 
 
-def synthetic_lesson(resolution: int, rows: int = 1024) -> Lesson:
+def synthetic_training_data(resolution: int, rows: int = 1024) -> TrainingData:
     """Noise: how fast it is trained does not depend on what it shows."""
     rng = np.random.default_rng(0)
     arrays = DatasetArrays(
@@ -112,7 +112,7 @@ def synthetic_lesson(resolution: int, rows: int = 1024) -> Lesson:
         classes=tuple(str(name) for name in range(CLASSES)),
     )
     stored = StoredForm(resolution, 1, "bicubic")
-    return Lesson(arrays, stored, "none", METRICS["accuracy"], ENDLESS, None, seed=0, num_threads=1)
+    return TrainingData(arrays, stored, "none", METRICS["accuracy"], ENDLESS, None, seed=0, num_threads=1)
 
 
 def cases_of(batches: Sequence[int], freezes: Sequence[float]) -> tuple[Case, ...]:

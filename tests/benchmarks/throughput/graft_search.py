@@ -22,10 +22,10 @@ from graft.experiments.directory import Experiment
 from graft.experiments.progress import Progress
 from graft.journal import events
 from graft.journal.journal import Journal
-from graft.learner.cached_features import Shelf
+from graft.learner.cached_features import FeatureCache
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.prefix_plan import plan_prefixes
-from graft.learner.supervised import Lesson, lesson_of
+from graft.learner.supervised import TrainingData, training_data_of
 from graft.learner.trial import TrialPayload, run_trial
 from graft.pipeline.publishing import DRAIN_SECONDS
 from graft.pipeline.ray_session import ray_session
@@ -93,9 +93,14 @@ def search(request: Request) -> Outcome:
         with ray_session():
             dataset = ingest(job.data, stored_form(job), home.datasets)
             started = time.perf_counter()
-            shelf = None if request.store == "none" else _shelf(job, home, dataset)
+            feature_cache = None if request.store == "none" else _feature_cache(job, home, dataset)
             recorder = Recorder(journal, progress, job.search.seed, SystemClock())
-            _run(request, experiment, lesson_of(job, dataset, num_threads=1, shelf=shelf), recorder)
+            _run(
+                request,
+                experiment,
+                training_data_of(job, dataset, num_threads=1, feature_cache=feature_cache),
+                recorder,
+            )
             seconds = time.perf_counter() - started
         journal.append(events.ExperimentFinished(events.ExperimentStatus.COMPLETED, seconds, ""))
     draining = time.perf_counter()
@@ -105,18 +110,18 @@ def search(request: Request) -> Outcome:
     return _outcome(progress, seconds, time.perf_counter() - draining)
 
 
-def _shelf(job: Job, home: Home, dataset: Dataset) -> Shelf:
-    return Shelf(FeatureStore(home.features), data_fingerprint(dataset), plan_prefixes(job).wanted)
+def _feature_cache(job: Job, home: Home, dataset: Dataset) -> FeatureCache:
+    return FeatureCache(FeatureStore(home.features), data_fingerprint(dataset), plan_prefixes(job).wanted)
 
 
-def _run(request: Request, experiment: Experiment, lesson: Lesson, recorder: Recorder) -> None:
+def _run(request: Request, experiment: Experiment, training_data: TrainingData, recorder: Recorder) -> None:
     job = experiment.job()
     metric, slots = job.search.objective, request.lanes
     scheduler = build_scheduler(job.phases[0], metric, job.search.seed, job.strategy)
     conductor = Conductor(scheduler, FixedProposer(request.names, request.epochs), recorder, metric, slots)
     execution = Execution("search", experiment.tune, metric, {"CPU": 1}, slots)
     store = CheckpointStore(experiment.checkpoints)
-    payload = TrialPayload(lesson, store, CheckpointEpochs())
+    payload = TrialPayload(training_data, store, CheckpointEpochs())
     run_search(execution, conductor, recorder, run_trial, payload)
 
 

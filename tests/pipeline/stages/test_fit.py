@@ -11,7 +11,7 @@ from graft.data.dataset import Dataset
 from graft.experiments.budget import Deadline
 from graft.experiments.directory import Experiment
 from graft.experiments.progress import Progress
-from graft.experiments.run_clock import Pace
+from graft.experiments.run_clock import RunClock
 from graft.journal.events import Event, TrialStatus
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.fit import fit, fit_in_group
@@ -21,14 +21,14 @@ from graft.pipeline.stages.fit import Fitting
 from graft.search.strategy_schedule import Schedule, Stretch
 from graft.spec.load import parse_job
 from graft.spec.strategy import MlpHead, Reinitialise, Strategy
-from graft.workers.allocation import TrialShare
+from graft.workers.allocation import Allocation
 from graft.workers.elastic import Distributed
 from graft.workers.elastic_host import Start
 from graft.workers.groups.shape import GroupShape
 
 SCHEDULE = Schedule((Stretch(0, 2, Strategy(lr=0.1)), Stretch(2, 4, Strategy(lr=0.2))))
-ONE = TrialShare(cpus=1, gpus=0, concurrent=2, most_cpus=2)
-TWO = TrialShare(cpus=3, gpus=1, concurrent=1, workers=2, placement="spread", most_cpus=4)
+ONE = Allocation(cpus=1, gpus=0, concurrent=2, most_cpus=2)
+TWO = Allocation(cpus=3, gpus=1, concurrent=1, workers=2, placement="spread", most_cpus=4)
 
 Make = Callable[..., Fitting]
 
@@ -59,19 +59,19 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
 
 @pytest.fixture
 def make(home: Path, dataset: Dataset, clock: Any, fold: Callable[..., Progress], trials: Any) -> Make:
-    """``make(story, share=ONE, seconds=60, soup="greedy", final_on="train")``: the fit of the best trial."""
+    """``make(story, allocation=ONE, seconds=60, soup="greedy", final_on="train")``: the fit of the best trial."""
 
     def build(
-        story: list[Event] | None = None, share: TrialShare = ONE, seconds: float | None = None,
+        story: list[Event] | None = None, allocation: Allocation = ONE, seconds: float | None = None,
         final_on: str = "train+validation", **options: Any,
     ) -> Fitting:  # fmt: skip
         training = {"epochs": 4, "final_on": final_on, "fit": options}
         job = parse_job({"name": "x", "data": "digits", "training": training})
         progress = fold(*(story or trials.of("t01", [0.5, 0.6, 0.7, 0.6])))
         deadline = None if seconds is None else Deadline(seconds, "minutes")
-        pace = Pace(job, progress, clock, share, share, deadline, 0.0)
+        run_clock = RunClock(job, progress, clock, allocation, allocation, deadline, 0.0)
         experiment = Experiment.create(Home.find(), job)
-        return Fitting(experiment, job, pace, dataset, progress.ranked()[0], SCHEDULE)
+        return Fitting(experiment, job, run_clock, dataset, progress.ranked()[0], SCHEDULE)
 
     return build
 
@@ -116,7 +116,7 @@ class TestTraining:
         assert make().run()["summary"] == "3 epochs on 30 images instead of 4, to keep the budget"
 
     def test_several_workers_train_it_together(self, make: Make, ran: Ran) -> None:
-        fitting = make(share=TWO, min_workers=1)
+        fitting = make(allocation=TWO, min_workers=1)
         done = fitting.run()
         ((fn, (task,), options),) = ran.calls
         assert fn is fit_in_group

@@ -15,14 +15,14 @@ from graft.experiments.progress import Progress
 from graft.journal import events
 from graft.journal.events import Event, SearchEnded
 from graft.journal.journal import Journal, read
-from graft.learner.supervised import Lesson
+from graft.learner.supervised import TrainingData
 from graft.pipeline.stages.search import SearchStage
 from graft.search.protocol import Proposal
 from graft.search.strategy_schedule import Schedule, Stretch
 from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.spec.strategy import Strategy
-from graft.workers.allocation import TrialShare
+from graft.workers.allocation import Allocation
 
 SPACE = {"lr": {"loguniform": [1e-3, 1e-1]}}
 EXPLORE_THEN_EVOLVE = [
@@ -43,9 +43,9 @@ def better_with_a_higher_rate(proposal: Proposal, epoch: int) -> float:
 class Runs:
     """The runs of one experiment."""
 
-    def __init__(self, home: Path, lesson: Lesson, job: Job) -> None:
+    def __init__(self, home: Path, training_data: TrainingData, job: Job) -> None:
         self.experiment = Experiment.create(Home(home), job)
-        self._job, self._lesson = job, lesson
+        self._job, self._training_data = job, training_data
 
     def run(
         self,
@@ -65,8 +65,8 @@ class Runs:
                 journal=journal,
                 progress=progress,
                 clock=SystemClock(),
-                share=TrialShare(cpus=1, gpus=0, concurrent=2),
-                lesson=self._lesson,
+                allocation=Allocation(cpus=1, gpus=0, concurrent=2),
+                training_data=self._training_data,
                 history=history,
                 end_of_search=lambda: end(progress),
                 phase_seconds=phase_seconds,
@@ -92,8 +92,8 @@ class Runs:
 
 
 @pytest.fixture
-def make(home: Path, lesson: Lesson) -> Callable[..., Runs]:
-    return lambda search, **sections: Runs(home, lesson, job_of(search, **sections))
+def make(home: Path, training_data: TrainingData) -> Callable[..., Runs]:
+    return lambda search, **sections: Runs(home, training_data, job_of(search, **sections))
 
 
 def test_one_phase_ends_when_its_trials_have(make: Any, curve_search: Any) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from graft.search.protocol import Checkpoint, Proposal, Report
-from graft.search.schedulers.context import Setting
+from graft.search.schedulers.context import SchedulerContext
 from graft.spec.metrics import METRICS
 from graft.spec.search.phases import Phase
 from graft.spec.search.searchers import RandomSearcher
@@ -14,10 +14,10 @@ from graft.spec.strategy import Strategy
 
 
 @pytest.fixture(scope="session")
-def setting() -> Callable[..., Setting]:
-    """``setting(spec, epochs=…, trials=…, metric=…)``."""
+def context() -> Callable[..., SchedulerContext]:
+    """``context(spec, epochs=…, trials=…, metric=…)``."""
 
-    def build(spec: object, epochs: int = 9, trials: int | None = None, metric: str = "accuracy") -> Setting:
+    def build(spec: object, epochs: int = 9, trials: int | None = None, metric: str = "accuracy") -> SchedulerContext:
         phase = Phase(
             index=0,
             scheduler=spec,
@@ -28,7 +28,7 @@ def setting() -> Callable[..., Setting]:
             is_population_based=False,
             feeds_next=False,
         )
-        return Setting(phase, METRICS[metric], seed=0, space=StrategySpace.parse({}))
+        return SchedulerContext(phase, METRICS[metric], seed=0, space=StrategySpace.parse({}))
 
     return build
 

@@ -24,12 +24,12 @@ from graft.spec.strategy import Strategy
     metric=st.sampled_from(["accuracy", "loss"]),
     levels=st.sampled_from([3, 10, 10**6]),
 )
-def test_decides_as_ray_does(setting, seed, epochs, grace, eta, metric, levels):
+def test_decides_as_ray_does(context, seed, epochs, grace, eta, metric, levels):
     # Few levels make many ties. Ray ends a trial at its last epoch by a stop; here the trial does it by itself.
     from ray.tune.schedulers import AsyncHyperBandScheduler
 
     rng = random.Random(seed)
-    ours = Asha(setting(AshaSpec(grace_epochs=grace, reduction_factor=eta), epochs, metric=metric))
+    ours = Asha(context(AshaSpec(grace_epochs=grace, reduction_factor=eta), epochs, metric=metric))
     rays = AsyncHyperBandScheduler(
         "training_iteration",
         metric,
@@ -66,9 +66,9 @@ def test_decides_as_ray_does(setting, seed, epochs, grace, eta, metric, levels):
 
 
 @pytest.fixture
-def asha(setting):
+def asha(context):
     def build(epochs=9, metric="accuracy", grace=1, eta=3):
-        return Asha(setting(AshaSpec(grace_epochs=grace, reduction_factor=eta), epochs, metric=metric))
+        return Asha(context(AshaSpec(grace_epochs=grace, reduction_factor=eta), epochs, metric=metric))
 
     return build
 

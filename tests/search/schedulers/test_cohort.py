@@ -8,9 +8,9 @@ from graft.spec.search.schedulers import NoScheduler
 
 
 @pytest.fixture
-def cohort(setting):
+def cohort(context):
     def build(milestones=(1, 3), size=3, keep=1, metric="accuracy", trials="abc"):
-        group = Cohort(setting(NoScheduler(), metric=metric), milestones, size, keep=lambda compared: keep)
+        group = Cohort(context(NoScheduler(), metric=metric), milestones, size, keep=lambda compared: keep)
         for trial in trials:
             group.add(trial, 0)
         return group

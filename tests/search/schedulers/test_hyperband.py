@@ -45,9 +45,9 @@ def test_brackets_have_a_place_for_every_trial_and_no_more(epochs):
 
 
 @pytest.fixture
-def hyperband(setting, proposal):
+def hyperband(context, proposal):
     def build(epochs, trials, eta=3, limit=None, **kwargs):
-        scheduler = HyperBand(setting(HyperBandSpec(reduction_factor=eta), epochs, limit, **kwargs))
+        scheduler = HyperBand(context(HyperBandSpec(reduction_factor=eta), epochs, limit, **kwargs))
         for index in range(1, trials + 1):
             scheduler.add(proposal(f"t{index:02d}"))
         return scheduler

@@ -21,12 +21,12 @@ from graft.spec.search.schedulers import Median
     least=st.integers(1, 4),
     metric=st.sampled_from(["accuracy", "loss"]),
 )
-def test_decides_as_ray_does(setting, seed, epochs, grace, least, metric):
+def test_decides_as_ray_does(context, seed, epochs, grace, least, metric):
     # Sums of eighths are exact, so that the order of summation, which differs, cannot matter.
     from ray.tune.schedulers import MedianStoppingRule
 
     rng = random.Random(seed)
-    ours = MedianStopping(setting(Median(grace_epochs=grace, min_trials=least), epochs, metric=metric))
+    ours = MedianStopping(context(Median(grace_epochs=grace, min_trials=least), epochs, metric=metric))
     rays = MedianStoppingRule(
         "training_iteration",
         metric,
@@ -57,9 +57,9 @@ class SimpleName(str):
 
 
 @pytest.fixture
-def median(setting):
+def median(context):
     def build(epochs=9, metric="accuracy", **fields):
-        return MedianStopping(setting(Median(**fields), epochs, metric=metric))
+        return MedianStopping(context(Median(**fields), epochs, metric=metric))
 
     return build
 

@@ -5,8 +5,8 @@ from graft.search.schedulers.none import RunToEnd
 from graft.spec.search.schedulers import NoScheduler
 
 
-def test_nobody_is_stopped_or_held(setting, proposal, tell):
-    scheduler = RunToEnd(setting(NoScheduler(), epochs=3))
+def test_nobody_is_stopped_or_held(context, proposal, tell):
+    scheduler = RunToEnd(context(NoScheduler(), epochs=3))
     for trial in ("a", "b"):
         scheduler.add(proposal(trial))
     for epoch in (1, 2, 3):

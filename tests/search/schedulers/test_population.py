@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from graft.search.bandit import Bandit, Gain
 from graft.search.protocol import Checkpoint, Decision, Exploit, GoOn, Hold, Proposal, Report
-from graft.search.schedulers.context import Setting
+from graft.search.schedulers.context import SchedulerContext
 from graft.search.schedulers.population import Population
 from graft.spec.metrics import METRICS
 from graft.spec.search.phases import Phase
@@ -24,11 +24,11 @@ RATES = {"lr": {"loguniform": [1e-4, 1e-1]}, "weight_decay": {"uniform": [0.0, 0
 Curve = Callable[[Proposal, int], float]
 
 
-def setting(
+def context(
     spec: Pbt | Pb2, *, trials: int | None = 4, epochs: int = 8, metric: str = "accuracy", seed: int = 0, **space: Any
-) -> Setting:
+) -> SchedulerContext:
     phase = Phase(0, spec, RandomSearcher(), trials, epochs, False, True, False)
-    return Setting(phase, METRICS[metric], seed, StrategySpace.parse(space or RATES))
+    return SchedulerContext(phase, METRICS[metric], seed, StrategySpace.parse(space or RATES))
 
 
 def proposals(count: int, epochs: int = 8, **strategy: Any) -> list[Proposal]:
@@ -123,7 +123,7 @@ WORKED = {  # by hand: the worst of four copies the best, and its lr becomes the
 
 
 def test_four_members_and_three_generations_worked_by_hand() -> None:
-    population = Population(setting(Pbt(interval=2, resample=0), **TWO_RATES))
+    population = Population(context(Pbt(interval=2, resample=0), **TWO_RATES))
     begun = [
         replace(one, strategy=Strategy(lr=lr)) for one, lr in zip(proposals(4), (0.01, 0.02, 0.01, 0.02), strict=True)
     ]
@@ -142,7 +142,7 @@ def test_four_members_and_three_generations_worked_by_hand() -> None:
 
 
 def test_less_is_better_where_the_metric_says_so() -> None:
-    population = Population(setting(Pbt(interval=2, resample=0), metric="loss", **TWO_RATES))
+    population = Population(context(Pbt(interval=2, resample=0), metric="loss", **TWO_RATES))
 
     first = exploits(Play(population, table(WORKED)).run(proposals(4, lr=0.01)))[0]
 
@@ -154,11 +154,11 @@ def test_less_is_better_where_the_metric_says_so() -> None:
 def test_equal_seeds_decide_equally_whatever_the_order_of_arrival(spec: Pbt | Pb2) -> None:
     begun = drawn(4, seed=3, epochs=6)
 
-    plays = [Play(Population(setting(spec)), by_rate, random.Random(order)).run(begun) for order in range(3)]
+    plays = [Play(Population(context(spec)), by_rate, random.Random(order)).run(begun) for order in range(3)]
 
     assert len(exploits(plays[0])) >= 2
     assert all(play == plays[0] for play in plays[1:])
-    other = Play(Population(setting(spec, seed=1)), by_rate).run(begun)
+    other = Play(Population(context(spec, seed=1)), by_rate).run(begun)
     assert exploits(other) != exploits(plays[0])
 
 
@@ -170,7 +170,7 @@ def test_what_is_copied_is_trained_afterwards_and_stays_in_its_bounds(spec: Pbt 
         trained[proposal.trial, epoch] = proposal.strategy
         return by_rate(proposal, epoch)
 
-    play = Play(Population(setting(spec, epochs=10)), curve)
+    play = Play(Population(context(spec, epochs=10)), curve)
     made = exploits(play.run(drawn(4, seed=1, epochs=10)))
 
     assert len(made) == 9
@@ -181,7 +181,7 @@ def test_what_is_copied_is_trained_afterwards_and_stays_in_its_bounds(spec: Pbt 
 
 
 def test_quantiles_name_how_many_copy_and_from_how_many() -> None:
-    population = Population(setting(Pbt(interval=4, quantile=0.29, resample=0), trials=100))
+    population = Population(context(Pbt(interval=4, quantile=0.29, resample=0), trials=100))
     values = {f"t{index:02d}": index / 100 for index in range(1, 101)}
 
     decided = Play(population, lambda one, _: values[one.trial]).run(proposals(100))
@@ -194,15 +194,15 @@ def test_quantiles_name_how_many_copy_and_from_how_many() -> None:
 
 
 def test_of_two_one_copies_the_other_and_a_single_one_goes_on() -> None:
-    pair = Play(Population(setting(Pbt(interval=4), trials=2)), by_rate).run(with_rates(0.01, 0.02))
-    alone = Play(Population(setting(Pbt(interval=4), trials=1)), by_rate).run(proposals(1))
+    pair = Play(Population(context(Pbt(interval=4), trials=2)), by_rate).run(with_rates(0.01, 0.02))
+    alone = Play(Population(context(Pbt(interval=4), trials=1)), by_rate).run(proposals(1))
 
     assert [trial for trial, _ in exploits(pair)] == ["t01"]
     assert alone == [{"t01": GoOn()}]
 
 
 def test_equals_do_not_copy_from_each_other() -> None:
-    decisions = Play(Population(setting(Pbt())), lambda proposal, epoch: 0.5).run(proposals(4))
+    decisions = Play(Population(context(Pbt())), lambda proposal, epoch: 0.5).run(proposals(4))
 
     assert len(decisions) == 7
     assert exploits(decisions) == []
@@ -211,7 +211,7 @@ def test_equals_do_not_copy_from_each_other() -> None:
 def test_equals_are_ranked_by_name_whoever_was_added_first() -> None:
     values = {"t01": 0.5, "t02": 0.5, "t03": 0.1, "t04": 0.1}
     plays = [
-        Play(Population(setting(Pbt(interval=4))), lambda proposal, epoch: values[proposal.trial]).run(begun)
+        Play(Population(context(Pbt(interval=4))), lambda proposal, epoch: values[proposal.trial]).run(begun)
         for begun in (proposals(4), proposals(4)[::-1])
     ]
 
@@ -220,7 +220,7 @@ def test_equals_are_ranked_by_name_whoever_was_added_first() -> None:
 
 
 def test_each_generation_has_its_own_dice() -> None:
-    population = Population(setting(Pbt(resample=0), trials=2, lr=RATES["lr"]))
+    population = Population(context(Pbt(resample=0), trials=2, lr=RATES["lr"]))
 
     made = exploits(Play(population, lambda proposal, _: int(proposal.trial[1:])).run(proposals(2, epochs=12, lr=0.01)))
 
@@ -228,14 +228,14 @@ def test_each_generation_has_its_own_dice() -> None:
 
 
 def test_the_last_epoch_is_not_compared() -> None:
-    decisions = Play(Population(setting(Pbt(interval=4), epochs=8)), by_rate).run(proposals(4))
+    decisions = Play(Population(context(Pbt(interval=4), epochs=8)), by_rate).run(proposals(4))
 
     assert len(decisions) == 1
 
 
 @pytest.mark.parametrize("trials", [4, None])
 def test_nobody_is_compared_before_the_population_is_complete(trials: int | None) -> None:
-    population = Population(setting(Pbt(interval=1), trials=trials))
+    population = Population(context(Pbt(interval=1), trials=trials))
     play = Play(population, by_rate)
     for one in proposals(3):
         play.begin(one)
@@ -250,7 +250,7 @@ def test_nobody_is_compared_before_the_population_is_complete(trials: int | None
 @pytest.mark.parametrize("fails", ["t02", "t04"])
 def test_nobody_waits_for_a_member_that_fails_at_the_border_or_copies_from_it(fails: str) -> None:
     """t04 is the best, and t02 in the middle; each fails while it is held, before the last has come."""
-    play = Play(Population(setting(Pbt(interval=1))), by_rate)
+    play = Play(Population(context(Pbt(interval=1))), by_rate)
     for one in proposals(4):
         play.begin(one)
     for trial in ("t02", "t03", "t04"):
@@ -268,7 +268,7 @@ def test_nobody_waits_for_a_member_that_fails_at_the_border_or_copies_from_it(fa
 
 
 def test_a_member_that_fails_before_the_border_frees_those_who_wait() -> None:
-    play = Play(Population(setting(Pbt(interval=2))), by_rate)
+    play = Play(Population(context(Pbt(interval=2))), by_rate)
     for one in proposals(4):
         play.begin(one)
     for trial in ("t01", "t02", "t03"):
@@ -289,7 +289,7 @@ def test_two_architectures_are_two_populations() -> None:
     kinds = {one.trial: one.strategy.architecture() for one in begun}
     assert len(set(kinds.values())) == 2
 
-    made = exploits(Play(Population(setting(Pbt(), trials=8, **space)), by_rate).run(begun))
+    made = exploits(Play(Population(context(Pbt(), trials=8, **space)), by_rate).run(begun))
 
     assert {kinds[trial] for trial, _ in made} == set(kinds.values())
     assert all(kinds[trial] == kinds[one.source.trial] == one.strategy.architecture() for trial, one in made)
@@ -297,7 +297,7 @@ def test_two_architectures_are_two_populations() -> None:
 
 def test_an_architecture_does_not_wait_for_another() -> None:
     space = {**TWO_RATES, "head": {"choice": ["linear", "mlp"]}}
-    play = Play(Population(setting(Pbt(), **space)), by_rate)
+    play = Play(Population(context(Pbt(), **space)), by_rate)
     deep = Strategy.model_validate({"lr": 0.01, "head": "mlp"})
     for one in proposals(4, lr=0.01):
         play.begin(one if one.trial in ("t01", "t02") else replace(one, strategy=deep))
@@ -311,7 +311,7 @@ def test_an_architecture_does_not_wait_for_another() -> None:
 def test_survivors_of_another_phase_take_part_from_the_next_border_on() -> None:
     """t01 begins at epoch 5 and t02 at 2: at 4 there is only t02, and at 6 t01 waits for it."""
     start = {"t01": Checkpoint("a", 0, 5), "t02": Checkpoint("b", 0, 2)}
-    play = Play(Population(setting(Pbt(interval=2), trials=2, **TWO_RATES)), by_rate)
+    play = Play(Population(context(Pbt(interval=2), trials=2, **TWO_RATES)), by_rate)
     for one in proposals(2, lr=0.01):
         play.begin(replace(one, start=start[one.trial]))
 
@@ -327,7 +327,7 @@ def test_survivors_of_another_phase_take_part_from_the_next_border_on() -> None:
 
 def test_a_trial_that_is_started_again_is_not_decided_about_twice() -> None:
     """It fell back behind a border that was decided, and trains its epochs again."""
-    population = Population(setting(Pbt(interval=2), trials=2))
+    population = Population(context(Pbt(interval=2), trials=2))
     play = Play(population, lambda proposal, epoch: 0.5)
     begun = proposals(2)
     for one in begun:
@@ -347,7 +347,7 @@ def test_a_trial_that_is_started_again_is_not_decided_about_twice() -> None:
 
 @pytest.mark.parametrize("came", [(3, 4), (4,)])
 def test_a_border_whose_report_was_lost_is_passed(came: tuple[int, ...]) -> None:
-    population = Population(setting(Pbt(interval=2), trials=2))
+    population = Population(context(Pbt(interval=2), trials=2))
     for one in proposals(2):
         population.add(one)
 
@@ -377,7 +377,7 @@ def test_every_trial_comes_to_its_end(
         replace(one, start=Checkpoint(f"before-{one.trial}", 0, start) if start else None)
         for one, start in zip(drawn(6, seed, **space), starts, strict=True)
     ]
-    play = Play(Population(setting(Pbt(interval=interval), trials=6, **space)), by_rate, random.Random(seed))
+    play = Play(Population(context(Pbt(interval=interval), trials=6, **space)), by_rate, random.Random(seed))
 
     play.fails = fails
     decisions = play.run(begun)
@@ -406,7 +406,7 @@ def test_replaying_the_calls_gives_the_same_decisions() -> None:
             calls.append(("remove", trial))
             super().remove(trial)
 
-    known = setting(Pb2(), epochs=6)
+    known = context(Pb2(), epochs=6)
     decisions = Play(Recorded(known), by_rate).run(drawn(4, seed=2, epochs=6))
 
     again, replayed = Population(known), []
@@ -442,7 +442,7 @@ def test_pb2_is_told_what_each_interval_has_gained_and_what_is_trained_beside(mo
         "t03": (0, 0.7, 0, 0.80, 0, 0.9),
         "t04": (0, 0.4, 0, 0.75, 0, 0.8),
     }
-    population = Population(setting(Pb2(interval=2, quantile=0.5), epochs=6, lr=RATES["lr"]))
+    population = Population(context(Pb2(interval=2, quantile=0.5), epochs=6, lr=RATES["lr"]))
 
     monkeypatch.setattr(random.Random, "randrange", lambda self, count: 0)
     Play(population, table(values)).run(with_rates(0.125, 0.25, 0.5, 1.0, epochs=6))
@@ -471,7 +471,7 @@ def test_pb2_learns_from_what_each_interval_gained() -> None:
 
     space = {"lr": {"loguniform": [1e-6, 1.0]}}
     begun = with_rates(1e-6, 1e-5, 1e-4, 1.0, epochs=14)
-    made = exploits(Play(Population(setting(Pb2(), epochs=14, **space)), curve).run(begun))
+    made = exploits(Play(Population(context(Pb2(), epochs=14, **space)), curve).run(begun))
 
     late = [one.strategy.lr for _, one in made if one.source.epoch >= 9]
     assert sum(1e-3 < lr < 1e-1 for lr in late) >= len(late) - 1 >= 3

@@ -8,9 +8,9 @@ from graft.spec.search.schedulers import OneEpochTopK as OneEpochTopKSpec
 
 
 @pytest.fixture
-def top_k(setting, proposal):
+def top_k(context, proposal):
     def build(keep=2, at=1, epochs=9, trials=4):
-        scheduler = OneEpochTopK(setting(OneEpochTopKSpec(keep=keep, epochs=at), epochs, trials))
+        scheduler = OneEpochTopK(context(OneEpochTopKSpec(keep=keep, epochs=at), epochs, trials))
         for trial in "abcd":
             scheduler.add(proposal(trial))
         return scheduler

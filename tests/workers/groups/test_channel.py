@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from graft.workers.groups.channel import KEPT_STOP_LINES, Channel, StopLine, StopLines, obey
+from graft.workers.groups.channel import KEPT_STOP_LINES, Channel, StopBarrier, StopLines, obey
 from graft.workers.groups.coordinator import Exchange
-from graft.workers.groups.messages import Ended, Limits, Member, News, Place, Ticket
+from graft.workers.groups.messages import Ended, Limits, Member, Place, Ticket, WorkStatus
 
 RANKS = 3
 HANGS_S = 30
 
 
 def test_a_stop_line_lets_pass_until_it_is_reached():
-    line = StopLine()
+    line = StopBarrier()
     assert [line.is_reached() for _ in range(3)] == [False] * 3
     assert line.freeze() == 3
     line.settle(5)
@@ -26,7 +26,7 @@ def test_a_stop_line_lets_pass_until_it_is_reached():
 
 
 def test_a_frozen_stop_line_holds_the_next_check_until_it_is_settled():
-    line = StopLine()
+    line = StopBarrier()
     line.freeze()
     answers: list[bool] = []
     asking = threading.Thread(target=lambda: answers.append(line.is_reached()))
@@ -49,7 +49,7 @@ def test_who_works_and_who_listens_get_the_same_line():
 
 
 def test_after_a_report_that_was_abandoned_every_check_says_so():
-    channel = Channel(Ticket("order", 2), (0, 1), None, StopLine(), lambda ticket, number, value: number < 1)
+    channel = Channel(Ticket("order", 2), (0, 1), None, StopBarrier(), lambda ticket, number, value: number < 1)
     assert channel.attempt == 2
     assert channel.report("a") is True
     assert channel.is_abandoned() is False
@@ -83,7 +83,7 @@ def test_ranks_of_different_speeds_leave_at_the_same_step(loop, seed):
     begun = threading.Event()
 
     def rank(number: int) -> int:
-        pace = random.Random(1000 * seed + number)
+        run_clock = random.Random(1000 * seed + number)
         member = Member(0, "a", number)
         lines = StopLines()
 
@@ -98,7 +98,7 @@ def test_ranks_of_different_speeds_leave_at_the_same_step(loop, seed):
         channel = Channel(ticket, (number, RANKS), None, lines.of(ticket), send)
         steps = 0
         while not channel.is_abandoned():
-            threading.Event().wait(pace.random() * 0.002)
+            threading.Event().wait(run_clock.random() * 0.002)
             together.wait(HANGS_S)
             steps += 1
             begun.set()
@@ -113,7 +113,7 @@ def test_ranks_of_different_speeds_leave_at_the_same_step(loop, seed):
         wait(exchange.submit("trial", "order", b""))
         begun.wait(HANGS_S)
         for _ in range(seed % 4):
-            assert wait(exchange.next_item("trial", "order")).news is News.REPORT
+            assert wait(exchange.next_item("trial", "order")).news is WorkStatus.REPORT
         threading.Event().wait(random.Random(seed).random() * 0.02)
         wait(exchange.release("trial"))
         steps = [done.result(HANGS_S) for done in ranks]

@@ -7,7 +7,7 @@ import pytest
 from ray.exceptions import ActorDiedError
 
 from graft.workers.groups.coordinator import Exchange
-from graft.workers.groups.messages import Command, Ended, Item, Limits, Member, News, Order, Place, Ticket
+from graft.workers.groups.messages import Command, Ended, Item, Limits, Member, Order, Place, Ticket, WorkStatus
 
 LIMITS = Limits(max_failures=1, lease_s=15, leave_s=10, start_s=300, barren_runs=2, poll_s=60)
 
@@ -111,14 +111,14 @@ async def test_reports_travel_in_lockstep():
     here = Scene()
     members, ticket = await here.under_way()
     reports = [await begun(here.exchange.report(member, ticket, 0, b"%d" % member.rank)) for member in members]
-    assert await here.exchange.next_item("trial", "order") == Item(News.REPORT, report=b"0")
+    assert await here.exchange.next_item("trial", "order") == Item(WorkStatus.REPORT, report=b"0")
     await quiet()
     assert not any(report.done() for report in reports)
     asking = await begun(here.exchange.next_item("trial", "order"))
     assert await asyncio.gather(*reports) == [True, True]
     assert not asking.done()
     await here.wait_for_orders(members, [Ended(ticket)] * 2)
-    assert (await asking).news is News.DONE
+    assert (await asking).news is WorkStatus.DONE
 
 
 @scene
@@ -195,7 +195,7 @@ async def test_the_first_error_is_told_and_the_next_order_gets_a_new_process_gro
     asking = await begun(here.exchange.next_item("trial", "order"))
     assert not asking.done()
     await here.exchange.fail(members[0], Ended(ticket, "RuntimeError: connection closed by peer"))
-    assert await asking == Item(News.FAILED, reason="ValueError: boom")
+    assert await asking == Item(WorkStatus.FAILED, reason="ValueError: boom")
     tasks = await here.wait_for_orders(members)
     await here.exchange.submit("trial", "other", b"")
     assert [order.generation for order in await asyncio.gather(*tasks)] == [1, 1]
@@ -232,7 +232,7 @@ async def test_an_order_whose_workers_die_too_often_fails_and_the_group_goes_on(
     await here.under_way()
     await asyncio.gather(*await here.wait_for_orders(await here.restart("b")))
     members = await here.restart("c")
-    assert await here.exchange.next_item("trial", "order") == Item(News.FAILED, reason="its workers died 2 times")
+    assert await here.exchange.next_item("trial", "order") == Item(WorkStatus.FAILED, reason="its workers died 2 times")
     tasks = await here.wait_for_orders(members)
     await here.exchange.submit("trial", "other", b"")
     assert {order.ticket for order in await asyncio.gather(*tasks)} == {Ticket("other", 0)}
@@ -290,7 +290,7 @@ async def test_an_error_is_final_if_the_rank_that_hangs_is_alive():
     for member in members:
         await begun(here.exchange.stop_line(member, ticket, 3))
     await here.at(11)
-    assert await here.exchange.next_item("trial", "order") == Item(News.FAILED, reason="ValueError: boom")
+    assert await here.exchange.next_item("trial", "order") == Item(WorkStatus.FAILED, reason="ValueError: boom")
 
 
 @scene
@@ -379,7 +379,7 @@ async def test_calls_of_leaseholders_are_not_held_back_for_long():
     assert (grant.group, grant.reason) == (None, "")
     await here.exchange.release("trial")
     await here.under_way()
-    assert (await here.exchange.next_item("trial", "order")).news is News.WAIT
+    assert (await here.exchange.next_item("trial", "order")).news is WorkStatus.WAIT
     assert await here.exchange.submit("trial", "other", b"") is False
 
 
@@ -510,7 +510,7 @@ async def test_a_trial_whose_node_has_left_gets_the_next_group_that_is_free():
     await here.at(44)
     assert not asking.done()
     await here.at(45)
-    assert (await asking).news is News.MOVED
+    assert (await asking).news is WorkStatus.MOVED
     assert await here.exchange.nodes("trial") == ()
     waiting = await begun(here.exchange.acquire("trial", None))
     assert not waiting.done()

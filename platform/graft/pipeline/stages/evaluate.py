@@ -13,7 +13,7 @@ from graft.evaluation.plots import confusion_picture, examples_picture
 from graft.evaluation.report import EvaluationReport, build_report
 from graft.experiments.progress import TrialProgress
 from graft.journal import events
-from graft.learner.final_model import FinalModel, final_classifier
+from graft.learner.final_model import FinalModel, final_network
 from graft.learner.supervised import EVALUATION_BATCH, choose_device
 from graft.pipeline.context import RunContext
 from graft.pipeline.stages.runner import Output
@@ -26,9 +26,9 @@ CONFUSION_MATRIX, WORST_EXAMPLES = "confusion_matrix.png", "worst_examples.png"
 
 def run_evaluate(run: RunContext, dataset: Dataset, winner: TrialProgress, weights: Path) -> Output:
     """Score in a Ray worker; keep the whole report, journal the metrics and their intervals."""
-    threads = run.pace.share.all_threads
+    threads = run.run_clock.allocation.all_threads
     model = run.final_model(dataset, winner, weights)
-    gpus, pictures = run.pace.share.gpus_per_worker, run.experiment.directory
+    gpus, pictures = run.run_clock.allocation.gpus_per_worker, run.experiment.directory
     report = run_remote(evaluate, model, threads, pictures, num_cpus=threads, num_gpus=gpus)
     write_json(run.experiment.report_file, report)
     intervals = {name: (one["low"], one["high"]) for name, one in report["intervals"].items()}
@@ -42,12 +42,12 @@ def run_evaluate(run: RunContext, dataset: Dataset, winner: TrialProgress, weigh
 def evaluate(model: FinalModel, num_threads: int, pictures: Path) -> dict[str, Any]:
     """Score the final model on the test rows: the whole report, as JSON, and its pictures in a directory."""
     dataset = open_dataset(model.dataset)
-    classifier, preprocessing = final_classifier(model, dataset, num_threads)
+    network, preprocessing = final_network(model, dataset, num_threads)
     device = choose_device()
     rows = dataset.rows(Split.TEST)
     batches = Batches.of_images(dataset.mapped(), rows, preprocessing, EVALUATION_BATCH, device)
     probabilities, labels = predict_proba(
-        classifier.to(device).to(memory_format=torch.channels_last), batches, model.strategy.precision
+        network.to(device).to(memory_format=torch.channels_last), batches, model.strategy.precision
     )
     ids = dataset.ids
     named = [ids[row] for row in rows]

@@ -13,11 +13,11 @@ from graft.data.batches import Batches
 from graft.data.dataset import Dataset, Split, open_dataset
 from graft.experiments.progress import TrialProgress
 from graft.learner.checkpoints import CheckpointStore
-from graft.learner.final_model import FinalModel, final_classifier
+from graft.learner.final_model import FinalModel, final_network
 from graft.learner.supervised import EVALUATION_BATCH
 from graft.models.bundle import BundleSpec, read_bundle, write_bundle
-from graft.models.classifier import Classifier
 from graft.models.load import describe_backbone
+from graft.models.network import Network
 from graft.pipeline.context import RunContext
 from graft.pipeline.stages.runner import Output
 from graft.spec.preprocessing import Preprocessing
@@ -55,7 +55,7 @@ def export_best_so_far(run: RunContext, dataset: Dataset) -> Path | None:
 def export(model: FinalModel, bundle: Path, metrics: dict[str, float]) -> dict[str, Any]:
     """Write the bundle, read it back, and make sure that it answers as the model does."""
     dataset = open_dataset(model.dataset)
-    classifier, preprocessing = final_classifier(model, dataset, num_threads=1)
+    network, preprocessing = final_network(model, dataset, num_threads=1)
     spec = BundleSpec(
         name=model.job.model_name,
         architecture=describe_backbone(model.strategy.backbone).architecture,
@@ -66,8 +66,8 @@ def export(model: FinalModel, bundle: Path, metrics: dict[str, float]) -> dict[s
         dataset=dataset.fingerprint,
         created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     )
-    write_bundle(bundle, classifier, spec)
-    _check_round_trip(bundle, classifier, dataset, preprocessing)
+    write_bundle(bundle, network, spec)
+    _check_round_trip(bundle, network, dataset, preprocessing)
     _picture(dataset.images[dataset.rows(Split.TEST)[0]]).save(bundle.with_name(INPUT_EXAMPLE))
     return {"bundle": str(bundle), "bytes": sum(file.stat().st_size for file in bundle.iterdir())}
 
@@ -76,10 +76,10 @@ def _picture(image: np.ndarray) -> Image.Image:
     return Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image)
 
 
-def _check_round_trip(bundle: Path, classifier: Classifier, dataset: Dataset, preprocessing: Preprocessing) -> None:
+def _check_round_trip(bundle: Path, network: Network, dataset: Dataset, preprocessing: Preprocessing) -> None:
     rows = np.arange(min(8, len(dataset.labels)))
     batches = Batches.of_images(dataset.mapped(), rows, preprocessing, EVALUATION_BATCH)
-    before, _ = predict_proba(classifier, batches)
+    before, _ = predict_proba(network, batches)
     after, _ = predict_proba(read_bundle(bundle).build(), batches)
     worst = float(np.abs(before - after).max())
     if not worst <= 1e-4:

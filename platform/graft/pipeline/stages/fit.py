@@ -9,8 +9,8 @@ from graft.data.dataset import Dataset
 from graft.experiments.budget import fit_epochs, fit_seconds
 from graft.experiments.directory import Experiment
 from graft.experiments.progress import TrialProgress
-from graft.experiments.run_clock import Pace
-from graft.learner.cached_features import Shelf
+from graft.experiments.run_clock import RunClock
+from graft.learner.cached_features import FeatureCache
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.final_model import FinalModel
 from graft.learner.fit import FitTask, fit, fit_in_group
@@ -30,16 +30,16 @@ ATTEMPTS = 3
 
 def run_fit(run: RunContext, dataset: Dataset, winner: TrialProgress) -> Output:
     """Train the winner on all it may see; or take weights of the search, if the job wants that."""
-    schedule, shelf = run.schedule(winner), run.shelf(dataset)
-    return Fitting(run.experiment, run.job, run.pace, dataset, winner, schedule, shelf).run()
+    schedule, feature_cache = run.schedule(winner), run.feature_cache(dataset)
+    return Fitting(run.experiment, run.job, run.run_clock, dataset, winner, schedule, feature_cache).run()
 
 
 def fit_detail(run: RunContext, dataset: Dataset, winner: TrialProgress) -> str:
     """What the fit is about to do, for the display."""
     if run.job.training.final_on == "train":
         return ""
-    epochs = run.pace.fit_epochs(dataset, winner)
-    seconds = fit_seconds(winner, run.job.training.epochs, run.pace.fit_scale(dataset))
+    epochs = run.run_clock.fit_epochs(dataset, winner)
+    seconds = fit_seconds(winner, run.job.training.epochs, run.run_clock.fit_scale(dataset))
     seconds *= epochs / fit_epochs(winner, run.job.training.epochs)
     return f"{epochs} epochs, about {seconds:.0f} s" if epochs else ""
 
@@ -50,16 +50,16 @@ class Fitting:
 
     Attributes:
         schedule: what the winner was trained under.
-        shelf: where features of frozen blocks are.
+        feature_cache: where features of frozen blocks are.
     """
 
     experiment: Experiment
     job: Job
-    pace: Pace
+    run_clock: RunClock
     dataset: Dataset
     winner: TrialProgress
     schedule: Schedule
-    shelf: Shelf | None = None
+    feature_cache: FeatureCache | None = None
 
     @property
     def final_weights(self) -> Path:
@@ -70,7 +70,7 @@ class Fitting:
         """Do it; `weights` names the file, `summary` says what was done."""
         if self.job.training.final_on == "train":
             return self._take()
-        epochs = self.pace.fit_epochs(self.dataset, self.winner)
+        epochs = self.run_clock.fit_epochs(self.dataset, self.winner)
         if epochs or not CheckpointStore(self.experiment.checkpoints).best_file(self.winner.trial).exists():
             return self._train(max(1, epochs))
         taken = self._take()
@@ -79,8 +79,14 @@ class Fitting:
     def _train(self, epochs: int) -> Output:
         wanted = fit_epochs(self.winner, self.job.training.epochs)
         model = FinalModel(self.job, self.dataset.directory, self.schedule.scaled(epochs), self.final_weights)
-        pace = self.pace
-        task = FitTask(model, pace.fit_threads, pace.fit_workers, pace.seconds_for_fit(self.dataset), self.shelf)
+        run_clock = self.run_clock
+        task = FitTask(
+            model,
+            run_clock.fit_threads,
+            run_clock.fit_workers,
+            run_clock.seconds_for_fit(self.dataset),
+            self.feature_cache,
+        )
         done, nodes = self._run(task)
         workers = f" by {task.workers} workers" if task.workers > 1 else ""
         cut = f" instead of {wanted}, to keep the budget" if done["epochs"] < wanted else ""
@@ -88,7 +94,7 @@ class Fitting:
         return {"weights": str(self.final_weights), "summary": summary, "nodes": list(nodes), **done}
 
     def _run(self, task: FitTask) -> tuple[dict[str, Any], Sequence[str]]:
-        share = self.pace.fit
+        share = self.run_clock.fit
         if task.workers == 1:
             cpus, gpus = task.num_threads, share.gpus_per_worker
             return run_remote(fit, task, num_cpus=cpus, num_gpus=gpus, attempts=ATTEMPTS), ()
@@ -104,14 +110,14 @@ class Fitting:
         taken = f"weights of {self.winner.trial}, epoch {self.winner.best_epoch}"
         files = [
             store.best_file(trial.trial)
-            for trial in self.pace.progress.ranked()
+            for trial in self.run_clock.progress.ranked()
             if trial.best_epoch and self._is_alike(trial)
         ]
         ingredients = [file for file in files if file.exists()]
         if kind == "none" or len(ingredients) < 2:
             return {"weights": str(best), "summary": taken}
         model = FinalModel(self.job, self.dataset.directory, self.schedule, self.final_weights)
-        threads, gpus = self.pace.share.all_threads, self.pace.share.gpus_per_worker
+        threads, gpus = self.run_clock.allocation.all_threads, self.run_clock.allocation.gpus_per_worker
         made = run_remote(make_soup, model, ingredients, kind, threads, num_cpus=threads, num_gpus=gpus)
         values = f"{made['alone']:.4f} alone, {made['score']:.4f} as {kind} soup of {made['used']}"
         if made["is_better"]:

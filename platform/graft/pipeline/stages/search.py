@@ -20,9 +20,9 @@ from graft.journal import events
 from graft.journal.events import SearchEnded
 from graft.journal.journal import Journal
 from graft.learner.checkpoints import CheckpointStore
-from graft.learner.head_fusion import heads_at_once, why_one_by_one
+from graft.learner.head_fusion import heads_at_once, reason_not_fused
 from graft.learner.materialise import materialise
-from graft.learner.supervised import Lesson, lesson_of
+from graft.learner.supervised import TrainingData, training_data_of
 from graft.learner.trial import (
     Hosted,
     TrialPayload,
@@ -45,7 +45,7 @@ from graft.search.schedulers.replay import Replay
 from graft.search.tuner import Execution, run_search
 from graft.spec.job import Job
 from graft.spec.search.phases import Phase, total_trials
-from graft.workers.allocation import TrialShare
+from graft.workers.allocation import Allocation
 from graft.workers.groups.capacity import waiting_for
 from graft.workers.groups.group import WorkerGroups
 from graft.workers.groups.shape import GroupShape
@@ -68,10 +68,10 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
         ResourceError: the budget was spent before the search could begin.
         TrialError: no trial got as far as a score.
     """
-    run.pace.require_time_to_search()
-    shelf = run.shelf(dataset)
-    if shelf is not None:
-        materialise(shelf, run.job, dataset)
+    run.run_clock.require_time_to_search()
+    feature_cache = run.feature_cache(dataset)
+    if feature_cache is not None:
+        materialise(feature_cache, run.job, dataset)
     with graceful_interrupt() as interrupt:
         stage = SearchStage(
             experiment=run.experiment,
@@ -79,11 +79,13 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
             journal=run.journal,
             progress=run.progress,
             clock=run.clock,
-            share=run.pace.share,
-            lesson=lesson_of(run.job, dataset, run.pace.share.num_threads, in_memory=True, shelf=shelf),
+            allocation=run.run_clock.allocation,
+            training_data=training_data_of(
+                run.job, dataset, run.run_clock.allocation.num_threads, in_memory=True, feature_cache=feature_cache
+            ),
             history=run.history,
             end_of_search=lambda: _end_of_search(run, interrupt, dataset),
-            phase_seconds=lambda phase: run.pace.seconds_for_phase(phase, dataset),
+            phase_seconds=lambda phase: run.run_clock.seconds_for_phase(phase, dataset),
         )
         stage.run()
     winner = run.winner()
@@ -102,16 +104,18 @@ def _why(run: RunContext, winner: TrialProgress) -> str:
 def _end_of_search(run: RunContext, interrupt: Interrupt, dataset: Dataset) -> SearchEnded | None:
     if interrupt.is_requested:
         return SearchEnded("interrupt")
-    search, pace = run.job.search, run.pace
-    return search_end(pace.deadline, search.budget, search.objective, run.progress, pace.spent, pace.reserve(dataset))
+    search, run_clock = run.job.search, run.run_clock
+    return search_end(
+        run_clock.deadline, search.budget, search.objective, run.progress, run_clock.spent, run_clock.reserve(dataset)
+    )
 
 
 @dataclass(frozen=True)
 class SearchStage:
-    """What all phases share.
+    """What all phases allocation.
 
     Attributes:
-        lesson: what trials are taught.
+        training_data: what trials are taught.
         history: what earlier runs of this experiment have done.
         end_of_search: asked all the time; a reason ends the search with what is there.
         phase_seconds: how long a phase may take; None is no limit.
@@ -122,8 +126,8 @@ class SearchStage:
     journal: Journal
     progress: Progress
     clock: Clock
-    share: TrialShare
-    lesson: Lesson
+    allocation: Allocation
+    training_data: TrainingData
     history: SearchHistory
     end_of_search: EndOf
     phase_seconds: Callable[[int], float | None]
@@ -200,8 +204,10 @@ class SearchStage:
 
     @property
     def _shape(self) -> GroupShape:
-        share = self.share
-        return GroupShape(share.workers, share.cpus_per_worker, share.gpus_per_worker, share.placement)
+        allocation = self.allocation
+        return GroupShape(
+            allocation.workers, allocation.cpus_per_worker, allocation.gpus_per_worker, allocation.placement
+        )
 
     def _finish(self, phase: Phase, seconds: float) -> None:
         mine = self.progress.of_phase(phase.index)
@@ -211,13 +217,13 @@ class SearchStage:
         self.journal.append(events.PhaseFinished(phase.index, len(mine), score, name, seconds))
 
     def _phase_end(self, phase: Phase, started: float) -> EndOf:
-        """When the phase has had its share of the time, so that those after it get theirs."""
+        """When the phase has had its allocation of the time, so that those after it get theirs."""
         limit = self.phase_seconds(phase.index)
 
         def end() -> SearchEnded | None:
             if limit is None or self.clock.elapsed() - started < limit:
                 return None
-            return SearchEnded("phase", f"phase {phase.index + 1} has had its share of the time")
+            return SearchEnded("phase", f"phase {phase.index + 1} has had its allocation of the time")
 
         return end
 
@@ -237,31 +243,35 @@ class SearchStage:
     @contextmanager
     def _trial_runner(self) -> Iterator["_TrialRunner"]:
         """Trials in Tune's own processes, or in groups of workers that live as long as the search."""
-        payload = TrialPayload(self.lesson, self._store, CheckpointEpochs())
-        share = self.share
-        if not why_one_by_one(self.job, share):
+        payload = TrialPayload(self.training_data, self._store, CheckpointEpochs())
+        allocation = self.allocation
+        if not reason_not_fused(self.job, allocation):
             with self._hosts(payload) as runner:
                 yield runner
             return
-        if share.workers == 1:
-            resources = {"CPU": share.cpus, "GPU": share.gpus}
-            yield _TrialRunner(run_trial, resources, share.concurrent, lambda due: replace(payload, due=due))
+        if allocation.workers == 1:
+            resources = {"CPU": allocation.cpus, "GPU": allocation.gpus}
+            yield _TrialRunner(run_trial, resources, allocation.concurrent, lambda due: replace(payload, due=due))
             return
         # A group that lost a worker goes on from the last epoch, whatever the scheduler needs.
         every_epoch = replace(payload, due=CheckpointEpochs(every=1))
-        with WorkerGroups(self._shape, share.concurrent, train_in_group, every_epoch, self.experiment.tune) as groups:
+        with WorkerGroups(
+            self._shape, allocation.concurrent, train_in_group, every_epoch, self.experiment.tune
+        ) as groups:
             handle = groups.handle
             yield _TrialRunner(
-                run_trial_in_group, DRIVER_RESOURCES, share.concurrent, lambda due: handle, handle.is_starved
+                run_trial_in_group, DRIVER_RESOURCES, allocation.concurrent, lambda due: handle, handle.is_starved
             )
 
     @contextmanager
     def _hosts(self, payload: TrialPayload) -> Iterator["_TrialRunner"]:
         """Trials that are trained together, by as many processes as would train one each."""
-        share = self.share
-        slots = heads_at_once(self.job, share, total_trials(self.job.phases))
-        each = math.ceil(slots / share.concurrent)
-        with heads_hosts(train_in_host, payload, share.concurrent, each, share.cpus, share.gpus) as handle:
+        allocation = self.allocation
+        slots = heads_at_once(self.job, allocation, total_trials(self.job.phases))
+        each = math.ceil(slots / allocation.concurrent)
+        with heads_hosts(
+            train_in_host, payload, allocation.concurrent, each, allocation.cpus, allocation.gpus
+        ) as handle:
             yield _TrialRunner(run_trial_in_host, DRIVER_RESOURCES, slots, lambda due: Hosted(handle, due))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from graft.search.protocol import CheckpointEpochs, Decision, GoOn, Proposal, Report, Stop, Verdict
-from graft.search.schedulers.context import Setting
+from graft.search.schedulers.context import SchedulerContext
 
 
 class Asha:
@@ -19,12 +19,12 @@ class Asha:
     rung with its next report, but only the highest it has passed.
     """
 
-    def __init__(self, setting: Setting) -> None:
-        spec = setting.phase.scheduler
-        self._setting = setting
+    def __init__(self, context: SchedulerContext) -> None:
+        spec = context.phase.scheduler
+        self._context = context
         self._eta: int = spec.reduction_factor
         self._rungs: dict[int, list[float]] = {
-            epoch: [] for epoch in _rungs(spec.grace_epochs, self._eta, setting.phase.epochs)
+            epoch: [] for epoch in _rungs(spec.grace_epochs, self._eta, context.phase.epochs)
         }
         self._behind: dict[str, int] = {}
         self.checkpoints = CheckpointEpochs()
@@ -41,7 +41,7 @@ class Asha:
         rung = max((epoch for epoch in self._rungs if behind < epoch <= report.epoch), default=None)
         if rung is None:
             return GoOn()
-        score, earlier = self._setting.score(report.value), tuple(self._rungs[rung])
+        score, earlier = self._context.score(report.value), tuple(self._rungs[rung])
         self._rungs[rung].append(score)
         if not earlier:
             return GoOn()
@@ -58,8 +58,8 @@ class Asha:
     def _reason(self, report: Report, cutoff: float, earlier: int) -> str:
         trials = "1 earlier trial" if earlier == 1 else f"{earlier} earlier trials"
         return (
-            f"{self._setting.metric.name} {report.value:.4f} at epoch {report.epoch} is worse than "
-            f"{self._setting.score(cutoff):.4f}, the best 1/{self._eta} of {trials}"
+            f"{self._context.metric.name} {report.value:.4f} at epoch {report.epoch} is worse than "
+            f"{self._context.score(cutoff):.4f}, the best 1/{self._eta} of {trials}"
         )
 
 

@@ -2,7 +2,7 @@
 
 from graft.core.registry import Registry
 from graft.search.protocol import Scheduler
-from graft.search.schedulers.context import Setting
+from graft.search.schedulers.context import SchedulerContext
 from graft.spec.metrics import MetricSpec
 from graft.spec.search.phases import Phase
 from graft.spec.space.space import StrategySpace
@@ -33,5 +33,5 @@ def build_scheduler(phase: Phase, metric: MetricSpec, seed: int, space: Strategy
     Raises:
         SpecError: no scheduler of this kind is registered.
     """
-    scheduler: Scheduler = SCHEDULERS.get(phase.scheduler.kind)(Setting(phase, metric, seed, space))
+    scheduler: Scheduler = SCHEDULERS.get(phase.scheduler.kind)(SchedulerContext(phase, metric, seed, space))
     return scheduler

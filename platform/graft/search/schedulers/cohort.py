@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from graft.search.protocol import Decision, GoOn, Hold, Report, Stop, Verdict
-from graft.search.schedulers.context import Setting
+from graft.search.schedulers.context import SchedulerContext
 
 
 class Cohort:
@@ -16,16 +16,16 @@ class Cohort:
     passed, and nobody waits for it there.
 
     Args:
-        setting: gives the metric.
+        context: gives the metric.
         milestones: epochs at which trials are compared, rising.
         size: how many trials make the group complete; None is as many as there will be.
         keep: how many of the trials that are compared go on; at least 1.
     """
 
     def __init__(
-        self, setting: Setting, milestones: Sequence[int], size: int | None, keep: Callable[[int], int]
+        self, context: SchedulerContext, milestones: Sequence[int], size: int | None, keep: Callable[[int], int]
     ) -> None:
-        self._setting, self._milestones = setting, tuple(milestones)
+        self._context, self._milestones = context, tuple(milestones)
         self._size, self._keep = size, keep
         self._members: set[str] = set()
         # Of live trials that have a milestone ahead of them; and the scores of those that wait at theirs.
@@ -52,7 +52,7 @@ class Cohort:
         self._look_ahead(report.trial, report.epoch)
         if self._ahead.get(report.trial) != report.epoch:
             return GoOn()
-        self._held[report.trial] = self._setting.score(report.value)
+        self._held[report.trial] = self._context.score(report.value)
         return Hold()
 
     def remove(self, trial: str) -> None:
@@ -88,8 +88,8 @@ class Cohort:
         keep = self._keep(len(ranked))
         decisions: dict[str, Decision] = {trial: GoOn() for trial in ranked[:keep]}
         for rank, trial in enumerate(ranked[keep:], start=keep + 1):
-            last = self._setting.score(scores[ranked[keep - 1]])
+            last = self._context.score(scores[ranked[keep - 1]])
             goes_on = "the best goes on, with" if keep == 1 else f"the best {keep} go on, the last of them with"
-            value = f"{self._setting.metric.name} {self._setting.score(scores[trial]):.4f} at epoch {milestone}"
+            value = f"{self._context.metric.name} {self._context.score(scores[trial]):.4f} at epoch {milestone}"
             decisions[trial] = Stop(f"{value} is rank {rank} of {len(ranked)}; {goes_on} {last:.4f}", milestone)
         return decisions

@@ -8,7 +8,7 @@ from graft.spec.space.space import StrategySpace
 
 
 @dataclass(frozen=True)
-class Setting:
+class SchedulerContext:
     """What a scheduler knows when it begins; the one argument of its constructor.
 
     Attributes:

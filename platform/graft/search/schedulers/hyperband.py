@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from graft.search.protocol import CheckpointEpochs, Decision, GoOn, Proposal, Report, Verdict
 from graft.search.schedulers.cohort import Cohort
-from graft.search.schedulers.context import Setting
+from graft.search.schedulers.context import SchedulerContext
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class HyperBand:
     are to come.
     """
 
-    def __init__(self, setting: Setting) -> None:
-        self._setting = setting
-        self._eta: int = setting.phase.scheduler.reduction_factor
+    def __init__(self, context: SchedulerContext) -> None:
+        self._context = context
+        self._eta: int = context.phase.scheduler.reduction_factor
         self._planned: deque[Bracket] = deque()
         self._brackets: list[Cohort] = []
         self._bracket_of: dict[str, Cohort] = {}
@@ -70,13 +70,13 @@ class HyperBand:
             self._planned.extend(self._next_round())
         bracket = self._planned.popleft()
         return Cohort(
-            self._setting, bracket.milestones, bracket.size, keep=lambda compared: max(1, compared // self._eta)
+            self._context, bracket.milestones, bracket.size, keep=lambda compared: max(1, compared // self._eta)
         )
 
     def _next_round(self) -> list[Bracket]:
-        trials = self._setting.phase.trials
+        trials = self._context.phase.trials
         left = None if trials is None else trials - len(self._bracket_of)
-        return brackets(self._setting.phase.epochs, self._eta, left)
+        return brackets(self._context.phase.epochs, self._eta, left)
 
 
 def brackets(epochs: int, eta: int, trials: int | None = None) -> list[Bracket]:

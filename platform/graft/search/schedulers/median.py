@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graft.search.protocol import CheckpointEpochs, Decision, GoOn, Proposal, Report, Stop, Verdict
-from graft.search.schedulers.context import Setting
+from graft.search.schedulers.context import SchedulerContext
 
 
 class MedianStopping:
@@ -18,8 +18,8 @@ class MedianStopping:
     means are left out.
     """
 
-    def __init__(self, setting: Setting) -> None:
-        self._setting, self._spec = setting, setting.phase.scheduler
+    def __init__(self, context: SchedulerContext) -> None:
+        self._context, self._spec = context, context.phase.scheduler
         self._curves: dict[str, _Curve] = {}
         self.checkpoints = CheckpointEpochs()
 
@@ -29,8 +29,8 @@ class MedianStopping:
     def report(self, report: Report) -> Verdict:
         """Stop, or go on."""
         curve = self._curves.setdefault(report.trial, _Curve(self._spec.grace_epochs))
-        curve.extend(report.epoch, self._setting.score(report.value))
-        if not self._spec.grace_epochs <= report.epoch < self._setting.phase.epochs:
+        curve.extend(report.epoch, self._context.score(report.value))
+        if not self._spec.grace_epochs <= report.epoch < self._context.phase.epochs:
             return GoOn()
         means = self._means_of_others(report)
         if len(means) < self._spec.min_trials:
@@ -54,10 +54,10 @@ class MedianStopping:
         return [mean for mean in found if mean is not None and math.isfinite(mean)]
 
     def _reason(self, epoch: int, best: float, median: float, others: int) -> str:
-        value, limit = self._setting.score(best), self._setting.score(median)
+        value, limit = self._context.score(best), self._context.score(median)
         trials = "1 other trial" if others == 1 else f"{others} other trials"
         return (
-            f"{self._setting.metric.name} {value:.4f}, its best by epoch {epoch}, is worse than {limit:.4f}, "
+            f"{self._context.metric.name} {value:.4f}, its best by epoch {epoch}, is worse than {limit:.4f}, "
             f"the median of the running means of {trials}"
         )
 

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from graft.search.protocol import CheckpointEpochs, Decision, GoOn, Proposal, Report, Verdict
-from graft.search.schedulers.context import Setting
+from graft.search.schedulers.context import SchedulerContext
 
 
 class RunToEnd:
     """Every trial runs to its end."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, context: SchedulerContext) -> None:
         self.checkpoints = CheckpointEpochs()
 
     def add(self, proposal: Proposal) -> None:

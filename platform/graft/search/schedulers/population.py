@@ -9,7 +9,7 @@ from graft.core.seeds import derive_seed
 from graft.search.bandit import Bandit, Gain
 from graft.search.perturb import Changes, described, perturb
 from graft.search.protocol import Checkpoint, CheckpointEpochs, Decision, Exploit, GoOn, Hold, Proposal, Report, Verdict
-from graft.search.schedulers.context import Setting
+from graft.search.schedulers.context import SchedulerContext
 from graft.spec.search.schedulers import Pb2
 from graft.spec.space.mutation import mutated_keys
 from graft.spec.strategy import Strategy
@@ -30,13 +30,13 @@ class Population:
     compared. Nobody waits for a trial that has ended, and nobody copies from it.
 
     Args:
-        setting: its phase has the spec, `graft.spec.search.schedulers.Pbt` or `Pb2`.
+        context: its phase has the spec, `graft.spec.search.schedulers.Pbt` or `Pb2`.
     """
 
-    def __init__(self, setting: Setting) -> None:
-        self._setting = setting
-        self._spec = setting.phase.scheduler
-        self._keys = mutated_keys(setting.space, self._spec.mutate)
+    def __init__(self, context: SchedulerContext) -> None:
+        self._context = context
+        self._spec = context.phase.scheduler
+        self._keys = mutated_keys(context.space, self._spec.mutate)
         self._added: set[str] = set()
         self._live: dict[str, _Member] = {}
         self._gains: dict[str, list[Gain]] = {}
@@ -61,7 +61,7 @@ class Population:
             member.move_on(self._border_after(report.epoch - 1), baseline=None)
         if report.epoch < member.border or member.is_past_all_borders:
             return GoOn()
-        member.is_held, member.score = True, self._setting.score(report.value)
+        member.is_held, member.score = True, self._context.score(report.value)
         return Hold()
 
     def remove(self, trial: str) -> None:
@@ -70,7 +70,7 @@ class Population:
 
     def settle(self, no_more: bool) -> Mapping[str, Decision]:
         """The next generation of each architecture whose trials have all come to it."""
-        size = self._setting.phase.trials
+        size = self._context.phase.trials
         if not no_more and (size is None or len(self._added) < size):
             return {}
         groups: dict[str, list[_Member]] = {}
@@ -102,7 +102,7 @@ class Population:
         copies = []
         for member in generation.worst:
             rng = random.Random(
-                derive_seed(self._setting.seed, "pbt", generation.group, generation.epoch, member.trial)
+                derive_seed(self._context.seed, "pbt", generation.group, generation.epoch, member.trial)
             )
             donor = generation.best[rng.randrange(len(generation.best))]
             if donor.score > member.score:
@@ -123,7 +123,7 @@ class Population:
     def _vary(
         self, generation: "_Generation", donor: Strategy, pending: Sequence[Strategy], rng: random.Random
     ) -> tuple[Strategy, Changes]:
-        space, keys = self._setting.space, self._keys
+        space, keys = self._context.space, self._keys
         if isinstance(self._spec, Pb2):
             bandit = Bandit(space, keys, self._spec.interval)
             return bandit.choose(donor, generation.epoch, self._gains[generation.group], pending, rng)
@@ -145,9 +145,9 @@ class Population:
         return (epoch // interval + 1) * interval
 
     def _reason(self, generation: "_Generation", member: "_Member", donor: "_Member", changes: Changes) -> str:
-        mine, other = (self._setting.score(one.score) for one in (member, donor))
+        mine, other = (self._context.score(one.score) for one in (member, donor))
         return (
-            f"{self._setting.metric.name} {mine:.4f} is among the worst {len(generation.worst)} of "
+            f"{self._context.metric.name} {mine:.4f} is among the worst {len(generation.worst)} of "
             f"{len(generation.ranked)} at epoch {generation.epoch}; copies {donor.trial} ({other:.4f}): "
             f"{described(changes)}"
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from graft.search.protocol import CheckpointEpochs, Decision, Proposal, Report, Verdict
 from graft.search.schedulers.cohort import Cohort
-from graft.search.schedulers.context import Setting
+from graft.search.schedulers.context import SchedulerContext
 
 
 class OneEpochTopK:
@@ -15,10 +15,10 @@ class OneEpochTopK:
     end.
     """
 
-    def __init__(self, setting: Setting) -> None:
-        spec, phase = setting.phase.scheduler, setting.phase
+    def __init__(self, context: SchedulerContext) -> None:
+        spec, phase = context.phase.scheduler, context.phase
         milestones = [spec.epochs] if spec.epochs < phase.epochs else []
-        self._trials = Cohort(setting, milestones, phase.trials, keep=lambda compared: spec.keep)
+        self._trials = Cohort(context, milestones, phase.trials, keep=lambda compared: spec.keep)
         self.checkpoints = CheckpointEpochs(at=frozenset(milestones))
 
     def add(self, proposal: Proposal) -> None:

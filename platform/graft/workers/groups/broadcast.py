@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 
-class Bell:
+class Broadcast:
     """Wakes all who wait for a change; each looks for itself whether it was the one."""
 
     def __init__(self) -> None:

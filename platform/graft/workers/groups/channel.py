@@ -15,7 +15,7 @@ WorkFunction = Callable[[Any, Any, "Channel"], None]
 """``work(order, payload, channel)``, run by every rank. To leave an abandoned order it returns."""
 
 
-class StopLine:
+class StopBarrier:
     """The check at which this rank stops: the same on every rank, so that none is left in a collective operation.
 
     A rank may have passed a check that another one has not. So a stop has two steps: every rank says how many checks
@@ -53,11 +53,11 @@ class StopLines:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._lines: dict[Ticket, StopLine] = {}
+        self._lines: dict[Ticket, StopBarrier] = {}
 
-    def of(self, ticket: Ticket) -> StopLine:
+    def of(self, ticket: Ticket) -> StopBarrier:
         with self._lock:
-            line = self._lines.setdefault(ticket, StopLine())
+            line = self._lines.setdefault(ticket, StopBarrier())
             while len(self._lines) > KEPT_STOP_LINES:
                 del self._lines[next(iter(self._lines))]
             return line
@@ -103,7 +103,7 @@ class Channel:
         ticket: Ticket,
         rank_of_size: tuple[int, int],
         device: "torch.device",
-        stop_line: StopLine,
+        stop_line: StopBarrier,
         send: Callable[[Ticket, int, Any], bool],
     ) -> None:
         self.attempt = ticket.attempt

@@ -13,8 +13,8 @@ from typing import Any
 import ray
 from ray.exceptions import ActorDiedError, RayError
 
-from graft.workers.groups.broadcast import Bell
-from graft.workers.groups.messages import Command, Ended, Item, Limits, Member, News, Order, Place, Ticket
+from graft.workers.groups.broadcast import Broadcast
+from graft.workers.groups.messages import Command, Ended, Item, Limits, Member, Order, Place, Ticket, WorkStatus
 from graft.workers.groups.run_record import RunRecord
 from graft.workers.groups.work_queue import OrderBook, Work
 
@@ -34,7 +34,7 @@ class LeaseRecord:
 
 
 @dataclass(frozen=True)
-class Grant:
+class LeaseReply:
     """The answer to one who wants a group: its number, or why there will be none; neither means to go on waiting."""
 
     group: int | None = None
@@ -55,9 +55,9 @@ class Exchange:
         self._clock = clock
         self._books = [OrderBook(limits.max_failures) for _ in range(groups)]
         self._records = [RunRecord(limits) for _ in range(groups)]
-        self._bells = [Bell() for _ in range(groups)]
+        self._bells = [Broadcast() for _ in range(groups)]
         self._leases: dict[str, LeaseRecord] = {}
-        self._counter = Bell()
+        self._counter = Broadcast()
         self._is_closing = False
         self._attending: set[asyncio.Task[None]] = set()
 
@@ -148,7 +148,7 @@ class Exchange:
 
     # --- the leaseholders ---
 
-    async def acquire(self, lease: str, holder: Any) -> Grant:
+    async def acquire(self, lease: str, holder: Any) -> LeaseReply:
         """Wait, for a short while, for a free group; to be called again until it is granted or refused.
 
         Args:
@@ -170,8 +170,8 @@ class Exchange:
         await self._counter.until(is_answered, self._limits.poll_s)
         record = self._leases.get(lease)
         if record is not None and record.group is not None:
-            return Grant(record.group)
-        return Grant(reason=self._refusal())
+            return LeaseReply(record.group)
+        return LeaseReply(reason=self._refusal())
 
     async def renew(self, lease: str) -> None:
         """The leaseholder is alive."""
@@ -219,8 +219,12 @@ class Exchange:
         if item:
             return item[0]
         if _is_about(book.work, name):
-            return Item(News.WAIT)
-        return Item(News.FAILED, reason="it was abandoned") if self._book(lease) is book else self._without_group(lease)
+            return Item(WorkStatus.WAIT)
+        return (
+            Item(WorkStatus.FAILED, reason="it was abandoned")
+            if self._book(lease) is book
+            else self._without_group(lease)
+        )
 
     async def abandon(self, lease: str, name: str) -> None:
         """Let the workers leave the order at their next step."""
@@ -339,8 +343,8 @@ class Exchange:
     def _without_group(self, lease: str) -> Item:
         """What the leaseholder is told whose group is no longer its own."""
         if lease in self._leases:
-            return Item(News.MOVED)
-        return Item(News.FAILED, reason="the lease of its workers has run out")
+            return Item(WorkStatus.MOVED)
+        return Item(WorkStatus.FAILED, reason="the lease of its workers has run out")
 
     def _book(self, lease: str) -> OrderBook | None:
         record = self._leases.get(lease)

@@ -15,7 +15,7 @@ from graft.workers.train_run import TrainRun, fit, free
 
 
 @dataclass(frozen=True)
-class Duty:
+class WorkerConfig:
     """What every worker of a group is told when it starts.
 
     Attributes:
@@ -72,7 +72,7 @@ class Host:
         given = self._assignment
         mark = given.marks[group]
         run = TrainRun(given.shape, given.shape.workers, given.storage, mark, given.max_failures, given.start_timeout_s)
-        duty = Duty(given.exchange, group, given.work, given.payload[0], given.shape)
+        duty = WorkerConfig(given.exchange, group, given.work, given.payload[0], given.shape)
         try:
             fit(run, _serve, duty)
         except Exception as error:
@@ -83,7 +83,7 @@ class Host:
         return "its workers left"
 
 
-def _serve(duty: Duty) -> None:
+def _serve(duty: WorkerConfig) -> None:
     # Only the workers import torch: it would cost the driver, the host and Train's controller seconds and half a GB.
     from graft.workers.groups.member import serve
 

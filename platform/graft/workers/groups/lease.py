@@ -13,8 +13,8 @@ from ray.exceptions import RayActorError
 
 from graft.core.errors import ResourceError, TrialError
 from graft.workers.groups.capacity import waiting_for
-from graft.workers.groups.coordinator import Grant
-from graft.workers.groups.messages import Item, News
+from graft.workers.groups.coordinator import LeaseReply
+from graft.workers.groups.messages import Item, WorkStatus
 from graft.workers.groups.shape import GroupShape
 
 RENEW_S = 2.0
@@ -52,18 +52,18 @@ class Lease:
             self._submit(name, body)
             while True:
                 item: Item = _call(self._exchange.next_item.remote(self._name, name))
-                if item.news is News.REPORT:
+                if item.news is WorkStatus.REPORT:
                     yield cloudpickle.loads(item.report)
-                elif item.news is News.MOVED:
+                elif item.news is WorkStatus.MOVED:
                     self._wait()
                     self._submit(name, body)
-                elif item.news is not News.WAIT:
+                elif item.news is not WorkStatus.WAIT:
                     is_over = True
                     break
         finally:
             if not is_over:
                 _tell(self._exchange.abandon, self._name, name)
-        if item.news is News.FAILED:
+        if item.news is WorkStatus.FAILED:
             raise TrialError(item.reason)
 
     def _submit(self, name: str, body: bytes) -> None:
@@ -110,7 +110,7 @@ class GroupsHandle:
         context = ray.get_runtime_context()
         holder = context.current_actor if context.get_actor_id() else None
         while True:
-            grant: Grant = _call(self._exchange.acquire.remote(name, holder))
+            grant: LeaseReply = _call(self._exchange.acquire.remote(name, holder))
             if grant.group is not None:
                 return
             if grant.reason:

@@ -15,14 +15,14 @@ from ray.util import get_current_placement_group
 
 from graft.core.errors import GraftError
 from graft.workers.groups.channel import Channel, StopLines, WorkFunction, obey
-from graft.workers.groups.host import Duty
+from graft.workers.groups.host import WorkerConfig
 from graft.workers.groups.messages import Ended, Member, Order, Place, Ticket
 from graft.workers.groups.process_group import leave, set_up
 
 EXIT_CODE_OF_THE_CONDEMNED = 70
 
 
-def serve(duty: Duty) -> None:
+def serve(duty: WorkerConfig) -> None:
     """Do one order after the other; return when there will be no more."""
     torch.set_num_threads(duty.shape.num_threads)
     worker = _Worker(duty)
@@ -38,7 +38,7 @@ def serve(duty: Duty) -> None:
 class _Worker:
     """This process's side of the exchange, of the process group, and of the order at hand."""
 
-    def __init__(self, duty: Duty) -> None:
+    def __init__(self, duty: WorkerConfig) -> None:
         context = ray.train.get_context()
         incarnation = get_current_placement_group().id.hex()
         self._duty = duty

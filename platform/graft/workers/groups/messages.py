@@ -66,7 +66,7 @@ class Command(Enum):
     WAIT = "wait"
 
 
-class News(Enum):
+class WorkStatus(Enum):
     """What the leaseholder learns about its order."""
 
     REPORT = "report"
@@ -80,7 +80,7 @@ class News(Enum):
 class Item:
     """One piece of news: a pickled report of rank 0, or the reason of a failure."""
 
-    news: News
+    news: WorkStatus
     report: bytes = b""
     reason: str = ""
 

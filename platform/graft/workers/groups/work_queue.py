@@ -6,7 +6,7 @@ a stop must reach all of them at the same point, or one would wait for the other
 
 from dataclasses import dataclass, field
 
-from graft.workers.groups.messages import Command, Ended, Item, Member, News, Order, Place, Ticket
+from graft.workers.groups.messages import Command, Ended, Item, Member, Order, Place, Ticket, WorkStatus
 
 
 @dataclass
@@ -148,7 +148,7 @@ class OrderBook:
             self._stop(work, now)
         if len(work.ended) == self.size:
             self.orders_ended += 1
-            self._close(Item(News.FAILED, reason=work.error) if work.error else Item(News.DONE))
+            self._close(Item(WorkStatus.FAILED, reason=work.error) if work.error else Item(WorkStatus.DONE))
 
     def report(self, member: Member, number: int, value: bytes) -> None:
         """This rank has reported; the leaseholder sees what rank 0 says."""
@@ -171,7 +171,7 @@ class OrderBook:
             work.shown = None
         if work.values:
             work.shown = min(work.values)
-            return Item(News.REPORT, report=work.values.pop(work.shown))
+            return Item(WorkStatus.REPORT, report=work.values.pop(work.shown))
         if work.outcome:
             self.work = None
         return work.outcome
@@ -196,7 +196,7 @@ class OrderBook:
     def fail(self, reason: str) -> None:
         """Tell the leaseholder that its order came to nothing."""
         if self.work is not None and self.work.outcome is None:
-            self._close(Item(News.FAILED, reason=reason))
+            self._close(Item(WorkStatus.FAILED, reason=reason))
 
     def command(self, member: Member, seen: Ticket | None) -> Command | None:
         """What a worker's listener has to do; `seen` is the attempt it has stopped already."""

@@ -1,8 +1,33 @@
-"""What turns features into class scores."""
+"""A backbone with a head: what is trained, and what a bundle holds."""
 
-from torch import nn
+from torch import Tensor, nn
 
+from graft.models.backbone import Backbone
 from graft.spec.strategy import Head, LinearHead, MlpHead
+
+
+class Network(nn.Module):
+    """Images to class scores.
+
+    Args:
+        backbone: images [B, 3, H, W] to features [B, F].
+        head: features [B, F] to logits [B, K].
+    """
+
+    def __init__(self, backbone: Backbone, head: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits [B, K] of normalised images [B, 3, H, W]."""
+        logits: Tensor = self.head(self.backbone(images))
+        return logits
+
+    def above(self, features: Tensor, cut: int) -> Tensor:
+        """Logits [B, K] of what ``backbone.below(images, cut)`` gives."""
+        logits: Tensor = self.head(self.backbone.above(features, cut))
+        return logits
 
 
 def build_head(head: Head, in_features: int, num_classes: int) -> nn.Module:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from graft.models.heads import build_head
+from graft.models.network import build_head
 from graft.spec.strategy import LinearHead, MlpHead
 
 
