@@ -1,8 +1,12 @@
-"""What all tests share: one Ray session, and an environment that reaches no network."""
+"""What all tests share: one Ray session, an environment that reaches no network, and a word on where the time went."""
 
+import functools
 import os
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +15,9 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 REPOSITORY = Path(__file__).parent.parent
+SLOWEST = 20
+_seconds: Counter[str] = Counter()
+_ray_sessions: Counter[str] = Counter()
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +31,7 @@ def ray_session() -> Iterator[None]:
     """One local Ray for all tests that need it: starting one for each would cost 5 s a time."""
     from graft.pipeline.ray_session import ray_session
 
+    _count_ray_sessions()
     with ray_session():
         yield
 
@@ -34,3 +42,39 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory = tmp_path / "home"
     monkeypatch.setenv("GRAFT_HOME", str(directory))
     return directory
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _seconds[report.nodeid] += report.duration
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    _count_ray_sessions()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The tests that the suite's time goes to, with their fixtures, and the Ray sessions that this process started."""
+    if not _seconds:
+        return
+    terminalreporter.section(f"slowest {SLOWEST} tests")
+    for name, seconds in _seconds.most_common(SLOWEST):
+        terminalreporter.line(f"{seconds:8.2f} s  {name}")
+    terminalreporter.line(f"Ray sessions started in this process: {_ray_sessions.total()}")
+    for name, count in _ray_sessions.most_common(SLOWEST):
+        terminalreporter.line(f"{count:8d}    {name}")
+
+
+def _count_ray_sessions() -> None:
+    """Have `ray.init` counted by the test that calls it; nothing where nobody has imported Ray yet."""
+    ray = sys.modules.get("ray")
+    if ray is None or hasattr(ray.init, "is_counted"):
+        return
+    init = ray.init
+
+    @functools.wraps(init)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        _ray_sessions[os.environ.get("PYTEST_CURRENT_TEST", "?").rpartition(" (")[0]] += 1
+        return init(*args, **kwargs)
+
+    counted.is_counted = True  # type: ignore[attr-defined]
+    ray.init = counted

@@ -8,6 +8,7 @@ from graft.core.storage import Home
 from graft.experiments.directory import Experiment
 from graft.experiments.find_bundle import find_bundle
 from graft.experiments.result import Result
+from graft.pipeline.resolve import resolve_job
 from graft.pipeline.run import RunOptions, check_job, run_experiment
 from graft.serving.predictor import Predictor
 from graft.spec.job import Job
@@ -34,8 +35,8 @@ def run(
     Raises:
         GraftError: see `graft.core.errors`; SpecError names every problem of the job at once.
     """
-    loaded = load_job(Path(job), overrides) if isinstance(job, str | Path) else parse_job(job, overrides)
-    place = Home.find(home)
+    given = load_job(Path(job), overrides) if isinstance(job, str | Path) else parse_job(job, overrides)
+    loaded, place = resolve_job(given).job, Home.find(home)
     check_job(loaded, place)
     return run_experiment(Experiment.create(place, loaded), place, options)
 

@@ -27,15 +27,13 @@ from children import run_child
 from reporting import json_line, provenance, table, usable_cpus
 from torch import nn
 
-from graft.data.feature_store.features import Features
-from graft.data.feature_store.fingerprint import weights_digest
-from graft.data.feature_store.key import FeatureKey
-from graft.data.feature_store.produce import Extract, Produce, in_process
+from graft.data.feature_store.features import Extract, Features, Produce, in_process
+from graft.data.feature_store.key import FeatureKey, weights_digest
 from graft.data.feature_store.store import FeatureStore
-from graft.data.inputs import normalise
+from graft.modalities.image.transforms import preprocess
 from graft.models.info import cut_index
 from graft.models.load import load_backbone
-from graft.spec.preprocessing import Preprocessing
+from graft.spec.modalities.image import ImagePreprocessing
 
 EXAMPLE = """example:
   python tests/benchmarks/feature_store.py --images 5000 --resolution 64 --repeats 3
@@ -69,10 +67,10 @@ class Case:
         parts = [loaded.backbone.stem, *loaded.backbone.blocks[:cut], *ends]
         return nn.Sequential(*parts).eval().to(memory_format=torch.channels_last)
 
-    def preprocessing(self) -> Preprocessing:
+    def preprocessing(self) -> ImagePreprocessing:
         """What the network wants of a digit."""
         half = (0.5, 0.5, 0.5)
-        return Preprocessing(stored_size=8, resolution=self.resolution, channels=1, mean=half, std=half)
+        return ImagePreprocessing(stored_size=8, resolution=self.resolution, channels=1, mean=half, std=half)
 
     def key(self, network: nn.Module) -> FeatureKey:
         """Under which its features are stored."""
@@ -88,7 +86,7 @@ class Case:
         network, preprocessing = self.prefix(), self.preprocessing()
 
         def extract(start: int, stop: int) -> np.ndarray:
-            images = normalise(pixels[np.arange(start, stop) % len(pixels)], preprocessing)
+            images = preprocess(pixels[np.arange(start, stop) % len(pixels)], preprocessing)
             with torch.inference_mode():
                 features: np.ndarray = network(images.to(memory_format=torch.channels_last)).contiguous().numpy()
             return features

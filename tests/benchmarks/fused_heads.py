@@ -14,30 +14,31 @@ from typing import Any
 import numpy as np
 import torch
 from reporting import json_line, provenance, spread, table
-from torch import Tensor, nn
+from torch import nn
+from torch.nn import functional
 
+from graft.data.batch import FEATURES, Batch
 from graft.models.backbone import Backbone
 from graft.models.network import Network, build_head
 from graft.spec.strategy import Strategy
-from graft.training.fused_heads import train_epoch_together
+from graft.training.fused_heads import TrainingBatch, train_epoch_together
 from graft.training.loop import Session, TrainingPlan, prepare, train_epoch
 from graft.transfer.adapt import adapt
 
 EXAMPLE = """example:
   python tests/benchmarks/fused_heads.py --heads 4,16 --rows 1000 --repeats 2
 """
-FEATURES, CLASSES = 1280, 10
+WIDTH, CLASSES = 1280, 10
 HEADS = {"linear": "linear", "mlp": {"kind": "mlp", "width": 256, "dropout": 0.2}}
 
 
 def make_session(head: str, lr: float, rows: int, batch_size: int, device: str) -> Session:
     """A head to be trained on features."""
     strategy = Strategy.model_validate({"freeze": 1.0, "lr": lr, "head": HEADS[head], "batch_size": batch_size})
-    backbone = Backbone(nn.Identity(), [nn.Identity()], nn.Flatten(), FEATURES)
-    network = Network(backbone, build_head(strategy.head, FEATURES, CLASSES))
+    backbone = Backbone(nn.Identity(), [nn.Identity()], nn.Flatten(), WIDTH)
+    network = Network(backbone, build_head(strategy.head, WIDTH, CLASSES))
     plan = TrainingPlan(strategy, epochs=10_000, seed=0, device=device)
-    session = prepare(adapt(network, strategy, 0), plan, steps_per_epoch=-(-rows // batch_size))
-    session.model.takes_features = True
+    session = prepare(adapt(network, strategy, 0), plan, -(-rows // batch_size), functional.cross_entropy)
     return session
 
 
@@ -46,14 +47,14 @@ class Batches:
 
     def __init__(self, rows: int, batch_size: int, device: str) -> None:
         generator = torch.Generator().manual_seed(0)
-        self._features = torch.randn(rows, FEATURES, generator=generator).to(device)
+        self._features = torch.randn(rows, WIDTH, generator=generator).to(device)
         self._labels = (torch.arange(rows) % CLASSES).to(device)
         self._batch_size = batch_size
 
-    def epoch(self, seed: int) -> Iterator[tuple[Tensor, Tensor, int]]:
+    def epoch(self, seed: int) -> Iterator[TrainingBatch]:
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(self._labels))).to(self._labels.device)
         for rows in order.split(self._batch_size):
-            yield self._features[rows], self._labels[rows], len(rows)
+            yield Batch({FEATURES: self._features[rows]}), self._labels[rows], len(rows)
 
 
 def one_by_one(sessions: Sequence[Session], batches: Batches) -> float:

@@ -82,7 +82,7 @@ def search(file: Path, trials: int) -> dict[str, float]:
     """
     job = _job(trials)
     with Journal(file) as journal:
-        progress = Progress(job.search.objective, job.training.epochs)
+        progress = Progress(job.objective, job.training.epochs)
         journal.subscribe(progress.apply)
         conductor = _conductor(job, Recorder(journal, progress, 0, SystemClock()))
         start, started = time.perf_counter(), time.process_time()
@@ -142,7 +142,7 @@ def _job(trials: int) -> Job:
 
 def _conductor(job: Job, recorder: Recorder) -> Conductor:
     """As the search stage puts it together."""
-    (phase,), metric = job.phases, job.search.objective
+    (phase,), metric = job.phases, job.objective
     searcher = build_searcher(phase.searcher, job.strategy, metric, 0)
     proposer = SearchProposer(searcher, phase, history=lambda: conductor.history())
     conductor = Conductor(build_scheduler(phase, metric, 0, job.strategy), proposer, recorder, metric, SLOTS)

@@ -86,7 +86,7 @@ def search(work: Path, trials: int, lanes: int, seconds: float) -> tuple[int, fl
     home = Home(work / "home")
     home.require_writable()
     experiment = Experiment.create(home, job)
-    progress, watch = Progress(job.search.objective, 1), Watch()
+    progress, watch = Progress(job.objective, 1), Watch()
     with Journal(experiment.journal_file) as journal, own_ray():
         for listener in (progress.apply, watch):
             journal.subscribe(listener)
@@ -95,7 +95,7 @@ def search(work: Path, trials: int, lanes: int, seconds: float) -> tuple[int, fl
         relay = start_relay(experiment.directory, target_of(home, job))
         recorder = Recorder(journal, progress, job.search.seed, SystemClock())
         conductor = conductor_of(job, recorder, lanes)
-        execution = Execution("search", experiment.tune, job.search.objective, {"CPU": 1}, lanes)
+        execution = Execution("search", experiment.tune, job.objective, {"CPU": 1}, lanes)
         started = time.perf_counter()
         run_search(execution, conductor, recorder, sleep, seconds)
         whole = time.perf_counter() - started
@@ -116,7 +116,7 @@ def sleeping_job(trials: int) -> Job:
 
 def conductor_of(job: Job, recorder: Recorder, lanes: int) -> Conductor:
     """The search as a run puts it together."""
-    phase, metric = job.phases[0], job.search.objective
+    phase, metric = job.phases[0], job.objective
     searcher = build_searcher(phase.searcher, job.strategy, metric, job.search.seed)
     scheduler = build_scheduler(phase, metric, job.search.seed, job.strategy)
     return Conductor(scheduler, SearchProposer(searcher, phase), recorder, metric, lanes)

@@ -32,10 +32,10 @@ from graft.search.schedulers.build import build_scheduler
 from graft.search.searchers.build import build_searcher
 from graft.search.simulation import simulate
 from graft.search.tuner import Execution, run_search
-from graft.spec.metrics import METRICS
 from graft.spec.search.phases import Phase, phases_of
 from graft.spec.search.search import SearchSpec
 from graft.spec.space.space import StrategySpace
+from graft.spec.tasks.lookup import metric_named
 from graft.workers.groups.group import WorkerGroups
 from graft.workers.groups.lease import GroupsHandle
 from graft.workers.groups.shape import GroupShape
@@ -45,7 +45,7 @@ EXAMPLE = """example:
   python tests/benchmarks/pbt_ddp.py --smoke
 """
 SPACE = StrategySpace.parse({"lr": {"loguniform": [1e-4, 1e-1]}})
-ACCURACY = METRICS["accuracy"]
+ACCURACY = metric_named("accuracy")
 WAYS = ("simulated", "one worker", "group")
 
 

@@ -22,7 +22,7 @@ from stores import Store, postgres_server, sqlite, sqlite_server, why_no_postgre
 from graft.journal import events
 from graft.journal.events import ExperimentStatus, TrialStatus
 from graft.journal.journal import Journal, journal_path
-from graft.tracking.mlflow.audit import take_census
+from graft.tracking.mlflow.audit import audit_store
 from graft.tracking.relay import start_relay
 
 EXAMPLE = """example:
@@ -98,10 +98,10 @@ def measure(name: str, trials: int, epochs: int, work: Path) -> Shipped:
         if not relay.drain(PATIENCE_S):
             raise RuntimeError(f"the relay did not finish: {relay.status()}")
         done = time.perf_counter()
-        expected, census = take_census(store.behind, journal_path(directory))
+        expected, audit = audit_store(store.behind, journal_path(directory))
     return Shipped(
         name, expected.metrics, wrote - started, done - wrote, expected.metrics / (done - started),
-        census.lost, census.doubled,
+        audit.lost, audit.doubled,
     )  # fmt: skip
 
 

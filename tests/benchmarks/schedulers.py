@@ -35,7 +35,7 @@ from sessions import own_ray
 
 from graft.core.storage import Home
 from graft.data.ingest import ingest
-from graft.pipeline.stages.ingest import stored_form
+from graft.pipeline.stages.ingest import ingestion_of
 
 EXAMPLE = """example:
   python tests/benchmarks/schedulers.py --idx fashion-mnist=DIRECTORY --out schedulers.jsonl
@@ -105,7 +105,7 @@ def _ingest(missing: Sequence[Task], work: Path) -> dict[Task, Path]:
     """The directory of the data of each; the same data is read once."""
     with own_ray():
         cache = Home.find(work / "home").datasets
-        return {task: ingest(task.job.data, stored_form(task.job), cache).directory for task in missing}
+        return {task: ingest(ingestion_of(task.job), cache).directory for task in missing}
 
 
 def _finished(out: Path, wanted: Sequence[Task]) -> list[dict[str, Any]]:

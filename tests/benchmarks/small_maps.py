@@ -17,9 +17,9 @@ from reporting import json_line, provenance, spread, table
 from torch import nn
 from torch.nn import functional
 
+from graft.modalities.image.backbones.small_maps import suit_small_maps
 from graft.models.backbone import Backbone, cut_index
 from graft.models.load import load_backbone
-from graft.models.small_maps import suit_small_maps
 
 EXAMPLE = """example:
   python tests/benchmarks/small_maps.py --backbones mobilenet_v2 --resolutions 32,64 --repeats 3

@@ -109,7 +109,11 @@ def test_the_list_has_every_combination_once(module: Any) -> None:
 
 
 def test_plain_scripts_use_grafts_defaults(module: Any) -> None:
-    from graft.spec.strategy import AdamW, Cosine, LinearHead, NoAugmentation, NoPenalty
+    from graft.spec.components.augmentation import NoAugmentation
+    from graft.spec.components.head import LinearHead
+    from graft.spec.components.optimizer import AdamW
+    from graft.spec.components.penalty import NoPenalty
+    from graft.spec.components.schedule import Cosine
 
     plain = module("throughput.plain")
     for candidate in module("throughput.candidates").CANDIDATES:
@@ -122,8 +126,8 @@ def test_plain_scripts_use_grafts_defaults(module: Any) -> None:
 
 
 def test_plain_schedule_is_grafts(module: Any) -> None:
-    from graft.spec.strategy import Cosine
-    from graft.training.schedule import lr_factor
+    from graft.spec.components.schedule import Cosine
+    from graft.training.optimizer import lr_factor
 
     plain = module("throughput.plain")
     for steps in (1, 7, 51):
@@ -135,9 +139,8 @@ def test_plain_network_computes_what_grafts_does(module: Any) -> None:
     """Same features for the same images, and the same weights learn at the same decay."""
     import torch
 
-    from graft.data.inputs import normalise
-    from graft.data.square import StoredForm
-    from graft.learner.supervised import preprocessing_for
+    from graft.modalities.image.storage import StoredImages
+    from graft.modalities.image.transforms import preprocess, preprocessing_of
     from graft.models.load import load_backbone
     from graft.models.network import Network, build_head
     from graft.transfer.adapt import adapt
@@ -148,7 +151,7 @@ def test_plain_network_computes_what_grafts_does(module: Any) -> None:
     adapted = adapt(Network(loaded.backbone, build_head(strategy.head, 1280, 10)), strategy, seed=0)
     network, frozen, to_input = plain.build(candidate.config(), 10, plain.Recipe(epochs=1, channels_last=True))
 
-    images = normalise(stored, preprocessing_for(strategy, StoredForm(32, 1), loaded.info))
+    images = preprocess(stored, preprocessing_of(StoredImages(32, 1), 32, loaded.info.input))
     assert torch.allclose(to_input(stored), images, atol=1e-6)
     with torch.inference_mode():
         ours, theirs = loaded.backbone.eval()(images), network[0].eval()(images)

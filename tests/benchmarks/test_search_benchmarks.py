@@ -234,7 +234,7 @@ def test_graft_and_the_scripts_train_the_same_list(module: Any) -> None:
 
     request = module("nesting.request").Request("", "", 5, 2, 2, 400, 0.5)
     job = request.job()
-    searcher = build_searcher(job.phases[0].searcher, job.strategy, job.search.objective, 0)
+    searcher = build_searcher(job.phases[0].searcher, job.strategy, job.objective, 0)
     drawn = [searcher.draw(index, ()) for index in range(5)]
     blocks = module("nesting.request").describe_backbone("efficientnet_lite0").num_blocks
     assert sorted(one.canonical(blocks).key() for one in drawn) == sorted(one.key() for one in request.strategies())

@@ -198,20 +198,23 @@ def _training(amount: Amount) -> Callable[[str, Callable[[Said], None]], None]:
     from sklearn.datasets import load_digits
 
     from graft.data.dataset import DatasetArrays, Split
-    from graft.data.square import StoredForm
-    from graft.learner.supervised import TrainingData, build_learner
-    from graft.spec.metrics import METRICS
+    from graft.learner.supervised import build_learner
+    from graft.learner.training_data import TrainingData
+    from graft.modalities.image.info import PIXELS
+    from graft.modalities.image.storage import StoredImages
+    from graft.spec.modalities.image import DigitsData
     from graft.spec.strategy import Strategy
+    from graft.spec.tasks.classification import Classification
+    from graft.spec.tasks.lookup import metric_named
 
     digits = load_digits()
     pixels = [Image.fromarray(np.uint8(image * 15.9)).resize((32, 32)) for image in digits.images[: amount.limit]]
     images = np.stack([np.asarray(image) for image in pixels])[..., None]
     splits = np.where(np.arange(len(images)) % 5, int(Split.TRAIN), int(Split.VALIDATION)).astype(np.uint8)
     labels = digits.target[: len(images)].astype(np.int64)
-    arrays = DatasetArrays(images, labels, splits, tuple(map(str, range(10))))
-    training_data = TrainingData(
-        arrays, StoredForm(32, 1, "bicubic"), "none", METRICS["accuracy"], amount.epochs, None, 0, 1
-    )
+    arrays = DatasetArrays({PIXELS: images}, labels, splits, tuple(map(str, range(10))))
+    storage, metric = StoredImages(32, 1, "bicubic").spec(), metric_named("accuracy")
+    training_data = TrainingData(arrays, storage, DigitsData(), Classification(), metric, amount.epochs, None, 0, 1)
 
     def train(trial: str, tell: Callable[[Said], None]) -> None:
         begun = time.perf_counter()

@@ -10,7 +10,7 @@ import pytest
 
 from graft.journal.events import TrialStarted
 from graft.journal.journal import read
-from graft.tracking.projection.strategy_family import family
+from graft.tracking.projection.trial_runs import family
 
 pytestmark = pytest.mark.browser
 

@@ -19,8 +19,9 @@ from graft.journal import events
 from graft.journal.events import Event, TrialStatus
 from graft.journal.journal import Journal
 from graft.spec.load import parse_job
-from graft.spec.preprocessing import Preprocessing
+from graft.spec.modalities.image import ImagePreprocessing
 from graft.spec.strategy import Strategy
+from graft.spec.tasks.classification import Classification
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -98,13 +99,15 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name="pets",
         architecture="timm/test_efficientnet",
         strategy=Strategy(),
-        labels=("cat", "dog", "emu", "fox"),
-        preprocessing=Preprocessing(stored_size=32, resolution=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+        task=Classification(),
+        names=("cat", "dog", "emu", "fox"),
+        num_outputs=4,
+        preprocessing=ImagePreprocessing(stored_size=32, resolution=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         backbone = build_backbone(spec.architecture, 32)
-        head = build_head(spec.strategy.head, backbone.num_features, len(spec.labels))
+        head = build_head(spec.strategy.head, backbone.num_features, spec.num_outputs)
     directory = tmp_path_factory.mktemp("bundles") / "pets"
     write_bundle(directory, Network(backbone, head), spec)
     return directory

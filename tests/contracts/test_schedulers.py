@@ -25,8 +25,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graft.search.protocol import Checkpoint, Exploit, GoOn, Hold, Proposal, Report, Stop
-from graft.search.schedulers.build import SCHEDULERS, build_scheduler
-from graft.spec.metrics import METRICS
+from graft.search.schedulers.build import build_scheduler
+from graft.spec.registry import members
 from graft.spec.search import schedulers as spec
 from graft.spec.search.phases import Phase
 from graft.spec.search.searchers import RandomSearcher
@@ -34,6 +34,7 @@ from graft.spec.space.distributions import Choice
 from graft.spec.space.mutation import MUTABLE, is_mutable
 from graft.spec.space.nodes import Component, Value
 from graft.spec.space.space import StrategySpace
+from graft.spec.tasks.lookup import metric_named
 
 SPECS = {
     "none": [spec.NoScheduler()],
@@ -58,7 +59,7 @@ SPACE = StrategySpace.parse(
     }
 )
 
-each_kind = pytest.mark.parametrize("kind", SCHEDULERS.names())
+each_kind = pytest.mark.parametrize("kind", SPECS)
 each_population = pytest.mark.parametrize("kind", POPULATIONS)
 few_examples = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -194,7 +195,7 @@ def scheduler_of(world, metric="accuracy"):
         is_population_based=world.scheduler.kind in POPULATIONS,
         feeds_next=False,
     )
-    return build_scheduler(phase, METRICS[metric], world.seed, SPACE)
+    return build_scheduler(phase, metric_named(metric), world.seed, SPACE)
 
 
 def play(world, metric="accuracy", cut=None):
@@ -208,7 +209,7 @@ class _Play:
     def __init__(self, world, metric, cut):
         self.world, self.metric, self.cut = world, metric, cut
         self.scheduler = scheduler_of(world, metric)
-        self.sign = 1 if METRICS[metric].mode == "max" else -1
+        self.sign = 1 if metric_named(metric).mode == "max" else -1
         self.coming, self.no_more = world.proposals(), False
         self.failures = world.failures()
         self.proposals, self.epochs = {}, {}
@@ -318,10 +319,8 @@ class _Play:
 
 
 def test_every_kind_a_job_may_name_is_registered_and_in_this_suite():
-    union = typing.get_args(typing.get_args(spec.Scheduler)[0])
-    named = {one.model_fields["kind"].default for one in union}
-    assert named == set(SCHEDULERS.names()) == set(SPECS)
-    assert {one.model_fields["kind"].default for one in spec.POPULATION_BASED} == set(POPULATIONS)
+    assert set(members("scheduler")) == set(SPECS)
+    assert {kind for kind, one in members("scheduler").items() if one.is_population_based} == set(POPULATIONS)
 
 
 @each_kind
@@ -375,7 +374,7 @@ def test_a_scheduler_is_brought_back_by_the_calls_it_got(kind, data):
     assert play(world, cut=cut) == whole
 
 
-@pytest.mark.parametrize("kind", [kind for kind in SCHEDULERS.names() if kind not in POPULATIONS])
+@pytest.mark.parametrize("kind", [kind for kind in SPECS if kind not in POPULATIONS])
 @few_examples
 @given(data=st.data())
 def test_the_best_of_trials_that_never_change_places_is_not_stopped(kind, data):
@@ -384,7 +383,7 @@ def test_the_best_of_trials_that_never_change_places_is_not_stopped(kind, data):
     assert play(world).ends[best] == ("completed", world.epochs)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in SCHEDULERS.names() if kind not in ("none", *POPULATIONS)])
+@pytest.mark.parametrize("kind", [kind for kind in SPECS if kind not in ("none", *POPULATIONS)])
 def test_the_worst_of_many_is_stopped(kind):
     world = World(SPECS[kind][0], epochs=9, trials=9, limit=9, slots=9, are_apart=True)
     world = replace(world, seed=next(seed for seed in range(99) if _comes_last(replace(world, seed=seed), "t00")))

@@ -7,8 +7,8 @@
 """
 
 import math
-import typing
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -17,8 +17,9 @@ from graft.core.seeds import derive_seed
 from graft.models.backbone import Backbone
 from graft.models.load import load_backbone
 from graft.models.network import Network, build_head
-from graft.spec import strategy as spec
+from graft.spec.registry import members
 from graft.spec.strategy import Strategy
+from graft.tasks.registry import build_task
 from graft.training.checkpoint import load_state, save_state
 from graft.training.loop import TrainingPlan, TrainingStatus, prepare, train
 from graft.transfer.adapt import adapt
@@ -35,6 +36,11 @@ PARTS: dict[str, dict[str, object]] = {
     "label smoothing": {"loss": {"kind": "cross_entropy", "label_smoothing": 0.1}},
     "focal": {"loss": "focal"},
     "class balanced": {"loss": {"kind": "class_balanced", "beta": 0.9}},
+    "binary cross-entropy": {"loss": "binary_cross_entropy"},
+    "asymmetric": {"loss": "asymmetric"},
+    "squared error": {"loss": "squared_error"},
+    "huber": {"loss": "huber"},
+    "quantile": {"loss": {"kind": "quantile", "quantile": 0.7}},
     "sgd": {"optimizer": "sgd", "lr": 0.05},
     "sgd without momentum": {"optimizer": {"kind": "sgd", "momentum": 0.0}, "lr": 0.2},
     "constant": {"schedule": "constant"},
@@ -53,25 +59,47 @@ def _block(inputs, outputs):
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
 
 
+NAMES = ("a", "b", "c")
+LABELS = np.arange(36) % 3
+TARGETS = {
+    "classification": LABELS,
+    "multilabel": (np.arange(3) <= LABELS[:, None]).astype(np.uint8),
+    "regression": np.eye(3)[LABELS] * [1.0, 10.0, 100.0] + 1000,
+}
+"""What each task is given of the same 36 images: three outputs always."""
+
+
+def task_of(strategy):
+    kind = next(iter(strategy.loss.tasks), "classification")
+    return build_task(members("task")[kind]())
+
+
 class _Rows:
     """36 images of three classes; the augmentation is noise, drawn as the real one is."""
 
-    def __init__(self):
+    def __init__(self, strategy):
         generator = torch.Generator().manual_seed(0)
-        self.labels = torch.arange(36) % 3
+        self.targets = torch.from_numpy(TARGETS[task_of(strategy).spec.kind])
         centres = torch.randn(3, 3, 8, 8, generator=generator)
-        self.images = centres[self.labels] + 0.3 * torch.randn(36, 3, 8, 8, generator=generator)
+        self.images = centres[torch.from_numpy(LABELS)] + 0.3 * torch.randn(36, 3, 8, 8, generator=generator)
 
     def epoch(self, seed, epoch, augmenter, first):
         generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
         for index, rows in enumerate(torch.randperm(36, generator=generator).split(12)):
             if index >= first:
                 noise = torch.Generator().manual_seed(derive_seed(seed, "noise", epoch, index))
-                yield augmenter(self.images[rows], noise), self.labels[rows], len(rows)
+                yield augmenter(self.images[rows], noise), self.targets[rows], len(rows)
 
 
 def noise(images, generator):
     return images + 0.05 * torch.randn(images.shape, generator=generator)
+
+
+def loss_of(strategy):
+    task = task_of(strategy)
+    training = TARGETS[task.spec.kind]
+    assert task.num_outputs(NAMES) == 3
+    return task.loss(strategy.loss, training, task.facts(training, NAMES), "cpu")
 
 
 def session_of(strategy, epochs=EPOCHS):
@@ -80,8 +108,8 @@ def session_of(strategy, epochs=EPOCHS):
         pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         backbone = Backbone(_block(3, 6), [_block(6, 6) for _ in range(4)], pool, 6)
         network = Network(backbone, build_head(strategy.head, 6, 3))
-    plan = TrainingPlan(strategy, epochs, seed=1, class_counts=[12, 12, 12])
-    return prepare(adapt(network, strategy, 1), plan, STEPS)
+    plan = TrainingPlan(strategy, epochs, seed=1)
+    return prepare(adapt(network, strategy, 1), plan, STEPS, loss_of(strategy))
 
 
 def weights(session):
@@ -96,19 +124,27 @@ def frozen_names(session):
 every_strategy = pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES.keys())
 
 
-@pytest.mark.parametrize("part", ["Init", "Penalty", "Head", "Loss", "Optimizer", "Schedule", "Augmentation"])
-def test_every_kind_of_every_part_is_in_this_suite(part):
-    declared = typing.get_args(getattr(spec, part))[0]
-    kinds = typing.get_args(declared) or (declared,)
-    used = {type(getattr(one, "augment" if part == "Augmentation" else part.lower())) for one in STRATEGIES.values()}
-    assert used == set(kinds)
+GROUPS = {
+    "initialisation": "init",
+    "penalty": "penalty",
+    "head": "head",
+    "loss": "loss",
+    "optimizer": "optimizer",
+    "schedule": "schedule",
+    "augmentation": "augment",
+}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_kind_of_every_part_is_in_this_suite(group):
+    assert {getattr(one, GROUPS[group]).kind for one in STRATEGIES.values()} == {*members(group)}
 
 
 @every_strategy
 def test_frozen_stays_frozen_to_the_bit_and_the_rest_moves(strategy):
     session = session_of(strategy)
     before = weights(session)
-    assert train(session, _Rows(), None, None, noise).status is TrainingStatus.COMPLETED
+    assert train(session, _Rows(strategy), None, None, noise).status is TrainingStatus.COMPLETED
     changed = {name for name, tensor in weights(session).items() if not torch.equal(tensor, before[name])}
     assert changed == weights(session).keys() - frozen_names(session)
 
@@ -116,7 +152,7 @@ def test_frozen_stays_frozen_to_the_bit_and_the_rest_moves(strategy):
 @every_strategy
 def test_frozen_parameters_take_no_part(strategy):
     session = session_of(strategy)
-    train(session, _Rows(), None, lambda result: False, noise)
+    train(session, _Rows(strategy), None, lambda result: False, noise)
     named = dict(session.model.network.named_parameters())
     optimised = {id(parameter) for group in session.optimizer.param_groups for parameter in group["params"]}
     for name in frozen_names(session) & named.keys():
@@ -142,7 +178,7 @@ def test_the_penalty_is_zero_where_it_must_be(strategy):
 @every_strategy
 def test_the_gradients_of_the_penalty_are_those_of_its_value(strategy):
     session = session_of(strategy)
-    train(session, _Rows(), None, lambda result: False, noise)
+    train(session, _Rows(strategy), None, lambda result: False, noise)
     session.optimizer.zero_grad()
     trained = [parameter for parameter in session.model.parameters() if parameter.requires_grad]
     for parameter in trained:
@@ -157,13 +193,13 @@ def test_the_gradients_of_the_penalty_are_those_of_its_value(strategy):
 @every_strategy
 def test_training_goes_on_from_a_file_bit_for_bit(strategy, tmp_path):
     straight = session_of(strategy)
-    train(straight, _Rows(), None, None, noise)
+    train(straight, _Rows(strategy), None, None, noise)
     stopped = session_of(strategy)
-    train(stopped, _Rows(), None, lambda result: result.epoch < 2, noise)
+    train(stopped, _Rows(strategy), None, lambda result: result.epoch < 2, noise)
     save_state(stopped.state(), tmp_path / "state")
     resumed = session_of(strategy)
     resumed.load(load_state(tmp_path / "state"))
-    train(resumed, _Rows(), None, None, noise)
+    train(resumed, _Rows(strategy), None, None, noise)
     found, expected = weights(resumed), weights(straight)
     assert not [name for name, tensor in expected.items() if not torch.equal(tensor, found[name])]
 
@@ -172,7 +208,7 @@ def test_training_goes_on_from_a_file_bit_for_bit(strategy, tmp_path):
 def test_the_model_gets_better(strategy):
     session = session_of(strategy, epochs=6)
     losses = []
-    train(session, _Rows(), None, lambda result: losses.append(result.metrics["train/loss"]), noise)
+    train(session, _Rows(strategy), None, lambda result: losses.append(result.metrics["train/loss"]), noise)
     assert all(math.isfinite(loss) for loss in losses)
     assert losses[-1] < losses[0]
 
@@ -181,9 +217,9 @@ def test_a_real_backbone_keeps_its_frozen_part_to_the_bit():
     strategy = Strategy(freeze=0.75, penalty="l2_sp", optimizer="sgd", lr=0.1)
     backbone = load_backbone("efficientnet_lite0", 32).backbone
     network = Network(backbone, build_head(strategy.head, backbone.num_features, 3))
-    session = prepare(adapt(network, strategy, 1), TrainingPlan(strategy, 1, seed=1), STEPS)
+    session = prepare(adapt(network, strategy, 1), TrainingPlan(strategy, 1, seed=1), STEPS, loss_of(strategy))
     before = weights(session)
-    train(session, _Rows(), None, None, lambda images, generator: nn.functional.interpolate(images, 32))
+    train(session, _Rows(strategy), None, None, lambda images, generator: nn.functional.interpolate(images, 32))
     changed = {name for name, tensor in weights(session).items() if not torch.equal(tensor, before[name])}
     assert changed == weights(session).keys() - frozen_names(session)
     assert 0 < session.adapted.cut < session.adapted.num_blocks

@@ -1,24 +1,24 @@
 import warnings
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from graft.core.errors import DataError, SpecError
-from graft.data.augment import Augmenter
-from graft.data.batches import Batches, Shard, TrainingBatch
+from graft.data.batch import Batch
+from graft.data.batches import BUCKET_BATCHES, WHOLE, Batches, Shard, TrainingBatch
+from graft.data.columns import Ragged
 from graft.data.dataset import DatasetArrays, Split
-from graft.data.inputs import normalise
-from graft.spec.preprocessing import Preprocessing
-from graft.spec.strategy import LightAugmentation
+from graft.modalities.image.augment import Augmenter
+from graft.modalities.image.info import PIXELS
+from graft.modalities.image.transforms import ImageInputs, image_inputs, preprocess
+from graft.spec.modalities.image import ImagePreprocessing, LightAugmentation
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
 
 def preprocessing(stored: int = 8, resolution: int = 8, channels: int = 3, interpolation: str = "bicubic"):
-    return Preprocessing(
+    return ImagePreprocessing(
         stored_size=stored,
         resolution=resolution,
         channels=channels,
@@ -33,10 +33,23 @@ def arrays(noise) -> DatasetArrays:
     """Twenty-five images whose first pixel tells their row; read-only, as Ray hands them out."""
     images = noise(25, 8, 8, 3)
     images[:, 0, 0, 0] = np.arange(25)
-    arrays = DatasetArrays(images, np.arange(25) % 4, np.arange(25, dtype=np.uint8) % 3, ("a", "b", "c", "d"))
-    for array in (arrays.images, arrays.labels, arrays.splits):
+    splits, names = np.arange(25, dtype=np.uint8) % 3, ("a", "b", "c", "d")
+    arrays = DatasetArrays({PIXELS: images}, np.arange(25) % 4, splits, names)
+    for array in (images, arrays.targets, arrays.splits):
         array.setflags(write=False)
     return arrays
+
+
+def batches_of(
+    arrays: DatasetArrays,
+    rows: np.ndarray,
+    wanted: ImagePreprocessing,
+    batch_size: int,
+    device: str = "cpu",
+    shard: Shard = WHOLE,
+) -> Batches:
+    inputs = image_inputs(arrays.columns, wanted, torch.device(device))
+    return Batches(inputs, arrays.targets, rows, batch_size, shard)
 
 
 def row_numbers(images: torch.Tensor) -> list[int]:
@@ -45,36 +58,37 @@ def row_numbers(images: torch.Tensor) -> list[int]:
 
 def test_in_order_gives_the_rows_as_they_were_asked_for(arrays):
     rows = np.array([3, 1, 24, 7, 0])
-    batches = list(Batches.of_images(arrays, rows, preprocessing(), 2).in_order())
-    assert [len(labels) for _, labels in batches] == [2, 2, 1]
-    assert row_numbers(torch.cat([images for images, _ in batches])) == rows.tolist()
-    assert torch.cat([labels for _, labels in batches]).tolist() == (rows % 4).tolist()
+    batches = list(batches_of(arrays, rows, preprocessing(), 2).in_order())
+    assert [batch.size for batch in batches] == [2, 2, 1]
+    assert row_numbers(torch.cat([batch[PIXELS] for batch in batches])) == rows.tolist()
 
 
 def test_an_epoch_has_every_row_once_with_its_label(arrays):
     rows = arrays.rows(Split.TRAIN, Split.TEST)
-    batches = list(Batches.of_images(arrays, rows, preprocessing(), 4).epoch(seed=1, epoch=0))
-    seen = row_numbers(torch.cat([batch.inputs for batch in batches]))
+    batches = list(batches_of(arrays, rows, preprocessing(), 4).epoch(seed=1, epoch=0))
+    seen = row_numbers(torch.cat([batch.inputs[PIXELS] for batch in batches]))
     assert sorted(seen) == rows.tolist()
     assert seen != rows.tolist()
-    assert torch.cat([batch.labels for batch in batches]).tolist() == [row % 4 for row in seen]
+    assert torch.cat([batch.targets for batch in batches]).tolist() == [row % 4 for row in seen]
 
 
 def test_types_are_those_a_network_takes(arrays):
-    images, labels, total = next(Batches.of_images(arrays, np.arange(25), preprocessing(resolution=16), 5).epoch(0, 0))
+    inputs, targets, total = next(batches_of(arrays, np.arange(25), preprocessing(resolution=16), 5).epoch(0, 0))
+    images = inputs[PIXELS]
+    assert inputs.keys() == {PIXELS}
     assert images.shape == (5, 3, 16, 16)
     assert images.dtype == torch.float32
     assert images.is_contiguous()
-    assert labels.dtype == torch.int64
+    assert targets.dtype == torch.int64
     assert total == 5
 
 
 def test_epochs_differ_and_repeat(arrays):
-    batches = Batches.of_images(arrays, np.arange(25), preprocessing(), 5)
+    batches = batches_of(arrays, np.arange(25), preprocessing(), 5)
     augmenter = Augmenter(LightAugmentation(), "horizontal")
 
     def epoch(seed: int, number: int) -> torch.Tensor:
-        return torch.cat([batch.inputs for batch in batches.epoch(seed, number, augmenter)])
+        return torch.cat([batch.inputs[PIXELS] for batch in batches.epoch(seed, number, augmenter)])
 
     assert torch.equal(epoch(1, 3), epoch(1, 3))
     assert not torch.equal(epoch(1, 3), epoch(1, 4))
@@ -82,9 +96,9 @@ def test_epochs_differ_and_repeat(arrays):
 
 
 def test_the_order_does_not_depend_on_augmentation(arrays):
-    batches = Batches.of_images(arrays, np.arange(25), preprocessing(), 5)
-    plain = torch.cat([batch.labels for batch in batches.epoch(1, 0)])
-    augmented = torch.cat([batch.labels for batch in batches.epoch(1, 0, Augmenter(LightAugmentation()))])
+    batches = batches_of(arrays, np.arange(25), preprocessing(), 5)
+    plain = torch.cat([batch.targets for batch in batches.epoch(1, 0)])
+    augmented = torch.cat([batch.targets for batch in batches.epoch(1, 0, Augmenter(LightAugmentation()))])
     assert torch.equal(plain, augmented)
 
 
@@ -104,7 +118,7 @@ def test_the_order_does_not_depend_on_augmentation(arrays):
     ],
 )
 def test_no_batch_of_one_where_batch_norm_would_fail(arrays, count, size, sizes):
-    batches = Batches.of_images(arrays, np.arange(count), preprocessing(), size)
+    batches = batches_of(arrays, np.arange(count), preprocessing(), size)
     assert [batch.total for batch in batches.epoch(0, 0)] == sizes
     assert len(batches) == len(sizes)
     assert batches.num_samples == count
@@ -117,17 +131,17 @@ def test_ranks_share_the_batches_of_one(arrays, size, first):
     augmenter = Augmenter(LightAugmentation(share=0.7), "both")
 
     def epoch(rank: int, of: int, start: int) -> list[TrainingBatch]:
-        batches = Batches.of_images(arrays, np.arange(25), preprocessing(), 9, shard=Shard(rank, of))
+        batches = batches_of(arrays, np.arange(25), preprocessing(), 9, shard=Shard(rank, of))
         return list(batches.epoch(3, 2, augmenter, start))
 
     whole = epoch(0, 1, 0)[first:]
     assert [batch.total for batch in whole] == [9, 9, 7][first:]
     for batch, *parts in zip(whole, *(epoch(rank, size, first) for rank in range(size)), strict=True):
-        sizes = [len(part.labels) for part in parts]
+        sizes = [len(part.targets) for part in parts]
         assert max(sizes) - min(sizes) <= 1
         assert {part.total for part in parts} == {batch.total}
-        assert torch.equal(torch.cat([part.labels for part in parts]), batch.labels)
-        torch.testing.assert_close(torch.cat([part.inputs for part in parts]), batch.inputs)
+        assert torch.equal(torch.cat([part.targets for part in parts]), batch.targets)
+        torch.testing.assert_close(torch.cat([part.inputs[PIXELS] for part in parts]), batch.inputs[PIXELS])
 
 
 @pytest.mark.parametrize(
@@ -136,7 +150,7 @@ def test_ranks_share_the_batches_of_one(arrays, size, first):
 )
 def test_a_last_batch_too_small_for_the_ranks_is_joined(arrays, count, size, ranks, sizes):
     for rank in range(ranks):
-        batches = Batches.of_images(arrays, np.arange(count), preprocessing(), size, shard=Shard(rank, ranks))
+        batches = batches_of(arrays, np.arange(count), preprocessing(), size, shard=Shard(rank, ranks))
         assert [batch.total for batch in batches.epoch(0, 0)] == sizes
         assert len(batches) == len(sizes)
 
@@ -147,9 +161,10 @@ def test_no_image_is_read_for_batches_that_are_left_out(arrays):
 
         def __getitem__(self, rows):
             Counting.read += len(rows)
-            return arrays.images[rows]
+            return arrays.columns[PIXELS][rows]
 
-    batches = Batches.of_images(replace(arrays, images=Counting()), np.arange(25), preprocessing(), 5)
+    inputs = ImageInputs(Counting(), preprocessing(), torch.device("cpu"))
+    batches = Batches(inputs, arrays.targets, np.arange(25), 5)
     assert len(list(batches.epoch(0, 0, first=4))) == 1
     assert Counting.read == 5
     assert list(batches.epoch(0, 0, first=5)) == []
@@ -160,9 +175,9 @@ def test_no_image_is_read_for_batches_that_are_left_out(arrays):
 def test_the_parts_of_an_evaluation_are_all_rows_in_order(arrays, count, size):
     seen = []
     for rank in range(size):
-        part = Batches.of_images(arrays, np.arange(count), preprocessing(), 4, shard=Shard(rank, size))
+        part = batches_of(arrays, np.arange(count), preprocessing(), 4, shard=Shard(rank, size))
         assert part.num_samples == count
-        seen += [row for images, _ in part.in_order() for row in row_numbers(images)]
+        seen += [row for batch in part.in_order() for row in row_numbers(batch[PIXELS])]
     assert seen == list(range(count))
 
 
@@ -174,60 +189,109 @@ def test_the_parts_of_an_evaluation_are_all_rows_in_order(arrays, count, size):
     ],
 )
 def test_too_little_for_the_ranks_is_refused(arrays, count, size, error, told):
-    batches = Batches.of_images(arrays, np.arange(count), preprocessing(), size, shard=Shard(0, 3))
+    batches = batches_of(arrays, np.arange(count), preprocessing(), size, shard=Shard(0, 3))
     with pytest.raises(error, match=told):
         len(batches)
 
 
 def test_shared_read_only_arrays_neither_change_nor_warn(arrays):
-    before = arrays.images.copy()
+    images = arrays.columns[PIXELS]
+    before = images.copy()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for batch in Batches.of_images(arrays, np.arange(25), preprocessing(), 5).epoch(0, 0):
-            batch.inputs.zero_()
-        normalise(arrays.images, preprocessing()).zero_()
-    np.testing.assert_array_equal(arrays.images, before)
-
-
-def test_normalising_is_scaling_by_mean_and_std(noise):
-    images = noise(2, 8, 8, 3)
-    expected = (images / 255 - MEAN) / STD
-    np.testing.assert_allclose(normalise(images, preprocessing()).permute(0, 2, 3, 1), expected, atol=1e-5)
-
-
-def test_grey_is_repeated_for_each_channel(noise):
-    grey = noise(2, 8, 8, 1)
-    repeated = normalise(np.repeat(grey, 3, axis=3), preprocessing())
-    assert torch.equal(normalise(grey, preprocessing(channels=1)), repeated)
-
-
-@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
-@pytest.mark.parametrize(("stored", "resolution"), [(32, 12), (12, 32)])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_resizing_is_that_of_pil(interpolation, stored, resolution, channels, noise):
-    # Middling values: PIL clips between its two passes, which only noise from black to white would show.
-    images = noise(1, stored, stored, channels) // 4 + 96
-    wanted = preprocessing(stored, resolution, channels, interpolation)
-    result = normalise(images, wanted)[0].permute(1, 2, 0).numpy() * STD + MEAN
-    picture = Image.fromarray(images[0] if channels == 3 else images[0, :, :, 0])
-    resized = picture.resize((resolution, resolution), Image.Resampling[interpolation.upper()]).convert("RGB")
-    assert np.abs(result * 255 - np.asarray(resized)).max() < 1.5
-
-
-def test_resizing_stays_between_black_and_white():
-    edge = np.zeros((1, 16, 16, 1), dtype=np.uint8)
-    edge[:, :, 8:] = 255
-    result = normalise(edge, preprocessing(16, 40, 1))[0].permute(1, 2, 0).numpy() * STD + MEAN
-    assert result.min() > -1e-5
-    assert result.max() < 1 + 1e-5
+        for batch in batches_of(arrays, np.arange(25), preprocessing(), 5).epoch(0, 0):
+            batch.inputs[PIXELS].zero_()
+        preprocess(images, preprocessing()).zero_()
+    np.testing.assert_array_equal(images, before)
 
 
 @pytest.mark.gpu
 def test_a_gpu_gives_the_same_batches(arrays):
     rows, wanted, augmenter = np.arange(25), preprocessing(8, 16), Augmenter(LightAugmentation(), "both")
-    on_cpu = list(Batches.of_images(arrays, rows, wanted, 8).epoch(0, 1, augmenter))
-    on_gpu = list(Batches.of_images(arrays, rows, wanted, 8, "cuda").epoch(0, 1, augmenter))
-    for (images, labels, _), (gpu_images, gpu_labels, _) in zip(on_cpu, on_gpu, strict=True):
-        assert gpu_images.device.type == "cuda"
-        assert torch.equal(labels, gpu_labels.cpu())
-        torch.testing.assert_close(images, gpu_images.cpu(), atol=1e-3, rtol=0)
+    on_cpu = list(batches_of(arrays, rows, wanted, 8).epoch(0, 1, augmenter))
+    on_gpu = list(batches_of(arrays, rows, wanted, 8, "cuda").epoch(0, 1, augmenter))
+    for batch, gpu_batch in zip(on_cpu, on_gpu, strict=True):
+        assert gpu_batch.inputs.device.type == "cuda"
+        assert torch.equal(batch.targets, gpu_batch.targets.cpu())
+        torch.testing.assert_close(batch.inputs[PIXELS], gpu_batch.inputs[PIXELS].cpu(), atol=1e-3, rtol=0)
+
+
+class Lengths:
+    """Samples of several lengths; a batch tells which rows it holds."""
+
+    fixed = None
+
+    def __init__(self, lengths: np.ndarray) -> None:
+        self.lengths = lengths
+
+    def plain(self, rows: np.ndarray) -> Batch:
+        return Batch({"row": torch.from_numpy(rows)})
+
+
+COUNT, SIZE = 2 * BUCKET_BATCHES * 8 + 21, 8
+
+
+@pytest.fixture
+def sized() -> Lengths:
+    random = Ragged.of([np.zeros(n) for n in np.random.default_rng(0).integers(1, 400, COUNT)], "uint8")
+    return Lengths(random.lengths)
+
+
+def rows_of_epoch(inputs: Lengths, seed: int = 1, epoch: int = 1, shard: Shard = WHOLE) -> list[list[int]]:
+    batches = Batches(inputs, np.arange(COUNT), np.arange(COUNT), SIZE, shard).epoch(seed, epoch)
+    return [batch.inputs["row"].tolist() for batch in batches]
+
+
+def test_rows_of_several_lengths_come_once_each_and_the_same_again(sized):
+    epoch = rows_of_epoch(sized)
+    assert sorted(row for batch in epoch for row in batch) == list(range(COUNT))
+    assert [len(batch) for batch in epoch] == [SIZE] * (COUNT // SIZE) + [COUNT % SIZE]
+    assert rows_of_epoch(sized) == epoch
+    assert rows_of_epoch(sized, seed=2) != epoch
+    assert rows_of_epoch(sized, epoch=2) != epoch
+
+
+def padding(inputs: Lengths, epoch: list[list[int]]) -> float:
+    """Share of an epoch's positions that only fill up."""
+    places = sum(len(batch) * inputs.lengths[batch].max() for batch in epoch)
+    return 1 - inputs.lengths.sum() / places
+
+
+def test_a_batch_holds_rows_of_like_length(sized):
+    epoch = rows_of_epoch(sized)
+    alike = Lengths(sized.lengths)
+    alike.lengths = None
+    at_random = padding(sized, rows_of_epoch(alike))
+    assert at_random > 0.3, "else this test shows nothing"
+    assert padding(sized, epoch) < 0.1
+
+
+def test_batches_of_like_length_are_not_in_the_order_of_their_lengths(sized):
+    means = [sized.lengths[batch].mean() for batch in rows_of_epoch(sized)][:BUCKET_BATCHES]
+    assert abs(np.corrcoef(means, np.arange(BUCKET_BATCHES))[0, 1]) < 0.5
+
+
+def test_buckets_of_another_epoch_hold_other_rows(sized):
+    one, other = ({frozenset(batch) for batch in rows_of_epoch(sized, epoch=epoch)} for epoch in (1, 2))
+    assert len(one & other) < len(one) / 10
+
+
+def test_two_processes_share_the_buckets_of_one(sized):
+    whole = rows_of_epoch(sized)
+    first, second = (rows_of_epoch(sized, shard=Shard(rank, 2)) for rank in (0, 1))
+    assert [a + b for a, b in zip(first, second, strict=True)] == whole
+    assert all(abs(len(a) - len(b)) <= 1 for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 17])
+def test_a_few_rows_of_several_lengths_are_all_there(count):
+    inputs = Lengths(np.arange(count)[::-1].copy())
+    batches = Batches(inputs, np.arange(count), np.arange(count), SIZE)
+    seen = [row for batch in batches.epoch(0, 1) for row in batch.inputs["row"].tolist()]
+    assert sorted(seen) == list(range(count))
+
+
+def test_evaluation_keeps_the_order_whatever_the_lengths(sized):
+    rows = np.array([5, 3, 900, 1, 0])
+    batches = Batches(sized, np.arange(COUNT), rows, 2).in_order()
+    assert [row for batch in batches for row in batch["row"].tolist()] == rows.tolist()

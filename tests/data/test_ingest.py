@@ -2,6 +2,8 @@ import fcntl
 import json
 import os
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +11,33 @@ import pytest
 import ray
 from ray.data import DataContext
 
-from graft.core.errors import DataError, ResourceError
+from graft.core.errors import ArtifactError, DataError, ResourceError
+from graft.core.storage import text_digest
 from graft.data import ingest as module
-from graft.data.dataset import IMAGES, MANIFEST, Dataset, Quarantined, Split, open_dataset
+from graft.data.columns import ColumnSpec, StorageSpec
+from graft.data.dataset import MANIFEST, Dataset, Quarantined, Split, open_dataset
 from graft.data.ingest import ingest
-from graft.data.square import StoredForm, decode_square, square
-from graft.spec.data import DigitsData, IdxData, ImageFolderData
+from graft.data.listing import DecodedBlock, Listing, list_samples
+from graft.data.plan import Ingestion, plan_ingest
+from graft.data.split import UNASSIGNED
+from graft.data.targets import RawTargets
+from graft.modalities.image.info import PIXELS
+from graft.modalities.image.storage import ImageDecoder, StoredImages, decode_square, square
+from graft.spec.modalities.base import DataSpec
+from graft.spec.modalities.image import DigitsData, IdxData, ImageFolderData
+from graft.spec.tasks.classification import Classification
+from graft.tasks.registry import build_task
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 
-FORM = StoredForm(8, 3)
+FORM = StoredImages(8, 3)
+
+
+def work(spec: DataSpec, form: StoredImages = FORM) -> Ingestion:
+    """Classify the images of a data section."""
+    task = build_task(Classification())
+    plan = plan_ingest(list_samples(spec), spec, task, form.spec())
+    return Ingestion(plan, ImageDecoder(plan.listing.reader, form), task, spec.max_unreadable)
 
 
 @pytest.fixture
@@ -40,26 +59,26 @@ def no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_folder_becomes_arrays(photos, cache):
     seen: list[tuple[int, int]] = []
-    dataset = ingest(photos, FORM, cache, lambda done, total: seen.append((done, total)))
+    dataset = ingest(work(photos), cache, lambda done, total: seen.append((done, total)))
     assert seen[-1] == (22, 22)
     assert dataset.counts == {"train": 14, "validation": 4, "test": 4}
     assert dataset.quarantine == ()
     for row, name in enumerate(dataset.ids):
         expected = decode_square((photos.path / name).read_bytes(), FORM, photos.max_pixels)
-        np.testing.assert_array_equal(dataset.images[row], expected)
-        assert dataset.classes[dataset.labels[row]] == name.split("/")[0]
+        np.testing.assert_array_equal(dataset.columns[PIXELS][row], expected)
+        assert dataset.names[dataset.targets[row]] == name.split("/")[0]
 
 
 def test_several_blocks_keep_the_order(photos, cache, monkeypatch):
     monkeypatch.setattr(module, "_MAX_BLOCK_ROWS", 4)
     seen: list[tuple[int, int]] = []
     (photos.path / "cat" / "005.png").write_bytes(b"")
-    dataset = ingest(photos, FORM, cache, lambda done, total: seen.append((done, total)))
+    dataset = ingest(work(photos), cache, lambda done, total: seen.append((done, total)))
     assert [done for done, _ in seen] == [4, 8, 12, 16, 20, 22]
     assert list(dataset.ids) == sorted(dataset.ids)
     assert len(dataset.ids) == 21
     expected = [decode_square((photos.path / name).read_bytes(), FORM, 10**6) for name in dataset.ids]
-    np.testing.assert_array_equal(dataset.images, np.stack(expected))
+    np.testing.assert_array_equal(dataset.columns[PIXELS], np.stack(expected))
 
 
 def test_unreadable_files_are_left_out_and_named(photos, cache, encode, noise):
@@ -67,7 +86,7 @@ def test_unreadable_files_are_left_out_and_named(photos, cache, encode, noise):
     (photos.path / "cat" / "half.jpg").write_bytes(encode(noise(30, 30, 3), "JPEG")[:-300])
     (photos.path / "dog" / "gone.png").symlink_to(photos.path / "nowhere")
     (photos.path / "dog" / "zero.png").write_bytes(b"")
-    dataset = ingest(photos, FORM, cache)
+    dataset = ingest(work(photos), cache)
     assert sum(dataset.counts.values()) == 22
     reasons = {entry.path: entry.reason for entry in dataset.quarantine}
     assert set(reasons) == {"cat/note.png", "cat/half.jpg", "dog/gone.png", "dog/zero.png"}
@@ -81,59 +100,68 @@ def test_unreadable_files_are_left_out_and_named(photos, cache, encode, noise):
 def test_too_many_unreadable_files_fail_and_leave_nothing(photos, cache):
     for index in range(6):
         (photos.path / "cat" / f"zero{index}.png").write_bytes(b"")
-    with pytest.raises(DataError, match=r"6 of 28 images cannot be read.*cat/zero0.png is empty"):
-        ingest(photos, FORM, cache)
+    with pytest.raises(DataError, match=r"6 of 28 samples cannot be read.*cat/zero0.png is empty"):
+        ingest(work(photos), cache)
     assert not [path for path in cache.iterdir() if path.is_dir()]
 
 
 def test_a_tolerance_lowered_later_holds_for_the_cache_too(photos, cache):
     (photos.path / "cat" / "zero.png").write_bytes(b"")
-    ingest(photos, FORM, cache)
-    with pytest.raises(DataError, match="1 of 23 images cannot be read"):
-        ingest(photos.model_copy(update={"max_unreadable": 0.0}), FORM, cache)
+    ingest(work(photos), cache)
+    with pytest.raises(DataError, match="1 of 23 samples cannot be read"):
+        ingest(work(photos.model_copy(update={"max_unreadable": 0.0})), cache)
 
 
 def test_a_class_that_loses_all_samples_of_a_split_fails(tmp_path, image_folder, cache):
     root = image_folder(tmp_path / "few", {"cat": 12, "dog": 3})
     (root / "dog" / "001.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"class `dog` has no readable sample left for .*dog/001.png"):
-        ingest(ImageFolderData(path=root, max_unreadable=0.5), FORM, cache)
+        ingest(work(ImageFolderData(path=root, max_unreadable=0.5)), cache)
 
 
 def test_the_second_time_nothing_is_decoded(photos, cache, monkeypatch):
-    first = ingest(photos, FORM, cache)
+    first = ingest(work(photos), cache)
     no_decoding(monkeypatch)
-    assert ingest(photos, FORM, cache) == first
+    assert ingest(work(photos), cache) == first
 
 
 def test_a_changed_file_is_decoded_again(photos, cache):
-    first = ingest(photos, FORM, cache)
+    first = ingest(work(photos), cache)
     os.utime(photos.path / "cat" / "000.png", ns=(7, 7))
-    second = ingest(photos, FORM, cache)
+    second = ingest(work(photos), cache)
     assert second.directory != first.directory
     assert second.fingerprint == first.fingerprint
 
 
 def test_the_fingerprint_is_the_same_in_another_place(photos, cache, tmp_path):
-    first = ingest(photos, FORM, cache)
+    first = ingest(work(photos), cache)
     shutil.copytree(photos.path, tmp_path / "copy")
     copied = photos.model_copy(update={"path": tmp_path / "copy"})
-    assert ingest(copied, FORM, tmp_path / "other").fingerprint == first.fingerprint
+    assert ingest(work(copied), tmp_path / "other").fingerprint == first.fingerprint
 
 
 def test_a_damaged_cache_is_built_again(photos, cache):
-    first = ingest(photos, FORM, cache)
-    os.truncate(first.directory / IMAGES, 100)
-    assert ingest(photos, FORM, cache) == first
+    first = ingest(work(photos), cache)
+    os.truncate(first.directory / f"{PIXELS}.npy", 100)
+    assert ingest(work(photos), cache) == first
+    open_dataset(first.directory, verify=True)
+
+
+def test_a_dataset_of_an_earlier_format_is_built_again(photos, cache):
+    first = ingest(work(photos), cache)
+    (first.directory / MANIFEST).write_text(json.dumps({"format": 1, "classes": ["cat", "dog"]}))
+    with pytest.raises(ArtifactError, match="has format 1, which is not read any more; run ingest again"):
+        open_dataset(first.directory)
+    assert ingest(work(photos), cache) == first
     open_dataset(first.directory, verify=True)
 
 
 def test_what_a_killed_process_left_is_cleared_and_not_believed(photos, cache):
-    target = ingest(photos, FORM, cache).directory
+    target = ingest(work(photos), cache).directory
     left = cache / f".{target.name}.killed"
     target.rename(left)
     (left / MANIFEST).unlink()
-    ingest(photos, FORM, cache)
+    ingest(work(photos), cache)
     assert not left.exists()
     assert sorted(path.name for path in cache.iterdir()) == [target.name, f"{target.name}.lock"]
 
@@ -153,51 +181,51 @@ def test_a_failure_in_the_middle_leaves_nothing(photos, cache, monkeypatch):
 
     context = DataContext.get_current()
     with pytest.raises(KeyboardInterrupt) as caught:
-        ingest(photos, FORM, cache, stop)
+        ingest(work(photos), cache, stop)
     assert caught.tb is not None  # the frames are still alive, and yet Ray's settings are back
     assert DataContext.get_current() is context
     assert not [path for path in cache.iterdir() if path.is_dir()]
-    assert isinstance(ingest(photos, FORM, cache), Dataset)
+    assert isinstance(ingest(work(photos), cache), Dataset)
 
 
 def test_duplicates_across_splits_are_counted(photos, cache):
-    first = ingest(photos, FORM, cache)
+    first = ingest(work(photos), cache)
     validation, train = first.rows(Split.VALIDATION)[0], first.rows(Split.TRAIN)[0]
     shutil.copyfile(photos.path / first.ids[train], photos.path / first.ids[validation])
-    second = ingest(photos, FORM, cache)
+    second = ingest(work(photos), cache)
     assert (first.cross_split_duplicates, second.cross_split_duplicates) == (0, 1)
     assert json.loads((second.directory / MANIFEST).read_text())["cross_split_duplicates"] == 1
 
 
-@pytest.mark.parametrize("form", [StoredForm(8, 1), StoredForm(12, 3, "bilinear")])
+@pytest.mark.parametrize("form", [StoredImages(8, 1), StoredImages(12, 3, "bilinear")])
 def test_idx_files_become_arrays(idx_directory, cache, form, noise):
-    dataset = ingest(IdxData(path=idx_directory, classes=["a", "b", "c"], limit=12), form, cache)
+    dataset = ingest(work(IdxData(path=idx_directory, classes=["a", "b", "c"], limit=12), form), cache)
     assert dataset.counts == {"train": 9, "validation": 3, "test": 9}
-    assert dataset.images.shape == (21, form.stored_size, form.stored_size, form.channels)
+    assert dataset.columns[PIXELS].shape == (21, form.stored_size, form.stored_size, form.channels)
     train, test = noise(30, 6, 5, seed=0), noise(9, 6, 5, seed=1)
     for row, name in enumerate(dataset.ids):
         half, _, index = name.partition("/")
         original = (train if half == "train" else test)[int(index)]
-        np.testing.assert_array_equal(dataset.images[row], square(original, form))
+        np.testing.assert_array_equal(dataset.columns[PIXELS][row], square(original, form))
 
 
 def test_the_digits_become_arrays(cache):
-    dataset = ingest(DigitsData(), StoredForm(8, 1), cache)
+    dataset = ingest(work(DigitsData(), StoredImages(8, 1)), cache)
     assert dataset.counts == {"train": 1079, "validation": 359, "test": 359}
-    assert dataset.images.shape == (1797, 8, 8, 1)
-    assert dataset.images[0, 0, 2, 0] == round(5 * 255 / 16)
+    assert dataset.columns[PIXELS].shape == (1797, 8, 8, 1)
+    assert dataset.columns[PIXELS][0, 0, 2, 0] == round(5 * 255 / 16)
 
 
 def test_the_quarantine_survives_the_cache(photos, cache):
     (photos.path / "cat" / "zero.png").write_bytes(b"")
-    ingest(photos, FORM, cache)
-    assert ingest(photos, FORM, cache).quarantine == (Quarantined("cat/zero.png", "is empty"),)
+    ingest(work(photos), cache)
+    assert ingest(work(photos), cache).quarantine == (Quarantined("cat/zero.png", "is empty"),)
 
 
 def test_rays_own_settings_stay_as_they_were(photos, cache):
     context = DataContext.get_current()
     before = (context.enable_progress_bars, context.execution_options.preserve_order)
-    ingest(photos, FORM, cache)
+    ingest(work(photos), cache)
     after = DataContext.get_current()
     assert (after.enable_progress_bars, after.execution_options.preserve_order) == before
     assert after is context
@@ -215,6 +243,51 @@ def test_without_a_free_cpu_ray_waits_no_longer_than_the_limit(photos, cache, mo
     monkeypatch.setattr(module, "NO_PROGRESS_TIMEOUT_S", 0.5)
     try:
         with pytest.raises(ResourceError, match="needs one free CPU"):
-            ingest(photos, FORM, cache)
+            ingest(work(photos), cache)
     finally:
         ray.kill(busy)
+
+
+@dataclass(frozen=True)
+class Words:
+    """Decodes a source as the lengths of its words; what says so is unreadable."""
+
+    def __call__(self, sources: Sequence[bytes]) -> DecodedBlock:
+        lengths = [np.array([len(word) for word in source.split()], np.int32) for source in sources]
+        reasons = ["says so" if source.startswith(b"bad") else "" for source in sources]
+        kept = [np.empty(0, np.int32) if why else one for one, why in zip(lengths, reasons, strict=True)]
+        digests = ["" if why else text_digest(source.decode()) for source, why in zip(sources, reasons, strict=True)]
+        return DecodedBlock({"lengths": kept, "count": np.array([len(one) for one in kept])}, digests, reasons)
+
+
+WORDS = StorageSpec("text", (ColumnSpec("lengths", "int32", None), ColumnSpec("count", "int64")), {}, "words")
+
+
+def words(sources: list[bytes]) -> Ingestion:
+    """Forty texts of two classes."""
+    labels, given = RawTargets(np.arange(40) % 2, ("even", "odd")), np.full(40, UNASSIGNED, np.uint8)
+    listing = Listing("words", tuple(str(index) for index in range(40)), labels, given, "words", sources)
+    task = build_task(Classification())
+    return Ingestion(plan_ingest(listing, DigitsData(), task, WORDS), Words(), task, 0.1)
+
+
+@pytest.mark.parametrize("rows_of_a_block", [1, 7, 512])
+def test_rows_of_any_length_become_columns_in_order(cache, monkeypatch, rows_of_a_block):
+    monkeypatch.setattr(module, "_MAX_BLOCK_ROWS", rows_of_a_block)
+    sources = [("ab " * (index % 7)).encode() for index in range(40)]
+    sources[5] = sources[21] = b"bad one"
+    dataset = ingest(words(sources), cache)
+    columns = dataset.columns
+    assert [entry.path for entry in dataset.quarantine] == ["5", "21"]
+    assert [int(name) for name in dataset.ids] == [index for index in range(40) if index not in (5, 21)]
+    assert columns["lengths"].lengths.tolist() == [int(name) % 7 for name in dataset.ids]
+    assert columns["count"].tolist() == [int(name) % 7 for name in dataset.ids]
+    assert set(columns["lengths"].values.tolist()) == {2}
+    assert dataset.targets.tolist() == [int(name) % 2 for name in dataset.ids]
+    assert dataset.facts == {"num_outputs": 2}
+    open_dataset(dataset.directory, verify=True)
+
+
+def test_a_dataset_whose_rows_are_all_empty_is_one(cache):
+    dataset = ingest(words([b""] * 40), cache)
+    assert dataset.arrays().columns["lengths"].lengths.tolist() == [0] * 40

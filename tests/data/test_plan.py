@@ -5,19 +5,23 @@ import pytest
 
 from graft.core.errors import DataError
 from graft.data.dataset import Quarantined, Split
-from graft.data.listing import Listing
-from graft.data.plan import check_classes_left, check_quarantine, plan_ingest
-from graft.data.read import PixelReader
+from graft.data.listing import Listing, list_samples
+from graft.data.plan import IngestPlan, check_quarantine, counts_of, facts_of, plan_ingest
 from graft.data.split import UNASSIGNED
-from graft.data.square import StoredForm
-from graft.spec.data import DigitsData
+from graft.data.targets import RawTargets
+from graft.modalities.image.read import PixelReader
+from graft.modalities.image.storage import StoredImages
+from graft.spec.modalities.image import DigitsData, ImageFolderData
+from graft.spec.tasks.classification import Classification
+from graft.spec.tasks.regression import Regression
+from graft.tasks.protocol import Task
+from graft.tasks.registry import build_task
 
-SPEC = DigitsData()
+SPEC, TASK, SQUARES = DigitsData(), build_task(Classification()), StoredImages(8)
 LISTING = Listing(
     source="here",
-    classes=("cat", "dog"),
     ids=tuple(f"{index}.png" for index in range(40)),
-    labels=np.tile([0, 1], 20),
+    targets=RawTargets(np.tile([0, 1], 20), ("cat", "dog")),
     given=np.full(40, UNASSIGNED, dtype=np.uint8),
     identity="0" * 64,
     sources=[bytes(4)] * 40,
@@ -25,25 +29,31 @@ LISTING = Listing(
 )
 
 
+def plan(listing: Listing, stored: StoredImages = SQUARES, task: Task = TASK, **settings: object) -> IngestPlan:
+    return plan_ingest(listing, SPEC.model_copy(update=settings), task, stored.spec())
+
+
 def bad(count: int) -> tuple[Quarantined, ...]:
     return tuple(Quarantined(f"cat/{index}.jpg", "is empty") for index in range(count))
 
 
 def test_all_rows_are_planned_without_a_limit():
-    plan = plan_ingest(LISTING, SPEC, StoredForm(8))
-    np.testing.assert_array_equal(plan.rows, np.arange(40))
-    assert [int(np.sum(plan.splits == split)) for split in Split] == [24, 8, 8]
+    planned = plan(LISTING)
+    np.testing.assert_array_equal(planned.rows, np.arange(40))
+    assert [int(np.sum(planned.splits == split)) for split in Split] == [24, 8, 8]
 
 
 def test_rows_beyond_the_limit_are_not_decoded():
-    plan = plan_ingest(LISTING, SPEC.model_copy(update={"limit": 16}), StoredForm(8))
-    assert len(plan.rows) == len(plan.splits) == 24
-    assert np.sum(plan.splits == Split.TEST) == 8
+    planned = plan(LISTING, limit=16)
+    assert len(planned.rows) == len(planned.splits) == len(planned.targets) == len(planned.ids) == 24
+    assert np.sum(planned.splits == Split.TEST) == 8
+    assert planned.ids == [f"{row}.png" for row in planned.rows]
+    assert planned.targets.values.tolist() == (planned.rows % 2).tolist()
 
 
 def test_the_key_follows_whatever_changes_the_result():
-    def key(listing: Listing = LISTING, stored: StoredForm = StoredForm(8), **settings: object) -> str:  # noqa: B008
-        return plan_ingest(listing, SPEC.model_copy(update=settings), stored).key
+    def key(listing: Listing = LISTING, stored: StoredImages = SQUARES, **settings: object) -> str:
+        return plan(listing, stored, **settings).key
 
     assert key() == key(max_unreadable=0.5)
     keys = [
@@ -53,11 +63,11 @@ def test_the_key_follows_whatever_changes_the_result():
         key(seed=1),
         key(limit=20),
         key(max_pixels=9),
-        key(stored=StoredForm(9)),
-        key(stored=StoredForm(8, 1)),
-        key(stored=StoredForm(8, 3, "bilinear")),
+        key(stored=StoredImages(9)),
+        key(stored=StoredImages(8, 1)),
+        key(stored=StoredImages(8, 3, "bilinear")),
         key(replace(LISTING, identity="1" * 64)),
-        key(replace(LISTING, classes=("cat", "owl"))),
+        key(replace(LISTING, targets=RawTargets(LISTING.targets.values, ("cat", "owl")))),
     ]
     assert len(set(keys)) == len(keys)
 
@@ -65,7 +75,7 @@ def test_the_key_follows_whatever_changes_the_result():
 def test_just_as_many_unreadable_files_as_allowed_are_borne():
     check_quarantine((), 0, 0.0)
     check_quarantine(bad(2), 18, 0.1)
-    with pytest.raises(DataError, match=r"3 of 20 images cannot be read, but data.max_unreadable allows 0.1"):
+    with pytest.raises(DataError, match=r"3 of 20 samples cannot be read, but data.max_unreadable allows 0.1"):
         check_quarantine(bad(3), 17, 0.1)
 
 
@@ -78,11 +88,27 @@ def test_too_many_unreadable_files_name_the_first_few():
     assert "; and 4 more; repair or remove them, or raise data.max_unreadable" in message
 
 
-def test_a_class_may_lose_samples_but_not_all_of_a_split():
-    plan = plan_ingest(LISTING, SPEC, StoredForm(8))
-    dogs = (plan.listing.labels[plan.rows] == 1) & (plan.splits == Split.VALIDATION)
-    readable = np.ones(40, dtype=bool)
-    readable[np.flatnonzero(dogs)[1:]] = False
-    check_classes_left(plan, readable)
-    with pytest.raises(DataError, match=r"class `dog` has no readable sample left for validation .* and 3 more cannot"):
-        check_classes_left(plan, ~dogs)
+def test_the_task_is_in_the_key():
+    scores = replace(LISTING, targets=RawTargets(np.linspace(0, 1, 40), columns=("score",)))
+    regression = build_task(Regression())
+    plain = plan(scores, task=regression)
+    assert plan(scores, task=build_task(Regression(coverage=0.8))).key != plain.key
+    assert plain.key == plan(scores, task=regression).key
+
+
+def test_facts_are_of_the_training_rows_and_counts_of_every_split():
+    planned = plan(LISTING)
+    assert facts_of(TASK, planned.targets, planned.splits) == {"num_outputs": 2}
+    assert counts_of(TASK, planned.targets, planned.splits) == {
+        "train": {"cat": 12, "dog": 12},
+        "validation": {"cat": 4, "dog": 4},
+        "test": {"cat": 4, "dog": 4},
+    }
+
+
+def test_every_kind_goes_through_the_check_of_names(tmp_path, image_folder):
+    image_folder(tmp_path, {"Cat": 9, "cat": 9})
+    if len(list(tmp_path.iterdir())) < 2:
+        pytest.skip("this file system knows no case")
+    with pytest.raises(DataError, match="differ in more than case"):
+        plan(list_samples(ImageFolderData(path=tmp_path)))

@@ -1,3 +1,4 @@
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -6,8 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graft.core.errors import DataError
-from graft.data.dataset import Split
-from graft.data.split import LEFT_OUT, UNASSIGNED, plan_splits, require_samples, stratified_limit, stratified_split
+from graft.data.split import (
+    LEFT_OUT,
+    UNASSIGNED,
+    Split,
+    plan_splits,
+    require_samples,
+    stratified_limit,
+    stratified_split,
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ def test_every_class_has_a_sample_in_every_split(counts, validation, test, seed)
 
 def test_too_few_samples_of_a_class_name_it():
     with pytest.raises(DataError, match=r"class `owl` has 2 samples, but needs at least 3, one for each split; add"):
-        stratified_split(labels_of(5, 2), 0.2, 0.2, 0, classes=["cat", "owl"])
+        stratified_split(labels_of(5, 2), 0.2, 0.2, 0, names=["cat", "owl"])
     with pytest.raises(DataError, match=r"class `0` has 1 sample, but needs at least 2.*and 1 more"):
         stratified_split(labels_of(1, 1, 9), 0.2, 0.0, 0)
 
@@ -109,14 +117,14 @@ def test_a_limit_beyond_the_rows_keeps_all():
 def test_a_limit_is_met_exactly_with_enough_of_each_class(counts, data):
     labels = labels_of(*counts)
     limit = data.draw(st.integers(2 * len(counts), len(labels)))
-    kept = stratified_limit(labels, limit, 0, per_class=2)
+    kept = stratified_limit(labels, limit, 0, per_stratum=2)
     assert len(np.unique(kept)) == limit
     assert np.bincount(labels[kept], minlength=len(counts)).min() >= 2
 
 
 def test_a_limit_below_the_classes_is_refused():
     with pytest.raises(DataError, match=r"data.limit is 3, but 2 classes need at least 4"):
-        stratified_limit(labels_of(9, 9), 3, 0, per_class=2)
+        stratified_limit(labels_of(9, 9), 3, 0, per_stratum=2)
 
 
 def plan(given: list[int], labels: np.ndarray, **settings: object) -> np.ndarray:
@@ -175,3 +183,33 @@ def test_the_message_counts_all_splits_that_are_drawn():
 
 def test_enough_is_enough():
     require_samples(labels_of(3, 3), 3)
+
+
+GOLDEN = [
+    ({}, 0, 0, "9f11f52ef63a02df"),
+    ({"limit": 300}, 0, 0, "027a778742f62589"),
+    ({"limit": 100, "seed": 7}, 0, 0, "30868cb01deadc4c"),
+    ({"seed": 3, "validation": 0.1}, 300, 0, "40bbf4ee81228407"),
+    ({"limit": 300}, 300, 200, "ab5e66f9c25e20a3"),
+]
+
+
+@pytest.mark.parametrize(("settings", "num_test", "num_validation", "digest"), GOLDEN)
+def test_the_splits_of_the_digits_are_those_of_the_first_release(settings, num_test, num_validation, digest):
+    from sklearn.datasets import load_digits
+
+    labels = load_digits().target.astype(np.int64)
+    brought = np.full(len(labels), UNASSIGNED, np.uint8)
+    brought[:num_test] = Split.TEST
+    brought[num_test : num_test + num_validation] = Split.VALIDATION
+    codes = plan_splits(brought, labels, Settings(**settings), [str(digit) for digit in range(10)])
+    assert hashlib.sha256(codes.tobytes()).hexdigest()[:16] == digest
+
+
+def test_a_message_calls_the_strata_what_the_task_calls_them():
+    with pytest.raises(
+        DataError, match=r"range `low` has 1 sample.*\(and 1 more ranges\); add some or remove the range"
+    ):
+        plan_splits(np.full(2, UNASSIGNED, np.uint8), np.array([0, 1]), Settings(), ["low", "high"], "range")
+    with pytest.raises(DataError, match=r"data.limit is 3, but 2 ranges need at least 4"):
+        stratified_limit(labels_of(9, 9), 3, 0, per_stratum=2, noun="range")

@@ -12,11 +12,11 @@ from graft.journal import events
 from graft.journal.events import Event, TrialStatus
 from graft.journal.journal import Journal, read
 from graft.search.protocol import Checkpoint, Exploit, Past, Proposal, Report, TrialEnd
-from graft.spec.metrics import METRICS
+from graft.spec.tasks.lookup import metric_named
 
 
 def history_of(happened: Iterable[Event], metric: str = "accuracy") -> SearchHistory:
-    history = SearchHistory(METRICS[metric])
+    history = SearchHistory(metric_named(metric))
     for event in happened:
         history.apply(event)
     return history

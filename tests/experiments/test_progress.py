@@ -9,14 +9,14 @@ from graft.experiments.progress import RUNNING, Progress, leaderboard
 from graft.experiments.stages import StageState
 from graft.journal import events
 from graft.journal.events import Event, TrialStatus
-from graft.spec.metrics import METRICS
 from graft.spec.strategy import Strategy
+from graft.spec.tasks.lookup import metric_named
 
 STRATEGY = Strategy(lr=0.01)
 
 
 def fold(happened: Iterable[Event], metric: str = "accuracy") -> Progress:
-    progress = Progress(METRICS[metric], epochs=4)
+    progress = Progress(metric_named(metric), epochs=4)
     for event in happened:
         progress.apply(event)
     return progress

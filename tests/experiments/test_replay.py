@@ -108,7 +108,7 @@ def test_a_replayed_job_is_a_job_of_one_trial() -> None:
 def test_all_else_of_the_job_stays() -> None:
     job = replayed_job(JOB, SCHEDULE)
     assert (job.data, job.training, job.name) == (JOB.data, JOB.training, JOB.name)
-    assert (job.search.seed, job.search.metric, job.search.budget.minutes) == (5, "accuracy", 3)
+    assert (job.search.seed, job.objective.name, job.search.budget.minutes) == (5, "accuracy", 3)
     assert parse_job(job.model_dump(mode="json")) == job
 
 

@@ -12,8 +12,8 @@ from graft.experiments.retention import Kept, Retention
 from graft.journal.events import Event, TrialRetried, TrialStatus
 from graft.learner.checkpoints import CheckpointStore
 from graft.search.protocol import Checkpoint
-from graft.spec.metrics import METRICS
 from graft.spec.outputs import KeepSpec
+from graft.spec.tasks.lookup import metric_named
 
 
 class Search:
@@ -23,7 +23,7 @@ class Search:
         self, store: CheckpointStore, progress: Progress, best: int | None = 2, feeding: tuple[int, ...] = ()
     ) -> None:
         self.store, self.progress = store, progress
-        self.history = SearchHistory(METRICS["accuracy"])
+        self.history = SearchHistory(metric_named("accuracy"))
         self._best, self._feeding = best, frozenset(feeding)
         self._retention = Retention(store, progress, Kept(best=best), self._feeding)
 

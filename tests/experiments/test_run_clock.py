@@ -75,6 +75,19 @@ def test_what_comes_after_the_search_is_measured_by_its_trials(make: MakePace, d
     reserve = run_clock.reserve(dataset)
     assert reserve.evaluation == pytest.approx(6.0 * run_clock.fit_scale(dataset) * 6 / 30)
     assert make(allocation=TWO).reserve(dataset).worker == GROUP_SECONDS
+    kept = make(training={"final_on": "train", "epochs": 4}, story=trials.of("t01", [0.5, 0.6], seconds=6.0))
+    assert kept.reserve(dataset).evaluation == reserve.evaluation
+
+
+def test_scoring_goes_through_the_frozen_blocks_that_epochs_on_stored_features_leave_out(
+    make: MakePace, dataset: Dataset, trials: Any
+) -> None:
+    started, first, *rest = trials.of("t01", [0.5, 0.6], seconds=6.0)
+    first = replace(first, metrics={**first.metrics, "cache/pass_seconds": 30.0})
+    plain = make(story=(started, first, *rest)).reserve(dataset).evaluation
+    without = make(story=trials.of("t01", [0.5, 0.6], seconds=6.0)).reserve(dataset).evaluation
+    # a second each for 6 test and 10 validation samples, on two CPUs
+    assert plain - without == pytest.approx(16 / (2 * THREAD_EFFICIENCY))
 
 
 def test_a_fit_may_take_what_is_left_and_a_little_more(make: MakePace, dataset: Dataset, trials: Any) -> None:

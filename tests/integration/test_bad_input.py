@@ -313,7 +313,7 @@ class TestUnreadable:
 
     def test_too_many_of_them_end_the_run_by_name(self, graft, folder_job, bad_photos, home):
         one_line(
-            graft("run", folder_job()), 2, r"5 of 25 images cannot be read, but data\.max_unreadable allows 0\.1: ",
+            graft("run", folder_job()), 2, r"5 of 25 samples cannot be read, but data\.max_unreadable allows 0\.1: ",
             "cat/cut.jpg", "cat/empty.png is empty", "cat/text.png is text", "dog/bomb.png", "dog/large.png",
             r"repair or remove them, or raise data\.max_unreadable",
         )  # fmt: skip

@@ -103,7 +103,7 @@ def test_the_model_predicts_and_comes_back_from_the_registry(finished: tuple[Res
     champion = graft.load(result.summary["model_uri"], home=home.root)
     assert champion.predict_frame(images).equals(answers)
     assert answers["probability"].between(0, 1).all()
-    assert [f"p({name})" for name in champion.labels] == [column for column in answers if column.startswith("p(")]
+    assert [f"p({name})" for name in champion.names] == [column for column in answers if column.startswith("p(")]
 
 
 def test_only_the_best_weights_are_kept(finished: tuple[Result, Home]) -> None:

@@ -27,15 +27,15 @@ from graft.search.protocol import Checkpoint, GoOn, Proposal, SearchObserver, St
 from graft.search.schedulers.build import build_scheduler
 from graft.search.searchers.build import build_searcher
 from graft.search.tuner import Execution, run_search
-from graft.spec.metrics import METRICS
 from graft.spec.search.phases import Phase, phases_of
 from graft.spec.search.search import SearchSpec
 from graft.spec.space.space import StrategySpace
-from graft.workers.elastic import Patience, run_distributed
+from graft.spec.tasks.lookup import metric_named
+from graft.workers.elastic import ElasticTimeouts, run_distributed
 from graft.workers.groups.shape import GroupShape
 from graft.workers.train_run import TrainRun, fit, new_mark
 
-ACCURACY = METRICS["accuracy"]
+ACCURACY = metric_named("accuracy")
 SPACE = StrategySpace.parse({"lr": {"loguniform": [1e-4, 1e-1]}})
 
 
@@ -205,8 +205,8 @@ def test_an_elastic_run_begins_with_the_workers_there_is_room_for(ray_session: N
     occupant = ray.remote(Occupant).options(num_cpus=1).remote()
     ray.get(occupant.is_there.remote())
     try:
-        patience = Patience(start_s=3.0, resize_s=3.0, give_up_s=40.0)
-        done = run_distributed(lambda rank: rank.size, (), GroupShape(2, 1.0), tmp_path, 1, patience=patience)
+        timeouts = ElasticTimeouts(start_s=3.0, resize_s=3.0, give_up_s=40.0)
+        done = run_distributed(lambda rank: rank.size, (), GroupShape(2, 1.0), tmp_path, 1, timeouts=timeouts)
     finally:
         ray.kill(occupant)
     assert done.value == 1

@@ -15,8 +15,9 @@ from graft.learner import fit as module
 from graft.learner.final_model import FinalModel, final_network
 from graft.learner.fit import FitTask, fit, fit_in_group, scaled
 from graft.search.strategy_schedule import Schedule, Stretch
+from graft.spec.components.schedule import Constant
 from graft.spec.load import parse_job
-from graft.spec.strategy import MAX_LR, Constant, Strategy
+from graft.spec.strategy import MAX_LR, Strategy
 from graft.spec.training import FitSpec
 from graft.training.checkpoint import load_state, save_state
 from graft.workers.elastic_host import Rank

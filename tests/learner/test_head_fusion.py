@@ -40,7 +40,7 @@ def test_the_user_has_the_last_word() -> None:
     ("fields", "reason"),
     [
         ({"freeze": {"choice": [0.5, 1.0]}}, "the space also trains blocks"),
-        ({"augment": {"choice": ["none", "light"]}}, "images that are new in every epoch"),
+        ({"augment": {"choice": ["none", "light"]}}, "samples that are new in every epoch"),
         ({"loss": {"choice": ["cross_entropy", "focal"]}}, "holds the loss focal"),
         ({"resources": {"workers": 2}}, "a trial has several workers"),
         ({"trials": 1, "augment": {"kind": "light", "views": 4}}, "too few trials share their frozen blocks"),

@@ -11,7 +11,8 @@ from graft.learner import materialise as module
 from graft.learner.cached_features import FeatureCache
 from graft.learner.materialise import materialise
 from graft.learner.prefix import Prefix
-from graft.learner.supervised import build_learner, training_data_of
+from graft.learner.supervised import build_learner
+from graft.learner.training_data import training_data_of
 from graft.models.load import describe_backbone
 from graft.spec.load import parse_job
 from graft.spec.strategy import Strategy
@@ -30,7 +31,7 @@ def feature_cache(tmp_path: Path) -> FeatureCache:
 def cache_of(feature_cache: FeatureCache, dataset: Dataset, cut: int) -> tuple[float, float]:
     training_data = training_data_of(JOB, dataset, num_threads=1, feature_cache=feature_cache)
     strategy = Strategy(backbone=LITE0, freeze=cut / BLOCKS, resolution=32, batch_size=10)
-    found = build_learner(replace(training_data, feature_cache=feature_cache), strategy, (Split.TRAIN,)).cache_metrics
+    found = build_learner(replace(training_data, feature_cache=feature_cache), strategy, (Split.TRAIN,)).facts
     return found["cache/hits"], found["cache/misses"]
 
 

@@ -27,24 +27,24 @@ def job(trials: int = 24, epochs: int = 5, **strategy: Any) -> Job:
 
 class TestOfAStrategy:
     def test_frozen_blocks_are_a_prefix(self) -> None:
-        assert prefix_of(strategy(freeze=0.5), BLOCKS) == Prefix(LITE0, 32, 8)
-        assert prefix_of(strategy(freeze=1.0), BLOCKS) == Prefix(LITE0, 32, BLOCKS)
+        assert prefix_of(strategy(freeze=0.5)) == Prefix(LITE0, 32, 8)
+        assert prefix_of(strategy(freeze=1.0)) == Prefix(LITE0, 32, BLOCKS)
 
     def test_a_full_fine_tune_has_none(self) -> None:
-        assert prefix_of(strategy(freeze=0.0), BLOCKS) is None
+        assert prefix_of(strategy(freeze=0.0)) is None
 
     def test_blocks_drawn_at_random_are_above_it(self) -> None:
         redrawn = {"kind": "reinitialise", "blocks": 3}
-        assert prefix_of(strategy(freeze=1.0, init=redrawn), BLOCKS) == Prefix(LITE0, 32, BLOCKS - 3)
-        assert prefix_of(strategy(freeze=1.0, init={**redrawn, "blocks": BLOCKS}), BLOCKS) is None
+        assert prefix_of(strategy(freeze=1.0, init=redrawn)) == Prefix(LITE0, 32, BLOCKS - 3)
+        assert prefix_of(strategy(freeze=1.0, init={**redrawn, "blocks": BLOCKS})) is None
 
     def test_new_images_in_every_epoch_make_it_useless(self) -> None:
-        assert prefix_of(strategy(freeze=0.5, augment="light"), BLOCKS) is None
-        assert prefix_of(strategy(freeze=0.5, augment={"kind": "light", "magnitude": 0.0}), BLOCKS) is not None
+        assert prefix_of(strategy(freeze=0.5, augment="light")) is None
+        assert prefix_of(strategy(freeze=0.5, augment={"kind": "light", "magnitude": 0.0})) is not None
 
     def test_stored_views_do_not(self) -> None:
         light = {"kind": "light", "views": 4}
-        assert prefix_of(strategy(freeze=0.5, augment=light), BLOCKS) == Prefix(LITE0, 32, 8, views=4)
+        assert prefix_of(strategy(freeze=0.5, augment=light)) == Prefix(LITE0, 32, 8, views=4)
 
 
 class TestPlanning:

@@ -12,7 +12,8 @@ from graft.data.dataset import Dataset, Split
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.final_model import FinalModel, final_network
 from graft.learner.soup import make_soup
-from graft.learner.supervised import TrainingData
+from graft.learner.supervised import SupervisedFactory
+from graft.learner.training_data import TrainingData
 from graft.learner.trial import TrialPayload, train_proposal
 from graft.search.protocol import CheckpointEpochs, Proposal
 from graft.search.strategy_schedule import Schedule, Stretch
@@ -28,7 +29,8 @@ PROBE = Strategy(freeze=1.0, resolution=32, batch_size=10, lr=0.01)
 def trained(training_data: TrainingData, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The best epoch of a trial."""
     store = CheckpointStore(tmp_path_factory.mktemp("trials"))
-    train_proposal(Proposal("t01", PROBE, epochs=4), TrialPayload(training_data, store, CheckpointEpochs()), ALONE,
+    payload = TrialPayload(SupervisedFactory(training_data), store, CheckpointEpochs())
+    train_proposal(Proposal("t01", PROBE, epochs=4), payload, ALONE,
                    lambda epoch, metrics, notes: True)  # fmt: skip
     return store.best_file("t01")
 

@@ -19,7 +19,8 @@ from graft.data.feature_store.store import FeatureStore
 from graft.learner.cached_features import FeatureCache
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.prefix import Prefix
-from graft.learner.supervised import TrainingData
+from graft.learner.supervised import SupervisedFactory
+from graft.learner.training_data import TrainingData
 from graft.learner.trial import (
     Hosted,
     Message,
@@ -33,7 +34,9 @@ from graft.learner.trial import (
 )
 from graft.models.load import describe_backbone
 from graft.search.protocol import Checkpoint, CheckpointEpochs, Proposal
-from graft.spec.strategy import Constant, MlpHead, Strategy
+from graft.spec.components.head import MlpHead
+from graft.spec.components.schedule import Constant
+from graft.spec.strategy import Strategy
 from graft.training import rendezvous
 from graft.training.checkpoint import TrainingState, load_state, save_state
 from graft.training.loop import TrainingOutcome, TrainingStatus
@@ -81,7 +84,7 @@ class Trial:
         self.training_data, self.store = training_data, CheckpointStore(directory)
 
     def payload(self, due: CheckpointEpochs = EVERY) -> TrialPayload:
-        return TrialPayload(self.training_data, self.store, due)
+        return TrialPayload(SupervisedFactory(self.training_data), self.store, due)
 
     def train(
         self, proposal: Proposal, told: Told | None = None, due: CheckpointEpochs = EVERY
@@ -532,7 +535,9 @@ class TestTogether:
     def cached(self, here: Trial, tmp_path: Path) -> TrialPayload:
         prefix = Prefix(PROBE.backbone, 32, describe_backbone(PROBE.backbone).num_blocks)
         feature_cache = FeatureCache(FeatureStore(tmp_path / "features", 10**9), "rows", frozenset([prefix]))
-        return replace(here.payload(), training_data=replace(here.training_data, feature_cache=feature_cache))
+        return replace(
+            here.payload(), factory=SupervisedFactory(replace(here.training_data, feature_cache=feature_cache))
+        )
 
     def run(self, payload: TrialPayload, strategies: Sequence[Strategy]) -> list[Reporter]:
         handle, reporters = HereHandle(payload), [Reporter() for _ in strategies]

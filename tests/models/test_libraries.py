@@ -7,7 +7,7 @@ from graft.models.libraries import build_backbone, count_params, did_you_mean
 
 
 def test_build_backbone_by_architecture():
-    backbone = build_backbone("timm/test_efficientnet", resolution=32).eval()
+    backbone = build_backbone("timm/test_efficientnet", size=32).eval()
     with torch.inference_mode():
         assert backbone(torch.randn(2, 3, 32, 32)).shape == (2, backbone.num_features)
 
@@ -15,7 +15,7 @@ def test_build_backbone_by_architecture():
 @pytest.mark.parametrize(
     ("architecture", "says"),
     [
-        ("keras/resnet18", "library is `keras`, but must be one of timm, torchvision"),
+        ("keras/resnet18", "library is `keras`, but must be one of hf, timm, torchvision"),
         ("timm/resnet81", "timm has no architecture `resnet81`; did you mean `resnet18`"),
         ("timm/resnet18.no_such_tag", "no_such_tag"),
         ("timm/test_convnext", "is a ConvNeXt, but supported are EfficientNet, MobileNetV3, ResNet, VisionTransformer"),

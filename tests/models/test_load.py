@@ -6,15 +6,15 @@ import torch
 from safetensors.torch import save_file
 
 from graft.core.errors import ArtifactError, SpecError
+from graft.modalities.image.backbones.timm import TimmLibrary
 from graft.models.load import backbone_names, check_backbone, describe_backbone, load_backbone
-from graft.models.timm import TimmAdapter
 
 TINY = "test_efficientnet.r160_in1k"
 
 
 @pytest.fixture
 def network():
-    return TimmAdapter().create(TINY)
+    return TimmLibrary().create(TINY)
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def local_name(network, tmp_path):
 
 
 def test_local_file_fills_the_network(network, local_name):
-    loaded = load_backbone(local_name, resolution=32)
+    loaded = load_backbone(local_name, size=32)
     images = torch.randn(2, 3, 32, 32)
     with torch.inference_mode():
         assert torch.equal(loaded.backbone(images), network.eval()(images))
@@ -52,10 +52,10 @@ def test_shapes_that_do_not_fit_name_key_and_shapes(network, tmp_path):
 
 def test_vision_transformer_weights_are_loaded_before_the_resolution_changes(tmp_path):
     torch.manual_seed(0)
-    network = TimmAdapter().create("test_vit").eval()
+    network = TimmLibrary().create("test_vit").eval()
     torch.nn.init.normal_(network.pos_embed)
     save_file(network.state_dict(), tmp_path / "vit.safetensors")
-    loaded = load_backbone(f"local:timm/test_vit:{tmp_path / 'vit.safetensors'}", resolution=64)
+    loaded = load_backbone(f"local:timm/test_vit:{tmp_path / 'vit.safetensors'}", size=64)
     assert loaded.report is not None
     assert loaded.report.missing == loaded.report.reshaped == ()
     network.set_input_size(img_size=(64, 64))
@@ -65,7 +65,7 @@ def test_vision_transformer_weights_are_loaded_before_the_resolution_changes(tmp
 
 
 def test_hub_weights_are_what_the_library_downloads(network, monkeypatch):
-    monkeypatch.setattr(TimmAdapter, "download", lambda self, architecture: network.state_dict())
+    monkeypatch.setattr(TimmLibrary, "download", lambda self, architecture: network.state_dict())
     loaded = load_backbone(f"timm:{TINY}")
     assert torch.equal(loaded.backbone.stem.conv_stem.weight, network.conv_stem.weight)
 

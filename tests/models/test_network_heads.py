@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from graft.models.network import build_head
-from graft.spec.strategy import LinearHead, MlpHead
+from graft.spec.components.head import LinearHead, MlpHead
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from graft.spec.strategy import LinearHead, MlpHead
     ],
 )
 def test_head_gives_logits_and_has_the_layers_it_says(head, linear_layers, dropouts):
-    built = build_head(head, in_features=5, num_classes=3)
+    built = build_head(head, in_features=5, num_outputs=3)
     assert built(torch.zeros(4, 5)).shape == (4, 3)
     assert sum(isinstance(layer, nn.Linear) for layer in built) == linear_layers
     rates = [layer.p for layer in built if isinstance(layer, nn.Dropout)]

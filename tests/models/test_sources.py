@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import save
 
 from graft.core.errors import ArtifactError
+from graft.modalities.image.backbones.timm import TimmLibrary
 from graft.models.sources import FileWeights, HubWeights, PackageWeights
-from graft.models.timm import TimmAdapter
 
 CONTENT = save({"a": torch.ones(2)})
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -79,7 +79,7 @@ def test_another_local_file_is_another_version(tmp_path):
 
 
 def test_hub_gives_what_the_library_downloads(monkeypatch):
-    monkeypatch.setattr(TimmAdapter, "download", lambda self, architecture: {"name": architecture})
+    monkeypatch.setattr(TimmLibrary, "download", lambda self, architecture: {"name": architecture})
     assert HubWeights("timm", "resnet18.a1_in1k").state_dict() == {"name": "resnet18.a1_in1k"}
 
 
@@ -92,7 +92,7 @@ def test_hub_that_cannot_be_reached_says_how_to_go_on(monkeypatch, error):
     def fail(self, architecture):
         raise error
 
-    monkeypatch.setattr(TimmAdapter, "download", fail)
+    monkeypatch.setattr(TimmLibrary, "download", fail)
     with pytest.raises(ArtifactError) as caught:
         HubWeights("timm", "resnet18.a1_in1k").state_dict()
     message = str(caught.value)

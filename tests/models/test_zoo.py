@@ -10,8 +10,10 @@ from graft.models.zoo import ZOO, find_entry
 @pytest.mark.parametrize("name", ZOO.names())
 def test_bundled_names_come_from_packages_with_known_digests(name):
     entry = find_entry(name)
-    assert isinstance(entry.weights, PackageWeights)
-    assert len(entry.weights.sha256) == 64
+    weights = getattr(entry.weights, "source", entry.weights)
+    assert isinstance(weights, PackageWeights)
+    assert len(weights.sha256) == 64
+    assert entry.weights.version() == weights.sha256
     assert entry.info is not None
     assert (entry.info.name, entry.info.architecture) == (name, entry.architecture)
 
@@ -19,6 +21,7 @@ def test_bundled_names_come_from_packages_with_known_digests(name):
 def test_hub_names():
     assert find_entry("timm:resnet18.a1_in1k").weights == HubWeights("timm", "resnet18.a1_in1k")
     assert find_entry("torchvision:resnet18").architecture == "torchvision/resnet18"
+    assert find_entry("hf:google/bert").architecture == "hf/google/bert"
 
 
 def test_local_names_keep_colons_of_the_path_and_know_the_home_directory():
@@ -36,7 +39,8 @@ def test_local_names_keep_colons_of_the_path_and_know_the_home_directory():
     [
         ("eficientnet_lite0", "did you mean `efficientnet_lite0`?"),
         ("resnet18", "`timm:ARCHITECTURE`"),
-        ("hf:google/vit", "but must be `timm:ARCHITECTURE`"),
+        ("bert", "`hf:FOLDER`, `hf:NAME`"),
+        ("keras:google/vit", "but must be `timm:ARCHITECTURE`"),
         ("timm:", "but must be `timm:ARCHITECTURE`"),
         ("local:resnet18:w.pth", "must have the form `local:LIBRARY/ARCHITECTURE:PATH`"),
         ("local:timm/resnet18", "must have the form"),

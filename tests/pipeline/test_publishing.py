@@ -1,24 +1,27 @@
 """What the journal says of a run for MLflow's sake, and what is registered."""
 
-import base64
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from graft.core.errors import TrackingError
-from graft.core.storage import Home
+from graft.core.storage import Home, write_json
 from graft.experiments.directory import Experiment
 from graft.journal.events import TrialReported, TrialStarted
 from graft.journal.journal import Journal
+from graft.models.bundle import BundleSpec, write_bundle
+from graft.models.libraries import build_backbone
+from graft.models.network import Network, build_head
 from graft.pipeline.publishing import importance_of, plan_made, register_bundle
 from graft.pipeline.run import check_job
 from graft.pipeline.stages.export import INPUT_EXAMPLE
 from graft.spec.load import parse_job
+from graft.spec.modalities.image import ImagePreprocessing
 from graft.spec.strategy import Strategy
+from graft.spec.tasks.classification import Classification
 from graft.tracking.mlflow import registration as mlflow
 from graft.tracking.target import Target
 from graft.workers.allocation import Allocation, ClusterResources, Node
@@ -71,6 +74,21 @@ def test_only_results_of_a_trial_s_own_strategy_say_what_mattered(tmp_path: Path
     assert (found.trials, found.epoch) == (9, 1)
 
 
+def leave_bundle(directory: Path) -> None:
+    spec = BundleSpec(
+        name="x",
+        architecture="timm/test_efficientnet",
+        strategy=Strategy(),
+        modality="image",
+        task=Classification(),
+        names=("a", "b"),
+        num_outputs=2,
+        preprocessing=ImagePreprocessing(stored_size=32, resolution=32, mean=(0.5,) * 3, std=(0.5,) * 3),
+    )
+    backbone = build_backbone(spec.architecture, 32)
+    write_bundle(directory, Network(backbone, build_head(spec.strategy.head, backbone.num_features, 2)), spec)
+
+
 def test_a_registered_model_shows_an_image_of_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     registered: list[Any] = []
 
@@ -80,10 +98,12 @@ def test_a_registered_model_shows_an_image_of_the_data(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(mlflow, "register", register)
     experiment, target = Experiment(tmp_path), Target("http://host", "x")
+    leave_bundle(experiment.bundle)
     assert register_bundle(experiment, target, experiment.bundle, "x") == ("models:/x/1", "1")
     assert registered[0].input_example is None, "an experiment without an image has none to show"
-    Image.new("L", (4, 4), 7).save(tmp_path / INPUT_EXAMPLE)
+    example = {"input": {"image": "iVBORw=="}, "output": {"label": "a", "probability": 0.5}}
+    write_json(tmp_path / INPUT_EXAMPLE, example)
     register_bundle(experiment, target, experiment.bundle, "x")
-    (cell,) = registered[1].input_example["image"]
-    assert base64.b64decode(cell) == (tmp_path / INPUT_EXAMPLE).read_bytes()
+    assert list(registered[1].input_example["image"]) == ["iVBORw=="]
     assert set(registered[1].inputs) == {"image"}
+    assert registered[1].outputs == {"label": "string", "probability": "double"}

@@ -13,8 +13,9 @@ from graft.journal.events import TrialStatus
 from graft.journal.journal import Journal, read
 from graft.pipeline.recorder import Recorder
 from graft.search.protocol import Checkpoint, Duplicate, Exploit, Past, Proposal, Report, TrialEnd
-from graft.spec.metrics import METRICS
-from graft.spec.strategy import L2, Strategy
+from graft.spec.components.penalty import L2
+from graft.spec.strategy import Strategy
+from graft.spec.tasks.lookup import metric_named
 
 FIRST = Proposal("t01", Strategy(lr=0.1, penalty=L2(strength=0.5)), epochs=4, phase=1)
 GOES_ON = Proposal("t02", Strategy(lr=0.2), Checkpoint("t00", 2, 3), epochs=6, phase=1)
@@ -26,7 +27,7 @@ def metrics(accuracy: float, seconds: float = 1.5) -> dict[str, float]:
 
 @pytest.fixture
 def progress() -> Progress:
-    return Progress(METRICS["accuracy"], 4)
+    return Progress(metric_named("accuracy"), 4)
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def recorded(file: Path) -> Callable[[], list[Any]]:
 def test_a_proposal_survives_the_journal(recorder: Recorder, file: Path) -> None:
     recorder.on_started(FIRST)
     recorder.on_started(GOES_ON)
-    history = SearchHistory(METRICS["accuracy"])
+    history = SearchHistory(metric_named("accuracy"))
     for _, event in read(file):
         history.apply(event)
     assert history.past == [Past("t01", FIRST), Past("t02", GOES_ON)]
@@ -65,7 +66,7 @@ def test_the_whole_search_survives_the_journal(recorder: Recorder, file: Path) -
     recorder.on_report("t01", 4, metrics(0.5))
     recorder.on_exploit(copied, exploit)
     recorder.on_finished("t02", TrialEnd(TrialStatus.STOPPED, "too bad", 4))
-    history = SearchHistory(METRICS["accuracy"])
+    history = SearchHistory(metric_named("accuracy"))
     for _, event in read(file):
         history.apply(event)
     assert history.past[2:] == [

@@ -26,14 +26,14 @@ from graft.search.protocol import (
 )
 from graft.search.schedulers.build import build_scheduler
 from graft.search.simulation import simulate
-from graft.spec.metrics import METRICS
 from graft.spec.search.phases import Phase, phases_of
 from graft.spec.search.search import SearchSpec
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
+from graft.spec.tasks.lookup import metric_named
 
 EPOCHS = 6
-ACCURACY = METRICS["accuracy"]
+ACCURACY = metric_named("accuracy")
 
 
 class Few:

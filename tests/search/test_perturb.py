@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graft.search.perturb import changes_between, described, perturb
+from graft.spec.components.penalty import L2
 from graft.spec.space.distributions import Choice
 from graft.spec.space.mutation import mutated_keys
 from graft.spec.space.space import StrategySpace
-from graft.spec.strategy import L2, Strategy
+from graft.spec.strategy import Strategy
 
 WIDE = StrategySpace.parse(
     {

@@ -14,12 +14,12 @@ from graft.search.proposer import (
 )
 from graft.search.protocol import Checkpoint, Duplicate, Observation, Proposal, Proposer, Searcher
 from graft.search.searchers.build import build_searcher
-from graft.spec.metrics import METRICS
 from graft.spec.search import searchers as spec
 from graft.spec.search.phases import Phase
 from graft.spec.search.schedulers import NoScheduler, Pbt
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
+from graft.spec.tasks.lookup import metric_named
 
 WIDE = StrategySpace.parse({"lr": {"loguniform": [1e-4, 1e-1]}, "freeze": {"choice": [0.0, 0.5, 1.0]}})
 NARROW = StrategySpace.parse({"freeze": {"choice": [0.0, 0.5]}, "penalty": {"choice": ["none", "l2"]}})
@@ -34,8 +34,8 @@ FOUR_KINDS = StrategySpace.parse(
 RANDOM, TO_THE_END, POPULATION = spec.RandomSearcher(), NoScheduler(), Pbt()
 
 
-def searcher(space: StrategySpace, seed: int = 0, of: spec.Searcher = RANDOM) -> Searcher:
-    return build_searcher(of, space, METRICS["accuracy"], seed)
+def searcher(space: StrategySpace, seed: int = 0, of: spec.SearcherSpec = RANDOM) -> Searcher:
+    return build_searcher(of, space, metric_named("accuracy"), seed)
 
 
 def phase(trials: int | None = None, index: int = 0, scheduler: Any = TO_THE_END) -> Phase:
@@ -114,7 +114,7 @@ def test_a_grid_ends_without_a_repeat() -> None:
 
 
 @pytest.mark.parametrize("of", [spec.TpeSearcher(start_up=2), spec.BohbSearcher(start_up=2), spec.CmaEsSearcher()])
-def test_a_searcher_that_learns_finds_the_last_strategy_too(of: spec.Searcher) -> None:
+def test_a_searcher_that_learns_finds_the_last_strategy_too(of: spec.SearcherSpec) -> None:
     known: list[Observation] = []
     proposer = SearchProposer(searcher(MANY_REPEATS, of=of), phase(50), history=lambda: tuple(known))
     while proposal := proposer.propose(lambda _: None):
@@ -157,7 +157,7 @@ def test_the_searcher_hears_of_history_and_of_repeats() -> None:
 @pytest.mark.parametrize("space", [WIDE, MANY_REPEATS], ids=["wide", "many repeats"])
 @pytest.mark.parametrize("cut", range(0, 11, 2))
 def test_a_search_that_was_cut_off_proposes_what_it_would_have(
-    of: spec.Searcher, space: StrategySpace, cut: int
+    of: spec.SearcherSpec, space: StrategySpace, cut: int
 ) -> None:
     undisturbed, duplicates = propose_all(SearchProposer(searcher(space, of=of), phase(11)))
     before, repeats = propose_all(SearchProposer(searcher(space, of=of), phase(11)), most=cut)
@@ -183,7 +183,7 @@ def test_architectures_are_those_of_the_space() -> None:
 
 @pytest.mark.parametrize("of", [spec.RandomSearcher(), spec.SobolSearcher(), spec.GridSearcher(points=9)])
 @pytest.mark.parametrize("seed", range(4))
-def test_every_architecture_has_its_share_of_a_population(of: spec.Searcher, seed: int) -> None:
+def test_every_architecture_has_its_share_of_a_population(of: spec.SearcherSpec, seed: int) -> None:
     kinds = architectures_of(FOUR_KINDS)
     proposals, _ = propose_all(StratifiedProposer(searcher(FOUR_KINDS, seed, of), phase(10), kinds))
 

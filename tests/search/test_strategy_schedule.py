@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from graft.core.errors import SpecError
 from graft.search.strategy_schedule import Schedule, Stretch, parse_schedule
-from graft.spec.strategy import L2, Strategy
+from graft.spec.components.penalty import L2
+from graft.spec.strategy import Strategy
 
 SLOW, FAST, FIRM = Strategy(lr=1e-3), Strategy(lr=1e-2), Strategy(lr=1e-3, penalty=L2(strength=0.1))
 SCHEDULE = Schedule((Stretch(0, 3, SLOW), Stretch(3, 4, FAST), Stretch(4, 10, FIRM)))

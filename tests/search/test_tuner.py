@@ -16,15 +16,15 @@ from graft.search.schedulers.build import build_scheduler
 from graft.search.searchers.build import build_searcher
 from graft.search.simulation import simulate
 from graft.search.tuner import Execution, run_search
-from graft.spec.metrics import METRICS
 from graft.spec.search.phases import Phase, phases_of
 from graft.spec.search.search import SearchSpec
 from graft.spec.space.space import StrategySpace
+from graft.spec.tasks.lookup import metric_named
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 
 EPOCHS = 4
-ACCURACY = METRICS["accuracy"]
+ACCURACY = metric_named("accuracy")
 SPACE = StrategySpace.parse({"lr": {"loguniform": [1e-4, 1e-1]}})
 
 

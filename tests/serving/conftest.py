@@ -1,20 +1,21 @@
 """Two real bundles, made once: efficientnet_lite0 with its pretrained weights and a random head, colour and grey."""
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
+from tests.fixtures.images import encode, folder, pixels
 
 from graft.models.bundle import BundleSpec, write_bundle
 from graft.models.load import load_backbone
 from graft.models.network import Network, build_head
 from graft.serving.predictor import Predictor
-from graft.spec.preprocessing import Preprocessing
+from graft.spec.modalities.image import ImagePreprocessing
 from graft.spec.strategy import Strategy
+from graft.spec.tasks.classification import Classification
+
+__all__ = ["encode", "folder", "pixels"]
 
 LABELS = ("cat", "dog", "emu")
 
@@ -28,15 +29,19 @@ def write_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Pat
         network = Network(loaded.backbone, build_head(Strategy().head, loaded.info.num_features, len(LABELS)))
         # A head that has not been trained hardly tells images apart; this one does, and so do the tests.
         torch.nn.init.normal_(network.head[1].weight, std=0.05)
+    given = loaded.info.input
 
     def write(channels: int) -> Path:
         spec = BundleSpec(
             name="pets",
             architecture=loaded.info.architecture,
             strategy=Strategy(),
-            labels=LABELS,
-            preprocessing=Preprocessing(
-                stored_size=40, resolution=32, channels=channels, mean=loaded.info.mean, std=loaded.info.std
+            task=Classification(),
+            names=LABELS,
+            facts={"num_outputs": len(LABELS)},
+            num_outputs=len(LABELS),
+            preprocessing=ImagePreprocessing(
+                stored_size=40, resolution=32, channels=channels, mean=given.mean, std=given.std
             ),
         )
         directory = tmp_path_factory.mktemp("bundles") / "pets"
@@ -66,35 +71,3 @@ def predictor(request: pytest.FixtureRequest) -> Predictor:
     """Both kinds, one after the other."""
     found: Predictor = request.getfixturevalue(request.param)
     return found
-
-
-@pytest.fixture
-def pixels() -> np.ndarray:
-    """A picture with structure: uint8 [60, 80, 3]."""
-    rows, columns = np.mgrid[:60, :80]
-    return np.stack([rows * 4, columns * 3, (rows * columns) % 256], axis=2).astype(np.uint8)
-
-
-@pytest.fixture
-def encode() -> Callable[..., bytes]:
-    """Encodes pixels, or a PIL image: `encode(pixels, "JPEG", quality=90)`."""
-
-    def encode(image: np.ndarray | Image.Image, kind: str = "PNG", **options: object) -> bytes:
-        stream = io.BytesIO()
-        picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
-        picture.save(stream, kind, **options)
-        return stream.getvalue()
-
-    return encode
-
-
-@pytest.fixture
-def folder(tmp_path: Path, pixels: np.ndarray, encode: Callable[..., bytes]) -> Path:
-    """`a.png`, `sub/b.jpg`, and files that are not images."""
-    root = tmp_path / "photos"
-    (root / "sub").mkdir(parents=True)
-    (root / "a.png").write_bytes(encode(pixels))
-    (root / "sub" / "b.jpg").write_bytes(encode(pixels[::-1], "JPEG"))
-    (root / "notes.txt").write_text("not an image")
-    (root / ".hidden.png").write_bytes(encode(pixels))
-    return root

@@ -1,5 +1,7 @@
 import io
+import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,8 +9,9 @@ import torch
 from PIL import Image
 
 from graft.core.errors import ArtifactError, SpecError
-from graft.data.inputs import normalise
-from graft.data.square import StoredForm, decode_square
+from graft.core.storage import file_digest
+from graft.modalities.image.storage import StoredImages, decode_square
+from graft.modalities.image.transforms import preprocess
 from graft.models.bundle import read_bundle
 from graft.serving import predictor as module
 from graft.serving.predictor import Predictor
@@ -30,9 +33,9 @@ def test_a_prediction_is_a_distribution_over_the_labels(predictor, folder):
 def test_it_answers_as_the_network_does_on_what_ingest_would_store(predictor, folder):
     content = (folder / "a.png").read_bytes()
     preprocessing = predictor.bundle.spec.preprocessing
-    stored = decode_square(content, StoredForm.of(preprocessing), 10**6)
+    stored = decode_square(content, StoredImages.of(preprocessing), 10**6)
     with torch.inference_mode():
-        logits = predictor.bundle.build()(normalise(stored[None], preprocessing))
+        logits = predictor.bundle.build()(preprocess(stored[None], preprocessing))
     (found,) = predictor.predict([folder / "a.png"])
     assert list(found.probabilities.values()) == pytest.approx(logits.softmax(1)[0].tolist(), abs=1e-5)
 
@@ -133,7 +136,7 @@ def test_a_missing_file_is_an_answer_with_the_reason(predictor, tmp_path):
 
 
 def test_an_image_that_says_it_is_huge_is_not_decoded(predictor, encode, monkeypatch):
-    monkeypatch.setattr(module, "MAX_PIXELS", 100)
+    monkeypatch.setattr(predictor, "_read", replace(predictor._read, max_pixels=100))
     (found,) = predictor.predict([encode(np.zeros((11, 10), np.uint8))])
     assert "10 x 11 pixels" in found.error
 
@@ -215,9 +218,44 @@ def test_predicting_leaves_the_callers_gradients_alone(colour, pixels):
 
 def test_a_damaged_bundle_is_refused(bundle, tmp_path):
     shutil.copytree(bundle, tmp_path / "copy")
-    (tmp_path / "copy" / "labels.json").write_text('["dog", "cat", "emu"]')
-    with pytest.raises(ArtifactError, match=r"labels\.json .* is damaged"):
+    (tmp_path / "copy" / "targets.json").write_text('{"names": ["dog", "cat", "emu"]}')
+    with pytest.raises(ArtifactError, match=r"targets\.json .* is damaged"):
         Predictor.from_directory(tmp_path / "copy")
+
+
+def test_a_file_keeps_its_name_whatever_it_begins_with(colour, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "#7.png").write_bytes((folder / "a.png").read_bytes())
+    monkeypatch.setattr(module, "BATCH_SIZE", 2)
+    found = colour.predict(["a.png", "#7.png", "#7.png", b"", "#7.png"])
+    assert [one.source for one in found] == ["a.png", "#7.png", "#7.png", "#3", "#7.png"]
+
+
+def test_a_prediction_is_plain_values(colour, pixels):
+    good, bad = (one.to_dict() for one in colour.predict([pixels, b""]))
+    assert good.keys() == {"source", "label", "probability", "probabilities", "error"}
+    assert json.loads(json.dumps(good)) == good
+    assert bad == {"source": "#1", "probabilities": {}, "error": "is empty"}
+
+
+def test_a_bundle_of_the_first_format_answers_as_it_did(bundle, tmp_path, pixels, colour):
+    old = tmp_path / "first"
+    shutil.copytree(bundle, old)
+    names = json.loads((old / "targets.json").read_text())["names"]
+    preprocessing = json.loads((old / "preprocessing.json").read_text())
+    del preprocessing["kind"]
+    (old / "targets.json").unlink()
+    (old / "labels.json").write_text(json.dumps(names))
+    (old / "preprocessing.json").write_text(json.dumps(preprocessing))
+    manifest = json.loads((old / "manifest.json").read_text())
+    del manifest["modality"], manifest["files"]
+    seals = {
+        path.name: {"sha256": file_digest(path), "bytes": path.stat().st_size}
+        for path in old.iterdir()
+        if path.name != "manifest.json"
+    }
+    (old / "manifest.json").write_text(json.dumps({**manifest, "format": 1, "files": seals}))
+    assert same(*Predictor.from_directory(old).predict([pixels]), *colour.predict([pixels]))
 
 
 def test_a_missing_bundle_is_told(tmp_path):

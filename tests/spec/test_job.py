@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from graft.core.errors import SpecError
-from graft.spec.data import DigitsData, ImageFolderData
 from graft.spec.job import Job
 from graft.spec.load import parse_job
-from graft.spec.metrics import METRICS
+from graft.spec.modalities.image import DigitsData, ImageFolderData
 from graft.spec.search.search import Asha, NoScheduler
+from graft.spec.tasks.lookup import all_metrics, metric_named
 
 MINIMAL: dict[str, Any] = {"name": "digits", "data": {"kind": "digits"}}
 
@@ -27,7 +27,8 @@ def test_a_minimal_job_has_all_its_defaults() -> None:
     assert (job.data.validation, job.data.test, job.data.flip) == (0.2, 0.2, "none")
     assert (job.training.epochs, job.training.patience, job.training.final_on) == (8, None, "train+validation")
     assert job.search.scheduler == Asha(grace_epochs=1, reduction_factor=3)
-    assert (job.search.metric, job.search.seed) == ("accuracy", 0)
+    assert (job.search.metric, job.objective.name, job.search.seed) == ("auto", "accuracy", 0)
+    assert (job.task.kind, job.decided_task.kind) == ("auto", "classification")
     assert (job.search.budget.most_trials, job.search.budget.minutes) == (16, None)
     assert [(phase.trials, phase.epochs) for phase in job.phases] == [(16, 8)]
     assert (job.training.fit.workers, job.training.fit.batch, job.training.fit.soup) == ("auto", "fixed", "none")
@@ -73,18 +74,33 @@ def test_kinds_have_their_own_defaults() -> None:
 
 
 def test_every_metric_has_a_direction() -> None:
-    assert {name: spec.mode for name, spec in METRICS.items()} == {
-        "accuracy": "max",
-        "balanced_accuracy": "max",
-        "macro_f1": "max",
-        "loss": "min",
+    assert {(task, metric.name): metric.mode for task, metric in all_metrics()} == {
+        ("classification", "accuracy"): "max",
+        ("classification", "balanced_accuracy"): "max",
+        ("classification", "macro_f1"): "max",
+        ("classification", "loss"): "min",
+        ("classification", "log_loss"): "min",
+        ("classification", "auroc"): "max",
+        ("classification", "ece"): "min",
+        ("classification", "top_3_accuracy"): "max",
+        ("classification", "top_5_accuracy"): "max",
+        ("multilabel", "map"): "max",
+        ("multilabel", "macro_f1"): "max",
+        ("multilabel", "micro_f1"): "max",
+        ("multilabel", "subset_accuracy"): "max",
+        ("multilabel", "loss"): "min",
+        ("regression", "mae"): "min",
+        ("regression", "rmse"): "min",
+        ("regression", "r2"): "max",
+        ("regression", "spearman"): "max",
+        ("regression", "loss"): "min",
     }
-    assert METRICS["accuracy"].is_better(0.9, 0.8)
-    assert METRICS["loss"].is_better(0.1, 0.2)
-    assert METRICS["loss"].is_better(0.1, None)
-    assert not METRICS["accuracy"].is_better(float("nan"), None)
-    assert not METRICS["accuracy"].is_better(float("nan"), 0.1)
-    assert parse_job({**MINIMAL, "search": {"metric": "loss"}}).search.objective.mode == "min"
+    assert metric_named("accuracy").is_better(0.9, 0.8)
+    assert metric_named("loss").is_better(0.1, 0.2)
+    assert metric_named("loss").is_better(0.1, None)
+    assert not metric_named("accuracy").is_better(float("nan"), None)
+    assert not metric_named("accuracy").is_better(float("nan"), 0.1)
+    assert parse_job({**MINIMAL, "search": {"metric": "loss"}}).objective.mode == "min"
 
 
 @pytest.mark.parametrize(
@@ -97,14 +113,21 @@ def test_every_metric_has_a_direction() -> None:
         ({"version": 2}, "version: is 2, but must be 1"),
         ({"data": None}, "data: is empty, but must be a mapping"),
         ({"data": []}, "data: is a list, but must be a mapping"),
-        ({"data": {}}, "data: has no `kind`, which must be one of digits, idx, image_folder"),
-        ({"data": "digit"}, "data: is `digit`, but must be one of digits, idx, image_folder; did you mean `digits`?"),
+        (
+            {"data": {}},
+            "data: has no `kind`, which must be one of digits, idx, image_folder, text_folder, wordnet, table",
+        ),
+        (
+            {"data": "digit"},
+            "data: is `digit`, but must be one of digits, idx, image_folder, text_folder, wordnet, table; did you mean "
+            "`digits`?",
+        ),
         ({"data": {"kind": 3}}, "data: is 3, but must be one of digits"),
         ({"data": {"kind": "idx"}}, "data.path: is missing, but must be given: Directory of the files"),
-        ({"data": {"kind": "idx", "path": ""}}, "data.path: is ``, but must be the path of a directory"),
-        ({"data": {"kind": "idx", "path": "a\0b"}}, "data.path: is `a\\x00b`, but must be the path of a directory"),
-        ({"data": {"kind": "idx", "path": 3}}, "data.path: is 3, but must be the path of a directory, as text"),
-        ({"data": {"kind": "idx", "path": "s3://b/x"}}, "data.path: is `s3://b/x`, but must be the path of a local"),
+        ({"data": {"kind": "idx", "path": ""}}, "data.path: is ``, but must be a path"),
+        ({"data": {"kind": "idx", "path": "a\0b"}}, "data.path: is `a\\x00b`, but must be a path"),
+        ({"data": {"kind": "idx", "path": 3}}, "data.path: is 3, but must be a path, as text"),
+        ({"data": {"kind": "idx", "path": "s3://b/x"}}, "data.path: is `s3://b/x`, but must be a local path; other"),
         ({"data": {"kind": "idx", "path": "d", "classes": "ab"}}, "data.classes: is the text 'ab', but must be a list"),
         (
             {"data": {"kind": "idx", "path": "d", "classes": ["a", 1]}},
@@ -139,7 +162,7 @@ def test_every_metric_has_a_direction() -> None:
         (
             {"search": {"metric": "acuracy"}},
             "search.metric: is `acuracy`, but must be one of accuracy, balanced_accuracy, "
-            "macro_f1, loss; did you mean `accuracy`?",
+            "macro_f1, loss, log_loss, auroc, ece, top_3_accuracy, top_5_accuracy; did you mean `accuracy`?",
         ),
         (
             {"search": {"scheduler": "ahsa"}},
@@ -372,3 +395,124 @@ def test_a_password_has_no_place_in_a_job(uri):
 @pytest.mark.parametrize("uri", ["http://tracker:5000", "https://me@tracker", "sqlite:////x/a:b@c.db", None])
 def test_an_address_without_one_is_fine(uri):
     assert parse_job({"name": "x", "data": "digits", "tracking": {"uri": uri}}).tracking.uri == uri
+
+
+def older(**changes: Any) -> dict[str, Any]:
+    """A job as experiments hold it that began before there were tasks: without `task`, with a metric."""
+    stored = parse_job({**MINIMAL, **changes}).model_dump(mode="json")
+    del stored["task"]
+    stored["search"].setdefault("metric", "accuracy")
+    return stored
+
+
+@pytest.mark.parametrize(
+    ("data", "flip"),
+    [
+        ({"kind": "digits"}, "none"),
+        ({"kind": "idx", "path": "/d"}, "none"),
+        ({"kind": "image_folder", "path": "/d"}, "horizontal"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("metric", "mode"), [("accuracy", "max"), ("balanced_accuracy", "max"), ("macro_f1", "max"), ("loss", "min")]
+)
+def test_a_job_of_an_older_experiment_has_an_objective(data: dict[str, Any], flip: str, metric: str, mode: str) -> None:
+    stored = older(data=data, search={"metric": metric})
+    for job in (Job.read_stored(stored), parse_job(stored)):
+        assert (job.decided_task.kind, job.objective.name, job.objective.mode) == ("classification", metric, mode)
+        assert job.data.flip == flip
+        assert Job.read_stored(job.model_dump(mode="json")) == job
+
+
+@pytest.mark.parametrize("task", ["", "auto", "classification"])
+def test_a_metric_is_found_by_its_name_whether_the_task_is_known_or_not(task: str) -> None:
+    assert metric_named("accuracy", task).mode == "max"
+    with pytest.raises(KeyError):
+        metric_named("mae", "classification")
+
+
+def test_a_job_without_a_metric_is_judged_by_that_of_its_task() -> None:
+    assert parse_job(MINIMAL).objective.name == "accuracy"
+    assert parse_job({**MINIMAL, "task": "regression"}).objective.name == "mae"
+    assert parse_job({**MINIMAL, "task": {"kind": "multilabel", "separator": "|"}}).objective.name == "map"
+
+
+TABLE = {"kind": "table", "path": "/d/t.csv", "text": "t", "label": "y"}
+
+
+def test_a_job_whose_labels_must_be_seen_has_no_objective_yet() -> None:
+    job = parse_job({**MINIMAL, "data": TABLE})
+    assert job.decided_task.kind == "auto"
+    with pytest.raises(ValueError, match="resolve the job first"):
+        _ = job.objective
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"task": "regresion"},
+            "task: is `regresion`, but must be one of auto, classification, multilabel, regression",
+        ),
+        ({"task": {"kind": "regression", "coverage": 1}}, "task.coverage: is 1, but must be > 0 and < 1"),
+        ({"task": {"kind": "classification", "separator": ";"}}, "task.separator: is not a key of task of kind"),
+        (
+            {"task": "regression", "search": {"metric": "accuracy"}},
+            "search.metric: is `accuracy`, but must be one of mae, rmse, r2, spearman, loss",
+        ),
+        ({"search": {"metric": "mae"}}, "search.metric: is `mae`, but must be one of accuracy, balanced_accuracy,"),
+        ({"data": TABLE, "search": {"metric": "maee"}}, "search.metric: is `maee`, but must be one of accuracy, "),
+        (
+            {"search": {"budget": {"target": {"loss": 0.1}}}},
+            "search.budget.target: is a value of `loss`, but must be one of `accuracy`, which is `search.metric`",
+        ),
+        (
+            {"data": TABLE, "search": {"budget": {"target": {"speed": 1}}}},
+            "search.budget.target: is a value of `speed`, but must be one of accuracy, ",
+        ),
+    ],
+)
+def test_what_does_not_belong_to_the_task_is_told_by_its_key(changes: dict[str, Any], expected: str) -> None:
+    found = problems(**changes)
+    assert len(found) == 1
+    assert found[0].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data": TABLE, "search": {"metric": "mae"}},
+        {"data": TABLE, "search": {"budget": {"target": {"spearman": 0.9}}}},
+        {"task": "regression", "search": {"budget": {"target": {"mae": 0.1}}}},
+    ],
+)
+def test_as_long_as_the_task_is_open_any_metric_will_do(changes: dict[str, Any]) -> None:
+    job = parse_job({**MINIMAL, **changes})
+    assert Job.read_stored(job.model_dump(mode="json")) == job
+
+
+def test_a_wrong_metric_is_told_beside_what_else_is_wrong() -> None:
+    found = problems(search={"metric": "acuracy"}, training={"epochs": 0}, strategy={"freeze": 2})
+    assert [line.split(":")[0] for line in found] == ["strategy.freeze", "training.epochs", "search.metric"]
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"budget": {"minutes": 0}},
+        {"budget": {"target": float("nan")}},
+        {"seed": "one"},
+        {"searcher": "tp"},
+        {"scheduler": {"kind": "asha", "eta": 3}},
+        {"scheduler": {}},
+        {"phases": [{"from": "top"}]},
+        {"phases": 3},
+        {"odd": 1},
+    ],
+)
+def test_a_wrong_metric_is_told_beside_what_else_is_wrong_with_the_search(beside: dict[str, Any]) -> None:
+    alone = problems(search=beside)
+    found = problems(search={"metric": "acuracy", **beside})
+    assert len(found) == len(alone) + 1
+    assert set(alone) < set(found)
+    assert any(line.startswith("search.metric: is `acuracy`, but must be one of accuracy, ") for line in found)

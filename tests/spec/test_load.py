@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graft.core.errors import SpecError
+from graft.spec.components.penalty import L2
 from graft.spec.job import Job
 from graft.spec.load import MAX_BYTES, load_job, parse_job
-from graft.spec.strategy import L2, Strategy
+from graft.spec.strategy import Strategy
 
 DIGITS = """\
 # digits

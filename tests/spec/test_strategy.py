@@ -1,3 +1,4 @@
+import json
 import pickle
 
 import pytest
@@ -6,26 +7,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from graft.spec.base import kind_of, spec_types
-from graft.spec.strategy import (
-    L1,
-    L2,
-    L2SP,
-    AdamW,
-    ClassBalanced,
-    Constant,
-    Cosine,
-    CrossEntropy,
-    Focal,
-    LightAugmentation,
-    LinearHead,
-    MlpHead,
-    NoAugmentation,
-    NoPenalty,
-    Pretrained,
-    Reinitialise,
-    Sgd,
-    Strategy,
-)
+from graft.spec.components.augmentation import NoAugmentation
+from graft.spec.components.head import LinearHead, MlpHead
+from graft.spec.components.initialisation import Pretrained, Reinitialise
+from graft.spec.components.optimizer import AdamW, Sgd
+from graft.spec.components.penalty import L1, L2, L2SP, NoPenalty
+from graft.spec.components.schedule import Constant, Cosine
+from graft.spec.modalities.image import LightAugmentation
+from graft.spec.registry import members
+from graft.spec.strategy import Strategy, modality_fields
+from graft.spec.tasks.classification import ClassBalanced, CrossEntropy, Focal
 
 losses = st.one_of(
     st.builds(CrossEntropy, label_smoothing=st.floats(0, 0.5)),
@@ -142,7 +133,8 @@ def test_key_is_stable_across_versions() -> None:
     """A changed key would make resumed searches train everything again; change it only on purpose."""
     assert Strategy().key() == Strategy(lr=0.001).key()
     assert len(Strategy().key()) == 12
-    assert Strategy().key() == "3f20df6ae010"
+    assert Strategy().key() == "cf75d17bef52"
+    assert Strategy(freeze=0.5, penalty=L2SP(strength=0.1), resolution=32).key() == "1911aa80ee66"
 
 
 @pytest.mark.parametrize(
@@ -226,3 +218,60 @@ def test_a_stored_strategy_of_a_newer_version_is_read() -> None:
     assert Strategy.read_stored(stored) == Strategy(penalty=L2())
     with pytest.raises(ValidationError):
         Strategy.model_validate(stored)
+
+
+def test_a_key_of_another_modality_is_nowhere_to_be_seen() -> None:
+    strategy, of_images = Strategy(), Strategy(resolution=32)
+
+    for name in modality_fields():
+        assert name not in strategy.model_dump()
+        assert name not in strategy.model_dump(mode="json")
+        assert name not in json.loads(strategy.model_dump_json())
+        assert name not in strategy.flat()
+        assert name not in strategy.label()
+    assert of_images.model_dump(mode="json") == {**strategy.model_dump(mode="json"), "resolution": 32}
+    assert (of_images.flat()["resolution"], of_images.label()) == (32, strategy.label())
+    assert of_images.key() != strategy.key()
+
+
+def test_each_modality_brings_its_own_keys() -> None:
+    assert modality_fields() == {"resolution": "image", "max_tokens": "text"}
+    for kind, modality in members("modality").items():
+        assert {name for name, owner in modality_fields().items() if owner == kind} == set(modality.fields.model_fields)
+        assert set(modality.usual) <= set(modality.fields.model_fields)
+
+
+@pytest.mark.parametrize("usual", [{"resolution": 64}, {"max_tokens": 128}])
+def test_the_usual_size_is_the_same_strategy_named_or_not(usual: dict[str, int]) -> None:
+    assert Strategy(**usual).key() == Strategy().key()
+    assert Strategy(**usual) != Strategy()
+
+
+# As graft wrote it into journals before there were texts, when each strategy had a resolution.
+STORED = {
+    "backbone": "efficientnet_lite1",
+    "init": {"kind": "pretrained"},
+    "freeze": 0.75,
+    "penalty": {"kind": "l2_sp", "strength": 0.02, "head_strength": 0.001},
+    "head": {"kind": "mlp", "width": 128, "depth": 1, "dropout": 0.1},
+    "loss": {"kind": "cross_entropy", "label_smoothing": 0.0},
+    "optimizer": {"kind": "adamw"},
+    "lr": 0.002,
+    "head_lr_factor": 1.0,
+    "weight_decay": 0.01,
+    "schedule": {"kind": "cosine", "warmup": 0.1},
+    "augment": {"kind": "light", "magnitude": 0.3, "share": 1.0, "views": None},
+    "batch_size": 64,
+    "precision": "auto",
+}
+
+
+@pytest.mark.parametrize("resolution", [32, 64])
+def test_a_strategy_that_an_older_graft_has_stored_is_read(resolution: int) -> None:
+    read = Strategy.read_stored({**STORED, "resolution": resolution})
+
+    assert read.resolution == resolution
+    assert (read.penalty, read.head) == (L2SP(strength=0.02), MlpHead(width=128, dropout=0.1))
+    assert read.canonical(4) == read
+    assert Strategy.read_stored(read.model_dump(mode="json")) == read
+    assert (read.key() == Strategy.read_stored(STORED).key()) == (resolution == 64), "what was tried is known again"

@@ -66,24 +66,24 @@ def test_what_is_recorded_twice_is_expected_once(file: Path, story: list[Event])
 
 
 def test_a_store_with_everything_has_nothing_lost_or_doubled(expected: Expected) -> None:
-    census = compare(expected, mirror(expected))
-    assert (census.lost, census.doubled) == (0, 0)
-    assert census.runs_found == census.runs_expected == 5
-    assert census.metrics_found == census.metrics_expected == expected.metrics
+    audit = compare(expected, mirror(expected))
+    assert (audit.lost, audit.doubled) == (0, 0)
+    assert audit.runs_found == audit.runs_expected == 5
+    assert audit.metrics_found == audit.metrics_expected == expected.metrics
 
 
 def test_an_empty_store_has_lost_all(expected: Expected) -> None:
-    census = compare(expected, [])
-    assert (census.runs_found, census.metrics_found, census.doubled) == (0, 0, 0)
-    assert census.lost == 5 + expected.metrics
+    audit = compare(expected, [])
+    assert (audit.runs_found, audit.metrics_found, audit.doubled) == (0, 0, 0)
+    assert audit.lost == 5 + expected.metrics
 
 
 def test_a_point_that_is_missing_is_lost(expected: Expected) -> None:
     found = mirror(expected)
     name = next(iter(found[1].points))
     found[1] = Found(found[1].key, {**found[1].points, name: found[1].points[name][1:]})
-    census = compare(expected, found)
-    assert (census.lost, census.doubled) == (1, 0)
+    audit = compare(expected, found)
+    assert (audit.lost, audit.doubled) == (1, 0)
 
 
 def test_a_point_at_another_time_is_doubled(expected: Expected) -> None:
@@ -92,9 +92,9 @@ def test_a_point_at_another_time_is_doubled(expected: Expected) -> None:
     step, time = found[1].points["val/accuracy"][0]
     points = [*found[1].points["val/accuracy"], (step, time + 700)]
     found[1] = Found(found[1].key, {**found[1].points, "val/accuracy": points})
-    census = compare(expected, found)
-    assert (census.lost, census.doubled) == (0, 1)
-    assert census.metrics_found == census.metrics_expected + 1
+    audit = compare(expected, found)
+    assert (audit.lost, audit.doubled) == (0, 1)
+    assert audit.metrics_found == audit.metrics_expected + 1
 
 
 def test_two_values_at_one_place_are_doubled(expected: Expected) -> None:
@@ -106,8 +106,8 @@ def test_two_values_at_one_place_are_doubled(expected: Expected) -> None:
 
 def test_a_run_that_exists_twice_is_doubled_and_the_fuller_one_counts(expected: Expected) -> None:
     found = mirror(expected)
-    census = compare(expected, [*found, Found(found[2].key, {})])
-    assert (census.runs_found, census.lost, census.doubled) == (6, 0, 1)
+    audit = compare(expected, [*found, Found(found[2].key, {})])
+    assert (audit.runs_found, audit.lost, audit.doubled) == (6, 0, 1)
 
 
 def test_a_run_that_the_journal_does_not_know_is_doubled(expected: Expected) -> None:
@@ -116,8 +116,8 @@ def test_a_run_that_the_journal_does_not_know_is_doubled(expected: Expected) -> 
 
 def test_metrics_of_others_do_not_count(expected: Expected) -> None:
     found = [Found(run.key, {**run.points, "theirs/loss": [(1, 1), (1, 2)]}) for run in mirror(expected)]
-    census = compare(expected, found)
-    assert (census.doubled, census.metrics_found) == (0, expected.metrics)
+    audit = compare(expected, found)
+    assert (audit.doubled, audit.metrics_found) == (0, expected.metrics)
 
 
 def test_metrics_are_found_under_the_name_they_are_stored_by(expected: Expected) -> None:
@@ -141,8 +141,8 @@ def test_what_a_damaged_record_said_is_no_double_in_the_store(
 ) -> None:
     number = next(number for number, event in enumerate(story, start=1) if isinstance(event, TrialStarted))
     damage(file, number)
-    census = compare(Expected.of(scan(file)), mirror(expected))
-    assert (census.lost, census.doubled) == (0, 0)
+    audit = compare(Expected.of(scan(file)), mirror(expected))
+    assert (audit.lost, audit.doubled) == (0, 0)
 
 
 def test_beside_a_damaged_record_true_doubles_still_show(file: Path, expected: Expected, story: list[Event]) -> None:

@@ -1,7 +1,7 @@
 import json
 from dataclasses import replace
 
-from graft.spec.metrics import METRICS
+from graft.spec.tasks.lookup import metric_named
 from graft.tracking.comparison_view import (
     MAX_TAG,
     TAG_PREFIX,
@@ -16,7 +16,7 @@ from graft.tracking.comparison_view import (
 
 COMPARED = Compared(
     experiment="digits-1",
-    metric=METRICS["accuracy"],
+    metric=metric_named("accuracy"),
     varied=("freeze", "backbone", "penalty", "penalty.strength"),
     shared=("freeze", "backbone", "penalty"),
     has_cost=False,
@@ -51,7 +51,7 @@ def test_both_show_the_trials_of_the_experiment_best_first() -> None:
 
 
 def test_what_is_better_decides_order_and_the_best_of_a_family() -> None:
-    loss = replace(COMPARED, metric=METRICS["loss"])
+    loss = replace(COMPARED, metric=metric_named("loss"))
     assert state("trials", loss)["orderByAsc"] is True
     assert state("strategies", loss)["groupBy"]["aggregateFunction"] == "min"
     assert state("strategies")["groupBy"]["aggregateFunction"] == "max"

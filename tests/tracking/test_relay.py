@@ -161,7 +161,8 @@ def test_the_newest_relay_replaces_one_that_waits(experiment_dir: Path, target: 
     )  # fmt: skip
     assert old.stdout is not None
     assert old.stdout.readline() == b"held\n"
-    assert main([str(experiment_dir), "--experiment", target.experiment, "--uri", target.uri]) == 0
+    arguments = [str(experiment_dir), "--experiment", target.experiment, "--uri", target.uri]
+    assert main([*arguments, "--artifact-root", str(target.artifact_root)]) == 0
     old.communicate()
     assert old.returncode == -signal.SIGTERM
 

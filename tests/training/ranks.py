@@ -18,13 +18,20 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
-from graft.data.augment import Augmenter
+from graft.data.batch import Batch
 from graft.data.batches import Batches, Shard
 from graft.data.dataset import DatasetArrays
+from graft.modalities.image.augment import Augmenter
+from graft.modalities.image.info import PIXELS
+from graft.modalities.image.transforms import image_inputs
+from graft.modalities.registry import build_modality
 from graft.models.backbone import Backbone
 from graft.models.network import Network
-from graft.spec.preprocessing import Preprocessing
+from graft.spec.modalities.image import ImagePreprocessing
+from graft.spec.registry import build
 from graft.spec.strategy import Strategy
+from graft.spec.tasks.classification import Classification
+from graft.tasks.registry import build_task
 from graft.training.batch_norm import GlobalBatchNorm
 from graft.training.checkpoint import load_state, save_state
 from graft.training.loop import Session, TrainingPlan, prepare, train, train_epoch
@@ -33,10 +40,11 @@ from graft.training.world import Ranks, World
 from graft.transfer.adapt import adapt
 
 ROWS, CLASSES, SIDE = 39, 3, 8
-PREPROCESSING = Preprocessing(
+PREPROCESSING = ImagePreprocessing(
     stored_size=SIDE, resolution=SIDE, channels=3, interpolation="bicubic", mean=(0.5,) * 3, std=(0.2,) * 3
 )
-COUNTS = [13, 13, 13]
+FACTS = {"num_outputs": CLASSES}
+TASK = build_task(Classification())
 Result = dict[str, Any]
 
 
@@ -46,11 +54,14 @@ def arrays() -> DatasetArrays:
     labels = np.arange(ROWS) % CLASSES
     images = draw.integers(0, 120, (ROWS, SIDE, SIDE, 3))
     images[np.arange(ROWS), :, :, labels] += 60
-    return DatasetArrays(images.astype(np.uint8), labels, np.zeros(ROWS, np.uint8), ("a", "b", "c"))
+    columns = {PIXELS: images.astype(np.uint8)}
+    return DatasetArrays(columns, labels, np.zeros(ROWS, np.uint8), ("a", "b", "c"), FACTS)
 
 
 def batches(world: World, size: int, rows: int = ROWS) -> Batches:
-    return Batches.of_images(arrays(), np.arange(rows), PREPROCESSING, size, shard=Shard(world.rank, world.size))
+    data = arrays()
+    inputs = image_inputs(data.columns, PREPROCESSING, torch.device("cpu"))
+    return Batches(inputs, data.targets, np.arange(rows), size, Shard(world.rank, world.size))
 
 
 def session(world: World, strategy: Strategy, norm: bool = False, dropout: float = 0.0, **plan: Any) -> Session:
@@ -63,10 +74,13 @@ def session(world: World, strategy: Strategy, norm: bool = False, dropout: float
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        backbone = Backbone(block(3, 4), [block(4, 4), block(4, 4)], pool, 4)
+        backbone = Backbone(block(3, 4), [block(4, 4), block(4, 4)], pool, 4, PIXELS)
         network = Network(backbone, nn.Linear(4, CLASSES))
-    settings = {"epochs": 3, "seed": 5, "class_counts": COUNTS, **plan}
-    return prepare(adapt(network, strategy, 1), TrainingPlan(strategy, **settings), 5, world=world)
+    settings = {"epochs": 3, "seed": 5, **plan}
+    loss = build(strategy.loss, arrays().targets, FACTS, "cpu")
+    adapted = adapt(network, strategy, 1)
+    build_modality("image").place(adapted.model, torch.device("cpu"))
+    return prepare(adapted, TrainingPlan(strategy, **settings), 5, loss, world=world)
 
 
 def learn(world: World, strategy: Strategy, augment: str = "none", **settings: Any) -> Result:
@@ -77,10 +91,10 @@ def learn(world: World, strategy: Strategy, augment: str = "none", **settings: A
         predicted = predict_in_parts(model, batches(world, 4), "fp32", world)
         if predicted is None:
             return {}
-        probabilities, labels = predicted
+        probabilities, labels = TASK.decide(predicted, FACTS), arrays().targets
         return {"accuracy": float((probabilities.argmax(axis=1) == labels).mean()), "first": float(probabilities[0, 0])}
 
-    exchanges = counted_exchanges(made.network)
+    exchanges = counted_exchanges(made.parallel)
     augmenter = Augmenter(Strategy(augment=augment).augment, "horizontal")
     outcome = train(made, batches(world, 8), evaluate, lambda result: reports.append(dict(result.metrics)), augmenter)
     return {
@@ -150,7 +164,8 @@ def infinite(world: World) -> Result:
 
     def images(*_: Any) -> Any:
         for index, (pixels, labels, total) in enumerate(poisoned.epoch(5, 1)):
-            yield pixels * (float("inf") if index == 2 and world.rank == world.size - 1 else 1), labels, total
+            factor = float("inf") if index == 2 and world.rank == world.size - 1 else 1
+            yield Batch({PIXELS: pixels[PIXELS] * factor}), labels, total
 
     steps: list[dict[str, torch.Tensor]] = []
     poisoned_batches = type("Poisoned", (), {"epoch": images})()
@@ -245,7 +260,7 @@ def few_rows(world: World) -> Result:
         refused = ""
     except ValueError as error:
         refused = str(error)
-    return {"predicted": None if predicted is None else [torch.from_numpy(a) for a in predicted], "refused": refused}
+    return {"predicted": predicted, "refused": refused}
 
 
 def normalised(world: World) -> Result:

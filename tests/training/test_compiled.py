@@ -1,15 +1,18 @@
 """Compiled code is used for one size of batch, and gives what the network itself gives."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import pytest
 import torch
 from torch import nn
 
 from graft.core.errors import ResourceError
+from graft.data.batch import Batch
+from graft.models.backbone import Backbone
+from graft.models.network import Network
 from graft.spec.strategy import Strategy
-from graft.training.compiled import compiled
+from graft.training.compiled import Forward, compiled
 from graft.training.loop import train
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
@@ -20,11 +23,11 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Sizes of the batches that go through compiled code; nothing is compiled."""
     sizes: list[int] = []
 
-    def compile_nothing(network: nn.Module, dynamic: bool) -> Callable[[torch.Tensor], torch.Tensor]:
+    def compile_nothing(network: nn.Module, dynamic: bool) -> Forward:
         assert not dynamic
 
-        def quick(inputs: torch.Tensor) -> torch.Tensor:
-            sizes.append(len(inputs))
+        def quick(inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+            sizes.append(len(inputs["pixels"]))
             found: torch.Tensor = network(inputs)
             return found
 
@@ -36,9 +39,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_only_batches_of_the_first_size_are_compiled(calls):
-    forward = compiled(nn.Linear(2, 1))
+    forward = compiled(Network(Backbone(nn.Identity(), [], nn.Identity(), 2, "pixels"), nn.Linear(2, 1)))
     for size in (4, 4, 3, 4, 1):
-        assert forward(torch.zeros(size, 2)).shape == (size, 1)
+        assert forward(Batch({"pixels": torch.zeros(size, 2)})).shape == (size, 1)
     assert calls == [4, 4, 4]
 
 

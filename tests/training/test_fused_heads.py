@@ -2,16 +2,20 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from graft.core.seeds import derive_seed
+from graft.data.batch import FEATURES as STORED
+from graft.data.batch import Batch
 from graft.models.backbone import Backbone
 from graft.models.network import Network, build_head
+from graft.spec.registry import build
 from graft.spec.strategy import Strategy
 from graft.training.fused_heads import kinship, train_epoch_together
 from graft.training.loop import Session, TrainingPlan, TrainingStatus, prepare, train_epoch
@@ -30,10 +34,10 @@ class Features:
         self.rows = torch.randn(CLASSES, FEATURES, generator=generator)[self.labels]
         self.rows += 0.5 * torch.randn(ROWS, FEATURES, generator=generator)
 
-    def epoch(self, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor, int]]:
+    def epoch(self, seed: int, epoch: int) -> Iterator[tuple[Batch, Tensor, int]]:
         generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
         for rows in torch.randperm(ROWS, generator=generator).split(BATCH):
-            yield self.rows[rows], self.labels[rows], len(rows)
+            yield Batch({STORED: self.rows[rows]}), self.labels[rows], len(rows)
 
 
 def session(seed: int = SEED, **fields: Any) -> Session:
@@ -45,9 +49,13 @@ def session(seed: int = SEED, **fields: Any) -> Session:
         backbone = Backbone(nn.Conv2d(3, 3, 1), blocks, nn.Flatten(), FEATURES)
         network = Network(backbone, build_head(strategy.head, FEATURES, CLASSES))
     plan = TrainingPlan(strategy, epochs=EPOCHS, seed=seed)
-    made = prepare(adapt(network, strategy, seed), plan, steps_per_epoch=math.ceil(ROWS / BATCH))
-    made.model.takes_features = True
-    return made
+    loss = build(strategy.loss, np.arange(ROWS) % CLASSES, {"num_outputs": CLASSES}, plan.device)
+    return prepare(adapt(network, strategy, seed), plan, math.ceil(ROWS / BATCH), loss)
+
+
+def kin_of(one: Session, field: str = STORED) -> Hashable | None:
+    """What it has in common with others, if it is trained on batches with this tensor."""
+    return kinship(one, Batch({field: torch.zeros(BATCH, FEATURES)}))
 
 
 def end_epoch(one: Session) -> float:
@@ -154,7 +162,7 @@ def test_afterwards_weights_are_each_ones_own() -> None:
 
 class TestWhoIsKin:
     def test_values_of_the_head_do_not_matter(self) -> None:
-        kin = {kinship(session(**one)) for name in ("learning rates and decay", "penalties", "dropout", "seeds")
+        kin = {kin_of(session(**one)) for name in ("learning rates and decay", "penalties", "dropout", "seeds")
                for one in HEADS[name]}  # fmt: skip
         assert len(kin) == 1
         assert None not in kin
@@ -162,7 +170,7 @@ class TestWhoIsKin:
     def test_shapes_and_batches_do(self) -> None:
         wide, small = {"head": {"kind": "mlp", "width": 9}}, {"batch_size": 8}
         deep = {"head": {"kind": "mlp", "width": 8}}
-        assert len({kinship(session(**one)) for one in ({}, deep, wide, small)}) == 4
+        assert len({kin_of(session(**one)) for one in ({}, deep, wide, small)}) == 4
 
     @pytest.mark.parametrize(
         "fields",
@@ -170,14 +178,12 @@ class TestWhoIsKin:
         ids=["another loss", "blocks that learn", "blocks drawn anew"],
     )
     def test_some_are_trained_alone(self, fields: dict[str, Any]) -> None:
-        assert kinship(session(**fields)) is None
+        assert kin_of(session(**fields)) is None
 
     def test_so_is_one_that_sees_images(self) -> None:
-        one = session()
-        one.model.takes_features = False
-        assert kinship(one) is None
+        assert kin_of(session(), "pixels") is None
 
     def test_and_one_in_the_middle_of_an_epoch(self) -> None:
         one = session()
         one.partial = one.partial.plus(BATCH, 1.0)
-        assert kinship(one) is None
+        assert kin_of(one) is None

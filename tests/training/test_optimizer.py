@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from graft.core.errors import ArtifactError
-from graft.spec.strategy import AdamW, Sgd
+from graft.spec.components.optimizer import AdamW, Sgd
 from graft.training.optimizer import build_optimizer, load_optimizer_state, optimizer_state
 
 KINDS = {"adamw": AdamW(), "sgd": Sgd(), "plain sgd": Sgd(momentum=0.0)}

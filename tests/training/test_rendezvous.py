@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from graft.data.batch import Batch
 from graft.training import rendezvous as module
 from graft.training.rendezvous import Rendezvous
 
 FOR_EVER = 600.0
+BATCHES = [(Batch(), None, 0)]
 
 
 class Meetings:
@@ -20,7 +22,7 @@ class Meetings:
         self.together: list[list[str]] = []
         self.alone: list[str] = []
         self.error: Exception | None = None
-        monkeypatch.setattr(module, "kinship", lambda session: session.kin)
+        monkeypatch.setattr(module, "kinship", lambda session, first: session.kin)
         monkeypatch.setattr(module, "train_epoch_together", self._together)
         monkeypatch.setattr(module, "train_epoch", lambda session, batches: self.alone.append(session.name))
 
@@ -65,7 +67,7 @@ def test_everybody_who_takes_part_trains_together(meetings: Meetings) -> None:
             with place.away():
                 all_in.wait()
             for _ in range(4):
-                place.train_epoch(session(name), [])
+                place.train_epoch(session(name), BATCHES)
 
     assert run(*(lambda name=name: train(name) for name in "abc")) == []
     assert meetings.together == [["a", "b", "c"]] * 4
@@ -79,7 +81,7 @@ def test_one_who_leaves_is_not_waited_for(meetings: Meetings) -> None:
             with place.away():
                 all_in.wait()
             for _ in range(epochs):
-                place.train_epoch(session(name), [])
+                place.train_epoch(session(name), BATCHES)
 
     assert run(lambda: train("a", 1), lambda: train("b", 3)) == []
     assert meetings.together == [["a", "b"], ["b"], ["b"]]
@@ -94,7 +96,7 @@ def test_one_who_is_away_for_long_is_not_waited_for(meetings: Meetings) -> None:
 
     def train() -> None:
         with place.taking_part():
-            place.train_epoch(session("a"), [])
+            place.train_epoch(session("a"), BATCHES)
         trained.set()
 
     assert run(stay_away, train) == []
@@ -108,7 +110,7 @@ def test_only_heads_that_are_alike_are_trained_together(meetings: Meetings) -> N
         with place.taking_part():
             with place.away():
                 all_in.wait()
-            place.train_epoch(session(name, kin), [])
+            place.train_epoch(session(name, kin), BATCHES)
 
     assert run(*(lambda name=name: train(name, name[0]) for name in ("a1", "a2", "b1", "b2"))) == []
     assert sorted(meetings.together) == [["a1", "a2"], ["b1", "b2"]]
@@ -117,7 +119,7 @@ def test_only_heads_that_are_alike_are_trained_together(meetings: Meetings) -> N
 def test_what_has_no_kin_is_trained_at_once(meetings: Meetings) -> None:
     place = Rendezvous(FOR_EVER)
     with place.taking_part():
-        place.train_epoch(session("a", kin=None), [])
+        place.train_epoch(session("a", kin=None), BATCHES)
     assert (meetings.alone, meetings.together) == (["a"], [])
 
 
@@ -129,7 +131,7 @@ def test_an_error_reaches_all(meetings: Meetings) -> None:
         with place.taking_part():
             with place.away():
                 all_in.wait()
-            place.train_epoch(session(name), [])
+            place.train_epoch(session(name), BATCHES)
 
     assert [str(error) for error in run(lambda: train("a"), lambda: train("b"))] == ["out of memory"] * 2
 

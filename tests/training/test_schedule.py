@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graft.spec.strategy import Constant, Cosine
-from graft.training.schedule import lr_factor
+from graft.spec.components.schedule import Constant, Cosine
+from graft.training.optimizer import lr_factor
 
 steps = st.integers(1, 500)
 warmups = st.floats(0, 0.99)

@@ -3,7 +3,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from graft.spec.strategy import Reinitialise, Strategy
+from graft.modalities.registry import build_modality
+from graft.spec.components.initialisation import Reinitialise
+from graft.spec.strategy import Strategy
 from graft.transfer.adapt import adapt
 
 
@@ -65,7 +67,8 @@ def test_moving_changes_the_layout_but_no_value(make_classifier):
     adapted = adapt(make_classifier(), Strategy(penalty="l2_sp"), 0)
     before = {name: tensor.clone() for name, tensor in adapted.model.state_dict().items()}
     value = adapted.penalty.value().item()
-    assert adapted.to(torch.device("cpu")) is adapted
+    build_modality("image").place(adapted.model, torch.device("cpu"))
+    assert adapted.follow_weights() is adapted
     kernel = adapted.model.network.backbone.stem[0].weight
     assert kernel.is_contiguous(memory_format=torch.channels_last)
     assert all(torch.equal(tensor, before[name]) for name, tensor in adapted.model.state_dict().items())
@@ -87,5 +90,6 @@ def test_the_penalty_is_told_after_the_weights_were_moved(make_classifier):
         def follow_weights(self):
             seen.append(kernel.is_contiguous(memory_format=torch.channels_last))
 
-    replace(adapted, penalty=Penalty()).to(torch.device("cpu"))
+    build_modality("image").place(adapted.model, torch.device("cpu"))
+    replace(adapted, penalty=Penalty()).follow_weights()
     assert seen == [True]

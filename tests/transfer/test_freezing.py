@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from graft.core.errors import ArtifactError
+from graft.data.batch import FEATURES, Batch
 from graft.transfer.freezing import AdaptedModel
 
 
@@ -64,6 +65,15 @@ def test_no_graph_is_recorded_below_the_cut(make_classifier):
         block.register_forward_hook(lambda _m, _i, out, index=index: seen.update({index: out.requires_grad}))
     model(torch.randn(4, 3, 8, 8))
     assert seen == {0: False, 1: False, 2: True, 3: True}
+
+
+@pytest.mark.parametrize("cut", [1, 2, 4])
+def test_features_of_the_frozen_blocks_give_what_the_images_give(make_classifier, cut):
+    model = AdaptedModel(make_classifier(), cut).eval()
+    images = torch.randn(4, 3, 8, 8)
+    with torch.no_grad():
+        features = model.network.backbone.below(images, cut)
+        assert torch.equal(model(Batch({FEATURES: features})), model(images))
 
 
 @pytest.mark.parametrize("cut", [-1, 5])

@@ -2,10 +2,12 @@ import pytest
 import torch
 
 from graft.core.errors import SpecError
-from graft.spec.strategy import L1, L2, L2SP, NoPenalty
+from graft.spec.components.penalty import L1, L2, L2SP, NoPenalty
+from graft.spec.registry import members
+from graft.spec.space.space import StrategySpace
 from graft.transfer.freezing import AdaptedModel
 from graft.transfer.parameter_groups import trainable_parts
-from graft.transfer.penalties import PENALTIES, build_penalty
+from graft.transfer.penalties import build_penalty
 
 SPECS = {
     "none": NoPenalty(),
@@ -31,7 +33,7 @@ def weights(network, *prefixes):
 
 
 def test_every_registered_penalty_is_tested_here():
-    assert {*PENALTIES.names()} == {*SPECS}
+    assert {*members("penalty")} == {*SPECS}
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
@@ -123,4 +125,4 @@ def test_weights_without_a_gradient_are_passed_over(make_classifier):
 
 def test_an_unknown_penalty_is_named_with_its_neighbour():
     with pytest.raises(SpecError, match="did you mean `l2_sp`"):
-        PENALTIES.get("l2_spp")
+        StrategySpace.parse({"penalty": "l2_spp"})

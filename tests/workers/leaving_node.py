@@ -11,7 +11,7 @@ from typing import Any
 import ray
 from ray.cluster_utils import Cluster
 
-from graft.workers.elastic import Patience, run_distributed
+from graft.workers.elastic import ElasticTimeouts, run_distributed
 from graft.workers.groups.shape import GroupShape
 
 NODE = {"num_cpus": 1, "object_store_memory": 100_000_000}
@@ -52,10 +52,10 @@ def main(grows: bool) -> None:
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         shape = GroupShape(2, 1.0, placement="spread")
-        patience = Patience(start_s=5.0, resize_s=5.0)
+        timeouts = ElasticTimeouts(start_s=5.0, resize_s=5.0)
 
         def run() -> None:
-            result.append(run_distributed(train, (name,), shape, place / "train", 1, 3, patience))
+            result.append(run_distributed(train, (name,), shape, place / "train", 1, 3, timeouts))
 
         running = threading.Thread(target=run, daemon=True)
         running.start()

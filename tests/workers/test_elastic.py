@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from graft.core.errors import DataError, ResourceError
-from graft.workers.elastic import Distributed, Patience, Start, run_distributed
+from graft.workers.elastic import DistributedResult, ElasticTimeouts, Start, run_distributed
 from graft.workers.groups.shape import GroupShape
 
 pytestmark = pytest.mark.ray
@@ -46,7 +46,7 @@ def test_it_grows_again_when_a_node_joins():
 
 def test_all_nodes_that_took_part_are_told():
     starts = (Start(2, ("b", "c")), Start(1, ("a",)), Start(2, ("a", "b")))
-    assert Distributed(None, starts).nodes == ("a", "b", "c")
+    assert DistributedResult(None, starts).nodes == ("a", "b", "c")
 
 
 @pytest.mark.usefixtures("ray_session")
@@ -78,6 +78,6 @@ class TestInALocalSession:
         try:
             late = r"^1 of 2 workers .* were not up within 1 s; 0.5 CPU \(0 free\) are needed$"
             with pytest.raises(ResourceError, match=late):
-                run_distributed(print, (), GroupShape(2, 0.5), tmp_path, 1, patience=Patience(1.0, 1.0, 1.0))
+                run_distributed(print, (), GroupShape(2, 0.5), tmp_path, 1, timeouts=ElasticTimeouts(1.0, 1.0, 1.0))
         finally:
             ray.kill(occupant)

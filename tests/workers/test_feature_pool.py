@@ -7,8 +7,8 @@ import pytest
 import ray
 
 from graft.core.errors import ArtifactError, ResourceError
+from graft.data.feature_store.features import Extract, in_process
 from graft.data.feature_store.key import FeatureKey
-from graft.data.feature_store.produce import Extract, in_process
 from graft.data.feature_store.store import FeatureStore
 from graft.workers import feature_pool as module
 from graft.workers.feature_pool import Pool, RayProduce

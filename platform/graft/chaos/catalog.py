@@ -1,4 +1,4 @@
-"""All faults, in the order in which they are rehearsed."""
+"""All faults, in the order in which they are run."""
 
 from collections.abc import Mapping, Sequence
 

@@ -15,20 +15,20 @@ def count(home: Home, experiment: Experiment) -> dict[str, int | None]:
         Broken: the journal or the tracking store cannot be read.
     """
     settle_environment()
-    from graft.tracking.mlflow.audit import take_census
+    from graft.tracking.mlflow.audit import audit_store
 
     try:
-        expected, census = take_census(target_of(home, experiment.job()), experiment.journal_file)
+        expected, audit = audit_store(target_of(home, experiment.job()), experiment.journal_file)
     except GraftError as error:
         raise Broken(f"nothing can be counted: {error}") from error
     return {
         "records": expected.records,
         "torn": len(expected.damage),
         "trials": len(expected.trials),
-        "runs_expected": census.runs_expected,
-        "runs_in_mlflow": census.runs_found,
-        "metrics_expected": census.metrics_expected,
-        "metrics_in_mlflow": census.metrics_found,
-        "lost": census.lost,
-        "doubled": census.doubled,
+        "runs_expected": audit.runs_expected,
+        "runs_in_mlflow": audit.runs_found,
+        "metrics_expected": audit.metrics_expected,
+        "metrics_in_mlflow": audit.metrics_found,
+        "lost": audit.lost,
+        "doubled": audit.doubled,
     }

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from graft.chaos.sandbox import Place, Scene
+    from graft.chaos.sandbox import RunnerContext, Sandbox
 
 
 class Broken(Exception):  # noqa: N818 - a finding, not an error of the program
@@ -25,14 +25,14 @@ class Verdict(StrEnum):
     SKIPPED = "skipped"
 
 
-Act = Callable[["Scene"], str]
+Act = Callable[["Sandbox"], str]
 """Runs the job, injects the fault, and brings the run to its end; returns when it struck.
 
 It raises `Broken` or `Missed`.
 """
 
 
-def _nothing(place: "Place") -> str:
+def _nothing(context: "RunnerContext") -> str:
     return ""
 
 
@@ -55,7 +55,7 @@ class Fault:
     done: str
     guarantee: str
     act: Act = field(repr=False, compare=False)
-    lack: Callable[["Place"], str] = field(default=_nothing, repr=False, compare=False)
+    lack: Callable[["RunnerContext"], str] = field(default=_nothing, repr=False, compare=False)
     overrides: tuple[str, ...] = ()
     is_compared: bool = True
     home: str = ""

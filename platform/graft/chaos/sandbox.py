@@ -1,4 +1,4 @@
-"""Where a fault is acted out: a job, a home, the commands a user would type, and what the journal says meanwhile."""
+"""Where a fault is injected: a job, a home, the commands a user would type, and what the journal says meanwhile."""
 
 import contextlib
 import os
@@ -31,8 +31,8 @@ _RELAY_S = 120.0
 
 
 @dataclass
-class Place:
-    """What all faults of a rehearsal share; a context manager that ends what it has started.
+class RunnerContext:
+    """What all faults of a runner share; a context manager that ends what it has started.
 
     Attributes:
         root: an empty directory.
@@ -47,7 +47,7 @@ class Place:
     log: Callable[[str], None] = lambda _: None
     _stack: ExitStack = field(default_factory=ExitStack)
 
-    def __enter__(self) -> "Place":
+    def __enter__(self) -> "RunnerContext":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -69,22 +69,22 @@ class Place:
         return self._stack.enter_context(TrackingServer(self.root / "server"))
 
 
-class Scene:
+class Sandbox:
     """One run of the job, and what is done to it; a context manager that ends all processes it has started.
 
     Args:
-        place: where it happens.
+        context: where it happens.
         home: for the run.
         overrides: of the job.
         seed: of what is left to chance.
     """
 
-    def __init__(self, place: Place, home: Home, overrides: Sequence[str] = (), seed: int = 0) -> None:
-        self.place, self.home = place, home
+    def __init__(self, context: RunnerContext, home: Home, overrides: Sequence[str] = (), seed: int = 0) -> None:
+        self.context, self.home = context, home
         self.overrides = [*overrides]
         self.random = random.Random(seed)
         self._mark = secrets.token_hex(8)
-        self._words = place.root / "said"
+        self._words = context.root / "said"
         self._words.mkdir(exist_ok=True)
         self._before = set(Experiment.names(home))
         self.environment = {
@@ -93,7 +93,7 @@ class Scene:
             "PYTHONPATH": os.pathsep.join(filter(None, [str(_SOURCE_ROOT), os.environ.get("PYTHONPATH", "")])),
         }
 
-    def __enter__(self) -> "Scene":
+    def __enter__(self) -> "Sandbox":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -102,18 +102,18 @@ class Scene:
     @property
     def undisturbed(self) -> Facts:
         """The same job without a fault; one of the same length if that is not known."""
-        known = self.place.undisturbed
+        known = self.context.undisturbed
         return known.get(tuple(self.overrides)) or next(iter(known.values()))
 
     @property
     def found(self) -> Experiment | None:
-        """The experiment of this scene, once it is there."""
+        """The experiment of this sandbox, once it is there."""
         names = [name for name in Experiment.names(self.home) if name not in self._before]
         return Experiment(self.home.experiments / names[0]) if names else None
 
     @property
     def experiment(self) -> Experiment:
-        """The experiment of this scene.
+        """The experiment of this sandbox.
 
         Raises:
             Broken: it is gone.
@@ -124,18 +124,18 @@ class Scene:
         return found
 
     def run(self, *overrides: str) -> Child:
-        """Start `graft run`; with overrides beside those of the scene."""
+        """Start `graft run`; with overrides beside those of the sandbox."""
         sets = [part for override in (*self.overrides, *overrides) for part in ("--set", override)]
-        return self._child("run", str(self.place.job_file), "--json", *sets)
+        return self._child("run", str(self.context.job_file), "--json", *sets)
 
     def resume(self, *options: str) -> Child:
         """Start `graft resume`."""
         return self._child("resume", self.experiment.name, "--json", *options)
 
     @contextlib.contextmanager
-    def beside(self) -> Iterator["Scene"]:
-        """Another run of the same job in the same home, which must have begun after this scene's experiment."""
-        with Scene(self.place, self.home, self.overrides) as other:
+    def beside(self) -> Iterator["Sandbox"]:
+        """Another run of the same job in the same home, which must have begun after this sandbox's experiment."""
+        with Sandbox(self.context, self.home, self.overrides) as other:
             yield other
             self._before.add(other.experiment.name)
 
@@ -158,11 +158,11 @@ class Scene:
             time.sleep(0.02)
 
     def program(self, code: str, *arguments: str) -> Ended:
-        """Run a Python program with the environment of the scene, to its end."""
+        """Run a Python program with the environment of the sandbox, to its end."""
         return Child(arguments, self.environment, self._words, code).wait()
 
     def processes(self, *titles: str) -> list[Process]:
-        """The live processes of the scene whose title holds one of these."""
+        """The live processes of the sandbox whose title holds one of these."""
         return marked(self._mark, *titles)
 
     def await_process(self, child: Child, title: str) -> Process:

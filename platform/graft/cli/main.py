@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from graft.cli.assets import backbones, cache
+from graft.cli.assets import backbones, cache, components
 from graft.cli.jobs import chaos, plan, predict, resume, run, schema, validate
 from graft.cli.records import compare, experiments, journal, leaderboard, lineage, status, track, ui, watch
 from graft.core.errors import GraftError, SpecError
@@ -24,6 +24,8 @@ Examples:
   graft leaderboard latest                         which strategy won, and why the others did not
 
   graft predict models:/digits@champion photo.png  labels with probabilities
+
+  graft components penalty                         what a job can name, also from other packages
 
   graft ui                                         see in the MLflow UI which strategy wins, and at what cost
 
@@ -55,6 +57,7 @@ app.command("experiments")(experiments.command)
 app.command("predict")(predict.command)
 app.command("ui")(ui.command)
 app.command("backbones")(backbones.command)
+app.command("components")(components.command)
 app.command("schema")(schema.command)
 app.add_typer(cache.app, name="cache")
 app.add_typer(track.app, name="track")

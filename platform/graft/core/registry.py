@@ -40,6 +40,11 @@ class Registry:
         module, _, attribute = target.partition(":")
         return getattr(import_module(module), attribute)
 
+    def package_of(self, name: str) -> str:
+        """The package that an entry comes from."""
+        target = self._entries.get(name) or self._plugins().get(name, "")
+        return target.partition(":")[0].partition(".")[0]
+
     def _plugins(self) -> dict[str, str]:
         return {point.name: point.value for point in entry_points(group=f"graft.{self.kind}")}
 

@@ -1,1 +1,1 @@
-"""From the user's images to uint8 arrays that every trial shares, and from those to batches."""
+"""From the user's samples to arrays that every trial shares, and from those to batches."""

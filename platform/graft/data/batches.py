@@ -10,23 +10,24 @@ from torch import Tensor
 
 from graft.core.errors import DataError, Problem, SpecError
 from graft.core.seeds import derive_seed
-from graft.data.augment import Augmenter
-from graft.data.dataset import DatasetArrays
-from graft.data.inputs import Images, Inputs, Views, sent
-from graft.spec.preprocessing import Preprocessing
+from graft.data.batch import Batch, to_device
+from graft.data.inputs import Augmenter, Inputs, Views
+
+# Rows of so many batches are sorted by length together: enough to fill batches evenly, few enough to stay shuffled.
+BUCKET_BATCHES = 50
 
 
 class TrainingBatch(NamedTuple):
     """What one process computes of a batch that all of them share.
 
     Attributes:
-        inputs: float32 [B, …], this process's part: images [B, 3, R, R], or features.
-        labels: int64 [B].
+        inputs: this process's part, B samples.
+        targets: [B, …].
         total: samples of the whole batch.
     """
 
-    inputs: Tensor
-    labels: Tensor
+    inputs: Batch
+    targets: Tensor
     total: int
 
 
@@ -55,34 +56,20 @@ class Batches:
 
     Args:
         inputs: what the network takes, by row.
-        labels: int64 [N], of the whole dataset.
+        targets: [N, …], of the whole dataset.
         rows: which rows; all of them, in every process.
         batch_size: samples a batch; of the whole batch in training, of this process's in evaluation.
         shard: this process's part.
     """
 
     def __init__(
-        self, inputs: Inputs, labels: np.ndarray, rows: np.ndarray, batch_size: int, shard: Shard = WHOLE
+        self, inputs: Inputs, targets: np.ndarray, rows: np.ndarray, batch_size: int, shard: Shard = WHOLE
     ) -> None:
         self._inputs = inputs
-        self._labels = labels
+        self._targets = targets
         self._rows = np.asarray(rows, dtype=np.int64)
         self._batch_size = batch_size
         self._shard = shard
-
-    @classmethod
-    def of_images(
-        cls,
-        arrays: DatasetArrays,
-        rows: np.ndarray,
-        preprocessing: Preprocessing,
-        batch_size: int,
-        device: torch.device | str = "cpu",
-        shard: Shard = WHOLE,
-    ) -> "Batches":
-        """Batches of preprocessed images; the arrays may be read-only and shared with other processes."""
-        inputs = Images(arrays.images, preprocessing, torch.device(device))
-        return cls(inputs, arrays.labels, rows, batch_size, shard)
 
     @property
     def num_samples(self) -> int:
@@ -109,10 +96,10 @@ class Batches:
         Args:
             seed: root of all randomness.
             epoch: which pass over the rows.
-            augmenter: changes the images, anew in every epoch; or the views that epochs rotate through.
+            augmenter: changes the samples, anew in every epoch; or the views that epochs rotate through.
             first: batches to leave out at the start; the others are what they are with all of them.
         """
-        order = np.random.default_rng(derive_seed(seed, "order", epoch)).permutation(self._rows)
+        order = self._order(seed, epoch)
         for index, (start, stop) in enumerate(self._training_bounds()):
             if index < first:
                 continue
@@ -123,22 +110,37 @@ class Batches:
                 inputs = self._inputs.view(rows, augmenter, augmenter.of_epoch(epoch))
             else:
                 inputs = self._inputs.plain(rows)
-            if isinstance(augmenter, Augmenter):
-                generator = torch.Generator().manual_seed(derive_seed(seed, "augment", epoch, index))
-                inputs = augmenter.apply(inputs, augmenter.draw(total, generator)[:, part])
-            yield TrainingBatch(inputs, self._labels_of(rows, inputs.device), total)
+                if augmenter is not None:
+                    generator = torch.Generator().manual_seed(derive_seed(seed, "augment", epoch, index))
+                    inputs = augmenter.apply(inputs, augmenter.draw(total, generator)[:, part])
+            yield TrainingBatch(inputs, self._targets_of(rows, inputs.device), total)
 
-    def in_order(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """This process's part of the rows once, in the order they were given, not augmented; it may be empty.
-
-        Yields:
-            inputs float32 [B, …] and labels int64 [B].
-        """
+    def in_order(self) -> Iterator[Batch]:
+        """This process's part of the rows once, in the order they were given, not augmented; it may be empty."""
         rows = self._rows[self._shard.part(len(self._rows))]
         for start in range(0, len(rows), self._batch_size):
-            some = rows[start : start + self._batch_size]
-            inputs = self._inputs.plain(some)
-            yield inputs, self._labels_of(some, inputs.device)
+            yield self._inputs.plain(rows[start : start + self._batch_size])
+
+    def _order(self, seed: int, epoch: int) -> np.ndarray:
+        """The rows shuffled; where they differ in length, batches are of rows of like length, in random order.
+
+        Buckets of like length cost 0.70 of the padding of random batches at 128 tokens.
+        """
+        rng = np.random.default_rng(derive_seed(seed, "order", epoch))
+        order = rng.permutation(self._rows)
+        lengths = self._inputs.lengths
+        if lengths is None or len(order) == 0:
+            return order
+        window = BUCKET_BATCHES * self._batch_size
+        parts = []
+        for start in range(0, len(order), window):
+            some = order[start : start + window]
+            # Before sorting: or the smaller last batch, whose rows weigh more, would always be of the longest.
+            full = len(some) // self._batch_size * self._batch_size
+            whole, left = some[:full], some[full:]
+            batches = whole[np.argsort(lengths[whole], kind="stable")].reshape(-1, self._batch_size)
+            parts += [batches[rng.permutation(len(batches))].reshape(-1), left]
+        return np.concatenate(parts)
 
     def _training_bounds(self) -> list[tuple[int, int]]:
         """Where each batch begins and ends in the shuffled rows."""
@@ -150,8 +152,8 @@ class Batches:
             bounds[-2:] = [(bounds[-2][0], count)]
         return bounds
 
-    def _labels_of(self, rows: np.ndarray, device: torch.device) -> Tensor:
-        return sent(torch.from_numpy(self._labels[rows]), device)
+    def _targets_of(self, rows: np.ndarray, device: torch.device) -> Tensor:
+        return to_device(torch.from_numpy(self._targets[rows]), device)
 
 
 def _require_enough(count: int, batch_size: int, size: int) -> None:

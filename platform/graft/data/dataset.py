@@ -1,12 +1,12 @@
 """A dataset as it lies on disk after ingest, and as it is handed to trials.
 
-A directory holds ``images.npy`` (uint8 [N, S, S, C]), ``labels.npy`` (int64 [N]), ``splits.npy`` (uint8 [N]),
-``rows.parquet`` (id, label, split, sha256 of each row) and ``manifest.json``.
+A directory holds a file for each column of the samples (``<name>.npy``, [N, *shape]; rows of any length are joined,
+with ``<name>.offsets.npy`` beside them), ``targets.npy`` ([N, …]), ``splits.npy`` (uint8 [N]), ``rows.parquet`` (id,
+split, sha256 of each row) and ``manifest.json``.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +14,19 @@ import numpy as np
 
 from graft.core.errors import ArtifactError
 from graft.core.storage import file_digest, read_json
-from graft.data.square import StoredForm
+from graft.data.columns import Column, ColumnSpec, Ragged, StorageSpec
+from graft.data.split import Split
 
-FORMAT = 1
+__all__ = ["Dataset", "DatasetArrays", "Quarantined", "Split", "open_dataset"]
+
+FORMAT = 2
 MANIFEST = "manifest.json"
-IMAGES, LABELS, SPLITS, ROWS = "images.npy", "labels.npy", "splits.npy", "rows.parquet"
-
-
-class Split(IntEnum):
-    """What a row is for; the number is its code in ``splits.npy``."""
-
-    TRAIN = 0
-    VALIDATION = 1
-    TEST = 2
+TARGETS, SPLITS, ROWS = "targets.npy", "splits.npy", "rows.parquet"
 
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A file that was left out.
+    """A sample that was left out.
 
     Attributes:
         path: as the user knows it, relative to the data's directory.
@@ -44,19 +39,21 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class DatasetArrays:
-    """A whole dataset in memory; it travels through Ray's object store, where its arrays become read-only.
+    """A dataset without its directory; it travels through Ray's object store, where its arrays become read-only.
 
     Attributes:
-        images: uint8 [N, S, S, C].
-        labels: int64 [N], an index into `classes`.
+        columns: of the samples, by name, N rows each.
+        targets: [N, …], as the task has read them.
         splits: uint8 [N], codes of `Split`.
-        classes: names of the classes.
+        names: of what is predicted: classes, target columns, labels.
+        facts: what the task knows of the training rows.
     """
 
-    images: np.ndarray
-    labels: np.ndarray
+    columns: Mapping[str, Column]
+    targets: np.ndarray
     splits: np.ndarray
-    classes: tuple[str, ...]
+    names: tuple[str, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def rows(self, *splits: Split) -> np.ndarray:
         """Indices of the rows of these splits, ascending, int64."""
@@ -69,33 +66,37 @@ class Dataset:
 
     Attributes:
         directory: where it lies.
-        classes: names of the classes; a label is an index into them.
-        fingerprint: sha256 of content, labels, splits and stored form; the same data elsewhere has the same one.
+        names: of what is predicted: classes, target columns, labels.
+        fingerprint: sha256 of content, targets, splits and stored form; the same data elsewhere has the same one.
         counts: rows of each split, by its lower-case name.
         quarantine: what was left out, and why.
-        stored: how the images are kept.
+        storage: how the samples are kept.
         source: where it came from, for people.
-        cross_split_duplicates: how many different images lie, bit for bit, in more than one split.
+        task: kind of the task that has read the targets.
+        facts: what it knows of the training rows.
+        cross_split_duplicates: how many different samples lie, bit for bit, in more than one split.
     """
 
     directory: Path
-    classes: tuple[str, ...]
+    names: tuple[str, ...]
     fingerprint: str
     counts: Mapping[str, int]
     quarantine: tuple[Quarantined, ...]
-    stored: StoredForm
+    storage: StorageSpec
     source: str
+    task: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
     cross_split_duplicates: int = 0
 
     @property
-    def images(self) -> np.ndarray:
-        """uint8 [N, S, S, C]."""
-        return self._map(IMAGES)
+    def columns(self) -> Mapping[str, Column]:
+        """Of the samples, by name."""
+        return {spec.name: self._column(spec) for spec in self.storage.columns}
 
     @property
-    def labels(self) -> np.ndarray:
-        """int64 [N]."""
-        return self._map(LABELS)
+    def targets(self) -> np.ndarray:
+        """[N, …]."""
+        return self._map(TARGETS)
 
     @property
     def splits(self) -> np.ndarray:
@@ -115,15 +116,44 @@ class Dataset:
 
     def arrays(self) -> DatasetArrays:
         """Everything read into memory."""
-        return DatasetArrays(np.array(self.images), np.array(self.labels), np.array(self.splits), self.classes)
+        columns = {name: _in_memory(column) for name, column in self.columns.items()}
+        return DatasetArrays(columns, np.array(self.targets), np.array(self.splits), self.names, self.facts)
 
     def mapped(self) -> DatasetArrays:
-        """The images stay on the disk, and only rows that are asked for are read: for a process that sees a part."""
-        return DatasetArrays(self.images, np.array(self.labels), np.array(self.splits), self.classes)
+        """The samples stay on the disk, and only rows that are asked for are read: for a process that sees a part."""
+        return DatasetArrays(self.columns, np.array(self.targets), np.array(self.splits), self.names, self.facts)
+
+    def _column(self, spec: ColumnSpec) -> Column:
+        values = self._map(values_file(spec))
+        return values if spec.shape is not None else Ragged(values, np.array(self._map(offsets_file(spec))))
 
     def _map(self, name: str) -> np.ndarray:
-        array: np.ndarray = np.load(self.directory / name, mmap_mode="r", allow_pickle=False)
+        path = self.directory / name
+        if path.stat().st_size <= _EMPTY_BYTES:  # a file without values cannot be mapped
+            empty: np.ndarray = np.load(path, allow_pickle=False)
+            return empty
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
         return array
+
+
+# Length of the header of an .npy file.
+_EMPTY_BYTES = 128
+
+
+def values_file(spec: ColumnSpec) -> str:
+    """Name of the file that holds a column."""
+    return f"{spec.name}.npy"
+
+
+def offsets_file(spec: ColumnSpec) -> str:
+    """Name of the file that says where the rows of a column begin."""
+    return f"{spec.name}.offsets.npy"
+
+
+def files_of(storage: StorageSpec) -> tuple[str, ...]:
+    """Names of all files of a dataset but its manifest."""
+    ragged = [offsets_file(spec) for spec in storage.columns if spec.shape is None]
+    return (*(values_file(spec) for spec in storage.columns), *ragged, TARGETS, SPLITS, ROWS)
 
 
 def open_dataset(directory: Path, verify: bool = False) -> Dataset:
@@ -132,12 +162,12 @@ def open_dataset(directory: Path, verify: bool = False) -> Dataset:
     Sizes and shapes are always checked, the digests of all files only with `verify` (it reads everything).
 
     Raises:
-        ArtifactError: it is missing, damaged, or written by a newer graft.
+        ArtifactError: it is missing, damaged, or of another format.
     """
     manifest = _read_manifest(directory)
     try:
-        _check_files(directory, manifest["files"], verify)
         dataset = _from_manifest(directory, manifest)
+        _check_files(directory, files_of(dataset.storage), manifest["files"], verify)
         _check_arrays(dataset)
     except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
         raise ArtifactError(f"dataset {directory} is damaged ({error}); delete it and run again") from error
@@ -156,25 +186,33 @@ def _read_manifest(directory: Path) -> dict[str, Any]:
         raise ArtifactError(
             f"dataset {directory} has format {version}, but this graft reads up to {FORMAT}; update graft"
         )
+    if version < FORMAT:
+        raise ArtifactError(f"dataset {directory} has format {version}, which is not read any more; run ingest again")
     return manifest
 
 
 def _from_manifest(directory: Path, manifest: Mapping[str, Any]) -> Dataset:
-    stored = manifest["stored"]
+    storage, targets = manifest["storage"], manifest["targets"]
+    columns = tuple(
+        ColumnSpec(one["name"], one["dtype"], None if one["shape"] is None else tuple(one["shape"]))
+        for one in storage["columns"]
+    )
     return Dataset(
         directory=directory,
-        classes=tuple(manifest["classes"]),
+        names=tuple(targets["names"]),
         fingerprint=manifest["fingerprint"],
         counts={split.name.lower(): int(manifest["counts"][split.name.lower()]) for split in Split},
         quarantine=tuple(Quarantined(entry["path"], entry["reason"]) for entry in manifest["quarantine"]),
-        stored=StoredForm(stored["stored_size"], stored["channels"], stored["interpolation"]),
+        storage=StorageSpec(storage["modality"], columns, storage["form"], storage["identity"]),
         source=manifest["source"],
+        task=targets["task"],
+        facts=targets["facts"],
         cross_split_duplicates=manifest["cross_split_duplicates"],
     )
 
 
-def _check_files(directory: Path, files: Mapping[str, Mapping[str, Any]], verify: bool) -> None:
-    for name in (IMAGES, LABELS, SPLITS, ROWS):
+def _check_files(directory: Path, names: Sequence[str], files: Mapping[str, Mapping[str, Any]], verify: bool) -> None:
+    for name in names:
         path, entry = directory / name, files[name]
         if not path.is_file():
             raise ValueError(f"{name} is missing")
@@ -185,15 +223,22 @@ def _check_files(directory: Path, files: Mapping[str, Mapping[str, Any]], verify
 
 
 def _check_arrays(dataset: Dataset) -> None:
-    count, side = sum(dataset.counts.values()), dataset.stored.stored_size
-    wanted = {
-        IMAGES: (dataset.images, np.uint8, (count, side, side, dataset.stored.channels)),
-        LABELS: (dataset.labels, np.int64, (count,)),
-        SPLITS: (dataset.splits, np.uint8, (count,)),
-    }
-    for name, (array, dtype, shape) in wanted.items():
-        if array.dtype != dtype or array.shape != shape:
-            raise ValueError(f"{name} holds {array.dtype} {array.shape} instead of {np.dtype(dtype)} {shape}")
+    count, columns = sum(dataset.counts.values()), dataset.columns
+    for spec in dataset.storage.columns:
+        column = columns[spec.name]
+        array = column.values if isinstance(column, Ragged) else column
+        shape = (count, *spec.shape) if spec.shape is not None else array.shape
+        if array.dtype != spec.dtype or array.shape != shape or len(column) != count:
+            found = f"{array.dtype} {array.shape} in {len(column)} rows"
+            raise ValueError(f"{spec.name} holds {found} instead of {spec.dtype} {shape} in {count} rows")
+    if len(dataset.targets) != count:
+        raise ValueError(f"{TARGETS} holds {len(dataset.targets)} rows instead of {count}")
+    if dataset.splits.dtype != np.uint8 or dataset.splits.shape != (count,):
+        raise ValueError(f"{SPLITS} holds {dataset.splits.dtype} {dataset.splits.shape} instead of uint8 {(count,)}")
+
+
+def _in_memory(column: Column) -> Column:
+    return column.in_memory() if isinstance(column, Ragged) else np.array(column)
 
 
 def _rows(codes: np.ndarray, splits: Sequence[Split]) -> np.ndarray:

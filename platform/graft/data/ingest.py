@@ -1,4 +1,4 @@
-"""Ingest: list, decode once through Ray Data, keep as uint8 arrays that every trial and every later run shares.
+"""Ingest: list, decode once through Ray Data, keep as arrays that every trial and every later run shares.
 
 The directory's name is a digest of what was listed and how it is wanted, so unchanged data is found again without
 decoding anything. Unreadable files become rows with a reason instead of errors: Ray Data's own tolerance for errors
@@ -7,7 +7,7 @@ would drop the whole block, good rows included.
 
 import contextlib
 import fcntl
-import hashlib
+import math
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -24,13 +24,12 @@ from ray.data.exceptions import ExecutionTimeoutError
 
 from graft.core.errors import ArtifactError, ResourceError
 from graft.core.storage import new_directory
-from graft.data.dataset import IMAGES, Dataset, Quarantined, open_dataset
-from graft.data.decode import Unreadable
-from graft.data.listing import DataSpec, list_samples
-from graft.data.plan import IngestPlan, check_classes_left, check_quarantine, plan_ingest
-from graft.data.read import Reader
-from graft.data.square import StoredForm, square
-from graft.data.store import ImageWriter, Origin, Rows, write_rows
+from graft.data.columns import ColumnSpec, StorageSpec
+from graft.data.dataset import Dataset, Quarantined, open_dataset
+from graft.data.listing import Decoder
+from graft.data.plan import Ingestion, IngestPlan, check_quarantine, counts_of, facts_of
+from graft.data.store import Origin, Rows, column_writers, write_rows
+from graft.data.targets import Targets
 
 OnProgress = Callable[[int, int], None]
 """Told how many samples of how many are done."""
@@ -51,93 +50,107 @@ class _Decoded:
     quarantine: tuple[Quarantined, ...]
 
 
-def ingest(spec: DataSpec, stored: StoredForm, cache: Path, on_progress: OnProgress | None = None) -> Dataset:
+def ingest(work: Ingestion, cache: Path, on_progress: OnProgress | None = None) -> Dataset:
     """Turn the user's data into a dataset in the cache, or find the one that is there already.
 
     Ray must have been initialised and have a free CPU. Of several processes that ask for the same dataset, one builds
     it and the others wait. A process killed in the middle leaves nothing that could be taken for a dataset.
 
     Args:
-        spec: the job's data section.
-        stored: how images are to be kept.
+        work: what is to be decoded, and how.
         cache: directory of all datasets (`Home.datasets`).
         on_progress: told after each block how many samples of how many are done.
 
     Raises:
-        DataError: the data cannot be used as it is (see `list_samples`), too many files are unreadable, or a class has
-            too few samples.
+        DataError: too many samples are unreadable, or a split has lost what the task needs.
         ResourceError: the disk is full, or Ray has no CPU or memory for it.
     """
-    plan = plan_ingest(list_samples(spec), spec, stored)
-    target = cache / plan.key
+    target = cache / work.plan.key
     with _one_builder(target):
-        dataset = _cached(target) or _build(plan, target, spec.max_unreadable, on_progress or _silent)
-    check_quarantine(dataset.quarantine, sum(dataset.counts.values()), spec.max_unreadable)
+        dataset = _cached(target) or _build(work, target, on_progress or _silent)
+    check_quarantine(dataset.quarantine, sum(dataset.counts.values()), work.max_unreadable)
     return dataset
 
 
-def decode_block(table: pa.Table, reader: Reader, stored: StoredForm) -> dict[str, Any]:
-    """Read and square the samples of one block; runs on any machine of the cluster.
+def decode_block(table: pa.Table, decoder: Decoder, storage: StorageSpec) -> dict[str, Any]:
+    """Decode the samples of one block; runs on any machine of the cluster.
 
     Args:
         table: one row for each chunk of samples: `start` (position of its first) and `sources` (list of binary).
-        reader: turns a source into pixels.
-        stored: the form wanted.
+        decoder: turns sources into columns.
+        storage: the form wanted.
 
     Returns:
-        `position`, `image` (uint8 [n, S, S, C], black where unreadable), `sha256` (hex), `reason` (empty if readable).
+        `position`, `sha256` (hex), `reason` (empty if readable), and each column of the samples: [n, *shape], or the
+        bytes of each row where rows are of any length.
     """
     chunks = list(zip(table["start"].to_pylist(), table["sources"].to_pylist(), strict=True))
     positions = [start + offset for start, chunk in chunks for offset in range(len(chunk))]
-    sources = [source for _, chunk in chunks for source in chunk]
-    images = np.zeros((len(sources), stored.stored_size, stored.stored_size, stored.channels), dtype=np.uint8)
-    digests, reasons = [""] * len(sources), [""] * len(sources)
-    for index, source in enumerate(sources):
-        try:
-            content, pixels = reader(source, stored.stored_size)
-        except Unreadable as error:
-            reasons[index] = str(error)
-            continue
-        images[index] = square(pixels, stored)
-        digests[index] = hashlib.sha256(content).hexdigest()
+    block = decoder([source for _, chunk in chunks for source in chunk])
+    columns = {f"column_{spec.name}": _shipped(spec, block.columns[spec.name]) for spec in storage.columns}
     return {
         "position": np.array(positions, dtype=np.int64),
-        "image": images,
-        "sha256": np.array(digests, dtype=object),
-        "reason": np.array(reasons, dtype=object),
+        "sha256": np.array(block.digests, dtype=object),
+        "reason": np.array(block.reasons, dtype=object),
+        **columns,
     }
 
 
-def _build(plan: IngestPlan, target: Path, max_unreadable: float, on_progress: OnProgress) -> Dataset:
-    listing = plan.listing
+def _shipped(spec: ColumnSpec, rows: np.ndarray | list[np.ndarray]) -> Any:
+    """Rows as Arrow takes them; those of any length as their bytes."""
+    if spec.shape is not None:
+        return rows
+    shipped = np.empty(len(rows), dtype=object)
+    shipped[:] = [np.ascontiguousarray(row, spec.dtype).tobytes() for row in rows]
+    return shipped
+
+
+def _received(spec: ColumnSpec, rows: np.ndarray) -> Any:
+    """The inverse of `_shipped`."""
+    return rows if spec.shape is not None else [np.frombuffer(row, spec.dtype) for row in rows]
+
+
+def _build(work: Ingestion, target: Path, on_progress: OnProgress) -> Dataset:
+    plan = work.plan
     with new_directory(target) as scratch:
-        decoded = _decode_all(plan, scratch / IMAGES, on_progress)
-        check_quarantine(decoded.quarantine, len(decoded.digests), max_unreadable)
-        check_classes_left(plan, decoded.readable)
-        kept = plan.rows[decoded.readable]
-        ids = tuple(listing.ids[row] for row in kept)
-        rows = Rows(ids, listing.labels[kept], plan.splits[decoded.readable], decoded.digests)
-        origin = Origin(listing.source, listing.classes, plan.stored, decoded.quarantine, listing.ignored)
-        write_rows(scratch, rows, origin)
+        decoded = _decode_all(work, scratch, on_progress)
+        check_quarantine(decoded.quarantine, len(decoded.digests), work.max_unreadable)
+        work.task.check_left(plan.targets, plan.splits, decoded.readable, plan.ids)
+        kept = Targets(plan.targets.values[decoded.readable], plan.targets.names)
+        splits = plan.splits[decoded.readable]
+        ids = tuple(plan.listing.ids[int(row)] for row in plan.rows[decoded.readable])
+        origin = Origin(
+            source=plan.listing.source,
+            names=kept.names,
+            storage=plan.storage,
+            quarantine=decoded.quarantine,
+            task=work.task.spec.kind,
+            facts=facts_of(work.task, kept, splits),
+            counts=counts_of(work.task, kept, splits),
+            ignored=plan.listing.ignored,
+        )
+        write_rows(scratch, Rows(ids, kept.values, splits, decoded.digests), origin)
     return open_dataset(target)
 
 
-def _decode_all(plan: IngestPlan, path: Path, on_progress: OnProgress) -> _Decoded:
+def _decode_all(work: Ingestion, directory: Path, on_progress: OnProgress) -> _Decoded:
+    plan = work.plan
     readable = np.zeros(len(plan.rows), dtype=bool)
     digests: list[str] = []
     quarantine: list[Quarantined] = []
     done = 0
     # Closing stops Ray's work at once when the writing fails or the user interrupts.
-    source = contextlib.closing(_decoded_blocks(plan))
-    with ImageWriter(path, plan.stored) as writer, _ray_errors_are_ours(), source as blocks:
+    source = contextlib.closing(_decoded_blocks(work))
+    with column_writers(directory, plan.storage) as writers, _ray_errors_are_ours(), source as blocks:
         for block in blocks:
             positions, good = block["position"], block["reason"] == ""
             if not np.array_equal(positions, np.arange(done, done + len(positions))):
                 raise RuntimeError(f"Ray Data returned rows {positions[:3]} where row {done} was due")
-            writer.append(block["image"][good])
+            for spec in plan.storage.columns:
+                writers[spec.name].append(_received(spec, block[f"column_{spec.name}"][good]))
             digests += block["sha256"][good].tolist()
             quarantine += [
-                Quarantined(plan.listing.ids[plan.rows[position]], str(reason))
+                Quarantined(plan.listing.ids[int(plan.rows[position])], str(reason))
                 for position, reason in zip(positions[~good], block["reason"][~good], strict=True)
             ]
             readable[positions] = good
@@ -148,7 +161,7 @@ def _decode_all(plan: IngestPlan, path: Path, on_progress: OnProgress) -> _Decod
     return _Decoded(readable, tuple(digests), tuple(quarantine))
 
 
-def _decoded_blocks(plan: IngestPlan) -> Generator[dict[str, np.ndarray], None, None]:
+def _decoded_blocks(work: Ingestion) -> Generator[dict[str, np.ndarray], None, None]:
     """Decoded blocks in the order of the rows, streamed: Ray's store never holds more than a few of them."""
     context = DataContext.get_current().copy()
     context.enable_progress_bars = False
@@ -157,13 +170,13 @@ def _decoded_blocks(plan: IngestPlan) -> Generator[dict[str, np.ndarray], None, 
     context.execution_options.preserve_order = True
     with DataContext.current(context):
         # Not from_arrow: it looks at the tables in a remote call, which waits for ever when no CPU is free.
-        chunks = _chunks(plan)
+        chunks = _chunks(work.plan)
         decoded = ray.data.from_items(chunks, override_num_blocks=len(chunks)).map_batches(
             decode_block,
             batch_size=None,
             batch_format="pyarrow",
             num_cpus=1,
-            fn_kwargs={"reader": plan.listing.reader, "stored": plan.stored},
+            fn_kwargs={"decoder": work.decoder, "storage": work.plan.storage},
         )
         yield from decoded.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=1)
 
@@ -171,7 +184,9 @@ def _decoded_blocks(plan: IngestPlan) -> Generator[dict[str, np.ndarray], None, 
 def _chunks(plan: IngestPlan) -> list[dict[str, Any]]:
     """What becomes one block each: bounded in bytes before and after decoding."""
     sources = plan.listing.sources
-    row_bytes = max(plan.stored.stored_size**2 * plan.stored.channels, len(sources[0]))
+    shapes = [(spec, spec.shape or ()) for spec in plan.storage.columns]
+    stored = sum(math.prod(shape) * np.dtype(spec.dtype).itemsize for spec, shape in shapes)
+    row_bytes = max(stored, len(sources[0]), 1)
     step = min(max(_BLOCK_BYTES // row_bytes, 1), _MAX_BLOCK_ROWS)
     starts = range(0, len(plan.rows), step)
     return [

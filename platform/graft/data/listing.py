@@ -1,58 +1,19 @@
-"""What the user's data holds, found by cheap checks before anything is decoded.
+"""What the user's data holds, found by cheap checks before anything is decoded."""
 
-Each kind of data is one function ``(spec, progress) -> Listing``, registered by the name of its kind; a third party
-adds one through the entry point group ``graft.data kind``.
-"""
-
-import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 
 from graft.core.errors import DataError
-from graft.core.registry import Registry
-from graft.data.read import Reader
+from graft.data.targets import RawTargets
+from graft.spec.modalities.base import DataSpec
+from graft.spec.registry import build
 
 Progress = Callable[[int], None]
 """Told now and then how many samples have been found."""
-
-DATA_KINDS = Registry(
-    "data kind",
-    {
-        "digits": "graft.data.digits:list_digits",
-        "idx": "graft.data.idx:list_idx",
-        "image_folder": "graft.data.image_folder:list_image_folder",
-    },
-)
-
-
-class DataSpec(Protocol):
-    """What the data section of every job says, whatever its kind."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def validation(self) -> float: ...
-    @property
-    def test(self) -> float: ...
-    @property
-    def limit(self) -> int | None: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def max_unreadable(self) -> float: ...
-    @property
-    def max_pixels(self) -> int: ...
-
-
-class FolderSpec(DataSpec, Protocol):
-    """A data section that names a directory."""
-
-    @property
-    def path(self) -> str | Path: ...
 
 
 @dataclass(frozen=True)
@@ -61,68 +22,63 @@ class Listing:
 
     Attributes:
         source: where the samples come from, for people.
-        classes: names of the classes.
         ids: one per sample: its path relative to the source, or ``train/12``.
-        labels: int64 [N], an index into `classes`.
+        targets: what the source says of each.
         given: uint8 [N], the split that the source itself says, or `UNASSIGNED`.
         identity: digest of what can be known without reading everything (paths, sizes, times of change): as long as it
             stays, the samples have not changed.
-        sources: for each sample what `reader` needs to get its pixels: a path or the raw pixels.
-        reader: turns an entry of `sources` into content and pixels, on any machine of the cluster.
-        channels: 1 if every image is known to be grey, else 3.
-        native_side: short side of the images in pixels, if all have the same.
-        ignored: how many files were passed over because their names are not those of images.
+        sources: for each sample what the modality's decoder needs to get its content.
+        reader: how the decoder reads a source; picklable, None where the modality needs no choice.
+        facts: what the modality wants to know of all samples together.
+        ignored: how many files were passed over because of their names.
     """
 
     source: str
-    classes: tuple[str, ...]
     ids: tuple[str, ...]
-    labels: np.ndarray
+    targets: RawTargets
     given: np.ndarray
     identity: str
     sources: Sequence[bytes]
-    reader: Reader
-    channels: int = 3
-    native_side: int | None = None
+    reader: Any = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
     ignored: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
 
 
+@dataclass(frozen=True)
+class DecodedBlock:
+    """Some decoded samples.
+
+    Attributes:
+        columns: by name: [n, *shape], or a list of n one-dimensional arrays; zeros, or empty, where unreadable.
+        digests: sha256 of each one's content, in hex; empty where unreadable.
+        reasons: why a sample cannot be used, to fit behind its name ("is empty"); empty where it can.
+    """
+
+    columns: Mapping[str, np.ndarray | list[np.ndarray]]
+    digests: list[str]
+    reasons: list[str]
+
+
+Decoder = Callable[[Sequence[bytes]], DecodedBlock]
+"""Turns sources into columns; picklable, because it runs on any machine of the cluster."""
+
+
 def list_samples(spec: DataSpec, progress: Progress | None = None) -> Listing:
-    """List the samples of the user's data.
+    """List the samples of the user's data, as its kind does.
 
     Args:
-        spec: the job's data section; `kind` chooses who reads it.
+        spec: the job's data section.
         progress: told now and then how many samples have been found.
 
     Raises:
-        DataError: the data cannot be used: a missing directory, no images, an empty class, only one class, two classes
-            whose names differ only in case, a damaged IDX file.
-        SpecError: nobody has registered the kind.
+        DataError: the data cannot be used: a missing directory, no samples, a damaged file.
+        SpecError: the kind is another package's, and does not work.
     """
-    listing: Listing = DATA_KINDS.get(spec.kind)(spec, progress)
-    check_classes(listing.classes, listing.source)
+    listing: Listing = build(spec, progress)
     return listing
-
-
-def check_classes(classes: Sequence[str], source: str) -> None:
-    """Check the names of the classes.
-
-    Raises:
-        DataError: fewer than two, or two that a case-insensitive file system (or a reader) takes for one.
-    """
-    if len(classes) < 2:
-        raise DataError(
-            f"{source} has {len(classes)} class ({', '.join(classes)}), but needs at least 2 to tell apart; add another"
-        )
-    seen: dict[str, str] = {}
-    for name in classes:
-        folded = unicodedata.normalize("NFC", name).casefold()
-        if folded in seen:
-            raise DataError(f"{source} has the classes `{seen[folded]}` and `{name}`, {_likeness(seen[folded], name)}")
-        seen[folded] = name
 
 
 def require_directory(path: str | Path) -> Path:
@@ -137,8 +93,3 @@ def require_directory(path: str | Path) -> Path:
     if not directory.is_dir():
         raise DataError(f"data.path is {directory}, but must be a directory, not a file; unpack it if it is an archive")
     return directory
-
-
-def _likeness(first: str, second: str) -> str:
-    rule = "but names must be different" if first == second else "but names must differ in more than case"
-    return f"{rule}; rename or merge them"

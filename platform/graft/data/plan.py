@@ -1,17 +1,34 @@
 """What an ingest is going to do, and the checks of what it did; plain Python, no Ray."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
+from graft.data.columns import StorageSpec
 from graft.data.dataset import FORMAT, Quarantined, Split
-from graft.data.listing import DataSpec, Listing
-from graft.data.split import LEFT_OUT, plan_splits
-from graft.data.square import StoredForm
+from graft.data.listing import Decoder, Listing
+from graft.data.split import LEFT_OUT, SplitSettings
+from graft.data.targets import RawTargets, Targets
+from graft.spec.modalities.base import DataSpec
+from graft.spec.tasks.base import TaskSpec
 
 _NAMED_FILES = 5
+
+
+class TargetReader(Protocol):
+    """What an ingest needs of a task."""
+
+    @property
+    def spec(self) -> TaskSpec: ...
+    def read(self, raw: RawTargets, source: str) -> Targets: ...
+    def split(self, given: np.ndarray, targets: Targets, settings: SplitSettings) -> np.ndarray: ...
+    def check_left(self, targets: Targets, splits: np.ndarray, readable: np.ndarray, ids: Sequence[str]) -> None: ...
+    def facts(self, training: np.ndarray, names: Sequence[str]) -> dict[str, Any]: ...
+    def counts(self, targets: np.ndarray, names: Sequence[str]) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -20,35 +37,61 @@ class IngestPlan:
 
     Attributes:
         listing: all samples of the source.
-        stored: how images are to be kept.
+        targets: of the rows that are kept, as the task has read them.
+        storage: how samples are to be kept.
         rows: int64 [n], the rows of the listing that are decoded; what follows is in their order.
         splits: uint8 [n], codes of `Split`.
         key: names the result; the same source, stored form and settings have the same key.
     """
 
     listing: Listing
-    stored: StoredForm
+    targets: Targets
+    storage: StorageSpec
     rows: np.ndarray
     splits: np.ndarray
     key: str
 
+    @property
+    def ids(self) -> list[str]:
+        """What each row is called in the source."""
+        return [self.listing.ids[int(row)] for row in self.rows]
 
-def plan_ingest(listing: Listing, spec: DataSpec, stored: StoredForm) -> IngestPlan:
-    """Choose rows and splits.
+
+@dataclass(frozen=True)
+class Ingestion:
+    """All that an ingest needs.
+
+    Attributes:
+        plan: what is decoded.
+        decoder: decodes it.
+        task: has read the targets.
+        max_unreadable: share of the samples that may be left out.
+    """
+
+    plan: IngestPlan
+    decoder: Decoder
+    task: TargetReader
+    max_unreadable: float
+
+
+def plan_ingest(listing: Listing, spec: DataSpec, task: TargetReader, storage: StorageSpec) -> IngestPlan:
+    """Read the targets, choose rows and splits.
 
     Raises:
-        DataError: a class has too few samples for its splits, or there is no test set.
+        DataError: the task cannot have these targets, a split has too few samples, or there is no test set.
     """
-    splits = plan_splits(listing.given, listing.labels, spec, listing.classes)
+    targets = task.read(listing.targets, listing.source)
+    splits = task.split(listing.given, targets, spec)
     rows = np.flatnonzero(splits != LEFT_OUT)
-    return IngestPlan(listing, stored, rows, splits[rows], _key(listing, spec, stored))
+    kept = Targets(targets.values[rows], targets.names)
+    return IngestPlan(listing, kept, storage, rows, splits[rows], _key(listing, targets.names, spec, task, storage))
 
 
 def check_quarantine(quarantine: tuple[Quarantined, ...], num_readable: int, max_unreadable: float) -> None:
-    """Check that bearably few files were left out.
+    """Check that the samples that were left out are within `data.max_unreadable`.
 
     Raises:
-        DataError: more than `max_unreadable` (a share) of all; it names the first few.
+        DataError: they are more than this share of all; it names the first few.
     """
     total = len(quarantine) + num_readable
     if len(quarantine) <= max_unreadable * total:
@@ -56,41 +99,30 @@ def check_quarantine(quarantine: tuple[Quarantined, ...], num_readable: int, max
     named = "; ".join(f"{entry.path} {entry.reason}" for entry in quarantine[:_NAMED_FILES])
     more = f"; and {len(quarantine) - _NAMED_FILES} more" if len(quarantine) > _NAMED_FILES else ""
     raise DataError(
-        f"{len(quarantine)} of {total} images cannot be read, but data.max_unreadable allows {max_unreadable:g}: "
+        f"{len(quarantine)} of {total} samples cannot be read, but data.max_unreadable allows {max_unreadable:g}: "
         f"{named}{more}; repair or remove them, or raise data.max_unreadable"
     )
 
 
-def check_classes_left(plan: IngestPlan, readable: np.ndarray) -> None:
-    """Check that no class has lost all its samples of a split.
-
-    Args:
-        plan: what was to be decoded.
-        readable: bool [n], which of the plan's rows could be.
-
-    Raises:
-        DataError: names the class, the split and one of the files.
-    """
-    labels = plan.listing.labels[plan.rows]
-    for split in Split:
-        inside = plan.splits == split
-        for label in np.setdiff1d(labels[inside], labels[inside & readable]):
-            lost = plan.rows[inside & (labels == label)]
-            others = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
-            raise DataError(
-                f"class `{plan.listing.classes[label]}` has no readable sample left for {split.name.lower()} "
-                f"({plan.listing.ids[lost[0]]}{others} cannot be read); repair or remove what is unreadable"
-            )
+def facts_of(task: TargetReader, targets: Targets, splits: np.ndarray) -> dict[str, Any]:
+    """What the task knows of the training rows."""
+    return task.facts(targets.values[splits == Split.TRAIN], targets.names)
 
 
-def _key(listing: Listing, spec: DataSpec, stored: StoredForm) -> str:
+def counts_of(task: TargetReader, targets: Targets, splits: np.ndarray) -> Mapping[str, Any]:
+    """What the targets of each split hold, by its lower-case name."""
+    return {split.name.lower(): task.counts(targets.values[splits == split], targets.names) for split in Split}
+
+
+def _key(listing: Listing, names: Sequence[str], spec: DataSpec, task: TargetReader, storage: StorageSpec) -> str:
     settings = {
         "format": FORMAT,
         "kind": spec.kind,
         "identity": listing.identity,
-        "classes": list(listing.classes),
-        "stored": asdict(stored),
+        "names": list(names),
+        "storage": asdict(storage),
         "split": [spec.validation, spec.test, spec.limit, spec.seed],
-        "max_pixels": spec.max_pixels,
+        "decoding": spec.decoding(),
+        "task": task.spec.model_dump(mode="json"),
     }
     return text_digest(canonical_json(settings))[:32]

@@ -3,33 +3,49 @@
 import hashlib
 import os
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graft.core.storage import file_digest, write_json
-from graft.data.dataset import FORMAT, IMAGES, LABELS, MANIFEST, ROWS, SPLITS, Quarantined, Split
-from graft.data.square import StoredForm
+from graft.data.columns import ColumnSpec, StorageSpec
+from graft.data.dataset import (
+    FORMAT,
+    MANIFEST,
+    ROWS,
+    SPLITS,
+    TARGETS,
+    Quarantined,
+    Split,
+    files_of,
+    offsets_file,
+    values_file,
+)
+
+# Of the fingerprint: it has not changed since datasets held images only, so the same images keep theirs.
+_FINGERPRINT_FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What is known of each stored row, in the order of the images.
+    """What is known of each stored row, in the order of the samples.
 
     Attributes:
         ids: what the row was in the source.
-        labels: int64 [N].
+        targets: [N, …].
         splits: uint8 [N].
         digests: sha256 of each row's content, in hex.
     """
 
     ids: tuple[str, ...]
-    labels: np.ndarray
+    targets: np.ndarray
     splits: np.ndarray
     digests: tuple[str, ...]
 
@@ -40,32 +56,40 @@ class Origin:
 
     Attributes:
         source: for people.
-        classes: names of the classes.
-        stored: how the images are kept.
+        names: of what is predicted.
+        storage: how the samples are kept.
         quarantine: what was left out, and why.
+        task: kind of the task.
+        facts: what it knows of the training rows.
+        counts: what the targets of each split hold, as the task says.
         ignored: how many files were passed over because of their names.
     """
 
     source: str
-    classes: tuple[str, ...]
-    stored: StoredForm
-    quarantine: tuple[Quarantined, ...]
+    names: tuple[str, ...]
+    storage: StorageSpec
+    quarantine: tuple[Quarantined, ...] = ()
+    task: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    counts: Mapping[str, Any] = field(default_factory=dict)
     ignored: int = 0
 
 
-class ImageWriter:
-    """Appends images to an ``.npy`` file whose length is only known at the end.
+class ColumnWriter:
+    """Appends the rows of a column to an ``.npy`` file whose length is only known at the end.
 
     A plain file is written, not a memory map: a full disk is then an error, not a signal that kills the process.
     """
 
-    def __init__(self, path: Path, stored: StoredForm) -> None:
-        self._shape = (stored.stored_size, stored.stored_size, stored.channels)
+    def __init__(self, directory: Path, spec: ColumnSpec) -> None:
+        self._directory, self._spec = directory, spec
+        self._dtype = np.dtype(spec.dtype)
+        self._ends: list[int] = []
         self._count = 0
-        self._stream: BinaryIO = path.open("wb")
+        self._stream: BinaryIO = (directory / values_file(spec)).open("wb")
         self._write_header()
 
-    def __enter__(self) -> "ImageWriter":
+    def __enter__(self) -> "ColumnWriter":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -75,39 +99,61 @@ class ImageWriter:
                 self._write_header()
                 self._stream.flush()
                 os.fsync(self._stream.fileno())
+                if self._spec.shape is None:
+                    offsets = np.concatenate([[0], self._ends]).astype(np.int64)
+                    np.save(self._directory / offsets_file(self._spec), offsets)
         finally:
             self._stream.close()
 
-    def append(self, images: np.ndarray) -> None:
-        """Append uint8 images [n, S, S, C]."""
-        if images.dtype != np.uint8 or images.shape[1:] != self._shape:
-            raise ValueError(f"images are {images.dtype} {images.shape[1:]}, but must be uint8 {self._shape}")
-        self._stream.write(np.ascontiguousarray(images).data)
-        self._count += len(images)
+    def append(self, rows: np.ndarray | Sequence[np.ndarray]) -> None:
+        """Append rows: [n, *shape], or n one-dimensional arrays of any length."""
+        if self._spec.shape is None:
+            for row in rows:
+                values = np.ascontiguousarray(row, self._dtype)
+                self._stream.write(values.data)
+                self._count += len(values)
+                self._ends.append(self._count)
+            return
+        assert isinstance(rows, np.ndarray), "rows of one shape come as one array"
+        if rows.dtype != self._dtype or rows.shape[1:] != self._spec.shape:
+            rule = f"must be {self._dtype} {self._spec.shape}"
+            raise ValueError(f"rows of {self._spec.name} are {rows.dtype} {rows.shape[1:]}, but {rule}")
+        self._stream.write(np.ascontiguousarray(rows).data)
+        self._count += len(rows)
 
     def _write_header(self) -> None:
         # numpy leaves room in the header for the first dimension to grow, so the length may be filled in afterwards.
-        header = {"descr": "|u1", "fortran_order": False, "shape": (self._count, *self._shape)}
+        descr = np.lib.format.dtype_to_descr(self._dtype)
+        header = {"descr": descr, "fortran_order": False, "shape": (self._count, *(self._spec.shape or ()))}
         np.lib.format.write_array_header_1_0(self._stream, header)
 
 
+@contextmanager
+def column_writers(directory: Path, storage: StorageSpec) -> Iterator[dict[str, ColumnWriter]]:
+    """A writer for every column; their files are whole when the block has ended without an error."""
+    with ExitStack() as stack:
+        yield {spec.name: stack.enter_context(ColumnWriter(directory, spec)) for spec in storage.columns}
+
+
 def write_rows(directory: Path, rows: Rows, origin: Origin) -> None:
-    """Write everything but the images, the manifest last."""
-    np.save(directory / LABELS, rows.labels.astype(np.int64))
+    """Write everything but the columns, the manifest last."""
+    np.save(directory / TARGETS, rows.targets)
     np.save(directory / SPLITS, rows.splits.astype(np.uint8))
-    columns = {"id": list(rows.ids), "label": rows.labels, "split": rows.splits, "sha256": list(rows.digests)}
+    columns = {"id": list(rows.ids), "split": rows.splits, "sha256": list(rows.digests)}
     pq.write_table(pa.table(columns), directory / ROWS)
     write_json(directory / MANIFEST, _manifest(directory, rows, origin))
 
 
 def fingerprint(rows: Rows, origin: Origin) -> str:
-    """sha256 over the sorted contents with their labels and splits, and the stored form.
+    """sha256 over the sorted contents with their targets and splits, and the stored form.
 
     Paths, order and times do not enter: the same data in another place has the same fingerprint.
     """
-    digest = hashlib.sha256(repr((FORMAT, origin.stored, origin.classes)).encode())
-    triples = zip(rows.digests, rows.labels.tolist(), rows.splits.tolist(), strict=True)
-    for line in sorted(f"{content} {label} {split}\n" for content, label, split in triples):
+    # As `repr` wrote it when the stored form was an object of its own.
+    head = f"({_FINGERPRINT_FORMAT}, {origin.storage.identity}, {origin.names!r})"
+    digest = hashlib.sha256(head.encode())
+    triples = zip(rows.digests, rows.targets.tolist(), rows.splits.tolist(), strict=True)
+    for line in sorted(f"{content} {target} {split}\n" for content, target, split in triples):
         digest.update(line.encode())
     return digest.hexdigest()
 
@@ -121,17 +167,18 @@ def cross_split_duplicates(rows: Rows) -> int:
 
 
 def _manifest(directory: Path, rows: Rows, origin: Origin) -> dict[str, object]:
-    files = (directory / name for name in (IMAGES, LABELS, SPLITS, ROWS))
+    files = (directory / name for name in files_of(origin.storage))
     return {
         "format": FORMAT,
-        "classes": list(origin.classes),
-        "counts": {split.name.lower(): int(np.sum(rows.splits == split)) for split in Split},
-        "class_counts": {
-            name: [int(np.sum((rows.labels == label) & (rows.splits == split))) for split in Split]
-            for label, name in enumerate(origin.classes)
+        "targets": {
+            "task": origin.task,
+            "names": list(origin.names),
+            "facts": dict(origin.facts),
+            "counts": dict(origin.counts),
         },
+        "counts": {split.name.lower(): int(np.sum(rows.splits == split)) for split in Split},
         "fingerprint": fingerprint(rows, origin),
-        "stored": asdict(origin.stored),
+        "storage": asdict(origin.storage),
         "source": origin.source,
         "quarantine": [asdict(entry) for entry in origin.quarantine],
         "ignored_files": origin.ignored,

@@ -13,8 +13,8 @@ from graft.journal.journal import read
 from graft.spec.job import Job
 from graft.tracking.environment import settle_environment
 from graft.tracking.projection.flattening import without_login
-from graft.tracking.projection.operations import PARENT
-from graft.tracking.projection.strategy_family import family
+from graft.tracking.projection.operations import EXPERIMENT_RUN
+from graft.tracking.projection.trial_runs import family
 from graft.tracking.server import compare_url, view_url
 from graft.tracking.target import target_of
 
@@ -74,13 +74,13 @@ def find_out(experiment: Experiment) -> Found:
         ArtifactError: the experiment is damaged.
     """
     job = experiment.job()
-    progress, plan, scored = Progress(job.search.objective, job.training.epochs), None, None
+    progress, plan, scored = Progress(job.objective, job.training.epochs), None, None
     for _, event in read(experiment.journal_file):
         progress.apply(event)
         plan = event if isinstance(event, events.PlanMade) else plan
         scored = event if isinstance(event, events.Evaluated) else scored
     best = next((trial for trial in progress.ranked() if trial.best_epoch), None)
-    metric = job.search.metric
+    metric = job.objective.name
     return Found(
         experiment=experiment.name,
         status=str(progress.status or "running or killed"),
@@ -114,7 +114,7 @@ def pages(home: Home, experiments: Mapping[Experiment, str | None], local: str) 
     runs: dict[str, tuple[str, str]] = {}
     try:
         for name, target in targets.items():
-            experiment_id, run_id = find_run(target, name, trials[name] or PARENT)
+            experiment_id, run_id = find_run(target, name, trials[name] or EXPERIMENT_RUN)
             base = _address(target.uri, home, local)
             views[name] = {kind: view_url(base, experiment_id, name, kind) for kind in ("strategies", "trials")}
             if run_id is not None:

@@ -118,6 +118,11 @@ class Experiment:
         return self.directory / "bundle"
 
     @property
+    def exports(self) -> Path:
+        """Other forms of the model, a directory for each."""
+        return self.directory / "exports"
+
+    @property
     def final(self) -> Path:
         """Weights that the fit makes."""
         return self.directory / "final"

@@ -12,7 +12,7 @@ from graft.spec.strategy import Strategy
 if TYPE_CHECKING:
     import pandas as pd
 
-    from graft.serving.predictor import ImageLike, Predictor
+    from graft.serving.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,6 @@ class Result:
 
         return Predictor.from_directory(Path(self.summary["bundle"]))
 
-    def predict(self, images: "Sequence[ImageLike]") -> "pd.DataFrame":
-        """Labels and probabilities for images; see `Predictor.predict_frame`."""
-        return self.predictor.predict_frame(images)
+    def predict(self, samples: Sequence[Any]) -> "pd.DataFrame":
+        """What the model says of samples; see `Predictor.predict_frame`."""
+        return self.predictor.predict_frame(samples)

@@ -24,19 +24,28 @@ CHANGEABLE += ("keep.checkpoints", "keep.losers")
 
 def find_unfinished(home: Home, job: Job) -> Experiment | None:
     """The newest experiment of exactly this job, if it was cut off and nobody runs it."""
-    wanted = job.model_dump(mode="json")
+    wanted = _settled(job)
     for name in Experiment.names(home):
         experiment = Experiment(home.experiments / name)
         if experiment.job_name != job.name:
             continue
         try:
-            is_same = experiment.job().model_dump(mode="json") == wanted
+            is_same = _settled(experiment.job()) == wanted
             status = Progress.of(experiment.journal_file, job).status
         except ArtifactError:
             return None
         is_over = status is ExperimentStatus.COMPLETED
         return None if is_over or not is_same or is_being_written(experiment.journal_file) else experiment
     return None
+
+
+def _settled(job: Job) -> dict[str, Any]:
+    """A job with the task and the metric that its data decide: experiments of older graft hold none."""
+    plain = job.model_dump(mode="json")
+    if job.decided_task.metrics:
+        plain["task"] = job.decided_task.model_dump(mode="json")
+        plain["search"]["metric"] = job.objective.name
+    return plain
 
 
 def change_job(experiment: Experiment, overrides: Sequence[str]) -> None:

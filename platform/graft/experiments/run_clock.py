@@ -17,7 +17,7 @@ THREAD_EFFICIENCY = 0.75
 WORKER_SECONDS, GROUP_SECONDS, REST_SECONDS = 5.0, 15.0, 5.0
 # How far a run may miss its budget, and what a fit gets however late it is.
 TOLERANCE, MIN_FIT_SECONDS = 0.03, 1.0
-# A fit that has less than this allocation of its epochs is not worth it.
+# A fit that has less than this fraction of its epochs is not worth it.
 MIN_FIT_SHARE = 0.5
 # Until a trial has been measured, the fit is taken to need this long.
 UNKNOWN_FIT_SECONDS = 15.0
@@ -62,15 +62,27 @@ class RunClock:
         if self.job.training.final_on == "train":
             return 0.0
         rows = dataset.counts["train"] + dataset.counts["validation"]
+        return rows / dataset.counts["train"] / self._fit_speed_up
+
+    @property
+    def _fit_speed_up(self) -> float:
+        """How many times as fast as a trial the stages after the search compute."""
         speed_up = self.fit_threads * self.fit_workers / max(1.0, self.allocation.cpus) * THREAD_EFFICIENCY
-        return rows / dataset.counts["train"] / max(1.0, speed_up)
+        return max(1.0, speed_up)
 
     def reserve(self, dataset: Dataset) -> Reserve:
-        """What comes after the search. Scoring an image takes at most as long as training on it."""
+        """What comes after the search. Scoring a sample takes at most as long as training on it.
+
+        Where trials train on stored features, scoring goes through the frozen blocks besides, once for each sample that
+        is scored: those of the test, and the validation samples for what is calibrated on them.
+        """
         measured = next((trial for trial in self.progress.ranked() if trial.epoch_seconds), None)
-        rows = dataset.counts["train"] + dataset.counts["validation"]
+        counts = dataset.counts
+        rows, scored = counts["train"] + counts["validation"], counts["test"] + counts["validation"]
         start = GROUP_SECONDS if self.fit_workers > 1 else WORKER_SECONDS
-        evaluation = _mean_epoch(measured) * self.fit_scale(dataset) * dataset.counts["test"] / rows
+        below = max((trial.cache.get("pass_seconds", 0.0) for trial in self.progress.trials.values()), default=0.0)
+        each = _mean_epoch(measured) / counts["train"]
+        evaluation = (each * counts["test"] + below / rows * scored) / self._fit_speed_up
         return Reserve(start, self.fit_scale(dataset), evaluation, REST_SECONDS)
 
     def seconds_for_fit(self, dataset: Dataset) -> float | None:
@@ -100,7 +112,7 @@ class RunClock:
         return min(wanted, affordable)
 
     def seconds_for_phase(self, phase: int, dataset: Dataset) -> float | None:
-        """The allocation of the search's remaining time that a phase gets, by the epochs it is expected to train."""
+        """The fraction of the search's remaining time that a phase gets, by the epochs it is expected to train."""
         outlook = Outlook.of(self.job)
         if self.deadline is None or phase == len(outlook.phases) - 1:
             return None

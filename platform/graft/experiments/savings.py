@@ -6,7 +6,6 @@ from typing import Any
 from graft.experiments.progress import Progress, TrialProgress
 from graft.learner.prefix import Prefix, prefix_of
 from graft.learner.prefix_plan import blocks_below, plan_prefixes
-from graft.models.load import describe_backbone
 from graft.spec.job import Job
 from graft.spec.strategy import Strategy
 
@@ -18,7 +17,7 @@ def savings(job: Job, progress: Progress) -> dict[str, Any]:
 
     Measured is the time that the epochs would have taken with every pass through the frozen blocks, over the time they
     took with what was computed; None where no pass was timed, because nothing had to be computed. The time of a pass is
-    that of computing the features, so where those of a deeper cut came from a shallower one, it is told too small.
+    that of computing the features, so where those of a deeper cut came from a shallower one, it is underestimated.
     """
     trials = list(progress.trials.values())
     cache: dict[str, float] = {name: int(sum(trial.cache.get(name, 0.0) for trial in trials)) for name in COUNTED}
@@ -46,4 +45,4 @@ def _prefix(trial: TrialProgress) -> Prefix | None:
     if not trial.cache:
         return None
     strategy = Strategy.read_stored(trial.strategy)
-    return prefix_of(strategy, describe_backbone(strategy.backbone).num_blocks)
+    return prefix_of(strategy)

@@ -134,8 +134,11 @@ class DatasetReady(Event):
         source: where it came from, as text.
         counts: split -> number of samples.
         quarantine: unreadable files, each ``{"path": …, "reason": …}``.
-        classes: names of the classes.
+        classes: names of what is predicted; called so because the first journals knew classes only.
         duplicates: different samples that lie, bit for bit, in more than one split.
+        task: kind of the task that has read the targets.
+        modality: kind of the samples.
+        notes: what the user should know of how the samples are kept, in sentences.
     """
 
     fingerprint: str
@@ -144,6 +147,9 @@ class DatasetReady(Event):
     quarantine: tuple[Mapping[str, str], ...] = ()
     classes: tuple[str, ...] = ()
     duplicates: int = 0
+    task: str = ""
+    modality: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,28 +3,29 @@
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 
 from graft.core.storage import canonical_json
-from graft.data.augment import Augmenter
-from graft.data.dataset import DatasetArrays, Split
-from graft.data.feature_store.disk_errors import NotStored
-from graft.data.feature_store.features import Features
-from graft.data.feature_store.fingerprint import weights_digest
-from graft.data.feature_store.key import FeatureKey, View
-from graft.data.feature_store.produce import Extract, in_process
+from graft.data.batch import FEATURES, Batch
+from graft.data.dataset import Split
+from graft.data.feature_store.features import Extract, Features, in_process
+from graft.data.feature_store.key import FeatureKey, View, weights_digest
+from graft.data.feature_store.locks import NotStored
 from graft.data.feature_store.store import FeatureStore
-from graft.data.inputs import Images, Inputs, Part, StoredFeatures, Views
-from graft.learner.prefix import Prefix, num_views
-from graft.models.backbone import Backbone
-from graft.spec.data import Flip
-from graft.spec.preprocessing import Preprocessing
+from graft.data.inputs import Augmenter, Inputs, Part, StoredFeatures, Views
+from graft.learner.prefix import Prefix
+from graft.learner.training_data import TrainingData
+from graft.models.backbone import Backbone, Hidden, packed, unpacked
+from graft.spec.modalities.base import Preprocessing
 from graft.spec.strategy import Strategy
-from graft.training.precision import Precision, autocast, wants_bf16
+from graft.training.precision import autocast, wants_bf16
 
 EXTRACTION_BATCH = 128
+# Rows of like length that are computed at once.
+SORTED_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -47,20 +48,20 @@ class Source:
     """What features are computed from, beside the network.
 
     Attributes:
-        arrays: the dataset.
-        preprocessing: of its images.
-        flip: which mirror images keep the label.
-        seed: root of the augmentations.
-        precision: of the forward pass.
-        device: where it runs.
+        data: the dataset, its modality, the seed of the augmentations.
+        strategy: whose frozen blocks they are; its augmentation and its precision matter.
+        preprocessing: of the samples.
+        device: where the forward pass runs.
     """
 
-    arrays: DatasetArrays
+    data: TrainingData
+    strategy: Strategy
     preprocessing: Preprocessing
-    flip: Flip
-    seed: int
-    precision: Precision
     device: torch.device
+
+    def inputs(self) -> Inputs:
+        """The samples."""
+        return self.data.modality.inputs(self.data.arrays.columns, self.preprocessing, self.device)
 
 
 @dataclass(frozen=True)
@@ -78,19 +79,15 @@ class CachedFeatures:
     metrics: Mapping[str, float]
 
 
-def views_of(strategy: Strategy, flip: Flip, seed: int) -> Augmenter | Views:
-    """What changes the images of a strategy's training."""
-    augmenter, count = Augmenter(strategy.augment, flip), num_views(strategy)
-    return Views(augmenter, count, seed) if count else augmenter
+def views_of(data: TrainingData, strategy: Strategy) -> Augmenter | Views | None:
+    """What changes the samples of a strategy's training; None for nothing."""
+    augmenter = data.modality.augmenter(strategy.augment, data.data)
+    count = strategy.augment.num_views
+    return Views(augmenter, count, data.seed) if augmenter is not None and count else augmenter
 
 
 def load_or_compute(
-    feature_cache: FeatureCache,
-    prefix: Prefix,
-    backbone: Backbone,
-    strategy: Strategy,
-    source: Source,
-    splits: tuple[Split, ...],
+    feature_cache: FeatureCache, prefix: Prefix, backbone: Backbone, source: Source, splits: tuple[Split, ...]
 ) -> CachedFeatures:
     """The features that training on some splits, and validation, needs; computed if nobody has before.
 
@@ -98,14 +95,13 @@ def load_or_compute(
         feature_cache: where they are.
         prefix: the strategy's.
         backbone: as it was pretrained.
-        strategy: what is trained.
         source: what they are computed from.
         splits: what is trained on; the validation rows are needed besides.
 
     Raises:
         NotStored: there is no room for them; training has to go without.
     """
-    return _Builder(feature_cache, prefix, backbone.to(source.device).eval(), strategy, source).cached(splits)
+    return _Builder(feature_cache, prefix, backbone.to(source.device).eval(), source).cached(splits)
 
 
 @dataclass(frozen=True)
@@ -118,26 +114,24 @@ class Extraction:
 
 
 def extraction(
-    feature_cache: FeatureCache, prefix: Prefix, backbone: Backbone, strategy: Strategy, source: Source, split: Split
+    feature_cache: FeatureCache, prefix: Prefix, backbone: Backbone, source: Source, split: Split
 ) -> Extraction:
-    """How the features of the plain images of a split are computed; see `load_or_compute`."""
-    return _Builder(feature_cache, prefix, backbone.to(source.device).eval(), strategy, source).extraction(split, None)
+    """How the features of the plain samples of a split are computed; see `load_or_compute`."""
+    return _Builder(feature_cache, prefix, backbone.to(source.device).eval(), source).extraction(split, None)
 
 
 class _Builder:
     """Opens or builds all that one training needs."""
 
-    def __init__(
-        self, feature_cache: FeatureCache, prefix: Prefix, backbone: Backbone, strategy: Strategy, source: Source
-    ) -> None:
-        self._feature_cache, self._prefix, self._backbone = feature_cache, prefix, backbone
-        self._strategy, self._source = strategy, source
+    def __init__(self, feature_cache: FeatureCache, prefix: Prefix, backbone: Backbone, source: Source) -> None:
+        self._feature_cache, self._prefix, self._backbone, self._source = feature_cache, prefix, backbone, source
+        self._arrays, self._views = source.data.arrays, views_of(source.data, source.strategy)
         self._built_below: list[Features] = []
         frozen = [backbone.stem, *list(backbone.blocks)[: prefix.cut]]
         self._plain_key = FeatureKey(
             data_fingerprint=feature_cache.fingerprint,
             split="",
-            preprocessing=_canonical(source, strategy),
+            preprocessing=_canonical(source),
             view=None,
             weights_digest=weights_digest(frozen),
             backbone=prefix.backbone,
@@ -153,10 +147,12 @@ class _Builder:
         for split, view in wanted:
             parts.setdefault(view, []).append(self._part(split, view))
         found = [part.features for some in parts.values() for part in some]
-        return CachedFeatures(StoredFeatures(parts, self._source.device), _told([*found, *self._built_below]))
+        # Pooled features are of one length, but their batches must be those that the whole network would be given.
+        stored = StoredFeatures(parts, self._source.device, self._source.inputs().lengths)
+        return CachedFeatures(stored, _told([*found, *self._built_below]))
 
     def extraction(self, split: Split, view: int | None) -> Extraction:
-        rows = self._source.arrays.rows(split)
+        rows = self._arrays.rows(split)
         return Extraction(self._key(split, view, self._prefix.cut), len(rows), self._extract(split, view))
 
     def _part(self, split: Split, view: int | None) -> Part:
@@ -166,7 +162,7 @@ class _Builder:
             one = self.extraction(split, view)
             shape = one.extract(0, 1).shape[1:]
             features = store.build(key, shape, one.rows, in_process(one.extract, EXTRACTION_BATCH))
-        return Part(self._source.arrays.rows(split), features)
+        return Part(self._arrays.rows(split), features)
 
     def _key(self, split: Split, view: int | None, cut: int) -> FeatureKey:
         key = replace(self._plain_key, split=split.name.lower(), cut=cut)
@@ -175,30 +171,37 @@ class _Builder:
             key = replace(key, weights_digest=weights_digest(frozen))
         if view is None:
             return key
-        policy = canonical_json({"augment": self._strategy.augment.model_dump(mode="json"), "flip": self._source.flip})
-        return replace(key, view=View(view, policy, self._source.seed))
+        data, augment = self._source.data, self._source.strategy.augment
+        policy = canonical_json({"augment": augment.model_dump(mode="json"), "flip": getattr(data.data, "flip", None)})
+        return replace(key, view=View(view, policy, data.seed))
 
     def _extract(self, split: Split, view: int | None) -> Extract:
-        """Computes features from the deepest ones below that are wanted too, else from the images."""
+        """Computes features from the deepest ones below that are wanted too, else from the samples."""
         below = self._below(split, view)
         if below is not None:
             cut, stored = below
             rows = np.arange(len(stored))
             inputs: Inputs = StoredFeatures({view: [Part(rows, stored)]}, self._source.device)
-            return self._forward(inputs, rows, view, lambda x: self._backbone.between(x, cut, self._prefix.cut))
-        images = Images(self._source.arrays.images, self._source.preprocessing, self._source.device)
-        rows = self._source.arrays.rows(split)
-        return self._forward(images, rows, view, lambda x: self._backbone.below(x, self._prefix.cut))
+            return self._forward(inputs, rows, view, partial(self._between, cut))
+        samples = self._source.inputs()
+        return self._forward(samples, self._arrays.rows(split), view, self._from_samples)
+
+    def _from_samples(self, batch: Batch) -> Hidden:
+        return self._backbone.below(batch, self._prefix.cut)
+
+    def _between(self, cut: int, batch: Batch) -> Hidden:
+        hidden = unpacked(batch[FEATURES], self._backbone.is_sequential)
+        return self._backbone.between(hidden, cut, self._prefix.cut)
 
     def _below(self, split: Split, view: int | None) -> tuple[int, Features] | None:
-        """What a shallower cut gives. It is computed now if it is missing: somebody will want it, and from the images
+        """What a shallower cut gives. It is computed now if it is missing: somebody will want it, and from the samples
         up, all cuts together cost one pass."""
         shallower = sorted(self._shallower(), key=lambda one: one.cut, reverse=True)
         for prefix in shallower:
             stored = self._feature_cache.store.open(self._key(split, view, prefix.cut))
             if stored is not None:
                 return prefix.cut, stored
-            builder = _Builder(self._feature_cache, prefix, self._backbone, self._strategy, self._source)
+            builder = _Builder(self._feature_cache, prefix, self._backbone, self._source)
             with contextlib.suppress(NotStored):
                 stored = builder._part(split, view).features
                 self._built_below += [stored, *builder._built_below]
@@ -211,28 +214,34 @@ class _Builder:
                 yield one
 
     def _forward(
-        self,
-        inputs: Inputs,
-        rows: np.ndarray,
-        view: int | None,
-        compute: Callable[[torch.Tensor], torch.Tensor],
+        self, inputs: Inputs, rows: np.ndarray, view: int | None, compute: Callable[[Batch], Hidden]
     ) -> Extract:
-        views = views_of(self._strategy, self._source.flip, self._source.seed)
+        views, source = self._views, self._source
+        fixed = source.inputs().fixed
+
+        def forward(some: np.ndarray) -> np.ndarray:
+            has_view = view is not None and isinstance(views, Views)
+            batch = inputs.view(some, views, view) if has_view else inputs.plain(some)  # type: ignore[arg-type]
+            with torch.inference_mode(), autocast(source.strategy.precision, source.device):
+                features = packed(compute(batch), fixed)
+            array: np.ndarray = features.float().cpu().contiguous().numpy()
+            return array
 
         def extract(start: int, stop: int) -> np.ndarray:
             some = rows[start:stop]
-            x = inputs.view(some, views, view) if view is not None and isinstance(views, Views) else inputs.plain(some)
-            with torch.inference_mode(), autocast(self._source.precision, self._source.device):
-                features = compute(x)
-            array: np.ndarray = features.float().cpu().contiguous().numpy()
-            return array
+            if inputs.lengths is None:
+                return forward(some)
+            # Rows of like length together: a long one makes all the others of its batch as long.
+            order = np.argsort(inputs.lengths[some], kind="stable")
+            parts = [forward(some[order[first : first + SORTED_BATCH]]) for first in range(0, len(some), SORTED_BATCH)]
+            return np.concatenate(parts)[np.argsort(order, kind="stable")]
 
         return extract
 
 
-def _canonical(source: Source, strategy: Strategy) -> str:
-    """What is done to the images before, and in which numbers the blocks compute."""
-    is_bf16 = wants_bf16(strategy.precision, source.device)
+def _canonical(source: Source) -> str:
+    """What is done to the samples before, and in which numbers the blocks compute."""
+    is_bf16 = wants_bf16(source.strategy.precision, source.device)
     return canonical_json({**source.preprocessing.model_dump(mode="json"), "bf16": is_bf16})
 
 

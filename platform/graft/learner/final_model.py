@@ -3,14 +3,23 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import torch
+from torch import Tensor
+
+from graft.data.batches import Batches
 from graft.data.dataset import Dataset
-from graft.learner.supervised import build_network, training_data_of
+from graft.learner.pretrained import build_network, choose_device
+from graft.learner.supervised import EVALUATION_BATCH
+from graft.learner.training_data import TrainingData, training_data_of
 from graft.models.network import Network
 from graft.search.strategy_schedule import Schedule
 from graft.spec.job import Job
-from graft.spec.preprocessing import Preprocessing
+from graft.spec.modalities.base import Preprocessing
 from graft.spec.strategy import Strategy
 from graft.training.checkpoint import load_state
+from graft.training.precision import Precision
+from graft.training.predict import predict_outputs
 from graft.transfer.adapt import adapt
 
 
@@ -36,3 +45,14 @@ def final_network(model: FinalModel, dataset: Dataset, num_threads: int) -> tupl
     adapted = adapt(network, model.strategy, training_data.seed)
     adapted.model.load_changing_state(load_state(model.weights).part("best"))
     return network.eval(), preprocessing
+
+
+def outputs_on(
+    data: TrainingData, network: Network, preprocessing: Preprocessing, rows: np.ndarray, precision: Precision = "fp32"
+) -> Tensor:
+    """Outputs [N, K] of a network for some rows, on the device of this process."""
+    device = torch.device(choose_device())
+    inputs = data.modality.inputs(data.arrays.columns, preprocessing, device)
+    batches = Batches(inputs, data.arrays.targets, rows, EVALUATION_BATCH)
+    placed = data.modality.place(network, device)
+    return predict_outputs(placed, batches, precision)

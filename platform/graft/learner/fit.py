@@ -15,7 +15,8 @@ from graft.core.errors import ArtifactError, TrialError
 from graft.data.dataset import Split, open_dataset
 from graft.learner.cached_features import FeatureCache
 from graft.learner.final_model import FinalModel
-from graft.learner.supervised import Learner, build_learner, training_data_of
+from graft.learner.supervised import SupervisedLearner, build_learner
+from graft.learner.training_data import training_data_of
 from graft.search.strategy_schedule import Stretch
 from graft.spec.strategy import MAX_LR, Strategy
 from graft.spec.training import FitSpec
@@ -152,7 +153,7 @@ def _train(
     return session, outcome
 
 
-def _learner(task: FitTask, strategy: Strategy, world: World) -> Learner:
+def _learner(task: FitTask, strategy: Strategy, world: World) -> SupervisedLearner:
     training_data = training_data_of(
         task.model.job, open_dataset(task.model.dataset), task.num_threads, feature_cache=task.feature_cache
     )

@@ -4,7 +4,7 @@ from graft.learner.prefix import prefix_of
 from graft.learner.prefix_plan import drawn_strategies, plan_prefixes
 from graft.models.load import describe_backbone
 from graft.spec.job import Job
-from graft.spec.strategy import CrossEntropy
+from graft.spec.tasks.classification import CrossEntropy
 from graft.workers.allocation import Allocation
 
 HEADS_AT_ONCE = 16
@@ -28,7 +28,7 @@ def reason_not_fused(job: Job, allocation: Allocation) -> str:
 
 
 def heads_at_once(job: Job, allocation: Allocation, trials: int | None) -> int:
-    """How many trials are open at once when they are trained together, in `share.concurrent` processes."""
+    """How many trials are open at once when they are trained together, in `allocation.concurrent` processes."""
     most = HEADS_AT_ONCE * allocation.concurrent
     return max(1, min(most, job.resources.concurrent_trials or most, trials or most))
 
@@ -37,11 +37,11 @@ def _why_heads_differ(job: Job) -> str:
     blocks = {name: describe_backbone(name).num_blocks for name in job.strategy.values("backbone")}
     wanted = plan_prefixes(job).wanted
     for strategy in drawn_strategies(job):
-        prefix = prefix_of(strategy, blocks[strategy.backbone])
+        prefix = prefix_of(strategy)
         if prefix is None or prefix.cut < blocks[strategy.backbone]:
-            return "the space also trains blocks, or images that are new in every epoch"
+            return "the space also trains blocks, or samples that are new in every epoch"
         if prefix not in wanted:
-            return "too few trials allocation their frozen blocks"
+            return "too few trials share their frozen blocks"
         if not isinstance(strategy.loss, CrossEntropy):
             return f"the space holds the loss {strategy.loss.kind}, but only cross_entropy is computed together"
     return ""

@@ -1,4 +1,4 @@
-"""Features of frozen blocks computed before the search, by all CPUs or GPUs: for data that one trial would sit over.
+"""Features of frozen blocks computed before the search, by all CPUs or GPUs: for large datasets.
 
 A small dataset is not worth it: the first trial that needs features computes them in the process it has, while a pool
 of processes would have to start first.
@@ -12,11 +12,13 @@ from pathlib import Path
 
 from graft.core.errors import ResourceError
 from graft.data.dataset import Dataset, Split, open_dataset
+from graft.data.feature_store.features import Extract
 from graft.data.feature_store.key import FeatureKey
-from graft.data.feature_store.produce import Extract
 from graft.learner.cached_features import EXTRACTION_BATCH, Extraction, FeatureCache
 from graft.learner.prefix import Prefix
-from graft.learner.supervised import extraction_for, training_data_of
+from graft.learner.supervised import extraction_for
+from graft.learner.training_data import training_data_of
+from graft.modalities.registry import build_modality
 from graft.models.load import describe_backbone
 from graft.spec.job import Job
 from graft.spec.strategy import Strategy
@@ -53,10 +55,13 @@ class PrefixFactory:
 
     def extraction(self) -> Extraction:
         """What computes the features, and their key."""
-        blocks = describe_backbone(self.prefix.backbone).num_blocks
-        freeze, resolution = self.prefix.cut / blocks, self.prefix.resolution
-        precision = self.job.strategy.values("precision")[0]
-        strategy = Strategy(backbone=self.prefix.backbone, freeze=freeze, resolution=resolution, precision=precision)
+        info = describe_backbone(self.prefix.backbone)
+        strategy = Strategy(
+            backbone=self.prefix.backbone,
+            freeze=self.prefix.cut / info.num_blocks,
+            precision=self.job.strategy.values("precision")[0],
+            **build_modality(info.modality).sized(self.prefix.size),
+        )
         training_data = training_data_of(
             self.job, open_dataset(self.dataset), num_threads=1, feature_cache=self.feature_cache
         )
@@ -64,7 +69,7 @@ class PrefixFactory:
 
 
 def materialise(feature_cache: FeatureCache, job: Job, dataset: Dataset) -> None:
-    """Compute what the feature_cache wants of a large dataset, shallow cuts before deep ones; Ray must be up.
+    """Compute what the feature cache wants of a large dataset, shallow cuts before deep ones; Ray must be up.
 
     Stored views are left to the trials, as each has its own policy. So is everything for which there is no room here:
     a trial that cannot keep features says so, and trains without.
@@ -90,6 +95,6 @@ def describe(factory: PrefixFactory) -> tuple[FeatureKey, tuple[int, ...], int]:
 
 def _factories(feature_cache: FeatureCache, job: Job, dataset: Dataset) -> Iterator[PrefixFactory]:
     plain = [prefix for prefix in feature_cache.wanted if not prefix.views]
-    for prefix in sorted(plain, key=lambda one: (one.backbone, one.resolution, one.cut)):
+    for prefix in sorted(plain, key=lambda one: (one.backbone, one.size, one.cut)):
         for split in (Split.TRAIN, Split.VALIDATION):
             yield PrefixFactory(job, dataset.directory, feature_cache, prefix, split)

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from graft.models.info import cut_index
-from graft.spec.components import LightAugmentation
-from graft.spec.strategy import Reinitialise, Strategy
+from graft.modalities.registry import build_modality
+from graft.models.load import describe_backbone
+from graft.spec.strategy import Strategy
+from graft.transfer.frozen_part import frozen_part
 
 
 @dataclass(frozen=True)
@@ -13,30 +14,25 @@ class Prefix:
 
     Attributes:
         backbone: name of the network.
-        resolution: side of the images it sees.
+        size: of its inputs, as their modality counts it (pixels a side, tokens).
         cut: blocks that are frozen, at least 1.
-        views: stored augmentations of each image; 0 if images are not augmented.
+        views: stored augmentations of each sample; 0 if samples are not augmented.
     """
 
     backbone: str
-    resolution: int
+    size: int
     cut: int
     views: int = 0
 
 
-def prefix_of(strategy: Strategy, num_blocks: int) -> Prefix | None:
-    """The frozen blocks of a strategy; None if there are none, or if they see new images in every epoch."""
-    redrawn = strategy.init.blocks if isinstance(strategy.init, Reinitialise) else 0
-    cut = cut_index(strategy.freeze, num_blocks, redrawn)
-    views = num_views(strategy)
-    if cut == 0 or views is None:
+def prefix_of(strategy: Strategy) -> Prefix | None:
+    """The frozen blocks of a strategy; None if there are none, or if they see new samples in every epoch.
+
+    Raises:
+        SpecError: there is no such backbone.
+    """
+    info = describe_backbone(strategy.backbone)
+    part = frozen_part(strategy, info.num_blocks)
+    if not part.is_constant:
         return None
-    return Prefix(strategy.backbone, strategy.resolution, cut, views)
-
-
-def num_views(strategy: Strategy) -> int | None:
-    """How many versions of an image there are: 0 if it is not augmented, None if there is no end of them."""
-    light = strategy.augment
-    if not isinstance(light, LightAugmentation) or light.magnitude == 0 or light.share == 0:
-        return 0
-    return light.views
+    return Prefix(strategy.backbone, build_modality(info.modality).size(strategy), part.cut, part.views or 0)

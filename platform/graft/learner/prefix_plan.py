@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from graft.core.seeds import derive_seed
 from graft.learner.prefix import Prefix, prefix_of
+from graft.modalities.registry import build_modality
 from graft.models.load import describe_backbone
 from graft.search.outlook import Outlook
 from graft.spec.job import Job
@@ -28,7 +29,7 @@ class Depths:
 
     Attributes:
         shares: of the forward pass that lie below each cut.
-        sizes: numbers that an image is at each cut; at the last one, those of the pooled features.
+        sizes: activation size per sample at each cut; at the last one, that of the pooled features.
     """
 
     shares: tuple[float, ...]
@@ -36,7 +37,7 @@ class Depths:
 
 
 Probe = Callable[[str, int], Depths]
-"""``probe(backbone, resolution)``: measures a network."""
+"""``probe(backbone, size of its inputs)``: measures a network."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class PrefixPlan:
             without += above + one.reads * share
             kept += above + (once if one.is_kept else one.reads * share)
             least += above + min(once, one.reads * share)
-        # Nothing frozen, or images that are new in every epoch.
+        # Nothing frozen, or samples that are new in every epoch.
         rest = (self.epochs - sum(one.reads for one in self.expected)) * (1 + BACKWARD)
         return SpeedUp((without + rest) / (kept + rest), (without + rest) / (least + rest))
 
@@ -108,7 +109,7 @@ def plan_prefixes(job: Job) -> PrefixPlan:
     epochs = sum((phase.trials or UNKNOWN_TRIALS) * outlook.epochs[phase.index] for phase in outlook.phases)
     counted = _counted(job)
     found = []
-    for prefix, share in sorted(counted.items(), key=lambda one: (one[0].backbone, one[0].resolution, one[0].cut)):
+    for prefix, share in sorted(counted.items(), key=lambda one: (one[0].backbone, one[0].size, one[0].cut)):
         reads = share * epochs
         found.append(Expected(prefix, reads, reads >= MIN_READS * max(1, prefix.views)))
     return PrefixPlan(tuple(found), epochs)
@@ -125,7 +126,30 @@ def drawn_strategies(job: Job) -> Iterator[Strategy]:
     return (job.strategy.sample(rng) for _ in range(DRAWS))
 
 
+def affordable(wanted: frozenset[Prefix], rows: int, budget: int) -> frozenset[Prefix]:
+    """Those of some prefixes whose features fit into a budget together, the ones that need least first.
+
+    Args:
+        wanted: what a search would like to store.
+        rows: of the dataset.
+        budget: bytes. Features of which nobody can say how large they are do not count: the store itself refuses them
+            when the disk is full.
+    """
+    left, kept = budget, set()
+    for prefix, size in sorted(((one, _bytes(one) * rows) for one in wanted), key=lambda one: one[1]):
+        if size <= left:
+            left -= size
+            kept.add(prefix)
+    return frozenset(kept)
+
+
+def _bytes(prefix: Prefix) -> int:
+    """Of a sample's features; 0 where that is not known."""
+    info = describe_backbone(prefix.backbone)
+    numbers = build_modality(info.modality).stored_numbers(info, prefix.size, prefix.cut)
+    return (numbers or 0) * 4 * max(1, prefix.views)
+
+
 def _counted(job: Job) -> Mapping[Prefix, float]:
-    blocks = {name: describe_backbone(name).num_blocks for name in job.strategy.values("backbone")}
-    found = Counter(prefix_of(strategy, blocks[strategy.backbone]) for strategy in drawn_strategies(job))
+    found = Counter(prefix_of(strategy) for strategy in drawn_strategies(job))
     return {prefix: count / DRAWS for prefix, count in found.items() if prefix is not None}

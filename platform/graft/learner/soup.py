@@ -9,13 +9,14 @@ from torch import Tensor
 
 from graft.data.batches import Batches
 from graft.data.dataset import Dataset, Split, open_dataset
-from graft.evaluation.metrics import METRIC_NAMES, score
 from graft.learner.final_model import FinalModel
-from graft.learner.supervised import EVALUATION_BATCH, build_network, choose_device, training_data_of
+from graft.learner.pretrained import build_network, choose_device
+from graft.learner.supervised import EVALUATION_BATCH
+from graft.learner.training_data import training_data_of
 from graft.models.network import Network
-from graft.spec.preprocessing import Preprocessing
+from graft.spec.modalities.base import Preprocessing
 from graft.training.checkpoint import TrainingState, load_state, save_state
-from graft.training.predict import predict_proba
+from graft.training.predict import predict_outputs
 from graft.training.soup import greedy_soup, uniform_soup
 from graft.transfer.adapt import adapt
 
@@ -36,7 +37,7 @@ def make_soup(
     """
     evaluator = _SoupEvaluator(model, open_dataset(model.dataset), num_threads)
     states = [evaluator.weights(path) for path in ingredients]
-    metric = model.job.search.objective
+    metric = model.job.objective
     if kind == "greedy":
         soup, used = greedy_soup(states, evaluator.score, metric.mode)
     else:
@@ -57,7 +58,7 @@ class _SoupEvaluator:
         self._model, self._dataset = model, dataset
         self._training_data = training_data_of(model.job, dataset, num_threads)
         self._network, self._preprocessing = self._build()
-        self._network.to(choose_device()).to(memory_format=torch.channels_last)
+        self._training_data.modality.place(self._network, torch.device(choose_device()))
 
     def weights(self, path: Path) -> dict[str, Tensor]:
         """All weights of a trial: a file holds only what its training may have changed."""
@@ -69,10 +70,14 @@ class _SoupEvaluator:
     def score(self, weights: dict[str, Tensor]) -> float:
         """The metric of weights on the validation rows."""
         self._network.load_state_dict(weights)
-        rows, device = self._dataset.rows(Split.VALIDATION), choose_device()
-        batches = Batches.of_images(self._training_data.arrays, rows, self._preprocessing, EVALUATION_BATCH, device)
-        predicted = predict_proba(self._network, batches, self._model.strategy.precision)
-        return score(*predicted, METRIC_NAMES)[self._model.job.search.metric]
+        data, precision = self._training_data, self._model.strategy.precision
+        rows, name = data.arrays.rows(Split.VALIDATION), data.metric.name
+        inputs = data.modality.inputs(data.arrays.columns, self._preprocessing, torch.device(choose_device()))
+        outputs = predict_outputs(
+            self._network, Batches(inputs, data.arrays.targets, rows, EVALUATION_BATCH), precision
+        )
+        predictions = data.task.decide(outputs, data.arrays.facts)
+        return data.task.score(predictions, data.arrays.targets[rows], [name], data.arrays.facts)[name]
 
     def _build(self) -> tuple[Network, Preprocessing]:
         return build_network(self._training_data, self._model.strategy)

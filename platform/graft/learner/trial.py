@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from graft.data.dataset import Split
 from graft.learner.checkpoints import CheckpointStore
-from graft.learner.supervised import Learner, TrainingData, build_learner
+from graft.learner.protocol import Learner, LearnerFactory
 from graft.search.protocol import Checkpoint, CheckpointEpochs, Proposal, TrialReporter
 from graft.training.checkpoint import TrainingState
-from graft.training.loop import EpochResult, Session, TrainEpoch, TrainingOutcome, TrainingStatus, train_epoch
+from graft.training.loop import EpochResult, TrainEpoch, TrainingOutcome, TrainingStatus, train_epoch
 from graft.training.process_usage import ProcessUsage
 from graft.training.world import ALONE, Ranks, World
 from graft.workers.groups.channel import Channel
@@ -35,19 +34,19 @@ class TrialPayload:
     """What all trials of a phase share.
 
     Attributes:
-        training_data: what they are taught.
+        factory: makes the learner of a strategy.
         store: where their weights go.
-        due: when a state must be left that somebody may go on from.
+        due: when a checkpoint is due.
     """
 
-    training_data: TrainingData
+    factory: LearnerFactory
     store: CheckpointStore
     due: CheckpointEpochs
 
 
 @dataclass(frozen=True)
 class Hosted:
-    """What trials need that are trained together: who does it, and when a state must be left."""
+    """What trials that are trained together need: who does it, and when a checkpoint is due."""
 
     handle: HeadsHandle
     due: CheckpointEpochs
@@ -125,28 +124,32 @@ def train_proposal(
     the trial at any report, and somebody else may go on from it. When the disk is full, training goes on without.
     """
     keeper = _Keeper(payload, proposal, is_writer=world.rank == 0)
-    learner = build_learner(payload.training_data, proposal.strategy, (Split.TRAIN,), world)
-    session = learner.session
-    keeper.go_on_from(session)
+    learner = payload.factory(proposal.strategy, world)
+    keeper.go_on_from(learner)
     keeper.note(learner.note)
-    once = {"model/trainable_params": float(session.adapted.trainable_params), **learner.cache_metrics}
-    if session.epochs_done > max(proposal.reported, proposal.start.epoch if proposal.start else 0):
-        metrics = {f"val/{name}": value for name, value in _agreed(learner, world).items()}
-        metrics |= {"train/lr": session.current_lr, "train/seconds": 0.0}
-        if not on_report(session.epochs_done, metrics, keeper.take_notes()):
-            return session.outcome(TrainingStatus.STOPPED, "ended while it was being resumed")
-    if session.epochs_done >= proposal.epochs:
-        return session.outcome(TrainingStatus.COMPLETED, "")
+    once = dict(learner.facts)
+    if learner.epochs_done > max(proposal.reported, proposal.start.epoch if proposal.start else 0):
+        metrics = {f"val/{name}": value for name, value in learner.validation().items()}
+        metrics |= {"train/lr": learner.current_lr, "train/seconds": 0.0}
+        if not on_report(learner.epochs_done, metrics, keeper.take_notes()):
+            return _as_it_stands(learner, TrainingStatus.STOPPED, "ended while it was being resumed")
+    if learner.epochs_done >= proposal.epochs:
+        return _as_it_stands(learner, TrainingStatus.COMPLETED, "")
 
-    usage = ProcessUsage(session.plan.device)
+    usage = ProcessUsage(learner.device)
 
     def on_epoch(result: EpochResult) -> bool:
-        keeper.keep(session, result.epoch)
+        keeper.keep(learner, result.epoch)
         metrics = {**result.metrics, "train/lr": result.lr, "train/seconds": result.seconds, **once, **usage.sample()}
         once.clear()
         return on_report(result.epoch, metrics, keeper.take_notes()) and result.epoch < proposal.epochs
 
     return learner.train(on_epoch, validate=True, train_one=train_one)
+
+
+def _as_it_stands(learner: Learner, status: TrainingStatus, reason: str) -> TrainingOutcome:
+    best = learner.best()
+    return TrainingOutcome(status, reason, learner.epochs_done, best.best_epoch, best.best_metrics, best.part("best"))
 
 
 def _relay(messages: Iterator[Message], reporter: TrialReporter, nodes: Callable[[], Sequence[str]] = tuple) -> None:
@@ -166,7 +169,7 @@ class _Keeper:
         self._lacks_room = False
         self._left = time.monotonic()
 
-    def go_on_from(self, session: Session) -> None:
+    def go_on_from(self, learner: Learner) -> None:
         """Load what the trial itself has left, else what it is to start from; its own best epoch is the one to beat.
 
         A best epoch that is damaged comes back when the trial is trained again from its start. One that may lie before
@@ -181,18 +184,18 @@ class _Keeper:
             state = store.load(proposal.start, self._notes.append)
         if state is not None:
             # The best of the donor is the donor's: this trial is scored by its own epochs.
-            session.load(replace(state, best_epoch=None, best_metrics={}))
-        session.adopt_best(best)
+            learner.load(replace(state, best_epoch=None, best_metrics={}))
+        learner.adopt_best(best)
 
-    def keep(self, session: Session, epoch: int) -> None:
+    def keep(self, learner: Learner, epoch: int) -> None:
         """Write what is due after an epoch."""
-        if self._is_writer and session.best_epoch == epoch:
-            self._write(session.best(), self._store.best_file(self._proposal.trial))
+        if self._is_writer and learner.best_epoch == epoch:
+            self._write(learner.best(), self._store.best_file(self._proposal.trial))
         is_due = self._due.wants(epoch) or time.monotonic() - self._left >= STATE_SECONDS
         if self._is_writer and is_due:
             self._left = time.monotonic()
             checkpoint = Checkpoint(self._proposal.trial, self._proposal.segment, epoch)
-            self._write(session.state(with_best=False), self._store.state_file(checkpoint))
+            self._write(learner.state(with_best=False), self._store.state_file(checkpoint))
 
     def note(self, text: str) -> None:
         """Tell the user something with the next report."""
@@ -209,7 +212,3 @@ class _Keeper:
         if problem and not self._lacks_room:
             self._notes.append(problem)
         self._lacks_room = bool(problem)
-
-
-def _agreed(learner: Learner, world: World) -> Mapping[str, float]:
-    return world.broadcast(dict(learner.validation_metrics(learner.session.model)))

@@ -3,17 +3,22 @@
 ```
 manifest.json         format, graft's version, how the network is built, metrics, sha256 and size of the other files
 weights.safetensors   every parameter and buffer of the network
-labels.json           class names in the order of the scores
-preprocessing.json    from a decoded image to the network's input
+targets.json          the task, the names of what is predicted in the order of the outputs, what the task must know
+preprocessing.json    from a sample to the network's input
+…                     files that the modality needs beside them, such as a tokenizer
 ```
+
+Format 1 knew images and classes only: it had ``labels.json`` with the names instead of ``targets.json``.
 """
 
 import importlib.metadata
+import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 
@@ -22,12 +27,21 @@ from graft.core.storage import file_digest, new_directory, read_json, write_json
 from graft.models.libraries import build_backbone
 from graft.models.network import Network, build_head
 from graft.spec.base import Spec
-from graft.spec.preprocessing import Preprocessing
+from graft.spec.modalities.base import ModalitySpec, Preprocessing
+from graft.spec.registry import members, union
 from graft.spec.strategy import Strategy
+from graft.spec.tasks.base import TaskSpec
 
-FORMAT = 1
-MANIFEST, WEIGHTS, LABELS, PREPROCESSING = "manifest.json", "weights.safetensors", "labels.json", "preprocessing.json"
-_PAYLOAD = (WEIGHTS, LABELS, PREPROCESSING)
+if TYPE_CHECKING:
+    Task: TypeAlias = TaskSpec
+else:
+    Task = union("task")
+
+FORMAT = 2
+MANIFEST, WEIGHTS, TARGETS, PREPROCESSING = "manifest.json", "weights.safetensors", "targets.json", "preprocessing.json"
+_PAYLOAD = (WEIGHTS, TARGETS, PREPROCESSING)
+_LABELS_1 = "labels.json"
+_PAYLOAD_1 = (WEIGHTS, _LABELS_1, PREPROCESSING)
 
 
 class BundleSpec(Spec):
@@ -38,11 +52,25 @@ class BundleSpec(Spec):
         min_length=1, description="`library/architecture`: builds the backbone without its weights."
     )
     strategy: Strategy = Field(description="How it was adapted; its head is part of the network.")
-    labels: tuple[str, ...] = Field(min_length=2, strict=False, description="Class names in the order of the scores.")
-    preprocessing: Preprocessing = Field(description="From a decoded image to the network's input.")
+    modality: str = Field("image", description="What a sample is.")
+    task: Task = Field(description="What is asked of it.")
+    names: tuple[str, ...] = Field(min_length=1, strict=False, description="Of what is predicted, as the outputs.")
+    facts: dict[str, Any] = Field(default_factory=dict, description="What the task must know to answer.")
+    num_outputs: int = Field(ge=1, description="Length of the output vector.")
+    preprocessing: SerializeAsAny[Preprocessing] = Field(description="From a sample to the network's input.")
     metrics: dict[str, float] = Field(default_factory=dict, description="Scores on held-out data.")
     dataset: str = Field("", description="Fingerprint of the dataset it was trained on.")
     created: str = Field("", description="When it was written, ISO 8601.")
+
+    @field_validator("preprocessing", mode="before")
+    @classmethod
+    def _of_its_modality(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, dict):
+            return value
+        modality = members("modality").get(str(info.data.get("modality")))
+        if modality is None or not issubclass(modality, ModalitySpec):
+            raise ValueError(f"modality is {info.data.get('modality')}, which is not installed here")
+        return modality.preprocessing.read_stored(value)
 
 
 @dataclass(frozen=True)
@@ -77,13 +105,14 @@ class Bundle:
         return network.eval()
 
 
-def write_bundle(directory: Path, network: Network, spec: BundleSpec) -> None:
+def write_bundle(directory: Path, network: Network, spec: BundleSpec, extra: Mapping[str, Path] | None = None) -> None:
     """Write a bundle; it is there as a whole or not at all.
 
     Args:
         directory: must not exist yet.
         network: as `Bundle.build` will rebuild it: ``spec.architecture`` with the head of ``spec.strategy``.
         spec: everything but the weights.
+        extra: files that the modality needs beside them, by their names in the bundle.
 
     Raises:
         ArtifactError: `directory` exists.
@@ -94,9 +123,11 @@ def write_bundle(directory: Path, network: Network, spec: BundleSpec) -> None:
     content = spec.model_dump(mode="json")
     with new_directory(directory) as scratch:
         save_model(network, str(scratch / WEIGHTS))
-        write_json(scratch / LABELS, content.pop("labels"))
+        write_json(scratch / TARGETS, {key: content.pop(key) for key in _IN_TARGETS})
         write_json(scratch / PREPROCESSING, content.pop("preprocessing"))
-        files = {name: _seal(scratch / name) for name in _PAYLOAD}
+        for name, path in (extra or {}).items():
+            shutil.copyfile(path, scratch / name)
+        files = {name: _seal(scratch / name) for name in (*_PAYLOAD, *(extra or {}))}
         write_json(scratch / MANIFEST, {**content, "format": FORMAT, "graft": _version(), "files": files})
 
 
@@ -108,17 +139,14 @@ def read_bundle(directory: Path) -> Bundle:
     """
     manifest = _read_manifest(directory)
     files = manifest.get("files")
-    if not isinstance(files, dict) or not set(_PAYLOAD) <= files.keys():
-        raise ArtifactError(f"{MANIFEST} of bundle {directory} does not list {', '.join(_PAYLOAD)}; export it again")
+    payload = _PAYLOAD_1 if manifest["format"] == 1 else _PAYLOAD
+    if not isinstance(files, dict) or not set(payload) <= files.keys():
+        raise ArtifactError(f"{MANIFEST} of bundle {directory} does not list {', '.join(payload)}; export it again")
     for name, seal in files.items():
         _check_seal(directory, name, seal)
-    content = {
-        **manifest,
-        "labels": read_json(directory / LABELS),
-        "preprocessing": read_json(directory / PREPROCESSING),
-    }
     try:
-        spec = BundleSpec.read_stored(content)
+        content = {**manifest, **_targets(directory, manifest["format"])}
+        spec = BundleSpec.read_stored({**content, "preprocessing": read_json(directory / PREPROCESSING)})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -128,9 +156,20 @@ def read_bundle(directory: Path) -> Bundle:
     return Bundle(directory, spec, str(manifest.get("graft", "unknown")))
 
 
+_IN_TARGETS = ("task", "names", "facts", "num_outputs")
+
+
+def _targets(directory: Path, version: int) -> dict[str, Any]:
+    """What is predicted; format 1 knew classes only."""
+    if version > 1:
+        return dict(read_json(directory / TARGETS))
+    names = read_json(directory / _LABELS_1)
+    return {"task": {"kind": "classification"}, "names": names, "num_outputs": len(names), "modality": "image"}
+
+
 def _build(spec: BundleSpec) -> Network:
-    backbone = build_backbone(spec.architecture, spec.preprocessing.resolution)
-    return Network(backbone, build_head(spec.strategy.head, backbone.num_features, len(spec.labels)))
+    backbone = build_backbone(spec.architecture, spec.preprocessing.size)
+    return Network(backbone, build_head(spec.strategy.head, backbone.num_features, spec.num_outputs))
 
 
 def _read_manifest(directory: Path) -> dict[str, Any]:

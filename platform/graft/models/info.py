@@ -1,12 +1,7 @@
 """What is known about a backbone before its weights are read. No torch here: `graft plan` asks for it."""
 
 from dataclasses import dataclass
-from typing import Literal
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
-Rgb = tuple[float, float, float]
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -16,25 +11,21 @@ class BackboneInfo:
     Attributes:
         name: the name it was asked by, such as ``efficientnet_lite0`` or ``timm:resnet18.a1_in1k``.
         architecture: ``<library>/<architecture>``; enough to build the network again without its weights.
+        modality: kind of the modality whose samples it takes.
         num_blocks: blocks between stem and pool; what a frozen share is a share of.
         num_features: length of the feature vector.
-        num_params: parameters of the backbone, without any classifier.
-        mean: mean of each RGB channel of the pretraining input, of 0..1.
-        std: standard deviation of each channel, of 0..1.
-        interpolation: how the pretraining images were resized.
-        native_resolution: side of the pretraining images, in pixels.
+        num_params: parameters of the backbone, without any head.
+        input: what its modality must know to prepare samples for it.
         licence: licence of the weights, None when their source does not state one.
     """
 
     name: str
     architecture: str
+    modality: str
     num_blocks: int
     num_features: int
     num_params: int
-    mean: Rgb
-    std: Rgb
-    interpolation: Literal["bilinear", "bicubic"]
-    native_resolution: int
+    input: Any
     licence: str | None = None
 
 

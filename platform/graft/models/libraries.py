@@ -18,9 +18,9 @@ class Library(Protocol):
         """Why the architecture cannot be used, as one sentence; None if it can."""
 
     def create(self, architecture: str) -> nn.Module:
-        """The library's own network: native resolution, random weights, forward gives pooled features."""
+        """The library's own network: native input size, random weights, forward gives pooled features."""
 
-    def wrap(self, network: nn.Module, resolution: int | None = None) -> Backbone:
+    def wrap(self, network: nn.Module, size: int | None = None) -> Backbone:
         """The same network as a Backbone; takes the network's modules over, so use it no more."""
 
     def describe(self, architecture: str) -> BackboneInfo:
@@ -44,18 +44,18 @@ def library_for(architecture: str) -> tuple[Library, str]:
     return library, name
 
 
-def build_backbone(architecture: str, resolution: int | None = None) -> Backbone:
+def build_backbone(architecture: str, size: int | None = None) -> Backbone:
     """A Backbone with random weights.
 
     Args:
         architecture: ``<library>/<architecture>``, such as ``timm/tf_efficientnet_lite0``.
-        resolution: side of the images it will see, in pixels; None means native.
+        size: of its inputs, as its modality counts it (pixels a side, tokens); None means native.
 
     Raises:
-        SpecError: the architecture is not known, not supported, or cannot work at this resolution.
+        SpecError: the architecture is not known, not supported, or cannot work at this size.
     """
     library, name = library_for(architecture)
-    return library.wrap(library.create(name), resolution)
+    return library.wrap(library.create(name), size)
 
 
 def count_params(module: nn.Module) -> int:

@@ -25,17 +25,17 @@ class LoadedBackbone:
     report: MappingReport | None
 
 
-def load_backbone(name: str, resolution: int | None = None, pretrained: bool = True) -> LoadedBackbone:
+def load_backbone(name: str, size: int | None = None, pretrained: bool = True) -> LoadedBackbone:
     """Build a backbone and fill it with its pretrained weights; CPU, eval mode.
 
     Args:
         name: a bundled name, ``timm:…``, ``torchvision:…`` or ``local:library/architecture:path``.
-        resolution: side of the images it will see, in pixels (a vision transformer's position embedding is resampled
-            to it); None means native.
+        size: of its inputs, as its modality counts it (pixels a side, to which a vision transformer's position
+            embedding is resampled; tokens); None means native.
         pretrained: False leaves the weights random, drawn from torch's global generator.
 
     Raises:
-        SpecError: no such name, or the architecture cannot work at this resolution.
+        SpecError: no such name, or the architecture cannot work at this size.
         ArtifactError: the weights are missing, damaged, or do not fit the architecture.
     """
     import torch
@@ -48,7 +48,7 @@ def load_backbone(name: str, resolution: int | None = None, pretrained: bool = T
     with torch.random.fork_rng(devices=[], enabled=pretrained):
         network = library.create(architecture)
     report = _fill(network, entry, name) if pretrained else None
-    backbone = library.wrap(network, resolution).eval()
+    backbone = library.wrap(network, size).eval()
     return LoadedBackbone(backbone, describe_backbone(name), report)
 
 

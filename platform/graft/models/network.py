@@ -1,17 +1,52 @@
 """A backbone with a head: what is trained, and what a bundle holds."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
 from torch import Tensor, nn
 
-from graft.models.backbone import Backbone
-from graft.spec.strategy import Head, LinearHead, MlpHead
+from graft.models.backbone import Backbone, Hidden
+from graft.spec.components.head import HeadSpec, LinearHead, MlpHead
+from graft.spec.registry import build
+
+BACKBONE = "backbone"
+"""Name of the one tower that a network has today."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a network that is frozen, redrawn or trained as a whole.
+
+    Attributes:
+        name: of its module in the network, such as ``backbone.blocks.3``.
+        role: what it is.
+        tower: which of the network's towers it belongs to; empty for the head, which belongs to all.
+        depth: 0 for the stem, i for the i-th block (from 1), one more than the last block for the head.
+        module: its layers.
+    """
+
+    name: str
+    role: Literal["stem", "block", "adapter", "head"]
+    tower: str
+    depth: int
+    module: nn.Module
+
+    def state(self) -> dict[str, Tensor]:
+        """Its parameters and buffers by their names in the network; not copied."""
+        return {f"{self.name}.{name}": tensor for name, tensor in self.module.state_dict().items()}
+
+    def named_parameters(self) -> dict[str, nn.Parameter]:
+        """Its parameters by their names in the network."""
+        return {f"{self.name}.{name}": parameter for name, parameter in self.module.named_parameters()}
 
 
 class Network(nn.Module):
-    """Images to class scores.
+    """Batches to outputs.
 
     Args:
-        backbone: images [B, 3, H, W] to features [B, F].
-        head: features [B, F] to logits [B, K].
+        backbone: a batch of samples to features [B, F].
+        head: features [B, F] to outputs [B, K].
     """
 
     def __init__(self, backbone: Backbone, head: nn.Module) -> None:
@@ -19,35 +54,52 @@ class Network(nn.Module):
         self.backbone = backbone
         self.head = head
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits [B, K] of normalised images [B, 3, H, W]."""
-        logits: Tensor = self.head(self.backbone(images))
-        return logits
+    def forward(self, batch: Mapping[str, Tensor] | Tensor) -> Tensor:
+        """Outputs [B, K] of a batch, or of the one tensor that the stem takes."""
+        outputs: Tensor = self.head(self.backbone(batch))
+        return outputs
 
-    def above(self, features: Tensor, cut: int) -> Tensor:
-        """Logits [B, K] of what ``backbone.below(images, cut)`` gives."""
-        logits: Tensor = self.head(self.backbone.above(features, cut))
-        return logits
+    def above(self, hidden: Hidden, cut: int) -> Tensor:
+        """Outputs [B, K] of what ``backbone.below(batch, cut)`` gives."""
+        outputs: Tensor = self.head(self.backbone.above(hidden, cut))
+        return outputs
+
+    def parts(self) -> tuple[Part, ...]:
+        """All parts, from the input to the output."""
+        blocks = self.backbone.blocks
+        return (
+            Part(f"{BACKBONE}.stem", "stem", BACKBONE, 0, self.backbone.stem),
+            *(
+                Part(f"{BACKBONE}.blocks.{index}", "block", BACKBONE, index + 1, block)
+                for index, block in enumerate(blocks)
+            ),
+            Part("head", "head", "", len(blocks) + 1, self.head),
+        )
 
 
-def build_head(head: Head, in_features: int, num_classes: int) -> nn.Module:
-    """A new head: features [B, in_features] to logits [B, num_classes].
+def build_head(head: HeadSpec, in_features: int, num_outputs: int) -> nn.Module:
+    """A new head: features [B, in_features] to outputs [B, num_outputs].
 
-    Its weights are drawn from torch's global generator. The layers do not depend on the dropout rate, so weights move
-    between heads that differ only in it.
+    Its weights are drawn from torch's global generator. The layers of ours do not depend on the dropout rate, so
+    weights move between heads that differ only in it.
 
     Args:
-        head: linear, or an MLP of `depth` hidden layers of `width` units with GELU.
+        head: which.
         in_features: length of the feature vector.
-        num_classes: number of scores.
+        num_outputs: length of the output vector.
     """
-    if isinstance(head, LinearHead):
-        return nn.Sequential(nn.Dropout(head.dropout), nn.Linear(in_features, num_classes))
-    return nn.Sequential(*_mlp_layers(head, in_features, num_classes))
+    built: nn.Module = build(head, in_features, num_outputs)
+    return built
 
 
-def _mlp_layers(head: MlpHead, in_features: int, num_classes: int) -> list[nn.Module]:
-    layers: list[nn.Module] = [nn.Linear(in_features, head.width), nn.GELU()]
-    for _ in range(head.depth - 1):
-        layers += [nn.Dropout(head.dropout), nn.Linear(head.width, head.width), nn.GELU()]
-    return [*layers, nn.Dropout(head.dropout), nn.Linear(head.width, num_classes)]
+def linear_head(spec: LinearHead, in_features: int, num_outputs: int) -> nn.Module:
+    """One linear layer."""
+    return nn.Sequential(nn.Dropout(spec.dropout), nn.Linear(in_features, num_outputs))
+
+
+def mlp_head(spec: MlpHead, in_features: int, num_outputs: int) -> nn.Module:
+    """`depth` hidden layers of `width` units with GELU, then a linear layer."""
+    layers: list[nn.Module] = [nn.Linear(in_features, spec.width), nn.GELU()]
+    for _ in range(spec.depth - 1):
+        layers += [nn.Dropout(spec.dropout), nn.Linear(spec.width, spec.width), nn.GELU()]
+    return nn.Sequential(*layers, nn.Dropout(spec.dropout), nn.Linear(spec.width, num_outputs))

@@ -116,8 +116,12 @@ class HubWeights:
         return None
 
     def version(self) -> str:
-        # A library's name stands for the same weights as long as that library is imported.
-        return ""
+        from graft.models.libraries import library_for
+
+        # A library's name stands for the same weights as long as that library is imported, if it does not say more.
+        library, name = library_for(f"{self.library}/{self.architecture}")
+        version = getattr(library, "version", None)
+        return str(version(name)) if version else ""
 
     def state_dict(self) -> dict[str, Tensor]:
         from graft.models.libraries import library_for
@@ -125,6 +129,8 @@ class HubWeights:
         library, name = library_for(f"{self.library}/{self.architecture}")
         try:
             return library.download(name)
+        except ArtifactError:  # it is there, and damaged: the library has said so
+            raise
         except Exception as error:  # each hub client raises its own types, not all of them OSError
             raise ArtifactError(
                 f"weights of `{self.library}:{self.architecture}` are not on this machine and could not be downloaded "

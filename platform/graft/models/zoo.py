@@ -11,20 +11,22 @@ from graft.models.sources import FileWeights, HubWeights, WeightSource
 ZOO = Registry(
     "backbone",
     {
-        "efficientnet_lite0": "graft.models.bundled:EFFICIENTNET_LITE0",
-        "efficientnet_lite1": "graft.models.bundled:EFFICIENTNET_LITE1",
-        "efficientnet_lite2": "graft.models.bundled:EFFICIENTNET_LITE2",
-        "mobilenet_v2": "graft.models.bundled:MOBILENET_V2",
+        "efficientnet_lite0": "graft.modalities.image.backbones.bundled:EFFICIENTNET_LITE0",
+        "efficientnet_lite1": "graft.modalities.image.backbones.bundled:EFFICIENTNET_LITE1",
+        "efficientnet_lite2": "graft.modalities.image.backbones.bundled:EFFICIENTNET_LITE2",
+        "mobilenet_v2": "graft.modalities.image.backbones.bundled:MOBILENET_V2",
+        "minilm_l6": "graft.modalities.text.backbones.bundled:MINILM_L6",
     },
 )
 LIBRARIES = Registry(
     "library",
     {
-        "timm": "graft.models.timm:TimmAdapter",
-        "torchvision": "graft.models.torchvision:TorchvisionAdapter",
+        "timm": "graft.modalities.image.backbones.timm:TimmLibrary",
+        "torchvision": "graft.modalities.image.backbones.torchvision:TorchvisionLibrary",
+        "hf": "graft.modalities.text.backbones.transformers:TransformersLibrary",
     },
 )
-_FORMS = "`timm:ARCHITECTURE`, `torchvision:ARCHITECTURE` or `local:LIBRARY/ARCHITECTURE:PATH`"
+_FORMS = "`timm:ARCHITECTURE`, `torchvision:ARCHITECTURE`, `hf:FOLDER`, `hf:NAME` or `local:LIBRARY/ARCHITECTURE:PATH`"
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,15 @@ def find_entry(name: str) -> ZooEntry:
     if source == "local":
         return _local(name, rest)
     raise SpecError([Problem("", f"backbone is `{name}`, but must be {_FORMS} or a bundled name")])
+
+
+def has_backbone(name: str) -> bool:
+    """Whether a name has one of the known forms, and is described without weights."""
+    try:
+        find_entry(name)
+    except SpecError:
+        return False
+    return True
 
 
 def _bundled(name: str) -> ZooEntry:

@@ -9,7 +9,7 @@ from graft.core.errors import TrialError
 from graft.core.storage import Home
 from graft.data.dataset import Dataset
 from graft.data.feature_store.eviction import VARIABLE
-from graft.data.feature_store.fingerprint import data_fingerprint
+from graft.data.feature_store.key import data_fingerprint
 from graft.data.feature_store.store import FeatureStore
 from graft.experiments.directory import Experiment
 from graft.experiments.history import SearchHistory, best_of
@@ -19,7 +19,7 @@ from graft.experiments.run_clock import RunClock
 from graft.journal.journal import Journal
 from graft.learner.cached_features import FeatureCache
 from graft.learner.final_model import FinalModel
-from graft.learner.prefix_plan import plan_prefixes
+from graft.learner.prefix_plan import affordable, plan_prefixes
 from graft.search.strategy_schedule import Schedule
 from graft.spec.job import Job
 
@@ -39,10 +39,11 @@ class RunContext:
 
     def feature_cache(self, dataset: Dataset) -> FeatureCache | None:
         """Where features of frozen blocks are kept; None if no blocks are worth it, or ``GRAFT_CACHE_GB`` is 0."""
-        wanted = plan_prefixes(self.job).wanted
+        store = FeatureStore(self.home.features)
+        wanted = affordable(plan_prefixes(self.job).wanted, len(dataset.splits), store.catalog.limit())
         if not wanted or os.environ.get(VARIABLE) == "0":
             return None
-        return FeatureCache(FeatureStore(self.home.features), data_fingerprint(dataset), wanted)
+        return FeatureCache(store, data_fingerprint(dataset), wanted)
 
     def winner(self) -> TrialProgress:
         """The best trial.

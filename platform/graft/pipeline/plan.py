@@ -9,6 +9,7 @@ from graft.experiments.stages import StageName
 from graft.learner import prefix_plan
 from graft.learner.head_fusion import reason_not_fused
 from graft.learner.prefix import Prefix
+from graft.modalities.registry import build_modality
 from graft.models.info import BackboneInfo, cut_index
 from graft.models.load import check_backbone, describe_backbone
 from graft.search.outlook import Outlook
@@ -19,11 +20,12 @@ from graft.workers.allocation import Allocation, ClusterResources, Node, allocat
 
 # Ray, ingest, actors, evaluation, export, registration: an assumption on the safe side, not a measurement.
 OVERHEAD_SECONDS = 30.0
+TOGETHER = "of many trials in one computation"
 # A backward pass costs about twice the forward pass; a frozen block has none.
 BACKWARD = 2.0
 
 Probe = Callable[[str, int], float]
-"""``probe(backbone, resolution)``: seconds a forward pass takes for one image on one thread."""
+"""``probe(backbone, size of its inputs)``: seconds a forward pass takes for one sample on one thread."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,13 @@ class Materialise:
     """Frozen blocks whose features are computed once.
 
     Attributes:
-        views: stored augmentations of each image; 0 if images are not augmented.
+        views: stored augmentations of each sample; 0 if samples are not augmented.
         bytes: that they will take; None if nothing was measured.
         reads: epochs, over all trials, that are expected to go on from them.
     """
 
     backbone: str
-    resolution: int
+    size: int
     cut: int
     views: int
     bytes: int | None
@@ -72,6 +74,9 @@ class Plan:
 
     Attributes:
         stages: in order.
+        task: what is asked of the samples.
+        task_reason: why it is this task.
+        modality: what a sample is.
         backbones: that the space names.
         grid: strategies in the space; None if it is continuous.
         phases: of the search, in order.
@@ -84,10 +89,14 @@ class Plan:
         materialise: frozen blocks that are computed once, shallow before deep.
         predicted_speedup: how many times less arithmetic the search does so; by blocks if nothing was measured.
         ceiling: what it could be at most.
-        fused: why each trial is trained by itself; empty if heads are trained together.
+        not_fused_because: why each trial is trained by itself; empty if heads are trained together.
     """
 
     job: str
+    task: str
+    task_reason: str
+    modality: str
+    metric: str
     stages: tuple[str, ...]
     backbones: tuple[BackbonePlan, ...]
     grid: int | None
@@ -101,7 +110,7 @@ class Plan:
     materialise: tuple[Materialise, ...]
     predicted_speedup: float
     ceiling: float
-    fused: str
+    not_fused_because: str
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -109,15 +118,20 @@ class Plan:
 
 
 def make_plan(
-    job: Job, samples: int | None = None, probe: Probe | None = None, depths: prefix_plan.Probe | None = None
+    job: Job,
+    samples: int | None = None,
+    probe: Probe | None = None,
+    depths: prefix_plan.Probe | None = None,
+    task_reason: str = "",
 ) -> Plan:
     """Plan a job for this machine.
 
     Args:
         job: the job.
-        samples: images in training and validation together.
+        samples: those in training and validation together.
         probe: measures the backbones; without it, or without `samples`, there is no estimate of the time.
         depths: measures their blocks; without it, all blocks of a network count as equal.
+        task_reason: why the job has its task.
     """
     backbones = tuple(_backbone(name) for name in job.strategy.values("backbone"))
     outlook = Outlook.of(job)
@@ -130,14 +144,18 @@ def make_plan(
     usable = [one.name for one in backbones if one.problem is None]
     seconds = None
     if probe and samples and usable and trials is not None:
-        image = sum(_image_seconds(job, describe_backbone(name), probe) for name in usable) / len(usable)
-        search = total * samples * image / divided.concurrent
-        fit = job.training.epochs * samples * image / divided.concurrent
+        each = sum(_sample_seconds(job, describe_backbone(name), probe) for name in usable) / len(usable)
+        search = total * samples * each / divided.concurrent
+        fit = job.training.epochs * samples * each / divided.concurrent
         seconds = OVERHEAD_SECONDS + search + fit
     unusable = [one.name for one in backbones if one.problem]
     materialise, speed_up = _materialise(job, samples, depths, unusable)
     return Plan(
         job=job.name,
+        task=job.decided_task.kind,
+        task_reason=task_reason,
+        modality=job.data.modality,
+        metric=job.objective.name,
         stages=tuple(name for name in StageName if name != StageName.REGISTER or job.export.register),
         backbones=backbones,
         grid=grid,
@@ -151,7 +169,7 @@ def make_plan(
         materialise=materialise,
         predicted_speedup=round(speed_up.predicted, 2),
         ceiling=round(speed_up.ceiling, 2),
-        fused=f"{unusable[0]} cannot be used" if unusable else reason_not_fused(job, divided),
+        not_fused_because=f"{unusable[0]} cannot be used" if unusable else reason_not_fused(job, divided),
     )
 
 
@@ -160,13 +178,15 @@ def describe(plan: Plan) -> str:
     space = "continuous" if plan.grid is None else f"{plan.grid} strategies"
     lines = [
         f"job        {plan.job}",
+        f"task       {plan.task} of {plan.modality}s by {plan.metric}"
+        + (f": {plan.task_reason}" if plan.task_reason else ""),
         f"stages     {' → '.join(plan.stages)}",
         *(f"backbone   {_describe_backbone(one)}" for one in plan.backbones),
         f"space      {space}",
         *(f"phase {place}    {_describe_phase(one)}" for place, one in enumerate(plan.phases, start=1)),
         f"at once    {_describe_share(plan.share)}",
         *(f"compute    {line}" for line in _describe_materialise(plan)),
-        f"heads      {f'one by one: {plan.fused}' if plan.fused else 'of many trials in one computation'}",
+        f"heads      {f'one by one: {plan.not_fused_because}' if plan.not_fused_because else TOGETHER}",
         f"time       {_describe_time(plan)}",
     ]
     return "\n".join(lines)
@@ -205,15 +225,15 @@ def _materialise(
     if unusable:
         return (), prefix_plan.SpeedUp(1.0, 1.0)
     planned = prefix_plan.plan_prefixes(job)
-    networks = {(one.prefix.backbone, one.prefix.resolution) for one in planned.expected}
+    networks = {(one.prefix.backbone, one.prefix.size) for one in planned.expected}
     measured = {network: probe(*network) for network in networks} if probe else {}
 
     def share_below(prefix: Prefix) -> float:
-        depths = measured.get((prefix.backbone, prefix.resolution))
+        depths = measured.get((prefix.backbone, prefix.size))
         return depths.shares[prefix.cut] if depths else prefix_plan.blocks_below(prefix)
 
     def size(prefix: Prefix) -> int | None:
-        depths = measured.get((prefix.backbone, prefix.resolution))
+        depths = measured.get((prefix.backbone, prefix.size))
         return depths.sizes[prefix.cut] * 4 * samples * max(1, prefix.views) if depths and samples else None
 
     kept = [one for one in planned.expected if one.is_kept]
@@ -260,9 +280,9 @@ def _describe_share(share: Allocation) -> str:
     return f"{share.concurrent}, each {'of ' if workers else 'on '}{workers}{share.cpus:g} CPU and {share.gpus:g} GPU"
 
 
-def _image_seconds(job: Job, info: BackboneInfo, probe: Probe) -> float:
-    """Seconds to train on one image on one thread, averaged over the space's frozen shares."""
-    forward = probe(info.name, max(job.strategy.values("resolution")))
+def _sample_seconds(job: Job, info: BackboneInfo, probe: Probe) -> float:
+    """Seconds to train on one sample on one thread, averaged over the space's frozen shares."""
+    forward = probe(info.name, max(build_modality(info.modality).sizes(job.strategy)))
     trained = [1 - cut_index(share, info.num_blocks) / info.num_blocks for share in job.strategy.values("freeze")]
     return forward * (1 + BACKWARD * sum(trained) / len(trained))
 

@@ -48,7 +48,7 @@ class Proposing:
         earlier = self._earlier(phase)
         if phase.from_top:
             return SurvivorProposer(self._survivors(phase), phase, self._explore(phase), earlier=earlier)
-        searcher = build_searcher(phase.searcher, space, search.objective, derive_seed(search.seed, phase.index))
+        searcher = build_searcher(phase.searcher, space, self.job.objective, derive_seed(search.seed, phase.index))
         if not phase.is_population_based:
             return SearchProposer(searcher, phase, history=history, num_blocks=_num_blocks, earlier=earlier)
         kinds = architectures_of(space)

@@ -1,14 +1,15 @@
 """The way of an experiment into MLflow: what its journal says of it, a relay beside the run, the registration."""
 
-import base64
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from graft.core.storage import Home
+from graft.core.storage import Home, read_json
 from graft.experiments.directory import Experiment
 from graft.journal import events
 from graft.journal.journal import read
+from graft.modalities.registry import build_modality
+from graft.models.bundle import read_bundle
 from graft.pipeline.plan import make_plan
 from graft.pipeline.stages.export import INPUT_EXAMPLE
 from graft.search.importance import TriedStrategy, strategy_importance
@@ -33,7 +34,7 @@ def check_target(target: Target) -> None:
     A server that does not answer is no reason not to run: the relay waits for it.
 
     Raises:
-        TrackingError: the store can never work, or lets us not in.
+        TrackingError: the store can never work, or rejects the credentials.
     """
     target.check()
     if target.uri.startswith(("http:", "https:")) and is_up(target.uri):
@@ -56,7 +57,7 @@ def importance_of(journal_file: Path, job: Job) -> events.ImportanceEstimated:
     Trials that go on from another's weights are left out, and what a trial did after it had copied: their results are
     also those of the strategy before.
     """
-    name, tried, changed = f"val/{job.search.metric}", {}, set()
+    name, tried, changed = f"val/{job.objective.name}", {}, set()
     for _, event in read(journal_file):
         match event:
             case events.TrialStarted(trial=trial, strategy=strategy, start=None) if trial not in tried:
@@ -68,7 +69,7 @@ def importance_of(journal_file: Path, job: Job) -> events.ImportanceEstimated:
                     tried[trial] = TriedStrategy(tried[trial].strategy, {**tried[trial].scores, epoch: metrics[name]})
             case _:
                 pass
-    found = strategy_importance([*tried.values()], job.search.objective.mode == "max", job.search.seed)
+    found = strategy_importance([*tried.values()], job.objective.mode == "max", job.search.seed)
     return events.ImportanceEstimated(found.shares, found.explained, found.trials, found.epoch, found.note)
 
 
@@ -82,23 +83,30 @@ def register_bundle(experiment: Experiment, target: Target, bundle: Path, model_
     settle_environment()
     from graft.tracking.mlflow.registration import ModelPackage, register  # MLflow takes seconds to import
 
+    example = read_json(bundle.with_name(INPUT_EXAMPLE)) if bundle.with_name(INPUT_EXAMPLE).is_file() else {}
+    modality = build_modality(read_bundle(bundle).spec.modality)
     package = ModelPackage(
         bundle=bundle,
         name=model_name,
         loader_module="graft.serving.mlflow_model",
         requirements=(f"graft=={version('graft')}",),
-        inputs={"image": "string"},
-        outputs={"label": "string", "probability": "double"},
-        input_example=_input_example(bundle.with_name(INPUT_EXAMPLE)),
+        inputs=modality.signature,
+        outputs={name: _type_name(value) for name, value in example.get("output", {}).items()},
+        input_example=_input_example(example.get("input")),
     )
     registered = register(experiment.directory, target, package)
     return registered.uri, registered.version
 
 
-def _input_example(image: Path) -> "pd.DataFrame | None":
-    """The table that the model's `predict` takes, with one image of the data."""
-    if not image.is_file():
+def _type_name(value: Any) -> str:
+    """What MLflow calls the type of a value."""
+    return "string" if isinstance(value, str) else "double"
+
+
+def _input_example(row: dict[str, Any] | None) -> "pd.DataFrame | None":
+    """The table that the model's `predict` takes, with one sample of the data."""
+    if not row:
         return None
     import pandas as pd
 
-    return pd.DataFrame({"image": [base64.b64encode(image.read_bytes()).decode()]})
+    return pd.DataFrame({name: [value] for name, value in row.items()})

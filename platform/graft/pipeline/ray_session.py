@@ -10,7 +10,7 @@ import ray
 
 from graft.core.errors import ResourceError
 from graft.workers.allocation import ClusterResources, Node
-from graft.workers.groups.capacity import has_autoscaler
+from graft.workers.groups.shape import has_autoscaler
 
 # A local session needs room for the dataset only; Ray's own default (30 % of the memory) is reserved at start.
 MAX_LOCAL_OBJECT_STORE = 4 * 1024**3

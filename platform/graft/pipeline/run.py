@@ -97,8 +97,8 @@ def run_experiment(experiment: Experiment, home: Home, options: RunOptions | Non
     job = experiment.job()
     check_job(job, home)
     with Journal(experiment.journal_file, options.clock) as journal:
-        progress = Progress(job.search.objective, job.training.epochs)
-        history = SearchHistory(job.search.objective)
+        progress = Progress(job.objective, job.training.epochs)
+        history = SearchHistory(job.objective)
         for _, event in read(experiment.journal_file):
             progress.apply(event)
             history.apply(event)
@@ -198,14 +198,15 @@ class _Run:
         fitted = run(StageName.FIT, lambda: run_fit(context, dataset, winner), _has("weights"), detail)
         weights = Path(fitted["weights"])
         scored = run(StageName.EVALUATE, lambda: run_evaluate(context, dataset, winner, weights))
-        exported = run(
-            StageName.EXPORT, lambda: run_export(context, dataset, winner, weights, scored["metrics"]), _has("bundle")
-        )
+        exported = run(StageName.EXPORT, lambda: run_export(context, dataset, winner, weights, scored), _has("bundle"))
         registered: Output = {}
         if self._job.export.register:
             registered = run(StageName.REGISTER, lambda: run_register(context))
-        metric = self._job.search.metric
+        metric = self._job.objective.name
         return {
+            "task": self._job.decided_task.kind,
+            "modalities": [self._job.data.modality],
+            "metrics": _all_metrics(scored),
             "validation": self._progress.score(winner),
             "test": scored["metrics"][metric],
             "test_interval": scored["intervals"][metric],
@@ -214,6 +215,7 @@ class _Run:
             "workers": context.run_clock.allocation.workers,
             "nodes": len(self._nodes(fitted)),
             "bundle": exported["bundle"],
+            "exports": exported.get("exports", {}),
             "model_uri": registered.get("model_uri"),
         }
 
@@ -230,7 +232,7 @@ class _Run:
         summary = {
             "experiment": self._experiment.name,
             "status": str(ExperimentStatus.COMPLETED),
-            "metric": self._job.search.metric,
+            "metric": self._job.objective.name,
             **found,
             "trials": self._progress.counts(),
             "retrained": sum(trial.is_retrained for trial in self._progress.trials.values()),
@@ -283,6 +285,26 @@ def _backbone_problem(name: str) -> str | None:
     except (ArtifactError, SpecError) as error:
         return str(error)
     return None
+
+
+def _all_metrics(scored: Output) -> dict[str, Any]:
+    """Every metric on validation and test, each with its interval."""
+    splits = {"validation": scored.get("validation"), "test": scored}
+    return {
+        split: {
+            name: {"value": value, "interval": _interval(found["intervals"], name)}
+            for name, value in found["metrics"].items()
+        }
+        for split, found in splits.items()
+        if found
+    }
+
+
+def _interval(intervals: Any, name: str) -> list[float] | None:
+    one = intervals.get(name)
+    if isinstance(one, dict):
+        return [one["low"], one["high"]]
+    return list(one) if one else None
 
 
 def _has(key: str) -> Callable[[Output], bool]:

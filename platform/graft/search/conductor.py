@@ -1,8 +1,8 @@
 """Conducts the trials of one phase: what runs, what waits, what is started next. Pure; an executor acts on it.
 
-The executor (Ray Tune in `tuner`, a simulation in `replay`) starts what `next` gives, hands over every report, and does
-what `take_actions` says with trials that were held. The same calls in the same order give the same search, so a search
-that was cut off is brought back by `restore`, from the journal's records of it.
+The executor (Ray Tune in `tuner`, replayed curves in `simulation`) starts what `next` gives, hands over every report,
+and does what `take_actions` says with trials that were held. The same calls in the same order give the same search, so
+a search that was cut off is brought back by `restore`, from the journal's records of it.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,47 +1,59 @@
 """Predictions from a bundle: the same decoding and preprocessing as in training, and nothing of the training code."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from PIL import Image
 
-from graft.core.errors import SpecError
-from graft.data.decode import Unreadable, pixels_of
-from graft.data.inputs import normalise
-from graft.data.square import StoredForm, decode_square, square
+from graft.data.columns import Column
+from graft.modalities.registry import build_modality
 from graft.models.bundle import Bundle, read_bundle
-from graft.serving.inputs import image_paths
+from graft.tasks.registry import build_task
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BATCH_SIZE = 64
-MAX_PIXELS = 50_000_000
-
-ImageLike = str | Path | bytes | np.ndarray | Image.Image
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one image.
+    """What the model says of one sample.
 
     Attributes:
-        source: the file, or ``#<n>`` for the n-th image given as data.
-        label: the most probable class; None if the image cannot be read.
-        probability: of that class.
-        probabilities: class -> probability.
-        error: why the image cannot be read.
+        source: the file, or ``#<n>`` for the n-th sample given as data.
+        answer: the task's columns: ``label`` and ``probability``, ``value`` with ``low`` and ``high``, or ``labels``;
+            empty if the sample cannot be read.
+        probabilities: of every class or label by its name, where the task has any.
+        error: why the sample cannot be read.
     """
 
     source: str
-    label: str | None
-    probability: float | None
-    probabilities: dict[str, float]
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    probabilities: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
+
+    @property
+    def label(self) -> str | None:
+        """The most probable class; None for other tasks, or if the sample cannot be read."""
+        return self.answer.get("label")
+
+    @property
+    def probability(self) -> float | None:
+        """Of that class."""
+        return self.answer.get("probability")
+
+    @property
+    def value(self) -> float | None:
+        """The number that is predicted; None for other tasks, or if the sample cannot be read."""
+        return self.answer.get("value")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON: the task's columns beside source and error."""
+        return {"source": self.source, **self.answer, "probabilities": dict(self.probabilities), "error": self.error}
 
 
 class Predictor:
@@ -49,10 +61,12 @@ class Predictor:
 
     def __init__(self, bundle: Bundle, device: str | None = None) -> None:
         self.bundle = bundle
-        self.labels = bundle.spec.labels
+        self.names = bundle.spec.names
+        self.modality = build_modality(bundle.spec.modality)
+        self.task = build_task(bundle.spec.task)
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        # The layout that convolutions run fastest in, on CPU and GPU.
-        self._model = bundle.build().to(self._device).to(memory_format=torch.channels_last).eval()
+        self._model = self.modality.place(bundle.build(), self._device).eval()
+        self._read = self.modality.reader(bundle.spec.preprocessing, bundle.directory)
 
     @classmethod
     def from_directory(cls, directory: Path) -> "Predictor":
@@ -64,86 +78,70 @@ class Predictor:
         return cls(read_bundle(directory))
 
     def predict_files(self, given: Iterable[str | Path]) -> list[Prediction]:
-        """Predict for files, folders and tables (`graft.serving.inputs`)."""
-        return self.predict(image_paths(given))
+        """Predict for files, folders and tables, as the modality finds them."""
+        return self.predict(self.find(list(given)))
 
-    def predict(self, images: Sequence[ImageLike]) -> list[Prediction]:
-        """One prediction an image, in order; an unreadable image gets an `error` instead of a label.
+    def find(self, given: Sequence[str | Path]) -> Sequence[Any]:
+        """The samples meant by files, folders and tables."""
+        return self.modality.find(given, self.bundle.spec.preprocessing)
+
+    def predict(self, samples: Sequence[Any]) -> list[Prediction]:
+        """One prediction a sample, in order; an unreadable one gets an `error` instead of an answer.
 
         Args:
-            images: file names, encoded bytes, PIL images, or uint8 arrays [H, W], [H, W, 1] or [H, W, 3].
+            samples: what the modality reads: image files, encoded bytes, pictures and arrays; or texts.
         """
         predictions: list[Prediction] = []
-        for start in range(0, len(images), BATCH_SIZE):
-            predictions += self._predict_batch(images[start : start + BATCH_SIZE], start)
+        for start in range(0, len(samples), BATCH_SIZE):
+            predictions += self._predict_batch(samples[start : start + BATCH_SIZE], start)
         return predictions
 
-    def predict_frame(self, images: Sequence[ImageLike]) -> "pd.DataFrame":
-        """`predict` as a table: source, label, probability, error, and a column a class."""
+    def predict_frame(self, samples: Sequence[Any], probabilities: bool = True) -> "pd.DataFrame":
+        """`predict` as a table: source, the task's columns, error, and a column a class or label."""
         import pandas as pd
 
-        rows: list[dict[str, Any]] = [
+        found = self.predict(samples)
+        nothing = self._answers(np.empty((0, self.bundle.spec.num_outputs)), probabilities)
+        columns = ["source", *(name for name in nothing if not name.startswith("p(")), "error"]
+        chances = [name for name in nothing if name.startswith("p(")]
+        rows = [
             {
                 "source": one.source,
-                "label": one.label,
-                "probability": one.probability,
+                **one.answer,
                 "error": one.error,
-                **{f"p({name})": one.probabilities.get(name) for name in self.labels},
+                **{f"p({name})": chance for name, chance in one.probabilities.items()},
             }
-            for one in self.predict(images)
+            for one in found
         ]
-        columns = ["source", "label", "probability", "error", *(f"p({name})" for name in self.labels)]
-        return pd.DataFrame(rows, columns=columns)
+        return pd.DataFrame(rows, columns=[*columns, *chances])
 
-    def _predict_batch(self, images: Sequence[ImageLike], first: int) -> list[Prediction]:
-        squares: list[np.ndarray] = []
-        answers: list[Prediction | int] = []
-        for number, image in enumerate(images, start=first):
-            source = str(image) if isinstance(image, str | Path) else f"#{number}"
-            try:
-                squares.append(self._square(image))
-                answers.append(len(squares) - 1)
-            except Unreadable as error:
-                answers.append(Prediction(source, None, None, {}, error=str(error)))
-        probabilities = self._probabilities(squares)
-        return [
-            one if isinstance(one, Prediction) else self._prediction(images[place], first + place, probabilities[one])
-            for place, one in enumerate(answers)
-        ]
+    def _predict_batch(self, samples: Sequence[Any], first: int) -> list[Prediction]:
+        read = self._read(samples)
+        answers = iter(self._rows(self._predictions(read.columns)))
+        found = []
+        for place, source in enumerate(read.sources):
+            named = f"#{first + place}" if source == f"#{place}" else source
+            if place in read.errors:
+                found.append(Prediction(named, error=read.errors[place]))
+                continue
+            row = next(answers)
+            chances = {name[2:-1]: value for name, value in row.items() if name.startswith("p(")}
+            answer = {name: value for name, value in row.items() if not name.startswith("p(")}
+            found.append(Prediction(named, answer, chances))
+        return found
 
-    def _prediction(self, image: ImageLike, number: int, row: np.ndarray) -> Prediction:
-        best = int(row.argmax())
-        source = str(image) if isinstance(image, str | Path) else f"#{number}"
-        named = {name: float(value) for name, value in zip(self.labels, row, strict=True)}
-        return Prediction(source, self.labels[best], float(row[best]), named)
+    def _rows(self, predictions: np.ndarray) -> list[dict[str, Any]]:
+        columns = self._answers(predictions, probabilities=True)
+        return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
-    def _square(self, image: ImageLike) -> np.ndarray:
-        stored = StoredForm.of(self.bundle.spec.preprocessing)
-        if isinstance(image, Image.Image | np.ndarray):
-            return square(_pixels(image), stored)
-        return decode_square(image if isinstance(image, bytes) else _content(Path(image)), stored, MAX_PIXELS)
+    def _answers(self, predictions: np.ndarray, probabilities: bool) -> dict[str, list[Any]]:
+        return self.task.answers(predictions, self.names, self.bundle.spec.facts, probabilities)
 
-    def _probabilities(self, squares: list[np.ndarray]) -> np.ndarray:
-        if not squares:
-            return np.empty((0, len(self.labels)), np.float32)
-        batch = normalise(np.stack(squares), self.bundle.spec.preprocessing).to(self._device)
+    def _predictions(self, columns: Mapping[str, Column]) -> np.ndarray:
+        rows = np.arange(len(next(iter(columns.values()))))
+        if not len(rows):
+            return np.empty((0, self.bundle.spec.num_outputs))
+        inputs = self.modality.inputs(columns, self.bundle.spec.preprocessing, self._device)
         with torch.inference_mode():
-            probabilities: np.ndarray = self._model(batch).float().softmax(dim=1).cpu().numpy()
-        return probabilities
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Unreadable(f"cannot be read ({error.strerror})") from error
-
-
-def _pixels(image: Image.Image | np.ndarray) -> np.ndarray:
-    if isinstance(image, Image.Image):
-        return pixels_of(image)
-    is_picture = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3))
-    if image.dtype != np.uint8 or not is_picture or not image.size:
-        given = f"{image.dtype} {image.shape}"
-        raise SpecError(f"an image array is {given}, but must be uint8 [H, W], [H, W, 1] or [H, W, 3]")
-    return image
+            outputs = self._model(inputs.plain(rows))
+        return self.task.decide(outputs, self.bundle.spec.facts)

@@ -1,7 +1,7 @@
 """What every model of the job file has in common."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
@@ -29,6 +29,17 @@ class Spec(BaseModel):
         return cls.model_validate(raw, extra="ignore", context={STORED: True})
 
 
+class Component(Spec):
+    """A part that a job names by its `kind`: one member of an open union (`graft.spec.registry`).
+
+    Attributes:
+        built_by: its implementation as ``module:attribute``, called with the spec and what its group is built from.
+    """
+
+    kind: str
+    built_by: ClassVar[str] = ""
+
+
 def _by_name(value: Any) -> Any:
     return {"kind": value} if isinstance(value, str) else value
 
@@ -42,6 +53,12 @@ def spec_types(annotation: Any) -> tuple[type[Spec], ...]:
     if isinstance(annotation, type):
         return (annotation,) if issubclass(annotation, Spec) else ()
     return tuple(found for part in get_args(annotation) for found in spec_types(part))
+
+
+def without_none(annotation: Any) -> Any:
+    """What a value is if it is given: ``int`` for ``int | None``."""
+    given = [part for part in get_args(annotation) if part is not type(None)]
+    return given[0] if len(given) == 1 and type(None) in get_args(annotation) else annotation
 
 
 def places_of(key: str, model: type[Spec]) -> tuple[tuple[str, ...], ...]:

@@ -1,22 +1,32 @@
 """Job: the validated job file, from the data to the registered model."""
 
 import re
-from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from graft.spec.base import Spec
-from graft.spec.data import DataSpec
-from graft.spec.messages.rules import Finding, Path, broken, rejected
+from graft.spec.messages.rules import Finding, Path, broken, joined, rejected, shown
+from graft.spec.messages.sentences import must_be_one_of, nearest_hint
+from graft.spec.metrics import MetricSpec
+from graft.spec.modalities.base import DataSpec as _AnyData
 from graft.spec.outputs import ExportSpec, KeepSpec, TrackingSpec
+from graft.spec.registry import members, union
 from graft.spec.resources import ResourcesSpec
 from graft.spec.search.phases import Phase, phases_of
-from graft.spec.search.schedulers import Asha, Median, OneEpochTopK
-from graft.spec.search.search import SearchSpec
+from graft.spec.search.search import AUTO, SearchSpec
 from graft.spec.space.mutation import mutation_findings, population_finding
 from graft.spec.space.space import StrategySpace
+from graft.spec.tasks.auto import AutoTask
+from graft.spec.tasks.base import TaskSpec
 from graft.spec.training import TrainingSpec
+
+if TYPE_CHECKING:
+    DataSpec: TypeAlias = _AnyData
+    Task: TypeAlias = TaskSpec
+else:
+    DataSpec, Task = union("data_kind"), union("task")
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -35,6 +45,7 @@ class Job(Spec):
         description="Name of the job; its experiments, and by default its model, are called by it."
     )
     data: DataSpec = Field(description="Where the samples are, and how they are split.")
+    task: Task = Field(AutoTask(), description="What is asked of the samples; auto is what their labels suggest.")
     strategy: StrategySpace = Field(
         StrategySpace(), description="How a backbone may be adapted: each key a value, or a distribution to search."
     )
@@ -56,9 +67,42 @@ class Job(Spec):
         return self.export.model_name or self.name
 
     @property
+    def objective(self) -> MetricSpec:
+        """What trials are compared by, with its direction.
+
+        Raises:
+            ValueError: the task has not been decided yet (`graft.pipeline.resolve`).
+        """
+        task, name = self.decided_task, self.search.metric
+        found = task.metric(task.default_metric if name == AUTO else name)
+        if found is None:
+            raise ValueError(f"task {task.kind} has no metric {name}; resolve the job first")
+        return found
+
+    @property
+    def decided_task(self) -> TaskSpec:
+        """The task: as given, or as the kind of data itself suggests; still `auto` where the labels must be seen."""
+        return _decided(self.data, self.task)
+
+    @property
     def phases(self) -> tuple[Phase, ...]:
         """The phases of the search, every default decided."""
         return phases_of(self.search, self.training.epochs)
+
+    @field_validator("search", mode="wrap")
+    @classmethod
+    def _metric_is_of_the_task(cls, raw: Any, handler: Any, info: ValidationInfo) -> SearchSpec:
+        data, task = info.data.get("data"), info.data.get("task")
+        decided = _decided(data, task) if data and task else AutoTask()
+        try:
+            search: SearchSpec = handler(raw)
+        except ValidationError as error:
+            given = raw.get("metric") if isinstance(raw, Mapping) else None
+            raise joined("search", error, _metric_findings(given, decided)) from error
+        findings = [*_metric_findings(search.metric, decided), *_target_findings(search, decided)]
+        if findings:
+            raise rejected("search", findings)
+        return search
 
     @model_validator(mode="after")
     def _sections_fit_together(self) -> Self:
@@ -79,7 +123,7 @@ class Job(Spec):
             before = self.phases[phase.index - 1].epochs
             told = f"is {phase.epochs}, but must be > {before}, where the phase before ends; raise training.epochs"
             yield Finding((*at, "epochs"), told)
-        first = _first_comparison(phase.scheduler)
+        first = phase.scheduler.first_comparison()
         if first and first[1] > phase.epochs:
             told = f"is {first[1]}, but must be <= {limit} {phase.epochs}"
             yield Finding((*at, "scheduler", first[0]), told)
@@ -120,8 +164,30 @@ class Job(Spec):
             yield Finding(("training", "fit", "soup"), told)
 
 
-def _first_comparison(scheduler: object) -> tuple[str, int] | None:
-    """The key and the epoch of the first decision a scheduler takes."""
-    if isinstance(scheduler, Asha | Median):
-        return "grace_epochs", scheduler.grace_epochs
-    return ("epochs", scheduler.epochs) if isinstance(scheduler, OneEpochTopK) else None
+def _decided(data: _AnyData, task: TaskSpec) -> TaskSpec:
+    if not isinstance(task, AutoTask) or data.task_hint is None:
+        return task
+    found: TaskSpec = members("task")[data.task_hint[0]].model_validate({})  # type: ignore[assignment]
+    return found
+
+
+def _metric_names(task: TaskSpec) -> list[str]:
+    """A metric belongs to the task; as long as that is not decided, to some task."""
+    tasks = [*members("task").values()] if isinstance(task, AutoTask) else [task]
+    return list(dict.fromkeys(one.name for task in tasks for one in getattr(task, "metrics", ())))
+
+
+def _metric_findings(name: Any, task: TaskSpec) -> Iterator[Finding]:
+    known = _metric_names(task)
+    if isinstance(name, str) and name not in (AUTO, *known):
+        yield Finding(("metric",), f"is {shown(name)}, but {must_be_one_of(known)}{nearest_hint(name, known)}")
+
+
+def _target_findings(search: SearchSpec, task: TaskSpec) -> Iterator[Finding]:
+    target, usual, known = search.budget.target, task.default_metric, _metric_names(task)
+    if search.metric != AUTO or not isinstance(target, dict):
+        return
+    wanted = next(iter(target))
+    if wanted not in ([usual] if usual else known):
+        rule = f"must be one of `{usual}`, which is `search.metric`" if usual else must_be_one_of(known)
+        yield Finding(("budget", "target"), f"is a value of `{wanted}`, but {rule}")

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from graft.core.errors import Problem, SpecError
 from graft.spec.base import Spec
-from graft.spec.data import BASE
 from graft.spec.job import Job
 from graft.spec.messages.problems import Origin, findings_of
 from graft.spec.messages.rules import shown
+from graft.spec.modalities.base import BASE
 from graft.spec.overrides import Override, apply_override, read_overrides
 from graft.spec.space.space import StrategySpace
 from graft.spec.yaml_text import Document, YamlError, read_yaml

@@ -1,12 +1,7 @@
-"""The metrics that a job can be judged by."""
+"""The numbers that a job can be judged by."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
-
-from pydantic import AfterValidator, Field
-
-from graft.spec.messages.rules import broken
-from graft.spec.messages.sentences import must_be_one_of, nearest_hint
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -26,23 +21,3 @@ class MetricSpec:
         if than is None:
             return value == value
         return value > than if self.mode == "max" else value < than
-
-
-METRICS: dict[str, MetricSpec] = {
-    spec.name: spec
-    for spec in (
-        MetricSpec("accuracy", "max"),
-        MetricSpec("balanced_accuracy", "max"),
-        MetricSpec("macro_f1", "max"),
-        MetricSpec("loss", "min"),
-    )
-}
-
-
-def _known(name: str) -> str:
-    if name not in METRICS:
-        raise broken(must_be_one_of(METRICS) + nearest_hint(name, METRICS))
-    return name
-
-
-MetricName = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": [*METRICS]})]

@@ -2,12 +2,19 @@
 
 import re
 import warnings
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field
 
 from graft.spec.base import Spec
+from graft.spec.exporters import ExporterSpec
 from graft.spec.messages.rules import Finding, broken, rejected
+from graft.spec.registry import union
+
+if TYPE_CHECKING:
+    Exporter: TypeAlias = ExporterSpec
+else:
+    Exporter = union("exporter")
 
 # user:password@ in front of a host.
 _PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
@@ -65,4 +72,7 @@ with warnings.catch_warnings():
         register: bool = Field(True, description="Register the winner in MLflow, with the alias `champion`.")
         model_name: Annotated[str, AfterValidator(_store_name)] | None = Field(
             None, max_length=250, description="Name of the registered model; the job's name if left out."
+        )
+        formats: list[Exporter] = Field(
+            [], max_length=16, description="Forms, beside the bundle, in which the model is written below `exports/`."
         )

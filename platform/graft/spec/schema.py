@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.spec.job import Job
-from graft.spec.search.schedulers import POPULATION_BASED
+from graft.spec.registry import members
 from graft.spec.space.mutation import MUTABLE
 from graft.spec.strategy import Strategy
 
@@ -31,7 +31,9 @@ def job_schema() -> JsonSchema:
     about = Job.model_fields["strategy"].description
     raw["properties"]["strategy"] = {"description": about, "default": {}, "$ref": "#/$defs/Strategy"}
     raw["properties"]["search"] = _or_phases(raw["properties"]["search"], definitions["SearchSpec"])
-    for kind in POPULATION_BASED:
+    for kind in members("scheduler").values():
+        if "mutate" not in kind.model_fields:
+            continue
         definitions[kind.__name__]["properties"]["mutate"]["anyOf"][0]["items"] = {"enum": [*MUTABLE]}
     in_strategy = _reachable("Strategy", definitions)
     opened = {name: _opened(one, definitions, name in in_strategy) for name, one in definitions.items()}
@@ -57,7 +59,7 @@ def _opened(definition: JsonSchema, definitions: JsonSchema, distributions: bool
 
 def _property(schema: JsonSchema, definitions: JsonSchema, distributions: bool) -> JsonSchema:
     about = {key: schema[key] for key in _ABOUT if key in schema}
-    value = {key: inner for key, inner in schema.items() if key not in (*_ABOUT, "discriminator")}
+    value = _without_null({key: inner for key, inner in schema.items() if key not in (*_ABOUT, "discriminator")})
     kinds = _kinds(value, definitions)
     forms = [value]
     if len(kinds) > 1:
@@ -68,6 +70,12 @@ def _property(schema: JsonSchema, definitions: JsonSchema, distributions: bool) 
     if distributions:
         forms = _with_distributions(forms, value.get("type"), list(kinds))
     return {**about, "anyOf": forms} if len(forms) > 1 else schema
+
+
+def _without_null(value: JsonSchema) -> JsonSchema:
+    """A key that may be left out is not written as null."""
+    forms = [form for form in value.get("anyOf", ()) if form != {"type": "null"}]
+    return forms[0] if len(forms) == 1 and len(value) == 1 else value
 
 
 def _or_phases(search: JsonSchema, definition: JsonSchema) -> JsonSchema:

@@ -6,71 +6,38 @@ kind that uses it, so a search space built from these types never holds an inact
 """
 
 import re
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, create_model, model_serializer
 
 from graft.core.storage import canonical_json, text_digest
 from graft.spec.base import Share, Spec
-from graft.spec.components import (
-    L1,
-    L2,
-    L2SP,
-    AdamW,
-    Augmentation,
-    ClassBalanced,
-    Constant,
-    Cosine,
-    CrossEntropy,
-    Focal,
-    Head,
-    Init,
-    LightAugmentation,
-    LinearHead,
-    Loss,
-    MlpHead,
-    NoAugmentation,
-    NoPenalty,
-    Optimizer,
-    Penalty,
-    Pretrained,
-    Reinitialise,
-    Schedule,
-    Sgd,
-)
+from graft.spec.components.augmentation import Augmentation, NoAugmentation
+from graft.spec.components.head import HeadSpec, LinearHead
+from graft.spec.components.initialisation import Initialisation, Pretrained
+from graft.spec.components.optimizer import AdamW, OptimizerSpec
+from graft.spec.components.penalty import NoPenalty, PenaltySpec
+from graft.spec.components.schedule import Cosine, ScheduleSpec
 from graft.spec.messages.rules import broken
+from graft.spec.modalities.base import ModalitySpec
+from graft.spec.registry import members, union
+from graft.spec.tasks.base import LossSpec
+from graft.spec.tasks.classification import CrossEntropy
 
-__all__ = [
-    "L1",
-    "L2",
-    "L2SP",
-    "AdamW",
-    "Augmentation",
-    "ClassBalanced",
-    "Constant",
-    "Cosine",
-    "CrossEntropy",
-    "Focal",
-    "Head",
-    "Init",
-    "LightAugmentation",
-    "LinearHead",
-    "Loss",
-    "MlpHead",
-    "NoAugmentation",
-    "NoPenalty",
-    "Optimizer",
-    "Penalty",
-    "Pretrained",
-    "Reinitialise",
-    "Schedule",
-    "Sgd",
-    "Share",
-    "Strategy",
-]
+if TYPE_CHECKING:
+    # Which classes there are is known at run time only: a type checker sees what they have in common.
+    Init: TypeAlias = Initialisation
+    Penalty: TypeAlias = PenaltySpec
+    Head: TypeAlias = HeadSpec
+    Loss: TypeAlias = LossSpec
+    Optimizer: TypeAlias = OptimizerSpec
+    Schedule: TypeAlias = ScheduleSpec
+    Augment: TypeAlias = Augmentation
+else:
+    Init, Penalty, Head, Loss = union("initialisation"), union("penalty"), union("head"), union("loss")
+    Optimizer, Schedule, Augment = union("optimizer"), union("schedule"), union("augmentation")
 
 _BACKBONE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(:[^\s\x00-\x1f][^\x00-\x1f]*)?")
-_TOLD_APART_BY_KIND = ("penalty", "head", "loss", "optimizer", "augment")
 MAX_LR = 10.0
 
 
@@ -80,8 +47,8 @@ def _backbone_name(name: str) -> str:
     return name
 
 
-class Strategy(Spec):
-    """How a backbone is adapted to the user's data: one point of the search space."""
+class _Core(Spec):
+    """What every strategy says, whatever the samples are."""
 
     backbone: Annotated[str, AfterValidator(_backbone_name)] = Field(
         "efficientnet_lite0", description="Name of the pretrained network (`graft backbones`)."
@@ -91,8 +58,8 @@ class Strategy(Spec):
         0.0, description="Share of the depth that stays frozen; 1 trains only the head (linear probe)."
     )
     penalty: Penalty = Field(NoPenalty(), description="Penalty on the weights, added to the loss.")
-    head: Head = Field(LinearHead(), description="What turns features into class scores.")
-    loss: Loss = Field(CrossEntropy(), description="What is minimised.")
+    head: Head = Field(LinearHead(), description="What turns features into outputs.")
+    loss: Loss = Field(CrossEntropy(), description="What is minimised; the task's own loss if left out.")
     optimizer: Optimizer = Field(AdamW(), description="How the weights move.")
     lr: float = Field(1e-3, gt=0, le=MAX_LR, description="Peak learning rate of the backbone.")
     head_lr_factor: float = Field(1.0, gt=0, le=1000, description="The head learns at `lr` times this.")
@@ -100,14 +67,44 @@ class Strategy(Spec):
         0.01, ge=0, le=1, description="Decoupled weight decay of the optimiser; biases and norms are spared."
     )
     schedule: Schedule = Field(Cosine(), description="How the learning rate runs over the steps.")
-    augment: Augmentation = Field(NoAugmentation(), description="Random changes of the training images.")
-    resolution: int = Field(
-        64, ge=16, le=1024, description="Side of the square image that the backbone sees, in pixels."
-    )
+    augment: Augment = Field(NoAugmentation(), description="Random changes of the training samples.")
     batch_size: int = Field(64, ge=2, le=65536, description="Samples a step.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 on a GPU that has it, else fp32."
     )
+
+
+def modality_fields() -> dict[str, str]:
+    """The keys of a strategy that belong to one modality, and the kind of that modality."""
+    found: dict[str, str] = {}
+    for kind, modality in members("modality").items():
+        if issubclass(modality, ModalitySpec):
+            found |= dict.fromkeys(modality.fields.model_fields, kind)
+    return found
+
+
+def _with_modality_fields() -> type[_Core]:
+    """`_Core` and what each modality adds to it; a key that a strategy does not use is None."""
+    specs = [modality.fields for modality in members("modality").values() if issubclass(modality, ModalitySpec)]
+    added: dict[str, Any] = {
+        name: (info.annotation, info) for fields in specs for name, info in fields.model_fields.items()
+    }
+    return create_model("_Fields", __base__=_Core, __module__=__name__, **added)
+
+
+if TYPE_CHECKING:
+    _Fields = _Core
+else:
+    _Fields = _with_modality_fields()
+
+
+class Strategy(_Fields):
+    """How a backbone is adapted to the user's data: one point of the search space."""
+
+    @model_serializer(mode="wrap")
+    def _without_unused_keys(self, handler: Any) -> dict[str, Any]:
+        """Keys of other modalities are left out."""
+        return {name: value for name, value in handler(self).items() if value is not None}
 
     def canonical(self, num_blocks: int | None = None) -> "Strategy":
         """The one form shared by all strategies that train the same model.
@@ -123,22 +120,24 @@ class Strategy(Spec):
         changes: dict[str, Any] = {
             "init": init,
             "freeze": freeze,
-            "loss": _loss(self.loss),
-            "augment": _augment(self.augment),
+            "loss": self.loss.simplest(),
+            "augment": self.augment.simplest(),
+            "optimizer": self.optimizer.simplest(),
         }
-        if isinstance(self.optimizer, Sgd) and self.optimizer.momentum == 0:
-            changes["optimizer"] = self.optimizer.model_copy(update={"nesterov": False})
-        if freeze == 1 and isinstance(init, Pretrained):
+        if freeze == 1 and not init.redrawn(1):
             changes |= _of_frozen_backbone(self)
         return self.model_copy(update=changes)
 
     def key(self) -> str:
         """Twelve hex digits that name this strategy; take it of the canonical form to find duplicates."""
-        return text_digest(canonical_json(_without_negative_zero(self.model_dump(mode="json"))))[:12]
+        usual = _usual_fields()
+        plain = {name: value for name, value in self.model_dump(mode="json").items() if value != usual.get(name)}
+        return text_digest(canonical_json(_without_negative_zero(plain)))[:12]
 
     def architecture(self) -> str:
         """What weights must agree in to be copied from one strategy to another: backbone and shape of the head."""
-        shape = {name: value for name, value in self.head.model_dump(mode="json").items() if name != "dropout"}
+        weightless = self.head.without_weights
+        shape = {name: value for name, value in self.head.model_dump(mode="json").items() if name not in weightless}
         return f"{self.backbone} {' '.join(str(value) for value in shape.values())}"
 
     def flat(self) -> dict[str, str | int | float | bool]:
@@ -162,48 +161,45 @@ class Strategy(Spec):
         parts = [self.backbone]
         if self.freeze != default.freeze:
             parts.append(f"freeze={self.freeze:.3g}")
-        if isinstance(self.init, Reinitialise):
-            parts.append(f"reinitialise={self.init.blocks}")
+        if redrawn := self.init.redrawn(_MANY):
+            parts.append(f"reinitialise={redrawn}")
         for name in _TOLD_APART_BY_KIND:
             kind, usual = getattr(self, name).kind, getattr(default, name).kind
-            if kind != usual:
+            if kind != usual and not (name == "loss" and kind in _default_losses()):
                 parts.append(f"{name}=none" if kind == "none" else kind)
         return " ".join(parts)
 
 
-def _depth(init: Init, freeze: float, num_blocks: int | None) -> tuple[Init, float]:
+_TOLD_APART_BY_KIND = ("penalty", "head", "loss", "optimizer", "augment")
+# More blocks than any network has.
+_MANY = 10_000
+
+
+def _usual_fields() -> dict[str, Any]:
+    """What the keys of a modality mean if left out: graft once wrote ``resolution: 64`` into all strategies."""
+    return {name: value for one in members("modality").values() for name, value in getattr(one, "usual", {}).items()}
+
+
+def _default_losses() -> set[str]:
+    """Kinds of the losses that some task minimises if it is told nothing."""
+    return {str(getattr(task, "default_loss", "")) for task in members("task").values()}
+
+
+def _depth(init: Initialisation, freeze: float, num_blocks: int | None) -> tuple[Initialisation, float]:
     if num_blocks is None:
         return init, freeze
-    cut = round(freeze * num_blocks)
-    if isinstance(init, Reinitialise):
-        drawn_again = min(init.blocks, num_blocks)
-        init = Reinitialise(blocks=drawn_again)
-        cut = min(cut, num_blocks - drawn_again)
-    return init, cut / num_blocks
+    redrawn = init.redrawn(num_blocks)
+    if redrawn:
+        init = init.model_copy(update={"blocks": redrawn}) if "blocks" in type(init).model_fields else init
+    return init, min(round(freeze * num_blocks), num_blocks - redrawn) / num_blocks
 
 
 def _of_frozen_backbone(strategy: Strategy) -> dict[str, Any]:
     """Only the head learns: a pull of the backbone pulls nothing, and the two learning rates are one product."""
-    changes: dict[str, Any] = {}
-    if isinstance(strategy.penalty, L2SP):
-        pull = strategy.penalty.head_strength
-        changes["penalty"] = L2(strength=pull) if pull > 0 else NoPenalty()
+    changes: dict[str, Any] = {"penalty": strategy.penalty.on_frozen_backbone()}
     if 0 < strategy.lr * strategy.head_lr_factor <= MAX_LR:
         changes |= {"lr": strategy.lr * strategy.head_lr_factor, "head_lr_factor": 1.0}
     return changes
-
-
-def _loss(loss: Loss) -> Loss:
-    weighs_all_alike = (isinstance(loss, Focal) and loss.gamma == 0) or (
-        isinstance(loss, ClassBalanced) and loss.beta == 0
-    )
-    return CrossEntropy() if weighs_all_alike else loss
-
-
-def _augment(augment: Augmentation) -> Augmentation:
-    if isinstance(augment, LightAugmentation) and 0 in (augment.magnitude, augment.share):
-        return NoAugmentation()
-    return augment
 
 
 def _without_negative_zero(value: Any) -> Any:

@@ -15,7 +15,7 @@ from graft.tracking.projection.operations import LogMetrics, OpenRun, Operation
 from graft.tracking.projection.projection import Projection
 from graft.tracking.target import run_key
 
-Place = tuple[int, int]
+PointPosition = tuple[int, int]
 """Step, and time in milliseconds since the epoch: where a point of a metric stands."""
 
 
@@ -42,7 +42,7 @@ class Expected:
     fenced: int = 0
     trials: set[str] = field(default_factory=set)
     experiment_key: str | None = None
-    points: dict[str, dict[str, set[Place]]] = field(default_factory=dict)
+    points: dict[str, dict[str, set[PointPosition]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, lines: Iterable[Line]) -> "Expected":
@@ -60,7 +60,7 @@ class Expected:
     @property
     def metrics(self) -> int:
         """Points of all metrics."""
-        return sum(len(places) for run in self.points.values() for places in run.values())
+        return sum(len(positions) for run in self.points.values() for positions in run.values())
 
     def _take(self, line: Line, projection: Projection) -> None:
         if line.problem:
@@ -92,15 +92,15 @@ class Found:
 
     Attributes:
         key: by which it is found.
-        points: name of a metric -> where it has points; the same place twice if two values stand there.
+        points: name of a metric -> where it has points; the same position twice if two values stand there.
     """
 
     key: str
-    points: Mapping[str, Sequence[Place]]
+    points: Mapping[str, Sequence[PointPosition]]
 
 
 @dataclass(frozen=True)
-class Census:
+class AuditResult:
     """Both sides, counted.
 
     Attributes:
@@ -122,7 +122,7 @@ class Census:
 
 def compare(
     expected: Expected, found: Sequence[Found], stored_name: Callable[[str], str] = lambda name: name
-) -> Census:
+) -> AuditResult:
     """Hold a store against a journal.
 
     Of several runs with one key the fullest is held against the journal, and the others are doubles, whatever they
@@ -142,24 +142,24 @@ def compare(
     strangers = 0 if expected.is_damaged else len(fullest.keys() - expected.points.keys())
     doubled = len(found) - len(fullest) + strangers
     metrics = 0
-    for key, name, wanted in _places(expected):
+    for key, name, wanted in _positions(expected):
         there = fullest[key].points.get(stored_name(name), ()) if key in fullest else ()
         metrics += len(there)
         lost += len(wanted - set(there))
         doubled += _doubled(wanted, there, is_damaged=expected.is_damaged)
-    return Census(len(expected.points), len(found), expected.metrics, metrics, lost, doubled)
+    return AuditResult(len(expected.points), len(found), expected.metrics, metrics, lost, doubled)
 
 
-def _doubled(wanted: set[Place], there: Sequence[Place], *, is_damaged: bool) -> int:
+def _doubled(wanted: set[PointPosition], there: Sequence[PointPosition], *, is_damaged: bool) -> int:
     steps = {step for step, _ in wanted}
-    counted = [place for place in there if not is_damaged or place[0] in steps]
+    counted = [position for position in there if not is_damaged or position[0] in steps]
     return len(counted) - len(wanted & set(there))
 
 
-def _places(expected: Expected) -> Iterator[tuple[str, str, set[Place]]]:
+def _positions(expected: Expected) -> Iterator[tuple[str, str, set[PointPosition]]]:
     for key, metrics in expected.points.items():
-        for name, places in metrics.items():
-            yield key, name, places
+        for name, positions in metrics.items():
+            yield key, name, positions
 
 
 def _operations(projection: Projection, line: Line, *, is_damaged: bool) -> list[Operation]:

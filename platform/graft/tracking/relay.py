@@ -1,4 +1,4 @@
-"""The process that carries an experiment's journal to MLflow beside the driver, which so never waits for a server.
+"""The process that ships an experiment's journal to MLflow, so that the driver never waits for a server.
 
 ``python -m graft.tracking.relay EXPERIMENT_DIR --experiment NAME [--uri URI] [--artifact-root DIR] [--linger SECONDS]``
 

@@ -6,14 +6,14 @@ What was compiled is kept by torch across processes, in ``TORCHINDUCTOR_CACHE_DI
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from graft.core.errors import ResourceError
 
-Forward = Callable[[Tensor], Tensor]
+Forward = Callable[[Mapping[str, Tensor]], Tensor]
 
 
 def compiled(network: nn.Module) -> Forward:
@@ -39,9 +39,11 @@ class _OneSize:
 
     def __init__(self, network: Forward, quick: Forward) -> None:
         self._network, self._quick = network, quick
-        self._size: int | None = None
+        self._shapes: list[torch.Size] | None = None
 
-    def __call__(self, inputs: Tensor) -> Tensor:
-        if self._size is None:
-            self._size = len(inputs)
-        return (self._quick if len(inputs) == self._size else self._network)(inputs)
+    def __call__(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        shapes = [tensor.shape for tensor in inputs.values()]
+        if self._shapes is None:
+            self._shapes = shapes
+        # A plain dict: torch compiles no classes of its users.
+        return (self._quick if shapes == self._shapes else self._network)(dict(inputs))

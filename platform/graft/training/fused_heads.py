@@ -16,23 +16,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from graft.spec.strategy import CrossEntropy
+from graft.data.batch import FEATURES, Batch
+from graft.spec.tasks.classification import CrossEntropy
 from graft.training.plan import TrainingStatus
 from graft.training.precision import autocast, wants_bf16
 from graft.training.session import Session
 
-Batch = tuple[Tensor, Tensor, int]
+TrainingBatch = tuple[Batch, Tensor, int]
 Ending = tuple[TrainingStatus, str]
 
 
-def kinship(session: Session) -> Hashable | None:
+def kinship(session: Session, first: Batch) -> Hashable | None:
     """What the sessions that can be trained together have in common; None if this one can only be trained alone.
 
     That is one that does not train on stored features of all blocks, or that has another loss than cross entropy, or
     stands in the middle of an epoch, or is one of several ranks.
+
+    Args:
+        session: the training.
+        first: the first batch of its next epoch.
     """
     model, strategy = session.model, session.plan.strategy
-    is_head_only = model.takes_features and model.cut == len(model.network.backbone.blocks)
+    is_head_only = FEATURES in first and model.cut == len(model.network.backbone.blocks)
     is_alone = session.world.size == 1 and session.plan.accumulate == 1 and not session.partial.steps
     if not (is_head_only and is_alone and isinstance(strategy.loss, CrossEntropy)):
         return None
@@ -44,7 +49,9 @@ def kinship(session: Session) -> Hashable | None:
     return shapes, session.steps_per_epoch, strategy.batch_size, is_bf16, str(session.device)
 
 
-def train_epoch_together(sessions: Sequence[Session], batches: Sequence[Iterable[Batch]]) -> list[Ending | None]:
+def train_epoch_together(
+    sessions: Sequence[Session], batches: Sequence[Iterable[TrainingBatch]]
+) -> list[Ending | None]:
     """Train every session to the end of its next epoch; they may stand in different epochs.
 
     A session whose loss is infinite keeps the weights it had before that step; the others go on.
@@ -97,9 +104,9 @@ class _Stack:
         smoothing = [loss.label_smoothing for loss in losses if isinstance(loss, CrossEntropy)]
         self._smoothing = torch.tensor(smoothing, device=self._device)
 
-    def step(self, current: Sequence[Batch]) -> list[float]:
+    def step(self, current: Sequence[TrainingBatch]) -> list[float]:
         """Give every session its gradients for its batch; return the mean losses."""
-        features = torch.stack([inputs for inputs, _, _ in current])
+        features = torch.stack([inputs[FEATURES] for inputs, _, _ in current])
         labels = torch.stack([targets for _, targets, _ in current])
         self._draw(features)
         with autocast(self._precision, self._device):

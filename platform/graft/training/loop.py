@@ -1,7 +1,7 @@
 """The training loop: plain torch, one report an epoch, resumable at every step bit for bit (on a CPU).
 
     adapted = adapt(network, strategy, seed)
-    session = prepare(adapted, TrainingPlan(strategy, epochs=8, seed=seed), steps_per_epoch)
+    session = prepare(adapted, TrainingPlan(strategy, epochs=8, seed=seed), steps_per_epoch, loss)
     outcome = train(session, batches, evaluate, on_epoch, augmenter)
     session.restore_best()
 
@@ -22,8 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from graft.core.clock import Clock, SystemClock
+from graft.data.batch import Batch
 from graft.training.compiled import compiled
-from graft.training.losses import build_loss
 from graft.training.optimizer import build_optimizer
 from graft.training.plan import EpochResult, TrainingOutcome, TrainingPlan, TrainingStatus
 from graft.training.precision import autocast, wants_bf16
@@ -46,35 +46,45 @@ __all__ = [
 class TrainingBatches(Protocol):
     """Shuffled batches of one epoch from the `first` on (0 is all of them), on the device of the model.
 
-    Each is images [B, 3, H, W] and labels [B] of this process's part, and the number of samples of the whole batch.
+    Each is this process's part, samples and targets [B, …], and the number of samples of the whole batch.
     """
 
-    def epoch(self, seed: int, epoch: int, augmenter: Any, first: int) -> Iterable[tuple[Tensor, Tensor, int]]: ...
+    def epoch(self, seed: int, epoch: int, augmenter: Any, first: int) -> Iterable[tuple[Batch, Tensor, int]]: ...
 
 
 Evaluate = Callable[[nn.Module], Mapping[str, float]]
 OnEpoch = Callable[[EpochResult], object]
 OnStep = Callable[[int, int], object]
-Batch = tuple[Tensor, Tensor, int]
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+"""Mean loss of a batch: outputs [B, K] and targets [B, …] to a float32 scalar."""
+
+TrainingBatch = tuple[Batch, Tensor, int]
 Ending = tuple[TrainingStatus, str]
-TrainEpoch = Callable[[Session, Iterable[Batch]], Ending | None]
+TrainEpoch = Callable[[Session, Iterable[TrainingBatch]], Ending | None]
 """``train_one(session, batches)``: trains to the end of the next epoch, or says why that was not reached."""
 
 
 def prepare(
-    adapted: Adapted, plan: TrainingPlan, steps_per_epoch: int, clock: Clock | None = None, world: World = ALONE
+    adapted: Adapted,
+    plan: TrainingPlan,
+    steps_per_epoch: int,
+    loss: LossFunction,
+    clock: Clock | None = None,
+    world: World = ALONE,
 ) -> Session:
-    """Move an adapted model to its device and make it ready to be trained.
+    """Make an adapted model ready to be trained on the plan's device.
 
     Args:
-        adapted: from `adapt` with the plan's strategy, the same on every rank; it is used, not copied.
+        adapted: from `adapt` with the plan's strategy, the same on every rank; it is used, not copied. Whoever wants
+            another memory layout on the device has moved it there before.
         plan: what to do.
         steps_per_epoch: number of training batches, at least 1.
+        loss: what is minimised, but for penalties.
         clock: for the seconds in reports.
         world: the processes that train together; every one of them prepares.
 
     Raises:
-        ValueError: `epochs`, `accumulate` or `steps_per_epoch` is below 1, or the loss needs class counts.
+        ValueError: `epochs`, `accumulate` or `steps_per_epoch` is below 1.
         SpecError: the device does not have the strategy's precision.
         ResourceError: the plan wants compiled code, and there is no compiler.
     """
@@ -85,7 +95,8 @@ def prepare(
     wants_bf16(plan.strategy.precision, torch.device(plan.device))
     if plan.num_threads is not None:
         torch.set_num_threads(plan.num_threads)
-    adapted.to(torch.device(plan.device))
+    adapted.model.to(torch.device(plan.device))
+    adapted.follow_weights()
     network = world.data_parallel(adapted.model)
     return Session(
         adapted=adapted,
@@ -93,7 +104,7 @@ def prepare(
         forward=compiled(network) if plan.compile else network,
         plan=plan,
         optimizer=build_optimizer(plan.strategy.optimizer, adapted.groups),
-        loss=build_loss(plan.strategy.loss, plan.class_counts, plan.device),
+        loss=loss,
         steps_per_epoch=steps_per_epoch,
         clock=clock or SystemClock(),
         world=world,
@@ -150,7 +161,7 @@ def train(
 
 def train_epoch(
     session: Session,
-    batches: Iterable[Batch],
+    batches: Iterable[TrainingBatch],
     on_step: OnStep | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Ending | None:
@@ -169,11 +180,11 @@ def train_epoch(
     """
     epoch = session.epochs_done + 1
     session.model.train()
-    for images, labels, total in batches:
+    for batch in batches:
         session.seed_step()
         session.set_lr()
-        loss_sum, stop = _step(session, (images, labels, total), should_stop)
-        place = f"epoch {epoch}, step {session.partial.steps + 1}"
+        loss_sum, stop = _step(session, batch, should_stop)
+        total, place = batch[2], f"epoch {epoch}, step {session.partial.steps + 1}"
         if not math.isfinite(loss_sum):
             return TrainingStatus.NON_FINITE, f"loss is {loss_sum / total} in {place}; try a smaller lr"
         session.partial = session.partial.plus(total, loss_sum)
@@ -185,19 +196,17 @@ def train_epoch(
     return None
 
 
-def _step(
-    session: Session, batch: tuple[Tensor, Tensor, int], should_stop: Callable[[], bool] | None
-) -> tuple[float, bool]:
+def _step(session: Session, batch: TrainingBatch, should_stop: Callable[[], bool] | None) -> tuple[float, bool]:
     """Sum of the losses of the whole batch, and whether rank 0 wants to stop; an infinite sum moves no weight."""
     world, total = session.world, batch[2]
     session.optimizer.zero_grad(set_to_none=True)
     *earlier, last = _micro_batches(session, batch)
     own_sum = 0.0
-    for images, labels in earlier:
+    for inputs, targets in earlier:
         with world.without_exchange(session.parallel):
-            loss = _loss(session, images, labels)
-            own_sum += loss.item() * len(labels)
-            _backward(loss, len(labels) * world.size / total)
+            loss = _loss(session, inputs, targets)
+            own_sum += loss.item() * len(targets)
+            _backward(loss, len(targets) * world.size / total)
     loss = _loss(session, *last)
     own_sum += loss.item() * len(last[1])
     wish = should_stop is not None and world.rank == 0 and should_stop()
@@ -210,20 +219,20 @@ def _step(
     return loss_sum, wishes > 0
 
 
-def _micro_batches(session: Session, batch: tuple[Tensor, Tensor, int]) -> list[tuple[Tensor, Tensor]]:
+def _micro_batches(session: Session, batch: TrainingBatch) -> list[tuple[Batch, Tensor]]:
     """As many parts of this rank's part on every rank, so that what they do together pairs up."""
-    images, labels, total = batch
+    inputs, targets, total = batch
     fewest = total // session.world.size
     count = min(session.plan.accumulate, max(1, fewest // 2))
     if count == 1:
-        return [(images, labels)]
-    return list(zip(images.tensor_split(count), labels.tensor_split(count), strict=True))
+        return [(inputs, targets)]
+    return list(zip(inputs.split(count), targets.tensor_split(count), strict=True))
 
 
-def _loss(session: Session, images: Tensor, labels: Tensor) -> Tensor:
+def _loss(session: Session, inputs: Batch, targets: Tensor) -> Tensor:
     with session.batch_norm(), autocast(session.plan.strategy.precision, session.device):
-        logits = session.forward(images)
-    return session.loss(logits, labels)
+        outputs = session.forward(inputs)
+    return session.loss(outputs, targets)
 
 
 def _backward(loss: Tensor, share: float) -> None:

@@ -1,5 +1,6 @@
-"""Torch optimisers from a strategy, and their state as flat tensors by parameter name."""
+"""Torch optimisers and learning-rate schedules from a strategy; their state as flat tensors by parameter name."""
 
+import math
 from collections.abc import Iterator, Set
 from typing import Any
 
@@ -7,7 +8,9 @@ import torch
 from torch import Tensor
 
 from graft.core.errors import ArtifactError
-from graft.spec.strategy import AdamW, Sgd
+from graft.spec.components.optimizer import AdamW, OptimizerSpec, Sgd
+from graft.spec.components.schedule import Constant, Cosine, ScheduleSpec
+from graft.spec.registry import build
 
 # Fused kernels: one pass over the weights. On one CPU thread AdamW over EfficientNet-Lite0 takes 3 ms a step, not 14.
 _FUSED_ON = ("cpu", "cuda")
@@ -18,18 +21,55 @@ _STATE_KEYS: dict[type[torch.optim.Optimizer], set[str]] = {
 }
 
 
-def build_optimizer(spec: AdamW | Sgd, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+def build_optimizer(spec: OptimizerSpec, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     """An optimiser over parameter groups that carry their own `lr`, `weight_decay` and `names` (of their parameters).
 
     Weight decay is decoupled in AdamW and part of the gradient in SGD, as torch has them. Groups are copied: building
     twice from the same groups gives two independent optimisers.
     """
-    copies = [dict(group) for group in groups]
-    fused = all(parameter.device.type in _FUSED_ON for group in copies for parameter in group["params"])
-    if isinstance(spec, Sgd):
-        nesterov = spec.nesterov and spec.momentum > 0
-        return torch.optim.SGD(copies, momentum=spec.momentum, nesterov=nesterov, fused=fused)
-    return torch.optim.AdamW(copies, fused=fused)
+    optimizer: torch.optim.Optimizer = build(spec, [dict(group) for group in groups])
+    return optimizer
+
+
+def adamw(spec: AdamW, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """torch's AdamW."""
+    return torch.optim.AdamW(groups, fused=_can_be_fused(groups))
+
+
+def sgd(spec: Sgd, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """torch's SGD."""
+    nesterov = spec.nesterov and spec.momentum > 0
+    return torch.optim.SGD(groups, momentum=spec.momentum, nesterov=nesterov, fused=_can_be_fused(groups))
+
+
+def lr_factor(schedule: ScheduleSpec, step: int, total_steps: int) -> float:
+    """What the peak learning rate is multiplied by at a step: a pure function, so there is no state to resume.
+
+    Args:
+        schedule: which shape.
+        step: t, from 0; steps past the end get the last value.
+        total_steps: T, at least 1.
+    """
+    return float(build(schedule, step, total_steps))
+
+
+def constant_factor(schedule: Constant, step: int, total_steps: int) -> float:
+    """Always 1."""
+    return 1.0
+
+
+def cosine_factor(schedule: Cosine, step: int, total_steps: int) -> float:
+    """A cosine with warm-up (Loshchilov and Hutter, ICLR 2017, without restarts).
+
+    w = round(warmup · T) steps rise linearly, the last of them at the peak; then ½ · (1 + cos(π · (t − w) / (T − w))),
+    which would reach zero at t = T, the first step that is not taken. So every step moves the weights, even if there is
+    only one.
+    """
+    at = min(step, total_steps - 1)
+    warmup = min(round(schedule.warmup * total_steps), total_steps - 1)
+    if at < warmup:
+        return (at + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (at - warmup) / (total_steps - warmup)))
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -59,7 +99,7 @@ def load_optimizer_state(
         ArtifactError: the state belongs to another kind of optimiser or another model.
     """
     parameters = dict(_named_parameters(optimizer))
-    known = _STATE_KEYS[type(optimizer)]
+    known = _STATE_KEYS.get(type(optimizer), {name.rpartition("/")[2] for name in state})
     optimizer.state.clear()
     if optimizer.defaults.get("momentum") == 0:
         known, state = set(), {name: value for name, value in state.items() if not name.endswith("/momentum_buffer")}
@@ -73,6 +113,10 @@ def load_optimizer_state(
         if parameter in optimizer.state and optimizer.state[parameter].keys() != known:
             raise _foreign(f"{name}/{next(iter(optimizer.state[parameter]))}")
     _fill_momentum(optimizer)
+
+
+def _can_be_fused(groups: list[dict[str, Any]]) -> bool:
+    return all(parameter.device.type in _FUSED_ON for group in groups for parameter in group["params"])
 
 
 def _laid_out(name: str, value: Tensor, parameter: Tensor) -> Tensor:

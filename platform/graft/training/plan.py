@@ -1,6 +1,6 @@
 """What a training is to do, what it reports, and how it ends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
@@ -23,12 +23,12 @@ class TrainingPlan:
         patience: epochs without improvement after which training ends; None never ends it early.
         device: torch device.
         num_threads: torch threads of this process from now on; None leaves them as they are.
-        accumulate: micro-batches that a process computes its part of a batch in, to save memory; fewer where they would
-            have less than two samples. Without batch norm and dropout the gradient is that of the whole batch.
+        accumulate: gradient accumulation steps: micro-batches that a process computes its part of a batch in, to save
+            memory; fewer where they would have less than two samples. Without batch norm and dropout the gradient is
+            that of the whole batch.
         sync_batch_norm: whether batch norm takes its statistics over the processes together; else each normalises its
             own part, and running statistics are averaged after every epoch.
         compile: whether the forward and backward passes are compiled first.
-        class_counts: training samples of each class, for losses that weigh classes.
     """
 
     strategy: Strategy
@@ -42,7 +42,6 @@ class TrainingPlan:
     accumulate: int = 1
     sync_batch_norm: bool = False
     compile: bool = False
-    class_counts: Sequence[int] | None = None
 
     @property
     def selected_by(self) -> str:

@@ -1,4 +1,4 @@
-"""Which number format the forward pass uses. Weights, optimiser and penalties are always float32."""
+"""Mixed precision: the number format of the forward pass (autocast). All else is always float32."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal

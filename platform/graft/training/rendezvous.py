@@ -1,11 +1,12 @@
 """Where the threads of a process that train heads meet before each epoch, to train it in one computation."""
 
+import itertools
 import threading
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from graft.training.fused_heads import Batch, Ending, kinship, train_epoch_together
+from graft.training.fused_heads import Ending, TrainingBatch, kinship, train_epoch_together
 from graft.training.loop import train_epoch
 from graft.training.session import Session
 
@@ -46,9 +47,12 @@ class Rendezvous:
         finally:
             self._turn.acquire()
 
-    def train_epoch(self, session: Session, batches: Iterable[Batch]) -> Ending | None:
+    def train_epoch(self, session: Session, batches: Iterable[TrainingBatch]) -> Ending | None:
         """`training.loop.train_epoch`, together with those who come and whose heads are alike; alone if none is."""
-        kin = kinship(session)
+        batches = iter(batches)
+        first = next(batches, None)
+        kin = None if first is None else kinship(session, first[0])
+        batches = batches if first is None else itertools.chain([first], batches)
         if kin is None:
             return train_epoch(session, batches)
         ticket = _Ticket(kin, session, batches)
@@ -83,7 +87,7 @@ class _Ticket:
 
     kin: Hashable
     session: Session
-    batches: Iterable[Batch]
+    batches: Iterable[TrainingBatch]
     is_done: bool = False
     found: Ending | None = None
     error: Exception | None = None

@@ -1,6 +1,6 @@
 """One training in progress: everything that changes while it runs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -13,10 +13,8 @@ from graft.core.seeds import derive_seed
 from graft.training.batch_norm import GlobalBatchNorm
 from graft.training.checkpoint import TrainingState
 from graft.training.compiled import Forward
-from graft.training.losses import LossFunction
-from graft.training.optimizer import load_optimizer_state, optimizer_state
+from graft.training.optimizer import load_optimizer_state, lr_factor, optimizer_state
 from graft.training.plan import PartialEpoch, TrainingOutcome, TrainingPlan, TrainingStatus
-from graft.training.schedule import lr_factor
 from graft.training.world import World
 from graft.transfer.adapt import Adapted
 from graft.transfer.freezing import AdaptedModel
@@ -50,7 +48,7 @@ class Session:
     forward: Forward
     plan: TrainingPlan
     optimizer: torch.optim.Optimizer
-    loss: LossFunction
+    loss: Callable[[Tensor, Tensor], Tensor]
     steps_per_epoch: int
     clock: Clock
     world: World

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
-from graft.models.backbone import cut_index
 from graft.models.network import Network
-from graft.spec.strategy import Reinitialise, Strategy
+from graft.spec.strategy import Strategy
 from graft.transfer.freezing import AdaptedModel
+from graft.transfer.frozen_part import frozen_part
 from graft.transfer.parameter_groups import parameter_groups, trainable_parts
 from graft.transfer.penalties import Penalty, build_penalty
 from graft.transfer.reinitialise import reinitialise
@@ -39,13 +37,8 @@ class Adapted:
         """Number of single values that training may change by gradient."""
         return sum(parameter.numel() for parameter in self.model.parameters() if parameter.requires_grad)
 
-    def to(self, device: torch.device) -> "Adapted":
-        """Move model and penalty to a device, in place, in the layout that convolutions run fastest in.
-
-        Measured with EfficientNet-Lite0 at 32 px on one CPU thread: training steps 2.8 and evaluation 3.9 times as
-        fast as in the default layout. Values are the same.
-        """
-        self.model.to(device=device).to(memory_format=torch.channels_last)
+    def follow_weights(self) -> "Adapted":
+        """Bring what is kept beside the weights to where they are now, after the model was moved."""
         self.penalty.follow_weights()
         return self
 
@@ -66,17 +59,16 @@ def adapt(network: Network, strategy: Strategy, seed: int) -> Adapted:
         The adapted model; it wraps `network`, which is not copied.
     """
     blocks = list(network.backbone.blocks)
-    num_redrawn = min(strategy.init.blocks, len(blocks)) if isinstance(strategy.init, Reinitialise) else 0
+    divided = frozen_part(strategy, len(blocks))
     reinitialise([network.head], seed, "head")
-    reinitialise(blocks[len(blocks) - num_redrawn :], seed, "blocks")
-    cut = cut_index(strategy.freeze, len(blocks), num_redrawn)
-    model = AdaptedModel(network, cut)
-    parts = trainable_parts(model, num_redrawn)
+    reinitialise(blocks[len(blocks) - divided.redrawn :], seed, "blocks")
+    model = AdaptedModel(network, divided.cut)
+    parts = trainable_parts(model, divided.redrawn)
     return Adapted(
         model=model,
         penalty=build_penalty(strategy.penalty, parts),
         groups=parameter_groups(parts, strategy),
-        cut=cut,
+        cut=divided.cut,
         num_blocks=len(blocks),
         redrawn=frozenset(parts.redrawn),
     )

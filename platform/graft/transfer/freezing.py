@@ -1,12 +1,14 @@
 """Freezing by depth: what lies below the cut is a constant function for the whole of training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from graft.core.errors import ArtifactError
-from graft.models.network import Network
+from graft.data.batch import FEATURES
+from graft.models.backbone import unpacked
+from graft.models.network import Network, Part
 
 
 class AdaptedModel(nn.Module):
@@ -20,7 +22,6 @@ class AdaptedModel(nn.Module):
         cut: 0 freezes nothing; c >= 1 freezes the stem and ``blocks[:c]``.
         lowest_cut: the lowest cut that these weights were ever trained with: `cut`, or that of a state that was loaded.
             What lies below it is as it was pretrained.
-        takes_features: whether `forward` is given what the blocks below the cut make of images, instead of images.
     """
 
     def __init__(self, network: Network, cut: int) -> None:
@@ -30,19 +31,22 @@ class AdaptedModel(nn.Module):
             raise ValueError(f"cut is {cut}, but must be between 0 and the {num_blocks} blocks of the backbone")
         self.network = network
         self.cut = self.lowest_cut = cut
-        self.takes_features = False
         network.requires_grad_(True)
         for module in self.frozen_modules():
             module.requires_grad_(False)
         self.train(network.training)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Logits [B, K] of images [B, 3, H, W], or of features.
+    def forward(self, batch: Mapping[str, Tensor] | Tensor) -> Tensor:
+        """Outputs [B, K] of a batch: of samples, or of features, which are what the blocks below the cut give.
 
         No graph is recorded below the cut: nothing there needs a gradient.
         """
-        logits: Tensor = self.network.above(inputs, self.cut) if self.takes_features else self.network(inputs)
-        return logits
+        if isinstance(batch, Tensor) or FEATURES not in batch:
+            outputs: Tensor = self.network(batch)
+            return outputs
+        is_pooled = self.cut == len(self.network.backbone.blocks)
+        is_sequence = self.network.backbone.is_sequential and not is_pooled
+        return self.network.above(unpacked(batch[FEATURES], is_sequence), self.cut)
 
     @property
     def is_pretrained_below(self) -> bool:
@@ -58,10 +62,7 @@ class AdaptedModel(nn.Module):
 
     def frozen_modules(self) -> Iterator[nn.Module]:
         """The stem and the blocks below the cut; nothing when the cut is 0."""
-        if self.cut == 0:
-            return
-        yield self.network.backbone.stem
-        yield from list(self.network.backbone.blocks)[: self.cut]
+        yield from (part.module for part in self.network.parts() if is_below(part, self.cut))
 
     def changing_state(self) -> dict[str, Tensor]:
         """Parameters and buffers that training may have changed, by their names in the network; not copied.
@@ -84,16 +85,22 @@ class AdaptedModel(nn.Module):
         self.lowest_cut = min(self.lowest_cut, cut)
 
     def _above(self, cut: int) -> dict[str, Tensor]:
-        frozen = ("backbone.stem.", *(f"backbone.blocks.{index}." for index in range(cut))) if cut else ()
-        return {name: tensor for name, tensor in self.network.state_dict().items() if not name.startswith(frozen)}
+        parts = (part for part in self.network.parts() if not is_below(part, cut))
+        return {name: tensor for part in parts for name, tensor in part.state().items()}
 
-    def _cut_of(self, state: dict[str, Tensor]) -> int:
+    def _cut_of(self, state: Mapping[str, Tensor]) -> int:
         """The cut above which a state lies: its lowest block, or 0 with the stem."""
-        if any(name.startswith("backbone.stem.") for name in state):
-            return 0
-        num_blocks = len(self.network.backbone.blocks)
-        held = (index for index in range(num_blocks) if any(n.startswith(f"backbone.blocks.{index}.") for n in state))
-        return min(held, default=num_blocks)
+        held = (
+            0 if part.role == "stem" else part.depth - 1
+            for part in self.network.parts()
+            if part.role != "head" and any(name in state for name in part.state())
+        )
+        return min(held, default=len(self.network.backbone.blocks))
+
+
+def is_below(part: Part, cut: int) -> bool:
+    """Whether a cut freezes a part: the stem with any block, a block up to the cut, never the head."""
+    return cut > 0 and part.role in ("stem", "block") and part.depth <= cut
 
 
 def copy_tensors(into: dict[str, Tensor], source: dict[str, Tensor], what: str) -> None:

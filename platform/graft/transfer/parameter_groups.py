@@ -1,4 +1,4 @@
-"""Which parameters learn how fast, and which are weights in the sense of decay and penalties."""
+"""Optimizer parameter groups: learning rates, weight decay."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -35,19 +35,16 @@ class TrainableParts:
 
 def trainable_parts(model: AdaptedModel, num_redrawn: int) -> TrainableParts:
     """Sort the trainable parameters of `model`, whose last `num_redrawn` blocks were drawn again."""
-    backbone = model.network.backbone
-    first_redrawn = len(backbone.blocks) - num_redrawn
-    redrawn = tuple(f"backbone.blocks.{index}." for index in range(first_redrawn, len(backbone.blocks)))
+    first_redrawn = len(model.network.backbone.blocks) - num_redrawn + 1
     parts = TrainableParts()
-    for name, parameter in model.network.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        if not name.startswith("backbone."):
-            parts.head[name] = parameter
-        elif name.startswith(redrawn):
-            parts.redrawn[name] = parameter
+    for part in model.network.parts():
+        trainable = {name: one for name, one in part.named_parameters().items() if one.requires_grad}
+        if part.role == "head":
+            parts.head.update(trainable)
+        elif part.role == "block" and part.depth >= first_redrawn:
+            parts.redrawn.update(trainable)
         else:
-            parts.pretrained[name] = parameter
+            parts.pretrained.update(trainable)
     return parts
 
 

@@ -9,19 +9,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from graft.core.registry import Registry
-from graft.spec.strategy import L1, L2, L2SP, NoPenalty
+from graft.spec.components.penalty import L1, L2, L2SP, NoPenalty, PenaltySpec
+from graft.spec.registry import build
 from graft.transfer.parameter_groups import TrainableParts, weights_of
-
-PENALTIES = Registry(
-    "penalty",
-    {
-        "none": "graft.transfer.penalties:Unpenalised",
-        "l1": "graft.transfer.penalties:L1Penalty",
-        "l2": "graft.transfer.penalties:L2Penalty",
-        "l2_sp": "graft.transfer.penalties:L2SPPenalty",
-    },
-)
 
 
 class Penalty(Protocol):
@@ -40,13 +30,13 @@ class Penalty(Protocol):
         ...
 
 
-def build_penalty(spec: Any, parts: TrainableParts) -> Penalty:
+def build_penalty(spec: PenaltySpec, parts: TrainableParts) -> Penalty:
     """The penalty a strategy names, over the trainable parameters in `parts`.
 
     Raises:
-        SpecError: no such penalty is registered.
+        SpecError: it is another package's, and cannot be built.
     """
-    penalty: Penalty = PENALTIES.get(spec.kind)(spec, parts)
+    penalty: Penalty = build(spec, parts)
     return penalty
 
 

@@ -14,8 +14,8 @@ def reinitialise(modules: list[nn.Module], seed: int, purpose: str) -> None:
     """Draw all parameters of `modules` again, in place; batch-norm statistics start anew too.
 
     Every module is drawn by its own `reset_parameters`. A parameter whose module has none is drawn from a normal
-    distribution truncated at two standard deviations of 0.02, or set to 0 if it is a bias. The global random state is
-    left as it was.
+    distribution truncated at two standard deviations of 0.02, or set to 0 if it is a bias, to 1 if it is the scale of a
+    norm. The global random state is left as it was.
 
     Args:
         modules: what to draw, in order; order and `seed` fix the result.
@@ -37,5 +37,7 @@ def _draw(module: nn.Module) -> None:
     for name, parameter in module.named_parameters(recurse=False):
         if name.endswith("bias"):
             nn.init.zeros_(parameter)
+        elif parameter.ndim == 1 and name.endswith("weight"):  # the scale of a norm
+            nn.init.ones_(parameter)
         else:
             nn.init.trunc_normal_(parameter, std=_STD, a=-2 * _STD, b=2 * _STD)

@@ -12,18 +12,17 @@ from ray.exceptions import RayError
 
 from graft.core.errors import ResourceError
 from graft.workers.elastic_host import ElasticHost, Start
-from graft.workers.groups.capacity import check_shape, free_workers, waiting_for
-from graft.workers.groups.shape import GroupShape
+from graft.workers.groups.shape import GroupShape, check_shape, free_workers, waiting_for
 from graft.workers.remote import to_graft_error
 from graft.workers.train_run import TrainRun, environment, free, near_driver, new_mark
 
 LOOK_S = 2.0
-# After so many times `Patience.start_s` a run that has not begun makes do with the workers there is room for.
+# After so many times `ElasticTimeouts.start_s` a run that has not begun makes do with the workers there is room for.
 HELD_FACTOR = 2.0
 
 
 @dataclass(frozen=True)
-class Patience:
+class ElasticTimeouts:
     """How long an elastic run waits.
 
     Attributes:
@@ -38,7 +37,7 @@ class Patience:
 
 
 @dataclass(frozen=True)
-class Distributed:
+class DistributedResult:
     """What came of a distributed run.
 
     Attributes:
@@ -62,8 +61,8 @@ def run_distributed(
     storage: Path,
     min_workers: int | None = None,
     max_failures: int = 3,
-    patience: Patience | None = None,
-) -> Distributed:
+    timeouts: ElasticTimeouts | None = None,
+) -> DistributedResult:
     """Run ``fn(rank, *args)`` on every worker, with a torch process group among them; Ray must be up.
 
     When a worker or a node dies, or an elastic run can grow, all workers are started again, and so is `fn`.
@@ -75,7 +74,7 @@ def run_distributed(
         storage: a directory for Ray Train's few files.
         min_workers: the fewest workers to go on with; fixed at `shape.workers` if left out.
         max_failures: how often to start again after workers died.
-        patience: how long to wait for nodes.
+        timeouts: how long to wait for nodes.
 
     Raises:
         GraftError: whatever `fn` raised, if it was one of ours; then nothing is started again.
@@ -85,15 +84,15 @@ def run_distributed(
     """
     fewest, most = min_workers or shape.workers, shape.workers
     check_shape(replace(shape, workers=fewest), 1)
-    patience = patience or Patience()
+    timeouts = timeouts or ElasticTimeouts()
     work = cloudpickle.dumps((fn, tuple(args)))
     while True:
         workers = most if fewest == most else (fewest, most)
         mine = replace(shape, workers=most)
-        run = TrainRun(mine, workers, storage, new_mark(), max_failures, patience.start_s, -1, patience.resize_s)
-        with _hosted(run, patience) as attempt:
+        run = TrainRun(mine, workers, storage, new_mark(), max_failures, timeouts.start_s, -1, timeouts.resize_s)
+        with _hosted(run, timeouts) as attempt:
             found = attempt.result(work, fewest)
-        if isinstance(found, Distributed):
+        if isinstance(found, DistributedResult):
             return found
         most = found
 
@@ -101,13 +100,13 @@ def run_distributed(
 class _Attempt:
     """One Ray Train run in its actor."""
 
-    def __init__(self, run: TrainRun, patience: Patience) -> None:
-        self._run, self._patience = run, patience
+    def __init__(self, run: TrainRun, timeouts: ElasticTimeouts) -> None:
+        self._run, self._timeouts = run, timeouts
         options = {"num_cpus": 0, "max_concurrency": run.shape.workers + 3, "scheduling_strategy": near_driver()}
-        self.host = ray.remote(ElasticHost).options(**options, runtime_env=environment(patience.start_s)).remote(run)
+        self.host = ray.remote(ElasticHost).options(**options, runtime_env=environment(timeouts.start_s)).remote(run)
         self.is_settled = False
 
-    def result(self, work: bytes, fewest: int) -> Distributed | int:
+    def result(self, work: bytes, fewest: int) -> DistributedResult | int:
         """What came of it; or how many workers there is room for, if fewer than asked for can begin."""
         finished = self.host.run.remote(work)
         endings = [finished, self.host.refusal.remote()]
@@ -116,20 +115,20 @@ class _Attempt:
             room = self._room(fewest, seconds_down)
             if room:
                 return room
-            if seconds_down > self._patience.give_up_s:
+            if seconds_down > self._timeouts.give_up_s:
                 raise self._given_up(fewest)
         if endings[1] in ray.wait(endings, num_returns=2, timeout=0)[0]:
             raise ray.get(endings[1])
         value, starts = ray.get(finished)
         self.is_settled = True
-        return Distributed(value, starts)
+        return DistributedResult(value, starts)
 
     def _room(self, fewest: int, seconds_down: float) -> int | None:
         """Workers that can begin now, if that is not all: Train counts what nodes have, not what others hold of it."""
         most = self._run.shape.workers
         if (
             fewest == most
-            or seconds_down < HELD_FACTOR * self._patience.start_s
+            or seconds_down < HELD_FACTOR * self._timeouts.start_s
             or ray.get(self.host.has_begun.remote())
         ):
             return None
@@ -139,14 +138,14 @@ class _Attempt:
     def _given_up(self, fewest: int) -> ResourceError:
         shape = self._run.shape
         missing = waiting_for(replace(shape, workers=fewest), 1)
-        told = f"{fewest} of {shape} were not up within {self._patience.give_up_s:g} s"
+        told = f"{fewest} of {shape} were not up within {self._timeouts.give_up_s:g} s"
         return ResourceError(told + (f"; {missing}" if missing else ""))
 
 
 @contextlib.contextmanager
-def _hosted(run: TrainRun, patience: Patience) -> Iterator[_Attempt]:
+def _hosted(run: TrainRun, timeouts: ElasticTimeouts) -> Iterator[_Attempt]:
     """An attempt whose actor and placement groups are gone afterwards."""
-    attempt = _Attempt(run, patience)
+    attempt = _Attempt(run, timeouts)
     try:
         yield attempt
     except RayError as error:

@@ -56,10 +56,10 @@ class ElasticHost:
     def run(self, work: bytes) -> tuple[Any, tuple[Start, ...]]:
         """Run to the end; returns what rank 0 returned, and how often the workers were started."""
         me = ray.get_runtime_context().current_actor
-        value = fit(self._run, _work, (me, work, self._run.shape), callbacks=[_teller(me)])
+        value = fit(self._run, _work, (me, work, self._run.shape), callbacks=[_failure_callback(me)])
         return value, tuple(Start(len(nodes), tuple(sorted(set(nodes)))) for nodes in self._nodes.values())
 
-    def enrol(self, incarnation: str, node: str) -> int:
+    def register(self, incarnation: str, node: str) -> int:
         """A worker has started; returns how many sets of workers there were before."""
         with self._changed:
             self._down_since = None
@@ -100,21 +100,21 @@ class ElasticHost:
         return 0.0 if since is None else time.monotonic() - since
 
 
-def _teller(host: Any) -> Any:
+def _failure_callback(host: Any) -> Any:
     from ray.train import UserCallback
 
-    class Teller(UserCallback):
+    class FailureCallback(UserCallback):
         def after_exception(self, run_context: Any, worker_exceptions: Any) -> None:
             host.lose_workers.remote()
 
-    return Teller()
+    return FailureCallback()
 
 
 def _work(given: tuple[Any, bytes, GroupShape]) -> Any:
     import torch
     from ray.train.torch import get_device
 
-    from graft.workers.groups.process_group import set_up
+    from graft.workers.groups.member import set_up_process_group
 
     host, work, shape = given
     torch.set_num_threads(shape.num_threads)
@@ -123,13 +123,17 @@ def _work(given: tuple[Any, bytes, GroupShape]) -> Any:
     rank = Rank(
         context.get_world_rank(),
         context.get_world_size(),
-        ray.get(host.enrol.remote(incarnation, ray.get_runtime_context().get_node_id())),
+        ray.get(host.register.remote(incarnation, ray.get_runtime_context().get_node_id())),
         get_device(),
     )
     if rank.device.type == "cuda":
         torch.cuda.set_device(rank.device)
     node = ray.util.get_node_ip_address()
-    set_up(shape.backend, rank.rank, rank.size, node, lambda address: ray.get(host.meet.remote(incarnation, address)))
+
+    def meet(address: tuple[str, int] | None) -> tuple[str, int] | None:
+        return ray.get(host.meet.remote(incarnation, address))  # type: ignore[no-any-return]
+
+    set_up_process_group(shape.backend, rank.rank, rank.size, node, meet)
     try:
         fn, args = cloudpickle.loads(work)
         return fn(rank, *args)

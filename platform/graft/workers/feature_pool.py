@@ -14,7 +14,7 @@ from ray.data.exceptions import ExecutionTimeoutError
 
 from graft.core import errors
 from graft.core.errors import GraftError, ResourceError
-from graft.data.feature_store.produce import ExtractorFactory
+from graft.data.feature_store.features import ExtractorFactory
 
 NO_PROGRESS_TIMEOUT_S = 300
 """Ray Data without a free CPU waits silently; after this long it is an error."""

@@ -26,7 +26,7 @@ RESTARTS = 3
 
 
 @dataclass(frozen=True)
-class Heard:
+class HostMessage:
     """What comes from a trial's thread: a report, or that it is over, with the reason if that is an error."""
 
     report: Any = None
@@ -43,26 +43,26 @@ class Seat:
 
     def __init__(self, rendezvous: Rendezvous) -> None:
         self.rendezvous = rendezvous
-        self._told: queue.SimpleQueue[Heard] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[HostMessage] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
     def report(self, report: Any) -> bool:
         """Hand a report over; whether to go on, as soon as somebody says so. Others compute meanwhile."""
-        self._told.put(Heard(report))
+        self._messages.put(HostMessage(report))
         with self.rendezvous.away():
             return self._answers.get()
 
-    def hear(self) -> Heard:
+    def receive(self) -> HostMessage:
         """What the trial says next."""
-        return self._told.get()
+        return self._messages.get()
 
     def answer(self, may_go_on: bool) -> None:
         """Whether the trial may go on after its report."""
         self._answers.put(may_go_on)
 
     def end(self, error: GraftError | None) -> None:
-        """The last thing that is heard."""
-        self._told.put(Heard(is_over=True, error=error))
+        """The last message."""
+        self._messages.put(HostMessage(is_over=True, error=error))
 
 
 WorkInHost = Callable[[Any, Any, Seat], None]
@@ -93,15 +93,15 @@ class HeadsHost:
         seat = self._seats[name] = Seat(self._rendezvous)
         threading.Thread(target=self._do, args=(seat, order), name=name, daemon=True).start()
 
-    def next(self, name: str, may_go_on: bool | None) -> Heard:
+    def next(self, name: str, may_go_on: bool | None) -> HostMessage:
         """Answer the report before, if there was one, and wait for the next."""
         seat = self._seats[name]
         if may_go_on is not None:
             seat.answer(may_go_on)
-        heard = seat.hear()
-        if heard.is_over:
+        message = seat.receive()
+        if message.is_over:
             self._seats.pop(name, None)
-        return heard
+        return message
 
     def abandon(self, name: str) -> None:
         """Nobody listens to an order any more: its thread ends at its next report."""
@@ -141,7 +141,7 @@ class HeadsHandle:
         host = self._hosts[crc32(trial.encode()) % len(self._hosts)]
         for _ in range(RESTARTS + 1):
             try:
-                yield from _heard(host, trial, order)
+                yield from _relay(host, trial, order)
             except RayActorError:
                 continue
             return
@@ -172,20 +172,20 @@ def heads_hosts(
             ray.kill(host)
 
 
-def _heard(host: Any, trial: str, order: Any) -> Iterator[Any]:
+def _relay(host: Any, trial: str, order: Any) -> Iterator[Any]:
     name, answer, is_over = uuid4().hex, None, False
     ray.get(host.begin.remote(trial, name, order))
     try:
         while True:
-            heard: Heard = ray.get(host.next.remote(name, answer))
+            message: HostMessage = ray.get(host.next.remote(name, answer))
             answer = True
-            if heard.is_over:
+            if message.is_over:
                 is_over = True
                 break
-            yield heard.report
+            yield message.report
     finally:
         if not is_over and ray.is_initialized():
             with suppress(RayActorError):
                 ray.get(host.abandon.remote(name))
-    if heard.error is not None:
-        raise heard.error
+    if message.error is not None:
+        raise message.error

@@ -22,7 +22,8 @@ from graft.journal.events import SearchEnded
 from graft.journal.journal import Journal
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.final_model import FinalModel
-from graft.learner.supervised import TrainingData, training_data_of
+from graft.learner.supervised import SupervisedFactory
+from graft.learner.training_data import TrainingData, training_data_of
 from graft.pipeline.stages.evaluate import evaluate
 from graft.pipeline.stages.search import SearchStage
 from graft.search.lineage import Lineage
@@ -95,12 +96,12 @@ def search(
 ) -> tuple[Progress, SearchHistory, list[float]]:
     """Run an experiment's search stage; also returns the metric of every epoch trained, in their order."""
     job = experiment.job()
-    progress, values = Progress(job.search.objective, job.training.epochs), list[float]()
-    history = SearchHistory(job.search.objective)
+    progress, values = Progress(job.objective, job.training.epochs), list[float]()
+    history = SearchHistory(job.objective)
 
     def count(event: events.Event) -> None:
         if isinstance(event, events.TrialReported):
-            values.append(event.metrics[f"val/{job.search.metric}"])
+            values.append(event.metrics[f"val/{job.objective.name}"])
 
     def end_of_search() -> SearchEnded | None:
         return SearchEnded("epochs", f"{len(values)} are trained") if len(values) >= sizes.budget else None
@@ -114,8 +115,8 @@ def search(
             journal=journal,
             progress=progress,
             clock=SystemClock(),
-            share=Allocation(cpus=1, gpus=0, concurrent=sizes.slots),
-            training_data=training_data,
+            allocation=Allocation(cpus=1, gpus=0, concurrent=sizes.slots),
+            factory=SupervisedFactory(training_data),
             history=history,
             end_of_search=end_of_search,
             phase_seconds=lambda phase: None,
@@ -133,5 +134,6 @@ def _test(experiment: Experiment, dataset: Path, lineage: Lineage) -> float:
         raise RuntimeError(f"no trial of {experiment.name} has a score")
     schedule = Schedule(lineage.schedule_of(best.trial, best.segment, best.epoch))
     weights = CheckpointStore(experiment.checkpoints).best_file(best.trial)
-    report = evaluate(FinalModel(job, dataset, schedule, weights), num_threads=1)
-    return float(report["metrics"][job.search.metric])
+    model = FinalModel(job, dataset, schedule, weights)
+    report = evaluate(model, judged=None, num_threads=1, pictures=experiment.directory)
+    return float(report["metrics"][job.objective.name])

@@ -20,7 +20,8 @@ from nesting.request import Outcome, Request
 from ray.train.torch import TorchTrainer
 
 from graft.data.dataset import Split, open_dataset
-from graft.learner.supervised import TrainingData, build_learner, training_data_of
+from graft.learner.supervised import build_learner
+from graft.learner.training_data import TrainingData, training_data_of
 from graft.spec.strategy import Strategy
 from graft.training.loop import EpochResult
 from graft.training.world import Ranks

@@ -9,7 +9,7 @@ from nesting.request import Request
 from graft.core.storage import Home
 from graft.data.ingest import ingest
 from graft.pipeline.ray_session import ray_session
-from graft.pipeline.stages.ingest import stored_form
+from graft.pipeline.stages.ingest import ingestion_of
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     request = Request(**json.loads(asked.read_text()))
     job = request.job()
     with ray_session():
-        dataset = ingest(job.data, stored_form(job), Home.find(Path(request.work) / "home").datasets)
+        dataset = ingest(ingestion_of(job), Home.find(Path(request.work) / "home").datasets)
     answered.write_text(str(dataset.directory))
 
 

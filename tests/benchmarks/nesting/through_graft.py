@@ -13,7 +13,8 @@ from graft.experiments.history import SearchHistory
 from graft.experiments.progress import Progress
 from graft.journal import events
 from graft.journal.journal import Journal
-from graft.learner.supervised import training_data_of
+from graft.learner.supervised import SupervisedFactory
+from graft.learner.training_data import training_data_of
 from graft.pipeline.ray_session import ray_session
 from graft.pipeline.stages.search import SearchStage
 from graft.workers.allocation import Allocation
@@ -23,7 +24,7 @@ def search(request: Request) -> Outcome:
     """Run the trials as a job's search stage does."""
     job = request.job()
     experiment = Experiment.create(Home.find(Path(request.work) / "home"), job)
-    progress, epochs = Progress(job.search.objective, job.training.epochs), list[float]()
+    progress, epochs = Progress(job.objective, job.training.epochs), list[float]()
 
     def remember(event: events.Event) -> None:
         if isinstance(event, events.TrialReported):
@@ -39,9 +40,9 @@ def search(request: Request) -> Outcome:
                 journal=journal,
                 progress=progress,
                 clock=SystemClock(),
-                share=Allocation(cpus=request.workers, gpus=0, concurrent=1, workers=request.workers),
-                training_data=training_data_of(job, open_dataset(Path(request.dataset)), num_threads=1),
-                history=SearchHistory(job.search.objective),
+                allocation=Allocation(cpus=request.workers, gpus=0, concurrent=1, workers=request.workers),
+                factory=SupervisedFactory(training_data_of(job, open_dataset(Path(request.dataset)), num_threads=1)),
+                history=SearchHistory(job.objective),
                 end_of_search=lambda: None,
                 phase_seconds=lambda phase: None,
             )

@@ -8,10 +8,14 @@ from functools import partial
 import numpy as np
 
 from graft.data.dataset import DatasetArrays, Split
-from graft.data.square import StoredForm
-from graft.learner.supervised import TrainingData, build_learner
-from graft.spec.metrics import METRICS
+from graft.learner.supervised import build_learner
+from graft.learner.training_data import TrainingData
+from graft.modalities.image.info import PIXELS
+from graft.modalities.image.storage import StoredImages
+from graft.spec.modalities.image import DigitsData
 from graft.spec.strategy import Strategy
+from graft.spec.tasks.classification import Classification
+from graft.spec.tasks.lookup import metric_named
 from graft.training.loop import train_epoch
 from graft.training.world import ALONE, Ranks, World
 from graft.workers.elastic_host import Rank
@@ -106,13 +110,13 @@ def synthetic_training_data(resolution: int, rows: int = 1024) -> TrainingData:
     """Noise: how fast it is trained does not depend on what it shows."""
     rng = np.random.default_rng(0)
     arrays = DatasetArrays(
-        images=rng.integers(0, 256, (rows, resolution, resolution, 1), np.uint8),
-        labels=rng.integers(0, CLASSES, rows, np.int64),
+        columns={PIXELS: rng.integers(0, 256, (rows, resolution, resolution, 1), np.uint8)},
+        targets=rng.integers(0, CLASSES, rows, np.int64),
         splits=np.full(rows, int(Split.TRAIN), np.uint8),
-        classes=tuple(str(name) for name in range(CLASSES)),
+        names=tuple(str(name) for name in range(CLASSES)),
     )
-    stored = StoredForm(resolution, 1, "bicubic")
-    return TrainingData(arrays, stored, "none", METRICS["accuracy"], ENDLESS, None, seed=0, num_threads=1)
+    storage, metric = StoredImages(resolution, 1, "bicubic").spec(), metric_named("accuracy")
+    return TrainingData(arrays, storage, DigitsData(), Classification(), metric, ENDLESS, None, seed=0, num_threads=1)
 
 
 def cases_of(batches: Sequence[int], freezes: Sequence[float]) -> tuple[Case, ...]:

@@ -15,7 +15,7 @@ from throughput.exchange import Outcome, Request, main
 from graft.core.clock import SystemClock
 from graft.core.storage import Home
 from graft.data.dataset import Dataset
-from graft.data.feature_store.fingerprint import data_fingerprint
+from graft.data.feature_store.key import data_fingerprint
 from graft.data.feature_store.store import FeatureStore
 from graft.data.ingest import ingest
 from graft.experiments.directory import Experiment
@@ -25,12 +25,13 @@ from graft.journal.journal import Journal
 from graft.learner.cached_features import FeatureCache
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.prefix_plan import plan_prefixes
-from graft.learner.supervised import TrainingData, training_data_of
+from graft.learner.supervised import SupervisedFactory
+from graft.learner.training_data import TrainingData, training_data_of
 from graft.learner.trial import TrialPayload, run_trial
 from graft.pipeline.publishing import DRAIN_SECONDS
 from graft.pipeline.ray_session import ray_session
 from graft.pipeline.recorder import Recorder
-from graft.pipeline.stages.ingest import stored_form
+from graft.pipeline.stages.ingest import ingestion_of
 from graft.search.conductor import Conductor
 from graft.search.protocol import CheckpointEpochs, Duplicate, Proposal
 from graft.search.schedulers.build import build_scheduler
@@ -85,13 +86,13 @@ def search(request: Request) -> Outcome:
     if request.store == "cold":
         shutil.rmtree(home.features, ignore_errors=True)
     experiment = Experiment.create(home, job)
-    progress = Progress(job.search.objective, job.training.epochs)
+    progress = Progress(job.objective, job.training.epochs)
     with Journal(experiment.journal_file) as journal:
         journal.subscribe(progress.apply)
         journal.append(events.ExperimentStarted(experiment.name, experiment.name, job.model_dump(mode="json"), {}))
         relay = start_relay(experiment.directory, target_of(home, job))
         with ray_session():
-            dataset = ingest(job.data, stored_form(job), home.datasets)
+            dataset = ingest(ingestion_of(job), home.datasets)
             started = time.perf_counter()
             feature_cache = None if request.store == "none" else _feature_cache(job, home, dataset)
             recorder = Recorder(journal, progress, job.search.seed, SystemClock())
@@ -116,12 +117,12 @@ def _feature_cache(job: Job, home: Home, dataset: Dataset) -> FeatureCache:
 
 def _run(request: Request, experiment: Experiment, training_data: TrainingData, recorder: Recorder) -> None:
     job = experiment.job()
-    metric, slots = job.search.objective, request.lanes
+    metric, slots = job.objective, request.lanes
     scheduler = build_scheduler(job.phases[0], metric, job.search.seed, job.strategy)
     conductor = Conductor(scheduler, FixedProposer(request.names, request.epochs), recorder, metric, slots)
     execution = Execution("search", experiment.tune, metric, {"CPU": 1}, slots)
     store = CheckpointStore(experiment.checkpoints)
-    payload = TrialPayload(training_data, store, CheckpointEpochs())
+    payload = TrialPayload(SupervisedFactory(training_data), store, CheckpointEpochs())
     run_search(execution, conductor, recorder, run_trial, payload)
 
 

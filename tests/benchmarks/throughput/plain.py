@@ -126,7 +126,7 @@ def evaluate(network: nn.Module, images: Tensor, labels: Tensor) -> dict[str, fl
 
 def _fresh_backbone(name: str) -> tuple[Any, tuple[float, ...], tuple[float, ...]]:
     loaded = load_backbone(name)
-    return loaded.backbone, loaded.info.mean, loaded.info.std
+    return loaded.backbone, loaded.info.input.mean, loaded.info.input.std
 
 
 _loaded_once = functools.cache(_fresh_backbone)

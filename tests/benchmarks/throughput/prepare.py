@@ -9,8 +9,9 @@ from throughput.graft_search import benchmark_job
 from graft.core.storage import Home
 from graft.data.dataset import Split
 from graft.data.ingest import ingest
+from graft.modalities.image.info import PIXELS
 from graft.pipeline.ray_session import ray_session
-from graft.pipeline.stages.ingest import stored_form
+from graft.pipeline.stages.ingest import ingestion_of
 
 
 def prepare(request: Request) -> Outcome:
@@ -18,14 +19,15 @@ def prepare(request: Request) -> Outcome:
     job = benchmark_job(request)
     started = time.perf_counter()
     with ray_session():
-        dataset = ingest(job.data, stored_form(job), Home.find(request.work / "home").datasets)
+        dataset = ingest(ingestion_of(job), Home.find(request.work / "home").datasets)
+    images = dataset.columns[PIXELS]
     train, validation = dataset.rows(Split.TRAIN), dataset.rows(Split.VALIDATION)
     np.savez(
         request.work / ARRAYS,
-        train_images=dataset.images[train],
-        train_labels=dataset.labels[train],
-        validation_images=dataset.images[validation],
-        validation_labels=dataset.labels[validation],
+        train_images=images[train],
+        train_labels=dataset.targets[train],
+        validation_images=images[validation],
+        validation_labels=dataset.targets[validation],
     )
     return Outcome(time.perf_counter() - started, 0.0, {})
 

@@ -44,13 +44,13 @@ def test_the_weights_that_are_damaged_are_some_that_will_be_read(tmp_path, trial
             file.touch()
     begun = [events.TrialStarted(trial, {}, "x") for trial in ("t1", "t2")]
     reports = [events.TrialReported(trial, 2, {}, 1.0) for trial in ("t1", "t2")]
-    scene = SimpleNamespace(experiment=SimpleNamespace(checkpoints=tmp_path), records=[*begun, *reports])
-    assert newest_weights(scene) == store.state_file(Checkpoint("t1", 0, 2))
-    scene.records.append(trials.exploited("t1", "t2", 1))
-    assert newest_weights(scene) == store.state_file(Checkpoint("t2", 0, 2))
-    scene.records.append(events.TrialFinished("t2", events.TrialStatus.COMPLETED, "", 2))
+    sandbox = SimpleNamespace(experiment=SimpleNamespace(checkpoints=tmp_path), records=[*begun, *reports])
+    assert newest_weights(sandbox) == store.state_file(Checkpoint("t1", 0, 2))
+    sandbox.records.append(trials.exploited("t1", "t2", 1))
+    assert newest_weights(sandbox) == store.state_file(Checkpoint("t2", 0, 2))
+    sandbox.records.append(events.TrialFinished("t2", events.TrialStatus.COMPLETED, "", 2))
     with pytest.raises(Missed):
-        newest_weights(scene)
+        newest_weights(sandbox)
 
 
 def test_every_fault_says_what_is_done_and_what_is_promised():

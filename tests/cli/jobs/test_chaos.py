@@ -1,4 +1,4 @@
-"""What `graft chaos` prints and how it ends; the faults themselves are acted out in tests/integration/chaos."""
+"""What `graft chaos` prints and how it ends; the faults themselves are injected in tests/integration/chaos."""
 
 import json
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ import pytest
 
 from graft.chaos.catalog import FAULTS
 from graft.chaos.fault import Broken, Outcome, Verdict
-from graft.chaos.runner import Rehearsal
+from graft.chaos.runner import ChaosRunner
 
 JOB = "jobs/digits.yaml"
 COUNTS = {"lost": 0, "doubled": 0, "retrained": 0}
@@ -20,7 +20,7 @@ BROKEN = Outcome(
 
 @pytest.fixture
 def acted(monkeypatch):
-    """Replaces what is acted out; returns the names of the faults that were asked for."""
+    """Replaces what is run; returns the names of the faults that were asked for."""
     asked: list[str] = []
 
     def install(*outcomes: Outcome, error: Exception | None = None) -> list[str]:
@@ -30,7 +30,7 @@ def acted(monkeypatch):
             if error is not None:
                 raise error
 
-        monkeypatch.setattr(Rehearsal, "run", run)
+        monkeypatch.setattr(ChaosRunner, "run", run)
         return asked
 
     return install
@@ -45,7 +45,7 @@ def test_it_ends_with_0_when_no_guarantee_was_broken(graft, acted, home, reposit
     assert head.split() == ["fault", "injected", "at", "expected", "lost", "doubled", "winner", "verdict"]
     assert " ".join(first.split()) == "driver-killed record 7 of 38 nothing is lost 0 0 same kept"
     assert " ".join(second.split()) == "raylet-killed – it goes on – – – skipped: not ours"
-    assert not list((home / "chaos").iterdir()), "nothing is left of a rehearsal that went well"
+    assert not list((home / "chaos").iterdir()), "nothing is left of a run that went well"
 
 
 def test_a_broken_guarantee_ends_it_with_1_and_says_where_to_look(graft, acted, home, repository):

@@ -16,7 +16,8 @@ def test_json_has_the_keys_that_scripts_rely_on(graft, job_file):
     done = graft("plan", job_file(GRID), "--offline", "--json")
     assert (done.exit_code, done.err) == (0, "")
     assert set(done.json) >= {
-        "job", "stages", "backbones", "grid", "trials", "epochs", "expected_epochs", "share", "seconds", "minutes",
+        "job", "task", "task_reason", "modality", "modalities", "metric", "not_fused_because",
+        "stages", "backbones", "grid", "trials", "epochs", "expected_epochs", "share", "seconds", "minutes",
     }  # fmt: skip
     assert set(done.json["share"]) >= {"cpus", "gpus", "concurrent", "workers"}
     assert set(done.json["phases"][0]) >= {"scheduler", "searcher", "trials", "epochs", "expected_epochs", "note"}
@@ -30,6 +31,8 @@ def test_json_says_what_the_job_says(graft, job_file):
     assert [one["name"] for one in plan["backbones"]] == ["efficientnet_lite0"]
     assert plan["backbones"][0]["problem"] is None
     assert plan["seconds"] is None
+    assert (plan["task"], plan["modality"], plan["modalities"]) == ("classification", "image", ["image"])
+    assert (plan["task_reason"], plan["metric"]) == ("each image shows one of ten digits", "accuracy")
 
 
 def test_there_are_no_more_trials_than_strategies(graft, job_file):
@@ -40,7 +43,19 @@ def test_there_are_no_more_trials_than_strategies(graft, job_file):
 def test_the_text_says_the_same(graft, job_file):
     done = graft("plan", job_file(GRID), "--offline")
     lines = dict(re.split(r"\s{2,}", line) for line in done.out.splitlines())
-    assert list(lines) == ["job", "stages", "backbone", "space", "phase 1", "at once", "compute", "heads", "time"]
+    assert list(lines) == [
+        "job",
+        "task",
+        "stages",
+        "backbone",
+        "space",
+        "phase 1",
+        "at once",
+        "compute",
+        "heads",
+        "time",
+    ]
+    assert lines["task"] == "classification of images by accuracy: each image shows one of ten digits"
     assert lines["stages"] == "ingest → search → fit → evaluate → export"
     assert lines["backbone"] == "efficientnet_lite0: 17 blocks, 3.4 M parameters"
     assert lines["space"] == "6 strategies"
@@ -166,6 +181,7 @@ search: {scheduler: none, budget: {trials: 20}}
 def test_json_says_what_is_computed_once(graft, job_file):
     plan = graft("plan", "--offline", "--json", job_file(FROZEN)).json
     assert [(one["cut"], one["views"], one["bytes"]) for one in plan["materialise"]] == [(8, 0, None), (17, 0, None)]
+    assert {(one["backbone"], one["size"]) for one in plan["materialise"]} == {("efficientnet_lite0", 32)}
     assert sum(one["reads"] for one in plan["materialise"]) == pytest.approx(100, abs=0.5)
     assert 1 < plan["predicted_speedup"] <= plan["ceiling"]
 

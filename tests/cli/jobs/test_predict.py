@@ -41,8 +41,8 @@ def test_an_unreadable_image_in_json_is_one_object(graft, bundle, photo):
     done = graft("predict", bundle, bad, photo, "--json")
     assert done.exit_code == 2
     first, second = done.json["predictions"]
-    assert (first["label"], first["probability"], first["probabilities"]) == (None, None, {})
-    assert first["error"] == "is empty"
+    assert first == {"source": str(bad), "probabilities": {}, "error": "is empty"}
+    assert set(second) == {"source", "label", "probability", "probabilities", "error"}
     assert second["error"] is None
 
 
@@ -50,7 +50,7 @@ def test_missing_files_are_all_told_before_a_model_is_loaded(graft, photo, tmp_p
     done = graft("predict", "no_such_model", tmp_path / "a.png", photo, tmp_path / "b.png")
     assert (done.exit_code, done.out) == (2, "")
     assert done.err.splitlines() == [
-        f"graft: {tmp_path / name} does not exist; name an image, a folder or a table" for name in ("a.png", "b.png")
+        f"graft: {tmp_path / name} does not exist; name a file, a folder or a table" for name in ("a.png", "b.png")
     ]
 
 

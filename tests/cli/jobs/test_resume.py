@@ -13,9 +13,10 @@ def resumed(monkeypatch):
     def run_experiment(experiment, home, options):
         for listener in options.listeners:
             listener(TrialRetried("t00"))
-        progress = Progress(experiment.job().search.objective, experiment.job().training.epochs)
+        progress = Progress(experiment.job().objective, experiment.job().training.epochs)
         summary = {
-            "experiment": experiment.name, "metric": "accuracy", "winner_trial": "t01", "validation": 0.9, "test": 0.8,
+            "experiment": experiment.name, "metric": "accuracy", "modalities": ["image"],
+            "winner_trial": "t01", "validation": 0.9, "test": 0.8,
             "test_interval": (0.7, 0.9), "bundle": "b", "model_uri": None, "tracking_uri": "", "seconds": 1.0,
             "experiment_dir": str(experiment.directory), "tracking_complete": True,
         }  # fmt: skip

@@ -25,6 +25,7 @@ from graft.spec.strategy import Strategy
 KEYS = {
     "experiment", "status", "metric", "validation", "test", "test_interval", "winner", "trials", "seconds", "stages",
     "bundle", "model_uri", "tracking_uri", "experiment_dir", "exploits", "phases", "budget", "workers", "nodes",
+    "task", "modalities", "metrics",
 }  # fmt: skip
 
 
@@ -33,7 +34,10 @@ def summary_of(experiment: Experiment, **changes: Any) -> dict[str, Any]:
     return {
         "experiment": experiment.name,
         "status": "completed",
+        "task": "classification",
+        "modalities": ["image"],
         "metric": "accuracy",
+        "metrics": {"validation": {"accuracy": {"value": 0.9, "interval": None}}},
         "validation": 0.9,
         "test": 0.875,
         "test_interval": [0.8, 0.92],
@@ -64,7 +68,7 @@ def fake_run(monkeypatch, story: Sequence[Event]):
     def install(error: BaseException | None = None, **changes: Any) -> list[Experiment]:
         def run_experiment(experiment: Experiment, home: Any, options: Any) -> Result:
             ran.append(experiment)
-            progress = Progress(experiment.job().search.objective, experiment.job().training.epochs)
+            progress = Progress(experiment.job().objective, experiment.job().training.epochs)
             os.write(1, b"chatter of a library\n")
             os.write(2, b"a warning of a library\n")
             for event in story:
@@ -114,7 +118,7 @@ def test_the_report_says_what_came_out_and_what_to_do_next(graft, fake_run, job,
     assert done.out.splitlines()[-4:] == [
         "next:",
         f"  graft leaderboard {name}",
-        "  graft predict models:/digits@champion IMAGE…",
+        "  graft predict models:/digits@champion FILE…",
         "  graft ui",
     ]
 
@@ -122,15 +126,20 @@ def test_the_report_says_what_came_out_and_what_to_do_next(graft, fake_run, job,
 def test_without_registration_the_bundle_is_what_to_predict_with(graft, fake_run, job):
     ran = fake_run(model_uri=None)
     done = graft("run", job)
-    assert f"  graft predict {ran[0].bundle} IMAGE…\n" in done.out
+    assert f"  graft predict {ran[0].bundle} FILE…\n" in done.out
 
 
 def test_a_model_that_predict_would_not_find_by_its_name_is_named_by_its_bundle(graft, fake_run, job, monkeypatch):
     ran = fake_run(tracking_uri="http://tracker:5000")
     told = graft("run", job).out
-    assert f"  graft predict {ran[0].bundle} IMAGE…\n" in told
+    assert f"  graft predict {ran[0].bundle} FILE…\n" in told
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracker:5000")
-    assert "  graft predict models:/digits@champion IMAGE…\n" in graft("run", job).out
+    assert "  graft predict models:/digits@champion FILE…\n" in graft("run", job).out
+
+
+def test_what_to_do_next_with_a_model_of_texts_is_to_give_it_one(graft, fake_run, job):
+    fake_run(model_uri=None, modalities=["text"])
+    assert " --text '…'\n" in graft("run", job).out
 
 
 def test_what_has_not_reached_mlflow_is_said(graft, fake_run, job):
@@ -161,6 +170,7 @@ def test_the_first_line_is_there_before_anything_slow(graft, job, monkeypatch):
     done = graft("run", job)
     assert done.err.splitlines() == [
         f"{job}: digits, 6 trials (asha), at most 8 epochs each",
+        "task: classification of images by accuracy (each image shows one of ten digits)",
         "graft: stop here",
     ]
 

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 GOOD = "name: mine\ndata: {kind: digits}\n"
@@ -22,15 +25,16 @@ def test_a_valid_job_is_told_in_one_line(graft, job_file):
     path = job_file(GOOD + "training: {epochs: 3}\nsearch: {budget: {trials: 5}}\n")
     done = graft("validate", path)
     assert (done.exit_code, done.err) == (0, "")
-    assert done.out == f"{path} is a valid job: mine, 5 trials (asha), at most 3 epochs each\n"
+    told = "mine, classification (each image shows one of ten digits), 5 trials (asha), at most 3 epochs each"
+    assert done.out == f"{path} is a valid job: {told}\n"
 
 
 def test_the_phases_of_a_valid_job_are_told_in_one_line(graft, job_file):
     path = job_file(GOOD + EVOLVING)
     done = graft("validate", path)
     assert done.out == (
-        f"{path} is a valid job: mine, 32 trials (asha), at most 4 epochs each, then 6 trials (pbt), at most 8 epochs "
-        "each\n"
+        f"{path} is a valid job: mine, classification (each image shows one of ten digits), 32 trials (asha), at most "
+        "4 epochs each, then 6 trials (pbt), at most 8 epochs each\n"
     )
     job = graft("validate", path, "--json").json["job"]
     assert [(one["scheduler"]["kind"], one["from"]) for one in job["search"]["phases"]] == [
@@ -70,7 +74,12 @@ def test_json_gives_the_whole_job_with_its_defaults(graft, job_file):
     done = graft("validate", job_file(GOOD), "--json")
     assert (done.exit_code, done.json["status"]) == (0, "ok")
     assert done.json["job"]["name"] == "mine"
-    assert done.json["job"]["search"]["metric"] == "accuracy"
+    assert done.json["job"]["search"]["metric"] == "auto"
+    assert (done.json["task"], done.json["task_reason"], done.json["modalities"]) == (
+        "classification",
+        "each image shows one of ten digits",
+        ["image"],
+    )
     assert done.json["job"]["training"]["epochs"] == 8
 
 
@@ -89,8 +98,8 @@ def test_all_problems_are_told_at_once_with_their_lines(graft, job_file):
         f"graft: {path}:4 strategy.freeze: is 1.4, but must be between 0 and 1",
         f"graft: {path}:5 strategy.lr: is the text '0.1', but must be a number; remove the quotes",
         f"graft: {path}:6 trianing: is not a key of a job; did you mean `training`?",
-        f"graft: {path}:7 search.metric: is `acuracy`, but must be one of accuracy, balanced_accuracy, macro_f1, loss; "
-        "did you mean `accuracy`?",
+        f"graft: {path}:7 search.metric: is `acuracy`, but must be one of accuracy, balanced_accuracy, macro_f1, loss, "
+        "log_loss, auroc, ece, top_3_accuracy, top_5_accuracy; did you mean `accuracy`?",
     ]
 
 
@@ -155,3 +164,39 @@ def test_validating_makes_nothing(graft, job_file, home):
     graft("validate", job_file(GOOD))
     graft("validate", job_file(BAD))
     assert not home.exists()
+
+
+HEAVY = ("torch", "torchvision", "ray", "mlflow", "transformers", "timm", "numpy", "pandas", "sklearn", "PIL")
+MOST_SECONDS = 0.3
+
+
+def validated_alone(path) -> subprocess.CompletedProcess[str]:
+    """`graft validate` in a process of its own; ends by printing what it has imported and its seconds of CPU."""
+    program = (
+        "import sys, time\n"
+        "from graft.cli.main import main\n"
+        f"sys.argv = ['graft', 'validate', {str(path)!r}]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], time.process_time(), file=sys.stderr)"
+    )
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "data", ["{kind: digits}", "{kind: image_folder, path: /nowhere}", "{kind: idx, path: /nowhere}"]
+)
+def test_a_job_of_images_is_validated_without_anything_heavy(job_file, data):
+    done = validated_alone(job_file(f"name: x\ndata: {data}\nstrategy: {{augment: light, resolution: 32}}\n"))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("[] ")
+
+
+def test_the_shipped_job_is_validated_at_once(repository):
+    """By the clock of the CPU, so that a busy machine does not count, and by the best of three."""
+    seconds = []
+    for _ in range(3):
+        done = validated_alone(repository / "jobs" / "digits.yaml")
+        listed, _, taken = done.stderr.strip().rpartition(" ")
+        assert (done.returncode, listed) == (0, "[]"), done.stderr
+        seconds.append(float(taken))
+    assert min(seconds) <= MOST_SECONDS, seconds

@@ -14,7 +14,7 @@ from graft.spec.load import parse_job
 @pytest.fixture
 def progress() -> Progress:
     job = parse_job({"name": "digits", "data": {"kind": "digits"}})
-    return Progress(job.search.objective, job.training.epochs)
+    return Progress(job.objective, job.training.epochs)
 
 
 def outlook(search: object, epochs: int = 3) -> Outlook:

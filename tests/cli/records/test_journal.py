@@ -6,7 +6,7 @@ from graft.core.errors import TrackingError
 from graft.journal import events
 from graft.journal.events import ExperimentStatus
 from graft.journal.journal import Journal, scan
-from graft.tracking.audit import Census, Expected
+from graft.tracking.audit import AuditResult, Expected
 from graft.tracking.relay_files import RelayFiles
 
 KEYS = {
@@ -32,9 +32,9 @@ def store(monkeypatch):
                 raise error
             expected = Expected.of(scan(journal))
             runs, metrics = len(expected.points), expected.metrics
-            return expected, Census(runs, runs, metrics, metrics - lost, lost, doubled)
+            return expected, AuditResult(runs, runs, metrics, metrics - lost, lost, doubled)
 
-        monkeypatch.setattr("graft.tracking.mlflow.audit.take_census", take)
+        monkeypatch.setattr("graft.tracking.mlflow.audit.audit_store", take)
 
     return holds
 

@@ -2,8 +2,7 @@ import pytest
 
 from graft.core.errors import TrackingError
 from graft.journal.journal import read
-from graft.tracking.cursor import Cursor
-from graft.tracking.relay_files import RelayFiles
+from graft.tracking.relay_files import Cursor, RelayFiles
 from graft.tracking.target import Target
 
 

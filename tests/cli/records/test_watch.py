@@ -20,7 +20,7 @@ def watched(make_experiment, story):
     """An experiment, its progress as the watcher has it, and what the watcher prints."""
     experiment = make_experiment(story)
     job = experiment.job()
-    progress, stream = Progress(job.search.objective, job.training.epochs), io.StringIO()
+    progress, stream = Progress(job.objective, job.training.epochs), io.StringIO()
     return experiment, progress, plain_lines(stream, progress, Outlook.of(job)), stream
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graft.data.feature_store.disk_errors import NotStored
 from graft.data.feature_store.key import FeatureKey
+from graft.data.feature_store.locks import NotStored
 from graft.data.feature_store.store import FeatureStore
 
 ROWS, WIDTH = 50, 1000

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from graft.data.feature_store.features import in_process
+
 ROWS, SHAPE = 50, (3, 4)
 
 
@@ -105,3 +107,21 @@ def test_no_rows_at_all(store, key, produce):
 def test_rows_of_single_numbers(store, key):
     with store.build(key, (), 500, lambda start, stop: [np.arange(start, stop, dtype=np.float32)]) as features:
         np.testing.assert_array_equal(features.rows([3, 400]), [3, 400])
+
+
+def test_batches_cover_the_rows_in_order():
+    asked = []
+
+    def extract(start, stop):
+        asked.append((start, stop))
+        return np.arange(start, stop, dtype=np.float32)
+
+    chunks = in_process(extract, 4)(3, 12)
+    assert asked == [], "nothing is computed before it is wanted"
+    np.testing.assert_array_equal(np.concatenate(list(chunks)), np.arange(3, 12))
+    assert asked == [(3, 7), (7, 11), (11, 12)]
+
+
+def test_a_batch_has_rows():
+    with pytest.raises(ValueError, match="batch_size is 0, but must be >= 1"):
+        in_process(lambda start, stop: np.empty(0), 0)

@@ -6,7 +6,7 @@ import pyarrow.fs as pafs
 import pytest
 
 from graft.core.errors import SpecError
-from graft.data.feature_store.disk_errors import NotStored
+from graft.data.feature_store.locks import NotStored
 from graft.data.feature_store.remote import Remote
 from graft.data.feature_store.store import FeatureStore
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from graft.core.errors import SpecError
-from graft.data.feature_store import catalog, locks, verification, writer
-from graft.data.feature_store.disk_errors import NotStored
+from graft.data.feature_store import catalog, locks, manifest, writer
+from graft.data.feature_store.locks import NotStored
 from graft.data.feature_store.manifest import MANIFEST
 from graft.data.feature_store.store import FeatureStore, Watch
 
@@ -200,8 +200,8 @@ class TestDamage:
     def test_an_unchanged_file_is_read_once_a_process(self, store, key, produce, monkeypatch, shards):
         store.build(key, SHAPE, ROWS, produce).close()
         read = []
-        real = verification.file_digest
-        monkeypatch.setattr(verification, "file_digest", lambda path: (read.append(path), real(path))[1])
+        real = manifest.file_digest
+        monkeypatch.setattr(manifest, "file_digest", lambda path: (read.append(path), real(path))[1])
         store.open(key).close()
         assert read == []
         os.utime(shards()[1], ns=(7, 7))

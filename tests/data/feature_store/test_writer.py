@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from graft.data.feature_store.disk_errors import NotStored
+from graft.data.feature_store.locks import NotStored
 from graft.data.feature_store.shards import map_shard
 from graft.data.feature_store.writer import Layout, write_shards
 

@@ -1,4 +1,4 @@
-"""One rehearsal for all tests here: the undisturbed runs, the home and the MLflow server are shared."""
+"""One chaos runner for all tests here: the undisturbed runs, the home and the MLflow server are shared."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,7 +6,7 @@ import pytest
 
 from graft.chaos.catalog import choose
 from graft.chaos.fault import Outcome
-from graft.chaos.runner import Rehearsal
+from graft.chaos.runner import ChaosRunner
 from graft.chaos.small_job import make_small
 from graft.spec.load import parse_job
 
@@ -25,21 +25,21 @@ JOB = {
     "search": {"scheduler": "none", "budget": {"trials": 3}},
 }
 
-Rehearse = Callable[..., Outcome]
+RunFault = Callable[..., Outcome]
 
 
 @pytest.fixture(scope="session")
-def rehearse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearse]:
-    """Acts out one fault: `rehearse("driver-killed", seed=3)`. Runs start a Ray of their own, whatever runs here."""
+def run_fault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunFault]:
+    """Injects one fault: `run_fault("driver-killed", seed=3)`. Runs start a Ray of their own, whatever runs here."""
     # Short: Ray puts sockets below its own directory, but MLflow's artifacts lie deep below this one.
     root = tmp_path_factory.mktemp("chaos")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
         patch.setenv("OMP_NUM_THREADS", "1")
-        with Rehearsal.of(make_small(parse_job(JOB)), root) as rehearsal:
+        with ChaosRunner.of(make_small(parse_job(JOB)), root) as runner:
 
             def one(name: str, seed: int = 0) -> Outcome:
-                (outcome,) = rehearsal.run(choose([name]), seed)
+                (outcome,) = runner.run(choose([name]), seed)
                 return outcome
 
             yield one

@@ -27,19 +27,19 @@ def assert_kept(outcome):
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_what_is_likely_to_go_wrong(rehearse, name):
-    outcome = rehearse(name)
+def test_what_is_likely_to_go_wrong(run_fault, name):
+    outcome = run_fault(name)
     assert outcome.verdict is not Verdict.SKIPPED, outcome.problems
     assert_kept(outcome)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in FAULTS if name not in QUICK])
-def test_every_fault(rehearse, name):
-    assert_kept(rehearse(name))
+def test_every_fault(run_fault, name):
+    assert_kept(run_fault(name))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, SEEDS))
-def test_the_driver_is_killed_at_any_moment(rehearse, seed):
-    assert_kept(rehearse("driver-killed", seed))
+def test_the_driver_is_killed_at_any_moment(run_fault, seed):
+    assert_kept(run_fault("driver-killed", seed))

@@ -12,16 +12,17 @@ import ray
 from three_nodes import ThreeNodes
 
 from graft.core.storage import text_digest
-from graft.data.dataset import IMAGES, Split
-from graft.data.square import StoredForm
-from graft.data.store import ImageWriter, Origin, Rows, write_rows
+from graft.data.dataset import Split
+from graft.data.store import Origin, Rows, column_writers, write_rows
 from graft.learner.final_model import FinalModel
 from graft.learner.fit import FitTask, fit, fit_in_group
+from graft.modalities.image.info import PIXELS
+from graft.modalities.image.storage import StoredImages
 from graft.search.strategy_schedule import Schedule, Stretch
 from graft.spec.load import parse_job
 from graft.spec.strategy import Strategy
 from graft.training.checkpoint import load_state
-from graft.workers.elastic import Patience, run_distributed
+from graft.workers.elastic import ElasticTimeouts, run_distributed
 from graft.workers.groups.shape import GroupShape
 
 EPOCHS, STEPS, BATCH = 3, 4, 8
@@ -69,7 +70,7 @@ def main() -> None:
         def run() -> None:
             shape = GroupShape(2, 1.0, placement="spread")
             given = (disturbed, place)
-            result.append(run_distributed(fit_with_a_stop, given, shape, place, 1, 3, Patience(start_s=5.0)))
+            result.append(run_distributed(fit_with_a_stop, given, shape, place, 1, 3, ElasticTimeouts(start_s=5.0)))
 
         running = threading.Thread(target=run, daemon=True)
         running.start()
@@ -97,17 +98,18 @@ def wait_for(path: Path, running: threading.Thread) -> None:
 def write_dataset(directory: Path) -> None:
     """Three classes of noise around their own colours; what is fitted is a whole number of batches."""
     directory.mkdir()
-    stored, rng = StoredForm(32), np.random.default_rng(0)
+    storage, rng = StoredImages(32).spec(), np.random.default_rng(0)
     count = STEPS * BATCH
     labels = np.arange(count + 6) % 3
     splits = np.array([Split.TRAIN] * (count - 6) + [Split.VALIDATION] * 6 + [Split.TEST] * 6)
     colours = rng.integers(60, 200, (3, 1, 1, 3))
     images = np.clip(rng.normal(colours[labels], 40, (len(labels), 32, 32, 3)), 0, 255).astype(np.uint8)
-    with ImageWriter(directory / IMAGES, stored) as writer:
-        writer.append(images)
+    with column_writers(directory, storage) as writers:
+        writers[PIXELS].append(images)
     ids = tuple(f"train/{number}" for number in range(len(labels)))
     digests = tuple(text_digest(one) for one in ids)
-    write_rows(directory, Rows(ids, labels, splits, digests), Origin("noise", ("a", "b", "c"), stored, ()))
+    origin = Origin("noise", ("a", "b", "c"), storage, task="classification", facts={"num_outputs": 3})
+    write_rows(directory, Rows(ids, labels, splits, digests), origin)
 
 
 def task(place: Path, name: str) -> FitTask:

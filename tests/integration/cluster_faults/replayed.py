@@ -14,15 +14,15 @@ from graft.search.protocol import Checkpoint, Duplicate, Exploit, Proposal, Tria
 from graft.search.schedulers.build import build_scheduler
 from graft.search.searchers.build import build_searcher
 from graft.search.simulation import simulate
-from graft.spec.metrics import METRICS
 from graft.spec.search.phases import Phase, phases_of
 from graft.spec.search.search import SearchSpec
 from graft.spec.space.space import StrategySpace
+from graft.spec.tasks.lookup import metric_named
 
 Report = Callable[[int, Mapping[str, float]], bool]
 """``report(epoch, metrics)``: whether to go on."""
 
-ACCURACY = METRICS["accuracy"]
+ACCURACY = metric_named("accuracy")
 SPACE = StrategySpace.parse({"lr": {"loguniform": [1e-4, 1e-1]}})
 
 

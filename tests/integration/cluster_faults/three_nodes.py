@@ -5,10 +5,12 @@ import os
 from types import TracebackType
 from typing import Self
 
-import psutil
 import ray
 from ray._private.ray_constants import PROCESS_TYPE_RAYLET
 from ray.cluster_utils import Cluster
+
+# isort: split
+import psutil  # Ray brings it, and only makes it importable when it is imported itself
 
 NODE = {"num_cpus": 1, "object_store_memory": 100_000_000}
 

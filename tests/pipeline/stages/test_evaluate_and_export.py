@@ -1,21 +1,28 @@
 """What follows the fit: the report with its pictures, the bundle with its example; a head that knows nothing yet."""
 
+import base64
+import io
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from graft.core.storage import read_json
 from graft.data.dataset import Dataset, Split
 from graft.learner.final_model import FinalModel
 from graft.learner.fit import FitTask, fit
-from graft.pipeline.stages import evaluate as module
-from graft.pipeline.stages.evaluate import CONFUSION_MATRIX, WORST_EXAMPLES, evaluate
+from graft.modalities.image.info import PIXELS
+from graft.pipeline.stages.evaluate import evaluate
 from graft.pipeline.stages.export import INPUT_EXAMPLE, export
 from graft.search.strategy_schedule import Schedule, Stretch
 from graft.spec.load import parse_job
 from graft.spec.strategy import Strategy
+from graft.tasks.classification import plots
 
 PROBE = Strategy(freeze=1.0, resolution=32, batch_size=10, lr=1e-9)
 
@@ -31,9 +38,9 @@ def model(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> FinalMo
 
 
 def test_a_report_comes_with_its_pictures(model: FinalModel, dataset: Dataset, tmp_path: Path) -> None:
-    report = evaluate(model, 1, tmp_path)
+    report = evaluate(model, None, 1, tmp_path)
     assert sum(map(sum, report["confusion"])) == report["num_samples"] == len(dataset.rows(Split.TEST))
-    assert {path.name for path in tmp_path.iterdir()} == {CONFUSION_MATRIX, WORST_EXAMPLES}
+    assert {path.name for path in tmp_path.iterdir()} == {"confusion_matrix.png", "worst_examples.png"}
     assert all(Image.open(path).format == "PNG" for path in tmp_path.iterdir())
 
 
@@ -42,21 +49,21 @@ def test_the_worst_examples_are_drawn_with_their_own_images(
 ) -> None:
     drawn = {}
 
-    def draw(examples: tuple[module.Any, ...], images: list[np.ndarray]) -> bytes:
+    def draw(examples: Sequence[Any], images: Sequence[np.ndarray]) -> bytes:
         drawn.update({example.id: image for example, image in zip(examples, images, strict=True)})
         return b""
 
-    monkeypatch.setattr(module, "examples_picture", draw)
-    report = evaluate(model, 1, tmp_path)
+    monkeypatch.setattr(plots, "examples_picture", draw)
+    report = evaluate(model, None, 1, tmp_path)
     assert drawn.keys() == {example["id"] for example in report["worst"]} != set()
-    assert all((dataset.images[dataset.ids.index(name)] == image).all() for name, image in drawn.items())
+    assert all((dataset.columns[PIXELS][dataset.ids.index(name)] == image).all() for name, image in drawn.items())
 
 
 def test_a_picture_that_cannot_be_drawn_costs_only_itself(
     model: FinalModel, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        report = evaluate(model, 1, tmp_path / "gone")
+        report = evaluate(model, None, 1, tmp_path / "gone")
     assert report["metrics"]
     assert "were not drawn" in caplog.text
 
@@ -65,6 +72,32 @@ def test_an_image_of_the_data_lies_beside_the_bundle_not_in_it(
     model: FinalModel, dataset: Dataset, tmp_path: Path
 ) -> None:
     export(model, tmp_path / "bundle", {"accuracy": 0.5})
-    example = np.asarray(Image.open(tmp_path / INPUT_EXAMPLE))
-    assert (example == dataset.images[dataset.rows(Split.TEST)[0]]).all()
+    example = read_json(tmp_path / INPUT_EXAMPLE)
+    image = np.asarray(Image.open(io.BytesIO(base64.b64decode(example["input"]["image"]))))
+    assert (image == dataset.columns[PIXELS][dataset.rows(Split.TEST)[0]]).all()
     assert not list((tmp_path / "bundle").glob("*.png"))
+
+
+def test_a_row_of_the_answer_lies_beside_it(model: FinalModel, dataset: Dataset, tmp_path: Path) -> None:
+    export(model, tmp_path / "bundle", {"accuracy": 0.5})
+    answer = read_json(tmp_path / INPUT_EXAMPLE)["output"]
+    assert answer["label"] in dataset.names
+    assert 0.5 <= answer["probability"] <= 1
+
+
+def test_what_the_validation_rows_say_is_told_apart(model: FinalModel, tmp_path: Path) -> None:
+    assert evaluate(model, None, 1, tmp_path)["validation"] is None
+    report = evaluate(model, model, 1, tmp_path)
+    assert report["validation"]["metrics"].keys() == report["validation"]["intervals"].keys() | report["metrics"].keys()
+    assert report["facts"]["num_outputs"] == 2
+
+
+def test_weights_of_the_winner_that_are_damaged_cost_only_what_is_fitted_with_them(
+    model: FinalModel, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = replace(model, weights=tmp_path / "best.safetensors")
+    damaged.weights.write_bytes(b"torn")
+    report = evaluate(model, damaged, 1, tmp_path)
+    assert report["validation"] is None
+    assert report["metrics"] == evaluate(model, None, 1, tmp_path)["metrics"]
+    assert "best.safetensors is no training state" in caplog.text

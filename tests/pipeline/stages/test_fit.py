@@ -19,10 +19,12 @@ from graft.learner.soup import make_soup
 from graft.pipeline.stages import fit as module
 from graft.pipeline.stages.fit import Fitting
 from graft.search.strategy_schedule import Schedule, Stretch
+from graft.spec.components.head import MlpHead
+from graft.spec.components.initialisation import Reinitialise
 from graft.spec.load import parse_job
-from graft.spec.strategy import MlpHead, Reinitialise, Strategy
+from graft.spec.strategy import Strategy
 from graft.workers.allocation import Allocation
-from graft.workers.elastic import Distributed
+from graft.workers.elastic import DistributedResult
 from graft.workers.elastic_host import Start
 from graft.workers.groups.shape import GroupShape
 
@@ -44,9 +46,9 @@ class Ran:
         self.calls.append((fn, arguments, options))
         return self.answer
 
-    def distributed(self, fn: Any, arguments: Any, *more: Any) -> Distributed:
+    def distributed(self, fn: Any, arguments: Any, *more: Any) -> DistributedResult:
         self.calls.append((fn, tuple(arguments), {"more": more}))
-        return Distributed(self.answer, (Start(2, ("a", "b")), Start(1, ("a",))))
+        return DistributedResult(self.answer, (Start(2, ("a", "b")), Start(1, ("a",))))
 
 
 @pytest.fixture
@@ -95,7 +97,7 @@ class TestTraining:
         assert task.model.schedule == SCHEDULE
         assert (task.model.weights, task.num_threads, task.workers, task.seconds) == (fitting.final_weights, 2, 1, None)
         assert done["weights"] == str(fitting.final_weights)
-        assert (done["summary"], done["nodes"]) == ("4 epochs on 30 images", [])
+        assert (done["summary"], done["nodes"]) == ("4 epochs on 30 samples", [])
 
     def test_a_winner_that_lost_patience_is_fitted_as_long_as_it_was_good(
         self, make: Make, ran: Ran, trials: Any
@@ -113,7 +115,7 @@ class TestTraining:
 
     def test_a_fit_that_was_cut_says_so(self, make: Make, ran: Ran) -> None:
         ran.answer = {"epochs": 3, "samples": 30}
-        assert make().run()["summary"] == "3 epochs on 30 images instead of 4, to keep the budget"
+        assert make().run()["summary"] == "3 epochs on 30 samples instead of 4, to keep the budget"
 
     def test_several_workers_train_it_together(self, make: Make, ran: Ran) -> None:
         fitting = make(allocation=TWO, min_workers=1)
@@ -124,7 +126,7 @@ class TestTraining:
         shape, storage, least, attempts = options["more"]
         assert shape == GroupShape(2, 1.5, 0.5, "pack")
         assert (storage, least, attempts) == (fitting.experiment.tune, 1, 3)
-        assert done["summary"] == "4 epochs on 30 images by 2 workers"
+        assert done["summary"] == "4 epochs on 30 samples by 2 workers"
         assert done["nodes"] == ["a", "b"]
 
 

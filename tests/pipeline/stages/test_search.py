@@ -15,7 +15,8 @@ from graft.experiments.progress import Progress
 from graft.journal import events
 from graft.journal.events import Event, SearchEnded
 from graft.journal.journal import Journal, read
-from graft.learner.supervised import TrainingData
+from graft.learner.supervised import SupervisedFactory
+from graft.learner.training_data import TrainingData
 from graft.pipeline.stages.search import SearchStage
 from graft.search.protocol import Proposal
 from graft.search.strategy_schedule import Schedule, Stretch
@@ -52,7 +53,7 @@ class Runs:
         end: Callable[[Progress], SearchEnded | None] = lambda progress: None,
         phase_seconds: Callable[[int], float | None] = lambda phase: None,
     ) -> SearchEnded:
-        metric = self._job.search.objective
+        metric = self._job.objective
         progress, history = Progress(metric, self._job.training.epochs), SearchHistory(metric)
         for event in self.told():
             progress.apply(event)
@@ -66,7 +67,7 @@ class Runs:
                 progress=progress,
                 clock=SystemClock(),
                 allocation=Allocation(cpus=1, gpus=0, concurrent=2),
-                training_data=self._training_data,
+                factory=SupervisedFactory(self._training_data),
                 history=history,
                 end_of_search=lambda: end(progress),
                 phase_seconds=phase_seconds,

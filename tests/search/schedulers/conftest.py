@@ -6,11 +6,11 @@ import pytest
 
 from graft.search.protocol import Checkpoint, Proposal, Report
 from graft.search.schedulers.context import SchedulerContext
-from graft.spec.metrics import METRICS
 from graft.spec.search.phases import Phase
 from graft.spec.search.searchers import RandomSearcher
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
+from graft.spec.tasks.lookup import metric_named
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,7 @@ def context() -> Callable[..., SchedulerContext]:
             is_population_based=False,
             feeds_next=False,
         )
-        return SchedulerContext(phase, METRICS[metric], seed=0, space=StrategySpace.parse({}))
+        return SchedulerContext(phase, metric_named(metric), seed=0, space=StrategySpace.parse({}))
 
     return build
 

@@ -12,12 +12,12 @@ from graft.search.bandit import Bandit, Gain
 from graft.search.protocol import Checkpoint, Decision, Exploit, GoOn, Hold, Proposal, Report
 from graft.search.schedulers.context import SchedulerContext
 from graft.search.schedulers.population import Population
-from graft.spec.metrics import METRICS
 from graft.spec.search.phases import Phase
 from graft.spec.search.schedulers import Pb2, Pbt
 from graft.spec.search.searchers import RandomSearcher
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
+from graft.spec.tasks.lookup import metric_named
 
 TWO_RATES = {"lr": {"choice": [0.01, 0.02]}}
 RATES = {"lr": {"loguniform": [1e-4, 1e-1]}, "weight_decay": {"uniform": [0.0, 0.5]}}
@@ -28,7 +28,7 @@ def context(
     spec: Pbt | Pb2, *, trials: int | None = 4, epochs: int = 8, metric: str = "accuracy", seed: int = 0, **space: Any
 ) -> SchedulerContext:
     phase = Phase(0, spec, RandomSearcher(), trials, epochs, False, True, False)
-    return SchedulerContext(phase, METRICS[metric], seed, StrategySpace.parse(space or RATES))
+    return SchedulerContext(phase, metric_named(metric), seed, StrategySpace.parse(space or RATES))
 
 
 def proposals(count: int, epochs: int = 8, **strategy: Any) -> list[Proposal]:

@@ -7,22 +7,13 @@ import pytest
 
 from graft.journal.events import TrialStatus
 from graft.search.conductor import Conductor
-from graft.search.protocol import (
-    Checkpoint,
-    Duplicate,
-    Exploit,
-    GoOn,
-    Hold,
-    Past,
-    Proposal,
-    Report,
-    TrialEnd,
-)
+from graft.search.protocol import Checkpoint, Duplicate, Exploit, GoOn, Hold, Past, Proposal, Report, TrialEnd
 from graft.search.schedulers.replay import Replay
 from graft.search.simulation import simulate
 from graft.search.strategy_schedule import Schedule, Stretch
-from graft.spec.metrics import METRICS
-from graft.spec.strategy import L2, Strategy
+from graft.spec.components.penalty import L2
+from graft.spec.strategy import Strategy
+from graft.spec.tasks.lookup import metric_named
 
 FIRST, SECOND, THIRD = Strategy(lr=0.1), Strategy(lr=0.05), Strategy(lr=0.05, penalty=L2(strength=0.5))
 SCHEDULE = Schedule((Stretch(0, 2, FIRST), Stretch(2, 3, SECOND), Stretch(3, 6, THIRD)))
@@ -72,7 +63,7 @@ class Trained:
 def replay(schedule: Schedule = SCHEDULE, past: list[Past] | None = None) -> tuple[Trained, Heard]:
     rule = Replay(schedule, has_begun=bool(past))
     heard, trained = Heard(), Trained()
-    conductor = Conductor(rule, rule, heard, METRICS["accuracy"], slots=1)
+    conductor = Conductor(rule, rule, heard, metric_named("accuracy"), slots=1)
     conductor.restore(past or [])
     simulate(conductor, trained)
     assert conductor.is_done

@@ -5,12 +5,12 @@ import pytest
 from graft.search.protocol import Observation
 from graft.search.searchers.bohb import BohbSearch
 from graft.search.searchers.random import RandomSearch
-from graft.spec.metrics import METRICS
 from graft.spec.search.searchers import BohbSearcher, RandomSearcher
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
+from graft.spec.tasks.lookup import metric_named
 
-LOSS = METRICS["loss"]
+LOSS = metric_named("loss")
 SPACE = StrategySpace.parse({"freeze": {"uniform": [0, 1]}, "weight_decay": {"uniform": [0, 1]}})
 
 

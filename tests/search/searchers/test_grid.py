@@ -7,14 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graft.search.searchers.grid import GridSearch
-from graft.spec.metrics import METRICS
+from graft.spec.components.penalty import L2SP
 from graft.spec.search.searchers import GridSearcher
 from graft.spec.space.space import StrategySpace
-from graft.spec.strategy import L2SP, Strategy
+from graft.spec.strategy import Strategy
+from graft.spec.tasks.lookup import metric_named
 
 
 def grid(raw: dict[str, Any], points: int = 3, seed: int = 0) -> GridSearch:
-    return GridSearch(GridSearcher(points=points), StrategySpace.parse(raw), METRICS["accuracy"], seed)
+    return GridSearch(GridSearcher(points=points), StrategySpace.parse(raw), metric_named("accuracy"), seed)
 
 
 def everything(searcher: GridSearch) -> list[Strategy]:

@@ -4,11 +4,12 @@ import pytest
 
 from graft.search.protocol import Observation
 from graft.search.searchers.observed import Score, is_tried, num_scored, score_of
-from graft.spec.metrics import METRICS
+from graft.spec.components.penalty import L2
 from graft.spec.space.space import StrategySpace
-from graft.spec.strategy import L2, Strategy
+from graft.spec.strategy import Strategy
+from graft.spec.tasks.lookup import metric_named
 
-LOSS, ACCURACY = METRICS["loss"], METRICS["accuracy"]
+LOSS, ACCURACY = metric_named("loss"), metric_named("accuracy")
 
 
 def shown(**values: float) -> Observation:

@@ -12,12 +12,13 @@ from graft.search.protocol import Observation
 from graft.search.searchers.observed import score_of
 from graft.search.searchers.optuna_sampler import TpeSearch, suggest
 from graft.search.searchers.random import RandomSearch
-from graft.spec.metrics import METRICS
+from graft.spec.components.penalty import L2SP
 from graft.spec.search.searchers import RandomSearcher, TpeSearcher
 from graft.spec.space.space import StrategySpace
-from graft.spec.strategy import L2SP, Strategy
+from graft.spec.strategy import Strategy
+from graft.spec.tasks.lookup import metric_named
 
-LOSS = METRICS["loss"]
+LOSS = metric_named("loss")
 SPACE = StrategySpace.parse(
     {
         "lr": {"loguniform": [1e-4, 1e-1]},

@@ -3,14 +3,14 @@ from scipy.stats import qmc
 
 from graft.core.errors import SpecError
 from graft.search.searchers.sobol import SobolSearch
-from graft.spec.metrics import METRICS
+from graft.spec.components.penalty import L2SP
 from graft.spec.search.searchers import SobolSearcher
 from graft.spec.space.space import StrategySpace
-from graft.spec.strategy import L2SP
+from graft.spec.tasks.lookup import metric_named
 
 
 def sobol(space: StrategySpace, seed: int = 0) -> SobolSearch:
-    return SobolSearch(SobolSearcher(), space, METRICS["accuracy"], seed)
+    return SobolSearch(SobolSearcher(), space, metric_named("accuracy"), seed)
 
 
 @pytest.mark.parametrize("seed", range(3))

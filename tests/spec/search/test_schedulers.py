@@ -1,14 +1,14 @@
 """Every scheduler can be named, with and without its parameters."""
 
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 from graft.core.errors import SpecError
-from graft.search.schedulers.build import SCHEDULERS
-from graft.spec.base import kind_of
 from graft.spec.load import parse_job
-from graft.spec.search.schedulers import Asha, HyperBand, Median, NoScheduler, OneEpochTopK, Pb2, Pbt, Scheduler
+from graft.spec.registry import implementation, members
+from graft.spec.search.phases import Phase
+from graft.spec.search.schedulers import Asha, HyperBand, Median, NoScheduler, OneEpochTopK, Pb2, Pbt, SchedulerSpec
 
 GIVEN = {
     "none": ({}, NoScheduler()),
@@ -30,8 +30,9 @@ def scheduler_of(raw: Any) -> Any:
 
 
 def test_every_kind_is_tested_here_and_has_a_scheduler_behind_it() -> None:
-    kinds = [kind_of(spec) for spec in get_args(get_args(Scheduler)[0])]
-    assert sorted(kinds) == sorted(GIVEN) == sorted(SCHEDULERS.names())
+    assert sorted(members("scheduler")) == sorted(GIVEN)
+    for kind, spec in members("scheduler").items():
+        assert callable(implementation(spec.model_validate({"kind": kind})))
 
 
 @pytest.mark.parametrize("kind", GIVEN)
@@ -72,3 +73,67 @@ def test_what_is_wrong_is_told_in_one_line(raw: Any, expected: str) -> None:
         scheduler_of(raw)
     assert len(caught.value.problems) == 1
     assert str(caught.value.problems[0]).startswith(expected)
+
+
+def phase_of(scheduler: Any, epochs: int, trials: int) -> Phase:
+    search = {"scheduler": scheduler, "population" if scheduler in ("pbt", "pb2") else "budget": trials}
+    if "budget" in search:
+        search["budget"] = {"trials": trials}
+    space = {"lr": {"loguniform": [1e-4, 1e-1]}}
+    raw = {"name": "x", "data": "digits", "strategy": space, "training": {"epochs": epochs}, "search": search}
+    return parse_job(raw).phases[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("none", None),
+        ({"kind": "asha", "grace_epochs": 2}, ("grace_epochs", 2)),
+        ("hyperband", None),
+        ({"kind": "median", "grace_epochs": 3}, ("grace_epochs", 3)),
+        ({"kind": "one_epoch_top_k", "epochs": 4}, ("epochs", 4)),
+        ("pbt", None),
+        ("pb2", None),
+    ],
+)
+def test_each_says_when_it_compares_for_the_first_time(kind: Any, expected: tuple[str, int] | None) -> None:
+    first = scheduler_of(kind).first_comparison()
+    assert first == expected
+    assert first is None or first[0] in type(scheduler_of(kind)).model_fields, "the key that a message names"
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "expected"),
+    [
+        ("none", 0, 9.0),
+        ("none", 4, 5.0),
+        ("asha", 0, 1 + 2 / 3 + 6 / 9),
+        ("asha", 1, 2 + 6 / 3),  # the rung that lies where it begins is behind it
+        ("asha", 3, 6.0),
+        ({"kind": "asha", "grace_epochs": 9}, 0, 9.0),
+        # Brackets of 6, 3 and 1 trials, with rungs at epochs 1 and 3, at 3, and none.
+        ("hyperband", 0, (6 * (1 + 2 / 3 + 6 / 9) + 3 * (3 + 6 / 3) + 1 * 9) / 10),
+        ("median", 0, 6.75),
+        ("median", 1, 6.0),
+        ("one_epoch_top_k", 0, 1 + 8 * 3 / 10),
+        ({"kind": "one_epoch_top_k", "keep": 99}, 0, 9.0),
+        ("pbt", 0, 9.0),
+        ("pb2", 3, 6.0),
+    ],
+)
+def test_each_says_how_long_a_trial_is_expected_to_train(kind: Any, start: int, expected: float) -> None:
+    phase = phase_of(kind, epochs=9, trials=10)
+    assert phase.scheduler.expected_epochs(phase, start) == pytest.approx(expected)
+
+
+def test_a_scheduler_of_another_package_says_nothing_and_trains_to_the_end() -> None:
+    phase = phase_of("none", epochs=7, trials=2)
+    assert SchedulerSpec(kind="theirs").first_comparison() is None
+    assert SchedulerSpec(kind="theirs").expected_epochs(phase, 2) == 5.0
+    assert not SchedulerSpec.is_population_based
+
+
+def test_the_rungs_of_asha_lie_below_the_last_epoch() -> None:
+    assert Asha().rungs(9) == [1, 3]
+    assert Asha(grace_epochs=2, reduction_factor=2).rungs(9) == [2, 4, 8]
+    assert Asha(grace_epochs=9).rungs(9) == []

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from graft.spec.components.initialisation import Reinitialise
+from graft.spec.components.optimizer import Sgd
+from graft.spec.components.penalty import L2, L2SP, NoPenalty
 from graft.spec.space.distributions import Choice, Distribution
 from graft.spec.space.space import StrategySpace
-from graft.spec.strategy import L2, L2SP, NoPenalty, Reinitialise, Sgd, Strategy
+from graft.spec.strategy import Strategy
 
 WIDE: dict[str, Any] = {
     "backbone": {"choice": ["a", "b"]},

@@ -7,10 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graft.core.errors import SpecError
+from graft.spec.components.head import MlpHead
+from graft.spec.components.optimizer import Sgd
+from graft.spec.components.penalty import L2SP, NoPenalty
 from graft.spec.job import Job
 from graft.spec.space.distributions import Choice, Distribution, LogUniform, RandInt, Uniform
 from graft.spec.space.space import StrategySpace
-from graft.spec.strategy import L2SP, MlpHead, NoPenalty, Sgd, Strategy
+from graft.spec.strategy import Strategy
 
 CONDITIONAL = {
     "penalty": {"choice": ["none", {"kind": "l2_sp", "strength": {"loguniform": [1e-4, 1e-1]}}]},

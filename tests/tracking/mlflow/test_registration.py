@@ -10,7 +10,7 @@ import pytest
 from graft.core.errors import ArtifactError, TrackingError
 from graft.tracking.mlflow.registration import CHAMPION, ModelPackage, fetch_bundle, find_run, register
 from graft.tracking.mlflow.store import MlflowClient, open_store
-from graft.tracking.projection.operations import PARENT
+from graft.tracking.projection.operations import EXPERIMENT_RUN
 from graft.tracking.relay import sync
 from graft.tracking.target import Target, run_key
 
@@ -121,7 +121,7 @@ def test_registering_before_or_after_the_relay_uses_one_parent_run(
     sync(experiment_dir, target)
     assert len(shown()) == 5
     store = open_store(target)
-    (run,) = store.find_runs(run_key(str(experiment_dir), PARENT))
+    (run,) = store.find_runs(run_key(str(experiment_dir), EXPERIMENT_RUN))
     assert store.client.get_run(run).outputs.model_outputs
     assert MlflowClient(target.uri).get_model_version(package.name, "1").run_id == run
 

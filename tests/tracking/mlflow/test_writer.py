@@ -9,7 +9,7 @@ from mlflow.exceptions import MlflowException
 from graft.tracking.mlflow.store import Store, open_store
 from graft.tracking.mlflow.writer import Writer
 from graft.tracking.projection.operations import (
-    PARENT,
+    EXPERIMENT_RUN,
     CloseRun,
     DropGhosts,
     LogDataset,
@@ -28,16 +28,16 @@ from graft.tracking.projection.operations import (
 from graft.tracking.target import Target, run_key
 
 OPERATIONS: tuple[Operation, ...] = (
-    OpenRun(PARENT, "digits-1", 1.0, {"graft.role": "experiment"}),
+    OpenRun(EXPERIMENT_RUN, "digits-1", 1.0, {"graft.role": "experiment"}),
     OpenRun("t00", "t00 lite0", 2.0, {"graft.role": "trial"}),
     LogParams("t00", {"lr": "0.1", "odd@key": "x"}),
     LogMetrics("t00", (Point("val/accuracy", 0.5, 3.0, 1), Point("val/accuracy", 0.6, 4.0, 2))),
     SetTags("t00", {"graft.status": "complete", "where": "http://me:canary@host"}),
     LogDataset("t00", "digits", "ab" * 32, "digits", {"train": 9}),
-    UploadFiles(PARENT, ("job.yaml", "report.json")),
-    UploadJson(PARENT, "quarantine.json", [{"path": "a.png"}]),
+    UploadFiles(EXPERIMENT_RUN, ("job.yaml", "report.json")),
+    UploadJson(EXPERIMENT_RUN, "quarantine.json", [{"path": "a.png"}]),
     CloseRun("t00", "FINISHED", 5.0),
-    CloseRun(PARENT, "FINISHED", 6.0),
+    CloseRun(EXPERIMENT_RUN, "FINISHED", 6.0),
     DropGhosts(),
 )
 
@@ -96,13 +96,13 @@ def test_ghosts_are_dropped(store: Store, experiment_dir: Path) -> None:
 
 
 def parent_of(store: Store, experiment_dir: Path) -> Any:
-    (run_id,) = store.find_runs(run_key(str(experiment_dir), PARENT))
+    (run_id,) = store.find_runs(run_key(str(experiment_dir), EXPERIMENT_RUN))
     return store.client.get_run(run_id)
 
 
 def test_tables_are_where_mlflow_looks_for_them(store: Store, experiment_dir: Path) -> None:
-    first = UploadTable(PARENT, "leaderboard_table.json", ("trial", "score"), (("t00", 0.5), ("t01", None)))
-    second = UploadTable(PARENT, "other.json", ("field",), (("lr",),))
+    first = UploadTable(EXPERIMENT_RUN, "leaderboard_table.json", ("trial", "score"), (("t00", 0.5), ("t01", None)))
+    second = UploadTable(EXPERIMENT_RUN, "other.json", ("field",), (("lr",),))
     write(store, experiment_dir, (OPERATIONS[0], first, second, first))
     run = parent_of(store, experiment_dir)
     assert json.loads(run.data.tags["mlflow.loggedArtifacts"]) == [
@@ -116,9 +116,9 @@ def test_tables_are_where_mlflow_looks_for_them(store: Store, experiment_dir: Pa
 def test_texts_lose_their_secrets_and_pictures_stay_as_they_are(store: Store, experiment_dir: Path) -> None:
     picture = bytes(range(256))
     experiment_dir.joinpath("confusion_matrix.png").write_bytes(picture)
-    text = UploadText(PARENT, "traceback.txt", "ConnectionError: http://me:canary@host")
-    table = UploadTable(PARENT, "table.json", ("reason",), (("refused by s3://me:canary@host",),))
-    files = UploadFiles(PARENT, ("confusion_matrix.png", "gone.png"))
+    text = UploadText(EXPERIMENT_RUN, "traceback.txt", "ConnectionError: http://me:canary@host")
+    table = UploadTable(EXPERIMENT_RUN, "table.json", ("reason",), (("refused by s3://me:canary@host",),))
+    files = UploadFiles(EXPERIMENT_RUN, ("confusion_matrix.png", "gone.png"))
     write(store, experiment_dir, (OPERATIONS[0], text, table, files))
     run_id = parent_of(store, experiment_dir).info.run_id
     there = {file.path for file in store.client.list_artifacts(run_id)}

@@ -24,7 +24,7 @@ from graft.journal.events import (
 )
 from graft.tracking.comparison_view import unpack
 from graft.tracking.projection.operations import (
-    PARENT,
+    EXPERIMENT_RUN,
     CloseRun,
     LogDataset,
     LogMetrics,
@@ -80,7 +80,7 @@ def test_one_run_a_trial_under_a_human_name(operations: list[Operation]) -> None
 
 def test_how_trials_end(operations: list[Operation]) -> None:
     ends = {found.run: found.status for found in operations if isinstance(found, CloseRun)}
-    assert ends == {"t00": "FINISHED", "t01": "KILLED", "t02": "FAILED", "t03": "KILLED", PARENT: "FINISHED"}
+    assert ends == {"t00": "FINISHED", "t01": "KILLED", "t02": "FAILED", "t03": "KILLED", EXPERIMENT_RUN: "FINISHED"}
     assert [tags_of(operations, f"t0{number}")["graft.status"] for number in range(4)] == [
         "complete", "stopped at rung 1", "failed: non-finite loss at epoch 2", "interrupted",
     ]  # fmt: skip
@@ -97,7 +97,7 @@ def test_metrics_by_epoch_and_at_the_end(operations: list[Operation]) -> None:
 
 
 def test_the_parent_holds_the_outcome(operations: list[Operation]) -> None:
-    tags, points = tags_of(operations, PARENT), points_of(operations, PARENT)
+    tags, points = tags_of(operations, EXPERIMENT_RUN), points_of(operations, EXPERIMENT_RUN)
     assert tags["graft.winner"] == "t00"
     assert tags_of(operations, "t00")["graft.winner"] == "true"
     assert tags["graft.duplicates"] == "1"
@@ -114,7 +114,13 @@ def test_params_and_data_set_of_a_trial(operations: list[Operation]) -> None:
     params = next(found.params for found in operations if isinstance(found, LogParams) and found.run == "t01")
     assert params["penalty"] == "l2_sp"
     assert params["seed"] == "1"
-    assert [found.run for found in operations if isinstance(found, LogDataset)] == [PARENT, "t00", "t01", "t02", "t03"]
+    assert [found.run for found in operations if isinstance(found, LogDataset)] == [
+        EXPERIMENT_RUN,
+        "t00",
+        "t01",
+        "t02",
+        "t03",
+    ]
 
 
 def test_files_are_uploaded_at_both_ends(operations: list[Operation]) -> None:
@@ -138,8 +144,8 @@ def test_trials_that_never_ended_are_closed_with_the_experiment() -> None:
     projection.operations(TrialStarted("t00", {}, "x", time=2.0))
     operations = projection.operations(ExperimentFinished(ExperimentStatus.INTERRUPTED, 9.0, time=10.0))
     assert CloseRun("t00", "KILLED", 10.0) in operations
-    assert CloseRun(PARENT, "KILLED", 10.0) in operations
-    assert tags_of(operations, PARENT)["graft.status"] == "interrupted"
+    assert CloseRun(EXPERIMENT_RUN, "KILLED", 10.0) in operations
+    assert tags_of(operations, EXPERIMENT_RUN)["graft.status"] == "interrupted"
 
 
 def test_a_driver_that_vanished_leaves_no_run_running() -> None:
@@ -149,7 +155,7 @@ def test_a_driver_that_vanished_leaves_no_run_running() -> None:
         projection.operations(TrialStarted(trial, {}, "x", time=2.0))
     projection.operations(TrialFinished("t00", TrialStatus.COMPLETED, time=3.0))
     ends = [found for found in projection.abandoned() if isinstance(found, CloseRun)]
-    assert ends == [CloseRun("t01", "KILLED", 3.0), CloseRun(PARENT, "KILLED", 3.0)]
+    assert ends == [CloseRun("t01", "KILLED", 3.0), CloseRun(EXPERIMENT_RUN, "KILLED", 3.0)]
 
 
 def test_a_resumed_trial_is_running_again() -> None:
@@ -165,7 +171,7 @@ def test_a_resumed_trial_is_running_again() -> None:
 
 def test_a_failed_stage_says_why() -> None:
     operations = Projection().operations(StageFailed("ingest", 1.0, "no images"))
-    assert operations == [SetTags(PARENT, {"graft.stage.ingest": "failed: no images"})]
+    assert operations == [SetTags(EXPERIMENT_RUN, {"graft.stage.ingest": "failed: no images"})]
 
 
 def test_what_mlflow_does_not_show_asks_for_nothing() -> None:
@@ -206,8 +212,31 @@ def a_trial(name: str, accuracy: float, lr: float, status: TrialStatus = TrialSt
 
 def test_the_best_so_far_by_finished_trials() -> None:
     _, operations = told(*a_trial("t01", 0.5, 0.1), *a_trial("t02", 0.4, 0.2), *a_trial("t03", 0.7, 0.3))
-    points = points_of(operations, PARENT)
+    points = points_of(operations, EXPERIMENT_RUN)
     assert [points["best/val_accuracy", ended] for ended in (1, 2, 3)] == [0.5, 0.5, 0.7]
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "best"),
+    [
+        ({}, "accuracy", 0.7),  # of older graft
+        ({"task": {"kind": "auto"}}, "accuracy", 0.7),  # of older graft, and gone on with
+        ({"task": {"kind": "classification"}}, "accuracy", 0.7),
+        ({"task": {"kind": "regression"}}, "mae", 0.4),
+    ],
+)
+def test_the_best_so_far_is_the_best_by_the_metric_of_the_task(
+    task: dict[str, object], metric: str, best: float
+) -> None:
+    projection = Projection()
+    started = replace(SEARCHED, job={**SEARCHED.job, **task, "search": {"metric": metric}})
+    trials = [
+        event if not isinstance(event, TrialReported) else replace(event, metrics={f"val/{metric}": value})
+        for name, value in (("t01", 0.5), ("t02", 0.4), ("t03", 0.7))
+        for event in a_trial(name, value, 0.1)
+    ]
+    operations = [operation for event in (started, *trials) for operation in projection.operations(event)]
+    assert points_of(operations, EXPERIMENT_RUN)[f"best/val_{metric}", 3] == best
 
 
 def test_the_leaderboard_is_a_table_best_first_with_losers_and_crashes() -> None:
@@ -231,7 +260,7 @@ def test_seconds_cost_what_the_job_says() -> None:
                          ExperimentFinished(ExperimentStatus.COMPLETED, 200.0, time=9.0))  # fmt: skip
     # 100 s of two CPUs at 3.6 and half a GPU at 36 an hour
     assert points_of(operations, "t01")["final/cost", 0] == pytest.approx(0.2 + 0.5)
-    assert points_of(operations, PARENT)["final/search_cost", 0] == pytest.approx(0.7)
+    assert points_of(operations, EXPERIMENT_RUN)["final/search_cost", 0] == pytest.approx(0.7)
 
 
 def test_without_a_price_or_a_share_there_is_no_cost() -> None:
@@ -252,7 +281,7 @@ def test_what_the_winner_got_wrong_is_with_the_winner_too() -> None:
     runs = [
         found.run for found in operations if isinstance(found, UploadFiles) and "confusion_matrix.png" in found.names
     ]
-    assert runs == [PARENT, "t01"]
+    assert runs == [EXPERIMENT_RUN, "t01"]
 
 
 def test_the_views_are_written_when_the_search_begins_and_when_it_is_over() -> None:
@@ -273,8 +302,8 @@ def test_fields_that_mattered_come_first() -> None:
     shares = ImportanceEstimated({"freeze": 0.8, "lr": 0.2}, 0.6, 9, 1, "freeze 80 %")
     other = [TrialStarted("t02", {"lr": 0.2, "freeze": 1.0}, "x")]
     projection, operations = told(*a_trial("t01", 0.5, 0.1), *other, shares)
-    assert points_of(operations, PARENT)["importance/freeze", 0] == 0.8
-    assert tags_of(operations, PARENT)["graft.importance"] == "freeze 80 %"
+    assert points_of(operations, EXPERIMENT_RUN)["importance/freeze", 0] == 0.8
+    assert tags_of(operations, EXPERIMENT_RUN)["graft.importance"] == "freeze 80 %"
     (views,) = [found for found in projection.abandoned() if isinstance(found, ShowViews)]
     (view,) = [unpack(value) for name, value in views.tags.items() if "trials" in name]
     (parallel,) = [chart for chart in view["compareRunCharts"] if chart["type"] == "PARALLEL"]
@@ -285,16 +314,16 @@ def test_the_data_set_is_summed_up(operations: list[Operation]) -> None:
     (about,) = [found.value for found in operations if isinstance(found, UploadJson) and found.name == "data.json"]
     assert about["samples"] == {"train": 9, "validation": 3}
     assert (about["unreadable"], about["cross_split_duplicates"]) == (1, 0)
-    assert tags_of(operations, PARENT)["graft.samples"] == "9 train, 3 validation"
+    assert tags_of(operations, EXPERIMENT_RUN)["graft.samples"] == "9 train, 3 validation"
 
 
 def test_the_plan_and_the_machine_s_samples_are_in_the_parent() -> None:
     _, operations = told(PlanMade({"trials": 4}, "1 node, 2 CPU"), SystemSampled({"cpu_x": 5.0}, time=31.0))
-    assert UploadJson(PARENT, "plan.json", {"trials": 4}) in operations
-    assert tags_of(operations, PARENT)["graft.resources"] == "1 node, 2 CPU"
-    assert points_of(operations, PARENT) == {("system/cpu_x", 30): 5.0}
+    assert UploadJson(EXPERIMENT_RUN, "plan.json", {"trials": 4}) in operations
+    assert tags_of(operations, EXPERIMENT_RUN)["graft.resources"] == "1 node, 2 CPU"
+    assert points_of(operations, EXPERIMENT_RUN) == {("system/cpu_x", 30): 5.0}
     _, resumed = told(replace(SEARCHED, time=100.0), SystemSampled({"cpu_x": 5.0}, time=111.0))
-    assert points_of(resumed, PARENT) == {("system/cpu_x", 110): 5.0}, "seconds since it began at first"
+    assert points_of(resumed, EXPERIMENT_RUN) == {("system/cpu_x", 110): 5.0}, "seconds since it began at first"
 
 
 def test_a_note_on_a_trial_is_a_tag() -> None:
@@ -305,6 +334,6 @@ def test_a_note_on_a_trial_is_a_tag() -> None:
 def test_the_parent_says_first_who_won(operations: list[Operation]) -> None:
     projection, _ = told(*a_trial("t01", 0.5, 0.1), WinnerChosen("t01", "best"),
                          Evaluated({"accuracy": 0.9}, {"accuracy": (0.85, 0.95)}))  # fmt: skip
-    note = tags_of(projection.abandoned(), PARENT)["mlflow.note.content"]
+    note = tags_of(projection.abandoned(), EXPERIMENT_RUN)["mlflow.note.content"]
     assert note.startswith("**t01** wins: lr=0.1 (partly frozen), validation accuracy 0.5000, of 1 trials.")
     assert "Test accuracy 0.9000, 95 % interval 0.8500 to 0.9500." in note

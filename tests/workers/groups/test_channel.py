@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from graft.workers.groups.channel import KEPT_STOP_LINES, Channel, StopBarrier, StopLines, obey
-from graft.workers.groups.coordinator import Exchange
-from graft.workers.groups.messages import Ended, Limits, Member, Place, Ticket, WorkStatus
+from graft.workers.groups.channel import KEPT_BARRIERS, Channel, StopBarrier, StopBarriers, handle_commands
+from graft.workers.groups.coordinator import Coordinator
+from graft.workers.groups.messages import Ended, Limits, Member, Ticket, WorkerLocation, WorkStatus
 
 RANKS = 3
 HANGS_S = 30
 
 
-def test_a_stop_line_lets_pass_until_it_is_reached():
+def test_a_stop_barrier_lets_pass_until_it_is_reached():
     line = StopBarrier()
     assert [line.is_reached() for _ in range(3)] == [False] * 3
     assert line.freeze() == 3
@@ -25,7 +25,7 @@ def test_a_stop_line_lets_pass_until_it_is_reached():
     assert [line.is_reached() for _ in range(3)] == [False, True, True]
 
 
-def test_a_frozen_stop_line_holds_the_next_check_until_it_is_settled():
+def test_a_frozen_stop_barrier_holds_the_next_check_until_it_is_settled():
     line = StopBarrier()
     line.freeze()
     answers: list[bool] = []
@@ -39,8 +39,8 @@ def test_a_frozen_stop_line_holds_the_next_check_until_it_is_settled():
 
 
 def test_who_works_and_who_listens_get_the_same_line():
-    lines = StopLines()
-    tickets = [Ticket("order", attempt) for attempt in range(KEPT_STOP_LINES + 1)]
+    lines = StopBarriers()
+    tickets = [Ticket("order", attempt) for attempt in range(KEPT_BARRIERS + 1)]
     first = lines.of(tickets[0])
     assert lines.of(tickets[0]) is first
     for ticket in tickets[1:]:
@@ -74,24 +74,24 @@ def test_ranks_of_different_speeds_leave_at_the_same_step(loop, seed):
     def wait(call: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(call, loop).result(HANGS_S)
 
-    async def make() -> Exchange:
-        return Exchange(1, Limits(poll_s=HANGS_S))
+    async def make() -> Coordinator:
+        return Coordinator(1, Limits(poll_s=HANGS_S))
 
-    exchange = wait(make())
-    wait(exchange.wanted(0))
+    coordinator = wait(make())
+    wait(coordinator.wanted(0))
     together = threading.Barrier(RANKS)
     begun = threading.Event()
 
     def rank(number: int) -> int:
         run_clock = random.Random(1000 * seed + number)
         member = Member(0, "a", number)
-        lines = StopLines()
+        lines = StopBarriers()
 
         def call(method: str, *arguments: Any) -> Any:
-            return wait(getattr(exchange, method)(member, *arguments))
+            return wait(getattr(coordinator, method)(member, *arguments))
 
-        call("join", Place(RANKS, "node"))
-        threading.Thread(target=obey, args=(call, lines, lambda: None), daemon=True).start()
+        call("join", WorkerLocation(RANKS, "node"))
+        threading.Thread(target=handle_commands, args=(call, lines, lambda: None), daemon=True).start()
         order = call("next_order", None)
         ticket = order.ticket
         send = lambda ticket, count, value: call("report", ticket, count, b"%d" % value)  # noqa: E731
@@ -109,14 +109,14 @@ def test_ranks_of_different_speeds_leave_at_the_same_step(loop, seed):
 
     with ThreadPoolExecutor(RANKS) as pool:
         ranks = [pool.submit(rank, number) for number in range(RANKS)]
-        assert wait(exchange.acquire("trial", None)).group == 0
-        wait(exchange.submit("trial", "order", b""))
+        assert wait(coordinator.acquire("trial", None)).group == 0
+        wait(coordinator.submit("trial", "order", b""))
         begun.wait(HANGS_S)
         for _ in range(seed % 4):
-            assert wait(exchange.next_item("trial", "order")).news is WorkStatus.REPORT
+            assert wait(coordinator.next_update("trial", "order")).status is WorkStatus.REPORT
         threading.Event().wait(random.Random(seed).random() * 0.02)
-        wait(exchange.release("trial"))
+        wait(coordinator.release("trial"))
         steps = [done.result(HANGS_S) for done in ranks]
     assert len(set(steps)) == 1
-    assert wait(exchange.acquire("next", None)).group == 0
-    wait(exchange.close())
+    assert wait(coordinator.acquire("next", None)).group == 0
+    wait(coordinator.close())

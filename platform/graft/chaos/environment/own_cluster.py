@@ -33,7 +33,7 @@ class OwnCluster:
         self._environment = {**environment, **_OPEN}
         self._environment.pop("RAY_ADDRESS", None)
         self._cpus, self._worker_nodes = cpus, worker_nodes
-        # Short, and not below the rehearsal's directory: the names of sockets are limited to a hundred characters.
+        # Short, and not below the runner's directory: the names of sockets are limited to a hundred characters.
         self._directory = Path(tempfile.mkdtemp(prefix="g"))
         self._nodes: list[subprocess.Popen[bytes]] = []
         self._address = f"127.0.0.1:{free_port()}"

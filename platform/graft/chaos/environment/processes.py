@@ -1,4 +1,4 @@
-"""The processes that a rehearsal has started, found by a mark in their environment: no other one is ever touched."""
+"""The processes that a chaos runner has started, found by a mark in their environment: no other one is ever touched."""
 
 import contextlib
 import os

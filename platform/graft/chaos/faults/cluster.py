@@ -4,17 +4,17 @@ from graft.chaos.environment.own_cluster import OwnCluster
 from graft.chaos.environment.processes import can_find_processes
 from graft.chaos.fault import Fault, Missed, require
 from graft.chaos.faults.process import TRIAL
-from graft.chaos.sandbox import Place, Scene
+from graft.chaos.sandbox import RunnerContext, Sandbox
 from graft.journal import events
 
 
-def _kill_raylet(scene: Scene) -> str:
-    with OwnCluster(scene.environment, scene.place.cpus, worker_nodes=2) as cluster:
-        scene.environment.update(cluster.settings)
-        child = scene.run()
-        moment = scene.await_report(child, 1)
-        trials = scene.processes(TRIAL)
-        if not trials or scene.count(events.SearchEnded):
+def _kill_raylet(sandbox: Sandbox) -> str:
+    with OwnCluster(sandbox.environment, sandbox.context.cpus, worker_nodes=2) as cluster:
+        sandbox.environment.update(cluster.settings)
+        child = sandbox.run()
+        moment = sandbox.await_report(child, 1)
+        trials = sandbox.processes(TRIAL)
+        if not trials or sandbox.count(events.SearchEnded):
             raise Missed("the search was over before its node could be lost")
         cluster.lose_node_of(trials[0])
         summary = child.wait().require_success().summary
@@ -22,24 +22,24 @@ def _kill_raylet(scene: Scene) -> str:
     return f"{moment}, the node that trains"
 
 
-def _kill_head(scene: Scene) -> str:
-    with OwnCluster(scene.environment, scene.place.cpus, worker_nodes=1) as cluster:
-        scene.environment.update(cluster.settings)
-        child = scene.run()
-        moment = scene.await_report(child, 1)
+def _kill_head(sandbox: Sandbox) -> str:
+    with OwnCluster(sandbox.environment, sandbox.context.cpus, worker_nodes=1) as cluster:
+        sandbox.environment.update(cluster.settings)
+        child = sandbox.run()
+        moment = sandbox.await_report(child, 1)
         cluster.lose_head()
         ended = child.wait()
-    with OwnCluster(scene.environment, scene.place.cpus, worker_nodes=1) as cluster:
-        scene.environment.update(cluster.settings)
-        scene.finish()
+    with OwnCluster(sandbox.environment, sandbox.context.cpus, worker_nodes=1) as cluster:
+        sandbox.environment.update(cluster.settings)
+        sandbox.finish()
     ended.require_one_line()
     return moment
 
 
-def _needs_no_other_cluster(place: Place) -> str:
+def _needs_no_other_cluster(context: RunnerContext) -> str:
     if not can_find_processes():
         return "this system does not show which processes a run has started"
-    return "the nodes of the cluster in RAY_ADDRESS belong to others" if place.is_attached else ""
+    return "the nodes of the cluster in RAY_ADDRESS belong to others" if context.is_attached else ""
 
 
 CLUSTER_FAULTS = (

@@ -3,30 +3,30 @@
 from graft.chaos.environment.tracking_server import Trouble
 from graft.chaos.fault import Fault, require
 from graft.chaos.faults.storage import newest_weights, tear, truncate
-from graft.chaos.sandbox import Scene
+from graft.chaos.sandbox import Sandbox
 from graft.journal import events
 from graft.journal.journal import is_being_written
 
 
-def _a_bad_day(scene: Scene) -> str:
-    server = scene.place.server
+def _a_bad_day(sandbox: Sandbox) -> str:
+    server = sandbox.context.server
     server.set(Trouble.DOWN)
     try:
-        child = scene.run(f"tracking.uri={server.url}")
-        moment = scene.await_report(child, max(3, scene.undisturbed.reports // 2))
-        scene.kill_all(child)
-        tear(scene.experiment.journal_file)
-        weights = newest_weights(scene)
+        child = sandbox.run(f"tracking.uri={server.url}")
+        moment = sandbox.await_report(child, max(3, sandbox.undisturbed.reports // 2))
+        sandbox.kill_all(child)
+        tear(sandbox.experiment.journal_file)
+        weights = newest_weights(sandbox)
         truncate(weights)
-        first = scene.resume()
-        first.wait_until(lambda: is_being_written(scene.experiment.journal_file), "the journal was opened")
-        scene.resume().wait().require_one_line(exit_codes=(3,))
-        scene.await_stage(first, "evaluate")
-        scene.await_trouble(first)
+        first = sandbox.resume()
+        first.wait_until(lambda: is_being_written(sandbox.experiment.journal_file), "the journal was opened")
+        sandbox.resume().wait().require_one_line(exit_codes=(3,))
+        sandbox.await_stage(first, "evaluate")
+        sandbox.await_trouble(first)
     finally:
         server.set(Trouble.NONE)
     first.wait().require_success()
-    notes = [event.text for event in scene.records if isinstance(event, events.TrialNoted)]
+    notes = [event.text for event in sandbox.records if isinstance(event, events.TrialNoted)]
     require(any(weights.name in note for note in notes), f"nothing says that {weights.name} was damaged")
     return moment
 

@@ -1,7 +1,7 @@
 """What can happen to the driver: the process that the user has started."""
 
 from graft.chaos.fault import Fault, require
-from graft.chaos.sandbox import Scene
+from graft.chaos.sandbox import Sandbox
 from graft.core.storage import read_json
 from graft.journal import events
 from graft.journal.journal import is_being_written
@@ -25,72 +25,74 @@ print(json.dumps(result.summary))
 """
 
 
-def _kill_and_resume(scene: Scene) -> str:
-    child = scene.run()
+def _kill_and_resume(sandbox: Sandbox) -> str:
+    child = sandbox.run()
     # Any moment from the first record to the last one.
-    record = scene.random.randint(1, max(1, (scene.undisturbed.counts["records"] or 2) - 1))
-    child.wait_until(lambda: scene.lines >= record, f"record {record} of the journal")
+    record = sandbox.random.randint(1, max(1, (sandbox.undisturbed.counts["records"] or 2) - 1))
+    child.wait_until(lambda: sandbox.lines >= record, f"record {record} of the journal")
     child.kill()
-    before = {trial for trial, status in _ended(scene).items() if status != "interrupted"}
-    had_begun = scene.count(events.ExperimentStarted)
-    summary = scene.finish().summary
+    before = {trial for trial, status in _ended(sandbox).items() if status != "interrupted"}
+    had_begun = sandbox.count(events.ExperimentStarted)
+    summary = sandbox.finish().summary
     require(summary["resumed_from"] or not had_begun, "the run began anew instead of going on")
-    again = [event.trial for event in scene.records if isinstance(event, events.TrialStarted) and event.trial in before]
+    again = [
+        event.trial for event in sandbox.records if isinstance(event, events.TrialStarted) and event.trial in before
+    ]
     require(len(again) == len(before), f"of the trials {sorted(before)}, which had ended, some began again: {again}")
-    return f"record {record} of {scene.undisturbed.counts['records']} of the journal"
+    return f"record {record} of {sandbox.undisturbed.counts['records']} of the journal"
 
 
-def _set_clock_back(scene: Scene) -> str:
-    child = scene.run()
-    moment = scene.await_report(child)
+def _set_clock_back(sandbox: Sandbox) -> str:
+    child = sandbox.run()
+    moment = sandbox.await_report(child)
     child.kill()
-    last = scene.records[-1].time
-    resumed = scene.program(_RESUME_WITH_A_CLOCK_SET_BACK, scene.experiment.name, str(scene.home.root))
+    last = sandbox.records[-1].time
+    resumed = sandbox.program(_RESUME_WITH_A_CLOCK_SET_BACK, sandbox.experiment.name, str(sandbox.home.root))
     resumed.require_success()
-    require(scene.records[-1].time < last, "the clock was not set back")
-    rows = read_json(scene.experiment.leaderboard_file)
+    require(sandbox.records[-1].time < last, "the clock was not set back")
+    rows = read_json(sandbox.experiment.leaderboard_file)
     taken = {"the run": resumed.summary["budget"]["used_s"], **{row["trial"]: row["seconds"] for row in rows}}
     wrong = {name: seconds for name, seconds in taken.items() if not 0 <= seconds < _SET_BACK_S}
     require(not wrong, f"these took so many seconds: {wrong}")
     return moment
 
 
-def _resume_twice(scene: Scene) -> str:
-    child = scene.run()
-    moment = scene.await_report(child)
+def _resume_twice(sandbox: Sandbox) -> str:
+    child = sandbox.run()
+    moment = sandbox.await_report(child)
     child.kill()
-    first = scene.resume()
-    first.wait_until(lambda: is_being_written(scene.experiment.journal_file), "the journal was opened")
-    told = scene.resume().wait().require_one_line(exit_codes=(3,))
+    first = sandbox.resume()
+    first.wait_until(lambda: is_being_written(sandbox.experiment.journal_file), "the journal was opened")
+    told = sandbox.resume().wait().require_one_line(exit_codes=(3,))
     require("being written" in told, f"the second resume was told something else: {told}")
     first.wait().require_success()
     return moment
 
 
-def _interrupt(scene: Scene) -> str:
-    child = scene.run()
-    moment = scene.await_report(child)
+def _interrupt(sandbox: Sandbox) -> str:
+    child = sandbox.run()
+    moment = sandbox.await_report(child)
     child.press_ctrl_c()
     told = child.wait().require_one_line(exit_codes=(1,))
-    kept = [*scene.experiment.directory.glob("best-so-far-*"), *scene.experiment.directory.glob("bundle")]
+    kept = [*sandbox.experiment.directory.glob("best-so-far-*"), *sandbox.experiment.directory.glob("bundle")]
     require(kept, f"no model was kept: {told}")
     require("graft resume" in told, f"it is not said how to go on: {told}")
-    scene.finish()
+    sandbox.finish()
     return moment
 
 
-def _interrupt_twice(scene: Scene) -> str:
-    child = scene.run()
-    moment = scene.await_report(child, 1)
+def _interrupt_twice(sandbox: Sandbox) -> str:
+    child = sandbox.run()
+    moment = sandbox.await_report(child, 1)
     child.press_ctrl_c()
     child.press_ctrl_c()
     child.wait().require_one_line(exit_codes=(1,))
-    scene.finish()
+    sandbox.finish()
     return moment
 
 
-def _ended(scene: Scene) -> dict[str, str]:
-    finished = (event for event in scene.records if isinstance(event, events.TrialFinished))
+def _ended(sandbox: Sandbox) -> dict[str, str]:
+    finished = (event for event in sandbox.records if isinstance(event, events.TrialFinished))
     return {event.trial: str(event.status) for event in finished}
 
 

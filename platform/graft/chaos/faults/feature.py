@@ -8,7 +8,7 @@ from graft.chaos.environment.disks import fill, small_disk
 from graft.chaos.fault import Fault, Missed, require
 from graft.chaos.faults.process import TRIAL, needs_own_processes
 from graft.chaos.faults.storage import flip_a_bit, needs_a_disk
-from graft.chaos.sandbox import Scene
+from graft.chaos.sandbox import Sandbox
 from graft.journal import events
 
 _NOT_KEPT = "their features cannot be kept"
@@ -16,11 +16,11 @@ _NOT_KEPT = "their features cannot be kept"
 _LEFT_FOR_LOCKS = 48 << 10
 
 
-def _kill_the_builder(scene: Scene) -> str:
-    store = _emptied(scene)
-    child = scene.run()
+def _kill_the_builder(sandbox: Sandbox) -> str:
+    store = _emptied(sandbox)
+    child = sandbox.run()
     child.wait_until(lambda: _half_built(store), "features were being computed")
-    for process in scene.processes(TRIAL):
+    for process in sandbox.processes(TRIAL):
         process.kill()
     left = _half_built(store)
     if not left:
@@ -31,22 +31,22 @@ def _kill_the_builder(scene: Scene) -> str:
     return "in the middle of the first features"
 
 
-def _flip(scene: Scene) -> str:
-    damaged = _sets(scene.home.features)
+def _flip(sandbox: Sandbox) -> str:
+    damaged = _sets(sandbox.home.features)
     if not damaged:
         raise Missed("the undisturbed run has kept no features of frozen blocks")
     for directory in damaged:
         for shard in directory.glob("*.arrow"):
             flip_a_bit(shard)
-    cache = scene.run().wait().require_success().summary["cache"]
+    cache = sandbox.run().wait().require_success().summary["cache"]
     require(cache["misses"], "no features were computed again, so damaged ones were trained on")
     return f"before the start, {len(damaged)} sets of features"
 
 
-def _remove(scene: Scene) -> str:
-    store = _emptied(scene)
-    child = scene.run()
-    moment = scene.await_report(child, 1)
+def _remove(sandbox: Sandbox) -> str:
+    store = _emptied(sandbox)
+    child = sandbox.run()
+    moment = sandbox.await_report(child, 1)
     if not _sets(store):
         raise Missed("the run keeps no features of frozen blocks")
     shutil.rmtree(store, ignore_errors=True)
@@ -54,11 +54,11 @@ def _remove(scene: Scene) -> str:
     return moment
 
 
-def _fill(scene: Scene) -> str:
-    with small_disk(_emptied(scene), 1) as disk:
+def _fill(sandbox: Sandbox) -> str:
+    with small_disk(_emptied(sandbox), 1) as disk:
         fill(disk, _LEFT_FOR_LOCKS)
-        scene.run().wait().require_success()
-    noted = [event for event in scene.records if isinstance(event, events.TrialNoted) and _NOT_KEPT in event.text]
+        sandbox.run().wait().require_success()
+    noted = [event for event in sandbox.records if isinstance(event, events.TrialNoted) and _NOT_KEPT in event.text]
     if not noted:
         raise Missed("no trial had features of frozen blocks to keep")
     told = {event.what for event in noted}
@@ -66,14 +66,14 @@ def _fill(scene: Scene) -> str:
     return "the whole run"
 
 
-def _run_two(scene: Scene) -> str:
-    store = _emptied(scene)
-    child = scene.run()
-    child.wait_until(lambda: scene.found, "the experiment was there")
-    with scene.beside() as other:
+def _run_two(sandbox: Sandbox) -> str:
+    store = _emptied(sandbox)
+    child = sandbox.run()
+    child.wait_until(lambda: sandbox.found, "the experiment was there")
+    with sandbox.beside() as other:
         summaries = [one.wait().require_success().summary for one in (other.run(), child)]
         other.settle()
-        wrong = problems(other.facts(), scene.undisturbed)
+        wrong = problems(other.facts(), sandbox.undisturbed)
     require(not wrong, f"in the second run, {'; '.join(wrong)}")
     sets = len(_sets(store))
     if not sets:
@@ -83,10 +83,10 @@ def _run_two(scene: Scene) -> str:
     return "from the start"
 
 
-def _emptied(scene: Scene) -> Path:
+def _emptied(sandbox: Sandbox) -> Path:
     """The directory of the features, without those of the runs before."""
-    shutil.rmtree(scene.home.features, ignore_errors=True)
-    return scene.home.features
+    shutil.rmtree(sandbox.home.features, ignore_errors=True)
+    return sandbox.home.features
 
 
 def _half_built(store: Path) -> list[Path]:

@@ -4,45 +4,45 @@ from collections.abc import Callable
 
 from graft.chaos.environment.processes import can_find_processes
 from graft.chaos.fault import Fault, Missed, require
-from graft.chaos.sandbox import Place, Scene
+from graft.chaos.sandbox import RunnerContext, Sandbox
 from graft.journal import events
 
 TRIAL = "ray::ImplicitFunc"
 TWO_WORKERS = ("resources.workers=2", "resources.cpus_per_worker=1")
 
 
-def _kill_one(title: str, what: str) -> Callable[[Scene], str]:
+def _kill_one(title: str, what: str) -> Callable[[Sandbox], str]:
     """Kill a process of that title, drawn at random, after the first epoch."""
 
-    def act(scene: Scene) -> str:
-        child = scene.run()
-        moment = scene.await_report(child, 1)
-        found = scene.processes(title)
-        if not found or scene.count(events.SearchEnded):
+    def act(sandbox: Sandbox) -> str:
+        child = sandbox.run()
+        moment = sandbox.await_report(child, 1)
+        found = sandbox.processes(title)
+        if not found or sandbox.count(events.SearchEnded):
             raise Missed(f"the search was over before {what} could be killed")
-        scene.random.choice(found).kill()
-        _ends_well(scene, child.wait().require_success().summary)
+        sandbox.random.choice(found).kill()
+        _ends_well(sandbox, child.wait().require_success().summary)
         return moment
 
     return act
 
 
-def _ends_well(scene: Scene, summary: dict[str, object]) -> None:
+def _ends_well(sandbox: Sandbox, summary: dict[str, object]) -> None:
     trials = summary["trials"]
     assert isinstance(trials, dict)
     require(not trials["failed"], f"{trials['failed']} trials have failed")
-    require(scene.count(events.ExperimentStarted) == 1, "the run was begun more than once")
+    require(sandbox.count(events.ExperimentStarted) == 1, "the run was begun more than once")
 
 
-def needs_own_processes(place: Place) -> str:
+def needs_own_processes(context: RunnerContext) -> str:
     """Why the processes of a run cannot be found, or are not ours to end; empty if they can and are."""
     if not can_find_processes():
         return "this system does not show which processes a run has started"
-    return "the processes of the cluster in RAY_ADDRESS belong to others" if place.is_attached else ""
+    return "the processes of the cluster in RAY_ADDRESS belong to others" if context.is_attached else ""
 
 
-def _needs_two_cpus(place: Place) -> str:
-    return needs_own_processes(place) or ("" if place.cpus >= 2 else "two workers need two CPUs")
+def _needs_two_cpus(context: RunnerContext) -> str:
+    return needs_own_processes(context) or ("" if context.cpus >= 2 else "two workers need two CPUs")
 
 
 PROCESS_FAULTS = (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from graft.chaos.environment.disks import can_mount, fill, free_again, unreachable
 from graft.chaos.fault import Fault, Missed, require
-from graft.chaos.sandbox import Place, Scene
+from graft.chaos.sandbox import RunnerContext, Sandbox
 from graft.journal import events
 from graft.learner.checkpoints import CheckpointStore
 
@@ -19,47 +19,47 @@ _AWAY_S = 60.0
 EVERY_EPOCH = ("search.scheduler={kind: pbt, interval: 1}", "search.searcher=random", "search.population=2")
 
 
-def _tear_journal(scene: Scene) -> str:
-    child = scene.run()
-    moment = scene.await_report(child)
+def _tear_journal(sandbox: Sandbox) -> str:
+    child = sandbox.run()
+    moment = sandbox.await_report(child)
     child.kill()
-    tear(scene.experiment.journal_file)
-    damage = scene.call("journal", "verify", scene.experiment.name, "--json").summary["torn"]
+    tear(sandbox.experiment.journal_file)
+    damage = sandbox.call("journal", "verify", sandbox.experiment.name, "--json").summary["torn"]
     require(damage == 1, f"`graft journal verify` counts {damage} torn records, but one was torn")
-    scene.finish()
+    sandbox.finish()
     return moment
 
 
-def _truncate(scene: Scene) -> str:
-    return _damage(scene, truncate)
+def _truncate(sandbox: Sandbox) -> str:
+    return _damage(sandbox, truncate)
 
 
-def _flip(scene: Scene) -> str:
-    return _damage(scene, flip_a_bit)
+def _flip(sandbox: Sandbox) -> str:
+    return _damage(sandbox, flip_a_bit)
 
 
-def _damage(scene: Scene, how: Callable[[Path], None]) -> str:
-    child = scene.run()
-    moment = scene.await_report(child, max(3, scene.undisturbed.reports // 2))
-    scene.kill_all(child)
-    file = newest_weights(scene)
+def _damage(sandbox: Sandbox, how: Callable[[Path], None]) -> str:
+    child = sandbox.run()
+    moment = sandbox.await_report(child, max(3, sandbox.undisturbed.reports // 2))
+    sandbox.kill_all(child)
+    file = newest_weights(sandbox)
     how(file)
-    scene.finish()
-    notes = [event.text for event in scene.records if isinstance(event, events.TrialNoted)]
+    sandbox.finish()
+    notes = [event.text for event in sandbox.records if isinstance(event, events.TrialNoted)]
     require(any(file.name in note for note in notes), f"nothing says that {file.parent.name}/{file.name} was damaged")
     return f"{moment}, {file.parent.name}/{file.name}"
 
 
-def newest_weights(scene: Scene) -> Path:
+def newest_weights(sandbox: Sandbox) -> Path:
     """The newest state of a trial that has not ended, and goes on from it; its best weights if it leaves no states.
 
     Raises:
         Missed: all trials have ended.
     """
-    store = CheckpointStore(scene.experiment.checkpoints)
-    ended = {event.trial for event in scene.records if isinstance(event, events.TrialFinished)}
-    started = [event.trial for event in scene.records if isinstance(event, events.TrialStarted)]
-    running = [trial for trial in started if trial not in ended | _about_to_copy(scene.records)]
+    store = CheckpointStore(sandbox.experiment.checkpoints)
+    ended = {event.trial for event in sandbox.records if isinstance(event, events.TrialFinished)}
+    started = [event.trial for event in sandbox.records if isinstance(event, events.TrialStarted)]
+    running = [trial for trial in started if trial not in ended | _about_to_copy(sandbox.records)]
     files = [store.state_file(found[0]) for trial in running if len(found := store.of_trial(trial)) > 1]
     files += [store.best_file(trial) for trial in running if store.best_file(trial).exists()]
     if not files:
@@ -74,39 +74,39 @@ def _about_to_copy(records: Sequence[events.Event]) -> set[str]:
     return {trial for trial, event in last.items() if isinstance(event, events.TrialExploited)}
 
 
-def _fill_for_weights(scene: Scene) -> str:
-    child = scene.run()
-    moment = scene.await_report(child, 1)
-    fill(scene.home.root, _LEFT_FOR_RECORDS)
-    child.wait_until(lambda: scene.count(events.TrialNoted) or scene.count(events.SearchEnded), "a note")
-    free_again(scene.home.root)
+def _fill_for_weights(sandbox: Sandbox) -> str:
+    child = sandbox.run()
+    moment = sandbox.await_report(child, 1)
+    fill(sandbox.home.root, _LEFT_FOR_RECORDS)
+    child.wait_until(lambda: sandbox.count(events.TrialNoted) or sandbox.count(events.SearchEnded), "a note")
+    free_again(sandbox.home.root)
     child.wait().require_success()
-    require(scene.count(events.TrialNoted), "nothing says that weights were not kept")
+    require(sandbox.count(events.TrialNoted), "nothing says that weights were not kept")
     return moment
 
 
-def _fill_for_records(scene: Scene) -> str:
-    child = scene.run()
-    moment = scene.await_report(child, 1)
-    fill(scene.home.root, 0)
+def _fill_for_records(sandbox: Sandbox) -> str:
+    child = sandbox.run()
+    moment = sandbox.await_report(child, 1)
+    fill(sandbox.home.root, 0)
     told = child.wait().require_one_line(exit_codes=(3,))
-    free_again(scene.home.root)
+    free_again(sandbox.home.root)
     require("no space left" in told, f"it does not say that the disk is full: {told}")
-    scene.finish()
+    sandbox.finish()
     return moment
 
 
-def _take_away(scene: Scene) -> str:
-    child = scene.run()
-    moment = scene.await_report(child, 1)
-    with unreachable(scene.home.root):
+def _take_away(sandbox: Sandbox) -> str:
+    child = sandbox.run()
+    moment = sandbox.await_report(child, 1)
+    with unreachable(sandbox.home.root):
         began = time.monotonic()
         while not child.has_ended and time.monotonic() - began < _AWAY_S:
             time.sleep(0.2)
     ended = child.wait()
     if ended.exit_code:
         ended.require_one_line()
-        scene.finish()
+        sandbox.finish()
     return f"{moment}; the run {'ended with one line' if ended.exit_code else 'went on'}"
 
 
@@ -131,9 +131,9 @@ def flip_a_bit(file: Path) -> None:
         stream.write(bytes([byte ^ 1]))
 
 
-def needs_a_disk(place: Place) -> str:
+def needs_a_disk(context: RunnerContext) -> str:
     """Why no small disk can be made here; empty if one can."""
-    return can_mount(place.root)
+    return can_mount(context.root)
 
 
 STORAGE_FAULTS = (

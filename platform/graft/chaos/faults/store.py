@@ -8,70 +8,70 @@ from graft.chaos.environment.child import Child
 from graft.chaos.environment.disks import can_mount, read_only
 from graft.chaos.environment.tracking_server import Trouble
 from graft.chaos.fault import Fault, require
-from graft.chaos.sandbox import Place, Scene
+from graft.chaos.sandbox import RunnerContext, Sandbox
 from graft.journal import events
 
 RELAY = "graft.tracking.relay"
 
 
-def _from_the_start(trouble: Trouble) -> Callable[[Scene], str]:
+def _from_the_start(trouble: Trouble) -> Callable[[Sandbox], str]:
     """Until the run has ended: it must not even notice, and what is missing is sent later."""
 
-    def act(scene: Scene) -> str:
-        with _trouble(scene, trouble):
-            summary = _run(scene).wait().require_success().summary
-            _end_relay(scene)
+    def act(sandbox: Sandbox) -> str:
+        with _trouble(sandbox, trouble):
+            summary = _run(sandbox).wait().require_success().summary
+            _end_relay(sandbox)
         require(not summary["tracking_complete"], "the run says that everything is in MLflow, which was not there")
         return "the whole run"
 
     return act
 
 
-def _in_the_middle(trouble: Trouble) -> Callable[[Scene], str]:
+def _in_the_middle(trouble: Trouble) -> Callable[[Sandbox], str]:
     """From the first epoch until the relay has noticed; it must catch up by itself."""
 
-    def act(scene: Scene) -> str:
-        child = _run(scene)
-        moment = scene.await_report(child, 1)
-        with _trouble(scene, trouble):
-            stage = scene.await_stage(child, "evaluate")
-            scene.await_trouble(child)
+    def act(sandbox: Sandbox) -> str:
+        child = _run(sandbox)
+        moment = sandbox.await_report(child, 1)
+        with _trouble(sandbox, trouble):
+            stage = sandbox.await_stage(child, "evaluate")
+            sandbox.await_trouble(child)
         child.wait().require_success()
         return f"{moment}, until after {stage}"
 
     return act
 
 
-def _at_the_end(scene: Scene) -> str:
-    child = _run(scene)
-    moment = scene.await_stage(child, "evaluate")
-    with _trouble(scene, Trouble.DOWN):
-        child.wait_until(lambda: scene.count(events.ExperimentFinished), "the end of the experiment")
-        scene.await_trouble(child)
+def _at_the_end(sandbox: Sandbox) -> str:
+    child = _run(sandbox)
+    moment = sandbox.await_stage(child, "evaluate")
+    with _trouble(sandbox, Trouble.DOWN):
+        child.wait_until(lambda: sandbox.count(events.ExperimentFinished), "the end of the experiment")
+        sandbox.await_trouble(child)
     child.wait().require_success()
     return f"{moment}, until after the end"
 
 
-def _lose_replies(scene: Scene) -> str:
-    with _trouble(scene, Trouble.LOSES_REPLIES):
-        child = _run(scene)
-        moment = scene.await_stage(child, "evaluate")
-        scene.await_trouble(child)
+def _lose_replies(sandbox: Sandbox) -> str:
+    with _trouble(sandbox, Trouble.LOSES_REPLIES):
+        child = _run(sandbox)
+        moment = sandbox.await_stage(child, "evaluate")
+        sandbox.await_trouble(child)
     child.wait().require_success()
     return f"from the start until after {moment}"
 
 
-def _write_protect(scene: Scene) -> str:
-    with read_only(scene.home.database):
-        summary = scene.run().wait().require_success().summary
-        _end_relay(scene)
+def _write_protect(sandbox: Sandbox) -> str:
+    with read_only(sandbox.home.database):
+        summary = sandbox.run().wait().require_success().summary
+        _end_relay(sandbox)
     require(not summary["tracking_complete"], "the run says that everything is in MLflow, which could not be written")
     return "the whole run"
 
 
 @contextlib.contextmanager
-def _trouble(scene: Scene, trouble: Trouble) -> Iterator[None]:
-    server = scene.place.server
+def _trouble(sandbox: Sandbox, trouble: Trouble) -> Iterator[None]:
+    server = sandbox.context.server
     server.set(trouble)
     try:
         yield
@@ -79,20 +79,20 @@ def _trouble(scene: Scene, trouble: Trouble) -> Iterator[None]:
         server.set(Trouble.NONE)
 
 
-def _end_relay(scene: Scene) -> None:
+def _end_relay(sandbox: Sandbox) -> None:
     """It would go on for ten minutes; without it, only `graft track sync` can bring what is missing."""
-    for relay in scene.processes(RELAY):
+    for relay in sandbox.processes(RELAY):
         relay.kill()
 
 
-def _run(scene: Scene) -> Child:
-    return scene.run(f"tracking.uri={scene.place.server.url}")
+def _run(sandbox: Sandbox) -> Child:
+    return sandbox.run(f"tracking.uri={sandbox.context.server.url}")
 
 
-def _needs_root(place: Place) -> str:
+def _needs_root(context: RunnerContext) -> str:
     if os.geteuid() != 0:
         return "only root can make a file read-only for processes that have it open"
-    return can_mount(place.root)
+    return can_mount(context.root)
 
 
 _UNAFFECTED = "the run does not wait and ends well; later everything is in MLflow, at the times it happened"

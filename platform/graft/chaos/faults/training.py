@@ -3,7 +3,7 @@
 from typing import Any
 
 from graft.chaos.fault import Fault, Missed, require
-from graft.chaos.sandbox import Scene
+from graft.chaos.sandbox import Sandbox
 from graft.core.errors import SpecError
 from graft.journal import events
 
@@ -14,42 +14,42 @@ NAN = ("strategy.lr=10", _SOME_HEALTHY, "strategy.weight_decay=1", "strategy.bat
 EXPLODING = ("strategy.lr=10", _SOME_HEALTHY, "strategy.weight_decay=0", "strategy.batch_size=8")
 
 
-def _lose_numbers(scene: Scene) -> str:
-    summary = _run(scene)
-    failed = sorted(_failed(scene))
+def _lose_numbers(sandbox: Sandbox) -> str:
+    summary = _run(sandbox)
+    failed = sorted(_failed(sandbox))
     require(failed, "no trial has failed")
     require(summary["trials"]["completed"] + summary["trials"]["stopped"] > 0, "no trial has survived")
-    require(all("finite" in reason or "nan" in reason for reason in _failed(scene).values()), "a reason is missing")
+    require(all("finite" in reason or "nan" in reason for reason in _failed(sandbox).values()), "a reason is missing")
     # The second one trains nothing: it reads in the journal what the first has done.
     for options in (("--retry-errored",), ()):
-        again = scene.resume(*options).wait().require_success().summary
+        again = sandbox.resume(*options).wait().require_success().summary
         require(not again["retrained"], f"{again['retrained']} finished trials were trained again")
-    started = [event.trial for event in scene.records if isinstance(event, events.TrialStarted)]
+    started = [event.trial for event in sandbox.records if isinstance(event, events.TrialStarted)]
     twice = sorted({trial for trial in started if started.count(trial) > 1})
     require(twice == failed, f"{failed} had failed, but {twice} were tried again")
     return f"{len(failed)} of {len(set(started))} trials"
 
 
-def _explode(scene: Scene) -> str:
-    summary = _run(scene)
+def _explode(sandbox: Sandbox) -> str:
+    summary = _run(sandbox)
     trials = summary["trials"]
     require(trials["total"] == trials["completed"] + trials["stopped"] + trials["failed"], f"trials ended as {trials}")
     losses = [
-        event.metrics.get("train/loss", 0.0) for event in scene.records if isinstance(event, events.TrialReported)
+        event.metrics.get("train/loss", 0.0) for event in sandbox.records if isinstance(event, events.TrialReported)
     ]
     require(max(losses) > 100, f"no loss has exploded: the largest is {max(losses):.1f}")
     return f"the largest loss is {max(losses):.3g}"
 
 
-def _run(scene: Scene) -> dict[str, Any]:
-    ended = scene.run().wait()
+def _run(sandbox: Sandbox) -> dict[str, Any]:
+    ended = sandbox.run().wait()
     if ended.exit_code == SpecError.exit_code:
         raise Missed(f"the job cannot have such strategies: {ended.summary.get('error', '')}")
     return ended.require_success().summary
 
 
-def _failed(scene: Scene) -> dict[str, str]:
-    ends = (event for event in scene.records if isinstance(event, events.TrialFinished))
+def _failed(sandbox: Sandbox) -> dict[str, str]:
+    ends = (event for event in sandbox.records if isinstance(event, events.TrialFinished))
     return {event.trial: event.reason for event in ends if event.status is events.TrialStatus.FAILED}
 
 

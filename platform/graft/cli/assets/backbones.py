@@ -17,4 +17,7 @@ def command(as_json: JsonOption = False) -> None:
         return
     for one in found:
         typer.echo(f"{one['name']:24} {one['problem'] or 'ready'}")
-    typer.echo("also: timm:<name>, torchvision:<name> (weights from a hub), local:<library>/<architecture>:<file>")
+    typer.echo(
+        "also: timm:<name>, torchvision:<name>, hf:<folder or name> (weights from a hub), "
+        "local:<library>/<architecture>:<file>"
+    )

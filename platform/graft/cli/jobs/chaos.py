@@ -48,15 +48,15 @@ def command(
         _print_faults(faults, as_json)
         return
     from graft.chaos.fault import Broken, Verdict
-    from graft.chaos.runner import Rehearsal
+    from graft.chaos.runner import ChaosRunner
     from graft.chaos.small_job import make_small
     from graft.core.errors import GraftError
 
     root = Home.find(home).root / "chaos" / f"{loaded.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     outcomes: list[Outcome] = []
-    with Rehearsal.of(make_small(loaded), root, lambda line: typer.echo(line, err=True)) as rehearsal:
+    with ChaosRunner.of(make_small(loaded), root, lambda line: typer.echo(line, err=True)) as runner:
         try:
-            for outcome in rehearsal.run(faults, seed):
+            for outcome in runner.run(faults, seed):
                 outcomes.append(outcome)
                 typer.echo(f"  {outcome.verdict}{_why(outcome)}", err=True)
         except Broken as problem:

@@ -21,15 +21,18 @@ def command(
     Example: graft plan jobs/digits.yaml
     """
     from graft.pipeline.plan import describe, make_plan
+    from graft.pipeline.resolve import resolve_job
     from graft.spec.load import load_job
 
-    loaded = load_job(job, override or ())
+    resolved = resolve_job(load_job(job, override or ()))
+    loaded, reason = resolved.job, resolved.reason
     if offline:
-        plan = make_plan(loaded)
+        plan = make_plan(loaded, task_reason=reason)
     else:
         from graft.data.listing import list_samples
         from graft.learner.probe import forward_seconds, measure_depths
 
-        samples = loaded.data.limit or len(list_samples(loaded.data))
-        plan = make_plan(loaded, samples, forward_seconds, measure_depths)
-    typer.echo(json.dumps(plan.to_dict()) if as_json else describe(plan))
+        listing = resolved.listing if loaded.data.limit or resolved.listing else list_samples(loaded.data)
+        samples = loaded.data.limit or len(listing or ())
+        plan = make_plan(loaded, samples, forward_seconds, measure_depths, reason)
+    typer.echo(json.dumps({**plan.to_dict(), "modalities": [plan.modality]}) if as_json else describe(plan))

@@ -1,9 +1,8 @@
-"""`graft predict`: labels and probabilities for images."""
+"""`graft predict`: what a model says of samples."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,26 +15,57 @@ TOP = 3
 def command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A bundle, an experiment, or models:/name@champion.")],
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH…", help="Images, folders of images, or tables that name images.")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="PATH…", help="Files, folders of them, or tables that name or hold them."),
+    ] = None,
+    text: Annotated[
+        list[str] | None, typer.Option("--text", metavar="TEXT", help="A text, for a model of texts; may be repeated.")
+    ] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Show the probability of every class or label.")
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Predict labels with probabilities for images.
+    """Predict: a label with its probability, a value with its interval, or all labels that apply.
 
     Example: graft predict models:/digits@champion photo.png more_photos/
+
+    Example: graft predict reviews new_reviews.csv --json
+
+    Example: graft predict reviews --text "Arrived late, but works."
     """
+    from graft.core.errors import Problem, SpecError
     from graft.experiments.find_bundle import find_bundle
-    from graft.serving.inputs import image_paths
     from graft.serving.predictor import Predictor
 
-    images = image_paths(paths)
-    predictions = Predictor.from_directory(find_bundle(model, Home.find(home))).predict(images)
+    if not paths and not text:
+        raise SpecError("nothing is given to predict; name files, or give a text with --text")
+    # Said before a model is loaded, which may have to be fetched first.
+    missing = [path for path in paths or () if not path.exists()]
+    if missing:
+        told = "does not exist; name a file, a folder or a table"
+        raise SpecError([Problem("", f"{path} {told}") for path in missing])
+    predictor = Predictor.from_directory(find_bundle(model, Home.find(home)))
+    if text and predictor.modality.name != "text":
+        raise SpecError(f"--text is given, but {model} takes {predictor.modality.name}s; name files instead")
+    samples: list[Any] = [*(predictor.find(paths) if paths else ()), *(text or ())]
+    predictions = predictor.predict(samples)
     if as_json:
-        typer.echo(json.dumps({"model": model, "predictions": [asdict(one) for one in predictions]}))
+        typer.echo(json.dumps({"model": model, "predictions": [one.to_dict() for one in predictions]}))
     else:
         for one in predictions:
-            best = sorted(one.probabilities.items(), key=lambda item: -item[1])[:TOP]
-            typer.echo(f"{one.source}: {one.error or ', '.join(f'{name} {value:.3f}' for name, value in best)}")
+            typer.echo(f"{one.source}: {one.error or _told(one, probabilities)}")
     if any(one.error for one in predictions):
         raise SystemExit(2)
+
+
+def _told(one: Any, everything: bool) -> str:
+    """An answer on a line."""
+    best = sorted(one.probabilities.items(), key=lambda item: -item[1])
+    chances = ", ".join(f"{name} {value:.3f}" for name, value in (best if everything else best[:TOP]))
+    if "label" in one.answer:
+        return chances
+    columns = {name: f"{value:.4g}" if isinstance(value, float) else str(value) for name, value in one.answer.items()}
+    told = ", ".join(f"{name} {value or '(none)'}" for name, value in columns.items())
+    return f"{told}; {chances}" if everything and chances else told

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from graft.spec.job import Job
 
 SHOWN_TRIALS = 10
+# What a user names to have it predicted.
+_SAMPLE = {"text": "--text '…'"}
 
 
 ReplayOption = Annotated[
@@ -64,8 +66,16 @@ def command(
         what = f"replays {replay}" if schedule else describe(loaded.phases)
         typer.echo(f"{job}: {loaded.name}, {what}", err=True)
     from graft.experiments.directory import Experiment
+    from graft.pipeline.resolve import resolve_job
     from graft.pipeline.run import check_job
 
+    resolved = resolve_job(loaded)
+    loaded = resolved.job
+    if not as_json:
+        typer.echo(
+            f"task: {loaded.task.kind} of {loaded.data.modality}s by {loaded.objective.name} ({resolved.reason})",
+            err=True,
+        )
     check_job(loaded, place)
     experiment = None if schedule else _to_go_on_with(loaded, place, resume)
     if experiment is None:
@@ -132,7 +142,7 @@ def _display(experiment: "Experiment", stream: Any, as_json: bool) -> Iterator[A
     if as_json:
         yield lambda event: None
         return
-    progress = Progress(job.search.objective, job.training.epochs)
+    progress = Progress(job.objective, job.training.epochs)
     if experiment.journal_file.exists():  # of an experiment that goes on
         for _, event in read(experiment.journal_file):
             progress.apply(event)
@@ -165,5 +175,5 @@ def _report(result: "Result", home: Home) -> None:
     typer.echo("")
     typer.echo("next:")
     typer.echo(f"  graft leaderboard {summary['experiment']}")
-    typer.echo(f"  graft predict {model} IMAGE…")
+    typer.echo(f"  graft predict {model} {_SAMPLE.get(summary['modalities'][0], 'FILE…')}")
     typer.echo("  graft ui")

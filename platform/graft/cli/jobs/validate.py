@@ -16,7 +16,15 @@ def command(job: JobArgument, override: SetOption = None, as_json: JsonOption = 
     from graft.spec.search.phases import describe
 
     loaded = load_job(job, override or ())
+    # The kinds of data that say their task themselves need no look at the data, and so nothing heavy.
+    task, reason = loaded.data.task_hint or ("", "")
+    if task in ("", loaded.task.kind) or loaded.task.kind != "auto":
+        from graft.pipeline.resolve import resolve_job
+
+        resolved = resolve_job(loaded)
+        loaded, task, reason = resolved.job, resolved.job.task.kind, resolved.reason
     if as_json:
-        typer.echo(json.dumps({"status": "ok", "job": loaded.model_dump(mode="json")}))
+        found = {"task": task, "task_reason": reason, "modalities": [loaded.data.modality]}
+        typer.echo(json.dumps({"status": "ok", **found, "job": loaded.model_dump(mode="json")}))
         return
-    typer.echo(f"{job} is a valid job: {loaded.name}, {describe(loaded.phases)}")
+    typer.echo(f"{job} is a valid job: {loaded.name}, {task} ({reason}), {describe(loaded.phases)}")

@@ -18,7 +18,7 @@ from graft.core.storage import Home
 if TYPE_CHECKING:
     from graft.experiments.directory import Experiment
     from graft.journal.lines import Line
-    from graft.tracking.audit import Census, Expected
+    from graft.tracking.audit import AuditResult, Expected
 
 app = typer.Typer(help="The record of all that has happened in an experiment.", no_args_is_help=True)
 
@@ -72,8 +72,8 @@ def verify(experiment: ExperimentArgument = "latest", home: HomeOption = None, a
 
     place = Home.find(home)
     found = Experiment.find(place, experiment)
-    expected, census, unreachable = _census(place, found)
-    counts = _counts(expected, census)
+    expected, audit, unreachable = _audit(place, found)
+    counts = _counts(expected, audit)
     typer.echo(json.dumps(counts) if as_json else "\n".join(_lines(counts)))
     for line in expected.damage:
         typer.echo(f"graft: {_told(found.journal_file, line)}", err=True)
@@ -130,7 +130,7 @@ def _told(file: Path, line: "Line") -> str:
     return f"{file}, byte {line.offset}: {line.problem}"
 
 
-def _census(home: Home, experiment: "Experiment") -> "tuple[Expected, Census | None, str]":
+def _audit(home: Home, experiment: "Experiment") -> "tuple[Expected, AuditResult | None, str]":
     """Both sides; or the journal's alone, and why there is no other."""
     from graft.journal.journal import scan
     from graft.tracking.audit import Expected
@@ -138,25 +138,25 @@ def _census(home: Home, experiment: "Experiment") -> "tuple[Expected, Census | N
     from graft.tracking.target import target_of
 
     settle_environment()
-    from graft.tracking.mlflow.audit import take_census  # MLflow takes seconds to import
+    from graft.tracking.mlflow.audit import audit_store  # MLflow takes seconds to import
 
     try:
-        return *take_census(target_of(home, experiment.job()), experiment.journal_file), ""
+        return *audit_store(target_of(home, experiment.job()), experiment.journal_file), ""
     except TrackingError as error:
         return Expected.of(scan(experiment.journal_file)), None, str(error)
 
 
-def _counts(expected: "Expected", census: "Census | None") -> dict[str, int | None]:
+def _counts(expected: "Expected", audit: "AuditResult | None") -> dict[str, int | None]:
     return {
         "records": expected.records,
         "torn": len(expected.damage),
         "trials": len(expected.trials),
         "runs_expected": len(expected.points),
-        "runs_in_mlflow": census.runs_found if census else None,
+        "runs_in_mlflow": audit.runs_found if audit else None,
         "metrics_expected": expected.metrics,
-        "metrics_in_mlflow": census.metrics_found if census else None,
-        "lost": census.lost if census else None,
-        "doubled": census.doubled if census else None,
+        "metrics_in_mlflow": audit.metrics_found if audit else None,
+        "lost": audit.lost if audit else None,
+        "doubled": audit.doubled if audit else None,
     }
 
 

@@ -19,7 +19,7 @@ def command(experiment: ExperimentArgument = "latest", home: HomeOption = None, 
 
     found = Experiment.find(Home.find(home), experiment)
     job = found.job()
-    metric = job.search.objective
+    metric = job.objective
     rows = leaderboard(Progress.of(found.journal_file, job))
     if as_json:
         typer.echo(json.dumps({"experiment": found.name, "metric": metric.name, "trials": rows}))

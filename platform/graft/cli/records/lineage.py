@@ -21,7 +21,7 @@ def command(experiment: ExperimentArgument = "latest", home: HomeOption = None, 
 
     found = Experiment.find(Home.find(home), experiment)
     job = found.job()
-    history = SearchHistory(job.search.objective)
+    history = SearchHistory(job.objective)
     for _, event in read(found.journal_file):
         history.apply(event)
     progress = Progress.of(found.journal_file, job)

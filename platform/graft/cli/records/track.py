@@ -54,8 +54,7 @@ def sync(
 
 def _tell_pending(home: Home, experiment: "Experiment") -> None:
     from graft.journal.journal import read
-    from graft.tracking.cursor import Cursor
-    from graft.tracking.relay_files import RelayFiles
+    from graft.tracking.relay_files import Cursor, RelayFiles
     from graft.tracking.target import target_of
 
     cursor = Cursor(RelayFiles(experiment.directory).cursor, target_of(home, experiment.job()))

@@ -15,10 +15,9 @@ from pathlib import Path
 
 from graft.core.errors import ArtifactError
 from graft.data.feature_store import locks
-from graft.data.feature_store.disk_errors import NotStored, write_errors_are_clear
 from graft.data.feature_store.eviction import GB, VARIABLE, Holding, Usage, cache_limit, choose_victims, free_bytes
-from graft.data.feature_store.manifest import MANIFEST, Manifest, read_manifest
-from graft.data.feature_store.verification import problem
+from graft.data.feature_store.locks import NotStored, write_errors_are_clear
+from graft.data.feature_store.manifest import MANIFEST, Manifest, problem, read_manifest
 
 _BUILDING, _GONE = ".building-", ".gone-"
 

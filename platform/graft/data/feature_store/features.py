@@ -1,19 +1,53 @@
-"""Stored features, as a reader sees them."""
+"""Where features come from (`Produce`: this process, or a Ray cluster), and how a reader sees them (`Features`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
-from graft.data.feature_store.encoding import STORED, decode
 from graft.data.feature_store.gather import Gather
 from graft.data.feature_store.key import StorageType
 from graft.data.feature_store.locks import Lock
 from graft.data.feature_store.manifest import Manifest
+from graft.data.feature_store.shards import STORED, decode
+
+Extract = Callable[[int, int], np.ndarray]
+"""Computes the features of the rows from `start` up to, not including, `stop`: floats [stop - start, *shape]."""
+
+ExtractorFactory = Callable[[], Extract]
+"""Makes an `Extract` where it will be used; picklable, so what it needs (a network) is loaded there, once."""
+
+
+class Produce(Protocol):
+    """Gives the features of a range of rows."""
+
+    def __call__(self, start: int, stop: int) -> Iterable[np.ndarray]:
+        """Floats [n, *shape], one chunk after another; together they are rows `start` up to, not including, `stop`.
+
+        It is asked for all rows at once, or, after damage, for the rows of one file; what it gives is taken one chunk
+        at a time, so a generator needs memory for one only. If it has `close`, that is called in the end.
+        """
+
+
+def in_process(extract: Extract, batch_size: int) -> Produce:
+    """Computes here, batch by batch.
+
+    Raises:
+        ValueError: a batch has no rows.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}, but must be >= 1")
+
+    def produce(start: int, stop: int) -> Iterator[np.ndarray]:
+        for first in range(start, stop, batch_size):
+            yield extract(first, min(first + batch_size, stop))
+
+    return produce
+
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,10 +1,22 @@
-"""What features are a function of: equal keys mean equal features, and any difference means another directory."""
+"""What features are a function of: equal keys mean equal features, and any difference means another directory.
 
-from collections.abc import Mapping
+With what identifies the rows (`data_fingerprint`) and the weights (`weights_digest`) that they were computed from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from graft.core.storage import canonical_json, text_digest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor, nn
+
+    from graft.data.dataset import Dataset
 
 FORMAT = 1
 """Of the files on the disk; it enters every key, so a newer format never reads an older one by mistake."""
@@ -36,11 +48,11 @@ class FeatureKey:
     """Everything that the features of some rows depend on.
 
     Attributes:
-        data_fingerprint: identifies the rows *and their order* (`data_fingerprint` of this package).
+        data_fingerprint: identifies the rows *and their order* (`data_fingerprint`).
         split: which rows, such as ``train``.
-        preprocessing: canonical text of what is done to the stored images.
-        view: which random augmentation; None for the plain images.
-        weights_digest: identifies the values of the frozen part (`weights_digest` of this package).
+        preprocessing: canonical text of what is done to the stored samples.
+        view: which random augmentation; None for the plain samples.
+        weights_digest: identifies the values of the frozen part (`weights_digest`).
         backbone: name of the network.
         cut: number of blocks that are computed, counted from the input; with all of them, the pooled features.
         dtype: how a number is stored.
@@ -74,7 +86,7 @@ class FeatureKey:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "FeatureKey":
+    def from_json(cls, value: Mapping[str, Any]) -> FeatureKey:
         """The key that `to_json` wrote.
 
         Raises:
@@ -83,3 +95,43 @@ class FeatureKey:
         """
         view = value.get("view")
         return cls(**{**value, "view": None if view is None else View(**view)})
+
+
+def data_fingerprint(dataset: Dataset) -> str:
+    """sha256 of a dataset's content in the order of its rows, in hex.
+
+    `Dataset.fingerprint` is the same for another order of the rows (after files were renamed, say). Features are found
+    by the number of their row, so with it alone they would be joined to the targets of other samples.
+    """
+    import pyarrow.parquet as pq  # only this asks for it, and it takes longer to import than all else here
+
+    from graft.data.dataset import ROWS  # numpy, which `graft cache` does without
+
+    rows = pq.read_table(dataset.directory / ROWS, columns=["sha256", "split"])
+    digest = hashlib.sha256(dataset.fingerprint.encode())
+    for content, split in zip(rows["sha256"].to_pylist(), rows["split"].to_pylist(), strict=True):
+        digest.update(f"{content} {split}\n".encode())
+    return digest.hexdigest()
+
+
+def weights_digest(parts: Iterable[nn.Module] | Mapping[str, Tensor]) -> str:
+    """sha256 of names, shapes, types and values, in hex; other weights under the same name have another one.
+
+    Args:
+        parts: what the features are computed with: the stem and the blocks below the cut, or one state dict. Without
+            the blocks above it, networks that differ only there share their features.
+    """
+    states = [parts] if isinstance(parts, Mapping) else [part.state_dict() for part in parts]
+    digest = hashlib.sha256()
+    for index, state in enumerate(states):
+        for name, tensor in sorted(state.items()):
+            digest.update(f"{index} {name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+            digest.update(_bytes(tensor).data)
+    return digest.hexdigest()
+
+
+def _bytes(tensor: Tensor) -> np.ndarray:
+    import torch  # here, because a key itself needs none
+
+    # Through uint8, because numpy does not know all of torch's types.
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()

@@ -1,15 +1,20 @@
-"""Locks on files that a crash cannot leave behind, and that may be deleted by whoever holds them.
+"""Locks on files that a crash cannot leave behind, and the errors of the disk they lie on.
 
-A lock belongs to the open file, so it also keeps apart two threads of one process.
+A lock file may be deleted by whoever holds its lock. A lock belongs to the open file, so it also keeps apart two
+threads of one process. What the disk refuses (`NotStored`) says what to do.
 """
 
+import contextlib
+import errno
 import fcntl
 import os
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
+
+from graft.core.errors import ResourceError
 
 POLL_SECONDS = 0.05
 """How long a dead holder's lock may stay unnoticed by one who waits and tells of it."""
@@ -77,6 +82,35 @@ def is_held(path: Path) -> bool:
         return True
     lock.close()
     return False
+
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class NotStored(ResourceError):  # noqa: N818 - the work goes on without
+    """Features cannot be kept: the disk is full or cannot be written, or the cache may not be so large.
+
+    Nothing was left behind, and nothing else is wrong: whoever catches it can compute without stored features.
+    """
+
+
+@contextlib.contextmanager
+def write_errors_are_clear(directory: Path) -> Iterator[None]:
+    """Turn an error of the disk into `NotStored`."""
+    try:
+        yield
+    except NotStored:
+        raise
+    except ResourceError as error:
+        raise NotStored(str(error)) from error
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            reason, remedy = "no space left", "free some, or choose another --home"
+        elif error.errno in (errno.ENOENT, errno.ESTALE):
+            reason, remedy = "the directory was removed", "leave the cache alone while it is written to"
+        else:
+            reason, remedy = error.strerror or str(error), "choose another --home"
+        raise NotStored(f"features cannot be stored in {directory} ({reason}); {remedy}") from error
 
 
 def _attempt(path: Path, operation: int) -> Lock | None:

@@ -1,12 +1,16 @@
-"""What a finished directory of features says of itself; it is written last, so its presence means that all is there."""
+"""What a finished directory of features says of itself; it is written last, so its presence means that all is there.
 
+`problem` holds a shard against it: read in full the first time a process asks, and again when the file has changed.
+"""
+
+import functools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from graft.core.errors import ArtifactError
-from graft.core.storage import canonical_json, read_json, text_digest, write_json
+from graft.core.storage import canonical_json, file_digest, read_json, text_digest, write_json
 from graft.data.feature_store.key import FORMAT, FeatureKey
 
 MANIFEST = "manifest.json"
@@ -112,3 +116,30 @@ def read_manifest(directory: Path) -> Manifest | None:
         return Manifest.from_json(value)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArtifactError(f"{path} is damaged ({error}); its features will be computed again") from error
+
+
+_REMEMBERED = 65_536
+
+
+def damaged_shards(directory: Path, manifest: Manifest) -> tuple[Shard, ...]:
+    """The shards that are missing, or whose content is not what was written."""
+    return tuple(shard for shard in manifest.shards if problem(directory, shard) is not None)
+
+
+def problem(directory: Path, shard: Shard) -> str | None:
+    """What is wrong with a shard, as the end of a sentence about it; None if nothing is."""
+    path = directory / shard.file
+    try:
+        found = path.stat()
+        if found.st_size != shard.bytes:
+            return f"has {found.st_size} bytes instead of {shard.bytes}"
+        digest = _digest(path, found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return None if digest == shard.sha256 else "has changed since it was written"
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _digest(path: Path, device: int, inode: int, mtime_ns: int, size: int) -> str:
+    """sha256 of the file that has this identity; the identity is there to be part of what is remembered."""
+    return file_digest(path)

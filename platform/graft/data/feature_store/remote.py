@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from graft.core.errors import ArtifactError, SpecError
-from graft.data.feature_store.disk_errors import write_errors_are_clear
 from graft.data.feature_store.key import FeatureKey
+from graft.data.feature_store.locks import write_errors_are_clear
 from graft.data.feature_store.manifest import MANIFEST, Manifest, Shard
 
 _LOG = logging.getLogger(__name__)

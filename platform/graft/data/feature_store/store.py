@@ -12,15 +12,12 @@ import numpy as np
 from graft.core.errors import ArtifactError
 from graft.data.feature_store import locks
 from graft.data.feature_store.catalog import Catalog
-from graft.data.feature_store.disk_errors import NotStored, write_errors_are_clear
-from graft.data.feature_store.features import Features, Work
+from graft.data.feature_store.features import Features, Produce, Work
 from graft.data.feature_store.key import FeatureKey
-from graft.data.feature_store.locks import Lock
-from graft.data.feature_store.manifest import Manifest, Shard, read_manifest
-from graft.data.feature_store.produce import Produce
+from graft.data.feature_store.locks import Lock, NotStored, write_errors_are_clear
+from graft.data.feature_store.manifest import Manifest, Shard, damaged_shards, read_manifest
 from graft.data.feature_store.remote import Remote
 from graft.data.feature_store.shards import map_shard
-from graft.data.feature_store.verification import damaged_shards
 from graft.data.feature_store.writer import SHARD_BYTES, Layout, OnRows, write_shards
 
 _LOG = logging.getLogger(__name__)

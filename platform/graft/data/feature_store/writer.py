@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from graft.data.feature_store.disk_errors import write_errors_are_clear
-from graft.data.feature_store.encoding import STORED, encode
 from graft.data.feature_store.key import StorageType
+from graft.data.feature_store.locks import write_errors_are_clear
 from graft.data.feature_store.manifest import Shard, bounds
-from graft.data.feature_store.shards import write_shard
+from graft.data.feature_store.shards import STORED, encode, write_shard
 
 SHARD_BYTES = 64 * 1024**2
 

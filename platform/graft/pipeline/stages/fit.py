@@ -90,7 +90,7 @@ class Fitting:
         done, nodes = self._run(task)
         workers = f" by {task.workers} workers" if task.workers > 1 else ""
         cut = f" instead of {wanted}, to keep the budget" if done["epochs"] < wanted else ""
-        summary = f"{done['epochs']} epochs on {done['samples']} images{workers}{cut}"
+        summary = f"{done['epochs']} epochs on {done['samples']} samples{workers}{cut}"
         return {"weights": str(self.final_weights), "summary": summary, "nodes": list(nodes), **done}
 
     def _run(self, task: FitTask) -> tuple[dict[str, Any], Sequence[str]]:

@@ -5,36 +5,51 @@ from pathlib import Path
 from graft.core.errors import ArtifactError
 from graft.data.dataset import Dataset, open_dataset
 from graft.data.ingest import ingest
-from graft.data.square import StoredForm
+from graft.data.plan import Ingestion, plan_ingest
 from graft.journal import events
+from graft.modalities.registry import build_modality
 from graft.pipeline.context import RunContext
 from graft.pipeline.stages.runner import Output
 from graft.spec.job import Job
+from graft.tasks.registry import build_task
 
-# Unreadable files named on the terminal; the journal and MLflow name them all.
+# Unreadable samples named on the terminal; the journal and MLflow name them all.
 NAMED_FILES = 3
 
 
 def run_ingest(run: RunContext) -> Output:
     """Make the dataset, or find the one that an earlier run has made; journal what it holds."""
-    dataset = ingest(run.job.data, stored_form(run.job), run.home.datasets)
+    dataset = ingest(ingestion_of(run.job), run.home.datasets)
     quarantine = tuple({"path": one.path, "reason": one.reason} for one in dataset.quarantine)
+    modality = build_modality(run.job.data.modality)
+    notes = modality.notes(dataset.columns, modality.sizes(run.job.strategy))
     run.journal.append(
         events.DatasetReady(
             dataset.fingerprint,
             dataset.source,
             dataset.counts,
             quarantine,
-            dataset.classes,
+            dataset.names,
             dataset.cross_split_duplicates,
+            task=dataset.task,
+            modality=dataset.storage.modality,
+            notes=notes,
         )
     )
-    return {"directory": str(dataset.directory), "summary": _describe(dataset)}
+    return {"directory": str(dataset.directory), "summary": "; ".join([describe_dataset(dataset), *notes])}
 
 
-def stored_form(job: Job) -> StoredForm:
-    """How a job's images are kept: as large as the largest resolution of its space, grey if the source is."""
-    return StoredForm(max(job.strategy.values("resolution")), 3 if job.data.kind == "image_folder" else 1, "bicubic")
+def ingestion_of(job: Job) -> Ingestion:
+    """List a job's samples, read their targets, choose splits, and decide how they are kept.
+
+    Raises:
+        DataError: the data cannot be used, or the task cannot have its labels.
+    """
+    modality, task = build_modality(job.data.modality), build_task(job.decided_task)
+    listing = modality.list(job.data)
+    storage = modality.storage(listing, job.strategy)
+    plan = plan_ingest(listing, job.data, task, storage)
+    return Ingestion(plan, modality.decoder(job.data, listing, storage), task, job.data.max_unreadable)
 
 
 def is_dataset_there(output: Output) -> bool:
@@ -46,9 +61,10 @@ def is_dataset_there(output: Output) -> bool:
     return True
 
 
-def _describe(dataset: Dataset) -> str:
+def describe_dataset(dataset: Dataset) -> str:
+    """What there is, and what was left out, in a line."""
     counts = ", ".join(f"{count} {name}" for name, count in dataset.counts.items())
-    parts = [f"{counts} images, {len(dataset.classes)} classes"]
+    parts = [f"{counts} {dataset.storage.modality}s, {dataset.task} of {len(dataset.names)} ({_named(dataset)})"]
     if dataset.quarantine:
         named = ", ".join(one.path for one in dataset.quarantine[:NAMED_FILES])
         rest = len(dataset.quarantine) - NAMED_FILES
@@ -56,5 +72,10 @@ def _describe(dataset: Dataset) -> str:
             f"{len(dataset.quarantine)} unreadable left out: {named}" + (f" and {rest} more" if rest > 0 else "")
         )
     if dataset.cross_split_duplicates:
-        parts.append(f"{dataset.cross_split_duplicates} images are in more than one split")
+        parts.append(f"{dataset.cross_split_duplicates} {dataset.storage.modality}s are in more than one split")
     return "; ".join(parts)
+
+
+def _named(dataset: Dataset) -> str:
+    more = len(dataset.names) - NAMED_FILES
+    return ", ".join(dataset.names[:NAMED_FILES]) + (f" and {more} more" if more > 0 else "")

@@ -22,7 +22,9 @@ from graft.journal.journal import Journal
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.head_fusion import heads_at_once, reason_not_fused
 from graft.learner.materialise import materialise
-from graft.learner.supervised import TrainingData, training_data_of
+from graft.learner.protocol import LearnerFactory
+from graft.learner.supervised import SupervisedFactory
+from graft.learner.training_data import training_data_of
 from graft.learner.trial import (
     Hosted,
     TrialPayload,
@@ -46,9 +48,8 @@ from graft.search.tuner import Execution, run_search
 from graft.spec.job import Job
 from graft.spec.search.phases import Phase, total_trials
 from graft.workers.allocation import Allocation
-from graft.workers.groups.capacity import waiting_for
 from graft.workers.groups.group import WorkerGroups
-from graft.workers.groups.shape import GroupShape
+from graft.workers.groups.shape import GroupShape, waiting_for
 from graft.workers.heads_host import heads_hosts
 
 # Trials whose best weights are kept at least if they are to be averaged.
@@ -80,8 +81,10 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
             progress=run.progress,
             clock=run.clock,
             allocation=run.run_clock.allocation,
-            training_data=training_data_of(
-                run.job, dataset, run.run_clock.allocation.num_threads, in_memory=True, feature_cache=feature_cache
+            factory=SupervisedFactory(
+                training_data_of(
+                    run.job, dataset, run.run_clock.allocation.num_threads, in_memory=True, feature_cache=feature_cache
+                )
             ),
             history=run.history,
             end_of_search=lambda: _end_of_search(run, interrupt, dataset),
@@ -98,7 +101,7 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
 def _why(run: RunContext, winner: TrialProgress) -> str:
     score = run.progress.score(winner)
     scored = sum(1 for trial in run.progress.trials.values() if trial.best_epoch)
-    return f"best validation {run.job.search.metric} {score:.4f} of {scored} trials"
+    return f"best validation {run.job.objective.name} {score:.4f} of {scored} trials"
 
 
 def _end_of_search(run: RunContext, interrupt: Interrupt, dataset: Dataset) -> SearchEnded | None:
@@ -106,16 +109,16 @@ def _end_of_search(run: RunContext, interrupt: Interrupt, dataset: Dataset) -> S
         return SearchEnded("interrupt")
     search, run_clock = run.job.search, run.run_clock
     return search_end(
-        run_clock.deadline, search.budget, search.objective, run.progress, run_clock.spent, run_clock.reserve(dataset)
+        run_clock.deadline, search.budget, run.job.objective, run.progress, run_clock.spent, run_clock.reserve(dataset)
     )
 
 
 @dataclass(frozen=True)
 class SearchStage:
-    """What all phases allocation.
+    """What all phases share.
 
     Attributes:
-        training_data: what trials are taught.
+        factory: makes the learners of trials.
         history: what earlier runs of this experiment have done.
         end_of_search: asked all the time; a reason ends the search with what is there.
         phase_seconds: how long a phase may take; None is no limit.
@@ -127,7 +130,7 @@ class SearchStage:
     progress: Progress
     clock: Clock
     allocation: Allocation
-    training_data: TrainingData
+    factory: LearnerFactory
     history: SearchHistory
     end_of_search: EndOf
     phase_seconds: Callable[[int], float | None]
@@ -171,16 +174,16 @@ class SearchStage:
         self.journal.append(events.PhaseStarted(phase.index, scheduler_kind, searcher_kind, phase.epochs))
         search = self.job.search
         recorder = Recorder(self.journal, self.progress, search.seed, self.clock)
-        scheduler = replay or build_scheduler(phase, search.objective, search.seed, self.job.strategy)
+        scheduler = replay or build_scheduler(phase, self.job.objective, search.seed, self.job.strategy)
         proposing = Proposing(self.job, self.progress, self.history, self._store)
         proposer: Proposer = replay or proposing.of(phase, lambda: conductor.history())
-        conductor = Conductor(scheduler, proposer, recorder, search.objective, runner.slots)
+        conductor = Conductor(scheduler, proposer, recorder, self.job.objective, runner.slots)
         conductor.restore(list(self.history.of_phase(phase.index)))
         cause = _FirstCause(self.end_of_search, self._phase_end(phase, started))
         execution = Execution(
             name=f"phase-{phase.index + 1}-{len(self.history.past)}",
             storage=self.experiment.tune,
-            metric=search.objective,
+            metric=self.job.objective,
             resources=runner.resources,
             slots=runner.slots,
             is_over=cause,
@@ -217,13 +220,13 @@ class SearchStage:
         self.journal.append(events.PhaseFinished(phase.index, len(mine), score, name, seconds))
 
     def _phase_end(self, phase: Phase, started: float) -> EndOf:
-        """When the phase has had its allocation of the time, so that those after it get theirs."""
+        """When the phase has had its share of the time, so that those after it get theirs."""
         limit = self.phase_seconds(phase.index)
 
         def end() -> SearchEnded | None:
             if limit is None or self.clock.elapsed() - started < limit:
                 return None
-            return SearchEnded("phase", f"phase {phase.index + 1} has had its allocation of the time")
+            return SearchEnded("phase", f"phase {phase.index + 1} has had its share of the time")
 
         return end
 
@@ -243,7 +246,7 @@ class SearchStage:
     @contextmanager
     def _trial_runner(self) -> Iterator["_TrialRunner"]:
         """Trials in Tune's own processes, or in groups of workers that live as long as the search."""
-        payload = TrialPayload(self.training_data, self._store, CheckpointEpochs())
+        payload = TrialPayload(self.factory, self._store, CheckpointEpochs())
         allocation = self.allocation
         if not reason_not_fused(self.job, allocation):
             with self._hosts(payload) as runner:

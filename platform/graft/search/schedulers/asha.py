@@ -23,9 +23,7 @@ class Asha:
         spec = context.phase.scheduler
         self._context = context
         self._eta: int = spec.reduction_factor
-        self._rungs: dict[int, list[float]] = {
-            epoch: [] for epoch in _rungs(spec.grace_epochs, self._eta, context.phase.epochs)
-        }
+        self._rungs: dict[int, list[float]] = {epoch: [] for epoch in spec.rungs(context.phase.epochs)}
         self._behind: dict[str, int] = {}
         self.checkpoints = CheckpointEpochs()
 
@@ -49,7 +47,7 @@ class Asha:
         return Stop(self._reason(report, cutoff, len(earlier)), rung) if score < cutoff else GoOn()
 
     def remove(self, trial: str) -> None:
-        """Nobody waits for it, and its values stay on the rungs it has come to."""
+        """Does nothing: nobody waits for it, and the results it has recorded on its rungs still count."""
 
     def settle(self, no_more: bool) -> Mapping[str, Decision]:
         """No trial is ever held."""
@@ -61,15 +59,6 @@ class Asha:
             f"{self._context.metric.name} {report.value:.4f} at epoch {report.epoch} is worse than "
             f"{self._context.score(cutoff):.4f}, the best 1/{self._eta} of {trials}"
         )
-
-
-def _rungs(grace: int, eta: int, epochs: int) -> list[int]:
-    """r, r·η, r·η², … below R."""
-    rungs = []
-    while grace < epochs:
-        rungs.append(grace)
-        grace *= eta
-    return rungs
 
 
 def _cutoff(scores: Sequence[float], eta: int) -> float:

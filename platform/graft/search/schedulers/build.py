@@ -1,24 +1,11 @@
-"""The schedulers, by the `kind` a job file names."""
+"""From a job's word to the scheduler."""
 
-from graft.core.registry import Registry
 from graft.search.protocol import Scheduler
 from graft.search.schedulers.context import SchedulerContext
 from graft.spec.metrics import MetricSpec
+from graft.spec.registry import call
 from graft.spec.search.phases import Phase
 from graft.spec.space.space import StrategySpace
-
-SCHEDULERS = Registry(
-    "scheduler",
-    {
-        "none": "graft.search.schedulers.none:RunToEnd",
-        "asha": "graft.search.schedulers.asha:Asha",
-        "hyperband": "graft.search.schedulers.hyperband:HyperBand",
-        "median": "graft.search.schedulers.median:MedianStopping",
-        "one_epoch_top_k": "graft.search.schedulers.top_k:OneEpochTopK",
-        "pbt": "graft.search.schedulers.population:Population",
-        "pb2": "graft.search.schedulers.population:Population",
-    },
-)
 
 
 def build_scheduler(phase: Phase, metric: MetricSpec, seed: int, space: StrategySpace) -> Scheduler:
@@ -31,7 +18,7 @@ def build_scheduler(phase: Phase, metric: MetricSpec, seed: int, space: Strategy
         space: what strategies are drawn from; a population varies its keys.
 
     Raises:
-        SpecError: no scheduler of this kind is registered.
+        SpecError: it is another package's, and cannot be built.
     """
-    scheduler: Scheduler = SCHEDULERS.get(phase.scheduler.kind)(SchedulerContext(phase, metric, seed, space))
+    scheduler: Scheduler = call(phase.scheduler, SchedulerContext(phase, metric, seed, space))
     return scheduler

@@ -2,24 +2,11 @@
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from graft.search.protocol import CheckpointEpochs, Decision, GoOn, Proposal, Report, Verdict
 from graft.search.schedulers.cohort import Cohort
 from graft.search.schedulers.context import SchedulerContext
-
-
-@dataclass(frozen=True)
-class Bracket:
-    """Successive halving of some trials.
-
-    Attributes:
-        size: how many trials (n in the paper).
-        milestones: epochs at which all but the best 1/η stop (r_0, r_1, … in the paper; R itself is left out).
-    """
-
-    size: int
-    milestones: tuple[int, ...]
+from graft.spec.search.brackets import Bracket, brackets
 
 
 class HyperBand:
@@ -77,34 +64,3 @@ class HyperBand:
         trials = self._context.phase.trials
         left = None if trials is None else trials - len(self._bracket_of)
         return brackets(self._context.phase.epochs, self._eta, left)
-
-
-def brackets(epochs: int, eta: int, trials: int | None = None) -> list[Bracket]:
-    """One round of brackets, the one with most trials first.
-
-    With fewer trials than a round has, every bracket shrinks in proportion, rounded up, until the trials are used up:
-    the brackets still share the epochs about evenly, and the few trials are compared instead of each beginning a
-    bracket of its own.
-
-    Args:
-        epochs: the most a trial trains (R).
-        eta: one in so many goes on (η).
-        trials: how many are left to place; None, or less than one, is no limit.
-    """
-    s_max = 0
-    while eta ** (s_max + 1) <= epochs:
-        s_max += 1
-    sizes = {s: _ceil_div((s_max + 1) * eta**s, s + 1) for s in range(s_max, -1, -1)}
-    whole = sum(sizes.values())
-    left = whole if trials is None or trials < 1 else min(trials, whole)
-    share, found = left, []
-    for s, size in sizes.items():
-        size = min(_ceil_div(size * share, whole), left)
-        left -= size
-        if size:
-            found.append(Bracket(size, tuple(epochs // eta ** (s - i) for i in range(s))))
-    return found
-
-
-def _ceil_div(dividend: int, divisor: int) -> int:
-    return -(-dividend // divisor)

@@ -5,7 +5,7 @@ import random
 from graft.core.seeds import derive_seed
 from graft.search.protocol import Observation
 from graft.spec.metrics import MetricSpec
-from graft.spec.search.searchers import Searcher as SearcherSpec
+from graft.spec.search.searchers import SearcherSpec
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 

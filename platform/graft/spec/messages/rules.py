@@ -1,11 +1,11 @@
 """How a spec says that a value breaks a rule, so that the sentence reaches the user as it was written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 RULE = "graft_rule"
 SENTENCE = "graft_sentence"
@@ -37,15 +37,30 @@ def broken(rule: str) -> PydanticCustomError:
 
 def rejected(title: str, findings: Sequence[Finding]) -> ValidationError:
     """The error for a validator to raise when it has whole sentences, or several, or places deeper than its own."""
-    lines = [
+    return ValidationError.from_exception_data(title, [_line(finding) for finding in findings])
+
+
+def joined(title: str, error: ValidationError, findings: Iterable[Finding]) -> ValidationError:
+    """The error for a validator to raise that has found more than the one inside it."""
+    before = [
         InitErrorDetails(
-            type=PydanticCustomError(SENTENCE, "{sentence}", {"sentence": finding.message}),
-            loc=finding.path,
-            input=None,
+            type=_as_raised(details), loc=details["loc"], input=details["input"], ctx=details.get("ctx", {})
         )
-        for finding in findings
+        for details in error.errors(include_url=False)
     ]
-    return ValidationError.from_exception_data(title, lines)
+    return ValidationError.from_exception_data(title, [*before, *map(_line, findings)])
+
+
+def _line(finding: Finding) -> InitErrorDetails:
+    told = PydanticCustomError(SENTENCE, "{sentence}", {"sentence": finding.message})
+    return InitErrorDetails(type=told, loc=finding.path, input=None)
+
+
+def _as_raised(details: ErrorDetails) -> str | PydanticCustomError:
+    """The type of an error as it was; pydantic knows its own by their names, but not ours."""
+    kind, context = details["type"], details.get("ctx", {})
+    names = {RULE: "rule", SENTENCE: "sentence"}
+    return PydanticCustomError(kind, f"{{{names[kind]}}}", context) if kind in names else kind
 
 
 def dotted(path: Sequence[str | int]) -> str:

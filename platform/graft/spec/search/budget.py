@@ -6,15 +6,18 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from graft.spec.base import Spec
 from graft.spec.messages.rules import broken
-from graft.spec.metrics import METRICS
+from graft.spec.tasks.lookup import all_metrics
 
 DEFAULT_TRIALS = 16
+
+METRIC_NAMES = tuple(dict.fromkeys(metric.name for _, metric in all_metrics()))
+"""Of all tasks."""
 
 _TOO_LARGE = 1e300
 _METRIC_WITH_NUMBER = {
     "type": "object",
     "additionalProperties": {"type": "number"},
-    "propertyNames": {"enum": [*METRICS]},
+    "propertyNames": {"enum": list(METRIC_NAMES)},
     "minProperties": 1,
     "maxProperties": 1,
 }

@@ -1,15 +1,21 @@
 """`search`: which strategies are tried, in which phases, which are stopped early, and when to end."""
 
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from pydantic import ConfigDict, Field, model_validator
 
 from graft.spec.base import Spec
 from graft.spec.messages.rules import Finding, rejected
-from graft.spec.metrics import METRICS, MetricName, MetricSpec
-from graft.spec.search.budget import BudgetSpec
-from graft.spec.search.schedulers import POPULATION_BASED, Asha, NoScheduler, OneEpochTopK, Pb2, Pbt, Scheduler
-from graft.spec.search.searchers import RandomSearcher, Searcher
+from graft.spec.registry import union
+from graft.spec.search.budget import METRIC_NAMES, BudgetSpec
+from graft.spec.search.schedulers import Asha, NoScheduler, OneEpochTopK, Pb2, Pbt, SchedulerSpec
+from graft.spec.search.searchers import RandomSearcher, SearcherSpec
+
+if TYPE_CHECKING:
+    Scheduler: TypeAlias = SchedulerSpec
+    Searcher: TypeAlias = SearcherSpec
+else:
+    Scheduler, Searcher = union("scheduler"), union("searcher")
 
 __all__ = [
     "Asha",
@@ -24,6 +30,8 @@ __all__ = [
 ]
 
 DEFAULT_POPULATION = 6
+AUTO = "auto"
+"""The metric that the task is usually judged by."""
 
 
 class PhaseSpec(Spec):
@@ -53,7 +61,7 @@ class PhaseSpec(Spec):
     @property
     def is_population_based(self) -> bool:
         """Whether trials copy from each other."""
-        return isinstance(self.scheduler, POPULATION_BASED)
+        return self.scheduler.is_population_based
 
     @property
     def size(self) -> int | None:
@@ -85,14 +93,14 @@ class SearchSpec(Spec):
     phases: list[PhaseSpec] = Field(
         [], max_length=16, description="Several phases, one after the other, instead of one scheduler."
     )
-    metric: MetricName = Field("accuracy", description="What trials are compared by, on the validation samples.")
+    metric: str = Field(
+        AUTO,
+        min_length=1,
+        json_schema_extra={"enum": [AUTO, *METRIC_NAMES]},
+        description="What trials are compared by, on the validation samples; auto is the task's own.",
+    )
     seed: int = Field(0, ge=0, description="Seed of the search and of every training.")
     budget: BudgetSpec = Field(BudgetSpec(), description="What may be spent.")
-
-    @property
-    def objective(self) -> MetricSpec:
-        """The metric, with its direction."""
-        return METRICS[self.metric]
 
     @model_validator(mode="before")
     @classmethod
@@ -106,7 +114,7 @@ class SearchSpec(Spec):
     @model_validator(mode="after")
     def _phases_are_whole(self) -> Self:
         findings = [*self._doubly_given(), *self._first_from_top(), *self._target_findings()]
-        if not self.phases and self.population is not None and not isinstance(self.scheduler, POPULATION_BASED):
+        if not self.phases and self.population is not None and not self.scheduler.is_population_based:
             told = f"is {self.population}, but {self.scheduler.kind} has no population; use `budget.trials`, or pbt"
             findings.append(Finding(("population",), told))
         if findings:
@@ -131,7 +139,7 @@ class SearchSpec(Spec):
 
     def _target_findings(self) -> list[Finding]:
         target = self.budget.target
-        if not isinstance(target, dict) or self.metric in target:
+        if not isinstance(target, dict) or self.metric in (AUTO, *target):
             return []
         told = f"is a value of `{next(iter(target))}`, but must be one of `{self.metric}`, which is `search.metric`"
         return [Finding(("budget", "target"), told)]

@@ -22,7 +22,7 @@ def coordinates_of(root: Component, strategy: Strategy) -> dict[str, int | float
     nodes = dict(root.fields)
     plain = _with_drawn_rates(nodes, strategy.model_dump(mode="json"))
     found = ((name, node, _Field(Strategy, name)) for name, node in root.fields)
-    return {key: value for name, node, field in found for key, value in field.coordinates(node, plain[name], name)}
+    return {key: value for name, node, field in found for key, value in field.coordinates(node, plain.get(name), name)}
 
 
 class _Field:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from graft.spec.base import Spec, kind_of, places_of, spec_types
+from graft.spec.base import Spec, kind_of, places_of, spec_types, without_none
 from graft.spec.messages.rules import Finding, Path, dotted, shown
 from graft.spec.messages.sentences import must_be_one_of, nearest_hint, not_a_key, sentence
 from graft.spec.space.distributions import NAMES, Choice, Range, range_from
@@ -103,10 +103,11 @@ def _range(model: type[Spec], name: str, kind: str, reading: _Reading, raw: Mapp
         reading.reject(f"is {shown(raw[kind])}, but {said}" if said.startswith("must") else said)
         return None
     info = model.model_fields[name]
-    if kind != "randint" and info.annotation is int:
+    annotation = without_none(info.annotation)
+    if kind != "randint" and annotation is int:
         reading.reject("draws fractions, but must draw whole numbers here; use `randint` or `choice`")
         return None
-    if info.annotation not in (int, float):
+    if annotation not in (int, float):
         reading.reject(f"draws numbers, but {_needed(info)}; use `choice`")
         return None
     legal = [_value(model, name, bound, reading.at(index)) for index, bound in enumerate(found.bounds())]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.journal.journal import scan
-from graft.tracking.audit import Census, Expected, Found, compare, experiment_key
+from graft.tracking.audit import AuditResult, Expected, Found, compare, experiment_key
 from graft.tracking.mlflow.store import EXPERIMENT_KEY_TAG, KEY_TAG, open_client, tracking_errors
 from graft.tracking.mlflow.writer import stored_name
 from graft.tracking.target import Target, run_key
@@ -13,7 +13,7 @@ from graft.tracking.target import Target, run_key
 _PAGE = 1000
 
 
-def take_census(target: Target, journal: Path) -> tuple[Expected, Census]:
+def audit_store(target: Target, journal: Path) -> tuple[Expected, AuditResult]:
     """Hold the store against a journal.
 
     The store is looked at first: of an experiment that still runs it then holds too little at worst, never too much.

@@ -13,7 +13,7 @@ from graft.journal.events import ExperimentStarted
 from graft.journal.journal import journal_path, read
 from graft.tracking.mlflow.store import KEY_TAG, Store, open_client, open_store, tracking_errors
 from graft.tracking.mlflow.writer import Writer
-from graft.tracking.projection.operations import PARENT
+from graft.tracking.projection.operations import EXPERIMENT_RUN
 from graft.tracking.projection.projection import Projection
 from graft.tracking.target import Target, run_key
 
@@ -80,8 +80,8 @@ def register(experiment_dir: Path, target: Target, package: ModelPackage) -> Reg
         store = open_store(target)
         version = _find_version(store, package.name, key)
         if version is None:
-            run_id = Writer(store, projection.experiment_key, experiment_dir, projection.open_run).run_id(PARENT)
-            version = _create_version(store, run_id, package, key)
+            writer = Writer(store, projection.experiment_key, experiment_dir, projection.open_run)
+            version = _create_version(store, writer.run_id(EXPERIMENT_RUN), package, key)
         _promote(store, package.name, version)
     return RegisteredModel(package.name, version, f"models:/{package.name}/{version}")
 
@@ -110,7 +110,7 @@ def fetch_bundle(tracking_uri: str, model_uri: str, destination: Path) -> Path:
     return bundle
 
 
-def find_run(target: Target, experiment_key: str, run: str = PARENT) -> tuple[str, str | None]:
+def find_run(target: Target, experiment_key: str, run: str = EXPERIMENT_RUN) -> tuple[str, str | None]:
     """MLflow's ids of the experiment and of a run in it, for links; no run if it has not arrived yet.
 
     Raises:

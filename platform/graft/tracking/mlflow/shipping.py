@@ -13,13 +13,12 @@ from graft.core.clock import Clock, SystemClock
 from graft.core.errors import GraftError
 from graft.journal.events import ExperimentFinished
 from graft.journal.journal import is_being_written, journal_path, read
-from graft.tracking.cursor import Cursor
 from graft.tracking.mlflow.failures import explain, is_refusal
 from graft.tracking.mlflow.store import open_store
 from graft.tracking.mlflow.writer import Writer
 from graft.tracking.projection.operations import Operation, batched
 from graft.tracking.projection.projection import Projection
-from graft.tracking.relay_files import RelayFiles, RelayState, RelayStatus
+from graft.tracking.relay_files import Cursor, RelayFiles, RelayState, RelayStatus
 from graft.tracking.target import Target
 
 _LOG = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from graft.journal.locking import exclusive
 from graft.tracking.mlflow.store import EXPERIMENT_KEY_TAG, KEY_TAG, Store, milliseconds
 from graft.tracking.projection.flattening import redact
 from graft.tracking.projection.operations import (
-    PARENT,
+    EXPERIMENT_RUN,
     CloseRun,
     DropGhosts,
     LogDataset,
@@ -91,8 +91,8 @@ class Writer:
 
     def _ensure(self, operation: OpenRun) -> str:
         tags = {**operation.tags, EXPERIMENT_KEY_TAG: run_key(self._key)}
-        if operation.run != PARENT:
-            tags["mlflow.parentRunId"] = self.run_id(PARENT)
+        if operation.run != EXPERIMENT_RUN:
+            tags["mlflow.parentRunId"] = self.run_id(EXPERIMENT_RUN)
         with exclusive(self._lock):
             return self._store.ensure_run(run_key(self._key, operation.run), operation.name, operation.time, tags)
 

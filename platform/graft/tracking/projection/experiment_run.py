@@ -17,7 +17,7 @@ from graft.journal.events import (
 )
 from graft.tracking.comparison_view import Compared, varied_in_space, varied_params, view_tags
 from graft.tracking.projection.operations import (
-    PARENT,
+    EXPERIMENT_RUN,
     Operation,
     SetTags,
     ShowViews,
@@ -26,8 +26,7 @@ from graft.tracking.projection.operations import (
     UploadTable,
 )
 from graft.tracking.projection.state import Seen, TrialSeen, part
-from graft.tracking.projection.strategy_family import family
-from graft.tracking.projection.trial_runs import join, log, status_text, trial_params
+from graft.tracking.projection.trial_runs import family, join, log, status_text, trial_params
 
 LEADERBOARD, IMPORTANCE = "leaderboard_table.json", "strategy_importance.json"
 # The family follows from the choices, and the seed decides nothing that is worth comparing.
@@ -42,7 +41,7 @@ def leaderboard(seen: Seen) -> Iterator[Operation]:
     metric = "score" if seen.metric is None else f"val_{seen.metric.name}"
     columns = ("rank", "trial", "family", "strategy", metric, "epochs", "seconds", "cost", "status", "reason")
     rows = tuple(_row(seen, rank, trial) for rank, trial in enumerate(seen.ranked(), start=1))
-    yield UploadTable(PARENT, LEADERBOARD, columns, rows)
+    yield UploadTable(EXPERIMENT_RUN, LEADERBOARD, columns, rows)
 
 
 def views(seen: Seen, time: float) -> Iterator[Operation]:
@@ -69,12 +68,12 @@ def views(seen: Seen, time: float) -> Iterator[Operation]:
 
 
 def importance(event: ImportanceEstimated) -> Iterator[Operation]:
-    yield SetTags(PARENT, {"graft.importance": event.note})
+    yield SetTags(EXPERIMENT_RUN, {"graft.importance": event.note})
     if not event.shares:
         return
-    yield from log(PARENT, {f"importance/{name}": share for name, share in event.shares.items()}, event.time, 0)
+    yield from log(EXPERIMENT_RUN, {f"importance/{name}": share for name, share in event.shares.items()}, event.time, 0)
     ranked = sorted(event.shares.items(), key=lambda one: -one[1])
-    yield UploadTable(PARENT, IMPORTANCE, ("field", "share"), tuple((name, share) for name, share in ranked))
+    yield UploadTable(EXPERIMENT_RUN, IMPORTANCE, ("field", "share"), tuple((name, share) for name, share in ranked))
 
 
 def evaluated(seen: Seen, event: Evaluated) -> Iterator[Operation]:
@@ -82,7 +81,7 @@ def evaluated(seen: Seen, event: Evaluated) -> Iterator[Operation]:
     values = {f"final/test_{name}": value for name, value in event.metrics.items()}
     for name, (low, high) in event.intervals.items():
         values |= {f"final/test_{name}_low": low, f"final/test_{name}_high": high}
-    for run in [PARENT, *([seen.winner] if seen.winner in seen.trials else [])]:
+    for run in [EXPERIMENT_RUN, *([seen.winner] if seen.winner in seen.trials else [])]:
         yield from log(run, values, event.time, 0)
         yield UploadFiles(run, EVALUATION_FILES)
 
@@ -99,7 +98,7 @@ def dataset(seen: Seen) -> Iterator[Operation]:
         "graft.quarantined": str(len(event.quarantine)),
         "graft.cross_split_duplicates": str(event.duplicates),
     }
-    yield SetTags(PARENT, summary)
+    yield SetTags(EXPERIMENT_RUN, summary)
     about: dict[str, Any] = {
         "source": event.source,
         "fingerprint": event.fingerprint,
@@ -108,9 +107,9 @@ def dataset(seen: Seen) -> Iterator[Operation]:
         "unreadable": len(event.quarantine),
         "cross_split_duplicates": event.duplicates,
     }
-    yield UploadJson(PARENT, "data.json", about)
+    yield UploadJson(EXPERIMENT_RUN, "data.json", about)
     if event.quarantine:
-        yield UploadJson(PARENT, "quarantine.json", [dict(item) for item in event.quarantine])
+        yield UploadJson(EXPERIMENT_RUN, "quarantine.json", [dict(item) for item in event.quarantine])
 
 
 def note(seen: Seen) -> Iterator[Operation]:
@@ -132,42 +131,42 @@ def note(seen: Seen) -> Iterator[Operation]:
     if seen.importance is not None:
         lines.append(f"What mattered: {seen.importance.note}.")
     lines.append(f"The views *strategies* and *trials* of {experiment.name} compare all trials.")
-    yield SetTags(PARENT, {"mlflow.note.content": "\n\n".join(lines)})
+    yield SetTags(EXPERIMENT_RUN, {"mlflow.note.content": "\n\n".join(lines)})
 
 
 def stage_finished(event: StageFinished) -> Iterator[Operation]:
-    yield from log(PARENT, {f"stage_seconds/{event.stage}": event.seconds}, event.time, 0)
-    yield SetTags(PARENT, {f"graft.stage.{event.stage}": "finished"})
+    yield from log(EXPERIMENT_RUN, {f"stage_seconds/{event.stage}": event.seconds}, event.time, 0)
+    yield SetTags(EXPERIMENT_RUN, {f"graft.stage.{event.stage}": "finished"})
 
 
 def stage_skipped(event: StageSkipped) -> Iterator[Operation]:
-    yield SetTags(PARENT, {f"graft.stage.{event.stage}": join("skipped", event.detail)})
+    yield SetTags(EXPERIMENT_RUN, {f"graft.stage.{event.stage}": join("skipped", event.detail)})
 
 
 def stage_failed(event: StageFailed) -> Iterator[Operation]:
-    yield SetTags(PARENT, {f"graft.stage.{event.stage}": join("failed", event.detail)})
+    yield SetTags(EXPERIMENT_RUN, {f"graft.stage.{event.stage}": join("failed", event.detail)})
 
 
 def phase_started(event: PhaseStarted) -> Iterator[Operation]:
     about = f"{event.scheduler} over {event.searcher}, to epoch {event.epochs}"
-    yield SetTags(PARENT, {f"graft.phase.{event.phase + 1}": about})
+    yield SetTags(EXPERIMENT_RUN, {f"graft.phase.{event.phase + 1}": about})
 
 
 def phase_finished(event: PhaseFinished) -> Iterator[Operation]:
     values = {f"phase_{event.phase + 1}/trials": float(event.trials), f"phase_{event.phase + 1}/seconds": event.seconds}
     if event.best is not None:
         values[f"phase_{event.phase + 1}/best"] = event.best
-    yield from log(PARENT, values, event.time, 0)
+    yield from log(EXPERIMENT_RUN, values, event.time, 0)
 
 
 def search_ended(event: SearchEnded) -> Iterator[Operation]:
-    yield SetTags(PARENT, {"graft.search.stopped_by": join(event.by, event.detail)})
+    yield SetTags(EXPERIMENT_RUN, {"graft.search.stopped_by": join(event.by, event.detail)})
 
 
 def system(seen: Seen, event: SystemSampled) -> Iterator[Operation]:
     """By seconds since the start: MLflow's page of system metrics draws them over time."""
     step = round(event.time - seen.began)
-    yield from log(PARENT, {f"system/{name}": value for name, value in event.metrics.items()}, event.time, step)
+    yield from log(EXPERIMENT_RUN, {f"system/{name}": value for name, value in event.metrics.items()}, event.time, step)
 
 
 def _most_telling_first(params: tuple[str, ...], found: ImportanceEstimated | None) -> tuple[str, ...]:

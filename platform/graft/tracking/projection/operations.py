@@ -1,13 +1,13 @@
 """What has to be done to a tracking store, as data: each can be repeated without a second effect.
 
-``run`` names a run within the experiment: a trial such as ``t07``, or `PARENT`.
+``run`` names a run within the experiment: a trial such as ``t07``, or `EXPERIMENT_RUN`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-PARENT = ""
+EXPERIMENT_RUN = ""
 
 RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
 
@@ -24,7 +24,7 @@ class Point:
 
 @dataclass(frozen=True)
 class OpenRun:
-    """The run exists and is running; every run but `PARENT` is nested in it."""
+    """The run exists and is running; every run but `EXPERIMENT_RUN` is nested in it."""
 
     run: str
     name: str
@@ -123,7 +123,7 @@ class CloseRun:
 class DropGhosts:
     """No run of the experiment exists twice: an answer that was lost may have left one more."""
 
-    run: str = PARENT
+    run: str = EXPERIMENT_RUN
 
 
 Upload = UploadFiles | UploadJson | UploadText | UploadTable

@@ -37,7 +37,7 @@ from graft.journal.events import (
 from graft.tracking.projection import experiment_run
 from graft.tracking.projection.flattening import flatten
 from graft.tracking.projection.operations import (
-    PARENT,
+    EXPERIMENT_RUN,
     CloseRun,
     DropGhosts,
     LogParams,
@@ -112,8 +112,8 @@ class Projection:
 
     def open_run(self, run: str) -> OpenRun:
         """How a run that has been seen is opened, for one that is missing in the store."""
-        if run == PARENT:
-            return _open_parent(self._seen.require_experiment())
+        if run == EXPERIMENT_RUN:
+            return _open_experiment_run(self._seen.require_experiment())
         return self._trials.open_run(self._seen.trials[run].started)
 
     def abandoned(self) -> list[Operation]:
@@ -124,21 +124,21 @@ class Projection:
     def _experiment_started(self, event: ExperimentStarted) -> Iterator[Operation]:
         self._seen.experiment = event
         self._seen.began = self._seen.began or event.time
-        yield _open_parent(event)
+        yield _open_experiment_run(event)
         versions = {f"graft.version.{package}": version for package, version in event.versions.items()}
-        yield SetTags(PARENT, {"graft.status": "running", "graft.device": event.device, **versions})
-        yield LogParams(PARENT, flatten(event.job))
-        yield UploadFiles(PARENT, JOB_FILES)
+        yield SetTags(EXPERIMENT_RUN, {"graft.status": "running", "graft.device": event.device, **versions})
+        yield LogParams(EXPERIMENT_RUN, flatten(event.job))
+        yield UploadFiles(EXPERIMENT_RUN, JOB_FILES)
 
     def _plan_made(self, event: PlanMade) -> Iterator[Operation]:
         self._seen.plan = event
         share = f"{event.cpus:g} CPU, {event.gpus:g} GPU"
-        yield SetTags(PARENT, {"graft.resources": event.resources, "graft.resources.trial": share})
-        yield UploadJson(PARENT, "plan.json", dict(event.plan))
+        yield SetTags(EXPERIMENT_RUN, {"graft.resources": event.resources, "graft.resources.trial": share})
+        yield UploadJson(EXPERIMENT_RUN, "plan.json", dict(event.plan))
 
     def _dataset_ready(self, event: DatasetReady) -> Iterator[Operation]:
         self._seen.dataset = event
-        yield dataset_of(self._seen, PARENT)
+        yield dataset_of(self._seen, EXPERIMENT_RUN)
         yield from experiment_run.dataset(self._seen)
 
     def _trial_started(self, event: TrialStarted) -> Iterator[Operation]:
@@ -149,7 +149,7 @@ class Projection:
 
     def _duplicate_skipped(self, event: DuplicateSkipped) -> Iterator[Operation]:
         self._seen.duplicates += 1
-        yield SetTags(PARENT, {"graft.duplicates": str(self._seen.duplicates)})
+        yield SetTags(EXPERIMENT_RUN, {"graft.duplicates": str(self._seen.duplicates)})
 
     def _importance_estimated(self, event: ImportanceEstimated) -> Iterator[Operation]:
         self._seen.importance = event
@@ -157,12 +157,12 @@ class Projection:
 
     def _winner_chosen(self, event: WinnerChosen) -> Iterator[Operation]:
         self._seen.winner = event.trial
-        yield SetTags(PARENT, {"graft.winner": event.trial, "graft.winner.reason": event.reason})
+        yield SetTags(EXPERIMENT_RUN, {"graft.winner": event.trial, "graft.winner.reason": event.reason})
         winner = self._seen.trials.get(event.trial)
         if winner is not None:
             yield SetTags(event.trial, {"graft.winner": "true"})
             if winner.result is not None:
-                yield from log(PARENT, final(winner.result.metrics), event.time, 0)
+                yield from log(EXPERIMENT_RUN, final(winner.result.metrics), event.time, 0)
         yield from experiment_run.leaderboard(self._seen)
 
     def _evaluated(self, event: Evaluated) -> Iterator[Operation]:
@@ -171,11 +171,11 @@ class Projection:
 
     def _model_registered(self, event: ModelRegistered) -> Iterator[Operation]:
         self._seen.registered = event
-        yield SetTags(PARENT, {"graft.model_uri": event.uri, "graft.model_version": event.version})
+        yield SetTags(EXPERIMENT_RUN, {"graft.model_uri": event.uri, "graft.model_version": event.version})
 
     def _experiment_finished(self, event: ExperimentFinished) -> Iterator[Operation]:
-        yield from log(PARENT, {"final/seconds": event.seconds, **self._search_cost()}, event.time, 0)
-        yield UploadFiles(PARENT, RESULT_FILES)
+        yield from log(EXPERIMENT_RUN, {"final/seconds": event.seconds, **self._search_cost()}, event.time, 0)
+        yield UploadFiles(EXPERIMENT_RUN, RESULT_FILES)
         status = "complete" if event.status is ExperimentStatus.COMPLETED else join(event.status, event.detail)
         open_trials = f"interrupted: the experiment was {event.status}"
         yield from self._close(open_trials, status, _EXPERIMENT_ENDS[event.status], event.time)
@@ -190,13 +190,13 @@ class Projection:
         yield from self._trials.end_open(open_trials, time)
         yield from experiment_run.leaderboard(self._seen)
         yield from experiment_run.note(self._seen)
-        yield SetTags(PARENT, {"graft.status": status})
-        yield CloseRun(PARENT, end, time)
+        yield SetTags(EXPERIMENT_RUN, {"graft.status": status})
+        yield CloseRun(EXPERIMENT_RUN, end, time)
         if self._seen.trials:
             yield from experiment_run.views(self._seen, time)
 
 
-def _open_parent(event: ExperimentStarted) -> OpenRun:
+def _open_experiment_run(event: ExperimentStarted) -> OpenRun:
     commit = {"mlflow.source.git.commit": event.commit} if event.commit else {}
     tags = {"graft.role": "experiment", "graft.experiment": event.name, "mlflow.source.name": "graft", **commit}
-    return OpenRun(PARENT, event.name, event.time, tags)
+    return OpenRun(EXPERIMENT_RUN, event.name, event.time, tags)

@@ -16,7 +16,8 @@ from graft.journal.events import (
     TrialReported,
     TrialStarted,
 )
-from graft.spec.metrics import METRICS, MetricSpec
+from graft.spec.metrics import MetricSpec
+from graft.spec.tasks.lookup import metric_named
 
 # A bare metric name is a validation metric, but for these.
 _BARE = frozenset({"lr", "epoch_seconds"})
@@ -82,7 +83,10 @@ class Seen:
     def metric(self) -> MetricSpec | None:
         """What trials are compared by; None if the job does not say."""
         job = self.experiment.job if self.experiment else {}
-        return METRICS.get(str(part(job, "search").get("metric")))
+        try:
+            return metric_named(str(part(job, "search").get("metric")), str(part(job, "task").get("kind", "")))
+        except KeyError:
+            return None
 
     def reported(self, event: TrialReported) -> None:
         """Take an epoch of a trial into account."""

@@ -1,4 +1,4 @@
-"""What each record about a trial means for the trial's run in a tracking store. Pure."""
+"""What each record about a trial means for its run in a tracking store, and which family its strategy is of. Pure."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from graft.journal.events import (
 )
 from graft.tracking.projection.flattening import flatten
 from graft.tracking.projection.operations import (
-    PARENT,
+    EXPERIMENT_RUN,
     CloseRun,
     LogDataset,
     LogMetrics,
@@ -28,7 +28,6 @@ from graft.tracking.projection.operations import (
     UploadText,
 )
 from graft.tracking.projection.state import Seen, TrialSeen, metric_name
-from graft.tracking.projection.strategy_family import family
 
 TRACEBACK = "traceback.txt"
 
@@ -62,8 +61,8 @@ class TrialRuns:
         if before is None:
             # A trial that goes on may have copied another's strategy since, and a parameter of a run cannot change.
             yield LogParams(event.trial, trial_params(event))
-        origin = {} if event.start is None else {"graft.parent": event.start[0]}
-        yield SetTags(event.trial, {"graft.status": "running", "graft.phase": str(event.phase + 1), **origin})
+        parent = {} if event.start is None else {"graft.parent": event.start[0]}
+        yield SetTags(event.trial, {"graft.status": "running", "graft.phase": str(event.phase + 1), **parent})
         if self._seen.dataset is not None:
             yield dataset_of(self._seen, event.trial)
 
@@ -87,7 +86,7 @@ class TrialRuns:
         self._seen.ended += 1
         if self._seen.best is not None and self._seen.metric is not None:
             best = {f"best/val_{self._seen.metric.name}": self._seen.best}
-            yield from log(PARENT, best, event.time, self._seen.ended)
+            yield from log(EXPERIMENT_RUN, best, event.time, self._seen.ended)
 
     def exploited(self, event: TrialExploited) -> Iterator[Operation]:
         """A parameter of a run cannot change in MLflow, so what was varied is a metric over epochs, and a tag."""
@@ -99,7 +98,7 @@ class TrialRuns:
         )
         copied = f"epoch {event.epoch}: copies {event.donor}; {told}"
         yield SetTags(event.trial, {"graft.parent": event.donor, f"graft.exploit.{event.segment}": copied})
-        yield SetTags(PARENT, {"graft.exploits": str(self._seen.exploits)})
+        yield SetTags(EXPERIMENT_RUN, {"graft.exploits": str(self._seen.exploits)})
 
     def placed(self, event: TrialPlaced) -> Iterator[Operation]:
         yield SetTags(event.trial, {"graft.nodes": ", ".join(event.nodes)})
@@ -165,6 +164,23 @@ def join(status: str, reason: str) -> str:
     return f"{status}: {reason}" if reason else str(status)
 
 
+# Components whose kind makes another family; the rest of a strategy is how the family is tuned.
+_TELLING = ("init", "penalty")
+_PLAIN = (None, "none", "pretrained")
+
+
+def family(strategy: Mapping[str, Any]) -> str:
+    """The family of a strategy, such as ``linear probe`` or ``partly frozen + l2_sp``.
+
+    How much of the backbone is trained comes first; then what is added to it or holds it back.
+
+    Args:
+        strategy: as a plain mapping, as the journal has it.
+    """
+    kinds = [_kind(strategy.get(name)) for name in _TELLING]
+    return " + ".join([_depth(strategy.get("freeze", 0.0)), *(kind for kind in kinds if kind not in _PLAIN)])
+
+
 def _end_tags(event: TrialFinished) -> dict[str, str]:
     reason = {"graft.reason": event.reason} if event.reason else {}
     rung = {} if event.rung is None else {"graft.rung": str(event.rung)}
@@ -173,3 +189,13 @@ def _end_tags(event: TrialFinished) -> dict[str, str]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _depth(freeze: Any) -> str:
+    if not isinstance(freeze, int | float) or freeze <= 0:
+        return "full fine-tuning"
+    return "linear probe" if freeze >= 1 else "partly frozen"
+
+
+def _kind(component: Any) -> Any:
+    return component.get("kind") if isinstance(component, Mapping) else component

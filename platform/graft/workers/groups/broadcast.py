@@ -1,4 +1,4 @@
-"""Waiting for a change in asyncio."""
+"""Waiting for a change in asyncio: a condition variable whose waiters look for themselves."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,14 +10,14 @@ class Broadcast:
     def __init__(self) -> None:
         self._waiting: set[asyncio.Future[None]] = set()
 
-    def ring(self) -> None:
+    def notify_all(self) -> None:
         """Something has changed."""
         for future in self._waiting:
             if not future.done():
                 future.set_result(None)
         self._waiting.clear()
 
-    async def until(self, holds: Callable[[], bool], timeout_s: float | None = None) -> bool:
+    async def wait_for(self, holds: Callable[[], bool], timeout_s: float | None = None) -> bool:
         """Wait until the condition holds, at most so long; return whether it does."""
         try:
             async with asyncio.timeout(timeout_s):

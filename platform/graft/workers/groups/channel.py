@@ -9,7 +9,7 @@ from graft.workers.groups.messages import Command, Ticket
 if TYPE_CHECKING:
     import torch
 
-KEPT_STOP_LINES = 4
+KEPT_BARRIERS = 4
 
 WorkFunction = Callable[[Any, Any, "Channel"], None]
 """``work(order, payload, channel)``, run by every rank. To leave an abandoned order it returns."""
@@ -48,27 +48,27 @@ class StopBarrier:
             self._changed.notify_all()
 
 
-class StopLines:
-    """The stop lines of the latest attempts; whoever asks first makes one: who does the work, or who listens."""
+class StopBarriers:
+    """The stop barriers of the latest attempts; whoever asks first makes one: who does the work, or who listens."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._lines: dict[Ticket, StopBarrier] = {}
+        self._barriers: dict[Ticket, StopBarrier] = {}
 
     def of(self, ticket: Ticket) -> StopBarrier:
         with self._lock:
-            line = self._lines.setdefault(ticket, StopBarrier())
-            while len(self._lines) > KEPT_STOP_LINES:
-                del self._lines[next(iter(self._lines))]
-            return line
+            barrier = self._barriers.setdefault(ticket, StopBarrier())
+            while len(self._barriers) > KEPT_BARRIERS:
+                del self._barriers[next(iter(self._barriers))]
+            return barrier
 
 
-def obey(call: Callable[..., Any], lines: StopLines, die: Callable[[], None]) -> None:
-    """Do what the exchange tells this worker besides orders; runs beside the work, until the worker has to go.
+def handle_commands(call: Callable[..., Any], barriers: StopBarriers, die: Callable[[], None]) -> None:
+    """Do what the coordinator tells this worker besides orders; runs beside the work, until the worker has to go.
 
     Args:
-        call: calls a method of the exchange in the name of this worker.
-        lines: of this worker.
+        call: calls a method of the coordinator in the name of this worker.
+        barriers: of this worker.
         die: ends the process.
     """
     seen: Ticket | None = None
@@ -81,10 +81,10 @@ def obey(call: Callable[..., Any], lines: StopLines, die: Callable[[], None]) ->
             return
         if command is Command.STOP and ticket is not None:
             seen = ticket
-            line = lines.of(ticket)
-            number = call("stop_line", ticket, line.freeze())
+            barrier = barriers.of(ticket)
+            number = call("stop_check", ticket, barrier.freeze())
             if number is not None:
-                line.settle(number)
+                barrier.settle(number)
 
 
 class Channel:
@@ -103,14 +103,14 @@ class Channel:
         ticket: Ticket,
         rank_of_size: tuple[int, int],
         device: "torch.device",
-        stop_line: StopBarrier,
+        stop_barrier: StopBarrier,
         send: Callable[[Ticket, int, Any], bool],
     ) -> None:
         self.attempt = ticket.attempt
         self.rank, self.size = rank_of_size
         self.device = device
         self._ticket = ticket
-        self._stop_line = stop_line
+        self._stop_barrier = stop_barrier
         self._send = send
         self._reports = 0
 
@@ -127,7 +127,7 @@ class Channel:
         goes_on = self._send(self._ticket, self._reports, value)
         self._reports += 1
         if not goes_on:
-            self._stop_line.settle(0)
+            self._stop_barrier.settle(0)
         return goes_on
 
     def is_abandoned(self) -> bool:
@@ -135,4 +135,4 @@ class Channel:
 
         Costs a microsecond: nothing is sent.
         """
-        return self._stop_line.is_reached()
+        return self._stop_barrier.is_reached()

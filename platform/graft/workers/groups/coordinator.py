@@ -14,9 +14,19 @@ import ray
 from ray.exceptions import ActorDiedError, RayError
 
 from graft.workers.groups.broadcast import Broadcast
-from graft.workers.groups.messages import Command, Ended, Item, Limits, Member, Order, Place, Ticket, WorkStatus
+from graft.workers.groups.messages import (
+    Command,
+    Ended,
+    Limits,
+    Member,
+    Order,
+    Ticket,
+    WorkerLocation,
+    WorkStatus,
+    WorkUpdate,
+)
 from graft.workers.groups.run_record import RunRecord
-from graft.workers.groups.work_queue import OrderBook, Work
+from graft.workers.groups.work_queue import Work, WorkQueue
 
 TICK_S = 0.5
 ATTEND_S = 0.5
@@ -41,7 +51,7 @@ class LeaseReply:
     reason: str = ""
 
 
-class Exchange:
+class Coordinator:
     """The state of all groups of one `WorkerGroups`, and who leases which.
 
     Args:
@@ -53,98 +63,98 @@ class Exchange:
     def __init__(self, groups: int, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
         self._clock = clock
-        self._books = [OrderBook(limits.max_failures) for _ in range(groups)]
+        self._queues = [WorkQueue(limits.max_failures) for _ in range(groups)]
         self._records = [RunRecord(limits) for _ in range(groups)]
-        self._bells = [Broadcast() for _ in range(groups)]
+        self._changes = [Broadcast() for _ in range(groups)]
         self._leases: dict[str, LeaseRecord] = {}
-        self._counter = Broadcast()
+        self._lease_changes = Broadcast()
         self._is_closing = False
         self._attending: set[asyncio.Task[None]] = set()
 
     # --- the workers ---
 
-    async def join(self, member: Member, place: Place) -> None:
+    async def join(self, member: Member, place: WorkerLocation) -> None:
         """A worker is up; the first of a new incarnation means that the previous one is gone."""
-        book, record = self._books[member.group], self._records[member.group]
-        if book.is_up and book.is_stale(member):
+        queue, record = self._queues[member.group], self._records[member.group]
+        if queue.is_up and queue.is_stale(member):
             record.lose_workers(self._clock())
-        book.join(member, place)
-        if book.is_up:
+        queue.join(member, place)
+        if queue.is_up:
             record.come_up()
         self._changed(member.group)
 
     async def next_order(self, member: Member, ended: Ended | None = None) -> Order | None:
         """Wait for the next order, having left the previous one; None means that the worker has to go."""
-        book = self._books[member.group]
-        if book.is_stale(member):
+        queue = self._queues[member.group]
+        if queue.is_stale(member):
             return None
         if ended is not None:
-            book.end(member, ended, self._clock())
-        book.rest(member)
+            queue.end(member, ended, self._clock())
+        queue.rest(member)
         self._changed(member.group)
         order: list[Order] = []
 
         def is_answered() -> bool:
-            if not self._is_gone(member) and (taken := book.take(member)):
+            if not self._is_gone(member) and (taken := queue.take(member)):
                 order.append(taken)
             return bool(order) or self._is_gone(member)
 
-        await self._bells[member.group].until(is_answered)
+        await self._changes[member.group].wait_for(is_answered)
         return order[0] if order else None
 
     async def fail(self, member: Member, ended: Ended) -> None:
         """This rank's work raised an error; it will ask for its next order when it has cleaned up."""
-        if not self._books[member.group].is_stale(member):
-            self._books[member.group].end(member, ended, self._clock())
+        if not self._queues[member.group].is_stale(member):
+            self._queues[member.group].end(member, ended, self._clock())
             self._changed(member.group)
 
     async def give_up(self, member: Member, reason: str) -> None:
         """This worker can never do its work, and neither could another one in its place."""
         self._records[member.group].reason = reason
-        self._books[member.group].fail(reason)
+        self._queues[member.group].fail(reason)
         self._changed(member.group)
 
     async def report(self, member: Member, ticket: Ticket, number: int, value: bytes) -> bool:
         """Report, and wait until the leaseholder asks for more (True) or the order is abandoned (False)."""
-        book = self._books[member.group]
-        if book.is_stale(member, ticket):
+        queue = self._queues[member.group]
+        if queue.is_stale(member, ticket):
             return False
-        book.report(member, number, value)
+        queue.report(member, number, value)
         self._changed(member.group)
 
         def is_decided() -> bool:
-            return book.is_stale(member, ticket) or (book.work is not None and number in book.work.verdicts)
+            return queue.is_stale(member, ticket) or (queue.work is not None and number in queue.work.verdicts)
 
-        await self._bells[member.group].until(is_decided)
-        return not book.is_stale(member, ticket) and book.work is not None and book.work.verdicts[number]
+        await self._changes[member.group].wait_for(is_decided)
+        return not queue.is_stale(member, ticket) and queue.work is not None and queue.work.verdicts[number]
 
     async def watch(self, member: Member, seen: Ticket | None) -> tuple[Command, Ticket | None]:
         """Wait until this worker's listener has something to do; `seen` is the attempt it was last told to stop."""
-        book = self._books[member.group]
-        await self._bells[member.group].until(lambda: book.command(member, seen) is not None)
-        return book.command(member, seen) or Command.WAIT, book.work.ticket if book.work else None
+        queue = self._queues[member.group]
+        await self._changes[member.group].wait_for(lambda: queue.command(member, seen) is not None)
+        return queue.command(member, seen) or Command.WAIT, queue.work.ticket if queue.work else None
 
-    async def stop_line(self, member: Member, ticket: Ticket, count: int) -> int | None:
+    async def stop_check(self, member: Member, ticket: Ticket, count: int) -> int | None:
         """Tell how many checks this rank has passed; learn at which one all ranks stop. None: it no longer matters."""
-        book = self._books[member.group]
+        queue = self._queues[member.group]
 
         def is_over() -> bool:
-            return book.is_stale(member, ticket) or book.is_condemned
+            return queue.is_stale(member, ticket) or queue.is_terminating
 
-        if book.work is not None and not is_over():
-            book.work.counts[member.rank] = count
+        if queue.work is not None and not is_over():
+            queue.work.counts[member.rank] = count
             self._changed(member.group)
-        await self._bells[member.group].until(lambda: is_over() or book.stop_line is not None)
-        return None if is_over() else book.stop_line
+        await self._changes[member.group].wait_for(lambda: is_over() or queue.stop_check is not None)
+        return None if is_over() else queue.stop_check
 
     async def meet(self, member: Member, generation: int, address: tuple[str, int] | None) -> tuple[str, int] | None:
         """Agree where the process group of this generation is set up: rank 0 brings the address, the others wait."""
-        book = self._books[member.group]
-        if address is not None and not book.is_stale(member):
-            book.meetings[generation] = address
+        queue = self._queues[member.group]
+        if address is not None and not queue.is_stale(member):
+            queue.meetings[generation] = address
             self._changed(member.group)
-        await self._bells[member.group].until(lambda: book.is_stale(member) or generation in book.meetings)
-        return None if book.is_stale(member) else book.meetings[generation]
+        await self._changes[member.group].wait_for(lambda: queue.is_stale(member) or generation in queue.meetings)
+        return None if queue.is_stale(member) else queue.meetings[generation]
 
     # --- the leaseholders ---
 
@@ -167,7 +177,7 @@ class Exchange:
             record = self._leases.get(lease)
             return record is None or record.group is not None or bool(self._refusal())
 
-        await self._counter.until(is_answered, self._limits.poll_s)
+        await self._lease_changes.wait_for(is_answered, self._limits.poll_s)
         record = self._leases.get(lease)
         if record is not None and record.group is not None:
             return LeaseReply(record.group)
@@ -182,56 +192,56 @@ class Exchange:
         """The leaseholder wants no more; what it had ordered is abandoned."""
         record = self._leases.pop(lease, None)
         if record is not None and record.group is not None:
-            self._books[record.group].abandon(self._clock())
+            self._queues[record.group].abandon(self._clock())
             self._changed(record.group)
 
     async def submit(self, lease: str, name: str, body: bytes) -> bool:
         """Give the leased group an order; False if it has, for a short while, not been ready to take one."""
-        book = self._book(lease)
-        if book is None:
+        queue = self._queue_of(lease)
+        if queue is None:
             return True
-        group = self._books.index(book)
-        is_ready = await self._bells[group].until(lambda: book.work is None, self._limits.poll_s)
-        if not is_ready or self._book(lease) is not book:
+        group = self._queues.index(queue)
+        is_ready = await self._changes[group].wait_for(lambda: queue.work is None, self._limits.poll_s)
+        if not is_ready or self._queue_of(lease) is not queue:
             return False
-        book.submit(name, body)
+        queue.submit(name, body)
         if self._records[group].reason:
-            book.fail(self._records[group].reason)
+            queue.fail(self._records[group].reason)
         self._changed(group)
         return True
 
-    async def next_item(self, lease: str, name: str) -> Item:
+    async def next_update(self, lease: str, name: str) -> WorkUpdate:
         """Wait, for a short while, for news of the order; asking lets the workers go on after the report seen last."""
-        book = self._book(lease)
-        if book is None:
+        queue = self._queue_of(lease)
+        if queue is None:
             return self._without_group(lease)
-        group = self._books.index(book)
-        item: list[Item] = []
+        group = self._queues.index(queue)
+        found: list[WorkUpdate] = []
 
-        def has_news() -> bool:
-            if not item and _is_about(book.work, name) and (news := book.show_next()):
-                item.append(news)
-            return bool(item) or not _is_about(book.work, name)
+        def has_update() -> bool:
+            if not found and _is_about(queue.work, name) and (update := queue.next_update()):
+                found.append(update)
+            return bool(found) or not _is_about(queue.work, name)
 
-        has_news()
+        has_update()
         self._changed(group)
-        await self._bells[group].until(has_news, self._limits.poll_s)
-        if item:
-            return item[0]
-        if _is_about(book.work, name):
-            return Item(WorkStatus.WAIT)
+        await self._changes[group].wait_for(has_update, self._limits.poll_s)
+        if found:
+            return found[0]
+        if _is_about(queue.work, name):
+            return WorkUpdate(WorkStatus.WAIT)
         return (
-            Item(WorkStatus.FAILED, reason="it was abandoned")
-            if self._book(lease) is book
+            WorkUpdate(WorkStatus.FAILED, reason="it was abandoned")
+            if self._queue_of(lease) is queue
             else self._without_group(lease)
         )
 
     async def abandon(self, lease: str, name: str) -> None:
         """Let the workers leave the order at their next step."""
-        book = self._book(lease)
-        if book is not None and _is_about(book.work, name):
-            book.abandon(self._clock())
-            self._changed(self._books.index(book))
+        queue = self._queue_of(lease)
+        if queue is not None and _is_about(queue.work, name):
+            queue.abandon(self._clock())
+            self._changed(self._queues.index(queue))
 
     async def is_starved(self) -> bool:
         """Whether a trial has waited so long for a group that those who hold one and do not need it should let go."""
@@ -240,45 +250,45 @@ class Exchange:
 
     async def nodes(self, lease: str) -> tuple[str, ...]:
         """The nodes on which the leased group's workers run now."""
-        book = self._book(lease)
-        return tuple(sorted({place.node for place in book.places.values()})) if book else ()
+        queue = self._queue_of(lease)
+        return tuple(sorted({place.node for place in queue.places.values()})) if queue else ()
 
     # --- the host of the Train runs, and the driver ---
 
     async def wanted(self, group: int) -> bool:
         """Wait until this group should be started (again); False when it never will be."""
-        book, record = self._books[group], self._records[group]
+        queue, record = self._queues[group], self._records[group]
 
         def is_needed() -> bool:
             is_waited_for = any(lease.group is None for lease in self._leases.values())
-            return not record.has_begun or book.work is not None or is_waited_for
+            return not record.has_begun or queue.work is not None or is_waited_for
 
-        await self._bells[group].until(lambda: self._is_closing or bool(record.reason) or is_needed())
+        await self._changes[group].wait_for(lambda: self._is_closing or bool(record.reason) or is_needed())
         if self._is_closing or record.reason:
             return False
-        record.begin(book.orders_ended, self._clock())
+        record.begin(queue.orders_ended, self._clock())
         return True
 
     async def run_ended(self, group: int, reason: str) -> None:
         """A Train run is over, its workers are gone; after too many good for nothing, the group is given up."""
-        book, record = self._books[group], self._records[group]
-        record.end(book.orders_ended, book.is_up, reason)
-        book.end_incarnation()
+        queue, record = self._queues[group], self._records[group]
+        record.end(queue.orders_ended, queue.is_up, reason)
+        queue.end_incarnation()
         if record.reason:
-            book.fail(record.reason)
+            queue.fail(record.reason)
         self._changed(group)
 
     async def close(self) -> None:
         """Send all workers away; running orders are abandoned."""
         self._is_closing = True
         self._leases.clear()
-        for group, book in enumerate(self._books):
-            book.abandon(self._clock())
+        for group, queue in enumerate(self._queues):
+            queue.abandon(self._clock())
             self._changed(group)
 
     async def are_up(self) -> bool:
         """Whether every group has all its workers."""
-        return all(book.is_up for book in self._books)
+        return all(queue.is_up for queue in self._queues)
 
     async def keep_time(self) -> None:
         """Look at the clock, and now and then at the cluster, for ever."""
@@ -293,8 +303,8 @@ class Exchange:
     def lose_nodes(self, alive: Collection[str]) -> None:
         """Note which groups have workers on nodes that are gone: Train tells only when it has others in their place."""
         now = self._clock()
-        for book, record in zip(self._books, self._records, strict=True):
-            is_hit = any(place.node not in alive for place in book.places.values())
+        for queue, record in zip(self._queues, self._records, strict=True):
+            is_hit = any(place.node not in alive for place in queue.places.values())
             if is_hit and not record.is_down(now):
                 record.lose_workers(now)
 
@@ -304,14 +314,14 @@ class Exchange:
         for lease in [name for name, record in self._leases.items() if record.renewed + self._limits.lease_s < now]:
             record = self._leases.pop(lease)
             if record.group is not None:
-                self._books[record.group].abandon(now)
+                self._queues[record.group].abandon(now)
                 self._changed(record.group)
         self._move_leases(now)
-        for group, book in enumerate(self._books):
+        for group, queue in enumerate(self._queues):
             if self._records[group].is_late(now):
-                book.fail(self._records[group].reason)
+                queue.fail(self._records[group].reason)
                 self._changed(group)
-            if book.condemn_late(now - self._limits.leave_s):
+            if queue.terminate_late(now - self._limits.leave_s):
                 self._changed(group)
 
     # --- inside ---
@@ -332,23 +342,23 @@ class Exchange:
         """Let those whose group is down wait for any; their orders begin anew, from what is on the disk."""
         for record in self._leases.values():
             group = record.group
-            if group is not None and self._records[group].is_down(now, self._limits.move_s) and len(self._books) > 1:
-                self._books[group].drop(now)
+            if group is not None and self._records[group].is_down(now, self._limits.move_s) and len(self._queues) > 1:
+                self._queues[group].drop(now)
                 record.group, record.waiting_since = None, now
                 self._changed(group)
 
     def _is_gone(self, member: Member) -> bool:
-        return self._is_closing or self._books[member.group].is_stale(member)
+        return self._is_closing or self._queues[member.group].is_stale(member)
 
-    def _without_group(self, lease: str) -> Item:
+    def _without_group(self, lease: str) -> WorkUpdate:
         """What the leaseholder is told whose group is no longer its own."""
         if lease in self._leases:
-            return Item(WorkStatus.MOVED)
-        return Item(WorkStatus.FAILED, reason="the lease of its workers has run out")
+            return WorkUpdate(WorkStatus.MOVED)
+        return WorkUpdate(WorkStatus.FAILED, reason="the lease of its workers has run out")
 
-    def _book(self, lease: str) -> OrderBook | None:
+    def _queue_of(self, lease: str) -> WorkQueue | None:
         record = self._leases.get(lease)
-        return None if record is None or record.group is None else self._books[record.group]
+        return None if record is None or record.group is None else self._queues[record.group]
 
     def _refusal(self) -> str:
         """Why no group will ever be free; empty while one may."""
@@ -360,14 +370,14 @@ class Exchange:
     def _changed(self, group: int | None = None) -> None:
         """Hand out free groups in the order of asking, then wake who waits."""
         taken = {record.group for record in self._leases.values()}
-        free = [index for index, book in enumerate(self._books) if book.is_idle and index not in taken]
+        free = [index for index, queue in enumerate(self._queues) if queue.is_idle and index not in taken]
         waiting = [record for record in self._leases.values() if record.group is None]
         for record, index in zip(waiting, free, strict=False):
             record.group = index
-        for index, bell in enumerate(self._bells):
+        for index, change in enumerate(self._changes):
             if group in (None, index) or waiting:
-                bell.ring()
-        self._counter.ring()
+                change.notify_all()
+        self._lease_changes.notify_all()
 
 
 def _is_about(work: Work | None, name: str) -> bool:

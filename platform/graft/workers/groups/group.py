@@ -14,13 +14,12 @@ import ray
 from ray import cloudpickle
 from ray.exceptions import RayActorError
 
-from graft.workers.groups.capacity import check_shape
 from graft.workers.groups.channel import WorkFunction
-from graft.workers.groups.coordinator import Exchange
-from graft.workers.groups.host import Assignment, Host
+from graft.workers.groups.coordinator import Coordinator
+from graft.workers.groups.host import Host, HostConfig
 from graft.workers.groups.lease import GroupsHandle
 from graft.workers.groups.messages import Limits
-from graft.workers.groups.shape import GroupShape
+from graft.workers.groups.shape import GroupShape, check_shape
 from graft.workers.train_run import environment, free, near_driver, new_mark
 
 # Pending calls of every rank and every trial.
@@ -66,7 +65,7 @@ class WorkerGroups:
         self._storage = storage
         self._limits = replace(limits or Limits(), max_failures=max_failures)
         self._marks = tuple(new_mark() for _ in range(count))
-        self._exchange: Any = None
+        self._coordinator: Any = None
         self._host: Any = None
         self._runs: list[Any] = []
 
@@ -74,12 +73,12 @@ class WorkerGroups:
         check_shape(self._shape, self._count)
         work, payload = cloudpickle.dumps(self._work), ray.put(self._payload)
         near = {"num_cpus": 0, "scheduling_strategy": near_driver()}
-        exchange = ray.remote(Exchange).options(**near, max_concurrency=MAX_PENDING_CALLS)
-        self._exchange = exchange.remote(self._count, self._limits)
-        self._exchange.keep_time.remote()
+        coordinator = ray.remote(Coordinator).options(**near, max_concurrency=MAX_PENDING_CALLS)
+        self._coordinator = coordinator.remote(self._count, self._limits)
+        self._coordinator.keep_time.remote()
         start_timeout_s = self._limits.start_s / (1 + START_TRIES)
-        assignment = Assignment(
-            self._exchange,
+        config = HostConfig(
+            self._coordinator,
             self._shape,
             work,
             (payload,),
@@ -89,8 +88,8 @@ class WorkerGroups:
             start_timeout_s,
         )
         host = ray.remote(Host).options(**near, max_concurrency=self._count, runtime_env=environment(start_timeout_s))
-        self._host = host.remote(assignment)
-        self._runs = [self._host.keep.remote(group) for group in range(self._count)]
+        self._host = host.remote(config)
+        self._runs = [self._host.keep_running.remote(group) for group in range(self._count)]
         return self
 
     def __exit__(
@@ -104,18 +103,18 @@ class WorkerGroups:
                 is_settled = self._send_away()
         finally:
             ray.kill(self._host)
-            ray.kill(self._exchange)
+            ray.kill(self._coordinator)
             free(list(self._marks), is_settled)
 
     @property
     def handle(self) -> GroupsHandle:
         """What the trials need."""
-        return GroupsHandle(self._exchange, self._shape, self._count)
+        return GroupsHandle(self._coordinator, self._shape, self._count)
 
     def _send_away(self) -> bool:
         """Whether all workers have left by themselves, in the time they have for it."""
-        are_up = ray.get(self._exchange.are_up.remote())
-        ray.get(self._exchange.close.remote())
+        are_up = ray.get(self._coordinator.are_up.remote())
+        ray.get(self._coordinator.close.remote())
         patience = self._limits.leave_s if are_up else GRACE_WHILE_STARTING_S
         _, running = ray.wait(self._runs, num_returns=len(self._runs), timeout=patience)
         return not running

@@ -19,13 +19,13 @@ class WorkerConfig:
     """What every worker of a group is told when it starts.
 
     Attributes:
-        exchange: handle of the exchange actor.
+        coordinator: handle of the coordinator actor.
         group: number of the group.
         work: the pickled work function.
         payload: reference to what all orders share.
     """
 
-    exchange: Any
+    coordinator: Any
     group: int
     work: bytes
     payload: Any
@@ -33,18 +33,18 @@ class WorkerConfig:
 
 
 @dataclass(frozen=True)
-class Assignment:
+class HostConfig:
     """What a host keeps running.
 
     Attributes:
-        exchange: handle of the exchange actor.
+        coordinator: handle of the coordinator actor.
         work: the pickled work function.
         payload: reference to what all orders share; in a tuple, so that Ray passes the reference on.
         marks: one a group, of its placement groups.
         start_timeout_s: how long Train waits for the resources of a group, before it tries again.
     """
 
-    exchange: Any
+    coordinator: Any
     shape: GroupShape
     work: bytes
     payload: tuple[Any]
@@ -57,24 +57,24 @@ class Assignment:
 class Host:
     """Keeps worker groups running; one thread of the actor a group."""
 
-    def __init__(self, assignment: Assignment) -> None:
-        self._assignment = assignment
+    def __init__(self, config: HostConfig) -> None:
+        self._config = config
 
-    def keep(self, group: int) -> None:
-        """Run this group, again and again, for as long as the exchange wants it."""
-        given = self._assignment
-        while ray.get(given.exchange.wanted.remote(group)):
+    def keep_running(self, group: int) -> None:
+        """Run this group, again and again, for as long as the coordinator wants it."""
+        given = self._config
+        while ray.get(given.coordinator.wanted.remote(group)):
             reason = self._run_once(group)
-            ray.get(given.exchange.run_ended.remote(group, reason))
+            ray.get(given.coordinator.run_ended.remote(group, reason))
 
     def _run_once(self, group: int) -> str:
         """One Train run, from its start to the last of its traces; returns why it ended."""
-        given = self._assignment
+        given = self._config
         mark = given.marks[group]
         run = TrainRun(given.shape, given.shape.workers, given.storage, mark, given.max_failures, given.start_timeout_s)
-        duty = WorkerConfig(given.exchange, group, given.work, given.payload[0], given.shape)
+        config = WorkerConfig(given.coordinator, group, given.work, given.payload[0], given.shape)
         try:
-            fit(run, _serve, duty)
+            fit(run, _serve, config)
         except Exception as error:
             lines = str(error).strip().splitlines()
             return lines[0] if lines else type(error).__name__
@@ -83,8 +83,8 @@ class Host:
         return "its workers left"
 
 
-def _serve(duty: WorkerConfig) -> None:
+def _serve(config: WorkerConfig) -> None:
     # Only the workers import torch: it would cost the driver, the host and Train's controller seconds and half a GB.
     from graft.workers.groups.member import serve
 
-    serve(duty)
+    serve(config)

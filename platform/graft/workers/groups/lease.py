@@ -12,10 +12,9 @@ from ray import cloudpickle
 from ray.exceptions import RayActorError
 
 from graft.core.errors import ResourceError, TrialError
-from graft.workers.groups.capacity import waiting_for
 from graft.workers.groups.coordinator import LeaseReply
-from graft.workers.groups.messages import Item, WorkStatus
-from graft.workers.groups.shape import GroupShape
+from graft.workers.groups.messages import WorkStatus, WorkUpdate
+from graft.workers.groups.shape import GroupShape, waiting_for
 
 RENEW_S = 2.0
 
@@ -24,7 +23,7 @@ RENEW_S = 2.0
 class Lease:
     """A worker group, held by one trial."""
 
-    _exchange: Any
+    _coordinator: Any
     _name: str
     shape: GroupShape
     _wait: Callable[[], None]
@@ -32,7 +31,7 @@ class Lease:
     @property
     def nodes(self) -> tuple[str, ...]:
         """Ids of the distinct nodes on which the workers run at the moment."""
-        return tuple(_call(self._exchange.nodes.remote(self._name)))
+        return tuple(_call(self._coordinator.nodes.remote(self._name)))
 
     def run(self, order: Any) -> Iterator[Any]:
         """Have the workers do an order; yield what rank 0 reports, in lockstep.
@@ -43,7 +42,7 @@ class Lease:
 
         Raises:
             TrialError: the work function raised, or the workers died too often.
-            ResourceError: the exchange is gone.
+            ResourceError: the coordinator is gone.
         """
         name = uuid4().hex
         body = cloudpickle.dumps(order)
@@ -51,23 +50,23 @@ class Lease:
         try:
             self._submit(name, body)
             while True:
-                item: Item = _call(self._exchange.next_item.remote(self._name, name))
-                if item.news is WorkStatus.REPORT:
-                    yield cloudpickle.loads(item.report)
-                elif item.news is WorkStatus.MOVED:
+                update: WorkUpdate = _call(self._coordinator.next_update.remote(self._name, name))
+                if update.status is WorkStatus.REPORT:
+                    yield cloudpickle.loads(update.report)
+                elif update.status is WorkStatus.MOVED:
                     self._wait()
                     self._submit(name, body)
-                elif item.news is not WorkStatus.WAIT:
+                elif update.status is not WorkStatus.WAIT:
                     is_over = True
                     break
         finally:
             if not is_over:
-                _tell(self._exchange.abandon, self._name, name)
-        if item.news is WorkStatus.FAILED:
-            raise TrialError(item.reason)
+                _tell(self._coordinator.abandon, self._name, name)
+        if update.status is WorkStatus.FAILED:
+            raise TrialError(update.reason)
 
     def _submit(self, name: str, body: bytes) -> None:
-        while not _call(self._exchange.submit.remote(self._name, name, body)):
+        while not _call(self._coordinator.submit.remote(self._name, name, body)):
             pass
 
 
@@ -75,13 +74,13 @@ class Lease:
 class GroupsHandle:
     """What a trial needs to lease a group; can be pickled into any process of the Ray job."""
 
-    _exchange: Any
+    _coordinator: Any
     shape: GroupShape
     count: int
 
     def is_starved(self) -> bool:
         """Whether a trial waits for a group while there are fewer than there were."""
-        return bool(_call(self._exchange.is_starved.remote()))
+        return bool(_call(self._coordinator.is_starved.remote()))
 
     @contextlib.contextmanager
     def lease(self, who: str) -> Iterator[Lease]:
@@ -101,33 +100,33 @@ class GroupsHandle:
         threading.Thread(target=self._renew, args=(name, stop), name="graft-lease", daemon=True).start()
         try:
             self._wait_for(name)
-            yield Lease(self._exchange, name, self.shape, lambda: self._wait_for(name))
+            yield Lease(self._coordinator, name, self.shape, lambda: self._wait_for(name))
         finally:
             stop.set()
-            _tell(self._exchange.release, name)
+            _tell(self._coordinator.release, name)
 
     def _wait_for(self, name: str) -> None:
         context = ray.get_runtime_context()
         holder = context.current_actor if context.get_actor_id() else None
         while True:
-            grant: LeaseReply = _call(self._exchange.acquire.remote(name, holder))
-            if grant.group is not None:
+            reply: LeaseReply = _call(self._coordinator.acquire.remote(name, holder))
+            if reply.group is not None:
                 return
-            if grant.reason:
+            if reply.reason:
                 missing = waiting_for(self.shape, self.count)
                 detail = f"; {missing}" if missing else ""
-                raise ResourceError(f"no worker group of {self.shape} will run: {grant.reason}{detail}")
+                raise ResourceError(f"no worker group of {self.shape} will run: {reply.reason}{detail}")
 
     def _renew(self, name: str, stop: threading.Event) -> None:
         while not stop.wait(RENEW_S):
-            self._exchange.renew.remote(name)
+            self._coordinator.renew.remote(name)
 
 
 def _call(reference: Any) -> Any:
     try:
         return ray.get(reference)
     except RayActorError as error:
-        raise ResourceError("the worker groups are gone: their exchange has died; see the Ray logs") from error
+        raise ResourceError("the worker groups are gone: their coordinator has died; see the Ray logs") from error
 
 
 def _tell(method: Any, *arguments: Any) -> None:

@@ -1,31 +1,38 @@
-"""One worker of a worker group: does orders until it is sent away. Runs as the train function of a Ray Train run."""
+"""One worker of a worker group: does orders until it is sent away. Runs as the train function of a Ray Train run.
+
+Its torch process group is set up as often as needed without new processes (torch 2.13). Ray Train can do this too, once
+a start; but its backend imports torch into two processes that never compute, half a GB and two to four seconds each.
+"""
 
 import contextlib
 import os
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import ray
 import ray.train
 import ray.train.torch
 import torch
+import torch.distributed as dist
 from ray import cloudpickle
 from ray.exceptions import RayError
 from ray.util import get_current_placement_group
 
 from graft.core.errors import GraftError
-from graft.workers.groups.channel import Channel, StopLines, WorkFunction, obey
+from graft.workers.groups.channel import Channel, StopBarriers, WorkFunction, handle_commands
 from graft.workers.groups.host import WorkerConfig
-from graft.workers.groups.messages import Ended, Member, Order, Place, Ticket
-from graft.workers.groups.process_group import leave, set_up
+from graft.workers.groups.messages import Ended, Member, Order, Ticket, WorkerLocation
 
-EXIT_CODE_OF_THE_CONDEMNED = 70
+Address = tuple[str, int]
+
+EXIT_CODE_WHEN_TERMINATED = 70
 
 
-def serve(duty: WorkerConfig) -> None:
+def serve(config: WorkerConfig) -> None:
     """Do one order after the other; return when there will be no more."""
-    torch.set_num_threads(duty.shape.num_threads)
-    worker = _Worker(duty)
+    torch.set_num_threads(config.shape.num_threads)
+    worker = _Worker(config)
     loaded = worker.load()
     if loaded is None:
         return
@@ -35,33 +42,67 @@ def serve(duty: WorkerConfig) -> None:
         ended = worker.do(order, *loaded)
 
 
-class _Worker:
-    """This process's side of the exchange, of the process group, and of the order at hand."""
+def set_up_process_group(
+    backend: str, rank: int, size: int, host: str, meet: Callable[[Address | None], Address | None]
+) -> bool:
+    """Leave the process group there may be, and join a new one; every rank calls it. Takes some hundredths of a second.
 
-    def __init__(self, duty: WorkerConfig) -> None:
+    Args:
+        backend: of `torch.distributed`.
+        rank: of this process.
+        size: number of processes.
+        host: address at which this process's node is reached.
+        meet: brings the address of rank 0's store to all ranks: called with it by rank 0, with None by the others;
+            returns it, or None if the others are gone.
+
+    Returns:
+        Whether there is a process group now.
+    """
+    leave_process_group()
+    store = None
+    if rank == 0:
+        store = dist.TCPStore(host, 0, size, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
+    address = meet((host, store.port) if store else None)
+    if address is None:
+        return False
+    store = store or dist.TCPStore(*address, size, is_master=False)  # type: ignore[attr-defined]
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size)
+    return True
+
+
+def leave_process_group() -> None:
+    """Leave the process group; ranks that wait for this one in a collective operation get an error."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+class _Worker:
+    """This process's side of the coordination, of the process group, and of the order at hand."""
+
+    def __init__(self, config: WorkerConfig) -> None:
         context = ray.train.get_context()
         incarnation = get_current_placement_group().id.hex()
-        self._duty = duty
+        self._config = config
         self._size = context.get_world_size()
-        self._member = Member(duty.group, incarnation, context.get_world_rank())
+        self._member = Member(config.group, incarnation, context.get_world_rank())
         self._device = ray.train.torch.get_device()
         self._generation = -1
-        self._lines = StopLines()
+        self._barriers = StopBarriers()
 
     def call(self, method: str, *arguments: Any) -> Any:
-        """Call the exchange in the name of this worker, and wait for the answer."""
-        return ray.get(getattr(self._duty.exchange, method).remote(self._member, *arguments))
+        """Call the coordinator in the name of this worker, and wait for the answer."""
+        return ray.get(getattr(self._config.coordinator, method).remote(self._member, *arguments))
 
     def load(self) -> tuple[WorkFunction, Any] | None:
         """The work function and the payload; what cannot be loaded here cannot be loaded anywhere."""
         try:
-            return cloudpickle.loads(self._duty.work), ray.get(self._duty.payload)
+            return cloudpickle.loads(self._config.work), ray.get(self._config.payload)
         except Exception as error:
             self.call("give_up", f"the work function or its payload cannot be loaded ({_first_line(error)})")
             return None
 
     def join(self) -> None:
-        self.call("join", Place(self._size, ray.get_runtime_context().get_node_id()))
+        self.call("join", WorkerLocation(self._size, ray.get_runtime_context().get_node_id()))
         threading.Thread(target=self._listen, name="graft-orders", daemon=True).start()
         if self._device.type == "cuda":
             torch.cuda.set_device(self._device)
@@ -73,7 +114,7 @@ class _Worker:
         if order.generation != self._generation:
             self._set_up_process_group(order.generation)
         channel = Channel(
-            order.ticket, (self._member.rank, self._size), self._device, self._lines.of(order.ticket), self._send
+            order.ticket, (self._member.rank, self._size), self._device, self._barriers.of(order.ticket), self._send
         )
         error = ""
         try:
@@ -83,7 +124,7 @@ class _Worker:
         if not error:
             return Ended(order.ticket)
         self.call("fail", Ended(order.ticket, error))
-        leave()
+        leave_process_group()
         return None
 
     def _send(self, ticket: Ticket, number: int, value: Any) -> bool:
@@ -91,14 +132,16 @@ class _Worker:
         return bool(self.call("report", ticket, number, body))
 
     def _listen(self) -> None:
-        with contextlib.suppress(RayError):  # the exchange is gone, and what does the work will notice
-            obey(self.call, self._lines, lambda: os._exit(EXIT_CODE_OF_THE_CONDEMNED))
+        with contextlib.suppress(RayError):  # the coordinator is gone, and what does the work will notice
+            handle_commands(self.call, self._barriers, lambda: os._exit(EXIT_CODE_WHEN_TERMINATED))
 
     def _set_up_process_group(self, generation: int) -> None:
         host = ray.util.get_node_ip_address()
-        backend = self._duty.shape.backend
+        backend = self._config.shape.backend
         rank = self._member.rank
-        if set_up(backend, rank, self._size, host, lambda address: self.call("meet", generation, address)):
+        if set_up_process_group(
+            backend, rank, self._size, host, lambda address: self.call("meet", generation, address)
+        ):
             self._generation = generation
 
 

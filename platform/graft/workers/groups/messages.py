@@ -1,4 +1,4 @@
-"""What travels between the trial that leases a worker group, the exchange, and the workers. Plain data, no Ray."""
+"""What travels between the trial that leases a worker group, the coordinator, and the workers. Plain data, no Ray."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -20,7 +20,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Place:
+class WorkerLocation:
     """Where a worker runs, and with how many."""
 
     size: int
@@ -40,7 +40,7 @@ class Order:
     """What a worker is asked to do.
 
     Attributes:
-        body: the pickled order; the exchange never looks inside.
+        body: the pickled order; the coordinator never looks inside.
         generation: the process group this attempt needs; a worker with an older one rebuilds it first.
     """
 
@@ -77,17 +77,17 @@ class WorkStatus(Enum):
 
 
 @dataclass(frozen=True)
-class Item:
+class WorkUpdate:
     """One piece of news: a pickled report of rank 0, or the reason of a failure."""
 
-    news: WorkStatus
+    status: WorkStatus
     report: bytes = b""
     reason: str = ""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How patient the exchange is, all in seconds but the counts.
+    """How patient the coordinator is, all in seconds but the counts.
 
     Attributes:
         max_failures: how often an order is begun again after its workers died.

@@ -1,12 +1,12 @@
-"""One worker group as the exchange sees it: who is there, and the order they work on. Decisions only; nothing waits.
+"""One worker group as the coordinator sees it: who is there, and the order they work on. Decisions only; nothing waits.
 
-The ranks of a group call the exchange at the same points of the work function, but not at the same time: a verdict and
-a stop must reach all of them at the same point, or one would wait for the others in a collective operation for ever.
+The ranks of a group call the coordinator at the same points of the work function, but not at the same time: a verdict
+and a stop must reach all of them at the same point, or one would wait for the others in a collective operation.
 """
 
 from dataclasses import dataclass, field
 
-from graft.workers.groups.messages import Command, Ended, Item, Member, Order, Place, Ticket, WorkStatus
+from graft.workers.groups.messages import Command, Ended, Member, Order, Ticket, WorkerLocation, WorkStatus, WorkUpdate
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Work:
     is_under_way: bool = False
     is_abandoned: bool = False
     error: str = ""
-    outcome: Item | None = None
+    outcome: WorkUpdate | None = None
     stopping_since: float | None = None
     handed: set[int] = field(default_factory=set)
     ended: dict[int, str] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Work:
             record.clear()
 
 
-class OrderBook:
+class WorkQueue:
     """The state of one worker group.
 
     Attributes:
@@ -60,10 +60,10 @@ class OrderBook:
     """
 
     def __init__(self, max_failures: int) -> None:
-        self.places: dict[int, Place] = {}
+        self.places: dict[int, WorkerLocation] = {}
         self.orders_ended = 0
         self.work: Work | None = None
-        self.is_condemned = False
+        self.is_terminating = False
         self.meetings: dict[int, tuple[str, int]] = {}
         self._max_failures = max_failures
         self._incarnation = ""
@@ -81,10 +81,10 @@ class OrderBook:
 
     @property
     def is_idle(self) -> bool:
-        return self.is_up and self.work is None and len(self._resting) == self.size and not self.is_condemned
+        return self.is_up and self.work is None and len(self._resting) == self.size and not self.is_terminating
 
     @property
-    def stop_line(self) -> int | None:
+    def stop_check(self) -> int | None:
         """The first check, counted from 1, at which every rank stops; None until all have told how far they are."""
         if self.work is None or len(self.work.counts) < self.size:
             return None
@@ -96,7 +96,7 @@ class OrderBook:
             return True
         return ticket is not None and (self.work is None or self.work.ticket != ticket)
 
-    def join(self, member: Member, place: Place) -> None:
+    def join(self, member: Member, place: WorkerLocation) -> None:
         """A worker has started; the first of a new incarnation ends the previous one."""
         if member.incarnation != self._incarnation:
             self.end_incarnation()
@@ -105,7 +105,7 @@ class OrderBook:
 
     def end_incarnation(self) -> None:
         """The workers are gone; an order they had begun is begun again by the next ones, unless it died too often."""
-        self._incarnation, self._generation, self._is_broken, self.is_condemned = "", 0, False, False
+        self._incarnation, self._generation, self._is_broken, self.is_terminating = "", 0, False, False
         for record in (self.places, self._resting, self.meetings):
             record.clear()
         work = self.work
@@ -148,7 +148,7 @@ class OrderBook:
             self._stop(work, now)
         if len(work.ended) == self.size:
             self.orders_ended += 1
-            self._close(Item(WorkStatus.FAILED, reason=work.error) if work.error else Item(WorkStatus.DONE))
+            self._close(WorkUpdate(WorkStatus.FAILED, reason=work.error) if work.error else WorkUpdate(WorkStatus.DONE))
 
     def report(self, member: Member, number: int, value: bytes) -> None:
         """This rank has reported; the leaseholder sees what rank 0 says."""
@@ -161,7 +161,7 @@ class OrderBook:
         if work.stopping_since is not None:
             work.verdicts.setdefault(number, False)
 
-    def show_next(self) -> Item | None:
+    def next_update(self) -> WorkUpdate | None:
         """What the leaseholder has not seen; asking for it lets the workers go on after the report it holds."""
         work = self.work
         if work is None:
@@ -171,7 +171,7 @@ class OrderBook:
             work.shown = None
         if work.values:
             work.shown = min(work.values)
-            return Item(WorkStatus.REPORT, report=work.values.pop(work.shown))
+            return WorkUpdate(WorkStatus.REPORT, report=work.values.pop(work.shown))
         if work.outcome:
             self.work = None
         return work.outcome
@@ -196,28 +196,28 @@ class OrderBook:
     def fail(self, reason: str) -> None:
         """Tell the leaseholder that its order came to nothing."""
         if self.work is not None and self.work.outcome is None:
-            self._close(Item(WorkStatus.FAILED, reason=reason))
+            self._close(WorkUpdate(WorkStatus.FAILED, reason=reason))
 
     def command(self, member: Member, seen: Ticket | None) -> Command | None:
         """What a worker's listener has to do; `seen` is the attempt it has stopped already."""
         if self.is_stale(member):
             return Command.LEAVE
-        if self.is_condemned:
+        if self.is_terminating:
             return Command.DIE
         work = self.work
         is_new = work is not None and work.is_under_way and work.stopping_since is not None and work.ticket != seen
         return Command.STOP if is_new else None
 
-    def condemn_late(self, latest: float) -> bool:
+    def terminate_late(self, latest: float) -> bool:
         """Whether the processes have to be ended: some rank has not left an order that was to stop before `latest`.
 
         An error is final only if all ranks are alive, which their counts show: if one died, its peers' errors follow
         from that, and the order is begun again.
         """
         work = self.work
-        if self.is_condemned or work is None or work.stopping_since is None or work.stopping_since > latest:
+        if self.is_terminating or work is None or work.stopping_since is None or work.stopping_since > latest:
             return False
-        self.is_condemned = True
+        self.is_terminating = True
         if work.error and len(work.counts) == self.size:
             self.fail(work.error)
         return True
@@ -239,7 +239,7 @@ class OrderBook:
         for number in work.asked:
             work.verdicts.setdefault(number, False)
 
-    def _close(self, outcome: Item | None) -> None:
+    def _close(self, outcome: WorkUpdate | None) -> None:
         work = self.work
         if work is None:
             return

@@ -1,0 +1,82 @@
+"""The columns of a dataset: arrays with a row for each sample, of one shape or of any length."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ColumnSpec:
+    """One column of a dataset.
+
+    Attributes:
+        name: of its file, without suffix.
+        dtype: as numpy names it, such as ``uint8``.
+        shape: of a row; None if rows are one-dimensional and of any length.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...] | None = ()
+
+
+@dataclass(frozen=True)
+class StorageSpec:
+    """How the samples of a dataset are kept.
+
+    Attributes:
+        modality: kind of the modality that decided it.
+        columns: what is kept of a sample.
+        form: the modality's own settings, plain JSON; they enter the dataset's key.
+        identity: text that stands for them in the fingerprint.
+    """
+
+    modality: str
+    columns: tuple[ColumnSpec, ...]
+    form: Mapping[str, Any] = field(default_factory=dict)
+    identity: str = ""
+
+
+class Ragged:
+    """Rows of any length, one behind the other.
+
+    Args:
+        values: [T], the rows joined.
+        offsets: int64 [N + 1], where each begins; the last one is T.
+    """
+
+    def __init__(self, values: np.ndarray, offsets: np.ndarray) -> None:
+        self.values = values
+        self.offsets = offsets
+
+    @classmethod
+    def of(cls, rows: Sequence[np.ndarray], dtype: str) -> "Ragged":
+        """Join rows in memory."""
+        lengths = [len(row) for row in rows]
+        values = np.concatenate([np.asarray(row, dtype) for row in rows]) if rows else np.empty(0, dtype)
+        return cls(values, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """int64 [N]."""
+        return np.diff(self.offsets)
+
+    def row(self, index: int) -> np.ndarray:
+        """One row, a view."""
+        return self.values[self.offsets[index] : self.offsets[index + 1]]
+
+    def take(self, rows: np.ndarray) -> list[np.ndarray]:
+        """Some rows, in the order asked for; views."""
+        return [self.row(int(index)) for index in rows]
+
+    def in_memory(self) -> "Ragged":
+        """The same, read from the disk."""
+        return Ragged(np.array(self.values), np.array(self.offsets))
+
+
+Column = np.ndarray | Ragged

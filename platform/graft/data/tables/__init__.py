@@ -1,0 +1,1 @@
+"""Tables of samples with labels, in every form that users keep them in."""

@@ -1,0 +1,125 @@
+"""Tables separated by commas or tabs. Every field is read as text; only an empty one is missing."""
+
+import csv
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from graft.core.errors import DataError
+from graft.data.tables.encoding import check_encoding, is_utf8
+from graft.data.tables.labels import text_numbers
+from graft.data.tables.rows import ArrowTexts, require_columns
+
+DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+_BLOCK_BYTES = 16 * 1024**2
+_MOST_BLOCK_BYTES = 2**31 - 1
+_RAGGED = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
+
+
+class DelimitedTable:
+    """A CSV or TSV file.
+
+    Args:
+        path: of the file.
+        encoding: of the file.
+
+    Raises:
+        DataError: it is not text of this encoding.
+    """
+
+    def __init__(self, path: Path, encoding: str) -> None:
+        check_encoding(path, encoding)
+        self._path = path
+        self._encoding = "utf-8-sig" if is_utf8(encoding) else encoding
+        self._delimiter = DELIMITERS[path.suffix.lower()]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Of the columns."""
+        with self._path.open(encoding=self._encoding, newline="") as stream:
+            try:
+                return next(csv.reader(stream, delimiter=self._delimiter), [])
+            except csv.Error as error:
+                raise DataError(f"{self._path}: the header cannot be read ({error}); check the first line") from error
+
+    def read(self, text: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, list[Any]]]:
+        """Texts and values; columns in which every value is written as a number hold numbers."""
+        require_columns(self._path, self.names, [text, *others])
+        table = self._table(list(dict.fromkeys([text, *others])))
+        values = {name: _values(table[name].to_pylist()) for name in others}
+        texts = table[text]
+        if text_numbers(texts.slice(0, 1000).to_pylist()) and text_numbers(texts.to_pylist()):
+            raise DataError(
+                f"column `{text}` of {self._path.name} holds numbers, but must hold texts; name another column"
+            )
+        return ArrowTexts(texts), values
+
+    def _table(self, columns: list[str]) -> pa.Table:
+        size = self._path.stat().st_size
+        try:
+            try:
+                return self._parsed(columns, _BLOCK_BYTES)
+            except pa.ArrowInvalid as error:
+                # A row longer than a block: once more, with one block.
+                if "straddling" not in str(error) or size < _BLOCK_BYTES:
+                    raise
+                return self._parsed(columns, min(2 * size, _MOST_BLOCK_BYTES))
+        except (pa.ArrowInvalid, OSError, UnicodeError) as error:
+            raise self._fault(error) from error
+
+    def _parsed(self, columns: list[str], block_bytes: int) -> pa.Table:
+        # In one thread, because only then a damaged row has a number.
+        encoding = "utf8" if self._encoding == "utf-8-sig" else self._encoding
+        return arrow_csv.read_csv(
+            self._path,
+            arrow_csv.ReadOptions(use_threads=False, block_size=block_bytes, encoding=encoding),
+            arrow_csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, ignore_empty_lines=True),
+            arrow_csv.ConvertOptions(
+                include_columns=columns,
+                column_types={name: pa.large_string() for name in columns},
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        )
+
+    def _fault(self, error: Exception) -> DataError:
+        found = _RAGGED.search(str(error))
+        if found is None:
+            return DataError(f"{self._path} cannot be read as a table ({_one_line(error)}); check the file")
+        line, got = self._ragged_line() or (found.group(1), found.group(3))
+        fields = "1 field" if str(got) == "1" else f"{got} fields"
+        marks = "tabs" if self._delimiter == "\t" else "commas"
+        return DataError(
+            f"{self._path}, line {line} has {fields}, but the header has {found.group(2)}; quote texts that hold "
+            f"{marks} or line breaks, and close every quote"
+        )
+
+    def _ragged_line(self) -> tuple[int, int] | None:
+        """Where the first row of another length begins, and how many fields it has: Arrow counts rows, not lines."""
+        begin = 1
+        with self._path.open(encoding=self._encoding, newline="") as stream:
+            rows = csv.reader(stream, delimiter=self._delimiter)
+            try:
+                for row in rows:
+                    if row and len(row) != len(self.names):
+                        return begin, len(row)
+                    begin = rows.line_num + 1
+            except csv.Error:
+                pass
+        return None
+
+
+def _values(values: list[str | None]) -> list[Any]:
+    if text_numbers(values):
+        return [None if value is None else float(value) for value in values]
+    return values
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:160]

@@ -1,0 +1,104 @@
+"""Files of text in any encoding, and where one does not hold what it should."""
+
+import codecs
+import stat
+from pathlib import Path
+
+from graft.core.errors import DataError
+
+_CHUNK = 1 << 20
+_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+
+def require_file(path: Path) -> Path:
+    """The path of a regular file that holds something.
+
+    Raises:
+        DataError: it is missing, a directory, a device, or empty.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise DataError(f"data.path is {path}, but there is nothing there; check the path") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise DataError(f"data.path is {path}, but must be a file, not a directory; name the table in it")
+    if not stat.S_ISREG(found.st_mode):
+        raise DataError(f"data.path is {path}, but must be a regular file; save the table to one")
+    if found.st_size == 0:
+        raise DataError(f"{path} is empty, but must hold a table with a header")
+    return path
+
+
+def is_utf8(encoding: str) -> bool:
+    """Whether it is a name of UTF-8."""
+    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
+
+
+def decoder_of(encoding: str) -> codecs.IncrementalDecoder:
+    """What decodes an encoding, a piece at a time.
+
+    Raises:
+        DataError: there is no such encoding, or it is none of texts.
+    """
+    try:
+        "".encode(encoding)
+        return codecs.getincrementaldecoder(encoding)()
+    except (LookupError, TypeError, ValueError):
+        rule = "but must be one that Python knows, such as utf-8, cp1252 or latin-1"
+        raise DataError(f"data.encoding is `{encoding}`, {rule}") from None
+
+
+def check_encoding(path: Path, encoding: str) -> None:
+    """Read a file once, to find out whether it is text of an encoding.
+
+    Raises:
+        DataError: there is no such encoding, or a byte is not of it, or is NUL; the message names its line.
+    """
+    decoder = decoder_of(encoding)
+    try:
+        with path.open("rb") as stream:
+            _check_mark(path, stream.read(2), encoding)
+            stream.seek(0)
+            _scan(path, stream, decoder, encoding)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
+
+
+def _check_mark(path: Path, start: bytes, encoding: str) -> None:
+    wanted = _MARKS.get(start)
+    if wanted is not None and not codecs.lookup(encoding).name.startswith("utf-16"):
+        raise DataError(f"{path} is UTF-16 text, but data.encoding is {encoding}; set data.encoding: utf-16")
+
+
+def _scan(path: Path, stream: "codecs._ReadableStream", decoder: codecs.IncrementalDecoder, encoding: str) -> None:
+    line, offset = 1, 0
+    while True:
+        chunk = stream.read(_CHUNK)
+        held = len(decoder.getstate()[0])
+        try:
+            text = decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as error:
+            at = offset - held + error.start
+            line += error.object[: error.start].count(b"\n")
+            raise _not_of(path, line, at, error.object[error.start], encoding) from None
+        except UnicodeError as error:  # some codecs do not say where
+            raise DataError(f"{path} is not {encoding} text ({error}); name the encoding it has") from None
+        nul = text.find("\0")
+        if nul >= 0:
+            line += text.count("\n", 0, nul)
+            raise DataError(f"{path}, line {line} holds a NUL character, so it is no text; remove it or check the file")
+        if not chunk:
+            return
+        line += text.count("\n")
+        offset += len(chunk)
+
+
+def _not_of(path: Path, line: int, offset: int, byte: int, encoding: str) -> DataError:
+    name = "UTF-8" if is_utf8(encoding) else encoding
+    other = "such as `data.encoding: cp1252`" if is_utf8(encoding) else "such as utf-8"
+    return DataError(
+        f"{path}, line {line} is not {name} text (byte {offset + 1} of the file is 0x{byte:02x}); name the encoding it "
+        f"has, {other}, or save it as UTF-8"
+    )

@@ -1,0 +1,78 @@
+"""Tables with a JSON object in each line. Read line by line, so that a damaged one can be named."""
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from graft.core.errors import DataError
+from graft.data.tables.encoding import check_encoding, is_utf8
+from graft.data.tables.rows import require_columns
+
+_KINDS = {int: "a number", float: "a number", bool: "true or false", list: "a list", dict: "an object"}
+
+
+class JsonLines:
+    """A JSONL file.
+
+    Args:
+        path: of the file.
+        encoding: of the file.
+
+    Raises:
+        DataError: it is not text of this encoding.
+    """
+
+    def __init__(self, path: Path, encoding: str) -> None:
+        check_encoding(path, encoding)
+        self._path = path
+        self._encoding = "utf-8-sig" if is_utf8(encoding) else encoding
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The keys of the first object."""
+        return list(next(self._objects(), {}))
+
+    def read(self, text: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, list[Any]]]:
+        """Texts and values; a key that an object lacks is missing there."""
+        texts: list[bytes] = []
+        values: dict[str, list[Any]] = {name: [] for name in others}
+        seen: set[str] = set()
+        for row, found in enumerate(self._objects(), start=1):
+            texts.append(self._text(found.get(text), text, row))
+            for name in others:
+                values[name].append(found.get(name))
+            seen.update(name for name in (text, *others) if name in found)
+        require_columns(self._path, list(dict.fromkeys([*seen, *self.names])), [text, *others])
+        return texts, values
+
+    def _text(self, value: Any, column: str, row: int) -> bytes:
+        if value is None:
+            return b""
+        if not isinstance(value, str):
+            found = _KINDS.get(type(value), "no text")
+            raise DataError(
+                f"column `{column}` of {self._path.name} is {found} in row {row}, but must be a text; correct it, or "
+                "name another column"
+            )
+        # Half a character is no text: the decoder will say so, and name the row.
+        return value.encode("utf-8", "surrogatepass")
+
+    def _objects(self) -> Iterator[dict[str, Any]]:
+        with self._path.open(encoding=self._encoding, newline="\n") as stream:
+            for number, line in enumerate(stream, start=1):
+                if line.isspace():
+                    continue
+                yield self._object(line, number)
+
+    def _object(self, line: str, number: int) -> dict[str, Any]:
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            told = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+            raise DataError(f"{self._path}, line {number} is no JSON ({told}); correct or remove the line") from error
+        if not isinstance(found, dict):
+            rule = 'but must be an object such as {"text": "…", "label": "…"}; write one in each line'
+            raise DataError(f"{self._path}, line {number} is a {type(found).__name__}, {rule}")
+        return found

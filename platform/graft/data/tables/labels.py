@@ -1,0 +1,129 @@
+"""What the label columns of a table say: numbers, texts, or lists of texts; nothing is guessed beyond that."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graft.core.errors import DataError
+from graft.data.targets import RawTargets
+
+NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+_NAMED_ROWS = 5
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a label stands, for messages.
+
+    Attributes:
+        table: name of the file.
+        column: of the labels.
+    """
+
+    table: str
+    column: str
+
+    def __str__(self) -> str:
+        return f"column `{self.column}` of {self.table}"
+
+
+def raw_targets(columns: Sequence[tuple[Place, Sequence[Any]]]) -> RawTargets:
+    """What the label columns of a table say.
+
+    Args:
+        columns: the values of each, None where a row has none.
+
+    Raises:
+        DataError: a label is missing, or not all are of one kind, or of a kind that no task reads.
+    """
+    read = [_column(place, values) for place, values in columns]
+    names = tuple(place.column for place, _ in columns)
+    if len(read) == 1:
+        return RawTargets(read[0], columns=names)
+    for (place, _), values in zip(columns, read, strict=True):
+        if len(values) and isinstance(values[0], list):
+            raise DataError(f"{place} holds lists, which only a single label column may; name that column alone")
+    if all(values.dtype == np.float64 for values in read):
+        return RawTargets(np.stack(read, axis=1), columns=names)
+    together = np.empty((len(read[0]), len(read)), dtype=object)
+    for index, ((_, given), values) in enumerate(zip(columns, read, strict=True)):
+        together[:, index] = values if values.dtype == object else [_as_text(value) for value in given]
+    return RawTargets(together, columns=names)
+
+
+def text_numbers(values: Sequence[str | None]) -> bool:
+    """Whether there are values, and all of them are written as numbers."""
+    given = [value for value in values if value is not None]
+    return bool(given) and all(NUMBER.fullmatch(value) for value in given)
+
+
+def _column(place: Place, values: Sequence[Any]) -> np.ndarray:
+    _check_missing(place, values)
+    kinds = [_kind(place, row, value) for row, value in enumerate(values, start=1)]
+    if len(set(kinds)) > 1:
+        other = next(row for row, kind in enumerate(kinds) if kind != kinds[0])
+        raise DataError(
+            f"{place} is a {kinds[other]} in row {other + 1} (`{_short(values[other])}`), but a {kinds[0]} in row 1; "
+            "make all of them one kind"
+        )
+    if kinds and kinds[0] == "number":
+        return np.array([float(value) for value in values], dtype=np.float64)
+    found = np.empty(len(values), dtype=object)
+    found[:] = [_as_list(value) if isinstance(value, list) else _as_text(value) for value in values]
+    return found
+
+
+def _check_missing(place: Place, values: Sequence[Any]) -> None:
+    missing = [row for row, value in enumerate(values, start=1) if _is_missing(value)]
+    if missing:
+        some = ", ".join(map(str, missing[:_NAMED_ROWS])) + (", …" if len(missing) > _NAMED_ROWS else "")
+        rows = f"{len(missing)} rows ({some})" if len(missing) > 1 else f"row {missing[0]}"
+        raise DataError(f"{place} is empty in {rows}, but every row must have a label; fill it or remove the row")
+
+
+def _is_missing(value: Any) -> bool:
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (isinstance(value, float) and value != value)
+
+
+def _kind(place: Place, row: int, value: Any) -> str:
+    match value:
+        case bool() | str():
+            return "text"
+        case int() | float():
+            if abs(value) > 1e308 or value in (float("inf"), float("-inf")):
+                raise DataError(f"{place} is {_short(value)} in row {row}, but must be finite; correct it")
+            return "number"
+        case list():
+            for member in value:
+                if not isinstance(member, str | int | float):
+                    raise DataError(
+                        f"{place} has `{_short(member)}` in the list of row {row}, but must hold texts; correct it"
+                    )
+            return "list"
+        case _:
+            rule = "but must be a number, a text, or a list of texts; name another column"
+            raise DataError(
+                f"{place} is {'an object' if isinstance(value, dict) else type(value).__name__} in row {row}, {rule}"
+            )
+
+
+def _as_list(values: Sequence[Any]) -> list[str]:
+    return [_as_text(value) for value in values]
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:40]}…"

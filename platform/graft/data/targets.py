@@ -1,0 +1,41 @@
+"""What the samples are to be told apart by, or measured in: as a source says it, and as a task has read it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class RawTargets:
+    """What a source says of its samples, before a task has read it.
+
+    Attributes:
+        values: [N], or [N, T] with T label columns: int64 codes if there are `categories`, else numbers (float64, NaN
+            where missing), texts, or lists (object).
+        categories: the source's own names of the codes, in their order, where it has any: folders, label files.
+        columns: names of the label columns, where the source has any.
+    """
+
+    values: np.ndarray
+    categories: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a task has read.
+
+    Attributes:
+        values: int64 [N] (one of `names` each), float64 [N, T] (a number for each of `names`), or uint8 [N, L] (1 for
+            each of `names` that applies).
+        names: of what is predicted: classes, target columns, or labels.
+    """
+
+    values: np.ndarray
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.values)

@@ -1,0 +1,48 @@
+"""Pretrained networks in a process that trains many trials: loaded once, copied for each."""
+
+import copy
+import functools
+
+import torch
+
+from graft.core.seeds import derive_seed
+from graft.learner.training_data import TrainingData
+from graft.modalities.registry import build_modality
+from graft.models.load import LoadedBackbone, load_backbone, weights_version
+from graft.models.network import Network, build_head
+from graft.spec.modalities.base import Preprocessing
+from graft.spec.strategy import Strategy
+
+
+def build_network(data: TrainingData, strategy: Strategy) -> tuple[Network, Preprocessing]:
+    """The pretrained backbone with a new head, and what samples must go through before it."""
+    loaded = pretrained(strategy, data)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(data.seed, "head"))
+        outputs = data.task.num_outputs(data.arrays.names)
+        head = build_head(strategy.head, loaded.backbone.num_features, outputs)
+    return Network(copy.deepcopy(loaded.backbone), head), preprocessing_for(data, strategy)
+
+
+def pretrained(strategy: Strategy, data: TrainingData) -> LoadedBackbone:
+    """The backbone as it was pretrained, kept because an actor trains many trials: a copy is cheaper than a load."""
+    name = strategy.backbone
+    return _loaded(name, data.modality.size(strategy), weights_version(name), data.storage.modality)
+
+
+def preprocessing_for(data: TrainingData, strategy: Strategy) -> Preprocessing:
+    """From the stored form to what the backbone was trained on."""
+    return data.modality.preprocessing(data.storage, strategy, pretrained(strategy, data).info)
+
+
+def choose_device() -> str:
+    """``cuda`` where Ray has given this process a GPU (it hides the others), else ``cpu``."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@functools.lru_cache(maxsize=4)
+def _loaded(name: str, size: int, version: str, modality: str) -> LoadedBackbone:
+    """The weights of this version; it is there to be part of what is remembered."""
+    loaded = load_backbone(name, size)
+    build_modality(modality).suit(loaded.backbone, torch.device(choose_device()))
+    return loaded

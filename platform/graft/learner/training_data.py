@@ -1,0 +1,94 @@
+"""What is the same for every strategy of an experiment: the data, the task, and how long a training is."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from graft.data.columns import StorageSpec
+from graft.data.dataset import Dataset, DatasetArrays
+from graft.modalities.protocol import Modality
+from graft.modalities.registry import build_modality
+from graft.spec.job import Job
+from graft.spec.metrics import MetricSpec
+from graft.spec.modalities.base import DataSpec
+from graft.spec.tasks.base import TaskSpec
+from graft.tasks.protocol import Task
+from graft.tasks.registry import build_task
+
+if TYPE_CHECKING:
+    from graft.learner.cached_features import FeatureCache
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What is the same for every strategy of an experiment. Picklable: modality and task are built where they are used.
+
+    Attributes:
+        arrays: the dataset.
+        storage: how its samples are kept.
+        data: the job's data section; augmentations look at it.
+        task_spec: what is asked of the samples.
+        metric: chooses the best epoch.
+        epochs: most passes over the training rows.
+        patience: epochs without improvement that end a training; None never does.
+        seed: root of all randomness.
+        num_threads: torch threads of the process.
+        accumulate: gradient accumulation steps of a batch.
+        sync_batch_norm: whether batch norm is over the batch of all processes.
+        compile: whether networks are compiled before they are trained.
+        feature_cache: where features of frozen blocks are; None computes them anew in every epoch.
+    """
+
+    arrays: DatasetArrays
+    storage: StorageSpec
+    data: DataSpec
+    task_spec: TaskSpec
+    metric: MetricSpec
+    epochs: int
+    patience: int | None
+    seed: int
+    num_threads: int
+    accumulate: int = 1
+    sync_batch_norm: bool = False
+    compile: bool = False
+    feature_cache: "FeatureCache | None" = None
+
+    @property
+    def modality(self) -> Modality:
+        """What a sample is."""
+        return build_modality(self.storage.modality)
+
+    @property
+    def task(self) -> Task:
+        """What is asked of it."""
+        return build_task(self.task_spec)
+
+
+def training_data_of(
+    job: Job,
+    dataset: Dataset,
+    num_threads: int,
+    in_memory: bool = False,
+    feature_cache: "FeatureCache | None" = None,
+) -> TrainingData:
+    """What every strategy of a job is trained on.
+
+    Args:
+        job: the job.
+        dataset: its data.
+        num_threads: torch threads.
+        in_memory: whether all samples are read now, to be shared by many; else each process reads what it needs.
+        feature_cache: where features of frozen blocks are.
+    """
+    return TrainingData(
+        arrays=dataset.arrays() if in_memory else dataset.mapped(),
+        storage=dataset.storage,
+        data=job.data,
+        task_spec=job.decided_task,
+        metric=job.objective,
+        epochs=job.training.epochs,
+        patience=job.training.patience,
+        seed=job.search.seed,
+        num_threads=num_threads,
+        compile=job.training.compile,
+        feature_cache=feature_cache,
+    )

@@ -1,0 +1,182 @@
+"""Networks of timm as Backbones (github.com/huggingface/pytorch-image-models)."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import timm
+import torch
+from huggingface_hub import try_to_load_from_cache
+from timm.layers import global_pool_nlc
+from torch import Tensor, nn
+
+from graft.core.errors import Problem, SpecError
+from graft.modalities.image.info import PIXELS, ImageInput
+from graft.models.backbone import Backbone, BackboneInfo
+from graft.models.libraries import count_params, did_you_mean
+
+
+class TimmLibrary:
+    """Architectures whose class in timm is one of `FAMILIES`."""
+
+    def problem(self, architecture: str) -> str | None:
+        """Why the architecture cannot be used, as one sentence; None if it can."""
+        if not timm.is_model(architecture):
+            base = architecture.split(".")[0]
+            return f"timm has no architecture `{architecture}`{did_you_mean(base, timm.list_models())}"
+        try:
+            network = _on_meta(architecture)
+        except RuntimeError as error:
+            return f"timm cannot build `{architecture}`: {error}"
+        return _family_problem(network, architecture)
+
+    def create(self, architecture: str) -> nn.Module:
+        """The library's own network: native resolution, random weights, forward gives pooled features."""
+        network: nn.Module = timm.create_model(architecture, pretrained=False, num_classes=0)
+        return network
+
+    def wrap(self, network: nn.Module, size: int | None = None) -> Backbone:
+        """The same network as a Backbone; takes the network's modules over, so use it no more."""
+        return FAMILIES[type(network).__name__](network, size)
+
+    def describe(self, architecture: str) -> BackboneInfo:
+        """What is known about it, without its weights and without their memory."""
+        network = _on_meta(architecture)
+        config = network.pretrained_cfg
+        backbone = self.wrap(network)
+        return BackboneInfo(
+            name=f"timm:{architecture}",
+            architecture=f"timm/{architecture}",
+            modality="image",
+            num_blocks=len(backbone.blocks),
+            num_features=backbone.num_features,
+            num_params=count_params(backbone),
+            input=ImageInput(
+                mean=tuple(config["mean"]),
+                std=tuple(config["std"]),
+                interpolation="bilinear" if config.get("interpolation") == "bilinear" else "bicubic",
+                native_resolution=config["input_size"][-1],
+            ),
+            licence=config.get("license"),
+        )
+
+    def download(self, architecture: str) -> dict[str, Tensor]:
+        """The pretrained weights from timm's hub or from its cache, under the names `create` uses.
+
+        timm itself reads the file, with ``weights_only=True`` or as safetensors, because only timm knows how to convert
+        the checkpoints it did not train.
+        """
+        cached = _cached_file(architecture)
+        overlay = {"file": cached} if cached else None
+        network = timm.create_model(architecture, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay)
+        state: dict[str, Tensor] = network.state_dict()
+        return state
+
+
+def _cached_file(architecture: str) -> str | None:
+    """The file that an earlier download left.
+
+    Without it named, the hub's client asks the network first, and offline it retries for most of a minute.
+    """
+    config = timm.get_pretrained_cfg(architecture)
+    repository = config and config.hf_hub_id
+    if not repository or "@" in repository or config.custom_load:
+        return None
+    found = try_to_load_from_cache(repository, config.hf_hub_filename or "model.safetensors")
+    return found if isinstance(found, str) else None
+
+
+def _on_meta(architecture: str) -> Any:
+    with torch.device("meta"):
+        return timm.create_model(architecture, pretrained=False, num_classes=0)
+
+
+def _family_problem(network: Any, architecture: str) -> str | None:
+    family = type(network).__name__
+    if family not in FAMILIES:
+        return (
+            f"timm architecture `{architecture}` is a {family}, but supported are {', '.join(sorted(FAMILIES))}; "
+            "choose one of these families"
+        )
+    if getattr(network, "attn_pool", None) is not None:
+        return f"timm architecture `{architecture}` pools by attention, which is not supported; choose another"
+    return None
+
+
+def _efficientnet(network: Any, _: int | None) -> Backbone:
+    neck = nn.Sequential(OrderedDict(conv_head=network.conv_head, bn2=network.bn2))
+    blocks = [block for stage in network.blocks for block in stage]
+    return Backbone(_conv_stem(network), [*blocks, neck], network.global_pool, network.num_features, PIXELS)
+
+
+def _mobilenetv3(network: Any, _: int | None) -> Backbone:
+    # This family pools first and widens afterwards: the pooling has to move into the last block.
+    names = ("global_pool", "conv_head", "norm_head", "act2")
+    neck = nn.Sequential(OrderedDict((name, getattr(network, name)) for name in names))
+    blocks = [block for stage in network.blocks for block in stage]
+    return Backbone(_conv_stem(network), [*blocks, neck], nn.Flatten(1), network.head_hidden_size, PIXELS)
+
+
+def _conv_stem(network: Any) -> nn.Module:
+    return nn.Sequential(OrderedDict(conv_stem=network.conv_stem, bn1=network.bn1))
+
+
+def _resnet(network: Any, _: int | None) -> Backbone:
+    stem = nn.Sequential(OrderedDict((name, getattr(network, name)) for name in ("conv1", "bn1", "act1", "maxpool")))
+    stages = (network.layer1, network.layer2, network.layer3, network.layer4)
+    return Backbone(
+        stem, [block for stage in stages for block in stage], network.global_pool, network.num_features, PIXELS
+    )
+
+
+def _vision_transformer(network: Any, size: int | None) -> Backbone:
+    if size is not None:
+        patch = network.patch_embed.patch_size[0]
+        if size % patch:
+            rule = f"but must be a multiple of {patch}, the patch size of this vision transformer"
+            raise SpecError([Problem("", f"resolution is {size}, {rule}")])
+        network.set_input_size(img_size=(size, size))
+    blocks = [*network.blocks, _TokenNeck(network)]
+    num_features = network.num_features
+    # What is left of the network without its blocks, norms and head is exactly its stem.
+    network.blocks = nn.Sequential()
+    network.norm = network.fc_norm = network.head_drop = network.head = nn.Identity()
+    return Backbone(_TokenStem(network), blocks, nn.Identity(), num_features, PIXELS)
+
+
+class _TokenStem(nn.Module):
+    """Patches, class token and position embedding: images [B, 3, H, W] to tokens [B, N, D]."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.embed = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        tokens: Tensor = self.embed.forward_features(images)
+        return tokens
+
+
+class _TokenNeck(nn.Module):
+    """Norm, pooling over tokens, norm: tokens [B, N, D] to features [B, D]."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.norm = network.norm
+        self.fc_norm = network.fc_norm
+        self._pooling = {
+            "pool_type": network.global_pool,
+            "num_prefix_tokens": network.num_prefix_tokens,
+            "reduce_include_prefix": network.pool_include_prefix,
+        }
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        features: Tensor = self.fc_norm(global_pool_nlc(self.norm(tokens), **self._pooling))
+        return features
+
+
+FAMILIES: Mapping[str, Callable[[Any, int | None], Backbone]] = {
+    "EfficientNet": _efficientnet,
+    "MobileNetV3": _mobilenetv3,
+    "ResNet": _resnet,
+    "VisionTransformer": _vision_transformer,
+}

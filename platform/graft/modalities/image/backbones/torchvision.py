@@ -1,0 +1,111 @@
+"""Networks of torchvision as Backbones (pytorch.org/vision/stable/models)."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision import models
+from torchvision.transforms import InterpolationMode
+
+from graft.modalities.image.info import IMAGENET_MEAN, IMAGENET_STD, PIXELS, ImageInput
+from graft.models.backbone import Backbone, BackboneInfo
+from graft.models.libraries import count_params, did_you_mean
+
+
+class TorchvisionLibrary:
+    """Classification architectures whose class in torchvision is one of `FAMILIES`."""
+
+    def problem(self, architecture: str) -> str | None:
+        """Why the architecture cannot be used, as one sentence; None if it can."""
+        known = models.list_models(module=models)
+        if architecture not in known:
+            return f"torchvision has no architecture `{architecture}`{did_you_mean(architecture, known)}"
+        family = type(_on_meta(architecture)).__name__
+        if family not in FAMILIES:
+            return (
+                f"torchvision architecture `{architecture}` is a {family}, but supported are "
+                f"{', '.join(sorted(FAMILIES))}; choose one of these families"
+            )
+        return None
+
+    def create(self, architecture: str) -> nn.Module:
+        """The library's own network: random weights, forward gives pooled features."""
+        return _without_classifier(models.get_model(architecture, weights=None))
+
+    def wrap(self, network: nn.Module, size: int | None = None) -> Backbone:
+        """The same network as a Backbone; these families take any resolution."""
+        return FAMILIES[type(network).__name__](network)
+
+    def describe(self, architecture: str) -> BackboneInfo:
+        """What is known about it, without its weights and without their memory."""
+        backbone = self.wrap(_on_meta(architecture))
+        transform = models.get_model_weights(architecture).DEFAULT.transforms()
+        mean, std = getattr(transform, "mean", IMAGENET_MEAN), getattr(transform, "std", IMAGENET_STD)
+        return BackboneInfo(
+            name=f"torchvision:{architecture}",
+            architecture=f"torchvision/{architecture}",
+            modality="image",
+            num_blocks=len(backbone.blocks),
+            num_features=backbone.num_features,
+            num_params=count_params(backbone),
+            input=ImageInput(
+                mean=(mean[0], mean[1], mean[2]),
+                std=(std[0], std[1], std[2]),
+                interpolation="bicubic" if transform.interpolation is InterpolationMode.BICUBIC else "bilinear",
+                native_resolution=transform.crop_size[0],
+            ),
+        )
+
+    def download(self, architecture: str) -> dict[str, Tensor]:
+        """The default pretrained weights from torchvision's hub or from torch's cache, checked against their hash."""
+        weights = models.get_model_weights(architecture).DEFAULT
+        state: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
+            weights.url, map_location="cpu", progress=False, check_hash=True, weights_only=True
+        )
+        return state
+
+
+def _on_meta(architecture: str) -> nn.Module:
+    with torch.device("meta"):
+        return _without_classifier(models.get_model(architecture, weights=None))
+
+
+def _without_classifier(network: Any) -> nn.Module:
+    setattr(network, "fc" if hasattr(network, "fc") else "classifier", nn.Identity())
+    without: nn.Module = network
+    return without
+
+
+def _sequential(network: Any) -> Backbone:
+    """MobileNetV2 and V3: stem, flat blocks and the last convolution in one list."""
+    stem, *blocks = network.features
+    return Backbone(stem, blocks, _average_pool(), network.features[-1].out_channels, PIXELS)
+
+
+def _staged(network: Any) -> Backbone:
+    """EfficientNet: stem, stages of blocks, last convolution."""
+    stem, *stages, neck = network.features
+    blocks = [block for stage in stages for block in stage]
+    return Backbone(stem, [*blocks, neck], _average_pool(), neck.out_channels, PIXELS)
+
+
+def _resnet(network: Any) -> Backbone:
+    stem = nn.Sequential(OrderedDict((name, getattr(network, name)) for name in ("conv1", "bn1", "relu", "maxpool")))
+    stages = (network.layer1, network.layer2, network.layer3, network.layer4)
+    blocks = [block for stage in stages for block in stage]
+    last_norm = getattr(blocks[-1], "bn3", blocks[-1].bn2)
+    return Backbone(stem, blocks, _average_pool(), last_norm.num_features, PIXELS)
+
+
+def _average_pool() -> nn.Module:
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1))
+
+
+FAMILIES: Mapping[str, Callable[[Any], Backbone]] = {
+    "EfficientNet": _staged,
+    "MobileNetV2": _sequential,
+    "MobileNetV3": _sequential,
+    "ResNet": _resnet,
+}

@@ -1,0 +1,129 @@
+"""Images: grids of pixels."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from graft.data.batch import Batch
+from graft.data.columns import Column, StorageSpec
+from graft.data.inputs import Augmenter, Inputs
+from graft.data.listing import Decoder, Listing, Progress, list_samples
+from graft.modalities.image.backbones.small_maps import suit_small_maps
+from graft.modalities.image.info import PIXELS
+from graft.modalities.image.serving import ImageReader, decode_cell, encode_cell, image_paths
+from graft.modalities.image.storage import ImageDecoder, StoredImages
+from graft.modalities.image.transforms import image_inputs, preprocessing_of
+from graft.modalities.protocol import Reader
+from graft.models.info import BackboneInfo
+from graft.spec.components.augmentation import Augmentation
+from graft.spec.modalities.base import DataSpec, Preprocessing
+from graft.spec.modalities.image import DEFAULT_RESOLUTION, ImageModality, ImagePreprocessing
+from graft.spec.registry import build
+from graft.spec.space.space import StrategySpace
+from graft.spec.strategy import Strategy
+
+
+class Images:
+    """The modality of images."""
+
+    name = "image"
+    signature: Mapping[str, str] = {"image": "string"}
+
+    def __init__(self, spec: ImageModality) -> None:
+        self.spec = spec
+
+    def list(self, spec: DataSpec, progress: Progress | None = None) -> Listing:
+        """All images of a source."""
+        return list_samples(spec, progress)
+
+    def storage(self, listing: Listing, space: StrategySpace) -> StorageSpec:
+        """As large as the largest resolution of the space, grey if the source is."""
+        return StoredImages(max(self.sizes(space)), listing.facts.get("channels", 3), "bicubic").spec()
+
+    def decoder(self, spec: DataSpec, listing: Listing, storage: StorageSpec) -> Decoder:
+        """Decodes and squares."""
+        return ImageDecoder(listing.reader, StoredImages.from_spec(storage))
+
+    def size(self, strategy: Strategy) -> int:
+        """Side of the square that the backbone sees, in pixels."""
+        return int(getattr(strategy, "resolution", None) or DEFAULT_RESOLUTION)
+
+    def sized(self, size: int) -> Mapping[str, Any]:
+        """The resolution."""
+        return {"resolution": size}
+
+    def sizes(self, space: StrategySpace) -> tuple[int, ...]:
+        """All resolutions."""
+        return tuple(side or DEFAULT_RESOLUTION for side in space.values("resolution"))
+
+    def stored_numbers(self, info: BackboneInfo, size: int, cut: int) -> int | None:
+        """Only a forward pass tells how large the maps of a network are."""
+        return None
+
+    def notes(self, columns: Mapping[str, Column], sizes: Sequence[int]) -> tuple[str, ...]:
+        """Nothing is lost but detail."""
+        return ()
+
+    def preprocessing(self, storage: StorageSpec, strategy: Strategy, info: BackboneInfo) -> Preprocessing:
+        """From the stored square to what the backbone was trained on."""
+        return preprocessing_of(StoredImages.from_spec(storage), self.size(strategy), info.input)
+
+    def inputs(self, columns: Mapping[str, Column], given: Preprocessing, device: torch.device) -> Inputs:
+        """Rows to batches of pixels."""
+        assert isinstance(given, ImagePreprocessing)
+        return image_inputs(columns, given, device)
+
+    def augmenter(self, spec: Augmentation, data: DataSpec) -> Augmenter | None:
+        """What changes images at random."""
+        if spec.num_views == 0:
+            return None
+        augmenter: Augmenter = build(spec, data)
+        return augmenter
+
+    def example_batch(self, info: BackboneInfo, size: int, count: int) -> Batch:
+        """Images that are grey all over."""
+        return Batch({PIXELS: torch.zeros(count, 3, size, size).contiguous(memory_format=torch.channels_last)})
+
+    def suit(self, network: nn.Module, device: torch.device) -> None:
+        """Convolutions over maps smaller than their kernels are products and sums on a CPU."""
+        if device.type == "cpu":
+            suit_small_maps(network)
+
+    def place(self, network: nn.Module, device: torch.device) -> nn.Module:
+        """In the layout that convolutions run fastest in.
+
+        Measured with EfficientNet-Lite0 at 32 px on one CPU thread: training steps 2.8 and evaluation 3.9 times as fast
+        as in the default layout. Values are the same.
+        """
+        return network.to(device=device).to(memory_format=torch.channels_last)
+
+    def bundle_files(self, given: Preprocessing, info: BackboneInfo) -> Mapping[str, Path]:
+        """None: the preprocessing says it all."""
+        return {}
+
+    def reader(self, given: Preprocessing, directory: Path) -> Reader:
+        """Reads files, bytes, pictures and arrays."""
+        assert isinstance(given, ImagePreprocessing)
+        return ImageReader(StoredImages.of(given))
+
+    def from_table(self, column: Sequence[Any]) -> Sequence[bytes]:
+        """Encoded images in base64."""
+        return [decode_cell(row, cell) for row, cell in enumerate(column)]
+
+    def example_row(self, columns: Mapping[str, Column], row: int) -> dict[str, Any]:
+        """The stored square, as PNG in base64."""
+        return {"image": encode_cell(self.previews(columns, np.array([row]))[0])}
+
+    def find(self, given: Sequence[str | Path], preprocessing: Preprocessing) -> Sequence[Path]:
+        """Image files, folders of them, and tables that name them."""
+        return image_paths(given)
+
+    def previews(self, columns: Mapping[str, Column], rows: np.ndarray) -> Sequence[Any]:
+        """The stored squares."""
+        images = columns[PIXELS]
+        assert isinstance(images, np.ndarray)
+        return [images[row] for row in rows]

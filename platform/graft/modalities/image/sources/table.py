@@ -1,0 +1,33 @@
+"""A table with the path of an image in each row; relative paths start at the directory of the table."""
+
+import os
+
+from graft.core.storage import canonical_json, text_digest
+from graft.data.labelled_folders import printable, size_and_time
+from graft.data.listing import Listing, Progress
+from graft.data.tables.labelled import Columns, read_labelled
+from graft.modalities.image.read import FileReader
+from graft.spec.modalities.table import TableData
+
+
+def list_image_table(spec: TableData, progress: Progress | None = None) -> Listing:
+    """List the rows of a table of images. A file that is not there is left to the decoder, which will name it.
+
+    Raises:
+        DataError: the table cannot be read, lacks a column, or a row has no label.
+    """
+    rows = read_labelled(spec.path, Columns(spec.image or "", spec.labels, spec.split, spec.encoding))
+    # A row without a path stays without one: a directory is no image either, but its name would mislead.
+    paths = [os.path.join(os.fsencode(rows.path.parent), cell) if cell else b"" for cell in rows.samples]
+    if progress is not None:
+        progress(len(paths))
+    files = [(printable(os.fsdecode(path)), *size_and_time(path)) for path in paths]
+    return Listing(
+        source=f"images in {rows.path}",
+        ids=rows.ids,
+        targets=rows.targets,
+        given=rows.given,
+        identity=text_digest(canonical_json([rows.identity, files])),
+        sources=paths,
+        reader=FileReader(spec.max_pixels),
+    )

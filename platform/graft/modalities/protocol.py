@@ -1,0 +1,122 @@
+"""What a modality supplies: listing, storage, decoding, preprocessing, augmentation, preview. One folder for each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from graft.data.columns import Column, StorageSpec
+from graft.data.listing import Decoder, Listing, Progress
+from graft.spec.modalities.base import DataSpec, Preprocessing
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from graft.data.batch import Batch
+    from graft.data.inputs import Augmenter, Inputs
+    from graft.models.info import BackboneInfo
+    from graft.spec.components.augmentation import Augmentation
+    from graft.spec.space.space import StrategySpace
+    from graft.spec.strategy import Strategy
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What became of the samples that somebody wants predicted.
+
+    Attributes:
+        sources: what each is called: a file, ``reviews.csv:12``, or ``#3`` for a value.
+        columns: of those that could be read, as a dataset has them.
+        errors: why each of the others could not, by position.
+    """
+
+    sources: tuple[str, ...]
+    columns: Mapping[str, Column]
+    errors: Mapping[int, str] = field(default_factory=dict)
+
+
+Reader = Callable[[Sequence[Any]], Readings]
+"""Reads values of a modality (files, bytes, arrays, texts) for prediction, as ingest has read those of training."""
+
+
+class Modality(Protocol):
+    """What a sample is. Stateless."""
+
+    name: str
+    signature: Mapping[str, str]
+    """Columns of the table that a registered model takes, with MLflow's name of each one's type."""
+
+    def list(self, spec: DataSpec, progress: Progress | None = None) -> Listing:
+        """All samples of a source, nothing decoded.
+
+        Raises:
+            DataError: the source cannot be used.
+        """
+
+    def storage(self, listing: Listing, space: "StrategySpace") -> StorageSpec:
+        """How samples are kept, so that every strategy of a space finds what it needs."""
+
+    def decoder(self, spec: DataSpec, listing: Listing, storage: StorageSpec) -> Decoder:
+        """What turns sources into columns; picklable, runs on any machine of the cluster."""
+
+    def size(self, strategy: "Strategy") -> int:
+        """How large an input is: the side of a picture, the most tokens of a text."""
+
+    def sized(self, size: int) -> Mapping[str, Any]:
+        """The keys of a strategy that ask for a size; the inverse of `size`."""
+
+    def sizes(self, space: "StrategySpace") -> tuple[int, ...]:
+        """All sizes that a space may ask for."""
+
+    def stored_numbers(self, info: "BackboneInfo", size: int, cut: int) -> int | None:
+        """Numbers that a sample is at a cut, where that is known without running the network; None elsewhere."""
+
+    def notes(self, columns: Mapping[str, Column], sizes: Sequence[int]) -> tuple[str, ...]:
+        """What a user should know of how the stored samples meet the sizes that a space asks for."""
+
+    def preprocessing(self, storage: StorageSpec, strategy: "Strategy", info: "BackboneInfo") -> Preprocessing:
+        """From the stored form to what the backbone was trained on; goes into the bundle."""
+
+    def inputs(self, columns: Mapping[str, Column], given: Preprocessing, device: "torch.device") -> "Inputs":
+        """Rows to batches."""
+
+    def augmenter(self, spec: "Augmentation", data: DataSpec) -> "Augmenter | None":
+        """What changes the samples of training at random; None for nothing."""
+
+    def example_batch(self, info: "BackboneInfo", size: int, count: int) -> "Batch":
+        """Samples without content, of full size: to measure a network, to trace it."""
+
+    def suit(self, network: "nn.Module", device: "torch.device") -> None:
+        """Replace layers by equivalents that are quicker on a device, in place; names and weights stay."""
+
+    def place(self, network: "nn.Module", device: "torch.device") -> "nn.Module":
+        """A network on a device, in the layout it runs fastest in; in place."""
+
+    def bundle_files(self, given: Preprocessing, info: "BackboneInfo") -> Mapping[str, Path]:
+        """Files that a bundle must hold beside weights and preprocessing, by their names in it: a tokenizer."""
+
+    def reader(self, given: Preprocessing, directory: Path) -> Reader:
+        """How a bundle in a directory reads what is to be predicted."""
+
+    def from_table(self, column: Sequence[Any]) -> Sequence[Any]:
+        """What a registered model is sent, a cell for each sample, as the reader takes it.
+
+        Raises:
+            SpecError: a cell is none that the signature allows.
+        """
+
+    def example_row(self, columns: Mapping[str, Column], row: int) -> dict[str, Any]:
+        """A stored sample as a row of the table that a registered model takes, plain JSON."""
+
+    def find(self, given: Sequence[str | Path], preprocessing: Preprocessing) -> Sequence[Any]:
+        """The samples meant by files, folders and tables on a command line, for a bundle with this preprocessing.
+
+        Raises:
+            SpecError: one of them is missing or holds none; all problems at once.
+        """
+
+    def previews(self, columns: Mapping[str, Column], rows: np.ndarray) -> Sequence[Any]:
+        """Something to look at for each row: uint8 pixels [H, W, C], or a text."""

@@ -1,0 +1,1 @@
+"""Networks that read texts, brought into graft's form."""

@@ -1,0 +1,67 @@
+"""A text from a source, or the reason why not; readers are small and picklable, because they run on any machine."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from graft.data.read import Unreadable, read_file
+
+MAX_TEXT_BYTES = 64 * 1024**2
+"""No text is longer; a disk image named .txt must not be read into memory to find that out."""
+
+
+class TextReader(Protocol):
+    """Gives the text behind an entry of `Listing.sources`; raises `Unreadable`."""
+
+    def __call__(self, source: bytes) -> str: ...
+
+
+@dataclass(frozen=True)
+class InlineText:
+    """The source is the text itself, as UTF-8."""
+
+    def __call__(self, source: bytes) -> str:
+        return decoded(source, "utf-8")
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """The source is a file's absolute path in the file system's own bytes.
+
+    Attributes:
+        encoding: of the file.
+    """
+
+    encoding: str = "utf-8"
+
+    def __call__(self, source: bytes) -> str:
+        return decoded(read_file(source, MAX_TEXT_BYTES), self.encoding)
+
+
+def decoded(content: bytes, encoding: str) -> str:
+    """A text, without byte order mark.
+
+    Raises:
+        Unreadable: empty, of another encoding, or no text.
+    """
+    try:
+        text = content.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        name = "UTF-8" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
+        told = f"byte {error.start + 1} is 0x{content[error.start]:02x}"
+        raise Unreadable(f"is not {name} text ({told}); set data.encoding, such as cp1252") from None
+    except UnicodeError as error:  # some codecs do not say where
+        raise Unreadable(f"is not {encoding} text ({error})") from None
+    return usable(text)
+
+
+def usable(text: str) -> str:
+    """The same text.
+
+    Raises:
+        Unreadable: there is nothing in it, or something that is in no text.
+    """
+    if "\0" in text:
+        raise Unreadable("holds NUL characters, so it is not a text")
+    if not text or text.isspace():
+        raise Unreadable("is empty")
+    return text

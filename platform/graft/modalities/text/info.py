@@ -1,0 +1,83 @@
+"""What must be known of a text backbone to prepare texts for it. No torch, no transformers: `graft plan` asks."""
+
+import importlib.metadata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from graft.core.errors import ArtifactError
+
+NAMES = ("input_ids", "attention_mask", "token_type_ids")
+"""The tensors that a batch of texts may hold."""
+
+
+class TokenizerFile(Protocol):
+    """Where a ``tokenizer.json`` lies."""
+
+    def path(self) -> Path:
+        """The file; ArtifactError if it cannot be had."""
+
+
+@dataclass(frozen=True)
+class PackagedTokenizer:
+    """A file inside an installed distribution, found through its metadata; the package is never imported.
+
+    Attributes:
+        distribution: what pip calls it.
+        file: path as the distribution records it, with forward slashes.
+        install: what the user types to get it.
+    """
+
+    distribution: str
+    file: str
+    install: str
+
+    def path(self) -> Path:
+        try:
+            distribution = importlib.metadata.distribution(self.distribution)
+        except importlib.metadata.PackageNotFoundError:
+            raise ArtifactError(f"package {self.distribution} is not installed; {self.install}") from None
+        path = Path(str(distribution.locate_file(self.file)))
+        if not path.is_file():
+            raise ArtifactError(
+                f"package {self.distribution} {distribution.version} has no file {self.file}; {self.install}"
+            )
+        return path
+
+
+@dataclass(frozen=True)
+class LocalTokenizer:
+    """A file of the user, or of a hub's cache.
+
+    Attributes:
+        file: absolute.
+    """
+
+    file: str
+
+    def path(self) -> Path:
+        path = Path(self.file)
+        if not path.is_file():
+            raise ArtifactError(f"tokenizer {path} does not exist; put it back, or name another backbone")
+        return path
+
+
+@dataclass(frozen=True)
+class TextInput:
+    """What a text backbone takes: the part of `BackboneInfo` that is about texts.
+
+    Attributes:
+        tokenizer: its fast tokenizer; None where only the architecture is known, as in a bundle, which brings its own.
+        digest: sha256 of the tokenizer's file, in hex; empty without one.
+        pad_token: number of the token that fills up.
+        names: tensors that the network takes, of `NAMES`.
+        max_tokens: the most positions that it has.
+        family: as transformers calls it, such as ``bert``.
+    """
+
+    tokenizer: TokenizerFile | None
+    digest: str
+    pad_token: int
+    names: tuple[str, ...]
+    max_tokens: int
+    family: str

@@ -1,0 +1,201 @@
+"""The modality of texts."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graft.core.errors import ArtifactError, SpecError
+from graft.data.columns import Column, Ragged, StorageSpec
+from graft.data.listing import Listing, Progress, list_samples
+from graft.modalities.text.decode import TextDecoder, decoder_for
+from graft.modalities.text.files import InlineText
+from graft.modalities.text.info import TextInput
+from graft.modalities.text.serving import RowText, TextRequests, find_texts, reader_of
+from graft.modalities.text.storage import TEXT, count_cut, storage_for
+from graft.modalities.text.tokenizer import SHORT_DIGEST
+from graft.models.load import describe_backbone
+from graft.spec.modalities.base import DataSpec, Preprocessing
+from graft.spec.modalities.text import DEFAULT_MAX_TOKENS, TextModality, TextPreprocessing
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from graft.data.batch import Batch
+    from graft.modalities.text.transforms import TextInputs
+    from graft.models.info import BackboneInfo
+    from graft.spec.components.augmentation import Augmentation
+    from graft.spec.space.space import StrategySpace
+    from graft.spec.strategy import Strategy
+
+_DEFAULT_MAX_CHARACTERS = 100_000
+
+
+class Texts:
+    """Sentences, reviews, descriptions; stateless.
+
+    Args:
+        spec: of the modality.
+    """
+
+    name = "text"
+    signature: Mapping[str, str] = {"text": "string"}
+
+    def __init__(self, spec: TextModality | None = None) -> None:
+        self.spec = spec or TextModality()
+
+    def list(self, spec: DataSpec, progress: Progress | None = None) -> Listing:
+        """All texts of a source, nothing tokenized.
+
+        Raises:
+            DataError: the source cannot be used.
+        """
+        return list_samples(spec, progress)
+
+    def storage(self, listing: Listing, space: "StrategySpace") -> StorageSpec:
+        """The bytes of each text, and its tokens by every tokenizer of the space.
+
+        Raises:
+            SpecError: a backbone of the space takes no texts.
+            ArtifactError: a tokenizer cannot be had.
+        """
+        return storage_for(listing, space)
+
+    def decoder(self, spec: DataSpec, listing: Listing, storage: StorageSpec) -> TextDecoder:
+        """What turns sources into columns; holds the tokenizers, so it runs on any machine of the cluster."""
+        limit = spec.decoding().get("max_characters", _DEFAULT_MAX_CHARACTERS)
+        return decoder_for(storage, listing.reader or InlineText(), limit)
+
+    def size(self, strategy: "Strategy") -> int:
+        """The most tokens of a text."""
+        return int(getattr(strategy, "max_tokens", None) or DEFAULT_MAX_TOKENS)
+
+    def sized(self, size: int) -> Mapping[str, Any]:
+        """The most tokens."""
+        return {"max_tokens": size}
+
+    def sizes(self, space: "StrategySpace") -> tuple[int, ...]:
+        """All numbers of tokens."""
+        return tuple(int(value or DEFAULT_MAX_TOKENS) for value in space.values("max_tokens"))
+
+    def stored_numbers(self, info: "BackboneInfo", size: int, cut: int) -> int | None:
+        """A vector for every token, with its mask; one for the text at the top."""
+        if cut == info.num_blocks:
+            return info.num_features
+        return min(size, _input(info).max_tokens) * (info.num_features + 1)
+
+    def notes(self, columns: Mapping[str, Column], sizes: Sequence[int]) -> tuple[str, ...]:
+        """How many texts are cut, at each `max_tokens`."""
+        total = len(columns[TEXT])
+        counted = [(size, count_cut(columns, size)) for size in sorted(set(sizes))]
+        told = "of {total} texts have more than {size} tokens; what lies behind is not seen"
+        return tuple(f"{count} {told.format(total=total, size=size)}" for size, count in counted if count)
+
+    def preprocessing(self, storage: StorageSpec, strategy: "Strategy", info: "BackboneInfo") -> TextPreprocessing:
+        """Where the tokens of the backbone are, and where to cut them.
+
+        Raises:
+            ArtifactError: the storage has no tokens by the backbone's tokenizer.
+        """
+        from graft.modalities.text.transforms import preprocessing_for
+
+        return preprocessing_for(storage, self.size(strategy), info)
+
+    def inputs(self, columns: Mapping[str, Column], given: Preprocessing, device: "torch.device") -> "TextInputs":
+        """Rows to batches, filled up to the longest text of each."""
+        from graft.modalities.text.transforms import text_inputs
+
+        return text_inputs(columns, _texts(given), device)
+
+    def augmenter(self, spec: "Augmentation", data: DataSpec) -> None:
+        """Texts are not changed."""
+
+    def example_batch(self, info: "BackboneInfo", size: int, count: int) -> "Batch":
+        """Texts without content, of full length."""
+        from graft.modalities.text.transforms import example_batch
+
+        return example_batch(_input(info), size, count)
+
+    def suit(self, network: "nn.Module", device: "torch.device") -> None:
+        """Nothing is quicker than what transformers has."""
+
+    def place(self, network: "nn.Module", device: "torch.device") -> "nn.Module":
+        """A network on a device."""
+        return network.to(device)
+
+    def bundle_files(self, given: Preprocessing, info: "BackboneInfo") -> Mapping[str, Path]:
+        """The tokenizer's file.
+
+        Raises:
+            ArtifactError: it is gone, or has changed since the texts were read.
+        """
+        from graft.modalities.text.tokenizer import content_of
+
+        wanted = _texts(given)
+        found = _input(describe_backbone(wanted.tokenizer_of))
+        if found.tokenizer is not None and found.digest == wanted.tokenizer:
+            path = found.tokenizer.path()
+            content_of(path, wanted.tokenizer)
+            return {wanted.tokenizer_file: path}
+        raise ArtifactError(
+            f"the tokenizer of backbone `{wanted.tokenizer_of}` is another one than when the texts were read (then "
+            f"{wanted.tokenizer[:SHORT_DIGEST]}…); put that tokenizer.json back"
+        )
+
+    def reader(self, given: Preprocessing, directory: Path) -> TextRequests:
+        """How a bundle reads texts, bytes, and `Path`s of files.
+
+        Raises:
+            ArtifactError: its tokenizer is missing, damaged, or another one.
+        """
+        return reader_of(_texts(given), directory)
+
+    def from_table(self, column: Sequence[Any]) -> Sequence[str]:
+        """Texts as they are.
+
+        Raises:
+            SpecError: a cell is no text.
+        """
+        odd = [row for row, cell in enumerate(column) if not isinstance(cell, str)]
+        if odd:
+            told = f"is {type(column[odd[0]]).__name__}, but must be text"
+            raise SpecError(f"text of row {odd[0]} {told}; send a string for each row")
+        return list(column)
+
+    def example_row(self, columns: Mapping[str, Column], row: int) -> dict[str, Any]:
+        """The text."""
+        return {"text": self.previews(columns, np.array([row]))[0]}
+
+    def find(self, given: Sequence[str | Path], preprocessing: Preprocessing | None = None) -> Sequence[Path | RowText]:
+        """The texts meant by files, folders and tables on a command line.
+
+        Args:
+            given: as the command line has them.
+            preprocessing: of the bundle: says the column of a table and the encoding; ``text`` and UTF-8 without it.
+
+        Raises:
+            SpecError: one of them is missing or holds none; all problems at once.
+        """
+        if preprocessing is None:
+            return find_texts(given)
+        wanted = _texts(preprocessing)
+        return find_texts(given, wanted.text_column, wanted.encoding)
+
+    def previews(self, columns: Mapping[str, Column], rows: np.ndarray) -> Sequence[str]:
+        """The texts themselves."""
+        texts = columns[TEXT]
+        assert isinstance(texts, Ragged), "texts are of any length"
+        return [bytes(content).decode("utf-8", "replace") for content in texts.take(rows)]
+
+
+def _texts(given: Preprocessing) -> TextPreprocessing:
+    assert isinstance(given, TextPreprocessing), "the modality has made it"
+    return given
+
+
+def _input(info: "BackboneInfo") -> TextInput:
+    given: Any = info.input
+    assert isinstance(given, TextInput), "a text backbone says what texts it takes"
+    return given

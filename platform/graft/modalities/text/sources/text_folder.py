@@ -1,0 +1,50 @@
+"""A folder of text files for each class: ``path/<class>/**/*.txt``, or ``path/{train,val,test}/<class>/**/*.txt``."""
+
+import os
+from pathlib import Path
+
+from graft.data.labelled_folders import SampleFiles, files_below, list_labelled_files
+from graft.data.listing import Listing, Progress
+from graft.data.tables.encoding import decoder_of
+from graft.modalities.text.files import TextFile
+from graft.spec.modalities.text import TextFolderData
+
+SUFFIX = ".txt"
+
+
+def list_text_folder(spec: TextFolderData, progress: Progress | None = None) -> Listing:
+    """List a directory with one folder of text files for each class (`graft.data.labelled_folders`).
+
+    Raises:
+        DataError: the directory is missing, holds no class folders, or a class folder holds no texts; or there is no
+            such encoding.
+    """
+    decoder_of(spec.encoding)
+    found = list_labelled_files(spec.path, TEXT_FILES, progress)
+    return Listing(
+        source=f"texts in {found.root}",
+        ids=found.ids,
+        targets=found.targets,
+        given=found.given,
+        identity=found.identity,
+        sources=found.sources,
+        reader=TextFile(spec.encoding),
+        facts={"max_characters": spec.max_characters, "encoding": spec.encoding},
+        ignored=found.ignored,
+    )
+
+
+def text_files(directory: Path) -> list[Path]:
+    """All text files below a directory, sorted.
+
+    Raises:
+        DataError: a directory below cannot be read.
+    """
+    return files_below(directory, TEXT_FILES)
+
+
+def _is_text(path: str) -> bool:
+    return os.path.splitext(path)[1].lower() == SUFFIX
+
+
+TEXT_FILES = SampleFiles("texts", _is_text, SUFFIX)

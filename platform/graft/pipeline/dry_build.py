@@ -1,0 +1,103 @@
+"""Builds the components of other packages once, on next to nothing, before a run: a fault of theirs should not be
+found by the first trial of a search."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from graft.core.errors import DataError, Problem, SpecError
+from graft.data.targets import RawTargets, Targets
+from graft.spec.base import Component
+from graft.spec.job import Job
+from graft.spec.registry import build, implementation, members, package_of
+from graft.tasks.protocol import Task
+from graft.tasks.registry import build_task
+
+FEATURES, OUTPUTS = 8, 3
+"""Of the network that components are tried on."""
+
+_GROUP_OF_KEY = {"init": "initialisation", "augment": "augmentation"}
+
+
+def foreign_problems(job: Job) -> Iterator[Problem]:
+    """What is wrong with the components of other packages that a job names; ours are not looked at."""
+    for where, spec in _foreign(job):
+        try:
+            if spec.built_by:
+                implementation(spec)
+                _attempt(where, spec, job)
+        except SpecError as error:
+            yield from (Problem(where, problem.message) for problem in error.problems)
+
+
+def _foreign(job: Job) -> Iterator[tuple[str, Component]]:
+    named: list[tuple[str, Any]] = [("data", job.data), ("task", job.task)]
+    for phase in job.phases:
+        named += [("search.scheduler", phase.scheduler), ("search.searcher", phase.searcher)]
+    named += [("export.formats", spec) for spec in job.export.formats]
+    for key in ("init", "penalty", "head", "loss", "optimizer", "schedule", "augment"):
+        known = members(_GROUP_OF_KEY.get(key, key))
+        # A kind with parameters that must be given has no defaults to be tried with; its trials will.
+        whole = [one for one in map(known.get, job.strategy.values(key)) if one and not _needs_more(one)]
+        named += [(f"strategy.{key}", one.model_validate({})) for one in whole]
+    yield from ((where, spec) for where, spec in named if package_of(type(spec)) != "graft")
+
+
+def _needs_more(spec: type[Component]) -> bool:
+    return any(info.is_required() for name, info in spec.model_fields.items() if name != "kind")
+
+
+def _attempt(where: str, spec: Component, job: Job) -> None:
+    """Build a component as a trial would, where that needs no data."""
+    tries: Mapping[str, Callable[[Component, Job], Any]] = {
+        "task": lambda one, _: build(one),
+        "strategy.penalty": _penalty,
+        "strategy.head": lambda one, _: build(one, FEATURES, OUTPUTS),
+        "strategy.loss": _loss,
+        "strategy.optimizer": _optimizer,
+        "strategy.schedule": lambda one, _: build(one, 0, 2),
+        "strategy.augment": lambda one, job: build(one, job.data),
+    }
+    attempt = tries.get(where)
+    if attempt is not None:
+        attempt(spec, job)
+
+
+def _penalty(spec: Component, job: Job) -> Any:
+    from torch import nn
+
+    from graft.transfer.parameter_groups import TrainableParts
+
+    head = {f"head.{name}": one for name, one in nn.Linear(FEATURES, OUTPUTS).named_parameters()}
+    return build(spec, TrainableParts(head=head))
+
+
+def _loss(spec: Component, job: Job) -> Any:
+    import torch
+
+    task = build_task(job.decided_task)
+    targets = next((found for values in _LABELS if (found := _read(task, values)) is not None), None)
+    if targets is None:  # a task of another package, with labels that nobody here can guess
+        return None
+    facts = task.facts(targets.values, targets.names)
+    return build(spec, targets.values, facts, torch.device("cpu"))
+
+
+# Labels of which every task can read some.
+_LABELS = (np.array([0.0, 1.0, 2.0] * 4), np.array(["a;b", "b", "c"] * 4, dtype=object))
+
+
+def _read(task: Task, values: np.ndarray) -> Targets | None:
+    try:
+        return task.read(RawTargets(values), "an example")
+    except DataError:
+        return None
+
+
+def _optimizer(spec: Component, job: Job) -> Any:
+    from torch import nn
+
+    parameters = list(nn.Linear(FEATURES, OUTPUTS).parameters())
+    group = {"name": "head", "params": parameters, "names": ["w", "b"], "lr": 1e-3, "weight_decay": 0.0}
+    return build(spec, [group])

@@ -1,0 +1,103 @@
+"""What the spec of every modality, of every kind of data and of every preprocessing says."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema, model_validator
+
+from graft.spec.base import Component, Share, Spec
+from graft.spec.messages.rules import Finding, broken, rejected
+
+BASE = "base"
+"""Key of pydantic's validation context: the directory that relative paths start from."""
+
+
+def _absolute(value: Any, info: ValidationInfo) -> Path:
+    if isinstance(value, Path):
+        value = str(value)
+    if not isinstance(value, str):
+        raise broken("must be a path, as text")
+    if not value.strip() or "\0" in value:
+        raise broken("must be a path")
+    if "://" in value:
+        raise broken("must be a local path; other stores cannot be read by this version")
+    base = (info.context or {}).get(BASE) or os.getcwd()
+    return Path(os.path.abspath(os.path.join(base, os.path.expanduser(value))))
+
+
+LocalPath = Annotated[Path, PlainValidator(_absolute), WithJsonSchema({"type": "string", "format": "path"})]
+
+
+class Preprocessing(Component):
+    """From a stored sample to what a backbone takes; `kind` is that of the modality."""
+
+    @property
+    def size(self) -> int:
+        """How large an input is, as the modality counts it."""
+        raise TypeError(f"preprocessing {self.kind} does not say its size; it must have a property `size`")
+
+
+class ModalitySpec(Component):
+    """What a sample is; built from (spec).
+
+    Attributes:
+        default_backbone: the one that is adapted if the strategy names none.
+        fields: what it adds to every strategy: a spec whose fields all have a default.
+        usual: what such a field means if it is left out; naming that value makes no other strategy.
+        preprocessing: the class of what a bundle says of its samples.
+        takes: what its samples are called, for messages ("images").
+    """
+
+    default_backbone: ClassVar[str] = ""
+    fields: ClassVar[type[Spec]] = Spec
+    usual: ClassVar[Mapping[str, Any]] = {}
+    preprocessing: ClassVar[type[Preprocessing]] = Preprocessing
+    takes: ClassVar[str] = ""
+
+
+class DataSpec(Component):
+    """What every section `data` says, whatever its kind; built from (spec, progress): the listing of its samples.
+
+    Attributes:
+        task_hint: the task that the kind of source itself suggests, and why; None if the labels must be looked at.
+    """
+
+    task_hint: ClassVar[tuple[str, str] | None] = None
+
+    validation: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.2, description="Share of the samples held out to compare strategies."
+    )
+    test: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.2,
+        description="Share of the samples held out for the test score, where the source brings no test set of its own; "
+        "0 is only possible with one of its own.",
+    )
+    limit: int | None = Field(
+        None,
+        ge=2,
+        description="How many training and validation samples to keep, each class in proportion; all if left out. "
+        "Test samples are never dropped.",
+    )
+    seed: int = Field(0, ge=0, description="Seed of the split and of the limit.")
+    max_unreadable: Share = Field(
+        0.1, description="Unreadable samples are left out and named; more than this share of all fails the job."
+    )
+
+    @property
+    def modality(self) -> str:
+        """Kind of the modality of its samples."""
+        raise TypeError(f"data kind {self.kind} does not say its modality; it must have a property `modality`")
+
+    def decoding(self) -> dict[str, Any]:
+        """The settings, as plain JSON, that decide what becomes of a sample; they enter the dataset's key."""
+        return {}
+
+    @model_validator(mode="after")
+    def _leaves_something_to_train_on(self) -> Self:
+        held_out = self.validation + self.test
+        if held_out >= 1:
+            told = f"and `validation` hold out {held_out:g} of the samples, but must leave some to train on; lower one"
+            raise rejected("data", [Finding(("test",), told)])
+        return self

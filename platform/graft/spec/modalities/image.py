@@ -1,0 +1,156 @@
+"""Images, as a job names them: kinds of data, augmentation, preprocessing, and what they add to a strategy."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from graft.spec.base import Share, Spec
+from graft.spec.components.augmentation import Augmentation
+from graft.spec.messages.rules import Finding, rejected
+from graft.spec.modalities.base import DataSpec, LocalPath, ModalitySpec, Preprocessing
+
+Flip = Literal["none", "horizontal", "both"]
+Spread = Annotated[float, Field(gt=0)]
+DEFAULT_RESOLUTION = 64
+
+
+class ImageFields(Spec):
+    """What images add to a strategy."""
+
+    resolution: int | None = Field(
+        None,
+        ge=16,
+        le=1024,
+        description=f"Images: side of the square that the backbone sees, in pixels; {DEFAULT_RESOLUTION} if left out.",
+    )
+
+
+class ImagePreprocessing(Preprocessing):
+    """From a decoded image to the tensor a backbone takes.
+
+    The image is resized so that its short side has `stored_size` pixels, cropped to the middle square, kept as uint8
+    (this much is done once, at ingest), then resized to `resolution` if that differs, scaled to [0, 1], repeated to
+    three channels if it has one, and normalised by `mean` and `std`.
+    """
+
+    kind: Literal["image"] = "image"
+    stored_size: int = Field(ge=8, le=1024, description="Side of the stored square, in pixels.")
+    resolution: int = Field(ge=8, le=1024, description="Side the backbone sees, in pixels.")
+    channels: Literal[1, 3] = Field(3, description="Channels as stored; one for grey images.")
+    interpolation: Literal["bilinear", "bicubic"] = Field("bicubic", description="How images are resized at ingest.")
+    mean: tuple[float, float, float] = Field(
+        strict=False, description="Mean of each channel the backbone was trained with, of 0..1."
+    )
+    std: tuple[Spread, Spread, Spread] = Field(strict=False, description="Standard deviation of each channel, of 0..1.")
+
+    @property
+    def size(self) -> int:
+        """Side that the backbone sees."""
+        return self.resolution
+
+
+class ImageModality(ModalitySpec):
+    """Photos, drawings, scans: anything that is a grid of pixels."""
+
+    kind: Literal["image"] = "image"
+    built_by: ClassVar[str] = "graft.modalities.image.modality:Images"
+    default_backbone: ClassVar[str] = "efficientnet_lite0"
+    fields: ClassVar[type[Spec]] = ImageFields
+    usual: ClassVar[Mapping[str, Any]] = {"resolution": DEFAULT_RESOLUTION}
+    preprocessing: ClassVar[type[Preprocessing]] = ImagePreprocessing
+    takes: ClassVar[str] = "images"
+
+
+class ImageSource(DataSpec):
+    """What every kind of image source has."""
+
+    max_pixels: int = Field(
+        50_000_000, ge=1, description="An image that says it has more pixels than this is not decoded."
+    )
+
+    @property
+    def modality(self) -> str:
+        return "image"
+
+    def decoding(self) -> dict[str, Any]:
+        """The one limit."""
+        return {"max_pixels": self.max_pixels}
+
+
+class DigitsData(ImageSource):
+    """scikit-learn's bundled digits: 1,797 grey images of 8 × 8 pixels; needs no file and no network."""
+
+    kind: Literal["digits"] = "digits"
+    built_by: ClassVar[str] = "graft.modalities.image.sources.digits:list_digits"
+    task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each image shows one of ten digits")
+    test: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.2, description="Share of the samples held out for the test score."
+    )
+    flip: Literal["none"] = Field("none", description="A mirrored digit is another digit, so there is no choice.")
+
+
+class IdxData(ImageSource):
+    """A directory of IDX files, as MNIST and Fashion-MNIST are published.
+
+    It holds ``{train,t10k}-images-idx3-ubyte`` and ``{train,t10k}-labels-idx1-ubyte``, each with or without ``.gz``.
+    The ``t10k`` files, where present, are the test set.
+    """
+
+    kind: Literal["idx"] = "idx"
+    built_by: ClassVar[str] = "graft.modalities.image.sources.idx:list_idx"
+    task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each image has one of the labels 0, 1, 2, …")
+    path: LocalPath = Field(description="Directory of the files; a relative path starts at the job file's directory.")
+    classes: tuple[str, ...] | None = Field(
+        None, strict=False, description="Names of the labels 0, 1, 2, …; the numbers themselves if left out."
+    )
+    flip: Flip = Field("none", description="Mirror images that keep the label, for the augmentation to use.")
+
+    @model_validator(mode="after")
+    def _has_names_that_differ(self) -> Self:
+        names = self.classes or ()
+        findings = [
+            Finding(("classes", index), f"is `{name}`, which is in the list already; class names must differ")
+            for index, name in enumerate(names)
+            if name in names[:index]
+        ]
+        if len(names) == 1:
+            findings.append(Finding(("classes",), "has 1 name, but must have at least 2"))
+        if findings:
+            raise rejected("data", findings)
+        return self
+
+
+class ImageFolderData(ImageSource):
+    """A directory of images: ``<path>/<class>/**``, or ``<path>/{train,val,test}/<class>/**``.
+
+    In the second form ``val`` (or ``validation``) and ``test`` may be missing; where present they are used as they are.
+    """
+
+    kind: Literal["image_folder"] = "image_folder"
+    built_by: ClassVar[str] = "graft.modalities.image.sources.image_folder:list_image_folder"
+    task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each folder is a class")
+    path: LocalPath = Field(description="The directory; a relative path starts at the job file's directory.")
+    flip: Flip = Field("horizontal", description="Mirror images that keep the label, for the augmentation to use.")
+
+
+class LightAugmentation(Augmentation):
+    """Random rotation, scale and crop, and the mirror images that `data.flip` says keep the label."""
+
+    kind: Literal["light"] = "light"
+    built_by: ClassVar[str] = "graft.modalities.image.augment:light"
+    modality: ClassVar[str | None] = "image"
+    magnitude: Share = Field(
+        0.5, description="0 does nothing; 1 is ±30° of rotation, ±20 % of scale, ±12.5 % of shift."
+    )
+    share: Share = Field(1.0, description="Share of the samples of a batch that are augmented.")
+    views: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        None,
+        description="Augmented versions of each image that epochs rotate through, so that frozen blocks see each "
+        "only once; new ones in every epoch if left out.",
+    )
+
+    @property
+    def num_views(self) -> int | None:
+        """As many as are stored; none without magnitude or share."""
+        return 0 if 0 in (self.magnitude, self.share) else self.views

@@ -1,0 +1,95 @@
+"""Texts, as a job names them: kinds of data, preprocessing, and what they add to a strategy."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from graft.spec.base import Spec
+from graft.spec.modalities.base import DataSpec, LocalPath, ModalitySpec, Preprocessing
+
+DEFAULT_MAX_TOKENS = 128
+
+
+class TextFields(Spec):
+    """What texts add to a strategy."""
+
+    max_tokens: int | None = Field(
+        None,
+        ge=8,
+        le=8192,
+        description=f"Texts: tokens that the backbone sees of each, the rest is cut; {DEFAULT_MAX_TOKENS} if left out.",
+    )
+
+
+class TextPreprocessing(Preprocessing):
+    """From a text to the token numbers a backbone takes: its own fast tokenizer, cut at `max_tokens`."""
+
+    kind: Literal["text"] = "text"
+    tokenizer: str = Field(min_length=1, description="sha256 of the tokenizer's file.")
+    tokenizer_file: str = Field("tokenizer.json", description="Name of the tokenizer's file in the bundle.")
+    tokenizer_of: str = Field(min_length=1, description="Backbone that has brought the tokenizer.")
+    column: str = Field(min_length=1, description="Column of the dataset that holds its tokens.")
+    max_tokens: int = Field(ge=2, le=8192, description="Tokens that the backbone sees, special ones included.")
+    pad_token: int = Field(ge=0, description="Number of the token that fills up.")
+    closing_tokens: int = Field(1, ge=0, description="Special tokens at the end of every text, which no cut takes.")
+    inputs: tuple[str, ...] = Field(strict=False, description="Names of the tensors that the network takes.")
+    max_characters: int = Field(100_000, ge=1, description="Characters of a text that are looked at.")
+    encoding: str = Field("utf-8", min_length=1, max_length=40, description="How files of texts are encoded.")
+    text_column: str | None = Field(None, description="Column of the texts in the table that was trained on.")
+
+    @property
+    def size(self) -> int:
+        """The most tokens."""
+        return self.max_tokens
+
+
+class TextModality(ModalitySpec):
+    """Sentences, reviews, descriptions: anything that is written."""
+
+    kind: Literal["text"] = "text"
+    built_by: ClassVar[str] = "graft.modalities.text.modality:Texts"
+    default_backbone: ClassVar[str] = "minilm_l6"
+    fields: ClassVar[type[Spec]] = TextFields
+    usual: ClassVar[Mapping[str, Any]] = {"max_tokens": DEFAULT_MAX_TOKENS}
+    preprocessing: ClassVar[type[Preprocessing]] = TextPreprocessing
+    takes: ClassVar[str] = "texts"
+
+
+class TextSource(DataSpec):
+    """What every kind of text source has."""
+
+    encoding: str = Field(
+        "utf-8", min_length=1, max_length=40, description="How the texts are encoded, such as cp1252."
+    )
+    max_characters: int = Field(
+        100_000, ge=1, description="Characters of a text that are kept; what lies behind them is cut before tokenizing."
+    )
+
+    @property
+    def modality(self) -> str:
+        return "text"
+
+    def decoding(self) -> dict[str, Any]:
+        """Encoding and limit."""
+        return {"encoding": self.encoding, "max_characters": self.max_characters}
+
+
+class TextFolderData(TextSource):
+    """A directory of text files: ``<path>/<class>/**/*.txt``, or ``<path>/{train,val,test}/<class>/**/*.txt``."""
+
+    kind: Literal["text_folder"] = "text_folder"
+    built_by: ClassVar[str] = "graft.modalities.text.sources.text_folder:list_text_folder"
+    task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each folder is a class")
+    path: LocalPath = Field(description="The directory; a relative path starts at the job file's directory.")
+
+
+class WordnetData(TextSource):
+    """WordNet's definitions, each labelled with the kind of thing that it defines (Debian package `wordnet-base`)."""
+
+    kind: Literal["wordnet"] = "wordnet"
+    built_by: ClassVar[str] = "graft.modalities.text.sources.wordnet:list_wordnet"
+    task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each definition is of one kind of thing")
+    path: LocalPath = Field(Path("/usr/share/wordnet"), description="Directory of the database.")
+    part: Literal["noun", "verb"] = Field("noun", description="Part of speech.")

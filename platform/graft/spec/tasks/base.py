@@ -1,0 +1,39 @@
+"""What the spec of every task says: the metrics it is judged by, and the losses that fit it."""
+
+from typing import Any, ClassVar
+
+from graft.spec.base import Component
+from graft.spec.metrics import MetricSpec
+
+
+class TaskSpec(Component):
+    """What is asked of the samples.
+
+    Attributes:
+        metrics: all it can be judged by.
+        default_metric: the one that trials are compared by if the job names none.
+        default_loss: kind of the loss that is minimised if the strategy names none.
+    """
+
+    metrics: ClassVar[tuple[MetricSpec, ...]] = ()
+    default_metric: ClassVar[str] = ""
+    default_loss: ClassVar[str] = ""
+
+    @classmethod
+    def metric(cls, name: str) -> MetricSpec | None:
+        """A metric by its name; None if the task does not have it."""
+        return next((one for one in cls.metrics if one.name == name), None)
+
+
+class LossSpec(Component):
+    """What is minimised.
+
+    Attributes:
+        tasks: kinds of the tasks whose outputs it takes; empty for every task.
+    """
+
+    tasks: ClassVar[tuple[str, ...]] = ()
+
+    def simplest(self) -> Any:
+        """The loss that means the same with the fewest parameters: itself, unless its parameters have no effect."""
+        return self

@@ -1,0 +1,71 @@
+"""`task: classification`: each sample is of one class; and the losses for it."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from graft.spec.metrics import MetricSpec
+from graft.spec.tasks.base import LossSpec, TaskSpec
+
+
+class Classification(TaskSpec):
+    """Each sample is of one of several classes."""
+
+    kind: Literal["classification"] = "classification"
+    built_by: ClassVar[str] = "graft.tasks.classification.task:ClassificationTask"
+    metrics: ClassVar[tuple[MetricSpec, ...]] = (
+        MetricSpec("accuracy", "max"),
+        MetricSpec("balanced_accuracy", "max"),
+        MetricSpec("macro_f1", "max"),
+        MetricSpec("loss", "min"),
+        MetricSpec("log_loss", "min"),
+        MetricSpec("auroc", "max"),
+        MetricSpec("ece", "min"),
+        MetricSpec("top_3_accuracy", "max"),
+        MetricSpec("top_5_accuracy", "max"),
+    )
+    default_metric: ClassVar[str] = "accuracy"
+    default_loss: ClassVar[str] = "cross_entropy"
+
+
+class CrossEntropy(LossSpec):
+    """Cross-entropy."""
+
+    kind: Literal["cross_entropy"] = "cross_entropy"
+    built_by: ClassVar[str] = "graft.tasks.classification.losses:cross_entropy"
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="Share of the target spread evenly.")
+
+
+class Focal(LossSpec):
+    """Focal loss (Lin, Goyal, Girshick, He, Dollár, ICCV 2017): −(1 − p)^γ · log p of the right class's probability p.
+
+    Samples that are classified well already weigh less.
+    """
+
+    kind: Literal["focal"] = "focal"
+    built_by: ClassVar[str] = "graft.tasks.classification.losses:focal"
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
+    gamma: float = Field(2.0, ge=0, le=10, description="γ: how fast a sample loses weight; 0 is cross-entropy.")
+
+    def simplest(self) -> Any:
+        """Without γ it is cross-entropy."""
+        return CrossEntropy() if self.gamma == 0 else self
+
+
+class ClassBalanced(LossSpec):
+    """Cross-entropy weighted by class (Cui, Jia, Lin, Song, Belongie, CVPR 2019): rare classes weigh more.
+
+    A class with n training samples weighs (1 − β) / (1 − β^n), scaled so that the mean over the classes is 1.
+    """
+
+    kind: Literal["class_balanced"] = "class_balanced"
+    built_by: ClassVar[str] = "graft.tasks.classification.losses:class_balanced"
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
+    beta: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.999, description="β: 0 weighs all classes alike; towards 1 a class weighs as the inverse of its size."
+    )
+
+    def simplest(self) -> Any:
+        """Without β all classes weigh alike."""
+        return CrossEntropy() if self.beta == 0 else self

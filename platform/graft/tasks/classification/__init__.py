@@ -1,0 +1,1 @@
+"""Classification: each sample is of one of several classes."""

@@ -1,0 +1,114 @@
+"""From what a source says to classes: a code of each sample, and the names of the codes."""
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graft.core.errors import DataError
+from graft.data.split import Split
+from graft.data.targets import RawTargets, Targets
+from graft.tasks.reading import LabelColumn, has_fractions, number_in, one_column
+
+
+def read_classes(raw: RawTargets, source: str) -> Targets:
+    """Codes int64 [N] and names of the classes.
+
+    Classes that the source names keep its order; those of a column are sorted, numbers by their value.
+
+    Raises:
+        DataError: no label, several columns, a missing label, one class only, names that differ only in case, lists,
+            or numbers that are values of a scale.
+    """
+    if raw.categories:
+        check_classes(raw.categories, source)
+        return Targets(raw.values.astype(np.int64, copy=False), raw.categories)
+    column = one_column(raw, source, "classification")
+    column.require_one_form()
+    if column.form == "lists":
+        raise DataError(
+            f"{column.where} holds lists ({column.examples()}), but classification needs one class for each sample; "
+            "set task: multilabel, or name a column of classes"
+        )
+    column.require_complete()
+    _check_scale(column)
+    texts = [_class_name(cell) for cell in column.cells]
+    names = sorted(set(texts), key=_place if column.numbers is not None else None)
+    check_classes(names, column.where)
+    codes = {name: code for code, name in enumerate(names)}
+    return Targets(np.array([codes[text] for text in texts], dtype=np.int64), tuple(names))
+
+
+def check_classes(classes: Sequence[str], source: str) -> None:
+    """Check the names of the classes.
+
+    Raises:
+        DataError: fewer than two, or two that a case-insensitive file system (or a reader) takes for one.
+    """
+    if len(classes) < 2:
+        raise DataError(
+            f"{source} has {len(classes)} class ({', '.join(classes)}), but needs at least 2 to tell apart; add another"
+        )
+    seen: dict[str, str] = {}
+    for name in classes:
+        folded = unicodedata.normalize("NFC", name).casefold()
+        if folded in seen:
+            raise DataError(f"{source} has the classes `{seen[folded]}` and `{name}`, {_likeness(seen[folded], name)}")
+        seen[folded] = name
+
+
+def check_classes_left(targets: Targets, splits: np.ndarray, readable: np.ndarray, ids: Sequence[str]) -> None:
+    """Check that no class has lost all its samples of a split.
+
+    Args:
+        targets: of all rows.
+        splits: uint8 [N].
+        readable: bool [N], which rows could be decoded.
+        ids: N names.
+
+    Raises:
+        DataError: names the class, the split and one of the files.
+    """
+    labels = targets.values
+    for split in Split:
+        inside = splits == split
+        for label in np.setdiff1d(labels[inside], labels[inside & readable]):
+            lost = np.flatnonzero(inside & (labels == label))
+            others = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+            raise DataError(
+                f"class `{targets.names[label]}` has no readable sample left for {split.name.lower()} "
+                f"({ids[lost[0]]}{others} cannot be read); repair or remove what is unreadable"
+            )
+
+
+def _check_scale(column: LabelColumn) -> None:
+    numbers = column.numbers
+    if numbers is None:
+        return
+    distinct = len(np.unique(numbers))
+    # Whole numbers may name classes, unless hardly any of them comes twice; numbers with fractions seldom do.
+    most = max(20, (0.05 if has_fractions(numbers) else 0.5) * len(numbers))
+    if distinct > most:
+        raise DataError(
+            f"{column.where} holds {distinct} different numbers in {len(numbers)} rows, but classification needs a few "
+            "classes with several samples each; set task: regression, or name a column of classes"
+        )
+
+
+def _class_name(cell: Any) -> str:
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell)
+
+
+def _place(name: str) -> tuple[float, str]:
+    number = {"false": 0.0, "true": 1.0}.get(name, number_in(name))
+    return (0.0 if number is None else number, name)
+
+
+def _likeness(first: str, second: str) -> str:
+    rule = "but names must be different" if first == second else "but names must differ in more than case"
+    return f"{rule}; rename or merge them"

@@ -1,0 +1,83 @@
+"""`task: auto`: which task the labels suggest, and whether they can have the one that was asked for."""
+
+import numpy as np
+
+from graft.data.targets import RawTargets
+from graft.spec.registry import members
+from graft.spec.tasks.base import TaskSpec
+from graft.tasks.reading import LabelColumn, has_fractions, is_measured, label_columns
+from graft.tasks.registry import build_task
+
+# Cells with a separator that make a column one of several labels; below, a `;` is a slip of the pen.
+_SHARE_SEPARATED = 0.05
+
+
+def infer_task(raw: RawTargets, separator: str = ";") -> tuple[str, str]:
+    """The kind of task that labels suggest, and why, in a sentence for people.
+
+    Args:
+        raw: what the source says.
+        separator: what stands between the labels of a cell.
+
+    Raises:
+        DataError: a cell holds something that is no label.
+    """
+    if raw.categories:
+        return "classification", f"each sample is in one of {len(raw.categories)} categories"
+    columns = label_columns(raw, "the data")
+    if len(columns) > 1:
+        return _of_several(columns)
+    column = columns[0]
+    told = f"`{column.name}`" if column.name else "the label"
+    if column.form == "lists":
+        return "multilabel", f"{told} holds lists"
+    if column.form == "words" and (reason := _separated(column, separator)):
+        return "multilabel", f"{told} {reason}"
+    if column.form == "numbers" and (reason := _measured(column)):
+        return "regression", f"{told} {reason}"
+    distinct = len({str(cell) for cell in column.cells if cell is not None})
+    return "classification", f"{told} holds {distinct} different values"
+
+
+def check_fit(kind: str, raw: RawTargets, source: str) -> None:
+    """Check that labels can have a task.
+
+    Args:
+        kind: of the task.
+        raw: what the source says.
+        source: where it comes from, for people.
+
+    Raises:
+        DataError: they cannot: one line with what they hold, what the task needs, and both ways out.
+    """
+    spec = members("task")[kind].model_validate({})
+    assert isinstance(spec, TaskSpec)
+    build_task(spec).read(raw, source)
+
+
+def _of_several(columns: tuple[LabelColumn, ...]) -> tuple[str, str]:
+    numbers = [column.numbers for column in columns]
+    if all(found is not None and set(found[~np.isnan(found)]) <= {0.0, 1.0} for found in numbers):
+        return "multilabel", f"{len(columns)} label columns of zeros and ones"
+    if all(found is not None for found in numbers):
+        return "regression", f"{len(columns)} label columns of numbers"
+    return "classification", f"{len(columns)} label columns, not all of numbers"
+
+
+def _separated(column: LabelColumn, separator: str) -> str:
+    present = [cell for cell in column.cells if cell is not None]
+    with_separator = sum(separator in cell for cell in present)
+    parts = [part.strip() for cell in present for part in cell.split(separator) if part.strip()]
+    distinct = len(set(parts))
+    # Sentences may hold a separator too, but no two of them share what stands between.
+    if with_separator < max(1, _SHARE_SEPARATED * len(present)) or 2 * distinct > len(parts):
+        return ""
+    return f"holds {distinct} labels, separated by `{separator}` in {with_separator / len(column):.0%} of the rows"
+
+
+def _measured(column: LabelColumn) -> str:
+    numbers = column.numbers
+    if numbers is None or not is_measured(numbers):
+        return ""
+    distinct = len(np.unique(numbers[~np.isnan(numbers)]))
+    return f"holds {distinct} different numbers{', some with fractions' if has_fractions(numbers) else ''}"

@@ -1,0 +1,83 @@
+"""How sure a metric is: what the 95 % intervals of all tasks are made of.
+
+They say how far a score would move with other samples of the same kind. They know nothing of another training seed, or
+of data that is not like this split.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.core.seeds import derive_seed
+
+_Z95 = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
+_CELLS_AT_ONCE = 2_000_000  # bounds the memory of a bootstrap
+
+Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""How often each row was drawn, [R, N], to the metric of each resample, [R]; NaN where it has none."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % interval; `method` is how it was made."""
+
+    low: float
+    high: float
+    method: Literal["wilson", "bootstrap"]
+
+
+def wilson(successes: int, total: int) -> Interval:
+    """Wilson's score interval of a share (Wilson, JASA 1927), at 95 %.
+
+    Unlike the normal approximation it stays within 0..1 and does not shrink to a point at 0 or `total` successes.
+
+    Raises:
+        ValueError: `successes` is not within 0..`total`, or `total` is 0.
+    """
+    if total < 1 or not 0 <= successes <= total:
+        raise ValueError(f"successes are {successes} of {total}, but must be within 0..total, with total >= 1")
+    share, z2 = successes / total, _Z95**2
+    centre = (share + z2 / (2 * total)) / (1 + z2 / total)
+    half = _Z95 * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2)) / (1 + z2 / total)
+    low = 0.0 if successes == 0 else centre - half
+    high = 1.0 if successes == total else centre + half
+    return Interval(low, high, "wilson")
+
+
+def bootstrap(
+    statistic: Statistic, num_rows: int, seed: int, name: str, resamples: int = 1000, most_cells: float = 1e9
+) -> Interval:
+    """Percentile bootstrap over rows.
+
+    Args:
+        statistic: the metric under weights.
+        num_rows: N.
+        seed: the same seed gives the same interval.
+        name: of the metric, which has its own random stream.
+        resamples: how many; fewer, but at least 50, where `most_cells` would be exceeded.
+        most_cells: bounds R · N.
+    """
+    rng = np.random.default_rng(derive_seed(seed, "bootstrap", name))
+    total = max(50, min(resamples, int(most_cells / num_rows)))
+    at_once = max(1, _CELLS_AT_ONCE // num_rows)
+    parts = []
+    for start in range(0, total, at_once):
+        drawn = [
+            np.bincount(rng.integers(0, num_rows, num_rows), minlength=num_rows)
+            for _ in range(min(at_once, total - start))
+        ]
+        parts.append(statistic(np.array(drawn, dtype=np.float64)))
+    return percentiles(np.concatenate(parts))
+
+
+def percentiles(values: NDArray[np.float64]) -> Interval:
+    """The middle 95 % of what resamples gave, without those that gave nothing."""
+    defined = values[~np.isnan(values)]
+    if not len(defined):
+        raise ValueError("no resample has a value, but an interval needs some")
+    low, high = np.quantile(defined, [0.025, 0.975])
+    return Interval(float(low), float(high), "bootstrap")

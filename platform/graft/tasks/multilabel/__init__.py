@@ -1,0 +1,1 @@
+"""Multi-label classification: each sample has none, one or several of the labels."""

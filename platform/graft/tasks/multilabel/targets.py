@@ -1,0 +1,103 @@
+"""From what a source says to labels: for each sample, which of them apply."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graft.core.errors import DataError
+from graft.data.split import Split
+from graft.data.targets import RawTargets, Targets
+from graft.tasks.reading import LabelColumn, label_columns, one_column, shown
+
+
+def read_labels(raw: RawTargets, source: str, separator: str) -> Targets:
+    """Indicators uint8 [N, L] and the sorted names of the labels.
+
+    A cell is a list, a set, or a text with labels between separators; an empty one has no label. Several columns of
+    zeros and ones are indicators already.
+
+    Raises:
+        DataError: numbers, something in a list that is no label, or fewer than two different labels.
+    """
+    if raw.values.ndim == 2 and raw.values.shape[1] > 1 and not raw.categories:
+        return _indicators(label_columns(raw, source))
+    column = one_column(raw, source, "multilabel")
+    column.require_one_form()
+    if column.form == "numbers":
+        raise DataError(
+            f"{column.where} holds numbers ({column.examples()}), but multilabel needs lists, or texts separated by "
+            f"`{separator}`; set task: classification or task: regression, or name a column of labels"
+        )
+    found = [_labels(column, row, separator) for row in range(len(column))]
+    names = sorted({label for labels in found for label in labels})
+    _require_two(names, column.where)
+    place = {name: k for k, name in enumerate(names)}
+    values = np.zeros((len(found), len(names)), dtype=np.uint8)
+    for row, labels in enumerate(found):
+        values[row, [place[label] for label in labels]] = 1
+    return Targets(values, tuple(names))
+
+
+def check_labels_left(targets: Targets, splits: np.ndarray, readable: np.ndarray, ids: Sequence[str]) -> None:
+    """Check that no split has lost all its samples, and that no label has lost all those to learn it from.
+
+    Raises:
+        DataError: names the label or the split, and one of the samples.
+    """
+    for split in Split:
+        lost = np.flatnonzero((splits == split) & ~readable)
+        if len(lost) and not np.any((splits == split) & readable):
+            raise _nothing_left(f"no readable sample is left for {split.name.lower()}", lost, ids)
+    inside = splits == Split.TRAIN
+    before, after = (targets.values[inside & kept].any(axis=0) for kept in (np.ones_like(readable), readable))
+    for label in np.flatnonzero(before & ~after):
+        lost = np.flatnonzero(inside & (targets.values[:, label] == 1))
+        raise _nothing_left(f"label `{targets.names[label]}` has no readable sample left for train", lost, ids)
+
+
+def _nothing_left(what: str, lost: np.ndarray, ids: Sequence[str]) -> DataError:
+    others = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+    return DataError(f"{what} ({ids[lost[0]]}{others} cannot be read); repair or remove what is unreadable")
+
+
+def _labels(column: LabelColumn, row: int, separator: str) -> set[str]:
+    cell = column.cells[row]
+    if cell is None:
+        return set()
+    parts = cell if isinstance(cell, list) else cell.split(separator)
+    return {text for part in parts if (text := _label(part, column, row))}
+
+
+def _label(part: Any, column: LabelColumn, row: int) -> str:
+    item = part.item() if isinstance(part, np.generic) else part
+    if isinstance(item, str):
+        return item.strip()
+    if isinstance(item, int) and not isinstance(item, bool):
+        return str(item)
+    raise DataError(
+        f"{column.where} holds {shown(item)} in the list of row {row + 1}, but a label is a text or a whole number; "
+        "mend the cell or name another column"
+    )
+
+
+def _indicators(columns: Sequence[LabelColumn]) -> Targets:
+    for column in columns:
+        column.require_complete()
+        if column.numbers is None or not set(column.numbers) <= {0.0, 1.0}:
+            raise DataError(
+                f"{column.where} holds {column.examples()}, but several columns of labels must hold zeros and ones; "
+                "name one column of lists or texts, or set task: regression if all hold numbers"
+            )
+    names = tuple(column.name or str(k) for k, column in enumerate(columns))
+    values = np.stack([np.asarray(column.numbers) for column in columns], axis=1).astype(np.uint8)
+    return Targets(values, names)
+
+
+def _require_two(names: Sequence[str], where: str) -> None:
+    if len(names) < 2:
+        told = f" ({names[0]})" if names else ""
+        raise DataError(
+            f"{where} has {len(names)} different label{'' if len(names) == 1 else 's'}{told}, but multilabel needs at "
+            "least 2; add others or name another column"
+        )

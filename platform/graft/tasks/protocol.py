@@ -1,0 +1,124 @@
+"""What a task supplies: reading of labels, splits, loss, decision, metrics and report. One folder for each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from graft.data.split import SplitSettings
+from graft.data.targets import RawTargets, Targets
+from graft.spec.tasks.base import LossSpec, TaskSpec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+LossFunction = Callable[["Tensor", "Tensor"], "Tensor"]
+"""Mean loss of a batch: outputs [B, K] of any float type and targets [B, …] to a float32 scalar.
+
+A sample's part in it depends on that sample alone, so the mean over a batch is the mean of its parts by their sizes.
+"""
+
+Facts = Mapping[str, Any]
+"""What a task must know of its training rows to train and to answer, as plain JSON.
+
+Every task has ``num_outputs``; others are its own: mean and deviation, temperature, thresholds.
+"""
+
+Preview = Callable[[Sequence[str]], Sequence[Any]]
+"""``preview(ids)``: something to look at for each sample: uint8 pixels [H, W, C], or a text."""
+
+
+class Task(Protocol):
+    """What is asked of the samples; built from its spec."""
+
+    @property
+    def spec(self) -> TaskSpec:
+        """What it was built from."""
+
+    trial_metrics: tuple[str, ...]
+    """Metrics that are cheap enough for every epoch of every trial; numpy only."""
+
+    def read(self, raw: RawTargets, source: str) -> Targets:
+        """Check and encode what a source says.
+
+        Raises:
+            DataError: the labels are none that this task can have; one line: value, rule, what to do.
+        """
+
+    def split(self, given: np.ndarray, targets: Targets, settings: SplitSettings) -> np.ndarray:
+        """uint8 [N]: what each row is for (`Split`), or `LEFT_OUT` beyond `data.limit`; seeded.
+
+        Raises:
+            DataError: there are too few rows, or there is no test set.
+        """
+
+    def check_left(self, targets: Targets, splits: np.ndarray, readable: np.ndarray, ids: Sequence[str]) -> None:
+        """Check what unreadable samples have left.
+
+        Args:
+            targets: of all rows.
+            splits: uint8 [N].
+            readable: bool [N].
+            ids: N names.
+
+        Raises:
+            DataError: a split has lost something it needs.
+        """
+
+    def facts(self, training: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
+        """What must be known of the training rows' targets."""
+
+    def counts(self, targets: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
+        """What a manifest and a plan say of some rows' targets: rows of each class or label, or a range."""
+
+    def num_outputs(self, names: Sequence[str]) -> int:
+        """Length of the output vector of the head."""
+
+    def loss(self, spec: LossSpec, training: np.ndarray, facts: Facts, device: "torch.device") -> LossFunction:
+        """The mean loss of a batch; targets are as in `Targets.values`, in their own units."""
+
+    def decide(self, outputs: "Tensor", facts: Facts) -> np.ndarray:
+        """Predictions float64 [N, …] from outputs [N, K] of any float type: probabilities, or values in their units."""
+
+    def calibrate(self, outputs: "Tensor", targets: np.ndarray, facts: Facts) -> dict[str, Any]:
+        """Facts to add after training, from the validation rows: what `decide` and `answers` read if it is there.
+
+        Args:
+            outputs: of the validation rows, [N, K].
+            targets: of the same rows.
+            facts: as yet.
+        """
+
+    def score(
+        self, predictions: np.ndarray, targets: np.ndarray, names: Sequence[str], facts: Facts
+    ) -> dict[str, float]:
+        """The metrics asked for by name; all NaN if a prediction is.
+
+        Raises:
+            ValueError: shapes do not fit, there is no sample, or a name is not a metric.
+        """
+
+    def report(
+        self,
+        predictions: np.ndarray,
+        targets: np.ndarray,
+        ids: Sequence[str],
+        names: Sequence[str],
+        facts: Facts,
+        seed: int = 0,
+    ) -> dict[str, Any]:
+        """Everything worth knowing about predictions on one split, as JSON.
+
+        At least: ``task``, ``num_samples``, ``metrics`` (all of the spec), ``intervals`` (95 %: ``low``, ``high``,
+        ``method``, for each metric), ``worst`` (the samples that were predicted worst, each with its ``id``). A metric
+        that the split leaves undefined has the value of a model that knows nothing, and is named in ``undefined``.
+        """
+
+    def figures(self, report: Mapping[str, Any], preview: Preview | None = None) -> dict[str, bytes]:
+        """Pictures of a report, PNG, by file name."""
+
+    def answers(
+        self, predictions: np.ndarray, names: Sequence[str], facts: Facts, probabilities: bool = False
+    ) -> dict[str, list[Any]]:
+        """Columns of a table of predictions, a value for each row."""

@@ -1,0 +1,211 @@
+"""What the cells of label columns hold, before any task has made sense of them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from graft.core.errors import DataError
+from graft.data.targets import RawTargets
+
+Form = Literal["empty", "numbers", "words", "lists", "mixed"]
+
+_NAMED = 5
+_MISSING = ("", "nan", "NaN")  # what writers of tables leave where nothing is
+# A column of texts most of which are many different numbers is one of numbers with something wrong in it.
+_MANY_NUMBERS = 20
+
+
+@dataclass(frozen=True)
+class LabelColumn:
+    """One column of labels.
+
+    Attributes:
+        where: the column for people: ``column `stars` of reviews.csv``, or ``the label of digits``.
+        name: of the column; empty where the source has none.
+        cells: a number, a text without blanks around it, or a list of each row; None where it is missing.
+    """
+
+    where: str
+    name: str
+    cells: Sequence[Any]
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    @cached_property
+    def missing(self) -> np.ndarray:
+        """Rows that hold nothing, int64."""
+        return np.array([row for row, cell in enumerate(self.cells) if cell is None], dtype=np.int64)
+
+    @cached_property
+    def numbers(self) -> np.ndarray | None:
+        """float64 [N], NaN where missing; None unless every cell that is there is a number, or reads as one."""
+        found = [math.nan if cell is None else number_in(cell) for cell in self.cells]
+        return None if any(one is None for one in found) else np.array(found, dtype=np.float64)
+
+    @cached_property
+    def form(self) -> Form:
+        """What the column holds; `mixed` if no one reading of it makes sense."""
+        present = [cell for cell in self.cells if cell is not None]
+        if not present:
+            return "empty"
+        if self.numbers is not None:
+            return "numbers"
+        texts = sum(isinstance(cell, str) for cell in present)
+        lists = sum(isinstance(cell, list) for cell in present)
+        if texts + lists < len(present):
+            return "mixed"
+        if lists:
+            return "lists"
+        numeric = [cell for cell in present if number_in(cell) is not None]
+        is_mixed = 2 * len(numeric) > len(present) and len(set(numeric)) > _MANY_NUMBERS
+        return "mixed" if is_mixed else "words"
+
+    def require_complete(self) -> None:
+        """Check that there are rows, and that none lacks its label.
+
+        Raises:
+            DataError: counts them, and names the first.
+        """
+        if not len(self):
+            raise DataError(f"{self.where} has no labels, but every sample needs one; check the source")
+        if count := len(self.missing):
+            raise DataError(
+                f"{count} of {len(self)} values are missing in {self.where} ({rows_named(self.missing)}), but every "
+                "sample needs one; fill them in or remove the rows"
+            )
+
+    def require_one_form(self) -> None:
+        """Check that the column is one of numbers, of words, or of lists.
+
+        Raises:
+            DataError: shows one cell of each sort.
+        """
+        if self.form != "mixed":
+            return
+        sorts = {"numbers": self._odd(True), "words or lists": self._odd(False)}
+        told = " and ".join(f"{sort} ({rows_named(rows)}: {self.shown(rows[0])})" for sort, rows in sorts.items())
+        raise DataError(
+            f"{self.where} holds {told}, but must hold one sort of thing; mend the cells or name another column"
+        )
+
+    def shown(self, row: int) -> str:
+        """A cell in a message."""
+        return shown(self.cells[row])
+
+    def examples(self) -> str:
+        """The first different cells, for a message; of words, those first that are no numbers."""
+        present = [cell for cell in self.cells if cell is not None]
+        if self.form == "words":
+            present.sort(key=lambda cell: number_in(cell) is not None)
+        return ", ".join([*dict.fromkeys(map(shown, present))][:3])
+
+    def _odd(self, numeric: bool) -> np.ndarray:
+        rows = [
+            row for row, cell in enumerate(self.cells) if cell is not None and (number_in(cell) is not None) == numeric
+        ]
+        return np.array(rows, dtype=np.int64)
+
+
+def label_columns(raw: RawTargets, source: str) -> tuple[LabelColumn, ...]:
+    """The columns of what a source says; codes are given as the names they stand for.
+
+    Raises:
+        DataError: a cell holds something that is no label.
+    """
+    values = raw.values
+    if raw.categories:
+        values = np.array(raw.categories, dtype=object)[values]
+    if values.ndim == 1:
+        values = values[:, None]
+    named = raw.columns if len(raw.columns) == values.shape[1] else ("",) * values.shape[1]
+    columns = []
+    for position, name in enumerate(named):
+        where = f"column `{name}` of {source}" if name else f"the label of {source}"
+        columns.append(LabelColumn(where, name, _cells(values[:, position], where)))
+    return tuple(columns)
+
+
+def one_column(raw: RawTargets, source: str, task: str) -> LabelColumn:
+    """The only column.
+
+    Raises:
+        DataError: there are several.
+    """
+    columns = label_columns(raw, source)
+    if len(columns) != 1:
+        names = ", ".join(column.name for column in columns)
+        raise DataError(
+            f"data.label names {len(columns)} columns ({names}), but {task} takes one; name one of them, or several of "
+            "numbers with task: regression"
+        )
+    return columns[0]
+
+
+def is_measured(numbers: np.ndarray) -> bool:
+    """Whether numbers are values of a scale rather than names: fractions, or very many different ones."""
+    distinct = np.unique(numbers[np.isfinite(numbers)])
+    return has_fractions(distinct) or len(distinct) > max(20, 0.05 * len(numbers))
+
+
+def has_fractions(numbers: np.ndarray) -> bool:
+    """Whether a number is not a whole one."""
+    finite = numbers[np.isfinite(numbers)]
+    return bool(np.any(finite != np.round(finite)))
+
+
+def number_in(cell: Any) -> float | None:
+    """The number that a cell is or reads as; None if it is none."""
+    if isinstance(cell, list):
+        return None
+    if isinstance(cell, str) and "_" in cell:  # Python reads 1_000 as a number, people as a name
+        return None
+    try:
+        return float(cell)
+    except (ValueError, OverflowError):
+        return None
+
+
+def rows_named(rows: Sequence[int] | np.ndarray) -> str:
+    """A few rows for a message, counted from 1."""
+    first = ", ".join(str(int(row) + 1) for row in rows[:_NAMED])
+    more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
+    return f"row{'s' if len(rows) > 1 else ''} {first}{more}"
+
+
+def shown(cell: Any, length: int = 30) -> str:
+    """A cell, short and on one line, in backticks."""
+    text = " ".join(str(cell).split())
+    return f"`{text if len(text) <= length else text[: length - 1] + '…'}`"
+
+
+def _cells(values: np.ndarray, where: str) -> list[Any]:
+    if values.dtype.kind in "mM":
+        raise DataError(
+            f"{where} holds dates, but a label is a text, a number or a list; convert the column or name another"
+        )
+    cells: list[Any] = []
+    for row, found in enumerate(values.tolist()):
+        value = found.item() if isinstance(found, np.generic) else found
+        if isinstance(value, str):
+            text = value.strip()
+            cells.append(None if text in _MISSING else text)
+        elif isinstance(value, bool | int | float):
+            cells.append(None if value != value else value)
+        elif value is None or type(value).__name__ in ("NAType", "NaTType"):
+            cells.append(None)
+        elif isinstance(value, list | tuple | np.ndarray):
+            cells.append(list(value))
+        elif isinstance(value, set | frozenset):
+            cells.append(sorted(value, key=str))
+        else:
+            kind = type(value).__name__
+            raise DataError(
+                f"{where} holds a {kind} in row {row + 1}, but a label is a text, a number or a list; "
+                "convert the column or name another"
+            )
+    return cells

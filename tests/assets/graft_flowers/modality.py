@@ -1,0 +1,151 @@
+"""Measurements as a modality, and Fisher's irises as a source of them."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from graft.core.errors import SpecError
+from graft.data.batch import Batch
+from graft.data.columns import Column, ColumnSpec, StorageSpec
+from graft.data.listing import DecodedBlock, Listing, Progress, list_samples
+from graft.data.split import UNASSIGNED
+from graft.data.targets import RawTargets
+from graft.modalities.protocol import Readings
+from graft.spec.registry import build
+from graft_flowers.specs import Flowers, Jitter, Measurements, Scaling
+
+NUMBERS = "numbers"
+
+
+def list_flowers(spec: Flowers, progress: Progress | None = None) -> Listing:
+    from sklearn.datasets import load_iris
+
+    irises = load_iris()
+    rows = irises.data.astype(np.float32)
+    return Listing(
+        source="irises",
+        ids=tuple(f"iris {index}" for index in range(len(rows))),
+        targets=RawTargets(irises.target.astype(np.int64), tuple(map(str, irises.target_names))),
+        given=np.full(len(rows), UNASSIGNED, dtype=np.uint8),
+        identity=hashlib.sha256(rows.tobytes()).hexdigest(),
+        sources=[row.tobytes() for row in rows],
+    )
+
+
+class Decoder:
+    def __call__(self, sources: Sequence[bytes]) -> DecodedBlock:
+        rows = np.zeros((len(sources), 4), np.float32)
+        digests, reasons = [""] * len(sources), ["is no row of four numbers"] * len(sources)
+        for index, source in enumerate(sources):
+            if len(source) == rows[index].nbytes:
+                rows[index] = np.frombuffer(source, np.float32)
+                digests[index], reasons[index] = hashlib.sha256(source).hexdigest(), ""
+        return DecodedBlock({NUMBERS: rows}, digests, reasons)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    rows: np.ndarray
+    divisor: float
+    device: torch.device
+    lengths: ClassVar[None] = None
+    fixed: ClassVar[None] = None
+
+    def plain(self, rows: np.ndarray) -> Batch:
+        return Batch({NUMBERS: torch.from_numpy(self.rows[rows] / self.divisor).to(self.device)})
+
+    def view(self, rows: np.ndarray, views: Any, index: int) -> Batch:
+        return views.apply(self.plain(rows), rows, index)
+
+
+class Jitterer:
+    def __init__(self, spec: Jitter, data: Flowers) -> None:
+        self._width = spec.width
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        return torch.rand(4, count, generator=generator)
+
+    def draw_rows(self, count: int, generator: torch.Generator) -> Tensor:
+        return torch.rand(count, 4, generator=generator).T
+
+    def apply(self, batch: Batch, draws: Tensor) -> Batch:
+        return Batch({NUMBERS: batch[NUMBERS] + self._width * (2 * draws.T.to(batch.device) - 1)})
+
+
+class MeasurementModality:
+    name = "measurements"
+    signature: Mapping[str, str] = {"numbers": "string"}
+
+    def __init__(self, spec: Measurements) -> None:
+        self.spec = spec
+
+    def list(self, spec: Any, progress: Progress | None = None) -> Listing:
+        return list_samples(spec, progress)
+
+    def storage(self, listing: Listing, space: Any) -> StorageSpec:
+        return StorageSpec(self.name, (ColumnSpec(NUMBERS, "float32", (4,)),), {}, "measurements")
+
+    def decoder(self, spec: Any, listing: Listing, storage: StorageSpec) -> Decoder:
+        return Decoder()
+
+    def size(self, strategy: Any) -> int:
+        return 4
+
+    def sized(self, size: int) -> Mapping[str, Any]:
+        return {}
+
+    def sizes(self, space: Any) -> tuple[int, ...]:
+        return (4,)
+
+    def stored_numbers(self, info: Any, size: int, cut: int) -> int | None:
+        return info.num_features
+
+    def notes(self, columns: Mapping[str, Column], sizes: Sequence[int]) -> tuple[str, ...]:
+        return ()
+
+    def preprocessing(self, storage: StorageSpec, strategy: Any, info: Any) -> Scaling:
+        return Scaling(divisor=strategy.divisor or 10.0)
+
+    def inputs(self, columns: Mapping[str, Column], given: Any, device: torch.device) -> Numbers:
+        return Numbers(columns[NUMBERS], given.divisor, device)
+
+    def augmenter(self, spec: Any, data: Any) -> Any:
+        return None if spec.num_views == 0 else build(spec, data)
+
+    def example_batch(self, info: Any, size: int, count: int) -> Batch:
+        return Batch({NUMBERS: torch.zeros(count, 4)})
+
+    def suit(self, network: nn.Module, device: torch.device) -> None:
+        pass
+
+    def place(self, network: nn.Module, device: torch.device) -> nn.Module:
+        return network.to(device)
+
+    def bundle_files(self, given: Any, info: Any) -> Mapping[str, Path]:
+        return {}
+
+    def reader(self, given: Any, directory: Path) -> Any:
+        return read_rows
+
+    def from_table(self, column: Sequence[Any]) -> Sequence[Any]:
+        return [[float(part) for part in str(cell).split()] for cell in column]
+
+    def example_row(self, columns: Mapping[str, Column], row: int) -> dict[str, Any]:
+        return {"numbers": " ".join(map(str, columns[NUMBERS][row]))}
+
+    def find(self, given: Sequence[str | Path], preprocessing: Any) -> Sequence[Any]:
+        raise SpecError("measurements are given as numbers, not as files")
+
+    def previews(self, columns: Mapping[str, Column], rows: np.ndarray) -> Sequence[str]:
+        return [str(columns[NUMBERS][row]) for row in rows]
+
+
+def read_rows(samples: Sequence[Any]) -> Readings:
+    rows = np.array([list(map(float, sample)) for sample in samples], np.float32).reshape(-1, 4)
+    return Readings(tuple(f"#{index}" for index in range(len(rows))), {NUMBERS: rows})

@@ -1,0 +1,42 @@
+"""Penalty, loss, optimiser and schedule."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from graft_flowers.specs import Halves, RmsProp, Root, SquaredProbability
+
+
+class RootPenalty:
+    def __init__(self, spec: Root, parts: Any) -> None:
+        self._strength, self._weights = spec.strength, [*parts.backbone.values(), *parts.head.values()]
+
+    def value(self) -> Tensor:
+        return self._strength * sum((weight.abs() + 1e-6).sqrt().sum() for weight in self._weights)
+
+    def add_gradients(self) -> None:
+        for weight in self._weights:
+            if weight.grad is not None:
+                gradient = weight.detach().sign() / (2 * (weight.detach().abs() + 1e-6).sqrt())
+                weight.grad.add_(gradient, alpha=self._strength)
+
+    def follow_weights(self) -> None:
+        pass
+
+
+def squared_probability(spec: SquaredProbability, training: Any, facts: Any, device: Any) -> Any:
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        chances = outputs.float().softmax(dim=1)
+        return (chances - functional.one_hot(targets, chances.shape[1])).square().sum(dim=1).mean()
+
+    return loss
+
+
+def rmsprop(spec: RmsProp, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    return torch.optim.RMSprop(groups)
+
+
+def halves(spec: Halves, step: int, total_steps: int) -> float:
+    return 1.0 if step < total_steps / 2 else 0.5

@@ -1,0 +1,29 @@
+import numpy as np
+
+from graft.data.split import UNASSIGNED
+from graft.modalities.image.sources.digits import list_digits
+from graft.spec.modalities.image import DigitsData
+
+
+def test_the_digits_are_listed_without_a_file():
+    found: list[int] = []
+    listing = list_digits(DigitsData(), found.append)
+    assert len(listing) == 1797
+    assert found[-1] == 1797
+    assert listing.targets.categories == tuple("0123456789")
+    assert listing.facts == {"channels": 1, "native_side": 8}
+    assert np.all(listing.given == UNASSIGNED)
+    content, pixels = listing.reader(listing.sources[0], 8)
+    assert pixels.shape == (8, 8)
+    assert pixels.max() <= 255
+    assert len(content) == 64
+
+
+def test_white_of_the_digits_is_white():
+    listing = list_digits(DigitsData())
+    brightest = max(listing.reader(source, 8)[1].max() for source in listing.sources[:20])
+    assert brightest == 255
+
+
+def test_the_digits_stay_the_same():
+    assert list_digits(DigitsData()).identity == list_digits(DigitsData()).identity

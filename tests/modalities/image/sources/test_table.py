@@ -1,0 +1,60 @@
+"""Tables that name images."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from graft.core.errors import DataError
+from graft.data.listing import Listing
+from graft.data.read import Unreadable
+from graft.modalities.image.sources.table import list_image_table
+from graft.spec.modalities.table import TableData
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Three images of one colour each, in a folder beside the table."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(3):
+        Image.new("RGB", (20, 20), (40 * number, 0, 0)).save(folder / f"{number}.png")
+    return tmp_path
+
+
+def listed(root: Path, rows: str, **keys: object) -> Listing:
+    (root / "table.csv").write_text(f"file,age,use\n{rows}")
+    return list_image_table(
+        TableData.model_validate({"path": root / "table.csv", "image": "file", "label": "age"} | keys)
+    )
+
+
+def test_paths_start_at_the_table_or_are_whole(photos: Path) -> None:
+    listing = listed(photos, f"photos/0.png,3.5,train\n{photos}/photos/1.png,4,test\n", split="use")
+    assert listing.ids == ("table.csv:1", "table.csv:2")
+    assert listing.targets.values.tolist() == [3.5, 4.0]
+    assert listing.given.tolist()[1] != listing.given.tolist()[0]
+    for number, source in enumerate(listing.sources):
+        _, pixels = listing.reader(source, 8)
+        assert np.unique(pixels[..., 0]).tolist() == [40 * number]
+
+
+@pytest.mark.parametrize("cell", ["photos/gone.png", '""', "photos"])
+def test_a_file_that_is_not_there_is_left_to_the_decoder(photos: Path, cell: str) -> None:
+    listing = listed(photos, f"photos/0.png,1,a\n{cell},2,b\n")
+    assert len(listing) == 2
+    with pytest.raises(Unreadable):
+        listing.reader(listing.sources[1], 8)
+
+
+def test_identity_changes_with_an_image(photos: Path) -> None:
+    before = listed(photos, "photos/0.png,1,a\n").identity
+    Image.new("RGB", (21, 20)).save(photos / "photos" / "0.png")
+    after = list_image_table(TableData(path=photos / "table.csv", image="file", label="age")).identity
+    assert after != before
+
+
+def test_a_missing_column_is_told(photos: Path) -> None:
+    with pytest.raises(DataError, match=r"no column `files`.*did you mean `file`"):
+        listed(photos, "photos/0.png,1,a\n", image="files")

@@ -1,0 +1,157 @@
+import base64
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graft.core.errors import DataError, SpecError
+from graft.modalities.image.info import PIXELS
+from graft.modalities.image.serving import ImageReader, decode_cell, encode_cell, image_paths
+from graft.modalities.image.storage import StoredImages, decode_square, square
+
+
+def test_files_stay_as_they_are_named(folder):
+    assert image_paths([folder / "a.png", str(folder / "a.png")]) == [folder / "a.png"] * 2
+
+
+def test_a_file_of_any_name_is_taken_at_its_word(folder):
+    # The user named it: if it is no image, its prediction says so.
+    assert image_paths([folder / "notes.txt"]) == [folder / "notes.txt"]
+
+
+def test_a_folder_is_searched_through_for_images(folder):
+    assert image_paths([folder]) == [folder / "a.png", folder / "sub" / "b.jpg"]
+
+
+def test_the_order_is_that_of_the_arguments(folder):
+    assert image_paths([folder / "sub", folder / "a.png"]) == [folder / "sub" / "b.jpg", folder / "a.png"]
+
+
+@pytest.mark.parametrize("column", ["image", "path", "file", "filename"])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".CSV"])
+def test_a_table_names_images(folder, suffix, column):
+    table = pd.DataFrame({"note": ["x, y", "z"], column: ["a.png", "sub/b.jpg"]})
+    path = folder / f"list{suffix}"
+    if suffix == ".parquet":
+        table.to_parquet(path)
+    else:
+        table.to_csv(path, sep="\t" if suffix == ".tsv" else ",", index=False)
+    assert image_paths([path]) == [folder / "a.png", folder / "sub" / "b.jpg"]
+
+
+def test_absolute_names_in_a_table_stay_absolute(folder, tmp_path):
+    (tmp_path / "list.csv").write_text(f"image\n{folder}/a.png\n")
+    assert image_paths([tmp_path / "list.csv"]) == [folder / "a.png"]
+
+
+def test_the_image_column_comes_before_the_others(folder):
+    (folder / "list.csv").write_text("path,image\nwrong.png,a.png\n")
+    assert image_paths([folder / "list.csv"]) == [folder / "a.png"]
+
+
+def test_a_table_without_an_image_column_says_which_it_has(folder):
+    (folder / "list.csv").write_text("id,photo\n1,a.png\n")
+    with pytest.raises(SpecError) as caught:
+        image_paths([folder / "list.csv"])
+    assert str(caught.value) == (
+        f"{folder / 'list.csv'} has the columns id, photo, but needs one of image, path, file, filename"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("list.csv", b""), ("list.parquet", b"not parquet"), ("list.csv", b"\xff\xfe\x00\x01,\x80"), ("x.tsv", b"")],
+)
+def test_a_table_that_cannot_be_read_is_told(folder, name, content):
+    (folder / name).write_bytes(content)
+    with pytest.raises(SpecError, match=rf"{name} cannot be read as a table \(.+\)"):
+        image_paths([folder / name])
+
+
+def test_a_file_that_is_missing_is_told(tmp_path):
+    with pytest.raises(SpecError) as caught:
+        image_paths([tmp_path / "nope.png"])
+    assert str(caught.value) == f"{tmp_path / 'nope.png'} does not exist; name an image, a folder or a table"
+
+
+def test_a_folder_without_images_is_told(tmp_path):
+    with pytest.raises(SpecError, match=r"holds no image; name a folder that does"):
+        image_paths([tmp_path])
+
+
+def test_all_problems_are_told_at_once(folder, tmp_path):
+    (folder / "list.csv").write_text("id\n1\n")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SpecError) as caught:
+        image_paths([tmp_path / "nope.png", folder / "a.png", folder / "list.csv", tmp_path / "empty"])
+    assert [problem.message.split(" ", 1)[0] for problem in caught.value.problems] == [
+        str(tmp_path / "nope.png"), str(folder / "list.csv"), str(tmp_path / "empty"),
+    ]  # fmt: skip
+
+
+def test_nothing_is_nothing():
+    assert image_paths([]) == []
+
+
+def test_names_that_look_like_numbers_stay_as_they_are(folder):
+    (folder / "list.csv").write_text("image\n007\n008\n")
+    assert image_paths([folder / "list.csv"]) == [folder / "007", folder / "008"]
+
+
+def test_a_row_without_a_name_is_told(folder):
+    (folder / "list.csv").write_text("image,note\na.png,x\n,y\n")
+    with pytest.raises(SpecError, match="row"):
+        image_paths([folder / "list.csv"])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_told(folder):
+    (folder / "sub").chmod(0)
+    try:
+        with pytest.raises((SpecError, DataError), match="cannot be read"):
+            image_paths([folder])
+    finally:
+        (folder / "sub").chmod(0o700)
+
+
+STORED = StoredImages(12, 3)
+
+
+def test_a_reader_gives_what_ingest_would_store(folder, pixels):
+    path = folder / "sub" / "b.jpg"
+    found = ImageReader(STORED)([str(path), path.read_bytes(), pixels])
+    expected = decode_square(path.read_bytes(), STORED, 10**6)
+    assert found.sources == (str(path), "#1", "#2")
+    assert found.errors == {}
+    np.testing.assert_array_equal(found.columns[PIXELS], [expected, expected, square(pixels, STORED)])
+
+
+def test_what_cannot_be_read_has_a_reason_and_no_row(folder, pixels):
+    found = ImageReader(STORED)([b"", pixels, folder / "notes.txt", folder / "gone.png"])
+    assert found.columns[PIXELS].shape == (1, 12, 12, 3)
+    assert found.errors.keys() == {0, 2, 3}
+    assert found.errors[0] == "is empty"
+    assert found.errors[2].startswith("is text, but must be an image")
+    assert found.errors[3] == "cannot be read (No such file or directory)"
+    assert found.sources == ("#0", "#1", str(folder / "notes.txt"), str(folder / "gone.png"))
+
+
+@pytest.mark.parametrize("images", [[], [b""]])
+def test_nothing_that_can_be_read_is_a_column_without_rows(images):
+    assert ImageReader(StoredImages(12, 1))(images).columns[PIXELS].shape == (0, 12, 12, 1)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_cell_of_a_table_comes_back_bit_for_bit(pixels, channels):
+    stored = StoredImages(12, channels)
+    image = square(pixels, stored)
+    content = decode_cell(0, encode_cell(image))
+    np.testing.assert_array_equal(decode_square(content, stored, 1000), image)
+
+
+@pytest.mark.parametrize("cell", ["no base64!", None, 3.5])
+def test_a_cell_that_is_not_base64_names_its_row(cell):
+    with pytest.raises(SpecError, match="image of row 7 is not base64"):
+        decode_cell(7, cell)
+    assert decode_cell(0, base64.b64encode(b"x").decode()) == b"x"

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from graft.core.errors import DataError
+from graft.data.split import Split
+from graft.data.targets import RawTargets, Targets
+from graft.tasks.classification.targets import check_classes, check_classes_left, read_classes
+
+
+def read(values, **more):
+    return read_classes(RawTargets(np.asarray(values), **more), "a.csv")
+
+
+def test_categories_keep_their_order_and_codes():
+    found = read([1, 0, 1], categories=("zebra", "ant"))
+    assert found.names == ("zebra", "ant")
+    assert (found.values.tolist(), found.values.dtype) == ([1, 0, 1], np.int64)
+
+
+@pytest.mark.parametrize(
+    ("values", "names", "codes"),
+    [
+        (["owl", " cat ", "owl"], ("cat", "owl"), [1, 0, 1]),
+        ([10.0, 9.0, 10.0], ("9", "10"), [1, 0, 1]),
+        ([10, -2], ("-2", "10"), [1, 0]),
+        (["10", "9"], ("9", "10"), [1, 0]),
+        ([0.5, 1.5, 0.5], ("0.5", "1.5"), [0, 1, 0]),
+        ([True, False], ("false", "true"), [1, 0]),
+    ],
+)
+def test_columns_are_sorted(values, names, codes):
+    found = read(values)
+    assert (found.names, found.values.tolist()) == (names, codes)
+
+
+def test_many_whole_numbers_may_be_classes_if_they_come_back():
+    assert len(read(np.arange(200) % 60).names) == 60
+    assert len(read(np.arange(2000) % 41 / 2).names) == 41
+    with pytest.raises(DataError, match="holds 41 different numbers in 200 rows"):
+        read(np.arange(200) % 41 / 2)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["cat"], r"x has 1 class \(cat\), but needs at least 2 to tell apart; add another"),
+        ([], r"x has 0 class \(\)"),
+        (["Cat", "cat"], "x has the classes `Cat` and `cat`, but names must differ in more than case; rename or merge"),
+        (["é", "e\u0301"], "but names must differ in more than case"),
+        (["a", "a"], "but names must be different; rename"),
+    ],
+)
+def test_names_that_cannot_be_told_apart(names, message):
+    with pytest.raises(DataError, match=message):
+        check_classes(names, "x")
+
+
+def test_a_class_without_a_readable_sample_is_named():
+    targets = Targets(np.array([0, 1, 1, 1, 0]), ("cat", "owl"))
+    splits = np.array([Split.TRAIN, Split.TRAIN, Split.TEST, Split.TEST, Split.TEST], np.uint8)
+    ids = ["a", "b", "c", "d", "e"]
+    check_classes_left(targets, splits, np.array([True, True, True, False, True]), ids)
+    with pytest.raises(DataError, match=r"class `owl` has no readable sample left for test \(c and 1 more cannot be"):
+        check_classes_left(targets, splits, np.array([True, True, False, False, True]), ids)

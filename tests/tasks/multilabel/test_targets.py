@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from graft.core.errors import DataError
+from graft.data.split import Split
+from graft.data.targets import RawTargets, Targets
+from graft.tasks.multilabel.targets import check_labels_left, read_labels
+
+
+def objects(*cells):
+    found = np.empty(len(cells), dtype=object)
+    found[:] = cells
+    return found
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ("red;small", "", "small ; ;red;red", "round"),
+        (["red", "small"], [], ["small", "red"], ["round"]),
+        ({"red", "small"}, None, ("red", "small"), "round"),
+        (np.array(["red", "small"]), float("nan"), "small;red", ["round"]),
+    ],
+)
+def test_lists_sets_and_texts_say_the_same(cells):
+    found = read_labels(RawTargets(objects(*cells)), "x", ";")
+    assert found.names == ("red", "round", "small")
+    assert found.values.dtype == np.uint8
+    assert found.values.tolist() == [[1, 0, 1], [0, 0, 0], [1, 0, 1], [0, 1, 0]]
+
+
+def test_whole_numbers_in_lists_are_names():
+    assert read_labels(RawTargets(objects([10, 9], [9])), "x", ";").names == ("10", "9")
+
+
+def test_another_separator():
+    found = read_labels(RawTargets(np.array(["a | b;c", "a"])), "x", "|")
+    assert found.names == ("a", "b;c")
+
+
+def test_columns_of_zeros_and_ones():
+    found = read_labels(RawTargets(np.array([[0, 1], [1, 1]]), columns=("red", "small")), "x", ";")
+    assert (found.names, found.values.tolist()) == (("red", "small"), [[0, 1], [1, 1]])
+    assert found.values.dtype == np.uint8
+
+
+def test_a_label_must_keep_a_sample_to_learn_it_from():
+    targets = Targets(np.array([[1, 0], [1, 1], [0, 1], [1, 0]], np.uint8), ("red", "small"))
+    splits = np.array([Split.TRAIN, Split.TRAIN, Split.VALIDATION, Split.TEST], np.uint8)
+    check_labels_left(targets, splits, np.array([False, True, True, True]), list("abcd"))
+    with pytest.raises(DataError, match=r"label `small` has no readable sample left for train \(b cannot be read\)"):
+        check_labels_left(targets, splits, np.array([True, False, True, True]), list("abcd"))
+    with pytest.raises(DataError, match=r"no readable sample is left for test \(d cannot be read\)"):
+        check_labels_left(targets, splits, np.array([True, True, True, False]), list("abcd"))

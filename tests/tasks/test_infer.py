@@ -1,0 +1,104 @@
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from graft.core.errors import DataError
+from graft.data.targets import RawTargets
+from graft.tasks.infer import check_fit, infer_task
+
+RNG = np.random.default_rng(0)
+
+
+def lists(*cells):
+    found = np.empty(len(cells), dtype=object)
+    found[:] = cells
+    return found
+
+
+TAGS = np.array(["red;small", "red", "small;round", "", "red;round"] * 8)
+SENTENCES = np.array([f"first thing {k}; then thing {k + 1000}" for k in range(50)])
+
+SUGGESTIONS = [
+    (RawTargets(np.array([0, 1]), categories=("cat", "dog")), "classification", "one of 2 categories"),
+    (RawTargets(np.array(["a", "b", "a"])), "classification", "2 different values"),
+    (RawTargets(np.array([1.0, 2.0, 5.0] * 9)), "classification", "3 different values"),
+    (RawTargets(np.array(["1", "2", "5"] * 9)), "classification", "3 different values"),
+    (RawTargets(np.array([True, False, True])), "classification", "2 different values"),
+    (RawTargets(np.array([1.0, 2.5, 5.0]), columns=("size",)), "regression", "`size` holds 3 .* fractions"),
+    (RawTargets(np.arange(60.0)), "regression", "60 different numbers"),
+    (RawTargets(np.tile(np.arange(21.0), 10)), "regression", "21 different numbers"),
+    (RawTargets(np.tile(np.arange(21.0), 30)), "classification", "21 different values"),
+    (RawTargets(RNG.normal(size=(9, 2)), columns=("a", "b")), "regression", "2 label columns of numbers"),
+    (RawTargets(RNG.integers(0, 2, (9, 3)).astype(float), columns=("a", "b", "c")), "multilabel", "zeros and ones"),
+    (RawTargets(TAGS, columns=("tags",)), "multilabel", "`tags` holds 3 labels, separated by `;` in 60% of the rows"),
+    (RawTargets(lists(["a"], ["b", "a"], [])), "multilabel", "lists"),
+    (RawTargets(SENTENCES), "classification", "50 different values"),
+    (RawTargets(np.array(["a"] * 60 + ["b"] * 60 + ["a;b"])), "classification", "3 different values"),
+]
+
+
+@pytest.mark.parametrize(("raw", "kind", "reason"), SUGGESTIONS)
+def test_what_labels_suggest(raw, kind, reason):
+    found, why = infer_task(raw)
+    assert found == kind
+    assert re.search(reason, why), why
+
+
+def test_the_separator_is_the_one_of_the_task():
+    assert infer_task(RawTargets(np.char.replace(TAGS, ";", "|")), "|")[0] == "multilabel"
+    assert infer_task(RawTargets(np.char.replace(TAGS, ";", "|")))[0] == "classification"
+
+
+WORDS, FLOATS = RawTargets(np.array(["good", "bad", "good"])), RawTargets(RNG.normal(size=900), columns=("price",))
+
+MISFITS = [
+    ("regression", WORDS, r"x\.csv holds words \(`good`, `bad`\), but regression needs numbers; set task: classif"),
+    ("regression", RawTargets(lists(["a"], ["b"])), "holds lists .* set task: multilabel, or name a column of numbers"),
+    ("regression", RawTargets(np.array([3.0, 3.0])), "is 3 in all 2 rows, but must differ"),
+    (
+        "regression",
+        RawTargets(np.array([3.0, np.nan])),
+        r"1 of 2 numbers are missing .*\(row 2\).*fill them in or remove",
+    ),
+    ("regression", RawTargets(np.array([3.0, np.inf])), r"1 of 2 numbers are infinite"),
+    ("regression", RawTargets(np.array([0, 1]), categories=("cat", "dog")), "holds words"),
+    ("classification", FLOATS, "`price` .* holds 900 different numbers .* set task: regression, or name a column"),
+    ("classification", RawTargets(np.arange(900)), "holds 900 different numbers"),
+    ("classification", RawTargets(np.array(["a", "a"])), r"has 1 class \(a\), but needs at least 2"),
+    (
+        "classification",
+        RawTargets(np.array(["a", "", "b"])),
+        r"1 of 3 values are missing in the label of x\.csv \(row 2\)",
+    ),
+    ("classification", RawTargets(np.array(["a", "A"])), "differ in more than case"),
+    ("classification", RawTargets(lists(["a"], ["b"])), "holds lists .* set task: multilabel"),
+    ("classification", RawTargets(lists("a", 3)), "holds numbers .* and words"),
+    ("multilabel", RawTargets(np.array([1.0, 2.5])), "holds numbers .* set task: classification or task: regression"),
+    ("multilabel", RawTargets(np.array(["a", "a"])), r"has 1 different label \(a\), but multilabel needs at least 2"),
+    ("multilabel", RawTargets(lists(["a"], [2.5])), "holds `2.5` in the list of row 2"),
+    ("multilabel", RawTargets(lists("a;b", 3)), "holds numbers .* and words"),
+    ("multilabel", RawTargets(np.array([[0.0, 2.0], [1.0, 0.0]]), columns=("a", "b")), "column `b` .* zeros and ones"),
+]
+
+
+@pytest.mark.parametrize(("kind", "raw", "message"), MISFITS)
+def test_what_labels_cannot_have_is_asked_back_in_one_line(kind, raw, message):
+    with pytest.raises(DataError, match=message) as caught:
+        check_fit(kind, raw, "x.csv")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("raw", "kind"), [(raw, kind) for raw, kind, _ in SUGGESTIONS])
+def test_what_is_suggested_fits(raw, kind):
+    check_fit(kind, raw, "x.csv")
+
+
+@pytest.mark.parametrize("name", ["infer", "classification.task", "regression.task", "multilabel.task"])
+def test_tasks_are_inferred_without_heavy_imports(repository, name):
+    heavy = ("torch", "ray", "mlflow", "transformers", "pandas", "sklearn", "matplotlib", "PIL")
+    check = f"import sys, graft.tasks.{name}\nprint([x for x in {heavy!r} if x in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, cwd=repository / "platform")
+    assert done.stdout.strip() == "[]", done.stderr
