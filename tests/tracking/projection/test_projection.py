@@ -23,6 +23,7 @@ from graft.journal.events import (
     WinnerChosen,
 )
 from graft.tracking.comparison_view import unpack
+from graft.tracking.projection.experiment_run import evaluated
 from graft.tracking.projection.operations import (
     EXPERIMENT_RUN,
     CloseRun,
@@ -40,7 +41,7 @@ from graft.tracking.projection.operations import (
     UploadText,
 )
 from graft.tracking.projection.projection import Projection
-from graft.tracking.projection.state import metric_name
+from graft.tracking.projection.state import Seen, metric_name
 from graft.tracking.projection.trial_runs import status_text
 
 SEARCHED = ExperimentStarted(
@@ -337,3 +338,18 @@ def test_the_parent_says_first_who_won(operations: list[Operation]) -> None:
     note = tags_of(projection.abandoned(), EXPERIMENT_RUN)["mlflow.note.content"]
     assert note.startswith("**t01** wins: lr=0.1 (partly frozen), validation accuracy 0.5000, of 1 trials.")
     assert "Test accuracy 0.9000, 95 % interval 0.8500 to 0.9500." in note
+
+
+def test_bounds_of_the_judged_metric_alone_are_metrics_of_a_run() -> None:
+    """The report has all of them; here twenty would push what runs are compared by off MLflow's page."""
+    seen = Seen()
+    job = {"search": {"metric": "accuracy"}, "task": {"kind": "classification"}}
+    seen.experiment = ExperimentStarted(name="a", key="a", job=job)
+    told = Evaluated({"accuracy": 0.97, "loss": 0.1}, {"accuracy": (0.95, 0.98), "loss": (0.05, 0.2)})
+    points = points_of(list(evaluated(seen, told)), EXPERIMENT_RUN)
+    assert {name for name, _ in points} == {
+        "final/test_accuracy",
+        "final/test_accuracy_low",
+        "final/test_accuracy_high",
+        "final/test_loss",
+    }

@@ -77,10 +77,15 @@ def importance(event: ImportanceEstimated) -> Iterator[Operation]:
 
 
 def evaluated(seen: Seen, event: Evaluated) -> Iterator[Operation]:
-    """The final model's score, its confusion matrix and its worst examples: in the parent and with the winner."""
+    """The final model's score, its confusion matrix and its worst examples: in the parent and with the winner.
+
+    The report has an interval for every metric. As a metric of the run only that of the judged one is shown: MLflow
+    lists them by name, and twenty bounds would push what runs are compared by off its page.
+    """
     values = {f"final/test_{name}": value for name, value in event.metrics.items()}
     for name, (low, high) in event.intervals.items():
-        values |= {f"final/test_{name}_low": low, f"final/test_{name}_high": high}
+        if seen.metric is None or name == seen.metric.name:
+            values |= {f"final/test_{name}_low": low, f"final/test_{name}_high": high}
     for run in [EXPERIMENT_RUN, *([seen.winner] if seen.winner in seen.trials else [])]:
         yield from log(run, values, event.time, 0)
         yield UploadFiles(run, EVALUATION_FILES)
