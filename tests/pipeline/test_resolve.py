@@ -154,7 +154,7 @@ class TestTables:
     def test_the_table_is_read_once(self, table: MakeTable, monkeypatch: pytest.MonkeyPatch) -> None:
         read: list[Job] = []
         real = module._listing
-        monkeypatch.setattr(module, "_listing", lambda job: read.append(job) or real(job))
+        monkeypatch.setattr(module, "listing_of", lambda job: read.append(job) or real(job))
         resolve_job(table(WORDS))
         assert len(read) == 1
 

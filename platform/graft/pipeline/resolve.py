@@ -10,14 +10,15 @@ from graft.modalities.registry import build_modality
 from graft.models.load import describe_backbone
 from graft.models.zoo import has_backbone
 from graft.pipeline.dry_build import foreign_problems
+from graft.spec.fit import metric_problems, strategy_problems, taken_by
 from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.spec.modalities.base import ModalitySpec
 from graft.spec.registry import members
 from graft.spec.search.search import AUTO
-from graft.spec.strategy import Strategy, modality_fields
+from graft.spec.strategy import Strategy
 from graft.spec.tasks.auto import AutoTask
-from graft.spec.tasks.base import LossSpec, TaskSpec
+from graft.spec.tasks.base import TaskSpec
 from graft.tasks.infer import check_fit, infer_task
 
 
@@ -47,14 +48,14 @@ def resolve_job(job: Job) -> Resolved:
     task, reason, listing = _task_of(job)
     raw = job.model_dump(mode="json")
     raw["task"] = task.model_dump(mode="json")
-    problems = [*_metric_problems(job, task)]
+    problems = [*metric_problems(job, task)]
     if problems:  # what is told already must not hide what else is wrong
         raw["search"]["budget"]["target"] = None
     if problems or job.search.metric == AUTO:
         raw["search"]["metric"] = task.default_metric
     raw["strategy"] = _whole(job, task)
     whole = parse_job(raw)
-    problems += [*_strategy_problems(whole, task), *foreign_problems(whole)]
+    problems += [*strategy_problems(whole, task), *_backbone_problems(whole), *foreign_problems(whole)]
     if problems:
         raise SpecError(problems)
     return Resolved(whole, reason, listing)
@@ -65,12 +66,12 @@ def _task_of(job: Job) -> tuple[TaskSpec, str, Listing | None]:
     if not isinstance(job.task, AutoTask):
         if hint is not None and hint[0] == job.task.kind:
             return job.task, "given by the job", None
-        listing = _listing(job)
+        listing = listing_of(job)
         check_fit(job.task.kind, listing.targets, listing.source)
         return job.task, "given by the job", listing
     if hint is not None:
         return job.decided_task, hint[1], None
-    listing = _listing(job)
+    listing = listing_of(job)
     kind, reason = infer_task(listing.targets)
     found = members("task")[kind].model_validate({})
     assert isinstance(found, TaskSpec)
@@ -78,7 +79,8 @@ def _task_of(job: Job) -> tuple[TaskSpec, str, Listing | None]:
     return found, reason, listing
 
 
-def _listing(job: Job) -> Listing:
+def listing_of(job: Job) -> Listing:
+    """Everything that the source of a job holds, as its modality lists it."""
     return build_modality(job.data.modality).list(job.data)
 
 
@@ -97,49 +99,12 @@ def _whole(job: Job, task: TaskSpec) -> dict[str, Any]:
     return strategy
 
 
-def _metric_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
-    metric, target = job.search.metric, job.search.budget.target
-    if metric == AUTO and isinstance(target, dict) and task.default_metric not in target:
-        usual = f"must be one of `{task.default_metric}`, by which task {task.kind} is judged; or set search.metric"
-        yield Problem("search.budget.target", f"is a value of `{next(iter(target))}`, but {usual}")
-    if metric != AUTO and task.metric(metric) is None:
-        known = ", ".join(metric.name for metric in task.metrics)
-        told = f"is `{metric}`, but task {task.kind} is judged by one of {known}"
-        yield Problem("search.metric", told)
-
-
-def _strategy_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
-    space, modality = job.strategy, job.data.modality
-    losses = members("loss")
-    for kind in space.values("loss"):
-        loss = losses[kind]
-        if issubclass(loss, LossSpec) and loss.tasks and task.kind not in loss.tasks:
-            fitting = [name for name, one in losses.items() if _fits(one, task)]
-            yield Problem("strategy.loss", f"is {kind}, but task {task.kind} takes one of {', '.join(fitting)}")
-    for kind in space.values("augment"):
-        wanted = getattr(members("augmentation")[kind], "modality", None)
-        if wanted not in (None, modality):
-            yield Problem(
-                "strategy.augment",
-                f"is {kind}, which changes {_takes(wanted)}, but the data are {_takes(modality)}; leave it out",
-            )
-    for name, owner in modality_fields().items():
-        if owner != modality and any(value is not None for value in space.values(name)):
-            told = f"is given, but belongs to {_takes(owner)}, and the data are {_takes(modality)}; leave it out"
-            yield Problem(f"strategy.{name}", told)
-    for name in space.values("backbone"):
+def _backbone_problems(job: Job) -> Iterator[Problem]:
+    modality = job.data.modality
+    for name in job.strategy.values("backbone"):
         if not has_backbone(name):
             continue  # said by `check_job`, with the nearest names
         takes = describe_backbone(name).modality
         if takes != modality:
-            told = f"is {name}, which takes {_takes(takes)}, but the data are {_takes(modality)}; name another"
+            told = f"is {name}, which takes {taken_by(takes)}, but the data are {taken_by(modality)}; name another"
             yield Problem("strategy.backbone", told)
-
-
-def _fits(loss: type[Any], task: TaskSpec) -> bool:
-    return issubclass(loss, LossSpec) and (not loss.tasks or task.kind in loss.tasks)
-
-
-def _takes(modality: str | None) -> str:
-    found = members("modality").get(modality or "")
-    return getattr(found, "takes", "") or str(modality)

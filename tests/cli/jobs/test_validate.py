@@ -90,6 +90,18 @@ def test_the_job_in_json_is_a_job_again(graft, job_file):
     assert parse_job(graft("validate", path, "--json").json["job"]) == load_job(path)
 
 
+def test_what_does_not_fit_task_or_samples_is_told_before_the_run_does(graft, job_file):
+    path = job_file(GOOD + "strategy: {loss: huber, max_tokens: 64}\n")
+    told = [
+        "graft: strategy.loss: is huber, but task classification takes one of cross_entropy, focal, class_balanced",
+        "graft: strategy.max_tokens: is given, but belongs to texts, and the data are images; leave it out",
+    ]
+    for command in ("validate", "plan"):
+        done = graft(command, path)
+        assert done.exit_code == 2
+        assert done.err.splitlines() == told
+
+
 def test_all_problems_are_told_at_once_with_their_lines(graft, job_file):
     path = job_file(BAD)
     done = graft("validate", path)

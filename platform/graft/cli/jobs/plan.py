@@ -21,7 +21,7 @@ def command(
     Example: graft plan jobs/digits.yaml
     """
     from graft.pipeline.plan import describe, make_plan
-    from graft.pipeline.resolve import resolve_job
+    from graft.pipeline.resolve import listing_of, resolve_job
     from graft.spec.load import load_job
 
     resolved = resolve_job(load_job(job, override or ()))
@@ -29,10 +29,8 @@ def command(
     if offline:
         plan = make_plan(loaded, task_reason=reason)
     else:
-        from graft.data.listing import list_samples
         from graft.learner.probe import forward_seconds, measure_depths
 
-        listing = resolved.listing if loaded.data.limit or resolved.listing else list_samples(loaded.data)
-        samples = loaded.data.limit or len(listing or ())
+        samples = loaded.data.limit or len(resolved.listing or listing_of(loaded))
         plan = make_plan(loaded, samples, forward_seconds, measure_depths, reason)
     typer.echo(json.dumps({**plan.to_dict(), "modalities": [plan.modality]}) if as_json else describe(plan))

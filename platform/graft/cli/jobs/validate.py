@@ -12,6 +12,8 @@ def command(job: JobArgument, override: SetOption = None, as_json: JsonOption = 
 
     Example: graft validate jobs/digits.yaml --set training.epochs=3
     """
+    from graft.core.errors import SpecError
+    from graft.spec.fit import metric_problems, strategy_problems
     from graft.spec.load import load_job
     from graft.spec.search.phases import describe
 
@@ -23,6 +25,8 @@ def command(job: JobArgument, override: SetOption = None, as_json: JsonOption = 
 
         resolved = resolve_job(loaded)
         loaded, task, reason = resolved.job, resolved.job.task.kind, resolved.reason
+    elif problems := [*metric_problems(loaded, loaded.decided_task), *strategy_problems(loaded, loaded.decided_task)]:
+        raise SpecError(problems)
     if as_json:
         found = {"task": task, "task_reason": reason, "modalities": [loaded.data.modality]}
         typer.echo(json.dumps({"status": "ok", **found, "job": loaded.model_dump(mode="json")}))

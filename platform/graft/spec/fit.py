@@ -1,0 +1,55 @@
+"""Whether the parts of a job fit its task and its samples: all that can be told without looking at either."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from graft.core.errors import Problem
+from graft.spec.job import Job
+from graft.spec.registry import members
+from graft.spec.search.search import AUTO
+from graft.spec.strategy import modality_fields
+from graft.spec.tasks.base import LossSpec, TaskSpec
+
+
+def metric_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
+    """A metric, or a target in one, that the task is not judged by."""
+    metric, target = job.search.metric, job.search.budget.target
+    if metric == AUTO and isinstance(target, dict) and task.default_metric not in target:
+        usual = f"must be one of `{task.default_metric}`, by which task {task.kind} is judged; or set search.metric"
+        yield Problem("search.budget.target", f"is a value of `{next(iter(target))}`, but {usual}")
+    if metric != AUTO and task.metric(metric) is None:
+        known = ", ".join(metric.name for metric in task.metrics)
+        told = f"is `{metric}`, but task {task.kind} is judged by one of {known}"
+        yield Problem("search.metric", told)
+
+
+def strategy_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
+    """Losses of another task; augmentations and keys of another modality."""
+    space, modality = job.strategy, job.data.modality
+    losses = members("loss")
+    for kind in space.values("loss"):
+        loss = losses[kind]
+        if issubclass(loss, LossSpec) and loss.tasks and task.kind not in loss.tasks:
+            fitting = [name for name, one in losses.items() if _fits(one, task)]
+            yield Problem("strategy.loss", f"is {kind}, but task {task.kind} takes one of {', '.join(fitting)}")
+    for kind in space.values("augment"):
+        wanted = getattr(members("augmentation")[kind], "modality", None)
+        if wanted not in (None, modality):
+            yield Problem(
+                "strategy.augment",
+                f"is {kind}, which changes {taken_by(wanted)}, but the data are {taken_by(modality)}; leave it out",
+            )
+    for name, owner in modality_fields().items():
+        if owner != modality and any(value is not None for value in space.values(name)):
+            told = f"is given, but belongs to {taken_by(owner)}, and the data are {taken_by(modality)}; leave it out"
+            yield Problem(f"strategy.{name}", told)
+
+
+def taken_by(modality: str | None) -> str:
+    """What the samples of a modality are called, for messages."""
+    found = members("modality").get(modality or "")
+    return getattr(found, "takes", "") or str(modality)
+
+
+def _fits(loss: type[Any], task: TaskSpec) -> bool:
+    return issubclass(loss, LossSpec) and (not loss.tasks or task.kind in loss.tasks)
