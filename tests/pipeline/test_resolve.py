@@ -153,7 +153,7 @@ class TestTables:
 
     def test_the_table_is_read_once(self, table: MakeTable, monkeypatch: pytest.MonkeyPatch) -> None:
         read: list[Job] = []
-        real = module._listing
+        real = module.listing_of
         monkeypatch.setattr(module, "listing_of", lambda job: read.append(job) or real(job))
         resolve_job(table(WORDS))
         assert len(read) == 1
