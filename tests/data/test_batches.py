@@ -56,11 +56,12 @@ def row_numbers(images: torch.Tensor) -> list[int]:
     return (((images[:, 0, 0, 0] * STD[0]) + MEAN[0]) * 255).round().int().tolist()
 
 
-def test_in_order_gives_the_rows_as_they_were_asked_for(arrays):
+def test_evaluation_of_equal_lengths_is_in_the_order_that_was_asked_for(arrays):
     rows = np.array([3, 1, 24, 7, 0])
-    batches = list(batches_of(arrays, rows, preprocessing(), 2).in_order())
-    assert [batch.size for batch in batches] == [2, 2, 1]
-    assert row_numbers(torch.cat([batch[PIXELS] for batch in batches])) == rows.tolist()
+    found = list(batches_of(arrays, rows, preprocessing(), 2).for_evaluation())
+    assert [batch.size for _, batch in found] == [2, 2, 1]
+    assert np.concatenate([places for places, _ in found]).tolist() == [0, 1, 2, 3, 4]
+    assert row_numbers(torch.cat([batch[PIXELS] for _, batch in found])) == rows.tolist()
 
 
 def test_an_epoch_has_every_row_once_with_its_label(arrays):
@@ -177,7 +178,7 @@ def test_the_parts_of_an_evaluation_are_all_rows_in_order(arrays, count, size):
     for rank in range(size):
         part = batches_of(arrays, np.arange(count), preprocessing(), 4, shard=Shard(rank, size))
         assert part.num_samples == count
-        seen += [row for batch in part.in_order() for row in row_numbers(batch[PIXELS])]
+        seen += [row for _, batch in part.for_evaluation() for row in row_numbers(batch[PIXELS])]
     assert seen == list(range(count))
 
 
@@ -291,7 +292,12 @@ def test_a_few_rows_of_several_lengths_are_all_there(count):
     assert sorted(seen) == list(range(count))
 
 
-def test_evaluation_keeps_the_order_whatever_the_lengths(sized):
-    rows = np.array([5, 3, 900, 1, 0])
-    batches = Batches(sized, np.arange(COUNT), rows, 2).in_order()
-    assert [row for batch in batches for row in batch["row"].tolist()] == rows.tolist()
+def test_evaluation_is_of_like_lengths_and_tells_the_places(sized):
+    rows = np.array([5, 3, 800, 1, 0])
+    found = list(Batches(sized, np.arange(COUNT), rows, 2).for_evaluation())
+    seen = np.array([row for _, batch in found for row in batch["row"].tolist()])
+    places = np.concatenate([some for some, _ in found])
+    assert rows[places].tolist() == seen.tolist()
+    assert sorted(places) == [0, 1, 2, 3, 4]
+    lengths = sized.lengths[seen]
+    assert (np.diff(lengths) <= 0).all()

@@ -16,12 +16,28 @@ class Fixed:
     def __init__(self, *batches):
         self.batches = batches
 
-    def in_order(self):
+    def for_evaluation(self):
         return iter(self.batches)
 
 
 def probabilities(outputs):
     return build_task(Classification()).decide(outputs, {})
+
+
+def test_outputs_stand_where_their_samples_stood_however_batches_are_formed():
+    class Doubled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.factor = nn.Parameter(torch.tensor(2.0))
+
+        def forward(self, batch):
+            return batch["value"] * self.factor
+
+    def part(*places):
+        return np.array(places), Batch({"value": torch.tensor(places, dtype=torch.float32)[:, None]})
+
+    found = predict_outputs(Doubled(), Fixed(part(3, 0), part(4, 1), part(2)))
+    assert found[:, 0].tolist() == [0, 2, 4, 6, 8]
 
 
 def test_rows_are_probabilities_in_the_order_of_the_batches(make_session, batches):
@@ -61,7 +77,7 @@ def test_tiny_probabilities_keep_their_logarithm():
     layer = nn.Linear(1, 2, bias=False)
     layer.weight.data = torch.tensor([[0.0], [200.0]])
     model = Network(Backbone(nn.Identity(), [], nn.Identity(), 1, "pixels"), layer)
-    probs = probabilities(predict_outputs(model, Fixed(Batch({"pixels": torch.ones(1, 1)}))))
+    probs = probabilities(predict_outputs(model, Fixed((np.array([0]), Batch({"pixels": torch.ones(1, 1)})))))
     assert np.log(probs[0, 0]) == pytest.approx(-200)
 
 

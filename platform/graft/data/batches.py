@@ -115,11 +115,21 @@ class Batches:
                     inputs = augmenter.apply(inputs, augmenter.draw(total, generator)[:, part])
             yield TrainingBatch(inputs, self._targets_of(rows, inputs.device), total)
 
-    def in_order(self) -> Iterator[Batch]:
-        """This process's part of the rows once, in the order they were given, not augmented; it may be empty."""
+    def for_evaluation(self) -> Iterator[tuple[np.ndarray, Batch]]:
+        """This process's part of the rows once, not augmented; it may be empty.
+
+        Where rows differ in length, a batch is of rows of like length: the longest of all come first, so that memory
+        that does not suffice is found missing at the start.
+
+        Yields:
+            The places int64 [B] in this process's part that the samples have, and the samples.
+        """
         rows = self._rows[self._shard.part(len(self._rows))]
+        lengths = self._inputs.lengths
+        places = np.arange(len(rows)) if lengths is None else np.argsort(-lengths[rows], kind="stable")
         for start in range(0, len(rows), self._batch_size):
-            yield self._inputs.plain(rows[start : start + self._batch_size])
+            some = places[start : start + self._batch_size]
+            yield some, self._inputs.plain(rows[some])
 
     def _order(self, seed: int, epoch: int) -> np.ndarray:
         """The rows shuffled; where they differ in length, batches are of rows of like length, in random order.

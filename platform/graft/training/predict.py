@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -11,9 +12,10 @@ from graft.training.world import World
 
 
 class EvaluationBatches(Protocol):
-    """Batches in a fixed order, on the device of the model."""
+    """Samples that stand in an order, on the device of the model."""
 
-    def in_order(self) -> Iterable[Mapping[str, Tensor]]: ...
+    def for_evaluation(self) -> Iterable[tuple[np.ndarray, Mapping[str, Tensor]]]:
+        """Every sample once: the places [B] in the order that a batch's samples have, and the batch."""
 
 
 def predict_outputs(model: nn.Module, batches: EvaluationBatches, precision: Precision = "fp32") -> Tensor:
@@ -61,10 +63,14 @@ def _predict(model: nn.Module, batches: EvaluationBatches, precision: Precision)
     model.eval()
     try:
         with torch.inference_mode(), autocast(precision, device):
-            found = [model(batch) for batch in batches.in_order()]
+            found = [(places, model(batch)) for places, batch in batches.for_evaluation()]
     finally:
         model.train(was_training)
-    return torch.cat(found) if found else torch.empty(0, 0, device=device)
+    if not found:
+        return torch.empty(0, 0, device=device)
+    outputs = torch.cat([one for _, one in found])
+    places = torch.from_numpy(np.concatenate([places for places, _ in found])).to(device)
+    return torch.empty_like(outputs).index_copy_(0, places, outputs)
 
 
 def _nothing() -> ValueError:

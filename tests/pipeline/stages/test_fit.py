@@ -197,6 +197,23 @@ class TestWithoutTime:
         assert done["summary"].startswith("no time for a fit on all rows: weights of t01")
         assert ran.calls == []
 
+    def test_they_are_taken_too_if_the_fit_was_stopped_early(self, make: Make, ran: Ran) -> None:
+        ran.answer = {"epochs": 1, "samples": 30}
+        fitting = make()
+        files = best_files(fitting, "t01")
+        done = fitting.run()
+        assert done["weights"] == str(files["t01"])
+        assert done["summary"].startswith(
+            "the fit on all rows was slower than planned, and stopped after 1 of 4 epochs: weights of t01"
+        )
+        assert len(ran.calls) == 1
+
+    def test_a_fit_that_was_stopped_early_is_kept_if_there_is_nothing_else(self, make: Make, ran: Ran) -> None:
+        ran.answer = {"epochs": 1, "samples": 30}
+        done = make().run()
+        assert done["summary"] == "1 epochs on 30 samples instead of 4, to keep the budget"
+        assert len(ran.calls) == 1
+
     def test_if_they_are_not_there_one_epoch_is_trained(self, make: Make, ran: Ran) -> None:
         make(seconds=1.0).run()
         ((_, (task,), _),) = ran.calls

@@ -9,7 +9,7 @@ from graft.data.dataset import Dataset
 from graft.experiments.budget import fit_epochs, fit_seconds
 from graft.experiments.directory import Experiment
 from graft.experiments.progress import TrialProgress
-from graft.experiments.run_clock import RunClock
+from graft.experiments.run_clock import MIN_FIT_SHARE, RunClock
 from graft.learner.cached_features import FeatureCache
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.final_model import FinalModel
@@ -71,10 +71,21 @@ class Fitting:
         if self.job.training.final_on == "train":
             return self._take()
         epochs = self.run_clock.fit_epochs(self.dataset, self.winner)
-        if epochs or not CheckpointStore(self.experiment.checkpoints).best_file(self.winner.trial).exists():
-            return self._train(max(1, epochs))
+        trained = self._train(epochs) if epochs else None
+        if trained is not None and not self._is_too_short(trained["epochs"]):
+            return trained
+        if not CheckpointStore(self.experiment.checkpoints).best_file(self.winner.trial).exists():
+            return trained or self._train(1)
+        reason = "no time for a fit on all rows"
+        if trained is not None:
+            done = f"{trained['epochs']} of {epochs} epochs"
+            reason = f"the fit on all rows was slower than planned, and stopped after {done}"
         taken = self._take()
-        return {**taken, "summary": f"no time for a fit on all rows: {taken['summary']}"}
+        return {**taken, "summary": f"{reason}: {taken['summary']}"}
+
+    def _is_too_short(self, epochs: int) -> bool:
+        """Whether a fit that was slower than planned has had so few epochs that the search's weights are better."""
+        return epochs < fit_epochs(self.winner, self.job.training.epochs) * MIN_FIT_SHARE
 
     def _train(self, epochs: int) -> Output:
         wanted = fit_epochs(self.winner, self.job.training.epochs)
