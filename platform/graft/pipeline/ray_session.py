@@ -10,6 +10,7 @@ import ray
 
 from graft.core.errors import ResourceError
 from graft.workers.allocation import ClusterResources, Node
+from graft.workers.cluster_address import check_address, cluster_address, shake_hands
 from graft.workers.groups.shape import has_autoscaler
 
 # A local session needs room for the dataset only; Ray's own default (30 % of the memory) is reserved at start.
@@ -45,6 +46,17 @@ def ray_session() -> Iterator[ClusterResources]:
         ray.shutdown()
 
 
+def check_cluster() -> None:
+    """Find out, before a run begins, whether there is a cluster to join where one is named.
+
+    Raises:
+        ResourceError: there is none.
+    """
+    address = cluster_address()
+    if address is not None and not ray.is_initialized():
+        check_address(address)
+
+
 def head_address() -> str:
     """Where the head of the running Ray listens, as ``host:port``."""
     return str(ray.get_runtime_context().gcs_address)
@@ -54,10 +66,12 @@ def _start() -> None:
     for name, value in {"RAY_USAGE_STATS_ENABLED": "0", **WORKER_ENVIRONMENT}.items():
         os.environ.setdefault(name, value)
     environment = {name: os.environ[name] for name in WORKER_ENVIRONMENT}
-    address = os.environ.get("RAY_ADDRESS")
+    address = cluster_address()
+    if address is not None:
+        shake_hands(address)
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
     try:
-        if address:
+        if address is not None:
             ray.init(address=address, runtime_env={"env_vars": environment}, **quiet)
             return
         _require_token()
@@ -69,9 +83,8 @@ def _start() -> None:
             **quiet,
         )
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        where = (
-            f"the Ray cluster at {address} cannot be reached" if address else "Ray cannot be started on this machine"
-        )
+        joined = f"the Ray cluster at {address} cannot be joined"
+        where = "Ray cannot be started on this machine" if address is None else joined
         raise ResourceError(f"{where} ({str(error).strip().splitlines()[0]})") from error
 
 
@@ -101,5 +114,5 @@ def _object_store_bytes() -> int:
 def _resources() -> ClusterResources:
     alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     # A session of our own is this machine, whatever is asked for.
-    can_grow = "RAY_ADDRESS" in os.environ and has_autoscaler()
+    can_grow = cluster_address() is not None and has_autoscaler()
     return ClusterResources(tuple(Node(has.get("CPU", 0.0), has.get("GPU", 0.0)) for has in alive), can_grow)

@@ -28,7 +28,7 @@ from graft.journal.journal import Journal, read
 from graft.models.load import check_backbone, load_backbone
 from graft.pipeline.context import RunContext
 from graft.pipeline.publishing import DRAIN_SECONDS, check_target, plan_made
-from graft.pipeline.ray_session import head_address, ray_session
+from graft.pipeline.ray_session import check_cluster, head_address, ray_session
 from graft.pipeline.stages.evaluate import run_evaluate
 from graft.pipeline.stages.export import export_best_so_far, run_export
 from graft.pipeline.stages.fit import fit_detail, run_fit
@@ -76,8 +76,9 @@ def check_job(job: Job, home: Home) -> None:
     Raises:
         SpecError: a backbone is unknown or its weights are not installed; all such problems.
         TrackingError: the tracking store can never work, or refuses the login.
-        ResourceError: the home cannot be written.
+        ResourceError: the home cannot be written, or the cluster to join does not answer.
     """
+    check_cluster()
     problems = [_backbone_problem(name) for name in job.strategy.values("backbone")]
     found = [Problem("strategy.backbone", problem.removeprefix("backbone ")) for problem in problems if problem]
     if found:
