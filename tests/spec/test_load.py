@@ -86,8 +86,8 @@ def test_a_key_given_twice_is_told_with_the_other_problems(job_file: Path) -> No
         (b"# nothing\n", "x.yaml is empty, but must hold keys and values, such as `name: digits`"),
         (b"- a\n", "x.yaml holds a list, but must hold keys and values, such as `name: digits`"),
         (b"just text", "x.yaml holds `just text`, but must hold keys and values, such as `name: digits`"),
-        (b"a: 1\nb: \xff\xfe\n", "x.yaml:2 is not UTF-8 text, but must be; save it as UTF-8"),
-        (b"a: [1\n", "x.yaml:2 is not valid YAML: did not find expected ',' or ']'"),
+        (b"a: 1\nb: \xff\xfe\n", "x.yaml:2:4 is not UTF-8 text, but must be; save it as UTF-8"),
+        (b"a: [1\n", "x.yaml:1:4 opens a list with `[` that is not closed"),
         (
             b"#" * (MAX_BYTES + 1),
             "x.yaml is larger than 1,000,000 bytes, but a job file must be smaller; is it the right",
@@ -152,7 +152,7 @@ def test_overrides_go_through_the_same_validation(job_file: Path) -> None:
         ("training.epochs", "--set: is `training.epochs`, but must be a dotted key and a value"),
         ("=3", "--set: is `=3`, but must be a dotted key and a value"),
         ("training..epochs=3", "--set: is `training..epochs=3`, but must be a dotted key and a value"),
-        ("training.epochs=[1", "--set training.epochs: is not valid YAML"),
+        ("training.epochs=[1", "--set training.epochs: opens a list with `[`"),
         ("training={epochs: 1, epochs: 2}", "--set training: gives a key twice"),
         (
             "training.epochs.deep=1",

@@ -126,8 +126,6 @@ def test_nothing_is_null() -> None:
 @pytest.mark.parametrize(
     ("text", "told", "line"),
     [
-        ("a: [1, 2", "is not valid YAML", None),
-        ("a: 1\n\tb: 2\n", "is not valid YAML", 2),
         ("a: 1\nb: *nowhere\n", "uses `*nowhere` before", 2),
         ("a: &x [*x]", "uses `*x` before", 1),
         ("a: 1\n---\nb: 2\n", "starts a second document", 2),
@@ -136,7 +134,6 @@ def test_nothing_is_null() -> None:
         ("? [a]\n: 1\n", "a key that is not a plain name", 1),
         ("a:\n  {{ name }}: 1\n", "a key that is not a plain name", 2),
         ("a: " + "9" * 5000, "of 5000 digits", 1),
-        ("a: \0", "is not valid YAML", None),
         ("[" * 100_000, "nested deeper", 1),
         ("- " * 100_000, "nested deeper", 1),
         ("{a: " * 100_000, "nested deeper", 1),
@@ -148,6 +145,64 @@ def test_what_cannot_be_read(text: str, told: str, line: int | None) -> None:
 
     assert told in caught.value.message
     assert line is None or caught.value.line == line
+
+
+# Each kind of mistake, with what is said of it, at which line and column.
+MISTAKES = [
+    ("data:\n\tkind: digits\n", 2, 1, "is indented with a tab, but YAML takes blanks only"),
+    ("data:\n  kind: digits\n  \tlimit: 3\n", 3, 3, "is indented with a tab"),
+    ("data:\n  kind: digits\n\tlimit: 3\n", 3, 1, "is indented with a tab"),
+    ("name: x\n\tdata: y", 2, 1, "is indented with a tab"),
+    ("a: 1 # so\n\t# so\n", 2, 1, "is indented with a tab"),
+    ("a: |\n\tx\n", 2, 1, "is indented with a tab"),
+    ("\t", 1, 1, "is indented with a tab"),
+    ("name: a: b", 1, 8, "has a `:` where no key can be; put the value in quotes"),
+    ("name: x\n  seed: 1", 2, 7, "line the key up"),
+    ("name digits\nseed: 1\n", 2, 5, "see that the line above is `key: value` too"),
+    ("  a: 1\n b: 2", 2, 2, "is not in line with the keys above it"),
+    ('a: "x" y', 1, 8, "leave nothing behind a closing one"),
+    ("a: 'it's'\n", 1, 8, "close quotes"),
+    ("a: 1\n- b\n", 2, 1, "does not go on as the lines above it"),
+    ("- a\nb: 1\n", 2, 1, "is a key among the items of a list"),
+    ("a: - b\n", 1, 4, "has a list item `- ` behind a key"),
+    ("a: [1, 2", 1, 4, "opens a list with `[` that is not closed"),
+    ("b: 1\na: [1, 2\n", 2, 4, "opens a list with `[` that is not closed"),
+    ("{a: 1\n", 1, 1, "opens a mapping with `{` that is not closed"),
+    ("a: [1 2}\n", 1, 8, "but a list with `[` is open since line 1, column 4"),
+    ("a: {b: 1\nc: 2\n", 2, 2, "but a mapping with `{` is open since line 1, column 4"),
+    ("b: 1\na: 'x\nc: 1\n", 2, 4, "opens a quote that is not closed"),
+    ('a: "x\nb: 1', 1, 4, "opens a quote that is not closed"),
+    ("a: @x", 1, 4, "begins a value with `@`, which YAML keeps for itself; put the value in quotes"),
+    ("a: `x`", 1, 4, "begins a value with ```"),
+    ("a: %x", 1, 4, "begins a value with `%`"),
+    ('a: "C:\\data\\x"', 1, None, "has a `\\` in double quotes that begins no escape"),
+    ('a: "\\x4"', 1, None, "has an escape such as `\\x` in double quotes without its digits"),
+    ("a: *.jpg", 1, 5, "begins a value with `*`, which names an alias in YAML; put the value in quotes"),
+    ("a: & x", 1, 5, "begins a value with `&`, which names an anchor"),
+    ("a: !b!c x", 1, 4, "begins a value with `!`, which names a tag"),
+    ("a: !<x", 1, 7, "begins a value with `!`, which names a tag"),
+    ("a: ]\n", 1, 4, "has a bracket or a comma where a value should be"),
+    ("a: |x\n", 1, 5, "has something behind `|` or `>`"),
+    ("b: 1\na: \0", 2, 4, "holds the character U+0000, which no text has"),
+    ("a: é\x1b[0m", 1, 5, "holds the character U+001B"),
+    ("a: \ud800", 1, 4, "holds the character U+D800"),
+]
+
+
+@pytest.mark.parametrize("parser", ["CSafeLoader", "SafeLoader"])
+@pytest.mark.parametrize(("text", "line", "column", "told"), MISTAKES)
+def test_each_mistake_has_our_sentence_with_line_and_column(
+    text: str, line: int, column: int | None, told: str, parser: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graft.spec.yaml_text._PARSER", getattr(yaml, parser))
+
+    with pytest.raises(YamlError) as caught:
+        read_yaml(text)
+
+    assert told in caught.value.message
+    assert caught.value.line == line
+    assert column in (None, caught.value.column)
+    assert not any(word in caught.value.message for word in ("expected", "token", "scan", "document", "stream"))
 
 
 def test_aliases_cannot_grow_without_end() -> None:
@@ -170,5 +225,5 @@ def test_both_parsers_of_pyyaml_give_the_same(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("graft.spec.yaml_text._PARSER", yaml.SafeLoader)
 
     assert read_yaml(text) == with_default
-    with pytest.raises(YamlError, match="is not valid YAML"):
+    with pytest.raises(YamlError, match="opens a list with"):
         read_yaml("a: [1")

@@ -147,7 +147,7 @@ def test_a_head_that_shakes_hands() -> None:
 
 
 def test_a_head_that_refuses_says_why() -> None:
-    with pytest.raises(ResourceError, match=r"its head refused \(RuntimeError: wrong token\); start it"):
+    with pytest.raises(ResourceError, match=r"refused Ray's handshake \(RuntimeError: wrong token\); a head"):
         shake_hands("127.0.0.1:6379", "raise RuntimeError('wrong token')")
 
 

@@ -26,15 +26,17 @@ class Problem:
         message: value, then rule, then what to do.
         file: the file it stands in, if it came from one.
         line: 1-based line in that file.
+        column: 1-based column in that line, where it matters.
     """
 
     where: str
     message: str
     file: str | None = None
     line: int | None = None
+    column: int | None = None
 
     def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
         key = f"{self.where}:" if self.where else ""
         return " ".join(part for part in (place, key, self.message) if part)
 

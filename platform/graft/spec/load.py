@@ -95,7 +95,7 @@ def _read_document(path: Path, file: str) -> Document:
     try:
         return read_yaml(_read_text(path))
     except YamlError as error:
-        raise SpecError([Problem("", error.message, file, error.line)]) from error
+        raise SpecError([Problem("", error.message, file, error.line, error.column)]) from error
 
 
 def _read_text(path: Path) -> str:
@@ -115,8 +115,9 @@ def _read_text(path: Path) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise YamlError("is not UTF-8 text, but must be; save it as UTF-8", line) from error
+        before = content[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        raise YamlError("is not UTF-8 text, but must be; save it as UTF-8", line, column) from error
 
 
 def _plain(value: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from graft.spec.messages.rules import Finding, Path, shown
+from graft.spec.messages.yaml_sentences import Place, yaml_sentence
 
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_DEPTH = 40
@@ -27,6 +28,8 @@ _NAMED: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+# All but the printable characters of YAML 1.2, section 5.1.
+_UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TEXT_TAG = "tag:yaml.org,2002:str"
 
 
@@ -50,12 +53,14 @@ class YamlError(Exception):
 
     Attributes:
         line: 1-based line, where known.
+        column: 1-based column in it, where known.
     """
 
-    def __init__(self, message: str, line: int | None = None) -> None:
-        super().__init__(message, line)
+    def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(message, line, column)
         self.message = message
         self.line = line
+        self.column = column
 
 
 @dataclass(frozen=True)
@@ -76,17 +81,36 @@ def read_yaml(text: str) -> Document:
     """
     try:
         root = _Composer(text).compose()
+    except (yaml.reader.ReaderError, UnicodeEncodeError) as error:
+        raise _unreadable_character(text) from error
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        said = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
-        # PyYAML 6.0.4 has a limit of its own, which it reaches before the composer reaches ours.
-        told = _TOO_DEEP if "nesting depth" in said else f"is not valid YAML: {said}"
-        raise YamlError(told, mark.line + 1 if mark else None) from error
+        raise _not_yaml(text, error) from error
     if root is None:
         return Document(None)
     expansion = _Expansion()
     data = expansion.plain(root, ())
     return Document(data, expansion.lines, tuple(expansion.findings))
+
+
+def _not_yaml(text: str, error: yaml.YAMLError) -> YamlError:
+    mark, context_mark = (getattr(error, name, None) for name in ("problem_mark", "context_mark"))
+    said = f"{getattr(error, 'context', '')} {getattr(error, 'problem', '')}"
+    place = _place(mark) if mark else Place(1, 1)
+    # PyYAML 6.0.4 has a limit of its own, which it reaches before the composer reaches ours.
+    if "nesting depth" in said:
+        return YamlError(_TOO_DEEP, place.line, place.column)
+    told, place = yaml_sentence(text, said, place, _place(context_mark) if context_mark else None)
+    return YamlError(told, place.line, place.column)
+
+
+def _unreadable_character(text: str) -> YamlError:
+    """What PyYAML says of it counts bytes or characters, as its parser is."""
+    found = _UNREADABLE.search(text)
+    if found is None:
+        return YamlError("holds a character that the parser cannot read; remove it")
+    before = text[: found.start()]
+    told = f"holds the character U+{ord(found[0]):04X}, which no text has; remove it"
+    return YamlError(told, before.count("\n") + 1, found.start() - before.rfind("\n"))
 
 
 class _Composer:
@@ -101,17 +125,17 @@ class _Composer:
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if root is not None:
-                    raise YamlError("starts a second document, but must hold one; remove the `---`", _line(event))
+                    raise YamlError("starts a second document, but must hold one; remove the `---`", *_at(event))
                 root = self._node(next(self._events), 0)
         return root
 
     def _node(self, event: Any, depth: int) -> _Node:
         if depth > _MAX_DEPTH:
-            raise YamlError(_TOO_DEEP, _line(event))
+            raise YamlError(_TOO_DEEP, *_at(event))
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in self._anchors:
                 raise YamlError(
-                    f"uses `*{event.anchor}` before the value of `&{event.anchor}` is complete", _line(event)
+                    f"uses `*{event.anchor}` before the value of `&{event.anchor}` is complete", *_at(event)
                 )
             return self._anchors[event.anchor]
         node = self._fresh(event, depth)
@@ -122,9 +146,9 @@ class _Composer:
     def _fresh(self, event: Any, depth: int) -> _Node:
         line = _line(event)
         if event.tag not in (None, "!", _TEXT_TAG):
-            raise YamlError(f"has the tag `{event.tag}`, but tags are not used in job files; remove it", line)
+            raise YamlError(f"has the tag `{event.tag}`, but tags are not used in job files; remove it", *_at(event))
         if isinstance(event, yaml.ScalarEvent):
-            return _Node(line, scalar=_scalar(event, line))
+            return _Node(line, scalar=_scalar(event))
         if isinstance(event, yaml.SequenceStartEvent):
             return _Node(line, items=tuple(self._items(depth)))
         return _Node(line, pairs=tuple(self._pairs(depth)))
@@ -138,7 +162,7 @@ class _Composer:
             if not isinstance(event, yaml.ScalarEvent):
                 raise YamlError(
                     "has a key that is not a plain name; put the value in quotes if it starts with `{` or `[`",
-                    _line(event),
+                    *_at(event),
                 )
             yield event.value, _line(event), self._node(next(self._events), depth + 1)
 
@@ -179,7 +203,7 @@ def _twice(first: int, again: int) -> str:
     return f"is given on line {first} and again on line {again}, but must be given once; remove one of the two"
 
 
-def _scalar(event: Any, line: int) -> Any:
+def _scalar(event: Any) -> Any:
     text: str = event.value
     is_plain = event.implicit[0] and event.tag is None
     if not is_plain:
@@ -190,7 +214,7 @@ def _scalar(event: Any, line: int) -> Any:
         return int(text, 0)
     if _INT.fullmatch(text):
         if len(text) > 100:
-            raise YamlError(f"holds the number {shown(text)} of {len(text)} digits, which is too long", line)
+            raise YamlError(f"holds the number {shown(text)} of {len(text)} digits, which is too long", *_at(event))
         return int(text)
     if _FLOAT.fullmatch(text) or _INFINITE.fullmatch(text):
         return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
@@ -198,4 +222,13 @@ def _scalar(event: Any, line: int) -> Any:
 
 
 def _line(event: Any) -> int:
-    return int(event.start_mark.line) + 1
+    return _place(event.start_mark).line
+
+
+def _at(event: Any) -> tuple[int, int]:
+    place = _place(event.start_mark)
+    return place.line, place.column
+
+
+def _place(mark: Any) -> Place:
+    return Place(int(mark.line) + 1, int(mark.column) + 1)

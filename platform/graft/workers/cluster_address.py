@@ -66,7 +66,8 @@ def shake_hands(address: str, program: str = _HANDSHAKE, limit: float = HANDSHAK
         raise ResourceError(f"RAY_ADDRESS is {address}, but {told}; {_ADVICE}") from None
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
-        raise ResourceError(f"RAY_ADDRESS is {address}, but its head refused ({reason[:300]}); {_ADVICE}")
+        told = f"what listens there refused Ray's handshake ({reason[:300]}); a head's port is 6379 by default"
+        raise ResourceError(f"RAY_ADDRESS is {address}, but {told}; {_ADVICE}")
 
 
 def _host_and_port(address: str) -> str:
