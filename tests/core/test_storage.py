@@ -89,6 +89,22 @@ class TestHome:
         Home(tmp_path / "a" / "home").require_writable()
         assert [path for path in (tmp_path / "a" / "home").rglob("*") if path.is_file()] == []
 
+    @pytest.mark.parametrize("umask", [0o000, 0o022])
+    def test_nobody_else_gets_into_a_home_new_or_old(self, tmp_path, umask):
+        before = os.umask(umask)
+        try:
+            home = Home(tmp_path / "home")
+            home.require_writable()
+            made = [home.root, home.experiments, home.datasets.parent, home.artifact_root]
+            assert [path.stat().st_mode & 0o777 for path in made] == [0o700] * 4
+            home.database.touch()
+            for path in (*made, home.database):
+                path.chmod(0o777)
+            home.require_writable()
+            assert [path.stat().st_mode & 0o077 for path in (*made, home.database)] == [0] * 5
+        finally:
+            os.umask(before)
+
     def test_a_home_that_cannot_be_made_is_a_clear_error(self, not_writable):
         with pytest.raises(ResourceError) as caught:
             Home(not_writable).require_writable()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from graft.journal.locking import exclusive, holder, try_lock
+from graft.core.process_identity import ProcessIdentity
+from graft.journal.locking import exclusive, holder, is_held, try_lock
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:
@@ -21,8 +22,28 @@ def test_who_holds_it(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     assert holder(lock) is None
     with exclusive(lock):
-        assert holder(lock) == os.getpid()
+        assert is_held(lock)
+        assert holder(lock) == ProcessIdentity.here()
+    assert not is_held(lock)
     assert holder(lock) is None
+
+
+@pytest.mark.parametrize("content", ["", "4711", "{}", "\udcff"])
+def test_a_holder_that_does_not_say_who_it_is_is_nobody_to_be_signalled(tmp_path: Path, content: str) -> None:
+    lock = tmp_path / "lock"
+    with exclusive(lock):
+        lock.write_text(content, errors="surrogateescape")
+        assert is_held(lock)
+        assert holder(lock) is None
+
+
+def test_nobody_else_can_read_or_hold_a_lock_file(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with exclusive(tmp_path / "lock"):
+            assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
 
 
 def test_a_lock_is_tried_and_told(tmp_path: Path) -> None:

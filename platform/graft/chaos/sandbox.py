@@ -22,7 +22,7 @@ from graft.core.storage import Home
 from graft.experiments.directory import Experiment
 from graft.journal import events
 from graft.journal.journal import read, scan
-from graft.journal.locking import holder
+from graft.journal.locking import is_held
 from graft.tracking.relay_files import RelayFiles, RelayState
 
 _SOURCE_ROOT = Path(__file__).parents[3]
@@ -223,7 +223,7 @@ class Sandbox:
         """
         files = RelayFiles(self.experiment.directory)
         deadline = time.monotonic() + _RELAY_S
-        while files.lock.exists() and holder(files.lock) is not None and time.monotonic() < deadline:
+        while files.lock.exists() and is_held(files.lock) and time.monotonic() < deadline:
             time.sleep(0.2)
         sweep(self._mark, _SWEEP_S)
         if files.read_status().state is RelayState.DONE:

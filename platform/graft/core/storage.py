@@ -14,6 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.errors import ArtifactError, ResourceError
+from graft.core.private_files import close_directory, make_private_directory
+
+# What graft keeps at the top of a home. The database has companions while it is open.
+_HOME_ENTRIES = (
+    "experiments", "cache", "mlartifacts", "mlflow.db", "mlflow.db-wal", "mlflow.db-shm", ".mlflow.db.lock"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,15 +59,19 @@ class Home:
     def artifact_root(self) -> Path:
         return self.root / "mlartifacts"
 
+    def close(self) -> None:
+        """Let no other user of the machine into the home: its owner's data, models and records are there."""
+        close_directory(self.root, _HOME_ENTRIES)
+
     def require_writable(self) -> None:
-        """Create the home and prove that it can be written.
+        """Create the home, for its owner only, and prove that it can be written.
 
         Raises:
             ResourceError: it cannot.
         """
-        for directory in (self.root, self.experiments, self.datasets):
+        for directory in (self.root, self.experiments, self.datasets.parent, self.datasets, self.artifact_root):
             try:
-                directory.mkdir(parents=True, exist_ok=True)
+                make_private_directory(directory)
                 with tempfile.TemporaryFile(dir=directory) as probe:
                     probe.write(b"graft")
             except OSError as error:
@@ -70,6 +80,7 @@ class Home:
                     f"home directory {self.root} cannot be written ({error.strerror}{where}); "
                     "choose another with --home or GRAFT_HOME"
                 ) from error
+        self.close()
 
 
 def file_digest(path: Path) -> str:

@@ -19,6 +19,7 @@ from types import TracebackType
 
 from graft.core.clock import Clock, SystemClock
 from graft.core.errors import ArtifactError, ResourceError
+from graft.core.private_files import open_private
 from graft.core.storage import disk_full_is_clear
 from graft.journal.events import Event, TrialReported, WriterOpened
 from graft.journal.lease import Lease, Terms, looks_alive, take_lease
@@ -206,7 +207,7 @@ def is_being_written(path: Path) -> bool:
 def _open(path: Path, terms: Terms) -> tuple[int, Lease]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        file = open_private(path, os.O_RDWR | os.O_APPEND)
     except OSError as error:
         raise ResourceError(f"journal {path} cannot be opened ({error.strerror}); choose another --home") from error
     try:

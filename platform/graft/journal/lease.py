@@ -23,10 +23,11 @@ from pathlib import Path
 
 from graft.core.clock import Clock, SystemClock
 from graft.core.errors import ResourceError
+from graft.core.private_files import open_private
+from graft.core.process_identity import Machine
 from graft.journal.lease_files import (
     SIZE,
     Holder,
-    Machine,
     find_holder,
     holder_of,
     lease_content,
@@ -158,7 +159,7 @@ def take_lease(journal: Path, terms: Terms, *, is_locked: bool, above: int) -> L
     token = max(above, newest or 0) + 1
     path = lease_file(journal, token)
     try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        file = open_private(path, os.O_RDWR | os.O_EXCL)
     except FileExistsError:
         raise ResourceError(
             f"journal {journal} is being written by another process, which has just opened it; an experiment has one "

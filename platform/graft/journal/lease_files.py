@@ -3,36 +3,15 @@
 import errno
 import json
 import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from graft.core.process_identity import Machine
+
 # Heartbeats overwrite a file in place, which needs no space on a full disk and shows no reader a shorter text.
 SIZE = 1024
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where a process runs: as far as a lock of the operating system surely reaches.
-
-    Attributes:
-        host: its name.
-        boot: drawn by the kernel when it started; two machines may have one name.
-    """
-
-    host: str
-    boot: str
-
-    @classmethod
-    def here(cls) -> "Machine":
-        """This one."""
-        try:
-            boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        except OSError:
-            boot = ""
-        return cls(socket.gethostname(), boot)
 
 
 @dataclass(frozen=True)

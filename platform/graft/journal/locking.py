@@ -8,12 +8,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from graft.core.private_files import open_private
+from graft.core.process_identity import ProcessIdentity
+
 
 @contextlib.contextmanager
 def exclusive(path: Path, wait: bool = True) -> Iterator[bool]:
     """Hold the lock file `path` within the block; yields whether it is held, which without `wait` may be false."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    file = open_private(path, os.O_RDWR)
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -21,19 +24,22 @@ def exclusive(path: Path, wait: bool = True) -> Iterator[bool]:
             yield False
             return
         os.ftruncate(file, 0)
-        os.pwrite(file, str(os.getpid()).encode(), 0)
+        os.pwrite(file, ProcessIdentity.here().to_text().encode(), 0)
         yield True
     finally:
         os.close(file)
 
 
-def holder(path: Path) -> int | None:
-    """Process id of who holds the lock file, None if nobody does."""
+def is_held(path: Path) -> bool:
+    """Whether anybody holds the lock file."""
     with exclusive(path, wait=False) as free:
-        if free:
-            return None
-        text = path.read_text()
-    return int(text) if text.isdecimal() else None
+        return not free
+
+
+def holder(path: Path) -> ProcessIdentity | None:
+    """Who holds the lock file; None if nobody does, or the holder has not said who it is."""
+    with exclusive(path, wait=False) as free:
+        return None if free else ProcessIdentity.from_text(path.read_text(errors="replace"))
 
 
 def try_lock(file: int, mode: int, attempts: int) -> bool | None:

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from graft.core.errors import GraftError, TrackingError
+from graft.core.private_files import open_private
 from graft.journal.journal import is_being_written, journal_path
 from graft.journal.locking import exclusive, holder
 from graft.tracking.environment import relay_settings, settle_environment
@@ -91,7 +92,7 @@ def start_relay(experiment_dir: Path, target: Target, linger: float = _LINGER) -
     command += ["--experiment", target.experiment, "--linger", str(linger)]
     if target.artifact_root is not None:
         command += ["--artifact-root", str(target.artifact_root.absolute())]
-    with files.log.open("ab") as log:
+    with os.fdopen(open_private(files.log, os.O_WRONLY | os.O_APPEND), "ab") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(target), start_new_session=True
         )
@@ -118,9 +119,7 @@ def sync(experiment_dir: Path, target: Target, restart: bool = False) -> RelaySt
 
     files = RelayFiles(experiment_dir.absolute())
     waits = files.read_status().state is RelayState.WAITING and not is_being_written(journal_path(experiment_dir))
-    if waits:
-        _dismiss(files)
-    with exclusive(files.lock, wait=waits) as held:
+    with exclusive(files.lock, wait=waits and _dismiss(files)) as held:
         if not held:
             raise TrackingError(f"a relay is shipping {experiment_dir.name} already; wait for it to end")
         shipper = Shipper(files.experiment_dir, target)
@@ -168,11 +167,10 @@ def _follow(files: RelayFiles, target: Target, stopping: threading.Event, linger
         return Shipper(files.experiment_dir, target).follow(Patience(stopping.wait, linger))
 
 
-def _dismiss(files: RelayFiles) -> None:
+def _dismiss(files: RelayFiles) -> bool:
+    """Ask the relay at work to end; false if there is none, or it runs on another machine."""
     previous = holder(files.lock)
-    if previous is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(previous, signal.SIGTERM)
+    return previous is not None and previous.send(signal.SIGTERM)
 
 
 def _environment(target: Target) -> dict[str, str]:

@@ -1,12 +1,13 @@
 """The processes that a chaos runner has started, found by a mark in their environment: no other one is ever touched."""
 
 import contextlib
-import os
 import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from graft.core.process_identity import ProcessIdentity
 
 MARK = "GRAFT_REHEARSAL"
 """Name of an environment variable. Nothing reads it but this module: children inherit it, and so can be told apart."""
@@ -19,30 +20,28 @@ class Process:
     """A process of this machine.
 
     Attributes:
-        pid: its id.
-        started: when it started, in clock ticks since the machine did; with the id, no other process is like it.
+        identity: which one.
         parent: id of its parent.
         title: its command line, or what it calls itself.
     """
 
-    pid: int
-    started: int
+    identity: ProcessIdentity
     parent: int
     title: str
 
     @property
+    def pid(self) -> int:
+        """Its id."""
+        return self.identity.pid
+
+    @property
     def is_alive(self) -> bool:
         """Whether it still runs; one that has ended and was not waited for does not."""
-        with contextlib.suppress(OSError):
-            fields = _stat(self.pid)
-            return int(fields[19]) == self.started and fields[0] not in ("Z", "X")
-        return False
+        return self.identity.is_alive
 
     def kill(self) -> None:
         """End it at once, if it still is what it was."""
-        if self.is_alive:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+        self.identity.send(signal.SIGKILL)
 
 
 def can_find_processes() -> bool:
@@ -54,7 +53,7 @@ def marked(mark: str, *titles: str) -> list[Process]:
     """The live processes that inherited a mark, oldest first; with `titles`, those whose title holds one of them."""
     found = (process for process in _all() if _has(process.pid, mark) and process.is_alive)
     chosen = [process for process in found if not titles or any(title in process.title for title in titles)]
-    return sorted(chosen, key=lambda process: (process.started, process.pid))
+    return sorted(chosen, key=lambda process: (int(process.identity.started), process.pid))
 
 
 def sweep(mark: str, patience: float) -> list[Process]:
@@ -71,14 +70,13 @@ def _all() -> Iterator[Process]:
     for entry in _PROC.iterdir() if _PROC.is_dir() else ():
         if entry.name.isdecimal():
             with contextlib.suppress(OSError):
-                pid, fields = int(entry.name), _stat(int(entry.name))
                 title = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-                yield Process(pid, int(fields[19]), int(fields[1]), title)
+                yield Process(ProcessIdentity.of(int(entry.name)), _parent(entry), title)
 
 
-def _stat(pid: int) -> list[str]:
-    """Fields from the state on: the name before them may hold blanks and brackets."""
-    return (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+def _parent(entry: Path) -> int:
+    """From the fields behind the name, which may hold blanks and brackets."""
+    return int((entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
 
 
 def _has(pid: int, mark: str) -> bool:

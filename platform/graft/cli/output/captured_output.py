@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from graft.core.private_files import open_private
+
 
 @dataclass(frozen=True)
 class Terminal:
@@ -33,7 +35,7 @@ def chatter_to(log: Path) -> Iterator[Terminal]:
     sys.stderr.flush()
     kept = [os.dup(1), os.dup(2)]
     log.parent.mkdir(parents=True, exist_ok=True)
-    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    target = open_private(log, os.O_WRONLY | os.O_APPEND)
     streams = [os.fdopen(os.dup(one), "w", encoding="utf-8", buffering=1) for one in kept]
     try:
         os.dup2(target, 1)

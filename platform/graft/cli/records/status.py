@@ -151,14 +151,14 @@ def _tracking(experiment: "Experiment") -> dict[str, Any]:
 
 def _relay_state(files: "RelayFiles") -> str:
     """As it says itself; but a relay that was killed while it followed the journal can say nothing any more."""
-    from graft.journal.locking import holder
+    from graft.journal.locking import is_held
     from graft.tracking.relay_files import RelayState
 
     if not files.status.exists():
         return "none"
     state = files.read_status().state
     is_at_work = state in (RelayState.FOLLOWING, RelayState.WAITING)
-    return "killed" if is_at_work and holder(files.lock) is None else state.label
+    return "killed" if is_at_work and not is_held(files.lock) else state.label
 
 
 def _disk(experiment: "Experiment") -> dict[str, int]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from graft.core.errors import ResourceError
+from graft.core.private_files import open_private
 
 POLL_SECONDS = 0.05
 """How long a dead holder's lock may stay unnoticed by one who waits and tells of it."""
@@ -116,7 +117,7 @@ def write_errors_are_clear(directory: Path) -> Iterator[None]:
 def _attempt(path: Path, operation: int) -> Lock | None:
     """Lock the file; None if another one has meanwhile taken its name, so that the lock would keep nobody out."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    handle = open_private(path, os.O_RDWR)
     try:
         fcntl.flock(handle, operation)
         if _same_file(handle, path):

@@ -1,12 +1,14 @@
 """An MLflow tracking store: opening it, its experiment, and runs that exist once."""
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from graft.core.errors import TrackingError
+from graft.core.private_files import close_to_others, open_private
 from graft.journal.locking import exclusive
 from graft.tracking.environment import settle_environment
 from graft.tracking.mlflow.failures import explain, first_line, is_locked_out, is_of_store
@@ -117,6 +119,7 @@ def _open_sqlite(target: Target, database: Path) -> Any:
         database.parent.mkdir(parents=True, exist_ok=True)
         with exclusive(database.with_name(f".{database.name}.lock")):
             # Asked first, because MLflow tries for a minute to open what is no database.
+            _close(database)
             _write_ahead(database)
             return MlflowClient(target.uri, registry_uri=target.uri)
     except (OSError, sqlite3.Error) as error:
@@ -126,6 +129,14 @@ def _open_sqlite(target: Target, database: Path) -> Any:
             f"tracking database {database} cannot be opened ({first_line(error)}); if another version of MLflow "
             f"wrote it, back it up and run `mlflow db upgrade sqlite:///{database}`"
         ) from error
+
+
+def _close(database: Path) -> None:
+    """SQLite gives the files beside the database the database's own mode."""
+    if not database.exists():
+        os.close(open_private(database, os.O_RDWR))
+    for companion in ("", "-wal", "-shm"):
+        close_to_others(database.with_name(f"{database.name}{companion}"))
 
 
 def _write_ahead(database: Path) -> None:

@@ -1,0 +1,70 @@
+"""Files and directories that only their owner can reach, whatever the umask says."""
+
+import contextlib
+import logging
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+PRIVATE_FILE, PRIVATE_DIRECTORY = 0o600, 0o700
+
+_LOG = logging.getLogger(__name__)
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a file, made for its owner only if it is not there, and close one of ours to others; its descriptor."""
+    file = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    found = os.fstat(file)
+    if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != PRIVATE_FILE:
+        with contextlib.suppress(PermissionError):  # a file system that knows no modes
+            os.fchmod(file, PRIVATE_FILE)
+    return file
+
+
+def make_private_directory(path: Path) -> None:
+    """Make a directory for its owner only, with its parents; one that is there stays as it is."""
+    try:
+        path.mkdir(mode=PRIVATE_DIRECTORY, parents=True)
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+        return
+    _set_mode(path, PRIVATE_DIRECTORY)
+
+
+def close_to_others(path: Path) -> None:
+    """Take what others may do with a file or directory of ours away; says so where that is impossible."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return
+    is_ours = found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode)
+    if is_ours and found.st_mode & _OTHERS:
+        _set_mode(path, stat.S_IMODE(found.st_mode) & ~_OTHERS)
+
+
+def close_directory(directory: Path, entries: Iterable[str]) -> None:
+    """Close a directory to other users, and those of its entries that are there.
+
+    A directory in which anything else lies too, such as a project's, is left as it is: others may need that. So is one
+    that everybody writes to, such as ``/tmp``. What is ours in it is closed all the same.
+    """
+    ours, place = frozenset(entries), directory.resolve()
+    try:
+        there = {entry.name for entry in os.scandir(place)}
+        is_shared = bool(place.stat().st_mode & stat.S_ISVTX)
+    except OSError:
+        return
+    if there <= ours and not is_shared:
+        close_to_others(place)
+    for name in there & ours:
+        close_to_others(place / name)
+
+
+def _set_mode(path: Path, mode: int) -> None:
+    with contextlib.suppress(OSError):
+        path.chmod(mode)
+    if path.stat().st_mode & _OTHERS:
+        _LOG.warning("%s can be read by other users of this machine, and its mode cannot be changed", path)
