@@ -75,6 +75,12 @@ class TestImages:
         assert found.search.metric == "macro_f1"
         assert found.strategy.dump() == job.strategy.dump()
 
+    def test_a_job_that_says_nothing_gets_the_space_of_its_samples(self, tmp_path: Path) -> None:
+        job = folder_job(tmp_path)
+        found = resolve_job(job).job
+        assert found.strategy == found.space == job.space
+        assert resolve_job(found).job == found
+
     def test_tokens_and_text_backbones_do_not_belong_to_them(self, tmp_path: Path) -> None:
         strategy = {"max_tokens": 64, "backbone": {"choice": ["minilm_l6", "efficientnet_lite0"]}}
         found = problems_of(folder_job(tmp_path, strategy=strategy))

@@ -265,8 +265,8 @@ def test_all_problems_are_told_at_once() -> None:
             id="mutate key without a distribution",
         ),
         pytest.param(
-            ["search:", "  scheduler: pbt"],
-            "x.yaml:4 search.scheduler: has nothing to change: give one of lr, head_lr_factor, weight_decay, freeze, "
+            ["strategy: {lr: 0.001}", "search:", "  scheduler: pbt"],
+            "x.yaml:5 search.scheduler: has nothing to change: give one of lr, head_lr_factor, weight_decay, freeze, "
             "penalty, loss, augment, head.dropout, momentum a distribution in `strategy`",
             id="nothing to mutate",
         ),

@@ -13,9 +13,12 @@ from graft.modalities.registry import build_modality
 from graft.models.info import BackboneInfo, cut_index
 from graft.models.load import check_backbone, describe_backbone
 from graft.search.outlook import Outlook
+from graft.spec.default_space import completed
 from graft.spec.job import Job
-from graft.spec.search.phases import Phase
+from graft.spec.search.phases import Phase, drawn_from, total_trials
+from graft.spec.space.describe import describe_space
 from graft.spec.space.mutation import architectures
+from graft.spec.space.space import StrategySpace
 from graft.workers.allocation import Allocation, ClusterResources, Node, allocate
 
 # Ray, ingest, actors, evaluation, export, registration: an assumption on the safe side, not a measurement.
@@ -78,6 +81,9 @@ class Plan:
         task_reason: why it is this task.
         modality: what a sample is.
         backbones: that the space names.
+        strategy: the space that is searched, as a job file has it.
+        space: the same in words.
+        space_from: who says so: the job, or the default for its samples and its task.
         grid: strategies in the space; None if it is continuous.
         phases: of the search, in order.
         trials: the most that will be tried; None if only time or money ends the search.
@@ -99,6 +105,9 @@ class Plan:
     metric: str
     stages: tuple[str, ...]
     backbones: tuple[BackbonePlan, ...]
+    strategy: dict[str, Any]
+    space: str
+    space_from: str
     grid: int | None
     phases: tuple[PhasePlan, ...]
     trials: int | None
@@ -135,9 +144,9 @@ def make_plan(
     """
     backbones = tuple(_backbone(name) for name in job.strategy.values("backbone"))
     outlook = Outlook.of(job)
-    divided = allocate(job.resources, ClusterResources((Node(usable_cpus()),)), outlook.trials)
+    divided = allocate(job.resources, ClusterResources((Node(usable_cpus()),)), total_trials(outlook.phases))
     grid = job.strategy.grid_size()
-    phases = tuple(_phase(job, phase, outlook.epochs[phase.index], grid) for phase in outlook.phases)
+    phases = tuple(_phase(job, phase, outlook.epochs[phase.index]) for phase in drawn_from(outlook.phases, grid))
     sizes = [phase.trials for phase in phases]
     trials = None if None in sizes else sum(size or 0 for size in sizes)
     total = sum((phase.trials or 0) * phase.expected_epochs for phase in phases)
@@ -158,6 +167,9 @@ def make_plan(
         metric=job.objective.name,
         stages=tuple(name for name in StageName if name != StageName.REGISTER or job.export.register),
         backbones=backbones,
+        strategy=job.strategy.dump(),
+        space=describe_space(job.strategy),
+        space_from=_space_from(job),
         grid=grid,
         phases=phases,
         trials=trials,
@@ -175,14 +187,14 @@ def make_plan(
 
 def describe(plan: Plan) -> str:
     """The plan as text for the terminal."""
-    space = "continuous" if plan.grid is None else f"{plan.grid} strategies"
+    size = "continuous" if plan.grid is None else "1 strategy" if plan.grid == 1 else f"{plan.grid} strategies"
     lines = [
         f"job        {plan.job}",
         f"task       {plan.task} of {plan.modality}s by {plan.metric}"
         + (f": {plan.task_reason}" if plan.task_reason else ""),
         f"stages     {' → '.join(plan.stages)}",
         *(f"backbone   {_describe_backbone(one)}" for one in plan.backbones),
-        f"space      {space}",
+        f"space      {size}, {plan.space_from}: {plan.space or 'every key as it is by default'}",
         *(f"phase {place}    {_describe_phase(one)}" for place, one in enumerate(plan.phases, start=1)),
         f"at once    {_describe_share(plan.share)}",
         *(f"compute    {line}" for line in _describe_materialise(plan)),
@@ -190,6 +202,11 @@ def describe(plan: Plan) -> str:
         f"time       {_describe_time(plan)}",
     ]
     return "\n".join(lines)
+
+
+def _space_from(job: Job) -> str:
+    usual = StrategySpace.parse(completed({}, job.data, job.decided_task))
+    return "the default for such data and task" if job.strategy == usual else "as the job says"
 
 
 def usable_cpus() -> int:
@@ -205,13 +222,11 @@ def _backbone(name: str) -> BackbonePlan:
     return BackbonePlan(name, info.num_blocks, info.num_params, None)
 
 
-def _phase(job: Job, phase: Phase, expected: float, grid: int | None) -> PhasePlan:
-    is_drawn = not phase.from_top and not phase.is_population_based
-    trials = min(phase.trials, grid) if is_drawn and phase.trials and grid else phase.trials
+def _phase(job: Job, phase: Phase, expected: float) -> PhasePlan:
     return PhasePlan(
         scheduler=phase.scheduler.kind,
         searcher=phase.searcher.kind,
-        trials=trials,
+        trials=phase.trials,
         epochs=phase.epochs,
         expected_epochs=round(expected, 2),
         note=_population_note(job, phase),

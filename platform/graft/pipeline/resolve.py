@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from graft.core.errors import Problem, SpecError
 from graft.data.listing import Listing
@@ -10,13 +9,12 @@ from graft.modalities.registry import build_modality
 from graft.models.load import describe_backbone
 from graft.models.zoo import has_backbone
 from graft.pipeline.dry_build import foreign_problems
+from graft.spec.default_space import completed
 from graft.spec.fit import metric_problems, strategy_problems, taken_by
 from graft.spec.job import Job
 from graft.spec.load import parse_job
-from graft.spec.modalities.base import ModalitySpec
 from graft.spec.registry import members
 from graft.spec.search.search import AUTO
-from graft.spec.strategy import Strategy
 from graft.spec.tasks.auto import AutoTask
 from graft.spec.tasks.base import TaskSpec
 from graft.tasks.infer import check_fit, infer_task
@@ -53,7 +51,7 @@ def resolve_job(job: Job) -> Resolved:
         raw["search"]["budget"]["target"] = None
     if problems or job.search.metric == AUTO:
         raw["search"]["metric"] = task.default_metric
-    raw["strategy"] = _whole(job, task)
+    raw["strategy"] = completed(job.strategy.dump(), job.data, task)
     whole = parse_job(raw)
     problems += [*strategy_problems(whole, task), *_backbone_problems(whole), *foreign_problems(whole)]
     if problems:
@@ -82,21 +80,6 @@ def _task_of(job: Job) -> tuple[TaskSpec, str, Listing | None]:
 def listing_of(job: Job) -> Listing:
     """Everything that the source of a job holds, as its modality lists it."""
     return build_modality(job.data.modality).list(job.data)
-
-
-def _whole(job: Job, task: TaskSpec) -> dict[str, Any]:
-    """The strategy with the defaults of task and modality where the job names none."""
-    strategy = job.strategy.dump()
-    modality = members("modality")[job.data.modality]
-    defaults = {"loss": task.default_loss}
-    if issubclass(modality, ModalitySpec):
-        defaults["backbone"] = modality.default_backbone
-    usual = Strategy()
-    for name, value in defaults.items():
-        own = getattr(usual, name)
-        if name not in strategy and value and value != getattr(own, "kind", own):
-            strategy[name] = value
-    return strategy
 
 
 def _backbone_problems(job: Job) -> Iterator[Problem]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from graft.spec.job import Job
-from graft.spec.search.phases import Phase, total_trials
+from graft.spec.search.phases import Phase, drawn_from, total_trials
 
 
 @dataclass(frozen=True)
@@ -14,22 +14,25 @@ class Outlook:
         phases: what is run.
         epochs: expected epochs of a trial, by phase.
         minutes: of the whole run, if they are limited.
+        strategies: that there are to draw; None is without end.
     """
 
     phases: tuple[Phase, ...]
     epochs: tuple[float, ...]
     minutes: float | None
+    strategies: int | None = None
 
     @classmethod
     def of(cls, job: Job) -> "Outlook":
         """The outlook of a job."""
         phases = job.phases
-        return cls(phases, tuple(expected_epochs(phases, phase.index) for phase in phases), job.search.budget.minutes)
+        epochs = tuple(expected_epochs(phases, phase.index) for phase in phases)
+        return cls(phases, epochs, job.search.budget.minutes, job.space.grid_size())
 
     @property
     def trials(self) -> int | None:
         """How many trials there will be at most; None is no limit."""
-        return total_trials(self.phases)
+        return total_trials(drawn_from(self.phases, self.strategies))
 
 
 def expected_epochs(phases: tuple[Phase, ...], index: int) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from graft.spec.base import Spec
+from graft.spec.default_space import default_space
 from graft.spec.messages.rules import Finding, Path, broken, joined, rejected, shown
 from graft.spec.messages.sentences import must_be_one_of, nearest_hint
 from graft.spec.metrics import MetricSpec
@@ -47,7 +48,9 @@ class Job(Spec):
     data: DataSpec = Field(description="Where the samples are, and how they are split.")
     task: Task = Field(AutoTask(), description="What is asked of the samples; auto is what their labels suggest.")
     strategy: StrategySpace = Field(
-        StrategySpace(), description="How a backbone may be adapted: each key a value, or a distribution to search."
+        StrategySpace(),
+        description="How a backbone may be adapted: each key a value, or a distribution to search. "
+        "If it is left out: what samples and task suggest.",
     )
     training: TrainingSpec = Field(TrainingSpec(), description="How long a model is trained, and on what in the end.")
     search: SearchSpec = Field(SearchSpec(), description="Which strategies are tried, and when to end.")
@@ -83,6 +86,12 @@ class Job(Spec):
     def decided_task(self) -> TaskSpec:
         """The task: as given, or as the kind of data itself suggests; still `auto` where the labels must be seen."""
         return _decided(self.data, self.task)
+
+    @property
+    def space(self) -> StrategySpace:
+        """What is searched: the strategy as given, or what samples and task suggest where nothing is."""
+        given: StrategySpace = self.strategy
+        return given if given.dump() else StrategySpace.parse(default_space(self.data, self.decided_task))
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -131,10 +140,10 @@ class Job(Spec):
             yield from self._population_findings(phase, at)
 
     def _population_findings(self, phase: Phase, at: Path) -> Iterator[Finding]:
-        for found in mutation_findings(self.strategy, phase.scheduler, phase.scheduler.mutate):
+        for found in mutation_findings(self.space, phase.scheduler, phase.scheduler.mutate):
             yield Finding((*at, "scheduler", *found.path), found.message)
         if not phase.from_top:
-            found_population = population_finding(self.strategy, phase.trials or 0, (*at, "population"))
+            found_population = population_finding(self.space, phase.trials or 0, (*at, "population"))
             if found_population:
                 yield found_population
 

@@ -40,6 +40,17 @@ def test_there_are_no_more_trials_than_strategies(graft, job_file):
     assert (plan["grid"], plan["trials"]) == (6, 6)
 
 
+def test_a_job_of_a_name_and_data_is_searched_over_a_space(graft, job_file):
+    path = job_file("name: x\ndata: digits\n")
+    plan = graft("plan", path, "--offline", "--json").json
+    assert (plan["grid"], plan["trials"]) == (None, 16)
+    assert plan["space_from"] == "the default for such data and task"
+    assert plan["strategy"]["freeze"] == {"choice": [0.0, 0.5, 0.75, 1.0]}
+    line = next(line for line in graft("plan", path, "--offline").out.splitlines() if line.startswith("space"))
+    assert "continuous, the default for such data and task: freeze 0, 0.5, 0.75 or 1; " in line
+    assert graft("validate", path, "--json").json["job"]["strategy"] == plan["strategy"]
+
+
 def test_the_text_says_the_same(graft, job_file):
     done = graft("plan", job_file(GRID), "--offline")
     lines = dict(re.split(r"\s{2,}", line) for line in done.out.splitlines())
@@ -58,7 +69,7 @@ def test_the_text_says_the_same(graft, job_file):
     assert lines["task"] == "classification of images by accuracy: each image shows one of ten digits"
     assert lines["stages"] == "ingest → search → fit → evaluate → export"
     assert lines["backbone"] == "efficientnet_lite0: 17 blocks, 3.4 M parameters"
-    assert lines["space"] == "6 strategies"
+    assert lines["space"] == "6 strategies, as the job says: freeze 0, 0.5 or 1; lr 0.001 or 0.01"
     assert lines["phase 1"] == "none over random: 6 trials, to epoch 4, 4 epochs each on average"
     assert lines["time"] == "not measured; the budget ends it after 2 min"
 

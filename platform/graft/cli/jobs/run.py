@@ -63,7 +63,7 @@ def command(
         schedule = find_schedule(replay, place)
         loaded = replayed_job(loaded, schedule)
     if not as_json:
-        what = f"replays {replay}" if schedule else describe(loaded.phases)
+        what = f"replays {replay}" if schedule else describe(loaded.phases, loaded.space.grid_size())
         typer.echo(f"{job}: {loaded.name}, {what}", err=True)
     from graft.experiments.directory import Experiment
     from graft.pipeline.resolve import resolve_job

@@ -29,6 +29,9 @@ def command(job: JobArgument, override: SetOption = None, as_json: JsonOption = 
         raise SpecError(problems)
     if as_json:
         found = {"task": task, "task_reason": reason, "modalities": [loaded.data.modality]}
-        typer.echo(json.dumps({"status": "ok", **found, "job": loaded.model_dump(mode="json")}))
+        shown = loaded.model_copy(update={"strategy": loaded.space})
+        typer.echo(json.dumps({"status": "ok", **found, "job": shown.model_dump(mode="json")}))
         return
-    typer.echo(f"{job} is a valid job: {loaded.name}, {task} ({reason}), {describe(loaded.phases)}")
+    typer.echo(
+        f"{job} is a valid job: {loaded.name}, {task} ({reason}), {describe(loaded.phases, loaded.space.grid_size())}"
+    )

@@ -48,6 +48,7 @@ class ModalitySpec(Component):
         usual: what such a field means if it is left out; naming that value makes no other strategy.
         preprocessing: the class of what a bundle says of its samples.
         takes: what its samples are called, for messages ("images").
+        default_space: keys of `strategy`, as a job file has them, that are searched where a job says nothing of it.
     """
 
     default_backbone: ClassVar[str] = ""
@@ -55,6 +56,10 @@ class ModalitySpec(Component):
     usual: ClassVar[Mapping[str, Any]] = {}
     preprocessing: ClassVar[type[Preprocessing]] = Preprocessing
     takes: ClassVar[str] = ""
+    default_space: ClassVar[Mapping[str, Any]] = {
+        "freeze": {"choice": [1.0, 0.5, 0.0]},
+        "lr": {"loguniform": [5e-4, 6e-3]},
+    }
 
 
 class DataSpec(Component):
@@ -62,9 +67,11 @@ class DataSpec(Component):
 
     Attributes:
         task_hint: the task that the kind of source itself suggests, and why; None if the labels must be looked at.
+        default_space: what the kind of source knows better than its modality (`ModalitySpec.default_space`).
     """
 
     task_hint: ClassVar[tuple[str, str] | None] = None
+    default_space: ClassVar[Mapping[str, Any]] = {}
 
     validation: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.2, description="Share of the samples held out to compare strategies."

@@ -60,6 +60,13 @@ class ImageModality(ModalitySpec):
     usual: ClassVar[Mapping[str, Any]] = {"resolution": DEFAULT_RESOLUTION}
     preprocessing: ClassVar[type[Preprocessing]] = ImagePreprocessing
     takes: ClassVar[str] = "images"
+    default_space: ClassVar[Mapping[str, Any]] = {
+        "freeze": {"choice": [0.0, 0.5, 0.75, 1.0]},
+        "lr": {"loguniform": [5e-4, 6e-3]},
+        "augment": {"choice": ["none", {"kind": "light", "magnitude": {"uniform": [0.2, 0.5]}}]},
+        "batch_size": {"choice": [32, 64]},
+        "resolution": 128,
+    }
 
 
 class ImageSource(DataSpec):
@@ -84,6 +91,7 @@ class DigitsData(ImageSource):
     kind: Literal["digits"] = "digits"
     built_by: ClassVar[str] = "graft.modalities.image.sources.digits:list_digits"
     task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each image shows one of ten digits")
+    default_space: ClassVar[Mapping[str, Any]] = {"resolution": 32}
     test: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.2, description="Share of the samples held out for the test score."
     )
@@ -100,6 +108,7 @@ class IdxData(ImageSource):
     kind: Literal["idx"] = "idx"
     built_by: ClassVar[str] = "graft.modalities.image.sources.idx:list_idx"
     task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each image has one of the labels 0, 1, 2, …")
+    default_space: ClassVar[Mapping[str, Any]] = {"resolution": 32}
     path: LocalPath = Field(description="Directory of the files; a relative path starts at the job file's directory.")
     classes: tuple[str, ...] | None = Field(
         None, strict=False, description="Names of the labels 0, 1, 2, …; the numbers themselves if left out."

@@ -55,6 +55,12 @@ class TextModality(ModalitySpec):
     usual: ClassVar[Mapping[str, Any]] = {"max_tokens": DEFAULT_MAX_TOKENS}
     preprocessing: ClassVar[type[Preprocessing]] = TextPreprocessing
     takes: ClassVar[str] = "texts"
+    default_space: ClassVar[Mapping[str, Any]] = {
+        "freeze": {"choice": [1.0, 0.83, 0.67, 0.5]},
+        "lr": {"loguniform": [2e-4, 4e-3]},
+        "batch_size": {"choice": [16, 32]},
+        "max_tokens": {"choice": [64, 128]},
+    }
 
 
 class TextSource(DataSpec):

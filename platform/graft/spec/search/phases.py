@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from graft.spec.search.budget import DEFAULT_TRIALS
@@ -63,13 +63,28 @@ def total_trials(phases: tuple[Phase, ...]) -> int | None:
     return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
-def describe(phases: tuple[Phase, ...]) -> str:
-    """The phases on one line."""
+def drawn_from(phases: tuple[Phase, ...], strategies: int | None) -> tuple[Phase, ...]:
+    """The phases where there are only so many strategies to draw, of which none is trained twice; None: without end."""
+
+    def trials(phase: Phase) -> int | None:
+        is_drawn = not phase.from_top and not phase.is_population_based
+        return min(phase.trials or strategies, strategies) if is_drawn and strategies else phase.trials
+
+    return tuple(replace(phase, trials=trials(phase)) for phase in phases)
+
+
+def describe(phases: tuple[Phase, ...], strategies: int | None = None) -> str:
+    """The phases on one line, where there are only so many strategies to draw; None: without end."""
     return ", then ".join(
-        f"{'trials until the budget ends' if phase.trials is None else f'{phase.trials} trials'} "
-        f"({phase.scheduler.kind}), at most {phase.epochs} epochs each"
-        for phase in phases
+        f"{_trials_in_words(phase.trials)} ({phase.scheduler.kind}), at most {phase.epochs} epochs each"
+        for phase in drawn_from(phases, strategies)
     )
+
+
+def _trials_in_words(trials: int | None) -> str:
+    if trials is None:
+        return "trials until the budget ends"
+    return "1 trial" if trials == 1 else f"{trials} trials"
 
 
 def _trials(spec: PhaseSpec, most: int | None, alone: bool) -> int | None:

@@ -1,5 +1,6 @@
 """What the spec of every task says: the metrics it is judged by, and the losses that fit it."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from graft.spec.base import Component
@@ -13,11 +14,13 @@ class TaskSpec(Component):
         metrics: all it can be judged by.
         default_metric: the one that trials are compared by if the job names none.
         default_loss: kind of the loss that is minimised if the strategy names none.
+        default_space: what it adds to the strategies that are searched where a job says nothing of them.
     """
 
     metrics: ClassVar[tuple[MetricSpec, ...]] = ()
     default_metric: ClassVar[str] = ""
     default_loss: ClassVar[str] = ""
+    default_space: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod
     def metric(cls, name: str) -> MetricSpec | None:

@@ -1,5 +1,6 @@
 """`task: classification`: each sample is of one class; and the losses for it."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -26,6 +27,9 @@ class Classification(TaskSpec):
     )
     default_metric: ClassVar[str] = "accuracy"
     default_loss: ClassVar[str] = "cross_entropy"
+    default_space: ClassVar[Mapping[str, Any]] = {
+        "loss": {"choice": ["cross_entropy", {"kind": "cross_entropy", "label_smoothing": 0.1}]}
+    }
 
 
 class CrossEntropy(LossSpec):

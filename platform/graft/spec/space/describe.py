@@ -1,0 +1,26 @@
+"""A search space in words, for the plan."""
+
+from graft.spec.space.distributions import Choice, LogUniform, RandInt, Uniform
+from graft.spec.space.nodes import Component, Node, Value
+from graft.spec.space.space import StrategySpace
+
+
+def describe_space(space: StrategySpace) -> str:
+    """Every key that is given, on one line: ``freeze 0, 0.5 or 1; lr 0.0005 to 0.006 (log); resolution 128``."""
+    return "; ".join(f"{name} {_words(node)}" for name, node in space.root.fields)
+
+
+def _words(node: Node) -> str:
+    match node:
+        case Value(value):
+            return f"{value:g}" if isinstance(value, float) else str(value)
+        case Component(kind, fields):
+            inside = ", ".join(f"{name} {_words(inner)}" for name, inner in fields)
+            return f"{kind} ({inside})" if inside else str(kind)
+        case Choice(options):
+            words = [_words(option) for option in options]
+            return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
+        case Uniform(low, high) | RandInt(low, high):
+            return f"{low:g} to {high:g}"
+        case LogUniform(low, high):
+            return f"{low:g} to {high:g} (log)"
