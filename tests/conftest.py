@@ -3,6 +3,7 @@
 import functools
 import os
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 REPOSITORY = Path(__file__).parent.parent
 SLOWEST = 20
+QUARTERS = (1, 2, 3, 4)
 _seconds: Counter[str] = Counter()
 _ray_sessions: Counter[str] = Counter()
 
@@ -42,6 +44,35 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory = tmp_path / "home"
     monkeypatch.setenv("GRAFT_HOME", str(directory))
     return directory
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--quarter",
+        type=int,
+        choices=QUARTERS,
+        help="leave out the slow tests of the other quarters; CI takes another quarter by every commit (.ci/run)",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted = config.getoption("quarter")
+    if wanted is None:
+        return
+    others = [item for item in items if item.get_closest_marker("slow") and quarter_of(item) != wanted]
+    left_out = set(others)
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def quarter_of(item: pytest.Item) -> int:
+    """The quarter of a slow test: always the same, and one for tests of a class or a parameter, which share a run."""
+    place, call = item.nodeid.partition("[")[0], getattr(item, "callspec", None)
+    if call is not None:
+        place = f"{place.partition('::')[0]}[{call.id}]"
+    elif getattr(item, "cls", None):
+        place = place.rpartition("::")[0]
+    return QUARTERS[zlib.crc32(place.encode()) % len(QUARTERS)]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -12,7 +12,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,6 @@ TASKS = {"classification": "kind", "regression": "size", "multilabel": "marks"}
 
 STRATEGY = {"lr": 1e-3, "freeze": 1.0, "batch_size": 16}
 SMALL = {"image": {"resolution": 32}, "text": {"max_tokens": 16}}
-Finished = Callable[[str, str], tuple[Result, str]]
 CPU = torch.device("cpu")
 
 
@@ -67,6 +66,8 @@ def _texts(folder: Path) -> dict[str, Any]:
 
 SOURCES: dict[str, Callable[[Path], dict[str, Any]]] = {"image": _photos, "text": _texts}
 PAIRS = [(modality, task) for modality in SOURCES for task in TASKS]
+IN_EVERY_RUN = ("text", "classification")
+"""A whole run costs ten seconds; runs of the other pairs are slow tests."""
 
 
 def _source_of(modality: str, folder: Path) -> dict[str, Any]:
@@ -204,34 +205,40 @@ def test_a_row_of_a_served_table_is_read_again(case: Case) -> None:
     assert len(case.modality.previews(case.columns(), np.array([0, 1]))) == 2
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, ray_session: None) -> Finished:
-    """One small run for each pair of a modality and a task, and the table that it has learned from."""
-    home = tmp_path_factory.mktemp("home")
+@dataclass(frozen=True)
+class Finished:
+    """A run of one pair, and the table that it has learned from."""
 
-    @cache
-    def run(modality: str, task: str) -> tuple[Result, str]:
-        data = SOURCES[modality](tmp_path_factory.mktemp(f"{modality}_{task}"))
-        job = {
-            "name": f"{modality}-{task}",
-            "data": {**data, "label": TASKS[task]},
-            "strategy": {**STRATEGY, **SMALL[modality]},
-            "training": {"epochs": 1},
-            "search": {"budget": {"trials": 1}},
-            "export": {"register": False},
-        }
-        return graft.run(job, home=home), data["path"]
+    modality: str
+    task: str
+    result: Result
+    table: str
 
-    return run
+
+def _pair(pair: tuple[str, str]) -> Any:
+    return pytest.param(pair, marks=() if pair == IN_EVERY_RUN else pytest.mark.slow, id="-".join(pair))
+
+
+@pytest.fixture(scope="module", params=[_pair(pair) for pair in PAIRS])
+def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, ray_session: None) -> Finished:
+    """A small run of a modality and a task."""
+    modality, task = request.param
+    data = SOURCES[modality](tmp_path_factory.mktemp(f"{modality}_{task}"))
+    job = {
+        "name": f"{modality}-{task}",
+        "data": {**data, "label": TASKS[task]},
+        "strategy": {**STRATEGY, **SMALL[modality]},
+        "training": {"epochs": 1},
+        "search": {"budget": {"trials": 1}},
+        "export": {"register": False},
+    }
+    return Finished(modality, task, graft.run(job, home=tmp_path_factory.mktemp("home")), data["path"])
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize(("modality", "task"), PAIRS)
-def test_a_job_runs_from_end_to_end(
-    finished: Callable[[str, str], tuple[Result, str]], modality: str, task: str
-) -> None:
-    summary = finished(modality, task)[0].summary
-    assert (summary["status"], summary["task"], summary["modalities"]) == ("completed", task, [modality])
+def test_a_job_runs_from_end_to_end(finished: Finished) -> None:
+    summary, task = finished.result.summary, finished.task
+    assert (summary["status"], summary["task"], summary["modalities"]) == ("completed", task, [finished.modality])
     metrics = {metric.name for metric in build_task(members("task")[task].model_validate({})).spec.metrics}
     for split in ("validation", "test"):
         assert set(summary["metrics"][split]) == metrics
@@ -241,12 +248,9 @@ def test_a_job_runs_from_end_to_end(
 
 
 @pytest.mark.ray
-def test_bundles_answer_the_same_in_a_fresh_process(finished: Finished, repository: Path, tmp_path: Path) -> None:
-    asked: dict[str, Any] = {}
-    for modality, task in PAIRS:
-        result, table = finished(modality, task)
-        found = result.predictor.predict_files([table])
-        asked[str(result.summary["bundle"])] = [table, [one.to_dict() for one in found]]
+def test_the_bundle_answers_the_same_in_a_fresh_process(finished: Finished, repository: Path, tmp_path: Path) -> None:
+    found = finished.result.predictor.predict_files([finished.table])
+    asked = {str(finished.result.summary["bundle"]): [finished.table, [one.to_dict() for one in found]]}
     (tmp_path / "asked.json").write_text(json.dumps(asked))
     done = subprocess.run(
         [sys.executable, "-c", ANSWER_AGAIN, str(tmp_path / "asked.json")],

@@ -45,7 +45,7 @@ def asha() -> dict[str, Any]:
     return in_own_cluster("asha_rung.py")
 
 
-@pytest.fixture(scope="module", params=[pytest.param("alone", marks=pytest.mark.slow), "groups"])
+@pytest.fixture(scope="module", params=["alone", "groups"])
 def population(request: pytest.FixtureRequest) -> dict[str, Any]:
     return in_own_cluster("pbt_exploit.py", request.param)
 
@@ -78,6 +78,7 @@ class TestInAnAshaRung:
         assert found["values"][winner] == asha["simulated"]["values"][winner]
 
 
+@pytest.mark.slow
 class TestAsAPopulationCopies:
     """The node goes when the first exploit is told, with a trial that is held there."""
 

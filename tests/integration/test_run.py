@@ -216,6 +216,7 @@ def test_a_run_that_died_while_exporting_exports_again(finished: tuple[Result, H
     assert again.predict(blank).equals(result.predict(blank))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_result(finished: tuple[Result, Home], tmp_path: Path) -> None:
     result, _ = finished
     again = graft.run(JOB, overrides=["export.register=false", "search.scheduler=none"], home=tmp_path)
@@ -282,6 +283,7 @@ def test_weights_that_changed_under_the_same_name_are_read_again(tmp_path: Path)
     assert cache["misses"] > 0
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_keeps_its_best_model_and_goes_on_later(tmp_path: Path) -> None:
     home = Home(tmp_path)
     experiment = Experiment.create(home, parse_job(JOB, ["training.epochs=3", "export.register=false"]))

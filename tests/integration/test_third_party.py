@@ -108,6 +108,7 @@ def test_the_components_keep_the_contracts(repository: Path, site: Path, tmp_pat
     assert int(done.stdout.rpartition(" passed")[0].split()[-1]) > 3 * len(GROUPS)
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_a_job_runs_with_all_of_them(repository: Path, site: Path, tmp_path: Path) -> None:
     job = repository / "tests" / "assets" / PACKAGE / "job.yaml"

@@ -367,6 +367,7 @@ class TestASearch:
             assert rates == {one.strategy["lr"]}
         run.assert_recorded()
 
+    @pytest.mark.slow
     def test_an_interrupted_one_ends_like_one_that_was_not(self, home: Path) -> None:
         whole, broken = Run(home, PBT), Run(home, PBT)
         whole.run()

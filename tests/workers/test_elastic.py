@@ -27,6 +27,7 @@ def on_two_nodes(*arguments: str) -> dict[str, Any]:
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_it_goes_on_with_one_worker_when_a_node_leaves():
     found = on_two_nodes()
     value = found["value"]

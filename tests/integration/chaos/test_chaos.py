@@ -10,11 +10,9 @@ import pytest
 from graft.chaos.catalog import FAULTS
 from graft.chaos.fault import Verdict
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 SEEDS = 20
-# In every run of the tests; the others are for the night.
-QUICK = ("driver-killed",)
 
 
 def assert_kept(outcome):
@@ -26,20 +24,11 @@ def assert_kept(outcome):
     assert outcome.winner == ("same" if FAULTS[outcome.fault].is_compared else "–"), told
 
 
-@pytest.mark.parametrize("name", QUICK)
-def test_what_is_likely_to_go_wrong(run_fault, name):
-    outcome = run_fault(name)
-    assert outcome.verdict is not Verdict.SKIPPED, outcome.problems
-    assert_kept(outcome)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in FAULTS if name not in QUICK])
+@pytest.mark.parametrize("name", FAULTS)
 def test_every_fault(run_fault, name):
     assert_kept(run_fault(name))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, SEEDS))
 def test_the_driver_is_killed_at_any_moment(run_fault, seed):
     assert_kept(run_fault("driver-killed", seed))
