@@ -37,6 +37,21 @@ def test_modules_are_short_and_well_named(repository: Path) -> None:
     assert not [path for path in modules(repository) if path.stem in BANNED_NAMES or path.parent.name in BANNED_NAMES]
 
 
+def test_commands_print_in_one_place_only(repository: Path) -> None:
+    # `tell` shows escape sequences of the terminal in names and error texts instead of obeying them.
+    commands = [path for path in modules(repository) if "cli" in path.parts and path.parent.name != "output"]
+    assert commands
+    printing = {"typer.echo", "typer.secho", "print", "sys.stdout.write", "sys.stderr.write", "console.print"}
+    found = {
+        f"{path.relative_to(repository)}:{node.lineno} {ast.unparse(node.func)}"
+        for path in commands
+        if path.name != "help.py"  # what typer writes of our own words
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in printing
+    }
+    assert found == set()
+
+
 def test_no_folder_is_crowded(repository: Path) -> None:
     folders: dict[str, int] = {}
     for path in modules(repository):

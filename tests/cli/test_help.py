@@ -1,7 +1,11 @@
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
+from typer.main import get_command
+
+from graft.cli.main import app
 
 COMMANDS = (
     "run",
@@ -48,10 +52,43 @@ def test_short_help_is_the_same(graft):
     assert graft("-h").out == graft("--help").out
 
 
-def test_no_command_shows_the_help(graft):
+def test_no_command_shows_the_overview(graft):
     done = graft()
-    assert done.exit_code == 2
-    assert "graft run jobs/digits.yaml" in done.out + done.err
+    assert (done.exit_code, done.err) == (0, "")
+    assert done.out.rstrip() == graft("--help").out.rstrip()
+
+
+@pytest.mark.parametrize("group", ["track", "journal", "cache"])
+def test_a_group_without_a_command_shows_its_overview(graft, group):
+    done = graft(group)
+    assert (done.exit_code, done.err) == (0, "")
+    assert done.out.rstrip() == graft(group, "--help").out.rstrip()
+
+
+def test_the_version_can_be_asked(graft):
+    done = graft("--version")
+    assert (done.exit_code, done.out, done.err) == (0, f"graft {version('graft')}\n", "")
+
+
+def options(command, path=()):
+    """Every command with its parameters, at any depth."""
+    inner = getattr(command, "commands", {})
+    for name, one in inner.items():
+        yield from options(one, (*path, name))
+    if not inner:
+        yield path, command.params
+
+
+@pytest.mark.parametrize("path", [path for path, _ in options(get_command(app))], ids=" ".join)
+def test_no_word_of_a_help_is_taken_for_markup(graft, path):
+    shown = "".join("".join(line.strip("│ ").split()) for line in graft(*path, "--help").out.splitlines())
+    (params,) = [params for one, params in options(get_command(app)) if one == path]
+    for param in params:
+        assert "".join((getattr(param, "help", None) or "").split()) in shown
+
+
+def test_the_default_of_the_home_is_shown(graft):
+    assert "[default: (./.graft)]" in graft("status", "--help").out
 
 
 @pytest.mark.parametrize("command", [(name,) for name in COMMANDS] + GROUPS, ids="-".join)

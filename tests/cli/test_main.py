@@ -2,7 +2,16 @@ import json
 
 import pytest
 
-from graft.core.errors import ArtifactError, DataError, Interrupted, ResourceError, SpecError, TrackingError, TrialError
+from graft.core.errors import (
+    ArtifactError,
+    DataError,
+    Interrupted,
+    Problem,
+    ResourceError,
+    SpecError,
+    TrackingError,
+    TrialError,
+)
 from graft.spec import load
 
 
@@ -38,9 +47,18 @@ def test_an_error_is_one_line_and_its_exit_code(graft, failing, error, exit_code
     assert (done.exit_code, done.out, done.err) == (exit_code, "", f"graft: {error}\n")
 
 
-def test_every_line_of_an_error_says_who_speaks(graft, failing):
-    failing(DataError("one thing\nanother thing"))
+def test_every_problem_is_a_line_that_says_who_speaks(graft, failing):
+    failing(SpecError([Problem("", "one thing"), Problem("", "another thing")]))
     assert graft("validate", "x.yaml").err == "graft: one thing\ngraft: another thing\n"
+
+
+@pytest.mark.parametrize("error", [DataError, SpecError, ResourceError])
+@pytest.mark.parametrize("arguments", [(), ("--debug",)])
+def test_a_name_in_an_error_cannot_write_lines_of_its_own(graft, failing, error, arguments):
+    failing(error("\x1b[2J\u202ephoto\ngraft: done.png is damaged"))
+    done = graft(*arguments, "validate", "x.yaml")
+    assert done.err.splitlines()[-1] == r"graft: \x1b[2J\u202ephoto\ngraft: done.png is damaged"
+    assert not {"\x1b", "\u202e"} & set(done.err)
 
 
 def test_a_bug_is_one_line_that_asks_for_a_report(graft, failing):
@@ -109,6 +127,22 @@ def test_a_wrong_command_line_exits_2_and_says_what(graft, arguments, told):
     done = graft(*arguments)
     assert (done.exit_code, done.out) == (2, "")
     assert told in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (("frobnicate",), "graft"),
+        (("validate",), "graft validate"),
+        (("--debug", "validate", "x.yaml", "--nope"), "graft validate"),
+        (("journal", "show", "--kind"), "graft journal show"),
+        (("journal", "nope"), "graft journal"),
+        (("cache", "rm", "--older-than"), "graft cache rm"),
+        (("status", "validate", "--nope"), "graft status"),
+    ],
+)
+def test_a_wrong_command_line_points_to_the_help_of_its_own_command(graft, arguments, command):
+    assert graft(*arguments).err.strip().endswith(f"; see `{command} --help`")
 
 
 def test_a_wrong_command_line_with_json_is_one_object(graft):

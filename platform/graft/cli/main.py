@@ -3,12 +3,15 @@
 import json
 import sys
 import traceback
-from typing import NoReturn
+from importlib.metadata import version
+from typing import Annotated, NoReturn
 
 import typer
 
 from graft.cli.assets import backbones, cache, components
+from graft.cli.help import named_command, show_overview
 from graft.cli.jobs import chaos, plan, predict, resume, run, schema, validate
+from graft.cli.output.tell import tell
 from graft.cli.records import compare, experiments, journal, leaderboard, lineage, status, track, ui, watch
 from graft.core.errors import GraftError, SpecError
 
@@ -38,7 +41,7 @@ CTRL_C = 130
 app = typer.Typer(
     help="Adapts pretrained models to your own data, automatically, on a laptop or a Ray cluster.",
     epilog=EXAMPLES,
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -64,15 +67,28 @@ app.add_typer(track.app, name="track")
 app.add_typer(journal.app, name="journal")
 
 
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        tell(f"graft {version('graft')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _graft(debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error.")) -> None:
+def _graft(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    is_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
     """Adapts pretrained models to your own data, automatically, on a laptop or a Ray cluster."""
+    show_overview(context)
 
 
 def main() -> None:
     """Entry point of the console script."""
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="graft", standalone_mode=False)
     except GraftError as error:
         _leave(error, str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort) as error:
@@ -88,17 +104,18 @@ def _usage_or_bug(error: Exception) -> tuple[str, int]:
     # A wrong option or a missing argument: typer's error types are private, what they can do is not.
     message = getattr(error, "format_message", None)
     if message is not None:
-        return f"{message().rstrip('.')}; see `graft --help`", int(getattr(error, "exit_code", 2))
+        asked = " ".join(["graft", *named_command(typer.main.get_command(app), sys.argv[1:])])
+        return f"{message().rstrip('.')}; see `{asked} --help`", int(getattr(error, "exit_code", 2))
     what = " ".join(f"{type(error).__name__}: {error}".split())
     return f"internal error: {what}; please report it with the output of `graft --debug …`", 1
 
 
 def _leave(error: BaseException, message: str, exit_code: int) -> NoReturn:
     if "--debug" in sys.argv:
-        traceback.print_exception(error)
+        tell(*"".join(traceback.format_exception(error)).splitlines(), err=True)
+    problems = [str(problem) for problem in error.problems] if isinstance(error, SpecError) else [message]
     if "--json" in sys.argv:
-        problems = [str(problem) for problem in error.problems] if isinstance(error, SpecError) else [message]
-        typer.echo(json.dumps({"status": "failed", "exit_code": exit_code, "error": message, "problems": problems}))
+        tell(json.dumps({"status": "failed", "exit_code": exit_code, "error": message, "problems": problems}))
     else:
-        typer.echo("\n".join(f"graft: {line}" for line in message.splitlines()), err=True)
+        tell(*(f"graft: {problem}" for problem in problems), err=True)
     raise SystemExit(exit_code)

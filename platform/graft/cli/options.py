@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
+from graft.cli.completion import experiment_names
+
 HomeOption = Annotated[
     Path | None,
-    typer.Option(
-        "--home", envvar="GRAFT_HOME", help="Where graft keeps everything. [default: ./.graft]", show_default=False
-    ),
+    typer.Option("--home", envvar="GRAFT_HOME", help="Where graft keeps everything.", show_default="./.graft"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
 SetOption = Annotated[
@@ -21,5 +21,9 @@ SetOption = Annotated[
 JobArgument = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).", show_default=False)]
 ExperimentArgument = Annotated[
     str,
-    typer.Argument(metavar="EXPERIMENT", help="An experiment, the name of a job (its newest experiment), or `latest`."),
+    typer.Argument(
+        metavar="EXPERIMENT",
+        help="An experiment, the name of a job (its newest experiment), or `latest`.",
+        autocompletion=experiment_names,
+    ),
 ]

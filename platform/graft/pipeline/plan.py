@@ -185,10 +185,10 @@ def make_plan(
     )
 
 
-def describe(plan: Plan) -> str:
-    """The plan as text for the terminal."""
+def describe(plan: Plan) -> list[str]:
+    """The plan as lines for the terminal."""
     size = "continuous" if plan.grid is None else "1 strategy" if plan.grid == 1 else f"{plan.grid} strategies"
-    lines = [
+    return [
         f"job        {plan.job}",
         f"task       {plan.task} of {plan.modality}s by {plan.metric}"
         + (f": {plan.task_reason}" if plan.task_reason else ""),
@@ -201,7 +201,6 @@ def describe(plan: Plan) -> str:
         f"heads      {f'one by one: {plan.not_fused_because}' if plan.not_fused_because else TOGETHER}",
         f"time       {_describe_time(plan)}",
     ]
-    return "\n".join(lines)
 
 
 def _space_from(job: Job) -> str:

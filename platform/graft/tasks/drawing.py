@@ -3,10 +3,13 @@
 import io
 import math
 import textwrap
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from graft.core.escaping import escaped
 
 _COLUMNS = 5
 _TEXT_WIDTH, _TEXT_LINES = 26, 9
@@ -22,19 +25,22 @@ def new_figure(width: float, height: float) -> Any:
 
 def to_png(figure: Any) -> bytes:
     """A figure as a PNG."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # a name that holds `$` is no formula
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=90)
+    with warnings.catch_warnings():
+        # A letter that the font lacks is drawn as a box; the report has the name itself.
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
+        figure.savefig(stream, format="png", dpi=90)
     return stream.getvalue()
 
 
 def shorten(text: str, length: int = 18) -> str:
     """The end of a text, which tells more of a path than its beginning."""
-    return plain(text if len(text) <= length else f"…{text[1 - length :]}")
-
-
-def plain(text: str) -> str:
-    """A text that matplotlib writes as it is: between two `$` it would read formulas."""
-    return text.replace("$", r"\$")
+    text = escaped(text)
+    return text if len(text) <= length else f"…{text[1 - length :]}"
 
 
 def samples_picture(previews: Sequence[Any], titles: Sequence[str], ids: Sequence[str]) -> bytes:
@@ -61,6 +67,6 @@ def samples_picture(previews: Sequence[Any], titles: Sequence[str], ids: Sequenc
 def _show(axes: Any, preview: Any) -> None:
     if isinstance(preview, str):
         lines = textwrap.wrap(preview, _TEXT_WIDTH, max_lines=_TEXT_LINES, placeholder=" …") or ["(empty)"]
-        axes.text(0.04, 0.96, plain("\n".join(lines)), va="top", fontsize=7, transform=axes.transAxes)
+        axes.text(0.04, 0.96, "\n".join(map(escaped, lines)), va="top", fontsize=7, transform=axes.transAxes)
     else:
         axes.imshow(np.asarray(preview).squeeze(), cmap="gray", vmin=0, vmax=255)

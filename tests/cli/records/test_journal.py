@@ -98,6 +98,15 @@ def test_json_is_the_records_as_they_stand(graft, make_experiment, story):
     assert [json.loads(line)["kind"] for line in lines[:2]] == ["WriterOpened", "ExperimentStarted"]
 
 
+def test_json_keeps_what_it_says_and_shows_escapes(graft, make_experiment, story):
+    text = "photo\x1b[2J\u202e\x9b1m\n é 👩\u200d🔬 \U000e0041.png"
+    make_experiment([*story, events.TrialNoted("t03", text)])
+    done = graft("journal", "show", "--json", "--kind", "TrialNoted")
+    assert json.loads(done.out)["text"] == text
+    assert r"photo\u001b[2J\u202e\u009b1m\n é" in done.out
+    assert r"photo\x1b[2J\u202e\x9b1m\n é" in graft("journal", "show", "--kind", "TrialNoted").out
+
+
 def test_damage_is_told_and_the_rest_shown(graft, make_experiment, story):
     experiment = make_experiment(story)
     offset = damage(experiment, 3)

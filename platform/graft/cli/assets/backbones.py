@@ -2,9 +2,8 @@
 
 import json
 
-import typer
-
 from graft.cli.options import JsonOption
+from graft.cli.output.tell import tell
 
 
 def command(as_json: JsonOption = False) -> None:
@@ -13,11 +12,11 @@ def command(as_json: JsonOption = False) -> None:
 
     found = [{"name": name, "problem": check_backbone(name)} for name in backbone_names()]
     if as_json:
-        typer.echo(json.dumps(found))
+        tell(json.dumps(found))
         return
     for one in found:
-        typer.echo(f"{one['name']:24} {one['problem'] or 'ready'}")
-    typer.echo(
+        tell(f"{one['name']:24} {one['problem'] or 'ready'}")
+    tell(
         "also: timm:<name>, torchvision:<name>, hf:<folder or name> (weights from a hub), "
         "local:<library>/<architecture>:<file>"
     )

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from graft.cli.help import show_overview
 from graft.cli.options import HomeOption, JsonOption
+from graft.cli.output.tell import tell
 from graft.core.errors import ResourceError, SpecError
 from graft.core.storage import Home
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from graft.data.feature_store.catalog import Catalog, Entry
 
 app = typer.Typer(
-    help="Features of frozen networks, kept to be used again. GRAFT_CACHE_GB bounds them.", no_args_is_help=True
+    help="Features of frozen networks, kept to be used again. GRAFT_CACHE_GB bounds them.", invoke_without_command=True
 )
 
 _SHOWN = 12
@@ -28,8 +30,9 @@ PrefixOption = Annotated[
 
 
 @app.callback()
-def _cache() -> None:
+def _cache(context: typer.Context) -> None:
     """Features of frozen networks, kept to be used again. GRAFT_CACHE_GB bounds them."""
+    show_overview(context)
 
 
 @app.command("ls")
@@ -43,11 +46,11 @@ def ls(home: HomeOption = None, as_json: JsonOption = False) -> None:
     held = sum(entry.holding.bytes for entry in entries)
     if as_json:
         rows = [_row(entry) for entry in entries]
-        typer.echo(json.dumps({"directory": str(catalog.root), "bytes": held, "limit_bytes": limit, "entries": rows}))
+        tell(json.dumps({"directory": str(catalog.root), "bytes": held, "limit_bytes": limit, "entries": rows}))
         return
     for entry in entries:
-        typer.echo(_line(entry))
-    typer.echo(f"{len(entries)} in {catalog.root}: {_gb(held)} of at most {_gb(limit)}")
+        tell(_line(entry))
+    tell(f"{len(entries)} in {catalog.root}: {_gb(held)} of at most {_gb(limit)}")
 
 
 @app.command("rm")
@@ -79,10 +82,10 @@ def rm(
     gone = [entry for entry in entries if entry not in kept]
     freed = sum(entry.holding.bytes for entry in gone)
     if as_json:
-        typer.echo(json.dumps({"removed": _digests(gone), "in_use": _digests(kept), "bytes": freed}))
+        tell(json.dumps({"removed": _digests(gone), "in_use": _digests(kept), "bytes": freed}))
         return
     stayed = f"; {len(kept)} in use stayed" if kept else ""
-    typer.echo(f"deleted {len(gone)}, {_gb(freed)}{stayed}")
+    tell(f"deleted {len(gone)}, {_gb(freed)}{stayed}")
 
 
 @app.command("verify")
@@ -102,11 +105,11 @@ def verify(digest: PrefixOption = None, home: HomeOption = None, as_json: JsonOp
         for file, text in problems.items()
     ]
     if as_json:
-        typer.echo(json.dumps({"checked": len(found), "damaged": damaged}))
+        tell(json.dumps({"checked": len(found), "damaged": damaged}))
     else:
         for one in damaged:
-            typer.echo(f"{one['digest'][:_SHOWN]}  {one['file']} {one['problem']}")
-        typer.echo(f"{len(found)} checked, {sum(map(bool, found.values()))} damaged")
+            tell(f"{one['digest'][:_SHOWN]}  {one['file']} {one['problem']}")
+        tell(f"{len(found)} checked, {sum(map(bool, found.values()))} damaged")
     if damaged:
         raise typer.Exit(1)
 

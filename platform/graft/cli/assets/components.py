@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from graft.cli.options import JsonOption
+from graft.cli.output.tell import tell
 
 
 def command(
@@ -27,7 +28,7 @@ def command(
         raise SpecError(unknown("group", group, (*GROUPS, "backbone")))
     found = [one for one in registered() if group in (None, one["group"])]
     if as_json:
-        typer.echo(json.dumps({"components": found}))
+        tell(json.dumps({"components": found}))
         return
     print_table(["group", "kind", "package", "what it is"], [[str(value) for value in one.values()] for one in found])
 

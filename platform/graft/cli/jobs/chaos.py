@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
+from graft.cli.output.tell import tell
 from graft.core.storage import Home
 
 if TYPE_CHECKING:
@@ -54,20 +55,20 @@ def command(
 
     root = Home.find(home).root / "chaos" / f"{loaded.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     outcomes: list[Outcome] = []
-    with ChaosRunner.of(make_small(loaded), root, lambda line: typer.echo(line, err=True)) as runner:
+    with ChaosRunner.of(make_small(loaded), root, lambda line: tell(line, err=True)) as runner:
         try:
             for outcome in runner.run(faults, seed):
                 outcomes.append(outcome)
-                typer.echo(f"  {outcome.verdict}{_why(outcome)}", err=True)
+                tell(f"  {outcome.verdict}{_why(outcome)}", err=True)
         except Broken as problem:
             raise GraftError(f"{problem}; what it said is in {root / 'said'}") from problem
     broken = [outcome for outcome in outcomes if outcome.verdict is Verdict.BROKEN]
     if as_json:
-        typer.echo(json.dumps({"job": loaded.name, "seed": seed, "broken": len(broken), "faults": _plain(outcomes)}))
+        tell(json.dumps({"job": loaded.name, "seed": seed, "broken": len(broken), "faults": _plain(outcomes)}))
     else:
         _print_outcomes(outcomes)
     if broken:
-        typer.echo(f"graft: {len(broken)} of {len(outcomes)} guarantees were broken; all is kept in {root}", err=True)
+        tell(f"graft: {len(broken)} of {len(outcomes)} guarantees were broken; all is kept in {root}", err=True)
         raise typer.Exit(1)
     shutil.rmtree(root, ignore_errors=True)
 
@@ -75,7 +76,7 @@ def command(
 def _print_faults(faults: "Sequence[Fault]", as_json: bool) -> None:
     if as_json:
         keys = ("name", "done", "guarantee")
-        typer.echo(json.dumps({"faults": [{key: getattr(fault, key) for key in keys} for fault in faults]}))
+        tell(json.dumps({"faults": [{key: getattr(fault, key) for key in keys} for fault in faults]}))
         return
     _print_sentences(["fault", "what is done", "expected"], [[one.name, one.done, one.guarantee] for one in faults])
 
@@ -93,16 +94,16 @@ def _print_sentences(columns: "Sequence[str]", rows: "Sequence[Sequence[str]]") 
     """A table whose first column stays whole, and whose sentences go over several lines."""
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     from graft.cli.output.tables import WIDTH_IN_FILES
+    from graft.cli.output.tell import cell
 
     table = Table(box=None, padding=(0, 2), header_style="bold")
     for column in columns:
         is_number = column in ("lost", "doubled")
         table.add_column(column, justify="right" if is_number else "left", no_wrap=column == "fault" or is_number)
     for row in rows:
-        table.add_row(*map(Text, row))  # Text, because a reason may hold what rich takes for markup
+        table.add_row(*map(cell, row))
     console = Console()
     (console if console.is_terminal else Console(width=WIDTH_IN_FILES)).print(table)
 

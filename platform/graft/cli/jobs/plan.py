@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from graft.cli.options import JobArgument, JsonOption, SetOption
+from graft.cli.output.tell import tell
 
 
 def command(
@@ -33,4 +34,7 @@ def command(
 
         samples = loaded.data.limit or len(resolved.listing or listing_of(loaded))
         plan = make_plan(loaded, samples, forward_seconds, measure_depths, reason)
-    typer.echo(json.dumps({**plan.to_dict(), "modalities": [plan.modality]}) if as_json else describe(plan))
+    if as_json:
+        tell(json.dumps({**plan.to_dict(), "modalities": [plan.modality]}))
+        return
+    tell(*describe(plan))

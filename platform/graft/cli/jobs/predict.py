@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from graft.cli.options import HomeOption, JsonOption
+from graft.cli.output.tell import tell
 from graft.core.storage import Home
 
 TOP = 3
@@ -52,10 +53,10 @@ def command(
     samples: list[Any] = [*(predictor.find(paths) if paths else ()), *(text or ())]
     predictions = predictor.predict(samples)
     if as_json:
-        typer.echo(json.dumps({"model": model, "predictions": [one.to_dict() for one in predictions]}))
+        tell(json.dumps({"model": model, "predictions": [one.to_dict() for one in predictions]}))
     else:
         for one in predictions:
-            typer.echo(f"{one.source}: {one.error or _told(one, probabilities)}")
+            tell(f"{one.source}: {one.error or _told(one, probabilities)}")
     if any(one.error for one in predictions):
         raise SystemExit(2)
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
+from graft.cli.output.tell import tell
 from graft.core.errors import ResourceError
+from graft.core.escaping import escaped
 from graft.core.storage import Home, write_json
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def command(
         loaded = replayed_job(loaded, schedule)
     if not as_json:
         what = f"replays {replay}" if schedule else describe(loaded.phases, loaded.space.grid_size())
-        typer.echo(f"{job}: {loaded.name}, {what}", err=True)
+        tell(f"{job}: {loaded.name}, {what}", err=True)
     from graft.experiments.directory import Experiment
     from graft.pipeline.resolve import resolve_job
     from graft.pipeline.run import check_job
@@ -72,7 +74,7 @@ def command(
     resolved = resolve_job(loaded)
     loaded = resolved.job
     if not as_json:
-        typer.echo(
+        tell(
             f"task: {loaded.task.kind} of {loaded.data.modality}s by {loaded.objective.name} ({resolved.reason})",
             err=True,
         )
@@ -95,7 +97,7 @@ def run_and_report(experiment: "Experiment", home: Home, as_json: bool, retry_er
         options = RunOptions(listeners=(listener,), retry_errored=retry_errored, on_lost_head=lost)
         result = run_experiment(experiment, home, options)
     if as_json:
-        typer.echo(json.dumps(result.summary))
+        tell(json.dumps(result.summary))
         return
     _report(result, home)
 
@@ -107,9 +109,9 @@ def _leave_at_once(terminal: "Terminal", as_json: bool) -> Callable[[str], None]
         code = ResourceError.exit_code
         if as_json:
             told = {"status": "failed", "exit_code": code, "error": message, "problems": [message]}
-            print(json.dumps(told), file=terminal.out, flush=True)
+            tell(json.dumps(told), stream=terminal.out)
         else:
-            print(f"graft: {message}", file=terminal.err, flush=True)
+            tell(f"graft: {message}", stream=terminal.err)
         os._exit(code)
 
     return leave
@@ -123,11 +125,15 @@ def _to_go_on_with(job: "Job", home: Home, resume: bool) -> "Experiment | None":
     if found is None:
         return None
     if resume:
-        typer.echo(f"goes on with {found.name}", err=True)
+        tell(f"goes on with {found.name}", err=True)
         return found
     if sys.stdin.isatty() and sys.stderr.isatty():
-        return found if typer.confirm(f"{found.name} was cut off; go on with it?", default=True, err=True) else None
-    typer.echo(f"{found.name} was cut off; a new experiment begins (--resume goes on with it)", err=True)
+        return (
+            found
+            if typer.confirm(f"{escaped(found.name)} was cut off; go on with it?", default=True, err=True)
+            else None
+        )
+    tell(f"{found.name} was cut off; a new experiment begins (--resume goes on with it)", err=True)
     return None
 
 
@@ -157,23 +163,21 @@ def _report(result: "Result", home: Home) -> None:
     from graft.cli.output.tables import print_leaderboard
 
     summary = result.summary
-    typer.echo("")
+    tell("")
     print_leaderboard(result.rows, summary["metric"], limit=SHOWN_TRIALS)
     low, high = summary["test_interval"]
     # Registered models are looked for in the store of this home, unless MLFLOW_TRACKING_URI names another.
     is_found = summary["tracking_uri"] in (home.tracking_uri, os.environ.get("MLFLOW_TRACKING_URI"))
     model = summary["model_uri"] if summary["model_uri"] and is_found else summary["bundle"]
-    typer.echo("")
-    typer.echo(f"winner      {summary['winner_trial']}, validation {summary['metric']} {summary['validation']:.4f}")
-    typer.echo(f"test        {summary['metric']} {summary['test']:.4f}, 95 % interval {low:.4f} to {high:.4f}")
-    typer.echo(f"bundle      {summary['bundle']}")
-    typer.echo(f"took        {summary['seconds']:.0f} s; log in {summary['experiment_dir']}/log.txt")
+    tell("")
+    tell(f"winner      {summary['winner_trial']}, validation {summary['metric']} {summary['validation']:.4f}")
+    tell(f"test        {summary['metric']} {summary['test']:.4f}, 95 % interval {low:.4f} to {high:.4f}")
+    tell(f"bundle      {summary['bundle']}")
+    tell(f"took        {summary['seconds']:.0f} s; log in {summary['experiment_dir']}/log.txt")
     if not summary["tracking_complete"]:
-        typer.echo(
-            f"tracking    not everything has reached MLflow; finish with: graft track sync {summary['experiment']}"
-        )
-    typer.echo("")
-    typer.echo("next:")
-    typer.echo(f"  graft leaderboard {summary['experiment']}")
-    typer.echo(f"  graft predict {model} {_SAMPLE.get(summary['modalities'][0], 'FILE…')}")
-    typer.echo("  graft ui")
+        tell(f"tracking    not everything has reached MLflow; finish with: graft track sync {summary['experiment']}")
+    tell("")
+    tell("next:")
+    tell(f"  graft leaderboard {summary['experiment']}")
+    tell(f"  graft predict {model} {_SAMPLE.get(summary['modalities'][0], 'FILE…')}")
+    tell("  graft ui")

@@ -2,11 +2,11 @@
 
 import json
 
-import typer
+from graft.cli.output.tell import tell
 
 
 def command() -> None:
     """Print the JSON Schema of job files; editors complete and check job files with it."""
     from graft.spec.schema import job_schema
 
-    typer.echo(json.dumps(job_schema(), indent=2))
+    tell(*json.dumps(job_schema(), indent=2).splitlines())

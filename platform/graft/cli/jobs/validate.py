@@ -2,9 +2,8 @@
 
 import json
 
-import typer
-
 from graft.cli.options import JobArgument, JsonOption, SetOption
+from graft.cli.output.tell import tell
 
 
 def command(job: JobArgument, override: SetOption = None, as_json: JsonOption = False) -> None:
@@ -30,8 +29,6 @@ def command(job: JobArgument, override: SetOption = None, as_json: JsonOption = 
     if as_json:
         found = {"task": task, "task_reason": reason, "modalities": [loaded.data.modality]}
         shown = loaded.model_copy(update={"strategy": loaded.space})
-        typer.echo(json.dumps({"status": "ok", **found, "job": shown.model_dump(mode="json")}))
+        tell(json.dumps({"status": "ok", **found, "job": shown.model_dump(mode="json")}))
         return
-    typer.echo(
-        f"{job} is a valid job: {loaded.name}, {task} ({reason}), {describe(loaded.phases, loaded.space.grid_size())}"
-    )
+    tell(f"{job} is a valid job: {loaded.name}, {task} ({reason}), {describe(loaded.phases, loaded.space.grid_size())}")

@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from graft.cli.output.tell import cell, tell
 from graft.experiments.progress import RUNNING, Progress, StageProgress, TrialProgress
 from graft.experiments.stages import StageName, StageState
 from graft.experiments.time_left import time_left
@@ -52,7 +53,7 @@ def plain_lines(stream: TextIO, progress: Progress, outlook: Outlook) -> Listene
         progress.apply(event)
         line = _line(event, progress, outlook)
         if line:
-            print(line, file=stream, flush=True)
+            tell(line, stream=stream)
 
     return listen
 
@@ -96,7 +97,7 @@ class _View:
         if self._progress.trials:
             parts.append(self._trials())
         for note in list(self._progress.notes.values())[-SHOWN_NOTES:]:
-            parts.append(Text(f"{note.trial}: {note.text}", "yellow"))
+            parts.append(cell(f"{note.trial}: {note.text}", "yellow"))
         return Group(*parts)
 
     def _stages(self) -> Table:
@@ -104,7 +105,7 @@ class _View:
         for name in StageName:
             stage = self._progress.stages.get(name, StageProgress())
             mark, style = MARKS[stage.state]
-            table.add_row(Text(mark, style), Text(name, style), self._seconds(stage), Text(self._detail(name, stage)))
+            table.add_row(Text(mark, style), Text(name, style), self._seconds(stage), cell(self._detail(name, stage)))
         return table
 
     def _detail(self, name: str, stage: StageProgress) -> str:
@@ -127,7 +128,7 @@ class _View:
             style = "cyan" if trial.status == RUNNING else ""
             score = _score(self._progress, trial)
             cells = (trial.trial, trial.label, str(trial.epoch), score, _state(trial))
-            table.add_row(*map(Text, cells), style=style)
+            table.add_row(*map(cell, cells), style=style)
         return table
 
 

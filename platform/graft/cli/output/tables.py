@@ -5,7 +5,8 @@ from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
+
+from graft.cli.output.tell import cell
 
 WIDTH_IN_FILES = 200
 
@@ -18,7 +19,7 @@ def print_table(
     for column in columns:
         table.add_column(column, justify="right" if column in numbers else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*map(Text, row))  # Text, because a cell may hold what rich takes for markup
+        table.add_row(*map(cell, row))
     console = Console(file=stream)
     if not console.is_terminal:
         console = Console(file=stream, width=WIDTH_IN_FILES)
@@ -55,7 +56,7 @@ def print_leaderboard(
             row["label"],
         ]
         cells += [row["reason"]] if limit is None else []
-        table.add_row(*map(Text, cells))  # Text, because a reason may hold what rich takes for markup
+        table.add_row(*map(cell, cells))
     console = Console(file=stream)
     if not console.is_terminal:
         console = Console(file=stream, width=WIDTH_IN_FILES)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graft.cli.options import HomeOption, JsonOption
+from graft.cli.output.tell import tell
 from graft.core.storage import Home
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def command(
     shown = pages(place, {one: its.trial for one, its in zip(chosen, found, strict=True)}, local_address(port))
     if as_json:
         result = {"experiments": [asdict(one) for one in found], "compare_url": shown.compare, "views": shown.views}
-        typer.echo(json.dumps({**result, "problem": shown.problem}))
+        tell(json.dumps({**result, "problem": shown.problem}))
         return
     _print(found, shown, local_address(port))
 
@@ -58,13 +59,13 @@ def _print(found: "list[Found]", shown: "Pages", local: str) -> None:
     print_table(columns, [_cells(one) for one in found], numbers=("best", "trials", "seconds", "cost", "test"))
     for name, views in shown.views.items():
         for kind, url in views.items():
-            typer.echo(f"{kind} of {name}:\n  {url}")
+            tell(f"{kind} of {name}:", f"  {url}")
     if shown.compare:
-        typer.echo(f"their best trials side by side:\n  {shown.compare}")
+        tell("their best trials side by side:", f"  {shown.compare}")
     if shown.problem:
-        typer.echo(f"no page compares them: {shown.problem}")
+        tell(f"no page compares them: {shown.problem}")
     if any(url.startswith(local) for views in shown.views.values() for url in views.values()):
-        typer.echo("These pages are there while `graft ui` runs.")
+        tell("These pages are there while `graft ui` runs.")
 
 
 def _cells(one: "Found") -> list[str]:

@@ -3,9 +3,8 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from graft.cli.options import HomeOption, JsonOption
+from graft.cli.output.tell import tell
 from graft.core.errors import GraftError
 from graft.core.storage import Home
 
@@ -20,13 +19,13 @@ def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
     place = Home.find(home)
     rows = [_row(Experiment(place.experiments / name)) for name in Experiment.names(place)]
     if as_json:
-        typer.echo(json.dumps(rows))
+        tell(json.dumps(rows))
         return
     for row in rows:
         score = "–" if row["validation"] is None else f"{row['validation']:.4f}"
-        typer.echo(f"{row['experiment']}  {row['status']}  {row['trials']} trials  best validation {score}")
+        tell(f"{row['experiment']}  {row['status']}  {row['trials']} trials  best validation {score}")
     if not rows:
-        typer.echo(f"no experiments in {place.experiments}; start one with `graft run JOB`")
+        tell(f"no experiments in {place.experiments}; start one with `graft run JOB`")
 
 
 def _row(experiment: "Experiment") -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """`graft journal`: what has happened in an experiment, and whether all of it is in MLflow."""
 
 import json
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -11,8 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from graft.cli.help import show_overview
 from graft.cli.options import ExperimentArgument, HomeOption, JsonOption
+from graft.cli.output.tell import tell
 from graft.core.errors import SpecError, TrackingError
+from graft.core.escaping import escaped
 from graft.core.storage import Home
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from graft.journal.lines import Line
     from graft.tracking.audit import AuditResult, Expected
 
-app = typer.Typer(help="The record of all that has happened in an experiment.", no_args_is_help=True)
+app = typer.Typer(help="The record of all that has happened in an experiment.", invoke_without_command=True)
 
 KindOption = Annotated[str | None, typer.Option("--kind", metavar="K", help="Only records of this kind: TrialStarted.")]
 TrialOption = Annotated[str | None, typer.Option("--trial", metavar="T", help="Only records about this trial: t07.")]
@@ -29,8 +31,9 @@ LinesOption = Annotated[bool, typer.Option("--json", help="Print each record as 
 
 
 @app.callback()
-def _journal() -> None:
+def _journal(context: typer.Context) -> None:
     """The record of all that has happened in an experiment."""
+    show_overview(context)
 
 
 @app.command("show")
@@ -53,11 +56,11 @@ def show(
     chosen = _chosen(found.journal_file, _Choice(_kind(kind), trial))
     for line in chosen if last is None else deque(chosen, maxlen=last):
         if line.problem:
-            typer.echo(f"graft: {_told(found.journal_file, line)}", err=True)
+            tell(f"graft: {_told(found.journal_file, line)}", err=True)
         elif as_json:
-            sys.stdout.write(line.text.decode(errors="replace") + "\n")
+            tell(_visible_json(line.text.decode(errors="replace")))
         else:
-            typer.echo(f"{_stamp(line)}  {narrate(line)}")
+            tell(f"{_stamp(line)}  {narrate(line)}")
 
 
 @app.command("verify")
@@ -74,12 +77,12 @@ def verify(experiment: ExperimentArgument = "latest", home: HomeOption = None, a
     found = Experiment.find(place, experiment)
     expected, audit, unreachable = _audit(place, found)
     counts = _counts(expected, audit)
-    typer.echo(json.dumps(counts) if as_json else "\n".join(_lines(counts)))
+    tell(*([json.dumps(counts)] if as_json else _lines(counts)))
     for line in expected.damage:
-        typer.echo(f"graft: {_told(found.journal_file, line)}", err=True)
+        tell(f"graft: {_told(found.journal_file, line)}", err=True)
     advice = unreachable or _advice(found, expected, counts)
     if advice:
-        typer.echo(f"graft: {advice}", err=True)
+        tell(f"graft: {advice}", err=True)
         raise typer.Exit(1)
 
 
@@ -117,6 +120,11 @@ def _kind(given: str | None) -> str | None:
     if given.lower() not in known:
         raise SpecError(unknown("--kind", given, sorted(KINDS)))
     return known[given.lower()]
+
+
+def _visible_json(text: str) -> str:
+    """The same JSON, whose line of the journal holds texts as they are; in JSON every escape has four digits."""
+    return "".join(one if escaped(one) == one else json.dumps(one)[1:-1] for one in text)
 
 
 def _stamp(line: "Line") -> str:

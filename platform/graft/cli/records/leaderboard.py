@@ -2,9 +2,8 @@
 
 import json
 
-import typer
-
 from graft.cli.options import ExperimentArgument, HomeOption, JsonOption
+from graft.cli.output.tell import tell
 from graft.core.storage import Home
 
 
@@ -22,6 +21,6 @@ def command(experiment: ExperimentArgument = "latest", home: HomeOption = None, 
     metric = job.objective
     rows = leaderboard(Progress.of(found.journal_file, job))
     if as_json:
-        typer.echo(json.dumps({"experiment": found.name, "metric": metric.name, "trials": rows}))
+        tell(json.dumps({"experiment": found.name, "metric": metric.name, "trials": rows}))
         return
     print_leaderboard(rows, metric.name, limit=None)

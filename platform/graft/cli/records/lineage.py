@@ -2,9 +2,8 @@
 
 import json
 
-import typer
-
 from graft.cli.options import ExperimentArgument, HomeOption, JsonOption
+from graft.cli.output.tell import tell
 from graft.core.storage import Home
 
 
@@ -27,10 +26,10 @@ def command(experiment: ExperimentArgument = "latest", home: HomeOption = None, 
     progress = Progress.of(found.journal_file, job)
     lineage = history.lineage(progress)
     if as_json:
-        typer.echo(json.dumps({"experiment": found.name, **lineage.to_dict()}))
+        tell(json.dumps({"experiment": found.name, **lineage.to_dict()}))
         return
     reached = {name: trial.epoch for name, trial in progress.trials.items()}
     for line in timeline(lineage, reached):
-        typer.echo(line)
+        tell(line)
     for copied in lineage.events:
-        typer.echo(f"epoch {copied.epoch}  {copied.trial} <- {copied.donor.trial}  {copied.reason}")
+        tell(f"epoch {copied.epoch}  {copied.trial} <- {copied.donor.trial}  {copied.reason}")

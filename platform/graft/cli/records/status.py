@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from graft.cli.options import ExperimentArgument, HomeOption, JsonOption
+from graft.cli.output.tell import tell
 from graft.core.storage import Home
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def command(experiment: ExperimentArgument = "latest", home: HomeOption = None, 
     from graft.experiments.directory import Experiment
 
     status = status_of(Experiment.find(Home.find(home), experiment))
-    typer.echo(json.dumps(status) if as_json else "\n".join(_lines(status)))
+    tell(*([json.dumps(status)] if as_json else _lines(status)))
 
 
 def status_of(experiment: "Experiment") -> dict[str, Any]:

@@ -5,19 +5,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from graft.cli.help import show_overview
 from graft.cli.options import ExperimentArgument, HomeOption, JsonOption
+from graft.cli.output.tell import tell
 from graft.core.errors import TrackingError
 from graft.core.storage import Home
 
 if TYPE_CHECKING:
     from graft.experiments.directory import Experiment
 
-app = typer.Typer(help="Results on their way into MLflow.", no_args_is_help=True)
+app = typer.Typer(help="Results on their way into MLflow.", invoke_without_command=True)
 
 
 @app.callback()
-def _track() -> None:
+def _track(context: typer.Context) -> None:
     """Results on their way into MLflow."""
+    show_overview(context)
 
 
 @app.command("sync")
@@ -44,12 +47,12 @@ def sync(
         if not as_json:
             raise
         _tell_pending(place, found)
-        typer.echo(f"graft: {error}", err=True)
+        tell(f"graft: {error}", err=True)
         raise typer.Exit(error.exit_code) from error
     if as_json:
         _tell_pending(place, found)
         return
-    typer.echo(f"{found.name} is complete in MLflow")
+    tell(f"{found.name} is complete in MLflow")
 
 
 def _tell_pending(home: Home, experiment: "Experiment") -> None:
@@ -59,4 +62,4 @@ def _tell_pending(home: Home, experiment: "Experiment") -> None:
 
     cursor = Cursor(RelayFiles(experiment.directory).cursor, target_of(home, experiment.job()))
     pending = sum(end > cursor.offset for end, _ in read(experiment.journal_file))
-    typer.echo(json.dumps({"pending": pending}))
+    tell(json.dumps({"pending": pending}))

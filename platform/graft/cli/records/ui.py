@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from graft.cli.options import ExperimentArgument, HomeOption
+from graft.cli.output.tell import tell
 from graft.core.storage import Home
 
 _POLL_S = 0.5
@@ -46,7 +47,7 @@ def command(
     server = ui_command(place.tracking_uri, place.artifact_root, port)
     addresses = _addresses(place, experiment, server.url)
     _show(addresses, browser=False)
-    typer.echo("It takes some seconds to start; Ctrl-C ends it.")
+    tell("It takes some seconds to start; Ctrl-C ends it.")
     # A session of its own: the server has children, and is to end with all of them, however this command ends.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     process = subprocess.Popen(server.command, env=dict(server.environment), start_new_session=True)
@@ -65,7 +66,7 @@ def command(
 
 def _show(addresses: dict[str, str], browser: bool) -> None:
     for name, url in addresses.items():
-        typer.echo(f"{name}: {url}")
+        tell(f"{name}: {url}")
     if browser and _has_display():
         webbrowser.open(next(iter(addresses.values())))
 

@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-import typer
-
 from graft.cli.options import ExperimentArgument, HomeOption
+from graft.cli.output.tell import tell
 from graft.core.storage import Home
 
 if TYPE_CHECKING:
@@ -37,11 +36,11 @@ def command(experiment: ExperimentArgument = "latest", home: HomeOption = None) 
         with _display(found, progress) as listener:
             follow(found, progress, listener)
     except KeyboardInterrupt:
-        typer.echo(f"graft: watching has ended; {found.name} goes on", err=True)
+        tell(f"graft: watching has ended; {found.name} goes on", err=True)
         return
     state = state_of(progress, is_written=False)
     advice = "" if state == "completed" else f"; `graft resume {found.name}` goes on with it"
-    typer.echo(f"{found.name} is {state}{advice}")
+    tell(f"{found.name} is {state}{advice}")
 
 
 def follow(

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from graft.core.escaping import escaped
 from graft.tasks.classification.report import ClassificationReport, Example
-from graft.tasks.drawing import new_figure, plain, samples_picture, shorten, to_png
+from graft.tasks.drawing import new_figure, samples_picture, shorten, to_png
 from graft.tasks.protocol import Preview
 
 # More classes than this are shown without names and counts, which nobody could read.
@@ -34,7 +35,7 @@ def confusion_picture(report: ClassificationReport) -> bytes:
     figure.colorbar(shown, ax=axes, fraction=0.046, label="share of the class")
     axes.set(xlabel="predicted", ylabel="is", title=f"{report.num_samples} samples")
     if len(counts) <= _NAMED_CLASSES:
-        names = [plain(name) for name in report.classes]
+        names = [escaped(name) for name in report.classes]
         axes.set_xticks(range(len(counts)), names, rotation=90)
         axes.set_yticks(range(len(counts)), names)
         for row, column in zip(*np.nonzero(counts), strict=True):

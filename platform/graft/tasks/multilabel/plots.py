@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graft.tasks.drawing import new_figure, plain, samples_picture, shorten, to_png
+from graft.tasks.drawing import new_figure, samples_picture, shorten, to_png
 from graft.tasks.protocol import Preview
 
 _MOST_LABELS = 30
@@ -31,7 +31,7 @@ def labels_picture(report: Mapping[str, Any]) -> bytes:
     axes.invert_yaxis()
     others = len(report["per_label"]) - len(ordered)
     title = f"{report['num_samples']} samples" + (f", {others} rarer labels not shown" if others else "")
-    axes.set(xlim=(0, 1), xlabel="F1", title=plain(title))
+    axes.set(xlim=(0, 1), xlabel="F1", title=title)
     return to_png(figure)
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from graft.tasks.drawing import new_figure, plain, samples_picture, to_png
+from graft.core.escaping import escaped
+from graft.tasks.drawing import new_figure, samples_picture, to_png
 from graft.tasks.protocol import Preview
 
 _MOST_TARGETS = 9
@@ -32,7 +33,7 @@ def scatter_picture(report: Mapping[str, Any]) -> bytes:
         ends = [points.min(), points.max()]
         axes.plot(ends, ends, color="0.6", linewidth=1)
         axes.scatter(points[:, 0], points[:, 1], s=8, alpha=0.5)
-        axes.set(xlabel="is", ylabel="predicted", title=plain(name))
+        axes.set(xlabel="is", ylabel="predicted", title=escaped(name))
     return to_png(figure)
 
 
@@ -45,7 +46,7 @@ def residuals_picture(report: Mapping[str, Any]) -> bytes:
         axes = figure.add_subplot(1, len(targets), number)
         axes.stairs(histogram["counts"], histogram["edges"], fill=True)
         axes.axvline(0, color="0.4", linewidth=1)
-        axes.set(xlabel="true − predicted", ylabel="samples", title=plain(name))
+        axes.set(xlabel="true − predicted", ylabel="samples", title=escaped(name))
     return to_png(figure)
 
 
