@@ -12,8 +12,10 @@ from graft.cli.assets import backbones, cache, components
 from graft.cli.help import named_command, show_overview
 from graft.cli.jobs import chaos, plan, predict, resume, run, schema, validate
 from graft.cli.output.tell import tell
+from graft.cli.output.unfailing import final_exit_code, guard_standard_streams
 from graft.cli.records import compare, experiments, journal, leaderboard, lineage, status, track, ui, watch
-from graft.core.errors import GraftError, SpecError
+from graft.core.errors import GraftError, ResourceError, SpecError
+from graft.core.machine_faults import machine_fault
 
 EXAMPLES = """
 Examples:
@@ -87,6 +89,14 @@ def _graft(
 
 def main() -> None:
     """Entry point of the console script."""
+    guard_standard_streams()
+    try:
+        _run()
+    except SystemExit as end:
+        raise SystemExit(final_exit_code(int(end.code or 0))) from None
+
+
+def _run() -> NoReturn:
     try:
         code = app(prog_name="graft", standalone_mode=False)
     except GraftError as error:
@@ -106,6 +116,9 @@ def _usage_or_bug(error: Exception) -> tuple[str, int]:
     if message is not None:
         asked = " ".join(["graft", *named_command(typer.main.get_command(app), sys.argv[1:])])
         return f"{message().rstrip('.')}; see `{asked} --help`", int(getattr(error, "exit_code", 2))
+    fault = machine_fault(error)
+    if fault is not None:
+        return fault, ResourceError.exit_code
     what = " ".join(f"{type(error).__name__}: {error}".split())
     return f"internal error: {what}; please report it with the output of `graft --debug …`", 1
 

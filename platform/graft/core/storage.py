@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.errors import ArtifactError, ResourceError
+from graft.core.machine_faults import is_out_of_inodes
 from graft.core.private_files import close_directory, make_private_directory
 
 # What graft keeps at the top of a home. The database has companions while it is open.
@@ -174,10 +175,13 @@ def _open_to_readers(directory: Path) -> None:
 
 @contextlib.contextmanager
 def disk_full_is_clear(path: Path) -> Iterator[None]:
-    """Turn "no space left" into the error that says which disk and what to do."""
+    """Turn "no space left" into the error that says which disk, what it lacks and what to do."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise ResourceError(f"no space left while writing {path}; free some, or choose another --home") from error
+        lack = (
+            "no inodes left (its disk has room, but for no more files)" if is_out_of_inodes(path) else "no space left"
+        )
+        raise ResourceError(f"{lack} while writing {path}; free some, or choose another --home") from error

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from graft.cli.output.unfailing import open_unfailing, unnoticed
 from graft.core.private_files import open_private
 
 
@@ -36,14 +37,17 @@ def chatter_to(log: Path) -> Iterator[Terminal]:
     kept = [os.dup(1), os.dup(2)]
     log.parent.mkdir(parents=True, exist_ok=True)
     target = open_private(log, os.O_WRONLY | os.O_APPEND)
-    streams = [os.fdopen(os.dup(one), "w", encoding="utf-8", buffering=1) for one in kept]
+    streams = [open_unfailing(os.dup(one)) for one in kept]
     try:
         os.dup2(target, 1)
         os.dup2(target, 2)
-        yield Terminal(streams[0], streams[1])
+        with unnoticed(sys.stdout, sys.stderr):  # of the log, whose disk may be full
+            try:
+                yield Terminal(streams[0], streams[1])
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
         for stream in streams:
             stream.close()
         for number, one in enumerate(kept, start=1):

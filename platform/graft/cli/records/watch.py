@@ -51,13 +51,16 @@ def follow(
 ) -> None:
     """Hand every event to the listener, which feeds `progress`, until the experiment has ended or was killed.
 
+    It ends too when whoever reads what is printed has gone.
+
     Raises:
         ArtifactError: the journal is missing or damaged.
     """
+    from graft.cli.output.unfailing import has_no_reader
     from graft.journal.journal import is_being_written, read
 
     read_to = 0
-    while True:
+    while not has_no_reader(sys.stdout):
         # Before reading: what is written until a writer lets go is then read in any case.
         is_written = is_being_written(experiment.journal_file)
         for end, event in read(experiment.journal_file, read_to):

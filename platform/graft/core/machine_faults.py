@@ -1,0 +1,46 @@
+"""Which errors of the operating system are the machine's fault, and what to tell the user of them. Pure but for a look
+at the disk."""
+
+import errno
+import os
+from pathlib import Path
+
+_FAULTS = {
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room, or have the quota raised",
+    errno.EROFS: "have it mounted for writing, or choose another --home",
+    errno.EACCES: "have the permission changed, or choose another --home",
+    errno.EPERM: "have the permission changed, or choose another --home",
+    errno.EIO: "look after the disk, or choose another --home",
+    errno.ESTALE: "have it mounted anew",
+    errno.ENOTCONN: "have it mounted anew",
+    errno.EMFILE: "raise the limit (`ulimit -n`)",
+    errno.ENFILE: "end other programs",
+    errno.ENOMEM: "free memory, or run less at once",
+    errno.EAGAIN: "end other programs, or raise the limit of processes (`ulimit -u`)",
+    errno.ETXTBSY: "wait for the program that runs it",
+    errno.ENAMETOOLONG: "choose a shorter --home or name",
+    errno.ELOOP: "correct the links",
+}
+
+
+def machine_fault(error: BaseException) -> str | None:
+    """One line for an error that the machine is to blame for, and not graft; None for any other."""
+    if isinstance(error, MemoryError):
+        return "the machine has no memory left for this; free some, or run less at once"
+    if not isinstance(error, OSError) or error.errno not in _FAULTS:
+        return None
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    reason = error.strerror or os.strerror(error.errno)
+    if error.errno == errno.ENOSPC and where and is_out_of_inodes(Path(os.fsdecode(error.filename))):
+        return f"{where}no inodes left (its disk has room, but for no more files); delete some"
+    return f"{where}{reason}; {_FAULTS[error.errno]}"
+
+
+def is_out_of_inodes(path: Path) -> bool:
+    """Whether the disk of a path, which need not be there, has room and cannot hold another file."""
+    there = next((one for one in (path, *path.parents) if one.exists()), None)
+    if there is None or not hasattr(os, "statvfs"):
+        return False
+    disk = os.statvfs(there)
+    return disk.f_files > 0 and disk.f_favail == 0 and disk.f_bavail > 0

@@ -1,0 +1,51 @@
+"""What the machine is to blame for is told as that, in one line."""
+
+import errno
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from graft.core.errors import ResourceError
+from graft.core.machine_faults import is_out_of_inodes, machine_fault
+from graft.core.storage import disk_full_is_clear
+
+
+@pytest.fixture
+def no_inodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_files=10, f_favail=0, f_bavail=10))
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.ENOSPC, "/a: No space left on device; make room"),
+        (errno.EROFS, "/a: Read-only file system; have it mounted for writing, or choose another --home"),
+        (errno.EACCES, "/a: Permission denied; have the permission changed, or choose another --home"),
+        (errno.EMFILE, "/a: Too many open files; raise the limit (`ulimit -n`)"),
+    ],
+)
+def test_an_error_of_the_system_says_what_to_do(number: int, told: str) -> None:
+    assert machine_fault(OSError(number, os.strerror(number), "/a")) == told
+
+
+def test_memory_is_the_machines() -> None:
+    assert "no memory left" in str(machine_fault(MemoryError()))
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), FileNotFoundError(errno.ENOENT, "no", "/a"), OSError("x")])
+def test_a_bug_stays_a_bug(error: Exception) -> None:
+    assert machine_fault(error) is None
+
+
+def test_a_disk_without_inodes_has_room_all_the_same(no_inodes: None, tmp_path: Path) -> None:
+    assert is_out_of_inodes(tmp_path / "not" / "there")
+    told = machine_fault(OSError(errno.ENOSPC, "No space left on device", str(tmp_path)))
+    assert told == f"{tmp_path}: no inodes left (its disk has room, but for no more files); delete some"
+    with pytest.raises(ResourceError, match="no inodes left"), disk_full_is_clear(tmp_path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_this_disk_has_inodes(tmp_path: Path) -> None:
+    assert not is_out_of_inodes(tmp_path)
