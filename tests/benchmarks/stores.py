@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from graft.tracking.server import ServerCommand, is_up, ui_command
+from graft.tracking.server import ServerCommand, is_up, server_command
 from graft.tracking.target import Target
 
 DRIVERS = {"psycopg2": "postgresql+psycopg2", "psycopg": "postgresql+psycopg"}
@@ -85,7 +85,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def _served(uri: str, work: Path) -> Iterator[Store]:
-    command = ui_command(uri, work / "artifacts", free_port())
+    command = server_command(uri, work / "artifacts", free_port())
     with (work / "server.txt").open("ab") as log:
         process = subprocess.Popen(
             command.command, env=dict(command.environment), stdout=log, stderr=log, start_new_session=True

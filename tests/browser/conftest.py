@@ -19,7 +19,7 @@ from graft.experiments.directory import Experiment
 from graft.journal.journal import Journal
 from graft.pipeline.resolve import resolve_job
 from graft.spec.load import parse_job
-from graft.tracking.server import is_up, ui_command
+from graft.tracking.server import is_up
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -30,6 +30,7 @@ SCREENSHOTS = Path(os.environ.get("GRAFT_SCREENSHOTS", REPOSITORY / ".ci" / "art
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # No sandbox, because containers run as root; no /dev/shm, because theirs is small.
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+GRAFT = [sys.executable, "-c", "from graft.cli.main import main; main()"]
 JOB = """
 name: small
 data: {kind: digits, validation: 0.2, test: 0.2, limit: 400}
@@ -114,19 +115,32 @@ def results(tmp_path_factory: pytest.TempPathFactory, chromium_path: str) -> Res
     return Results(home, real["experiment"], experiment.name)
 
 
+@dataclass(frozen=True)
+class Server:
+    """The server that `graft ui` has started: its port, and the address that it has printed, with its token."""
+
+    port: int
+    printed: str
+
+    def address(self, page: str) -> str:
+        """Any of its pages, as the printed one: the token lets every new browser in."""
+        return f"{self.printed.partition('#')[0]}#{page.partition('#')[2]}"
+
+
 @pytest.fixture(scope="session")
-def server(results: Results) -> Iterator[int]:
-    """The port of the server that `graft ui` starts."""
-    home, port = Home(results.home), _free_port()
-    command = ui_command(home.tracking_uri, home.artifact_root, port)
+def server(results: Results) -> Iterator[Server]:
+    """`graft ui`, as a user starts it."""
+    port = _free_port()
     log = results.home / "server.txt"
     with log.open("wb") as stream:
-        process = subprocess.Popen(command.command, env=dict(command.environment), stdout=stream, stderr=stream)
+        command = [*GRAFT, "ui", "--no-browser", "--port", str(port)]
+        process = subprocess.Popen(command, env=_environment(results.home), stdout=stream, stderr=stream)
     try:
-        while not is_up(command.url):
+        while not is_up(f"http://127.0.0.1:{port}"):
             assert process.poll() is None, log.read_text()
             time.sleep(0.5)
-        yield port
+        printed = next(word for word in log.read_text().split() if word.startswith("http://"))
+        yield Server(port, printed)
     finally:
         process.terminate()
         process.wait()
@@ -157,22 +171,25 @@ def screen(chromium: Any) -> Iterator[Screen]:
 
 
 @pytest.fixture
-def address(results: Results, server: int) -> Callable[[str, str], str]:
+def address(results: Results, server: Server) -> Callable[[str, str], str]:
     """The address of a view: `address(experiment, "strategies")`."""
 
     def find(experiment: str, kind: str) -> str:
-        return str(results.graft("compare", experiment, "--port", str(server))["views"][experiment][kind])
+        views = results.graft("compare", experiment, "--port", str(server.port))["views"]
+        return server.address(str(views[experiment][kind]))
 
     return find
 
 
 def _graft(home: Path, *arguments: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    environment |= {"GRAFT_HOME": str(home), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", "from graft.cli.main import main; main()", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run([*GRAFT, *arguments], capture_output=True, text=True, env=_environment(home))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def _environment(home: Path) -> dict[str, str]:
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    return environment | {"GRAFT_HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def _free_port() -> int:

@@ -68,10 +68,10 @@ def test_the_table_has_the_columns_that_matter_best_first(results, address: Addr
     screen.shoot("trials-table")
 
 
-def test_two_experiments_side_by_side(results, server: int, screen) -> None:
-    compared = results.graft("compare", results.real, results.replayed, "--port", str(server))
+def test_two_experiments_side_by_side(results, server, screen) -> None:
+    compared = results.graft("compare", results.real, results.replayed, "--port", str(server.port))
     assert [one["experiment"] for one in compared["experiments"]] == [results.real, results.replayed]
-    screen.open(compared["compare_url"], "Comparing 2 Runs from 1 Experiment")
+    screen.open(server.address(compared["compare_url"]), "Comparing 2 Runs from 1 Experiment")
     page = screen.page
     for one in compared["experiments"]:
         page.get_by_text(f"{one['trial']} {one['strategy']}").first.wait_for()
@@ -80,7 +80,7 @@ def test_two_experiments_side_by_side(results, server: int, screen) -> None:
     screen.shoot("compare")
 
 
-def test_the_run_of_an_experiment_says_first_who_won(results, server: int, address: Address, screen) -> None:
+def test_the_run_of_an_experiment_says_first_who_won(results, address: Address, screen) -> None:
     experiment_page = address(results.real, "trials").partition("&viewStateShareKey")[0]
     screen.open(f"{experiment_page}&searchFilter=tags.%60graft.role%60%20%3D%20'experiment'", results.real)
     screen.page.get_by_text(results.real, exact=True).first.click()
@@ -92,3 +92,13 @@ def test_the_run_of_an_experiment_says_first_who_won(results, server: int, addre
 def winner(results: Any) -> str:
     (found,) = results.graft("compare", results.replayed)["experiments"]
     return str(found["trial"])
+
+
+def test_a_browser_without_the_token_sees_nothing_and_one_with_it_keeps_no_token_in_its_address(server, screen) -> None:
+    page = screen.page
+    refused = page.goto(f"http://127.0.0.1:{server.port}/")
+    assert refused.status == 401
+    assert "graft ui" in page.inner_text("body")
+    screen.open(server.printed, "runs")
+    assert "token" not in page.url
+    assert page.url.partition("#")[2].startswith("/experiments/")

@@ -20,7 +20,7 @@ from graft.tracking.server import (
     experiment_url,
     is_up,
     require_free_port,
-    ui_command,
+    server_command,
     view_url,
 )
 from graft.tracking.target import Target
@@ -41,8 +41,8 @@ def free_port() -> int:
         return int(held.getsockname()[1])
 
 
-def test_the_server_is_for_this_machine_only(tmp_path: Path) -> None:
-    server = ui_command("sqlite:////x.db", tmp_path, 5001)
+def test_the_tracking_server_is_for_this_machine_only(tmp_path: Path) -> None:
+    server = server_command("sqlite:////x.db", tmp_path, 5001)
     line = " ".join(server.command)
     assert "--host 127.0.0.1 --port 5001 --workers 1" in line
     assert "--allowed-hosts localhost:5001,127.0.0.1:5001" in line
@@ -92,7 +92,7 @@ def test_a_port_that_is_none_is_a_clear_error() -> None:
 @pytest.fixture
 def running(target: Target, free_port: int, tmp_path: Path) -> Iterator[ServerCommand]:
     find_run(target, "x")  # makes the database
-    server = ui_command(target.uri, tmp_path / "artifacts", free_port)
+    server = server_command(target.uri, tmp_path / "artifacts", free_port)
     with tmp_path.joinpath("server.log").open("wb") as log:
         process = subprocess.Popen(
             server.command, env=dict(server.environment), stdout=log, stderr=log, start_new_session=True, cwd=tmp_path

@@ -1,4 +1,4 @@
-"""The MLflow user interface on the embedded store, for this machine only."""
+"""MLflow's own server, for this machine only, and the addresses of its pages."""
 
 import contextlib
 import json
@@ -30,8 +30,10 @@ class ServerCommand:
     url: str
 
 
-def ui_command(tracking_uri: str, artifact_root: Path, port: int = DEFAULT_PORT) -> ServerCommand:
-    """The command that serves the user interface on the loopback interface.
+def server_command(tracking_uri: str, artifact_root: Path, port: int = DEFAULT_PORT) -> ServerCommand:
+    """The command of a tracking server on the loopback interface, which takes runs and models from whoever reaches it.
+
+    `graft.tracking.ui` is what a user looks through.
 
     One worker and no job runner: two processes instead of fifteen, and nobody needs the rest on one machine. The
     allowed hosts are named, because the default also lets other names of private networks in (DNS rebinding).
@@ -49,7 +51,7 @@ def ui_command(tracking_uri: str, artifact_root: Path, port: int = DEFAULT_PORT)
 
 
 def local_address(port: int = DEFAULT_PORT) -> str:
-    """Where `ui_command` serves."""
+    """Where `server_command` and `graft ui` serve."""
     return f"http://{_HOST}:{port}"
 
 

@@ -1,3 +1,4 @@
+import html
 import os
 import signal
 import socket
@@ -16,7 +17,7 @@ from graft.core.storage import Home
 from graft.experiments.directory import Experiment
 from graft.spec.load import parse_job
 from graft.tracking.comparison_view import view_key
-from graft.tracking.server import ServerCommand
+from graft.tracking.ui import TOKEN_VARIABLE, UiServer
 
 
 class FakeServer:
@@ -72,7 +73,10 @@ def test_it_serves_this_home_on_this_machine(graft, servers, used_home, free_por
     assert f"http://127.0.0.1:{free_port}" in done.out
     (server,) = servers
     assert f"sqlite:///{used_home}/mlflow.db" in server.command
-    assert server.command[server.command.index("--host") + 1] == "127.0.0.1"
+    token = server.env[TOKEN_VARIABLE]
+    assert f"http://127.0.0.1:{free_port}/?token={token}" in done.out
+    assert token not in " ".join(server.command)
+    assert used_home.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_taken_port_exits_3_before_a_server_is_started(graft, servers, used_home):
@@ -88,8 +92,9 @@ def test_a_taken_port_exits_3_before_a_server_is_started(graft, servers, used_ho
 def test_whatever_ends_it_ends_the_server_and_its_children(graft, used_home, free_port, tmp_path, monkeypatch, how):
     parent = "import subprocess; subprocess.Popen(['sleep', '600']).wait()"
 
-    def command(*_: Any) -> ServerCommand:
-        return ServerCommand((sys.executable, "-S", "-c", parent), {"PATH": os.environ["PATH"]}, "http://127.0.0.1:1")
+    def server(*_: Any) -> UiServer:
+        command = (sys.executable, "-S", "-c", parent)
+        return UiServer(command, {"PATH": os.environ["PATH"]}, "http://127.0.0.1:1", "token")
 
     groups: list[int] = []
 
@@ -103,7 +108,7 @@ def test_whatever_ends_it_ends_the_server_and_its_children(graft, used_home, fre
             super().__init__(*args, **named)
             groups.append(self.pid)
 
-    monkeypatch.setattr("graft.tracking.server.ui_command", command)
+    monkeypatch.setattr("graft.tracking.ui.ui_server", server)
     monkeypatch.setattr(module, "subprocess", SimpleNamespace(Popen=Recorded))
     thread = threading.Thread(target=await_child_and_interrupt, daemon=True)
     before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
@@ -136,19 +141,25 @@ def seven(used_home: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is opened in a browser, on a machine with a display whose server answers at once."""
+    """What a browser ends at that is opened, on a machine with a display whose server answers at once."""
     pages: list[str] = []
-    monkeypatch.setattr(module, "webbrowser", SimpleNamespace(open=pages.append))
+
+    def show(url: str) -> None:
+        content = Path(url.removeprefix("file://")).read_text() if url.startswith("file:") else url
+        pages.append(html.unescape(content.partition("url=")[2].partition('">')[0]) if content != url else url)
+
+    monkeypatch.setattr(module, "webbrowser", SimpleNamespace(open=show))
     monkeypatch.setattr("graft.tracking.server.is_up", lambda base: True)
     monkeypatch.setenv("DISPLAY", ":0")
     return pages
 
 
-@pytest.mark.usefixtures("servers")
-def test_it_points_at_the_comparison_page_of_the_newest_experiment(graft, seven, opened, free_port):
+def test_it_points_at_the_comparison_page_of_the_newest_experiment(graft, servers, seven, opened, free_port):
     done = graft("ui", "--port", free_port)
     key = view_key(seven.name, "strategies")
-    page = f"http://127.0.0.1:{free_port}/#/experiments/7/runs?workflowType=machine_learning&viewStateShareKey={key}"
+    (server,) = servers
+    base = f"http://127.0.0.1:{free_port}/?token={server.env[TOKEN_VARIABLE]}"
+    page = f"{base}#/experiments/7/runs?workflowType=machine_learning&viewStateShareKey={key}"
     assert f"strategies of {seven.name}: {page}" in done.out
     assert f"trials of {seven.name}: " in done.out
     assert opened == [f"{page}&compareRunsMode=CHART"]

@@ -28,13 +28,15 @@ def command(
 ) -> None:
     """Show which strategy of an experiment wins, and at what cost, in the MLflow UI.
 
-    On the store of this home it starts a server that listens on this machine only; Ctrl-C (or SIGTERM) ends it. For an
-    experiment that is tracked by a server, it names the page there.
+    On the store of this home it starts a server that listens on this machine only, answers nobody without the token in
+    the address that it prints, and changes no model and no file; Ctrl-C (or SIGTERM) ends it. For an experiment that
+    is tracked by a server, it names the page there.
 
     Example: graft ui digits --port 5001
     """
     from graft.core.errors import SpecError
-    from graft.tracking.server import is_up, require_free_port, ui_command
+    from graft.tracking.server import is_up, require_free_port
+    from graft.tracking.ui import page_that_leads_to, ui_server
 
     place = Home.find(home)
     remote = _server_of(place, experiment)
@@ -44,20 +46,23 @@ def command(
     if not place.database.exists():
         raise SpecError(f"{place.root} has no runs yet; start one with `graft run JOB`")
     require_free_port(port)
-    server = ui_command(place.tracking_uri, place.artifact_root, port)
-    addresses = _addresses(place, experiment, server.url)
+    place.close()
+    server = ui_server(place.tracking_uri, place.artifact_root, port)
+    pages = _addresses(place, experiment, server.url)
+    addresses = {name: server.address(page) for name, page in pages.items()}
     _show(addresses, browser=False)
-    tell("It takes some seconds to start; Ctrl-C ends it.")
-    # A session of its own: the server has children, and is to end with all of them, however this command ends.
+    tell("Whoever has this address can look, so keep it to yourself. It takes some seconds to start; Ctrl-C ends it.")
+    # A session of its own: the server is to end with all its children, however this command ends.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     process = subprocess.Popen(server.command, env=dict(server.environment), start_new_session=True)
     try:
-        if browser and _has_display():
-            while process.poll() is None and not is_up(server.url):
-                time.sleep(_POLL_S)
-            if process.poll() is None:
-                webbrowser.open(next(iter(addresses.values())))
-        raise SystemExit(process.wait())
+        with contextlib.ExitStack() as opened:
+            if browser and _has_display():
+                while process.poll() is None and not is_up(server.url):
+                    time.sleep(_POLL_S)
+                if process.poll() is None:
+                    webbrowser.open(opened.enter_context(page_that_leads_to(next(iter(addresses.values())))))
+            raise SystemExit(process.wait())
     except KeyboardInterrupt:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
