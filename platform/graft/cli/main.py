@@ -10,7 +10,7 @@ import typer
 
 from graft.cli.assets import backbones, cache, components
 from graft.cli.help import named_command, show_overview
-from graft.cli.jobs import chaos, plan, predict, resume, run, schema, validate
+from graft.cli.jobs import chaos, init, plan, predict, resume, run, schema, validate
 from graft.cli.output.tell import tell
 from graft.cli.output.unfailing import final_exit_code, guard_standard_streams
 from graft.cli.records import compare, experiments, journal, leaderboard, lineage, status, track, ui, watch
@@ -19,6 +19,8 @@ from graft.core.machine_faults import machine_fault
 
 EXAMPLES = """
 Examples:
+
+  graft init photos                                look at your data, write the job file
 
   graft run jobs/digits.yaml                       search, fit, score, register
 
@@ -48,6 +50,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("init")(init.command)
 app.command("run")(run.command)
 app.command("resume")(resume.command)
 app.command("validate")(validate.command)

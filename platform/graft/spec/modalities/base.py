@@ -67,10 +67,13 @@ class DataSpec(Component):
 
     Attributes:
         task_hint: the task that the kind of source itself suggests, and why; None if the labels must be looked at.
+        drafted_by: what tells for `graft init` whether a path is of the kind, as ``module:function``: it is called with
+            the path and a `graft.data.draft.Wish`, and returns a `Draft`, or None.
         default_space: what the kind of source knows better than its modality (`ModalitySpec.default_space`).
     """
 
     task_hint: ClassVar[tuple[str, str] | None] = None
+    drafted_by: ClassVar[str] = ""
     default_space: ClassVar[Mapping[str, Any]] = {}
 
     validation: Annotated[float, Field(gt=0, lt=1)] = Field(

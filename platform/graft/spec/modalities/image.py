@@ -107,6 +107,7 @@ class IdxData(ImageSource):
 
     kind: Literal["idx"] = "idx"
     built_by: ClassVar[str] = "graft.modalities.image.sources.idx:list_idx"
+    drafted_by: ClassVar[str] = "graft.modalities.image.draft:draft_idx"
     task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each image has one of the labels 0, 1, 2, …")
     default_space: ClassVar[Mapping[str, Any]] = {"resolution": 32}
     path: LocalPath = Field(description="Directory of the files; a relative path starts at the job file's directory.")
@@ -138,6 +139,7 @@ class ImageFolderData(ImageSource):
 
     kind: Literal["image_folder"] = "image_folder"
     built_by: ClassVar[str] = "graft.modalities.image.sources.image_folder:list_image_folder"
+    drafted_by: ClassVar[str] = "graft.modalities.image.draft:draft_folder"
     task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each folder is a class")
     path: LocalPath = Field(description="The directory; a relative path starts at the job file's directory.")
     flip: Flip = Field("horizontal", description="Mirror images that keep the label, for the augmentation to use.")

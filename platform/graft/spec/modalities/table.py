@@ -21,6 +21,7 @@ class TableData(ImageSource, TextSource):
 
     kind: Literal["table"] = "table"
     built_by: ClassVar[str] = "graft.modalities.table:list_table"
+    drafted_by: ClassVar[str] = "graft.modalities.table_draft:draft_table"
     path: LocalPath = Field(description="The file; a relative path starts at the job file's directory.")
     text: ColumnName | None = Field(None, description="Column of the texts, if the samples are texts.")
     image: ColumnName | None = Field(

@@ -87,6 +87,7 @@ class TextFolderData(TextSource):
 
     kind: Literal["text_folder"] = "text_folder"
     built_by: ClassVar[str] = "graft.modalities.text.sources.text_folder:list_text_folder"
+    drafted_by: ClassVar[str] = "graft.modalities.text.draft:draft_folder"
     task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each folder is a class")
     path: LocalPath = Field(description="The directory; a relative path starts at the job file's directory.")
 

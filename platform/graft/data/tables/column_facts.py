@@ -1,0 +1,144 @@
+"""What a column of a table holds, as far as it helps to tell samples, labels and splits apart. Pure."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from graft.data.tables.split_names import SPLIT_NAMES
+
+Form = Literal["empty", "numbers", "words", "lists", "other"]
+
+_LOOKED_AT = 400
+"""Values that decide what a column is made of; all of them are counted."""
+
+_DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
+_CODED = re.compile(r"(https?|ftp|s3)://\S+|[0-9a-fA-F-]{16,}|\S+@\S+\.\S+")
+
+
+@dataclass(frozen=True)
+class ColumnFacts:
+    """A column.
+
+    Attributes:
+        name: of it.
+        form: what its cells are.
+        rows: how many there are.
+        missing: how many hold nothing.
+        distinct: how many different ones there are.
+        words: in a text, on average.
+        characters: in a text, on average.
+        whole: whether all numbers are.
+        consecutive: whether they are whole, all different, and without a gap.
+        binary: whether all of them are 0 or 1.
+        files: share of the texts that name a file of samples.
+        coded: share of the texts that are dates, addresses or digests.
+        separated: share of the texts with a separator of labels.
+        splits: whether all texts are names of splits, and of more than one.
+    """
+
+    name: str
+    form: Form
+    rows: int
+    missing: int = 0
+    distinct: int = 0
+    words: float = 0.0
+    characters: float = 0.0
+    whole: bool = False
+    consecutive: bool = False
+    binary: bool = False
+    files: float = 0.0
+    coded: float = 0.0
+    separated: float = 0.0
+    splits: bool = False
+
+    @property
+    def present(self) -> int:
+        """Rows that hold something."""
+        return self.rows - self.missing
+
+
+def facts_of(name: str, values: Sequence[Any], is_file: Callable[[str], bool], separator: str = ";") -> ColumnFacts:
+    """The facts about a column.
+
+    Args:
+        name: of it.
+        values: numbers, texts, lists or None, a row each.
+        is_file: whether a text names a file of samples.
+        separator: what stands between several labels of a cell.
+    """
+    present = [value for value in values if not _is_missing(value)]
+    form = _form(present)
+    distinct = len({str(value) for value in present})
+    facts = ColumnFacts(name, form, len(values), len(values) - len(present), distinct)
+    if form == "numbers":
+        return _with_numbers(facts, [float(value) for value in present])
+    if form == "words":
+        return _with_texts(facts, [_text(value) for value in present], is_file, separator)
+    return facts
+
+
+def _with_numbers(facts: ColumnFacts, numbers: Sequence[float]) -> ColumnFacts:
+    whole = all(number.is_integer() for number in numbers)
+    span = max(numbers) - min(numbers) + 1
+    return ColumnFacts(
+        facts.name,
+        facts.form,
+        facts.rows,
+        facts.missing,
+        facts.distinct,
+        whole=whole,
+        consecutive=whole and facts.distinct == len(numbers) == span,
+        binary=set(numbers) == {0.0, 1.0},
+    )
+
+
+def _with_texts(
+    facts: ColumnFacts, texts: Sequence[str], is_file: Callable[[str], bool], separator: str
+) -> ColumnFacts:
+    some = texts[:: max(1, len(texts) // _LOOKED_AT)]
+
+    def share(has: Callable[[str], Any]) -> float:
+        return sum(bool(has(text)) for text in some) / len(some)
+
+    names = {text.strip().lower() for text in set(texts)} if facts.distinct <= len(SPLIT_NAMES) else set()
+    return ColumnFacts(
+        facts.name,
+        facts.form,
+        facts.rows,
+        facts.missing,
+        facts.distinct,
+        words=sum(len(text.split()) for text in some) / len(some),
+        characters=sum(map(len, some)) / len(some),
+        files=share(is_file),
+        coded=share(lambda text: _DATE.fullmatch(text.strip()) or _CODED.fullmatch(text.strip())),
+        separated=share(lambda text: separator in text),
+        splits=names <= set(SPLIT_NAMES) and len({SPLIT_NAMES[name] for name in names}) > 1,
+    )
+
+
+def _form(present: Sequence[Any]) -> Form:
+    if not present:
+        return "empty"
+    kinds = {_kind(value) for value in present}
+    return kinds.pop() if len(kinds) == 1 else "other"
+
+
+def _kind(value: Any) -> Form:
+    match value:
+        case bool() | str():
+            return "words"
+        case int() | float():
+            return "numbers"
+        case list():
+            return "lists"
+        case _:
+            return "other"
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value != value or (isinstance(value, str) and not value.strip())

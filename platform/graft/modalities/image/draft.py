@@ -1,0 +1,93 @@
+"""What a directory of images may be, and what suits the images that are in it."""
+
+import os
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from graft.core.errors import DataError
+from graft.data.draft import Draft, Wish
+from graft.modalities.image.sources.image_folder import IMAGE_FILES, image_files
+from graft.spec.modalities.image import IdxData
+
+_LOOKED_AT = 40
+_MISSING_ALLOWED = 0.1
+# The resolution is a power of two that half of the images do not fall short of by much.
+_SIDES = ((40, 32), (90, 64))
+
+
+def draft_folder(path: Path, wish: Wish) -> Draft | None:
+    """A directory of images in folders that name their classes."""
+    if not path.is_dir():
+        return None
+    files = [file for file in image_files(path) if file.suffix]
+    if not files:
+        return None
+    return Draft("image_folder", path, len(files), {"flip": "horizontal"}, fitted_to_files(files))
+
+
+def draft_idx(path: Path, wish: Wish) -> Draft | None:
+    """A directory of IDX files, as MNIST is published.
+
+    Raises:
+        DataError: one is damaged.
+    """
+    if not path.is_dir() or not any(path.glob("train-images-idx3-ubyte*")):
+        return None
+    from graft.modalities.image.sources.idx import list_idx
+
+    return Draft("idx", path, len(list_idx(IdxData(path=path))))
+
+
+def is_named_as_sample(name: str) -> bool:
+    """Whether a text ends as the names of images do."""
+    return bool(os.path.splitext(name)[1]) and IMAGE_FILES.includes(name)
+
+
+def require_files(files: Sequence[Path], where: str, directory: Path) -> None:
+    """Check that the files which a table names are there.
+
+    Raises:
+        DataError: more than a tenth of them are not.
+    """
+    some = _some(files, 200)
+    missing = [file for file in some if not file.is_file()]
+    if len(missing) > _MISSING_ALLOWED * len(some):
+        raise DataError(
+            f"{where} names `{os.path.relpath(missing[0], directory)}`, which is not there, but paths must start "
+            f"at the table's directory {directory}; {_elsewhere(missing[0], directory)}"
+        )
+
+
+def fitted_to_files(files: Sequence[Path]) -> Mapping[str, Any]:
+    """Keys of `strategy` for the sizes that some of the files have."""
+    sides = [side for file in _some(files, _LOOKED_AT) if (side := _short_side(file))]
+    if not sides:
+        return {}
+    typical = statistics.median(sides)
+    return {"resolution": next((wanted for below, wanted in _SIDES if typical <= below), 128)}
+
+
+def _some(files: Sequence[Path], count: int) -> Sequence[Path]:
+    return files[:: max(1, len(files) // count)][:count]
+
+
+def _short_side(file: Path) -> int:
+    """Pixels of the shorter side, as the header says; 0 where there is none: ingest will name the file."""
+    if not file.is_file():  # opening a pipe would wait for ever
+        return 0
+    try:
+        with Image.open(file) as found:
+            return min(found.size)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return 0
+
+
+def _elsewhere(missing: Path, directory: Path) -> str:
+    folders = sorted(one for one in directory.iterdir() if one.is_dir() and (one / missing.name).is_file())
+    if folders:
+        return f"write `{folders[0].name}/{missing.name}` in its place, and so in every row"
+    return "correct the column, or move the table to them"

@@ -1,0 +1,178 @@
+"""What a table may be: which column holds the samples, and of which modality they are."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from graft.core.errors import DataError
+from graft.data.draft import Draft, Wish
+from graft.data.tables.column_facts import ColumnFacts, facts_of
+from graft.data.tables.delimited import DELIMITERS
+from graft.data.tables.encoding import check_encoding, require_file
+from graft.data.tables.labelled import SUFFIXES, open_table
+from graft.data.tables.roles import Roles, decide_roles
+from graft.data.tables.rows import Table, require_columns
+
+_IN_TEXT = (*DELIMITERS, ".jsonl", ".ndjson")
+_TOGETHER = 16
+_MOST_COLUMNS = 512
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def draft_table(path: Path, wish: Wish) -> Draft | None:
+    """A table; or the only one in a directory, if that holds nothing else that could be meant.
+
+    Raises:
+        DataError: it cannot be read, or its columns have several meanings, or none.
+    """
+    if path.is_dir():
+        tables = [one for one in sorted(path.iterdir()) if one.suffix.lower() in SUFFIXES and one.is_file()]
+        if len(tables) > 1 and wish.kind == "table":
+            names = ", ".join(f"`{one.name}`" for one in tables[:20])
+            raise DataError(f"{path} holds {len(tables)} tables: {names}; name one, as in `{tables[0]}`")
+        return _draft(tables[0], wish) if len(tables) == 1 and wish.kind == "table" else None
+    return _draft(path, wish)
+
+
+def _draft(path: Path, wish: Wish) -> Draft:
+    require_file(path)
+    encoding = _encoding_of(path)
+    table = open_table(path, encoding)
+    _check_header(path, table)
+    if named := [name for name in (wish.sample, *wish.labels) if name]:
+        require_columns(path, table.names, named)
+    columns, values = _read(path, table, wish)
+    count = max((column.rows for column in columns), default=0)
+    if not count:
+        raise DataError(f"{path} holds no rows, but must hold some beside its header")
+    roles = decide_roles(columns, path.name, wish.sample, wish.labels)
+    section: dict[str, Any] = {
+        "image" if roles.is_file else "text": roles.sample,
+        "label": roles.labels[0] if len(roles.labels) == 1 else list(roles.labels),
+    }
+    section |= {"split": roles.split} if roles.split else {}
+    section |= {"encoding": encoding} if encoding != "utf-8" else {}
+    strategy = _fitted(path, roles, values[roles.sample])
+    return Draft("table", path, count, section, strategy, tuple(_notes(roles)))
+
+
+def _fitted(path: Path, roles: Roles, samples: list[Any]) -> Mapping[str, Any]:
+    given = [str(sample) for sample in samples if sample]
+    if roles.is_file:
+        from graft.modalities.image.draft import fitted_to_files, require_files
+
+        files = [path.parent / sample for sample in given]
+        require_files(files, f"column `{roles.sample}` of {path.name}", path.parent)
+        return fitted_to_files(files)
+    from graft.modalities.text.draft import fitted_to_texts
+
+    return fitted_to_texts(given)
+
+
+def _notes(roles: Roles) -> Iterator[str]:
+    if roles.others:
+        names = ", ".join(f"`{name}`" for name in roles.others[:8])
+        yield f"The label could be another column as well: {names} (--label COLUMN)."
+
+
+def _read(path: Path, table: Table, wish: Wish) -> tuple[list[ColumnFacts], dict[str, list[Any]]]:
+    """Facts of all columns that can be read, and the values of those that may hold samples."""
+    names = [name for name in dict.fromkeys(table.names) if name and list(table.names).count(name) == 1]
+    if len(names) > _MOST_COLUMNS:
+        raise DataError(
+            f"{path.name} has {len(names)} columns, but graft init looks at {_MOST_COLUMNS} at most; keep those of the "
+            "samples and the labels"
+        )
+    anchor = _anchor(table, [name for name in (wish.sample, *names) if name])
+    facts: list[ColumnFacts] = []
+    samples: dict[str, list[Any]] = {}
+    for start in range(0, len(names), _TOGETHER):
+        for name, values in _values(table, anchor, names[start : start + _TOGETHER]).items():
+            found = facts_of(name, values, _is_file(path.parent))
+            facts.append(found)
+            if found.form == "words" or name == wish.sample:
+                samples[name] = values
+    return facts, samples
+
+
+def _anchor(table: Table, names: list[str]) -> str:
+    """A column that can be read as that of the samples: a table gives no column without one.
+
+    Raises:
+        DataError: there is none.
+    """
+    failed: DataError | None = None
+    for name in names:
+        try:
+            table.read(name, ())
+        except DataError as error:
+            failed = failed or error
+        else:
+            return name
+    raise failed or DataError("the table has no columns, but must have one of samples and one of labels; check it")
+
+
+def _values(table: Table, anchor: str, names: list[str]) -> dict[str, list[Any]]:
+    """Columns together, or each alone where one of them is of a type that no role takes: it is left out."""
+    try:
+        return table.read(anchor, names)[1]
+    except DataError:
+        if len(names) == 1:
+            return {}
+    return {name: values for one in names for name, values in _values(table, anchor, [one]).items()}
+
+
+def _is_file(directory: Path) -> Callable[[str], bool]:
+    from graft.modalities.image.draft import is_named_as_sample
+
+    def found(text: str) -> bool:
+        return is_named_as_sample(text) and len(text) < 4096 and "\n" not in text
+
+    return found
+
+
+def _check_header(path: Path, table: Table) -> None:
+    names = list(table.names)
+    if len(names) == 1:
+        mark = next((mark for mark in (";", "|", "\t") if mark in names[0]), None)
+        hint = f"it seems to be separated by {mark!r}: save it with commas, or as .tsv with tabs" if mark else "add one"
+        raise DataError(
+            f"{path.name} has the one column `{names[0][:80]}`, but must have one of samples and one of labels; {hint}"
+        )
+    if path.suffix.lower() in DELIMITERS and any(_is_value(name) for name in names):
+        value = next(name for name in names if _is_value(name))
+        raise DataError(
+            f"{path.name} begins with `{value[:40]}`, which looks like a value, but must begin with the names of its "
+            "columns; put a line such as `text,label` above"
+        )
+
+
+def _is_value(name: str) -> bool:
+    """A number, or a sentence: no name that a column has."""
+    with contextlib.suppress(ValueError):
+        float(name)
+        return True
+    return len(name) > 60 and len(name.split()) > 6
+
+
+def _encoding_of(path: Path) -> str:
+    """UTF-8 if it is, else what the file itself or nearly all other tables say.
+
+    Raises:
+        DataError: it is no text.
+    """
+    if path.suffix.lower() not in _IN_TEXT:
+        return "utf-8"
+    with path.open("rb") as stream:
+        begins = stream.read(2)
+    if begins in _UTF_16:
+        return "utf-16"
+    try:
+        check_encoding(path, "utf-8")
+    except DataError:
+        with contextlib.suppress(DataError):
+            check_encoding(path, "cp1252")
+            return "cp1252"
+        raise
+    return "utf-8"

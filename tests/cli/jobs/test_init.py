@@ -1,0 +1,271 @@
+"""`graft init`: a look at the data becomes a job file that is valid, or one line that says what is open."""
+
+import csv
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+from pyarrow import parquet
+
+from graft.spec.load import load_job, parse_job
+
+WORDS = ["good", "bad", "so so"] * 8
+STARS = [1, 3, 5] * 8
+TEXTS = [f"I have bought number {row} of these and was glad" for row in range(24)]
+ROWS = [{"review": text, "stars": stars} for text, stars in zip(TEXTS, STARS, strict=True)]
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current directory, where job files are written."""
+    directory = tmp_path / "here"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    return directory
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Write:
+    """``photos({"cat": 6}, side=50)``: a folder of images for each name."""
+
+    def write(classes: dict[str, int], side: int = 50, name: str = "photos") -> Path:
+        rng = np.random.default_rng(0)
+        for folder, count in classes.items():
+            for number in range(count):
+                path = tmp_path / name / folder / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(rng.integers(0, 256, (side, side + 9, 3), dtype=np.uint8)).save(path)
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Write:
+    """``table("r.csv", {"text": […], "label": […]})``."""
+
+    def write(name: str, columns: dict[str, Sequence[Any]], encoding: str = "utf-8") -> Path:
+        path = tmp_path / name
+        if path.suffix == ".parquet":
+            parquet.write_table(pa.table(dict(columns)), path)
+        elif path.suffix == ".jsonl":
+            rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        else:
+            with path.open("w", newline="", encoding=encoding) as file:
+                writer = csv.writer(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+                writer.writerow(columns)
+                writer.writerows(zip(*columns.values(), strict=True))
+        return path
+
+    return write
+
+
+def refused(outcome: Any, *parts: str) -> None:
+    assert (outcome.exit_code, outcome.out) == (2, ""), outcome
+    assert len(outcome.err.splitlines()) == 1, outcome.err
+    assert [part for part in parts if part not in outcome.err] == [], outcome.err
+
+
+@pytest.mark.parametrize("name", ["reviews.csv", "reviews.tsv", "reviews.jsonl", "reviews.parquet"])
+def test_a_table_of_texts_in_every_form(graft: Any, table: Write, here: Path, name: str) -> None:
+    path = table(name, {"review": TEXTS, "stars": STARS})
+    done = graft("init", path)
+    assert (done.exit_code, done.err) == (0, "")
+    assert done.out.startswith(
+        "reviews.yaml: classification of 24 texts (`stars` holds 3 different values): `1`, `3`, `5`"
+    )
+    assert done.out.splitlines()[1:] == ["", "next:", "  graft plan reviews.yaml", "  graft run reviews.yaml"]
+    job = load_job(here / "reviews.yaml")
+    assert (job.data.path, job.data.text, job.data.label) == (path, "review", "stars")  # type: ignore[attr-defined]
+    assert (job.task.kind, job.search.metric, job.search.budget.minutes) == ("classification", "accuracy", 30)
+    assert {"freeze", "lr"} <= set(job.strategy.distributions())
+    assert job.strategy.values("max_tokens") == (64,)
+    assert (here / "reviews.yaml").read_text().startswith("# ")
+    assert graft("validate", "reviews.yaml").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("labels", "task", "metric"),
+    [
+        (WORDS, "classification", "accuracy"),
+        ([row * 1.25 for row in range(24)], "regression", "mae"),
+        (["red;blue", "red", "blue;green", "green"] * 6, "multilabel", "map"),
+    ],
+    ids=["classification", "regression", "multilabel"],
+)
+def test_the_labels_decide_the_task(graft: Any, table: Write, labels: list[Any], task: str, metric: str) -> None:
+    job = graft("init", table("t.csv", {"text": TEXTS, "y": labels}), "--json").json
+    assert (job["task"], job["search"]["metric"]) == (task, metric)
+
+
+def test_json_is_the_job_and_writes_nothing(graft: Any, photos: Write, here: Path) -> None:
+    path = photos({"cat": 6, "dog": 6})
+    done = graft("init", path, "--json")
+    assert (done.exit_code, done.err, list(here.iterdir())) == (0, "", [])
+    job = parse_job(done.json)
+    assert done.json["data"] == {
+        "kind": "image_folder", "path": str(path), "flip": "horizontal", "validation": 0.2, "test": 0.2
+    }  # fmt: skip
+    assert (done.json["name"], done.json["task"]) == ("photos", "classification")
+    assert job.strategy.values("resolution") == (64,)
+    assert graft("init", path, "--json", "--output", here / "x.yaml").json == done.json
+    assert load_job(here / "x.yaml") == job
+
+
+@pytest.mark.parametrize(("side", "resolution"), [(28, 32), (50, 64), (200, 128)])
+def test_the_resolution_follows_the_images(graft: Any, photos: Write, side: int, resolution: int) -> None:
+    job = graft("init", photos({"cat": 5, "dog": 5}, side), "--json").json
+    assert job["strategy"]["resolution"] == resolution
+
+
+def test_splits_of_folders_are_seen(graft: Any, photos: Write) -> None:
+    path = photos({"train/cat": 6, "train/dog": 6, "test/cat": 3, "test/dog": 3})
+    assert "classification of 18 images" in graft("init", path).out
+
+
+def test_texts_in_folders(graft: Any, tmp_path: Path) -> None:
+    for number in range(12):
+        file = tmp_path / "mails" / ("ham" if number % 2 else "spam") / f"{number}.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"mail number {number} " + "word " * 300)
+    job = graft("init", tmp_path / "mails", "--json").json
+    assert (job["data"]["kind"], job["task"]) == ("text_folder", "classification")
+    assert job["strategy"]["max_tokens"] == {"choice": [128, 256]}
+
+
+def test_a_table_of_images(graft: Any, photos: Write, table: Write) -> None:
+    photos({"all": 12}, name=".")
+    path = table("ages.csv", {"file": [f"all/{n}.png" for n in range(12)], "age": [n * 1.5 for n in range(12)]})
+    job = graft("init", path, "--json").json
+    assert (job["data"]["image"], job["data"]["label"], job["task"]) == ("file", "age", "regression")
+    assert "text" not in job["data"]
+    parse_job(job)
+
+
+def test_images_that_lie_elsewhere_are_told_with_the_right_path(graft: Any, photos: Write, table: Write) -> None:
+    photos({"pictures": 12}, name=".")
+    path = table("ages.csv", {"file": [f"{n}.png" for n in range(12)], "age": [n * 1.5 for n in range(12)]})
+    refused(graft("init", path), "column `file` of ages.csv names `0.png`, which is not there", "`pictures/0.png`")
+
+
+def test_the_splits_of_a_table_are_seen(graft: Any, table: Write) -> None:
+    splits = ["train", "train", "train", "test"] * 6
+    job = graft("init", table("t.csv", {"text": TEXTS, "label": WORDS, "part": splits}), "--json").json
+    assert job["data"]["split"] == "part"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig"])
+def test_the_encoding_is_seen(graft: Any, table: Write, encoding: str) -> None:
+    path = table("t.csv", {"text": [f"{text} für Käse" for text in TEXTS], "label": WORDS}, encoding)
+    job = graft("init", path, "--json").json
+    assert job["data"].get("encoding", "utf-8-sig") == encoding
+    parse_job(job)
+
+
+def test_what_the_user_names_is_taken(graft: Any, table: Write, here: Path) -> None:
+    path = table("t.csv", {"title": TEXTS, "abstract": TEXTS, "colour": WORDS, "size": STARS})
+    refused(graft("init", path), "t.csv has 2 columns that may be the samples: `title`, `abstract`", "`--sample title`")
+    refused(graft("init", path, "--sample", "title"), "may be the label: `colour`, `size`", "`--label colour`")
+    assert list(here.iterdir()) == []
+    options = ["--sample", "title", "--label", "size", "--task", "regression", "--output", "sizes.yaml"]
+    done = graft("init", path, *options)
+    assert done.exit_code == 0, done.err
+    job = load_job(here / "sizes.yaml")
+    assert (job.name, job.task.kind, job.data.label) == ("t", "regression", "size")  # type: ignore[attr-defined]
+    refused(graft("init", path, "--sample", "titel"), "t.csv has no column `titel`", "did you mean `title`?")
+    refused(graft("init", path, *options[:4], "--task", "regresion"), "regresion", "did you mean `regression`?")
+    refused(graft("init", path, "--kind", "tables"), "--kind is `tables`", "did you mean `table`?")
+
+
+def test_nothing_is_overwritten(graft: Any, photos: Write, here: Path) -> None:
+    path = photos({"cat": 6, "dog": 6})
+    (here / "photos.yaml").write_text("mine")
+    refused(graft("init", path), "photos.yaml is there already, and graft init overwrites nothing", "--output")
+    os.symlink("nowhere", here / "link.yaml")
+    refused(graft("init", path, "--output", "link.yaml"), "link.yaml is there already")
+    refused(graft("init", path, "--output", "no/x.yaml"), "no is no directory; make it")
+    assert (here / "photos.yaml").read_text() == "mine"
+
+
+def test_data_below_the_job_file_can_be_moved_with_it(graft: Any, photos: Write, tmp_path: Path) -> None:
+    path = photos({"cat": 6, "dog": 6}, name="~a #b")
+    graft("init", path, "--output", tmp_path / "job.yaml")
+    assert load_job(tmp_path / "job.yaml").data.path == path  # type: ignore[attr-defined]
+    done = graft("init", photos({"cat": 6, "dog": 6}, name="c d"), "--output", tmp_path / "c.yaml")
+    assert '  path: "c d"\n' in (tmp_path / "c.yaml").read_text(), done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("gone.csv", None, "does not exist; name a directory or a table"),
+        ("empty.csv", b"", "is empty, but must hold a table"),
+        ("photo.zip", b"PK", "ends in `.zip`, but must end in one of .csv"),
+        ("t.csv", b"a;b\nx;y\n", "has the one column `a;b`"),
+        ("t.csv", b"good thing,5\nbad thing,1\n", "begins with `5`, which looks like a value"),
+        ("t.csv", b"text,label\n", "holds no rows, but must hold some"),
+        ("t.csv", b"text,label\nx,\x00\n", "NUL character"),
+        ("t.jsonl", b"{\n", "is no JSON"),
+        ("t.parquet", b"PAR1 no", "is damaged or of another form"),
+        ("t.csv", b"text,label\n" + b"some words to read,a\n" * 9 + b"other words to read,b\n" * 2, "class `b` has 2"),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_one_line(
+    graft: Any, tmp_path: Path, here: Path, name: str, content: bytes | None, told: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    refused(graft("init", tmp_path / name), told)
+    assert list(here.iterdir()) == []
+
+
+def test_an_empty_folder_and_one_of_other_things(graft: Any, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    refused(graft("init", tmp_path / "docs"), "holds nothing that graft can learn from")
+    (tmp_path / "docs" / "a.pdf").write_bytes(b"%PDF")
+    refused(graft("init", tmp_path / "docs"), "must hold folders of images or of .txt files")
+
+
+def test_the_only_table_of_a_folder_is_meant(graft: Any, table: Write, tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    path = table("set/train.csv", {"text": TEXTS, "label": WORDS})
+    assert graft("init", tmp_path / "set", "--json").json["data"]["path"] == str(path)
+    table("set/test.csv", {"text": TEXTS, "label": WORDS})
+    refused(graft("init", tmp_path / "set"), "holds 2 tables: `test.csv`, `train.csv`; name one, as in")
+
+
+def test_images_and_texts_in_one_place_are_asked_back(graft: Any, photos: Write) -> None:
+    path = photos({"cat": 6, "dog": 6})
+    for folder in ("cat", "dog"):
+        for number in range(6):
+            (path / folder / f"{number}.txt").write_text("a caption of it")
+    refused(graft("init", path), "12 samples of kind image_folder and 12 samples of kind text_folder", "--kind")
+    assert graft("init", path, "--kind", "text_folder", "--json").json["data"]["kind"] == "text_folder"
+
+
+def test_a_pipe_named_as_an_image_does_not_hang(graft: Any, photos: Write) -> None:
+    path = photos({"cat": 6, "dog": 6})
+    os.mkfifo(path / "cat" / "a.png")
+    assert graft("init", path, "--json").json["strategy"]["resolution"] == 64
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("Meine Fotos", "meine-fotos"), ("Ünïcode", "unicode"), ("日本", "my-data"), ("-x-", "x"), ("a" * 90, "a" * 64)],
+)
+def test_names_become_names_of_jobs(graft: Any, photos: Write, folder: str, name: str) -> None:
+    assert graft("init", photos({"cat": 4, "dog": 4}, name=folder), "--json").json["name"] == name
+
+
+def test_a_folder_without_classes_is_told_as_a_run_would(graft: Any, photos: Write) -> None:
+    path = photos({".": 6})
+    refused(graft("init", path), "one folder of images for each class")
