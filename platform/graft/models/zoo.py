@@ -55,7 +55,7 @@ def find_entry(name: str) -> ZooEntry:
     source, colon, rest = name.partition(":")
     if not colon:
         return _bundled(name)
-    if source in LIBRARIES.names() and rest:
+    if source in LIBRARIES and rest:
         return ZooEntry(f"{source}/{rest}", HubWeights(source, rest), rule="identity")
     if source == "local":
         return _local(name, rest)
@@ -72,7 +72,7 @@ def has_backbone(name: str) -> bool:
 
 
 def _bundled(name: str) -> ZooEntry:
-    if name not in ZOO.names():
+    if name not in ZOO:
         raise SpecError([Problem("", f"{unknown('backbone', name, ZOO.names())}; or {_FORMS}")])
     entry: ZooEntry = ZOO.get(name)
     return entry
@@ -81,7 +81,7 @@ def _bundled(name: str) -> ZooEntry:
 def _local(name: str, rest: str) -> ZooEntry:
     architecture, _, path = rest.partition(":")
     library, slash, base = architecture.partition("/")
-    if not (path and slash and base and library in LIBRARIES.names()):
+    if not (path and slash and base and library in LIBRARIES):
         form = "`local:LIBRARY/ARCHITECTURE:PATH`, such as `local:timm/resnet18:weights/resnet18.pth`"
         raise SpecError([Problem("", f"backbone is `{name}`, but must have the form {form}")])
     return ZooEntry(architecture, FileWeights(Path(path).expanduser().absolute()))

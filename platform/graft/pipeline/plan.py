@@ -310,5 +310,5 @@ def _describe_backbone(one: BackbonePlan) -> str:
 def _describe_time(plan: Plan) -> str:
     limit = f"; the budget ends it after {plan.minutes:g} min" if plan.minutes else ""
     if plan.seconds is None:
-        return f"not measured{limit}"
+        return f"not measured (--measure does it){limit}"
     return f"about {plan.seconds / 60:.1f} min{limit}"

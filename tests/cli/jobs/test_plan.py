@@ -13,7 +13,7 @@ export: {register: false}
 
 
 def test_json_has_the_keys_that_scripts_rely_on(graft, job_file):
-    done = graft("plan", job_file(GRID), "--offline", "--json")
+    done = graft("plan", job_file(GRID), "--json")
     assert (done.exit_code, done.err) == (0, "")
     assert set(done.json) >= {
         "job", "task", "task_reason", "modality", "modalities", "metric", "not_fused_because",
@@ -25,7 +25,7 @@ def test_json_has_the_keys_that_scripts_rely_on(graft, job_file):
 
 
 def test_json_says_what_the_job_says(graft, job_file):
-    plan = graft("plan", job_file(GRID), "--offline", "--json").json
+    plan = graft("plan", job_file(GRID), "--json").json
     assert (plan["job"], plan["epochs"], plan["expected_epochs"], plan["minutes"]) == ("small", 4, 4.0, 2.0)
     assert plan["stages"] == ["ingest", "search", "fit", "evaluate", "export"]
     assert [one["name"] for one in plan["backbones"]] == ["efficientnet_lite0"]
@@ -36,7 +36,7 @@ def test_json_says_what_the_job_says(graft, job_file):
 
 
 def test_there_are_no_more_trials_than_strategies(graft, job_file):
-    plan = graft("plan", job_file(GRID), "--offline", "--json").json
+    plan = graft("plan", job_file(GRID), "--json").json
     assert (plan["grid"], plan["trials"]) == (6, 6)
 
 
@@ -52,7 +52,7 @@ def test_a_job_of_a_name_and_data_is_searched_over_a_space(graft, job_file):
 
 
 def test_the_text_says_the_same(graft, job_file):
-    done = graft("plan", job_file(GRID), "--offline")
+    done = graft("plan", job_file(GRID))
     lines = dict(re.split(r"\s{2,}", line) for line in done.out.splitlines())
     assert list(lines) == [
         "job",
@@ -71,7 +71,7 @@ def test_the_text_says_the_same(graft, job_file):
     assert lines["backbone"] == "efficientnet_lite0: 17 blocks, 3.4 M parameters"
     assert lines["space"] == "6 strategies, as the job says: freeze 0, 0.5 or 1; lr 0.001 or 0.01"
     assert lines["phase 1"] == "none over random: 6 trials, to epoch 4, 4 epochs each on average"
-    assert lines["time"] == "not measured; the budget ends it after 2 min"
+    assert lines["time"] == "not measured (--measure does it); the budget ends it after 2 min"
 
 
 PHASES = """\
@@ -91,7 +91,7 @@ search:
 
 
 def test_every_phase_is_planned(graft, job_file):
-    plan = graft("plan", job_file(PHASES), "--offline", "--json").json
+    plan = graft("plan", job_file(PHASES), "--json").json
     assert [(one["scheduler"], one["searcher"], one["trials"], one["epochs"]) for one in plan["phases"]] == [
         ("asha", "random", 32, 2),
         ("none", "random", 8, 4),
@@ -104,7 +104,7 @@ def test_every_phase_is_planned(graft, job_file):
 
 
 def test_the_text_says_who_may_copy_from_whom(graft, job_file):
-    lines = graft("plan", job_file(PHASES), "--offline").out.splitlines()
+    lines = graft("plan", job_file(PHASES)).out.splitlines()
     phases = [re.split(r"\s{2,}", line)[1] for line in lines if line.startswith("phase ")]
     assert phases == [
         "asha over random: 32 trials, to epoch 2, 1.33 epochs each on average",
@@ -118,21 +118,19 @@ def test_the_text_says_who_may_copy_from_whom(graft, job_file):
 
 def test_a_population_of_one_architecture_is_one(graft, job_file):
     text = "name: x\ndata: digits\nstrategy: {lr: {loguniform: [0.001, 0.1]}}\nsearch: {scheduler: pbt}\n"
-    assert "; one population\n" in graft("plan", job_file(text), "--offline").out
+    assert "; one population\n" in graft("plan", job_file(text)).out
 
 
 def test_a_search_that_only_time_ends_has_no_number_of_trials(graft, job_file):
     path = job_file("name: x\ndata: digits\nsearch: {budget: {minutes: 3}}\n")
-    plan = graft("plan", path, "--offline", "--json").json
+    plan = graft("plan", path, "--json").json
     assert (plan["trials"], plan["phases"][0]["trials"], plan["seconds"]) == (None, None, None)
-    assert "asha over random: as many trials as fit, to epoch 8" in graft("plan", path, "--offline").out
+    assert "asha over random: as many trials as fit, to epoch 8" in graft("plan", path).out
 
 
 def test_an_override_changes_the_plan(graft, job_file):
     path = job_file(GRID)
-    plan = graft(
-        "plan", path, "--offline", "--json", "--set", "search.budget.trials=2", "--set", "export.register=true"
-    )
+    plan = graft("plan", path, "--json", "--set", "search.budget.trials=2", "--set", "export.register=true")
     assert plan.json["trials"] == 2
     assert plan.json["stages"][-1] == "register"
 
@@ -141,21 +139,21 @@ def test_a_backbone_that_cannot_be_used_is_told(graft, job_file):
     path = job_file(
         "name: x\ndata: {kind: digits}\nstrategy: {backbone: {choice: [efficientnet_lite0, efficientnet_light1]}}\n"
     )
-    done = graft("plan", path, "--offline", "--json")
+    done = graft("plan", path, "--json")
     assert done.exit_code == 0
     good, bad = done.json["backbones"]
     assert good["problem"] is None
     assert bad["num_blocks"] is None
     assert "did you mean `efficientnet_lite1`?" in bad["problem"]
-    assert "did you mean `efficientnet_lite1`?" in graft("plan", path, "--offline").out
+    assert "did you mean `efficientnet_lite1`?" in graft("plan", path).out
 
 
 def test_a_wrong_job_is_an_error(graft, job_file):
-    assert graft("plan", job_file("name: x\n"), "--offline").exit_code == 2
+    assert graft("plan", job_file("name: x\n")).exit_code == 2
 
 
 def test_more_than_the_machine_has_exits_3(graft, job_file):
-    done = graft("plan", job_file(GRID), "--offline", "--set", "resources.cpus_per_worker=4096")
+    done = graft("plan", job_file(GRID), "--set", "resources.cpus_per_worker=4096")
     assert (done.exit_code, done.out) == (3, "")
     assert done.err.startswith("graft: resources.cpus_per_worker is 4096, but this session has ")
 
@@ -165,18 +163,27 @@ def test_measuring_gives_a_time(graft, job_file, monkeypatch):
 
     asked: list[tuple[str, int]] = []
     monkeypatch.setattr(probe, "forward_seconds", lambda name, side: (asked.append((name, side)), 1e-3)[1])
-    plan = graft("plan", job_file(GRID), "--json", "--set", "strategy.resolution=32").json
+    done = graft("plan", job_file(GRID), "--measure", "--json", "--set", "strategy.resolution=32")
+    plan = done.json
+    assert done.err == "measuring efficientnet_lite0 on this machine, some seconds each …\n"
     assert asked == [("efficientnet_lite0", 32)]
     assert plan["seconds"] > 30
-    assert " min; the budget ends it after 2 min" in graft("plan", job_file(GRID)).out
+    assert " min; the budget ends it after 2 min" in graft("plan", job_file(GRID), "--measure").out
 
 
-@pytest.mark.parametrize("offline", [True, False])
-def test_planning_makes_nothing(graft, job_file, home, offline, monkeypatch):
+def test_nothing_is_measured_unless_asked_for(graft, job_file):
+    done = graft("plan", job_file(GRID))
+    assert (done.exit_code, done.err) == (0, "")
+    assert done.out == graft("plan", job_file(GRID), "--offline").out
+    assert graft("plan", job_file(GRID), "--offline", "--measure").exit_code == 2
+
+
+@pytest.mark.parametrize("measure", [True, False])
+def test_planning_makes_nothing(graft, job_file, home, measure, monkeypatch):
     from graft.learner import probe
 
     monkeypatch.setattr(probe, "forward_seconds", lambda name, side: 1e-3)
-    graft("plan", job_file(GRID), *(["--offline"] if offline else []))
+    graft("plan", job_file(GRID), *(["--measure"] if measure else []))
     assert not home.exists()
 
 
@@ -190,7 +197,7 @@ search: {scheduler: none, budget: {trials: 20}}
 
 
 def test_json_says_what_is_computed_once(graft, job_file):
-    plan = graft("plan", "--offline", "--json", job_file(FROZEN)).json
+    plan = graft("plan", "--json", job_file(FROZEN)).json
     assert [(one["cut"], one["views"], one["bytes"]) for one in plan["materialise"]] == [(8, 0, None), (17, 0, None)]
     assert {(one["backbone"], one["size"]) for one in plan["materialise"]} == {("efficientnet_lite0", 32)}
     assert sum(one["reads"] for one in plan["materialise"]) == pytest.approx(100, abs=0.5)
@@ -198,13 +205,13 @@ def test_json_says_what_is_computed_once(graft, job_file):
 
 
 def test_the_text_says_so_too(graft, job_file):
-    told = graft("plan", "--offline", job_file(FROZEN)).out
+    told = graft("plan", job_file(FROZEN)).out
     assert "blocks below cut 8 (" in told
     assert "predicted speed-up" in told
-    full = graft("plan", "--offline", job_file(FROZEN.replace("{choice: [1.0, 0.5]}", "0.0"))).out
+    full = graft("plan", job_file(FROZEN.replace("{choice: [1.0, 0.5]}", "0.0"))).out
     assert "every epoch through the whole network" in full
 
 
 def test_measuring_tells_bytes(graft, job_file):
-    plan = graft("plan", "--json", job_file(FROZEN)).json
+    plan = graft("plan", "--measure", "--json", job_file(FROZEN)).json
     assert all(one["bytes"] > 0 for one in plan["materialise"])

@@ -7,29 +7,36 @@ import typer
 
 from graft.cli.options import JobArgument, JsonOption, SetOption
 from graft.cli.output.tell import tell
+from graft.core.errors import SpecError
 
 
 def command(
     job: JobArgument,
     override: SetOption = None,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Measure nothing: answers at once, without a time.")
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Time the backbones on this machine, for an estimate of the time.")
     ] = False,
+    offline: Annotated[bool, typer.Option("--offline", hidden=True, help="What is done without --measure.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the stages, the trials, the resources and the estimated time of a job, without running it.
+    """Show the stages, the trials and the resources of a job, without running it; with --measure its time too.
 
-    Example: graft plan jobs/digits.yaml
+    Example: graft plan jobs/digits.yaml --measure
     """
     from graft.pipeline.plan import describe, make_plan
     from graft.pipeline.resolve import listing_of, resolve_job
     from graft.spec.load import load_job
 
+    if measure and offline:
+        raise SpecError("--measure and --offline are both given, but exclude each other; leave one out")
     resolved = resolve_job(load_job(job, override or ()))
     loaded, reason = resolved.job, resolved.reason
-    if offline:
+    if not measure:
         plan = make_plan(loaded, task_reason=reason)
     else:
+        names = loaded.strategy.values("backbone")
+        # Said before torch is imported, which is most of the wait.
+        tell(f"measuring {', '.join(names)} on this machine, some seconds each …", err=True)
         from graft.learner.probe import forward_seconds, measure_depths
 
         samples = loaded.data.limit or len(resolved.listing or listing_of(loaded))

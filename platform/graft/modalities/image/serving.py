@@ -3,13 +3,12 @@
 import base64
 import binascii
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from graft.core.errors import Problem, SpecError
@@ -20,14 +19,12 @@ from graft.modalities.image.sources.image_folder import image_files
 from graft.modalities.image.storage import StoredImages, decode_square, square
 from graft.modalities.protocol import Readings
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MAX_PIXELS = 50_000_000
 
-READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    # As text, because a file may be called 007.
-    ".csv": lambda path: pd.read_csv(path, dtype=str),
-    ".tsv": lambda path: pd.read_csv(path, dtype=str, sep="\t"),
-    ".parquet": pd.read_parquet,
-}
+TABLES = (".csv", ".tsv", ".parquet")
 IMAGE_COLUMNS = ("image", "path", "file", "filename")
 
 
@@ -103,26 +100,35 @@ def _expand(path: Path) -> Iterator[Path]:
         return iter(images)
     if not path.exists():
         raise SpecError(f"{path} does not exist; name an image, a folder or a table")
-    if path.suffix.lower() in READERS:
+    if path.suffix.lower() in TABLES:
         return _from_table(path)
     return iter([path])
 
 
 def _from_table(path: Path) -> Iterator[Path]:
     try:
-        table = READERS[path.suffix.lower()](path)
+        table = _read_table(path)
     except (ValueError, OSError) as error:
         raise SpecError(f"{path} cannot be read as a table ({str(error).splitlines()[0]})") from error
     column = next((name for name in IMAGE_COLUMNS if name in table.columns), None)
     if column is None:
         there, wanted = ", ".join(map(str, table.columns)), ", ".join(IMAGE_COLUMNS)
         raise SpecError(f"{path} has the columns {there}, but needs one of {wanted}")
-    empty = [row for row, name in enumerate(table[column], start=1) if pd.isna(name)]
+    empty = [row for row, name in enumerate(table[column], start=1) if not isinstance(name, str)]
     if empty:
         raise SpecError(
             f"{path}: `{column}` is empty in row {empty[0]}, but must name an image; fill it or drop the row"
         )
     return (path.parent / str(name) for name in table[column])
+
+
+def _read_table(path: Path) -> "pd.DataFrame":
+    import pandas as pd  # not for one image: it takes a third of a second to import
+
+    if path.suffix.lower() == ".parquet":
+        return pd.read_parquet(path)
+    # As text, because a file may be called 007.
+    return pd.read_csv(path, dtype=str, sep="\t" if path.suffix.lower() == ".tsv" else ",")
 
 
 def _name(image: ImageLike, number: int) -> str:

@@ -27,3 +27,12 @@ def test_white_of_the_digits_is_white():
 
 def test_the_digits_stay_the_same():
     assert list_digits(DigitsData()).identity == list_digits(DigitsData()).identity
+
+
+def test_they_are_those_of_scikit_learn():
+    from sklearn.datasets import load_digits
+
+    theirs, listing = load_digits(), list_digits(DigitsData())
+    assert listing.targets.values.tolist() == theirs.target.tolist()
+    for source, image in zip(listing.sources, theirs.images, strict=True):
+        assert np.array_equal(listing.reader(source, 8)[1], np.round(image * (255 / 16)))

@@ -4,16 +4,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import timm
 import torch
 from huggingface_hub import try_to_load_from_cache
-from timm.layers import global_pool_nlc
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from graft.core.errors import Problem, SpecError
 from graft.modalities.image.info import PIXELS, ImageInput
 from graft.models.backbone import Backbone, BackboneInfo
+from graft.models.deferred_compiler import deferred_compiler
 from graft.models.libraries import count_params, did_you_mean
+
+with deferred_compiler():
+    import timm
+    from timm.layers import global_pool_nlc
 
 
 class TimmLibrary:
@@ -87,8 +91,20 @@ def _cached_file(architecture: str) -> str | None:
 
 
 def _on_meta(architecture: str) -> Any:
-    with torch.device("meta"):
+    with torch.device("meta"), _WithoutValues():
         return timm.create_model(architecture, pretrained=False, num_classes=0)
+
+
+class _WithoutValues(TorchFunctionMode):
+    """Draws no random weights: on the meta device there are none, and drawing them imports torch's compiler (1 s)."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, given: tuple[Any, ...] = (), named: dict[str, Any] | None = None
+    ) -> Any:
+        named = named or {}
+        if function in (nn.init.normal_, Tensor.normal_):
+            return given[0] if given else named["tensor"]
+        return function(*given, **named)
 
 
 def _family_problem(network: Any, architecture: str) -> str | None:

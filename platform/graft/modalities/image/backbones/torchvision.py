@@ -6,12 +6,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision import models
-from torchvision.transforms import InterpolationMode
 
 from graft.modalities.image.info import IMAGENET_MEAN, IMAGENET_STD, PIXELS, ImageInput
 from graft.models.backbone import Backbone, BackboneInfo
+from graft.models.deferred_compiler import deferred_compiler
 from graft.models.libraries import count_params, did_you_mean
+
+with deferred_compiler():
+    from torchvision import models
+    from torchvision.transforms import InterpolationMode
 
 
 class TorchvisionLibrary:

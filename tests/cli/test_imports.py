@@ -1,0 +1,73 @@
+"""What commands must not import: each of these costs a second or more of what a user waits for after Enter."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+COMPILER = {"torch._dynamo", "torch._inductor", "sympy", "triton"}
+TRAINING = {"ray", "mlflow", "pandas", "sklearn", "scipy", "matplotlib", "optuna"}
+NETWORKS = {"torch", "torchvision", "timm", "transformers"}
+
+PROGRAM = """
+import json, sys
+from graft.cli import main
+sys.argv = ["graft", *sys.argv[1:]]
+try:
+    main.main()
+except SystemExit as end:
+    print(json.dumps([end.code, sorted(sys.modules)]), file=sys.stderr)
+"""
+
+
+def imported_by(*arguments: object) -> set[str]:
+    """The modules that a command which succeeds has imported, as a process of its own."""
+    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    code, modules = json.loads(done.stderr.splitlines()[-1])
+    assert not code, done.stderr[:2000]
+    return set(modules)
+
+
+def test_predicting_an_image_imports_neither_compiler_nor_training(bundle: Path, photo: Path) -> None:
+    assert not imported_by("predict", bundle, photo) & (COMPILER | TRAINING | {"transformers"})
+
+
+JOBS = {
+    "bundled": "name: x\ndata: digits\nstrategy: {lr: {loguniform: [0.001, 0.1]}, freeze: {choice: [0.0, 1.0]}}\n",
+    "text": "name: x\ndata: wordnet\nstrategy: {freeze: {choice: [0.0, 1.0]}}\n",
+}
+
+
+@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize("command", ["plan", "validate"])
+def test_looking_at_a_job_imports_no_networks(command: str, job: str, job_file: Callable[[str], Path]) -> None:
+    assert not imported_by(command, job_file(JOBS[job])) & (COMPILER | TRAINING | NETWORKS)
+
+
+@pytest.mark.parametrize("command", ["status", "leaderboard", "experiments"])
+def test_looking_at_an_experiment_imports_nothing_heavy(command: str, make_experiment, story) -> None:
+    make_experiment(story)
+    assert not imported_by(command) & (COMPILER | TRAINING | NETWORKS)
+
+
+def test_the_user_interface_imports_no_networks(make_experiment, story, home: Path) -> None:
+    """As far as the printed address; MLflow is what it shows."""
+    make_experiment(story)
+    (home / "mlflow.db").touch()
+    program = f"""
+import subprocess, sys
+from types import SimpleNamespace
+from graft.cli.records import ui
+ui.subprocess = SimpleNamespace(Popen=lambda *a, **k: SimpleNamespace(wait=lambda: 0, pid=0))
+{PROGRAM}
+"""
+    command = [sys.executable, "-c", program, "ui", "--no-browser"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    code, modules = json.loads(done.stderr.splitlines()[-1])
+    assert "http://127.0.0.1:5000" in done.stdout
+    assert not code
+    assert not set(modules) & (COMPILER | NETWORKS | {"ray", "sklearn", "matplotlib", "optuna"})
