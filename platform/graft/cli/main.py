@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from graft.cli.assets import backbones, cache, components
+from graft.cli.assets import backbones, cache, components, doctor
 from graft.cli.help import named_command, show_overview
 from graft.cli.jobs import chaos, init, plan, predict, resume, run, schema, validate
 from graft.cli.output.tell import tell
@@ -31,6 +31,8 @@ Examples:
   graft leaderboard latest                         which strategy won, and why the others did not
 
   graft predict models:/digits@champion photo.png  labels with probabilities
+
+  graft doctor --install                           is everything here that a job needs?
 
   graft components penalty                         what a job can name, also from other packages
 
@@ -66,6 +68,7 @@ app.command("predict")(predict.command)
 app.command("ui")(ui.command)
 app.command("backbones")(backbones.command)
 app.command("components")(components.command)
+app.command("doctor")(doctor.command)
 app.command("schema")(schema.command)
 app.add_typer(cache.app, name="cache")
 app.add_typer(track.app, name="track")
