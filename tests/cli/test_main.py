@@ -163,3 +163,14 @@ def test_ctrl_c_with_json_is_one_object(graft, failing):
     failing(KeyboardInterrupt())
     done = graft("validate", "x.yaml", "--json")
     assert json.loads(done.out)["status"] == "failed"
+
+
+@pytest.mark.parametrize("arguments", [(), ("--debug",), ("--json",)])
+def test_a_librarys_error_is_shown_without_the_login_in_it(graft, failing, arguments):
+    failing(OSError("HTTPConnectionPool: http://me:canary@host failed with url: /api?token=canary"))
+    done = graft(*[one for one in arguments if one == "--debug"], "validate", "x.yaml", *[
+        one for one in arguments if one == "--json"
+    ])  # fmt: skip
+    assert done.exit_code != 0
+    assert "canary" not in done.out + done.err
+    assert "http://***@host" in done.out + done.err

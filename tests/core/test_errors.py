@@ -91,3 +91,13 @@ def test_a_spec_error_of_a_plain_text_has_one_problem():
 )
 def test_a_problem_is_file_line_key_message(problem, text):
     assert str(problem) == text
+
+
+@pytest.mark.parametrize("kind", [errors.GraftError, errors.TrackingError, errors.SpecError, errors.ResourceError])
+def test_no_error_of_ours_tells_a_password(kind):
+    error = kind("RAY_ADDRESS is http://me:canary@host?token=canary, but must be host:port")
+    for text in (str(error), repr(error), str(pickle.loads(pickle.dumps(error)))):
+        assert "canary" not in text
+        assert "http://***@host?token=***" in text
+    problem = errors.SpecError([errors.Problem("tracking.uri", "is http://me:canary@host, but")]).problems[0]
+    assert "canary" not in problem.message

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from graft.core.errors import ArtifactError
+from graft.journal import events
 from graft.journal.event_json import KINDS, from_json, to_json
 from graft.journal.events import Event, TrialFinished, TrialReported, TrialStarted, TrialStatus
 
@@ -68,3 +69,12 @@ def test_status_is_an_enum_again() -> None:
 def test_damaged_records_are_refused(line: str, message: str) -> None:
     with pytest.raises(ArtifactError, match=message):
         from_json(line)
+
+
+def test_no_password_gets_into_a_journal() -> None:
+    told = "could not reach http://me:canary@host/?token=canary"
+    started = events.ExperimentStarted("e", "e", {"tracking": {"uri": "postgresql://me:canary@db/x"}})
+    ended = events.ExperimentFinished(events.ExperimentStatus.FAILED, 1.0, told)
+    for event in (started, ended):
+        assert "canary" not in to_json(event)
+        assert "***" in to_json(event)

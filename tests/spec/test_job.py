@@ -392,6 +392,38 @@ def test_a_password_has_no_place_in_a_job(uri):
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("tracking.uri", "http://tracker:5000?token=canary"),
+        ("tracking.uri", "http://tracker:5000/#access_token=canary"),
+        ("tracking.uri", "postgresql://db/mlflow?user=me&password=canary"),
+        ("tracking.uri", "https://ghp_canary0123@tracker"),
+        ("data.path", "s3://key:canary@bucket/photos"),
+        ("data.path", "https://host/photos?X-Amz-Signature=canary"),
+        ("strategy.backbone.choice[1]", "https://me:canary@host/weights"),
+    ],
+)
+def test_nor_has_a_token_or_a_key_anywhere_in_it(key: str, value: str) -> None:
+    raw: dict[str, Any] = {"name": "x", "data": {"kind": "image_folder", "path": "."}}
+    section, _, name = key.partition(".")
+    raw[section] = {**raw.get(section, {}), **({name: value} if "[" not in name else {})}
+    if "[" in name:
+        raw["strategy"] = {"backbone": {"choice": ["efficientnet_lite0", value]}}
+    with pytest.raises(SpecError) as caught:
+        parse_job(raw)
+    mine = [problem for problem in caught.value.problems if problem.where == key]
+    assert len(mine) == 1
+    assert "but must not, because jobs are kept and logged" in mine[0].message
+    assert "canary" not in str(caught.value)
+
+
+def test_an_override_holds_none_either() -> None:
+    with pytest.raises(SpecError, match=r"--set tracking\.uri: holds `token`, but must not") as caught:
+        parse_job(MINIMAL, ["tracking.uri=http://host?token=canary"])
+    assert "canary" not in str(caught.value)
+
+
 @pytest.mark.parametrize("uri", ["http://tracker:5000", "https://me@tracker", "sqlite:////x/a:b@c.db", None])
 def test_an_address_without_one_is_fine(uri):
     assert parse_job({"name": "x", "data": "digits", "tracking": {"uri": uri}}).tracking.uri == uri

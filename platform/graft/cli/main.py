@@ -14,6 +14,7 @@ from graft.cli.jobs import chaos, init, plan, predict, resume, run, schema, vali
 from graft.cli.output.tell import tell
 from graft.cli.output.unfailing import final_exit_code, guard_standard_streams
 from graft.cli.records import compare, experiments, journal, leaderboard, lineage, status, track, ui, watch
+from graft.core.credentials import redact
 from graft.core.errors import GraftError, ResourceError, SpecError
 from graft.core.machine_faults import machine_fault
 
@@ -130,8 +131,9 @@ def _usage_or_bug(error: Exception) -> tuple[str, int]:
 
 
 def _leave(error: BaseException, message: str, exit_code: int) -> NoReturn:
+    message = redact(message)  # a library's error may hold an address with its login
     if "--debug" in sys.argv:
-        tell(*"".join(traceback.format_exception(error)).splitlines(), err=True)
+        tell(*redact("".join(traceback.format_exception(error))).splitlines(), err=True)
     problems = [str(problem) for problem in error.problems] if isinstance(error, SpecError) else [message]
     if "--json" in sys.argv:
         tell(json.dumps({"status": "failed", "exit_code": exit_code, "error": message, "problems": problems}))

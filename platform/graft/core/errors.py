@@ -14,7 +14,10 @@ process borders in Ray.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
+
+from graft.core.credentials import redact
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,12 @@ class Problem:
 
 
 class GraftError(Exception):
-    """Root of everything graft raises on purpose."""
+    """Root of everything graft raises on purpose. Its text is printed, logged and journalled: it holds no password."""
 
     exit_code = 1
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*(redact(one) if isinstance(one, str) else one for one in args))
 
 
 class SpecError(GraftError):
@@ -53,7 +59,8 @@ class SpecError(GraftError):
     exit_code = 2
 
     def __init__(self, problems: Sequence[Problem] | str) -> None:
-        found = (Problem("", problems),) if isinstance(problems, str) else tuple(problems)
+        given = (Problem("", problems),) if isinstance(problems, str) else tuple(problems)
+        found = tuple(replace(problem, message=redact(problem.message)) for problem in given)
         super().__init__("\n".join(str(problem) for problem in found))
         self.problems = found
 

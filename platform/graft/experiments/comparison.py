@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from graft.core.credentials import without_login
 from graft.core.errors import TrackingError
 from graft.core.storage import Home
 from graft.experiments.directory import Experiment
@@ -12,7 +13,6 @@ from graft.journal import events
 from graft.journal.journal import read
 from graft.spec.job import Job
 from graft.tracking.environment import settle_environment
-from graft.tracking.projection.flattening import without_login
 from graft.tracking.projection.operations import EXPERIMENT_RUN
 from graft.tracking.projection.trial_runs import family
 from graft.tracking.server import compare_url, view_url

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from graft.core.credentials import redact
 from graft.core.errors import ArtifactError
 from graft.journal.events import Event
 
@@ -55,7 +56,7 @@ def _adapter(kind: str) -> TypeAdapter[Event]:
 
 
 def _plain(value: Any) -> Any:
-    """Only what JSON has: numpy scalars become numbers, non-finite floats become texts."""
+    """Only what JSON has: numpy scalars become numbers, non-finite floats become texts; and no passwords."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -64,7 +65,7 @@ def _plain(value: Any) -> Any:
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value
+    return redact(value) if isinstance(value, str) else value
 
 
 def _excerpt(line: str | bytes) -> str:

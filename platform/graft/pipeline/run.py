@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.clock import Clock, SystemClock
+from graft.core.credentials import redact
 from graft.core.errors import ArtifactError, Interrupted, Problem, SpecError
 from graft.core.storage import Home, write_json, write_text
 from graft.data.dataset import Dataset, open_dataset
@@ -39,7 +40,6 @@ from graft.pipeline.stages.search import run_search_stage
 from graft.pipeline.watchers import OnLost, watch_head
 from graft.spec.job import Job
 from graft.spec.search.phases import total_trials
-from graft.tracking.projection.flattening import redact
 from graft.tracking.provenance import git_commit, machine
 from graft.tracking.relay import RelayProcess, start_relay
 from graft.tracking.system_sampling import system_sampling

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from graft.core.errors import Problem, SpecError
 from graft.spec.base import Spec
 from graft.spec.job import Job
+from graft.spec.messages.no_credentials import credential_findings
 from graft.spec.messages.problems import Origin, findings_of
 from graft.spec.messages.rules import shown
 from graft.spec.modalities.base import BASE
@@ -75,10 +76,13 @@ def _validated(
     origin = replace(origin, overrides=tuple(override.path for override in given), made=frozenset(made))
     if _sets_data_path(given):
         base = Path.cwd()
+    told = [*credential_findings(raw)]
     try:
         job = Job.model_validate(raw, context={BASE: str(base)})
     except ValidationError as error:
-        problems += [origin.problem(finding) for finding in findings_of(error, Job)]
+        places = {finding.path for finding in told}
+        told += [finding for finding in findings_of(error, Job) if finding.path not in places]
+    problems += [origin.problem(finding) for finding in told]
     if problems:
         raise SpecError(sorted(problems, key=lambda problem: problem.line or 0))
     return job

@@ -18,6 +18,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from graft.core.credentials import redact
 from graft.core.errors import GraftError, TrackingError
 from graft.core.private_files import open_private
 from graft.journal.journal import is_being_written, journal_path
@@ -134,7 +135,7 @@ def sync(experiment_dir: Path, target: Target, restart: bool = False) -> RelaySt
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a relay in this process; returns its exit code."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    _log_to_standard_error()
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     _give_way()
@@ -147,6 +148,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         files.write_status(RelayStatus(RelayState.FAILED, str(error)))
         return 1
     return 0 if status.state is RelayState.DONE else _UNSYNCED_EXIT
+
+
+class _WithoutLogins(logging.Formatter):
+    """What MLflow and the libraries below it say may hold the address of the store with its login."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+def _log_to_standard_error() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_WithoutLogins("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 def _give_way() -> None:

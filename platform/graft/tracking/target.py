@@ -4,10 +4,10 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from graft.core.credentials import redact
 from graft.core.errors import TrackingError
 from graft.core.storage import Home, text_digest
 from graft.spec.job import Job
-from graft.tracking.projection.flattening import redact
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "graft-tracking")
 

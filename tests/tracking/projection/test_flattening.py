@@ -1,6 +1,7 @@
 import pytest
 
-from graft.tracking.projection.flattening import flatten, redact, without_login
+from graft.core.credentials import redact, without_login
+from graft.tracking.projection.flattening import flatten
 
 
 def test_components_stand_under_their_own_name() -> None:

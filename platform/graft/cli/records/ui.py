@@ -92,8 +92,8 @@ def _addresses(home: Home, experiment: str, local: str) -> dict[str, str]:
 
 def _server_of(home: Home, experiment: str) -> str | None:
     """Address of the server that tracks the experiment, if it is one that somebody else has started."""
+    from graft.core.credentials import without_login
     from graft.experiments.directory import Experiment
-    from graft.tracking.projection.flattening import without_login
     from graft.tracking.target import target_of
 
     if not Experiment.names(home):

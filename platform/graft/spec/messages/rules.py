@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
+from graft.core.credentials import redact
+
 RULE = "graft_rule"
 SENTENCE = "graft_sentence"
 
@@ -83,5 +85,5 @@ def shown(value: Any) -> str:
         return "a list"
     if isinstance(value, int | float):
         return "too large a number" if isinstance(value, int) and abs(value) >= 1e300 else str(value)
-    text = repr(str(value))[1:-1]
+    text = repr(redact(str(value)))[1:-1]
     return f"`{text if len(text) <= 60 else text[:57] + '...'}`"

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from graft.core.credentials import redact
 from graft.tracking.environment import settle_environment
-from graft.tracking.projection.flattening import redact
 from graft.tracking.target import Target
 
 settle_environment()

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from graft.core.credentials import redact
 from graft.journal.locking import exclusive
 from graft.tracking.mlflow.store import EXPERIMENT_KEY_TAG, KEY_TAG, Store, milliseconds
-from graft.tracking.projection.flattening import redact
 from graft.tracking.projection.operations import (
     EXPERIMENT_RUN,
     CloseRun,

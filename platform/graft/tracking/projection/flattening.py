@@ -1,13 +1,10 @@
 """From nested mappings to the flat text params of a tracking store, without secrets."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_SECRET_KEY = re.compile(r"token|secret|passw|credential|api_?key|access_?key|private_?key|\bdsn\b", re.IGNORECASE)
-_USERINFO = re.compile(r"(?<=://)[^/@\s'\"]+@")
-HIDDEN = "***"
+from graft.core.credentials import HIDDEN, is_secret, redact
 
 
 def flatten(value: Mapping[str, Any]) -> dict[str, str]:
@@ -15,20 +12,10 @@ def flatten(value: Mapping[str, Any]) -> dict[str, str]:
 
     A component stands under its own name, its parameters below it: ``{"penalty": {"kind": "l2", "strength": 0.1}}``
     becomes ``{"penalty": "l2", "penalty.strength": "0.1"}``. Lists become JSON, None is left out, and what looks like a
-    secret by its key, or user and password in a URL, becomes ``***``: params of a tracking store can be read by
+    secret by its key, or a login or token in a URL, becomes ``***``: params of a tracking store can be read by
     everybody.
     """
     return dict(_leaves("", value))
-
-
-def redact(text: str) -> str:
-    """The text without users and passwords in its URLs."""
-    return _USERINFO.sub(f"{HIDDEN}@", text)
-
-
-def without_login(uri: str) -> str:
-    """The address without user and password, as it may be shown and opened: the reader has a login of their own."""
-    return _USERINFO.sub("", uri)
 
 
 def _leaves(key: str, value: Any) -> Iterator[tuple[str, str]]:
@@ -39,7 +26,7 @@ def _leaves(key: str, value: Any) -> Iterator[tuple[str, str]]:
         return
     if value is None:
         return
-    yield key, HIDDEN if _SECRET_KEY.search(key) else redact(_text(value))
+    yield key, HIDDEN if is_secret(key) else redact(_text(value))
 
 
 def _text(value: Any) -> str:
