@@ -53,8 +53,8 @@ EFFICIENTNET_LITE2 = _efficientnet_lite(
     "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
     _EXTRA,
 )
-# The ImageNet trunk that a tracking package carries (MIT); only its file is read, the package is never imported. It asks
-# for OpenCV (190 MB), so it is an extra of its own.
+# The ImageNet trunk that a tracking package carries (MIT); only its file is read, the package is never imported. It
+# asks for OpenCV (190 MB), so it is an extra of its own.
 MOBILENET_V2 = ZooEntry(
     "torchvision/mobilenet_v2",
     PackageWeights(
