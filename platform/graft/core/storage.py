@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from graft.core.errors import ArtifactError, ResourceError
+from graft.core.errors import ArtifactError, ResourceError, SpecError
 from graft.core.machine_faults import is_out_of_inodes
 from graft.core.private_files import close_directory, make_private_directory
+from graft.core.uris import sqlite_uri
 
 # What graft keeps at the top of a home. The database has companions while it is open.
 _HOME_ENTRIES = (
@@ -31,8 +32,14 @@ class Home:
 
     @classmethod
     def find(cls, given: str | Path | None = None) -> "Home":
-        """The home named by the argument, else by ``GRAFT_HOME``, else ``./.graft``; always absolute."""
-        return cls(Path(given or os.environ.get("GRAFT_HOME") or ".graft").expanduser().absolute())
+        """The home named by the argument, else by ``GRAFT_HOME``, else ``./.graft``; always absolute.
+
+        Raises:
+            SpecError: no library could be told of a path like that.
+        """
+        root = Path(given or os.environ.get("GRAFT_HOME") or ".graft").expanduser().absolute()
+        _require_utf8(root)
+        return cls(root)
 
     @property
     def experiments(self) -> Path:
@@ -54,7 +61,7 @@ class Home:
 
     @property
     def tracking_uri(self) -> str:
-        return f"sqlite:///{self.database}"
+        return sqlite_uri(self.database)
 
     @property
     def artifact_root(self) -> Path:
@@ -82,6 +89,17 @@ class Home:
                     "choose another with --home or GRAFT_HOME"
                 ) from error
         self.close()
+
+
+def _require_utf8(root: Path) -> None:
+    """URIs are percent-decoded as UTF-8, so that a name of other bytes comes back as another name."""
+    try:
+        str(root).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(root).decode("utf-8", "backslashreplace")
+        raise SpecError(
+            f"home directory is `{shown}`, but its name must be UTF-8; choose another with --home or GRAFT_HOME"
+        ) from None
 
 
 def file_digest(path: Path) -> str:

@@ -7,17 +7,18 @@ from graft.core.errors import ArtifactError, SpecError
 from graft.core.storage import Home, text_digest
 from graft.experiments.directory import Experiment
 from graft.models.bundle import MANIFEST
+from graft.spec.tracking_names import store_address_problem
 from graft.tracking.environment import settle_environment
-
-MODELS_SCHEME = "models:/"
+from graft.tracking.model_uri import SCHEME, ModelUri
+from graft.tracking.projection.flattening import redact
 
 
 def find_bundle(model: str, home: Home) -> Path:
     """The directory of a bundle.
 
     Args:
-        model: a bundle directory; a ``models:/name@champion`` or ``models:/name/3`` URI; an experiment or the name of a
-            job, which means the bundle of its newest experiment.
+        model: a bundle directory; a ``models:/name``, ``models:/name@alias`` or ``models:/name/3`` URI; an experiment
+            or the name of a job, which means the bundle of its newest experiment.
         home: where experiments and the tracking store are; ``MLFLOW_TRACKING_URI`` names another store.
 
     Raises:
@@ -25,13 +26,13 @@ def find_bundle(model: str, home: Home) -> Path:
         ArtifactError: the experiment has no bundle (yet).
         TrackingError: the store does not answer or has no such model.
     """
-    if model.startswith(MODELS_SCHEME):
+    if model.startswith(SCHEME):
         return _fetch(model, home)
     if (Path(model) / MANIFEST).is_file():
         return Path(model)
     if Path(model).exists():
         raise SpecError(
-            f"{model} is not a bundle (no {MANIFEST} in it); name a bundle, an experiment or a {MODELS_SCHEME} URI"
+            f"{model} is not a bundle (no {MANIFEST} in it); name a bundle, an experiment or a {SCHEME} URI"
         )
     experiment = Experiment.find(home, model)
     if not (experiment.bundle / MANIFEST).is_file():
@@ -42,7 +43,11 @@ def find_bundle(model: str, home: Home) -> Path:
 
 
 def _fetch(uri: str, home: Home) -> Path:
-    store = os.environ.get("MLFLOW_TRACKING_URI") or home.tracking_uri
+    ModelUri.parse(uri)
+    named = os.environ.get("MLFLOW_TRACKING_URI")
+    if named and (problem := store_address_problem(named)):
+        raise SpecError(f"MLFLOW_TRACKING_URI is `{redact(named)}`, but {problem}; unset it to look in {home.root}")
+    store = named or home.tracking_uri
     if store == home.tracking_uri and not home.database.exists():
         raise SpecError(
             f"{uri} is not there: {home.root} has no runs yet; start one with `graft run`, or name its --home"

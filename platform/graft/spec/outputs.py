@@ -2,14 +2,21 @@
 
 import re
 import warnings
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
+from graft.core.uris import sqlite_path
 from graft.spec.base import Spec
 from graft.spec.exporters import ExporterSpec
 from graft.spec.messages.rules import Finding, broken, rejected
 from graft.spec.registry import union
+from graft.spec.tracking_names import (
+    DEFAULT_EXPERIMENT,
+    experiment_name_problem,
+    model_name_problem,
+    store_address_problem,
+)
 
 if TYPE_CHECKING:
     Exporter: TypeAlias = ExporterSpec
@@ -22,20 +29,30 @@ _NO_PASSWORD = (
     "holds a password, but must not, because jobs are kept and logged; set MLFLOW_TRACKING_USERNAME and "
     "MLFLOW_TRACKING_PASSWORD in the environment instead (for PostgreSQL without a server, PGPASSWORD)"
 )
+_NOT_DEFAULT = (
+    f"is `{DEFAULT_EXPERIMENT}`, which MLflow itself makes with a directory for files wherever it is started; "
+    "choose another name, or leave it out"
+)
 
 
-def _store_name(name: str) -> str:
-    if not name.strip() or name != name.strip() or any(sign in name for sign in "/:\n"):
-        raise broken("must be a name without `/`, `:` and spaces around it")
+def _model_name(name: str) -> str:
+    if problem := model_name_problem(name):
+        raise broken(problem)
+    return name
+
+
+def _experiment_name(name: str) -> str:
+    if problem := experiment_name_problem(name):
+        raise broken(problem)
     return name
 
 
 def _uri(uri: str) -> str:
-    if not uri or any(sign.isspace() for sign in uri):
-        raise broken("must be the address of an MLflow store, such as http://host:5000")
     if _PASSWORD.search(uri):
         # A whole sentence: before a rule the value is shown.
         raise rejected("tracking", [Finding((), _NO_PASSWORD)])
+    if problem := store_address_problem(uri):
+        raise broken(problem)
     return uri
 
 
@@ -45,9 +62,16 @@ class TrackingSpec(Spec):
     uri: Annotated[str, AfterValidator(_uri)] | None = Field(
         None, description="Address of the MLflow store; one inside the home directory if left out."
     )
-    experiment: Annotated[str, Field(min_length=1, max_length=250)] | None = Field(
+    experiment: Annotated[str, Field(min_length=1, max_length=250), AfterValidator(_experiment_name)] | None = Field(
         None, description="Name of the MLflow experiment; the job's name if left out."
     )
+
+    @model_validator(mode="after")
+    def _has_a_place_for_files(self) -> Self:
+        is_served = self.uri is not None and sqlite_path(self.uri) is None
+        if self.experiment == DEFAULT_EXPERIMENT and not is_served:
+            raise rejected("tracking", [Finding(("experiment",), _NOT_DEFAULT)])
+        return self
 
 
 class KeepSpec(Spec):
@@ -70,7 +94,7 @@ with warnings.catch_warnings():
         """What becomes of the winner."""
 
         register: bool = Field(True, description="Register the winner in MLflow, with the alias `champion`.")
-        model_name: Annotated[str, AfterValidator(_store_name)] | None = Field(
+        model_name: Annotated[str, AfterValidator(_model_name)] | None = Field(
             None, max_length=250, description="Name of the registered model; the job's name if left out."
         )
         formats: list[Exporter] = Field(

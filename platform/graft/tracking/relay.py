@@ -90,9 +90,10 @@ def start_relay(experiment_dir: Path, target: Target, linger: float = _LINGER) -
     files.directory.mkdir(parents=True, exist_ok=True)
     files.write_status(RelayStatus(RelayState.STARTING))
     command = [sys.executable, "-P", "-m", "graft.tracking.relay", str(files.experiment_dir)]
-    command += ["--experiment", target.experiment, "--linger", str(linger)]
+    # With `=`, because a name may begin with a dash.
+    command += [f"--experiment={target.experiment}", f"--linger={linger}"]
     if target.artifact_root is not None:
-        command += ["--artifact-root", str(target.artifact_root.absolute())]
+        command.append(f"--artifact-root={target.artifact_root.absolute()}")
     with os.fdopen(open_private(files.log, os.O_WRONLY | os.O_APPEND), "ab") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(target), start_new_session=True

@@ -14,6 +14,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from graft.core.errors import ResourceError
+from graft.core.uris import file_uri
 from graft.tracking.comparison_view import ViewKind, view_key
 from graft.tracking.environment import settled
 
@@ -41,7 +42,7 @@ def server_command(tracking_uri: str, artifact_root: Path, port: int = DEFAULT_P
     command = (
         sys.executable, "-m", "mlflow", "server",
         "--backend-store-uri", tracking_uri,
-        "--artifacts-destination", artifact_root.absolute().as_uri(),
+        "--artifacts-destination", file_uri(artifact_root),
         "--host", _HOST, "--port", str(port), "--workers", "1",
         "--allowed-hosts", f"localhost:{port},{_HOST}:{port}",
         "--cors-allowed-origins", f"http://localhost:{port},http://{_HOST}:{port}",

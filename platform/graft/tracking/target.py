@@ -1,5 +1,6 @@
 """Where an experiment is shown: which tracking store, under which name, and how its runs are told apart."""
 
+import re
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,14 @@ from pathlib import Path
 from graft.core.credentials import redact
 from graft.core.errors import TrackingError
 from graft.core.storage import Home, text_digest
+from graft.core.uris import file_uri, inside, sqlite_path
 from graft.spec.job import Job
+from graft.spec.tracking_names import is_database, store_address_problem
+
+# Names that directories can have on every file system.
+_PLAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_. -]{0,98}[A-Za-z0-9_-])?")
+_RESERVED = re.compile(r"CON|PRN|AUX|NUL|COM\d|LPT\d", re.IGNORECASE)
+_READABLE = 64
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "graft-tracking")
 
@@ -19,7 +27,7 @@ class Target:
     Attributes:
         uri: tracking URI, ``sqlite:////absolute/path`` or ``http(s)://…`` or whatever else MLflow takes.
         experiment: name of the MLflow experiment.
-        artifact_root: directory for artifacts, given when the store is embedded, so that no server knows one.
+        artifact_root: directory for artifacts, given when the store is a database, so that no server knows one.
     """
 
     uri: str
@@ -32,38 +40,48 @@ class Target:
 
     def database(self) -> Path | None:
         """The SQLite file, if the store is one."""
-        if not self.uri.startswith("sqlite:"):
+        return sqlite_path(self.uri)
+
+    def artifact_location(self) -> str | None:
+        """URI of the directory for the experiment's files; None if the server chooses it.
+
+        Raises:
+            ArtifactError: it would not lie in the root.
+        """
+        if self.artifact_root is None:
             return None
-        return Path(self.uri.removeprefix("sqlite:///").partition("?")[0])
+        return file_uri(inside(self.artifact_root, directory_name(self.experiment)))
 
     def check(self) -> None:
         """Refuse what MLflow would take and then scatter.
 
         Raises:
-            TrackingError: the URI is a bare path, a ``file:`` store, or a relative SQLite path: each process would
-                write to a directory of its own.
+            TrackingError: the address can never work, or each process would write to a directory of its own.
         """
-        database = self.database()
-        if database is not None and not database.is_absolute():
-            raise TrackingError(
-                f"tracking.uri is {self.uri}, but a SQLite path must be absolute; write sqlite:///{database.absolute()}"
-            )
-        if "://" not in self.uri and database is None and not self.uri.startswith("databricks"):
-            raise TrackingError(
-                f"tracking.uri is `{redact(self.uri)}`, but must be a URI such as sqlite:////path/mlflow.db or "
-                "http://host:5000; leave it out for the embedded store"
-            )
-        if self.uri.startswith("file:"):
-            raise TrackingError(
-                f"tracking.uri is {self.uri}, but MLflow has no file store any more; use sqlite:////path"
-            )
+        problem = store_address_problem(self.uri)
+        if problem:
+            raise TrackingError(f"tracking.uri is `{redact(self.uri)}`, but {problem}")
+
+
+def directory_name(name: str) -> str:
+    """What a directory is called for a name, on every file system: the name itself if it can be."""
+    if _PLAIN.fullmatch(name) and not _RESERVED.fullmatch(name.partition(".")[0].rstrip()):
+        return name
+    readable = re.sub(r"[^A-Za-z0-9_]+", "-", name)[:_READABLE].strip("-")
+    return f"{readable or 'experiment'}-{text_digest(name)[:8]}"
 
 
 def target_of(home: Home, job: Job) -> Target:
-    """Where a job's runs are recorded: its own store, or the one in the home."""
-    if job.tracking.uri:
-        return Target(job.tracking.uri, job.experiment_name)
-    return Target(home.tracking_uri, job.experiment_name, home.artifact_root)
+    """Where a job's runs are recorded: its own store, or the one in the home.
+
+    A server keeps files itself. A database does not, and MLflow would put them wherever a process was started: they lie
+    beside a SQLite file, and in the home for other databases.
+    """
+    uri = job.tracking.uri or home.tracking_uri
+    database = sqlite_path(uri)
+    if database is not None:
+        return Target(uri, job.experiment_name, database.parent / home.artifact_root.name)
+    return Target(uri, job.experiment_name, home.artifact_root if is_database(uri) else None)
 
 
 def run_key(experiment_key: str, part: str = "") -> str:

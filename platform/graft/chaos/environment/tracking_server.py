@@ -13,6 +13,7 @@ from pathlib import Path
 
 from graft.chaos.environment.processes import MARK, sweep
 from graft.chaos.fault import Missed
+from graft.core.uris import sqlite_uri
 from graft.tracking.server import is_up, server_command
 
 _HOST = "127.0.0.1"
@@ -51,7 +52,8 @@ class TrackingServer:
         return f"http://{_HOST}:{self._proxy.port}"
 
     def __enter__(self) -> "TrackingServer":
-        server = server_command(f"sqlite:///{self._directory}/mlflow.db", self._directory / "artifacts", self._behind)
+        store = sqlite_uri(self._directory / "mlflow.db")
+        server = server_command(store, self._directory / "artifacts", self._behind)
         environment = {**server.environment, MARK: self._mark}
         with (self._directory / "server.log").open("wb") as log:
             self._process = subprocess.Popen(

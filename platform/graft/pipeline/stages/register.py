@@ -5,6 +5,7 @@ from graft.journal import events
 from graft.pipeline.context import RunContext
 from graft.pipeline.publishing import register_bundle
 from graft.pipeline.stages.runner import Output
+from graft.tracking.model_uri import ModelUri
 from graft.tracking.target import target_of
 
 
@@ -21,5 +22,5 @@ def run_register(run: RunContext) -> Output:
         later = f"`graft resume {run.experiment.name}` registers it later"
         raise TrackingError(f"the model is ready in {bundle}, but {error}; {later}") from error
     run.journal.append(events.ModelRegistered(uri, version))
-    champion = f"models:/{name}@champion"
+    champion = str(ModelUri.champion(name))
     return {"model_uri": champion, "version": version, "summary": f"{champion} is version {version}"}

@@ -6,6 +6,7 @@ from typing import Any
 
 from graft.journal.journal import scan
 from graft.tracking.audit import AuditResult, Expected, Found, compare, experiment_key
+from graft.tracking.mlflow.filters import tag_is
 from graft.tracking.mlflow.store import EXPERIMENT_KEY_TAG, KEY_TAG, open_client, tracking_errors
 from graft.tracking.mlflow.writer import stored_name
 from graft.tracking.target import Target, run_key
@@ -52,7 +53,7 @@ def _search(client: Any, target: Target, key: str) -> Iterator[Any]:
     while True:
         page = client.search_runs(
             [experiment.experiment_id],
-            f"tags.`{EXPERIMENT_KEY_TAG}` = '{key}'",
+            tag_is(EXPERIMENT_KEY_TAG, key),
             max_results=_PAGE,
             page_token=token,
         )

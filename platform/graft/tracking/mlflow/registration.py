@@ -7,12 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from graft.core.errors import ArtifactError
 from graft.core.storage import file_digest, text_digest
+from graft.core.uris import inside
 from graft.journal.events import ExperimentStarted
 from graft.journal.journal import journal_path, read
+from graft.tracking.mlflow.filters import tag_is
 from graft.tracking.mlflow.store import KEY_TAG, Store, open_client, open_store, tracking_errors
 from graft.tracking.mlflow.writer import Writer
+from graft.tracking.model_uri import CHAMPION, ModelUri
 from graft.tracking.projection.operations import EXPERIMENT_RUN
 from graft.tracking.projection.projection import Projection
 from graft.tracking.target import Target, run_key
@@ -22,12 +27,13 @@ import mlflow.artifacts  # isort: skip
 import mlflow.pyfunc  # isort: skip
 from mlflow.entities import LoggedModelOutput  # isort: skip
 from mlflow.exceptions import MlflowException  # isort: skip
+from mlflow.models.model import MLMODEL_FILE_NAME  # isort: skip
 from mlflow.models import Model, ModelSignature  # isort: skip
 from mlflow.types import ColSpec, DataType, Schema  # isort: skip
 
-CHAMPION = "champion"
 _FLAVOUR_DATA = "data"
-_MODEL_URI = re.compile(r"models:/(?P<name>[^/@]+)(/(?P<version>\d+)|@(?P<alias>[^/@]+))")
+# What MLflow refuses in the name of a logged model, though not in that of a registered one.
+_NOT_IN_LOGGED_NAMES = re.compile(r"""[/:.%"']""")
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,10 @@ class RegisteredModel:
 
     name: str
     version: str
-    uri: str
+
+    @property
+    def uri(self) -> str:
+        return str(ModelUri(self.name, version=self.version))
 
 
 def register(experiment_dir: Path, target: Target, package: ModelPackage) -> RegisteredModel:
@@ -83,7 +92,7 @@ def register(experiment_dir: Path, target: Target, package: ModelPackage) -> Reg
             writer = Writer(store, projection.experiment_key, experiment_dir, projection.open_run)
             version = _create_version(store, writer.run_id(EXPERIMENT_RUN), package, key)
         _promote(store, package.name, version)
-    return RegisteredModel(package.name, version, f"models:/{package.name}/{version}")
+    return RegisteredModel(package.name, version)
 
 
 def fetch_bundle(tracking_uri: str, model_uri: str, destination: Path) -> Path:
@@ -91,11 +100,12 @@ def fetch_bundle(tracking_uri: str, model_uri: str, destination: Path) -> Path:
 
     Args:
         tracking_uri: the store that knows the model.
-        model_uri: ``models:/<name>/<version>`` or ``models:/<name>@champion``.
+        model_uri: as `ModelUri` reads it.
         destination: directory for the files.
 
     Raises:
         TrackingError: the store does not answer, or has no such model.
+        SpecError: the address is none of a registered model.
         ArtifactError: the model was not made by graft.
     """
     target = Target(tracking_uri, experiment="")
@@ -103,8 +113,7 @@ def fetch_bundle(tracking_uri: str, model_uri: str, destination: Path) -> Path:
     with tracking_errors(target):
         location = _locate(open_client(target), model_uri)
         local = mlflow.artifacts.download_artifacts(location, dst_path=str(destination), tracking_uri=tracking_uri)
-    flavour = Model.load(local).flavors.get("python_function", {})
-    bundle = Path(local, str(flavour.get(_FLAVOUR_DATA, "")))
+    bundle = inside(Path(local), _payload(Path(local, MLMODEL_FILE_NAME)))
     if not (bundle / "manifest.json").is_file():
         raise ArtifactError(f"model {model_uri} holds no graft bundle; it was registered by something else")
     return bundle
@@ -121,17 +130,20 @@ def find_run(target: Target, experiment_key: str, run: str = EXPERIMENT_RUN) -> 
         return store.experiment_id, next(iter(store.find_runs(run_key(experiment_key, run))), None)
 
 
+def _payload(description: Path) -> str:
+    """Where the bundle lies in a model. Read here: MLflow would percent-decode the path of the file."""
+    try:
+        flavours = yaml.safe_load(description.read_text(encoding="utf-8"))["flavors"]
+        return str(flavours["python_function"][_FLAVOUR_DATA])
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        return ""
+
+
 def _locate(client: Any, model_uri: str) -> str:
     """Where the files of a registered model lie. MLflow's own resolver asks the default store, not the one named."""
-    found = _MODEL_URI.fullmatch(model_uri)
-    if found is None:
-        raise ArtifactError(
-            f"model is `{model_uri}`, but must be models:/<name>/<version> or models:/<name>@{CHAMPION}"
-        )
-    name, version, alias = found["name"], found["version"], found["alias"]
-    if alias is not None:
-        version = client.get_model_version_by_alias(name, alias).version
-    return str(client.get_model_version_download_uri(name, version))
+    found = ModelUri.parse(model_uri)
+    version = found.version or client.get_model_version_by_alias(found.name, found.alias).version
+    return str(client.get_model_version_download_uri(found.name, version))
 
 
 def _experiment_of(experiment_dir: Path) -> Projection:
@@ -149,8 +161,9 @@ def _digest(bundle: Path) -> str:
 
 
 def _find_version(store: Store, name: str, key: str) -> str | None:
-    found = store.client.search_model_versions(f"name = '{name}' AND tags.`{KEY_TAG}` = '{key}'")
-    return min((str(version.version) for version in found), key=int, default=None)
+    """The version made of this bundle; names are compared here, because MLflow's filters cannot quote them all."""
+    found = store.client.search_model_versions(tag_is(KEY_TAG, key))
+    return min((str(version.version) for version in found if version.name == name), key=int, default=None)
 
 
 def _create_version(store: Store, run_id: str, package: ModelPackage, key: str) -> str:
@@ -169,12 +182,16 @@ def _create_version(store: Store, run_id: str, package: ModelPackage, key: str) 
 
 def _ensure_logged_model(store: Store, run_id: str, package: ModelPackage, key: str) -> str:
     """Upload the model unless an earlier call, which died before it made a version, has done so."""
-    found = store.client.search_logged_models([store.experiment_id], f"tags.`{KEY_TAG}` = '{key}'")
+    found = store.client.search_logged_models([store.experiment_id], tag_is(KEY_TAG, key))
     ready = [str(model.model_id) for model in found if str(model.status) == "READY"]
     if ready:
         return ready[0]
     model = store.client.create_logged_model(
-        store.experiment_id, name=package.name, source_run_id=run_id, tags={KEY_TAG: key}, model_type="graft"
+        store.experiment_id,
+        name=_NOT_IN_LOGGED_NAMES.sub("_", package.name),
+        source_run_id=run_id,
+        tags={KEY_TAG: key},
+        model_type="graft",
     )
     with tempfile.TemporaryDirectory() as scratch:
         _save(Path(scratch, "model"), package, Model(run_id=run_id, model_id=model.model_id))

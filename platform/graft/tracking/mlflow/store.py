@@ -12,6 +12,7 @@ from graft.core.private_files import close_to_others, open_private
 from graft.journal.locking import exclusive
 from graft.tracking.environment import settle_environment
 from graft.tracking.mlflow.failures import explain, first_line, is_locked_out, is_of_store
+from graft.tracking.mlflow.filters import tag_is
 from graft.tracking.target import Target
 
 settle_environment()
@@ -41,7 +42,7 @@ class Store:
         """Ids of the runs with this key, the one to keep first; more than one only after a lost answer."""
         found = self.client.search_runs(
             [self.experiment_id],
-            f"tags.`{KEY_TAG}` = '{key}'",
+            tag_is(KEY_TAG, key),
             order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
         )
         return [run.info.run_id for run in found]
@@ -127,7 +128,7 @@ def _open_sqlite(target: Target, database: Path) -> Any:
     except MlflowException as error:
         raise TrackingError(
             f"tracking database {database} cannot be opened ({first_line(error)}); if another version of MLflow "
-            f"wrote it, back it up and run `mlflow db upgrade sqlite:///{database}`"
+            f"wrote it, back it up and run `mlflow db upgrade '{target.uri}'`"
         ) from error
 
 
@@ -151,10 +152,8 @@ def _write_ahead(database: Path) -> None:
 def _ensure_experiment(client: Any, target: Target) -> str:
     found = client.get_experiment_by_name(target.experiment)
     if found is None:
-        root = target.artifact_root
-        location = None if root is None else (root.absolute() / target.experiment).as_uri()
         try:
-            return str(client.create_experiment(target.experiment, artifact_location=location))
+            return str(client.create_experiment(target.experiment, artifact_location=target.artifact_location()))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise

@@ -9,6 +9,7 @@ from typing import Any
 
 from graft.core.credentials import redact
 from graft.journal.locking import exclusive
+from graft.tracking.mlflow.filters import tag_is
 from graft.tracking.mlflow.store import EXPERIMENT_KEY_TAG, KEY_TAG, Store, milliseconds
 from graft.tracking.projection.operations import (
     EXPERIMENT_RUN,
@@ -166,7 +167,7 @@ class Writer:
     def _drop_ghosts(self, operation: DropGhosts) -> None:
         found = self._store.client.search_runs(
             [self._store.experiment_id],
-            f"tags.`{EXPERIMENT_KEY_TAG}` = '{run_key(self._key)}'",
+            tag_is(EXPERIMENT_KEY_TAG, run_key(self._key)),
             max_results=50_000,
             order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
         )

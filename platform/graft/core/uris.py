@@ -1,0 +1,60 @@
+"""Paths as the URIs that libraries take, quoted by the rules of each; and paths that stay where they belong."""
+
+import re
+import urllib.parse
+from pathlib import Path
+
+from graft.core.errors import ArtifactError
+
+# As SQLAlchemy reads one: its driver, a host (which SQLite has not), the path, options.
+_SQLITE = re.compile(r"sqlite(?:\+\w+)?://(?P<host>[^/?]*)(?:/(?P<path>[^?]*))?(?:\?(?P<options>.*))?", re.DOTALL)
+
+
+def file_uri(path: Path) -> str:
+    """A path as ``file:`` URI."""
+    return path.absolute().as_uri()
+
+
+def sqlite_uri(path: Path, read_only: bool = False) -> str:
+    """The SQLAlchemy URL of a SQLite file; what is between ``///`` and ``?`` is percent-decoded there.
+
+    Args:
+        path: the file.
+        read_only: give the URI that SQLite itself takes (``sqlite3.connect(…, uri=True)``) to open it for reading only.
+    """
+    if read_only:
+        return f"{file_uri(path)}?mode=ro"
+    plain = str(path.absolute())
+    quoted = urllib.parse.quote(plain)
+    # MLflow makes the directory of what follows a bare `sqlite:///` before it is decoded: a second, misspelt home.
+    return f"sqlite{'' if quoted == plain else '+pysqlite'}:///{quoted}"
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file that a SQLAlchemy URL of SQLite names; None if it is the URL of something else.
+
+    The path is relative if the URL's is, and empty for a database in memory.
+    """
+    found = _SQLITE.fullmatch(uri)
+    if found is None:
+        return None
+    path = urllib.parse.unquote(found["path"] or "")
+    return Path("" if path == ":memory:" else path)
+
+
+def sqlite_extras(uri: str) -> tuple[str, str]:
+    """Host and options of a SQLAlchemy URL of SQLite; empty if it has none."""
+    found = _SQLITE.fullmatch(uri)
+    return (found["host"], found["options"] or "") if found else ("", "")
+
+
+def inside(root: Path, *parts: str) -> Path:
+    """A path below `root`, links and ``..`` followed.
+
+    Raises:
+        ArtifactError: it would lie elsewhere.
+    """
+    path = root.joinpath(*parts)
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise ArtifactError(f"{'/'.join(parts)} leads out of {root} to {path.resolve()}, but must stay in it")
+    return path

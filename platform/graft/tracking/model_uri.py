@@ -1,0 +1,50 @@
+"""Addresses of registered models: ``models:/<name>/<version>``, ``models:/<name>@<alias>``, ``models:/<name>``."""
+
+from dataclasses import dataclass
+
+from graft.core.errors import SpecError
+from graft.spec.tracking_names import model_name_problem
+
+SCHEME = "models:/"
+CHAMPION = "champion"
+
+
+@dataclass(frozen=True)
+class ModelUri:
+    """A version of a registered model, by its number or by an alias; one of the two is given."""
+
+    name: str
+    version: str | None = None
+    alias: str | None = None
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.name}/{self.version}" if self.version else f"{SCHEME}{self.name}@{self.alias}"
+
+    @classmethod
+    def champion(cls, name: str) -> "ModelUri":
+        """The version that graft holds to be the best."""
+        return cls(name, alias=CHAMPION)
+
+    @classmethod
+    def parse(cls, text: str) -> "ModelUri":
+        """Read an address by MLflow's rules: the last ``@`` divides, and nothing is percent-decoded.
+
+        A name alone, which MLflow holds to be an id, means the champion.
+
+        Raises:
+            SpecError: it is no such address.
+        """
+        rest = text.removeprefix(SCHEME)
+        name, slash, version = rest.partition("/")
+        if slash:
+            found = cls(name, version=version) if version.isascii() and version.isdigit() else None
+        else:
+            name, _, alias = rest.rpartition("@") if "@" in rest else (rest, "", CHAMPION)
+            found = cls(name, alias=alias) if alias.strip() else None
+        problem = model_name_problem(name) if found else None
+        if found is None or problem or not text.startswith(SCHEME):
+            told = (
+                f"`{name}` {problem}" if problem else f"must be {SCHEME}<name>@{CHAMPION} or {SCHEME}<name>/<version>"
+            )
+            raise SpecError(f"model is `{text}`, but {told}")
+        return found
