@@ -94,7 +94,7 @@ def test_a_registered_model_shows_an_image_of_the_data(tmp_path: Path, monkeypat
 
     def register(directory: Path, target: Target, package: Any) -> Any:
         registered.append(package)
-        return mlflow.RegisteredModel("x", "1", "models:/x/1")
+        return mlflow.RegisteredModel("x", "1")
 
     monkeypatch.setattr(mlflow, "register", register)
     experiment, target = Experiment(tmp_path), Target("http://host", "x")

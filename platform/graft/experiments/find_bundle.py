@@ -7,7 +7,7 @@ from graft.core.errors import ArtifactError, SpecError
 from graft.core.storage import Home, text_digest
 from graft.experiments.directory import Experiment
 from graft.models.bundle import MANIFEST
-from graft.spec.tracking_names import store_address_problem
+from graft.spec.tracking.names import store_address_problem
 from graft.tracking.environment import settle_environment
 from graft.tracking.model_uri import SCHEME, ModelUri
 from graft.tracking.projection.flattening import redact

@@ -17,7 +17,6 @@ from graft.spec.job import Job
 from graft.tracking.environment import settle_environment
 from graft.tracking.relay import sync
 from graft.tracking.relay_files import RelayStatus
-from graft.tracking.server import is_up
 from graft.tracking.target import Target, target_of
 from graft.workers.allocation import Allocation, ClusterResources
 
@@ -26,22 +25,6 @@ if TYPE_CHECKING:
 
 # How long a finished run waits for its last records to arrive; the relay goes on by itself after that.
 DRAIN_SECONDS = 60.0
-
-
-def check_target(target: Target) -> None:
-    """Find out before a run whether its store can be used: a wrong login would only show when the model is registered.
-
-    A server that does not answer is no reason not to run: the relay waits for it.
-
-    Raises:
-        TrackingError: the store can never work, or rejects the credentials.
-    """
-    target.check()
-    if target.uri.startswith(("http:", "https:")) and is_up(target.uri):
-        settle_environment()
-        from graft.tracking.mlflow.store import check_login  # MLflow takes seconds to import
-
-        check_login(target)
 
 
 def plan_made(job: Job, resources: ClusterResources, allocation: Allocation) -> events.PlanMade:

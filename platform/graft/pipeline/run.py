@@ -28,7 +28,7 @@ from graft.journal.events import ExperimentStatus
 from graft.journal.journal import Journal, read
 from graft.models.load import check_backbone, load_backbone
 from graft.pipeline.context import RunContext
-from graft.pipeline.publishing import DRAIN_SECONDS, check_target, plan_made
+from graft.pipeline.publishing import DRAIN_SECONDS, plan_made
 from graft.pipeline.ray_session import check_cluster, head_address, ray_session
 from graft.pipeline.stages.evaluate import run_evaluate
 from graft.pipeline.stages.export import export_best_so_far, run_export
@@ -40,6 +40,7 @@ from graft.pipeline.stages.search import run_search_stage
 from graft.pipeline.watchers import OnLost, watch_head
 from graft.spec.job import Job
 from graft.spec.search.phases import total_trials
+from graft.tracking.preflight import check_target, foreign_settings
 from graft.tracking.provenance import git_commit, machine
 from graft.tracking.relay import RelayProcess, start_relay
 from graft.tracking.system_sampling import system_sampling
@@ -70,12 +71,15 @@ class RunOptions:
     on_lost_head: OnLost = _LOG.critical
 
 
-def check_job(job: Job, home: Home) -> None:
+def check_job(job: Job, home: Home) -> Sequence[str]:
     """Find out, before anything expensive starts, what the job file cannot know of itself.
+
+    Returns:
+        What the user should know of, though the run can go on.
 
     Raises:
         SpecError: a backbone is unknown or its weights are not installed; all such problems.
-        TrackingError: the tracking store can never work, or refuses the login.
+        TrackingError: the tracking store will not take the run or its model.
         ResourceError: the home cannot be written, or the cluster to join does not answer.
     """
     check_cluster()
@@ -83,8 +87,10 @@ def check_job(job: Job, home: Home) -> None:
     found = [Problem("strategy.backbone", problem.removeprefix("backbone ")) for problem in problems if problem]
     if found:
         raise SpecError(found)
-    check_target(target_of(home, job))
     home.require_writable()
+    target, model = target_of(home, job), job.model_name if job.export.register else None
+    absence = check_target(target, model, is_embedded=job.tracking.uri is None)
+    return [*foreign_settings(target), *([absence] if absence else [])]
 
 
 def run_experiment(experiment: Experiment, home: Home, options: RunOptions | None = None) -> Result:

@@ -11,7 +11,7 @@ from graft.spec.base import Spec
 from graft.spec.exporters import ExporterSpec
 from graft.spec.messages.rules import Finding, broken, rejected
 from graft.spec.registry import union
-from graft.spec.tracking_names import (
+from graft.spec.tracking.names import (
     DEFAULT_EXPERIMENT,
     experiment_name_problem,
     model_name_problem,

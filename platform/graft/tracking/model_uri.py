@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from graft.core.errors import SpecError
-from graft.spec.tracking_names import model_name_problem
+from graft.spec.tracking.names import model_name_problem
 
 SCHEME = "models:/"
 CHAMPION = "champion"

@@ -23,7 +23,7 @@ from graft.core.errors import GraftError, TrackingError
 from graft.core.private_files import open_private
 from graft.journal.journal import is_being_written, journal_path
 from graft.journal.locking import exclusive, holder
-from graft.tracking.environment import relay_settings, settle_environment
+from graft.tracking.environment import python_module, relay_environment, settle_environment
 from graft.tracking.relay_files import RelayFiles, RelayState, RelayStatus
 from graft.tracking.target import Target
 
@@ -89,7 +89,7 @@ def start_relay(experiment_dir: Path, target: Target, linger: float = _LINGER) -
     files = RelayFiles(experiment_dir.absolute())
     files.directory.mkdir(parents=True, exist_ok=True)
     files.write_status(RelayStatus(RelayState.STARTING))
-    command = [sys.executable, "-P", "-m", "graft.tracking.relay", str(files.experiment_dir)]
+    command = [*python_module("graft.tracking.relay"), str(files.experiment_dir)]
     # With `=`, because a name may begin with a dash.
     command += [f"--experiment={target.experiment}", f"--linger={linger}"]
     if target.artifact_root is not None:
@@ -190,10 +190,7 @@ def _dismiss(files: RelayFiles) -> bool:
 
 def _environment(target: Target) -> dict[str, str]:
     """The URI goes by the environment: it may hold a password, and every user can read a command line."""
-    source_root = str(Path(__file__).parents[2])
-    paths = [source_root, os.environ.get("PYTHONPATH", "")]
-    python_path = os.pathsep.join(path for path in paths if path)
-    return {**os.environ, **relay_settings(), "MLFLOW_TRACKING_URI": target.uri, "PYTHONPATH": python_path}
+    return {**relay_environment(), "MLFLOW_TRACKING_URI": target.uri}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,9 +2,7 @@
 
 import contextlib
 import json
-import os
 import socket
-import sys
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -16,7 +14,7 @@ from pathlib import Path
 from graft.core.errors import ResourceError
 from graft.core.uris import file_uri
 from graft.tracking.comparison_view import ViewKind, view_key
-from graft.tracking.environment import settled
+from graft.tracking.environment import python_module, server_environment
 
 _HOST = "127.0.0.1"
 DEFAULT_PORT = 5000
@@ -40,14 +38,14 @@ def server_command(tracking_uri: str, artifact_root: Path, port: int = DEFAULT_P
     allowed hosts are named, because the default also lets other names of private networks in (DNS rebinding).
     """
     command = (
-        sys.executable, "-m", "mlflow", "server",
+        *python_module("mlflow"), "server",
         "--backend-store-uri", tracking_uri,
         "--artifacts-destination", file_uri(artifact_root),
         "--host", _HOST, "--port", str(port), "--workers", "1",
         "--allowed-hosts", f"localhost:{port},{_HOST}:{port}",
         "--cors-allowed-origins", f"http://localhost:{port},http://{_HOST}:{port}",
     )  # fmt: skip
-    environment = {**os.environ, **settled(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment = {**server_environment(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     return ServerCommand(command, environment, local_address(port))
 
 

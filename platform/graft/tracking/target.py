@@ -10,7 +10,7 @@ from graft.core.errors import TrackingError
 from graft.core.storage import Home, text_digest
 from graft.core.uris import file_uri, inside, sqlite_path
 from graft.spec.job import Job
-from graft.spec.tracking_names import is_database, store_address_problem
+from graft.spec.tracking.names import is_database, store_address_problem
 
 # Names that directories can have on every file system.
 _PLAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_. -]{0,98}[A-Za-z0-9_-])?")

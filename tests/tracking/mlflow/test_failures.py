@@ -9,7 +9,7 @@ import pytest
 
 from graft.core.errors import TrackingError
 from graft.tracking.mlflow.shipping import Shipper
-from graft.tracking.mlflow.store import check_login, open_store, tracking_errors
+from graft.tracking.mlflow.store import open_store, tracking_errors
 from graft.tracking.relay_files import RelayState
 from graft.tracking.target import Target
 
@@ -54,21 +54,6 @@ def test_a_login_that_is_refused_is_not_called_a_server_that_is_down(
         assert "start it" not in line
         assert "canary" not in line
         assert "\n" not in line
-
-
-@pytest.mark.parametrize("refusing", [(401, "You are not authenticated."), (403, "Permission denied")], indirect=True)
-def test_a_login_can_be_tried_before_anything_else(refusing: Target) -> None:
-    with pytest.raises(TrackingError, match=r"refused the login \(401\)|does not permit it"):
-        check_login(refusing)
-
-
-@pytest.mark.parametrize("refusing", [(500, "Oops"), (404, '{"error_code": "RESOURCE_DOES_NOT_EXIST"}')], indirect=True)
-def test_what_is_wrong_with_the_store_itself_is_no_wrong_login(refusing: Target) -> None:
-    check_login(refusing)
-
-
-def test_a_server_that_is_down_is_no_wrong_login() -> None:
-    check_login(Target("http://127.0.0.1:9", "x"))
 
 
 def test_an_artifact_store_whose_library_is_not_installed_names_the_package(

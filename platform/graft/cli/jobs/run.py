@@ -78,7 +78,8 @@ def command(
             f"task: {loaded.task.kind} of {loaded.data.modality}s by {loaded.objective.name} ({resolved.reason})",
             err=True,
         )
-    check_job(loaded, place)
+    for note in check_job(loaded, place):
+        tell(f"note: {note}", err=True)
     experiment = None if schedule else _to_go_on_with(loaded, place, resume)
     if experiment is None:
         experiment = Experiment.create(place, loaded)

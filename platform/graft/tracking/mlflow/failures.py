@@ -1,5 +1,6 @@
 """Why a tracking store, or the artifact store behind it, did not do what it was asked, and what to do about it."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +19,7 @@ _TRANSPORTS = frozenset({"requests", "urllib3"})
 _ARTIFACT_STORES = frozenset({"boto3", "botocore", "s3transfer"})
 _PACKAGES: Mapping[str, str] = {"botocore": "boto3", "psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary"}
 _MAX_REASON = 300
+_READ_ONLY = re.compile(r"read[- ]?only|failed with error code 405 ", re.IGNORECASE)
 
 
 def is_refusal(error: Exception) -> bool:
@@ -28,6 +30,16 @@ def is_refusal(error: Exception) -> bool:
 def is_locked_out(error: Exception) -> bool:
     """Whether the store answers, but not us: the login is wrong, or does not permit it."""
     return _http_status(error) in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+
+
+def is_read_only(error: Exception) -> bool:
+    """Whether the store can be read and not written: a replica, a proxy that lets no changes through."""
+    return isinstance(error, MlflowException) and bool(_READ_ONLY.search(str(error)))
+
+
+def is_final(error: Exception) -> bool:
+    """Whether it will be the same an hour later, unless somebody does something about it."""
+    return is_refusal(error) or is_locked_out(error) or is_read_only(error) or isinstance(error, ImportError)
 
 
 def is_of_store(error: Exception) -> bool:
@@ -53,6 +65,8 @@ def _trouble(error: Exception) -> str:
         return "refused the login (401); set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
     if status == HTTPStatus.FORBIDDEN:
         return f"does not permit it ({reason}); ask its administrator, or choose another tracking.experiment"
+    if is_read_only(error):
+        return f"cannot be written ({reason}); ask its administrator, or choose another tracking.uri"
     if _library(error) in _ARTIFACT_STORES:
         return f"keeps its files in S3, which failed ({reason}); check AWS_* and MLFLOW_S3_ENDPOINT_URL"
     if _library(error.__cause__ or error.__context__ or error) in _TRANSPORTS:

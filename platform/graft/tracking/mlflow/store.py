@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,8 +12,9 @@ from graft.core.errors import TrackingError
 from graft.core.private_files import close_to_others, open_private
 from graft.journal.locking import exclusive
 from graft.tracking.environment import settle_environment
-from graft.tracking.mlflow.failures import explain, first_line, is_locked_out, is_of_store
+from graft.tracking.mlflow.failures import explain, first_line, is_of_store
 from graft.tracking.mlflow.filters import tag_is
+from graft.tracking.projection.flattening import redact
 from graft.tracking.target import Target
 
 settle_environment()
@@ -68,7 +70,7 @@ def open_store(target: Target) -> Store:
         MlflowException: it does not answer now.
     """
     client = open_client(target)
-    return Store(target, client, _ensure_experiment(client, target))
+    return Store(target, client, ensure_experiment(client, target))
 
 
 def open_client(target: Target) -> Any:
@@ -83,19 +85,37 @@ def open_client(target: Target) -> Any:
     return MlflowClient(target.uri, registry_uri=target.uri) if database is None else _open_sqlite(target, database)
 
 
-def check_login(target: Target) -> None:
-    """Ask a store for its experiment, as the relay will; what is wrong with the store itself is left to the relay.
+def ensure_experiment(client: Any, target: Target) -> str:
+    """Id of the target's experiment, which is created if there is none.
 
     Raises:
-        TrackingError: the login is refused, or does not permit it.
+        TrackingError: it was deleted.
+        MlflowException: the store does not answer now, or refuses.
     """
-    try:
-        open_client(target).get_experiment_by_name(target.experiment)
-    except Exception as error:
-        if is_locked_out(error):
-            raise TrackingError(explain(error, target)) from error
-        if not is_of_store(error):
-            raise
+    found = client.get_experiment_by_name(target.experiment)
+    if found is None:
+        try:
+            return str(client.create_experiment(target.experiment, artifact_location=target.artifact_location()))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(target.experiment)
+    require_active(found, target)
+    return str(found.experiment_id)
+
+
+def require_active(experiment: Any, target: Target) -> None:
+    """MLflow gives the name of a deleted experiment to no other.
+
+    Raises:
+        TrackingError: the experiment was deleted.
+    """
+    if experiment.lifecycle_stage != "active":
+        store = shlex.quote(redact(target.uri))
+        raise TrackingError(
+            f"MLflow experiment `{target.experiment}` was deleted; restore it (`MLFLOW_TRACKING_URI={store} "
+            f"mlflow experiments restore -x {experiment.experiment_id}`), or choose another tracking.experiment"
+        )
 
 
 @contextlib.contextmanager
@@ -147,20 +167,3 @@ def _write_ahead(database: Path) -> None:
         # While someone else has it open the mode cannot change; it works without, only with longer waits.
         with contextlib.suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA journal_mode=wal")
-
-
-def _ensure_experiment(client: Any, target: Target) -> str:
-    found = client.get_experiment_by_name(target.experiment)
-    if found is None:
-        try:
-            return str(client.create_experiment(target.experiment, artifact_location=target.artifact_location()))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            found = client.get_experiment_by_name(target.experiment)
-    if found.lifecycle_stage != "active":
-        raise TrackingError(
-            f"MLflow experiment `{target.experiment}` was deleted; restore it "
-            f"(`mlflow experiments restore -x {found.experiment_id}`), or choose another tracking.experiment"
-        )
-    return str(found.experiment_id)

@@ -32,6 +32,7 @@ from graft.tracking.target import run_key
 
 # After graft.tracking.mlflow.store, which settles the environment that MLflow reads when it is imported.
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag  # isort: skip
+from mlflow.utils.validation import MAX_PARAM_VAL_LENGTH, MAX_TAG_VAL_LENGTH  # isort: skip
 
 _LOG = logging.getLogger(__name__)
 _PICTURES = frozenset({".png"})
@@ -102,8 +103,8 @@ class Writer:
         self._store.client.update_run(run_id, status="RUNNING")
 
     def _log_params(self, operation: LogParams) -> None:
-        params = [Param(stored_name(name), value) for name, value in operation.params.items()]
-        self._store.client.log_batch(self.run_id(operation.run), params=params)
+        params = [Param(stored_name(name), value[:MAX_PARAM_VAL_LENGTH]) for name, value in operation.params.items()]
+        self._store.client.log_batch(self.run_id(operation.run), params=params, synchronous=True)
 
     def _log_metrics(self, operation: LogMetrics) -> None:
         points = [
@@ -111,11 +112,11 @@ class Writer:
             for point in operation.points
         ]
         if points:
-            self._store.client.log_batch(self.run_id(operation.run), metrics=points)
+            self._store.client.log_batch(self.run_id(operation.run), metrics=points, synchronous=True)
 
     def _set_tags(self, operation: SetTags) -> None:
-        tags = [RunTag(stored_name(name), redact(value)) for name, value in operation.tags.items()]
-        self._store.client.log_batch(self.run_id(operation.run), tags=tags)
+        tags = [RunTag(stored_name(name), redact(value)[:MAX_TAG_VAL_LENGTH]) for name, value in operation.tags.items()]
+        self._store.client.log_batch(self.run_id(operation.run), tags=tags, synchronous=True)
 
     def _log_dataset(self, operation: LogDataset) -> None:
         dataset = Dataset(
@@ -152,7 +153,7 @@ class Writer:
         logged = json.loads(client.get_run(run_id).data.tags.get(_TABLES_TAG, "[]"))
         entry = {"path": operation.name, "type": "table"}
         if entry not in logged:
-            client.set_tag(run_id, _TABLES_TAG, json.dumps([*logged, entry]))
+            client.set_tag(run_id, _TABLES_TAG, json.dumps([*logged, entry]), synchronous=True)
 
     def _show_views(self, operation: ShowViews) -> None:
         try:

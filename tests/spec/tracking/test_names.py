@@ -11,7 +11,7 @@ from mlflow.utils.validation import _validate_experiment_name, _validate_model_n
 
 from graft.core.errors import SpecError
 from graft.spec.load import parse_job
-from graft.spec.tracking_names import experiment_name_problem, is_database, model_name_problem, store_address_problem
+from graft.spec.tracking.names import experiment_name_problem, is_database, model_name_problem, store_address_problem
 
 REFUSED_BY_BOTH = [
     "",
