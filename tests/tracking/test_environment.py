@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from graft.tracking.environment import python_module, relay_environment, server_environment
+from graft.tracking.server import server_command
+from graft.tracking.ui import ui_server
 
 FOREIGN = {
     "MLFLOW_TRACKING_URI": "http://elsewhere",
@@ -90,3 +92,14 @@ def test_relay_and_server_find_modules_by_one_rule() -> None:
     assert [relay[name] for name in names] == [server[name] for name in names]
     assert relay["PYTHONPATH"].endswith(f"/a{os.pathsep}/b")
     assert python_module("x")[:2] == (sys.executable, "-P")
+
+
+def test_every_process_of_ours_follows_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**FOREIGN, "PYTHONPATH": "/third/party"}.items():
+        monkeypatch.setenv(name, value)
+    for server in (ui_server("sqlite:////x.db", tmp_path), server_command("sqlite:////x.db", tmp_path)):
+        assert server.command[1:3] == ("-P", "-m")
+        assert server.environment["PYTHONPATH"] == relay_environment()["PYTHONPATH"]
+        assert server.environment["PYTHONSAFEPATH"] == "1"
+        kept = {name for name in FOREIGN if server.environment.get(name) == FOREIGN[name]}
+        assert not kept

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from graft.core.credentials import redact
 from graft.core.errors import ArtifactError, SpecError
 from graft.core.storage import Home, text_digest
 from graft.experiments.directory import Experiment
@@ -10,7 +11,6 @@ from graft.models.bundle import MANIFEST
 from graft.spec.tracking.names import store_address_problem
 from graft.tracking.environment import settle_environment
 from graft.tracking.model_uri import SCHEME, ModelUri
-from graft.tracking.projection.flattening import redact
 
 
 def find_bundle(model: str, home: Home) -> Path:

@@ -6,10 +6,10 @@ import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 
+from graft.core.credentials import redact
 from graft.core.errors import TrackingError
 from graft.spec.tracking.names import is_database
 from graft.tracking.environment import settle_environment
-from graft.tracking.projection.flattening import redact
 from graft.tracking.server import is_up
 from graft.tracking.target import Target
 

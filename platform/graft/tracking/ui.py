@@ -3,7 +3,6 @@
 import contextlib
 import os
 import secrets
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from graft.core.private_files import open_private
-from graft.tracking.environment import settled
+from graft.tracking.environment import python_module, server_environment
 from graft.tracking.server import DEFAULT_PORT, local_address
 from graft.tracking.ui_gate import TOKEN_PARAMETER
 
@@ -46,15 +45,13 @@ def ui_server(tracking_uri: str, artifact_root: Path, port: int = DEFAULT_PORT) 
     The allowed hosts are named, because MLflow's default also lets other names of private networks in (DNS rebinding).
     """
     command = (
-        sys.executable, "-P", "-m", "graft.tracking.mlflow.ui_server",
+        *python_module("graft.tracking.mlflow.ui_server"),
         "--uri", tracking_uri, "--artifact-root", str(artifact_root.absolute()), "--port", str(port),
     )  # fmt: skip
     token = secrets.token_urlsafe(32)
     hosts = (f"localhost:{port}", f"127.0.0.1:{port}")
     environment = {
-        **os.environ,
-        **settled(),
-        "PYTHONPATH": _python_path(),
+        **server_environment(),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "false",
         "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(hosts),
@@ -73,8 +70,3 @@ def page_that_leads_to(address: str) -> Iterator[str]:
         with os.fdopen(open_private(page, os.O_WRONLY), "w", encoding="utf-8") as stream:
             stream.write(f'<!DOCTYPE html><meta http-equiv="refresh" content="0; url={target}">\n')
         yield page.as_uri()
-
-
-def _python_path() -> str:
-    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-    return os.pathsep.join(path for path in paths if path)

@@ -7,10 +7,10 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from graft.core.credentials import redact
 from graft.core.errors import TrackingError
 from graft.tracking.mlflow.failures import explain, first_line, is_final, is_of_store
 from graft.tracking.mlflow.store import ensure_experiment, open_client, require_active
-from graft.tracking.projection.flattening import redact
 from graft.tracking.target import Target
 
 from mlflow.exceptions import MlflowException  # isort: skip

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from graft.core.credentials import redact
 from graft.core.errors import TrackingError
 from graft.core.private_files import close_to_others, open_private
 from graft.journal.locking import exclusive
 from graft.tracking.environment import settle_environment
 from graft.tracking.mlflow.failures import explain, first_line, is_of_store
 from graft.tracking.mlflow.filters import tag_is
-from graft.tracking.projection.flattening import redact
 from graft.tracking.target import Target
 
 settle_environment()

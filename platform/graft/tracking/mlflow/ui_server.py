@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from graft.core.uris import file_uri
 from graft.tracking.environment import settle_environment
 from graft.tracking.ui import TOKEN_VARIABLE
 from graft.tracking.ui_gate import Gate, GatedApplication
@@ -28,7 +29,7 @@ def gated_application(uri: str, artifact_root: Path, gate: Gate) -> GatedApplica
 
     os.environ[constants.BACKEND_STORE_URI_ENV_VAR] = uri
     os.environ[constants.REGISTRY_STORE_URI_ENV_VAR] = uri
-    os.environ[constants.ARTIFACTS_DESTINATION_ENV_VAR] = artifact_root.absolute().as_uri()
+    os.environ[constants.ARTIFACTS_DESTINATION_ENV_VAR] = file_uri(artifact_root)
     os.environ[constants.ARTIFACT_ROOT_ENV_VAR] = "mlflow-artifacts:/"
     os.environ[constants.SERVE_ARTIFACTS_ENV_VAR] = "true"
     from mlflow.server import app
