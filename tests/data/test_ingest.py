@@ -3,7 +3,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from graft.data.dataset import MANIFEST, Dataset, Quarantined, Split, open_datas
 from graft.data.ingest import ingest
 from graft.data.listing import DecodedBlock, Listing, list_samples
 from graft.data.plan import Ingestion, plan_ingest
+from graft.data.read import Unreachable
 from graft.data.split import UNASSIGNED
 from graft.data.targets import RawTargets
 from graft.modalities.image.info import PIXELS
@@ -64,7 +65,7 @@ def test_a_folder_becomes_arrays(photos, cache):
     assert dataset.counts == {"train": 14, "validation": 4, "test": 4}
     assert dataset.quarantine == ()
     for row, name in enumerate(dataset.ids):
-        expected = decode_square((photos.path / name).read_bytes(), FORM, photos.max_pixels)
+        expected = decode_square((photos.path / name).read_bytes(), FORM)
         np.testing.assert_array_equal(dataset.columns[PIXELS][row], expected)
         assert dataset.names[dataset.targets[row]] == name.split("/")[0]
 
@@ -77,7 +78,7 @@ def test_several_blocks_keep_the_order(photos, cache, monkeypatch):
     assert [done for done, _ in seen] == [4, 8, 12, 16, 20, 22]
     assert list(dataset.ids) == sorted(dataset.ids)
     assert len(dataset.ids) == 21
-    expected = [decode_square((photos.path / name).read_bytes(), FORM, 10**6) for name in dataset.ids]
+    expected = [decode_square((photos.path / name).read_bytes(), FORM) for name in dataset.ids]
     np.testing.assert_array_equal(dataset.columns[PIXELS], np.stack(expected))
 
 
@@ -291,3 +292,92 @@ def test_rows_of_any_length_become_columns_in_order(cache, monkeypatch, rows_of_
 def test_a_dataset_whose_rows_are_all_empty_is_one(cache):
     dataset = ingest(words([b""] * 40), cache)
     assert dataset.arrays().columns["lengths"].lengths.tolist() == [0] * 40
+
+
+@dataclass(frozen=True)
+class Locked:
+    """Decodes what `Words` does, but what says so may not be read as long as a file is there."""
+
+    lock: str
+
+    def __call__(self, sources: Sequence[bytes]) -> DecodedBlock:
+        block = Words()([source.removeprefix(b"secret ") for source in sources])
+        for place, source in enumerate(sources):
+            if source.startswith(b"secret") and os.path.exists(self.lock):
+                block.columns["lengths"][place] = np.empty(0, np.int32)
+                block.digests[place] = ""
+                block.leave_out(place, Unreachable("cannot be read (Permission denied)"))
+            elif source.startswith(b"odd"):
+                block.remarks[place] = "are odd and are taken for even"
+        return block
+
+
+def test_what_may_not_be_read_now_is_left_out_of_this_dataset_only(cache, tmp_path):
+    sources = [f"word {index}".encode() for index in range(40)]
+    sources[7] = b"secret word"
+    lock = tmp_path / "lock"
+    lock.touch()
+    locked = replace(words(sources), decoder=Locked(str(lock)))
+    first = ingest(locked, cache)
+    assert first.quarantine == (Quarantined("7", "cannot be read (Permission denied)", True),)
+    assert sum(first.counts.values()) == 39
+    again = ingest(locked, cache)
+    assert again == first, "what still may not be read gives the same dataset"
+    lock.unlink()
+    whole = ingest(locked, cache)
+    assert (whole.quarantine, sum(whole.counts.values())) == ((), 40)
+    assert open_dataset(first.directory) == first, "a run that uses it still finds it"
+    lock.touch()
+    assert ingest(locked, cache) == whole, "what has been read once is known"
+
+
+def test_what_was_assumed_is_counted(cache):
+    sources = [(b"odd one" if index % 4 == 0 else b"word") for index in range(40)]
+    found = replace(words(sources), decoder=Locked("/nowhere"))
+    assert ingest(found, cache).remarks == {"are odd and are taken for even": 10}
+    assert ingest(found, cache).remarks == {"are odd and are taken for even": 10}
+
+
+@dataclass(frozen=True)
+class Starved:
+    """Decodes nothing: the machine lacks something.
+
+    Attributes:
+        error: what is raised.
+    """
+
+    error: Exception
+
+    def __call__(self, sources: Sequence[bytes]) -> DecodedBlock:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ResourceError("a.png cannot be read (Too many open files); raise the limit"), "^a.png cannot be read"),
+        (MemoryError("7000 x 7000 pixels need about 373 MiB"), "a sample cannot be read .*373 MiB.*free some memory"),
+        (OSError(24, "Too many open files"), "a sample cannot be read .Too many open files.*raise the limit"),
+    ],
+)
+def test_what_the_machine_lacks_is_no_fault_of_the_data_and_leaves_nothing(error, told, cache):
+    sources = [b"word"] * 40
+    with pytest.raises(ResourceError, match=told) as raised:
+        ingest(replace(words(sources), decoder=Starved(error)), cache)
+    assert "\n" not in str(raised.value)
+    assert not [path for path in cache.iterdir() if path.is_dir()]
+    assert sum(ingest(words(sources), cache).counts.values()) == 40
+
+
+@pytest.mark.parametrize("number", [13, 5, 24, 12])
+def test_a_dataset_that_cannot_be_opened_now_is_not_thrown_away(number, cache, monkeypatch):
+    dataset = ingest(words([b"word"] * 40), cache)
+
+    def fail(*args: object, **options: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(np, "load", fail)
+        with pytest.raises(ResourceError, match=rf"cannot be read \({os.strerror(number)}\)"):
+            ingest(words([b"word"] * 40), cache)
+    assert open_dataset(dataset.directory, verify=True) == dataset

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from graft.core.errors import DataError
+from graft.core.errors import DataError, ResourceError
 from graft.data.dataset import Quarantined, Split
 from graft.data.listing import Listing, list_samples
 from graft.data.plan import IngestPlan, check_quarantine, counts_of, facts_of, plan_ingest
@@ -35,6 +35,10 @@ def plan(listing: Listing, stored: StoredImages = SQUARES, task: Task = TASK, **
 
 def bad(count: int) -> tuple[Quarantined, ...]:
     return tuple(Quarantined(f"cat/{index}.jpg", "is empty") for index in range(count))
+
+
+def denied(count: int) -> tuple[Quarantined, ...]:
+    return tuple(Quarantined(f"dog/{index}.jpg", "cannot be read (Permission denied)", True) for index in range(count))
 
 
 def test_all_rows_are_planned_without_a_limit():
@@ -112,3 +116,13 @@ def test_every_kind_goes_through_the_check_of_names(tmp_path, image_folder):
         pytest.skip("this file system knows no case")
     with pytest.raises(DataError, match="differ in more than case"):
         plan(list_samples(ImageFolderData(path=tmp_path)))
+
+
+def test_samples_that_cannot_be_had_now_are_no_fault_of_the_data():
+    check_quarantine(denied(10), 90, 0.1)
+    with pytest.raises(
+        ResourceError, match=r"^11 of 100 samples cannot be had at the moment.*dog/0.jpg cannot be read"
+    ):
+        check_quarantine((*bad(10), *denied(11)), 79, 0.1)
+    with pytest.raises(DataError, match=r"^22 of 100 samples cannot be read.*cat/0.jpg is empty"):
+        check_quarantine((*bad(11), *denied(11)), 78, 0.1)

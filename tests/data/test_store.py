@@ -113,7 +113,7 @@ def test_the_manifest_counts_and_names(directory):
     }
     assert manifest["counts"] == {"train": 3, "validation": 2, "test": 1}
     assert manifest["ignored_files"] == 2
-    assert manifest["quarantine"] == [{"path": "cat/x.png", "reason": "is empty"}]
+    assert manifest["quarantine"] == [{"path": "cat/x.png", "reason": "is empty", "passing": False}]
 
 
 def test_a_writer_of_no_images_writes_an_empty_array(tmp_path):

@@ -338,3 +338,39 @@ def test_a_bundle_of_the_first_format_must_list_its_labels(first_format):
     _edit(directory / "manifest.json", files={name: seal for name, seal in files.items() if name != "labels.json"})
     with pytest.raises(ArtifactError, match=r"does not list weights\.safetensors, labels\.json"):
         read_bundle(directory)
+
+
+OF_ANOTHER_TYPE = ["[]", "5", '"text"', "null", "true", "[[1, 2]]", '[["a", "b"]]', "[" * 100_000 + "]" * 100_000]
+
+
+@pytest.mark.parametrize("content", OF_ANOTHER_TYPE)
+@pytest.mark.parametrize("name", ["targets.json", "preprocessing.json", "manifest.json"])
+def test_json_of_another_type_is_no_bundle(bundle, name, content):
+    (bundle / name).write_text(content)
+    if name != "manifest.json":
+        _reseal(bundle, name)
+    with pytest.raises(ArtifactError) as raised:
+        read_bundle(bundle)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("content", ["{}", "5", '"text"', "null", "[5]", "[[]]", "[]"])
+def test_labels_of_another_type_are_no_bundle(first_format, content):
+    directory, _ = first_format
+    (directory / "labels.json").write_text(content)
+    _reseal(directory, "labels.json")
+    with pytest.raises(ArtifactError) as raised:
+        read_bundle(directory)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("key", ["names", "facts", "num_outputs", "task"])
+@pytest.mark.parametrize("value", [None, 5, "text", [], {}, [None], {"a": []}])
+def test_targets_of_another_type_are_named(bundle, key, value):
+    fitting = {"facts": dict, "num_outputs": int, "task": str}.get(key, tuple)
+    _edit(bundle / "targets.json", **{key: value})
+    _reseal(bundle, "targets.json")
+    if isinstance(value, fitting) and key != "task":
+        return
+    with pytest.raises(ArtifactError, match=f"cannot be understood .{key}"):
+        read_bundle(bundle)

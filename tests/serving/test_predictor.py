@@ -33,7 +33,7 @@ def test_a_prediction_is_a_distribution_over_the_labels(predictor, folder):
 def test_it_answers_as_the_network_does_on_what_ingest_would_store(predictor, folder):
     content = (folder / "a.png").read_bytes()
     preprocessing = predictor.bundle.spec.preprocessing
-    stored = decode_square(content, StoredImages.of(preprocessing), 10**6)
+    stored = decode_square(content, StoredImages.of(preprocessing))
     with torch.inference_mode():
         logits = predictor.bundle.build()(preprocess(stored[None], preprocessing))
     (found,) = predictor.predict([folder / "a.png"])
@@ -136,7 +136,8 @@ def test_a_missing_file_is_an_answer_with_the_reason(predictor, tmp_path):
 
 
 def test_an_image_that_says_it_is_huge_is_not_decoded(predictor, encode, monkeypatch):
-    monkeypatch.setattr(predictor, "_read", replace(predictor._read, max_pixels=100))
+    stored = replace(predictor._read.stored, max_pixels=100)
+    monkeypatch.setattr(predictor, "_read", replace(predictor._read, stored=stored))
     (found,) = predictor.predict([encode(np.zeros((11, 10), np.uint8))])
     assert "10 x 11 pixels" in found.error
 

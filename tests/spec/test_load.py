@@ -1,3 +1,4 @@
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -260,3 +261,57 @@ def test_nonsense_brings_sentences_only(raw: dict[str, Any]) -> None:
 def test_nonsense_in_a_strategy_brings_sentences_only(strategy: dict[str, Any]) -> None:
     messages = told_about({"name": "j", "data": "digits", "strategy": strategy})
     assert not any("nput" in message or "\n" in message for message in messages)
+
+
+def alias_bomb() -> str:
+    lines = ["a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 10)}]" for i in range(8)]
+    return "\n".join(lines)
+
+
+HOSTILE = {
+    "unknown keys": ("".join(f"key{i}: 1\n" for i in range(20_000)), "20,000 keys are none of a job (`key0`, `key1`"),
+    "unknown keys below": (
+        "data:\n  kind: digits\n" + "".join(f"  k{i}: 1\n" for i in range(20_000)),
+        "data: 20,000 keys are none of data of kind digits (`k0`, `k1`, `k2`, …); is it the right file?",
+    ),
+    "unknown keys of a strategy": (
+        "strategy:\n" + "".join(f"  k{i}: 1\n" for i in range(20_000)),
+        "strategy: 20,000 keys are none of strategy (`k0`",
+    ),
+    "wrong options": (
+        "strategy: {freeze: {choice: [" + ",".join(f"x{i}" for i in range(20_000)) + "]}}\n",
+        "more values are wrong; mend the others first",
+    ),
+    "one key again and again": ("k: 1\n" * 20_000, "k: is given on line 1 and again on line 2"),
+    "aliases": (alias_bomb(), "holds more than 100,000 values or 40 levels once aliases are expanded"),
+    "brackets": ("x: " + "[" * 400_000, "is nested deeper than 40 levels"),
+    "braces": ("x: " + "{a: " * 200_000, "is nested deeper than 40 levels"),
+    "indented": ("".join(" " * i + "a:\n" for i in range(1000)), "is nested deeper than 40 levels"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_job_is_told_in_few_lines(case: str, tmp_path: Path) -> None:
+    content, expected = HOSTILE[case]
+    (tmp_path / "job.yaml").write_text(content)
+    lines = told(tmp_path / "job.yaml")
+    assert any(expected in line for line in lines), lines[:3]
+    assert len(lines) <= 110
+
+
+def test_what_is_no_regular_file_is_no_job_and_nobody_waits(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for path in (tmp_path / "pipe.yaml", Path("/dev/zero")):
+        with pytest.raises(SpecError, match="is not a regular file, but must be a job file; save the job to one"):
+            load_job(path)
+
+
+def test_a_pipe_of_the_shell_is_read(job_file: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, job_file.read_bytes())
+    os.close(writing)
+    try:
+        assert load_job(f"/dev/fd/{reading}").name == load_job(job_file).name
+    finally:
+        os.close(reading)

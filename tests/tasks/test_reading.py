@@ -82,3 +82,19 @@ def test_numbers_in_cells(cell, number):
 def test_only_the_first_rows_are_named():
     assert rows_named([0]) == "row 1"
     assert rows_named(range(8)) == "rows 1, 2, 3, 4, 5 and 3 more"
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "NA", "null", "None", "N/A", "none", "NULL"])
+def test_words_that_others_take_for_nothing_are_words_among_words(word):
+    found = column(objects("naan", word, None))
+    assert (found.cells, found.missing.tolist(), found.form) == (["naan", word, None], [2], "words")
+
+
+def test_among_numbers_they_say_that_there_is_none():
+    assert column(objects("1", "nan", "2.5", "NaN")).cells == ["1", None, "2.5", None]
+    assert column(objects("1", "nan", "2.5x")).cells == ["1", "nan", "2.5x"]
+
+
+def test_a_name_is_one_whichever_way_its_accents_were_typed():
+    assert len(set(column(objects("caf\u00e9", "cafe\u0301")).cells)) == 1
+    assert column(objects(["caf\u00e9"], ["cafe\u0301"])).cells == [["caf\u00e9"]] * 2

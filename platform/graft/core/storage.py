@@ -8,13 +8,14 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from graft.core.errors import ArtifactError, ResourceError, SpecError
 from graft.core.machine_faults import is_out_of_inodes
+from graft.core.passing_errors import machine_errors
 from graft.core.private_files import close_directory, make_private_directory
 from graft.core.uris import sqlite_uri
 
@@ -148,18 +149,26 @@ def read_json(path: Path) -> Any:
 
     Raises:
         ArtifactError: it is missing or is not JSON.
+        ResourceError: memory or file handles have run out, which says nothing of the file.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        with machine_errors(path, is_ours=True):
+            return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ArtifactError(f"{path} cannot be read as JSON (it is nested too deep)") from error
     except (OSError, ValueError) as error:
         raise ArtifactError(f"{path} cannot be read as JSON ({error})") from error
 
 
 @contextlib.contextmanager
-def new_directory(target: Path) -> Iterator[Path]:
+def new_directory(target: Path, final: Callable[[], Path] | None = None) -> Iterator[Path]:
     """Yield a scratch directory that becomes `target` when the block ends well, and vanishes when it does not.
 
     If another process made `target` meanwhile, that one is kept: both were built from the same inputs.
+
+    Args:
+        target: where it goes.
+        final: where it goes instead, beside `target`, if that is only known when the block has ended.
     """
     scratch = _beside(target)
     with disk_full_is_clear(target):
@@ -170,7 +179,7 @@ def new_directory(target: Path) -> Iterator[Path]:
             yield scratch
         _open_to_readers(scratch)
         try:
-            os.rename(scratch, target)
+            os.rename(scratch, final() if final else target)
         except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise

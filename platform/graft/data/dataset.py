@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from graft.core.errors import ArtifactError
+from graft.core.passing_errors import machine_errors
 from graft.core.storage import file_digest, read_json
 from graft.data.columns import Column, ColumnSpec, Ragged, StorageSpec
 from graft.data.split import Split
@@ -31,10 +32,12 @@ class Quarantined:
     Attributes:
         path: as the user knows it, relative to the data's directory.
         reason: fits behind the path ("is empty").
+        passing: whether it may be gone the next time, with the same bytes.
     """
 
     path: str
     reason: str
+    passing: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Dataset:
         task: kind of the task that has read the targets.
         facts: what it knows of the training rows.
         cross_split_duplicates: how many different samples lie, bit for bit, in more than one split.
+        remarks: what was assumed to read some samples, and of how many; fits behind "3 images".
     """
 
     directory: Path
@@ -87,6 +91,7 @@ class Dataset:
     task: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     cross_split_duplicates: int = 0
+    remarks: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def columns(self) -> Mapping[str, Column]:
@@ -106,9 +111,7 @@ class Dataset:
     @property
     def ids(self) -> tuple[str, ...]:
         """What each row was in the source: a relative path, or ``train/12``."""
-        import pyarrow.parquet  # only reports ask for it, and it takes longer to import than all else here
-
-        return tuple(pyarrow.parquet.read_table(self.directory / ROWS, columns=["id"])["id"].to_pylist())
+        return tuple(row_columns(self.directory, "id")["id"])
 
     def rows(self, *splits: Split) -> np.ndarray:
         """Indices of the rows of these splits, ascending, int64."""
@@ -156,6 +159,25 @@ def files_of(storage: StorageSpec) -> tuple[str, ...]:
     return (*(values_file(spec) for spec in storage.columns), *ragged, TARGETS, SPLITS, ROWS)
 
 
+def row_columns(directory: Path, *names: str) -> dict[str, list[Any]]:
+    """Columns of what is known of each row: `id`, `split`, `sha256`.
+
+    Raises:
+        ArtifactError: the file is damaged, or holds a type that would bring code along.
+    """
+    import pyarrow as pa  # only reports and feature keys ask for it, and it takes longer to import than all else here
+
+    from graft.data.tables.arrow_files import ArrowFile
+
+    try:
+        with machine_errors(directory / ROWS, is_ours=True):
+            table = ArrowFile(directory / ROWS).table(names)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        told = " ".join(str(error).split())[:160]
+        raise ArtifactError(f"dataset {directory} is damaged ({ROWS}: {told}); delete it and run again") from error
+    return {name: table[name].to_pylist() for name in names}
+
+
 def open_dataset(directory: Path, verify: bool = False) -> Dataset:
     """Open an ingested dataset.
 
@@ -163,12 +185,14 @@ def open_dataset(directory: Path, verify: bool = False) -> Dataset:
 
     Raises:
         ArtifactError: it is missing, damaged, or of another format.
+        ResourceError: memory or file handles have run out, which says nothing of it.
     """
     manifest = _read_manifest(directory)
     try:
-        dataset = _from_manifest(directory, manifest)
-        _check_files(directory, files_of(dataset.storage), manifest["files"], verify)
-        _check_arrays(dataset)
+        with machine_errors(directory, is_ours=True):
+            dataset = _from_manifest(directory, manifest)
+            _check_files(directory, files_of(dataset.storage), manifest["files"], verify)
+            _check_arrays(dataset)
     except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
         raise ArtifactError(f"dataset {directory} is damaged ({error}); delete it and run again") from error
     return dataset
@@ -202,12 +226,16 @@ def _from_manifest(directory: Path, manifest: Mapping[str, Any]) -> Dataset:
         names=tuple(targets["names"]),
         fingerprint=manifest["fingerprint"],
         counts={split.name.lower(): int(manifest["counts"][split.name.lower()]) for split in Split},
-        quarantine=tuple(Quarantined(entry["path"], entry["reason"]) for entry in manifest["quarantine"]),
+        quarantine=tuple(
+            Quarantined(entry["path"], entry["reason"], bool(entry.get("passing", False)))
+            for entry in manifest["quarantine"]
+        ),
         storage=StorageSpec(storage["modality"], columns, storage["form"], storage["identity"]),
         source=manifest["source"],
         task=targets["task"],
         facts=targets["facts"],
         cross_split_duplicates=manifest["cross_split_duplicates"],
+        remarks={str(remark): int(count) for remark, count in manifest.get("remarks", {}).items()},
     )
 
 

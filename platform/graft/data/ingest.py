@@ -2,14 +2,16 @@
 
 The directory's name is a digest of what was listed and how it is wanted, so unchanged data is found again without
 decoding anything. Unreadable files become rows with a reason instead of errors: Ray Data's own tolerance for errors
-would drop the whole block, good rows included.
+would drop the whole block, good rows included. A file that cannot be had at the moment is left out of this dataset
+only: the dataset gets a name of its own, so the next ingest does not find it and looks again.
 """
 
 import contextlib
 import fcntl
 import math
 import shutil
-from collections.abc import Callable, Generator, Iterator
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,9 @@ import ray.exceptions
 from ray.data import DataContext
 from ray.data.exceptions import ExecutionTimeoutError
 
-from graft.core.errors import ArtifactError, ResourceError
-from graft.core.storage import new_directory
+from graft.core.errors import ArtifactError, DataError, ResourceError
+from graft.core.passing_errors import is_used_up, used_up
+from graft.core.storage import canonical_json, new_directory, text_digest
 from graft.data.columns import ColumnSpec, StorageSpec
 from graft.data.dataset import Dataset, Quarantined, open_dataset
 from graft.data.listing import Decoder
@@ -43,11 +46,12 @@ _MAX_BLOCK_ROWS = 512
 
 @dataclass(frozen=True)
 class _Decoded:
-    """What came back: which rows of the plan could be read, the digests of those, and why the others could not."""
+    """What came back: rows that could be read, their digests, why others could not, what was assumed how often."""
 
     readable: np.ndarray
     digests: tuple[str, ...]
     quarantine: tuple[Quarantined, ...]
+    remarks: Mapping[str, int]
 
 
 def ingest(work: Ingestion, cache: Path, on_progress: OnProgress | None = None) -> Dataset:
@@ -63,7 +67,7 @@ def ingest(work: Ingestion, cache: Path, on_progress: OnProgress | None = None) 
 
     Raises:
         DataError: too many samples are unreadable, or a split has lost what the task needs.
-        ResourceError: the disk is full, or Ray has no CPU or memory for it.
+        ResourceError: too many cannot be had at the moment, the disk is full, or Ray has no CPU or memory for it.
     """
     target = cache / work.plan.key
     with _one_builder(target):
@@ -81,8 +85,9 @@ def decode_block(table: pa.Table, decoder: Decoder, storage: StorageSpec) -> dic
         storage: the form wanted.
 
     Returns:
-        `position`, `sha256` (hex), `reason` (empty if readable), and each column of the samples: [n, *shape], or the
-        bytes of each row where rows are of any length.
+        `position`, `sha256` (hex), `reason` (empty if readable), `passing` (whether that may be gone the next time),
+        `remark` (what was assumed), and each column of the samples: [n, *shape], or the bytes of each row where rows
+        are of any length.
     """
     chunks = list(zip(table["start"].to_pylist(), table["sources"].to_pylist(), strict=True))
     positions = [start + offset for start, chunk in chunks for offset in range(len(chunk))]
@@ -92,6 +97,8 @@ def decode_block(table: pa.Table, decoder: Decoder, storage: StorageSpec) -> dic
         "position": np.array(positions, dtype=np.int64),
         "sha256": np.array(block.digests, dtype=object),
         "reason": np.array(block.reasons, dtype=object),
+        "passing": np.array([place in block.passing for place in range(len(positions))]),
+        "remark": np.array([block.remarks.get(place, "") for place in range(len(positions))], dtype=object),
         **columns,
     }
 
@@ -112,8 +119,10 @@ def _received(spec: ColumnSpec, rows: np.ndarray) -> Any:
 
 def _build(work: Ingestion, target: Path, on_progress: OnProgress) -> Dataset:
     plan = work.plan
-    with new_directory(target) as scratch:
+    passing: list[Quarantined] = []
+    with new_directory(target, lambda: _name_of(target, passing)) as scratch:
         decoded = _decode_all(work, scratch, on_progress)
+        passing += [entry for entry in decoded.quarantine if entry.passing]
         check_quarantine(decoded.quarantine, len(decoded.digests), work.max_unreadable)
         work.task.check_left(plan.targets, plan.splits, decoded.readable, plan.ids)
         kept = Targets(plan.targets.values[decoded.readable], plan.targets.names)
@@ -128,9 +137,18 @@ def _build(work: Ingestion, target: Path, on_progress: OnProgress) -> Dataset:
             facts=facts_of(work.task, kept, splits),
             counts=counts_of(work.task, kept, splits),
             ignored=plan.listing.ignored,
+            remarks=decoded.remarks,
         )
         write_rows(scratch, Rows(ids, kept.values, splits, decoded.digests), origin)
-    return open_dataset(target)
+    return open_dataset(_name_of(target, passing))
+
+
+def _name_of(target: Path, passing: Sequence[Quarantined]) -> Path:
+    """Where a dataset goes: under its key only if it holds all that the source has."""
+    if not passing:
+        return target
+    lacking = text_digest(canonical_json([entry.path for entry in passing]))
+    return target.with_name(f"{target.name}-without-{lacking[:12]}")
 
 
 def _decode_all(work: Ingestion, directory: Path, on_progress: OnProgress) -> _Decoded:
@@ -138,6 +156,7 @@ def _decode_all(work: Ingestion, directory: Path, on_progress: OnProgress) -> _D
     readable = np.zeros(len(plan.rows), dtype=bool)
     digests: list[str] = []
     quarantine: list[Quarantined] = []
+    remarks: Counter[str] = Counter()
     done = 0
     # Closing stops Ray's work at once when the writing fails or the user interrupts.
     source = contextlib.closing(_decoded_blocks(work))
@@ -150,15 +169,18 @@ def _decode_all(work: Ingestion, directory: Path, on_progress: OnProgress) -> _D
                 writers[spec.name].append(_received(spec, block[f"column_{spec.name}"][good]))
             digests += block["sha256"][good].tolist()
             quarantine += [
-                Quarantined(plan.listing.ids[int(plan.rows[position])], str(reason))
-                for position, reason in zip(positions[~good], block["reason"][~good], strict=True)
+                Quarantined(plan.listing.ids[int(plan.rows[position])], str(reason), bool(passing))
+                for position, reason, passing in zip(
+                    positions[~good], block["reason"][~good], block["passing"][~good], strict=True
+                )
             ]
+            remarks.update(str(remark) for remark in block["remark"] if remark)
             readable[positions] = good
             done += len(positions)
             on_progress(done, len(plan.rows))
     if done != len(plan.rows):
         raise RuntimeError(f"Ray Data returned {done} rows of {len(plan.rows)}")
-    return _Decoded(readable, tuple(digests), tuple(quarantine))
+    return _Decoded(readable, tuple(digests), tuple(quarantine), dict(remarks))
 
 
 def _decoded_blocks(work: Ingestion) -> Generator[dict[str, np.ndarray], None, None]:
@@ -166,6 +188,7 @@ def _decoded_blocks(work: Ingestion) -> Generator[dict[str, np.ndarray], None, N
     context = DataContext.get_current().copy()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    context.raise_original_map_exception = True  # what Ray makes of it loses what was raised
     context.execution_no_progress_timeout_s = NO_PROGRESS_TIMEOUT_S
     context.execution_options.preserve_order = True
     with DataContext.current(context):
@@ -230,6 +253,13 @@ def _ray_errors_are_ours() -> Iterator[None]:
         raise ResourceError(
             f"Ray ran out of memory or disk while decoding ({first}); free some and try again"
         ) from error
+    except ray.exceptions.RayTaskError as error:
+        raised = error.cause
+        if isinstance(raised, DataError | ResourceError):
+            raise type(raised)(str(raised).partition("\n")[0]) from error  # Ray adds lines of its own
+        if is_used_up(raised):
+            raise used_up("a sample", raised) from error
+        raise
 
 
 def _silent(done: int, total: int) -> None:

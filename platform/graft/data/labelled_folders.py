@@ -9,6 +9,7 @@ import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
+from graft.core.unicode_form import composed
 from graft.data.listing import Progress, require_directory
 from graft.data.split import UNASSIGNED, Split
 from graft.data.targets import RawTargets
@@ -158,7 +159,7 @@ def _list_label(folder: Path, given: int, samples: SampleFiles) -> tuple[list[_F
     if not found:
         others = f" (its {len(paths)} files are not named {samples.named})" if paths else ""
         raise DataError(f"class folder {folder} is empty{others}; add {samples.noun} or remove it")
-    return [_File(path, folder.name, given, *size_and_time(path)) for path in found], len(paths) - len(found)
+    return [_File(path, composed(folder.name), given, *size_and_time(path)) for path in found], len(paths) - len(found)
 
 
 def _names(root: Path, files: list[_File]) -> list[str]:

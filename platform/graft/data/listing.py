@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graft.core.errors import DataError
+from graft.data.read import Unreachable, Unreadable
 from graft.data.targets import RawTargets
 from graft.spec.modalities.base import DataSpec
 from graft.spec.registry import build
@@ -55,11 +56,21 @@ class DecodedBlock:
         columns: by name: [n, *shape], or a list of n one-dimensional arrays; zeros, or empty, where unreadable.
         digests: sha256 of each one's content, in hex; empty where unreadable.
         reasons: why a sample cannot be used, to fit behind its name ("is empty"); empty where it can.
+        remarks: what was assumed to read a sample, by its place; to fit behind "3 images".
+        passing: places of the samples that cannot be had at the moment, which says nothing of their bytes.
     """
 
     columns: Mapping[str, np.ndarray | list[np.ndarray]]
     digests: list[str]
     reasons: list[str]
+    remarks: dict[int, str] = field(default_factory=dict)
+    passing: set[int] = field(default_factory=set)
+
+    def leave_out(self, place: int, error: Unreadable) -> None:
+        """Note why a sample cannot be used."""
+        self.reasons[place] = str(error)
+        if isinstance(error, Unreachable):
+            self.passing.add(place)
 
 
 Decoder = Callable[[Sequence[bytes]], DecodedBlock]

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from graft.core.errors import DataError
+from graft.core.errors import DataError, ResourceError
 from graft.core.storage import canonical_json, text_digest
 from graft.data.columns import StorageSpec
 from graft.data.dataset import FORMAT, Quarantined, Split
@@ -92,12 +92,20 @@ def check_quarantine(quarantine: tuple[Quarantined, ...], num_readable: int, max
 
     Raises:
         DataError: they are more than this share of all; it names the first few.
+        ResourceError: they would not be, if those could be read that cannot be had at the moment.
     """
     total = len(quarantine) + num_readable
     if len(quarantine) <= max_unreadable * total:
         return
-    named = "; ".join(f"{entry.path} {entry.reason}" for entry in quarantine[:_NAMED_FILES])
-    more = f"; and {len(quarantine) - _NAMED_FILES} more" if len(quarantine) > _NAMED_FILES else ""
+    passing = [entry for entry in quarantine if entry.passing]
+    told = passing if len(quarantine) - len(passing) <= max_unreadable * total else quarantine
+    named = "; ".join(f"{entry.path} {entry.reason}" for entry in told[:_NAMED_FILES])
+    more = f"; and {len(told) - _NAMED_FILES} more" if len(told) > _NAMED_FILES else ""
+    if told is passing:
+        raise ResourceError(
+            f"{len(passing)} of {total} samples cannot be had at the moment, but data.max_unreadable allows "
+            f"{max_unreadable:g} to be left out: {named}{more}; check permissions and disks, and run again"
+        )
     raise DataError(
         f"{len(quarantine)} of {total} samples cannot be read, but data.max_unreadable allows {max_unreadable:g}: "
         f"{named}{more}; repair or remove them, or raise data.max_unreadable"

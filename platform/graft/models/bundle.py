@@ -146,7 +146,7 @@ def read_bundle(directory: Path) -> Bundle:
         _check_seal(directory, name, seal)
     try:
         content = {**manifest, **_targets(directory, manifest["format"])}
-        spec = BundleSpec.read_stored({**content, "preprocessing": read_json(directory / PREPROCESSING)})
+        spec = BundleSpec.read_stored({**content, "preprocessing": _read_object(directory, PREPROCESSING)})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -162,9 +162,24 @@ _IN_TARGETS = ("task", "names", "facts", "num_outputs")
 def _targets(directory: Path, version: int) -> dict[str, Any]:
     """What is predicted; format 1 knew classes only."""
     if version > 1:
-        return dict(read_json(directory / TARGETS))
+        return _read_object(directory, TARGETS)
     names = read_json(directory / _LABELS_1)
+    if not isinstance(names, list):
+        raise _another_type(directory, _LABELS_1, names, "a list of names")
     return {"task": {"kind": "classification"}, "names": names, "num_outputs": len(names), "modality": "image"}
+
+
+def _read_object(directory: Path, name: str) -> dict[str, Any]:
+    found = read_json(directory / name)
+    if not isinstance(found, dict):
+        raise _another_type(directory, name, found, "an object")
+    return found
+
+
+def _another_type(directory: Path, name: str, found: Any, needed: str) -> ArtifactError:
+    return ArtifactError(
+        f"{name} of bundle {directory} holds a {type(found).__name__}, but must hold {needed}; export it again"
+    )
 
 
 def _build(spec: BundleSpec) -> Network:

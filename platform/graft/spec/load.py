@@ -1,6 +1,7 @@
 """From a job file, or a mapping, to a validated `Job`; every problem at once, each with its file, line and key."""
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from graft.core.errors import Problem, SpecError
 from graft.spec.base import Spec
 from graft.spec.job import Job
 from graft.spec.messages.no_credentials import credential_findings
-from graft.spec.messages.problems import Origin, findings_of
+from graft.spec.messages.problems import MOST_FINDINGS, Origin, findings_of
 from graft.spec.messages.rules import shown
 from graft.spec.modalities.base import BASE
 from graft.spec.overrides import Override, apply_override, read_overrides
@@ -37,7 +38,8 @@ def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
     """
     file = str(path)
     document = _read_document(Path(path), file)
-    problems = [Origin(file, document.lines).problem(finding) for finding in document.findings]
+    twice = document.findings[:MOST_FINDINGS]
+    problems = [Origin(file, document.lines).problem(finding) for finding in twice]
     if not isinstance(document.data, dict):
         told = "is empty" if document.data is None else f"holds {shown(document.data)}"
         raise SpecError([Problem("", f"{told}, but must hold keys and values, such as `name: digits`", file)])
@@ -105,8 +107,7 @@ def _read_document(path: Path, file: str) -> Document:
 def _read_text(path: Path) -> str:
     """The text of the file, of which no more than the cap is ever read."""
     try:
-        if path.is_dir():
-            raise YamlError("is a directory, but must be a job file")
+        _require_file(path)
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
@@ -122,6 +123,15 @@ def _read_text(path: Path) -> str:
         before = content[: error.start]
         line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
         raise YamlError("is not UTF-8 text, but must be; save it as UTF-8", line, column) from error
+
+
+def _require_file(path: Path) -> None:
+    """Nothing that waits for ever; a shell's own pipe, as `<(…)` makes it, has somebody at its other end."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise YamlError("is a directory, but must be a job file")
+    if not stat.S_ISREG(mode) and not str(path).startswith(("/dev/fd/", "/dev/stdin", "/proc/self/fd/")):
+        raise YamlError("is not a regular file, but must be a job file; save the job to one")
 
 
 def _plain(value: Any) -> Any:

@@ -9,12 +9,13 @@ from typing import Any, Literal
 import numpy as np
 
 from graft.core.errors import DataError
+from graft.core.unicode_form import composed
 from graft.data.targets import RawTargets
 
 Form = Literal["empty", "numbers", "words", "lists", "mixed"]
 
 _NAMED = 5
-_MISSING = ("", "nan", "NaN")  # what writers of tables leave where nothing is
+_NO_NUMBER = ("nan", "NaN")  # what writers of numbers leave where there is none; among words it is a word
 # A column of texts most of which are many different numbers is one of numbers with something wrong in it.
 _MANY_NUMBERS = 20
 
@@ -192,14 +193,13 @@ def _cells(values: np.ndarray, where: str) -> list[Any]:
     for row, found in enumerate(values.tolist()):
         value = found.item() if isinstance(found, np.generic) else found
         if isinstance(value, str):
-            text = value.strip()
-            cells.append(None if text in _MISSING else text)
+            cells.append(composed(value.strip()) or None)
         elif isinstance(value, bool | int | float):
             cells.append(None if value != value else value)
         elif value is None or type(value).__name__ in ("NAType", "NaTType"):
             cells.append(None)
         elif isinstance(value, list | tuple | np.ndarray):
-            cells.append(list(value))
+            cells.append([composed(part) if isinstance(part, str) else part for part in value])
         elif isinstance(value, set | frozenset):
             cells.append(sorted(value, key=str))
         else:
@@ -208,4 +208,12 @@ def _cells(values: np.ndarray, where: str) -> list[Any]:
                 f"{where} holds a {kind} in row {row + 1}, but a label is a text, a number or a list; "
                 "convert the column or name another"
             )
-    return cells
+    return _without_no_numbers(cells)
+
+
+def _without_no_numbers(cells: list[Any]) -> list[Any]:
+    """The same cells, None for those that say that there is no number, in a column of numbers."""
+    present = [cell for cell in cells if cell is not None and cell not in _NO_NUMBER]
+    if len(present) == len(cells) or any(number_in(cell) is None for cell in present):
+        return cells
+    return [None if cell in _NO_NUMBER else cell for cell in cells]

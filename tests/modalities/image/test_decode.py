@@ -1,6 +1,9 @@
 import io
+import os
 import re
 import struct
+import subprocess
+import sys
 import warnings
 import zlib
 from collections.abc import Callable
@@ -9,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 
 from graft.data.read import Unreadable
 from graft.modalities.image.decode import FORMATS, decode_image
@@ -154,11 +157,6 @@ def test_formats_outside_the_list_are_refused(encode, noise):
         decode_image(encode(noise(4, 4, 3), "PPM"), LIMIT)
 
 
-def test_floating_point_pixels_are_refused(encode):
-    with pytest.raises(Unreadable, match="floating-point"):
-        decode_image(encode(np.ones((3, 3), dtype=np.float32), "TIFF"), LIMIT)
-
-
 def test_32_bit_pixels_are_refused_only_when_they_need_them(encode):
     assert decode_image(encode(np.full((3, 3), 65535, dtype=np.int32), "TIFF"), LIMIT).max() == 255
     with pytest.raises(Unreadable, match="beyond 16 bits"):
@@ -202,3 +200,36 @@ def pixels_or_reason(content: bytes) -> np.ndarray | str:
         return decode_image(content, LIMIT)
     except Unreadable as error:
         return str(error)
+
+
+UNDER_A_LIMIT = """
+import io, resource, sys
+from PIL import Image, ImageFile
+from graft.modalities.image.decode import decode
+side = 7000
+stream = io.BytesIO()
+Image.new("1", (side, side), 1).save(stream, "PNG")
+with open("/proc/self/statm") as held:
+    size = int(held.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + (80 << 20), resource.RLIM_INFINITY))
+try:
+    decode(stream.getvalue(), side * side)
+except MemoryError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_a_good_picture_without_memory_for_it_is_not_damaged(repository):
+    environment = {**os.environ, "PYTHONPATH": str(repository / "platform"), "OMP_NUM_THREADS": "1"}
+    found = subprocess.run([sys.executable, "-c", UNDER_A_LIMIT], env=environment, capture_output=True, text=True)
+    assert found.stderr.strip() == "7000 x 7000 pixels need about 373 MiB of memory, which is not to be had"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError("out of memory error when reading image file")])
+def test_a_decoder_without_memory_says_nothing_of_the_file(error, encode, noise, monkeypatch):
+    def fail(*args, **options):
+        raise error
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
+    with pytest.raises(MemoryError, match="5 x 6 pixels need about 1 MiB of memory"):
+        decode_image(encode(noise(6, 5, 3)), LIMIT)

@@ -59,7 +59,7 @@ def test_a_decoder_travels_and_squares(modality):
     storage = StoredImages(12, 1).spec()
     decoder = pickle.loads(pickle.dumps(modality.decoder(spec, listing, storage)))
     block = decoder([listing.sources[3], listing.sources[5]])
-    _, pixels = listing.reader(listing.sources[5], 12)
+    pixels = listing.reader(listing.sources[5], 12).pixels
     assert block.columns[PIXELS].shape == (2, 12, 12, 1)
     np.testing.assert_array_equal(block.columns[PIXELS][1], square(pixels, StoredImages(12, 1)))
     assert block.reasons == ["", ""]

@@ -4,6 +4,7 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from graft.core.errors import DataError, SpecError
 from graft.modalities.image.info import PIXELS
@@ -55,18 +56,62 @@ def test_a_table_without_an_image_column_says_which_it_has(folder):
     with pytest.raises(SpecError) as caught:
         image_paths([folder / "list.csv"])
     assert str(caught.value) == (
-        f"{folder / 'list.csv'} has the columns id, photo, but needs one of image, path, file, filename"
+        f"{folder / 'list.csv'} has the columns `id`, `photo`, but must have one called `image` or `path` or `file` or "
+        "`filename`"
     )
 
 
+def test_the_column_that_was_trained_on_is_found_first(folder):
+    (folder / "list.csv").write_text("image,photo\nwrong.png,a.png\n")
+    assert image_paths([folder / "list.csv"], "photo") == [folder / "a.png"]
+    (folder / "list.csv").write_text("image,other\na.png,wrong.png\n")
+    assert image_paths([folder / "list.csv"], "photo") == [folder / "a.png"]
+
+
+def test_the_encoding_of_tables_is_that_of_training(folder, pixels, encode):
+    (folder / "é.png").write_bytes(encode(pixels))
+    (folder / "list.csv").write_bytes("image\né.png\n".encode("cp1252"))
+    assert image_paths([folder / "list.csv"], encoding="cp1252") == [folder / "é.png"]
+
+
+def test_names_that_others_take_for_nothing_are_names(folder):
+    (folder / "list.csv").write_text("image\nNA\nnull\nNone\nnan\n")
+    assert [path.name for path in image_paths([folder / "list.csv"])] == ["NA", "null", "None", "nan"]
+
+
 @pytest.mark.parametrize(
-    ("name", "content"),
-    [("list.csv", b""), ("list.parquet", b"not parquet"), ("list.csv", b"\xff\xfe\x00\x01,\x80"), ("x.tsv", b"")],
+    ("name", "content", "told"),
+    [
+        ("list.csv", b"", "is empty, but must hold a table with a header"),
+        ("list.parquet", b"not parquet", "is damaged or of another form than its name says"),
+        ("list.csv", b"\xff\xfe\x00\x01,\x80", "is UTF-16 text, but data.encoding is utf-8"),
+        ("x.tsv", b"image\n\x81\n", "line 2 is not UTF-8 text"),
+    ],
 )
-def test_a_table_that_cannot_be_read_is_told(folder, name, content):
+def test_a_table_that_cannot_be_read_is_told(folder, name, content, told):
     (folder / name).write_bytes(content)
-    with pytest.raises(SpecError, match=rf"{name} cannot be read as a table \(.+\)"):
+    with pytest.raises(SpecError, match=rf"{name},? {told}"):
         image_paths([folder / name])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl", ".png"])
+def test_what_is_no_file_gets_a_line_and_nobody_waits(folder, suffix):
+    pipe = folder / f"pipe{suffix}"
+    os.mkfifo(pipe)
+    if suffix == ".png":
+        assert ImageReader(STORED)([pipe]).errors == {0: "is not a regular file"}
+        return
+    with pytest.raises(SpecError, match="must be a regular file"):
+        image_paths([pipe])
+
+
+def test_the_limit_of_pixels_is_that_of_training(folder, pixels):
+    small = StoredImages(12, 3, max_pixels=pixels.shape[0] * pixels.shape[1] - 1)
+    files = [folder / "a.png", (folder / "a.png").read_bytes(), Image.open(folder / "a.png")]
+    assert set(ImageReader(small)(files).errors.values()) == {
+        "has 80 x 60 pixels, more than data.max_pixels allows (4799)"
+    }
+    assert ImageReader(StoredImages(12, 3, max_pixels=4800))(files).errors == {}
 
 
 def test_a_file_that_is_missing_is_told(tmp_path):
@@ -121,7 +166,7 @@ STORED = StoredImages(12, 3)
 def test_a_reader_gives_what_ingest_would_store(folder, pixels):
     path = folder / "sub" / "b.jpg"
     found = ImageReader(STORED)([str(path), path.read_bytes(), pixels])
-    expected = decode_square(path.read_bytes(), STORED, 10**6)
+    expected = decode_square(path.read_bytes(), STORED)
     assert found.sources == (str(path), "#1", "#2")
     assert found.errors == {}
     np.testing.assert_array_equal(found.columns[PIXELS], [expected, expected, square(pixels, STORED)])
@@ -147,7 +192,7 @@ def test_a_cell_of_a_table_comes_back_bit_for_bit(pixels, channels):
     stored = StoredImages(12, channels)
     image = square(pixels, stored)
     content = decode_cell(0, encode_cell(image))
-    np.testing.assert_array_equal(decode_square(content, stored, 1000), image)
+    np.testing.assert_array_equal(decode_square(content, stored), image)
 
 
 @pytest.mark.parametrize("cell", ["no base64!", None, 3.5])

@@ -59,7 +59,7 @@ def test_shrinking_averages_instead_of_skipping_pixels(interpolation, side):
 
 def test_decode_square_is_decoding_then_squaring(encode, noise):
     pixels = noise(9, 13, 3)
-    np.testing.assert_array_equal(decode_square(encode(pixels), StoredImages(6), 1000), square(pixels, StoredImages(6)))
+    np.testing.assert_array_equal(decode_square(encode(pixels), StoredImages(6)), square(pixels, StoredImages(6)))
 
 
 def test_the_stored_form_is_the_part_of_preprocessing_that_is_done_once():

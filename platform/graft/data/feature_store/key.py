@@ -103,13 +103,11 @@ def data_fingerprint(dataset: Dataset) -> str:
     `Dataset.fingerprint` is the same for another order of the rows (after files were renamed, say). Features are found
     by the number of their row, so with it alone they would be joined to the targets of other samples.
     """
-    import pyarrow.parquet as pq  # only this asks for it, and it takes longer to import than all else here
+    from graft.data.dataset import row_columns  # numpy, which `graft cache` does without
 
-    from graft.data.dataset import ROWS  # numpy, which `graft cache` does without
-
-    rows = pq.read_table(dataset.directory / ROWS, columns=["sha256", "split"])
+    rows = row_columns(dataset.directory, "sha256", "split")
     digest = hashlib.sha256(dataset.fingerprint.encode())
-    for content, split in zip(rows["sha256"].to_pylist(), rows["split"].to_pylist(), strict=True):
+    for content, split in zip(rows["sha256"], rows["split"], strict=True):
         digest.update(f"{content} {split}\n".encode())
     return digest.hexdigest()
 

@@ -1,17 +1,16 @@
-"""Tables in Arrow's own form: Parquet, Feather, IPC. Only plain types are converted."""
+"""Tables in Arrow's own form: Parquet, Feather, IPC. Only named columns of plain types are read."""
 
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import parquet
 
 from graft.core.errors import DataError
-from graft.data.tables.rows import ArrowTexts, require_columns
-
-_EXTENSION = b"ARROW:extension:name"
+from graft.core.passing_errors import machine_errors
+from graft.data.tables.arrow_files import ArrowFile
+from graft.data.tables.rows import ArrowTexts, column_named, require_columns
 
 
 class ColumnarTable:
@@ -23,33 +22,28 @@ class ColumnarTable:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._is_parquet = path.suffix.lower() in (".parquet", ".pq")
-
-    @cached_property
-    def schema(self) -> pa.Schema:
-        """As the file has it; nothing is converted."""
-        return self._guarded(lambda: parquet.read_schema(self._path) if self._is_parquet else self._ipc_schema())
+        self._file = ArrowFile(path)
 
     @property
     def names(self) -> list[str]:
         """Of the columns."""
-        return list(self.schema.names)
+        return list(self._guarded(lambda: self._file.schema).names)
 
-    def read(self, text: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, list[Any]]]:
-        """Texts and values."""
-        wanted = list(dict.fromkeys([text, *others]))
-        require_columns(self._path, self.names, wanted)
+    def read(self, sample: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, list[Any]]]:
+        """Samples and values."""
+        require_columns(self._path, self.names, [sample, *others])
+        there = {name: column_named(name, self.names) for name in (sample, *others)}
+        wanted = list(dict.fromkeys(there.values()))
         for name in wanted:
-            self._check_plain(self.schema.field(name), name)
-        if not _is_string(_value_type(self.schema.field(text).type)):
-            raise DataError(
-                f"column `{text}` of {self._path.name} is {self.schema.field(text).type}, but must be text; name "
-                "another column"
-            )
-        table = self._guarded(lambda: self._table(wanted))
+            self._check_plain(name)
+        kind = self._file.schema.field(there[sample]).type
+        if not _is_string(_value_type(kind)):
+            raise DataError(f"column `{sample}` of {self._path.name} is {kind}, but must be text; name another column")
+        table = self._guarded(lambda: self._file.table(wanted))
         for name in wanted:
             self._guarded(partial(table[name].validate, full=True))
-        return ArrowTexts(_decoded(table[text])), {name: self._values(table[name], name) for name in others}
+        values = {name: self._values(table[there[name]], name) for name in others}
+        return ArrowTexts(_decoded(table[there[sample]])), values
 
     def _values(self, column: pa.ChunkedArray, name: str) -> list[Any]:
         kind = _value_type(column.type)
@@ -63,44 +57,24 @@ class ColumnarTable:
         values: list[Any] = _decoded(column).to_pylist()
         return values
 
-    def _check_plain(self, field: pa.Field, name: str) -> None:
+    def _check_plain(self, name: str) -> None:
         """Refuse types that bring code of their own to convert them.
 
         Raises:
-            DataError: the field, or one inside it, is of such a type.
+            DataError: the column, or one inside it, is of such a type.
         """
-        kind = field.type
-        if isinstance(kind, pa.BaseExtensionType) or _EXTENSION in (field.metadata or {}):
+        kind = self._guarded(lambda: self._file.extensions).get(name)
+        if kind is not None:
             raise DataError(
                 f"column `{name}` of {self._path.name} is of the extension type {kind}, but must be a plain one; save "
                 "it as numbers, texts, or lists of texts"
             )
-        for index in range(kind.num_fields):
-            self._check_plain(kind.field(index), name)
-        if pa.types.is_dictionary(kind):
-            self._check_plain(pa.field("values", kind.value_type), name)
-
-    def _table(self, columns: list[str]) -> pa.Table:
-        if self._is_parquet:
-            return parquet.ParquetFile(self._path, memory_map=False).read(columns=columns)
-        with pa.memory_map(str(self._path)) as source:
-            return self._opened(source).read_all().select(columns)
-
-    def _ipc_schema(self) -> pa.Schema:
-        with pa.memory_map(str(self._path)) as source:
-            return self._opened(source).schema
-
-    def _opened(self, source: Any) -> Any:
-        if source.read(6) == b"ARROW1":
-            source.seek(0)
-            return pa.ipc.open_file(source)
-        source.seek(0)
-        return pa.ipc.open_stream(source)
 
     def _guarded(self, step: Callable[[], Any]) -> Any:
         try:
-            return step()
-        except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+            with machine_errors(self._path):
+                return step()
+        except (pa.ArrowException, OSError, ValueError, KeyError, RecursionError) as error:
             told = " ".join(str(error).split())[:160]
             raise DataError(
                 f"{self._path} is damaged or of another form than its name says ({told}); save it anew"

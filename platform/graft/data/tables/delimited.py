@@ -11,9 +11,10 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from graft.core.errors import DataError
+from graft.core.passing_errors import machine_errors
 from graft.data.tables.encoding import check_encoding, is_utf8
 from graft.data.tables.labels import text_numbers
-from graft.data.tables.rows import ArrowTexts, require_columns
+from graft.data.tables.rows import ArrowTexts, column_named, require_columns
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 _BLOCK_BYTES = 16 * 1024**2
@@ -47,30 +48,30 @@ class DelimitedTable:
             except csv.Error as error:
                 raise DataError(f"{self._path}: the header cannot be read ({error}); check the first line") from error
 
-    def read(self, text: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, list[Any]]]:
-        """Texts and values; columns in which every value is written as a number hold numbers."""
-        require_columns(self._path, self.names, [text, *others])
-        table = self._table(list(dict.fromkeys([text, *others])))
-        values = {name: _values(table[name].to_pylist()) for name in others}
-        texts = table[text]
-        if text_numbers(texts.slice(0, 1000).to_pylist()) and text_numbers(texts.to_pylist()):
-            raise DataError(
-                f"column `{text}` of {self._path.name} holds numbers, but must hold texts; name another column"
-            )
-        return ArrowTexts(texts), values
+    def read(self, sample: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, list[Any]]]:
+        """Samples and values; other columns in which every value is written as a number hold numbers."""
+        require_columns(self._path, self.names, [sample, *others])
+        there = {name: column_named(name, self.names) for name in (sample, *others)}
+        table = self._table(list(dict.fromkeys(there.values())))
+        values = {name: _values(table[there[name]].to_pylist()) for name in others}
+        return ArrowTexts(table[there[sample]]), values
 
     def _table(self, columns: list[str]) -> pa.Table:
-        size = self._path.stat().st_size
         try:
-            try:
-                return self._parsed(columns, _BLOCK_BYTES)
-            except pa.ArrowInvalid as error:
-                # A row longer than a block: once more, with one block.
-                if "straddling" not in str(error) or size < _BLOCK_BYTES:
-                    raise
-                return self._parsed(columns, min(2 * size, _MOST_BLOCK_BYTES))
+            with machine_errors(self._path):
+                return self._in_blocks(columns)
         except (pa.ArrowInvalid, OSError, UnicodeError) as error:
             raise self._fault(error) from error
+
+    def _in_blocks(self, columns: list[str]) -> pa.Table:
+        size = self._path.stat().st_size
+        try:
+            return self._parsed(columns, _BLOCK_BYTES)
+        except pa.ArrowInvalid as error:
+            # A row longer than a block: once more, with one block.
+            if "straddling" not in str(error) or size < _BLOCK_BYTES:
+                raise
+            return self._parsed(columns, min(2 * size, _MOST_BLOCK_BYTES))
 
     def _parsed(self, columns: list[str], block_bytes: int) -> pa.Table:
         # In one thread, because only then a damaged row has a number.

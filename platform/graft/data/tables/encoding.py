@@ -7,6 +7,8 @@ from pathlib import Path
 from graft.core.errors import DataError
 
 _CHUNK = 1 << 20
+MAX_LINE_BYTES = 64 * 1024**2
+"""No line of a table is longer; a disk image named .csv must not be read into memory to find that out."""
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -54,7 +56,8 @@ def check_encoding(path: Path, encoding: str) -> None:
     """Read a file once, to find out whether it is text of an encoding.
 
     Raises:
-        DataError: there is no such encoding, or a byte is not of it, or is NUL; the message names its line.
+        DataError: there is no such encoding, or a byte is not of it, or is NUL, or a line is too long; the message
+            names its line.
     """
     decoder = decoder_of(encoding)
     try:
@@ -73,7 +76,7 @@ def _check_mark(path: Path, start: bytes, encoding: str) -> None:
 
 
 def _scan(path: Path, stream: "codecs._ReadableStream", decoder: codecs.IncrementalDecoder, encoding: str) -> None:
-    line, offset = 1, 0
+    line, offset, begin = 1, 0, 0
     while True:
         chunk = stream.read(_CHUNK)
         held = len(decoder.getstate()[0])
@@ -92,7 +95,12 @@ def _scan(path: Path, stream: "codecs._ReadableStream", decoder: codecs.Incremen
         if not chunk:
             return
         line += text.count("\n")
+        last = chunk.rfind(b"\n")
+        begin = offset + last + 1 if last >= 0 else begin
         offset += len(chunk)
+        if offset - begin > MAX_LINE_BYTES:
+            most = MAX_LINE_BYTES >> 20
+            raise DataError(f"{path}, line {line} is longer than {most} MiB, but no sample is; is it the right file?")
 
 
 def _not_of(path: Path, line: int, offset: int, byte: int, encoding: str) -> DataError:

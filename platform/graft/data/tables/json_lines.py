@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.errors import DataError
+from graft.core.unicode_form import spelled_like
 from graft.data.tables.encoding import check_encoding, is_utf8
 from graft.data.tables.rows import require_columns
 
 _KINDS = {int: "a number", float: "a number", bool: "true or false", list: "a list", dict: "an object"}
+
+
+def _keys(name: str, found: dict[str, Any]) -> list[str]:
+    """A key as an object writes it, if it is there."""
+    return [name] if name in found else spelled_like(name, found)[:1]
 
 
 class JsonLines:
@@ -34,18 +40,21 @@ class JsonLines:
         """The keys of the first object."""
         return list(next(self._objects(), {}))
 
-    def read(self, text: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, list[Any]]]:
-        """Texts and values; a key that an object lacks is missing there."""
-        texts: list[bytes] = []
+    def read(self, sample: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, list[Any]]]:
+        """Samples and values; a key that an object lacks is missing there."""
+        samples: list[bytes] = []
         values: dict[str, list[Any]] = {name: [] for name in others}
         seen: set[str] = set()
+        wanted = (sample, *others)
         for row, found in enumerate(self._objects(), start=1):
-            texts.append(self._text(found.get(text), text, row))
+            present = {name: found[there] for name in wanted for there in _keys(name, found)}
+            samples.append(self._text(present.get(sample), sample, row))
             for name in others:
-                values[name].append(found.get(name))
-            seen.update(name for name in (text, *others) if name in found)
-        require_columns(self._path, list(dict.fromkeys([*seen, *self.names])), [text, *others])
-        return texts, values
+                values[name].append(present.get(name))
+            seen.update(present)
+        later = [name for name in seen if not spelled_like(name, self.names)]
+        require_columns(self._path, [*later, *self.names], wanted)
+        return samples, values
 
     def _text(self, value: Any, column: str, row: int) -> bytes:
         if value is None:

@@ -8,6 +8,10 @@ from typing import Any, Protocol, overload
 import pyarrow as pa
 
 from graft.core.errors import DataError
+from graft.core.unicode_form import spelled_like
+
+_NAMED_COLUMNS = 20
+_MOST_COLUMNS = 100_000
 
 
 class Table(Protocol):
@@ -17,11 +21,15 @@ class Table(Protocol):
     def names(self) -> Sequence[str]:
         """Of its columns, as they stand there."""
 
-    def read(self, text: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, list[Any]]]:
-        """The texts as UTF-8, empty where there is none, and the values of other columns, None where there is none.
+    def read(self, sample: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, list[Any]]]:
+        """The samples as UTF-8, empty where there is none, and the values of other columns, None where there is none.
+
+        Args:
+            sample: column of the samples: of texts, or of the names of files.
+            others: further columns.
 
         Raises:
-            DataError: a row is damaged, or the texts are none.
+            DataError: a row is damaged, or the column of the samples holds no texts.
         """
 
 
@@ -59,18 +67,31 @@ def require_columns(path: Path, there: Sequence[str], wanted: Sequence[str]) -> 
     Raises:
         DataError: one is missing or there twice.
     """
+    if len(there) > _MOST_COLUMNS:
+        raise DataError(f"{path} has {len(there)} columns, but may have {_MOST_COLUMNS}; is it the right file?")
     for name in wanted:
-        count = list(there).count(name)
+        count = len(spelled_like(name, there))
         if count > 1:
             raise DataError(f"{path.name} has {count} columns `{name}`, but must have one; rename the others")
         if count == 0:
-            near = difflib.get_close_matches(name, there, n=1, cutoff=0.5)
+            near = difflib.get_close_matches(name, [one[:100] for one in there[:1000]], n=1, cutoff=0.5)
             hint = f"; did you mean `{near[0]}`?" if near else ""
-            columns = ", ".join(f"`{one}`" for one in there) or "none at all"
             raise DataError(
-                f"{path.name} has no column `{name}`, but must have it; its columns are {columns}"
+                f"{path.name} has no column `{name}`, but must have it; its columns are {shown_columns(there)}"
                 f"{_separated_otherwise(there) or hint}"
             )
+
+
+def column_named(name: str, there: Sequence[str]) -> str:
+    """A column as the table writes its name; `require_columns` has seen to it that there is one."""
+    return spelled_like(name, there)[0]
+
+
+def shown_columns(there: Sequence[str]) -> str:
+    """The names of columns, for a message."""
+    shown = [f"`{one if len(one) <= 60 else one[:59] + '…'}`" for one in there[:_NAMED_COLUMNS]]
+    more = f" and {len(there) - _NAMED_COLUMNS} more" if len(there) > _NAMED_COLUMNS else ""
+    return (", ".join(shown) or "none at all") + more
 
 
 def _separated_otherwise(there: Sequence[str]) -> str:

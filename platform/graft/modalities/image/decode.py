@@ -1,7 +1,7 @@
 """One image file's bytes to pixels, or the reason why not.
 
-Pixels come out as everybody sees them on a screen: turned as the EXIF orientation says, transparent parts on white,
-16-bit grey scaled to 8 bits, the first frame of an animation.
+Pixels come out as everybody sees them on a screen (`graft.modalities.image.pixels`): turned as the EXIF orientation
+says, transparent parts on white, 16-bit grey scaled to 8 bits, the first frame of an animation.
 """
 
 import codecs
@@ -11,42 +11,39 @@ import warnings
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from graft.core.passing_errors import is_used_up
 from graft.data.read import Unreadable
+from graft.modalities.image.metadata import without_metadata
+from graft.modalities.image.pixels import Picture, raw_mode, seen
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 """The formats that are read; PIL knows many more, and each decoder less is one that hostile bytes cannot reach."""
 
-_ORIENTATION_TAG = 0x0112
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 _MAGICS = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _SHRINK_MARGIN = 2
 """A JPEG is never shrunk below this many times the wanted side, so that the last resize still has detail to average."""
+_BYTES_PER_PIXEL = 8
+"""What decoding takes at the least: Pillow's own picture of four bytes, and the copies of three that follow."""
 
 
 def decode_image(content: bytes, max_pixels: int, min_side: int | None = None) -> np.ndarray:
+    """`decode` without its remark: uint8 array [height, width, 3], RGB."""
+    return decode(content, max_pixels, min_side).pixels
+
+
+def decode(content: bytes, max_pixels: int, min_side: int | None = None) -> Picture:
     """Decode an image.
 
     Args:
         content: the whole file.
-        max_pixels: an image whose header promises more is refused before anything is decoded (PIL's own limit of
-            179 million pixels also holds).
+        max_pixels: an image whose header promises more is refused before anything is decoded.
         min_side: when given, a JPEG may be decoded at a half, a quarter or an eighth of its size as long as both sides
             keep at least twice this many pixels. It makes large photos several times faster to read.
 
-    Returns:
-        uint8 array [height, width, 3], RGB.
-
     Raises:
         Unreadable: empty, not an image, of another format, damaged, too large, or of pixels that have no defined
-            brightness (floating point).
+            brightness.
+        MemoryError: there is not enough for an image of this size, which says nothing of its bytes.
     """
     if not content:
         raise Unreadable("is empty")
@@ -55,34 +52,89 @@ def decode_image(content: bytes, max_pixels: int, min_side: int | None = None) -
         warnings.simplefilter("ignore")
         try:
             return _decode(content, max_pixels, min_side)
-        except Unreadable:
+        except (Unreadable, MemoryError):
             raise
-        except UnidentifiedImageError:
-            raise Unreadable(_what_else(content)) from None
-        except Image.DecompressionBombError as error:
-            raise Unreadable(f"has more pixels than any image should ({_one_line(error)})") from error
         except Exception as error:  # decoders raise a dozen unrelated types on damaged bytes
-            raise Unreadable(f"is damaged ({_one_line(error)})") from error
+            bare = without_metadata(content)
+            if bare is None:
+                raise _refusal(content, error) from error
+        try:
+            return _decode(bare, max_pixels, min_side)
+        except (Unreadable, MemoryError):
+            raise
+        except Exception as error:
+            raise _refusal(content, error) from error
 
 
-def _decode(content: bytes, max_pixels: int, min_side: int | None) -> np.ndarray:
+def decode_picture(image: Image.Image, max_pixels: int) -> np.ndarray:
+    """The pixels of a picture that somebody has opened already, by the same rules: uint8 [height, width, 3], RGB.
+
+    Raises:
+        Unreadable: it is too large, damaged, or of pixels that have no defined brightness.
+        MemoryError: there is not enough for an image of this size.
+    """
+    try:
+        return _loaded(image, max_pixels).pixels
+    except (Unreadable, MemoryError):
+        raise
+    except Exception as error:
+        raise Unreadable(f"is damaged ({_one_line(error)})") from error
+
+
+def _decode(content: bytes, max_pixels: int, min_side: int | None) -> Picture:
     image = Image.open(io.BytesIO(content), formats=FORMATS)
+    _require_size(image, max_pixels)
+    if min_side is not None:
+        image.draft(None, (min_side * _SHRINK_MARGIN, min_side * _SHRINK_MARGIN))
+    return _loaded(image, max_pixels)
+
+
+def _loaded(image: Image.Image, max_pixels: int) -> Picture:
+    _require_size(image, max_pixels)
+    raw = raw_mode(image)
+    try:
+        image.load()
+        return seen(image, raw)
+    except Unreadable:
+        raise
+    except Exception as error:
+        _require_memory(image, error)
+        raise
+
+
+def _require_size(image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
         raise Unreadable(f"has {width} x {height} pixels, more than data.max_pixels allows ({max_pixels})")
-    if min_side is not None:
-        image.draft(None, (min_side * _SHRINK_MARGIN, min_side * _SHRINK_MARGIN))
-    image.load()
-    return pixels_of(image)
 
 
-def pixels_of(image: Image.Image) -> np.ndarray:
-    """An opened image as everybody sees it: uint8 [height, width, 3], RGB.
+def _require_memory(image: Image.Image, error: Exception) -> None:
+    """Tell a machine without memory from a damaged file: some decoders call both a broken stream.
 
     Raises:
-        Unreadable: its pixels have no defined brightness.
+        MemoryError: there is not enough for this image.
     """
-    return np.array(_upright(_rgb(image), _orientation(image)))
+    width, height = image.size
+    needed = width * height * _BYTES_PER_PIXEL
+    if is_used_up(error) or "out of memory error" in str(error) or not _can_have(needed):
+        wanted = f"{width} x {height} pixels need about {max(needed >> 20, 1)} MiB of memory, which is not to be had"
+        raise MemoryError(wanted) from error
+
+
+def _can_have(size: int) -> bool:
+    try:
+        bytearray(size)  # of pages that are never touched
+    except MemoryError:
+        return False
+    return True
+
+
+def _refusal(content: bytes, error: Exception) -> Unreadable:
+    if isinstance(error, UnidentifiedImageError):
+        return Unreadable(_what_else(content))
+    if isinstance(error, Image.DecompressionBombError):
+        return Unreadable(f"has more pixels than any image should ({_one_line(error)})")
+    return Unreadable(f"is damaged ({_one_line(error)})")
 
 
 def _what_else(content: bytes) -> str:
@@ -103,37 +155,6 @@ def _is_text(start: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return b"\0" not in start
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # a damaged EXIF block must not cost an image whose pixels are whole
-        return 1
-
-
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    turn = _TURNS.get(orientation)
-    return image if turn is None else image.transpose(turn)
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise Unreadable("has floating-point pixels, whose white is not defined; convert it to 8 or 16 bits")
-    if image.mode.startswith("I"):
-        return _from_16_bit(image)
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def _from_16_bit(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise Unreadable("has pixels beyond 16 bits, whose white is not defined; convert it to 8 or 16 bits")
-    # 65535 / 255 = 257 exactly, so black stays black and white becomes white.
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
 
 
 def _one_line(error: Exception) -> str:

@@ -15,7 +15,7 @@ from graft.modalities.protocol import Reader
 from graft.models.info import BackboneInfo
 from graft.spec.components.augmentation import Augmentation
 from graft.spec.modalities.base import DataSpec, Preprocessing
-from graft.spec.modalities.image import DEFAULT_RESOLUTION, ImageModality, ImagePreprocessing
+from graft.spec.modalities.image import DEFAULT_MAX_PIXELS, DEFAULT_RESOLUTION, ImageModality, ImagePreprocessing
 from graft.spec.registry import build
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
@@ -44,7 +44,14 @@ class Images:
 
     def storage(self, listing: Listing, space: StrategySpace) -> StorageSpec:
         """As large as the largest resolution of the space, grey if the source is."""
-        return StoredImages(max(self.sizes(space)), listing.facts.get("channels", 3), "bicubic").spec()
+        facts = listing.facts
+        return StoredImages(
+            stored_size=max(self.sizes(space)),
+            channels=facts.get("channels", 3),
+            max_pixels=facts.get("max_pixels", DEFAULT_MAX_PIXELS),
+            column=facts.get("column"),
+            encoding=facts.get("encoding", "utf-8"),
+        ).spec()
 
     def decoder(self, spec: DataSpec, listing: Listing, storage: StorageSpec) -> Decoder:
         """Decodes and squares."""
@@ -134,7 +141,8 @@ class Images:
 
     def find(self, given: Sequence[str | Path], preprocessing: Preprocessing) -> Sequence[Path]:
         """Image files, folders of them, and tables that name them."""
-        return image_paths(given)
+        assert isinstance(preprocessing, ImagePreprocessing)
+        return image_paths(given, preprocessing.image_column, preprocessing.encoding)
 
     def previews(self, columns: Mapping[str, Column], rows: np.ndarray) -> Sequence[Any]:
         """The stored squares."""

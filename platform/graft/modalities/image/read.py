@@ -1,12 +1,27 @@
 """How a listed image becomes pixels; readers are small and picklable, because they run on the cluster's machines."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from graft.core.passing_errors import machine_errors, printable_path
 from graft.data.read import read_file
-from graft.modalities.image.decode import decode_image
+from graft.modalities.image.decode import decode
+
+
+class ReadImage(NamedTuple):
+    """What a reader gives.
+
+    Attributes:
+        content: identifies the sample.
+        pixels: uint8 [H, W], [H, W, 1] or [H, W, 3].
+        remark: what was assumed to read it, to fit behind "3 images"; empty if nothing was.
+    """
+
+    content: bytes
+    pixels: np.ndarray
+    remark: str = ""
 
 
 class Reader(Protocol):
@@ -16,11 +31,10 @@ class Reader(Protocol):
         source: the sample's entry in `Listing.sources`.
         min_side: a side the image is going to be shrunk to; a reader may decode fewer pixels while it keeps twice that.
 
-    Returns the content that identifies the sample, and uint8 pixels [H, W], [H, W, 1] or [H, W, 3].
-    Raises `Unreadable`.
+    Raises `Unreadable` for what the bytes are to blame for, `ResourceError` for what the machine is.
     """
 
-    def __call__(self, source: bytes, min_side: int) -> tuple[bytes, np.ndarray]: ...
+    def __call__(self, source: bytes, min_side: int) -> ReadImage: ...
 
 
 @dataclass(frozen=True)
@@ -33,9 +47,11 @@ class FileReader:
 
     max_pixels: int
 
-    def __call__(self, source: bytes, min_side: int) -> tuple[bytes, np.ndarray]:
-        content = read_file(source)
-        return content, decode_image(content, self.max_pixels, min_side)
+    def __call__(self, source: bytes, min_side: int) -> ReadImage:
+        with machine_errors(printable_path(source)):
+            content = read_file(source)
+            picture = decode(content, self.max_pixels, min_side)
+        return ReadImage(content, picture.pixels, picture.remark)
 
 
 @dataclass(frozen=True)
@@ -48,5 +64,5 @@ class PixelReader:
 
     shape: tuple[int, ...]
 
-    def __call__(self, source: bytes, min_side: int) -> tuple[bytes, np.ndarray]:
-        return source, np.frombuffer(source, dtype=np.uint8).reshape(self.shape)
+    def __call__(self, source: bytes, min_side: int) -> ReadImage:
+        return ReadImage(source, np.frombuffer(source, dtype=np.uint8).reshape(self.shape))

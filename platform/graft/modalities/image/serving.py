@@ -3,30 +3,28 @@
 import base64
 import binascii
 import io
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from graft.core.errors import Problem, SpecError
+from graft.core.errors import DataError, Problem, SpecError
+from graft.core.passing_errors import machine_errors
 from graft.data.read import Unreadable, read_file
-from graft.modalities.image.decode import pixels_of
+from graft.data.tables.labelled import SUFFIXES
+from graft.data.tables.samples import file_beside, read_samples
+from graft.modalities.image.decode import decode_picture
 from graft.modalities.image.info import PIXELS
 from graft.modalities.image.sources.image_folder import image_files
 from graft.modalities.image.storage import StoredImages, decode_square, square
 from graft.modalities.protocol import Readings
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-MAX_PIXELS = 50_000_000
-
-TABLES = (".csv", ".tsv", ".parquet")
 IMAGE_COLUMNS = ("image", "path", "file", "filename")
-
+"""What the column of the images may be called in a table that is not like the one trained on."""
 
 ImageLike = str | Path | bytes | np.ndarray | Image.Image
 
@@ -37,11 +35,9 @@ class ImageReader:
 
     Attributes:
         stored: the form wanted.
-        max_pixels: an image that says it has more pixels is not decoded.
     """
 
     stored: StoredImages
-    max_pixels: int = MAX_PIXELS
 
     def __call__(self, images: Sequence[Any]) -> Readings:
         """Squares uint8 [n, S, S, C] of the images that can be read.
@@ -56,7 +52,7 @@ class ImageReader:
         errors: dict[int, str] = {}
         for number, image in enumerate(images):
             try:
-                squares.append(self._square(image))
+                squares.append(self._square(image, _name(image, number)))
             except Unreadable as error:
                 errors[number] = str(error)
         side = self.stored.stored_size
@@ -64,35 +60,42 @@ class ImageReader:
         sources = tuple(_name(image, number) for number, image in enumerate(images))
         return Readings(sources, {PIXELS: stacked}, errors)
 
-    def _square(self, image: ImageLike) -> np.ndarray:
-        if isinstance(image, Image.Image | np.ndarray):
-            return square(_pixels(image), self.stored)
-        content = image if isinstance(image, bytes) else read_file(Path(image))
-        return decode_square(content, self.stored, self.max_pixels)
+    def _square(self, image: ImageLike, name: str) -> np.ndarray:
+        with machine_errors(name):
+            if isinstance(image, Image.Image | np.ndarray):
+                return square(_pixels(image, self.stored.max_pixels), self.stored)
+            content = image if isinstance(image, bytes) else read_file(Path(image))
+            return decode_square(content, self.stored)
 
 
-def image_paths(given: Iterable[str | Path]) -> list[Path]:
+def image_paths(given: Iterable[str | Path], column: str | None = None, encoding: str = "utf-8") -> list[Path]:
     """The image files meant by a list of files, folders (searched through) and tables.
 
-    A table is CSV, TSV or Parquet with a column named `image`, `path`, `file` or `filename`; relative names in it are
-    relative to the table.
+    Args:
+        given: as the command line has them.
+        column: of the images in tables; `image`, `path`, `file` or `filename` where a table lacks it. Relative names
+            in it are relative to the table.
+        encoding: of tables.
 
     Raises:
         SpecError: one of them is missing or holds no image; all problems at once.
     """
+    wanted = tuple(dict.fromkeys(name for name in (column, *IMAGE_COLUMNS) if name))
     found: list[Path] = []
     problems: list[Problem] = []
     for path in map(Path, given):
         try:
-            found += _expand(path)
+            found += _expand(path, wanted, encoding)
         except SpecError as error:
             problems += error.problems
+        except DataError as error:
+            problems.append(Problem("", str(error)))
     if problems:
         raise SpecError(problems)
     return found
 
 
-def _expand(path: Path) -> Iterator[Path]:
+def _expand(path: Path, columns: tuple[str, ...], encoding: str) -> Iterator[Path]:
     if path.is_dir():
         images = image_files(path)
         if not images:
@@ -100,44 +103,26 @@ def _expand(path: Path) -> Iterator[Path]:
         return iter(images)
     if not path.exists():
         raise SpecError(f"{path} does not exist; name an image, a folder or a table")
-    if path.suffix.lower() in TABLES:
-        return _from_table(path)
+    if path.suffix.lower() in SUFFIXES:
+        return _from_table(path, columns, encoding)
     return iter([path])
 
 
-def _from_table(path: Path) -> Iterator[Path]:
-    try:
-        table = _read_table(path)
-    except (ValueError, OSError) as error:
-        raise SpecError(f"{path} cannot be read as a table ({str(error).splitlines()[0]})") from error
-    column = next((name for name in IMAGE_COLUMNS if name in table.columns), None)
-    if column is None:
-        there, wanted = ", ".join(map(str, table.columns)), ", ".join(IMAGE_COLUMNS)
-        raise SpecError(f"{path} has the columns {there}, but needs one of {wanted}")
-    empty = [row for row, name in enumerate(table[column], start=1) if not isinstance(name, str)]
+def _from_table(path: Path, columns: tuple[str, ...], encoding: str) -> Iterator[Path]:
+    names = read_samples(path, columns, encoding)
+    empty = [row for row, name in enumerate(names, start=1) if not name]
     if empty:
-        raise SpecError(
-            f"{path}: `{column}` is empty in row {empty[0]}, but must name an image; fill it or drop the row"
-        )
-    return (path.parent / str(name) for name in table[column])
-
-
-def _read_table(path: Path) -> "pd.DataFrame":
-    import pandas as pd  # not for one image: it takes a third of a second to import
-
-    if path.suffix.lower() == ".parquet":
-        return pd.read_parquet(path)
-    # As text, because a file may be called 007.
-    return pd.read_csv(path, dtype=str, sep="\t" if path.suffix.lower() == ".tsv" else ",")
+        raise SpecError(f"{path} names no image in row {empty[0]}, but must in every row; fill it or drop the row")
+    return (Path(os.fsdecode(file_beside(path, os.fsencode(name or "")))) for name in names)
 
 
 def _name(image: ImageLike, number: int) -> str:
     return str(image) if isinstance(image, str | Path) else f"#{number}"
 
 
-def _pixels(image: Image.Image | np.ndarray) -> np.ndarray:
+def _pixels(image: Image.Image | np.ndarray, max_pixels: int) -> np.ndarray:
     if isinstance(image, Image.Image):
-        return pixels_of(image)
+        return decode_picture(image, max_pixels)
     is_picture = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3))
     if image.dtype != np.uint8 or not is_picture or not image.size:
         given = f"{image.dtype} {image.shape}"

@@ -15,7 +15,7 @@ from graft.data.read import Unreadable
 from graft.modalities.image.decode import decode_image
 from graft.modalities.image.info import PIXELS
 from graft.modalities.image.read import Reader
-from graft.spec.modalities.image import ImagePreprocessing
+from graft.spec.modalities.image import DEFAULT_MAX_PIXELS, ImagePreprocessing
 
 Interpolation = Literal["bilinear", "bicubic"]
 
@@ -32,11 +32,17 @@ class StoredImages:
         stored_size: side of the square, in pixels.
         channels: 3 for RGB, 1 for grey.
         interpolation: how they were resized.
+        max_pixels: larger ones were not decoded.
+        column: of the images in the table that they came from, if they did.
+        encoding: of that table.
     """
 
     stored_size: int
     channels: Literal[1, 3] = 3
     interpolation: Interpolation = "bicubic"
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    column: str | None = None
+    encoding: str = "utf-8"
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
@@ -49,7 +55,14 @@ class StoredImages:
     @classmethod
     def of(cls, preprocessing: ImagePreprocessing) -> "StoredImages":
         """The part of a preprocessing that is done once, at ingest."""
-        return cls(preprocessing.stored_size, preprocessing.channels, preprocessing.interpolation)
+        return cls(
+            preprocessing.stored_size,
+            preprocessing.channels,
+            preprocessing.interpolation,
+            preprocessing.max_pixels,
+            preprocessing.image_column,
+            preprocessing.encoding,
+        )
 
     def spec(self) -> StorageSpec:
         """The same, as a dataset knows it."""
@@ -64,7 +77,7 @@ class StoredImages:
     @classmethod
     def from_spec(cls, spec: StorageSpec) -> "StoredImages":
         """The inverse of `spec`."""
-        return cls(spec.form["stored_size"], spec.form["channels"], spec.form["interpolation"])
+        return cls(**spec.form)
 
 
 @dataclass(frozen=True)
@@ -83,16 +96,18 @@ class ImageDecoder:
         """Squares uint8 [n, S, S, C], black where an image is unreadable."""
         side = self.stored.stored_size
         images = np.zeros((len(sources), side, side, self.stored.channels), dtype=np.uint8)
-        digests, reasons = [""] * len(sources), [""] * len(sources)
+        block = DecodedBlock({PIXELS: images}, [""] * len(sources), [""] * len(sources))
         for index, source in enumerate(sources):
             try:
-                content, pixels = self.reader(source, side)
+                found = self.reader(source, side)
             except Unreadable as error:
-                reasons[index] = str(error)
+                block.leave_out(index, error)
                 continue
-            images[index] = square(pixels, self.stored)
-            digests[index] = hashlib.sha256(content).hexdigest()
-        return DecodedBlock({PIXELS: images}, digests, reasons)
+            images[index] = square(found.pixels, self.stored)
+            block.digests[index] = hashlib.sha256(found.content).hexdigest()
+            if found.remark:
+                block.remarks[index] = found.remark
+        return block
 
 
 def square(image: np.ndarray, stored: StoredImages) -> np.ndarray:
@@ -117,7 +132,7 @@ def square(image: np.ndarray, stored: StoredImages) -> np.ndarray:
     return np.array(resized).reshape(*size, stored.channels)
 
 
-def decode_square(content: bytes, stored: StoredImages, max_pixels: int) -> np.ndarray:
+def decode_square(content: bytes, stored: StoredImages) -> np.ndarray:
     """Bytes of an image file to the stored square; what prediction does to a file.
 
     Returns:
@@ -126,4 +141,4 @@ def decode_square(content: bytes, stored: StoredImages, max_pixels: int) -> np.n
     Raises:
         Unreadable: the bytes are no usable image.
     """
-    return square(decode_image(content, max_pixels, min_side=stored.stored_size), stored)
+    return square(decode_image(content, stored.max_pixels, min_side=stored.stored_size), stored)

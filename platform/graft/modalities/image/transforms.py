@@ -58,6 +58,9 @@ def preprocessing_of(stored: StoredImages, resolution: int, wanted: ImageInput) 
         interpolation=stored.interpolation,
         mean=wanted.mean,
         std=wanted.std,
+        max_pixels=stored.max_pixels,
+        image_column=stored.column,
+        encoding=stored.encoding,
     )
 
 

@@ -33,18 +33,19 @@ class TextDecoder:
 
     def __call__(self, sources: Sequence[bytes]) -> DecodedBlock:
         """Columns, digests and reasons of some sources."""
-        texts: list[str] = []
-        reasons: list[str] = []
-        for source in sources:
+        texts = [""] * len(sources)
+        failed: dict[int, Unreadable] = {}
+        for place, source in enumerate(sources):
             try:
-                texts.append(self.reader(source)[: self.max_characters])
-                reasons.append("")
+                texts[place] = self.reader(source)[: self.max_characters]
             except Unreadable as error:
-                texts.append("")
-                reasons.append(str(error))
+                failed[place] = error
         contents = [text.encode("utf-8", "replace") for text in texts]
-        digests = ["" if reason else digest_of(one) for one, reason in zip(contents, reasons, strict=True)]
-        return DecodedBlock(self._columns(texts, contents), digests, reasons)
+        digests = ["" if place in failed else digest_of(content) for place, content in enumerate(contents)]
+        block = DecodedBlock(self._columns(texts, contents), digests, [""] * len(sources))
+        for place, reason in failed.items():
+            block.leave_out(place, reason)
+        return block
 
     def _columns(self, texts: list[str], contents: list[bytes]) -> dict[str, np.ndarray | list[np.ndarray]]:
         columns: dict[str, np.ndarray | list[np.ndarray]] = {

@@ -11,9 +11,9 @@ from graft.core.errors import DataError, Problem, SpecError
 from graft.data.columns import Column, Ragged
 from graft.data.read import Unreadable, read_file
 from graft.data.tables.labelled import SUFFIXES
+from graft.data.tables.samples import read_samples
 from graft.modalities.protocol import Readings
 from graft.modalities.text.files import MAX_TEXT_BYTES, decoded, usable
-from graft.modalities.text.sources.table import read_texts
 from graft.modalities.text.sources.text_folder import text_files
 from graft.modalities.text.storage import TEXT, length_column
 from graft.modalities.text.tokenizer import FastTokenizer, load_tokenizer
@@ -126,7 +126,7 @@ def _expand(path: Path, column: str | None, encoding: str) -> Iterator[Path | Ro
         raise SpecError(f"{path} does not exist; name a text file, a folder or a table")
     if path.suffix.lower() in SUFFIXES:
         wanted = tuple(dict.fromkeys(name for name in (column, TEXT) if name))
-        texts = read_texts(path, wanted, encoding)
+        texts = read_samples(path, wanted, encoding)
         return (RowText(f"{path.name}:{row}", text) for row, text in enumerate(texts, start=1))
     return iter([path])
 

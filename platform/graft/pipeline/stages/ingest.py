@@ -22,7 +22,7 @@ def run_ingest(run: RunContext) -> Output:
     dataset = ingest(ingestion_of(run.job), run.home.datasets)
     quarantine = tuple({"path": one.path, "reason": one.reason} for one in dataset.quarantine)
     modality = build_modality(run.job.data.modality)
-    notes = modality.notes(dataset.columns, modality.sizes(run.job.strategy))
+    notes = (*_remarks(dataset), *modality.notes(dataset.columns, modality.sizes(run.job.strategy)))
     run.journal.append(
         events.DatasetReady(
             dataset.fingerprint,
@@ -74,6 +74,12 @@ def describe_dataset(dataset: Dataset) -> str:
     if dataset.cross_split_duplicates:
         parts.append(f"{dataset.cross_split_duplicates} {dataset.storage.modality}s are in more than one split")
     return "; ".join(parts)
+
+
+def _remarks(dataset: Dataset) -> tuple[str, ...]:
+    """What was assumed to read some samples, in sentences."""
+    total, sort = sum(dataset.counts.values()), f"{dataset.storage.modality}s"
+    return tuple(f"{count} of {total} {sort} {remark}" for remark, count in sorted(dataset.remarks.items()))
 
 
 def _named(dataset: Dataset) -> str:

@@ -1,5 +1,6 @@
 """From pydantic's errors to problems that name the file, the line and the key."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,8 +11,13 @@ from pydantic_core import ErrorDetails
 from graft.core.errors import Problem
 from graft.spec.base import Spec, keys_of, kind_of, places_of, spec_types
 from graft.spec.messages.rules import Finding, Path, dotted
-from graft.spec.messages.sentences import not_a_key, sentence
+from graft.spec.messages.sentences import MANY_UNKNOWN, not_a_key, sentence, unknown_keys
 from graft.spec.strategy import Strategy
+
+MOST_FINDINGS = 100
+"""Nobody mends more at once; each takes a search for what was meant."""
+
+_UNKNOWN = "extra_forbidden"
 
 
 @dataclass(frozen=True)
@@ -61,19 +67,37 @@ def findings_of(error: ValidationError, model: type[Spec]) -> list[Finding]:
         error: raised by ``model.model_validate``.
         model: the model of the whole.
     """
-    found = (_finding(details, model) for details in error.errors())
+    every = error.errors(include_url=False)
+    unknown: defaultdict[tuple[str | int, ...], list[str]] = defaultdict(list)
+    for details in every:
+        if details["type"] == _UNKNOWN:
+            unknown[details["loc"][:-1]].append(str(details["loc"][-1]))
+    many = {above: keys for above, keys in unknown.items() if len(keys) > MANY_UNKNOWN}
+    single = [details for details in every if details["type"] != _UNKNOWN or details["loc"][:-1] not in many]
+    found = [_finding(details, model) for details in single[:MOST_FINDINGS]]
+    found += [_many_unknown((*above, keys[0]), keys, model) for above, keys in many.items()]
+    if len(single) > MOST_FINDINGS:
+        found.append(Finding((), f"{len(single) - MOST_FINDINGS:,} more values are wrong; mend the others first"))
     return list(dict.fromkeys(found))
 
 
 def _finding(details: ErrorDetails, model: type[Spec]) -> Finding:
     place = _place(details["loc"], model)
-    if details["type"] != "extra_forbidden":
+    if details["type"] != _UNKNOWN:
         return Finding(place.path, sentence(details, place.field))
-    key = str(place.path[-1])
-    kind = kind_of(place.owner)
-    owner = dotted(place.path[:-1]) + (f" of kind {kind}" if kind else "")
     known = [name for name in keys_of(place.owner) if name != "kind"]
-    return Finding(place.path, not_a_key(key, owner, known, _elsewhere(place.path, model)))
+    told = not_a_key(str(place.path[-1]), _owner(place), known, _elsewhere(place.path, model))
+    return Finding(place.path, told)
+
+
+def _many_unknown(first: tuple[str | int, ...], keys: Sequence[str], model: type[Spec]) -> Finding:
+    place = _place(first, model)
+    return Finding(place.path[:-1], unknown_keys(keys, _owner(place)))
+
+
+def _owner(place: "_Place") -> str:
+    kind = kind_of(place.owner)
+    return dotted(place.path[:-1]) + (f" of kind {kind}" if kind else "")
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,10 @@ _RANGE_ERRORS = ("greater_than", "greater_than_equal", "less_than", "less_than_e
 _SIGNS: Mapping[type, str] = {Ge: ">=", Gt: ">", Le: "<=", Lt: "<"}
 
 
+MANY_UNKNOWN = 20
+"""More unknown keys than that in one place are told together."""
+
+
 def sentence(error: ErrorDetails, field: FieldInfo | None) -> str:
     """What to tell the user about one error of pydantic; never pydantic's own words.
 
@@ -76,6 +80,12 @@ def not_a_key(key: str, owner: str, known: Iterable[str], elsewhere: Sequence[st
     hint = f"; did you mean {places}?" if places else nearest_hint(key, names)
     listed = f"; its keys are {', '.join(names)}" if names else "; it has no keys"
     return f"is not a key of {owner or 'a job'}{hint or listed}"
+
+
+def unknown_keys(keys: Sequence[str], owner: str) -> str:
+    """The sentence for many keys that nobody knows, where one for each would say nothing."""
+    named = ", ".join(shown(key) for key in keys[:3])
+    return f"{len(keys):,} keys are none of {owner or 'a job'} ({named}, …); is it the right file?"
 
 
 def nearest_hint(name: str, names: Iterable[str]) -> str:

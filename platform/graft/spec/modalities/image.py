@@ -13,6 +13,9 @@ from graft.spec.modalities.base import DataSpec, LocalPath, ModalitySpec, Prepro
 Flip = Literal["none", "horizontal", "both"]
 Spread = Annotated[float, Field(gt=0)]
 DEFAULT_RESOLUTION = 64
+DEFAULT_MAX_PIXELS = 50_000_000
+MOST_PIXELS = 178_956_970
+"""Where Pillow refuses an image as an attack, whatever a job allows."""
 
 
 class ImageFields(Spec):
@@ -43,6 +46,11 @@ class ImagePreprocessing(Preprocessing):
         strict=False, description="Mean of each channel the backbone was trained with, of 0..1."
     )
     std: tuple[Spread, Spread, Spread] = Field(strict=False, description="Standard deviation of each channel, of 0..1.")
+    max_pixels: int = Field(
+        DEFAULT_MAX_PIXELS, ge=1, description="A larger image is not decoded; that of the data that was trained on."
+    )
+    image_column: str | None = Field(None, description="Column of the images in the table that was trained on.")
+    encoding: str = Field("utf-8", min_length=1, max_length=40, description="How tables of images are encoded.")
 
     @property
     def size(self) -> int:
@@ -73,7 +81,10 @@ class ImageSource(DataSpec):
     """What every kind of image source has."""
 
     max_pixels: int = Field(
-        50_000_000, ge=1, description="An image that says it has more pixels than this is not decoded."
+        DEFAULT_MAX_PIXELS,
+        ge=1,
+        le=MOST_PIXELS,
+        description="An image that says it has more pixels than this is not decoded.",
     )
 
     @property

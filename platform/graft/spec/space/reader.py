@@ -9,7 +9,14 @@ from pydantic.fields import FieldInfo
 
 from graft.spec.base import Spec, kind_of, places_of, spec_types, without_none
 from graft.spec.messages.rules import Finding, Path, dotted, shown
-from graft.spec.messages.sentences import must_be_one_of, nearest_hint, not_a_key, sentence
+from graft.spec.messages.sentences import (
+    MANY_UNKNOWN,
+    must_be_one_of,
+    nearest_hint,
+    not_a_key,
+    sentence,
+    unknown_keys,
+)
 from graft.spec.space.distributions import NAMES, Choice, Range, range_from
 from graft.spec.space.nodes import Component, Node, Value
 from graft.spec.strategy import Strategy
@@ -23,15 +30,17 @@ class _Reading:
 
     stored: bool
     path: Path = ()
-    findings: list[Finding] = field(default_factory=list)
+    found: dict[Finding, None] = field(default_factory=dict)
 
     def at(self, *parts: str | int) -> "_Reading":
         return replace(self, path=(*self.path, *parts))
 
     def reject(self, message: str) -> None:
-        finding = Finding(self.path, message)
-        if finding not in self.findings:
-            self.findings.append(finding)
+        self.found.setdefault(Finding(self.path, message))
+
+    @property
+    def findings(self) -> list[Finding]:
+        return list(self.found)
 
 
 def read_space(raw: Any, stored: bool) -> tuple[Component, list[Finding]]:
@@ -53,11 +62,13 @@ def read_space(raw: Any, stored: bool) -> tuple[Component, list[Finding]]:
 
 def _component(model: type[Spec], kind: str | None, raw: Mapping[Any, Any], reading: _Reading) -> Component:
     known = [name for name in model.model_fields if name != "kind"]
-    for key in raw:
-        if key not in known and not (key == "kind" and kind) and not reading.stored:
-            owner = dotted(("strategy", *_without_items(reading.path))) + (f" of kind {kind}" if kind else "")
-            elsewhere = () if kind else _elsewhere(str(key))
-            reading.at(str(key)).reject(not_a_key(str(key), owner, known, elsewhere))
+    unknown = [str(key) for key in raw if key not in known and not (key == "kind" and kind) and not reading.stored]
+    owner = dotted(("strategy", *_without_items(reading.path))) + (f" of kind {kind}" if kind else "")
+    if len(unknown) > MANY_UNKNOWN:
+        reading.reject(unknown_keys(unknown, owner))
+        unknown = []
+    for key in unknown:
+        reading.at(key).reject(not_a_key(key, owner, known, () if kind else _elsewhere(key)))
     nodes = ((name, _node(model, name, raw[name], reading.at(name))) for name in known if name in raw)
     return Component(kind, tuple((name, node) for name, node in nodes if node is not None))
 
@@ -68,7 +79,7 @@ def _node(model: type[Spec], name: str, raw: Any, reading: _Reading) -> Node | N
         return None
     given = [key for key in NAMES if key in raw] if isinstance(raw, Mapping) else []
     if given and len(raw) > 1:
-        others = ", ".join(f"`{key}`" for key in raw if key != given[0])
+        others = ", ".join([f"`{key}`" for key in raw if key != given[0]][:MANY_UNKNOWN])
         reading.reject(f"has {others} beside `{given[0]}`, but a distribution stands alone; remove one or the other")
         return None
     if given == ["choice"]:
@@ -87,11 +98,15 @@ def _choice(model: type[Spec], name: str, raw: Any, reading: _Reading) -> Choice
         reading.reject(f"is {what}, but must be a list of one or more options, as in `choice: [a, b]`")
         return None
     options = [_node(model, name, option, reading.at(index)) for index, option in enumerate(raw)]
+    seen: set[Node] = set()
     for index, option in enumerate(options):
-        if option is not None and option in options[:index]:
+        if option is None:
+            continue
+        if option in seen:
             reading.at(index).reject(
                 f"is {shown(raw[index])}, which is in the list already; every option must be given once"
             )
+        seen.add(option)
     return Choice(tuple(option for option in options if option is not None))
 
 
@@ -127,7 +142,7 @@ def _member(kinds: Mapping[str, type[Spec]], raw: Any, reading: _Reading) -> Nod
         reading.reject(f"is {shown(raw)}, but {must_be_one_of(kinds)}")
         return None
     if "kind" not in raw and len(kinds) > 1:
-        hint = "".join(nearest_hint(str(key), NAMES) for key in raw)
+        hint = "".join(nearest_hint(str(key), NAMES) for key in [*raw][:MANY_UNKNOWN])
         reading.reject(f"has no `kind`, which {must_be_one_of(kinds)}{hint}")
         return None
     kind = raw.get("kind", next(iter(kinds)))
@@ -151,7 +166,7 @@ def _of_kind(
 def _value(model: type[Spec], name: str, raw: Any, reading: _Reading) -> Value | None:
     """A leaf; checked by the model itself, of which every other key has a default."""
     if isinstance(raw, Mapping):
-        hint = "".join(nearest_hint(str(key), NAMES) for key in raw)
+        hint = "".join(nearest_hint(str(key), NAMES) for key in [*raw][:MANY_UNKNOWN])
         reading.reject(f"is a mapping, but must be a value or one of the distributions {', '.join(NAMES)}{hint}")
         return None
     try:

@@ -1,12 +1,12 @@
 """From what a source says to classes: a code of each sample, and the names of the codes."""
 
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from graft.core.errors import DataError
+from graft.core.unicode_form import folded
 from graft.data.split import Split
 from graft.data.targets import RawTargets, Targets
 from graft.tasks.reading import LabelColumn, has_fractions, number_in, one_column
@@ -52,10 +52,10 @@ def check_classes(classes: Sequence[str], source: str) -> None:
         )
     seen: dict[str, str] = {}
     for name in classes:
-        folded = unicodedata.normalize("NFC", name).casefold()
-        if folded in seen:
-            raise DataError(f"{source} has the classes `{seen[folded]}` and `{name}`, {_likeness(seen[folded], name)}")
-        seen[folded] = name
+        alike = folded(name)
+        if alike in seen:
+            raise DataError(f"{source} has the classes `{seen[alike]}` and `{name}`, {_likeness(seen[alike], name)}")
+        seen[alike] = name
 
 
 def check_classes_left(targets: Targets, splits: np.ndarray, readable: np.ndarray, ids: Sequence[str]) -> None:

@@ -36,7 +36,7 @@ def test_paths_start_at_the_table_or_are_whole(photos: Path) -> None:
     assert listing.targets.values.tolist() == [3.5, 4.0]
     assert listing.given.tolist()[1] != listing.given.tolist()[0]
     for number, source in enumerate(listing.sources):
-        _, pixels = listing.reader(source, 8)
+        pixels = listing.reader(source, 8).pixels
         assert np.unique(pixels[..., 0]).tolist() == [40 * number]
 
 

@@ -14,7 +14,8 @@ from pyarrow import feather, parquet
 from graft.core.errors import DataError
 from graft.data.listing import Listing
 from graft.data.split import UNASSIGNED, Split, plan_splits
-from graft.modalities.text.sources.table import list_text_table, read_texts
+from graft.data.tables.samples import read_samples
+from graft.modalities.text.sources.table import list_text_table
 from graft.spec.modalities.table import TableData
 
 ROWS = [{"text": "good, really", "label": "a"}, {"text": "None", "label": "NA"}, {"text": "two\nlines", "label": "b"}]
@@ -65,7 +66,7 @@ def test_every_form_reads_the_same(suffix: str, tmp_path: Path) -> None:
     assert listing.given.tolist() == [UNASSIGNED] * 3
     assert listing.facts["text_column"] == "text"
     assert told == [3]
-    assert read_texts(path, ("nothing", "text"), "utf-8") == [row["text"] for row in ROWS]
+    assert read_samples(path, ("nothing", "text"), "utf-8") == [row["text"] for row in ROWS]
 
 
 @pytest.mark.parametrize(

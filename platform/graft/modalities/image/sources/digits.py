@@ -37,7 +37,7 @@ def list_digits(spec: DigitsData, progress: Progress | None = None) -> Listing:
         identity=hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest(),
         sources=[image.tobytes() for image in images],
         reader=PixelReader(images.shape[1:]),
-        facts={"channels": 1, "native_side": images.shape[1]},
+        facts={"channels": 1, "native_side": images.shape[1], "max_pixels": spec.max_pixels},
     )
 
 

@@ -71,7 +71,7 @@ def list_idx(spec: IdxData, progress: Progress | None = None) -> Listing:
         identity=_identity(parts, names),
         sources=_Rows(images),
         reader=PixelReader(images.shape[1:]),
-        facts={"channels": 1, "native_side": min(images.shape[1:])},
+        facts={"channels": 1, "native_side": min(images.shape[1:]), "max_pixels": spec.max_pixels},
     )
 
 

@@ -44,6 +44,7 @@ def list_image_folder(spec: ImageFolderData, progress: Progress | None = None) -
         identity=found.identity,
         sources=found.sources,
         reader=FileReader(spec.max_pixels),
+        facts={"max_pixels": spec.max_pixels},
         ignored=found.ignored,
     )
 

@@ -6,6 +6,7 @@ from graft.core.storage import canonical_json, text_digest
 from graft.data.labelled_folders import printable, size_and_time
 from graft.data.listing import Listing, Progress
 from graft.data.tables.labelled import Columns, read_labelled
+from graft.data.tables.samples import file_beside
 from graft.modalities.image.read import FileReader
 from graft.spec.modalities.table import TableData
 
@@ -18,7 +19,7 @@ def list_image_table(spec: TableData, progress: Progress | None = None) -> Listi
     """
     rows = read_labelled(spec.path, Columns(spec.image or "", spec.labels, spec.split, spec.encoding))
     # A row without a path stays without one: a directory is no image either, but its name would mislead.
-    paths = [os.path.join(os.fsencode(rows.path.parent), cell) if cell else b"" for cell in rows.samples]
+    paths = [file_beside(rows.path, cell) if cell else b"" for cell in rows.samples]
     if progress is not None:
         progress(len(paths))
     files = [(printable(os.fsdecode(path)), *size_and_time(path)) for path in paths]
@@ -30,4 +31,5 @@ def list_image_table(spec: TableData, progress: Progress | None = None) -> Listi
         identity=text_digest(canonical_json([rows.identity, files])),
         sources=paths,
         reader=FileReader(spec.max_pixels),
+        facts={"max_pixels": spec.max_pixels, "column": spec.image, "encoding": spec.encoding},
     )

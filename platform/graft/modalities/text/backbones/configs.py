@@ -53,7 +53,7 @@ def fields_of(architecture: str) -> dict[str, Any]:
     if is_configuration(architecture):
         try:
             raw = json.loads(architecture)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ArtifactError(f"configuration {architecture[:60]}… is no JSON ({error})") from error
     else:
         raw = read_json(folder_of(architecture, ("config.json",)) / "config.json")

@@ -5,10 +5,13 @@ from pathlib import Path
 
 from graft.core.errors import DataError
 from graft.data.listing import Listing, Progress
-from graft.data.tables.encoding import require_file
-from graft.data.tables.labelled import Columns, open_table, read_labelled
+from graft.data.tables.labelled import Columns, read_labelled
+from graft.data.tables.labels import text_numbers
 from graft.modalities.text.files import InlineText
 from graft.spec.modalities.table import TableData
+
+# Whether the first of them are numbers decides nearly always, without a look at all.
+_LOOKED_AT = 1000
 
 
 def list_text_table(spec: TableData, progress: Progress | None = None) -> Listing:
@@ -18,6 +21,7 @@ def list_text_table(spec: TableData, progress: Progress | None = None) -> Listin
         DataError: the file cannot be read, lacks a column, or a row has no label.
     """
     rows = read_labelled(spec.path, Columns(spec.text or "", spec.labels, spec.split, spec.encoding))
+    _require_texts(spec.text or "", rows.path, rows.samples)
     if progress is not None:
         progress(len(rows.samples))
     return Listing(
@@ -36,22 +40,15 @@ def list_text_table(spec: TableData, progress: Progress | None = None) -> Listin
     )
 
 
-def read_texts(path: Path, names: Sequence[str], encoding: str) -> list[str | None]:
-    """The texts of a table's rows, None where a row has none.
-
-    Args:
-        path: of the table.
-        names: the first of these columns that is there holds the texts.
-        encoding: of the file.
+def _require_texts(column: str, path: Path, texts: Sequence[bytes]) -> None:
+    """Not all of them are numbers: a column of ratings named in place of that of reviews.
 
     Raises:
-        DataError: it cannot be read, or has none of the columns.
+        DataError: they are.
     """
-    table = open_table(require_file(path), encoding)
-    there = list(table.names)
-    column = next((name for name in names if name in there), None)
-    if column is None:
-        wanted = " or ".join(f"`{name}`" for name in names)
-        raise DataError(f"{path} has the columns {', '.join(there) or '(none)'}, but must have one called {wanted}")
-    texts, _ = table.read(column, ())
-    return [text.decode("utf-8", "replace") if text else None for text in texts]
+    if _are_numbers(texts[:_LOOKED_AT]) and _are_numbers(texts):
+        raise DataError(f"column `{column}` of {path.name} holds numbers, but must hold texts; name another column")
+
+
+def _are_numbers(texts: Sequence[bytes]) -> bool:
+    return text_numbers([text.decode("utf-8", "replace") if text else None for text in texts])

@@ -1,0 +1,24 @@
+import unicodedata
+
+import pytest
+
+from graft.core.unicode_form import composed, folded, spelled_like
+
+TYPED = [unicodedata.normalize(form, "Café") for form in ("NFC", "NFD")]
+
+
+def test_both_ways_to_type_a_name_are_one():
+    assert len(set(map(composed, TYPED))) == len(set(map(folded, TYPED))) == 1
+    assert composed(composed(TYPED[1])) == composed(TYPED[1])
+
+
+@pytest.mark.parametrize(("one", "other"), [("Straße", "STRASSE"), ("ÅNGSTRÖM", "a\u030angstro\u0308m"), ("ﬁ", "fi")])
+def test_case_makes_no_difference_to_a_reader(one, other):
+    assert folded(one) == folded(other)
+    assert composed(one) != composed(other)
+
+
+def test_spellings_stay_as_they_are_written():
+    assert spelled_like(TYPED[0], ["x", TYPED[1]]) == [TYPED[1]]
+    assert spelled_like(TYPED[1], TYPED) == TYPED
+    assert spelled_like("y", TYPED) == []

@@ -1,0 +1,42 @@
+"""Lines that no table has are found while the file is read for the first time, and named."""
+
+import pytest
+
+from graft.core.errors import DataError
+from graft.data.tables import encoding as module
+from graft.data.tables.encoding import check_encoding
+from graft.data.tables.samples import read_samples
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
+def test_a_line_of_a_hundred_megabytes_is_named(suffix, tmp_path):
+    path = tmp_path / f"a{suffix}"
+    with path.open("wb") as stream:
+        stream.write(b"image\nb\n" if suffix != ".jsonl" else b'{"image": "b"}\n{}\n')
+        stream.write(b"x" * 100_000_000)
+    with pytest.raises(DataError, match="line 3 is longer than 64 MiB, but no sample is; is it the right file"):
+        read_samples(path, ("image",), "utf-8")
+
+
+def test_lines_are_measured_across_the_pieces_they_are_read_in(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_CHUNK", 10)
+    monkeypatch.setattr(module, "MAX_LINE_BYTES", 25)
+    (tmp_path / "a.csv").write_bytes(b"x" * 25 + b"\n" + b"y" * 24 + b"\n")
+    check_encoding(tmp_path / "a.csv", "utf-8")
+    (tmp_path / "a.csv").write_bytes(b"x\n" * 8 + b"y" * 40 + b"\n")
+    with pytest.raises(DataError, match="line 9 is longer"):
+        check_encoding(tmp_path / "a.csv", "utf-8")
+
+
+def test_many_columns_are_not_all_named(tmp_path):
+    (tmp_path / "a.csv").write_text(",".join(f"c{index}" for index in range(50_000)) + "\n")
+    with pytest.raises(DataError) as raised:
+        read_samples(tmp_path / "a.csv", ("image",), "utf-8")
+    assert len(str(raised.value)) < 1000
+    assert "`c19` and 49980 more" in str(raised.value)
+
+
+def test_nested_json_is_told_with_its_line(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"image": "a"}\n{"image": ' + "[" * 100_000 + "]" * 100_000 + "}\n")
+    with pytest.raises(DataError, match="line 2 is no JSON"):
+        read_samples(tmp_path / "a.jsonl", ("image",), "utf-8")
