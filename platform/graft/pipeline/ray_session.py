@@ -5,13 +5,18 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import ray
+from ray._private import ray_constants
 
 from graft.core.errors import ResourceError
+from graft.pipeline.ray_directory import ray_directory
 from graft.workers.allocation import ClusterResources, Node
 from graft.workers.cluster_address import check_address, cluster_address, shake_hands
 from graft.workers.groups.shape import has_autoscaler
+
+_LOG = logging.getLogger(__name__)
 
 # A local session needs room for the dataset only; Ray's own default (30 % of the memory) is reserved at start.
 MAX_LOCAL_OBJECT_STORE = 4 * 1024**3
@@ -30,8 +35,11 @@ WORKER_ENVIRONMENT = {
 
 
 @contextlib.contextmanager
-def ray_session() -> Iterator[ClusterResources]:
+def ray_session(logs: Path | None = None) -> Iterator[ClusterResources]:
     """Yield the resources of a running Ray; shut down at the end what was started here.
+
+    Args:
+        logs: a directory for the logs of a Ray of our own, if the block ends with an error.
 
     Raises:
         ResourceError: Ray cannot be started, or the cluster cannot be reached.
@@ -39,19 +47,28 @@ def ray_session() -> Iterator[ClusterResources]:
     if ray.is_initialized():
         yield _resources()
         return
-    _start()
-    try:
-        yield _resources()
-    finally:
-        ray.shutdown()
+    address = cluster_address()
+    place: contextlib.AbstractContextManager[Path | None] = (
+        ray_directory(logs) if address is None else contextlib.nullcontext()
+    )
+    with place as directory:
+        _start(address, directory)
+        try:
+            yield _resources()
+        finally:
+            ray.shutdown()
 
 
 def check_cluster() -> None:
-    """Find out, before a run begins, whether there is a cluster to join where one is named.
+    """Find out, before a run begins, whether there is a cluster to join where one is named, and who else may use it.
 
     Raises:
         ResourceError: there is none.
     """
+    if os.environ.get("RAY_AUTH_MODE", "").lower() == "disabled":
+        _LOG.warning(
+            "RAY_AUTH_MODE is disabled: whoever reaches Ray's ports can run code as this user; unset it, or say token"
+        )
     address = cluster_address()
     if address is not None and not ray.is_initialized():
         check_address(address)
@@ -62,11 +79,10 @@ def head_address() -> str:
     return str(ray.get_runtime_context().gcs_address)
 
 
-def _start() -> None:
+def _start(address: str | None, directory: Path | None) -> None:
     for name, value in {"RAY_USAGE_STATS_ENABLED": "0", **WORKER_ENVIRONMENT}.items():
         os.environ.setdefault(name, value)
     environment = {name: os.environ[name] for name in WORKER_ENVIRONMENT}
-    address = cluster_address()
     if address is not None:
         shake_hands(address)
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
@@ -75,13 +91,15 @@ def _start() -> None:
             ray.init(address=address, runtime_env={"env_vars": environment}, **quiet)
             return
         _require_token()
-        ray.init(
-            address="local",
-            num_cpus=_usable_cpus(),
-            include_dashboard=False,
-            object_store_memory=_object_store_bytes(),
-            **quiet,
-        )
+        with _on_the_loopback_interface():
+            ray.init(
+                address="local",
+                num_cpus=_usable_cpus(),
+                include_dashboard=False,
+                object_store_memory=_object_store_bytes(),
+                _temp_dir=str(directory),
+                **quiet,
+            )
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         joined = f"the Ray cluster at {address} cannot be joined"
         where = "Ray cannot be started on this machine" if address is None else joined
@@ -96,6 +114,21 @@ def _require_token() -> None:
     """
     if "RAY_AUTH_MODE" not in os.environ and "RAY_AUTH_TOKEN_PATH" not in os.environ:
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+@contextlib.contextmanager
+def _on_the_loopback_interface() -> Iterator[None]:
+    """Ray listens on 127.0.0.1 alone, with everything, if that is the address of its node.
+
+    It would take any other address for that of the node, also if it is given 127.0.0.1, unless it believes that no
+    other machine may join, as on macOS and Windows.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def _usable_cpus() -> int:

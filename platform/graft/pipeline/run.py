@@ -165,7 +165,7 @@ class _Run:
     def _in_session(self) -> dict[str, Any]:
         job = self._job
         with (
-            ray_session() as resources,
+            ray_session(self._experiment.directory / "ray-logs") as resources,
             watch_head(head_address(), self._lose_head),
             system_sampling(self._journal),
         ):

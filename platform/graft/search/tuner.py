@@ -16,10 +16,12 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.tune.execution import class_cache
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
+from graft.core.credentials import is_secret
 from graft.journal.events import TrialStatus
 from graft.search.conductor import Conductor
 from graft.search.protocol import GoOn, SearchObserver, Stop, TrialEnd, TrialFunction
@@ -72,6 +74,7 @@ def run_search(
     Trials that are cut short by the end of the search are reported to the observer as interrupted.
     """
     _quieten_tune(execution.slots)
+    _keep_secrets_at_home()
     bridge = TuneBridge(conductor, observer, execution.is_starved)
     tuner = tune.Tuner(
         tune.with_resources(
@@ -103,6 +106,15 @@ def run_search(
 def _trial_name(trial: Any) -> str:
     """Unique: a trial whose process died is another one to Tune."""
     return f"{trial.config[PROPOSAL]['trial']}-{trial.trial_id}"
+
+
+def _keep_secrets_at_home() -> None:
+    """Tune copies AWS keys into the runtime environment of every trial, which Ray logs in clear.
+
+    Workers of a local session inherit the driver's environment anyway; the nodes of a cluster have credentials of
+    their own.
+    """
+    class_cache.ENV_VARS_TO_PROPAGATE -= {name for name in class_cache.ENV_VARS_TO_PROPAGATE if is_secret(name)}
 
 
 def _quieten_tune(slots: int) -> None:

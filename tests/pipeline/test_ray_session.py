@@ -1,0 +1,65 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from graft.pipeline.ray_session import check_cluster
+from graft.search import tuner
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_session")
+def test_nobody_else_reaches_a_session_of_ours() -> None:
+    import ray
+
+    assert [node["NodeManagerAddress"] for node in ray.nodes()] == ["127.0.0.1"]
+    assert str(ray.get_runtime_context().gcs_address).startswith("127.0.0.1:")
+    sockets = Path(ray.nodes()[0]["ObjectStoreSocketName"]).parent
+    place = sockets.parent.parent.parent
+    assert place.name.startswith("graft-ray-")
+    assert place.stat().st_mode & 0o777 == 0o700
+    ours = _listening_addresses()
+    assert ours
+    assert ours <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+
+
+def _listening_addresses() -> set[str]:
+    """Of this process and all below it."""
+    import psutil
+
+    here = psutil.Process()
+    pids = {here.pid, *(child.pid for child in here.children(recursive=True))}
+    return {
+        one.laddr.ip for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN and one.pid in pids
+    }
+
+
+@pytest.mark.parametrize(("mode", "told"), [("disabled", True), ("DISABLED", True), ("token", False), ("", False)])
+def test_a_ray_without_login_is_said_aloud(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, mode: str, told: bool
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    check_cluster()
+    assert ("RAY_AUTH_MODE is disabled" in caplog.text) is told
+
+
+def test_tune_puts_no_keys_into_the_environment_of_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray.tune.execution import class_cache
+
+    names = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"}
+    monkeypatch.setattr(class_cache, "ENV_VARS_TO_PROPAGATE", {*names, "RAY_TRAIN_V2_ENABLED"})
+    for name in names:
+        monkeypatch.setitem(os.environ, name, "canary")
+    given: list[dict[str, str]] = []
+
+    def remote(**how: dict[str, dict[str, str]]) -> type:
+        given.append(how["runtime_env"]["env_vars"])
+        return type
+
+    monkeypatch.setattr(class_cache.ray, "remote", remote)
+    tuner._keep_secrets_at_home()
+    class_cache._ActorClassCache().get(int)
+    assert given
+    assert "canary" not in given[0].values()
+    assert {"RAY_TRAIN_V2_ENABLED"} == class_cache.ENV_VARS_TO_PROPAGATE
