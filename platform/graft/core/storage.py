@@ -56,6 +56,11 @@ class Home:
         return self.root / "cache" / "features"
 
     @property
+    def models(self) -> Path:
+        """Copies of registered models, checked when they were made."""
+        return self.root / "cache" / "models"
+
+    @property
     def database(self) -> Path:
         """The embedded tracking store."""
         return self.root / "mlflow.db"
@@ -107,6 +112,12 @@ def file_digest(path: Path) -> str:
     """sha256 of a file's content, in hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def directory_digest(directory: Path) -> str:
+    """sha256 of the names and the contents of all files below a directory, in hex."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    return text_digest("\n".join(f"{path.relative_to(directory).as_posix()} {file_digest(path)}" for path in files))
 
 
 def text_digest(text: str) -> str:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from graft.core.credentials import redact
 from graft.core.errors import ArtifactError, SpecError
-from graft.core.storage import Home, text_digest
+from graft.core.private_files import make_private_directory
+from graft.core.storage import Home
 from graft.experiments.directory import Experiment
+from graft.experiments.registered import recorded_digest
 from graft.models.bundle import MANIFEST
 from graft.spec.tracking.names import store_address_problem
 from graft.tracking.environment import settle_environment
@@ -23,7 +25,7 @@ def find_bundle(model: str, home: Home) -> Path:
 
     Raises:
         SpecError: nothing of that name is there.
-        ArtifactError: the experiment has no bundle (yet).
+        ArtifactError: the experiment has no bundle (yet), or a registered model is not what was registered.
         TrackingError: the store does not answer or has no such model.
     """
     if model.startswith(SCHEME):
@@ -55,4 +57,5 @@ def _fetch(uri: str, home: Home) -> Path:
     settle_environment()
     from graft.tracking.mlflow.registration import fetch_bundle  # MLflow takes seconds to import
 
-    return fetch_bundle(store, uri, home.root / "cache" / "models" / text_digest(f"{store} {uri}")[:16])
+    make_private_directory(home.root)
+    return fetch_bundle(store, uri, home.models, lambda name, version: recorded_digest(home, store, name, version))

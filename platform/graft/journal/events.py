@@ -377,10 +377,15 @@ class Evaluated(Event):
 
 @dataclass(frozen=True)
 class ModelRegistered(Event):
-    """The bundle is a version of a registered model."""
+    """The bundle is a version of a registered model.
+
+    Attributes:
+        digest: of the bundle's files (`directory_digest`); what is loaded later must be these. Empty in old journals.
+    """
 
     uri: str
     version: str
+    digest: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """`tracking`, `keep` and `export`: where runs are recorded, what stays on the disk, and what becomes of the winner."""
 
-import re
 import warnings
 from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
 
@@ -23,12 +22,6 @@ if TYPE_CHECKING:
 else:
     Exporter = union("exporter")
 
-# user:password@ in front of a host.
-_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
-_NO_PASSWORD = (
-    "holds a password, but must not, because jobs are kept and logged; set MLFLOW_TRACKING_USERNAME and "
-    "MLFLOW_TRACKING_PASSWORD in the environment instead (for PostgreSQL without a server, PGPASSWORD)"
-)
 _NOT_DEFAULT = (
     f"is `{DEFAULT_EXPERIMENT}`, which MLflow itself makes with a directory for files wherever it is started; "
     "choose another name, or leave it out"
@@ -48,9 +41,6 @@ def _experiment_name(name: str) -> str:
 
 
 def _uri(uri: str) -> str:
-    if _PASSWORD.search(uri):
-        # A whole sentence: before a rule the value is shown.
-        raise rejected("tracking", [Finding((), _NO_PASSWORD)])
     if problem := store_address_problem(uri):
         raise broken(problem)
     return uri

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from graft.core.errors import ArtifactError
-from graft.core.storage import Home
+from graft.core.storage import Home, directory_digest
 from graft.experiments.find_bundle import find_bundle
+from graft.journal.events import ModelRegistered
+from graft.journal.journal import Journal, journal_path
 from graft.spec.load import parse_job
 from graft.tracking.mlflow.filters import tag_is
 from graft.tracking.mlflow.registration import CHAMPION, ModelPackage, RegisteredModel, fetch_bundle, register
@@ -102,9 +105,13 @@ def test_any_model_is_registered_once_and_found(
 ) -> None:
     told()
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    target = target_of(home, parse_job({"name": "x", "data": "digits", "export": {"model_name": name}}))
+    job = parse_job({"name": "x", "data": "digits", "export": {"model_name": name}})
+    experiment_dir.joinpath("job.yaml").write_text(yaml.safe_dump(job.model_dump(mode="json")))
+    target = target_of(home, job)
     first = register(experiment_dir, target, package_of(bundle, name))
     assert first == register(experiment_dir, target, package_of(bundle, name)) == RegisteredModel(name, "1")
+    with Journal(journal_path(experiment_dir)) as journal:
+        journal.append(ModelRegistered(first.uri, "1", directory_digest(bundle)))
     for address in (first.uri, str(ModelUri.champion(name)), f"models:/{name}@{CHAMPION}"):
         found = find_bundle(address, home)
         assert found.is_relative_to(home.root)

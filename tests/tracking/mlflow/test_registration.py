@@ -1,4 +1,5 @@
 import sys
+import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,16 @@ import pandas
 import pytest
 
 from graft.core.errors import ArtifactError, SpecError, TrackingError
-from graft.tracking.mlflow.registration import CHAMPION, ModelPackage, fetch_bundle, find_run, register
-from graft.tracking.mlflow.store import MlflowClient, open_store
+from graft.core.storage import directory_digest
+from graft.tracking.mlflow.registration import (
+    CHAMPION,
+    DIGEST_TAG,
+    ModelPackage,
+    fetch_bundle,
+    find_run,
+    register,
+)
+from graft.tracking.mlflow.store import MlflowClient, open_client, open_store
 from graft.tracking.projection.operations import EXPERIMENT_RUN
 from graft.tracking.relay import sync
 from graft.tracking.target import Target, run_key
@@ -55,14 +64,19 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory
 
 
+def downloaded(target: Target, name: str, place: Path) -> Path:
+    """The whole model, as MLflow keeps it."""
+    location = open_client(target).get_model_version_download_uri(name, "1")
+    return Path(mlflow.artifacts.download_artifacts(location, dst_path=str(place), tracking_uri=target.uri))
+
+
 def test_the_registered_model_predicts(
     experiment_dir: Path, target: Target, told: Tell, package: ModelPackage, elsewhere: Path
 ) -> None:
     told()
     model = register(experiment_dir, target, package)
     assert model.uri == f"models:/{package.name}/1"
-    local = fetch_bundle(target.uri, f"models:/{package.name}@{CHAMPION}", elsewhere / "model")
-    loaded = mlflow.pyfunc.load_model(str(local.parents[1]))
+    loaded = mlflow.pyfunc.load_model(str(downloaded(target, package.name, elsewhere / "model")))
     assert loaded.predict(pandas.DataFrame({"path": ["a.png", "b.png"]}))["label"].tolist() == ["seven", "seven"]
     assert sorted(path.name for path in elsewhere.iterdir()) == ["model"]
 
@@ -71,11 +85,12 @@ def test_the_bundle_is_the_only_payload(
     experiment_dir: Path, target: Target, told: Tell, package: ModelPackage, elsewhere: Path
 ) -> None:
     told()
-    bundle = fetch_bundle(target.uri, register(experiment_dir, target, package).uri, elsewhere / "model")
+    bundle = fetch_bundle(target.uri, register(experiment_dir, target, package).uri, elsewhere / "bundles")
     assert {path.name for path in bundle.iterdir()} == {"manifest.json", "labels.json"}
-    names = {path.name for path in bundle.parents[1].rglob("*") if path.is_file()}
+    model = downloaded(target, package.name, elsewhere / "model")
+    names = {path.name for path in model.rglob("*") if path.is_file()}
     assert not {name for name in names if name.endswith((".pkl", ".py", ".pth"))}
-    requirements = bundle.parents[1].joinpath("requirements.txt").read_text().split()
+    requirements = model.joinpath("requirements.txt").read_text().split()
     assert [line for line in requirements if not line.startswith("mlflow==")] == ["graft==0.1.0"]
 
 
@@ -163,3 +178,61 @@ def test_a_model_of_another_program_is_refused(
     model = register(experiment_dir, target, package)
     with pytest.raises(ArtifactError, match="holds no graft bundle"):
         fetch_bundle(target.uri, model.uri, tmp_path / "model")
+
+
+def stored_bundle(target: Target, model: str) -> Path:
+    """Where the store keeps it: whoever may write there can change it."""
+    source = urllib.parse.urlsplit(open_client(target).get_model_version(model, "1").source)
+    (manifest,) = Path(urllib.parse.unquote(source.path)).rglob("manifest.json")
+    return manifest.parent
+
+
+def test_changed_files_are_refused_whatever_the_manifest_says(
+    experiment_dir: Path, target: Target, told: Tell, package: ModelPackage, tmp_path: Path
+) -> None:
+    told()
+    model = register(experiment_dir, target, package)
+    good = fetch_bundle(target.uri, model.uri, tmp_path / "models")
+    for name in ("labels.json", "manifest.json"):
+        (stored_bundle(target, package.name) / name).write_text('{"evil": true}')
+    assert fetch_bundle(target.uri, model.uri, tmp_path / "models") == good, "a copy from before is still right"
+    with pytest.raises(ArtifactError, match="is not what was registered"):
+        fetch_bundle(target.uri, model.uri, tmp_path / "others")
+    assert list((tmp_path / "others").iterdir()) == []
+
+
+def test_a_copy_that_was_changed_is_fetched_again(
+    experiment_dir: Path, target: Target, told: Tell, package: ModelPackage, tmp_path: Path
+) -> None:
+    told()
+    model = register(experiment_dir, target, package)
+    copy = fetch_bundle(target.uri, model.uri, tmp_path / "models")
+    before = (copy / "labels.json").read_bytes()
+    (copy / "labels.json").write_text("[]")
+    assert fetch_bundle(target.uri, model.uri, tmp_path / "models") == copy
+    assert (copy / "labels.json").read_bytes() == before
+
+
+def test_the_record_counts_more_than_what_the_store_says(
+    experiment_dir: Path, target: Target, told: Tell, package: ModelPackage, tmp_path: Path
+) -> None:
+    told()
+    model = register(experiment_dir, target, package)
+    recorded = directory_digest(package.bundle)
+    (stored_bundle(target, package.name) / "labels.json").write_text("evil")
+    forged = directory_digest(stored_bundle(target, package.name))
+    open_client(target).set_model_version_tag(package.name, "1", DIGEST_TAG, forged)
+    with pytest.raises(ArtifactError, match="is not what was registered"):
+        fetch_bundle(target.uri, model.uri, tmp_path / "a", lambda name, version: recorded)
+    fetch_bundle(target.uri, model.uri, tmp_path / "b")  # nobody has told it better
+
+
+def test_a_version_that_states_no_digest_is_refused(
+    experiment_dir: Path, target: Target, told: Tell, package: ModelPackage, tmp_path: Path
+) -> None:
+    told()
+    model = register(experiment_dir, target, package)
+    open_client(target).delete_model_version_tag(package.name, "1", DIGEST_TAG)
+    with pytest.raises(ArtifactError, match="states no digest"):
+        fetch_bundle(target.uri, model.uri, tmp_path / "a")
+    fetch_bundle(target.uri, model.uri, tmp_path / "a", lambda name, version: directory_digest(package.bundle))

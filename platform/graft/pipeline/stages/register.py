@@ -1,6 +1,7 @@
 """The register stage: make the bundle the champion in MLflow's registry."""
 
 from graft.core.errors import TrackingError
+from graft.core.storage import directory_digest
 from graft.journal import events
 from graft.pipeline.context import RunContext
 from graft.pipeline.publishing import register_bundle
@@ -21,6 +22,6 @@ def run_register(run: RunContext) -> Output:
     except TrackingError as error:
         later = f"`graft resume {run.experiment.name}` registers it later"
         raise TrackingError(f"the model is ready in {bundle}, but {error}; {later}") from error
-    run.journal.append(events.ModelRegistered(uri, version))
+    run.journal.append(events.ModelRegistered(uri, version, directory_digest(bundle)))
     champion = str(ModelUri.champion(name))
     return {"model_uri": champion, "version": version, "summary": f"{champion} is version {version}"}

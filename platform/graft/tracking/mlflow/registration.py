@@ -1,8 +1,9 @@
 """The bundle as a registered MLflow model, and back. The bundle is the only payload: no pickle, no code."""
 
 import re
+import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import yaml
 
 from graft.core.errors import ArtifactError
-from graft.core.storage import file_digest, text_digest
+from graft.core.storage import directory_digest
 from graft.core.uris import inside
 from graft.journal.events import ExperimentStarted
 from graft.journal.journal import journal_path, read
@@ -31,9 +32,18 @@ from mlflow.models.model import MLMODEL_FILE_NAME  # isort: skip
 from mlflow.models import Model, ModelSignature  # isort: skip
 from mlflow.types import ColSpec, DataType, Schema  # isort: skip
 
+DIGEST_TAG = "graft.digest"
 _FLAVOUR_DATA = "data"
 # What MLflow refuses in the name of a logged model, though not in that of a registered one.
 _NOT_IN_LOGGED_NAMES = re.compile(r"""[/:.%"']""")
+
+
+Recorded = Callable[[str, str], str | None]
+"""Digest of the files of a version, by the model's name and the version's number; None if there is no record."""
+
+
+def _nowhere(name: str, version: str) -> None:
+    """Nothing is recorded but what the store says."""
 
 
 @dataclass(frozen=True)
@@ -84,39 +94,72 @@ def register(experiment_dir: Path, target: Target, package: ModelPackage) -> Reg
     if not package.bundle.is_dir():
         raise ArtifactError(f"bundle {package.bundle} is not a directory; run the export stage again")
     projection = _experiment_of(experiment_dir)
-    key = run_key(projection.experiment_key, _digest(package.bundle))
+    digest = directory_digest(package.bundle)
+    key = run_key(projection.experiment_key, digest)
     with tracking_errors(target):
         store = open_store(target)
         version = _find_version(store, package.name, key)
         if version is None:
             writer = Writer(store, projection.experiment_key, experiment_dir, projection.open_run)
-            version = _create_version(store, writer.run_id(EXPERIMENT_RUN), package, key)
+            tags = {KEY_TAG: key, DIGEST_TAG: digest}
+            version = _create_version(store, writer.run_id(EXPERIMENT_RUN), package, tags)
         _promote(store, package.name, version)
     return RegisteredModel(package.name, version)
 
 
-def fetch_bundle(tracking_uri: str, model_uri: str, destination: Path) -> Path:
-    """Copy the bundle of a registered model to `destination`; returns the bundle's directory.
+def fetch_bundle(tracking_uri: str, model_uri: str, destination: Path, recorded: Recorded = _nowhere) -> Path:
+    """Copy the bundle of a registered model to a directory below `destination`, and return that.
+
+    What is returned has the digest that was recorded when it was registered: whoever may write to a store's files, or
+    give an alias to another version, cannot have their model loaded for it.
 
     Args:
         tracking_uri: the store that knows the model.
         model_uri: as `ModelUri` reads it.
-        destination: directory for the files.
+        destination: directory for bundles, by their digests.
+        recorded: digest of a version by its name and number, as it stands somewhere the store's users cannot write;
+            None asks the store itself.
 
     Raises:
         TrackingError: the store does not answer, or has no such model.
         SpecError: the address is none of a registered model.
-        ArtifactError: the model was not made by graft.
+        ArtifactError: the model was not made by graft, or is not what was registered.
     """
     target = Target(tracking_uri, experiment="")
-    destination.mkdir(parents=True, exist_ok=True)
     with tracking_errors(target):
-        location = _locate(open_client(target), model_uri)
-        local = mlflow.artifacts.download_artifacts(location, dst_path=str(destination), tracking_uri=tracking_uri)
-    bundle = inside(Path(local), _payload(Path(local, MLMODEL_FILE_NAME)))
-    if not (bundle / "manifest.json").is_file():
-        raise ArtifactError(f"model {model_uri} holds no graft bundle; it was registered by something else")
-    return bundle
+        client = open_client(target)
+        named = _version(client, model_uri)
+        location = str(client.get_model_version_download_uri(named.name, named.version))
+        found = client.get_model_version(named.name, named.version)
+    expected = recorded(found.name, str(found.version)) or found.tags.get(DIGEST_TAG)
+    kept = destination / str(expected)[:32]
+    if expected and kept.is_dir() and directory_digest(kept) == expected:
+        return kept
+    destination.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=destination) as scratch:
+        with tracking_errors(target):
+            local = mlflow.artifacts.download_artifacts(location, dst_path=scratch, tracking_uri=tracking_uri)
+        bundle = inside(Path(local), _payload(Path(local, MLMODEL_FILE_NAME)))
+        if not (bundle / "manifest.json").is_file():
+            raise ArtifactError(f"model {model_uri} holds no graft bundle; it was registered by something else")
+        _require_digest(str(named), bundle, expected)
+        shutil.rmtree(kept, ignore_errors=True)
+        bundle.rename(kept)
+    return kept
+
+
+def _require_digest(uri: str, bundle: Path, expected: str | None) -> None:
+    if expected is None:
+        raise ArtifactError(
+            f"{uri} states no digest of its files, so nobody can tell whether they are what was registered; register "
+            "it anew with `graft resume`, or name the directory of the bundle"
+        )
+    found = directory_digest(bundle)
+    if found != expected:
+        raise ArtifactError(
+            f"{uri} is not what was registered: its files have the digest {found[:16]}…, but must have "
+            f"{expected[:16]}…; somebody has changed them; the bundle in the experiment's directory is the original"
+        )
 
 
 def find_run(target: Target, experiment_key: str, run: str = EXPERIMENT_RUN) -> tuple[str, str | None]:
@@ -139,11 +182,11 @@ def _payload(description: Path) -> str:
         return ""
 
 
-def _locate(client: Any, model_uri: str) -> str:
-    """Where the files of a registered model lie. MLflow's own resolver asks the default store, not the one named."""
+def _version(client: Any, model_uri: str) -> ModelUri:
+    """The version that is meant. MLflow's own resolver asks the default store, not the one named."""
     found = ModelUri.parse(model_uri)
     version = found.version or client.get_model_version_by_alias(found.name, found.alias).version
-    return str(client.get_model_version_download_uri(found.name, version))
+    return ModelUri(found.name, version=str(version))
 
 
 def _experiment_of(experiment_dir: Path) -> Projection:
@@ -155,19 +198,14 @@ def _experiment_of(experiment_dir: Path) -> Projection:
     return projection
 
 
-def _digest(bundle: Path) -> str:
-    files = sorted(path for path in bundle.rglob("*") if path.is_file())
-    return text_digest("\n".join(f"{path.relative_to(bundle).as_posix()} {file_digest(path)}" for path in files))
-
-
 def _find_version(store: Store, name: str, key: str) -> str | None:
     """The version made of this bundle; names are compared here, because MLflow's filters cannot quote them all."""
     found = store.client.search_model_versions(tag_is(KEY_TAG, key))
     return min((str(version.version) for version in found if version.name == name), key=int, default=None)
 
 
-def _create_version(store: Store, run_id: str, package: ModelPackage, key: str) -> str:
-    model_id = _ensure_logged_model(store, run_id, package, key)
+def _create_version(store: Store, run_id: str, package: ModelPackage, tags: Mapping[str, str]) -> str:
+    model_id = _ensure_logged_model(store, run_id, package, tags[KEY_TAG])
     try:
         store.client.create_registered_model(package.name)
     except MlflowException as error:
@@ -175,7 +213,7 @@ def _create_version(store: Store, run_id: str, package: ModelPackage, key: str) 
             raise
     location = store.client.get_logged_model(model_id).artifact_location
     version = store.client.create_model_version(
-        package.name, source=location, run_id=run_id, model_id=model_id, tags={KEY_TAG: key}
+        package.name, source=location, run_id=run_id, model_id=model_id, tags=dict(tags)
     )
     return str(version.version)
 

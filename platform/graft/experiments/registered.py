@@ -1,0 +1,59 @@
+"""What the journals of a home say of the models that its experiments have registered."""
+
+from collections.abc import Iterator
+
+from graft.core.errors import ArtifactError
+from graft.core.storage import Home, directory_digest
+from graft.experiments.directory import Experiment
+from graft.journal import events
+from graft.journal.journal import read
+from graft.models.bundle import MANIFEST
+from graft.tracking.model_uri import ModelUri
+from graft.tracking.target import target_of
+
+
+def recorded_digest(home: Home, store: str, name: str, version: str) -> str | None:
+    """Digest of the bundle that was registered as a version of a model; None for a store of others.
+
+    Args:
+        home: whose experiments are asked.
+        store: tracking URI of the store that holds the version.
+        name: of the model.
+        version: its number.
+
+    Raises:
+        ArtifactError: the store is the home's own, but none of its experiments has registered this version.
+    """
+    uri = str(ModelUri(name, version=version))
+    for experiment in _registering(home, store, name):
+        for _, event in read(experiment.journal_file):
+            if isinstance(event, events.ModelRegistered) and event.uri == uri:
+                return event.digest or _digest_of_bundle(experiment, uri)
+    if store == home.tracking_uri:
+        raise ArtifactError(
+            f"{uri} was registered by no experiment that is still in {home.experiments}, so nobody can tell whether "
+            "its files are to be trusted; name an experiment, or the directory of a bundle, instead"
+        )
+    return None
+
+
+def _registering(home: Home, store: str, name: str) -> Iterator[Experiment]:
+    """Experiments whose job registers under this name in this store, newest first; damaged ones say nothing."""
+    for experiment in (Experiment(home.experiments / one) for one in Experiment.names(home)):
+        try:
+            job = experiment.job()
+        except ArtifactError:
+            continue
+        is_meant = job.model_name == name and target_of(home, job).uri == store
+        if is_meant and experiment.journal_file.is_file():
+            yield experiment
+
+
+def _digest_of_bundle(experiment: Experiment, uri: str) -> str:
+    """For a journal from before digests were recorded: the bundle itself is still there."""
+    if not (experiment.bundle / MANIFEST).is_file():
+        raise ArtifactError(
+            f"{uri} was registered by {experiment.name}, whose journal has no digest and whose bundle is gone, so "
+            "nobody can tell whether its files are to be trusted; run the job anew"
+        )
+    return directory_digest(experiment.bundle)
