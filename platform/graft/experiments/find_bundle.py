@@ -28,6 +28,7 @@ def find_bundle(model: str, home: Home) -> Path:
         ArtifactError: the experiment has no bundle (yet), or a registered model is not what was registered.
         TrackingError: the store does not answer or has no such model.
     """
+    home.close()
     if model.startswith(SCHEME):
         return _fetch(model, home)
     if (Path(model) / MANIFEST).is_file():

@@ -58,6 +58,7 @@ def importance_of(journal_file: Path, job: Job) -> events.ImportanceEstimated:
 
 def sync_experiment(home: Home, experiment: Experiment, restart: bool = False) -> RelayStatus:
     """Ship what has not arrived yet, or with `restart` everything, now, in this process."""
+    home.close()
     return sync(experiment.directory, target_of(home, experiment.job()), restart)
 
 
