@@ -78,7 +78,8 @@ def _notes(roles: Roles) -> Iterator[str]:
 
 def _read(path: Path, table: Table, wish: Wish) -> tuple[list[ColumnFacts], dict[str, list[Any]]]:
     """Facts of all columns that can be read, and the values of those that may hold samples."""
-    names = [name for name in dict.fromkeys(table.names) if name and list(table.names).count(name) == 1]
+    names = [name for name in table.names if name]
+    require_columns(path, names, list(dict.fromkeys(names))[:_MOST_COLUMNS])
     if len(names) > _MOST_COLUMNS:
         raise DataError(
             f"{path.name} has {len(names)} columns, but graft init looks at {_MOST_COLUMNS} at most; keep those of the "

@@ -157,6 +157,19 @@ def test_images_that_lie_elsewhere_are_told_with_the_right_path(graft: Any, phot
     refused(graft("init", path), "column `file` of ages.csv names `0.png`, which is not there", "`pictures/0.png`")
 
 
+def test_a_table_beside_flat_images_names_their_labels(graft: Any, photos: Write, table: Write, tmp_path: Path) -> None:
+    directory = photos({".": 12})
+    path = table("photos/metadata.jsonl", {"file_name": [f"{n}.png" for n in range(12)], "label": ["a", "b", "c"] * 4})
+    job = graft("init", directory, "--json").json
+    assert (job["data"]["path"], job["data"]["image"], job["name"]) == (str(path), "file_name", "photos")
+    path.unlink()
+    photos({"images": 12}, name="set")
+    table("set/labels.csv", {"file": [f"{n}.png" for n in range(12)], "label": ["a", "b", "c"] * 4})
+    refused(
+        graft("init", tmp_path / "set"), "nor can the table beside them be used", "write `images/0.png` in its place"
+    )
+
+
 def test_the_splits_of_a_table_are_seen(graft: Any, table: Write) -> None:
     splits = ["train", "train", "train", "test"] * 6
     job = graft("init", table("t.csv", {"text": TEXTS, "label": WORDS, "part": splits}), "--json").json
@@ -213,6 +226,7 @@ def test_data_below_the_job_file_can_be_moved_with_it(graft: Any, photos: Write,
         ("t.csv", b"a;b\nx;y\n", "has the one column `a;b`"),
         ("t.csv", b"good thing,5\nbad thing,1\n", "begins with `5`, which looks like a value"),
         ("t.csv", b"text,label\n", "holds no rows, but must hold some"),
+        ("t.csv", b"text,label,label\na thing to read,1,2\n", "t.csv has 2 columns `label`, but must have one"),
         ("t.csv", b"text,label\nx,\x00\n", "NUL character"),
         ("t.jsonl", b"{\n", "is no JSON"),
         ("t.parquet", b"PAR1 no", "is damaged or of another form"),

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,42 @@ def draft_job(path: Path, wish: Wish, task: str | None = None) -> DraftJob:
     """
     where = _absolute(path)
     _check_kind(wish.kind)
-    draft = _choose(where, drafts_of(where, wish), wish)
+    is_table = bool(wish.sample or wish.labels) or wish.kind == "table"
+    if where.is_dir() and not is_table:
+        return _of_directory(where, wish, task)
+    return _of_draft(where, _choose(where, drafts_of(where, replace(wish, kind=wish.kind or "table"))), task)
+
+
+def _of_directory(where: Path, wish: Wish, task: str | None) -> DraftJob:
+    """A directory of samples; or a table in it, if it is no such directory."""
+    drafts = drafts_of(where, wish)
+    as_table = replace(wish, kind="table")
+    if not drafts:
+        return _of_draft(where, _choose(where, drafts_of(where, as_table)), task)
+    try:
+        return _of_draft(where, _choose(where, drafts), task)
+    except DataError as error:
+        if wish.kind:
+            raise
+        return _of_table_beside(where, as_table, task, error)
+
+
+def _of_table_beside(where: Path, as_table: Wish, task: str | None, failed: DataError) -> DraftJob:
+    """The table that lies beside the samples and names their labels.
+
+    Raises:
+        DataError: there is none, or none that can be used: what is wrong with the directory itself, and with the table.
+    """
+    try:
+        tables = drafts_of(where, as_table)
+        if tables:
+            return _of_draft(where, tables[0], task)
+    except DataError as error:
+        raise DataError(f"{failed}; nor can the table beside them be used: {error}") from error
+    raise failed
+
+
+def _of_draft(where: Path, draft: Draft, task: str | None) -> DraftJob:
     raw: dict[str, Any] = {
         "version": 1,
         "name": _slug(where.stem if where.is_file() else where.name),
@@ -90,11 +125,8 @@ def _check_kind(kind: str | None) -> None:
         raise SpecError(f"--kind is `{kind}`, but must be one of {', '.join(known)}{nearest_hint(kind, known)}")
 
 
-def _choose(path: Path, drafts: Sequence[Draft], wish: Wish) -> Draft:
+def _choose(path: Path, drafts: Sequence[Draft]) -> Draft:
     if not drafts:
-        tables = drafts_of(path, Wish(wish.sample, wish.labels, "table")) if path.is_dir() and not wish.kind else []
-        if tables:
-            return tables[0]
         raise DataError(
             f"{path} holds nothing that graft can learn from, but must hold folders of images or of .txt files, one "
             "for each class, IDX files, or be a table (.csv, .tsv, .jsonl, .parquet); name another"
