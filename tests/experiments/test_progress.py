@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from graft.experiments.progress import RUNNING, Progress, leaderboard
+from graft.experiments.leaderboard import leaderboard
+from graft.experiments.progress import RUNNING, Progress
 from graft.experiments.stages import StageState
 from graft.journal import events
 from graft.journal.events import Event, TrialStatus

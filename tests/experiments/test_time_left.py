@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from graft.experiments.progress import Progress
-from graft.experiments.time_left import time_left
+from graft.experiments.stages import StageName
+from graft.experiments.time_left import SECONDS, TimeLeft, time_left
 from graft.journal import events
 from graft.search.outlook import Outlook, expected_epochs
 from graft.spec.load import parse_job
@@ -73,78 +74,176 @@ def test_the_outlook_is_that_of_the_job() -> None:
     found = outlook([{"scheduler": "none", "trials": 6}, {"scheduler": "pbt", "population": 2, "from": "top"}], 5)
     assert [phase.epochs for phase in found.phases] == [3, 5]
     assert (found.epochs, found.trials, found.minutes) == ((3.0, 2.0), 8, None)
+    assert (found.fit_epochs, found.is_registered) == (5, True)
     unlimited = outlook({"budget": {"minutes": 3}})
     assert (unlimited.trials, unlimited.minutes) == (None, 3)
 
 
-def test_before_the_first_epoch_nothing_is_known(fold: Fold, trials: Any) -> None:
-    assert time_left(fold(), outlook({})) is None
-    assert time_left(fold(*trials.of("t01", [], None)), outlook({})) is None
+# Of a run that takes weights of the search and registers nothing: taking them, scoring, writing the bundle.
+AFTER = 0.5 + SECONDS[StageName.EVALUATE] + SECONDS[StageName.EXPORT]
 
 
-def test_the_time_left_comes_from_measured_epochs(fold: Fold, trials: Any) -> None:
-    four = outlook({"scheduler": "none", "budget": {"trials": 4}}, epochs=2)
-    progress = fold(*trials.of("t01", [0.5, 0.6], seconds=4.0), *trials.of("t02", [0.5], None, seconds=4.0))
-    left = time_left(progress, four)
-    assert left is not None
-    assert left.seconds == pytest.approx((2 * 2 + 1) * 4.0)
-    assert left.band == 0.0
+def bare(search: Any, epochs: int = 4) -> Outlook:
+    """A search after which next to nothing comes."""
+    space = {"lr": {"loguniform": [1e-4, 1e-1]}}
+    training = {"epochs": epochs, "final_on": "train"}
+    raw = {"name": "x", "data": "digits", "strategy": space, "training": training, "search": search}
+    return Outlook.of(parse_job({**raw, "export": {"register": False}}))
 
 
-def test_epochs_that_differ_widen_the_band(fold: Fold, trials: Any) -> None:
-    four = outlook({"scheduler": "none", "budget": {"trials": 4}}, epochs=2)
-    progress = fold(*trials.of("t01", [0.5, 0.6], seconds=2.0), *trials.of("t02", [0.5], None, seconds=6.0))
-    left = time_left(progress, four)
-    assert left is not None
-    assert 0 < left.band < left.seconds
-
-
-def test_trials_at_once_share_what_is_left(fold: Fold, trials: Any) -> None:
-    four = outlook({"scheduler": "none", "budget": {"trials": 4}}, epochs=2)
-    one = time_left(fold(*trials.of("t01", [0.5], None)), four)
-    two = time_left(fold(*trials.of("t01", [0.5], None), *trials.of("t02", [0.5], None)), four)
-    assert one is not None
-    assert two is not None
-    assert (one.seconds, two.seconds) == (7 * 2.0, 6 * 2.0 / 2)
-
-
-def test_phases_count_each_for_itself(fold: Fold, trials: Any) -> None:
-    both = outlook([{"scheduler": "none", "trials": 2}, {"scheduler": "pbt", "population": 2, "from": "top"}])
-    story = [
-        events.PhaseStarted(0, "none", "random", 2),
-        trials.started("t01", epochs=2), trials.reported("t01", 1, 0.5), trials.reported("t01", 2, 0.6),
-        trials.ended("t01"),
-    ]  # fmt: skip
-    left = time_left(fold(*story), both)
-    assert left is not None
-    assert left.seconds == (2 + 2 * 2) * 2.0  # t02, and the population from epoch 2 to 4
-    second = [
-        events.PhaseFinished(0, 1, 0.6, "t01", 9.0),  # one trial of two: the phase ended early
-        trials.started("t03", phase=1, epochs=4, start=("t01", 0, 2)),
-        trials.reported("t03", 3, 0.7),
+def trial(name: str, began: float, epochs: int, seconds: float, is_over: bool = False, **about: Any) -> list[Any]:
+    """A trial whose epochs take so many seconds each."""
+    end = began + epochs * seconds
+    return [
+        events.TrialStarted(name, {}, name, epochs=about.pop("of", 4), time=began, **about),
+        *(
+            events.TrialReported(name, epoch, {"val/accuracy": 0.5}, seconds, time=began + epoch * seconds)
+            for epoch in range(1, epochs + 1)
+        ),
+        *([events.TrialFinished(name, events.TrialStatus.COMPLETED, time=end)] if is_over else []),
     ]
-    left = time_left(fold(*story, *second), both)
-    assert left is not None
-    assert left.seconds == (2 + 1) * 2.0
 
 
-def test_a_deadline_is_what_is_left_at_most(fold: Fold, trials: Any) -> None:
-    started = events.ExperimentStarted("x", "x", {}, time=0.0)
-    story = [started, *trials.of("t01", [0.5], None, seconds=50.0)]  # a minute has passed
-    short = time_left(fold(*story), outlook({"scheduler": "none", "budget": {"trials": 2, "minutes": 3}}))
-    assert short is not None
-    assert (short.seconds, short.band) == (120.0, 0.0)
-    long = time_left(fold(*story), outlook({"scheduler": "none", "budget": {"trials": 2, "minutes": 30}}))
-    assert long is not None
-    assert long.seconds == 7 * 50.0
-    unlimited = time_left(fold(*story), outlook({"scheduler": "none", "budget": {"minutes": 30}}))
-    assert unlimited is not None
-    assert (unlimited.seconds, unlimited.band) == (29 * 60.0, 0.0)
+def in_order(*stories: list[Any]) -> list[Any]:
+    return sorted((event for story in stories for event in story), key=lambda event: float(event.time))
 
 
-def test_what_is_overdue_is_not_less_than_nothing(fold: Fold, trials: Any) -> None:
-    started = events.ExperimentStarted("x", "x", {}, time=0.0)
-    story = [started, *trials.of("t01", [0.5], None, seconds=500.0)]
-    left = time_left(fold(*story), outlook({"scheduler": "none", "budget": {"minutes": 1}}))
-    assert left is not None
-    assert left.seconds == 0.0
+def left_of(progress: Progress, outlook: Outlook, now: float | None = None) -> TimeLeft:
+    found = time_left(progress, outlook, now)
+    assert found is not None
+    return found
+
+
+FOUR = bare({"scheduler": "none", "budget": {"trials": 4}}, epochs=2)
+BEGIN = events.ExperimentStarted("x", "x", {}, time=4.0)
+
+
+def test_before_the_first_epoch_nothing_is_known(fold: Fold) -> None:
+    assert time_left(fold(), FOUR) is None
+    assert time_left(fold(BEGIN, *trial("t01", 10.0, 0, 2.0)), FOUR) is None
+
+
+def test_epochs_go_on_at_the_pace_of_those_that_ended(fold: Fold) -> None:
+    progress = fold(BEGIN, *trial("t01", 10.0, 2, 4.0, is_over=True, of=2), *trial("t02", 18.0, 1, 4.0, of=2))
+    # one epoch of t02, two of t03 and t04 each: five at four seconds, one trial at a time
+    assert left_of(progress, FOUR).seconds == pytest.approx(5 * 4.0 + AFTER)
+
+
+def test_pauses_between_epochs_count(fold: Fold) -> None:
+    quick = fold(BEGIN, *trial("t01", 10.0, 2, 4.0, is_over=True, of=2), *trial("t02", 18.0, 1, 4.0, of=2))
+    slow = fold(BEGIN, *trial("t01", 10.0, 2, 4.0, is_over=True, of=2), *trial("t02", 38.0, 1, 4.0, of=2))
+    assert left_of(slow, FOUR).seconds > left_of(quick, FOUR).seconds
+
+
+def test_a_slow_start_is_no_slow_epoch(fold: Fold) -> None:
+    early, late = (
+        fold(BEGIN, *trial("t01", 10.0, 0, 2.0), events.TrialReported("t01", 1, {"val/accuracy": 0.5}, 2.0, time=at))
+        for at in (12.0, 40.0)
+    )
+    assert left_of(early, FOUR).seconds == pytest.approx(left_of(late, FOUR).seconds)
+
+
+def test_trials_at_once_share_what_is_left(fold: Fold) -> None:
+    one = fold(BEGIN, *trial("t01", 10.0, 2, 4.0, of=2))
+    two = fold(BEGIN, *in_order(trial("t01", 10.0, 2, 4.0, of=2), trial("t02", 10.0, 2, 4.0, of=2)))
+    assert left_of(two, FOUR).seconds < 0.6 * left_of(one, FOUR).seconds
+
+
+def test_a_silent_run_takes_longer_than_was_thought(fold: Fold) -> None:
+    progress = fold(BEGIN, *trial("t01", 10.0, 1, 4.0, of=2))
+    said = [left_of(progress, FOUR, now).seconds for now in (14.0, 20.0, 40.0)]
+    assert said == sorted(said)
+    assert len(set(said)) == 3
+
+
+def test_trials_that_came_further_than_expected_change_what_is_expected(fold: Fold) -> None:
+    asha = bare({"scheduler": "asha", "budget": {"trials": 9}}, epochs=9)
+    few, many = (
+        left_of(
+            fold(
+                BEGIN,
+                *in_order(*(trial(f"t0{one}", 10.0 + 2 * epochs * one, epochs, 2.0, True, of=9) for one in range(4))),
+                *trial("t08", 10.0 + 8 * epochs, 1, 2.0, of=9),
+            ),
+            asha,
+        )
+        for epochs in (1, 9)
+    )
+    assert many.seconds > 1.3 * few.seconds
+
+
+def test_the_band_shrinks_as_trials_end(fold: Fold) -> None:
+    six = bare({"scheduler": "none", "budget": {"trials": 16}}, epochs=2)
+    shares = []
+    for ended in (1, 4, 12):
+        story = [trial(f"t{one:02}", 10.0 + 4 * one, 2, 2.0, is_over=True, of=2) for one in range(ended)]
+        left = left_of(fold(BEGIN, *in_order(*story)), six)
+        assert 0 < left.band < left.seconds
+        shares.append(left.band / left.seconds)
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_what_follows_the_search_counts(fold: Fold) -> None:
+    fitted = outlook({"scheduler": "none", "budget": {"trials": 4}}, epochs=2)
+    ready = events.DatasetReady("ab", "x", {"train": 100, "validation": 50, "test": 50}, time=5.0)
+    progress = fold(BEGIN, ready, *trial("t01", 10.0, 2, 4.0, is_over=True, of=2))
+    apart = left_of(progress, fitted).seconds - left_of(progress, FOUR).seconds
+    # two epochs of six seconds on the rows of validation too, and registration
+    assert apart == pytest.approx(2 * 6.0 + SECONDS[StageName.FIT] + SECONDS[StageName.REGISTER] - 0.5)
+
+
+def test_on_a_machine_that_starts_slowly_everything_is_slow(fold: Fold) -> None:
+    quick, slow = (fold(BEGIN, *trial("t01", 10.0 + late, 1, 4.0, of=2)) for late in (0.0, 12.0))
+    assert left_of(slow, FOUR).seconds - left_of(quick, FOUR).seconds == pytest.approx(2 * (AFTER - 0.5))
+
+
+def test_after_the_search_the_stages_count_down(fold: Fold) -> None:
+    story = [
+        BEGIN,
+        events.StageStarted("search", time=8.0),
+        *trial("t01", 10.0, 2, 4.0, is_over=True, of=2),
+        events.SearchEnded("trials", time=18.0),
+        events.StageFinished("search", 10.0, time=18.0),
+    ]
+    whole = left_of(fold(*story), FOUR).seconds
+    assert whole == pytest.approx(AFTER)
+    story += [events.StageStarted("fit", time=18.0), events.StageFinished("fit", 0.1, time=18.1)]
+    scoring = fold(*story, events.StageStarted("evaluate", time=18.1))
+    assert left_of(scoring, FOUR).seconds == pytest.approx(AFTER - 0.5)
+    assert left_of(scoring, FOUR, 19.1).seconds == pytest.approx(AFTER - 1.5)
+    # It should have been over long ago: it will take a while yet.
+    assert left_of(scoring, FOUR, 118.1).seconds == pytest.approx(25.0 + SECONDS[StageName.EXPORT])
+
+
+def test_phases_count_each_for_itself(fold: Fold) -> None:
+    both = bare([{"scheduler": "none", "trials": 2}, {"scheduler": "pbt", "population": 2, "from": "top"}])
+    first = [events.PhaseStarted(0, "none", "random", 2, time=9.0), *trial("t01", 10.0, 2, 2.0, is_over=True, of=2)]
+    # t02, and the population from epoch 2 to 4
+    assert left_of(fold(BEGIN, *first), both).seconds == pytest.approx((2 + 2 * 2) * 2.0 + AFTER)
+    second = [
+        events.PhaseFinished(0, 1, 0.6, "t01", 9.0, time=14.0),  # one trial of two: the phase ended early
+        events.TrialStarted("t03", {}, "t03", phase=1, epochs=4, start=("t01", 0, 2), time=14.0),
+        events.TrialReported("t03", 3, {"val/accuracy": 0.7}, 2.0, time=16.0),
+    ]
+    assert left_of(fold(BEGIN, *first, *second), both).seconds == pytest.approx((2 + 1) * 2.0 + AFTER)
+
+
+def test_a_deadline_is_what_is_left_at_most(fold: Fold) -> None:
+    progress = fold(BEGIN, *trial("t01", 10.0, 1, 54.0))  # a minute has passed
+    short = left_of(progress, bare({"scheduler": "none", "budget": {"trials": 2, "minutes": 3}}))
+    assert (short.seconds, short.band) == (120.0, pytest.approx(0.05 * 180 + 2))
+    long = left_of(progress, bare({"scheduler": "none", "budget": {"trials": 2, "minutes": 30}}))
+    assert long.seconds == pytest.approx(7 * 54.0 + AFTER)
+    unlimited = left_of(progress, bare({"scheduler": "none", "budget": {"minutes": 30}}))
+    assert unlimited.seconds == 29 * 60.0
+
+
+def test_what_is_overdue_still_has_to_be_scored(fold: Fold) -> None:
+    progress = fold(BEGIN, *trial("t01", 10.0, 1, 500.0))
+    left = left_of(progress, bare({"scheduler": "none", "budget": {"minutes": 1}}))
+    assert left.seconds == pytest.approx(SECONDS[StageName.EVALUATE] + SECONDS[StageName.EXPORT])
+
+
+def test_a_band_holds_what_is_in_it() -> None:
+    left = TimeLeft(80.0, 20.0)
+    assert [left.holds(truth) for truth in (59.0, 60.0, 80.0, 100.0, 101.0)] == [False, True, True, True, False]

@@ -14,6 +14,7 @@ from graft.journal.journal import Journal, read
 from graft.pipeline.recorder import Recorder
 from graft.search.protocol import Checkpoint, Duplicate, Exploit, Past, Proposal, Report, TrialEnd
 from graft.spec.components.penalty import L2
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 from graft.spec.tasks.lookup import metric_named
 
@@ -86,7 +87,7 @@ def test_a_start_is_recorded_with_its_pointer_and_its_seed(recorder: Recorder, r
     first, second = recorded()
     assert (first.start, first.seed, first.phase, first.epochs) == (None, 7, 1, 4)
     assert (second.start, second.epochs) == (("t00", 2, 3), 6)
-    assert first.label == FIRST.strategy.label()
+    assert first.label == FIRST.strategy.label(["lr"])
 
 
 def test_seconds_of_an_epoch_are_its_own_field(recorder: Recorder, recorded: Any) -> None:
@@ -142,3 +143,19 @@ def test_what_a_crash_has_left_is_kept(recorder: Recorder, recorded: Any) -> Non
     recorder.on_started(FIRST)
     recorder.on_finished("t01", TrialEnd(TrialStatus.FAILED, "KeyError: 'a'", log="Traceback …"))
     assert recorded()[-1].log == "Traceback …"
+
+
+def test_a_label_has_every_field_that_the_space_leaves_open(file: Path, progress: Progress, clock: Any) -> None:
+    space = StrategySpace.parse(
+        {"freeze": {"choice": [0.0, 0.5]}, "lr": {"loguniform": [1e-4, 1e-1]}, "batch_size": {"choice": [16, 32]},
+         "penalty": {"choice": ["none", {"kind": "l2", "strength": {"uniform": [0.1, 1]}}]}}
+    )  # fmt: skip
+    journal = Journal(file, clock)
+    journal.subscribe(progress.apply)
+    recorder = Recorder(journal, progress, 7, clock, space.varied())
+    for name, fields in [("t01", {"lr": 0.0123}), ("t02", {"lr": 0.1, "penalty": {"kind": "l2", "strength": 0.25}})]:
+        recorder.on_started(Proposal(name, Strategy.model_validate(fields), epochs=4))
+    assert [trial.label for trial in progress.trials.values()] == [
+        "efficientnet_lite0 freeze=0 penalty=none lr=0.0123 batch_size=64",
+        "efficientnet_lite0 freeze=0 l2 lr=0.1 penalty.strength=0.25 batch_size=64",
+    ]

@@ -1,12 +1,11 @@
 """How an experiment stands, folded from its journal: the one source of the display, the leaderboard and the result."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from graft.experiments.stages import StageState
+from graft.experiments.stages import StageName, StageState
 from graft.journal import events
 from graft.journal.journal import read
 from graft.spec.job import Job
@@ -103,6 +102,12 @@ class Progress:
         spent_before: seconds that earlier runs of the experiment have taken.
         runs: how often it was begun.
         notes: what happened to trials -> where it happened first.
+        samples: split -> how many there are; empty before the data are there.
+        at_once: how many trials the machine trains side by side.
+        awaited: what trials wait for, in words; empty if nothing is missing.
+        trained_since: when the first epoch of this run began; None before it has ended.
+        reported: epochs that trials of this run have ended.
+        start_up: seconds from the beginning of this run to its first trial, without ingest; None before there is one.
     """
 
     def __init__(self, metric: MetricSpec, epochs: int) -> None:
@@ -122,6 +127,12 @@ class Progress:
         self.winner: str | None = None
         self.search_ended: events.SearchEnded | None = None
         self.status: events.ExperimentStatus | None = None
+        self.samples: Mapping[str, int] = {}
+        self.at_once = 1
+        self.awaited = ""
+        self.trained_since: float | None = None
+        self.reported = 0
+        self.start_up: float | None = None
 
     @classmethod
     def of(cls, journal_file: Path, job: Job) -> "Progress":
@@ -161,7 +172,7 @@ class Progress:
                 self.status, self._run_started = event.status, None
                 self.spent_before += event.seconds
             case _:
-                pass  # facts about the data and the model; nothing that moves
+                self._apply_circumstance(event)
 
     @property
     def spent(self) -> float:
@@ -174,10 +185,7 @@ class Progress:
 
     def ranked(self) -> list[TrialProgress]:
         """All trials, best first; those without a score last, in the order they started."""
-        scored = [trial for trial in self.trials.values() if self.score(trial) is not None]
-        sign = 1 if self.metric.mode == "max" else -1
-        scored.sort(key=lambda trial: (-sign * trial.best[f"val/{self.metric.name}"], trial.trial))
-        return scored + [trial for trial in self.trials.values() if self.score(trial) is None]
+        return sorted(self.trials.values(), key=lambda one: self.metric.best_first(self.score(one), one.trial))
 
     def of_phase(self, phase: int) -> list[TrialProgress]:
         """The trials of one phase, ranked."""
@@ -195,6 +203,18 @@ class Progress:
             self.spent_before += max(0.0, before - self._run_started)
         self.runs += 1
         self.started, self._run_started, self.status = self.started or time, time, None
+        self.trained_since, self.reported, self.awaited, self.start_up = None, 0, "", None
+
+    def _apply_circumstance(self, event: events.Event) -> None:
+        """What the run has to work with; facts about the model move nothing."""
+        match event:
+            case events.ResourcesAwaited():
+                self.awaited = event.what
+            case events.DatasetReady():
+                self.samples = event.counts
+            case events.PlanMade():
+                share = event.plan.get("share") or {}
+                self.at_once = max(1, int(share.get("concurrent") or 1))
 
     def _reopen(self, trial: TrialProgress) -> None:
         trial.status, trial.reason = str(events.TrialStatus.INTERRUPTED), "to be tried again"
@@ -233,6 +253,9 @@ class Progress:
                 event.trial, event.label, event.strategy, started=event.time, phase=event.phase, epochs=event.epochs
             )
         trial.is_retrained |= trial.has_ended
+        if self.start_up is None and self._run_started is not None:
+            ingest = self.stages.get(StageName.INGEST, StageProgress())
+            self.start_up = max(0.0, event.time - self._run_started - ingest.seconds)
         # The time between two runs is nobody's, and the clock may have been set meanwhile.
         trial.started = event.time - trial.seconds
         trial.status, trial.reason = RUNNING, ""
@@ -249,6 +272,8 @@ class Progress:
                 trial.is_retrained |= trial.has_ended
                 trial.epoch = event.epoch
                 trial.epoch_seconds.append(event.seconds)
+                self.reported, self.awaited = self.reported + 1, ""
+                self.trained_since = self.trained_since or event.time - event.seconds
                 _add_up(trial.cache, event.metrics)
                 if self._is_better(event.metrics, trial):
                     trial.best, trial.best_epoch, trial.best_segment = event.metrics, event.epoch, trial.segment
@@ -270,30 +295,3 @@ def _add_up(cache: dict[str, float], metrics: Mapping[str, float]) -> None:
         if name.startswith("cache/"):
             key = name.removeprefix("cache/")
             cache[key] = cache.get(key, 0.0) + value
-
-
-def leaderboard(progress: Progress) -> list[dict[str, Any]]:
-    """One plain row a trial, best first: rank, trial, status, score, epochs, seconds, reason, strategy of its best."""
-    return [_row(rank, trial, progress.score(trial)) for rank, trial in enumerate(progress.ranked(), start=1)]
-
-
-def _row(rank: int, trial: TrialProgress, score: float | None) -> dict[str, Any]:
-    return {
-        "rank": rank,
-        "trial": trial.trial,
-        "status": trial.status,
-        "score": score,
-        "epochs": trial.epoch,
-        "best_epoch": trial.best_epoch,
-        "phase": trial.phase,
-        "exploits": trial.segment,
-        "seconds": round(trial.seconds, 2),
-        "label": trial.best_label or trial.label,
-        "reason": trial.reason,
-        "metrics": {
-            name: value if math.isfinite(value) else None
-            for name, value in trial.best.items()
-            if name.startswith(("train/", "val/"))
-        },
-        "strategy": dict(trial.best_strategy or trial.strategy),
-    }

@@ -303,6 +303,19 @@ class ResourcesAwaited(Event):
 
 
 @dataclass(frozen=True)
+class TimeLeftEstimated(Event):
+    """What the display says that the run will still take, so that it can be held against the truth.
+
+    Attributes:
+        seconds: until the run is over.
+        band: how far off that may be, to each side.
+    """
+
+    seconds: float
+    band: float
+
+
+@dataclass(frozen=True)
 class SearchEnded(Event):
     """Why the search ended.
 

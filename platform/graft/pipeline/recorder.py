@@ -1,8 +1,9 @@
 """Turns what the search tells into journal records."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from graft.core.clock import Clock
+from graft.experiments.leaderboard import ALWAYS_TOLD
 from graft.experiments.progress import Progress
 from graft.journal import events
 from graft.journal.journal import Journal
@@ -17,13 +18,17 @@ class Recorder:
         progress: follows the journal; knows what each trial has reached.
         seed: root of the trials' randomness.
         clock: measures trials.
+        fields: of a strategy, which tell the trials apart.
     """
 
-    def __init__(self, journal: Journal, progress: Progress, seed: int, clock: Clock) -> None:
+    def __init__(
+        self, journal: Journal, progress: Progress, seed: int, clock: Clock, fields: Sequence[str] = ()
+    ) -> None:
         self._journal = journal
         self._progress = progress
         self._seed = seed
         self._clock = clock
+        self._fields = (ALWAYS_TOLD, *fields)
         self._started: dict[str, float] = {}
 
     def on_duplicate(self, duplicate: Duplicate) -> None:
@@ -36,7 +41,7 @@ class Recorder:
             events.TrialStarted(
                 proposal.trial,
                 strategy.model_dump(mode="json"),
-                strategy.label(),
+                strategy.label(self._fields),
                 self._seed,
                 phase=proposal.phase,
                 epochs=proposal.epochs,
@@ -62,7 +67,7 @@ class Recorder:
                 trial=proposal.trial,
                 segment=proposal.segment,
                 strategy=exploit.strategy.model_dump(mode="json"),
-                label=exploit.strategy.label(),
+                label=exploit.strategy.label(self._fields),
                 donor=source.trial,
                 donor_segment=source.segment,
                 epoch=source.epoch,

@@ -1,7 +1,5 @@
 """Runs a job: ingest → search → fit → evaluate → export → register, each stage once, the journal before all else."""
 
-import csv
-import io
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +15,8 @@ from graft.data.dataset import Dataset, open_dataset
 from graft.experiments.budget import deadline_of
 from graft.experiments.directory import Experiment
 from graft.experiments.history import SearchHistory
-from graft.experiments.progress import Progress, leaderboard
+from graft.experiments.leaderboard import as_csv, leaderboard
+from graft.experiments.progress import Progress
 from graft.experiments.result import Result
 from graft.experiments.resume import failed_trials, reopen, where_it_stands
 from graft.experiments.run_clock import RunClock
@@ -28,6 +27,7 @@ from graft.journal.events import ExperimentStatus
 from graft.journal.journal import Journal, read
 from graft.models.load import check_backbone, load_backbone
 from graft.pipeline.context import RunContext
+from graft.pipeline.estimates import journal_estimates
 from graft.pipeline.publishing import DRAIN_SECONDS, plan_made
 from graft.pipeline.ray_session import check_cluster, head_address, ray_session
 from graft.pipeline.stages.evaluate import run_evaluate
@@ -38,6 +38,7 @@ from graft.pipeline.stages.register import run_register
 from graft.pipeline.stages.runner import Output, StageRunner
 from graft.pipeline.stages.search import run_search_stage
 from graft.pipeline.watchers import OnLost, watch_head
+from graft.search.outlook import Outlook
 from graft.spec.job import Job
 from graft.spec.search.phases import total_trials
 from graft.tracking.preflight import check_target, foreign_settings
@@ -109,7 +110,8 @@ def run_experiment(experiment: Experiment, home: Home, options: RunOptions | Non
         for _, event in read(experiment.journal_file):
             progress.apply(event)
             history.apply(event)
-        for listener in (progress.apply, *options.listeners):
+        estimates = journal_estimates(journal, progress, Outlook.of(job))
+        for listener in (progress.apply, estimates, *options.listeners):
             journal.subscribe(listener)
         resumed_from = where_it_stands(progress)
         run = _Run(experiment, home, job, journal, progress, history, options)
@@ -251,7 +253,7 @@ class _Run:
             "experiment_dir": str(self._experiment.directory),
         }
         write_json(self._experiment.leaderboard_file, rows)
-        write_text(self._experiment.leaderboard_file.with_suffix(".csv"), _as_csv(rows))
+        write_text(self._experiment.leaderboard_file.with_suffix(".csv"), as_csv(rows))
         self._end(ExperimentStatus.COMPLETED, "")
         summary["tracking_complete"] = self._relay is not None and self._relay.drain(DRAIN_SECONDS)
         write_json(self._experiment.result_file, summary)
@@ -321,12 +323,3 @@ def _has(key: str) -> Callable[[Output], bool]:
 def _status_of(error: BaseException) -> ExperimentStatus:
     stopped = isinstance(error, KeyboardInterrupt | Interrupted)
     return ExperimentStatus.INTERRUPTED if stopped else ExperimentStatus.FAILED
-
-
-def _as_csv(rows: Sequence[dict[str, Any]]) -> str:
-    columns = ["rank", "trial", "status", "score", "epochs", "best_epoch", "seconds", "label", "reason"]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

@@ -15,19 +15,30 @@ class Outlook:
         epochs: expected epochs of a trial, by phase.
         minutes: of the whole run, if they are limited.
         strategies: that there are to draw; None is without end.
+        fit_epochs: the most that the winner is trained anew; 0 if the search's own weights are taken.
+        is_registered: whether the model is registered at the end.
     """
 
     phases: tuple[Phase, ...]
     epochs: tuple[float, ...]
     minutes: float | None
     strategies: int | None = None
+    fit_epochs: int = 0
+    is_registered: bool = False
 
     @classmethod
     def of(cls, job: Job) -> "Outlook":
         """The outlook of a job."""
         phases = job.phases
         epochs = tuple(expected_epochs(phases, phase.index) for phase in phases)
-        return cls(phases, epochs, job.search.budget.minutes, job.space.grid_size())
+        return cls(
+            phases,
+            epochs,
+            job.search.budget.minutes,
+            job.space.grid_size(),
+            fit_epochs=0 if job.training.final_on == "train" else job.training.epochs,
+            is_registered=job.export.register,
+        )
 
     @property
     def trials(self) -> int | None:

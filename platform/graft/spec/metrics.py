@@ -21,3 +21,21 @@ class MetricSpec:
         if than is None:
             return value == value
         return value > than if self.mode == "max" else value < than
+
+    def best_first(self, value: float | None, trial: str) -> tuple[bool, float, tuple[int, str]]:
+        """What trials are sorted by, everywhere: the better value, on a tie the earlier trial; without a value last."""
+        if value is None:
+            return True, 0.0, begun_first(trial)
+        return False, -value if self.mode == "max" else value, begun_first(trial)
+
+
+def begun_first(trial: str) -> tuple[int, str]:
+    """What names of trials are sorted by so that the earlier trial comes first: ``t99`` before ``t100``."""
+    return len(trial), trial
+
+
+def shown(value: float | None) -> str:
+    """A value for people: three decimals, or three digits where decimals would hide it; ``–`` if there is none."""
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if value == 0 or abs(value) >= 0.01 else f"{value:.3g}"

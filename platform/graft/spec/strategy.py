@@ -6,6 +6,7 @@ kind that uses it, so a search space built from these types never holds an inact
 """
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, create_model, model_serializer
@@ -151,28 +152,38 @@ class Strategy(_Fields):
             flat |= {f"{name}.{key}": inner for key, inner in value.items() if key != "kind"}
         return flat
 
-    def label(self) -> str:
-        """What tells it from others at a glance: ``efficientnet_lite0 freeze=0.75 l2_sp``.
+    def label(self, fields: Sequence[str] = ()) -> str:
+        """What tells it from others at a glance: ``efficientnet_lite0 freeze=0.75 l2_sp lr=0.003``.
 
-        The backbone, then the frozen share and the kinds of component that are not the default ones; parameters inside
-        a component are left out, save the number of reinitialised blocks.
+        The backbone, then the frozen share and the kinds of component that are not the default ones, and the number of
+        reinitialised blocks.
+
+        Args:
+            fields: dotted keys, as in `flat`, of what is told in any case, such as the fields of a search space.
         """
-        default = Strategy()
+        default, flat, wanted = Strategy(), self.flat(), dict.fromkeys(fields)
         parts = [self.backbone]
-        if self.freeze != default.freeze:
+        if self.freeze != default.freeze or "freeze" in wanted:
             parts.append(f"freeze={self.freeze:.3g}")
         if redrawn := self.init.redrawn(_MANY):
             parts.append(f"reinitialise={redrawn}")
         for name in _TOLD_APART_BY_KIND:
             kind, usual = getattr(self, name).kind, getattr(default, name).kind
-            if kind != usual and not (name == "loss" and kind in _default_losses()):
+            if name in wanted or (kind != usual and not (name == "loss" and kind in _default_losses())):
                 parts.append(f"{name}=none" if kind == "none" else kind)
-        return " ".join(parts)
+        told = {"backbone", "freeze", "init.blocks", *_TOLD_APART_BY_KIND}
+        return " ".join(
+            [*parts, *(f"{name}={_short(flat[name])}" for name in wanted if name in flat and name not in told)]
+        )
 
 
 _TOLD_APART_BY_KIND = ("penalty", "head", "loss", "optimizer", "augment")
 # More blocks than any network has.
 _MANY = 10_000
+
+
+def _short(value: str | int | float | bool) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _usual_fields() -> dict[str, Any]:

@@ -1,7 +1,8 @@
 import pytest
 
 from graft.experiments.directory import Experiment
-from graft.experiments.progress import Progress, leaderboard
+from graft.experiments.leaderboard import leaderboard
+from graft.experiments.progress import Progress
 from graft.experiments.result import Result
 from graft.journal.events import TrialRetried
 

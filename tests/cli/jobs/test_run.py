@@ -12,7 +12,8 @@ import pytest
 from graft.core.errors import Interrupted, TrialError
 from graft.core.storage import Home, write_json
 from graft.experiments.directory import Experiment
-from graft.experiments.progress import Progress, leaderboard
+from graft.experiments.leaderboard import leaderboard
+from graft.experiments.progress import Progress
 from graft.experiments.replay import read_schedule
 from graft.experiments.result import Result
 from graft.journal import events
@@ -111,8 +112,8 @@ def test_the_report_says_what_came_out_and_what_to_do_next(graft, fake_run, job,
         "t00",
         "t02",
     ]
-    assert "winner      t01, validation accuracy 0.9000\n" in done.out
-    assert "test        accuracy 0.8750, 95 % interval 0.8000 to 0.9200\n" in done.out
+    assert "winner      t01, validation accuracy 0.900\n" in done.out
+    assert "test        accuracy 0.875, 95 % interval 0.800 to 0.920\n" in done.out
     assert f"bundle      {ran[0].bundle}\n" in done.out
     assert f"took        62 s; log in {ran[0].directory}/log.txt\n" in done.out
     assert done.out.splitlines()[-4:] == [

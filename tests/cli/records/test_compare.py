@@ -64,7 +64,7 @@ def test_for_people(graft, two):
     done = graft("compare", "half", "whole")
     assert done.exit_code == 0
     (line,) = [line for line in done.out.splitlines() if line.strip().startswith(two[1].name)]
-    assert "0.8000 to 0.9000" in line
+    assert "0.800 to 0.900" in line
     assert "their best trials side by side:" in done.out
     assert "while `graft ui` runs" in done.out
 
@@ -83,7 +83,7 @@ def test_a_store_that_is_down_costs_only_the_pages(graft, two, monkeypatch):
     done = graft("compare", "half", "whole")
     assert done.exit_code == 0
     assert "no page compares them: tracking store http://x does not answer" in done.out
-    assert "0.9000" in done.out
+    assert "0.900" in done.out
 
 
 def test_what_has_not_arrived_is_named(graft, two, monkeypatch):

@@ -28,7 +28,7 @@ def test_the_newest_comes_first_with_its_state(graft, make_experiment, story):
     assert graft("experiments").out.splitlines() == [
         f"{killed.name}  running or killed  0 trials  best validation –",
         f"{new.name}  failed  0 trials  best validation –",
-        f"{old.name}  completed  4 trials  best validation 0.9000",
+        f"{old.name}  completed  4 trials  best validation 0.900",
     ]
 
 

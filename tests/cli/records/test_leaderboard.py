@@ -62,9 +62,9 @@ def test_the_table_shows_all_of_them_with_reasons(graft, make_experiment, story)
         "ended",
     ]
     assert [line.split()[:3] for line in lines[1:]] == [
-        ["1", "t01", "0.9000"],
-        ["2", "t03", "0.6500"],
-        ["3", "t00", "0.6000"],
+        ["1", "t01", "0.900"],
+        ["2", "t03", "0.650"],
+        ["3", "t00", "0.600"],
         ["4", "t02", "–"],
     ]
     assert lines[4].rstrip().endswith("non-finite loss at epoch 1")

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from graft.cli.output.display import plain_lines
+from graft.cli.output.plain_lines import PlainLines
 from graft.cli.records import watch
 from graft.experiments.progress import Progress
 from graft.journal import events
@@ -21,7 +21,7 @@ def watched(make_experiment, story):
     experiment = make_experiment(story)
     job = experiment.job()
     progress, stream = Progress(job.objective, job.training.epochs), io.StringIO()
-    return experiment, progress, plain_lines(stream, progress, Outlook.of(job)), stream
+    return experiment, progress, PlainLines(stream, progress, Outlook.of(job)).listen, stream
 
 
 def test_one_that_has_ended_is_told_from_the_start(graft, make_experiment, story):

@@ -169,7 +169,7 @@ class TestTakingWeights:
         assert (asked, threads, options) == (kind, 2, {"num_cpus": 2, "num_gpus": 0.0})
         assert model.weights == fitting.final_weights
         assert done["weights"] == str(fitting.final_weights)
-        assert done["summary"] == f"weights of t01, epoch 1: 0.9000 alone, 0.9500 as {kind} soup of 3"
+        assert done["summary"] == f"weights of t01, epoch 1: 0.900 alone, 0.950 as {kind} soup of 3"
 
     def test_a_soup_that_is_no_better_is_not_kept(self, make: Make, ran: Ran, story: list[Event]) -> None:
         fitting = make(story, final_on="train", soup="uniform")
@@ -177,7 +177,7 @@ class TestTakingWeights:
         ran.answer = {"score": 0.85, "alone": 0.9, "used": 2, "is_better": False}
         done = fitting.run()
         assert done["weights"] == str(files["t01"])
-        assert done["summary"].endswith("0.9000 alone, 0.8500 as uniform soup of 2, which is not kept")
+        assert done["summary"].endswith("0.900 alone, 0.850 as uniform soup of 2, which is not kept")
 
     def test_one_trial_makes_no_soup(self, make: Make, ran: Ran, story: list[Event]) -> None:
         fitting = make(story, final_on="train", soup="greedy")

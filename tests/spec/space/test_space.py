@@ -358,3 +358,24 @@ def test_a_stored_space_of_a_newer_version_is_read() -> None:
     }
 
     assert Job.read_stored(stored).strategy == StrategySpace.parse({"penalty": "l2"})
+
+
+@pytest.mark.parametrize(
+    ("space", "varied"),
+    [
+        ({}, ()),
+        ({"lr": 0.1, "freeze": 0.5}, ()),
+        ({"lr": {"loguniform": [1e-4, 1e-1]}, "freeze": {"choice": [0.0, 1.0]}}, ("freeze", "lr")),
+        ({"lr": {"choice": [0.1, {"uniform": [0.2, 0.3]}]}}, ("lr",)),
+        ({"penalty": {"kind": "l2", "strength": {"uniform": [0.1, 1]}}}, ("penalty.strength",)),
+        ({"penalty": {"choice": ["none", {"kind": "l2", "strength": {"uniform": [0.1, 1]}}]}},
+         ("penalty", "penalty.strength")),
+        ({"penalty": {"choice": [{"kind": "l2", "strength": 0.1}, {"kind": "l2", "strength": 0.2}]}},
+         ("penalty", "penalty.strength")),
+    ],
+)  # fmt: skip
+def test_the_fields_that_vary_have_the_keys_of_a_flat_strategy(space, varied):
+    found = StrategySpace.parse(space)
+    assert found.varied() == varied
+    for number in range(20):
+        assert set(varied) & set(found.sample(random.Random(number)).flat()) or not varied

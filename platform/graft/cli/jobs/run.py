@@ -140,7 +140,8 @@ def _to_go_on_with(job: "Job", home: Home, resume: bool) -> "Experiment | None":
 
 @contextlib.contextmanager
 def _display(experiment: "Experiment", stream: Any, as_json: bool) -> Iterator[Any]:
-    from graft.cli.output.display import live_display, plain_lines
+    from graft.cli.output.display import live_display
+    from graft.cli.output.plain_lines import plain_display
     from graft.experiments.progress import Progress
     from graft.journal.journal import read
     from graft.search.outlook import Outlook
@@ -154,7 +155,8 @@ def _display(experiment: "Experiment", stream: Any, as_json: bool) -> Iterator[A
         for _, event in read(experiment.journal_file):
             progress.apply(event)
     if not stream.isatty():
-        yield plain_lines(stream, progress, Outlook.of(job))
+        with plain_display(stream, progress, Outlook.of(job)) as listener:
+            yield listener
         return
     with live_display(stream, progress, Outlook.of(job)) as listener:
         yield listener
@@ -162,6 +164,7 @@ def _display(experiment: "Experiment", stream: Any, as_json: bool) -> Iterator[A
 
 def _report(result: "Result", home: Home) -> None:
     from graft.cli.output.tables import print_leaderboard
+    from graft.spec.metrics import shown
 
     summary = result.summary
     tell("")
@@ -171,8 +174,10 @@ def _report(result: "Result", home: Home) -> None:
     is_found = summary["tracking_uri"] in (home.tracking_uri, os.environ.get("MLFLOW_TRACKING_URI"))
     model = summary["model_uri"] if summary["model_uri"] and is_found else summary["bundle"]
     tell("")
-    tell(f"winner      {summary['winner_trial']}, validation {summary['metric']} {summary['validation']:.4f}")
-    tell(f"test        {summary['metric']} {summary['test']:.4f}, 95 % interval {low:.4f} to {high:.4f}")
+    winner = summary["winner_trial"]
+    tell(f"winner      {winner}, validation {summary['metric']} {shown(summary['validation'])}")
+    tell(*(f"strategy    {row['label']}" for row in result.rows if row["trial"] == winner))
+    tell(f"test        {summary['metric']} {shown(summary['test'])}, 95 % interval {shown(low)} to {shown(high)}")
     tell(f"bundle      {summary['bundle']}")
     tell(f"took        {summary['seconds']:.0f} s; log in {summary['experiment_dir']}/log.txt")
     if not summary["tracking_complete"]:

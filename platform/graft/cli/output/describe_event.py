@@ -6,6 +6,7 @@ from typing import Any
 
 from graft.journal import events
 from graft.journal.lines import Line
+from graft.spec.metrics import shown
 
 
 def narrate(line: Line) -> str:
@@ -55,10 +56,12 @@ def _search(event: events.Event) -> str:
         case events.PhaseStarted(phase=phase, scheduler=scheduler, searcher=searcher, epochs=epochs):
             return f"phase {phase + 1} starts: {scheduler} over {searcher}, to epoch {epochs}"
         case events.PhaseFinished(phase=phase, trials=trials, best=best, trial=trial, seconds=seconds):
-            won = "" if best is None else f"best {best:.4f} of {trial}"
+            won = "" if best is None else f"best {shown(best)} of {trial}"
             return _why(f"phase {phase + 1} done in {seconds:.1f} s, {trials} trials", won)
         case events.SearchEnded(by=by, detail=detail):
             return _why(f"search ends by {by}", detail)
+        case events.TimeLeftEstimated(seconds=seconds, band=band):
+            return f"about {seconds:.0f} ± {band:.0f} s are left"
         case events.ResourcesAwaited(what=what):
             return f"waiting {what}" if what else "waiting is over"
         case events.DuplicateSkipped(of=of):

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from graft.cli.output.tell import cell
+from graft.spec.metrics import shown
 
 WIDTH_IN_FILES = 200
 
@@ -43,9 +44,11 @@ def print_leaderboard(
     )
     for column in columns:
         is_number = column in ("#", metric, "epochs", "seconds")
-        table.add_column(column, justify="right" if is_number else "left", no_wrap=column != "why it ended")
+        table.add_column(
+            column, justify="right" if is_number else "left", no_wrap=column not in ("strategy", "why it ended")
+        )
     for row in rows[:limit]:
-        score = "–" if row["score"] is None else f"{row['score']:.4f}"
+        score = shown(row["score"])
         cells = [
             str(row["rank"]),
             row["trial"],

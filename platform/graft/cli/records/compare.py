@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -69,20 +69,18 @@ def _print(found: "list[Found]", shown: "Pages", local: str) -> None:
 
 
 def _cells(one: "Found") -> list[str]:
-    low_high = "–" if one.test_interval is None else f"{one.test_interval[0]:.4f} to {one.test_interval[1]:.4f}"
+    from graft.spec.metrics import shown
+
+    low_high = "–" if one.test_interval is None else " to ".join(map(shown, one.test_interval))
     return [
         one.experiment,
         one.metric,
-        _number(one.best),
+        shown(one.best),
         one.trial or "–",
         one.strategy or "–",
         str(one.trials),
         f"{one.seconds:.0f}",
-        _number(one.cost),
-        _number(one.test),
+        shown(one.cost),
+        shown(one.test),
         low_high,
     ]
-
-
-def _number(value: Any) -> str:
-    return "–" if value is None else f"{value:.4f}"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """List the experiments of a home, newest first."""
     from graft.experiments.directory import Experiment
+    from graft.spec.metrics import shown
 
     place = Home.find(home)
     rows = [_row(Experiment(place.experiments / name)) for name in Experiment.names(place)]
@@ -22,7 +23,7 @@ def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
         tell(json.dumps(rows))
         return
     for row in rows:
-        score = "–" if row["validation"] is None else f"{row['validation']:.4f}"
+        score = shown(row["validation"])
         tell(f"{row['experiment']}  {row['status']}  {row['trials']} trials  best validation {score}")
     if not rows:
         tell(f"no experiments in {place.experiments}; start one with `graft run JOB`")

@@ -110,9 +110,7 @@ def _eta(progress: "Progress", job: "Job") -> dict[str, float] | None:
     from graft.experiments.time_left import time_left
     from graft.search.outlook import Outlook
 
-    if progress.search_ended is not None:
-        return None
-    left = time_left(progress, Outlook.of(job))
+    left = time_left(progress, Outlook.of(job), time.time())
     return None if left is None else {"seconds": round(left.seconds, 1), "band": round(left.band, 1)}
 
 
@@ -181,18 +179,20 @@ def _bytes(path: Path) -> int:
 
 
 def _lines(status: Mapping[str, Any]) -> list[str]:
+    from graft.spec.metrics import shown
+
     trials, best, writer, eta = status["trials"], status["best"], status["writer"], status["eta"]
     where = status["stage"] or "not begun"
     if status["phase"] and where == "search":
         where += f", phase {status['phase']['number']} ({status['phase']['scheduler']})"
     ends = ", ".join(f"{count} {name}" for name, count in trials.items() if count and name != "total")
-    left = f", {eta['seconds']:.0f} ± {eta['band']:.0f} s of the search left" if eta else ""
+    left = f", {eta['seconds']:.0f} ± {eta['band']:.0f} s left" if eta else ""
     found = [
         ("experiment", status["experiment"]),
         ("state", status["state"]),
         ("stage", where),
         ("trials", f"{trials['total']}" + (f": {ends}" if ends else "")),
-        ("best", f"{best['trial']}, {best['metric']} {best['score']:.4f}: {best['label']}" if best else "none yet"),
+        ("best", f"{best['trial']}, {best['metric']} {shown(best['score'])}: {best['label']}" if best else "none yet"),
         ("time", f"{status['spent_s']:.0f} s spent, begun {status['elapsed_s']:.0f} s ago{left}"),
         ("budget", _told_budget(status["budget"])),
         ("writer", _told_writer(writer)),

@@ -73,13 +73,15 @@ def follow(
 
 @contextlib.contextmanager
 def _display(experiment: "Experiment", progress: "Progress") -> "Iterator[Listener]":
-    from graft.cli.output.display import live_display, plain_lines
+    from graft.cli.output.display import live_display
+    from graft.cli.output.plain_lines import plain_display
     from graft.journal.journal import is_being_written
     from graft.search.outlook import Outlook
 
     outlook = Outlook.of(experiment.job())
     if not sys.stdout.isatty():
-        yield plain_lines(sys.stdout, progress, outlook)
+        with plain_display(sys.stdout, progress, outlook) as listener:
+            yield listener
         return
 
     def now() -> float:

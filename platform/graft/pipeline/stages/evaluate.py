@@ -18,6 +18,7 @@ from graft.learner.final_model import FinalModel, final_network, outputs_on
 from graft.learner.training_data import TrainingData, training_data_of
 from graft.pipeline.context import RunContext
 from graft.pipeline.stages.runner import Output
+from graft.spec.metrics import shown
 from graft.workers.remote import run_remote
 
 _LOG = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def run_evaluate(run: RunContext, dataset: Dataset, winner: TrialProgress, weigh
     run.journal.append(events.Evaluated(report["metrics"], intervals))
     name = run.job.objective.name
     low, high = intervals[name]
-    summary = f"test {name} {report['metrics'][name]:.4f} (95 % interval {low:.4f} to {high:.4f})"
+    summary = f"test {name} {shown(report['metrics'][name])} (95 % interval {shown(low)} to {shown(high)})"
     kept = {key: report[key] for key in ("metrics", "validation", "facts")}
     return {**kept, "intervals": intervals, "summary": summary}
 

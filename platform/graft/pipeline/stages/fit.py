@@ -19,6 +19,7 @@ from graft.pipeline.context import RunContext
 from graft.pipeline.stages.runner import Output
 from graft.search.strategy_schedule import Schedule
 from graft.spec.job import Job
+from graft.spec.metrics import shown
 from graft.spec.strategy import Strategy
 from graft.workers.elastic import run_distributed
 from graft.workers.groups.shape import GroupShape
@@ -130,7 +131,7 @@ class Fitting:
         model = FinalModel(self.job, self.dataset.directory, self.schedule, self.final_weights)
         threads, gpus = self.run_clock.allocation.all_threads, self.run_clock.allocation.gpus_per_worker
         made = run_remote(make_soup, model, ingredients, kind, threads, num_cpus=threads, num_gpus=gpus)
-        values = f"{made['alone']:.4f} alone, {made['score']:.4f} as {kind} soup of {made['used']}"
+        values = f"{shown(made['alone'])} alone, {shown(made['score'])} as {kind} soup of {made['used']}"
         if made["is_better"]:
             return {"weights": str(self.final_weights), "summary": f"{taken}: {values}", "soup": made}
         return {"weights": str(best), "summary": f"{taken}: {values}, which is not kept", "soup": made}

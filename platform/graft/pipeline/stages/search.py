@@ -46,6 +46,7 @@ from graft.search.schedulers.build import build_scheduler
 from graft.search.schedulers.replay import Replay
 from graft.search.tuner import Execution, run_search
 from graft.spec.job import Job
+from graft.spec.metrics import shown
 from graft.spec.search.phases import Phase, total_trials
 from graft.workers.allocation import Allocation
 from graft.workers.groups.group import WorkerGroups
@@ -101,7 +102,7 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
 def _why(run: RunContext, winner: TrialProgress) -> str:
     score = run.progress.score(winner)
     scored = sum(1 for trial in run.progress.trials.values() if trial.best_epoch)
-    return f"best validation {run.job.objective.name} {score:.4f} of {scored} trials"
+    return f"best validation {run.job.objective.name} {shown(score)} of {scored} trials"
 
 
 def _end_of_search(run: RunContext, interrupt: Interrupt, dataset: Dataset) -> SearchEnded | None:
@@ -173,7 +174,7 @@ class SearchStage:
         scheduler_kind, searcher_kind = ("replay",) * 2 if replay else (phase.scheduler.kind, phase.searcher.kind)
         self.journal.append(events.PhaseStarted(phase.index, scheduler_kind, searcher_kind, phase.epochs))
         search = self.job.search
-        recorder = Recorder(self.journal, self.progress, search.seed, self.clock)
+        recorder = Recorder(self.journal, self.progress, search.seed, self.clock, self.job.space.varied())
         scheduler = replay or build_scheduler(phase, self.job.objective, search.seed, self.job.strategy)
         proposing = Proposing(self.job, self.progress, self.history, self._store)
         proposer: Proposer = replay or proposing.of(phase, lambda: conductor.history())

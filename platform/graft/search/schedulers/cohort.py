@@ -4,13 +4,15 @@ from collections.abc import Callable, Sequence
 
 from graft.search.protocol import Decision, GoOn, Hold, Report, Stop, Verdict
 from graft.search.schedulers.context import SchedulerContext
+from graft.spec.metrics import begun_first
 
 
 class Cohort:
     """A group of trials under successive halving (Jamieson and Talwalkar, AISTATS 2016), synchronously.
 
     A trial is held at each milestone until nobody can come there any more: the group is complete, and each of its
-    live trials is held there, or has passed it. Then they are ranked (equals by name), and all but the best stop.
+    live trials is held there, or has passed it. Then they are ranked (of equals, the first that began is better), and
+    all but the best stop.
 
     A trial that goes on from a checkpoint, or whose report is missing, is not compared at the milestones it has
     passed, and nobody waits for it there.
@@ -84,7 +86,7 @@ class Cohort:
             self._ahead[trial] = ahead
 
     def _rank(self, scores: dict[str, float], milestone: int) -> dict[str, Decision]:
-        ranked = sorted(scores, key=lambda trial: (-scores[trial], trial))
+        ranked = sorted(scores, key=lambda trial: (-scores[trial], begun_first(trial)))
         keep = self._keep(len(ranked))
         decisions: dict[str, Decision] = {trial: GoOn() for trial in ranked[:keep]}
         for rank, trial in enumerate(ranked[keep:], start=keep + 1):

@@ -10,6 +10,7 @@ from graft.search.bandit import Bandit, Gain
 from graft.search.perturb import Changes, described, perturb
 from graft.search.protocol import Checkpoint, CheckpointEpochs, Decision, Exploit, GoOn, Hold, Proposal, Report, Verdict
 from graft.search.schedulers.context import SchedulerContext
+from graft.spec.metrics import begun_first
 from graft.spec.search.schedulers import Pb2
 from graft.spec.space.mutation import mutated_keys
 from graft.spec.strategy import Strategy
@@ -74,7 +75,7 @@ class Population:
         if not no_more and (size is None or len(self._added) < size):
             return {}
         groups: dict[str, list[_Member]] = {}
-        for _, member in sorted(self._live.items()):
+        for member in sorted(self._live.values(), key=lambda one: begun_first(one.trial)):
             groups.setdefault(member.strategy.architecture(), []).append(member)
         decisions: dict[str, Decision] = {}
         for name, members in groups.items():
@@ -84,7 +85,7 @@ class Population:
     def _next_generation(self, group: str, members: Sequence["_Member"]) -> dict[str, Decision]:
         """What becomes of those held at the lowest border, once all that will be compared there have come.
 
-        The members come in the order of their names, and equals are ranked in it.
+        The members come in the order they began, and equals are ranked in it.
         """
         epoch = min((member.border for member in members if member.is_held), default=None)
         compared = [member for member in members if epoch is not None and member.border <= epoch]

@@ -106,6 +106,10 @@ class StrategySpace:
         """Every distribution by its dotted key; one inside an option has the option's kind in its key."""
         return dict(_distributions(self.root, ""))
 
+    def varied(self) -> tuple[str, ...]:
+        """The fields in which strategies of the space can differ, by the keys that `Strategy.flat` has for them."""
+        return tuple(dict.fromkeys(_varied(self.root, "")))
+
     def dump(self) -> dict[str, Any]:
         """Plain data that `parse` reads back to an equal space."""
         return {name: _dump(node) for name, node in self.root.fields}
@@ -197,6 +201,25 @@ def _distributions(node: Node, key: str) -> Iterator[tuple[str, Distribution]]:
                 yield from _distributions(option, option_key(key, options, index))
         case _:
             yield key, node
+
+
+def _varied(node: Node, key: str) -> Iterator[str]:
+    match node:
+        case Value():
+            return
+        case Component(_, fields):
+            for name, inner in fields:
+                yield from _varied(inner, field_key(key, None, name))
+        case Choice(options):
+            yield key
+            for option in options:
+                yield from _varied(option, key)
+            # Two options of one kind differ in what stands inside them.
+            components = [option for option in options if isinstance(option, Component)]
+            if len({option.kind for option in components}) < len(components):
+                yield from (field_key(key, None, name) for option in components for name, _ in option.fields)
+        case _:
+            yield key
 
 
 def _active(node: Node) -> int:

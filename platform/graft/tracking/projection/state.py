@@ -103,8 +103,9 @@ class Seen:
     def ranked(self) -> list[TrialSeen]:
         """All trials, best first; those without a score last, in the order they began."""
         metric = self.metric
-        sign = -1 if metric is not None and metric.mode == "max" else 1
-        return sorted(self.trials.values(), key=lambda one: (one.best is None, sign * (one.best or 0.0)))
+        if metric is None:
+            return list(self.trials.values())
+        return sorted(self.trials.values(), key=lambda one: metric.best_first(one.best, one.started.trial))
 
     def cost(self, seconds: float) -> float | None:
         """What a trial of so many seconds costs; None if the job gives no price, or its share is not known."""

@@ -1,0 +1,71 @@
+"""What a run said of the time it would still take, held against the time it took."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graft.experiments.directory import Experiment
+from graft.experiments.progress import Progress
+from graft.experiments.time_left import TimeLeft, time_left
+from graft.journal import events
+from graft.journal.events import ExperimentStatus
+from graft.journal.journal import read
+from graft.search.outlook import Outlook
+
+# Estimates are journaled no closer than this.
+INTERVAL_S = 5.0
+MOMENTS = (events.StageStarted, events.TrialReported, events.TrialFinished)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One estimate, and how long it took in truth."""
+
+    left: TimeLeft
+    truth: float
+
+
+class Moments:
+    """Decides at which records an estimate is due."""
+
+    def __init__(self) -> None:
+        self._last = float("-inf")
+
+    def is_due(self, event: events.Event) -> bool:
+        """Whether to estimate now; of the same moment, that is said once."""
+        if not isinstance(event, MOMENTS) or event.time - self._last < INTERVAL_S:
+            return False
+        self._last = event.time
+        return True
+
+
+def share_held(checks: Sequence[Check]) -> float:
+    """The share of checks whose band held the truth; at least one."""
+    return sum(check.left.holds(check.truth) for check in checks) / len(checks)
+
+
+def checks_of(experiment: Experiment) -> list[Check]:
+    """All estimates of the runs of an experiment that came to their end.
+
+    Raises:
+        ArtifactError: job or journal are missing or damaged.
+    """
+    job = experiment.job()
+    progress, outlook = Progress(job.objective, job.training.epochs), Outlook.of(job)
+    story = [event for _, event in read(experiment.journal_file)]
+    is_recorded = any(isinstance(event, events.TimeLeftEstimated) for event in story)
+    found: list[Check] = []
+    said: list[tuple[float, TimeLeft]] = []
+    moments = Moments()
+    for event in story:
+        progress.apply(event)
+        match event:
+            case events.ExperimentStarted():
+                moments, said = Moments(), []
+            case events.TimeLeftEstimated(seconds=seconds, band=band):
+                said.append((event.time, TimeLeft(seconds, band)))
+            case events.ExperimentFinished(status=ExperimentStatus.COMPLETED):
+                found += [Check(left, event.time - at) for at, left in said]
+            case _ if not is_recorded and moments.is_due(event):
+                left = time_left(progress, outlook)
+                said += [(event.time, left)] if left else []
+    return found

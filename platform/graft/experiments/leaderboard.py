@@ -1,0 +1,78 @@
+"""All trials of an experiment, best first, and by which fields of the strategy they differ."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from graft.experiments.progress import Progress, TrialProgress
+
+# What a user asks for first, whether it varied or not.
+ALWAYS_TOLD = "lr"
+_BEFORE = ("rank", "trial", "status", "score")
+_BEHIND = ("epochs", "best_epoch", "seconds", "label", "reason")
+
+
+def leaderboard(progress: Progress) -> list[dict[str, Any]]:
+    """One plain row a trial, best first: rank, trial, status, score, epochs, seconds, reason, strategy of its best.
+
+    `varied` of a row has the learning rate and every field in which the trials differ, by its dotted key; a field
+    that the strategy of the trial does not have is None.
+    """
+    ranked = progress.ranked()
+    flat = [dict(_leaves(trial.best_strategy or trial.strategy)) for trial in ranked]
+    names = varied_fields(flat)
+    return [
+        {**_row(rank, trial, progress.score(trial)), "varied": {name: fields.get(name) for name in names}}
+        for rank, (trial, fields) in enumerate(zip(ranked, flat, strict=True), start=1)
+    ]
+
+
+def varied_fields(flat: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The learning rate, and the fields in which flat strategies differ, in the order of the strategies."""
+    names = list(dict.fromkeys(name for fields in flat for name in fields))
+    varied = [name for name in names if any(fields.get(name) != flat[0].get(name) for fields in flat)]
+    first = [ALWAYS_TOLD] if ALWAYS_TOLD in names else []
+    return [*first, *(name for name in varied if name != ALWAYS_TOLD)]
+
+
+def as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """The rows for a spreadsheet, with a column for each field that varied."""
+    varied = list(rows[0]["varied"]) if rows else [ALWAYS_TOLD]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*_BEFORE, *varied, *_BEHIND], extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows({**row["varied"], **row} for row in rows)
+    return text.getvalue()
+
+
+def _leaves(value: Mapping[str, Any], key: str = "") -> "list[tuple[str, Any]]":
+    """``{"penalty": {"kind": "l2", "strength": 0.1}}`` becomes ``penalty: l2`` and ``penalty.strength: 0.1``."""
+    found: list[tuple[str, Any]] = []
+    for name, inner in value.items():
+        path = key if name == "kind" and key else f"{key}.{name}" if key else name
+        found += _leaves(inner, path) if isinstance(inner, Mapping) else [(path, inner)]
+    return found
+
+
+def _row(rank: int, trial: TrialProgress, score: float | None) -> dict[str, Any]:
+    return {
+        "rank": rank,
+        "trial": trial.trial,
+        "status": trial.status,
+        "score": score,
+        "epochs": trial.epoch,
+        "best_epoch": trial.best_epoch,
+        "phase": trial.phase,
+        "exploits": trial.segment,
+        "seconds": round(trial.seconds, 2),
+        "label": trial.best_label or trial.label,
+        "reason": trial.reason,
+        "metrics": {
+            name: value if math.isfinite(value) else None
+            for name, value in trial.best.items()
+            if name.startswith(("train/", "val/"))
+        },
+        "strategy": dict(trial.best_strategy or trial.strategy),
+    }
