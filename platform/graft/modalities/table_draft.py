@@ -17,6 +17,7 @@ from graft.data.tables.rows import Table, require_columns
 _IN_TEXT = (*DELIMITERS, ".jsonl", ".ndjson")
 _TOGETHER = 16
 _MOST_COLUMNS = 512
+_LONGEST_PATH = 4096
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -85,12 +86,15 @@ def _read(path: Path, table: Table, wish: Wish) -> tuple[list[ColumnFacts], dict
             f"{path.name} has {len(names)} columns, but graft init looks at {_MOST_COLUMNS} at most; keep those of the "
             "samples and the labels"
         )
-    anchor = _anchor(table, [name for name in (wish.sample, *names) if name])
+    anchor = _anchor(table, [wish.sample] if wish.sample else names)
     facts: list[ColumnFacts] = []
     samples: dict[str, list[Any]] = {}
     for start in range(0, len(names), _TOGETHER):
-        for name, values in _values(table, anchor, names[start : start + _TOGETHER]).items():
-            found = facts_of(name, values, _is_file(path.parent))
+        some = names[start : start + _TOGETHER]
+        read = _values(table, anchor, some)
+        facts += [ColumnFacts(name, "other", 0) for name in some if name not in read]
+        for name, values in read.items():
+            found = facts_of(name, values, _is_file())
             facts.append(found)
             if found.form == "words" or name == wish.sample:
                 samples[name] = values
@@ -124,13 +128,11 @@ def _values(table: Table, anchor: str, names: list[str]) -> dict[str, list[Any]]
     return {name: values for one in names for name, values in _values(table, anchor, [one]).items()}
 
 
-def _is_file(directory: Path) -> Callable[[str], bool]:
+def _is_file() -> Callable[[str], bool]:
+    """Whether a text names a file of samples."""
     from graft.modalities.image.draft import is_named_as_sample
 
-    def found(text: str) -> bool:
-        return is_named_as_sample(text) and len(text) < 4096 and "\n" not in text
-
-    return found
+    return lambda text: is_named_as_sample(text) and len(text) < _LONGEST_PATH and "\n" not in text
 
 
 def _check_header(path: Path, table: Table) -> None:

@@ -199,6 +199,16 @@ def test_what_the_user_names_is_taken(graft: Any, table: Write, here: Path) -> N
     refused(graft("init", path, "--kind", "tables"), "--kind is `tables`", "did you mean `table`?")
 
 
+def test_columns_that_bring_code_of_their_own_are_not_read(graft: Any, tmp_path: Path) -> None:
+    kind = pa.opaque(pa.binary(), "thing", "stranger")
+    strange = pa.ExtensionArray.from_storage(kind, pa.array([b"x"] * 24))
+    parquet.write_table(pa.table({"odd": strange, "text": TEXTS, "label": WORDS}), tmp_path / "t.parquet")
+    assert graft("init", tmp_path / "t.parquet", "--json").json["data"]["text"] == "text"
+    parquet.write_table(pa.table({"text": strange, "label": WORDS}), tmp_path / "t.parquet")
+    refused(graft("init", tmp_path / "t.parquet"), "`text` (of a type that is not read)")
+    refused(graft("init", tmp_path / "t.parquet", "--sample", "text"), "extension type", "must be a plain one")
+
+
 def test_nothing_is_overwritten(graft: Any, photos: Write, here: Path) -> None:
     path = photos({"cat": 6, "dog": 6})
     (here / "photos.yaml").write_text("mine")

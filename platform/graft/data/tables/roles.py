@@ -156,7 +156,7 @@ def _in_words(column: ColumnFacts) -> str:
     if column.form == "empty":
         return "empty"
     if column.form == "other":
-        return "mixed"
+        return "mixed" if column.rows else "of a type that is not read"
     if column.coded >= 0.5:
         return "dates, addresses or digests"
     if column.distinct == 1:
