@@ -56,8 +56,9 @@ class TextModality(ModalitySpec):
     preprocessing: ClassVar[type[Preprocessing]] = TextPreprocessing
     takes: ClassVar[str] = "texts"
     default_space: ClassVar[Mapping[str, Any]] = {
-        "freeze": {"choice": [1.0, 0.83, 0.67, 0.5]},
-        "lr": {"loguniform": [2e-4, 4e-3]},
+        "freeze": {"choice": [1.0, 0.83, 0.67, 0.5, 0.0]},
+        "lr": {"loguniform": [5e-5, 1e-3]},
+        "head_lr_factor": {"choice": [10.0, 30.0]},
         "batch_size": {"choice": [16, 32]},
         "max_tokens": {"choice": [64, 128]},
     }
