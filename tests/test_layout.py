@@ -170,3 +170,15 @@ def test_every_job_file_says_first_what_it_shows(repository: Path) -> None:
     jobs = sorted((repository / "jobs").glob("*.yaml"))
     assert jobs
     assert [path.name for path in jobs if not path.read_text().startswith("# ")] == []
+
+
+def test_no_file_is_opened_to_others_by_number(repository: Path) -> None:
+    """`core/private_files.py` decides who may read what; a mode of its own anywhere else would be a second rule."""
+    opened = [
+        f"{path.relative_to(repository)}:{node.lineno}"
+        for path in modules(repository)
+        if path.name != "private_files.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and "O_CREAT" in ast.unparse(node)
+    ]
+    assert opened == []

@@ -7,7 +7,6 @@ only: the dataset gets a name of its own, so the next ingest does not find it an
 """
 
 import contextlib
-import fcntl
 import math
 import shutil
 from collections import Counter
@@ -33,6 +32,7 @@ from graft.data.listing import Decoder
 from graft.data.plan import Ingestion, IngestPlan, check_quarantine, counts_of, facts_of
 from graft.data.store import Origin, Rows, column_writers, write_rows
 from graft.data.targets import Targets
+from graft.journal.locking import exclusive
 
 OnProgress = Callable[[int, int], None]
 """Told how many samples of how many are done."""
@@ -231,9 +231,7 @@ def _cached(target: Path) -> Dataset | None:
 @contextlib.contextmanager
 def _one_builder(target: Path) -> Iterator[None]:
     """Let one process at a time build this dataset, and clear what a killed one left of it."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with (target.parent / f"{target.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with exclusive(target.parent / f"{target.name}.lock"):
         for scratch in target.parent.glob(f".{target.name}.*"):
             shutil.rmtree(scratch, ignore_errors=True)
         yield

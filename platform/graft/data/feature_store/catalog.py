@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graft.core.errors import ArtifactError
+from graft.core.private_files import open_private
 from graft.data.feature_store import locks
 from graft.data.feature_store.eviction import GB, VARIABLE, Holding, Usage, cache_limit, choose_victims, free_bytes
 from graft.data.feature_store.locks import NotStored, write_errors_are_clear
@@ -117,7 +118,7 @@ class Catalog:
         """
         with write_errors_are_clear(self.root):
             self._room_lock().parent.mkdir(parents=True, exist_ok=True)
-            self._room_lock().touch()
+            os.close(open_private(self._room_lock(), os.O_RDWR))
 
     def sweep(self, held: str | None = None) -> None:
         """Delete what killed processes left.
