@@ -1,6 +1,8 @@
+import logging
+
 import pytest
 
-from graft.core.credentials import credential_in, is_secret, redact, without_login
+from graft.core.credentials import RedactingFormatter, credential_in, is_secret, redact, without_login
 
 WITH_ONE = [
     "http://me:canary@host:5000",
@@ -99,3 +101,14 @@ def test_names_of_secrets(name: str) -> None:
 @pytest.mark.parametrize("name", ["max_tokens", "data.tokenizer", "lr", "RAY_TRAIN_V2_ENABLED", "keep.checkpoints"])
 def test_names_of_other_things(name: str) -> None:
     assert not is_secret(name)
+
+
+def test_a_log_tells_none_not_even_in_a_traceback() -> None:
+    try:
+        raise ConnectionError("http://me:canary@host: refused")
+    except ConnectionError as error:
+        told = (type(error), error, error.__traceback__)
+    record = logging.LogRecord("x", logging.ERROR, "x.py", 1, "lost %s", ("http://host?token=canary",), told)
+    text = RedactingFormatter("%(levelname)s %(message)s").format(record)
+    assert "canary" not in text
+    assert text.startswith("ERROR lost http://host?token=***\nTraceback")

@@ -1,6 +1,7 @@
 """The command line: `graft COMMAND`. Heavy imports happen inside the commands, so that help answers at once."""
 
 import json
+import logging
 import sys
 import traceback
 from importlib.metadata import version
@@ -14,7 +15,7 @@ from graft.cli.jobs import chaos, init, plan, predict, resume, run, schema, vali
 from graft.cli.output.tell import tell
 from graft.cli.output.unfailing import final_exit_code, guard_standard_streams
 from graft.cli.records import compare, experiments, journal, leaderboard, lineage, status, track, ui, watch
-from graft.core.credentials import redact
+from graft.core.credentials import RedactingFormatter, redact
 from graft.core.errors import GraftError, ResourceError, SpecError
 from graft.core.machine_faults import machine_fault
 
@@ -97,6 +98,8 @@ def _graft(
 def main() -> None:
     """Entry point of the console script."""
     guard_standard_streams()
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(RedactingFormatter())
     try:
         _run()
     except SystemExit as end:

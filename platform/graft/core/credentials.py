@@ -1,5 +1,6 @@
 """Passwords, tokens and keys: which names mean one, which addresses hold one, and texts without them."""
 
+import logging
 import re
 from urllib.parse import unquote_plus
 
@@ -44,6 +45,13 @@ def redact(text: str) -> str:
         text = _DATABASE_LOGIN.sub(rf"\1{HIDDEN}@", text)
         text = _LOGIN.sub(f"{HIDDEN}@", text)
     return text
+
+
+class RedactingFormatter(logging.Formatter):
+    """Log lines and tracebacks as `redact` leaves them: libraries tell addresses with their logins."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
 
 
 def without_login(uri: str) -> str:

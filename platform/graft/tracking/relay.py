@@ -18,7 +18,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from graft.core.credentials import redact
+from graft.core.credentials import RedactingFormatter
 from graft.core.errors import GraftError, TrackingError
 from graft.core.private_files import open_private
 from graft.journal.journal import is_being_written, journal_path
@@ -151,16 +151,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if status.state is RelayState.DONE else _UNSYNCED_EXIT
 
 
-class _WithoutLogins(logging.Formatter):
-    """What MLflow and the libraries below it say may hold the address of the store with its login."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
-
-
 def _log_to_standard_error() -> None:
     handler = logging.StreamHandler()
-    handler.setFormatter(_WithoutLogins("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
