@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from graft.core.errors import GraftError
 from graft.core.storage import Home
 from graft.experiments.directory import Experiment
-from graft.experiments.estimates import Check, checks_of, share_held
+from graft.experiments.standing.estimates import Check, checks_of, share_held
 
 WANTED = 0.8
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from graft.experiments.leaderboard import leaderboard
 from graft.experiments.progress import RUNNING, Progress
 from graft.experiments.stages import StageState
+from graft.experiments.standing.leaderboard import leaderboard
 from graft.journal import events
 from graft.journal.events import Event, TrialStatus
 from graft.spec.strategy import Strategy

@@ -42,10 +42,7 @@ class Event:
 class WriterOpened(Event):
     """A process opened the journal to write; it is about the file, so readers of the experiment do not get it.
 
-    Attributes:
-        token: counts the writers; a record of an older one that comes after this does not count.
-        host: the machine's name.
-        pid: the process there.
+    `token` counts the writers: a record of an older one that comes after this does not count.
     """
 
     token: int
@@ -304,12 +301,7 @@ class ResourcesAwaited(Event):
 
 @dataclass(frozen=True)
 class TimeLeftEstimated(Event):
-    """What the display says that the run will still take, so that it can be held against the truth.
-
-    Attributes:
-        seconds: until the run is over.
-        band: how far off that may be, to each side.
-    """
+    """What the display says: so many seconds until the run is over, give or take `band`."""
 
     seconds: float
     band: float
@@ -349,11 +341,7 @@ class ImportanceEstimated(Event):
 
 @dataclass(frozen=True)
 class SystemSampled(Event):
-    """How busy the driver's machine is.
-
-    Attributes:
-        metrics: name -> value, such as ``cpu_utilization_percentage``.
-    """
+    """How busy the driver's machine is: name -> value, such as ``cpu_utilization_percentage``."""
 
     metrics: Mapping[str, float]
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from graft.experiments.estimates import Moments
 from graft.experiments.progress import Progress
-from graft.experiments.time_left import time_left
+from graft.experiments.standing.estimates import Moments
+from graft.experiments.standing.time_left import time_left
 from graft.journal.events import Event, TimeLeftEstimated
 from graft.journal.journal import Journal
 from graft.search.outlook import Outlook

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from graft.core.clock import Clock
-from graft.experiments.leaderboard import ALWAYS_TOLD
 from graft.experiments.progress import Progress
+from graft.experiments.standing.leaderboard import ALWAYS_TOLD
 from graft.journal import events
 from graft.journal.journal import Journal
 from graft.search.protocol import Checkpoint, Duplicate, Exploit, Proposal, TrialEnd

@@ -15,13 +15,13 @@ from graft.data.dataset import Dataset, open_dataset
 from graft.experiments.budget import deadline_of
 from graft.experiments.directory import Experiment
 from graft.experiments.history import SearchHistory
-from graft.experiments.leaderboard import as_csv, leaderboard
 from graft.experiments.progress import Progress
 from graft.experiments.result import Result
 from graft.experiments.resume import failed_trials, reopen, where_it_stands
 from graft.experiments.run_clock import RunClock
 from graft.experiments.savings import savings
 from graft.experiments.stages import StageName
+from graft.experiments.standing.leaderboard import as_csv, leaderboard
 from graft.journal import events
 from graft.journal.events import ExperimentStatus
 from graft.journal.journal import Journal, read

@@ -1,9 +1,9 @@
 import pytest
 
 from graft.experiments.directory import Experiment
-from graft.experiments.leaderboard import leaderboard
 from graft.experiments.progress import Progress
 from graft.experiments.result import Result
+from graft.experiments.standing.leaderboard import leaderboard
 from graft.journal.events import TrialRetried
 
 

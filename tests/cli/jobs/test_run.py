@@ -12,10 +12,10 @@ import pytest
 from graft.core.errors import Interrupted, TrialError
 from graft.core.storage import Home, write_json
 from graft.experiments.directory import Experiment
-from graft.experiments.leaderboard import leaderboard
 from graft.experiments.progress import Progress
 from graft.experiments.replay import read_schedule
 from graft.experiments.result import Result
+from graft.experiments.standing.leaderboard import leaderboard
 from graft.journal import events
 from graft.journal.events import Event
 from graft.journal.journal import Journal

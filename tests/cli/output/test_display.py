@@ -7,7 +7,7 @@ import pytest
 from graft.cli.output.display import live_display
 from graft.cli.output.plain_lines import PlainLines
 from graft.experiments.progress import Progress
-from graft.experiments.time_left import time_left
+from graft.experiments.standing.time_left import time_left
 from graft.journal import events
 from graft.journal.events import TrialStatus
 from graft.search.outlook import Outlook

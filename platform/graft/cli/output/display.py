@@ -14,10 +14,10 @@ from rich.text import Text
 
 from graft.cli.output import words
 from graft.cli.output.tell import cell
-from graft.experiments.activity import activity
 from graft.experiments.progress import RUNNING, Progress, StageProgress
 from graft.experiments.stages import StageName, StageState
-from graft.experiments.time_left import time_left
+from graft.experiments.standing.activity import activity
+from graft.experiments.standing.time_left import time_left
 from graft.journal import events
 from graft.search.outlook import Outlook
 

@@ -9,8 +9,8 @@ from typing import TextIO
 
 from graft.cli.output import words
 from graft.cli.output.tell import tell
-from graft.experiments.activity import activity
 from graft.experiments.progress import Progress
+from graft.experiments.standing.activity import activity
 from graft.journal import events
 from graft.search.outlook import Outlook
 

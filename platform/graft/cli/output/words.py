@@ -1,7 +1,7 @@
 """How numbers of a run read: scores, states, clocks and the time left."""
 
 from graft.experiments.progress import RUNNING, Progress, TrialProgress
-from graft.experiments.time_left import time_left
+from graft.experiments.standing.time_left import time_left
 from graft.journal.events import TrialStatus
 from graft.search.outlook import Outlook
 from graft.spec.metrics import shown

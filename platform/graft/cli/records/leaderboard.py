@@ -14,8 +14,8 @@ def command(experiment: ExperimentArgument = "latest", home: HomeOption = None, 
     """
     from graft.cli.output.tables import print_leaderboard
     from graft.experiments.directory import Experiment
-    from graft.experiments.leaderboard import leaderboard
     from graft.experiments.progress import Progress
+    from graft.experiments.standing.leaderboard import leaderboard
 
     found = Experiment.find(Home.find(home), experiment)
     job = found.job()

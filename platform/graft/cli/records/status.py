@@ -107,7 +107,7 @@ def _best(progress: "Progress") -> dict[str, Any] | None:
 
 
 def _eta(progress: "Progress", job: "Job") -> dict[str, float] | None:
-    from graft.experiments.time_left import time_left
+    from graft.experiments.standing.time_left import time_left
     from graft.search.outlook import Outlook
 
     left = time_left(progress, Outlook.of(job), time.time())

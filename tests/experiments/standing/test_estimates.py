@@ -6,9 +6,9 @@ import pytest
 
 from graft.core.storage import Home
 from graft.experiments.directory import Experiment
-from graft.experiments.estimates import Check, Moments, checks_of, share_held
 from graft.experiments.progress import Progress
-from graft.experiments.time_left import TimeLeft
+from graft.experiments.standing.estimates import Check, Moments, checks_of, share_held
+from graft.experiments.standing.time_left import TimeLeft
 from graft.journal import events
 from graft.journal.events import ExperimentStatus
 from graft.journal.journal import Journal

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from graft.experiments.leaderboard import as_csv, leaderboard, varied_fields
 from graft.experiments.progress import Progress
+from graft.experiments.standing.leaderboard import as_csv, leaderboard, varied_fields
 from graft.journal import events
 from graft.spec.metrics import MetricSpec, begun_first, shown
 from graft.spec.strategy import Strategy

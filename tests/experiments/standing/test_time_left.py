@@ -7,7 +7,7 @@ import pytest
 
 from graft.experiments.progress import Progress
 from graft.experiments.stages import StageName
-from graft.experiments.time_left import SECONDS, TimeLeft, time_left
+from graft.experiments.standing.time_left import SECONDS, TimeLeft, time_left
 from graft.journal import events
 from graft.search.outlook import Outlook, expected_epochs
 from graft.spec.load import parse_job

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from graft.experiments.directory import Experiment
 from graft.experiments.progress import Progress
-from graft.experiments.time_left import TimeLeft, time_left
+from graft.experiments.standing.time_left import TimeLeft, time_left
 from graft.journal import events
 from graft.journal.events import ExperimentStatus
 from graft.journal.journal import read
