@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from graft.core.errors import ResourceError
+from graft.core.errors import GraftError, ResourceError
 
 _USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENOSPC, errno.EDQUOT})
 _OF_THE_PATH = frozenset(
@@ -26,9 +26,23 @@ _OF_THE_PATH = frozenset(
 )
 
 
+# Libraries that are not written in Python wrap what the system said in errors of their own.
+_WORDS = (
+    "can't allocate memory",
+    "Cannot allocate memory",
+    "out of memory error",
+    "Too many open files",
+    "No space left on device",
+)
+
+
 def is_used_up(error: BaseException) -> bool:
     """Whether memory, disk or file handles have run out: the next file would meet the same."""
-    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _USED_UP)
+    if isinstance(error, MemoryError):
+        return True
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in _USED_UP
+    return not isinstance(error, GraftError) and any(words in str(error) for words in _WORDS)
 
 
 def is_passing(error: BaseException) -> bool:
@@ -76,7 +90,7 @@ def machine_errors(what: str | Path, is_ours: bool = False) -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, OSError) as error:
+    except Exception as error:
         if is_used_up(error) or (is_ours and is_passing(error)):
             raise used_up(str(what), error) from error
         raise

@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 
 from graft.core.errors import ArtifactError, SpecError
+from graft.core.passing_errors import machine_errors
 from graft.core.storage import file_digest, new_directory, read_json, write_json
 from graft.models.libraries import build_backbone
 from graft.models.network import Network, build_head
@@ -94,8 +95,9 @@ class Bundle:
             ArtifactError: the architecture is unknown here, or the weights do not fit it.
         """
         try:
-            network = _build(self.spec)
-            load_model(network, self.directory / WEIGHTS, strict=True)
+            with machine_errors(self.directory / WEIGHTS, is_ours=True):
+                network = _build(self.spec)
+                load_model(network, self.directory / WEIGHTS, strict=True)
         except SpecError as error:
             raise ArtifactError(f"bundle {self.directory} cannot be built: {error}") from error
         except (RuntimeError, SafetensorError) as error:

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from graft.core.errors import ArtifactError
+from graft.core.errors import ArtifactError, ResourceError
+from graft.core.passing_errors import machine_errors
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
@@ -24,13 +25,17 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
     Raises:
         ArtifactError: the file is missing, damaged, of another format, or holds something other than tensors.
+        ResourceError: it cannot be read at the moment, for lack of memory or permission, say.
     """
     if not path.is_file():
         raise ArtifactError(f"weights file {path} does not exist")
     if path.suffix not in SUFFIXES:
         raise ArtifactError(f"weights file {path} ends in `{path.suffix}`, but must end in {', '.join(SUFFIXES)}")
     try:
-        content = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+        with machine_errors(path, is_ours=True):
+            content = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    except ResourceError:
+        raise
     except pickle.UnpicklingError as error:
         raise ArtifactError(
             f"weights file {path} is damaged or holds more than tensors, which graft never unpickles; "

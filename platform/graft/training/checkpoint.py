@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from graft.core.errors import ArtifactError
+from graft.core.passing_errors import machine_errors
 from graft.core.storage import canonical_json, disk_full_is_clear
 from graft.training.plan import PartialEpoch
 
@@ -83,11 +84,11 @@ def load_state(path: Path) -> TrainingState:
         ArtifactError: the file is missing, damaged, or of another format.
     """
     try:
-        with safe_open(path, framework="pt") as stored:
+        with machine_errors(path, is_ours=True), safe_open(path, framework="pt") as stored:
             metadata = stored.metadata() or {}
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  (it is no mapping)
         facts = json.loads(metadata["graft"])
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path} is no training state ({error}); {_REDO}") from error
     if _digest(facts, tensors) != metadata.get("sha256"):
         raise ArtifactError(f"{path} is damaged: its content must match the digest written with it; {_REDO}")

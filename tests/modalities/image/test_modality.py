@@ -15,7 +15,8 @@ from graft.modalities.image.storage import StoredImages, square
 from graft.modalities.registry import build_modality
 from graft.models.load import describe_backbone
 from graft.spec.components.augmentation import NoAugmentation
-from graft.spec.modalities.image import DigitsData, ImageFolderData, LightAugmentation
+from graft.spec.modalities.image import DigitsData, ImageFolderData, ImagePreprocessing, LightAugmentation
+from graft.spec.modalities.table import TableData
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 
@@ -133,3 +134,24 @@ def test_a_bundle_needs_no_files_but_its_preprocessing(modality, tmp_path):
     given = modality.preprocessing(StoredImages(40).spec(), Strategy(), describe_backbone("efficientnet_lite0"))
     assert modality.bundle_files(given, describe_backbone("efficientnet_lite0")) == {}
     assert modality.reader(given, tmp_path) == ImageReader(StoredImages(40))
+
+
+def test_a_bundle_knows_the_column_the_encoding_and_the_limit_it_was_trained_with(modality, tmp_path, folder):
+    (folder / "train.csv").write_bytes("bild,art\na.png,é\nsub/b.jpg,e\n".encode("cp1252"))
+    data = TableData(path=folder / "train.csv", image="bild", label="art", encoding="cp1252", max_pixels=4800)
+    storage = modality.storage(modality.list(data), space())
+    made = modality.preprocessing(storage, Strategy(), describe_backbone("efficientnet_lite0"))
+    given = ImagePreprocessing.read_stored(made.model_dump(mode="json"))
+    assert (given.image_column, given.encoding, given.max_pixels) == ("bild", "cp1252", 4800)
+    (folder / "new.csv").write_bytes("image,bild,é\nx.png,a.png,y\n".encode("cp1252"))
+    assert modality.find([folder / "new.csv"], given) == [folder / "a.png"]
+    larger = Image.new("RGB", (81, 60))
+    assert modality.reader(given, tmp_path)([larger]).errors[0].startswith("has 81 x 60 pixels, more than")
+
+
+def test_a_bundle_of_before_reads_as_it_did(modality, tmp_path):
+    made = modality.preprocessing(StoredImages(40).spec(), Strategy(), describe_backbone("efficientnet_lite0"))
+    old = {name: value for name, value in made.model_dump(mode="json").items() if name in made.model_fields_set}
+    for name in ("max_pixels", "image_column", "encoding"):
+        old.pop(name, None)
+    assert modality.reader(ImagePreprocessing.read_stored(old), tmp_path) == ImageReader(StoredImages(40))

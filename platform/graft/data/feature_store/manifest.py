@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.errors import ArtifactError
+from graft.core.passing_errors import machine_errors
 from graft.core.storage import canonical_json, file_digest, read_json, text_digest, write_json
 from graft.data.feature_store.key import FORMAT, FeatureKey
 
@@ -127,13 +128,18 @@ def damaged_shards(directory: Path, manifest: Manifest) -> tuple[Shard, ...]:
 
 
 def problem(directory: Path, shard: Shard) -> str | None:
-    """What is wrong with a shard, as the end of a sentence about it; None if nothing is."""
+    """What is wrong with a shard, as the end of a sentence about it; None if nothing is.
+
+    Raises:
+        ResourceError: it cannot be read at the moment, which says nothing of it.
+    """
     path = directory / shard.file
     try:
-        found = path.stat()
-        if found.st_size != shard.bytes:
-            return f"has {found.st_size} bytes instead of {shard.bytes}"
-        digest = _digest(path, found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+        with machine_errors(path, is_ours=True):
+            found = path.stat()
+            if found.st_size != shard.bytes:
+                return f"has {found.st_size} bytes instead of {shard.bytes}"
+            digest = _digest(path, found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     return None if digest == shard.sha256 else "has changed since it was written"

@@ -97,7 +97,7 @@ class Remote:
             text = stream.read()
         try:
             return Manifest.from_json(json.loads(text))
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             return None  # damaged: whoever builds the features writes it anew
 
     def _publish(self, manifest: Manifest, digest: str, directory: Path) -> None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from graft.core.errors import SpecError
 from graft.data.feature_store.key import StorageType
+from graft.data.tables.arrow_files import ArrowFile
 
 STORED: dict[StorageType, np.dtype] = {
     "float32": np.dtype(np.float32),
@@ -49,6 +50,7 @@ def decode(stored: np.ndarray, dtype: StorageType) -> np.ndarray:
 COLUMN = "features"
 _ARROW = {"float32": pa.float32(), "float16": pa.float16(), "bfloat16": pa.uint16()}
 _STORAGE = b"storage"
+_TENSOR = "arrow.fixed_shape_tensor"
 
 
 def write_shard(path: Path, rows: np.ndarray, dtype: StorageType) -> tuple[int, str]:
@@ -84,6 +86,9 @@ def map_shard(path: Path, shape: tuple[int, ...], dtype: StorageType) -> np.ndar
         OSError: there is no such file.
         ValueError: it holds something else.
     """
+    strange = set(ArrowFile(path).extensions.values()) - {_TENSOR}
+    if strange:  # to look at such a type is to run its code
+        raise ValueError(f"{path} holds the type {min(strange)} instead of {_TENSOR}")
     with pa.memory_map(str(path)) as source:
         reader = pa.ipc.open_file(source)
         if reader.num_record_batches != 1:

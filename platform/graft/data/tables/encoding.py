@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from graft.core.errors import DataError
+from graft.core.passing_errors import machine_errors
 
 _CHUNK = 1 << 20
 MAX_LINE_BYTES = 64 * 1024**2
@@ -19,7 +20,8 @@ def require_file(path: Path) -> Path:
         DataError: it is missing, a directory, a device, or empty.
     """
     try:
-        found = path.stat()
+        with machine_errors(path):
+            found = path.stat()
     except FileNotFoundError:
         raise DataError(f"data.path is {path}, but there is nothing there; check the path") from None
     except OSError as error:
@@ -61,7 +63,7 @@ def check_encoding(path: Path, encoding: str) -> None:
     """
     decoder = decoder_of(encoding)
     try:
-        with path.open("rb") as stream:
+        with machine_errors(path), path.open("rb") as stream:
             _check_mark(path, stream.read(2), encoding)
             stream.seek(0)
             _scan(path, stream, decoder, encoding)

@@ -116,7 +116,7 @@ def _require_memory(image: Image.Image, error: Exception) -> None:
     """
     width, height = image.size
     needed = width * height * _BYTES_PER_PIXEL
-    if is_used_up(error) or "out of memory error" in str(error) or not _can_have(needed):
+    if is_used_up(error) or not _can_have(needed):
         wanted = f"{width} x {height} pixels need about {max(needed >> 20, 1)} MiB of memory, which is not to be had"
         raise MemoryError(wanted) from error
 

@@ -17,7 +17,7 @@ from graft.modalities.text.storage import TEXT, count_cut, storage_for
 from graft.modalities.text.tokenizer import SHORT_DIGEST
 from graft.models.load import describe_backbone
 from graft.spec.modalities.base import DataSpec, Preprocessing
-from graft.spec.modalities.text import DEFAULT_MAX_TOKENS, TextModality, TextPreprocessing
+from graft.spec.modalities.text import DEFAULT_MAX_CHARACTERS, DEFAULT_MAX_TOKENS, TextModality, TextPreprocessing
 
 if TYPE_CHECKING:
     import torch
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from graft.spec.components.augmentation import Augmentation
     from graft.spec.space.space import StrategySpace
     from graft.spec.strategy import Strategy
-
-_DEFAULT_MAX_CHARACTERS = 100_000
 
 
 class Texts:
@@ -65,7 +63,7 @@ class Texts:
 
     def decoder(self, spec: DataSpec, listing: Listing, storage: StorageSpec) -> TextDecoder:
         """What turns sources into columns; holds the tokenizers, so it runs on any machine of the cluster."""
-        limit = spec.decoding().get("max_characters", _DEFAULT_MAX_CHARACTERS)
+        limit = spec.decoding().get("max_characters", DEFAULT_MAX_CHARACTERS)
         return decoder_for(storage, listing.reader or InlineText(), limit)
 
     def size(self, strategy: "Strategy") -> int:

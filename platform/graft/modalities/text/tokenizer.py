@@ -9,6 +9,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from graft.core.errors import ArtifactError
+from graft.core.passing_errors import machine_errors
 from graft.modalities.text.info import TextInput
 
 SHORT_DIGEST = 12
@@ -83,7 +84,8 @@ def read_tokenizer(path: Path) -> bytes:
             raise ArtifactError(
                 f"tokenizer {path} has {size / 1024**2:.0f} MiB, more than one can have; check the file"
             )
-        return path.read_bytes()
+        with machine_errors(path):
+            return path.read_bytes()
     except OSError as error:
         raise ArtifactError(f"tokenizer {path} cannot be read ({error.strerror or error}); check the file") from error
 

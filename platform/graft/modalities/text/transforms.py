@@ -14,7 +14,7 @@ from graft.modalities.text.info import TextInput
 from graft.modalities.text.storage import stored_tokens
 from graft.modalities.text.tokenizer import SHORT_DIGEST, cut
 from graft.models.info import BackboneInfo
-from graft.spec.modalities.text import DEFAULT_MAX_TOKENS, TextPreprocessing
+from graft.spec.modalities.text import DEFAULT_MAX_CHARACTERS, DEFAULT_MAX_TOKENS, TextPreprocessing
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def preprocessing_for(storage: StorageSpec, max_tokens: int | None, info: Backbo
         pad_token=given.pad_token,
         closing_tokens=stored.closing,
         inputs=given.names,
-        max_characters=storage.form.get("max_characters", 100_000),
+        max_characters=storage.form.get("max_characters", DEFAULT_MAX_CHARACTERS),
         encoding=storage.form.get("encoding", "utf-8"),
         text_column=storage.form.get("text_column"),
     )

@@ -10,6 +10,7 @@ from graft.spec.base import Spec
 from graft.spec.modalities.base import DataSpec, LocalPath, ModalitySpec, Preprocessing
 
 DEFAULT_MAX_TOKENS = 128
+DEFAULT_MAX_CHARACTERS = 100_000
 
 
 class TextFields(Spec):
@@ -35,7 +36,7 @@ class TextPreprocessing(Preprocessing):
     pad_token: int = Field(ge=0, description="Number of the token that fills up.")
     closing_tokens: int = Field(1, ge=0, description="Special tokens at the end of every text, which no cut takes.")
     inputs: tuple[str, ...] = Field(strict=False, description="Names of the tensors that the network takes.")
-    max_characters: int = Field(100_000, ge=1, description="Characters of a text that are looked at.")
+    max_characters: int = Field(DEFAULT_MAX_CHARACTERS, ge=1, description="Characters of a text that are looked at.")
     encoding: str = Field("utf-8", min_length=1, max_length=40, description="How files of texts are encoded.")
     text_column: str | None = Field(None, description="Column of the texts in the table that was trained on.")
 
@@ -71,7 +72,9 @@ class TextSource(DataSpec):
         "utf-8", min_length=1, max_length=40, description="How the texts are encoded, such as cp1252."
     )
     max_characters: int = Field(
-        100_000, ge=1, description="Characters of a text that are kept; what lies behind them is cut before tokenizing."
+        DEFAULT_MAX_CHARACTERS,
+        ge=1,
+        description="Characters of a text that are kept; what lies behind them is cut before tokenizing.",
     )
 
     @property

@@ -1,4 +1,5 @@
 import os
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -165,3 +166,12 @@ def test_image_files_are_found_for_prediction(tmp_path, image_folder):
     image_folder(tmp_path, {"a": 1, "b/c": 1})
     (tmp_path / "notes.txt").write_text("x")
     assert image_files(tmp_path) == [tmp_path / "a/000.png", tmp_path / "b/c/000.png"]
+
+
+def test_a_class_is_one_whichever_way_its_accents_were_typed(tmp_path, image_folder):
+    composed, apart = (unicodedata.normalize(form, "caf\u00e9") for form in ("NFC", "NFD"))
+    folders = [f"train/{composed}", "train/tea", f"val/{apart}", "val/tea", f"test/{apart}", "test/tea"]
+    image_folder(tmp_path, dict.fromkeys(folders, 3))
+    listing = list_image_folder(ImageFolderData(path=tmp_path))
+    assert listing.targets.categories == (composed, "tea")
+    assert np.bincount(listing.targets.values).tolist() == [9, 9]

@@ -16,6 +16,7 @@ from typing import IO, cast
 import numpy as np
 
 from graft.core.errors import DataError
+from graft.core.passing_errors import machine_errors
 from graft.core.storage import canonical_json, text_digest
 from graft.data.dataset import Split
 from graft.data.listing import Listing, Progress, require_directory
@@ -85,7 +86,7 @@ def read_idx(path: Path, num_dimensions: int) -> np.ndarray:
         DataError: it is no such file, or its header says another size than it has.
     """
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as opened:
+        with machine_errors(path), gzip.open(path) if path.suffix == ".gz" else path.open("rb") as opened:
             stream = cast(IO[bytes], opened)
             shape = _read_header(stream, path, num_dimensions)
             values = _read_values(stream, math.prod(shape))

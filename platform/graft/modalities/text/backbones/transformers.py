@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graft.core.errors import ArtifactError
+from graft.core.errors import ArtifactError, ResourceError
+from graft.core.passing_errors import machine_errors
 from graft.core.storage import text_digest
 from graft.modalities.text.backbones.configs import (
     architecture_of,
@@ -116,7 +117,7 @@ def _network(config: Any) -> nn.Module:
 
 def _loaded(folder: Path, config: Any) -> nn.Module:
     try:
-        with _quiet(), torch.random.fork_rng(devices=[]):
+        with machine_errors(folder, is_ours=True), _quiet(), torch.random.fork_rng(devices=[]):
             network, told = _auto_model().from_pretrained(
                 folder,
                 config=config,
@@ -127,6 +128,8 @@ def _loaded(folder: Path, config: Any) -> nn.Module:
                 use_safetensors=True,
                 **_without_pooler(config),
             )
+    except ResourceError:
+        raise
     except Exception as error:  # damaged files raise a dozen unrelated types
         raise ArtifactError(f"weights in {folder} cannot be loaded ({one_line(error)}); fetch them anew") from error
     missing = sorted(told["missing_keys"])
