@@ -53,7 +53,7 @@ def rising(proposal: Proposal, epoch: int) -> float:
 
 
 @contextmanager
-def one_core() -> Iterator[ClusterResources]:
+def one_core(logs: Path) -> Iterator[ClusterResources]:
     yield ClusterResources((Node(1),))
 
 
