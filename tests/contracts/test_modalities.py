@@ -27,6 +27,7 @@ from graft.data.listing import DecodedBlock
 from graft.experiments.result import Result
 from graft.modalities.registry import build_modality
 from graft.models.load import describe_backbone, load_backbone
+from graft.serving.samples import samples_of
 from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.spec.modalities.base import Preprocessing
@@ -203,6 +204,15 @@ def test_a_row_of_a_served_table_is_read_again(case: Case) -> None:
     assert json.loads(json.dumps(row)) == row
     assert len(case.modality.from_table([*row.values()])) == 1
     assert len(case.modality.previews(case.columns(), np.array([0, 1]))) == 2
+
+
+def test_a_sample_of_a_listing_is_what_the_reader_takes(case: Case) -> None:
+    samples = [case.modality.sample_of(case.listing, row) for row in range(3)]
+    assert all(case.modality.is_sample(one) for one in samples)
+    assert not any(case.modality.is_sample(one) for one in (None, 3.5, {}, object()))
+    assert samples_of(samples, case.modality, case.preprocessing()) == samples
+    assert case.modality.forms
+    assert case.modality.table_columns(case.preprocessing())
 
 
 @dataclass(frozen=True)

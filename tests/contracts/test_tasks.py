@@ -1,7 +1,7 @@
 """What every task keeps, whoever wrote it: from labels to answers, on generated data."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -91,6 +91,14 @@ def test_targets_are_rows_with_a_name_for_each_output(case):
     assert len(case.names) >= 1
     assert json.loads(json.dumps(case.facts, allow_nan=False)) == case.facts
     json.dumps(case.task.counts(case.training, case.names), allow_nan=False)
+
+
+def test_targets_of_other_data_stand_under_the_names_of_the_model(case):
+    assert np.array_equal(case.task.align(case.targets, case.names), case.targets.values)
+    strange = replace(case.targets, names=tuple(f"strange {name}" for name in case.names))
+    if len(case.names) > 1:
+        with pytest.raises(DataError, match=r"strange|has no target"):
+            case.task.align(strange, case.names)
 
 
 def test_splits_have_their_shares_and_follow_the_seed(case):

@@ -1,9 +1,11 @@
 import base64
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from mlflow.exceptions import MlflowException
 
-from graft.core.errors import ArtifactError, SpecError
+from graft.core.errors import ArtifactError
 from graft.serving import mlflow_model
 from graft.serving.mlflow_model import BundleModel
 
@@ -44,14 +46,38 @@ def test_an_unreadable_image_is_an_empty_row(model, cell):
 
 
 def test_a_table_without_the_column_is_told(model, cell):
-    with pytest.raises(SpecError, match="the table has the columns img, but needs `image`"):
+    with pytest.raises(MlflowException, match="the table has the columns img, but needs `image`"):
         model.predict(pd.DataFrame({"img": [cell]}))
 
 
 @pytest.mark.parametrize("bad", ["no base64!", "größe", None, 3.5, "abc"])
 def test_a_cell_that_is_not_base64_is_named(model, cell, bad):
-    with pytest.raises(SpecError, match=r"image of row 1 is not base64 \(.+\); encode the file's bytes"):
+    with pytest.raises(
+        MlflowException, match=r"image of row 1 is not base64 \(.+\); encode the file's bytes"
+    ) as caught:
         model.predict(pd.DataFrame({"image": [cell, bad]}))
+    assert caught.value.get_http_status_code() == 400
+
+
+def test_a_server_answers_400_with_the_sentence(model):
+    from fastapi.testclient import TestClient
+    from mlflow.pyfunc import PyFuncModel
+    from mlflow.pyfunc.scoring_server import init
+
+    class Loaded(PyFuncModel):
+        metadata = SimpleNamespace(get_input_schema=lambda: None)
+
+        def __init__(self) -> None:
+            pass
+
+        def predict(self, data, params=None):
+            return model.predict(data, params)
+
+    client = TestClient(init(Loaded()), raise_server_exceptions=False)
+    answer = client.post("/invocations", json={"dataframe_split": {"columns": ["image"], "data": [["no base64!"]]}})
+    assert answer.status_code == 400
+    assert "image of row 0 is not base64" in answer.json()["message"]
+    assert "encode the file's bytes" in answer.json()["message"]
 
 
 def test_an_empty_table_gives_an_empty_table(model):

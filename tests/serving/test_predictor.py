@@ -2,8 +2,10 @@ import io
 import json
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -12,6 +14,7 @@ from graft.core.errors import ArtifactError, SpecError
 from graft.core.storage import file_digest
 from graft.modalities.image.storage import StoredImages, decode_square
 from graft.modalities.image.transforms import preprocess
+from graft.modalities.protocol import Readings
 from graft.models.bundle import read_bundle
 from graft.serving import predictor as module
 from graft.serving.predictor import Predictor
@@ -168,7 +171,6 @@ def test_batches_do_not_change_answers_or_order(colour, pixels, monkeypatch):
         (np.zeros((5, 5, 4), np.uint8), r"uint8 \(5, 5, 4\)"),
         (np.zeros((3, 5, 5), np.uint8), r"uint8 \(3, 5, 5\)"),
         (np.zeros(5, np.uint8), r"uint8 \(5,\)"),
-        (np.zeros((2, 5, 5, 3), np.uint8), r"uint8 \(2, 5, 5, 3\)"),
     ],
 )
 def test_an_array_that_is_no_image_is_the_callers_error(predictor, array, told):
@@ -181,9 +183,70 @@ def test_an_array_without_pixels_is_the_callers_error(colour):
         colour.predict([np.zeros((0, 5, 3), np.uint8)])
 
 
-def test_what_is_no_image_at_all_is_the_callers_error(colour):
-    with pytest.raises((SpecError, TypeError)):
-        colour.predict([3.5])
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        (
+            [3.5],
+            "sample 0 is of type float, but must be the name of a file, encoded bytes, a PIL image, or a uint8 array",
+        ),
+        (3.5, "of type float is given to predict, but must be the name of a file"),
+        (None, "None is given"),
+        ({"image": "a.png"}, "of type dict is given"),
+        (torch.zeros(3, 5, 5), r"of type Tensor and shape \(3, 5, 5\) is given"),
+        (pd.DataFrame({"picture": ["a.png"]}), "the table has picture, but needs a column `image`"),
+        (np.zeros((2, 2, 5, 5, 3), np.uint8), r"sample 0 is of type ndarray and shape \(2, 5, 5, 3\)"),
+    ],
+)
+def test_what_is_no_image_at_all_is_refused_by_name(colour, odd, told):
+    with pytest.raises(SpecError, match=told):
+        colour.predict(odd)
+
+
+def test_one_image_needs_no_list(colour, folder, pixels, monkeypatch):
+    path = folder / "a.png"
+    monkeypatch.chdir(folder)
+    for one in ("a.png", path, path.read_bytes(), bytearray(path.read_bytes()), pixels, Image.open(path)):
+        (found,) = colour.predict(one)
+        assert same(found, colour.predict([path])[0])
+
+
+def test_a_name_that_is_no_file_is_one_answer_with_the_reason(colour):
+    for name in ("nope.png", "x" * 5000):
+        (found,) = colour.predict(name)
+        assert found.error.startswith("cannot be read")
+
+
+def test_a_folder_a_table_and_an_array_of_many_are_all_that_they_hold(colour, folder, pixels):
+    (folder / "list.csv").write_text("image\na.png\n")
+    assert [one.source for one in colour.predict(str(folder))] == [str(folder / "a.png"), str(folder / "sub" / "b.jpg")]
+    assert [one.source for one in colour.predict(folder / "list.csv")] == [str(folder / "a.png")]
+    assert [one.source for one in colour.predict(np.stack([pixels, pixels]))] == ["#0", "#1"]
+    table = pd.DataFrame({"image": [str(folder / "a.png"), None]}, index=[5, 6])
+    there, missing = colour.predict(table)
+    assert (there.error, missing.error, missing.source) == (None, "is missing", "#1")
+
+
+def test_one_name_of_a_folder_is_enough_for_files(colour, folder):
+    assert len(colour.predict_files(str(folder))) == len(colour.predict_files([folder])) == 2
+    with pytest.raises(SpecError, match="must be the name of a file, a folder or a table"):
+        colour.predict_files(3)
+
+
+def test_probabilities_are_an_array(colour, pixels):
+    found = colour.predict_proba([pixels, b"broken"])
+    assert found.shape == (2, 3)
+    assert found[0].sum() == pytest.approx(1)
+    assert np.isnan(found[1]).all()
+    assert colour.predict_proba([]).shape == (0, 3)
+
+
+def test_it_shows_what_it_is(colour):
+    told = repr(colour)
+    assert told.startswith(
+        "Predictor(model: pets, task: classification of images, predicts: cat, dog, emu, network: timm/"
+    )
+    assert "<td>cat, dog, emu</td>" in colour._repr_html_()
 
 
 def test_a_frame_has_a_row_an_image_and_a_column_a_class(predictor, pixels):
@@ -273,3 +336,47 @@ def test_the_bundle_is_all_that_is_needed(bundle, tmp_path, pixels, colour, monk
     shutil.copytree(bundle, tmp_path / "elsewhere")
     again = Predictor(read_bundle(tmp_path / "elsewhere"))
     assert same(*again.predict([pixels]), *colour.predict([pixels]))
+
+
+class OfManyLengths:
+    """A modality of rows of numbers, and a network that adds each up; it remembers how long its batches were."""
+
+    is_ragged = True
+
+    def __init__(self) -> None:
+        self.lengths: list[int] = []
+
+    def inputs(self, columns, given, device):
+        rows = columns["rows"]
+        lengths = np.array([len(row) for row in rows])
+
+        def plain(places):
+            longest = int(lengths[places].max())
+            self.lengths.append(longest)
+            padded = [np.pad(rows[place], (0, longest - len(rows[place]))) for place in places]
+            return torch.tensor(np.array(padded), dtype=torch.float64)
+
+        return SimpleNamespace(lengths=lengths, plain=plain)
+
+
+def test_one_long_sample_does_not_fill_up_all_others():
+    rng = np.random.default_rng(0)
+    rows = [np.full(int(length), float(place)) for place, length in enumerate(rng.integers(1, 500, 200))]
+    predictor = Predictor.__new__(Predictor)
+    predictor.modality = modality = OfManyLengths()
+    predictor._read = lambda samples: Readings(
+        tuple(f"#{place}" for place in range(len(samples))),
+        {"rows": [one for one in samples if isinstance(one, np.ndarray)]},
+        {place: "is text" for place, one in enumerate(samples) if isinstance(one, str)},
+    )
+    predictor._model = lambda batch: batch.sum(dim=1, keepdim=True)
+    predictor._device = torch.device("cpu")
+    predictor.bundle = SimpleNamespace(spec=SimpleNamespace(num_outputs=1, preprocessing=None, facts={}))
+    predictor.task = SimpleNamespace(decide=lambda outputs, facts: outputs.numpy())
+    samples = [*rows[:70], None, *rows[70:], "text"]
+    found = predictor.decided(samples)
+    assert found.predictions[:, 0].tolist() == pytest.approx([row.sum() for row in rows])
+    assert found.errors == {70: "is missing", 201: "is text"}
+    assert modality.lengths == sorted(modality.lengths, reverse=True)
+    assert len(modality.lengths) == 4
+    assert sum(modality.lengths) < 1200 < 4 * 499

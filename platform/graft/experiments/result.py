@@ -1,21 +1,25 @@
 """What a run gives back: the numbers, the winner, and the model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graft.core.html import html_table
 from graft.core.storage import read_json
 from graft.spec.strategy import Strategy
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from graft.serving.evaluation import Evaluation
     from graft.serving.predictor import Predictor
 
+SHOWN_TRIALS = 10
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Result:
     """A finished experiment.
 
@@ -24,7 +28,38 @@ class Result:
     """
 
     summary: dict[str, Any]
-    rows: Sequence[dict[str, Any]] = field(repr=False)
+    rows: Sequence[dict[str, Any]]
+
+    def __repr__(self) -> str:
+        return f"Result({', '.join(f'{name}: {text}' for name, text in self._facts())})"
+
+    def _repr_html_(self) -> str:
+        metric = self.summary.get("metric", "score")
+        shown = [
+            [str(row.get(name, "")) for name in ("rank", "trial", "label")]
+            + [_number(row.get("score")), str(row.get("status", ""))]
+            for row in self.rows[:SHOWN_TRIALS]
+        ]
+        return html_table(self._facts(), "Result") + html_table(
+            shown, "Leaderboard", ("rank", "trial", "strategy", metric, "status")
+        )
+
+    def _facts(self) -> list[tuple[str, str]]:
+        """What came out, at a glance."""
+        summary = self.summary
+        metric, interval = summary.get("metric", "score"), summary.get("test_interval")
+        bounds = f", 95 % interval {interval[0]:.4f} to {interval[1]:.4f}" if interval else ""
+        trials = summary.get("trials")
+        told = {
+            "experiment": summary.get("experiment"),
+            "status": summary.get("status"),
+            "test": f"{metric} {_number(summary.get('test'))}{bounds}",
+            "winner": summary.get("winner_trial"),
+            "trials": trials.get("total") if isinstance(trials, dict) else trials,
+            "seconds": summary.get("seconds"),
+            "model": summary.get("model_uri") or summary.get("bundle"),
+        }
+        return [(name, str(value)) for name, value in told.items() if value is not None]
 
     @classmethod
     def read(cls, result_file: Path, leaderboard_file: Path) -> "Result":
@@ -50,6 +85,14 @@ class Result:
 
         return Predictor.from_directory(Path(self.summary["bundle"]))
 
-    def predict(self, samples: Sequence[Any]) -> "pd.DataFrame":
-        """What the model says of samples; see `Predictor.predict_frame`."""
+    def predict(self, samples: Any) -> "pd.DataFrame":
+        """What the model says of samples, as a table; see `Predictor.predict` for what they may be."""
         return self.predictor.predict_frame(samples)
+
+    def evaluate(self, data: Any, split: str | None = None) -> "Evaluation":
+        """How good the model is on labelled data; see `Predictor.evaluate`."""
+        return self.predictor.evaluate(data, split)
+
+
+def _number(score: Any) -> str:
+    return f"{score:.4f}" if isinstance(score, float | int) else "–"

@@ -48,6 +48,10 @@ class Modality(Protocol):
     name: str
     signature: Mapping[str, str]
     """Columns of the table that a registered model takes, with MLflow's name of each one's type."""
+    forms: str
+    """What a sample may be given as in Python, for messages."""
+    is_ragged: bool
+    """Whether samples differ in length, so that batches should be of like ones."""
 
     def list(self, spec: DataSpec, progress: Progress | None = None) -> Listing:
         """All samples of a source, nothing decoded.
@@ -100,6 +104,18 @@ class Modality(Protocol):
 
     def reader(self, given: Preprocessing, directory: Path) -> Reader:
         """How a bundle in a directory reads what is to be predicted."""
+
+    def sample_of(self, listing: Listing, row: int) -> Any:
+        """A row of a listing as the reader takes it; None if it cannot be read."""
+
+    def is_sample(self, value: Any) -> bool:
+        """Whether a value is one sample that the reader takes, not several, and nothing else."""
+
+    def names_file(self, value: Any) -> bool:
+        """Whether a sample is the name of a file, so that it may also name a folder or a table."""
+
+    def table_columns(self, preprocessing: Preprocessing) -> tuple[str, ...]:
+        """Names that a column of samples may have in a user's table, the likeliest first."""
 
     def from_table(self, column: Sequence[Any]) -> Sequence[Any]:
         """What a registered model is sent, a cell for each sample, as the reader takes it.

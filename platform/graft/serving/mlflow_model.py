@@ -10,6 +10,7 @@ import pandas as pd
 
 from graft.core.errors import SpecError
 from graft.serving.predictor import Predictor
+from graft.tracking.mlflow.invalid_input import invalid_input
 
 
 class BundleModel:
@@ -29,8 +30,12 @@ class BundleModel:
             The task's columns: `label` and `probability`, `value`, or `labels`; empty for a sample that cannot be read.
 
         Raises:
-            SpecError: there is no such column, or a cell is not what it must be.
+            MlflowException: there is no such column, or a cell is not what it must be; a server answers 400.
         """
+        with invalid_input():
+            return self._answer(table)
+
+    def _answer(self, table: pd.DataFrame) -> pd.DataFrame:
         modality = self._predictor.modality
         wanted = next(iter(modality.signature))
         if wanted not in table.columns:

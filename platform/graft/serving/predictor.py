@@ -1,59 +1,41 @@
 """Predictions from a bundle: the same decoding and preprocessing as in training, and nothing of the training code."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from graft.core.errors import SpecError
+from graft.core.html import html_table
 from graft.data.columns import Column
+from graft.modalities.protocol import Readings
 from graft.modalities.registry import build_modality
 from graft.models.bundle import Bundle, read_bundle
+from graft.serving.prediction import Decided, Prediction
+from graft.serving.samples import paths_of, samples_of
 from graft.tasks.registry import build_task
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from graft.serving.evaluation import Evaluation
+
 BATCH_SIZE = 64
+# Batches whose samples are sorted by length together.
+WINDOW = 16
+MOST_NAMES = 10
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """What the model says of one sample.
+class _Window:
+    """Samples that were read together: the name of each by its place, predictions of the readable, errors by place."""
 
-    Attributes:
-        source: the file, or ``#<n>`` for the n-th sample given as data.
-        answer: the task's columns: ``label`` and ``probability``, ``value`` with ``low`` and ``high``, or ``labels``;
-            empty if the sample cannot be read.
-        probabilities: of every class or label by its name, where the task has any.
-        error: why the sample cannot be read.
-    """
-
-    source: str
-    answer: Mapping[str, Any] = field(default_factory=dict)
-    probabilities: Mapping[str, float] = field(default_factory=dict)
-    error: str | None = None
-
-    @property
-    def label(self) -> str | None:
-        """The most probable class; None for other tasks, or if the sample cannot be read."""
-        return self.answer.get("label")
-
-    @property
-    def probability(self) -> float | None:
-        """Of that class."""
-        return self.answer.get("probability")
-
-    @property
-    def value(self) -> float | None:
-        """The number that is predicted; None for other tasks, or if the sample cannot be read."""
-        return self.answer.get("value")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON: the task's columns beside source and error."""
-        return {"source": self.source, **self.answer, "probabilities": dict(self.probabilities), "error": self.error}
+    sources: Mapping[int, str]
+    predictions: np.ndarray
+    errors: Mapping[int, str]
 
 
 class Predictor:
@@ -77,33 +59,66 @@ class Predictor:
         """
         return cls(read_bundle(directory))
 
-    def predict_files(self, given: Iterable[str | Path]) -> list[Prediction]:
-        """Predict for files, folders and tables, as the modality finds them."""
-        return self.predict(self.find(list(given)))
+    def __repr__(self) -> str:
+        return f"Predictor({', '.join(f'{name}: {text}' for name, text in self._facts())})"
 
-    def find(self, given: Sequence[str | Path]) -> Sequence[Any]:
-        """The samples meant by files, folders and tables."""
-        return self.modality.find(given, self.bundle.spec.preprocessing)
+    def _repr_html_(self) -> str:
+        return html_table(self._facts(), "Predictor")
 
-    def predict(self, samples: Sequence[Any]) -> list[Prediction]:
+    def predict_files(self, given: str | Path | Iterable[str | Path]) -> list[Prediction]:
+        """Predict for files, folders and tables, as the modality finds them; one of them, or several.
+
+        Raises:
+            SpecError: one of them is missing or holds no sample; all problems at once.
+        """
+        return self._predict(self.find(given))
+
+    def find(self, given: str | Path | Iterable[str | Path]) -> list[Any]:
+        """The samples meant by files, folders and tables.
+
+        Raises:
+            SpecError: one of them is missing or holds no sample; all problems at once.
+        """
+        return list(self.modality.find(paths_of(given), self.bundle.spec.preprocessing))
+
+    def predict(self, samples: Any) -> list[Prediction]:
         """One prediction a sample, in order; an unreadable one gets an `error` instead of an answer.
 
         Args:
-            samples: what the modality reads: image files, encoded bytes, pictures and arrays; or texts.
-        """
-        predictions: list[Prediction] = []
-        for start in range(0, len(samples), BATCH_SIZE):
-            predictions += self._predict_batch(samples[start : start + BATCH_SIZE], start)
-        return predictions
+            samples: one sample, or many in a list, an array, a pandas series, or the column of a DataFrame that is
+                called as the modality calls them. For images: names of files, encoded bytes, PIL images, uint8 arrays
+                [H, W], [H, W, 1] or [H, W, 3], and many of them in [N, H, W, C]; the name of a folder or table means
+                all that it holds. For texts: strings; a `Path` means a file.
 
-    def predict_frame(self, samples: Sequence[Any], probabilities: bool = True) -> "pd.DataFrame":
+        Raises:
+            SpecError: it is nothing of this; the message names its type.
+        """
+        return self._predict(samples_of(samples, self.modality, self.bundle.spec.preprocessing))
+
+    def predict_proba(self, samples: Any) -> np.ndarray:
+        """Probabilities float64 [N, K], in the order of `names`; NaN for a sample that cannot be read.
+
+        Args:
+            samples: as for `predict`.
+
+        Raises:
+            SpecError: the model predicts values, or the samples are nothing it can take.
+        """
+        if not self._chances():
+            raise SpecError(f"predict_proba is called, but {self.task.spec.kind} has no probabilities; call predict")
+        found = self.predict(samples)
+        rows = [[one.probabilities.get(name, np.nan) for name in self.names] for one in found]
+        return np.array(rows, dtype=np.float64).reshape(len(found), len(self.names))
+
+    def predict_frame(self, samples: Any, probabilities: bool = True) -> "pd.DataFrame":
         """`predict` as a table: source, the task's columns, error, and a column a class or label."""
+        return self.frame_of(self.predict(samples), probabilities)
+
+    def frame_of(self, found: Sequence[Prediction], probabilities: bool = True) -> "pd.DataFrame":
+        """Predictions of this model as a table."""
         import pandas as pd
 
-        found = self.predict(samples)
-        nothing = self._answers(np.empty((0, self.bundle.spec.num_outputs)), probabilities)
-        columns = ["source", *(name for name in nothing if not name.startswith("p(")), "error"]
-        chances = [name for name in nothing if name.startswith("p(")]
+        chances = self._chances() if probabilities else []
         rows = [
             {
                 "source": one.source,
@@ -113,22 +128,80 @@ class Predictor:
             }
             for one in found
         ]
-        return pd.DataFrame(rows, columns=[*columns, *chances])
+        return pd.DataFrame(rows, columns=[*self.columns, *chances])
 
-    def _predict_batch(self, samples: Sequence[Any], first: int) -> list[Prediction]:
-        read = self._read(samples)
-        answers = iter(self._rows(self._predictions(read.columns)))
-        found = []
-        for place, source in enumerate(read.sources):
-            named = f"#{first + place}" if source == f"#{place}" else source
-            if place in read.errors:
-                found.append(Prediction(named, error=read.errors[place]))
+    def evaluate(self, data: Any, split: str | None = None) -> "Evaluation":
+        """Score the model on labelled data: every metric of its task, each with its 95 % interval.
+
+        Args:
+            data: the name of a labelled folder, of a table or of a job file; a job; or a section `data` as a mapping,
+                such as ``{"kind": "table", "path": "new.csv", "text": "review", "label": "stars"}``.
+            split: ``test``, ``validation``, ``train`` or ``all``. By default the test samples, where the job or the
+                source itself says which these are; else all.
+
+        Raises:
+            SpecError: it is nothing of this, or there is no such split.
+            DataError: it cannot be read, or has labels that the model does not know.
+        """
+        from graft.serving.evaluation import evaluate
+
+        return evaluate(self, data, split)
+
+    @property
+    def columns(self) -> list[str]:
+        """Of a table of predictions, without probabilities."""
+        return ["source", *self._answers(self._nothing(), probabilities=False), "error"]
+
+    def _facts(self) -> list[tuple[str, str]]:
+        spec = self.bundle.spec
+        shown = ", ".join(spec.names[:MOST_NAMES]) + (
+            f", … ({len(spec.names)})" if len(spec.names) > MOST_NAMES else ""
+        )
+        scores = ", ".join(f"{name} {value:.3f}" for name, value in spec.metrics.items())
+        told = {
+            "model": spec.name,
+            "task": f"{spec.task.kind} of {spec.modality}s",
+            "predicts": shown,
+            "network": spec.architecture,
+            "test": scores,
+            "bundle": str(self.bundle.directory),
+        }
+        return [(name, text) for name, text in told.items() if text]
+
+    def decided(self, samples: Sequence[Any]) -> Decided:
+        """What the task decides on, without names: predictions [N, …] of the samples that can be read."""
+        windows = list(self._windows(samples))
+        together = np.concatenate([window.predictions for window in windows]) if windows else self._nothing()
+        return Decided(together, {place: why for window in windows for place, why in window.errors.items()})
+
+    def _predict(self, samples: Sequence[Any]) -> list[Prediction]:
+        return [one for window in self._windows(samples) for one in self._named(window)]
+
+    def _named(self, window: "_Window") -> Iterator[Prediction]:
+        answers = iter(self._rows(window.predictions))
+        for place, source in window.sources.items():
+            if place in window.errors:
+                yield Prediction(source, error=window.errors[place])
                 continue
             row = next(answers)
             chances = {name[2:-1]: value for name, value in row.items() if name.startswith("p(")}
-            answer = {name: value for name, value in row.items() if not name.startswith("p(")}
-            found.append(Prediction(named, answer, chances))
-        return found
+            yield Prediction(source, {name: value for name, value in row.items() if not name.startswith("p(")}, chances)
+
+    def _windows(self, samples: Sequence[Any]) -> Iterator["_Window"]:
+        # More at once where samples differ in length, so that a batch is of like ones: one long text fills up few.
+        size = BATCH_SIZE * (WINDOW if self.modality.is_ragged else 1)
+        for first in range(0, len(samples), size):
+            some = samples[first : first + size]
+            places = [place for place, sample in enumerate(some) if sample is not None]
+            read = self._read([some[place] for place in places]) if places else Readings((), {})
+            sources = {first + place: f"#{first + place}" for place in range(len(some))}
+            errors = {first + place: "is missing" for place in range(len(some))}
+            for number, place in enumerate(places):
+                named = _own_name(some[place], read.sources[number], number)
+                sources[first + place] = named or sources[first + place]
+                del errors[first + place]
+            errors |= {first + places[number]: why for number, why in read.errors.items()}
+            yield _Window(sources, self._predictions(read.columns), errors)
 
     def _rows(self, predictions: np.ndarray) -> list[dict[str, Any]]:
         columns = self._answers(predictions, probabilities=True)
@@ -137,11 +210,26 @@ class Predictor:
     def _answers(self, predictions: np.ndarray, probabilities: bool) -> dict[str, list[Any]]:
         return self.task.answers(predictions, self.names, self.bundle.spec.facts, probabilities)
 
+    def _chances(self) -> list[str]:
+        return [name for name in self._answers(self._nothing(), probabilities=True) if name.startswith("p(")]
+
+    def _nothing(self) -> np.ndarray:
+        return np.empty((0, self.bundle.spec.num_outputs))
+
     def _predictions(self, columns: Mapping[str, Column]) -> np.ndarray:
-        rows = np.arange(len(next(iter(columns.values()))))
-        if not len(rows):
-            return np.empty((0, self.bundle.spec.num_outputs))
+        count = len(next(iter(columns.values()), ()))
+        if not count:
+            return self._nothing()
         inputs = self.modality.inputs(columns, self.bundle.spec.preprocessing, self._device)
+        order = np.arange(count) if inputs.lengths is None else np.argsort(-inputs.lengths, kind="stable")
         with torch.inference_mode():
-            outputs = self._model(inputs.plain(rows))
-        return self.task.decide(outputs, self.bundle.spec.facts)
+            batches = [order[start : start + BATCH_SIZE] for start in range(0, count, BATCH_SIZE)]
+            outputs = torch.cat([self._model(inputs.plain(rows)) for rows in batches])
+            back = torch.from_numpy(np.argsort(order)).to(outputs.device)
+            return self.task.decide(outputs[back], self.bundle.spec.facts)
+
+
+def _own_name(sample: Any, source: str, number: int) -> str | None:
+    """What a reader calls a sample; None for one given as data, of which it knows its own number only."""
+    has_own = hasattr(sample, "source") or (isinstance(sample, str | Path) and str(sample) == source)
+    return source if has_own or source != f"#{number}" else None

@@ -46,6 +46,13 @@ class Task(Protocol):
             DataError: the labels are none that this task can have; one line: value, rule, what to do.
         """
 
+    def align(self, targets: Targets, names: Sequence[str]) -> np.ndarray:
+        """The values of other data under the names that a model predicts: as it was trained, had it seen them.
+
+        Raises:
+            DataError: they have a name that the model does not know.
+        """
+
     def split(self, given: np.ndarray, targets: Targets, settings: SplitSettings) -> np.ndarray:
         """uint8 [N]: what each row is for (`Split`), or `LEFT_OUT` beyond `data.limit`; seeded.
 

@@ -217,3 +217,20 @@ def _without_no_numbers(cells: list[Any]) -> list[Any]:
     if len(present) == len(cells) or any(number_in(cell) is None for cell in present):
         return cells
     return [None if cell in _NO_NUMBER else cell for cell in cells]
+
+
+def places_of(found: Sequence[str], known: Sequence[str], noun: str) -> np.ndarray:
+    """Where the names of some data stand among those that a model knows, int64.
+
+    Raises:
+        DataError: it does not know one of them.
+    """
+    places = {name: place for place, name in enumerate(known)}
+    strange = [name for name in found if name not in places]
+    if strange:
+        listed = ", ".join(known[:10]) + (", …" if len(known) > 10 else "")
+        raise DataError(
+            f"the data has the {noun} `{strange[0]}`, but the model knows {listed}; leave its samples out, or train a "
+            "model with them"
+        )
+    return np.array([places[name] for name in found], dtype=np.int64)

@@ -81,6 +81,8 @@ class Jitterer:
 class MeasurementModality:
     name = "measurements"
     signature: Mapping[str, str] = {"numbers": "string"}
+    forms = "four numbers in a list"
+    is_ragged = False
 
     def __init__(self, spec: Measurements) -> None:
         self.spec = spec
@@ -132,6 +134,18 @@ class MeasurementModality:
 
     def reader(self, given: Any, directory: Path) -> Any:
         return read_rows
+
+    def sample_of(self, listing: Listing, row: int) -> Any:
+        return np.frombuffer(listing.sources[row], np.float32).tolist()
+
+    def is_sample(self, value: Any) -> bool:
+        return isinstance(value, list) and len(value) == 4 and not isinstance(value[0], list)
+
+    def names_file(self, value: Any) -> bool:
+        return False
+
+    def table_columns(self, preprocessing: Any) -> tuple[str, ...]:
+        return ("numbers",)
 
     def from_table(self, column: Sequence[Any]) -> Sequence[Any]:
         return [[float(part) for part in str(cell).split()] for cell in column]

@@ -1,3 +1,6 @@
+import json
+
+import pandas as pd
 import pytest
 
 
@@ -102,3 +105,59 @@ def test_a_registered_model_that_is_not_there_makes_no_store(graft, home, photo)
     assert done.exit_code == 2
     assert "nope" in done.err
     assert not home.exists()
+
+
+def test_probabilities_shows_every_one(graft, bundle, photo):
+    one = graft("predict", bundle, photo, "--json").json["predictions"][0]
+    told = graft("predict", bundle, photo, "--probabilities").out
+    assert all(f"{name} {value:.3f}" in told for name, value in one["probabilities"].items())
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl", ".CSV"])
+@pytest.mark.parametrize("probabilities", [[], ["--probabilities"]])
+def test_answers_go_to_a_file(graft, bundle, photo, tmp_path, suffix, probabilities):
+    bad = photo.with_name("bad.png")
+    bad.write_bytes(b"")
+    output = tmp_path / f"answers{suffix}"
+    done = graft("predict", bundle, photo, bad, "--output", output, *probabilities)
+    assert done.exit_code == 2
+    assert done.out == f"2 predictions in {output}, 1 without an answer\n"
+    given = graft("predict", bundle, photo, bad, "--json").json["predictions"]
+    first, second = read_answers(output)
+    assert first["source"] == str(photo)
+    assert (first["label"], first["probability"]) == (given[0]["label"], pytest.approx(given[0]["probability"]))
+    assert (second["label"], second["error"]) == (None, "is empty")
+    chances = first.get("probabilities") or {name[2:-1]: first[name] for name in first if name.startswith("p(")}
+    assert chances == (pytest.approx(given[0]["probabilities"]) if probabilities else {})
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def read_answers(path):
+    """The rows of a file of answers, with None for what is not there."""
+    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
+    if path.suffix.lower() in readers:
+        rows = readers[path.suffix.lower()](path).astype(object)
+        return rows.where(rows.notna(), None).to_dict("records")
+    return [{"label": None, **json.loads(line)} for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("answers.xlsx", "has the suffix .xlsx, but must end in .csv, .parquet, .jsonl"),
+        ("answers", "has no suffix, but must end in .csv"),
+        ("folder.csv", "is a directory; name a file in it"),
+        ("nowhere/answers.csv", "does not exist; make it first"),
+    ],
+)
+def test_an_output_that_cannot_be_is_told_before_a_model_is_loaded(graft, photo, tmp_path, output, told):
+    (tmp_path / "folder.csv").mkdir()
+    done = graft("predict", "no_such_model", photo, "--output", tmp_path / output)
+    assert (done.exit_code, done.out) == (2, "")
+    assert told in done.err
+
+
+def test_json_says_where_the_file_is(graft, bundle, photo, tmp_path):
+    done = graft("predict", bundle, photo, "--output", tmp_path / "a.csv", "--json")
+    assert done.json["output"] == str(tmp_path / "a.csv")
+    assert len(done.json["predictions"]) == 1

@@ -215,7 +215,7 @@ def test_a_bundle_reads_as_training_did(
     (tmp_path / "a.txt").write_text(TEXTS[4])
     values = [TEXTS[0], TEXTS[2].encode(), tmp_path / "a.txt", RowText("r.csv:1", TEXTS[0])]
     readings = modality.reader(given, folder)(values)
-    assert readings.sources == ("#1", "#2", str(tmp_path / "a.txt"), "r.csv:1")
+    assert readings.sources == ("#0", "#1", str(tmp_path / "a.txt"), "r.csv:1")
     assert not readings.errors
     read = modality.inputs(readings.columns, given, CPU).plain(np.arange(4))
     stored = modality.inputs(trained, given, CPU).plain(np.array([0, 2, 4, 0]))

@@ -14,7 +14,7 @@ TOP = 3
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A bundle, an experiment, or models:/name@champion.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A bundle, an experiment, or models:/name.")],
     paths: Annotated[
         list[Path] | None,
         typer.Argument(metavar="PATH…", help="Files, folders of them, or tables that name or hold them."),
@@ -23,25 +23,31 @@ def command(
         list[str] | None, typer.Option("--text", metavar="TEXT", help="A text, for a model of texts; may be repeated.")
     ] = None,
     probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="Show the probability of every class or label.")
+        bool, typer.Option("--probabilities", help="Give the probability of every class or label.")
     ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write to a .csv, .parquet or .jsonl file instead."),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Predict: a label with its probability, a value with its interval, or all labels that apply.
 
-    Example: graft predict models:/digits@champion photo.png more_photos/
+    Example: graft predict models:/digits photo.png more_photos/
 
-    Example: graft predict reviews new_reviews.csv --json
+    Example: graft predict reviews new_reviews.csv --output answers.csv --probabilities
 
     Example: graft predict reviews --text "Arrived late, but works."
     """
+    from graft.cli.output.predictions_file import writer_for
     from graft.core.errors import Problem, SpecError
     from graft.experiments.find_bundle import find_bundle
     from graft.serving.predictor import Predictor
 
     if not paths and not text:
         raise SpecError("nothing is given to predict; name files, or give a text with --text")
+    writer = writer_for(output) if output else None
     # Said before a model is loaded, which may have to be fetched first.
     missing = [path for path in paths or () if not path.exists()]
     if missing:
@@ -52,8 +58,14 @@ def command(
         raise SpecError(f"--text is given, but {model} takes {predictor.modality.name}s; name files instead")
     samples: list[Any] = [*(predictor.find(paths) if paths else ()), *(text or ())]
     predictions = predictor.predict(samples)
+    if output and writer:
+        writer(predictor, predictions, output, probabilities)
     if as_json:
-        tell(json.dumps({"model": model, "predictions": [one.to_dict() for one in predictions]}))
+        written = {"output": str(output)} if output else {}
+        tell(json.dumps({"model": model, **written, "predictions": [one.to_dict() for one in predictions]}))
+    elif output:
+        unread = sum(one.error is not None for one in predictions)
+        tell(f"{len(predictions)} predictions in {output}" + (f", {unread} without an answer" if unread else ""))
     else:
         for one in predictions:
             tell(f"{one.source}: {one.error or _told(one, probabilities)}")

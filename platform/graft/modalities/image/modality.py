@@ -1,15 +1,19 @@
 """Images: grids of pixels."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from graft.data.columns import Column, StorageSpec
 from graft.data.listing import Decoder, Listing, Progress, list_samples
+from graft.data.read import Unreadable
 from graft.modalities.image.info import PIXELS
-from graft.modalities.image.serving import ImageReader, decode_cell, encode_cell, image_paths
+from graft.modalities.image.read import FileReader
+from graft.modalities.image.serving import IMAGE_COLUMNS, ImageReader, decode_cell, encode_cell, image_paths
 from graft.modalities.image.storage import ImageDecoder, StoredImages
 from graft.modalities.protocol import Reader
 from graft.models.info import BackboneInfo
@@ -34,6 +38,8 @@ class Images:
 
     name = "image"
     signature: Mapping[str, str] = {"image": "string"}
+    forms = "the name of a file, encoded bytes, a PIL image, or a uint8 array [H, W], [H, W, 1] or [H, W, 3]"
+    is_ragged = False
 
     def __init__(self, spec: ImageModality) -> None:
         self.spec = spec
@@ -130,6 +136,30 @@ class Images:
         """Reads files, bytes, pictures and arrays."""
         assert isinstance(given, ImagePreprocessing)
         return ImageReader(StoredImages.of(given))
+
+    def sample_of(self, listing: Listing, row: int) -> Any:
+        """The name of its file, or its pixels."""
+        source = listing.sources[row]
+        if isinstance(listing.reader, FileReader):
+            return Path(os.fsdecode(source))
+        try:
+            return listing.reader(source, 0)[1]
+        except Unreadable:
+            return None
+
+    def is_sample(self, value: Any) -> bool:
+        """Names of files, encoded bytes, pictures, and arrays that may be one; the reader looks closer."""
+        if isinstance(value, np.ndarray):
+            return 1 <= value.ndim <= 3 and value.dtype.kind not in "OUST"
+        return isinstance(value, str | Path | bytes | Image.Image)
+
+    def names_file(self, value: Any) -> bool:
+        """Any text or path."""
+        return isinstance(value, str | Path)
+
+    def table_columns(self, preprocessing: Preprocessing) -> tuple[str, ...]:
+        """As in the tables that name files."""
+        return IMAGE_COLUMNS
 
     def from_table(self, column: Sequence[Any]) -> Sequence[bytes]:
         """Encoded images in base64."""

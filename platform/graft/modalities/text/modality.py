@@ -9,6 +9,7 @@ import numpy as np
 from graft.core.errors import ArtifactError, SpecError
 from graft.data.columns import Column, Ragged, StorageSpec
 from graft.data.listing import Listing, Progress, list_samples
+from graft.data.read import Unreadable
 from graft.modalities.text.decode import TextDecoder, decoder_for
 from graft.modalities.text.files import InlineText
 from graft.modalities.text.info import TextInput
@@ -40,6 +41,8 @@ class Texts:
 
     name = "text"
     signature: Mapping[str, str] = {"text": "string"}
+    forms = "a string, its bytes in UTF-8, or a `Path` of a text file"
+    is_ragged = True
 
     def __init__(self, spec: TextModality | None = None) -> None:
         self.spec = spec or TextModality()
@@ -149,6 +152,27 @@ class Texts:
             ArtifactError: its tokenizer is missing, damaged, or another one.
         """
         return reader_of(_texts(given), directory)
+
+    def sample_of(self, listing: Listing, row: int) -> str | None:
+        """Its text."""
+        try:
+            text: str = (listing.reader or InlineText())(listing.sources[row])
+        except Unreadable:
+            return None
+        return text
+
+    def is_sample(self, value: Any) -> bool:
+        """Strings, their bytes, and `Path`s of files."""
+        return isinstance(value, str | bytes | Path | RowText)
+
+    def names_file(self, value: Any) -> bool:
+        """A `Path`: a string is a text, whatever it says."""
+        return isinstance(value, Path)
+
+    def table_columns(self, preprocessing: Preprocessing) -> tuple[str, ...]:
+        """That of the training table, or ``text``."""
+        given = _texts(preprocessing)
+        return tuple(dict.fromkeys(name for name in (given.text_column, TEXT) if name))
 
     def from_table(self, column: Sequence[Any]) -> Sequence[str]:
         """Texts as they are.

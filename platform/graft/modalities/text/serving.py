@@ -138,4 +138,4 @@ def _name(value: Any, position: int) -> str:
         case RowText():
             return value.source
         case _:
-            return f"#{position + 1}"
+            return f"#{position}"

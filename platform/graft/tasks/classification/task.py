@@ -16,6 +16,7 @@ from graft.tasks.classification.plots import report_pictures
 from graft.tasks.classification.report import ClassificationReport, build_report
 from graft.tasks.classification.targets import check_classes_left, read_classes
 from graft.tasks.protocol import Facts, LossFunction, Preview
+from graft.tasks.reading import places_of
 
 if TYPE_CHECKING:
     import torch
@@ -38,6 +39,11 @@ class ClassificationTask:
     def read(self, raw: RawTargets, source: str) -> Targets:
         """Classes from categories, texts, whole numbers or truth values."""
         return read_classes(raw, source)
+
+    def align(self, targets: Targets, names: Sequence[str]) -> np.ndarray:
+        """The codes that the classes have in the model."""
+        codes: np.ndarray = places_of(targets.names, names, "class")[targets.values]
+        return codes
 
     def split(self, given: np.ndarray, targets: Targets, settings: SplitSettings) -> np.ndarray:
         """Every class in proportion."""

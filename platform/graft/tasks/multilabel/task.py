@@ -17,6 +17,7 @@ from graft.tasks.multilabel.split import split_by_labels
 from graft.tasks.multilabel.targets import check_labels_left, read_labels
 from graft.tasks.multilabel.thresholds import fit_thresholds
 from graft.tasks.protocol import Facts, LossFunction, Preview
+from graft.tasks.reading import places_of
 
 if TYPE_CHECKING:
     import torch
@@ -39,6 +40,12 @@ class MultilabelTask:
     def read(self, raw: RawTargets, source: str) -> Targets:
         """Labels from lists, sets, or texts with separators."""
         return read_labels(raw, source, self.spec.separator)
+
+    def align(self, targets: Targets, names: Sequence[str]) -> np.ndarray:
+        """The indicators of the model's labels; one that the data does not know applies to none of it."""
+        values = np.zeros((len(targets), len(names)), dtype=np.uint8)
+        values[:, places_of(targets.names, names, "label")] = targets.values
+        return values
 
     def split(self, given: np.ndarray, targets: Targets, settings: SplitSettings) -> np.ndarray:
         """Every label in proportion."""

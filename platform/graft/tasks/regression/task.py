@@ -12,6 +12,7 @@ from graft.spec.registry import build
 from graft.spec.tasks.base import LossSpec
 from graft.spec.tasks.regression import Regression
 from graft.tasks.protocol import Facts, LossFunction, Preview
+from graft.tasks.reading import places_of
 from graft.tasks.regression.intervals import prediction_interval
 from graft.tasks.regression.metrics import METRIC_NAMES, score
 from graft.tasks.regression.plots import report_pictures
@@ -39,6 +40,17 @@ class RegressionTask:
     def read(self, raw: RawTargets, source: str) -> Targets:
         """Numbers of one or several label columns."""
         return read_numbers(raw, source)
+
+    def align(self, targets: Targets, names: Sequence[str]) -> np.ndarray:
+        """The columns in the order of the model's; one alone may have another name."""
+        if len(names) == len(targets.names) == 1:
+            return targets.values
+        missing = [name for name in names if name not in targets.names]
+        if missing:
+            raise DataError(f"the data has no target `{missing[0]}`, but the model predicts {', '.join(names)}; add it")
+        places_of(targets.names, names, "target")
+        aligned: np.ndarray = targets.values[:, places_of(names, targets.names, "target")]
+        return aligned
 
     def split(self, given: np.ndarray, targets: Targets, settings: SplitSettings) -> np.ndarray:
         """Small and large values in proportion."""

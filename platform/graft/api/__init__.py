@@ -1,12 +1,15 @@
 """The Python interface: `graft.run` and `graft.load`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from graft.api.notebook import NotebookDisplay, is_in_notebook
 from graft.core.storage import Home
 from graft.experiments.directory import Experiment
 from graft.experiments.find_bundle import find_bundle
+from graft.experiments.progress import Progress
 from graft.experiments.result import Result
 from graft.pipeline.resolve import resolve_job
 from graft.pipeline.run import RunOptions, check_job, run_experiment
@@ -20,6 +23,7 @@ def run(
     overrides: Sequence[str] = (),
     home: str | Path | None = None,
     options: RunOptions | None = None,
+    show_progress: bool = True,
 ) -> Result:
     """Adapt a pretrained model to data: ingest, search, fit, evaluate, export, register.
 
@@ -28,16 +32,22 @@ def run(
         overrides: ``["training.epochs=3"]``, as `--set` takes them.
         home: where everything is kept; default ``GRAFT_HOME``, else ``./.graft``.
         options: listeners and clock.
+        show_progress: in a notebook, by one output that keeps itself up to date; elsewhere nothing is shown.
 
     Returns:
         The leaderboard, the winner, and the model, ready to predict.
 
     Raises:
         GraftError: see `graft.core.errors`; SpecError names every problem of the job at once.
+        Interrupted: Ctrl-C, or a notebook's interrupt; the message says where the best model so far is.
     """
     given = load_job(Path(job), overrides) if isinstance(job, str | Path) else parse_job(job, overrides)
     loaded, place = resolve_job(given).job, Home.find(home)
     check_job(loaded, place)
+    options = options or RunOptions()
+    if show_progress and is_in_notebook():
+        display = NotebookDisplay(Progress(loaded.objective, loaded.training.epochs))
+        options = replace(options, listeners=(*options.listeners, display))
     return run_experiment(Experiment.create(place, loaded), place, options)
 
 
@@ -45,7 +55,8 @@ def load(model: str | Path, home: str | Path | None = None) -> Predictor:
     """Load a model for prediction.
 
     Args:
-        model: a bundle directory, an experiment, or a ``models:/name@champion`` URI.
+        model: a bundle directory, an experiment, or a URI: ``models:/name`` for the champion, ``models:/name@alias``,
+            ``models:/name/version``.
         home: whose experiments and tracking store are meant; default ``GRAFT_HOME``, else ``./.graft``.
 
     Raises:
