@@ -7,14 +7,14 @@ from graft.tracking.model_uri import ModelUri
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("models:/digits", ModelUri("digits", alias="champion")),
+        ("models:/digits", ModelUri("digits")),
         ("models:/digits@champion", ModelUri("digits", alias="champion")),
         ("models:/digits/3", ModelUri("digits", version="3")),
         ("models:/me@home@best", ModelUri("me@home", alias="best")),
         ("models:/me@home/3", ModelUri("me@home", version="3")),
         ("models:/o'neil's \"x\"@champion", ModelUri("o'neil's \"x\"", alias="champion")),
         ("models:/a%2Fb/1", ModelUri("a%2Fb", version="1")),
-        ("models:/größe #1", ModelUri("größe #1", alias="champion")),
+        ("models:/größe #1", ModelUri("größe #1")),
     ],
 )
 def test_addresses_of_models(text: str, found: ModelUri) -> None:

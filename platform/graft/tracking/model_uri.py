@@ -11,14 +11,15 @@ CHAMPION = "champion"
 
 @dataclass(frozen=True)
 class ModelUri:
-    """A version of a registered model, by its number or by an alias; one of the two is given."""
+    """A version of a registered model, by its number or by an alias; by its name alone the champion, else the newest."""
 
     name: str
     version: str | None = None
     alias: str | None = None
 
     def __str__(self) -> str:
-        return f"{SCHEME}{self.name}/{self.version}" if self.version else f"{SCHEME}{self.name}@{self.alias}"
+        which = f"/{self.version}" if self.version else f"@{self.alias}" if self.alias else ""
+        return f"{SCHEME}{self.name}{which}"
 
     @classmethod
     def champion(cls, name: str) -> "ModelUri":
@@ -29,7 +30,7 @@ class ModelUri:
     def parse(cls, text: str) -> "ModelUri":
         """Read an address by MLflow's rules: the last ``@`` divides, and nothing is percent-decoded.
 
-        A name alone, which MLflow holds to be an id, means the champion.
+        A name alone, which MLflow holds to be an id, is a name here.
 
         Raises:
             SpecError: it is no such address.
@@ -39,8 +40,8 @@ class ModelUri:
         if slash:
             found = cls(name, version=version) if version.isascii() and version.isdigit() else None
         else:
-            name, _, alias = rest.rpartition("@") if "@" in rest else (rest, "", CHAMPION)
-            found = cls(name, alias=alias) if alias.strip() else None
+            name, at, alias = rest.rpartition("@") if "@" in rest else (rest, "", "")
+            found = cls(name, alias=alias or None) if alias.strip() or not at else None
         problem = model_name_problem(name) if found else None
         if found is None or problem or not text.startswith(SCHEME):
             told = (

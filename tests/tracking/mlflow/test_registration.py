@@ -2,6 +2,7 @@ import sys
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow.pyfunc
@@ -10,6 +11,7 @@ import pytest
 
 from graft.core.errors import ArtifactError, SpecError, TrackingError
 from graft.core.storage import directory_digest
+from graft.tracking.mlflow import registration
 from graft.tracking.mlflow.registration import (
     CHAMPION,
     DIGEST_TAG,
@@ -19,6 +21,7 @@ from graft.tracking.mlflow.registration import (
     register,
 )
 from graft.tracking.mlflow.store import MlflowClient, open_client, open_store
+from graft.tracking.model_uri import ModelUri
 from graft.tracking.projection.operations import EXPERIMENT_RUN
 from graft.tracking.relay import sync
 from graft.tracking.target import Target, run_key
@@ -162,6 +165,28 @@ def test_a_model_that_does_not_exist_is_a_clear_error(target: Target, tmp_path: 
     open_store(target)
     with pytest.raises(TrackingError, match="refused: Registered Model"):
         fetch_bundle(target.uri, "models:/nothing/1", tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("aliases", "versions", "found"),
+    [({}, ["1", "9", "10"], "10"), ({"best": "1"}, ["2"], "2"), ({CHAMPION: "1"}, ["2"], "1")],
+)
+def test_a_name_alone_means_the_champion_else_the_newest(aliases, versions, found) -> None:
+    model = SimpleNamespace(aliases=aliases, latest_versions=[SimpleNamespace(version=one) for one in versions])
+    client = SimpleNamespace(
+        get_registered_model=lambda name: model,
+        get_model_version_by_alias=lambda name, alias: SimpleNamespace(version=aliases[alias]),
+    )
+    assert registration._version(client, "models:/digits") == ModelUri("digits", version=found)
+    assert registration._version(client, "models:/digits/7") == ModelUri("digits", version="7")
+    for alias, version in aliases.items():
+        assert registration._version(client, f"models:/digits@{alias}") == ModelUri("digits", version=version)
+
+
+def test_a_model_without_a_version_is_a_clear_error() -> None:
+    client = SimpleNamespace(get_registered_model=lambda name: SimpleNamespace(aliases={}, latest_versions=[]))
+    with pytest.raises(TrackingError, match="registered model `digits` has no version"):
+        registration._version(client, "models:/digits")
 
 
 @pytest.mark.parametrize("uri", ["runs:/abc/model", "digits", "models:/digits/x"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from graft.core.errors import ArtifactError
+from graft.core.errors import ArtifactError, TrackingError
 from graft.core.storage import directory_digest
 from graft.core.uris import inside
 from graft.journal.events import ExperimentStarted
@@ -185,8 +185,18 @@ def _payload(description: Path) -> str:
 def _version(client: Any, model_uri: str) -> ModelUri:
     """The version that is meant. MLflow's own resolver asks the default store, not the one named."""
     found = ModelUri.parse(model_uri)
-    version = found.version or client.get_model_version_by_alias(found.name, found.alias).version
-    return ModelUri(found.name, version=str(version))
+    return ModelUri(found.name, version=found.version or str(_number(client, found)))
+
+
+def _number(client: Any, wanted: ModelUri) -> Any:
+    if wanted.alias:
+        return client.get_model_version_by_alias(wanted.name, wanted.alias).version
+    model = client.get_registered_model(wanted.name)
+    newest = max((one.version for one in model.latest_versions), key=int, default=None)
+    version = model.aliases.get(CHAMPION, newest)
+    if version is None:
+        raise TrackingError(f"registered model `{wanted.name}` has no version; name another")
+    return version
 
 
 def _experiment_of(experiment_dir: Path) -> Projection:
