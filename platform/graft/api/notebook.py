@@ -80,7 +80,7 @@ class NotebookDisplay:
 
 def _stage(name: str, stage: StageProgress) -> tuple[str, ...]:
     seconds = f"{stage.seconds:.1f} s" if stage.seconds else ""
-    state = "" if stage.state is StageState.PENDING else str(stage.state.value)
+    state = "" if stage.state is StageState.PENDING else stage.state.name.lower()
     return (str(name), state, seconds, stage.detail)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -62,7 +61,10 @@ def describe_backbone(name: str) -> BackboneInfo:
     entry = find_entry(name)
     if entry.info is not None:
         return replace(entry.info, name=name)
-    return replace(_described(entry.architecture), name=name)
+    from graft.models.libraries import library_for
+
+    library, architecture = library_for(entry.architecture)
+    return replace(library.describe(architecture), name=name)
 
 
 def check_backbone(name: str) -> str | None:
@@ -89,15 +91,6 @@ def weights_version(name: str) -> str:
 def backbone_names() -> tuple[str, ...]:
     """The names that need no colon: bundled ones and those of plug-ins, whether their package is installed or not."""
     return ZOO.names()
-
-
-@functools.cache
-def _described(architecture: str) -> BackboneInfo:
-    """What its library says of an architecture, asked once: a plan wants to know a thousand times."""
-    from graft.models.libraries import library_for
-
-    library, name = library_for(architecture)
-    return library.describe(name)
 
 
 def _fill(network: nn.Module, entry: ZooEntry, name: str) -> MappingReport:

@@ -11,7 +11,7 @@ CHAMPION = "champion"
 
 @dataclass(frozen=True)
 class ModelUri:
-    """A version of a registered model, by its number or by an alias; by its name alone the champion, else the newest."""
+    """A version of a registered model, by its number or an alias; by the name alone the champion, else the newest."""
 
     name: str
     version: str | None = None

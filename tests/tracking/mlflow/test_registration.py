@@ -184,7 +184,8 @@ def test_a_name_alone_means_the_champion_else_the_newest(aliases, versions, foun
 
 
 def test_a_model_without_a_version_is_a_clear_error() -> None:
-    client = SimpleNamespace(get_registered_model=lambda name: SimpleNamespace(aliases={}, latest_versions=[]))
+    model = SimpleNamespace(aliases={}, latest_versions=[])
+    client = SimpleNamespace(get_registered_model=lambda name: model, get_model_version_download_uri=None)
     with pytest.raises(TrackingError, match="registered model `digits` has no version"):
         registration._version(client, "models:/digits")
 

@@ -1,5 +1,6 @@
 """Networks of timm as Backbones (github.com/huggingface/pytorch-image-models)."""
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,14 +26,7 @@ class TimmLibrary:
 
     def problem(self, architecture: str) -> str | None:
         """Why the architecture cannot be used, as one sentence; None if it can."""
-        if not timm.is_model(architecture):
-            base = architecture.split(".")[0]
-            return f"timm has no architecture `{architecture}`{did_you_mean(base, timm.list_models())}"
-        try:
-            network = _on_meta(architecture)
-        except RuntimeError as error:
-            return f"timm cannot build `{architecture}`: {error}"
-        return _family_problem(network, architecture)
+        return _problem(architecture)
 
     def create(self, architecture: str) -> nn.Module:
         """The library's own network: native resolution, random weights, forward gives pooled features."""
@@ -45,24 +39,7 @@ class TimmLibrary:
 
     def describe(self, architecture: str) -> BackboneInfo:
         """What is known about it, without its weights and without their memory."""
-        network = _on_meta(architecture)
-        config = network.pretrained_cfg
-        backbone = self.wrap(network)
-        return BackboneInfo(
-            name=f"timm:{architecture}",
-            architecture=f"timm/{architecture}",
-            modality="image",
-            num_blocks=len(backbone.blocks),
-            num_features=backbone.num_features,
-            num_params=count_params(backbone),
-            input=ImageInput(
-                mean=tuple(config["mean"]),
-                std=tuple(config["std"]),
-                interpolation="bilinear" if config.get("interpolation") == "bilinear" else "bicubic",
-                native_resolution=config["input_size"][-1],
-            ),
-            licence=config.get("license"),
-        )
+        return _described(architecture)
 
     def download(self, architecture: str) -> dict[str, Tensor]:
         """The pretrained weights from timm's hub or from its cache, under the names `create` uses.
@@ -75,6 +52,41 @@ class TimmLibrary:
         network = timm.create_model(architecture, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay)
         state: dict[str, Tensor] = network.state_dict()
         return state
+
+
+@functools.cache
+def _problem(architecture: str) -> str | None:
+    """Asked once: a plan wants to know a thousand times."""
+    if not timm.is_model(architecture):
+        base = architecture.split(".")[0]
+        return f"timm has no architecture `{architecture}`{did_you_mean(base, timm.list_models())}"
+    try:
+        network = _on_meta(architecture)
+    except RuntimeError as error:
+        return f"timm cannot build `{architecture}`: {error}"
+    return _family_problem(network, architecture)
+
+
+@functools.cache
+def _described(architecture: str) -> BackboneInfo:
+    network = _on_meta(architecture)
+    config = network.pretrained_cfg
+    backbone = FAMILIES[type(network).__name__](network, None)
+    return BackboneInfo(
+        name=f"timm:{architecture}",
+        architecture=f"timm/{architecture}",
+        modality="image",
+        num_blocks=len(backbone.blocks),
+        num_features=backbone.num_features,
+        num_params=count_params(backbone),
+        input=ImageInput(
+            mean=tuple(config["mean"]),
+            std=tuple(config["std"]),
+            interpolation="bilinear" if config.get("interpolation") == "bilinear" else "bicubic",
+            native_resolution=config["input_size"][-1],
+        ),
+        licence=config.get("license"),
+    )
 
 
 def _cached_file(architecture: str) -> str | None:
