@@ -158,8 +158,9 @@ class Images:
         return isinstance(value, str | Path)
 
     def table_columns(self, preprocessing: Preprocessing) -> tuple[str, ...]:
-        """As in the tables that name files."""
-        return IMAGE_COLUMNS
+        """That of the training table, or as in any table that names files."""
+        assert isinstance(preprocessing, ImagePreprocessing)
+        return tuple(dict.fromkeys(name for name in (preprocessing.image_column, *IMAGE_COLUMNS) if name))
 
     def from_table(self, column: Sequence[Any]) -> Sequence[bytes]:
         """Encoded images in base64."""
