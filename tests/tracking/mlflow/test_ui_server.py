@@ -24,6 +24,7 @@ API = "/api/2.0/mlflow"
 def client(experiment_dir: Path, target: Target, told: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Client:
     """A store with a registered champion, and the user interface on it."""
     from mlflow.server import constants, handlers
+    from mlflow.tracking._tracking_service import utils
 
     told()
     sync(experiment_dir, target)
@@ -35,6 +36,9 @@ def client(experiment_dir: Path, target: Target, told: Callable[..., None], monk
     )
     for name in ("_tracking_store", "_model_registry_store", "_artifact_repo"):
         monkeypatch.setattr(handlers, name, None)
+    # Starting it makes its store the process's own, also by the environment.
+    monkeypatch.setattr(utils, "_tracking_uri", None)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", target.uri)
     for name in vars(constants).values():
         if isinstance(name, str) and name.startswith("_MLFLOW_SERVER"):
             monkeypatch.setenv(name, "")
