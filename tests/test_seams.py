@@ -31,7 +31,7 @@ ALLOWED: dict[str, dict[str, set[str]]] = {
         "journal/events.py": {"classes"},
         "tracking/projection/experiment_run.py": {"classes"},
         # What a folder or a label file means is the source's own word, and `data.classes` is a key of job files.
-        "modalities/image/sources/idx.py": {"classes", "_classes"},
+        "modalities/image/sources/idx_file.py": {"classes"},
         "spec/modalities/image.py": {"classes"},
         # timm's own argument.
         "modalities/image/backbones/timm.py": {"num_classes"},

@@ -1,7 +1,8 @@
 import pytest
 
 from graft.core.errors import DataError, SpecError
-from graft.data.listing import list_samples, require_directory
+from graft.data.folders.paths import require_directory
+from graft.data.listing import list_samples
 from graft.spec.load import parse_job
 from graft.spec.modalities.image import DigitsData
 from graft.spec.registry import implementation, members
@@ -23,6 +24,12 @@ def test_samples_are_listed_as_their_kind_does():
     found: list[int] = []
     listing = list_samples(DigitsData(), found.append)
     assert len(listing) == len(listing.targets) == len(listing.sources) == found[-1] == 1797
+
+
+@pytest.mark.parametrize("kind", members("data_kind"))
+def test_the_look_at_a_kind_is_importable(kind):
+    target = members("data_kind")[kind].overview_by
+    assert not target or callable(implementation(members("data_kind")[kind].model_construct(), target))
 
 
 def test_a_directory_must_be_one(tmp_path):

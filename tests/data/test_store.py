@@ -32,7 +32,6 @@ ORIGIN = Origin(
     task="classification",
     facts={"num_outputs": 2},
     counts={"train": {"cat": 1, "dog": 2}},
-    ignored=2,
 )
 ROWS_OF_SIX = Rows(
     ids=tuple(f"{index}.png" for index in range(6)),
@@ -112,7 +111,6 @@ def test_the_manifest_counts_and_names(directory):
         "counts": {"train": {"cat": 1, "dog": 2}},
     }
     assert manifest["counts"] == {"train": 3, "validation": 2, "test": 1}
-    assert manifest["ignored_files"] == 2
     assert manifest["quarantine"] == [{"path": "cat/x.png", "reason": "is empty", "passing": False}]
 
 
@@ -146,7 +144,7 @@ def test_the_fingerprint_is_of_content_not_of_place_or_order():
         splits=ROWS_OF_SIX.splits[order],
         digests=tuple(ROWS_OF_SIX.digests[index] for index in order),
     )
-    elsewhere = replace(ORIGIN, source="elsewhere", quarantine=(), ignored=0)
+    elsewhere = replace(ORIGIN, source="elsewhere", quarantine=())
     assert fingerprint(moved, elsewhere) == fingerprint(ROWS_OF_SIX, ORIGIN)
 
 

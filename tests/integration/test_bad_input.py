@@ -183,28 +183,27 @@ class TestHome:
 
 
 @pytest.mark.ray
-@pytest.mark.usefixtures("ray_session")
 class TestListing:
-    """Told by `graft run` in its first stage, before an image is decoded."""
+    """Told by `graft run` after a look at the names, before anything is made."""
 
     def test_a_missing_directory(self, graft, folder_job, photos, home):
         one_line(graft("run", folder_job()), 2, f"data.path is {photos}, but there is nothing there", "check the path")
-        assert_nothing_half_written(home)
+        assert_untouched(home)
 
     def test_a_file_instead_of_a_directory(self, graft, folder_job, photos, home):
         photos.write_bytes(b"PK")
         one_line(graft("run", folder_job()), 2, f"data.path is {photos}, but must be a directory", "unpack it")
-        assert_nothing_half_written(home)
+        assert_untouched(home)
 
     def test_an_empty_class_folder(self, graft, folder_job, photos, image_folder, home):
         image_folder(photos, {"cat": 6, "dog": 6, "emu": 0})
         one_line(graft("run", folder_job()), 2, f"class folder {photos / 'emu'} is empty", "add images or remove it")
-        assert_nothing_half_written(home)
+        assert_untouched(home)
 
     def test_one_class_only(self, graft, folder_job, photos, image_folder, home):
         image_folder(photos, {"cat": 6})
         one_line(graft("run", folder_job()), 2, re.escape(str(photos)), r"1 class \(cat\), but needs at least 2")
-        assert_nothing_half_written(home)
+        assert_untouched(home)
 
     def test_two_classes_that_differ_only_in_case(self, graft, folder_job, photos, image_folder, home):
         photos.mkdir()
@@ -216,7 +215,7 @@ class TestListing:
             graft("run", folder_job()), 2, "classes `Cat` and `cat`, but names must differ in more than case",
             "rename or merge them",
         )  # fmt: skip
-        assert_nothing_half_written(home)
+        assert_untouched(home)
 
     def test_fewer_samples_than_splits(self, graft, folder_job, photos, image_folder, home):
         image_folder(photos, {"cat": 6, "dog": 2})
@@ -224,12 +223,17 @@ class TestListing:
             graft("run", folder_job()), 2, "class `dog` has 2 samples, but needs at least 3, one for each split",
             "add some or remove the class",
         )  # fmt: skip
-        assert_nothing_half_written(home)
+        assert_untouched(home)
 
     def test_a_limit_below_classes_times_splits(self, graft, job, home):
         path = job(data={"kind": "digits", "limit": 12})
         one_line(graft("run", path), 2, r"data\.limit is 12, but 10 classes need at least 20", "raise it")
-        assert_nothing_half_written(home)
+        assert_untouched(home)
+
+
+@pytest.mark.usefixtures("ray_session")
+class TestContents:
+    """Told by `graft run` in its first stage, before an image is decoded."""
 
     @pytest.mark.parametrize(
         ("claimed", "parts"),

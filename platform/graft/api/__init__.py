@@ -11,6 +11,7 @@ from graft.experiments.directory import Experiment
 from graft.experiments.find_bundle import find_bundle
 from graft.experiments.progress import Progress
 from graft.experiments.result import Result
+from graft.pipeline.look import overview_of
 from graft.pipeline.resolve import resolve_job
 from graft.pipeline.run import RunOptions, check_job, run_experiment
 from graft.serving.predictor import Predictor
@@ -42,7 +43,9 @@ def run(
         Interrupted: Ctrl-C, or a notebook's interrupt; the message says where the best model so far is.
     """
     given = load_job(Path(job), overrides) if isinstance(job, str | Path) else parse_job(job, overrides)
-    loaded, place = resolve_job(given).job, Home.find(home)
+    resolved, place = resolve_job(given), Home.find(home)
+    loaded = resolved.job
+    overview_of(loaded, resolved.listing)  # what cannot be used leaves no experiment behind
     check_job(loaded, place)
     options = options or RunOptions()
     if show_progress and is_in_notebook():

@@ -136,7 +136,6 @@ def _build(work: Ingestion, target: Path, on_progress: OnProgress) -> Dataset:
             task=work.task.spec.kind,
             facts=facts_of(work.task, kept, splits),
             counts=counts_of(work.task, kept, splits),
-            ignored=plan.listing.ignored,
             remarks=decoded.remarks,
         )
         write_rows(scratch, Rows(ids, kept.values, splits, decoded.digests), origin)

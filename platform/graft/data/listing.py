@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graft.core.errors import DataError
+from graft.data.overview import Ignored, Progress
 from graft.data.read import Unreachable, Unreadable
 from graft.data.targets import RawTargets
 from graft.spec.modalities.base import DataSpec
 from graft.spec.registry import build
 
-Progress = Callable[[int], None]
-"""Told now and then how many samples have been found."""
+__all__ = ["DecodedBlock", "Decoder", "Listing", "Progress", "list_samples"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,8 @@ class Listing:
         sources: for each sample what the modality's decoder needs to get its content.
         reader: how the decoder reads a source; picklable, None where the modality needs no choice.
         facts: what the modality wants to know of all samples together.
-        ignored: how many files were passed over because of their names.
+        ignored: what is no sample by its name or kind, and not among them.
+        unreadable: samples that are known to be unreadable before they are read.
     """
 
     source: str
@@ -42,7 +41,8 @@ class Listing:
     sources: Sequence[bytes]
     reader: Any = None
     facts: Mapping[str, Any] = field(default_factory=dict)
-    ignored: int = 0
+    ignored: tuple[Ignored, ...] = ()
+    unreadable: tuple[Ignored, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -90,17 +90,3 @@ def list_samples(spec: DataSpec, progress: Progress | None = None) -> Listing:
     """
     listing: Listing = build(spec, progress)
     return listing
-
-
-def require_directory(path: str | Path) -> Path:
-    """The path, made absolute.
-
-    Raises:
-        DataError: it does not exist or is a file.
-    """
-    directory = Path(path).expanduser().absolute()
-    if not directory.exists():
-        raise DataError(f"data.path is {directory}, but there is nothing there; check the path")
-    if not directory.is_dir():
-        raise DataError(f"data.path is {directory}, but must be a directory, not a file; unpack it if it is an archive")
-    return directory

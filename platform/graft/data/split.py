@@ -6,12 +6,33 @@ What the strata are, and what a message calls one of them (`noun`), is the task'
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Protocol
 
 import numpy as np
 
-from graft.core.errors import DataError
 from graft.core.seeds import derive_seed
+from graft.data.splits.names import SplitName
+from graft.data.splits.sizes import (
+    SplitSettings,
+    check_enough,
+    check_shares,
+    drawn_sizes,
+    limited,
+    shares_left_open,
+)
+
+__all__ = [
+    "LEFT_OUT",
+    "UNASSIGNED",
+    "Split",
+    "SplitSettings",
+    "check_shares",
+    "code_of",
+    "plan_splits",
+    "require_samples",
+    "shares_to_draw",
+    "stratified_limit",
+    "stratified_split",
+]
 
 
 class Split(IntEnum):
@@ -29,17 +50,9 @@ LEFT_OUT = 254
 """`data.limit` leaves the row out."""
 
 
-class SplitSettings(Protocol):
-    """The part of a data spec that decides about splits."""
-
-    @property
-    def validation(self) -> float: ...
-    @property
-    def test(self) -> float: ...
-    @property
-    def limit(self) -> int | None: ...
-    @property
-    def seed(self) -> int: ...
+def code_of(split: SplitName | None) -> int:
+    """How a split that the source names is coded; its training rows may still be held out for validation."""
+    return UNASSIGNED if split in (None, "train") else int(Split[split.upper()])
 
 
 def stratified_split(
@@ -73,19 +86,14 @@ def stratified_split(
     drawn = [(split, share) for split, share in shares.items() if share > 0]
     require_samples(strata, 1 + len(drawn), names, noun)
     codes = np.full(len(strata), Split.TRAIN, dtype=np.uint8)
-    carry = {split: 0.0 for split, _ in drawn}
-    for stratum in np.unique(strata):
+    present, counts = np.unique(strata, return_counts=True)
+    for stratum, sizes in zip(present, drawn_sizes(counts.tolist(), [share for _, share in drawn]), strict=True):
         rows = np.flatnonzero(strata == stratum)
         order = np.random.default_rng(derive_seed(seed, "split", int(stratum))).permutation(rows)
         start = 0
-        for position, (split, share) in enumerate(drawn):
-            wanted = share * len(rows) + carry[split]
-            keep_back = len(drawn) - position
-            count = min(max(1, round(wanted)), len(rows) - start - keep_back)
-            # What rounding took from one stratum is given to the next, so that the whole keeps its shares.
-            carry[split] = min(max(wanted - count, -0.5), 0.5)
-            codes[order[start : start + count]] = split
-            start += count
+        for (split, _), size in zip(drawn, sizes, strict=True):
+            codes[order[start : start + size]] = split
+            start += size
     return codes
 
 
@@ -116,14 +124,10 @@ def stratified_limit(
     if limit >= len(strata):
         return np.arange(len(strata))
     present, counts = np.unique(strata, return_counts=True)
-    if limit < per_stratum * len(present):
-        raise DataError(
-            f"data.limit is {limit}, but {len(present)} {_plural(noun)} need at least "
-            f"{per_stratum * len(present)}; raise it"
-        )
     require_samples(strata, per_stratum, names, noun)
+    kept = limited(counts.tolist(), limit, per_stratum, noun)
     chosen = []
-    for stratum, count in zip(present, _proportional(counts, limit, per_stratum), strict=True):
+    for stratum, count in zip(present, kept, strict=True):
         rows = np.flatnonzero(strata == stratum)
         chosen.append(np.random.default_rng(derive_seed(seed, "limit", int(stratum))).permutation(rows)[:count])
     return np.sort(np.concatenate(chosen)).astype(np.int64)
@@ -174,25 +178,7 @@ def shares_to_draw(given: np.ndarray, settings: SplitSettings) -> tuple[float, f
     Raises:
         DataError: there is no test set.
     """
-    brings_test, brings_validation = bool(np.any(given == Split.TEST)), bool(np.any(given == Split.VALIDATION))
-    if not brings_test and settings.test == 0:
-        raise DataError(
-            "data.test is 0, but the data brings no test set of its own; set data.test to a share such as 0.2"
-        )
-    return 0.0 if brings_test else settings.test, 0.0 if brings_validation else settings.validation
-
-
-def check_shares(validation: float, test: float) -> None:
-    """Check that something is left to train on.
-
-    Raises:
-        DataError: nothing is.
-    """
-    if validation < 0 or test < 0 or validation + test >= 1:
-        raise DataError(
-            f"validation {validation:g} + test {test:g} is held out, but some samples must be left to train on; "
-            "lower data.validation or data.test"
-        )
+    return shares_left_open(bool(np.any(given == Split.TEST)), bool(np.any(given == Split.VALIDATION)), settings)
 
 
 def require_samples(strata: np.ndarray, needed: int, names: Sequence[str] | None = None, noun: str = "class") -> None:
@@ -202,30 +188,5 @@ def require_samples(strata: np.ndarray, needed: int, names: Sequence[str] | None
         DataError: names those that have fewer.
     """
     present, counts = np.unique(strata, return_counts=True)
-    short = [(int(stratum), int(count)) for stratum, count in zip(present, counts, strict=True) if count < needed]
-    if not short:
-        return
-    stratum, count = short[0]
-    more = f" (and {len(short) - 1} more {_plural(noun)})" if len(short) > 1 else ""
-    name = names[stratum] if names is not None else str(stratum)
-    samples = "sample" if count == 1 else "samples"
-    raise DataError(
-        f"{noun} `{name}` has {count} {samples}, but needs at least {needed}, one for each split{more}; "
-        f"add some or remove the {noun}"
-    )
-
-
-def _plural(noun: str) -> str:
-    return f"{noun}es" if noun.endswith("s") else f"{noun}s"
-
-
-def _proportional(counts: np.ndarray, total: int, minimum: int) -> list[int]:
-    """Whole numbers that add up to `total`, in proportion to `counts`, each from `minimum` to its count."""
-    exact = counts * (total / counts.sum())
-    taken = np.clip(np.floor(exact).astype(np.int64), minimum, counts)
-    while taken.sum() != total:
-        if taken.sum() < total:
-            taken[np.argmax(np.where(taken < counts, exact - taken, -np.inf))] += 1
-        else:
-            taken[np.argmin(np.where(taken > minimum, exact - taken, np.inf))] -= 1
-    return [int(count) for count in taken]
+    called = [names[stratum] if names is not None else str(stratum) for stratum in present.tolist()]
+    check_enough(zip(called, counts.tolist(), strict=True), needed, noun)

@@ -62,7 +62,6 @@ class Origin:
         task: kind of the task.
         facts: what it knows of the training rows.
         counts: what the targets of each split hold, as the task says.
-        ignored: how many files were passed over because of their names.
         remarks: what was assumed to read some samples, and of how many.
     """
 
@@ -73,7 +72,6 @@ class Origin:
     task: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     counts: Mapping[str, Any] = field(default_factory=dict)
-    ignored: int = 0
     remarks: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -183,7 +181,6 @@ def _manifest(directory: Path, rows: Rows, origin: Origin) -> dict[str, object]:
         "storage": asdict(origin.storage),
         "source": origin.source,
         "quarantine": [asdict(entry) for entry in origin.quarantine],
-        "ignored_files": origin.ignored,
         "remarks": dict(origin.remarks),
         "cross_split_duplicates": cross_split_duplicates(rows),
         "files": {path.name: {"bytes": path.stat().st_size, "sha256": file_digest(path)} for path in files},

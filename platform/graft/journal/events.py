@@ -136,6 +136,7 @@ class DatasetReady(Event):
         task: kind of the task that has read the targets.
         modality: kind of the samples.
         notes: what the user should know of how the samples are kept, in sentences.
+        ignored: files that are no samples, each ``{"reason": …, "count": …, "examples": […]}``.
     """
 
     fingerprint: str
@@ -147,6 +148,7 @@ class DatasetReady(Event):
     task: str = ""
     modality: str = ""
     notes: tuple[str, ...] = ()
+    ignored: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

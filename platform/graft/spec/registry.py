@@ -124,19 +124,24 @@ def package_of(spec: type[Component]) -> str:
     return spec.__module__.partition(".")[0]
 
 
-def implementation(spec: Component) -> Any:
+def implementation(spec: Component, target: str = "") -> Any:
     """What a component is built by, imported now.
+
+    Args:
+        spec: the component.
+        target: another ``module:attribute`` that its class names.
 
     Raises:
         SpecError: it belongs to another package, and cannot be imported.
     """
-    module, _, attribute = spec.built_by.partition(":")
+    target = target or spec.built_by
+    module, _, attribute = target.partition(":")
     try:
         return getattr(import_module(module), attribute)
     except Exception as error:  # what the module of a stranger raises can be anything
         if package_of(type(spec)) == "graft":
             raise
-        raise _fault(spec, f"cannot be imported from {spec.built_by}", error) from error
+        raise _fault(spec, f"cannot be imported from {target}", error) from error
 
 
 def build(spec: Component, *arguments: Any) -> Any:
@@ -148,13 +153,13 @@ def build(spec: Component, *arguments: Any) -> Any:
     return call(spec, spec, *arguments)
 
 
-def call(spec: Component, *arguments: Any) -> Any:
-    """Call the implementation of a component with other arguments than the spec first.
+def call(spec: Component, *arguments: Any, target: str = "") -> Any:
+    """Call the implementation of a component, or another function that its class names, with any arguments.
 
     Raises:
         SpecError: as for `build`.
     """
-    made_by = implementation(spec)
+    made_by = implementation(spec, target)
     if package_of(type(spec)) == "graft":
         return made_by(*arguments)
     try:

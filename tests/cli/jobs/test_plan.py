@@ -57,6 +57,8 @@ def test_the_text_says_the_same(graft, job_file):
     assert list(lines) == [
         "job",
         "task",
+        "data",
+        "classes",
         "stages",
         "backbone",
         "space",

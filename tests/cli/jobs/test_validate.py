@@ -1,7 +1,10 @@
+import gzip
 import subprocess
 import sys
 
 import pytest
+
+from graft.cli.output.looking import looking
 
 GOOD = "name: mine\ndata: {kind: digits}\n"
 EVOLVING = """\
@@ -26,15 +29,19 @@ def test_a_valid_job_is_told_in_one_line(graft, job_file):
     done = graft("validate", path)
     assert (done.exit_code, done.err) == (0, "")
     told = "mine, classification (each image shows one of ten digits), 5 trials (asha), at most 3 epochs each"
-    assert done.out == f"{path} is a valid job: {told}\n"
+    assert done.out.splitlines() == [
+        f"{path} is a valid job: {told}",
+        "data       1,797 images (1,079 train, 359 drawn for validation, 359 drawn for test)",
+        "classes    10, 0 (178), 1 (182), 2 (177), 3 (183), 4 (181), 5 (182), 6 (181), 7 (179), 8 (174), 9 (180)",
+    ]
 
 
 def test_the_phases_of_a_valid_job_are_told_in_one_line(graft, job_file):
     path = job_file(GOOD + EVOLVING)
     done = graft("validate", path)
-    assert done.out == (
+    assert done.out.splitlines()[0] == (
         f"{path} is a valid job: mine, classification (each image shows one of ten digits), 32 trials (asha), at most "
-        "4 epochs each, then 6 trials (pbt), at most 8 epochs each\n"
+        "4 epochs each, then 6 trials (pbt), at most 8 epochs each"
     )
     job = graft("validate", path, "--json").json["job"]
     assert [(one["scheduler"]["kind"], one["from"]) for one in job["search"]["phases"]] == [
@@ -169,7 +176,7 @@ def test_a_missing_file_is_told_in_a_line(graft, tmp_path):
 
 def test_every_job_of_the_repository_is_valid(graft, repository):
     for path in sorted((repository / "jobs").glob("*.yaml")):
-        assert graft("validate", path).exit_code == 0, path
+        assert graft("validate", path, "--no-data").exit_code == 0, path
 
 
 def test_validating_makes_nothing(graft, job_file, home):
@@ -194,13 +201,92 @@ def validated_alone(path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
 
+@pytest.fixture
+def samples(tmp_path):
+    """Folders of images and of texts, and the labels of an IDX set."""
+    for name in ("cat", "dog"):
+        for number in range(5):
+            for suffix in ("png", "txt"):
+                path = tmp_path / suffix / name / f"{number}.{suffix}"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+    (tmp_path / "png" / "cat" / "notes.doc").touch()
+    labels = bytes(n % 3 for n in range(30))
+    (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(b"\0\0\x08\x01\0\0\0\x1e" + labels))
+    return tmp_path
+
+
 @pytest.mark.parametrize(
-    "data", ["{kind: digits}", "{kind: image_folder, path: /nowhere}", "{kind: idx, path: /nowhere}"]
+    ("data", "strategy"),
+    [
+        ("{kind: digits}", "{augment: light, resolution: 32}"),
+        ("{kind: image_folder, path: png}", "{augment: light, resolution: 32}"),
+        ("{kind: idx, path: .}", "{augment: light, resolution: 32}"),
+        ("{kind: text_folder, path: txt}", "{max_tokens: 32}"),
+    ],
 )
-def test_a_job_of_images_is_validated_without_anything_heavy(job_file, data):
-    done = validated_alone(job_file(f"name: x\ndata: {data}\nstrategy: {{augment: light, resolution: 32}}\n"))
+def test_a_job_that_says_its_task_is_validated_without_anything_heavy(job_file, samples, data, strategy):
+    path = samples / "job.yaml"
+    path.write_text(f"name: x\ndata: {data}\nstrategy: {strategy}\n")
+    done = validated_alone(path)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("[] ")
+    assert done.stderr.startswith("[] "), done.stderr
+    assert "\nclasses    " in done.stdout
+
+
+def test_the_data_are_told_by_names_and_counts(graft, samples, job_file):
+    path = job_file(f"name: x\ndata: {{kind: image_folder, path: {samples / 'png'}}}\n")
+    assert graft("validate", path).out.splitlines()[1:] == [
+        "data       10 images (6 train, 2 drawn for validation, 2 drawn for test)",
+        "classes    2, cat (5), dog (5)",
+        "left out   suffix .doc: 1 (cat/notes.doc)",
+    ]
+    found = {
+        "classes": ["cat", "dog"],
+        "counts": {"cat": 5, "dog": 5},
+        "splits": {"train": 6, "validation": 2, "test": 2},
+        "ignored": [{"reason": "suffix .doc", "count": 1, "examples": ["cat/notes.doc"]}],
+    }
+    for command in ("validate", "plan"):
+        assert graft(command, path, "--json").json["data"] == found
+    assert graft("validate", path, "--json", "--no-data").json["data"] is None
+
+
+def test_what_cannot_be_read_in_one_way_is_told_before_the_run(graft, samples, job_file, home):
+    (samples / "png" / "test" / "cat").mkdir(parents=True)
+    (samples / "png" / "test" / "cat" / "0.png").touch()
+    path = job_file(f"name: x\ndata: {{kind: image_folder, path: {samples / 'png'}}}\n")
+    for command in ("validate", "plan", "run"):
+        done = graft(command, path)
+        assert (done.exit_code, done.err.splitlines()[-1].count("either"), home.exists()) == (2, 1, False)
+        assert done.err.splitlines()[-1].startswith(
+            f"graft: {samples}/png has test, named as splits, beside cat and dog"
+        )
+
+
+def test_the_rows_of_a_table_are_told_too(graft, tmp_path, job_file):
+    rows = [f"text {n},{'ab'[n % 2]},{'train' if n % 3 else 'dev'}" for n in range(30)]
+    (tmp_path / "t.csv").write_text("\n".join(["text,label,part", *rows, ",a,train"]))
+    (tmp_path / "t.tsv").write_text("image\tlabel\n" + "".join(f"gone{n}.png\t{n % 2}\n" for n in range(20)))
+    path = job_file("name: x\ndata: {kind: table, path: t.csv, text: text, label: label, split: part}\n")
+    found = graft("validate", path, "--json").json["data"]
+    assert (found["classes"], found["counts"], sum(found["splits"].values())) == (["a", "b"], {"a": 16, "b": 15}, 31)
+    assert found["splits"]["validation"] == 10
+    assert found["ignored"] == [{"reason": "row without a text", "count": 1, "examples": ["t.csv:31"]}]
+    path = job_file("name: x\ndata: {kind: table, path: t.tsv, image: image, label: label}\ntask: classification\n")
+    (missing,) = graft("validate", path, "--json").json["data"]["ignored"]
+    assert (missing["reason"], missing["count"]) == ("row whose file is not there", 20)
+
+
+def test_a_look_that_takes_long_says_how_far_it_is(capsys):
+    clock = iter([0.0, 0.5, 1.5, 1.5, 2.0, 7.0, 7.0])
+    progress = looking("images", lambda: next(clock))
+    for count in (1000, 2000, 3000, 4000):
+        progress(count)
+    assert capsys.readouterr().err.splitlines() == [
+        "looking at the data: 2,000 images so far",
+        "looking at the data: 4,000 images so far",
+    ]
 
 
 def test_the_shipped_job_is_validated_at_once(repository):

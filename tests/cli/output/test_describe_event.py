@@ -17,6 +17,12 @@ def told(event, **how):
         (events.StageFailed("fit", 2.0, "no space"), "stage fit failed after 2.0 s: no space"),
         (events.StageSkipped("fit", "it is there"), "stage fit skipped: it is there"),
         (events.DatasetReady("ab", "digits", {"train": 9, "test": 3}), "data digits: 9 train, 3 test"),
+        (
+            events.DatasetReady(
+                "ab", "x", {"train": 9}, ignored=({"reason": "suffix .txt", "count": 3, "examples": ["a.txt"]},)
+            ),
+            "data x: 9 train: left out (suffix .txt: 3)",
+        ),
         (events.PhaseStarted(0, "asha", "tpe", 9), "phase 1 starts: asha over tpe, to epoch 9"),
         (events.PhaseFinished(0, 4, 0.91, "t02", 8.0), "phase 1 done in 8.0 s, 4 trials: best 0.910 of t02"),
         (events.TimeLeftEstimated(80.4, 21.0), "about 80 ± 21 s are left"),

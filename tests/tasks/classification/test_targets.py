@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from graft.core.errors import DataError
+from graft.data.folders.label_names import check_label_names
 from graft.data.split import Split
 from graft.data.targets import RawTargets, Targets
-from graft.tasks.classification.targets import check_classes, check_classes_left, read_classes
+from graft.tasks.classification.targets import check_classes_left, read_classes
 
 
 def read(values, **more):
@@ -52,7 +53,7 @@ def test_many_whole_numbers_may_be_classes_if_they_come_back():
 )
 def test_names_that_cannot_be_told_apart(names, message):
     with pytest.raises(DataError, match=message):
-        check_classes(names, "x")
+        check_label_names(names, "x")
 
 
 def test_a_class_without_a_readable_sample_is_named():

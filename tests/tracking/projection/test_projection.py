@@ -5,6 +5,7 @@ import pytest
 
 from graft.core.errors import ArtifactError
 from graft.journal.events import (
+    DatasetReady,
     Evaluated,
     Event,
     ExperimentFinished,
@@ -316,6 +317,17 @@ def test_the_data_set_is_summed_up(operations: list[Operation]) -> None:
     assert about["samples"] == {"train": 9, "validation": 3}
     assert (about["unreadable"], about["cross_split_duplicates"]) == (1, 0)
     assert tags_of(operations, EXPERIMENT_RUN)["graft.samples"] == "9 train, 3 validation"
+
+
+def test_what_was_left_out_is_in_the_summary_of_the_data() -> None:
+    ignored = (
+        {"reason": "suffix .txt", "count": 3, "examples": ["a.txt"]},
+        {"reason": "hidden", "count": 1, "examples": []},
+    )
+    _, operations = told(DatasetReady("ab" * 32, "x", {"train": 9}, ignored=ignored))
+    (about,) = [found.value for found in operations if isinstance(found, UploadJson) and found.name == "data.json"]
+    assert about["ignored"] == list(ignored)
+    assert tags_of(operations, EXPERIMENT_RUN)["graft.ignored"] == "suffix .txt: 3; hidden: 1"
 
 
 def test_the_plan_and_the_machine_s_samples_are_in_the_parent() -> None:

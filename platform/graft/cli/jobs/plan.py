@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from graft.cli.options import JobArgument, JsonOption, SetOption
+from graft.cli.output.looking import looking
 from graft.cli.output.tell import tell
 from graft.core.errors import SpecError
 
@@ -23,14 +24,16 @@ def command(
 
     Example: graft plan jobs/digits.yaml --measure
     """
+    from graft.pipeline.look import overview_of
     from graft.pipeline.plan import describe, make_plan
-    from graft.pipeline.resolve import listing_of, resolve_job
+    from graft.pipeline.resolve import resolve_job
     from graft.spec.load import load_job
 
     if measure and offline:
         raise SpecError("--measure and --offline are both given, but exclude each other; leave one out")
     resolved = resolve_job(load_job(job, override or ()))
     loaded, reason = resolved.job, resolved.reason
+    overview = overview_of(loaded, resolved.listing, looking(f"{loaded.data.modality}s"))
     if not measure:
         plan = make_plan(loaded, task_reason=reason)
     else:
@@ -39,9 +42,11 @@ def command(
         tell(f"measuring {', '.join(names)} on this machine, some seconds each …", err=True)
         from graft.learner.probe import forward_seconds, measure_depths
 
-        samples = loaded.data.limit or len(resolved.listing or listing_of(loaded))
+        samples = overview.splits["train"] + overview.splits["validation"]
         plan = make_plan(loaded, samples, forward_seconds, measure_depths, reason)
     if as_json:
-        tell(json.dumps({**plan.to_dict(), "modalities": [plan.modality]}))
+        tell(json.dumps({**plan.to_dict(), "modalities": [plan.modality], "data": overview.to_dict()}))
         return
-    tell(*describe(plan))
+    told = describe(plan)
+    # Behind the job and its task, before what is done with the data.
+    tell(*told[:2], *(f"{what:<10} {line}" for what, line in overview.lines()), *told[2:])

@@ -67,7 +67,9 @@ def command(
     if not as_json:
         what = f"replays {replay}" if schedule else describe(loaded.phases, loaded.space.grid_size())
         tell(f"{job}: {loaded.name}, {what}", err=True)
+    from graft.cli.output.looking import looking
     from graft.experiments.directory import Experiment
+    from graft.pipeline.look import overview_of
     from graft.pipeline.resolve import resolve_job
     from graft.pipeline.run import check_job
 
@@ -78,6 +80,9 @@ def command(
             f"task: {loaded.task.kind} of {loaded.data.modality}s by {loaded.objective.name} ({resolved.reason})",
             err=True,
         )
+    overview = overview_of(loaded, resolved.listing, looking(f"{loaded.data.modality}s"))
+    if not as_json:
+        tell(*(f"{what}: {told}" for what, told in overview.lines()), err=True)
     for note in check_job(loaded, place):
         tell(f"note: {note}", err=True)
     experiment = None if schedule else _to_go_on_with(loaded, place, resume)

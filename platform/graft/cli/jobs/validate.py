@@ -1,34 +1,60 @@
 """`graft validate`: is the job file right? Imports nothing heavy."""
 
 import json
+from typing import Annotated, Any
+
+import typer
 
 from graft.cli.options import JobArgument, JsonOption, SetOption
 from graft.cli.output.tell import tell
 
 
-def command(job: JobArgument, override: SetOption = None, as_json: JsonOption = False) -> None:
-    """Check a job file: every problem at once, with file, line and key.
+def command(
+    job: JobArgument,
+    override: SetOption = None,
+    no_data: Annotated[
+        bool, typer.Option("--no-data", help="Check the job file alone: the data may be somewhere else.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a job file, every problem at once, with file, line and key; and look at its data, by names and counts.
 
     Example: graft validate jobs/digits.yaml --set training.epochs=3
     """
+    from graft.cli.output.looking import looking
     from graft.core.errors import SpecError
+    from graft.data.overview import light_overview
     from graft.spec.fit import metric_problems, strategy_problems
     from graft.spec.load import load_job
     from graft.spec.search.phases import describe
 
     loaded = load_job(job, override or ())
-    # The kinds of data that say their task themselves need no look at the data, and so nothing heavy.
+    noun = f"{loaded.data.modality}s"
+    overview = None
+    # The kinds of data that say their task themselves need no listing, and so nothing heavy.
     task, reason = loaded.data.task_hint or ("", "")
     if task in ("", loaded.task.kind) or loaded.task.kind != "auto":
+        from graft.pipeline.look import overview_of
         from graft.pipeline.resolve import resolve_job
 
         resolved = resolve_job(loaded)
         loaded, task, reason = resolved.job, resolved.job.task.kind, resolved.reason
+        if not no_data:
+            overview = overview_of(loaded, resolved.listing, looking(noun))
     elif problems := [*metric_problems(loaded, loaded.decided_task), *strategy_problems(loaded, loaded.decided_task)]:
         raise SpecError(problems)
+    elif not no_data:
+        overview = light_overview(loaded.data, looking(noun))
+        if overview is None:
+            from graft.pipeline.look import overview_of
+
+            overview = overview_of(loaded, progress=looking(noun))
     if as_json:
-        found = {"task": task, "task_reason": reason, "modalities": [loaded.data.modality]}
+        found: dict[str, Any] = {"task": task, "task_reason": reason, "modalities": [loaded.data.modality]}
+        found["data"] = None if overview is None else overview.to_dict()
         shown = loaded.model_copy(update={"strategy": loaded.space})
         tell(json.dumps({"status": "ok", **found, "job": shown.model_dump(mode="json")}))
         return
     tell(f"{job} is a valid job: {loaded.name}, {task} ({reason}), {describe(loaded.phases, loaded.space.grid_size())}")
+    if overview is not None:
+        tell(*(f"{what:<10} {told}" for what, told in overview.lines()))

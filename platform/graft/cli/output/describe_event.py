@@ -25,9 +25,12 @@ def _story(event: events.Event) -> str:
             return f"experiment {name} starts"
         case events.ExperimentFinished(status=status, seconds=seconds, detail=detail):
             return _why(f"experiment {status} after {seconds:.1f} s", detail)
-        case events.DatasetReady(source=source, counts=counts, quarantine=quarantine):
+        case events.DatasetReady(source=source, counts=counts, quarantine=quarantine, ignored=ignored):
             sizes = ", ".join(f"{count} {name}" for name, count in counts.items())
-            return _why(f"data {source}: {sizes}", f"{len(quarantine)} unreadable" if quarantine else "")
+            left_out = [f"{len(quarantine)} unreadable"] if quarantine else []
+            reasons = ", ".join(f"{one['reason']}: {one['count']}" for one in ignored)
+            left_out += [f"left out ({reasons})"] if reasons else []
+            return _why(f"data {source}: {sizes}", "; ".join(left_out))
         case events.WinnerChosen(trial=trial, reason=reason):
             return _why(f"{trial} wins", reason)
         case events.Evaluated(metrics=metrics):

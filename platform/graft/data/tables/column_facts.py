@@ -5,12 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from graft.data.tables.split_names import SPLIT_NAMES
+from graft.data.splits.names import split_of
 
 Form = Literal["empty", "numbers", "words", "lists", "other"]
 
 _LOOKED_AT = 400
 """Values that decide what a column is made of; all of them are counted."""
+_MOST_SPLITS = 6
+"""Different names of splits in one column."""
 
 _DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
 _CODED = re.compile(r"(https?|ftp|s3)://\S+|[0-9a-fA-F-]{16,}|\S+@\S+\.\S+")
@@ -101,7 +103,7 @@ def _with_texts(
     def share(has: Callable[[str], Any]) -> float:
         return sum(bool(has(text)) for text in some) / len(some)
 
-    names = {text.strip().lower() for text in set(texts)} if facts.distinct <= len(SPLIT_NAMES) else set()
+    names = {split_of(text) for text in set(texts)} if facts.distinct <= _MOST_SPLITS else {None}
     return ColumnFacts(
         facts.name,
         facts.form,
@@ -113,7 +115,7 @@ def _with_texts(
         files=share(is_file),
         coded=share(lambda text: _DATE.fullmatch(text.strip()) or _CODED.fullmatch(text.strip())),
         separated=share(lambda text: separator in text),
-        splits=names <= set(SPLIT_NAMES) and len({SPLIT_NAMES[name] for name in names}) > 1,
+        splits=None not in names and len(names) > 1,
     )
 
 

@@ -9,14 +9,14 @@ import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
-from graft.data.split import UNASSIGNED
+from graft.data.split import UNASSIGNED, code_of
+from graft.data.splits.names import split_of
 from graft.data.tables.columnar import ColumnarTable
 from graft.data.tables.delimited import DELIMITERS, DelimitedTable
 from graft.data.tables.encoding import require_file
 from graft.data.tables.json_lines import JsonLines
 from graft.data.tables.labels import Place, raw_targets
 from graft.data.tables.rows import Table
-from graft.data.tables.split_names import SPLIT_NAMES
 from graft.data.targets import RawTargets
 
 _READERS: Mapping[str, Callable[[Path, str], Table]] = {
@@ -119,14 +119,14 @@ def _given(path: Path, column: str | None, values: Mapping[str, Sequence[Any]], 
     if column is None:
         return codes
     for index, value in enumerate(values[column]):
-        code = SPLIT_NAMES.get(str(value).strip().lower())
-        if code is None:
+        split = split_of(str(value))
+        if split is None:
             found = "empty" if value is None else f"`{str(value)[:40]}`"
             raise DataError(
                 f"column `{column}` of {path.name} is {found} in row {index + 1}, but must be train, validation or "
                 "test in every row; correct it, or leave data.split out"
             )
-        codes[index] = code
+        codes[index] = code_of(split)
     return codes
 
 

@@ -10,7 +10,8 @@ from PIL import Image
 
 from graft.core.errors import DataError
 from graft.data.draft import Draft, Wish
-from graft.modalities.image.sources.image_folder import IMAGE_FILES, image_files
+from graft.modalities.image.file_names import IMAGE_FILES
+from graft.modalities.image.sources.image_folder import image_files
 from graft.spec.modalities.image import IdxData
 
 _LOOKED_AT = 40

@@ -1,10 +1,12 @@
 """The ingest stage: Ray Data reads, checks and stores the samples once."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from graft.core.errors import ArtifactError
 from graft.data.dataset import Dataset, open_dataset
 from graft.data.ingest import ingest
+from graft.data.overview import Ignored, told_ignored
 from graft.data.plan import Ingestion, plan_ingest
 from graft.journal import events
 from graft.modalities.registry import build_modality
@@ -19,7 +21,10 @@ NAMED_FILES = 3
 
 def run_ingest(run: RunContext) -> Output:
     """Make the dataset, or find the one that an earlier run has made; journal what it holds."""
-    dataset = ingest(ingestion_of(run.job), run.home.datasets)
+    work = ingestion_of(run.job)
+    # Of this listing, not of the one that has made the dataset: what is left out is no part of its key.
+    ignored = work.plan.listing.ignored
+    dataset = ingest(work, run.home.datasets)
     quarantine = tuple({"path": one.path, "reason": one.reason} for one in dataset.quarantine)
     modality = build_modality(run.job.data.modality)
     notes = (*_remarks(dataset), *modality.notes(dataset.columns, modality.sizes(run.job.strategy)))
@@ -34,9 +39,10 @@ def run_ingest(run: RunContext) -> Output:
             task=dataset.task,
             modality=dataset.storage.modality,
             notes=notes,
+            ignored=tuple(one.to_dict() for one in ignored),
         )
     )
-    return {"directory": str(dataset.directory), "summary": "; ".join([describe_dataset(dataset), *notes])}
+    return {"directory": str(dataset.directory), "summary": "; ".join([describe_dataset(dataset, ignored), *notes])}
 
 
 def ingestion_of(job: Job) -> Ingestion:
@@ -61,7 +67,7 @@ def is_dataset_there(output: Output) -> bool:
     return True
 
 
-def describe_dataset(dataset: Dataset) -> str:
+def describe_dataset(dataset: Dataset, ignored: Sequence[Ignored] = ()) -> str:
     """What there is, and what was left out, in a line."""
     counts = ", ".join(f"{count} {name}" for name, count in dataset.counts.items())
     parts = [f"{counts} {dataset.storage.modality}s, {dataset.task} of {len(dataset.names)} ({_named(dataset)})"]
@@ -71,6 +77,8 @@ def describe_dataset(dataset: Dataset) -> str:
         parts.append(
             f"{len(dataset.quarantine)} unreadable left out: {named}" + (f" and {rest} more" if rest > 0 else "")
         )
+    if ignored:
+        parts.append(f"left out {told_ignored(ignored)}")
     if dataset.cross_split_duplicates:
         parts.append(f"{dataset.cross_split_duplicates} {dataset.storage.modality}s are in more than one split")
     return "; ".join(parts)

@@ -70,11 +70,14 @@ class DataSpec(Component):
         drafted_by: what tells for `graft init` whether a path is of the kind, as ``module:function``: it is called with
             the path and a `graft.data.draft.Wish`, and returns a `Draft`, or None.
         default_space: what the kind of source knows better than its modality (`ModalitySpec.default_space`).
+        overview_by: ``module:function`` that takes (spec, progress) and returns names and counts
+            (`graft.data.overview.Overview`) without anything heavy; empty where the samples must be listed for that.
     """
 
     task_hint: ClassVar[tuple[str, str] | None] = None
     drafted_by: ClassVar[str] = ""
     default_space: ClassVar[Mapping[str, Any]] = {}
+    overview_by: ClassVar[str] = ""
 
     validation: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.2, description="Share of the samples held out to compare strategies."

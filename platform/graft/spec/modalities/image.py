@@ -9,6 +9,7 @@ from graft.spec.base import Share, Spec
 from graft.spec.components.augmentation import Augmentation
 from graft.spec.messages.rules import Finding, rejected
 from graft.spec.modalities.base import DataSpec, LocalPath, ModalitySpec, Preprocessing
+from graft.spec.modalities.folder import FolderSource
 
 Flip = Literal["none", "horizontal", "both"]
 Spread = Annotated[float, Field(gt=0)]
@@ -101,6 +102,7 @@ class DigitsData(ImageSource):
 
     kind: Literal["digits"] = "digits"
     built_by: ClassVar[str] = "graft.modalities.image.sources.digits:list_digits"
+    overview_by: ClassVar[str] = "graft.modalities.image.overview:digits_overview"
     task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each image shows one of ten digits")
     default_space: ClassVar[Mapping[str, Any]] = {"resolution": 32}
     test: Annotated[float, Field(gt=0, lt=1)] = Field(
@@ -119,6 +121,7 @@ class IdxData(ImageSource):
     kind: Literal["idx"] = "idx"
     built_by: ClassVar[str] = "graft.modalities.image.sources.idx:list_idx"
     drafted_by: ClassVar[str] = "graft.modalities.image.draft:draft_idx"
+    overview_by: ClassVar[str] = "graft.modalities.image.overview:idx_overview"
     task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each image has one of the labels 0, 1, 2, …")
     default_space: ClassVar[Mapping[str, Any]] = {"resolution": 32}
     path: LocalPath = Field(description="Directory of the files; a relative path starts at the job file's directory.")
@@ -142,17 +145,16 @@ class IdxData(ImageSource):
         return self
 
 
-class ImageFolderData(ImageSource):
+class ImageFolderData(ImageSource, FolderSource):
     """A directory of images: ``<path>/<class>/**``, or ``<path>/{train,val,test}/<class>/**``.
 
-    In the second form ``val`` (or ``validation``) and ``test`` may be missing; where present they are used as they are.
+    In the second form ``val`` and ``test`` may be missing; where present they are used as they are.
     """
 
     kind: Literal["image_folder"] = "image_folder"
     built_by: ClassVar[str] = "graft.modalities.image.sources.image_folder:list_image_folder"
     drafted_by: ClassVar[str] = "graft.modalities.image.draft:draft_folder"
-    task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each folder is a class")
-    path: LocalPath = Field(description="The directory; a relative path starts at the job file's directory.")
+    overview_by: ClassVar[str] = "graft.modalities.image.overview:image_folder_overview"
     flip: Flip = Field("horizontal", description="Mirror images that keep the label, for the augmentation to use.")
 
 

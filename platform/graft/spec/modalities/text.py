@@ -8,6 +8,7 @@ from pydantic import Field
 
 from graft.spec.base import Spec
 from graft.spec.modalities.base import DataSpec, LocalPath, ModalitySpec, Preprocessing
+from graft.spec.modalities.folder import FolderSource
 
 DEFAULT_MAX_TOKENS = 128
 DEFAULT_MAX_CHARACTERS = 100_000
@@ -86,14 +87,13 @@ class TextSource(DataSpec):
         return {"encoding": self.encoding, "max_characters": self.max_characters}
 
 
-class TextFolderData(TextSource):
+class TextFolderData(TextSource, FolderSource):
     """A directory of text files: ``<path>/<class>/**/*.txt``, or ``<path>/{train,val,test}/<class>/**/*.txt``."""
 
     kind: Literal["text_folder"] = "text_folder"
     built_by: ClassVar[str] = "graft.modalities.text.sources.text_folder:list_text_folder"
     drafted_by: ClassVar[str] = "graft.modalities.text.draft:draft_folder"
-    task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each folder is a class")
-    path: LocalPath = Field(description="The directory; a relative path starts at the job file's directory.")
+    overview_by: ClassVar[str] = "graft.modalities.text.overview:text_folder_overview"
 
 
 class WordnetData(TextSource):
@@ -101,6 +101,7 @@ class WordnetData(TextSource):
 
     kind: Literal["wordnet"] = "wordnet"
     built_by: ClassVar[str] = "graft.modalities.text.sources.wordnet:list_wordnet"
+    overview_by: ClassVar[str] = "graft.modalities.text.overview:wordnet_overview"
     task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each definition is of one kind of thing")
     path: LocalPath = Field(Path("/usr/share/wordnet"), description="Directory of the database.")
     part: Literal["noun", "verb"] = Field("noun", description="Part of speech.")

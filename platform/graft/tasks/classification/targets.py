@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from graft.core.errors import DataError
-from graft.core.unicode_form import folded
+from graft.data.folders.label_names import check_label_names
 from graft.data.split import Split
 from graft.data.targets import RawTargets, Targets
 from graft.tasks.reading import LabelColumn, has_fractions, number_in, one_column
@@ -22,7 +22,7 @@ def read_classes(raw: RawTargets, source: str) -> Targets:
             or numbers that are values of a scale.
     """
     if raw.categories:
-        check_classes(raw.categories, source)
+        check_label_names(raw.categories, source)
         return Targets(raw.values.astype(np.int64, copy=False), raw.categories)
     column = one_column(raw, source, "classification")
     column.require_one_form()
@@ -35,27 +35,9 @@ def read_classes(raw: RawTargets, source: str) -> Targets:
     _check_scale(column)
     texts = [_class_name(cell) for cell in column.cells]
     names = sorted(set(texts), key=_place if column.numbers is not None else None)
-    check_classes(names, column.where)
+    check_label_names(names, column.where)
     codes = {name: code for code, name in enumerate(names)}
     return Targets(np.array([codes[text] for text in texts], dtype=np.int64), tuple(names))
-
-
-def check_classes(classes: Sequence[str], source: str) -> None:
-    """Check the names of the classes.
-
-    Raises:
-        DataError: fewer than two, or two that a case-insensitive file system (or a reader) takes for one.
-    """
-    if len(classes) < 2:
-        raise DataError(
-            f"{source} has {len(classes)} class ({', '.join(classes)}), but needs at least 2 to tell apart; add another"
-        )
-    seen: dict[str, str] = {}
-    for name in classes:
-        alike = folded(name)
-        if alike in seen:
-            raise DataError(f"{source} has the classes `{seen[alike]}` and `{name}`, {_likeness(seen[alike], name)}")
-        seen[alike] = name
 
 
 def check_classes_left(targets: Targets, splits: np.ndarray, readable: np.ndarray, ids: Sequence[str]) -> None:
@@ -107,8 +89,3 @@ def _class_name(cell: Any) -> str:
 def _place(name: str) -> tuple[float, str]:
     number = {"false": 0.0, "true": 1.0}.get(name, number_in(name))
     return (0.0 if number is None else number, name)
-
-
-def _likeness(first: str, second: str) -> str:
-    rule = "but names must be different" if first == second else "but names must differ in more than case"
-    return f"{rule}; rename or merge them"

@@ -102,6 +102,7 @@ def dataset(seen: Seen) -> Iterator[Operation]:
         "graft.classes": str(len(event.classes)),
         "graft.quarantined": str(len(event.quarantine)),
         "graft.cross_split_duplicates": str(event.duplicates),
+        "graft.ignored": "; ".join(f"{one['reason']}: {one['count']}" for one in event.ignored) or "0",
     }
     yield SetTags(EXPERIMENT_RUN, summary)
     about: dict[str, Any] = {
@@ -111,6 +112,7 @@ def dataset(seen: Seen) -> Iterator[Operation]:
         "classes": list(event.classes),
         "unreadable": len(event.quarantine),
         "cross_split_duplicates": event.duplicates,
+        "ignored": [dict(one) for one in event.ignored],
     }
     yield UploadJson(EXPERIMENT_RUN, "data.json", about)
     if event.quarantine:

@@ -8,7 +8,7 @@ import pytest
 from graft.core.errors import DataError
 from graft.data.dataset import Split
 from graft.data.split import UNASSIGNED
-from graft.modalities.image.sources import idx
+from graft.modalities.image.sources import idx_file
 from graft.modalities.image.sources.idx import list_idx, read_idx
 from graft.spec.modalities.image import IdxData
 
@@ -117,7 +117,7 @@ def test_a_header_beyond_all_bounds_is_refused_before_reading(tmp_path, write_id
 
 
 def test_a_gzip_bomb_is_read_only_as_far_as_its_header_says(tmp_path, monkeypatch):
-    monkeypatch.setattr(idx, "_CHUNK", 1000)
+    monkeypatch.setattr(idx_file, "_CHUNK", 1000)
     asked: list[int] = []
     real = gzip.GzipFile.read
 

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import unicodedata
 from pathlib import Path
@@ -44,7 +45,10 @@ def test_folders_named_as_splits_are_the_splits(tmp_path, image_folder, validati
 
 
 def test_classes_may_be_called_train_and_test(tmp_path, image_folder):
-    listing = listed(image_folder(tmp_path, {"train": 2, "test": 2}))
+    image_folder(tmp_path, {"train": 2, "test": 2})
+    with pytest.raises(DataError, match=r"either they are splits .* or they are classes"):
+        listed(tmp_path)
+    listing = list_image_folder(ImageFolderData(path=tmp_path, layout="classes"))
     assert listing.targets.categories == ("test", "train")
     assert np.all(listing.given == UNASSIGNED)
 
@@ -91,7 +95,12 @@ def test_what_is_hidden_or_no_image_is_passed_over(tmp_path, image_folder):
     (tmp_path / "README.md").write_text("x")
     listing = listed(tmp_path)
     assert listing.ids == ("cat/000.png", "dog/000.png")
-    assert listing.ignored == 1
+    assert {one.reason: one.count for one in listing.ignored} == {
+        "hidden": 1,
+        "suffix .md": 1,
+        "suffix .txt": 1,
+        "system folder": 4,
+    }
 
 
 def test_images_of_unreadable_formats_are_listed_so_that_they_are_reported(tmp_path, image_folder):
@@ -141,13 +150,14 @@ def test_the_identity_follows_names_sizes_and_times(tmp_path, image_folder):
 def test_the_order_does_not_depend_on_the_file_system(tmp_path, image_folder, monkeypatch):
     image_folder(tmp_path, {"cat/b": 2, "cat/a": 2, "dog": 2})
     forward = listed(tmp_path)
-    real = os.walk
+    real = os.scandir
 
-    def backward(*args, **kwargs):
-        for parent, folders, names in real(*args, **kwargs):
-            yield parent, folders, names[::-1]
+    @contextlib.contextmanager
+    def backward(path):
+        with real(path) as entries:
+            yield sorted(entries, key=lambda entry: entry.name, reverse=True)
 
-    monkeypatch.setattr(os, "walk", backward)
+    monkeypatch.setattr(os, "scandir", backward)
     assert listed(tmp_path).ids == forward.ids
 
 

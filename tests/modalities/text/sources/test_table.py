@@ -241,9 +241,9 @@ BAD: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     "no header": (".csv", "\n", {}, "has no column `text`, but must have it; its columns are none at all"),
     "unknown split": (
         ".csv",
-        "text,label,s\na,1,dev\n",
+        "text,label,s\na,1,fold1\n",
         {"split": "s"},
-        "`s` of a.csv is `dev` in row 1, but must be train",
+        "`s` of a.csv is `fold1` in row 1, but must be train",
     ),
     "empty split": (".csv", "text,label,s\na,1,\n", {"split": "s"}, "`s` of a.csv is empty in row 1"),
     "damaged Parquet": (".parquet", b"PAR1 garbage PAR1", {}, "is damaged or of another form than its name says"),

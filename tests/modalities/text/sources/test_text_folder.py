@@ -30,13 +30,17 @@ def test_each_folder_is_a_class(tmp_path: Path) -> None:
     assert listing.targets.categories == ("bad", "good")
     assert listing.targets.values.tolist() == [0, 1, 1]
     assert listing.given.tolist() == [UNASSIGNED] * 3
-    assert listing.ignored == 1
+    assert {one.reason: one.examples for one in listing.ignored} == {
+        "hidden": ("bad/.hidden.txt",),
+        "suffix .md": ("bad/c.md",),
+    }
     assert listing.reader == TextFile("latin-1")
     assert listing.reader(listing.sources[0]) == "text of bad/c.txt"
 
 
 def test_folders_may_be_splits(tmp_path: Path) -> None:
-    listing = listed(made(tmp_path, "train/a/1.txt", "train/b/1.txt", "validation/a/1.txt", "test/b/1.txt"))
+    made(tmp_path, "train/a/1.txt", "train/b/1.txt", "validation/a/1.txt", "test/b/1.txt")
+    listing = list_text_folder(TextFolderData(path=tmp_path, layout="splits"))
     assert dict(zip(listing.ids, listing.given.tolist(), strict=True)) == {
         "test/b/1.txt": Split.TEST,
         "train/a/1.txt": UNASSIGNED,

@@ -1,35 +1,30 @@
-"""IDX files, the format of MNIST and of the sets that took its place (LeCun, Cortes, Burges).
+"""Directories of IDX files, as MNIST and the sets that took its place are published."""
 
-A file is a magic number (two zero bytes, the type code 8 for uint8, the number of dimensions), one big-endian 32-bit
-size for each dimension, and the values. Nothing in a header is believed before the bytes behind it have been counted.
-"""
-
-import gzip
-import math
-import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
 import numpy as np
 
 from graft.core.errors import DataError
-from graft.core.passing_errors import machine_errors
 from graft.core.storage import canonical_json, text_digest
 from graft.data.dataset import Split
-from graft.data.listing import Listing, Progress, require_directory
+from graft.data.folders.paths import require_directory
+from graft.data.listing import Listing, Progress
 from graft.data.split import UNASSIGNED
 from graft.data.targets import RawTargets
 from graft.modalities.image.read import PixelReader
+from graft.modalities.image.sources.idx_file import (
+    IMAGES,
+    LABELS,
+    brings_test,
+    check_known,
+    label_names,
+    read_idx_bytes,
+    require_idx,
+)
 from graft.spec.modalities.image import IdxData
-
-MAX_BYTES = 4 * 1024**3
-"""A header that promises more is refused."""
-
-_UINT8 = 0x08
-_CHUNK = 16 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -54,12 +49,12 @@ def list_idx(spec: IdxData, progress: Progress | None = None) -> Listing:
     directory = require_directory(spec.path)
     train = _read_part(directory, "train", spec.max_pixels)
     parts = [train]
-    if any(_find(directory, f"t10k-{name}") for name in ("images-idx3-ubyte", "labels-idx1-ubyte")):
+    if brings_test(directory):
         parts.append(_read_part(directory, "t10k", spec.max_pixels))
     if len({part.images.shape[1:] for part in parts}) > 1:
         sizes = " and ".join(f"{part.images.shape[2]} x {part.images.shape[1]}" for part in parts)
         raise DataError(f"{directory}: training and test images have {sizes} pixels, but must have the same size")
-    names, codes = _classes(spec.classes, train.labels, directory)
+    names, codes = label_names(spec, np.unique(train.labels).tolist())
     labels = np.concatenate([_encode(part, codes) for part in parts])
     images = np.concatenate([part.images for part in parts])
     if progress is not None:
@@ -85,19 +80,7 @@ def read_idx(path: Path, num_dimensions: int) -> np.ndarray:
     Raises:
         DataError: it is no such file, or its header says another size than it has.
     """
-    try:
-        with machine_errors(path), gzip.open(path) if path.suffix == ".gz" else path.open("rb") as opened:
-            stream = cast(IO[bytes], opened)
-            shape = _read_header(stream, path, num_dimensions)
-            values = _read_values(stream, math.prod(shape))
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read ({error}); fetch it again") from error
-    if len(values) != math.prod(shape):
-        size = " x ".join(str(side) for side in shape)
-        holds = "more" if len(values) > math.prod(shape) else f"only {len(values)}"
-        raise DataError(
-            f"{path}: the header promises {size} = {math.prod(shape)} bytes, but the file holds {holds}; fetch it again"
-        )
+    shape, values = read_idx_bytes(path, num_dimensions)
     return np.frombuffer(values, dtype=np.uint8).reshape(shape)
 
 
@@ -115,7 +98,7 @@ class _Rows(Sequence[bytes]):
 
 
 def _read_part(directory: Path, name: str, max_pixels: int) -> _Part:
-    files = (_require(directory, f"{name}-images-idx3-ubyte"), _require(directory, f"{name}-labels-idx1-ubyte"))
+    files = (require_idx(directory, IMAGES.format(name)), require_idx(directory, LABELS.format(name)))
     images, labels = read_idx(files[0], 3), read_idx(files[1], 1)
     if len(images) != len(labels):
         raise DataError(
@@ -130,68 +113,8 @@ def _read_part(directory: Path, name: str, max_pixels: int) -> _Part:
     return _Part(name, files, images, labels)
 
 
-def _require(directory: Path, name: str) -> Path:
-    found = _find(directory, name)
-    if found is None:
-        raise DataError(f"{directory} has no {name}.gz (nor without .gz), but a set of IDX files needs it")
-    return found
-
-
-def _find(directory: Path, name: str) -> Path | None:
-    candidates = (directory / name, directory / f"{name}.gz")
-    return next((path for path in candidates if path.is_file()), None)
-
-
-def _read_header(stream: IO[bytes], path: Path, num_dimensions: int) -> tuple[int, ...]:
-    header = stream.read(4 + 4 * num_dimensions)
-    wanted = bytes((0, 0, _UINT8, num_dimensions))
-    if header[:4] != wanted:
-        raise DataError(
-            f"{path} starts with {header[:4].hex() or 'nothing'}, but IDX bytes in {num_dimensions} dimensions "
-            f"start with {wanted.hex()}; is it another file, or compressed without the name .gz?"
-        )
-    if len(header) < 4 + 4 * num_dimensions:
-        raise DataError(f"{path} ends inside its header; fetch it again")
-    shape = struct.unpack(f">{num_dimensions}I", header[4:])
-    if math.prod(shape) > MAX_BYTES:
-        raise DataError(
-            f"{path}: the header promises {math.prod(shape)} bytes, but may at most {MAX_BYTES}; fetch the file again"
-        )
-    return shape
-
-
-def _read_values(stream: IO[bytes], expected: int) -> bytearray:
-    """Up to one byte more than expected: enough to tell, and memory grows only with what is really there."""
-    values = bytearray()
-    while len(values) <= expected:
-        chunk = stream.read(min(_CHUNK, expected + 1 - len(values)))
-        if not chunk:
-            break
-        values += chunk
-    return values
-
-
-def _classes(given: Sequence[str] | None, labels: np.ndarray, directory: Path) -> tuple[tuple[str, ...], np.ndarray]:
-    """Names, and the label value that each stands for."""
-    present = np.unique(labels)
-    if given is None:
-        return tuple(str(value) for value in present), present
-    if present[-1] >= len(given):
-        raise DataError(
-            f"{directory} has the label {present[-1]}, but data.classes names 0 to {len(given) - 1}; name all"
-        )
-    absent = [given[value] for value in range(len(given)) if value not in present]
-    if absent:
-        raise DataError(f"{directory} has no training image of the class `{absent[0]}`; remove it from data.classes")
-    return tuple(given), np.arange(len(given))
-
-
-def _encode(part: _Part, codes: np.ndarray) -> np.ndarray:
-    strange = np.setdiff1d(part.labels, codes)
-    if len(strange):
-        raise DataError(
-            f"{part.files[1]} has the label {strange[0]}, which no training image has; labels must be known classes"
-        )
+def _encode(part: _Part, codes: Sequence[int]) -> np.ndarray:
+    check_known(part.files[1], np.unique(part.labels).tolist(), codes)
     return np.searchsorted(codes, part.labels).astype(np.int64)
 
 

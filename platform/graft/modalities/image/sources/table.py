@@ -1,10 +1,12 @@
 """A table with the path of an image in each row; relative paths start at the directory of the table."""
 
 import os
+from collections.abc import Sequence
 
 from graft.core.storage import canonical_json, text_digest
-from graft.data.labelled_folders import printable, size_and_time
+from graft.data.folders.paths import printable, size_and_time
 from graft.data.listing import Listing, Progress
+from graft.data.overview import Ignored, Tally
 from graft.data.tables.labelled import Columns, read_labelled
 from graft.data.tables.samples import file_beside
 from graft.modalities.image.read import FileReader
@@ -32,4 +34,13 @@ def list_image_table(spec: TableData, progress: Progress | None = None) -> Listi
         sources=paths,
         reader=FileReader(spec.max_pixels),
         facts={"max_pixels": spec.max_pixels, "column": spec.image, "encoding": spec.encoding},
+        unreadable=_unreadable(rows.ids, files),
     )
+
+
+def _unreadable(ids: Sequence[str], files: Sequence[tuple[str, int, int]]) -> tuple[Ignored, ...]:
+    tally = Tally()
+    for row, (path, size, _) in zip(ids, files, strict=True):
+        if size < 0:
+            tally.add("row whose file is not there" if path else "row without a file", f"{row} {path}".rstrip())
+    return tally.result()

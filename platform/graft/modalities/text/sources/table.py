@@ -5,6 +5,7 @@ from pathlib import Path
 
 from graft.core.errors import DataError
 from graft.data.listing import Listing, Progress
+from graft.data.overview import Ignored, Tally
 from graft.data.tables.labelled import Columns, read_labelled
 from graft.data.tables.labels import text_numbers
 from graft.modalities.text.files import InlineText
@@ -31,6 +32,7 @@ def list_text_table(spec: TableData, progress: Progress | None = None) -> Listin
         given=rows.given,
         identity=rows.identity,
         sources=rows.samples,
+        unreadable=_unreadable(rows.ids, rows.samples),
         reader=InlineText(),
         facts={
             "text_column": spec.text,
@@ -52,3 +54,11 @@ def _require_texts(column: str, path: Path, texts: Sequence[bytes]) -> None:
 
 def _are_numbers(texts: Sequence[bytes]) -> bool:
     return text_numbers([text.decode("utf-8", "replace") if text else None for text in texts])
+
+
+def _unreadable(ids: Sequence[str], texts: Sequence[bytes]) -> tuple[Ignored, ...]:
+    tally = Tally()
+    for row, text in zip(ids, texts, strict=True):
+        if not text.strip():
+            tally.add("row without a text", row)
+    return tally.result()

@@ -1,26 +1,24 @@
 """A folder of text files for each class: ``path/<class>/**/*.txt``, or ``path/{train,val,test}/<class>/**/*.txt``."""
 
-import os
 from pathlib import Path
 
-from graft.data.labelled_folders import SampleFiles, files_below, list_labelled_files
+from graft.data.folders.labelled import files_below, list_labelled_files
 from graft.data.listing import Listing, Progress
 from graft.data.tables.encoding import decoder_of
+from graft.modalities.text.file_names import TEXT_FILES
 from graft.modalities.text.files import TextFile
 from graft.spec.modalities.text import TextFolderData
 
-SUFFIX = ".txt"
-
 
 def list_text_folder(spec: TextFolderData, progress: Progress | None = None) -> Listing:
-    """List a directory with one folder of text files for each class (`graft.data.labelled_folders`).
+    """List a directory with one folder of text files for each class (`graft.data.folders`).
 
     Raises:
-        DataError: the directory is missing, holds no class folders, or a class folder holds no texts; or there is no
-            such encoding.
+        DataError: the directory is missing, or its folders can be read in two ways, or in none; or there is no such
+            encoding.
     """
     decoder_of(spec.encoding)
-    found = list_labelled_files(spec.path, TEXT_FILES, progress)
+    found = list_labelled_files(spec.path, TEXT_FILES, spec.layout, spec.ignore, progress)
     return Listing(
         source=f"texts in {found.root}",
         ids=found.ids,
@@ -41,10 +39,3 @@ def text_files(directory: Path) -> list[Path]:
         DataError: a directory below cannot be read.
     """
     return files_below(directory, TEXT_FILES)
-
-
-def _is_text(path: str) -> bool:
-    return os.path.splitext(path)[1].lower() == SUFFIX
-
-
-TEXT_FILES = SampleFiles("texts", _is_text, SUFFIX)

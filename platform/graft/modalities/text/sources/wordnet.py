@@ -11,7 +11,8 @@ import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
-from graft.data.listing import Listing, Progress, require_directory
+from graft.data.folders.paths import require_directory
+from graft.data.listing import Listing, Progress
 from graft.data.split import UNASSIGNED
 from graft.data.targets import RawTargets
 from graft.spec.modalities.text import WordnetData

@@ -1,0 +1,1 @@
+"""Directories of labelled files: `walk` reads the names, `meaning` decides what they say; neither opens a file."""

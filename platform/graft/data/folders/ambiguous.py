@@ -1,0 +1,208 @@
+"""Folders whose names can be read in two ways. Pure; each check refuses with both readings."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from graft.core.errors import DataError
+from graft.core.unicode_form import composed
+from graft.data.folders.paths import SampleFiles, printable
+from graft.data.folders.readings import either, listed, named
+from graft.data.folders.tree import Folder, Tree
+from graft.data.splits.names import split_of, split_within
+
+AS_LABELS = "write data.layout: classes"
+# Folders that hold the folders of labels, seldom a label themselves.
+_CONTAINERS = frozenset(
+    {
+        "images", "image", "imgs", "img", "data", "dataset", "pictures", "photos", "raw", "original", "originals",
+        "texts", "files", "samples", "augmented", "backup", "old", "new", "processed", "resized", "cropped",
+    }
+)  # fmt: skip
+_COPY = re.compile(
+    r"copy of (?P<a>.+)|(?P<b>.+?)(?: ?\(\d+\)| ?- copy.*|[ _-]copy(?: ?\d+)?|[._-](?:bak|old|orig|backup)|~)"
+)
+
+
+def check_split_names(tree: Tree, samples: SampleFiles) -> bool:
+    """Whether the folders of a directory are its splits.
+
+    Raises:
+        DataError: some could be splits and some not, or they hold no folders of labels.
+    """
+    folders = tree.top.filled
+    known = [folder for folder in folders if split_of(folder.name)]
+    if not known:
+        _check_nearly_splits(tree, folders)
+        return False
+    others = [folder for folder in folders if folder not in known]
+    if any(_has_folders_only(folder) for folder in known):
+        if others:
+            raise _beside_splits(tree, known, others)
+        unsorted = next((folder for folder in known if not folder.filled), None)
+        if unsorted is not None:
+            raise _unsorted_split(tree, samples, unsorted)
+        return True
+    roles = {split_of(folder.name) for folder in known}
+    if others and len(roles) == 1:
+        return False  # pictures of a train beside those of a bus
+    raise _unsorted_splits(tree, samples, known)
+
+
+def check_labels(tree: Tree, parent: Folder, samples: SampleFiles) -> None:
+    """Refuse folders of labels that may as well be something else.
+
+    Raises:
+        DataError: labels may lie one level deeper, or a folder may be a copy of another.
+    """
+    folders = parent.filled
+    _check_copies(tree, folders)
+    nested = [folder for folder in folders if _has_folders_only(folder)]
+    inside = {folder.path: {composed(one.name) for one in folder.filled} for folder in nested}
+    siblings = {composed(folder.name) for folder in folders}
+    for folder in nested:
+        repeated = inside[folder.path] & siblings
+        if repeated and (repeated == inside[folder.path] or len(repeated) > 1):
+            raise _repeats(tree, folder, sorted(repeated))
+        if folder.name.casefold() in _CONTAINERS and len(folder.filled) > 1 and len(folders) > 1:
+            raise _container(tree, folder, folders)
+    if len(nested) != len(folders) or len(folders) < 2:
+        return
+    names = Counter(name for found in inside.values() for name in found)
+    if len({split_of(name) for name in names} - {None}) > 1 and all(map(split_of, names)):
+        raise _splits_inside(tree, samples, folders, list(names))
+    shared = sorted(name for name, count in names.items() if count > 1)
+    if len(shared) > 1:
+        raise _same_inside(tree, folders, shared)
+    if all(len(folder.filled) > 1 for folder in folders):
+        raise _all_nested(tree, parent, folders, list(names))
+
+
+def _has_folders_only(folder: Folder) -> bool:
+    return bool(folder.filled) and not folder.samples
+
+
+def _called(folders: Sequence[Folder]) -> str:
+    return listed([printable(folder.name) for folder in folders])
+
+
+def _check_nearly_splits(tree: Tree, folders: Sequence[Folder]) -> None:
+    near = [folder for folder in folders if split_within(folder.name)]
+    if len({split_within(folder.name) for folder in near}) > 1 and any(map(_has_folders_only, near)):
+        raise either(
+            f"{tree.root} has the folders {_called(folders)}",
+            "they are splits",
+            "rename them to train, val and test",
+            "they are classes",
+            AS_LABELS,
+        )
+
+
+def _beside_splits(tree: Tree, known: Sequence[Folder], others: Sequence[Folder]) -> DataError:
+    splits, rest = _called(known), _called(others)
+    trains = "train" in {split_of(folder.name) for folder in known}
+    ignore = ", ".join(named(folder) for folder in others[:4]) + (", …" if len(others) > 4 else "")
+    are = "is" if len(others) == 1 else "are"
+    first, say_first = (
+        (f"{rest} {are} to be left out", f"write data.ignore: [{ignore}]")
+        if trains
+        else (f"{rest} {are} for training", "move into a folder train")
+    )
+    return either(
+        f"{tree.root} has {splits}, named as splits, beside {rest}",
+        f"{splits} {'is a split' if len(known) == 1 else 'are splits'} and {first}",
+        say_first,
+        "all of them are classes",
+        AS_LABELS,
+    )
+
+
+def _unsorted_split(tree: Tree, samples: SampleFiles, split: Folder) -> DataError:
+    return DataError(
+        f"{tree.at(split.path)} holds {samples.noun} directly, but must hold one folder of {samples.noun} for each "
+        "class, as the other splits do; sort them into such folders, or leave it out with data.ignore: "
+        f"[{named(split)}]"
+    )
+
+
+def _unsorted_splits(tree: Tree, samples: SampleFiles, known: Sequence[Folder]) -> DataError:
+    is_one = len(known) == 1
+    return either(
+        f"{tree.root} has {_called(known)}, named as {'a split' if is_one else 'splits'}, with {samples.noun} directly "
+        f"in {'it' if is_one else 'them'}",
+        "it is a split" if is_one else "they are splits",
+        f"sort its {samples.noun} into one folder for each class, or name a table of their labels: data: "
+        "{kind: table, …}",
+        "it is a class" if is_one else "they are classes",
+        AS_LABELS,
+    )
+
+
+def _check_copies(tree: Tree, folders: Sequence[Folder]) -> None:
+    there = {composed(folder.name).casefold(): folder for folder in folders}
+    for folder in folders:
+        match = _COPY.fullmatch(composed(folder.name).casefold())
+        original = there.get((match["a"] or match["b"]).strip()) if match else None
+        if original is not None:
+            raise either(
+                f"{tree.at(folder.path)} is named as a copy of {named(original)}",
+                "it is one",
+                f"leave it out with data.ignore: [{named(folder)}]",
+                "it is a class",
+                AS_LABELS,
+            )
+
+
+def _repeats(tree: Tree, folder: Folder, repeated: Sequence[str]) -> DataError:
+    names = listed([printable(name) for name in repeated])
+    return either(
+        f"{tree.at(folder.path)} holds the folders {names}, which lie beside it too",
+        "it holds more of the same classes",
+        f"merge them, or leave it out with data.ignore: [{named(folder)}]",
+        "it is a class itself",
+        AS_LABELS,
+    )
+
+
+def _container(tree: Tree, folder: Folder, folders: Sequence[Folder]) -> DataError:
+    others = _called([one for one in folders if one is not folder])
+    return either(
+        f"{tree.root} has the folder {named(folder)} with {_called(folder.filled)} in it, beside {others}",
+        f"the classes lie in {named(folder)}",
+        f"write data.path: {printable(tree.at(folder.path))}",
+        f"{_called(folders)} are the classes",
+        AS_LABELS,
+    )
+
+
+def _splits_inside(tree: Tree, samples: SampleFiles, folders: Sequence[Folder], names: Sequence[str]) -> DataError:
+    return either(
+        f"{tree.root} has {listed([printable(name) for name in sorted(names)])} in each of {_called(folders)}",
+        "the splits lie inside the classes",
+        f"move them above, as in {printable(sorted(names)[-1])}/{named(folders[0])}",
+        f"all {samples.noun} of a class belong together",
+        AS_LABELS,
+    )
+
+
+def _same_inside(tree: Tree, folders: Sequence[Folder], shared: Sequence[str]) -> DataError:
+    names = listed([f"`{printable(name)}`" for name in shared])
+    return either(
+        f"{tree.root} has the folders {_called(folders)}, each with {names} in it",
+        f"{names} are the classes",
+        f"name one of the folders, such as data.path: {printable(tree.at(folders[0].path))}, or rename them to train, "
+        "val and test",
+        f"{_called(folders)} are the classes",
+        AS_LABELS,
+    )
+
+
+def _all_nested(tree: Tree, parent: Folder, folders: Sequence[Folder], names: Sequence[str]) -> DataError:
+    inside = listed([printable(name) for name in sorted(names)])
+    return either(
+        f"{tree.at(parent.path)} has the folders {_called(folders)}, with {inside} in them",
+        f"there are {len(folders)} classes, {_called(folders)}",
+        AS_LABELS,
+        f"there are {len(names)}, one level deeper",
+        "move them up",
+    )

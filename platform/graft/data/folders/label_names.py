@@ -1,0 +1,29 @@
+"""What names of labels must be, wherever they come from."""
+
+from collections.abc import Sequence
+
+from graft.core.errors import DataError
+from graft.core.unicode_form import folded
+
+
+def check_label_names(names: Sequence[str], source: str) -> None:
+    """Check the names of the labels that samples are to be told apart by.
+
+    Raises:
+        DataError: fewer than two, or two that a case-insensitive file system (or a reader) takes for one.
+    """
+    if len(names) < 2:
+        raise DataError(
+            f"{source} has {len(names)} class ({', '.join(names)}), but needs at least 2 to tell apart; add another"
+        )
+    seen: dict[str, str] = {}
+    for name in names:
+        alike = folded(name)
+        if alike in seen:
+            raise DataError(f"{source} has the classes `{seen[alike]}` and `{name}`, {_likeness(seen[alike], name)}")
+        seen[alike] = name
+
+
+def _likeness(first: str, second: str) -> str:
+    rule = "but names must be different" if first == second else "but names must differ in more than case"
+    return f"{rule}; rename or merge them"

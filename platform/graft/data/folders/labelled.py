@@ -1,0 +1,87 @@
+"""Files in a folder for each label: ``path/<label>/**``, or ``path/{train,val,test}/<label>/**``."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from graft.core.storage import canonical_json, text_digest
+from graft.data.folders.meaning import Layout, meaning_of
+from graft.data.folders.paths import SampleFiles, printable, require_directory, size_and_time
+from graft.data.folders.walk import walk
+from graft.data.overview import Ignored, Progress
+from graft.data.split import code_of
+from graft.data.targets import RawTargets
+
+
+@dataclass(frozen=True)
+class LabelledFiles:
+    """The files of a directory, in a fixed order.
+
+    Attributes:
+        root: the directory.
+        ids: path of each file below it, printable.
+        sources: absolute path of each, in the file system's own bytes.
+        targets: the folder of each.
+        given: uint8 [N], the split that its folder says.
+        identity: digest of paths, sizes and times of change.
+        ignored: what is no sample, by its reason.
+    """
+
+    root: Path
+    ids: tuple[str, ...]
+    sources: list[bytes]
+    targets: RawTargets
+    given: np.ndarray
+    identity: str
+    ignored: tuple[Ignored, ...]
+
+
+def list_labelled_files(
+    path: Path,
+    samples: SampleFiles,
+    layout: Layout = "auto",
+    ignore: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> LabelledFiles:
+    """List a directory with one folder of samples for each label, or for each split.
+
+    Samples that are known to be unreadable by their kind are listed too: they are left out by name when they are read.
+
+    Raises:
+        DataError: the directory is missing, can be read in two ways, or in none (`graft.data.folders.meaning`).
+    """
+    root = require_directory(path)
+    meaning = meaning_of(walk(root, samples, ignore, progress), samples, layout)
+    codes = {label: code for code, label in enumerate(meaning.labels)}
+    files = [(file, group) for group in meaning.groups for file in group.folder.files(broken=True)]
+    paths = [os.path.join(root, file) for file, _ in files]
+    given = [code_of(group.split) for _, group in files]
+    return LabelledFiles(
+        root=root,
+        ids=tuple(printable(file) for file, _ in files),
+        sources=[os.fsencode(path) for path in paths],
+        targets=RawTargets(
+            np.array([codes[group.label] for _, group in files], dtype=np.int64),
+            tuple(printable(label) for label in meaning.labels),
+        ),
+        given=np.array(given, dtype=np.uint8),
+        identity=_identity(root, paths, given),
+        ignored=meaning.ignored,
+    )
+
+
+def files_below(directory: Path, samples: SampleFiles) -> list[Path]:
+    """All samples below a directory, sorted; `graft predict FOLDER` uses it.
+
+    Raises:
+        DataError: a directory below cannot be read.
+    """
+    return [directory / file for file in walk(directory.absolute(), samples).top.files(broken=True)]
+
+
+def _identity(root: Path, paths: Sequence[str], given: Sequence[int]) -> str:
+    entries = [(printable(path), *size_and_time(path), code) for path, code in zip(paths, given, strict=True)]
+    return text_digest(canonical_json([printable(str(root)), entries]))

@@ -1,0 +1,68 @@
+"""Paths as they are shown, matched and compared."""
+
+import fnmatch
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from graft.core.errors import DataError
+from graft.core.unicode_form import composed
+
+
+@dataclass(frozen=True)
+class SampleFiles:
+    """Which files are samples.
+
+    Attributes:
+        noun: what they are called, plural.
+        includes: whether a path is one by its name.
+        named: how their names are, for messages ("as images", ".txt").
+    """
+
+    noun: str
+    includes: Callable[[str], bool]
+    named: str
+
+
+def printable(name: str) -> str:
+    """Names that are not UTF-8 are shown with escapes; they could be stored in no text format as they are."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def size_and_time(path: str | bytes) -> tuple[int, int]:
+    """Bytes and time of change (ns) of a file; -1 where there is none: who reads it will say so and quarantine it."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return -1, -1
+    return found.st_size, found.st_mtime_ns
+
+
+def require_directory(path: str | Path) -> Path:
+    """The path, made absolute.
+
+    Raises:
+        DataError: it does not exist or is a file.
+    """
+    directory = Path(path).expanduser().absolute()
+    if not directory.exists():
+        raise DataError(f"data.path is {directory}, but there is nothing there; check the path")
+    if not directory.is_dir():
+        raise DataError(f"data.path is {directory}, but must be a directory, not a file; unpack it if it is an archive")
+    return directory
+
+
+def is_named_by(patterns: Sequence[str], path: str) -> bool:
+    """Whether one of `data.ignore` names a path relative to the data's directory.
+
+    A pattern without a slash is of a name at any depth, one with a slash of a whole path; ``/a`` is an `a` at the top.
+    """
+    return any(_matches(pattern, path) for pattern in patterns)
+
+
+def _matches(pattern: str, path: str) -> bool:
+    wanted = pattern.removeprefix("./").rstrip("/")
+    parts = path.split("/") if "/" in wanted else [path.rpartition("/")[2]]
+    named = wanted.removeprefix("/").split("/")
+    return len(parts) == len(named) and all(map(fnmatch.fnmatchcase, map(composed, parts), map(composed, named)))

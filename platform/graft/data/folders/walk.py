@@ -1,0 +1,228 @@
+"""Reads the names below a directory: no file is opened, links are followed, and no folder is entered twice."""
+
+import errno
+import itertools
+import os
+import re
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from graft.core.errors import DataError
+from graft.data.folders.paths import SampleFiles, is_named_by, printable
+from graft.data.folders.system_names import is_system_file, is_system_folder
+from graft.data.folders.tree import Again, Folder, Tree, join
+from graft.data.overview import Progress, Tally
+
+DANGLING = "dangling link"
+SPECIAL = "not a regular file"
+
+_PROGRESS_EVERY = 1000
+_SUFFIX = re.compile(r"\.[a-z][a-z0-9_+-]{0,9}")
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+_LOOKED_AT = 200
+_ABOVE = ".."
+"""Where a link leads that leaves the directory upwards."""
+
+
+def walk(root: Path, samples: SampleFiles, ignore: Sequence[str] = (), progress: Progress | None = None) -> Tree:
+    """All names below a directory.
+
+    Args:
+        root: the directory, absolute.
+        samples: which files are samples.
+        ignore: names and paths that the user leaves out.
+        progress: told now and then how many samples have been found.
+
+    Raises:
+        DataError: a folder that is not left out cannot be read.
+    """
+    return _Walk(str(root), samples, ignore, progress).tree()
+
+
+def suffix_reason(name: str) -> str:
+    """Why a file is no sample, by the end of its name."""
+    suffix = os.path.splitext(name)[1].lower()
+    if not suffix:
+        return "no suffix"
+    return f"suffix {suffix}" if _SUFFIX.fullmatch(suffix) else "unusual suffix"
+
+
+@dataclass
+class _Found:
+    """What one folder holds."""
+
+    samples: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    others: int = 0
+
+
+class _Walk:
+    def __init__(self, root: str, samples: SampleFiles, ignore: Sequence[str], progress: Progress | None) -> None:
+        self._root, self._samples, self._ignore, self._progress = root, samples, ignore, progress
+        self._tally = Tally()
+        self._seen = _identities_above(root)
+        self._again: list[Again] = []
+        self._dangling: list[str] = []
+        self._count = 0
+
+    def tree(self) -> Tree:
+        order: list[str] = []
+        found: dict[str, _Found] = {}
+        waiting, by_links = [""], deque[str]()
+        while waiting or by_links:
+            # Links come last, so that a folder is known by its own name if it has one here.
+            path = waiting.pop() if waiting else by_links.popleft()
+            if self._is_new(path):
+                order.append(path)
+                found[path] = self._scan(path)
+                inside = [join(path, name) for name in found[path].folders]
+                waiting += [one for one in reversed(inside) if not os.path.islink(self._at(one))]
+                by_links += [one for one in inside if os.path.islink(self._at(one))]
+        folders: dict[str, Folder] = {}
+        for path in reversed(order):  # what lies in a folder stands behind it
+            folders[path] = _folder(path, found[path], folders)
+        if self._progress is not None:
+            self._progress(self._count)
+        top = folders[""]
+        beside = _folders_beside(self._root, self._samples) if top.samples and not top.filled else ()
+        return Tree(self._root, top, self._tally.result(), tuple(self._again), tuple(self._dangling), beside)
+
+    def _is_new(self, path: str) -> bool:
+        """Whether a folder has not been entered by another way, or lies above the directory."""
+        try:
+            status = os.stat(self._at(path))
+        except OSError as error:
+            raise _cannot_read(error) from error
+        identity = (status.st_dev, status.st_ino)
+        if path and identity in self._seen:
+            self._again.append(Again(path, self._seen[identity]))
+            return False
+        self._seen[identity] = path
+        return True
+
+    def _scan(self, path: str) -> _Found:
+        found = _Found()
+        try:
+            with os.scandir(self._at(path)) as entries:
+                there = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            raise _cannot_read(error) from error
+        for entry in there:
+            self._sort(entry, join(path, entry.name), found)
+        return found
+
+    def _sort(self, entry: "os.DirEntry[str]", path: str, found: _Found) -> None:
+        name = entry.name
+        reason = self._left_out(entry, path)
+        if reason:
+            self._leave_out(entry, path, reason)
+            return
+        kind = _kind(entry)
+        is_sample = self._samples.includes(name)
+        if kind == "folder":
+            found.folders.append(name)
+        elif kind == "file" and is_sample:
+            found.samples.append(name)
+            self._count += 1
+            if self._progress is not None and self._count % _PROGRESS_EVERY == 0:
+                self._progress(self._count)
+        elif kind == "file":
+            found.others += 1
+            self._tally.add(suffix_reason(name), printable(path))
+        else:
+            self._tally.add(kind, printable(path))
+            if is_sample and _has_suffix(name):
+                found.broken.append(name)
+            elif kind == DANGLING and not _has_suffix(name):
+                self._dangling.append(path)
+
+    def _left_out(self, entry: "os.DirEntry[str]", path: str) -> str:
+        name = entry.name
+        if is_named_by(self._ignore, path):
+            return "data.ignore"
+        if is_system_folder(name) and _is_folder(entry):
+            return "system folder"
+        if is_system_file(name) and not _is_folder(entry):
+            return "system file"
+        return "hidden" if name.startswith(".") else ""
+
+    def _leave_out(self, entry: "os.DirEntry[str]", path: str, reason: str) -> None:
+        """Count the files in a folder that is left out; links in it are not followed, and what is closed is passed."""
+        if not entry.is_dir(follow_symlinks=False):
+            self._tally.add(reason, printable(path))
+            return
+        for parent, _, names in os.walk(self._at(path)):
+            for name in sorted(names):
+                self._tally.add(reason, printable(os.path.relpath(os.path.join(parent, name), self._root)))
+
+    def _at(self, path: str) -> str:
+        return os.path.join(self._root, path) if path else self._root
+
+
+def _kind(entry: "os.DirEntry[str]") -> str:
+    """A folder, a file, or why it is neither."""
+    try:
+        if entry.is_dir():
+            return "folder"
+        if entry.is_file():
+            return "file"
+        os.stat(entry.path)
+    except OSError as error:
+        if entry.is_symlink() and error.errno in _NOTHING_THERE:
+            return DANGLING
+        raise _cannot_read(error) from error
+    return SPECIAL
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _has_suffix(name: str) -> bool:
+    return bool(_SUFFIX.fullmatch(os.path.splitext(name)[1].lower()))
+
+
+def _folder(path: str, found: _Found, known: dict[str, Folder]) -> Folder:
+    inside = tuple(known[join(path, name)] for name in found.folders if join(path, name) in known)
+    count = len(found.samples) + sum(folder.count for folder in inside)
+    return Folder(path, tuple(found.samples), tuple(found.broken), found.others, inside, count)
+
+
+def _folders_beside(root: str, samples: SampleFiles) -> tuple[str, ...]:
+    """Names of the folders beside a directory that hold samples; only the first names in each are looked at."""
+    beside = []
+    try:
+        with os.scandir(os.path.dirname(root)) as entries:
+            for entry in itertools.islice(entries, _LOOKED_AT):
+                is_other = entry.path != root and not entry.name.startswith(".") and not is_system_folder(entry.name)
+                if is_other and _is_folder(entry) and _has_sample(entry.path, samples):
+                    beside.append(entry.name)
+    except OSError:  # no business of ours: it is only looked at for a better message
+        return ()
+    return tuple(sorted(beside))
+
+
+def _has_sample(path: str, samples: SampleFiles) -> bool:
+    with os.scandir(path) as entries:
+        return any(
+            samples.includes(one.name) and _has_suffix(one.name) for one in itertools.islice(entries, _LOOKED_AT)
+        )
+
+
+def _identities_above(root: str) -> dict[tuple[int, int], str]:
+    """Of the folders that the directory lies in: a link to one of them would lead back."""
+    seen = {}
+    for parent in Path(os.path.realpath(root)).parents:
+        found = os.stat(parent)
+        seen[found.st_dev, found.st_ino] = _ABOVE
+    return seen
+
+
+def _cannot_read(error: OSError) -> DataError:
+    return DataError(f"{error.filename} cannot be read ({error.strerror}); check its permissions")

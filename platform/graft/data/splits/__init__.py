@@ -1,0 +1,1 @@
+"""What splits are called, and how large they are; without numpy."""

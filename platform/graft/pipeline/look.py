@@ -1,0 +1,45 @@
+"""A look at a job's data before anything expensive starts: what it holds, which splits it gets, what is left out."""
+
+import numpy as np
+
+from graft.data.listing import Listing, list_samples
+from graft.data.overview import Overview, Progress, light_overview
+from graft.data.split import Split
+from graft.data.splits.names import SplitName
+from graft.spec.job import Job
+from graft.tasks.registry import build_task
+
+_SPLITS: dict[SplitName, Split] = {"train": Split.TRAIN, "validation": Split.VALIDATION, "test": Split.TEST}
+
+
+def overview_of(job: Job, listing: Listing | None = None, progress: Progress | None = None) -> Overview:
+    """What the data of a job hold.
+
+    Args:
+        job: with its task decided.
+        listing: of its samples, if they have been listed already.
+        progress: told now and then how many samples have been found.
+
+    Raises:
+        DataError: the data cannot be used, or the task cannot have them.
+    """
+    hint = job.data.task_hint
+    if listing is None and hint is not None and hint[0] == job.decided_task.kind:
+        found = light_overview(job.data, progress)
+        if found is not None:
+            return found
+    return _of_listing(job, listing or list_samples(job.data, progress))
+
+
+def _of_listing(job: Job, listing: Listing) -> Overview:
+    task = build_task(job.decided_task)
+    targets = task.read(listing.targets, listing.source)
+    codes = task.split(listing.given, targets, job.data)
+    return Overview(
+        noun=f"{job.data.modality}s",
+        names=tuple(targets.names),
+        counts=task.counts(targets.values, targets.names),
+        splits={name: int(np.sum(codes == code)) for name, code in _SPLITS.items()},
+        drawn=tuple(name for name, code in _SPLITS.items() if name != "train" and not np.any(listing.given == code)),
+        ignored=(*listing.ignored, *listing.unreadable),
+    )

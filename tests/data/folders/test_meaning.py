@@ -1,0 +1,178 @@
+"""What folders mean: every sample that has been read wrongly somewhere, for images and for texts."""
+
+from pathlib import Path
+
+import pytest
+
+from graft.core.errors import DataError
+from graft.data.folders.meaning import Meaning, meaning_of
+from graft.data.folders.paths import SampleFiles
+from graft.data.folders.walk import walk
+from graft.modalities.image.file_names import IMAGE_FILES
+from graft.modalities.text.file_names import TEXT_FILES
+
+KINDS = [pytest.param(IMAGE_FILES, ".png", id="images"), pytest.param(TEXT_FILES, ".txt", id="texts")]
+
+
+def read(root: Path, samples: SampleFiles, layout="auto", ignore=()) -> Meaning:
+    return meaning_of(walk(root, samples, ignore), samples, layout)
+
+
+def sizes(meaning: Meaning) -> dict[str, dict[str | None, int]]:
+    found: dict[str, dict[str | None, int]] = {label: {} for label in meaning.labels}
+    for group in meaning.groups:
+        found[group.label][group.split] = group.folder.count
+    return found
+
+
+def both(*splits: str, labels=("cat", "dog")) -> list[str]:
+    return [f"{split}/{label}/%S*3" for split in splits for label in labels]
+
+
+PLAIN = ["cat/%S*3", "dog/%S*3"]
+
+UNDERSTOOD = {
+    "classes": (PLAIN, {"cat": {None: 3}, "dog": {None: 3}}),
+    "deeper": (["cat/a/%S*3", "cat/b/c/%S", "dog/%S*3"], {"cat": {None: 4}, "dog": {None: 3}}),
+    "Training, Testing": (
+        both("Training", "Testing"),
+        {"cat": {"train": 3, "test": 3}, "dog": {"train": 3, "test": 3}},
+    ),
+    "train, dev": (both("train", "dev"), {label: {"train": 3, "validation": 3} for label in ("cat", "dog")}),
+    "TRN, Valid, TST": (
+        both("TRN", "Valid", "TST"),
+        {label: {"train": 3, "validation": 3, "test": 3} for label in ("cat", "dog")},
+    ),
+    "train2017, val2017": (
+        both("train2017", "val2017"),
+        {label: {"train": 3, "validation": 3} for label in ("cat", "dog")},
+    ),
+    "train_images, hold-out": (
+        both("train_images", "hold-out"),
+        {label: {"train": 3, "test": 3} for label in ("cat", "dog")},
+    ),
+    "train alone": (both("train"), {label: {"train": 3} for label in ("cat", "dog")}),
+    "a train beside a bus": (
+        ["bus/%S*3", "train/%S*3", "train/steam/%S"],
+        {"bus": {None: 3}, "train": {None: 4}},
+    ),
+    "what is no split holds nothing": (
+        [*both("train", "test"), "labels/a.xml", "docs/"],
+        {label: {"train": 3, "test": 3} for label in ("cat", "dog")},
+    ),
+    "two ways to write é": (
+        ["train/caf\u00e9/%S*3", "train/dog/%S*3", "test/cafe\u0301/%S*3", "test/dog/%S*3"],
+        {"caf\u00e9": {"train": 3, "test": 3}, "dog": {"train": 3, "test": 3}},
+    ),
+}
+
+
+@pytest.mark.parametrize(("samples", "suffix"), KINDS)
+@pytest.mark.parametrize("name", UNDERSTOOD)
+def test_what_has_one_reading_is_read_so(grow, samples, suffix, name):
+    items, expected = UNDERSTOOD[name]
+    assert sizes(read(grow(*(item.replace("%S", f"%{suffix}") for item in items)), samples)) == expected
+
+
+AS_CLASSES = "write data.layout: classes"
+REFUSED = {
+    "an extra folder": ([*both("train", "test"), "extra/x/%S"], r"data.ignore: \[extra\]", AS_CLASSES),
+    "samples in an extra folder": ([*both("train", "test"), "extra/%S"], "beside extra", AS_CLASSES),
+    "splits without classes": (["train/%S*3", "test/%S*3", "extra/%S"], "sort its", "kind: table", AS_CLASSES),
+    "two classes called as splits": (["train/%S*3", "test/%S*3"], "named as splits", AS_CLASSES),
+    "one class called as a split": (["train/%S*3"], "named as a split", AS_CLASSES),
+    "no training folder": (both("val", "test"), "none for training", "the folder train is missing", AS_CLASSES),
+    "one split that trains nothing": (both("test"), r"write data.path: .*/data/test", "put a folder train beside it"),
+    "a split beside classes": ([*PLAIN, *both("test")], "cat and dog are for training", AS_CLASSES),
+    "two for validation": (both("train", "val", "dev"), "dev and val, but must have one for validation"),
+    "two for training": (both("train1", "train2"), "train1 and train2, but must have one for train"),
+    "an unsorted test set": ([*both("train"), "test/%S*3"], "test holds", "directly", r"data.ignore: \[test\]"),
+    "a class that test lacks": (
+        [*both("train", "test"), "train/unsup/%S*3"],
+        "`unsup` in train, but not for test",
+        "write data.layout: splits",
+        r"data.ignore: \[unsup\]",
+    ),
+    "a class that train lacks": ([*both("train", "test"), "test/owl/%S"], "the class `owl` for validation or test"),
+    "a class in another case": (both("train") + both("test", labels=("cat", "Dog")), "there it is `dog`"),
+    "nearly splits": (both("seg_train/x", "seg_test/x"), "rename them to train, val and test", AS_CLASSES),
+    "one level too high": (both("pets"), r"classes cat and dog: write data.path: .*/data/pets"),
+    "beside annotations": ([*both("images"), "annotations/%.xml*3"], r"write data.path: .*/data/images"),
+    "two levels too high": (both("a/pets"), r"write data.path: .*/data/a/pets"),
+    "too high above splits": (both("a/train", "a/test"), r"splits test and train: write data.path: .*/data/a$"),
+    "a wrapped split": (both("train/train", "test/test"), "train in the folder train only|must hold the classes cat"),
+    "days": (both("day1", "day2"), "each with `cat` and `dog` in it", r"data.path: .*/day1", AS_CLASSES),
+    "classes of classes": (
+        [*both("animals"), *both("plants", labels=("oak", "rose"))],
+        "there are 2 classes",
+        "there are 4, one level deeper",
+        AS_CLASSES,
+    ),
+    "splits inside classes": (both("cat", "dog", labels=("train", "test")), "splits lie inside", AS_CLASSES),
+    "more of the same": ([*PLAIN, *both("augmented")], "it holds more of the same classes", AS_CLASSES),
+    "a container beside masks": ([*both("images"), "masks/%S*3"], r"data.path: .*/data/images", AS_CLASSES),
+    "a copy by Windows": ([*PLAIN, "dog (1)/%S"], "named as a copy of dog", AS_CLASSES),
+    "a copy by macOS": ([*PLAIN, "dog copy/%S"], "named as a copy of dog", AS_CLASSES),
+    "a backup": ([*PLAIN, "dog.bak/%S"], "named as a copy of dog", AS_CLASSES),
+    "as many beside as in a class": ([*PLAIN, "%S*3"], "3 .* beside the folders cat and dog", r"data.ignore: \['/\*"),
+    "a dangling class": ([*PLAIN, "owl->/gone/owl"], "owl is a link to something that is not there", "restore"),
+    "a dangling split": ([*both("train"), "test->/gone"], "test is a link to something", r"data.ignore: \[test\]"),
+    "a dangling class in a split": ([*both("train", "test"), "train/owl->/gone"], "train/owl is a link to something"),
+    "one class twice": ([*PLAIN, "kitty->cat"], "kitty and .*cat are the same folder", r"data.ignore: \[/kitty\]"),
+    "a class in another": ([*PLAIN, "cat/more->../dog"], "the same folder", r"data.ignore: \[/cat/more\]"),
+    "one split twice": (
+        [*both("train"), "test->train"],
+        "the same folder, so its .* would be in two classes or splits",
+    ),
+    "one name twice": (["caf\u00e9/%S", "cafe\u0301/%S", "dog/%S"], "twice, its name written with"),
+    "one name in two cases": (["Dog/%S", "dog/%S"], "the classes `Dog` and `dog`, but names must differ in more"),
+    "an empty class": ([*PLAIN, "owl/"], "owl is empty; add", r"data.ignore: \[owl\]"),
+    "a class of links to nothing": ([*PLAIN, "owl/a%S->/gone"], "links to nothing"),
+    "a class of hidden files": ([*PLAIN, "owl/.a%S"], "owl is empty"),
+    "one class": (["cat/%S*3"], r"1 class \(cat\), but needs at least 2"),
+    "a table of labels": (["labels.csv", "pictures/%S*3"], "labels.csv says what they are", "kind: table"),
+    "nothing": ([], "holds no", "check the path"),
+    "an archive": (["data.zip"], "suffix .zip: 1", "unpack data.zip"),
+    "another kind of file": (["cat/a.mp4", "dog/b.mp4"], "suffix .mp4: 2", "holds no"),
+}
+
+
+@pytest.mark.parametrize(("samples", "suffix"), KINDS)
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_has_two_readings_or_none_is_refused_with_them(grow, samples, suffix, name):
+    items, *told = REFUSED[name]
+    root = grow(*(item.replace("%S", f"%{suffix}").replace(".txt", suffix) for item in items))
+    with pytest.raises(DataError) as refused:
+        read(root, samples)
+    assert len(str(refused.value).splitlines()) == 1
+    for part in told:
+        with pytest.raises(DataError, match=part):
+            raise refused.value
+
+
+def test_the_job_says_which_reading_is_meant(grow):
+    root = grow(*(item.replace("%S", "%.png") for item in both("train", "test")), "extra/x/%.png*3")
+    assert set(sizes(read(root, IMAGE_FILES, ignore=["extra"]))) == {"cat", "dog"}
+    assert set(sizes(read(root, IMAGE_FILES, layout="classes"))) == {"extra", "test", "train"}
+    with pytest.raises(DataError, match=r"extra is no split by its name, but data.layout is splits"):
+        read(root, IMAGE_FILES, layout="splits")
+
+
+def test_splits_may_differ_in_their_classes_if_the_job_says_so(grow):
+    root = grow("train/a/%.png*2", "train/b/%.png*2", "test/b/%.png")
+    assert sizes(read(root, IMAGE_FILES, layout="splits")) == {"a": {"train": 2}, "b": {"train": 2, "test": 1}}
+
+
+def test_a_path_one_level_too_low_is_told_the_right_one(grow):
+    parent = grow("cat/%.png*3", "dog/%.png*3", "empty/").parent
+    with pytest.raises(DataError, match=rf"classes cat and dog lie one level higher: write data.path: {parent}/data$"):
+        read(parent / "data" / "cat", IMAGE_FILES)
+    grow("train/cat/%.png", "train/dog/%.png", root=parent / "split")
+    with pytest.raises(DataError, match=rf"lie in {parent}/split/train: write data.path: {parent}/split for this and"):
+        read(parent / "split" / "train" / "cat", IMAGE_FILES)
+
+
+def test_a_few_samples_beside_the_classes_are_left_out_and_told(grow):
+    root = grow("cat/%.png*3", "dog/%.png*3", "banner.png", "README")
+    (found,) = read(root, IMAGE_FILES).ignored
+    assert (found.reason, found.count, found.examples) == ("outside the class folders", 2, ("README", "banner.png"))
