@@ -1,11 +1,13 @@
 import errno
 import fcntl
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from graft.core.process_identity import ProcessIdentity
+from graft.journal import locking
 from graft.journal.locking import exclusive, holder, is_held, try_lock
 
 
@@ -26,6 +28,27 @@ def test_who_holds_it(tmp_path: Path) -> None:
         assert holder(lock) == ProcessIdentity.here()
     assert not is_held(lock)
     assert holder(lock) is None
+
+
+def test_who_waits_for_long_says_for_whom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(locking, "PATIENCE_S", 0.1)
+    lock = tmp_path / "lock"
+    waits = threading.Event()
+    caplog.handler.addFilter(lambda record: waits.set() or True)  # type: ignore[func-returns-value]
+
+    def hold() -> None:
+        with exclusive(lock):
+            held.set()
+            waits.wait()
+
+    held = threading.Event()
+    threading.Thread(target=hold, daemon=True).start()
+    held.wait()
+    with exclusive(lock) as is_held_now:
+        assert is_held_now
+    assert f"waits for process {os.getpid()} to let go of {lock}" in caplog.text
 
 
 @pytest.mark.parametrize("content", ["", "4711", "{}", "\udcff"])

@@ -7,6 +7,7 @@ GraftError                 exit 1
 ├── TrialError             exit 1   one trial ended badly; the search goes on
 ├── ArtifactError          exit 1   a stored file is missing, damaged or foreign
 ├── TrackingError          exit 1   the tracking store cannot be used
+│   └── StoreBusyError              ask again
 └── Interrupted            exit 1   the user asked to stop; the best so far is kept
 
 A message reads *value, then rule, then what to do*. Every error survives a pickle round trip, because errors cross
@@ -90,6 +91,10 @@ class ArtifactError(GraftError):
 
 class TrackingError(GraftError):
     """The tracking store cannot be used."""
+
+
+class StoreBusyError(TrackingError):
+    """The tracking store is in use by others for now; what was asked of it may be asked again."""
 
 
 class Interrupted(GraftError):  # noqa: N818 - not a fault of anything

@@ -5,25 +5,10 @@ Each subclass of `Event` is a kind of record; `event_json` writes and reads them
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
-
-class TrialStatus(StrEnum):
-    """How a trial ended: ran all its epochs, stopped by the scheduler, broke, or cut short with the experiment."""
-
-    COMPLETED = "completed"
-    STOPPED = "stopped"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-
-
-class ExperimentStatus(StrEnum):
-    """How an experiment ended; an interrupted one can be resumed."""
-
-    COMPLETED = "completed"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
+from graft.journal.status import ExperimentStatus as ExperimentStatus
+from graft.journal.status import TrialStatus as TrialStatus
 
 
 @dataclass(frozen=True)
@@ -296,7 +281,7 @@ class PhaseFinished(Event):
 
 @dataclass(frozen=True)
 class ResourcesAwaited(Event):
-    """Trials cannot start yet; `what` says what they wait for, and is empty when they no longer do."""
+    """Something cannot go on yet; `what` says what it waits for, and is empty when it no longer does."""
 
     what: str
 
@@ -310,12 +295,18 @@ class TimeLeftEstimated(Event):
 
 
 @dataclass(frozen=True)
-class SearchEnded(Event):
-    """Why the search ended.
+class RelayEnded(Event):
+    """The process that brings records to MLflow has ended before the run; `restarts` counts its earlier ones."""
 
-    Attributes:
-        by: ``trials``, ``space``, ``minutes``, ``gpu_hours``, ``cost``, ``target`` or ``interrupt``.
-        detail: one line for the user.
+    reason: str
+    restarts: int
+    is_restarted: bool
+
+
+@dataclass(frozen=True)
+class SearchEnded(Event):
+    """Why the search ended: `by` is ``trials``, ``space``, ``minutes``, ``gpu_hours``, ``cost``, ``target`` or
+    ``interrupt``; `detail` is one line for the user.
     """
 
     by: str

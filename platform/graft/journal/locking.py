@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -11,16 +12,25 @@ from pathlib import Path
 from graft.core.private_files import open_private
 from graft.core.process_identity import ProcessIdentity
 
+_LOG = logging.getLogger(__name__)
+
+PATIENCE_S = 5.0
+"""How long anybody waits without saying for whom."""
+
+_PAUSE_S = 0.02
+_MAX_NAME = 4096
+
 
 @contextlib.contextmanager
 def exclusive(path: Path, wait: bool = True) -> Iterator[bool]:
-    """Hold the lock file `path` within the block; yields whether it is held, which without `wait` may be false."""
+    """Hold the lock file `path` within the block; yields whether it is held, which without `wait` may be false.
+
+    Who waits for longer than some seconds says in the log for whom.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     file = open_private(path, os.O_RDWR)
     try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock(file, path, wait):
             yield False
             return
         os.ftruncate(file, 0)
@@ -28,6 +38,21 @@ def exclusive(path: Path, wait: bool = True) -> Iterator[bool]:
         yield True
     finally:
         os.close(file)
+
+
+def _lock(file: int, path: Path, wait: bool) -> bool:
+    for _ in range(round(PATIENCE_S / _PAUSE_S) if wait else 1):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_PAUSE_S if wait else 0)
+        else:
+            return True
+    if wait:
+        who = ProcessIdentity.from_text(os.pread(file, _MAX_NAME, 0).decode(errors="replace"))
+        _LOG.warning("waits for %s to let go of %s", f"process {who.pid}" if who else "another process", path)
+        fcntl.flock(file, fcntl.LOCK_EX)
+    return wait
 
 
 def is_held(path: Path) -> bool:

@@ -43,7 +43,8 @@ from graft.spec.job import Job
 from graft.spec.search.phases import total_trials
 from graft.tracking.preflight import check_target, foreign_settings
 from graft.tracking.provenance import git_commit, machine
-from graft.tracking.relay import RelayProcess, start_relay
+from graft.tracking.relay import start_relay
+from graft.tracking.relay_supervisor import RelaySupervisor
 from graft.tracking.system_sampling import system_sampling
 from graft.tracking.target import target_of
 from graft.workers.allocation import ClusterResources, allocate, allocate_fit
@@ -137,7 +138,8 @@ class _Run:
         self._journal, self._progress, self._history, self._clock = journal, progress, history, clock
         self._stages = StageRunner(experiment.stages, journal, clock)
         self._started = clock.elapsed()
-        self._relay: RelayProcess | None = None
+        self._listeners = options.listeners
+        self._relay: RelaySupervisor | None = None
 
     def to_the_end(self, retried: Sequence[str], resumed_from: dict[str, Any] | None) -> Result:
         self._begin()
@@ -145,6 +147,7 @@ class _Run:
         try:
             summary = self._in_session()
         except BaseException as error:
+            self._close_relay()
             self._end(_status_of(error), str(error) or type(error).__name__)
             raise
         return self._finish({**summary, "resumed_from": resumed_from})
@@ -179,7 +182,10 @@ class _Run:
             data = self._stages.run(StageName.INGEST, lambda: run_ingest(context), is_dataset_there)
             dataset = open_dataset(Path(data["directory"]))
             # Not before: data that cannot be used is no run worth a process and a database.
-            self._relay = start_relay(self._experiment.directory, target_of(self._home, job))
+            target = target_of(self._home, job)
+            self._relay = RelaySupervisor(
+                lambda: start_relay(self._experiment.directory, target), self._journal.append
+            ).watch()
             try:
                 return self._after_ingest(context, dataset)
             except (KeyboardInterrupt, Interrupted) as error:
@@ -254,10 +260,21 @@ class _Run:
         }
         write_json(self._experiment.leaderboard_file, rows)
         write_text(self._experiment.leaderboard_file.with_suffix(".csv"), as_csv(rows))
+        self._close_relay()
         self._end(ExperimentStatus.COMPLETED, "")
-        summary["tracking_complete"] = self._relay is not None and self._relay.drain(DRAIN_SECONDS)
+        summary["tracking_complete"] = self._relay is not None and self._relay.drain(DRAIN_SECONDS, self._tell_waiting)
         write_json(self._experiment.result_file, summary)
         return Result(summary, rows)
+
+    def _close_relay(self) -> None:
+        """Before the last record: nothing may come behind that."""
+        if self._relay is not None:
+            self._relay.close()
+
+    def _tell_waiting(self, what: str) -> None:
+        """To whoever looks on; the journal is complete already."""
+        for listener in self._listeners:
+            listener(events.ResourcesAwaited(what, time=self._clock.now()))
 
     def _search_summary(self) -> dict[str, Any]:
         progress, budget = self._progress, self._job.search.budget

@@ -8,7 +8,6 @@ like this.
 """
 
 import argparse
-import contextlib
 import logging
 import os
 import signal
@@ -24,6 +23,7 @@ from graft.core.private_files import open_private
 from graft.journal.journal import is_being_written, journal_path
 from graft.journal.locking import exclusive, holder
 from graft.tracking.environment import python_module, relay_environment, settle_environment
+from graft.tracking.giving_way import GivingWay
 from graft.tracking.relay_files import RelayFiles, RelayState, RelayStatus
 from graft.tracking.target import Target
 
@@ -43,11 +43,23 @@ class RelayProcess:
         """Its process id."""
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process.poll() is not None
+
+    @property
+    def has_died(self) -> bool:
+        """Whether it has ended without saying why: killed, or by a bug."""
+        return self.has_ended and not self._files.read_status().state.is_terminal
+
     def status(self) -> RelayStatus:
         """How far it is; a process that died without a word is FAILED."""
         status = self._files.read_status()
-        if self._process.poll() is not None and not status.state.is_terminal:
-            message = f"the relay ended with {self._process.returncode}; see {self._files.log}"
+        if self.has_died:
+            code = self._process.returncode
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
+            message = f"the relay {how}; see {self._files.log}"
             return RelayStatus(RelayState.FAILED, message, status.offset, status.refused)
         return status
 
@@ -139,7 +151,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _log_to_standard_error()
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    _give_way()
     files = RelayFiles(options.experiment_dir.absolute())
     target = Target(options.uri, options.experiment, options.artifact_root)
     try:
@@ -157,22 +168,13 @@ def _log_to_standard_error() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
-def _give_way() -> None:
-    """Trials and the relay share the cores; the trials are what the user waits for, and Ray runs them at 15."""
-    os.nice(19)
-    # Where Linux groups processes by session (`sched_autogroup_enabled`), niceness counts within a session only, and
-    # the relay has one of its own: the session itself must give way.
-    with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text("19")
-
-
 def _follow(files: RelayFiles, target: Target, stopping: threading.Event, linger: float) -> RelayStatus:
     from graft.tracking.mlflow.shipping import Patience, Shipper  # see `sync`
 
     # The relay of a run before may be waiting for a server that this run has replaced; the newest one goes on.
     _dismiss(files)
     with exclusive(files.lock):
-        return Shipper(files.experiment_dir, target).follow(Patience(stopping.wait, linger))
+        return Shipper(files.experiment_dir, target).follow(Patience(stopping.wait, linger, give_way=GivingWay()))
 
 
 def _dismiss(files: RelayFiles) -> bool:

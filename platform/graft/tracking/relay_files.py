@@ -6,6 +6,7 @@ from pathlib import Path
 
 from graft.core.errors import ArtifactError
 from graft.core.storage import read_json, write_json
+from graft.journal.journal import read
 from graft.tracking.target import Target
 
 
@@ -74,6 +75,11 @@ class RelayFiles:
     @property
     def refused(self) -> Path:
         return self.directory / "refused.jsonl"
+
+    def behind(self, journal: Path) -> int:
+        """How many records of the journal have not arrived yet."""
+        offset = self.read_status().offset
+        return sum(end > offset for end, _ in read(journal))
 
     def write_status(self, status: RelayStatus) -> None:
         """Show the state to whoever looks."""

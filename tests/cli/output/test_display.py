@@ -140,6 +140,12 @@ def test_what_is_awaited_is_told_and_that_it_is_there_is_not(progress):
     assert lines == ["  waiting: for 2 CPU (0 free)"]
 
 
+def test_a_relay_that_dies_is_told(progress):
+    dead = "the relay was killed by signal 9"
+    ends = [events.RelayEnded(dead, 0, is_restarted=True), events.RelayEnded(dead, 1, is_restarted=False)]
+    assert told(progress, *ends) == [f"  {dead}; it is started again", f"  {dead}; the run goes on without it"]
+
+
 def test_without_a_limit_of_trials_there_is_no_total(progress, story):
     endless = outlook({"scheduler": "none", "budget": {"minutes": 9}})
     lines = [line for line in told(progress, *story, outlook=endless) if line.startswith("  [")]

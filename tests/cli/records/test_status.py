@@ -10,7 +10,7 @@ from graft.tracking.relay_files import RelayFiles, RelayState, RelayStatus
 
 KEYS = {
     "experiment", "state", "stage", "phase", "trials", "best", "elapsed_s", "spent_s", "eta", "budget", "writer",
-    "tracking", "disk", "last_record",
+    "tracking", "relay", "disk", "last_record",
 }  # fmt: skip
 
 
@@ -106,6 +106,16 @@ def test_a_relay_that_was_killed_is_not_said_to_follow(graft, make_experiment, s
     assert graft("status", "--json").json["tracking"]["state"] == "killed"
     with exclusive(files.lock):
         assert graft("status", "--json").json["tracking"]["state"] == "following"
+
+
+def test_the_relay_is_told_with_its_restarts(graft, make_experiment, story):
+    dead = "the relay was killed by signal 9"
+    ends = [events.RelayEnded(dead, 0, is_restarted=True), events.RelayEnded(dead, 1, is_restarted=False)]
+    files = RelayFiles(make_experiment([*story, *ends]).directory)
+    assert graft("status", "--json").json["relay"] == {"state": "none", "behind": len(story) + 2, "restarts": 1}
+    files.write_status(RelayStatus(RelayState.DONE, "", offset=10**9))
+    assert graft("status", "--json").json["relay"] == {"state": "done", "behind": 0, "restarts": 1}
+    assert "done, started again 1 time\n" in graft("status").out
 
 
 def test_disk_use_is_counted_in_bytes(graft, make_experiment, story):

@@ -1,9 +1,11 @@
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fixtures.journals import StepClock
 
 from graft.core.errors import TrackingError
 from graft.journal.events import Event, ExperimentStarted, TrialFinished, TrialReported, TrialStarted, TrialStatus
@@ -65,6 +67,22 @@ def test_a_whole_experiment(experiment_dir: Path, target: Target, told: Tell, sh
         "data.json", "job.yaml", "leaderboard.csv", "leaderboard_table.json", "plan.json", "quarantine.json",
     ]  # fmt: skip
     assert RelayFiles(experiment_dir).read_status() == status
+
+
+def test_it_gives_way_less_the_longer_its_records_have_waited(
+    experiment_dir: Path, target: Target, told: Tell, clock: StepClock
+) -> None:
+    told(8)  # its driver is gone
+    lags: list[float] = []
+    Shipper(experiment_dir, target).follow(Patience(Naps(), clock=clock, give_way=lags.append))
+    assert 0 < lags[0] < math.inf
+
+
+def test_it_gives_way_to_nobody_while_somebody_waits_for_it(experiment_dir: Path, target: Target, told: Tell) -> None:
+    told()  # to the end of the experiment, for which the driver waits
+    lags: list[float] = []
+    Shipper(experiment_dir, target).follow(Patience(Naps(), give_way=lags.append))
+    assert lags == [math.inf]
 
 
 def test_shipping_again_sends_nothing(

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from graft.core.errors import TrackingError
+from graft.core.errors import StoreBusyError, TrackingError
 from graft.tracking.mlflow.failures import is_refusal
 from graft.tracking.mlflow.store import MlflowClient, MlflowException, open_store, tracking_errors
 from graft.tracking.target import Target
@@ -76,3 +76,9 @@ def test_a_server_that_is_down_fails_fast_and_hides_the_password() -> None:
     with pytest.raises(TrackingError, match="start it") as caught, tracking_errors(away):
         open_store(away)
     assert "canary" not in str(caught.value)
+
+
+def test_a_database_that_others_have_locked_may_be_asked_again(target: Target) -> None:
+    locked = MlflowException("(sqlite3.OperationalError) database is locked\n[SQL: UPDATE runs …]")
+    with pytest.raises(StoreBusyError, match="is locked by another program that writes to it"), tracking_errors(target):
+        raise locked

@@ -67,6 +67,9 @@ def _search(event: events.Event) -> str:
             return f"about {seconds:.0f} ± {band:.0f} s are left"
         case events.ResourcesAwaited(what=what):
             return f"waiting {what}" if what else "waiting is over"
+        case events.RelayEnded(reason=reason, restarts=restarts, is_restarted=is_restarted):
+            what = f"is started again ({restarts + 1})" if is_restarted else "is not started again"
+            return f"the relay to MLflow {what}: {reason}"
         case events.DuplicateSkipped(of=of):
             return f"a strategy is left out: it means the same as that of {of}"
     return ""

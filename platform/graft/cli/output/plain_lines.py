@@ -90,8 +90,6 @@ def _line(event: events.Event, progress: Progress, outlook: Outlook) -> str:
             return f"  {name}: {told}"
         case events.TrialNoted(trial=name, text=told) if progress.notes[event.what] is event:
             return f"  {name}: {told}"  # what happens to all trials is said once
-        case events.ResourcesAwaited(what=what) if what:
-            return f"  waiting: {what}"
         case events.SearchEnded(by=by, detail=detail):
             return f"  the search ends ({by}){_behind(detail)}"
         case events.TrialFinished(trial=name):
@@ -99,6 +97,15 @@ def _line(event: events.Event, progress: Progress, outlook: Outlook) -> str:
             count = f"[{words.ended(progress)}/{words.planned(outlook)}]"
             what = f"{name} {trial.label}: {words.score(progress, trial)} {words.state(trial)}"
             return f"  {count} {what}{_best(progress)}{_left(progress, outlook)}"
+    return _trouble(event)
+
+
+def _trouble(event: events.Event) -> str:
+    match event:
+        case events.ResourcesAwaited(what=what) if what:
+            return f"  waiting: {what}"
+        case events.RelayEnded(reason=reason, is_restarted=is_restarted):
+            return f"  {reason}; {'it is started again' if is_restarted else 'the run goes on without it'}"
     return ""
 
 

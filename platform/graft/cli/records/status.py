@@ -58,6 +58,7 @@ def status_of(experiment: "Experiment") -> dict[str, Any]:
         "budget": _budget(job, progress),
         "writer": _writer(experiment, is_written),
         "tracking": _tracking(experiment),
+        "relay": _relay(experiment),
         "disk": _disk(experiment),
         "last_record": progress.now or None,
     }
@@ -146,6 +147,21 @@ def _tracking(experiment: "Experiment") -> dict[str, Any]:
     }
 
 
+def _relay(experiment: "Experiment") -> dict[str, Any]:
+    """The process that brings the records to MLflow: what it does, how many it has not sent yet, how often it died."""
+    from graft.journal.events import RelayEnded
+    from graft.journal.journal import read
+    from graft.tracking.relay_files import RelayFiles
+
+    files = RelayFiles(experiment.directory)
+    ends = (event for _, event in read(experiment.journal_file) if isinstance(event, RelayEnded))
+    return {
+        "state": _relay_state(files),
+        "behind": files.behind(experiment.journal_file),
+        "restarts": sum(event.is_restarted for event in ends),
+    }
+
+
 def _relay_state(files: "RelayFiles") -> str:
     """As it says itself; but a relay that was killed while it followed the journal can say nothing any more."""
     from graft.journal.locking import is_held
@@ -196,7 +212,7 @@ def _lines(status: Mapping[str, Any]) -> list[str]:
         ("time", f"{status['spent_s']:.0f} s spent, begun {status['elapsed_s']:.0f} s ago{left}"),
         ("budget", _told_budget(status["budget"])),
         ("writer", _told_writer(writer)),
-        ("tracking", _told_tracking(status["tracking"])),
+        ("tracking", _told_tracking(status["tracking"]) + _told_restarts(status["relay"]["restarts"])),
         ("disk", ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in status["disk"].items())),
     ]
     lines = [f"{name:<11} {text}" for name, text in found]
@@ -216,6 +232,10 @@ def _told_writer(writer: Mapping[str, Any] | None) -> str:
         return "none"
     who = f"pid {writer['pid']} on {writer['host']}, writer {writer['token']}"
     return who if writer["is_alive"] else f"none; the last was {who}"
+
+
+def _told_restarts(restarts: int) -> str:
+    return f", started again {restarts} time{'s' * (restarts != 1)}" if restarts else ""
 
 
 def _told_tracking(tracking: Mapping[str, Any]) -> str:

@@ -42,6 +42,11 @@ def is_final(error: Exception) -> bool:
     return is_refusal(error) or is_locked_out(error) or is_read_only(error) or isinstance(error, ImportError)
 
 
+def is_busy(error: Exception) -> bool:
+    """Whether others have locked the database for longer than its own patience."""
+    return "database is locked" in str(error) or "database table is locked" in str(error)
+
+
 def is_of_store(error: Exception) -> bool:
     """Whether the store, the way to it or a client library that it needs is at fault, and not graft."""
     return isinstance(error, MlflowException | ImportError) or _library(error) in _TRANSPORTS | _ARTIFACT_STORES
@@ -67,6 +72,9 @@ def _trouble(error: Exception) -> str:
         return f"does not permit it ({reason}); ask its administrator, or choose another tracking.experiment"
     if is_read_only(error):
         return f"cannot be written ({reason}); ask its administrator, or choose another tracking.uri"
+
+    if is_busy(error):
+        return "is locked by another program that writes to it; end that, or try again later"
     if _library(error) in _ARTIFACT_STORES:
         return f"keeps its files in S3, which failed ({reason}); check AWS_* and MLFLOW_S3_ENDPOINT_URL"
     if _library(error.__cause__ or error.__context__ or error) in _TRANSPORTS:

@@ -2,16 +2,17 @@
 
 import json
 import logging
+import math
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 from graft.core.clock import Clock, SystemClock
 from graft.core.errors import GraftError
-from graft.journal.events import ExperimentFinished
+from graft.journal.events import Event, ExperimentFinished, StageStarted
 from graft.journal.journal import is_being_written, journal_path, read
 from graft.tracking.mlflow.failures import explain, is_refusal
 from graft.tracking.mlflow.store import open_store
@@ -36,11 +37,14 @@ class Patience:
         wait: sleeps for the seconds given, returns true as soon as the process is asked to stop.
         linger: seconds to go on trying when nothing more is written and the store does not answer.
         clock: measures them.
+        give_way: told, before each batch, for how many seconds its oldest record has waited; infinite if somebody
+            waits for this shipper. With 0 when nothing is left.
     """
 
     wait: Callable[[float], bool]
     linger: float = 0.0
     clock: Clock = field(default_factory=SystemClock)
+    give_way: Callable[[float], None] = lambda lag: None
 
 
 class Shipper:
@@ -63,17 +67,20 @@ class Shipper:
         self._read_to = 0
         self._finished = False
         self._status = RelayStatus(RelayState.STARTING)
+        self._patience: Patience | None = None
         self._catch_up()
 
     def follow(self, patience: Patience) -> RelayStatus:
         """Ship until the experiment has finished or its driver is gone, and everything is in the store."""
         pause, ended_at = _FIRST_PAUSE, None
+        self._patience = patience
         while True:
             alive = is_being_written(self._journal)
             if self._attempt(alive):
                 if self._finished or not alive:
                     return self._show(RelayState.DONE)
                 self._show(RelayState.FOLLOWING)
+                patience.give_way(0.0)
                 pause, ended_at, nap = _FIRST_PAUSE, None, _POLL
             else:
                 ended_at = self._ended_since(alive, ended_at, patience.clock)
@@ -124,10 +131,22 @@ class Shipper:
         self._write_pending()
         records = read(self._journal, self._read_to)
         while batch := list(islice(records, _BATCH)):
+            self._give_way([event for _, event in batch])
             wanted = [operation for _, event in batch for operation in self._projection.operations(event)]
             self._read_to, self._finished = batch[-1][0], isinstance(batch[-1][1], ExperimentFinished)
             self._pending.extend(batched(wanted))
             self._write_pending()
+
+    def _give_way(self, batch: Sequence[Event]) -> None:
+        """The driver registers in the same store, and a run that has finished waits for this."""
+        if self._patience is None:
+            return
+        is_awaited = any(
+            isinstance(event, ExperimentFinished) or (isinstance(event, StageStarted) and event.stage == "register")
+            for event in batch
+        )
+        waited = max(0.0, self._patience.clock.now() - batch[0].time)
+        self._patience.give_way(math.inf if is_awaited else waited)
 
     def _write_pending(self) -> None:
         while self._pending:

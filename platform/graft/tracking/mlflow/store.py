@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.credentials import redact
-from graft.core.errors import TrackingError
+from graft.core.errors import StoreBusyError, TrackingError
 from graft.core.private_files import close_to_others, open_private
 from graft.journal.locking import exclusive
 from graft.tracking.environment import settle_environment
-from graft.tracking.mlflow.failures import explain, first_line, is_of_store
+from graft.tracking.mlflow.failures import explain, first_line, is_busy, is_of_store
 from graft.tracking.mlflow.filters import tag_is
 from graft.tracking.target import Target
 
@@ -126,7 +126,8 @@ def tracking_errors(target: Target) -> Iterator[None]:
     except Exception as error:
         if not is_of_store(error):
             raise
-        raise TrackingError(explain(error, target)) from error
+        kind = StoreBusyError if is_busy(error) else TrackingError
+        raise kind(explain(error, target)) from error
 
 
 def milliseconds(seconds: float) -> int:

@@ -1,0 +1,20 @@
+"""How trials and experiments end, as the journal records it."""
+
+from enum import StrEnum
+
+
+class TrialStatus(StrEnum):
+    """How a trial ended: ran all its epochs, stopped by the scheduler, broke, or cut short with the experiment."""
+
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class ExperimentStatus(StrEnum):
+    """How an experiment ended; an interrupted one can be resumed."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
