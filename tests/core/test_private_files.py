@@ -37,6 +37,7 @@ def test_a_file_from_before_is_closed_when_it_is_opened(tmp_path: Path) -> None:
 def test_a_directory_of_ours_is_closed(tmp_path: Path) -> None:
     (tmp_path / "home" / "experiments").mkdir(parents=True)
     (tmp_path / "home" / "mlflow.db").touch()
+    (tmp_path / "home" / ".gitignore").touch()
     for path, was in ((tmp_path / "home", 0o755), (tmp_path / "home" / "experiments", 0o777)):
         path.chmod(was)
     close_directory(tmp_path / "home", ("experiments", "mlflow.db", "cache"))

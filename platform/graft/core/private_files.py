@@ -48,8 +48,9 @@ def close_to_others(path: Path) -> None:
 def close_directory(directory: Path, entries: Iterable[str]) -> None:
     """Close a directory to other users, and those of its entries that are there.
 
-    A directory in which anything else lies too, such as a project's, is left as it is: others may need that. So is one
-    that everybody writes to, such as ``/tmp``. What is ours in it is closed all the same.
+    A directory in which anything else lies too, such as a project's, is left as it is: others may need that; hidden
+    files, such as a ``.gitignore``, do not count. So is one that everybody writes to, such as ``/tmp``. What is ours in
+    it is closed all the same.
     """
     ours, place = frozenset(entries), directory.resolve()
     try:
@@ -57,7 +58,8 @@ def close_directory(directory: Path, entries: Iterable[str]) -> None:
         is_shared = bool(place.stat().st_mode & stat.S_ISVTX)
     except OSError:
         return
-    if there <= ours and not is_shared:
+    others = {name for name in there - ours if not name.startswith(".")}
+    if not others and not is_shared:
         close_to_others(place)
     for name in there & ours:
         close_to_others(place / name)
