@@ -112,3 +112,21 @@ def test_a_log_tells_none_not_even_in_a_traceback() -> None:
     text = RedactingFormatter("%(levelname)s %(message)s").format(record)
     assert "canary" not in text
     assert text.startswith("ERROR lost http://host?token=***\nTraceback")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "://a:b" * 160_000,
+        "postgresql://" * 80_000,
+        "a=" * 500_000,
+        "?password" * 110_000,
+        "_" * 1_000_000 + "=",
+        "x" * 10**6 + "://=",
+    ],
+)
+def test_a_text_made_to_take_long_takes_no_longer_than_another(text: str) -> None:
+    # Without bounds in the patterns these take hours: there is no need for a time limit to notice.
+    assert redact(text)
+    assert credential_in(text) is None
+    assert without_login(text)
