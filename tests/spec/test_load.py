@@ -315,3 +315,10 @@ def test_a_pipe_of_the_shell_is_read(job_file: Path) -> None:
         assert load_job(f"/dev/fd/{reading}").name == load_job(job_file).name
     finally:
         os.close(reading)
+
+
+def test_a_mapping_that_holds_itself_is_refused() -> None:
+    raw: dict[str, Any] = {"name": "x", "data": {"kind": "digits"}}
+    raw["strategy"] = raw
+    with pytest.raises(SpecError, match="the job holds itself"):
+        parse_job(raw)

@@ -61,7 +61,11 @@ def parse_job(raw: Mapping[str, Any] | Job, overrides: Sequence[str] = ()) -> Jo
     """
     if not isinstance(raw, Mapping | Job):
         raise SpecError(f"the job is {shown(raw)}, but must be a mapping of keys to values, or the path of a job file")
-    return _validated(_plain(raw), overrides, Origin(), Path.cwd(), [])
+    try:
+        plain = _plain(raw)
+    except RecursionError:
+        raise SpecError("the job holds itself, or is nested without end; give each value once") from None
+    return _validated(plain, overrides, Origin(), Path.cwd(), [])
 
 
 def _validated(

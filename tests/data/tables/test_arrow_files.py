@@ -1,8 +1,10 @@
 """Hostile tables: a type that runs code when a schema is read, or a value converted, never gets the chance."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pyarrow as pa
@@ -141,3 +143,29 @@ def test_truncated_files_get_a_line(form: str, share: float, tmp_path: Path) -> 
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     with pytest.raises(DataError, match="is damaged or of another form"):
         read_samples(path, ("image",), "utf-8")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_bytes_that_change_give_rows_or_a_line(form: str, tmp_path: Path) -> None:
+    """A flipped byte is a damaged file, never a machine without memory, a traceback, or a crash."""
+    columns = {"image": [f"{number}.png" for number in range(50)], "n": range(50), "list": [["a"], []] * 25}
+    whole = write(tmp_path / form, columns).read_bytes()
+    random = Random(0)
+    for _ in range(150):
+        changed = bytearray(whole)
+        for _ in range(random.choice((1, 2, 8))):
+            changed[random.randrange(len(changed))] = random.choice((0, 127, 128, 255))
+        (tmp_path / form).write_bytes(changed)
+        with contextlib.suppress(DataError):
+            read_samples(tmp_path / form, ("image",), "utf-8")
+
+
+def test_a_file_that_promises_terabytes_is_damaged(tmp_path: Path) -> None:
+    path = write(tmp_path / "lz4.feather", {"image": ["a.png"] * 1000})
+    whole = path.read_bytes()
+    buffers = [at for at in range(len(whole) - 8) if int.from_bytes(whole[at : at + 8], "little") == 5000]
+    assert buffers, "the length of the texts stands before their compressed bytes"
+    for at in buffers:
+        path.write_bytes(whole[:at] + (1 << 50).to_bytes(8, "little") + whole[at + 8 :])
+        with pytest.raises(DataError, match="is damaged or of another form"):
+            read_samples(path, ("image",), "utf-8")

@@ -154,3 +154,15 @@ def test_a_picture_that_is_open_already_follows_the_same_rules():
     assert decode_picture(opened, LIMIT)[0, :, 0].tolist() == [0, 255]
     with pytest.raises(Unreadable, match=r"has 30 x 20 pixels, more than data.max_pixels allows \(599\)"):
         decode_picture(Image.new("RGB", (30, 20)), 599)
+
+
+@pytest.mark.parametrize(("bits", "kind"), [(64, 3), (16, 3), (64, 1)])
+def test_a_tiff_of_pixels_that_nobody_reads_is_not_called_damaged(bits, kind):
+    tags = [(256, 3, 1), (257, 3, 1), (258, 3, bits), (259, 3, 1), (262, 3, 1), (273, 4, 8), (277, 3, 1), (278, 3, 1)]
+    tags += [(279, 4, bits // 8), (339, 3, kind)]
+    directory = struct.pack("<H", len(tags)) + b"".join(
+        struct.pack("<HHII", tag, sort, 1, value) for tag, sort, value in tags
+    )
+    content = b"II*\0" + struct.pack("<I", 8 + bits // 8) + bytes(bits // 8) + directory + struct.pack("<I", 0)
+    with pytest.raises(Unreadable, match=r"^is a TIFF of pixels that are not read; save it as grey or RGB"):
+        decode(content, LIMIT)

@@ -83,3 +83,9 @@ def test_what_is_no_tokenizer_is_said_in_one_line(content: bytes) -> None:
     with pytest.raises(ArtifactError, match=r"^tokenizer is no fast tokenizer \(.*\); save it anew") as raised:
         tokenizer_of(content)
     assert "\n" not in str(raised.value)
+
+
+def test_a_tokenizer_without_a_token_for_what_it_does_not_know_is_refused() -> None:
+    made = Tokenizer(models.WordPiece({"a": 0, "b": 1}, unk_token="[UNK]"))
+    with pytest.raises(ArtifactError, match=r"is no fast tokenizer \(.*\[UNK\]"):
+        FastTokenizer(made.to_str().encode())

@@ -145,9 +145,15 @@ class _Renamed(io.RawIOBase):
 
     def __init__(self, stream: BinaryIO, start: int, length: int, names: tuple[bytes, bytes]) -> None:
         self._stream, self._start = stream, start
+        self._size = stream.seek(0, os.SEEK_END)
         stream.seek(start)
         self._part = stream.read(length).replace(*names)
         stream.seek(0)
+
+    def read(self, size: int = -1) -> bytes | None:
+        """No more than there is, whatever a damaged file says that there is."""
+        left = max(self._size - self._stream.tell(), 0)
+        return super().read(left if size < 0 else min(size, left))
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")

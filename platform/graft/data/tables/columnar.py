@@ -1,6 +1,8 @@
 """Tables in Arrow's own form: Parquet, Feather, IPC. Only named columns of plain types are read."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,10 @@ from graft.core.errors import DataError
 from graft.core.passing_errors import machine_errors
 from graft.data.tables.arrow_files import ArrowFile
 from graft.data.tables.rows import ArrowTexts, column_named, require_columns
+
+_ASKED = re.compile(r"of size (\d+)")
+_MOST_EXPANSION = 4096
+"""No compression makes more of a byte."""
 
 
 class ColumnarTable:
@@ -27,7 +33,8 @@ class ColumnarTable:
     @property
     def names(self) -> list[str]:
         """Of the columns."""
-        return list(self._guarded(lambda: self._file.schema).names)
+        names: list[str] = self._guarded(lambda: list(self._file.schema.names))
+        return names
 
     def read(self, sample: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, list[Any]]]:
         """Samples and values."""
@@ -72,13 +79,24 @@ class ColumnarTable:
 
     def _guarded(self, step: Callable[[], Any]) -> Any:
         try:
-            with machine_errors(self._path):
+            with machine_errors(self._path), self._lies_are_damage():
                 return step()
         except (pa.ArrowException, OSError, ValueError, KeyError, RecursionError) as error:
             told = " ".join(str(error).split())[:160]
             raise DataError(
                 f"{self._path} is damaged or of another form than its name says ({told}); save it anew"
             ) from error
+
+    @contextlib.contextmanager
+    def _lies_are_damage(self) -> Iterator[None]:
+        """A few bytes that promise terabytes are no want of memory."""
+        try:
+            yield
+        except pa.ArrowMemoryError as error:
+            asked = _ASKED.search(str(error))
+            if asked and int(asked.group(1)) > _MOST_EXPANSION * max(self._path.stat().st_size, 1 << 20):
+                raise ValueError(f"a column says that it has {asked.group(1)} bytes") from error
+            raise
 
 
 def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:

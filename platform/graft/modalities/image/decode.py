@@ -9,7 +9,7 @@ import io
 import warnings
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from graft.core.passing_errors import is_used_up
 from graft.data.read import Unreadable
@@ -19,7 +19,8 @@ from graft.modalities.image.pixels import Picture, raw_mode, seen
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 """The formats that are read; PIL knows many more, and each decoder less is one that hostile bytes cannot reach."""
 
-_MAGICS = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+_TIFF = (b"II*\0", b"MM\0*")
+_MAGICS = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", *_TIFF)
 _SHRINK_MARGIN = 2
 """A JPEG is never shrunk below this many times the wanted side, so that the last resize still has detail to average."""
 _BYTES_PER_PIXEL = 8
@@ -143,9 +144,22 @@ def _what_else(content: bytes) -> str:
         return f"is HEIC, AVIF or a film, but must be one of {known}; convert it to JPEG"
     if _is_text(content[:1024]):
         return f"is text, but must be an image ({known})"
+    if content.startswith(_TIFF) and _is_tiff_of_other_pixels(content):
+        return "is a TIFF of pixels that are not read; save it as grey or RGB of 8 or 16 bits"
     if content.startswith(_MAGICS) or content[8:12] == b"WEBP":
         return "is damaged (its header cannot be read)"
     return f"is not an image of a known format, but must be one of {known}"
+
+
+def _is_tiff_of_other_pixels(content: bytes) -> bool:
+    """Whether Pillow knows the file, but not its pixels: complex numbers, floats of 16 or 64 bits, spectra."""
+    try:
+        TiffImagePlugin.TiffImageFile(io.BytesIO(content))
+    except SyntaxError as error:
+        return "pixel mode" in str(error)
+    except Exception:  # it is damaged as well
+        return False
+    return False
 
 
 def _is_text(start: bytes) -> bool:

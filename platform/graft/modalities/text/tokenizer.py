@@ -13,6 +13,7 @@ from graft.core.passing_errors import machine_errors
 from graft.modalities.text.info import TextInput
 
 SHORT_DIGEST = 12
+_UNUSUAL = "\u2603 \u4e00\u4e01 zqxj7 \u0df4"
 _MAX_FILE_BYTES = 256 * 1024**2
 _CHARACTERS_AT_ONCE = 1_000_000
 """A token costs the library some hundred bytes while it works: long texts are handed to it a few at a time."""
@@ -34,6 +35,7 @@ class FastTokenizer:
             # What the file says of length and filling belongs to whoever saved it: MiniLM's fills up to 128.
             self._tokenizer.no_truncation()
             self._tokenizer.no_padding()
+            self._tokenizer.encode(_UNUSUAL)  # one that has nothing for what it does not know would fail in the middle
         except Exception as error:  # the library raises plain exceptions
             raise ArtifactError(f"is no fast tokenizer ({_one_line(error)}); save it anew as tokenizer.json") from error
         self.closing = _closing(self._tokenizer)
