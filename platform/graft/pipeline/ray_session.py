@@ -15,11 +15,9 @@ from graft.pipeline.ray_directory import ray_directory
 from graft.workers.allocation import ClusterResources, Node
 from graft.workers.cluster_address import check_address, cluster_address, shake_hands
 from graft.workers.groups.shape import has_autoscaler
+from graft.workers.object_store import object_store_here
 
 _LOG = logging.getLogger(__name__)
-
-# A local session needs room for the dataset only; Ray's own default (30 % of the memory) is reserved at start.
-MAX_LOCAL_OBJECT_STORE = 4 * 1024**3
 
 # A local session's workers inherit these; on a cluster they travel with the job.
 WORKER_ENVIRONMENT = {
@@ -62,6 +60,8 @@ def ray_session(logs: Path | None = None) -> Iterator[ClusterResources]:
 def check_cluster() -> None:
     """Find out, before a run begins, whether there is a cluster to join where one is named, and who else may use it.
 
+    What a Ray of our own lacks on this machine is said aloud.
+
     Raises:
         ResourceError: there is none.
     """
@@ -69,9 +69,13 @@ def check_cluster() -> None:
         _LOG.warning(
             "RAY_AUTH_MODE is disabled: whoever reaches Ray's ports can run code as this user; unset it, or say token"
         )
+    if ray.is_initialized():
+        return
     address = cluster_address()
-    if address is not None and not ray.is_initialized():
+    if address is not None:
         check_address(address)
+    elif note := object_store_here().note:
+        _LOG.warning("%s", note)
 
 
 def head_address() -> str:
@@ -91,12 +95,14 @@ def _start(address: str | None, directory: Path | None) -> None:
             ray.init(address=address, runtime_env={"env_vars": environment}, **quiet)
             return
         _require_token()
+        store = object_store_here()
         with _on_the_loopback_interface():
             ray.init(
                 address="local",
                 num_cpus=_usable_cpus(),
                 include_dashboard=False,
-                object_store_memory=_object_store_bytes(),
+                object_store_memory=store.bytes,
+                _plasma_directory=str(directory) if store.is_on_disk else None,
                 _temp_dir=str(directory),
                 **quiet,
             )
@@ -133,15 +139,6 @@ def _on_the_loopback_interface() -> Iterator[None]:
 
 def _usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-
-
-def _object_store_bytes() -> int:
-    """A quarter of the memory, at most 4 GiB, at least what Ray accepts; /dev/shm may be smaller than the memory."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if os.path.isdir("/dev/shm"):
-        shared = os.statvfs("/dev/shm")
-        memory = min(memory, shared.f_bavail * shared.f_frsize * 2)
-    return max(100 * 1024**2, min(memory // 4, MAX_LOCAL_OBJECT_STORE))
 
 
 def _resources() -> ClusterResources:
