@@ -154,6 +154,11 @@ def told_ignored(ignored: Sequence[Ignored]) -> str:
     return "; ".join(map(str, ignored))
 
 
+def summed_up(ignored: Sequence[Ignored]) -> str:
+    """The same without examples, where a line must be short."""
+    return ", ".join(f"{one.reason}: {one.count:,}" for one in ignored)
+
+
 def _told(counts: Mapping[str, Any]) -> str:
     told = [f"{name} ({_one(value)})" for name, value in list(counts.items())[:_MOST_TOLD]]
     more = len(counts) - len(told)

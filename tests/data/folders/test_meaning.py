@@ -114,6 +114,18 @@ REFUSED = {
     "a copy by Windows": ([*PLAIN, "dog (1)/%S"], "named as a copy of dog", AS_CLASSES),
     "a copy by macOS": ([*PLAIN, "dog copy/%S"], "named as a copy of dog", AS_CLASSES),
     "a backup": ([*PLAIN, "dog.bak/%S"], "named as a copy of dog", AS_CLASSES),
+    "a folder that was never named": ([*PLAIN, "New folder (2)/%S"], "a system gives to a new folder", AS_CLASSES),
+    "thumbnails": ([*PLAIN, "dog/thumbs/%S"], "of the same names", r"data.ignore: \[thumbs\]", AS_CLASSES),
+    "names but for a space": ([*PLAIN, "dog /%S"], "must differ in more than spaces"),
+    "one folder of samples among others": (
+        ["JPEGImages/%S*3", "Annotations/a.xml"],
+        r"Annotations is empty \(its 1 files",
+    ),
+    "splits below a folder": (
+        ["images/train/%S*2", "images/val/%S*2"],
+        r"splits train and val: write data.path: .*/images",
+    ),
+    "train in two cases": (both("train", "Train", "test"), "Train and train, but must have one for train"),
     "as many beside as in a class": ([*PLAIN, "%S*3"], "3 .* beside the folders cat and dog", r"data.ignore: \['/\*"),
     "a dangling class": ([*PLAIN, "owl->/gone/owl"], "owl is a link to something that is not there", "restore"),
     "a dangling split": ([*both("train"), "test->/gone"], "test is a link to something", r"data.ignore: \[test\]"),

@@ -1,5 +1,6 @@
 """What the walk finds, and what it leaves out with a reason."""
 
+import errno
 import inspect
 import os
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from graft.core.errors import DataError
+from graft.core.errors import DataError, ResourceError
 from graft.data.folders.walk import walk
 from graft.modalities.image.file_names import IMAGE_FILES
 from graft.modalities.text.file_names import TEXT_FILES
@@ -79,8 +80,9 @@ def test_links_and_what_is_no_file(grow):
     root = grow("cat/0.png", "dog/0.png", "cat/b.png->/gone.png", "cat/self->self", "cat/up->..", "dog/all->/")
     os.mkfifo(root / "dog" / "pipe.png")
     tree = walk(root, IMAGE_FILES)
-    assert {one.reason: one.examples for one in tree.ignored} == {
-        "dangling link": ("cat/b.png", "cat/self"),
+    assert {one.reason: one.examples for one in tree.ignored} == {"dangling link": ("cat/self",)}
+    assert {one.reason: one.examples for one in tree.unreadable} == {
+        "dangling link": ("cat/b.png",),
         "not a regular file": ("dog/pipe.png",),
     }
     assert [(one.path, one.is_loop) for one in tree.again] == [("cat/up", True), ("dog/all", True)]
@@ -140,6 +142,16 @@ def test_what_is_closed_is_named_unless_it_is_left_out(grow):
     finally:
         (root / "dog").chmod(0o700)
         (root / "lost+found").chmod(0o700)
+
+
+def test_a_machine_without_file_handles_is_not_the_folder_s_fault(grow, monkeypatch):
+    def scandir(path):
+        raise OSError(errno.EMFILE, "Too many open files", path)
+
+    root = grow("cat/0.png")
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(ResourceError, match="which is no fault of the file; raise the limit of open files"):
+        walk(root, IMAGE_FILES)
 
 
 def test_names_of_many_kinds_are_put_together(grow):

@@ -15,5 +15,5 @@ def test_what_was_left_out_is_told_with_its_reasons() -> None:
     ignored = (Ignored("system folder", 8, ("cat/@eaDir/0.png/T.jpg",)), Ignored("suffix .txt", 1, ("notes.txt",)))
     assert describe_dataset(dataset, ignored) == (
         "9 train, 3 test images, classification of 2 (cat, dog); 1 unreadable left out: a.png; "
-        "left out system folder: 8 (cat/@eaDir/0.png/T.jpg, …); suffix .txt: 1 (notes.txt)"
+        "left out by name (system folder: 8, suffix .txt: 1)"
     )

@@ -19,6 +19,8 @@ _CONTAINERS = frozenset(
         "texts", "files", "samples", "augmented", "backup", "old", "new", "processed", "resized", "cropped",
     }
 )  # fmt: skip
+_UNNAMED = re.compile(r"(?:new|untitled) folder(?: ?\(?\d+\)?)?")
+_REDUCED = re.compile(r"[._]?(?:thumb(?:nail)?s?|previews?|resized|small)")
 _COPY = re.compile(
     r"copy of (?P<a>.+)|(?P<b>.+?)(?: ?\(\d+\)| ?- copy.*|[ _-]copy(?: ?\d+)?|[._-](?:bak|old|orig|backup)|~)"
 )
@@ -57,6 +59,7 @@ def check_labels(tree: Tree, parent: Folder, samples: SampleFiles) -> None:
     """
     folders = parent.filled
     _check_copies(tree, folders)
+    _check_reduced(tree, samples, folders)
     nested = [folder for folder in folders if _has_folders_only(folder)]
     inside = {folder.path: {composed(one.name) for one in folder.filled} for folder in nested}
     siblings = {composed(folder.name) for folder in folders}
@@ -141,6 +144,14 @@ def _unsorted_splits(tree: Tree, samples: SampleFiles, known: Sequence[Folder]) 
 def _check_copies(tree: Tree, folders: Sequence[Folder]) -> None:
     there = {composed(folder.name).casefold(): folder for folder in folders}
     for folder in folders:
+        if _UNNAMED.fullmatch(folder.name.casefold()):
+            raise either(
+                f"{tree.at(folder.path)} has the name that a system gives to a new folder",
+                "what is in it is not sorted yet",
+                f"sort it, or write data.ignore: [{named(folder)}]",
+                "it is a class",
+                AS_LABELS,
+            )
         match = _COPY.fullmatch(composed(folder.name).casefold())
         original = there.get((match["a"] or match["b"]).strip()) if match else None
         if original is not None:
@@ -151,6 +162,20 @@ def _check_copies(tree: Tree, folders: Sequence[Folder]) -> None:
                 "it is a class",
                 AS_LABELS,
             )
+
+
+def _check_reduced(tree: Tree, samples: SampleFiles, folders: Sequence[Folder]) -> None:
+    """Thumbnails beside what they show would be the same sample twice, once in training and once in the test."""
+    for folder in (one for group in folders for one in group.below()):
+        for inside in folder.folders:
+            if _REDUCED.fullmatch(inside.name.casefold()) and set(inside.samples) & set(folder.samples):
+                raise either(
+                    f"{tree.at(inside.path)} holds {samples.noun} of the same names as those beside it",
+                    "they are smaller copies of them",
+                    f"write data.ignore: [{named(inside)}]",
+                    f"they are other {samples.noun}",
+                    AS_LABELS,
+                )
 
 
 def _repeats(tree: Tree, folder: Folder, repeated: Sequence[str]) -> DataError:

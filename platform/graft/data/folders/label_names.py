@@ -18,12 +18,15 @@ def check_label_names(names: Sequence[str], source: str) -> None:
         )
     seen: dict[str, str] = {}
     for name in names:
-        alike = folded(name)
+        alike = folded(name).strip()
         if alike in seen:
             raise DataError(f"{source} has the classes `{seen[alike]}` and `{name}`, {_likeness(seen[alike], name)}")
         seen[alike] = name
 
 
 def _likeness(first: str, second: str) -> str:
-    rule = "but names must be different" if first == second else "but names must differ in more than case"
+    if first == second:
+        rule = "but names must be different"
+    else:
+        rule = f"but names must differ in more than {'spaces' if first.strip() == second.strip() else 'case'}"
     return f"{rule}; rename or merge them"

@@ -28,6 +28,7 @@ class LabelledFiles:
         given: uint8 [N], the split that its folder says.
         identity: digest of paths, sizes and times of change.
         ignored: what is no sample, by its reason.
+        unreadable: samples that no file stands behind; they are among them.
     """
 
     root: Path
@@ -37,6 +38,7 @@ class LabelledFiles:
     given: np.ndarray
     identity: str
     ignored: tuple[Ignored, ...]
+    unreadable: tuple[Ignored, ...]
 
 
 def list_labelled_files(
@@ -70,6 +72,7 @@ def list_labelled_files(
         given=np.array(given, dtype=np.uint8),
         identity=_identity(root, paths, given),
         ignored=meaning.ignored,
+        unreadable=meaning.unreadable,
     )
 
 

@@ -11,7 +11,6 @@ from typing import Literal
 from graft.core.errors import DataError
 from graft.core.unicode_form import composed
 from graft.data.folders.ambiguous import check_labels, check_split_names
-from graft.data.folders.label_names import check_label_names
 from graft.data.folders.paths import SampleFiles, printable
 from graft.data.folders.readings import either, listed, named
 from graft.data.folders.tree import Again, Folder, Tree, join
@@ -46,11 +45,13 @@ class Meaning:
         labels: sorted.
         groups: in the order of their folders.
         ignored: what is left out, with what the walk has left out already.
+        unreadable: samples that are known to be unreadable.
     """
 
     labels: tuple[str, ...]
     groups: tuple[Group, ...]
     ignored: tuple[Ignored, ...]
+    unreadable: tuple[Ignored, ...] = ()
 
 
 def meaning_of(tree: Tree, samples: SampleFiles, layout: Layout = "auto") -> Meaning:
@@ -78,8 +79,7 @@ def meaning_of(tree: Tree, samples: SampleFiles, layout: Layout = "auto") -> Mea
             check_labels(tree, parent, samples)
     labels = _labels(tree, groups, is_sure=layout == "splits")
     check_several(tree, labels, samples)
-    check_label_names([printable(label) for label in labels], f"{samples.noun} in {tree.root}")
-    return Meaning(labels, groups, _left_out(tree, samples, [top, *parents], groups))
+    return Meaning(labels, groups, _left_out(tree, samples, [top, *parents], groups), tree.unreadable)
 
 
 def _are_splits(tree: Tree, samples: SampleFiles) -> bool:

@@ -27,7 +27,7 @@ def folder_overview(spec: FolderSource, samples: SampleFiles, progress: Progress
         split = None if group.split == "train" else group.split
         sizes = found[printable(group.label)]
         sizes[split] = sizes.get(split, 0) + group.folder.count
-    return overview_of_counts(samples.noun, found, spec, meaning.ignored)
+    return overview_of_counts(samples.noun, found, spec, (*meaning.ignored, *meaning.unreadable))
 
 
 def _check_broken(root: Path, meaning: Meaning, samples: SampleFiles, most: float) -> None:

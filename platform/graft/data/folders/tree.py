@@ -81,6 +81,7 @@ class Tree:
         root: the directory, absolute.
         top: the directory as a folder.
         ignored: what was left out by its name or kind.
+        unreadable: samples by their names that no file stands behind.
         again: links to folders that have been read already.
         dangling: links to nothing that may have been folders.
         beside: folders with samples beside the directory, looked for where it holds samples and no folders.
@@ -89,6 +90,7 @@ class Tree:
     root: str
     top: Folder
     ignored: tuple[Ignored, ...] = ()
+    unreadable: tuple[Ignored, ...] = ()
     again: tuple[Again, ...] = ()
     dangling: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()

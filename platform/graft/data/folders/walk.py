@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from graft.core.errors import DataError
+from graft.core.errors import DataError, GraftError
+from graft.core.passing_errors import is_used_up, used_up
 from graft.data.folders.paths import SampleFiles, is_named_by, printable
 from graft.data.folders.system_names import is_system_file, is_system_folder
 from graft.data.folders.tree import Again, Folder, Tree, join
@@ -37,6 +38,7 @@ def walk(root: Path, samples: SampleFiles, ignore: Sequence[str] = (), progress:
 
     Raises:
         DataError: a folder that is not left out cannot be read.
+        ResourceError: the machine has no memory or file handles left.
     """
     return _Walk(str(root), samples, ignore, progress).tree()
 
@@ -62,7 +64,7 @@ class _Found:
 class _Walk:
     def __init__(self, root: str, samples: SampleFiles, ignore: Sequence[str], progress: Progress | None) -> None:
         self._root, self._samples, self._ignore, self._progress = root, samples, ignore, progress
-        self._tally = Tally()
+        self._tally, self._unreadable = Tally(), Tally()
         self._seen = _identities_above(root)
         self._again: list[Again] = []
         self._dangling: list[str] = []
@@ -88,7 +90,15 @@ class _Walk:
             self._progress(self._count)
         top = folders[""]
         beside = _folders_beside(self._root, self._samples) if top.samples and not top.filled else ()
-        return Tree(self._root, top, self._tally.result(), tuple(self._again), tuple(self._dangling), beside)
+        return Tree(
+            self._root,
+            top,
+            self._tally.result(),
+            self._unreadable.result(),
+            tuple(self._again),
+            tuple(self._dangling),
+            beside,
+        )
 
     def _is_new(self, path: str) -> bool:
         """Whether a folder has not been entered by another way, or lies above the directory."""
@@ -132,11 +142,12 @@ class _Walk:
         elif kind == "file":
             found.others += 1
             self._tally.add(suffix_reason(name), printable(path))
+        elif is_sample and _has_suffix(name):
+            self._unreadable.add(kind, printable(path))
+            found.broken.append(name)
         else:
             self._tally.add(kind, printable(path))
-            if is_sample and _has_suffix(name):
-                found.broken.append(name)
-            elif kind == DANGLING and not _has_suffix(name):
+            if kind == DANGLING and not _has_suffix(name):
                 self._dangling.append(path)
 
     def _left_out(self, entry: "os.DirEntry[str]", path: str) -> str:
@@ -224,5 +235,7 @@ def _identities_above(root: str) -> dict[tuple[int, int], str]:
     return seen
 
 
-def _cannot_read(error: OSError) -> DataError:
+def _cannot_read(error: OSError) -> GraftError:
+    if is_used_up(error):
+        return used_up(str(error.filename), error)
     return DataError(f"{error.filename} cannot be read ({error.strerror}); check its permissions")

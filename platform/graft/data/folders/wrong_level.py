@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 
 from graft.core.errors import DataError
+from graft.data.folders.label_names import check_label_names
 from graft.data.folders.paths import SampleFiles, printable
 from graft.data.folders.readings import listed
 from graft.data.folders.tree import Folder, Tree
@@ -41,10 +42,10 @@ def check_one_folder(tree: Tree, samples: SampleFiles) -> None:
 
 
 def check_several(tree: Tree, labels: Sequence[str], samples: SampleFiles) -> None:
-    """Refuse a single folder of samples, which nothing can be told apart from.
+    """Refuse labels that nothing can be told apart by.
 
     Raises:
-        DataError: there is only one; if a table lies beside it, that it may be meant.
+        DataError: there is only one, and a table lies beside it that may be meant; or as for `check_label_names`.
     """
     table = _first_of(tree, _TABLES)
     if len(labels) == 1 and table is not None:
@@ -52,6 +53,7 @@ def check_several(tree: Tree, labels: Sequence[str], samples: SampleFiles) -> No
             f"{samples.noun} in {tree.root} have 1 class ({printable(labels[0])}), but need at least 2 to tell apart; "
             f"{_as_table(tree, table)}"
         )
+    check_label_names([printable(label) for label in labels], f"{samples.noun} in {tree.root}")
 
 
 def check_wrapped(tree: Tree, split: Folder, samples: SampleFiles) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from graft.core.errors import ArtifactError
 from graft.data.dataset import Dataset, open_dataset
 from graft.data.ingest import ingest
-from graft.data.overview import Ignored, told_ignored
+from graft.data.overview import Ignored, summed_up
 from graft.data.plan import Ingestion, plan_ingest
 from graft.journal import events
 from graft.modalities.registry import build_modality
@@ -78,7 +78,7 @@ def describe_dataset(dataset: Dataset, ignored: Sequence[Ignored] = ()) -> str:
             f"{len(dataset.quarantine)} unreadable left out: {named}" + (f" and {rest} more" if rest > 0 else "")
         )
     if ignored:
-        parts.append(f"left out {told_ignored(ignored)}")
+        parts.append(f"left out by name ({summed_up(ignored)})")
     if dataset.cross_split_duplicates:
         parts.append(f"{dataset.cross_split_duplicates} {dataset.storage.modality}s are in more than one split")
     return "; ".join(parts)

@@ -26,6 +26,7 @@ def list_image_folder(spec: ImageFolderData, progress: Progress | None = None) -
         reader=FileReader(spec.max_pixels),
         facts={"max_pixels": spec.max_pixels},
         ignored=found.ignored,
+        unreadable=found.unreadable,
     )
 
 

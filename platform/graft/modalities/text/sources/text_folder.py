@@ -29,6 +29,7 @@ def list_text_folder(spec: TextFolderData, progress: Progress | None = None) -> 
         reader=TextFile(spec.encoding),
         facts={"max_characters": spec.max_characters, "encoding": spec.encoding},
         ignored=found.ignored,
+        unreadable=found.unreadable,
     )
 
 
