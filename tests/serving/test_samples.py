@@ -1,5 +1,6 @@
 """What may be handed over, on a modality that is none of graft's: its samples are whole numbers, or names of files."""
 
+import io
 from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,9 +57,17 @@ def test_nothing_is_nothing(given):
     assert collected(given) == []
 
 
-@pytest.mark.parametrize("given", [bytearray(b"abc"), memoryview(b"abc")])
-def test_bytes_in_other_forms(given):
-    assert collected(given) == collected([given]) == [b"abc"]
+@pytest.mark.parametrize("make", [bytearray, memoryview, io.BytesIO])
+def test_bytes_in_other_forms(make):
+    assert collected(make(b"abc")) == collected([make(b"abc")]) == [b"abc"]
+
+
+def test_an_opened_file_is_what_it_holds_not_its_lines(tmp_path):
+    (tmp_path / "file").write_bytes(b"a\nb\n")
+    with (tmp_path / "file").open("rb") as stream:
+        assert collected(stream) == [b"a\nb\n"]
+    with (tmp_path / "file").open() as stream, pytest.raises(SpecError, match="of type TextIOWrapper is given"):
+        collected(stream)
 
 
 def test_a_text_that_names_a_folder_means_what_it_holds(tmp_path):

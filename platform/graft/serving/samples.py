@@ -1,5 +1,6 @@
 """What a caller hands over to be predicted: one sample, many of them, or a table. Whatever else is refused by name."""
 
+import io
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -67,7 +68,7 @@ def _unpacked(given: Any, modality: Modality, preprocessing: Preprocessing) -> S
         return [one]
     if isinstance(one, np.ndarray) and one.ndim:
         return list(one)
-    if isinstance(one, Sequence | Iterator) and not isinstance(one, str | bytes):
+    if isinstance(one, Sequence | Iterator) and not isinstance(one, str | bytes | io.IOBase):
         return list(one)
     raise SpecError(
         f"{_kind(given)} is given to predict, but must be {modality.forms}; or a list, an array or a DataFrame of these"
@@ -86,7 +87,9 @@ def _of_frame(table: Any, modality: Modality, preprocessing: Preprocessing) -> l
 
 
 def _plain(value: Any) -> Any:
-    """The same in fewer types: bytes, and paths."""
+    """The same in fewer types: bytes, and paths. An opened file is what it holds, not its lines."""
+    if isinstance(value, io.IOBase) and isinstance(content := value.read(), bytes):
+        return content
     if isinstance(value, bytearray | memoryview):
         return bytes(value)
     if isinstance(value, os.PathLike) and not isinstance(value, Path):

@@ -157,6 +157,15 @@ def test_an_output_that_cannot_be_is_told_before_a_model_is_loaded(graft, photo,
     assert told in done.err
 
 
+def test_what_is_to_be_predicted_is_not_written_over(graft, photo):
+    table = photo.with_name("new.csv")
+    table.write_text("image\nphoto.png\n")
+    done = graft("predict", "no_such_model", table, "--output", table.parent / "." / "new.csv")
+    assert done.exit_code == 2
+    assert "would be lost" in done.err
+    assert table.read_text() == "image\nphoto.png\n"
+
+
 def test_json_says_where_the_file_is(graft, bundle, photo, tmp_path):
     done = graft("predict", bundle, photo, "--output", tmp_path / "a.csv", "--json")
     assert done.json["output"] == str(tmp_path / "a.csv")

@@ -47,7 +47,7 @@ def command(
 
     if not paths and not text:
         raise SpecError("nothing is given to predict; name files, or give a text with --text")
-    writer = writer_for(output) if output else None
+    writer = writer_for(output, paths or ()) if output else None
     # Said before a model is loaded, which may have to be fetched first.
     missing = [path for path in paths or () if not path.exists()]
     if missing:

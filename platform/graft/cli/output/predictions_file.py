@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 Writer = Callable[["Predictor", Sequence["Prediction"], Path, bool], None]
 
 
-def writer_for(path: Path) -> Writer:
+def writer_for(path: Path, given: Sequence[Path]) -> Writer:
     """What writes predictions to a file of this name; asked before anything expensive starts.
+
+    Args:
+        path: of the file; one that is there is replaced.
+        given: what is to be predicted; none of it may be replaced.
 
     Raises:
         SpecError: its suffix is none of ours, its directory does not exist or cannot be written to, or it is one.
@@ -31,6 +35,8 @@ def writer_for(path: Path) -> Writer:
         raise SpecError(f"--output is {path}, which has {suffix}, but must end in {', '.join(WRITERS)}")
     if path.is_dir():
         raise SpecError(f"--output is {path}, which is a directory; name a file in it")
+    if any(path.resolve() == one.resolve() for one in given):
+        raise SpecError(f"--output is {path}, which is to be predicted and would be lost; choose another file")
     parent = path.absolute().parent
     if not parent.is_dir():
         raise SpecError(f"--output is {path}, but {parent} does not exist; make it first, or choose another")
