@@ -1,6 +1,8 @@
 import json
 from dataclasses import replace
 
+import pytest
+
 from graft.spec.tasks.lookup import metric_named
 from graft.tracking.comparison_view import (
     MAX_TAG,
@@ -21,6 +23,8 @@ COMPARED = Compared(
     shared=("freeze", "backbone", "penalty"),
     has_cost=False,
     time=1_700_000_000.0,
+    families=3,
+    scored=9,
 )
 
 
@@ -72,6 +76,37 @@ def test_trials_have_parallel_coordinates_over_the_fields_that_all_have() -> Non
     (parallel,) = charts("trials", "PARALLEL")
     assert parallel["selectedParams"] == ["freeze", "backbone", "penalty"]
     assert parallel["selectedMetrics"] == ["final/val_accuracy"]
+
+
+def test_bars_begin_near_the_data_when_it_is_known_where_that_is() -> None:
+    over = replace(COMPARED, base=0.91234)
+    for kind, whose in (("strategies", "family"), ("trials", "trial")):
+        bar = charts(kind, "BAR", over)[0]
+        assert bar["metricKey"] == "final/val_accuracy_lead"
+        assert bar["displayName"] == f"Best val accuracy of each {whose}, from 0.912 on (longest to the right wins)"
+    loss = charts("trials", "BAR", replace(over, metric=metric_named("loss")))[0]
+    assert "longest to the left wins" in loss["displayName"]
+
+
+def test_at_the_end_trials_are_in_the_order_of_their_ranks() -> None:
+    over = replace(COMPARED, base=0.9)
+    assert (state("trials", over)["orderByKey"], state("trials", over)["orderByAsc"]) == ("metrics.`final/rank`", True)
+    assert state("strategies", over)["orderByKey"] == "metrics.`final/val_accuracy`", "a group has no rank"
+
+
+@pytest.mark.parametrize(
+    ("families", "scored", "bars_of_strategies", "bars_of_trials"),
+    [(0, 0, 0, 0), (1, 1, 0, 0), (1, 5, 2, 1), (2, 2, 2, 1), (4, 9, 2, 1)],
+)
+def test_no_chart_has_one_bar(families: int, scored: int, bars_of_strategies: int, bars_of_trials: int) -> None:
+    compared = replace(COMPARED, families=families, scored=scored)
+    assert len(charts("strategies", "BAR", compared)) == bars_of_strategies
+    assert len(charts("trials", "BAR", compared)) == bars_of_trials
+    assert bool(state("strategies", compared)["groupBy"]) == (families != 1)
+    for kind in ("strategies", "trials"):
+        found = state(kind, compared)
+        sections = {section["uuid"] for section in found["compareRunSections"]}
+        assert {chart["metricSectionId"] for chart in found["compareRunCharts"]} == sections
 
 
 def test_every_chart_lies_in_a_section_and_has_an_id_of_its_own() -> None:

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from graft.core.storage import text_digest
-from graft.spec.metrics import MetricSpec
+from graft.spec.metrics import MetricSpec, shown
 
 TAG_PREFIX = "mlflow.sharedViewState."
 FAMILY = "family"
 # What MLflow takes; a longer tag is refused.
 MAX_TAG = 20_000
+# The metric that trials are ranked by at the end, ties too (`graft.tracking.projection.standings`).
+_RANK = "final/rank"
 # More axes than this cannot be read.
 _MAX_AXES = 7
 # Pixels.
@@ -40,6 +42,9 @@ class Compared:
         shared: those of `varied` that every trial has.
         has_cost: whether trials have a price; else seconds stand for the cost.
         time: seconds since the epoch, shown as the view's age.
+        families: that have a trial with a score; what cannot be compared has no chart of one bar.
+        scored: trials that have a score.
+        base: the score that bars begin at, which is that of the middle trial; None while trials have no ranks.
     """
 
     experiment: str
@@ -48,6 +53,9 @@ class Compared:
     shared: tuple[str, ...]
     has_cost: bool
     time: float
+    families: int = 0
+    scored: int = 0
+    base: float | None = None
 
 
 def view_key(experiment: str, kind: ViewKind) -> str:
@@ -87,59 +95,80 @@ def varied_in_space(space: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _strategies(compared: Compared) -> State:
     metric, cost = compared.metric, _cost(compared)
-    score, better = _final(metric), "highest" if metric.mode == "max" else "lowest"
-    best = "max" if metric.mode == "max" else "min"
-    wins, price, curves = (f"{kind}-{text_digest(compared.experiment)[:6]}" for kind in ("wins", "price", "curves"))
-    return _page(
-        compared,
-        columns=[FAMILY, "backbone"],
-        sections=[
-            _section(wins, "Which strategy wins?", columns=1),
-            _section(price, "Cost against quality", columns=2),
-            _section(curves, "Learning curves", columns=2),
-        ],
-        charts=[
-            _chart("BAR", wins, metricKey=score, displayName=f"Best val {metric.name} of each family ({better} wins)"),
-            _scatter(price, cost, score),
-            _chart("BAR", price, metricKey=cost, displayName=f"{cost.partition('/')[2]} of a trial"),
-            _curve(curves, f"val/{metric.name}"),
-            _curve(curves, "train/loss"),
-        ],
-    ) | {"groupBy": {"aggregateFunction": best, "groupByKeys": [{"mode": "param", "groupByData": FAMILY}]}}
+    wins, price, curves = _section_ids(compared, "wins", "price", "curves")
+    # One family is nothing to group by: its trials are what is compared.
+    is_grouped = compared.families != 1
+    whose, bars = ("family", compared.families) if is_grouped else ("trial", compared.scored)
+    seconds = _chart("BAR", price, metricKey=cost, displayName=f"{cost.partition('/')[2]} of a trial")
+    charts = [
+        *([_score_bars(compared, wins, whose)] if bars > 1 else []),
+        _scatter(price, cost, _final(metric)),
+        *([seconds] if bars > 1 else []),
+        _curve(curves, f"val/{metric.name}"),
+        _curve(curves, "train/loss"),
+    ]
+    sections = [
+        _section(wins, "Which strategy wins?", columns=1),
+        _section(price, "Cost against quality", columns=2),
+        _section(curves, "Learning curves", columns=2),
+    ]
+    grouped = {
+        "aggregateFunction": "max" if metric.mode == "max" else "min",
+        "groupByKeys": [{"mode": "param", "groupByData": FAMILY}],
+    }
+    page = _page(compared, [FAMILY, "backbone"], sections, charts, is_ranked=not is_grouped)
+    return page | {"groupBy": grouped if is_grouped else None}
 
 
 def _trials(compared: Compared) -> State:
     metric, cost = compared.metric, _cost(compared)
     score = _final(metric)
-    fields, price, curves = (f"{kind}-{text_digest(compared.experiment)[:6]}" for kind in ("fields", "price", "curves"))
-    return _page(
-        compared,
-        columns=[FAMILY, *compared.varied],
-        sections=[
-            _section(fields, "Which choices lead to good results?", columns=1),
-            _section(price, "Cost against quality", columns=2),
-            _section(curves, "Learning curves", columns=2),
-        ],
-        charts=[
-            _chart("PARALLEL", fields, selectedParams=list(compared.shared[:_MAX_AXES]), selectedMetrics=[score],
-                   showAllRuns=True),
-            _chart("BAR", price, metricKey=score, displayName=f"Best val {metric.name} of each trial"),
-            _scatter(price, cost, score),
-            _curve(curves, f"val/{metric.name}"),
-            _curve(curves, "train/loss"),
-        ],
-    ) | {"groupBy": None}  # fmt: skip
+    fields, price, curves = _section_ids(compared, "fields", "price", "curves")
+    charts = [
+        _chart("PARALLEL", fields, selectedParams=list(compared.shared[:_MAX_AXES]), selectedMetrics=[score],
+               showAllRuns=True),
+        *([_score_bars(compared, price, "trial")] if compared.scored > 1 else []),
+        _scatter(price, cost, score),
+        _curve(curves, f"val/{metric.name}"),
+        _curve(curves, "train/loss"),
+    ]  # fmt: skip
+    sections = [
+        _section(fields, "Which choices lead to good results?", columns=1),
+        _section(price, "Cost against quality", columns=2),
+        _section(curves, "Learning curves", columns=2),
+    ]
+    return _page(compared, [FAMILY, *compared.varied], sections, charts, is_ranked=True) | {"groupBy": None}
 
 
-def _page(compared: Compared, columns: Iterable[str], sections: list[State], charts: list[State]) -> State:
+def _section_ids(compared: Compared, *kinds: str) -> list[str]:
+    return [f"{kind}-{text_digest(compared.experiment)[:6]}" for kind in kinds]
+
+
+def _score_bars(compared: Compared, section: str, whose: str) -> State:
+    """Bars that begin near the data, once it is known where that is: MLflow's begin at zero."""
+    metric, base = compared.metric, compared.base
+    if base is None:
+        better = "highest" if metric.mode == "max" else "lowest"
+        title = f"Best val {metric.name} of each {whose} ({better} wins)"
+        return _chart("BAR", section, metricKey=_final(metric), displayName=title)
+    way = "right" if metric.mode == "max" else "left"
+    title = f"Best val {metric.name} of each {whose}, from {shown(base)} on (longest to the {way} wins)"
+    return _chart("BAR", section, metricKey=f"{_final(metric)}_lead", displayName=title)
+
+
+def _page(
+    compared: Compared, columns: Iterable[str], sections: list[State], charts: list[State], is_ranked: bool
+) -> State:
     """The state of the whole page: the table, best first, and the charts beside it."""
     score = _final(compared.metric)
+    is_ranked &= compared.base is not None
+    used = {chart["metricSectionId"] for chart in charts}
     metrics = [score, f"final/val_{'loss' if compared.metric.name != 'loss' else 'accuracy'}", *_costs(compared)]
     shown = [f"params.`{name}`" for name in columns] + [f"metrics.`{name}`" for name in [*metrics, "final/epochs"]]
     return {
         "searchFilter": f"tags.`graft.role` = 'trial' AND tags.`graft.experiment` = '{compared.experiment}'",
-        "orderByKey": f"metrics.`{score}`",
-        "orderByAsc": compared.metric.mode == "min",
+        "orderByKey": f"metrics.`{_RANK if is_ranked else score}`",
+        "orderByAsc": is_ranked or compared.metric.mode == "min",
         "startTime": "ALL",
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
@@ -155,7 +184,7 @@ def _page(compared: Compared, columns: Iterable[str], sections: list[State], cha
         "hideEmptyCharts": True,
         "groupsExpanded": {},
         "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
-        "compareRunSections": sections,
+        "compareRunSections": [section for section in sections if section["uuid"] in used],
         "compareRunCharts": [{"uuid": f"chart-{number}", **chart} for number, chart in enumerate(charts)],
     }
 

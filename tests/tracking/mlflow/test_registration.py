@@ -97,6 +97,20 @@ def test_the_bundle_is_the_only_payload(
     assert [line for line in requirements if not line.startswith("mlflow==")] == ["graft==0.1.0"]
 
 
+def test_model_and_version_say_what_they_are_and_what_others_wrote_stays(
+    experiment_dir: Path, target: Target, told: Tell, package: ModelPackage
+) -> None:
+    told()
+    register(experiment_dir, target, package)
+    client = MlflowClient(target.uri)
+    assert "Job digits of graft." in client.get_registered_model(package.name).description
+    assert "Found by the graft experiment digits-1." in client.get_model_version(package.name, "1").description
+    client.update_registered_model(package.name, "ours")
+    package.bundle.joinpath("labels.json").write_text("eight")
+    register(experiment_dir, target, package)
+    assert client.get_registered_model(package.name).description == "ours"
+
+
 def test_registering_twice_is_one_version(
     experiment_dir: Path, target: Target, told: Tell, package: ModelPackage
 ) -> None:

@@ -10,17 +10,17 @@ from typing import Any
 
 import yaml
 
+from graft.core.credentials import redact
 from graft.core.errors import ArtifactError, TrackingError
 from graft.core.storage import directory_digest
 from graft.core.uris import inside
-from graft.journal.events import ExperimentStarted
 from graft.journal.journal import journal_path, read
 from graft.tracking.mlflow.filters import tag_is
 from graft.tracking.mlflow.store import KEY_TAG, Store, open_client, open_store, tracking_errors
 from graft.tracking.mlflow.writer import Writer
 from graft.tracking.model_uri import CHAMPION, ModelUri
 from graft.tracking.projection.operations import EXPERIMENT_RUN
-from graft.tracking.projection.projection import Projection
+from graft.tracking.projection.projection import ModelDescription, Projection
 from graft.tracking.target import Target, run_key
 
 # After graft.tracking.mlflow.store, which settles the environment that MLflow reads when it is imported.
@@ -103,6 +103,7 @@ def register(experiment_dir: Path, target: Target, package: ModelPackage) -> Reg
             writer = Writer(store, projection.experiment_key, experiment_dir, projection.open_run)
             tags = {KEY_TAG: key, DIGEST_TAG: digest}
             version = _create_version(store, writer.run_id(EXPERIMENT_RUN), package, tags)
+            _describe(store, package.name, version, projection.describe_model())
         _promote(store, package.name, version)
     return RegisteredModel(package.name, version)
 
@@ -203,9 +204,14 @@ def _experiment_of(experiment_dir: Path) -> Projection:
     projection = Projection()
     for _, event in read(journal_path(experiment_dir)):
         projection.operations(event)
-        if isinstance(event, ExperimentStarted):
-            break
     return projection
+
+
+def _describe(store: Store, name: str, version: str, description: ModelDescription) -> None:
+    """What the pages of model and version say first; what somebody else wrote of the model stays."""
+    if not store.client.get_registered_model(name).description:
+        store.client.update_registered_model(name, redact(description.model))
+    store.client.update_model_version(name, version, redact(description.version))
 
 
 def _find_version(store: Store, name: str, key: str) -> str | None:

@@ -15,6 +15,7 @@ from graft.journal.events import (
     SystemSampled,
     TrialStatus,
 )
+from graft.spec.metrics import shown
 from graft.tracking.comparison_view import Compared, varied_in_space, varied_params, view_tags
 from graft.tracking.projection.operations import (
     EXPERIMENT_RUN,
@@ -25,12 +26,15 @@ from graft.tracking.projection.operations import (
     UploadJson,
     UploadTable,
 )
+from graft.tracking.projection.standings import base, charted
 from graft.tracking.projection.state import Seen, TrialSeen, part
 from graft.tracking.projection.trial_runs import family, join, log, status_text, trial_params
 
 LEADERBOARD, IMPORTANCE = "leaderboard_table.json", "strategy_importance.json"
 # The family follows from the choices, and the seed decides nothing that is worth comparing.
 _NO_CHOICES = frozenset({"family", "seed"})
+# Names of what is predicted, in the description of a model.
+_NAMED = 10
 EVALUATION_FILES = ("report.json", "confusion_matrix.png", "worst_examples.png")
 
 
@@ -44,11 +48,24 @@ def leaderboard(seen: Seen) -> Iterator[Operation]:
     yield UploadTable(EXPERIMENT_RUN, LEADERBOARD, columns, rows)
 
 
-def views(seen: Seen, time: float) -> Iterator[Operation]:
-    """The comparison page of the experiment, as far as it is known what there is to compare."""
+def comparable(seen: Seen) -> tuple[int, int]:
+    """How many families and trials can be compared, up to the two that a chart needs."""
+    families, scored = charted(seen)
+    return min(2, families), min(2, scored)
+
+
+def views(seen: Seen, time: float, is_over: bool = False) -> Iterator[Operation]:
+    """The comparison page of the experiment, as far as it is known what there is to compare.
+
+    Args:
+        seen: the journal so far.
+        time: when it is written.
+        is_over: whether the trials have their ranks.
+    """
     experiment, metric = seen.require_experiment(), seen.metric
     if metric is None:
         return
+    families, scored = charted(seen)
     flat = [trial_params(trial.started) for trial in seen.trials.values()]
     varied, shared = varied_params(flat)
     if len(flat) < 2:
@@ -62,6 +79,9 @@ def views(seen: Seen, time: float) -> Iterator[Operation]:
                 shared=_most_telling_first(shared, seen.importance),
                 has_cost=seen.cost(1.0) is not None,
                 time=time,
+                families=families,
+                scored=scored,
+                base=base(seen) if is_over else None,
             )
         )
     )
@@ -71,7 +91,6 @@ def importance(event: ImportanceEstimated) -> Iterator[Operation]:
     yield SetTags(EXPERIMENT_RUN, {"graft.importance": event.note})
     if not event.shares:
         return
-    yield from log(EXPERIMENT_RUN, {f"importance/{name}": share for name, share in event.shares.items()}, event.time, 0)
     ranked = sorted(event.shares.items(), key=lambda one: -one[1])
     yield UploadTable(EXPERIMENT_RUN, IMPORTANCE, ("field", "share"), tuple((name, share) for name, share in ranked))
 
@@ -119,20 +138,38 @@ def dataset(seen: Seen) -> Iterator[Operation]:
         yield UploadJson(EXPERIMENT_RUN, "quarantine.json", [dict(item) for item in event.quarantine])
 
 
-def note(seen: Seen) -> Iterator[Operation]:
-    """What a reader wants to know first, as the description of the run."""
-    experiment, metric = seen.require_experiment(), seen.metric
-    winner = seen.trials.get(seen.winner)
+def outcome(seen: Seen) -> list[str]:
+    """Who won and how good it is, in sentences; empty if nobody has won."""
+    metric, winner = seen.metric, seen.trials.get(seen.winner)
     if metric is None or winner is None or winner.best is None:
-        return
+        return []
     lines = [
         f"**{seen.winner}** wins: {winner.started.label} ({family(winner.started.strategy)}), "
-        f"validation {metric.name} {winner.best:.4f}, of {len(seen.trials)} trials."
+        f"validation {metric.name} {shown(winner.best)}, of {len(seen.trials)} trials."
     ]
     if seen.evaluated is not None and metric.name in seen.evaluated.metrics:
         low, high = seen.evaluated.intervals.get(metric.name, (float("nan"), float("nan")))
         value = seen.evaluated.metrics[metric.name]
-        lines.append(f"Test {metric.name} {value:.4f}, 95 % interval {low:.4f} to {high:.4f}.")
+        lines.append(f"Test {metric.name} {shown(value)}, 95 % interval {shown(low)} to {shown(high)}.")
+    return lines
+
+
+def purpose(seen: Seen) -> str:
+    """What the final model is for: the task, the samples, and what is predicted."""
+    data = seen.dataset
+    if data is None or not data.task:
+        return "A model"
+    more = len(data.classes) - _NAMED
+    names = ", ".join(data.classes[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    kind = f"{data.task} of {data.modality}s"
+    return f"{kind[0].upper()}{kind[1:]}" + (f": {names}" if names else "")
+
+
+def note(seen: Seen) -> Iterator[Operation]:
+    """What a reader wants to know first, as the description of the run."""
+    experiment, lines = seen.require_experiment(), outcome(seen)
+    if not lines:
+        return
     if seen.registered is not None:
         lines.append(f"Model: `{seen.registered.uri}`.")
     if seen.importance is not None:
@@ -142,8 +179,7 @@ def note(seen: Seen) -> Iterator[Operation]:
 
 
 def stage_finished(event: StageFinished) -> Iterator[Operation]:
-    yield from log(EXPERIMENT_RUN, {f"stage_seconds/{event.stage}": event.seconds}, event.time, 0)
-    yield SetTags(EXPERIMENT_RUN, {f"graft.stage.{event.stage}": "finished"})
+    yield SetTags(EXPERIMENT_RUN, {f"graft.stage.{event.stage}": f"finished in {event.seconds:.1f} s"})
 
 
 def stage_skipped(event: StageSkipped) -> Iterator[Operation]:
@@ -160,10 +196,9 @@ def phase_started(event: PhaseStarted) -> Iterator[Operation]:
 
 
 def phase_finished(event: PhaseFinished) -> Iterator[Operation]:
-    values = {f"phase_{event.phase + 1}/trials": float(event.trials), f"phase_{event.phase + 1}/seconds": event.seconds}
-    if event.best is not None:
-        values[f"phase_{event.phase + 1}/best"] = event.best
-    yield from log(EXPERIMENT_RUN, values, event.time, 0)
+    best = f", best {shown(event.best)} of {event.trial}" if event.best is not None else ""
+    told = f"{event.trials} trials in {event.seconds:.1f} s{best}"
+    yield SetTags(EXPERIMENT_RUN, {f"graft.phase.{event.phase + 1}.result": told})
 
 
 def search_ended(event: SearchEnded) -> Iterator[Operation]:
@@ -192,4 +227,5 @@ def _row(seen: Seen, rank: int, trial: TrialSeen) -> tuple[Any, ...]:
         status = "failed"
     reason = "" if result is None else result.reason
     kind = family(started.strategy)
-    return rank, started.trial, kind, started.label, trial.best, trial.epochs, seconds, cost, status, reason
+    score = None if trial.best is None else float(shown(trial.best))
+    return rank, started.trial, kind, started.label, score, trial.epochs, seconds, cost, status, reason

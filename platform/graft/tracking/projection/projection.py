@@ -6,6 +6,7 @@ bar (``final/…``).
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from graft.journal.events import (
@@ -48,6 +49,7 @@ from graft.tracking.projection.operations import (
     UploadFiles,
     UploadJson,
 )
+from graft.tracking.projection.standings import standings
 from graft.tracking.projection.state import Seen
 from graft.tracking.projection.trial_runs import TrialRuns, dataset_of, final, join, log
 
@@ -59,6 +61,14 @@ _EXPERIMENT_ENDS: Mapping[ExperimentStatus, RunStatus] = {
     ExperimentStatus.FAILED: "FAILED",
     ExperimentStatus.INTERRUPTED: "KILLED",
 }
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What a registry says of the registered model, and of one version of it."""
+
+    model: str
+    version: str
 
 
 class Projection:
@@ -76,7 +86,7 @@ class Projection:
             DatasetReady: self._dataset_ready,
             TrialStarted: self._trial_started,
             TrialReported: self._trials.reported,
-            TrialFinished: self._trials.finished,
+            TrialFinished: self._trial_finished,
             TrialExploited: self._trials.exploited,
             TrialPlaced: self._trials.placed,
             TrialNoted: self._trials.noted,
@@ -116,10 +126,19 @@ class Projection:
             return _open_experiment_run(self._seen.require_experiment())
         return self._trials.open_run(self._seen.trials[run].started)
 
+    def describe_model(self) -> ModelDescription:
+        """What is known of the final model."""
+        experiment = self._seen.require_experiment()
+        job = str(experiment.job.get("name", experiment.name))
+        versions = [*experiment_run.outcome(self._seen), f"Found by the graft experiment {experiment.name}."]
+        return ModelDescription(f"{experiment_run.purpose(self._seen)}. Job {job} of graft.", "\n\n".join(versions))
+
     def abandoned(self) -> list[Operation]:
         """What to do when the driver is gone without a last record: no run is left running for ever."""
         status = "interrupted: the driver process ended; resume the experiment to go on"
-        return [*self._close("interrupted: the driver process ended", status, "KILLED", self._seen.last_time)]
+        time = self._seen.last_time
+        views = experiment_run.views(self._seen, time) if self._seen.trials else ()
+        return [*self._close("interrupted: the driver process ended", status, "KILLED", time), *views]
 
     def _experiment_started(self, event: ExperimentStarted) -> Iterator[Operation]:
         self._seen.experiment = event
@@ -145,6 +164,12 @@ class Projection:
         is_first = not self._seen.trials
         yield from self._trials.started(event)
         if is_first:
+            yield from experiment_run.views(self._seen, event.time)
+
+    def _trial_finished(self, event: TrialFinished) -> Iterator[Operation]:
+        before = experiment_run.comparable(self._seen)
+        yield from self._trials.finished(event)
+        if experiment_run.comparable(self._seen) != before:
             yield from experiment_run.views(self._seen, event.time)
 
     def _duplicate_skipped(self, event: DuplicateSkipped) -> Iterator[Operation]:
@@ -176,9 +201,12 @@ class Projection:
     def _experiment_finished(self, event: ExperimentFinished) -> Iterator[Operation]:
         yield from log(EXPERIMENT_RUN, {"final/seconds": event.seconds, **self._search_cost()}, event.time, 0)
         yield UploadFiles(EXPERIMENT_RUN, RESULT_FILES)
+        yield from standings(self._seen, event.time)
         status = "complete" if event.status is ExperimentStatus.COMPLETED else join(event.status, event.detail)
         open_trials = f"interrupted: the experiment was {event.status}"
         yield from self._close(open_trials, status, _EXPERIMENT_ENDS[event.status], event.time)
+        if self._seen.trials:
+            yield from experiment_run.views(self._seen, event.time, is_over=True)
         yield DropGhosts()
 
     def _search_cost(self) -> dict[str, float]:
@@ -192,8 +220,6 @@ class Projection:
         yield from experiment_run.note(self._seen)
         yield SetTags(EXPERIMENT_RUN, {"graft.status": status})
         yield CloseRun(EXPERIMENT_RUN, end, time)
-        if self._seen.trials:
-            yield from experiment_run.views(self._seen, time)
 
 
 def _open_experiment_run(event: ExperimentStarted) -> OpenRun:

@@ -21,6 +21,7 @@ from graft.spec.tasks.lookup import metric_named
 
 # A bare metric name is a validation metric, but for these.
 _BARE = frozenset({"lr", "epoch_seconds"})
+_CACHE = "cache/"
 
 
 @dataclass
@@ -117,7 +118,12 @@ class Seen:
 
 
 def metric_name(name: str) -> str:
-    """The name under which a trial's metric is shown: ``accuracy`` is ``val/accuracy``; names with a section stay."""
+    """The name under which a trial's metric is shown: ``accuracy`` is ``val/accuracy``; names with a section stay.
+
+    Counters of the cache go to MLflow's page of system metrics: they are not what trials are compared by.
+    """
+    if name.startswith(_CACHE):
+        return f"system/cache_{name.removeprefix(_CACHE)}"
     return name if "/" in name or name in _BARE else f"val/{name}"
 
 

@@ -13,6 +13,7 @@ from graft.journal.events import (
     TrialStarted,
     TrialStatus,
 )
+from graft.spec.metrics import shown
 from graft.tracking.projection.flattening import flatten
 from graft.tracking.projection.operations import (
     EXPERIMENT_RUN,
@@ -33,7 +34,7 @@ TRACEBACK = "traceback.txt"
 
 _ENDS: Mapping[TrialStatus, RunStatus] = {
     TrialStatus.COMPLETED: "FINISHED",
-    TrialStatus.STOPPED: "KILLED",
+    TrialStatus.STOPPED: "FINISHED",  # the scheduler's decision is no mishap: MLflow would mark it as one
     TrialStatus.FAILED: "FAILED",
     TrialStatus.INTERRUPTED: "KILLED",
 }
@@ -79,7 +80,7 @@ class TrialRuns:
             return
         trial.result = event
         yield from log(event.trial, self._outcome(event), event.time, 0)
-        yield SetTags(event.trial, _end_tags(event))
+        yield SetTags(event.trial, {**_end_tags(event), "mlflow.note.content": _note(self._seen, trial)})
         if event.log:
             yield UploadText(event.trial, TRACEBACK, event.log)
         yield CloseRun(event.trial, _ENDS[event.status], event.time)
@@ -185,6 +186,19 @@ def _end_tags(event: TrialFinished) -> dict[str, str]:
     reason = {"graft.reason": event.reason} if event.reason else {}
     rung = {} if event.rung is None else {"graft.rung": str(event.rung)}
     return {"graft.status": status_text(event), **reason, **rung}
+
+
+def _note(seen: Seen, trial: TrialSeen) -> str:
+    """What the page of a trial says first: what was tried, what came of it, why it ended."""
+    began, result, metric = trial.started, trial.result, seen.metric
+    lines = [f"**{began.trial}**: {began.label} ({family(began.strategy)})."]
+    if metric is not None and trial.best is not None:
+        lines.append(f"Validation {metric.name} {shown(trial.best)} in {trial.epochs} epochs.")
+    if result is not None:
+        told = status_text(result)
+        why = result.reason if result.reason and result.reason not in told else ""
+        lines.append(f"{told[0].upper()}{told[1:]}{f': {why}' if why else ''}.")
+    return "\n\n".join(lines)
 
 
 def _is_number(value: Any) -> bool:
