@@ -201,7 +201,9 @@ def open_dataset(directory: Path, verify: bool = False) -> Dataset:
 def _read_manifest(directory: Path) -> dict[str, Any]:
     path = directory / MANIFEST
     if not path.is_file():
-        raise ArtifactError(f"{directory} is not a dataset of graft (no {MANIFEST}); run the ingest stage")
+        raise ArtifactError(
+            f"{directory} is not a dataset of graft (no {MANIFEST}): it was deleted; `graft resume` makes it again"
+        )
     manifest = read_json(path)
     version = manifest.get("format") if isinstance(manifest, dict) else None
     if not isinstance(manifest, dict) or not isinstance(version, int):

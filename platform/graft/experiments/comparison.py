@@ -110,13 +110,15 @@ def pages(home: Home, experiments: Mapping[Experiment, str | None], local: str) 
 
     targets = {one.name: target_of(home, one.job()) for one in experiments}
     trials = {one.name: trial for one, trial in experiments.items()}
+    # A directory that was renamed is found in MLflow by what it was called when it began.
+    keys = {one.name: one.key for one in experiments}
     views: dict[str, dict[str, str]] = {}
     runs: dict[str, tuple[str, str]] = {}
     try:
         for name, target in targets.items():
-            experiment_id, run_id = find_run(target, name, trials[name] or EXPERIMENT_RUN)
+            experiment_id, run_id = find_run(target, keys[name], trials[name] or EXPERIMENT_RUN)
             base = _address(target.uri, home, local)
-            views[name] = {kind: view_url(base, experiment_id, name, kind) for kind in ("strategies", "trials")}
+            views[name] = {kind: view_url(base, experiment_id, keys[name], kind) for kind in ("strategies", "trials")}
             if run_id is not None:
                 runs[name] = (experiment_id, run_id)
     except TrackingError as error:

@@ -11,6 +11,8 @@ import yaml
 from graft.core.errors import ArtifactError, SpecError
 from graft.core.registry import unknown
 from graft.core.storage import Home, write_text
+from graft.journal.events import ExperimentStarted
+from graft.journal.journal import read
 from graft.spec.job import Job
 
 JOB_NAME = "job.yaml"
@@ -65,6 +67,12 @@ class Experiment:
     @property
     def name(self) -> str:
         return self.directory.name
+
+    @property
+    def key(self) -> str:
+        """What its MLflow runs are found by: the name that it had when it began."""
+        begun = read(self.journal_file) if self.journal_file.exists() else iter(())
+        return next((event.key for _, event in begun if isinstance(event, ExperimentStarted)), self.name)
 
     @property
     def job_name(self) -> str:

@@ -101,6 +101,7 @@ class Progress:
         now: time of the last one.
         spent_before: seconds that earlier runs of the experiment have taken.
         runs: how often it was begun.
+        fingerprint: of the dataset that it was last given; empty before.
         notes: what happened to trials -> where it happened first.
         samples: split -> how many there are; empty before the data are there.
         at_once: how many trials the machine trains side by side.
@@ -124,6 +125,7 @@ class Progress:
         self.exploits: list[events.TrialExploited] = []
         self.notes: dict[str, events.TrialNoted] = {}
         self.duplicates = 0
+        self.fingerprint = ""
         self.winner: str | None = None
         self.search_ended: events.SearchEnded | None = None
         self.status: events.ExperimentStatus | None = None
@@ -162,12 +164,8 @@ class Progress:
                 | events.TrialNoted()
             ):
                 self._apply_trial(event)
-            case events.SearchEnded():
-                self.search_ended = event
-            case events.DuplicateSkipped():
-                self.duplicates += 1
-            case events.WinnerChosen():
-                self.winner = event.trial
+            case events.SearchEnded() | events.DatasetReady() | events.DuplicateSkipped() | events.WinnerChosen():
+                self._apply_finding(event)
             case events.ExperimentFinished():
                 self.status, self._run_started = event.status, None
                 self.spent_before += event.seconds
@@ -196,6 +194,19 @@ class Progress:
         ended = [trial.status for trial in self.trials.values()]
         counted = {str(status): ended.count(status) for status in events.TrialStatus}
         return {"total": len(ended), **counted, "duplicates": self.duplicates}
+
+    def _apply_finding(
+        self, event: events.SearchEnded | events.DatasetReady | events.DuplicateSkipped | events.WinnerChosen
+    ) -> None:
+        match event:
+            case events.SearchEnded():
+                self.search_ended = event
+            case events.DatasetReady():
+                self.fingerprint = event.fingerprint
+            case events.DuplicateSkipped():
+                self.duplicates += 1
+            case events.WinnerChosen():
+                self.winner = event.trial
 
     def _begin_run(self, time: float, before: float) -> None:
         """A run that was killed has left no end: it lasted to its last record."""

@@ -16,6 +16,7 @@ from graft.experiments.budget import deadline_of
 from graft.experiments.directory import Experiment
 from graft.experiments.history import SearchHistory
 from graft.experiments.progress import Progress
+from graft.experiments.record import Record
 from graft.experiments.result import Result
 from graft.experiments.resume import failed_trials, reopen, where_it_stands
 from graft.experiments.run_clock import RunClock
@@ -95,6 +96,11 @@ def check_job(job: Job, home: Home) -> Sequence[str]:
     return [*foreign_settings(target), *([absence] if absence else [])]
 
 
+def versions_here() -> dict[str, str]:
+    """The versions of the packages that a result depends on."""
+    return {package: version(package) for package in RECORDED_VERSIONS}
+
+
 def run_experiment(experiment: Experiment, home: Home, options: RunOptions | None = None) -> Result:
     """Run an experiment from where it stands to its end: a new one from the start, an interrupted one from there.
 
@@ -104,6 +110,7 @@ def run_experiment(experiment: Experiment, home: Home, options: RunOptions | Non
     """
     options = options or RunOptions()
     job = experiment.job()
+    Record.of(experiment.journal_file).require_same(job, experiment.job_file)
     check_job(job, home)
     with Journal(experiment.journal_file, options.clock) as journal:
         progress = Progress(job.objective, job.training.epochs)
@@ -154,10 +161,11 @@ class _Run:
 
     def _begin(self) -> None:
         job = self._job.model_dump(mode="json")
-        versions = {package: version(package) for package in RECORDED_VERSIONS}
-        name = self._experiment.name
+        # Those of its beginning: its runs in MLflow are found by them, and its directory may have been renamed since.
+        record = Record.of(self._experiment.journal_file)
+        name, key = record.name or self._experiment.name, record.key or self._experiment.name
         self._journal.append(
-            events.ExperimentStarted(name, name, job, versions, device=machine(), commit=git_commit(Path.cwd()))
+            events.ExperimentStarted(name, key, job, versions_here(), device=machine(), commit=git_commit(Path.cwd()))
         )
 
     def _try_again(self, trials: Sequence[str]) -> None:

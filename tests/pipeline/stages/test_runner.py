@@ -62,3 +62,36 @@ def test_seconds_are_kept_for_skipped_stages_too(runner: StageRunner) -> None:
     runner.seconds.clear()
     runner.run(StageName.FIT, lambda: {})
     assert runner.seconds["fit"] == before
+
+
+def test_outputs_of_an_experiment_that_was_moved_are_where_it_is(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+
+    def runner_of(experiment: Path) -> StageRunner:
+        return StageRunner(experiment / "stages", journal, SystemClock())
+
+    home, moved_home = tmp_path / "home", tmp_path / "else where"
+    before = home / "experiments" / "digits-1"
+    before.mkdir(parents=True)
+    output = {
+        "bundle": str(before / "bundle"),
+        "directory": str(home / "cache" / "x"),
+        "exports": {"onnx": str(before / "exports")},
+        "files": [str(before)],
+        "foreign": f"{home}-2/x",
+        "summary": "done",
+        "bytes": 3,
+    }
+    runner_of(before).run(StageName.EXPORT, lambda: output)
+    home.rename(moved_home)
+    after = (moved_home / "experiments" / "digits-1").rename(moved_home / "experiments" / "renamed")
+    again = runner_of(after).run(StageName.EXPORT, lambda: {"done": "again"})
+    assert again == {
+        "bundle": str(after / "bundle"),
+        "directory": str(moved_home / "cache" / "x"),
+        "exports": {"onnx": str(after / "exports")},
+        "files": [str(after)],
+        "foreign": f"{home}-2/x",
+        "summary": "done",
+        "bytes": 3,
+    }

@@ -96,8 +96,11 @@ def command(
 def run_and_report(experiment: "Experiment", home: Home, as_json: bool, retry_errored: bool = False) -> None:
     """Run an experiment with a display, and print what came out."""
     from graft.cli.output.captured_output import chatter_to
-    from graft.pipeline.run import RunOptions, run_experiment
+    from graft.experiments.record import Record
+    from graft.pipeline.run import RunOptions, run_experiment, versions_here
 
+    if told := Record.of(experiment.journal_file).other_versions(versions_here()):
+        tell(f"note: {told}", err=True)
     with chatter_to(experiment.log_file) as terminal, _display(experiment, terminal.err, as_json) as listener:
         lost = _leave_at_once(terminal, as_json)
         options = RunOptions(listeners=(listener,), retry_errored=retry_errored, on_lost_head=lost)
@@ -129,6 +132,8 @@ def _to_go_on_with(job: "Job", home: Home, resume: bool) -> "Experiment | None":
 
     found = find_unfinished(home, job)
     if found is None:
+        if resume:
+            tell("no experiment of exactly this job was cut off, so a new one begins", err=True)
         return None
     if resume:
         tell(f"goes on with {found.name}", err=True)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from graft.core.errors import ArtifactError
+from graft.core.errors import ArtifactError, DataError
 from graft.data.dataset import Dataset, open_dataset
 from graft.data.ingest import ingest
 from graft.data.overview import Ignored, summed_up
 from graft.data.plan import Ingestion, plan_ingest
+from graft.experiments.progress import Progress
 from graft.journal import events
 from graft.modalities.registry import build_modality
 from graft.pipeline.context import RunContext
@@ -25,6 +26,7 @@ def run_ingest(run: RunContext) -> Output:
     # Of this listing, not of the one that has made the dataset: what is left out is no part of its key.
     ignored = work.plan.listing.ignored
     dataset = ingest(work, run.home.datasets)
+    _require_same(dataset, run.progress)
     quarantine = tuple({"path": one.path, "reason": one.reason} for one in dataset.quarantine)
     modality = build_modality(run.job.data.modality)
     notes = (*_remarks(dataset), *modality.notes(dataset.columns, modality.sizes(run.job.strategy)))
@@ -43,6 +45,15 @@ def run_ingest(run: RunContext) -> Output:
         )
     )
     return {"directory": str(dataset.directory), "summary": "; ".join([describe_dataset(dataset, ignored), *notes])}
+
+
+def _require_same(dataset: Dataset, progress: Progress) -> None:
+    """A dataset that is made again, because the one before is gone, must be the one that trials have learnt from."""
+    if progress.trials and progress.fingerprint not in ("", dataset.fingerprint):
+        raise DataError(
+            f"{dataset.source} has changed since {len(progress.trials)} trials learnt from it, and what was made of it "
+            "then is gone; put the data back, or start a new experiment with `graft run`"
+        )
 
 
 def ingestion_of(job: Job) -> Ingestion:

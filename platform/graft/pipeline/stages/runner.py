@@ -1,6 +1,6 @@
 """Stages: the steps of a run, each done once. A stage whose output is already there is skipped."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ class StageRunner:
             )
             raise
         self.seconds[name] = self._clock.elapsed() - start
-        write_json(self._path(name), {"output": output, "seconds": self.seconds[name]})
+        write_json(self._path(name), {"output": output, "seconds": self.seconds[name], "places": self._places()})
         self._journal.append(
             StageFinished(stage=name, seconds=self.seconds[name], detail=str(output.get("summary", "")))
         )
@@ -69,12 +69,31 @@ class StageRunner:
         if not self._path(name).exists():
             return None
         try:
-            return dict(read_json(self._path(name)))
-        except ArtifactError:
+            stored = read_json(self._path(name))
+            places = list(zip(stored.get("places", ()), self._places(), strict=False))
+            return {**stored, "output": moved(stored["output"], places)}
+        except (ArtifactError, KeyError, TypeError):
             return None  # an unreadable output is no output: the stage runs again
+
+    def _places(self) -> list[str]:
+        """Where the paths in an output begin: at the experiment, or else at its home."""
+        experiment = self._directory.absolute().parent
+        return [str(experiment), str(experiment.parents[1])]
 
     def _path(self, name: StageName) -> Path:
         return self._directory / f"{name}.json"
+
+
+def moved(output: Any, places: Sequence[tuple[str, str]]) -> Any:
+    """An output whose paths lie below the new place of each pair where they lay below the old one."""
+    if isinstance(output, dict):
+        return {key: moved(value, places) for key, value in output.items()}
+    if isinstance(output, list):
+        return [moved(value, places) for value in output]
+    for old, new in places:
+        if isinstance(output, str) and (output == old or output.startswith(f"{old}/")):
+            return new + output[len(old) :]
+    return output
 
 
 def _one_line(error: BaseException) -> str:
