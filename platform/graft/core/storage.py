@@ -36,9 +36,15 @@ class Home:
         """The home named by the argument, else by ``GRAFT_HOME``, else ``./.graft``; always absolute.
 
         Raises:
-            SpecError: no library could be told of a path like that.
+            SpecError: there is no such path, or no library could be told of it.
         """
-        root = Path(given or os.environ.get("GRAFT_HOME") or ".graft").expanduser().absolute()
+        named = Path(given or os.environ.get("GRAFT_HOME") or ".graft")
+        try:
+            root = named.expanduser().absolute()
+        except (RuntimeError, OSError) as error:  # `~nobody`; a working directory that was deleted
+            raise SpecError(
+                f"home directory is `{named}`, which cannot be found ({error}); name one with --home or GRAFT_HOME"
+            ) from error
         _require_utf8(root)
         return cls(root)
 

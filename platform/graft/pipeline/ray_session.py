@@ -4,11 +4,13 @@ import contextlib
 import logging
 import os
 import secrets
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import ray
 from ray._private import ray_constants
+from ray.job_config import JobConfig
 
 from graft.core.errors import ResourceError
 from graft.pipeline.ray_directory import ray_directory
@@ -30,6 +32,8 @@ WORKER_ENVIRONMENT = {
     # A worker that was given no GPU must not see one: `choose_device` asks torch.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
 }
+
+_SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", **WORKER_ENVIRONMENT}
 
 
 @contextlib.contextmanager
@@ -84,12 +88,18 @@ def head_address() -> str:
 
 
 def _start(address: str | None, directory: Path | None) -> None:
-    for name, value in {"RAY_USAGE_STATS_ENABLED": "0", **WORKER_ENVIRONMENT}.items():
+    preset = preset_settings()
+    for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     environment = {name: os.environ[name] for name in WORKER_ENVIRONMENT}
     if address is not None:
         shake_hands(address)
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
+    quiet = {
+        "job_config": job_config(),
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "configure_logging": False,
+    }
     try:
         if address is not None:
             ray.init(address=address, runtime_env={"env_vars": environment}, **quiet)
@@ -106,10 +116,39 @@ def _start(address: str | None, directory: Path | None) -> None:
                 _temp_dir=str(directory),
                 **quiet,
             )
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    # The last two: a hook that RAY_RUNTIME_ENV_HOOK names is none.
+    except (ConnectionError, RuntimeError, ValueError, OSError, ImportError, AttributeError) as error:
         joined = f"the Ray cluster at {address} cannot be joined"
         where = "Ray cannot be started on this machine" if address is None else joined
-        raise ResourceError(f"{where} ({str(error).strip().splitlines()[0]})") from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ResourceError(f"{where} ({reason}){preset}") from error
+
+
+class _WhatTheDriverSearches(list[str]):
+    """Directories in which workers search modules: none that this process does not search itself.
+
+    Ray puts the working directory before all others, where a ``torch.py`` or ``queue.py`` of a user's takes the place
+    of the real one, and no process of Ray starts any more.
+    """
+
+    def extend(self, paths: Iterable[str]) -> None:
+        searched = {os.path.abspath(path) for path in sys.path}
+        super().extend(path for path in paths if os.path.abspath(path) in searched)
+
+
+def job_config() -> JobConfig:
+    """How workers are started for a run: they find modules where the driver does."""
+    config = JobConfig()
+    config._py_driver_sys_path = _WhatTheDriverSearches()
+    return config
+
+
+def preset_settings() -> str:
+    """The settings of Ray that a user's shell holds, for the one who looks for the reason of an error."""
+    names = sorted(
+        name for name in os.environ if name.startswith("RAY_") and name not in (*_SETTINGS, "RAY_AUTH_TOKEN")
+    )
+    return f"; set here: {', '.join(names)}, which may be the reason" if names else ""
 
 
 def _require_token() -> None:

@@ -16,9 +16,8 @@ from graft.experiments.budget import deadline_of
 from graft.experiments.directory import Experiment
 from graft.experiments.history import SearchHistory
 from graft.experiments.progress import Progress
-from graft.experiments.record import Record
 from graft.experiments.result import Result
-from graft.experiments.resume import failed_trials, reopen, where_it_stands
+from graft.experiments.resume import CHANGEABLE, failed_trials, reopen, where_it_stands
 from graft.experiments.run_clock import RunClock
 from graft.experiments.savings import savings
 from graft.experiments.stages import StageName
@@ -26,6 +25,7 @@ from graft.experiments.standing.leaderboard import as_csv, leaderboard
 from graft.journal import events
 from graft.journal.events import ExperimentStatus
 from graft.journal.journal import Journal, read
+from graft.journal.record import Record
 from graft.models.load import check_backbone, load_backbone
 from graft.pipeline.context import RunContext
 from graft.pipeline.estimates import journal_estimates
@@ -110,7 +110,7 @@ def run_experiment(experiment: Experiment, home: Home, options: RunOptions | Non
     """
     options = options or RunOptions()
     job = experiment.job()
-    Record.of(experiment.journal_file).require_same(job, experiment.job_file)
+    Record.of(experiment.journal_file).require_same(job, experiment.job_file, CHANGEABLE)
     check_job(job, home)
     with Journal(experiment.journal_file, options.clock) as journal:
         progress = Progress(job.objective, job.training.epochs)

@@ -7,7 +7,6 @@ Tune runs the processes; every decision is the conductor's. Tune holds no checkp
 goes on from is part of its proposal, so an exploit, a pause, a crash and a resumed experiment are all the same to it.
 """
 
-import os
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ from graft.search.tune_bridge import (
     name_of,
     to_config,
 )
+from graft.search.tune_environment import tune_environment
 from graft.spec.metrics import MetricSpec
 
 # Characters of a crashed trial's log that are kept.
@@ -73,8 +73,14 @@ def run_search(
 
     Trials that are cut short by the end of the search are reported to the observer as interrupted.
     """
-    _quieten_tune(execution.slots)
     _keep_secrets_at_home()
+    with tune_environment(execution.slots):
+        _fit(execution, conductor, observer, trial_fn, payload)
+
+
+def _fit(
+    execution: Execution, conductor: Conductor, observer: SearchObserver, trial_fn: TrialFunction, payload: Any
+) -> None:
     bridge = TuneBridge(conductor, observer, execution.is_starved)
     tuner = tune.Tuner(
         tune.with_resources(
@@ -115,17 +121,6 @@ def _keep_secrets_at_home() -> None:
     their own.
     """
     class_cache.ENV_VARS_TO_PROPAGATE -= {name for name in class_cache.ENV_VARS_TO_PROPAGATE if is_secret(name)}
-
-
-def _quieten_tune(slots: int) -> None:
-    # The journal is our record of results: Tune's own JSON, CSV and TensorBoard files would only cost time.
-    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-    os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-    # Ctrl-C is the caller's business: it asks `is_over`.
-    os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
-    # Without a limiter of its own, Tune would start one process after the other.
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
 
 
 class _ConductedSearch(Searcher):

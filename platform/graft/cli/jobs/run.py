@@ -96,7 +96,7 @@ def command(
 def run_and_report(experiment: "Experiment", home: Home, as_json: bool, retry_errored: bool = False) -> None:
     """Run an experiment with a display, and print what came out."""
     from graft.cli.output.captured_output import chatter_to
-    from graft.experiments.record import Record
+    from graft.journal.record import Record
     from graft.pipeline.run import RunOptions, run_experiment, versions_here
 
     if told := Record.of(experiment.journal_file).other_versions(versions_here()):

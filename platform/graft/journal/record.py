@@ -1,13 +1,12 @@
 """What an experiment was begun with, as its journal says: an experiment that goes on must be the same one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from graft.core.credentials import redact
 from graft.core.errors import Problem, SpecError
-from graft.experiments.resume import CHANGEABLE
 from graft.journal import events
 from graft.journal.journal import read
 from graft.spec.job import Job
@@ -38,8 +37,13 @@ class Record:
         begun = [event for _, event in _records(journal_file) if isinstance(event, events.ExperimentStarted)]
         return cls(begun[0].name, begun[0].key, begun[-1].job, begun[-1].versions) if begun else cls()
 
-    def require_same(self, job: Job, job_file: Path) -> None:
-        """Prove that a job is the one whose trials have ended; only what ends a search may have changed.
+    def require_same(self, job: Job, job_file: Path, changeable: Collection[str]) -> None:
+        """Prove that a job is the one whose trials have ended.
+
+        Args:
+            job: as it is now.
+            job_file: where it stands.
+            changeable: keys that may be others.
 
         Raises:
             SpecError: its file was edited.
@@ -50,7 +54,7 @@ class Record:
             before = Job.read_stored(dict(self.job))
         except ValueError:
             return  # of another version of graft, whose jobs cannot be compared
-        changes = [*_changes(_plain(before), _plain(job))]
+        changes = [one for one in _changes(_plain(before), _plain(job)) if one[0] not in changeable]
         if changes:
             told = "but was {} when the experiment began, whose trials cannot be compared with others; put it back, or "
             told += "start a new experiment with `graft run`"
@@ -79,8 +83,6 @@ def _plain(job: Job) -> dict[str, Any]:
 def _changes(before: Any, after: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, str]]:
     """Key, old and new value of what is different; the journal holds no passwords, so they are not compared."""
     key = ".".join(path)
-    if key in CHANGEABLE:
-        return
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for name in dict.fromkeys([*before, *after]):
             yield from _changes(before.get(name), after.get(name), (*path, name))

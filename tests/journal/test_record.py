@@ -8,10 +8,10 @@ import pytest
 from graft.core.errors import SpecError
 from graft.core.storage import Home
 from graft.experiments.directory import Experiment
-from graft.experiments.record import Record
-from graft.experiments.resume import change_job
+from graft.experiments.resume import CHANGEABLE, change_job
 from graft.journal.events import ExperimentStarted
 from graft.journal.journal import Journal
+from graft.journal.record import Record
 from graft.spec.load import load_job, parse_job
 
 JOB = parse_job({"name": "digits", "data": "digits", "strategy": {"lr": {"loguniform": [0.001, 0.1]}, "freeze": 0.5}})
@@ -30,7 +30,7 @@ def begun(root: Path, job: dict[str, Any], versions: dict[str, str] | None = Non
 
 
 def check(experiment: Experiment) -> None:
-    Record.of(experiment.journal_file).require_same(experiment.job(), experiment.job_file)
+    Record.of(experiment.journal_file).require_same(experiment.job(), experiment.job_file, CHANGEABLE)
 
 
 def edit(experiment: Experiment, old: str, new: str) -> None:
@@ -74,7 +74,7 @@ def test_a_password_that_the_journal_masks_is_no_change(tmp_path: Path) -> None:
     job = parse_job({"name": "digits", "data": "digits", "tracking": {"uri": "http://me@host:5000"}})
     with Journal(tmp_path / "journal.jsonl") as journal:
         journal.append(ExperimentStarted("x", "x", job.model_dump(mode="json"), {}))
-    Record.of(tmp_path / "journal.jsonl").require_same(job, tmp_path / "job.yaml")
+    Record.of(tmp_path / "journal.jsonl").require_same(job, tmp_path / "job.yaml", ())
 
 
 @pytest.mark.parametrize("job", [{}, {"name": "x", "data": {"kind": "of another package"}}])
