@@ -16,10 +16,10 @@ from graft.journal.journal import is_being_written
 from graft.spec.job import Job
 from graft.spec.load import load_job
 
-# Keys that decide when a search ends and what is left on the disk; anything else would make the trials that have
-# ended incomparable with those to come.
+# Keys that decide when a search ends, what is left on the disk and where runs are shown; anything else would make the
+# trials that have ended incomparable with those to come.
 CHANGEABLE = tuple(f"search.budget.{name}" for name in ("minutes", "gpu_hours", "cost", "target"))
-CHANGEABLE += ("keep.checkpoints", "keep.losers")
+CHANGEABLE += ("keep.checkpoints", "keep.losers", "tracking.uri", "tracking.experiment")
 
 
 def find_unfinished(home: Home, job: Job) -> Experiment | None:

@@ -136,6 +136,13 @@ def test_a_model_that_predict_would_not_find_by_its_name_is_named_by_its_bundle(
     assert f"  graft predict {ran[0].bundle} FILE…\n" in told
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracker:5000")
     assert "  graft predict models:/digits@champion FILE…\n" in graft("run", job).out
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://another:5000")
+    assert f"  graft predict {ran[0].bundle} FILE…\n" in told
+
+
+def test_a_command_to_copy_is_quoted_for_the_shell(graft, fake_run, job, home):
+    fake_run(tracking_uri=f"sqlite:///{home}/mlflow.db", model_uri="models:/o'neil's best@champion")
+    assert """  graft predict 'models:/o'"'"'neil'"'"'s best@champion' FILE…\n""" in graft("run", job).out
 
 
 def test_what_to_do_next_with_a_model_of_texts_is_to_give_it_one(graft, fake_run, job):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
@@ -181,7 +182,7 @@ def _report(result: "Result", home: Home) -> None:
     print_leaderboard(result.rows, summary["metric"], limit=SHOWN_TRIALS)
     low, high = summary["test_interval"]
     # Registered models are looked for in the store of this home, unless MLFLOW_TRACKING_URI names another.
-    is_found = summary["tracking_uri"] in (home.tracking_uri, os.environ.get("MLFLOW_TRACKING_URI"))
+    is_found = summary["tracking_uri"] == (os.environ.get("MLFLOW_TRACKING_URI") or home.tracking_uri)
     model = summary["model_uri"] if summary["model_uri"] and is_found else summary["bundle"]
     tell("")
     winner = summary["winner_trial"]
@@ -195,5 +196,5 @@ def _report(result: "Result", home: Home) -> None:
     tell("")
     tell("next:")
     tell(f"  graft leaderboard {summary['experiment']}")
-    tell(f"  graft predict {model} {_SAMPLE.get(summary['modalities'][0], 'FILE…')}")
+    tell(f"  graft predict {shlex.quote(model)} {_SAMPLE.get(summary['modalities'][0], 'FILE…')}")
     tell("  graft ui")
