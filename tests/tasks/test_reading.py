@@ -3,7 +3,7 @@ import pytest
 
 from graft.core.errors import DataError
 from graft.data.targets import RawTargets
-from graft.tasks.reading import label_columns, number_in, one_column, rows_named
+from graft.tasks.reading import label_columns, number_in, one_column, places_of, rows_named
 
 
 def column(values, name="y"):
@@ -98,3 +98,10 @@ def test_among_numbers_they_say_that_there_is_none():
 def test_a_name_is_one_whichever_way_its_accents_were_typed():
     assert len(set(column(objects("caf\u00e9", "cafe\u0301")).cells)) == 1
     assert column(objects(["caf\u00e9"], ["cafe\u0301"])).cells == [["caf\u00e9"]] * 2
+
+
+@pytest.mark.parametrize(("found", "known"), [("caf\u00e9", "cafe\u0301"), ("cafe\u0301", "caf\u00e9")])
+def test_a_model_knows_its_names_whichever_way_they_were_typed(found, known):
+    assert places_of([found, "tea"], ["tea", known], "class").tolist() == [1, 0]
+    with pytest.raises(DataError, match="the data has the class `cafe`"):
+        places_of(["cafe"], ["tea", known], "class")

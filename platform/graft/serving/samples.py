@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from graft.core.errors import SpecError
+from graft.core.unicode_form import spelled_like
 from graft.modalities.protocol import Modality
 from graft.spec.modalities.base import Preprocessing
 
@@ -77,7 +78,8 @@ def _unpacked(given: Any, modality: Modality, preprocessing: Preprocessing) -> S
 
 def _of_frame(table: Any, modality: Modality, preprocessing: Preprocessing) -> list[Any]:
     wanted = modality.table_columns(preprocessing)
-    column = next((name for name in wanted if name in table.columns), None)
+    named = [column for column in table.columns if isinstance(column, str)]
+    column = next((there for name in wanted for there in spelled_like(name, named)), None)
     if column is None:
         there = ", ".join(map(str, table.columns)) or "no columns"
         raise SpecError(f"the table has {there}, but needs a column {' or '.join(f'`{name}`' for name in wanted)}")

@@ -225,12 +225,12 @@ def places_of(found: Sequence[str], known: Sequence[str], noun: str) -> np.ndarr
     Raises:
         DataError: it does not know one of them.
     """
-    places = {name: place for place, name in enumerate(known)}
-    strange = [name for name in found if name not in places]
+    places = {composed(name): place for place, name in enumerate(known)}
+    strange = [name for name in found if composed(name) not in places]
     if strange:
         listed = ", ".join(known[:10]) + (", …" if len(known) > 10 else "")
         raise DataError(
             f"the data has the {noun} `{strange[0]}`, but the model knows {listed}; leave its samples out, or train a "
             "model with them"
         )
-    return np.array([places[name] for name in found], dtype=np.int64)
+    return np.array([places[composed(name)] for name in found], dtype=np.int64)

@@ -29,7 +29,7 @@ def run_ingest(run: RunContext) -> Output:
     _require_same(dataset, run.progress)
     quarantine = tuple({"path": one.path, "reason": one.reason} for one in dataset.quarantine)
     modality = build_modality(run.job.data.modality)
-    notes = (*_remarks(dataset), *modality.notes(dataset.columns, modality.sizes(run.job.strategy)))
+    notes = (*remarks_of(dataset), *modality.notes(dataset.columns, modality.sizes(run.job.strategy)))
     run.journal.append(
         events.DatasetReady(
             dataset.fingerprint,
@@ -95,7 +95,7 @@ def describe_dataset(dataset: Dataset, ignored: Sequence[Ignored] = ()) -> str:
     return "; ".join(parts)
 
 
-def _remarks(dataset: Dataset) -> tuple[str, ...]:
+def remarks_of(dataset: Dataset) -> tuple[str, ...]:
     """What was assumed to read some samples, in sentences."""
     total, sort = sum(dataset.counts.values()), f"{dataset.storage.modality}s"
     return tuple(f"{count} of {total} {sort} {remark}" for remark, count in sorted(dataset.remarks.items()))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graft.core.errors import DataError
+from graft.core.unicode_form import spelled_like
 from graft.data.split import SplitSettings
 from graft.data.targets import RawTargets, Targets
 from graft.spec.registry import build
@@ -45,7 +46,7 @@ class RegressionTask:
         """The columns in the order of the model's; one alone may have another name."""
         if len(names) == len(targets.names) == 1:
             return targets.values
-        missing = [name for name in names if name not in targets.names]
+        missing = [name for name in names if not spelled_like(name, targets.names)]
         if missing:
             raise DataError(f"the data has no target `{missing[0]}`, but the model predicts {', '.join(names)}; add it")
         places_of(targets.names, names, "target")
