@@ -80,10 +80,16 @@ def test_a_table_of_texts_in_every_form(graft: Any, table: Write, here: Path, na
     path = table(name, {"review": TEXTS, "stars": STARS})
     done = graft("init", path)
     assert (done.exit_code, done.err) == (0, "")
-    assert done.out.startswith(
-        "reviews.yaml: classification of 24 texts (`stars` holds 3 different values): `1`, `3`, `5`"
-    )
-    assert done.out.splitlines()[1:] == ["", "next:", "  graft plan reviews.yaml", "  graft run reviews.yaml"]
+    assert done.out.splitlines() == [
+        "reviews.yaml is written",
+        "task: classification (`stars` holds 3 different values)",
+        "data: 24 texts (14 train, 5 drawn for validation, 5 drawn for test)",
+        "labels: 3, 1 (8), 3 (8), 5 (8)",
+        "",
+        "next:",
+        "  graft plan reviews.yaml",
+        "  graft run reviews.yaml",
+    ]
     job = load_job(here / "reviews.yaml")
     assert (job.data.path, job.data.text, job.data.label) == (path, "review", "stars")  # type: ignore[attr-defined]
     assert (job.task.kind, job.search.metric, job.search.budget.minutes) == ("classification", "accuracy", 30)
@@ -129,7 +135,12 @@ def test_the_resolution_follows_the_images(graft: Any, photos: Write, side: int,
 
 def test_splits_of_folders_are_seen(graft: Any, photos: Write) -> None:
     path = photos({"train/cat": 6, "train/dog": 6, "test/cat": 3, "test/dog": 3})
-    assert "classification of 18 images" in graft("init", path).out
+    (path / "train" / "cat" / "notes.docx").write_text("x")
+    out = graft("init", path).out
+    assert "data: 18 images (" in out
+    assert "6 test)" in out
+    assert "left out: suffix .docx: 1 (" in out
+    assert ".docx" in Path("photos.yaml").read_text()
 
 
 def test_texts_in_folders(graft: Any, tmp_path: Path) -> None:
@@ -189,14 +200,14 @@ def test_what_the_user_names_is_taken(graft: Any, table: Write, here: Path) -> N
     refused(graft("init", path), "t.csv has 2 columns that may be the samples: `title`, `abstract`", "`--sample title`")
     refused(graft("init", path, "--sample", "title"), "may be the label: `colour`, `size`", "`--label colour`")
     assert list(here.iterdir()) == []
-    options = ["--sample", "title", "--label", "size", "--task", "regression", "--output", "sizes.yaml"]
+    options = ["--sample", "title", "--label", "size", "--set", "task=regression", "--output", "sizes.yaml"]
     done = graft("init", path, *options)
     assert done.exit_code == 0, done.err
     job = load_job(here / "sizes.yaml")
     assert (job.name, job.task.kind, job.data.label) == ("t", "regression", "size")  # type: ignore[attr-defined]
     refused(graft("init", path, "--sample", "titel"), "t.csv has no column `titel`", "did you mean `title`?")
-    refused(graft("init", path, *options[:4], "--task", "regresion"), "regresion", "did you mean `regression`?")
-    refused(graft("init", path, "--kind", "tables"), "--kind is `tables`", "did you mean `table`?")
+    refused(graft("init", path, *options[:4], "--set", "task=regresion"), "regresion", "did you mean `regression`?")
+    refused(graft("init", path, "--set", "data.kind=tables"), "--set data.kind: is `tables`", "did you mean `table`?")
 
 
 def test_columns_that_bring_code_of_their_own_are_not_read(graft: Any, tmp_path: Path) -> None:
@@ -272,8 +283,22 @@ def test_images_and_texts_in_one_place_are_asked_back(graft: Any, photos: Write)
     for folder in ("cat", "dog"):
         for number in range(6):
             (path / folder / f"{number}.txt").write_text("a caption of it")
-    refused(graft("init", path), "12 samples of kind image_folder and 12 samples of kind text_folder", "--kind")
-    assert graft("init", path, "--kind", "text_folder", "--json").json["data"]["kind"] == "text_folder"
+    refused(
+        graft("init", path), "12 samples of kind image_folder and 12 samples of kind text_folder", "--set data.kind="
+    )
+    assert graft("init", path, "--set", "data.kind=text_folder", "--json").json["data"]["kind"] == "text_folder"
+
+
+def test_what_a_folder_may_mean_is_decided_by_the_user(graft: Any, photos: Write) -> None:
+    path = photos({"train/cat": 6, "train/dog": 6, "extra/cat": 6, "extra/dog": 6})
+    refused(graft("init", path), "data.ignore: [extra]", "data.layout: classes")
+    job = graft("init", path, "--json", "--set", "data.ignore=[extra]").json
+    assert job["data"]["ignore"] == ["extra"]
+    assert set(parse_job(job).data.ignore) == {"extra"}  # type: ignore[attr-defined]
+    job = graft("init", path, "--json", "--set", "data.layout=classes", "--set", "search.budget.minutes=3").json
+    assert (job["data"]["layout"], job["search"]["budget"]["minutes"]) == ("classes", 3)
+    refused(graft("init", path, "--set", "data.layout"), "must be a dotted key and a value")
+    refused(graft("init", path, "--set", "version.x=3"), "--set version.x")
 
 
 def test_a_pipe_named_as_an_image_does_not_hang(graft: Any, photos: Write) -> None:

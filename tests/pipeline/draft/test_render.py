@@ -21,7 +21,7 @@ JOB: dict[str, Any] = {
 
 
 def test_it_reads_back_as_it_was() -> None:
-    text = render(DraftJob(JOB, "What photos\nshow.", {"task": "each folder\u2028is a class"}, ""))
+    text = render(DraftJob(JOB, "What photos\nshow.", {"task": "each folder\u2028is a class"}, ()))
     assert read_yaml(text).data == JOB
     lines = text.splitlines()
     assert lines[0].startswith("# What photos show. Written by `graft init`")
@@ -30,7 +30,7 @@ def test_it_reads_back_as_it_was() -> None:
 
 
 def test_every_key_has_a_comment() -> None:
-    lines = render(DraftJob(JOB, "x", {}, "")).splitlines()
+    lines = render(DraftJob(JOB, "x", {}, ())).splitlines()
     keys = [number for number, line in enumerate(lines) if line.startswith("  ") and not line.startswith("  #")]
     assert len(keys) == len(JOB["data"]) + len(JOB["strategy"])
     assert [lines[number] for number in keys if "#" not in lines[number - 1]] == ["  kind: image_folder"]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graft.cli.options import JsonOption
+from graft.cli.options import JsonOption, SetOption
 from graft.cli.output.tell import tell
 
 
@@ -31,13 +31,7 @@ def command(
         list[str] | None,
         typer.Option("--label", metavar="COLUMN", help="Column of the labels of a table; may be repeated."),
     ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option("--task", help="classification, multilabel or regression, if it should not be guessed."),
-    ] = None,
-    kind: Annotated[
-        str | None, typer.Option("--kind", help="Kind of the data, such as image_folder, if it could be several.")
-    ] = None,
+    override: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Look at a folder or a table, decide columns, task and splits, and write a commented job file that runs.
@@ -47,7 +41,7 @@ def command(
 
     Example: graft init photos
 
-    Example: graft init reviews.csv --label stars --output reviews.yaml
+    Example: graft init reviews.csv --label stars --set task=regression --output reviews.yaml
     """
     from graft.core.errors import SpecError
     from graft.data.draft import Wish
@@ -56,14 +50,14 @@ def command(
 
     if output is not None and os.path.lexists(output):  # before the look, which may take a while
         raise SpecError(f"{output} is there already, and graft init overwrites nothing; name another with --output")
-    draft = draft_job(path, Wish(sample, tuple(label or ()), kind), task)
+    draft = draft_job(path, Wish(sample, tuple(label or ())), override or ())
     file = output or (None if as_json else Path(f"{draft.job['name']}.yaml"))
     if file is not None:
         _write(file, render(_with_path_from(file, draft)))
     if as_json:
         tell(json.dumps(draft.job))
         return
-    tell(f"{file}: {draft.summary}", "", "next:", f"  graft plan {file}", f"  graft run {file}")
+    tell(f"{file} is written", *draft.summary, "", "next:", f"  graft plan {file}", f"  graft run {file}")
 
 
 def _with_path_from(file: Path, draft: Any) -> Any:

@@ -1,5 +1,6 @@
 """From a path to a job that validates and runs: kind of data, columns, task, splits and a space to search."""
 
+import copy
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -7,18 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from graft.core.errors import DataError, SpecError
+from graft.core.errors import DataError, Problem, SpecError
 from graft.data.draft import Draft, Wish, drafts_of, kinds_with_draft
-from graft.data.listing import Listing
-from graft.data.targets import Targets
-from graft.pipeline.resolve import Resolved, listing_of, resolve_job
+from graft.data.overview import Overview
+from graft.pipeline.look import overview_of
+from graft.pipeline.resolve import Resolved, resolve_job
 from graft.spec.default_space import default_space
 from graft.spec.fit import taken_by
-from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.spec.messages.sentences import nearest_hint
+from graft.spec.overrides import Override, apply_override, read_overrides
 from graft.spec.search.budget import DEFAULT_TRIALS
-from graft.tasks.registry import build_task
 
 MINUTES = 30
 # A kind that explains so much less of a directory than another is not meant: a read-me beside images.
@@ -33,79 +33,104 @@ class DraftJob:
         job: the keys of a job file; `data.path` is absolute.
         title: what it is for, in a sentence.
         reasons: why a key is as it is, by its dotted name.
-        summary: what was found, for people.
+        summary: what was found, for people, a line each.
     """
 
     job: Mapping[str, Any]
     title: str
     reasons: Mapping[str, str]
-    summary: str
+    summary: tuple[str, ...]
 
 
-def draft_job(path: Path, wish: Wish, task: str | None = None) -> DraftJob:
+def draft_job(path: Path, wish: Wish, overrides: Sequence[str] = ()) -> DraftJob:
     """Look at a path, and write the job that adapts a model to what is there.
 
     Args:
         path: a directory or a table.
         wish: what the user says of it.
-        task: kind of the task, if the user has named it.
+        overrides: ``a.b=value`` texts that the job is to hold, whatever the data suggest.
 
     Raises:
         SpecError: what the user says is wrong.
         DataError: there is nothing that could be used, or it has several meanings; the message names them.
     """
     where = _absolute(path)
+    given, problems = read_overrides(overrides)
+    if problems:
+        raise SpecError(problems)
+    wish = replace(wish, kind=next((one.value for one in given if one.path == ("data", "kind")), None))
     _check_kind(wish.kind)
-    is_table = bool(wish.sample or wish.labels) or wish.kind == "table"
-    if where.is_dir() and not is_table:
-        return _of_directory(where, wish, task)
-    return _of_draft(where, _choose(where, drafts_of(where, replace(wish, kind=wish.kind or "table"))), task)
+    making = _Making(where, tuple(given))
+    if not where.is_dir() or wish.sample or wish.labels or wish.kind == "table":
+        return making.of_draft(_choose(where, drafts_of(where, replace(wish, kind=wish.kind or "table"))))
+    return making.of_directory(wish)
 
 
-def _of_directory(where: Path, wish: Wish, task: str | None) -> DraftJob:
-    """A directory of samples; or a table in it, if it is no such directory."""
-    drafts = drafts_of(where, wish)
-    as_table = replace(wish, kind="table")
-    if not drafts:
-        return _of_draft(where, _choose(where, drafts_of(where, as_table)), task)
-    try:
-        return _of_draft(where, _choose(where, drafts), task)
-    except DataError as error:
-        if wish.kind:
-            raise
-        return _of_table_beside(where, as_table, task, error)
+@dataclass(frozen=True)
+class _Making:
+    """A job in the making.
 
-
-def _of_table_beside(where: Path, as_table: Wish, task: str | None, failed: DataError) -> DraftJob:
-    """The table that lies beside the samples and names their labels.
-
-    Raises:
-        DataError: there is none, or none that can be used: what is wrong with the directory itself, and with the table.
+    Attributes:
+        where: the path that is looked at.
+        given: what the user has set.
     """
-    try:
-        tables = drafts_of(where, as_table)
-        if tables:
-            return _of_draft(where, tables[0], task)
-    except DataError as error:
-        raise DataError(f"{failed}; nor can the table beside them be used: {error}") from error
-    raise failed
 
+    where: Path
+    given: tuple[Override, ...]
 
-def _of_draft(where: Path, draft: Draft, task: str | None) -> DraftJob:
-    raw: dict[str, Any] = {
-        "version": 1,
-        "name": _slug(where.stem if where.is_file() else where.name),
-        "data": {"kind": draft.kind, "path": str(draft.path), **draft.section},
-    }
-    resolved = resolve_job(parse_job({**raw, **({"task": task} if task else {})}))
-    listing = resolved.listing or listing_of(resolved.job)
-    targets = _split(resolved.job, listing)
-    raw["data"] |= {"validation": resolved.job.data.validation, "test": resolved.job.data.test}
-    raw["task"] = resolved.job.task.kind
-    raw["strategy"] = {**default_space(resolved.job.data, resolved.job.task), **draft.strategy}
-    raw["search"] = {"metric": resolved.job.search.metric, "budget": {"trials": DEFAULT_TRIALS, "minutes": MINUTES}}
-    parse_job(raw)
-    return _told(raw, draft, resolved, listing, targets)
+    def of_directory(self, wish: Wish) -> DraftJob:
+        """A directory of samples; or the only table in it, if it is no such directory."""
+        drafts, as_table = drafts_of(self.where, wish), replace(wish, kind="table")
+        if not drafts:
+            return self.of_draft(_choose(self.where, [] if wish.kind else drafts_of(self.where, as_table)))
+        draft = _choose(self.where, drafts)
+        try:
+            return self.of_draft(draft)
+        except DataError as error:
+            if wish.kind:
+                raise
+            return self._of_table_beside(as_table, error)
+
+    def _of_table_beside(self, as_table: Wish, failed: DataError) -> DraftJob:
+        """The table that lies beside the samples and names their labels.
+
+        Raises:
+            DataError: there is none, or none that can be used: what is wrong with the directory, and with the table.
+        """
+        try:
+            tables = drafts_of(self.where, as_table)
+            if tables:
+                return self.of_draft(tables[0])
+        except DataError as error:
+            raise DataError(f"{failed}; nor can the table beside them be used: {error}") from error
+        raise failed
+
+    def of_draft(self, draft: Draft) -> DraftJob:
+        """The job, once task, splits and space are decided; ingest would refuse what this refuses, but later."""
+        raw: dict[str, Any] = {
+            "version": 1,
+            "name": _slug(self.where.stem if self.where.is_file() else self.where.name),
+            "data": {"kind": draft.kind, "path": str(draft.path), **draft.section},
+        }
+        resolved = resolve_job(parse_job(self._with_what_is_set(raw)))
+        job = resolved.job
+        overview = overview_of(job, resolved.listing)
+        raw["data"] |= {"validation": job.data.validation, "test": job.data.test}
+        raw["task"] = job.task.kind
+        raw["strategy"] = {**default_space(job.data, job.task), **draft.strategy}
+        raw["search"] = {"metric": job.search.metric, "budget": {"trials": DEFAULT_TRIALS, "minutes": MINUTES}}
+        raw = self._with_what_is_set(raw)
+        parse_job(raw)
+        return _told(raw, draft, resolved, overview)
+
+    def _with_what_is_set(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        found = copy.deepcopy(dict(raw))
+        for override in self.given:
+            try:
+                apply_override(found, override)
+            except ValueError as error:
+                raise SpecError([Problem(f"--set {'.'.join(override.path)}", str(error))]) from error
+        return found
 
 
 def _absolute(path: Path) -> Path:
@@ -119,10 +144,11 @@ def _absolute(path: Path) -> Path:
     return where
 
 
-def _check_kind(kind: str | None) -> None:
+def _check_kind(kind: Any) -> None:
     known = kinds_with_draft()
     if kind is not None and kind not in known:
-        raise SpecError(f"--kind is `{kind}`, but must be one of {', '.join(known)}{nearest_hint(kind, known)}")
+        hint = nearest_hint(str(kind), known)
+        raise SpecError([Problem("--set data.kind", f"is `{kind}`, but must be one of {', '.join(known)}{hint}")])
 
 
 def _choose(path: Path, drafts: Sequence[Draft]) -> Draft:
@@ -135,29 +161,20 @@ def _choose(path: Path, drafts: Sequence[Draft]) -> Draft:
     rivals = [one for one in others if one.samples > _SLIGHT * first.samples]
     if rivals:
         found = " and ".join(f"{one.samples} samples of kind {one.kind}" for one in (first, *rivals))
-        raise DataError(f"{path} holds {found}; say which is meant, as in `--kind {first.kind}`")
+        raise DataError(f"{path} holds {found}; say which is meant, as in `--set data.kind={first.kind}`")
     return first
 
 
-def _split(job: Job, listing: Listing) -> Targets:
-    """The targets; ingest would refuse them as this does, but later.
-
-    Raises:
-        DataError: a class, or the whole, has too few samples for its splits.
-    """
-    task = build_task(job.task)
-    targets = task.read(listing.targets, listing.source)
-    task.split(listing.given, targets, job.data)
-    return targets
-
-
-def _told(raw: dict[str, Any], draft: Draft, resolved: Resolved, listing: Listing, targets: Targets) -> DraftJob:
+def _told(raw: dict[str, Any], draft: Draft, resolved: Resolved, overview: Overview) -> DraftJob:
     task, samples = resolved.job.task.kind, taken_by(resolved.job.data.modality)
-    names = ", ".join(f"`{name}`" for name in targets.names[:6]) + (", …" if len(targets.names) > 6 else "")
-    reasons = {"data": " ".join(draft.notes), "task": f"{resolved.reason}: {names}"}
+    found = overview.lines()
+    reasons = {"data": " ".join([*draft.notes, *(f"{what.capitalize()}: {told}." for what, told in found)])}
+    reasons["task"] = resolved.reason
     reasons |= {f"strategy.{key}": "fitted to what the samples look like" for key in draft.strategy}
-    summary = f"{task} of {len(listing)} {samples} ({resolved.reason}): {names}"
-    return DraftJob(raw, f"What the {samples} of {draft.path.name} are: {task}.", reasons, summary)
+    title = f"What the {samples} of {draft.path.name} are: {task}."
+    return DraftJob(
+        raw, title, reasons, (f"task: {task} ({resolved.reason})", *(f"{what}: {told}" for what, told in found))
+    )
 
 
 def _slug(name: str) -> str:
