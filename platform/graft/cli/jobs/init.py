@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,7 +58,13 @@ def command(
     if as_json:
         tell(json.dumps(draft.job))
         return
-    tell(f"{file} is written", *draft.summary, "", "next:", f"  graft plan {file}", f"  graft run {file}")
+    tell(
+        f"{file} is written",
+        *draft.summary,
+        "",
+        "next:",
+        *(f"  graft {what} {shlex.quote(str(file))}" for what in ("plan", "run")),
+    )
 
 
 def _with_path_from(file: Path, draft: Any) -> Any:
