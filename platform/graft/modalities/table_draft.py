@@ -32,9 +32,8 @@ def draft_table(path: Path, wish: Wish) -> Draft | None:
         tables = [one for one in sorted(path.iterdir()) if one.suffix.lower() in SUFFIXES and one.is_file()]
         if len(tables) > 1 and wish.kind == "table":
             names = ", ".join(f"`{one.name}`" for one in tables[:20])
-            raise DataError(
-                f"{path} holds {len(tables)} tables: {names}; name one, as in `graft init {shlex.quote(str(tables[0]))}`"
-            )
+            first = shlex.quote(str(tables[0]))
+            raise DataError(f"{path} holds {len(tables)} tables: {names}; name one, as in `graft init {first}`")
         return _draft(tables[0], wish) if len(tables) == 1 and wish.kind == "table" else None
     return _draft(path, wish)
 
