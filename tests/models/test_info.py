@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graft.models.info import cut_index
+from graft.models.info import BackboneInfo, cut_index, moved_shares
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,22 @@ def test_freeze_outside_a_share_is_refused(freeze):
 def test_negative_counts_are_refused():
     with pytest.raises(ValueError, match="must not be negative"):
         cut_index(0.5, 4, -1)
+
+
+def info(blocks: int) -> BackboneInfo:
+    return BackboneInfo("net", "timm/net", "image", blocks, 8, 100, None)
+
+
+@pytest.mark.parametrize(
+    ("shares", "told"),
+    [
+        ([0.5], "net has 17 blocks: freeze 0.5 is 0.471 (8 of them)"),
+        ([0.75, 0.0, 0.06], "net has 17 blocks: freeze 0.75 is 0.765 (13 of them), freeze 0.06 is 0.059 (1 of them)"),
+        ([0.0, 1.0], ""),
+        ([8 / 17, 0.471], ""),
+        ([], ""),
+    ],
+)
+def test_shares_within_a_block_are_told(shares, told):
+    assert moved_shares(shares, info(17)) == told
+    assert moved_shares([0.5, 0.25, 0.75], info(16)) == ""

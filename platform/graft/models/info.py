@@ -1,5 +1,6 @@
 """What is known about a backbone before its weights are read. No torch here: `graft plan` asks for it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,3 +49,18 @@ def cut_index(freeze: float, num_blocks: int, reinitialised: int = 0) -> int:
     if num_blocks < 0 or reinitialised < 0:
         raise ValueError(f"num_blocks {num_blocks} and reinitialised {reinitialised} must not be negative")
     return min(round(freeze * num_blocks), num_blocks - min(reinitialised, num_blocks))
+
+
+def moved_shares(shares: Iterable[float], info: BackboneInfo) -> str:
+    """Which frozen shares are not what was asked for, because they lie within a block; empty if there is none.
+
+    ``efficientnet_lite0 has 17 blocks: freeze 0.5 is 0.471 (8 of them)``.
+    """
+    total = info.num_blocks
+    borders = {share: cut_index(share, total) for share in shares}
+    told = [
+        f"freeze {share:g} is {border / total:.3f} ({border} of them)"
+        for share, border in borders.items()
+        if abs(border / total - share) >= 0.0005
+    ]
+    return f"{info.name} has {total} blocks: {', '.join(told)}" if told else ""

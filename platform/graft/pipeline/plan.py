@@ -10,7 +10,7 @@ from graft.learner import prefix_plan
 from graft.learner.head_fusion import reason_not_fused
 from graft.learner.prefix import Prefix
 from graft.modalities.registry import build_modality
-from graft.models.info import BackboneInfo, cut_index
+from graft.models.info import BackboneInfo, cut_index, moved_shares
 from graft.models.load import check_backbone, describe_backbone
 from graft.search.outlook import Outlook
 from graft.spec.default_space import completed
@@ -51,12 +51,13 @@ class Materialise:
 
 @dataclass(frozen=True)
 class BackbonePlan:
-    """One backbone of the space: what it is, and why it cannot be used (None if it can)."""
+    """One backbone of the space: what it is, why it cannot be used (None if it can), what it makes of frozen shares."""
 
     name: str
     num_blocks: int | None
     num_params: int | None
     problem: str | None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def make_plan(
         depths: measures their blocks; without it, all blocks of a network count as equal.
         task_reason: why the job has its task.
     """
-    backbones = tuple(_backbone(name) for name in job.strategy.values("backbone"))
+    backbones = tuple(_backbone(name, job) for name in job.strategy.values("backbone"))
     outlook = Outlook.of(job)
     divided = allocate(job.resources, ClusterResources((Node(usable_cpus()),)), total_trials(outlook.phases))
     grid = job.strategy.grid_size()
@@ -213,12 +214,26 @@ def usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
-def _backbone(name: str) -> BackbonePlan:
+def moved_freezes(job: Job) -> str:
+    """What the backbones of a job make of its frozen shares, where that is something else; empty if nowhere."""
+    usable = [name for name in job.strategy.values("backbone") if check_backbone(name) is None]
+    told = (moved_shares(_given_shares(job), describe_backbone(name)) for name in usable)
+    return "; ".join(filter(None, told))
+
+
+def _given_shares(job: Job) -> list[float]:
+    """The frozen shares that the job names; a range names none."""
+    given = job.strategy.dump().get("freeze")
+    options = given.get("choice", []) if isinstance(given, dict) else [given]
+    return [one for one in options if isinstance(one, int | float)]
+
+
+def _backbone(name: str, job: Job) -> BackbonePlan:
     problem = check_backbone(name)
     if problem:
         return BackbonePlan(name, None, None, problem)
     info = describe_backbone(name)
-    return BackbonePlan(name, info.num_blocks, info.num_params, None)
+    return BackbonePlan(name, info.num_blocks, info.num_params, None, moved_shares(_given_shares(job), info))
 
 
 def _phase(job: Job, phase: Phase, expected: float) -> PhasePlan:
@@ -304,7 +319,8 @@ def _sample_seconds(job: Job, info: BackboneInfo, probe: Probe) -> float:
 def _describe_backbone(one: BackbonePlan) -> str:
     if one.problem:
         return one.problem
-    return f"{one.name}: {one.num_blocks} blocks, {(one.num_params or 0) / 1e6:.1f} M parameters"
+    size = f"{one.name}: {one.num_blocks} blocks, {(one.num_params or 0) / 1e6:.1f} M parameters"
+    return f"{size}; {one.note}" if one.note else size
 
 
 def _describe_time(plan: Plan) -> str:

@@ -29,6 +29,8 @@ from graft.journal.record import Record
 from graft.models.load import check_backbone, load_backbone
 from graft.pipeline.context import RunContext
 from graft.pipeline.estimates import journal_estimates
+from graft.pipeline.library_logs import without_expected_warnings
+from graft.pipeline.plan import moved_freezes
 from graft.pipeline.publishing import DRAIN_SECONDS, plan_made
 from graft.pipeline.ray_session import check_cluster, head_address, ray_session
 from graft.pipeline.stages.evaluate import run_evaluate
@@ -178,6 +180,7 @@ class _Run:
     def _in_session(self) -> dict[str, Any]:
         job = self._job
         with (
+            without_expected_warnings(),
             ray_session(self._experiment.directory / "ray-logs") as resources,
             watch_head(head_address(), self._lose_head),
             system_sampling(self._journal),
@@ -215,7 +218,7 @@ class _Run:
 
     def _after_ingest(self, context: RunContext, dataset: Dataset) -> dict[str, Any]:
         run = self._stages.run
-        found = run(StageName.SEARCH, lambda: run_search_stage(context, dataset))
+        found = run(StageName.SEARCH, lambda: run_search_stage(context, dataset), detail=moved_freezes(self._job))
         winner = self._progress.trials[found["winner"]]
         detail = fit_detail(context, dataset, winner)
         fitted = run(StageName.FIT, lambda: run_fit(context, dataset, winner), _has("weights"), detail)

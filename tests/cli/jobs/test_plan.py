@@ -70,7 +70,8 @@ def test_the_text_says_the_same(graft, job_file):
     ]
     assert lines["task"] == "classification of images by accuracy: each image shows one of ten digits"
     assert lines["stages"] == "ingest → search → fit → evaluate → export"
-    assert lines["backbone"] == "efficientnet_lite0: 17 blocks, 3.4 M parameters"
+    note = "efficientnet_lite0 has 17 blocks: freeze 0.5 is 0.471 (8 of them)"
+    assert lines["backbone"] == f"efficientnet_lite0: 17 blocks, 3.4 M parameters; {note}"
     assert lines["space"] == "6 strategies, as the job says: freeze 0, 0.5 or 1; lr 0.001 or 0.01"
     assert lines["phase 1"] == "none over random: 6 trials, to epoch 4, 4 epochs each on average"
     assert lines["time"] == "not measured (--measure does it); the budget ends it after 2 min"
@@ -90,6 +91,16 @@ search:
   - {scheduler: pbt, population: 6, from: top}
   - {scheduler: pb2, searcher: sobol, population: 8}
 """
+
+
+def test_a_frozen_share_within_a_block_is_told_once(graft, job_file):
+    space = "strategy: {freeze: {choice: [0.5, 1.0]}, lr: {loguniform: [1.0e-4, 1.0e-1]}}"
+    path = job_file(f"name: x\ndata: {{kind: digits}}\n{space}\nsearch: {{budget: {{trials: 4}}}}\n")
+    done = graft("plan", path, "--offline")
+    assert done.out.count("freeze 0.5 is 0.471 (8 of them)") == 1
+    assert "freeze 1 is" not in done.out
+    steps = job_file(path.read_text().replace("{choice: [0.5, 1.0]}", "{uniform: [0.1, 0.9]}"))
+    assert " of them)" not in graft("plan", steps, "--offline").out
 
 
 def test_every_phase_is_planned(graft, job_file):
