@@ -1,5 +1,7 @@
 """Where weights lie, and what is done when they do not."""
 
+import errno
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -150,3 +152,16 @@ def test_weights_that_do_not_fit_leave_what_was_there(store: CheckpointStore, mo
     monkeypatch.setattr(shutil, "disk_usage", disk(66 << 20, 1e12))
     assert "is not kept" in store.keep(large, store.best_file("t01"))
     assert load_state(store.best_file("t01")).epochs_done == 1
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EIO, errno.EACCES])
+def test_a_disk_that_takes_nothing_costs_the_weights_and_not_the_training(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    told = store.keep(TrainingState(1), store.best_file("t01"))
+    assert told.startswith("best.safetensors is not kept: ")
+    assert os.strerror(number) in told

@@ -8,6 +8,7 @@ from graft.chaos.faults.combined import COMBINED_FAULTS
 from graft.chaos.faults.driver import DRIVER_FAULTS
 from graft.chaos.faults.feature import FEATURE_FAULTS
 from graft.chaos.faults.process import PROCESS_FAULTS
+from graft.chaos.faults.stopping import STOPPING_FAULTS
 from graft.chaos.faults.storage import STORAGE_FAULTS
 from graft.chaos.faults.store import STORE_FAULTS
 from graft.chaos.faults.training import TRAINING_FAULTS
@@ -19,6 +20,7 @@ FAULTS: Mapping[str, Fault] = {
     for fault in (
         *DRIVER_FAULTS,
         *PROCESS_FAULTS,
+        *STOPPING_FAULTS,
         *CLUSTER_FAULTS,
         *STORE_FAULTS,
         *STORAGE_FAULTS,

@@ -38,15 +38,15 @@ class CheckpointStore:
         return sorted(self._found(trial), key=lambda one: (one.segment, one.epoch), reverse=True)
 
     def keep(self, state: TrainingState, file: Path) -> str:
-        """Write weights, unless the disk has no room for them; returns why they are not there, or nothing."""
+        """Write weights, unless the disk does not take them; returns why they are not there, or nothing."""
         needed = sum(tensor.numel() * tensor.element_size() for tensor in state.tensors.values())
-        file.parent.mkdir(parents=True, exist_ok=True)
-        usage = shutil.disk_usage(file.parent)
-        if usage.free - needed < min(RESERVED_BYTES, usage.total * RESERVED_SHARE):
-            return f"the disk has {usage.free / 1e6:.0f} MB left, so {file.name} is not kept; free some"
         try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            usage = shutil.disk_usage(file.parent)
+            if usage.free - needed < min(RESERVED_BYTES, usage.total * RESERVED_SHARE):
+                return f"the disk has {usage.free / 1e6:.0f} MB left, so {file.name} is not kept; free some"
             save_state(state, file)
-        except ResourceError as error:
+        except (ResourceError, OSError) as error:  # full, read-only, away: training goes on without
             return f"{file.name} is not kept: {error}"
         return ""
 

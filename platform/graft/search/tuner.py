@@ -21,6 +21,7 @@ from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
 from graft.core.credentials import is_secret
+from graft.core.heartbeat import Pulse
 from graft.journal.events import TrialStatus
 from graft.search.conductor import Conductor
 from graft.search.protocol import GoOn, SearchObserver, Stop, TrialEnd, TrialFunction
@@ -55,6 +56,7 @@ class Execution:
         slots: how many trials run at once.
         is_over: asked after every report; True ends the search with what is there.
         is_starved: asked now and then: whether a trial has a process, but not what that needs to train.
+        heartbeats: where the processes of trials show that they are alive; None if nobody looks.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Execution:
     slots: int
     is_over: Callable[[], bool] = lambda: False
     is_starved: Callable[[], bool] = lambda: False
+    heartbeats: Path | None = None
 
 
 def run_search(
@@ -84,7 +87,9 @@ def _fit(
     bridge = TuneBridge(conductor, observer, execution.is_starved)
     tuner = tune.Tuner(
         tune.with_resources(
-            tune.with_parameters(_run_trial, trial_fn=trial_fn, payload=payload, metric=execution.metric),
+            tune.with_parameters(
+                _run_trial, trial_fn=trial_fn, payload=payload, metric=execution.metric, heartbeats=execution.heartbeats
+            ),
             dict(execution.resources),
         ),
         tune_config=tune.TuneConfig(
@@ -233,11 +238,14 @@ class _TuneReporter:
         tune.report({FAILURE: reason, LOG: log, METRIC: float("nan"), "done": True})
 
 
-def _run_trial(config: dict[str, Any], trial_fn: TrialFunction, payload: Any, metric: MetricSpec) -> None:
+def _run_trial(
+    config: dict[str, Any], trial_fn: TrialFunction, payload: Any, metric: MetricSpec, heartbeats: Path | None
+) -> None:
     """The function trainable. A failing trial says so and ends normally, so that its actor can be used again."""
     reporter = _TuneReporter(metric)
     try:
-        trial_fn(from_config(config[PROPOSAL]), payload, reporter)
+        with Pulse(heartbeats, config[PROPOSAL]["trial"]):
+            trial_fn(from_config(config[PROPOSAL]), payload, reporter)
     except Exception as error:
         traceback.print_exc()
         reporter.fail(f"{type(error).__name__}: {error}".splitlines()[0], _end_of(traceback.format_exc()))

@@ -147,6 +147,14 @@ class Child:
                 raise Broken(f"`{self.command}` hung: {what} did not come within {WATCHDOG_S:.0f} s")
             time.sleep(_POLL_S)
 
+    def pause(self, seconds: float) -> None:
+        """Stop the driver, and nothing but the driver, for so long, as a debugger or a full terminal does."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(seconds)
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """End the driver at once, and nothing but the driver."""
         self._process.kill()

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from graft.core.clock import Clock
@@ -35,6 +36,7 @@ from graft.learner.trial import (
     train_in_host,
 )
 from graft.pipeline.context import RunContext
+from graft.pipeline.hang_watch import watch_for_hangs
 from graft.pipeline.proposing import Proposing
 from graft.pipeline.publishing import importance_of
 from graft.pipeline.recorder import Recorder
@@ -49,6 +51,7 @@ from graft.spec.job import Job
 from graft.spec.metrics import shown
 from graft.spec.search.phases import Phase, total_trials
 from graft.workers.allocation import Allocation
+from graft.workers.end_process import end_process
 from graft.workers.groups.group import WorkerGroups
 from graft.workers.groups.shape import GroupShape, waiting_for
 from graft.workers.heads_host import heads_hosts
@@ -144,7 +147,11 @@ class SearchStage:
         """
         unsubscribe = self.journal.subscribe(self.history.apply), self.journal.subscribe(self._retention().apply)
         try:
-            with self._trial_runner() as runner, tell_what_is_awaited(self.journal, self._awaited, self._has_begun):
+            with (
+                watch_for_hangs(self._heartbeats, self._note, end_process),
+                self._trial_runner() as runner,
+                tell_what_is_awaited(self.journal, self._awaited, self._has_begun),
+            ):
                 ended = self._run_phases(runner)
         finally:
             for end in unsubscribe:
@@ -189,6 +196,7 @@ class SearchStage:
             slots=runner.slots,
             is_over=cause,
             is_starved=runner.is_starved,
+            heartbeats=self._heartbeats,
         )
         run_search(execution, conductor, recorder, runner.function, runner.payload(_due(phase, scheduler)))
         if cause.ended is None or cause.ended.by == "phase":
@@ -199,6 +207,13 @@ class SearchStage:
     @property
     def _store(self) -> CheckpointStore:
         return CheckpointStore(self.experiment.checkpoints)
+
+    @property
+    def _heartbeats(self) -> Path:
+        return self.experiment.directory / "heartbeats"
+
+    def _note(self, trial: str, text: str) -> None:
+        self.journal.append(events.TrialNoted(trial, text))
 
     def _awaited(self) -> str:
         return waiting_for(self._shape, 1)
@@ -247,7 +262,7 @@ class SearchStage:
     @contextmanager
     def _trial_runner(self) -> Iterator["_TrialRunner"]:
         """Trials in Tune's own processes, or in groups of workers that live as long as the search."""
-        payload = TrialPayload(self.factory, self._store, CheckpointEpochs())
+        payload = TrialPayload(self.factory, self._store, CheckpointEpochs(), self._heartbeats)
         allocation = self.allocation
         if not reason_not_fused(self.job, allocation):
             with self._hosts(payload) as runner:

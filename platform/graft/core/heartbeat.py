@@ -1,0 +1,133 @@
+"""A process that trains shows that it is alive, and that it gets on; somebody else looks (`pipeline/hang_watch.py`).
+
+A thread writes a small file every few seconds: it falls silent when the process is stopped, or its machine is. In it is
+the number of steps: it stands still when the work is stuck (a deadlock, a device that does not answer), though the
+thread goes on.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from graft.core.process_identity import ProcessIdentity
+
+T = TypeVar("T")
+
+PERIOD_S = 5.0
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """What a process shows of itself.
+
+    Attributes:
+        process: which one.
+        trial: what it works on.
+        beats: how often it has shown itself.
+        steps: how many it has taken.
+        longest_step: seconds that the longest of them took.
+        is_working: whether steps are to be expected: within an epoch, not between two, when it validates, or waits
+            for what the search says.
+    """
+
+    process: ProcessIdentity
+    trial: str
+    beats: int
+    steps: int
+    longest_step: float
+    is_working: bool
+
+    @classmethod
+    def of(cls, text: str) -> "Heartbeat | None":
+        """What a file holds; None if it is half written, or of something else."""
+        try:
+            stored: dict[str, Any] = json.loads(text)
+            process = ProcessIdentity.from_text(stored.pop("process"))
+            return None if process is None else cls(process, **stored)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+
+class Pulse:
+    """Writes the heartbeats of one piece of work, until it is closed.
+
+    Args:
+        directory: where to; None writes nothing.
+        trial: what is worked on.
+    """
+
+    def __init__(self, directory: Path | None, trial: str) -> None:
+        self._file = None if directory is None else directory / f"{trial}-{secrets.token_hex(4)}.json"
+        self._process, self._trial = ProcessIdentity.here(), trial
+        self._beats = self._steps = 0
+        self._longest = 0.0
+        self._last: float | None = None
+        self._is_working = False
+        self._done = threading.Event()
+        if self._file is not None:
+            self.beat()
+            threading.Thread(target=self._keep, name="graft-heartbeat", daemon=True).start()
+
+    def over(self, batches: Iterable[T]) -> Iterator[T]:
+        """The batches of an epoch: while they are worked on, each is a step; after the last, none is expected."""
+        self._is_working = True
+        last = time.monotonic()
+        try:
+            for batch in batches:
+                yield batch
+                now = time.monotonic()
+                self._longest, last = max(self._longest, now - last), now
+                self._steps += 1
+        finally:
+            self._is_working = False
+
+    def beat(self) -> None:
+        """Show what is so now; a disk that cannot be written is not this one's business."""
+        if self._file is None:
+            return
+        self._beats += 1
+        shown = Heartbeat(self._process, self._trial, self._beats, self._steps, self._longest, self._is_working)
+        with contextlib.suppress(OSError):
+            self._file.write_text(json.dumps({**asdict(shown), "process": self._process.to_text()}), encoding="utf-8")
+
+    def close(self) -> None:
+        """Show nothing any more."""
+        self._done.set()
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.unlink(missing_ok=True)
+
+    def __enter__(self) -> "Pulse":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _keep(self) -> None:
+        while not self._done.wait(PERIOD_S):
+            self.beat()
+        if self._file is not None:  # a beat may have been under way while it was closed
+            with contextlib.suppress(OSError):
+                self._file.unlink(missing_ok=True)
+
+
+def read_heartbeats(directory: Path) -> Iterator[tuple[str, Heartbeat]]:
+    """All that are shown, by the names of their files."""
+    for file in sorted(directory.glob("*.json")):
+        with contextlib.suppress(OSError):
+            found = Heartbeat.of(file.read_text(encoding="utf-8", errors="replace"))
+            if found is not None:
+                yield file.name, found
+
+
+def forget(directory: Path, name: str) -> None:
+    """Delete what a process has shown that is no more."""
+    with contextlib.suppress(OSError):
+        os.unlink(directory / name)
