@@ -49,3 +49,9 @@ def test_a_disk_without_inodes_has_room_all_the_same(no_inodes: None, tmp_path: 
 
 def test_this_disk_has_inodes(tmp_path: Path) -> None:
     assert not is_out_of_inodes(tmp_path)
+
+
+def test_a_library_that_finds_no_room_in_memory_is_no_bug_of_graft():
+    error = ImportError("libtorch_cpu.so: failed to map segment from shared object")
+    assert machine_fault(error) == machine_fault(MemoryError())
+    assert machine_fault(ImportError("No module named x")) is None

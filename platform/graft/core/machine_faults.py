@@ -23,10 +23,13 @@ _FAULTS = {
     errno.ELOOP: "correct the links",
 }
 
+# What the loader of shared objects says where the address space has no room for one, in place of an error number.
+_UNMAPPED = "failed to map segment from shared object"
+
 
 def machine_fault(error: BaseException) -> str | None:
     """One line for an error that the machine is to blame for, and not graft; None for any other."""
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (isinstance(error, ImportError) and _UNMAPPED in str(error)):
         return "the machine has no memory left for this; free some, or run less at once"
     if not isinstance(error, OSError) or error.errno not in _FAULTS:
         return None
