@@ -230,6 +230,17 @@ class TestListing:
         one_line(graft("run", path), 2, r"data\.limit is 12, but 10 classes need at least 20", "raise it")
         assert_untouched(home)
 
+    def test_the_same_is_told_in_json(self, graft, folder_job, photos, home):
+        done = graft("run", folder_job(), "--json")
+        found = json.loads(done.out)
+        assert (done.exit_code, done.err, found["exit_code"]) == (2, "", 2)
+        assert found["problems"] == [f"data.path is {photos}, but there is nothing there; check the path"]
+        assert_untouched(home)
+
+    def test_the_plan_tells_it_too(self, graft, folder_job, photos, home):
+        one_line(graft("plan", folder_job()), 2, f"data.path is {photos}, but there is nothing there", "check the path")
+        assert_untouched(home)
+
 
 @pytest.mark.usefixtures("ray_session")
 class TestContents:
@@ -263,17 +274,6 @@ class TestContents:
             "train-images-idx3-ubyte starts with nothing, but IDX bytes in 3 dimensions start with 00000803",
         )  # fmt: skip
         assert_nothing_half_written(home)
-
-    def test_the_same_is_told_in_json(self, graft, folder_job, photos, home):
-        done = graft("run", folder_job(), "--json")
-        found = json.loads(done.out)
-        assert (done.exit_code, done.err, found["exit_code"]) == (2, "", 2)
-        assert found["problems"] == [f"data.path is {photos}, but there is nothing there; check the path"]
-        assert_nothing_half_written(home)
-
-    def test_the_plan_tells_it_too(self, graft, folder_job, photos, home):
-        one_line(graft("plan", folder_job()), 2, f"data.path is {photos}, but there is nothing there", "check the path")
-        assert_untouched(home)
 
 
 @pytest.mark.ray
