@@ -1,4 +1,4 @@
-"""A process that trains shows that it is alive, and that it gets on; somebody else looks (`pipeline/hang_watch.py`).
+"""A process that trains shows that it is alive, and that it gets on; somebody else looks (`workers/hang_watch.py`).
 
 A thread writes a small file every few seconds: it falls silent when the process is stopped, or its machine is. In it is
 the number of steps: it stands still when the work is stuck (a deadlock, a device that does not answer), though the

@@ -36,7 +36,6 @@ from graft.learner.trial import (
     train_in_host,
 )
 from graft.pipeline.context import RunContext
-from graft.pipeline.hang_watch import watch_for_hangs
 from graft.pipeline.proposing import Proposing
 from graft.pipeline.publishing import importance_of
 from graft.pipeline.recorder import Recorder
@@ -54,6 +53,7 @@ from graft.workers.allocation import Allocation
 from graft.workers.end_process import end_process
 from graft.workers.groups.group import WorkerGroups
 from graft.workers.groups.shape import GroupShape, waiting_for
+from graft.workers.hang_watch import watch_for_hangs
 from graft.workers.heads_host import heads_hosts
 
 # Trials whose best weights are kept at least if they are to be averaged.

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from graft.core.heartbeat import Heartbeat, read_heartbeats
-from graft.pipeline import hang_watch
-from graft.pipeline.hang_watch import HangWatch, watch_for_hangs
+from graft.workers import hang_watch
 from graft.workers.end_process import end_process
 from graft.workers.hang_detector import HangDetector, HangLimits
+from graft.workers.hang_watch import HangWatch, watch_for_hangs
 
 LIMITS = HangLimits(silence=20.0, look=5.0)
 BEATS = """
