@@ -113,7 +113,8 @@ def run_experiment(experiment: Experiment, home: Home, options: RunOptions | Non
     options = options or RunOptions()
     job = experiment.job()
     Record.of(experiment.journal_file).require_same(job, experiment.job_file, CHANGEABLE)
-    check_job(job, home)
+    for note in check_job(job, home):
+        _LOG.warning("%s", note)
     with Journal(experiment.journal_file, options.clock) as journal:
         progress = Progress(job.objective, job.training.epochs)
         history = SearchHistory(job.objective)

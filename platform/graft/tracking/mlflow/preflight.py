@@ -71,7 +71,8 @@ def _require_inside(experiment: Any, target: Target) -> None:
     if not directory.resolve().is_relative_to(target.artifact_root.resolve()):
         raise TrackingError(
             f"MLflow experiment `{target.experiment}` keeps its files in {directory}, which is not in "
-            f"{target.artifact_root}: the home was moved; put it back, or choose another tracking.experiment"
+            f"{target.artifact_root}: the home was moved; put it back, or choose another with "
+            "--set tracking.experiment=NAME"
         )
 
 
