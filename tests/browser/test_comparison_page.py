@@ -35,7 +35,8 @@ def test_the_strategies_are_grouped_by_family_and_charted(results, address: Addr
     for section in ("Which strategy wins?", "Cost against quality", "Learning curves"):
         page.get_by_text(section).first.wait_for()
     page.get_by_text("final/seconds vs. final/val_accuracy").first.wait_for()
-    page.get_by_text("Best val accuracy of each family, from ").first.wait_for()
+    page.get_by_text("bars begin at val accuracy ").first.wait_for()
+    page.get_by_text("final/val_accuracy_lead").first.wait_for()
     bars = page.locator(CHARTS).first
     bars.locator(".bars .point").first.wait_for()
     assert bars.locator(".bars .point").count() == len(families)

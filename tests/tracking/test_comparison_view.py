@@ -80,12 +80,13 @@ def test_trials_have_parallel_coordinates_over_the_fields_that_all_have() -> Non
 
 def test_bars_begin_near_the_data_when_it_is_known_where_that_is() -> None:
     over = replace(COMPARED, base=0.91234)
-    for kind, whose in (("strategies", "family"), ("trials", "trial")):
-        bar = charts(kind, "BAR", over)[0]
-        assert bar["metricKey"] == "final/val_accuracy_lead"
-        assert bar["displayName"] == f"Best val accuracy of each {whose}, from 0.912 on (longest to the right wins)"
-    loss = charts("trials", "BAR", replace(over, metric=metric_named("loss")))[0]
-    assert "longest to the left wins" in loss["displayName"]
+    for kind in ("strategies", "trials"):
+        assert charts(kind, "BAR")[0]["metricKey"] == "final/val_accuracy"
+        assert charts(kind, "BAR", over)[0]["metricKey"] == "final/val_accuracy_lead"
+        titles = " ".join(section["name"] for section in state(kind, over)["compareRunSections"])
+        assert titles.count("bars begin at val accuracy 0.912; the longest to the right wins") == 1
+    loss = state("trials", replace(over, metric=metric_named("loss")))["compareRunSections"]
+    assert any("longest to the left wins" in section["name"] for section in loss)
 
 
 def test_at_the_end_trials_are_in_the_order_of_their_ranks() -> None:

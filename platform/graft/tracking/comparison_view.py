@@ -108,7 +108,7 @@ def _strategies(compared: Compared) -> State:
         _curve(curves, "train/loss"),
     ]
     sections = [
-        _section(wins, "Which strategy wins?", columns=1),
+        _section(wins, f"Which strategy wins?{_where_bars_begin(compared)}", columns=1),
         _section(price, "Cost against quality", columns=2),
         _section(curves, "Learning curves", columns=2),
     ]
@@ -134,7 +134,7 @@ def _trials(compared: Compared) -> State:
     ]  # fmt: skip
     sections = [
         _section(fields, "Which choices lead to good results?", columns=1),
-        _section(price, "Cost against quality", columns=2),
+        _section(price, f"Cost against quality{_where_bars_begin(compared)}", columns=2),
         _section(curves, "Learning curves", columns=2),
     ]
     return _page(compared, [FAMILY, *compared.varied], sections, charts, is_ranked=True) | {"groupBy": None}
@@ -146,14 +146,17 @@ def _section_ids(compared: Compared, *kinds: str) -> list[str]:
 
 def _score_bars(compared: Compared, section: str, whose: str) -> State:
     """Bars that begin near the data, once it is known where that is: MLflow's begin at zero."""
-    metric, base = compared.metric, compared.base
-    if base is None:
-        better = "highest" if metric.mode == "max" else "lowest"
-        title = f"Best val {metric.name} of each {whose} ({better} wins)"
-        return _chart("BAR", section, metricKey=_final(metric), displayName=title)
-    way = "right" if metric.mode == "max" else "left"
-    title = f"Best val {metric.name} of each {whose}, from {shown(base)} on (longest to the {way} wins)"
-    return _chart("BAR", section, metricKey=f"{_final(metric)}_lead", displayName=title)
+    lead = "" if compared.base is None else "_lead"
+    title = f"Best val {compared.metric.name} of each {whose}"
+    return _chart("BAR", section, metricKey=f"{_final(compared.metric)}{lead}", displayName=title)
+
+
+def _where_bars_begin(compared: Compared) -> str:
+    """What a section's title adds: MLflow shows no title of a bar chart but its metric's name."""
+    if compared.base is None:
+        return ""
+    way = "right" if compared.metric.mode == "max" else "left"
+    return f" (bars begin at val {compared.metric.name} {shown(compared.base)}; the longest to the {way} wins)"
 
 
 def _page(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from graft.core.errors import Interrupted, TrialError
 from graft.core.storage import Home, write_json
@@ -366,3 +367,14 @@ def test_resume_takes_more_time_and_nothing_that_trials_depend_on(graft, fake_ru
     assert refused.exit_code == 2
     assert "cannot change in an experiment that goes on" in refused.json["problems"][0]
     assert experiment.job().search.budget.minutes == 7
+
+
+def test_what_validate_refuses_leaves_no_experiment_behind(graft, job_file, home, tmp_path):
+    photos = tmp_path / "photos" / "one"
+    photos.mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(photos / "a.png")
+    path = job_file(f"name: x\ndata: {{kind: image_folder, path: {photos.parent}}}\n")
+    said = {graft(command, path).err.splitlines()[-1] for command in ("validate", "run")}
+    assert len(said) == 1
+    assert "has 1 class (one), but needs at least 2" in said.pop()
+    assert not (home / "experiments").exists()
