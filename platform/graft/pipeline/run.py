@@ -21,6 +21,7 @@ from graft.experiments.resume import CHANGEABLE, failed_trials, reopen, where_it
 from graft.experiments.run_clock import RunClock
 from graft.experiments.savings import savings
 from graft.experiments.stages import StageName
+from graft.experiments.standing.estimates import journal_estimates
 from graft.experiments.standing.leaderboard import as_csv, leaderboard
 from graft.journal import events
 from graft.journal.events import ExperimentStatus
@@ -28,7 +29,6 @@ from graft.journal.journal import Journal, read
 from graft.journal.record import Record
 from graft.models.load import check_backbone, load_backbone
 from graft.pipeline.context import RunContext
-from graft.pipeline.estimates import journal_estimates
 from graft.pipeline.library_logs import without_expected_warnings
 from graft.pipeline.plan import moved_freezes
 from graft.pipeline.publishing import DRAIN_SECONDS, plan_made

@@ -7,12 +7,11 @@ import pytest
 from graft.core.storage import Home
 from graft.experiments.directory import Experiment
 from graft.experiments.progress import Progress
-from graft.experiments.standing.estimates import Check, Moments, checks_of, share_held
+from graft.experiments.standing.estimates import Check, Moments, checks_of, journal_estimates, share_held
 from graft.experiments.standing.time_left import TimeLeft
 from graft.journal import events
 from graft.journal.events import ExperimentStatus
 from graft.journal.journal import Journal
-from graft.pipeline.estimates import journal_estimates
 from graft.search.outlook import Outlook
 from graft.spec.load import parse_job
 

@@ -1,6 +1,6 @@
-"""What a run said of the time it would still take, held against the time it took."""
+"""What a run says of the time it will still take: journaled, and held against the time it took."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from graft.experiments.directory import Experiment
@@ -8,7 +8,7 @@ from graft.experiments.progress import Progress
 from graft.experiments.standing.time_left import TimeLeft, time_left
 from graft.journal import events
 from graft.journal.events import ExperimentStatus
-from graft.journal.journal import read
+from graft.journal.journal import Journal, read
 from graft.search.outlook import Outlook
 
 # Estimates are journaled no closer than this.
@@ -36,6 +36,20 @@ class Moments:
             return False
         self._last = event.time
         return True
+
+
+def journal_estimates(journal: Journal, progress: Progress, outlook: Outlook) -> Callable[[events.Event], None]:
+    """What to call with every event, after `progress` has heard of it: journals what the display says."""
+    moments = Moments()
+
+    def listen(event: events.Event) -> None:
+        if not moments.is_due(event):
+            return
+        left = time_left(progress, outlook)
+        if left is not None:
+            journal.append(events.TimeLeftEstimated(round(left.seconds, 1), round(left.band, 1)))
+
+    return listen
 
 
 def share_held(checks: Sequence[Check]) -> float:
