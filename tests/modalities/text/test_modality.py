@@ -267,5 +267,5 @@ def test_what_cannot_be_found_is_told_all_at_once(modality: Texts, data: TableDa
     assert len(told) == 4
     assert told[0].endswith("no.txt does not exist; name a text file, a folder or a table")
     assert told[1].endswith("holds no .txt file; name a folder that does")
-    assert told[2].endswith("has the columns review, stars, but must have one called `text`")
+    assert told[2].endswith("has the columns `review`, `stars`, but must have one called `text`")
     assert "line 2 is not UTF-8 text" in told[3]
