@@ -202,7 +202,7 @@ class Progress:
             case events.SearchEnded():
                 self.search_ended = event
             case events.DatasetReady():
-                self.fingerprint = event.fingerprint
+                self.fingerprint, self.samples = event.fingerprint, event.counts
             case events.DuplicateSkipped():
                 self.duplicates += 1
             case events.WinnerChosen():
@@ -221,8 +221,6 @@ class Progress:
         match event:
             case events.ResourcesAwaited():
                 self.awaited = event.what
-            case events.DatasetReady():
-                self.samples = event.counts
             case events.PlanMade():
                 share = event.plan.get("share") or {}
                 self.at_once = max(1, int(share.get("concurrent") or 1))

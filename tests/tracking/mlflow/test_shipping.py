@@ -59,7 +59,13 @@ def test_a_whole_experiment(experiment_dir: Path, target: Target, told: Tell, sh
     status = Shipper(experiment_dir, target).follow(Patience(Naps()))
     assert status.state is RelayState.DONE
     runs = shown()
-    assert [run["status"] for _, run in sorted(runs.items())] == ["FINISHED", "FINISHED", "KILLED", "FAILED", "KILLED"]
+    assert [run["status"] for _, run in sorted(runs.items())] == [
+        "FINISHED",
+        "FINISHED",
+        "FINISHED",
+        "FAILED",
+        "KILLED",
+    ]
     trial = runs["t00 efficientnet_lite0 freeze=0.75 l2_sp"]
     assert trial["params"]["penalty.strength"] == "0.01"
     assert [step for step, _, _ in trial["metrics"]["val/accuracy"]] == [1, 2]
