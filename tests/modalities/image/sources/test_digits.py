@@ -2,7 +2,7 @@ import numpy as np
 
 from graft.data.split import UNASSIGNED
 from graft.modalities.image.sources.digits import list_digits
-from graft.spec.modalities.image import DigitsData
+from graft.spec.modalities.image import DEFAULT_MAX_PIXELS, DigitsData
 
 
 def test_the_digits_are_listed_without_a_file():
@@ -11,9 +11,9 @@ def test_the_digits_are_listed_without_a_file():
     assert len(listing) == 1797
     assert found[-1] == 1797
     assert listing.targets.categories == tuple("0123456789")
-    assert listing.facts == {"channels": 1, "native_side": 8}
+    assert listing.facts == {"channels": 1, "native_side": 8, "max_pixels": DEFAULT_MAX_PIXELS}
     assert np.all(listing.given == UNASSIGNED)
-    content, pixels = listing.reader(listing.sources[0], 8)
+    content, pixels, _ = listing.reader(listing.sources[0], 8)
     assert pixels.shape == (8, 8)
     assert pixels.max() <= 255
     assert len(content) == 64

@@ -10,7 +10,7 @@ from graft.data.dataset import Split
 from graft.data.split import UNASSIGNED
 from graft.modalities.image.sources import idx_file
 from graft.modalities.image.sources.idx import list_idx, read_idx
-from graft.spec.modalities.image import IdxData
+from graft.spec.modalities.image import DEFAULT_MAX_PIXELS, IdxData
 
 IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 
@@ -21,10 +21,10 @@ def test_both_halves_are_listed(idx_directory, noise):
     assert listing.targets.categories == ("0", "1", "2")
     assert listing.ids[0] == "train/0"
     assert listing.ids[-1] == "t10k/8"
-    assert listing.facts == {"channels": 1, "native_side": 5}
+    assert listing.facts == {"channels": 1, "native_side": 5, "max_pixels": DEFAULT_MAX_PIXELS}
     np.testing.assert_array_equal(listing.given, [UNASSIGNED] * 30 + [Split.TEST] * 9)
     np.testing.assert_array_equal(listing.targets.values, [*np.arange(30) % 3, *np.arange(9) % 3])
-    _, pixels = listing.reader(listing.sources[31], 5)
+    _, pixels, _ = listing.reader(listing.sources[31], 5)
     np.testing.assert_array_equal(pixels, noise(9, 6, 5, seed=1)[1])
 
 
