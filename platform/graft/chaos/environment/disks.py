@@ -58,6 +58,28 @@ def read_only(file: Path) -> Iterator[None]:
         _unmount(file)
 
 
+@contextlib.contextmanager
+def read_only_tree(directory: Path) -> Iterator[None]:
+    """Nobody who opens something below a directory in the block can write it; what is open already can be."""
+    _mount("--bind", str(directory), str(directory))
+    try:
+        _mount("-o", "remount,ro,bind", str(directory))
+        yield
+    finally:
+        _unmount(directory)
+
+
+@contextlib.contextmanager
+def without_inodes(disk: Path) -> Iterator[None]:
+    """A small disk that has room, but for no more files, as long as the block lasts."""
+    there = os.statvfs(disk)
+    _mount("-o", f"remount,nr_inodes={there.f_files - there.f_ffree}", str(disk))
+    try:
+        yield
+    finally:
+        _mount("-o", f"remount,nr_inodes={there.f_files}", str(disk))
+
+
 def fill(disk: Path, leave: int) -> None:
     """Leave only so many bytes of a disk; with 0, not one."""
     blocks = (1 << 20, 4096) if leave else (1 << 20, 4096, 1)

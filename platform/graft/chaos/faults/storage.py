@@ -5,7 +5,15 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from graft.chaos.environment.disks import can_mount, fill, free_again, unreachable
+from graft.chaos.environment.child import Child, Ended
+from graft.chaos.environment.disks import (
+    can_mount,
+    fill,
+    free_again,
+    read_only_tree,
+    unreachable,
+    without_inodes,
+)
 from graft.chaos.fault import Fault, Missed, require
 from graft.chaos.sandbox import RunnerContext, Sandbox
 from graft.journal import events
@@ -96,6 +104,34 @@ def _fill_for_records(sandbox: Sandbox) -> str:
     return moment
 
 
+def _make_read_only(sandbox: Sandbox) -> str:
+    child = _run_to_the_first_epoch(sandbox)
+    with read_only_tree(sandbox.home.root):
+        ended = child.wait()
+    return _finish(sandbox, ended)
+
+
+def _take_inodes(sandbox: Sandbox) -> str:
+    child = _run_to_the_first_epoch(sandbox)
+    with without_inodes(sandbox.home.root):
+        ended = child.wait()
+    return _finish(sandbox, ended)
+
+
+def _run_to_the_first_epoch(sandbox: Sandbox) -> Child:
+    child = sandbox.run()
+    child.wait_until(lambda: sandbox.count(events.TrialReported), "an epoch of the search")
+    return child
+
+
+def _finish(sandbox: Sandbox, ended: Ended) -> str:
+    """Weights that could not be kept are missing afterwards, so the winner may be another one."""
+    told = ended.require_one_line()
+    require("read-only" in told.lower() or "no inodes left" in told, f"it does not say what is wrong: {told}")
+    sandbox.finish()
+    return "the first epoch of the search"
+
+
 def _take_away(sandbox: Sandbox) -> str:
     child = sandbox.run()
     moment = sandbox.await_report(child, 1)
@@ -177,6 +213,24 @@ STORAGE_FAULTS = (
         _fill_for_records,
         needs_a_disk,
         home="disk-b",
+    ),
+    Fault(
+        "home-read-only",
+        "the home becomes read-only after the first epoch, and stays so until the run has ended",
+        "the run ends with one line, and `graft resume` finishes when it can be written again",
+        _make_read_only,
+        needs_a_disk,
+        is_compared=False,
+        home="disk-c",
+    ),
+    Fault(
+        "inodes-gone",
+        "the disk can hold no more files after the first epoch, until the run has ended",
+        "the run ends with one line, and `graft resume` finishes when there is room for files again",
+        _take_inodes,
+        needs_a_disk,
+        is_compared=False,
+        home="disk-d",
     ),
     Fault(
         "storage-away",
