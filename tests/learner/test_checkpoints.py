@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -14,6 +14,7 @@ import torch
 from graft.core.errors import ArtifactError
 from graft.learner.checkpoints import CheckpointStore
 from graft.search.protocol import Checkpoint
+from graft.spec.metrics import MetricSpec
 from graft.training.checkpoint import TrainingState, load_state, save_state
 
 
@@ -165,3 +166,18 @@ def test_a_disk_that_takes_nothing_costs_the_weights_and_not_the_training(
     told = store.keep(TrainingState(1), store.best_file("t01"))
     assert told.startswith("best.safetensors is not kept: ")
     assert os.strerror(number) in told
+
+
+@pytest.mark.parametrize(("mode", "stored", "score", "is_good"), [
+    ("max", 0.8, 0.8, True), ("max", 0.6, 0.8, False), ("max", 0.9, 0.8, True), ("max", 0.8, None, False),
+    ("min", 0.2, 0.2, True), ("min", 0.4, 0.2, False),
+])  # fmt: skip
+def test_weights_of_a_worse_epoch_are_not_the_best(
+    store: CheckpointStore, mode: Literal["max", "min"], stored: float, score: float | None, is_good: bool
+) -> None:
+    file, metric = store.best_file("t01"), MetricSpec("loss", mode)
+    assert store.best_weights("t01", metric, score) is None
+    save_state(TrainingState(1, 1, {"val/loss": stored}), file)
+    assert store.best_weights("t01", metric, score) == (file if is_good else None)
+    file.write_bytes(b"torn")
+    assert store.best_weights("t01", metric, score) is None

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from graft.core.errors import ArtifactError, ResourceError
 from graft.search.protocol import Checkpoint
-from graft.training.checkpoint import TrainingState, load_state, save_state
+from graft.spec.metrics import MetricSpec
+from graft.training.checkpoint import TrainingState, load_state, save_state, stored_metrics
 
 _STATE = re.compile(r"s(\d+)-e(\d+)\.safetensors")
 # Weights leave so much of the disk free, or the twentieth part of a small one: the journal must be able to go on.
@@ -32,6 +33,23 @@ class CheckpointStore:
     def best_file(self, trial: str) -> Path:
         """The file with a trial's best epoch."""
         return self.directory / trial / "best.safetensors"
+
+    def best_weights(self, trial: str, metric: MetricSpec, score: float | None) -> Path | None:
+        """The file with a trial's best epoch, if its weights are as good as the search knows the trial to be.
+
+        They are not where the disk took no more files at the best epoch: then those of an earlier epoch are there, of
+        a later one, or none.
+
+        Args:
+            trial: whose.
+            metric: what the search compares.
+            score: the trial's best value of it.
+        """
+        file = self.best_file(trial)
+        stored = (stored_metrics(file) or {}).get(f"val/{metric.name}")
+        if score is None or stored is None or metric.is_better(score, stored):
+            return None
+        return file
 
     def of_trial(self, trial: str) -> list[Checkpoint]:
         """The checkpoints of a trial that are there, newest first: by segment, then by epoch."""

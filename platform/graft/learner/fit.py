@@ -49,13 +49,19 @@ class FitTask:
         return self.model.job.training.fit
 
     @property
+    def splits(self) -> tuple[Split, ...]:
+        """The rows that it is trained on."""
+        both = (Split.TRAIN, Split.VALIDATION)
+        return both[:1] if self.model.job.training.final_on == "train" else both
+
+    @property
     def state_file(self) -> Path:
         """Where its state is while it runs."""
         return self.model.weights.with_name("state.safetensors")
 
 
 def fit(task: FitTask, world: World = ALONE) -> dict[str, Any]:
-    """Train the winner's schedule on training and validation rows, and keep its last epoch; every rank calls this.
+    """Train the winner's schedule on all rows it may see, and keep its last epoch; every rank calls this.
 
     Returns:
         Epochs, samples and metrics of the last epoch, as JSON.
@@ -75,7 +81,8 @@ def fit(task: FitTask, world: World = ALONE) -> dict[str, Any]:
     if world.rank == 0:
         _keep_last(task, state)
     counts = open_dataset(task.model.dataset).counts
-    return {"epochs": state.epochs_done, "samples": counts["train"] + counts["validation"], **metrics}
+    samples = sum(counts[split.name.lower()] for split in task.splits)
+    return {"epochs": state.epochs_done, "samples": samples, **metrics}
 
 
 def fit_in_group(rank: Rank, task: FitTask) -> dict[str, Any]:
@@ -165,7 +172,7 @@ def _learner(task: FitTask, strategy: Strategy, world: World) -> SupervisedLearn
         accumulate=spec.accumulate,
         sync_batch_norm=spec.sync_batch_norm,
     )
-    return build_learner(training_data, scaled(strategy, spec, task.workers), (Split.TRAIN, Split.VALIDATION), world)
+    return build_learner(training_data, scaled(strategy, spec, task.workers), task.splits, world)
 
 
 def _left_state(path: Path) -> TrainingState | None:

@@ -106,6 +106,16 @@ def load_state(path: Path) -> TrainingState:
     )
 
 
+def stored_metrics(path: Path) -> Mapping[str, float] | None:
+    """The metrics of the best epoch, from the head of a file alone; None if it is missing or no state."""
+    try:
+        with safe_open(path, framework="pt") as stored:
+            metrics: Mapping[str, float] = json.loads((stored.metadata() or {})["graft"])["best_metrics"]
+    except (OSError, SafetensorError, KeyError, ValueError):
+        return None
+    return metrics
+
+
 def _write(name: str, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     try:
         save_file(tensors, name, metadata)

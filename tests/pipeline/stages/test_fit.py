@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from graft.core.storage import Home
-from graft.data.dataset import Dataset
+from graft.data.dataset import Dataset, Split
 from graft.experiments.budget import Deadline
 from graft.experiments.directory import Experiment
 from graft.experiments.progress import Progress
@@ -23,6 +23,7 @@ from graft.spec.components.head import MlpHead
 from graft.spec.components.initialisation import Reinitialise
 from graft.spec.load import parse_job
 from graft.spec.strategy import Strategy
+from graft.training.checkpoint import TrainingState, save_state
 from graft.workers.allocation import Allocation
 from graft.workers.elastic import DistributedResult
 from graft.workers.elastic_host import Start
@@ -79,11 +80,12 @@ def make(home: Path, dataset: Dataset, clock: Any, fold: Callable[..., Progress]
 
 
 def best_files(fitting: Fitting, *names: str) -> dict[str, Path]:
-    store = CheckpointStore(fitting.experiment.checkpoints)
+    """The weights of the best epochs, as the search leaves them."""
+    store, progress = CheckpointStore(fitting.experiment.checkpoints), fitting.run_clock.progress
     found = {name: store.best_file(name) for name in names}
-    for path in found.values():
-        path.parent.mkdir(parents=True)
-        path.touch()
+    for name, path in found.items():
+        trial = progress.trials[name]
+        save_state(TrainingState(trial.best_epoch, trial.best_epoch, trial.best), path)
     return found
 
 
@@ -136,6 +138,23 @@ class TestTakingWeights:
         files = best_files(fitting, "t01")
         assert fitting.run() == {"weights": str(files["t01"]), "summary": "weights of t01, epoch 3"}
         assert ran.calls == []
+
+    @pytest.mark.parametrize("is_there", [True, False])
+    def test_weights_of_another_epoch_are_not_taken_for_those_of_the_best(
+        self, make: Make, ran: Ran, is_there: bool
+    ) -> None:
+        """The disk took no more files at the best epoch."""
+        fitting = make(final_on="train")
+        if is_there:
+            save_state(TrainingState(1, 1, {"val/accuracy": 0.5}), best_files(fitting, "t01")["t01"])
+        done = fitting.run()
+        ((fn, (task,), _),) = ran.calls
+        assert fn is fit
+        assert task.splits == (Split.TRAIN,)
+        assert done["weights"] == str(fitting.final_weights)
+        assert done["summary"] == (
+            "weights of t01, epoch 3, are not on the disk, so it is trained anew: 4 epochs on 30 samples"
+        )
 
     @pytest.fixture
     def story(self, trials: Any) -> list[Event]:

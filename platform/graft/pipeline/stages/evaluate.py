@@ -28,8 +28,9 @@ def run_evaluate(run: RunContext, dataset: Dataset, winner: TrialProgress, weigh
     """Score in a Ray worker; keep the whole report, journal the metrics and their intervals."""
     threads = run.run_clock.allocation.all_threads
     model = run.final_model(dataset, winner, weights)
-    trial = CheckpointStore(run.experiment.checkpoints).best_file(winner.trial)
-    judged = replace(model, weights=trial) if trial.exists() else None
+    store, progress = CheckpointStore(run.experiment.checkpoints), run.progress
+    left = store.best_weights(winner.trial, progress.metric, progress.score(winner))
+    judged = replace(model, weights=left) if left else None
     gpus, pictures = run.run_clock.allocation.gpus_per_worker, run.experiment.directory
     report = run_remote(evaluate, model, judged, threads, pictures, num_cpus=threads, num_gpus=gpus)
     write_json(run.experiment.report_file, report)

@@ -63,14 +63,14 @@ def write_format(spec: ExporterSpec, bundle: Path, target: Path) -> str:
 
 def export_best_so_far(run: RunContext, dataset: Dataset) -> Path | None:
     """A bundle of the best trial up to now, for a run that is being cut short; None if there is none yet."""
-    best_file = CheckpointStore(run.experiment.checkpoints).best_file
-    scored = [trial for trial in run.progress.ranked() if trial.best_epoch and best_file(trial.trial).exists()]
-    if not scored:
+    store, progress = CheckpointStore(run.experiment.checkpoints), run.progress
+    ranked = ((one, store.best_weights(one.trial, progress.metric, progress.score(one))) for one in progress.ranked())
+    best, weights = next(((trial, weights) for trial, weights in ranked if weights), (None, None))
+    if best is None or weights is None:
         return None
-    bundle = run.experiment.directory / f"best-so-far-{scored[0].trial}"
+    bundle = run.experiment.directory / f"best-so-far-{best.trial}"
     shutil.rmtree(bundle, ignore_errors=True)
-    model = run.final_model(dataset, scored[0], best_file(scored[0].trial))
-    run_remote(export, model, bundle, dict(scored[0].best))
+    run_remote(export, run.final_model(dataset, best, weights), bundle, dict(best.best))
     return bundle
 
 

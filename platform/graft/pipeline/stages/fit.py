@@ -69,20 +69,32 @@ class Fitting:
 
     def run(self) -> Output:
         """Do it; `weights` names the file, `summary` says what was done."""
+        kept = self._best_weights(self.winner)
         if self.job.training.final_on == "train":
-            return self._take()
+            return self._take(kept) if kept else self._train_anew()
         epochs = self.run_clock.fit_epochs(self.dataset, self.winner)
         trained = self._train(epochs) if epochs else None
         if trained is not None and not self._is_too_short(trained["epochs"]):
             return trained
-        if not CheckpointStore(self.experiment.checkpoints).best_file(self.winner.trial).exists():
+        if kept is None:
             return trained or self._train(1)
         reason = "no time for a fit on all rows"
         if trained is not None:
             done = f"{trained['epochs']} of {epochs} epochs"
             reason = f"the fit on all rows was slower than planned, and stopped after {done}"
-        taken = self._take()
+        taken = self._take(kept)
         return {**taken, "summary": f"{reason}: {taken['summary']}"}
+
+    def _best_weights(self, trial: TrialProgress) -> Path | None:
+        progress = self.run_clock.progress
+        store = CheckpointStore(self.experiment.checkpoints)
+        return store.best_weights(trial.trial, progress.metric, progress.score(trial))
+
+    def _train_anew(self) -> Output:
+        """Train the winner on the training rows again: the disk did not take the weights of its best epoch."""
+        trained = self._train(fit_epochs(self.winner, self.job.training.epochs))
+        lost = f"weights of {self.winner.trial}, epoch {self.winner.best_epoch}, are not on the disk"
+        return {**trained, "summary": f"{lost}, so it is trained anew: {trained['summary']}"}
 
     def _is_too_short(self, epochs: int) -> bool:
         """Whether a fit that was slower than planned has had so few epochs that the search's weights are better."""
@@ -115,17 +127,12 @@ class Fitting:
         done = run_distributed(fit_in_group, (task,), shape, self.experiment.tune, least, ATTEMPTS)
         return done.value, done.nodes
 
-    def _take(self) -> Output:
+    def _take(self, best: Path) -> Output:
         """The winner's weights, or the average of the best trials' if that is better."""
-        store, kind = CheckpointStore(self.experiment.checkpoints), self.job.training.fit.soup
-        best = store.best_file(self.winner.trial)
+        kind = self.job.training.fit.soup
         taken = f"weights of {self.winner.trial}, epoch {self.winner.best_epoch}"
-        files = [
-            store.best_file(trial.trial)
-            for trial in self.run_clock.progress.ranked()
-            if trial.best_epoch and self._is_alike(trial)
-        ]
-        ingredients = [file for file in files if file.exists()]
+        alike = (one for one in self.run_clock.progress.ranked() if one.best_epoch and self._is_alike(one))
+        ingredients = [file for file in map(self._best_weights, alike) if file]
         if kind == "none" or len(ingredients) < 2:
             return {"weights": str(best), "summary": taken}
         model = FinalModel(self.job, self.dataset.directory, self.schedule, self.final_weights)
