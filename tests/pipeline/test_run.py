@@ -44,6 +44,8 @@ EXPLORE_THEN_EVOLVE = [
 class NoRelay:
     """Stands for the process that ships to MLflow."""
 
+    has_ended = False
+
     def drain(self, timeout: float) -> bool:
         return True
 
