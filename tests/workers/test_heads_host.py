@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from graft.core.errors import GraftError, ResourceError, TrialError
-from graft.workers.heads_host import HeadsHandle, Seat, heads_hosts
+from graft.workers.heads_host import HeadsHandle, HeadsHost, Seat, heads_hosts
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 
@@ -90,3 +90,8 @@ def test_a_host_that_always_dies_is_given_up(hosts: HeadsHandle) -> None:
 
     with pytest.raises(ResourceError, match="died 4 times"):
         kill_always()
+
+
+def test_an_order_of_the_process_before_is_not_known() -> None:
+    host = HeadsHost(count, None, 1)
+    assert host.next("begun by another process", True).is_lost

@@ -6,6 +6,7 @@ accelerator and next to no CPU: it hands over an order, and relays what the host
 
 import queue
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,22 +17,28 @@ from zlib import crc32
 
 import ray
 import torch
-from ray.exceptions import RayActorError
+from ray.exceptions import ActorUnavailableError, RayActorError
 
 from graft.core.errors import GraftError, ResourceError, TrialError
 from graft.training.rendezvous import Rendezvous
 
 # How often a host may die before its trials are given up.
 RESTARTS = 3
+# How long a host may take to come back, and how often it is asked whether it has.
+RESTART_S, ASK_S = 300.0, 0.2
 
 
 @dataclass(frozen=True)
 class HostMessage:
-    """What comes from a trial's thread: a report, or that it is over, with the reason if that is an error."""
+    """What comes from a trial's thread: a report, or that it is over, with the reason if that is an error.
+
+    `is_lost` comes from a host that does not know the order: it began in the process before.
+    """
 
     report: Any = None
     is_over: bool = False
     error: GraftError | None = None
+    is_lost: bool = False
 
 
 class Seat:
@@ -95,13 +102,19 @@ class HeadsHost:
 
     def next(self, name: str, may_go_on: bool | None) -> HostMessage:
         """Answer the report before, if there was one, and wait for the next."""
-        seat = self._seats[name]
+        seat = self._seats.get(name)
+        if seat is None:
+            return HostMessage(is_lost=True)
         if may_go_on is not None:
             seat.answer(may_go_on)
         message = seat.receive()
         if message.is_over:
             self._seats.pop(name, None)
         return message
+
+    def is_up(self) -> bool:
+        """An answer: the process is there."""
+        return True
 
     def abandon(self, name: str) -> None:
         """Nobody listens to an order any more: its thread ends at its next report."""
@@ -136,16 +149,16 @@ class HeadsHandle:
 
         Raises:
             GraftError: what the work function raised.
-            ResourceError: the host died too often.
+            ResourceError: the host died too often, or does not come back.
         """
         host = self._hosts[crc32(trial.encode()) % len(self._hosts)]
-        for _ in range(RESTARTS + 1):
+        while True:
             try:
                 yield from _relay(host, trial, order)
-            except RayActorError:
+            except (RayActorError, _OrderLostError):
+                _wait_until_up(host)
                 continue
             return
-        raise ResourceError(f"the process that trains heads together died {RESTARTS + 1} times; see the Ray logs")
 
 
 @contextmanager
@@ -172,6 +185,27 @@ def heads_hosts(
             ray.kill(host)
 
 
+class _OrderLostError(Exception):
+    """The host is another process than the one that began the order."""
+
+
+def _wait_until_up(host: Any) -> None:
+    """Return when Ray has started a host again that has died: until then every call fails at once."""
+    began = time.monotonic()
+    while True:
+        try:
+            ray.get(host.is_up.remote())
+            return
+        except ActorUnavailableError as error:
+            if time.monotonic() - began > RESTART_S:
+                told = f"the process that trains heads together did not come back within {RESTART_S:.0f} s"
+                raise ResourceError(f"{told}; see the Ray logs") from error
+            time.sleep(ASK_S)
+        except RayActorError as error:  # for good: Ray has started it as often as it may
+            told = f"the process that trains heads together died {RESTARTS + 1} times"
+            raise ResourceError(f"{told}; see the Ray logs") from error
+
+
 def _relay(host: Any, trial: str, order: Any) -> Iterator[Any]:
     name, answer, is_over = uuid4().hex, None, False
     ray.get(host.begin.remote(trial, name, order))
@@ -179,6 +213,8 @@ def _relay(host: Any, trial: str, order: Any) -> Iterator[Any]:
         while True:
             message: HostMessage = ray.get(host.next.remote(name, answer))
             answer = True
+            if message.is_lost:
+                raise _OrderLostError
             if message.is_over:
                 is_over = True
                 break
