@@ -50,12 +50,15 @@ def command(
     server = ui_server(place.tracking_uri, place.artifact_root, port)
     pages = _addresses(place, experiment, server.url)
     addresses = {name: server.address(page) for name, page in pages.items()}
-    _show(addresses, browser=False)
-    tell("Whoever has this address can look, so keep it to yourself. It takes some seconds to start; Ctrl-C ends it.")
     # A session of its own: the server is to end with all its children, however this command ends.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     process = subprocess.Popen(server.command, env=dict(server.environment), start_new_session=True)
     try:
+        # Not before: who sees an address may press Ctrl-C, and the server has to end with this command.
+        _show(addresses, browser=False)
+        tell(
+            "Whoever has this address can look, so keep it to yourself. It takes some seconds to start; Ctrl-C ends it."
+        )
         with contextlib.ExitStack() as opened:
             if browser and _has_display():
                 while process.poll() is None and not is_up(server.url):
