@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from graft.core.errors import ArtifactError
 from graft.core.storage import file_digest
+from graft.models.packaged_file import packaged_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,16 +66,7 @@ class PackageWeights:
         return read_weights(path)
 
     def _path(self) -> Path:
-        try:
-            distribution = importlib.metadata.distribution(self.distribution)
-        except importlib.metadata.PackageNotFoundError:
-            raise ArtifactError(f"package {self.distribution} is not installed; {self.install}") from None
-        path = Path(str(distribution.locate_file(self.file)))
-        if not path.is_file():
-            raise ArtifactError(
-                f"package {self.distribution} {distribution.version} has no file {self.file}; {self.install}"
-            )
-        return path
+        return packaged_file(self.distribution, self.file, self.install)
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from graft.core.errors import DataError, Problem, SpecError
+from graft.core.errors import SpecError
 from graft.core.passing_errors import machine_errors
 from graft.data.read import Unreadable, read_file
 from graft.data.tables.labelled import SUFFIXES
 from graft.data.tables.samples import file_beside, read_samples
+from graft.modalities.finding import find_all
 from graft.modalities.image.decode import decode_picture
 from graft.modalities.image.info import PIXELS
 from graft.modalities.image.sources.image_folder import image_files
@@ -81,18 +82,7 @@ def image_paths(given: Iterable[str | Path], column: str | None = None, encoding
         SpecError: one of them is missing or holds no image; all problems at once.
     """
     wanted = tuple(dict.fromkeys(name for name in (column, *IMAGE_COLUMNS) if name))
-    found: list[Path] = []
-    problems: list[Problem] = []
-    for path in map(Path, given):
-        try:
-            found += _expand(path, wanted, encoding)
-        except SpecError as error:
-            problems += error.problems
-        except DataError as error:
-            problems.append(Problem("", str(error)))
-    if problems:
-        raise SpecError(problems)
-    return found
+    return find_all(given, lambda path: _expand(path, wanted, encoding))
 
 
 def _expand(path: Path, columns: tuple[str, ...], encoding: str) -> Iterator[Path]:

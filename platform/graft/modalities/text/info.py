@@ -1,11 +1,11 @@
 """What must be known of a text backbone to prepare texts for it. No torch, no transformers: `graft plan` asks."""
 
-import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from graft.core.errors import ArtifactError
+from graft.models.packaged_file import packaged_file
 
 NAMES = ("input_ids", "attention_mask", "token_type_ids")
 """The tensors that a batch of texts may hold."""
@@ -33,16 +33,7 @@ class PackagedTokenizer:
     install: str
 
     def path(self) -> Path:
-        try:
-            distribution = importlib.metadata.distribution(self.distribution)
-        except importlib.metadata.PackageNotFoundError:
-            raise ArtifactError(f"package {self.distribution} is not installed; {self.install}") from None
-        path = Path(str(distribution.locate_file(self.file)))
-        if not path.is_file():
-            raise ArtifactError(
-                f"package {self.distribution} {distribution.version} has no file {self.file}; {self.install}"
-            )
-        return path
+        return packaged_file(self.distribution, self.file, self.install)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from graft.core.errors import DataError, Problem, SpecError
+from graft.core.errors import SpecError
 from graft.data.columns import Column, Ragged
 from graft.data.read import Unreadable, read_file
 from graft.data.tables.labelled import SUFFIXES
 from graft.data.tables.samples import read_samples
+from graft.modalities.finding import find_all
 from graft.modalities.protocol import Readings
 from graft.modalities.text.files import MAX_TEXT_BYTES, decoded, usable
 from graft.modalities.text.sources.text_folder import text_files
@@ -102,18 +103,7 @@ def find_texts(given: Sequence[str | Path], column: str | None = None, encoding:
     Raises:
         SpecError: one of them is missing or holds no text; all problems at once.
     """
-    found: list[Path | RowText] = []
-    problems: list[Problem] = []
-    for path in map(Path, given):
-        try:
-            found += _expand(path, column, encoding)
-        except SpecError as error:
-            problems += error.problems
-        except DataError as error:
-            problems.append(Problem("", str(error)))
-    if problems:
-        raise SpecError(problems)
-    return found
+    return find_all(given, lambda path: _expand(path, column, encoding))
 
 
 def _expand(path: Path, column: str | None, encoding: str) -> Iterator[Path | RowText]:
