@@ -15,6 +15,7 @@ from torch import Tensor
 
 from graft.core.clock import SystemClock
 from graft.core.errors import Interrupted
+from graft.core.heartbeat import Watch, unwatched
 from graft.core.storage import Home
 from graft.experiments.directory import Experiment
 from graft.experiments.history import SearchHistory
@@ -116,7 +117,7 @@ class Bowl:
 class BowlFactory:
     """Makes bowls in the processes of trials."""
 
-    def __call__(self, strategy: Strategy, world: World) -> Learner:
+    def __call__(self, strategy: Strategy, world: World, watch: Watch = unwatched) -> Learner:
         return Bowl(strategy)
 
 

@@ -3,18 +3,20 @@
 import math
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import torch
 from torch import Tensor
 
 from graft.core.errors import ArtifactError, SpecError
+from graft.core.heartbeat import Pulse
 from graft.data.feature_store.store import FeatureStore
 from graft.learner.cached_features import FeatureCache
 from graft.learner.checkpoints import CheckpointStore
@@ -46,6 +48,7 @@ from graft.workers.heads_host import HeadsHost
 PROBE = Strategy(freeze=1.0, resolution=32, batch_size=10, lr=0.01)
 STILL = 1e-12  # a learning rate under which nothing moves
 EVERY = CheckpointEpochs(every=1)
+T = TypeVar("T")
 
 
 class Cut(BaseException):
@@ -568,6 +571,36 @@ class TestTogether:
             train_proposal(proposal(f"t{place}", strategy), replace(cached, store=elsewhere.store), ALONE, told)
             assert reporter.losses == pytest.approx(told.values("train/loss"), abs=1e-5)
             assert [one.epoch for one in cached.store.of_trial(f"t{place}")] == [4, 3, 2, 1]
+
+    def test_all_that_takes_long_is_seen_to_get_on(self, cached: TrialPayload, tmp_path: Path) -> None:
+        steps: list[int] = []
+
+        def watch(batches: Iterable[T]) -> Iterator[T]:
+            steps.append(0)
+            for batch in batches:
+                yield batch
+                steps[-1] += 1
+
+        learner = cached.factory(PROBE, ALONE, watch)
+        features = len(steps)
+        assert features >= 2, "of training and validation rows"
+        learner.train(lambda result: result.epoch < 2, validate=True)
+        assert steps[features:] == [len(learner.batches()), 1] * 2  # type: ignore[attr-defined]
+
+    def test_each_of_them_shows_its_own_steps(
+        self, cached: TrialPayload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shown: Counter[str] = Counter()
+        over = Pulse.over
+
+        def counted(pulse: Pulse, batches: Iterable[T]) -> Iterator[T]:
+            for batch in over(pulse, batches):
+                shown[pulse.trial] += 1
+                yield batch
+
+        monkeypatch.setattr(Pulse, "over", counted)
+        self.run(replace(cached, heartbeats=tmp_path), self.STRATEGIES)
+        assert set(shown) == {"t0", "t1", "t2"}
 
     def test_one_whose_loss_is_infinite_fails_alone(self, cached: TrialPayload) -> None:
         wild = PROBE.model_copy(update={"lr": 1e30, "head_lr_factor": 1000.0})

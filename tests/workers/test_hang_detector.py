@@ -56,8 +56,18 @@ def test_the_limit_grows_with_the_measured_step() -> None:
     assert len(look.for_seconds(200, slow)) == 1
 
 
-def test_nobody_takes_steps_who_waits_for_the_search_or_validates() -> None:
+def test_nobody_takes_steps_who_waits_for_the_search() -> None:
     assert Look().for_seconds(7200, replace(AT_WORK, is_working=False)) == []
+
+
+def test_work_that_waits_for_other_work_of_its_process_does_not_hang() -> None:
+    look, waiting = Look(), replace(AT_WORK, trial="t02")
+    for count in range(720):
+        look.now += LIMITS.look
+        shown = {"a.json": replace(AT_WORK, beats=count, steps=count), "b.json": replace(waiting, beats=count)}
+        assert look.detector.look(shown, look.now) == []
+    hangs = look.for_seconds(610, AT_WORK, waiting)
+    assert [hang.heartbeat.trial for hang in hangs] == ["t01", "t02"]
 
 
 def test_who_waited_has_all_its_time_afterwards() -> None:

@@ -55,7 +55,7 @@ def test_a_stopped_process_is_ended_and_told(trial: subprocess.Popen[str], tmp_p
     ((name, text),) = told
     assert name == "t01"
     assert text.startswith(f"its process {trial.pid} on ")
-    assert text.endswith("no sign of life for 20 s; it was ended, and the trial goes on in another")
+    assert text.endswith("no sign of life for 20 s; it was ended, and its work goes on in another")
     assert list(read_heartbeats(tmp_path)) == []
 
 

@@ -14,11 +14,23 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from graft.core.process_identity import ProcessIdentity
 
 T = TypeVar("T")
+
+
+class Watch(Protocol):
+    """``watch(batches)``: hands the batches on; each of them is a step that somebody who looks sees taken."""
+
+    def __call__(self, batches: Iterable[T], /) -> Iterable[T]: ...
+
+
+def unwatched(batches: Iterable[T]) -> Iterable[T]:
+    """The batches, where nobody looks."""
+    return batches
+
 
 PERIOD_S = 5.0
 
@@ -33,8 +45,8 @@ class Heartbeat:
         beats: how often it has shown itself.
         steps: how many it has taken.
         longest_step: seconds that the longest of them took.
-        is_working: whether steps are to be expected: within an epoch, not between two, when it validates, or waits
-            for what the search says.
+        is_working: whether steps are to be expected: while it trains, validates or computes features, not while it
+            loads weights or waits for what the search says.
     """
 
     process: ProcessIdentity
@@ -65,7 +77,7 @@ class Pulse:
 
     def __init__(self, directory: Path | None, trial: str) -> None:
         self._file = None if directory is None else directory / f"{trial}-{secrets.token_hex(4)}.json"
-        self._process, self._trial = ProcessIdentity.here(), trial
+        self._process, self.trial = ProcessIdentity.here(), trial
         self._beats = self._steps = 0
         self._longest = 0.0
         self._last: float | None = None
@@ -76,7 +88,7 @@ class Pulse:
             threading.Thread(target=self._keep, name="graft-heartbeat", daemon=True).start()
 
     def over(self, batches: Iterable[T]) -> Iterator[T]:
-        """The batches of an epoch: while they are worked on, each is a step; after the last, none is expected."""
+        """Some batches: while they are worked on, each is a step; after the last, none is expected."""
         self._is_working = True
         last = time.monotonic()
         try:
@@ -93,7 +105,7 @@ class Pulse:
         if self._file is None:
             return
         self._beats += 1
-        shown = Heartbeat(self._process, self._trial, self._beats, self._steps, self._longest, self._is_working)
+        shown = Heartbeat(self._process, self.trial, self._beats, self._steps, self._longest, self._is_working)
         with contextlib.suppress(OSError):
             self._file.write_text(json.dumps({**asdict(shown), "process": self._process.to_text()}), encoding="utf-8")
 

@@ -75,6 +75,11 @@ class Experiment:
         return next((event.key for _, event in begun if isinstance(event, ExperimentStarted)), self.name)
 
     @property
+    def heartbeats(self) -> Path:
+        """Where processes that train show that they get on."""
+        return self.directory / "heartbeats"
+
+    @property
     def job_name(self) -> str:
         """The name of its job."""
         return re.sub(r"-\d{8}-\d{6}-[0-9a-f]{4}$", "", self.name)

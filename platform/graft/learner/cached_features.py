@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from graft.core.heartbeat import Watch, unwatched
 from graft.core.storage import canonical_json
 from graft.data.batch import FEATURES, Batch
 from graft.data.dataset import Split
@@ -87,7 +88,12 @@ def views_of(data: TrainingData, strategy: Strategy) -> Augmenter | Views | None
 
 
 def load_or_compute(
-    feature_cache: FeatureCache, prefix: Prefix, backbone: Backbone, source: Source, splits: tuple[Split, ...]
+    feature_cache: FeatureCache,
+    prefix: Prefix,
+    backbone: Backbone,
+    source: Source,
+    splits: tuple[Split, ...],
+    watch: Watch = unwatched,
 ) -> CachedFeatures:
     """The features that training on some splits, and validation, needs; computed if nobody has before.
 
@@ -97,11 +103,12 @@ def load_or_compute(
         backbone: as it was pretrained.
         source: what they are computed from.
         splits: what is trained on; the validation rows are needed besides.
+        watch: what computed batches go through.
 
     Raises:
         NotStored: there is no room for them; training has to go without.
     """
-    return _Builder(feature_cache, prefix, backbone.to(source.device).eval(), source).cached(splits)
+    return _Builder(feature_cache, prefix, backbone.to(source.device).eval(), source, watch).cached(splits)
 
 
 @dataclass(frozen=True)
@@ -123,8 +130,16 @@ def extraction(
 class _Builder:
     """Opens or builds all that one training needs."""
 
-    def __init__(self, feature_cache: FeatureCache, prefix: Prefix, backbone: Backbone, source: Source) -> None:
+    def __init__(
+        self,
+        feature_cache: FeatureCache,
+        prefix: Prefix,
+        backbone: Backbone,
+        source: Source,
+        watch: Watch = unwatched,
+    ) -> None:
         self._feature_cache, self._prefix, self._backbone, self._source = feature_cache, prefix, backbone, source
+        self._watch = watch
         self._arrays, self._views = source.data.arrays, views_of(source.data, source.strategy)
         self._built_below: list[Features] = []
         frozen = [backbone.stem, *list(backbone.blocks)[: prefix.cut]]
@@ -161,7 +176,8 @@ class _Builder:
         if features is None:
             one = self.extraction(split, view)
             shape = one.extract(0, 1).shape[1:]
-            features = store.build(key, shape, one.rows, in_process(one.extract, EXTRACTION_BATCH))
+            produce = in_process(one.extract, EXTRACTION_BATCH)
+            features = store.build(key, shape, one.rows, lambda start, stop: self._watch(produce(start, stop)))
         return Part(self._arrays.rows(split), features)
 
     def _key(self, split: Split, view: int | None, cut: int) -> FeatureKey:
@@ -201,7 +217,7 @@ class _Builder:
             stored = self._feature_cache.store.open(self._key(split, view, prefix.cut))
             if stored is not None:
                 return prefix.cut, stored
-            builder = _Builder(self._feature_cache, prefix, self._backbone, self._source)
+            builder = _Builder(self._feature_cache, prefix, self._backbone, self._source, self._watch)
             with contextlib.suppress(NotStored):
                 stored = builder._part(split, view).features
                 self._built_below += [stored, *builder._built_below]

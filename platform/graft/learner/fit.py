@@ -12,6 +12,7 @@ from typing import Any
 
 from graft.core.clock import Clock, SystemClock
 from graft.core.errors import ArtifactError, TrialError
+from graft.core.heartbeat import Pulse, Watch
 from graft.data.dataset import Split, open_dataset
 from graft.learner.cached_features import FeatureCache
 from graft.learner.final_model import FinalModel
@@ -36,6 +37,7 @@ class FitTask:
         workers: processes it was planned for; a scaled batch keeps to this number when there are fewer.
         seconds: how long it may take; it ends early, with what it has, rather than take much longer. None is no limit.
         feature_cache: where features of frozen blocks are.
+        heartbeats: where its processes show that they get on; None if nobody looks.
     """
 
     model: FinalModel
@@ -43,6 +45,7 @@ class FitTask:
     workers: int = 1
     seconds: float | None = None
     feature_cache: FeatureCache | None = None
+    heartbeats: Path | None = None
 
     @property
     def spec(self) -> FitSpec:
@@ -69,13 +72,14 @@ def fit(task: FitTask, world: World = ALONE) -> dict[str, Any]:
     Raises:
         TrialError: the loss became infinite, although it did not in the search.
     """
-    keeper = _Keeper(task, world, SystemClock())
     state, metrics = _left_state(task.state_file), dict[str, float]()
-    for stretch in task.model.schedule.stretches:
-        if keeper.is_out_of_time or (state is not None and state.epochs_done >= stretch.to_epoch):
-            continue
-        session, outcome = _train(task, stretch, state, keeper, world)
-        state, metrics = session.state(with_best=False), dict(outcome.best_metrics)
+    with Pulse(task.heartbeats, "fit") as pulse:
+        keeper = _Keeper(task, world, SystemClock(), pulse.over)
+        for stretch in task.model.schedule.stretches:
+            if keeper.is_out_of_time or (state is not None and state.epochs_done >= stretch.to_epoch):
+                continue
+            session, outcome = _train(task, stretch, state, keeper)
+            state, metrics = session.state(with_best=False), dict(outcome.best_metrics)
     if state is None:
         raise ValueError("the schedule has no stretch, but must have at least one")
     if world.rank == 0:
@@ -106,8 +110,8 @@ def scaled(strategy: Strategy, spec: FitSpec, workers: int) -> Strategy:
 class _Keeper:
     """Saves the state often enough, and ends the fit when its time is over."""
 
-    def __init__(self, task: FitTask, world: World, clock: Clock) -> None:
-        self._task, self._world, self._clock = task, world, clock
+    def __init__(self, task: FitTask, world: World, clock: Clock, watch: Watch) -> None:
+        self._task, self.world, self._clock, self.watch = task, world, clock, watch
         self._started = self._saved = clock.elapsed()
         self.is_out_of_time = False
 
@@ -115,7 +119,7 @@ class _Keeper:
         """What ends the training of a stretch."""
 
         def on_epoch(result: EpochResult) -> bool:
-            self.is_out_of_time = self._world.broadcast(self._would_be_late(result.seconds))
+            self.is_out_of_time = self.world.broadcast(self._would_be_late(result.seconds))
             if self._is_due():
                 self._save(session)
             return result.epoch < stretch.to_epoch and not self.is_out_of_time
@@ -141,15 +145,15 @@ class _Keeper:
 
     def _save(self, session: Session) -> None:
         self._saved = self._clock.elapsed()
-        if self._world.rank == 0:
+        if self.world.rank == 0:
             save_state(session.state(with_best=False), self._task.state_file)
 
 
 def _train(
-    task: FitTask, stretch: Stretch, state: TrainingState | None, keeper: _Keeper, world: World
+    task: FitTask, stretch: Stretch, state: TrainingState | None, keeper: _Keeper
 ) -> tuple[Session, TrainingOutcome]:
     """Train one stretch of the schedule, from the state that the one before has left."""
-    learner = _learner(task, stretch.strategy, world)
+    learner = _learner(task, stretch.strategy, keeper)
     session = learner.session
     if state is not None:
         session.load(state)
@@ -160,7 +164,7 @@ def _train(
     return session, outcome
 
 
-def _learner(task: FitTask, strategy: Strategy, world: World) -> SupervisedLearner:
+def _learner(task: FitTask, strategy: Strategy, keeper: _Keeper) -> SupervisedLearner:
     training_data = training_data_of(
         task.model.job, open_dataset(task.model.dataset), task.num_threads, feature_cache=task.feature_cache
     )
@@ -172,7 +176,8 @@ def _learner(task: FitTask, strategy: Strategy, world: World) -> SupervisedLearn
         accumulate=spec.accumulate,
         sync_batch_norm=spec.sync_batch_norm,
     )
-    return build_learner(training_data, scaled(strategy, spec, task.workers), task.splits, world)
+    adapted = scaled(strategy, spec, task.workers)
+    return build_learner(training_data, adapted, task.splits, keeper.world, keeper.watch)
 
 
 def _left_state(path: Path) -> TrainingState | None:

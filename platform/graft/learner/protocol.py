@@ -8,6 +8,7 @@ steps, an outer loop of meta-training.
 from collections.abc import Mapping
 from typing import Protocol
 
+from graft.core.heartbeat import Watch, unwatched
 from graft.spec.strategy import Strategy
 from graft.training.checkpoint import TrainingState
 from graft.training.loop import OnEpoch, TrainEpoch, TrainingOutcome
@@ -69,8 +70,13 @@ class Learner(Protocol):
 class LearnerFactory(Protocol):
     """Makes the learner of a strategy, in the process that trains it; picklable."""
 
-    def __call__(self, strategy: Strategy, world: World) -> Learner:
+    def __call__(self, strategy: Strategy, world: World, watch: Watch = unwatched) -> Learner:
         """A learner at its start.
+
+        Args:
+            strategy: how it is adapted.
+            world: the processes that train together; each calls this.
+            watch: what all that takes long goes through, batch by batch, so that a process that hangs is noticed.
 
         Raises:
             SpecError: the strategy cannot be built.

@@ -1,12 +1,14 @@
 """Supervised learning: one strategy trained on one dataset; what a trial and the final fit have in common."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import nn
 
+from graft.core.heartbeat import Watch, unwatched
+from graft.data.batch import Batch
 from graft.data.batches import Batches, Shard
 from graft.data.dataset import Split
 from graft.data.feature_store.locks import NotStored
@@ -18,7 +20,18 @@ from graft.learner.training_data import TrainingData
 from graft.spec.modalities.base import Preprocessing
 from graft.spec.strategy import Strategy
 from graft.training.checkpoint import TrainingState
-from graft.training.loop import OnEpoch, Session, TrainEpoch, TrainingOutcome, TrainingPlan, prepare, train
+from graft.training.loop import (
+    Ending,
+    OnEpoch,
+    Session,
+    TrainEpoch,
+    TrainingBatch,
+    TrainingOutcome,
+    TrainingPlan,
+    prepare,
+    train,
+    train_epoch,
+)
 from graft.training.predict import predict_in_parts
 from graft.training.world import ALONE, World
 from graft.transfer.adapt import Adapted, adapt
@@ -38,6 +51,7 @@ class SupervisedLearner:
         augmenter: changes the samples.
         data: what is trained on.
         note: why there are no stored features although there should be; empty otherwise.
+        watch: what batches go through that are trained on or validated.
     """
 
     session: Session
@@ -47,6 +61,7 @@ class SupervisedLearner:
     data: TrainingData
     cached: CachedFeatures | None = None
     note: str = ""
+    watch: Watch = unwatched
 
     @property
     def takes_features(self) -> bool:
@@ -107,7 +122,12 @@ class SupervisedLearner:
     ) -> TrainingOutcome:
         """Train (`training.loop.train`) to the end; with `validate`, every epoch is scored on the validation rows."""
         evaluate = self.validation_metrics if validate else None
-        return train(self.session, self.batches(), evaluate, on_epoch, self.augmenter, train_one)
+        whole_epoch = train_one or train_epoch
+
+        def watched(session: Session, batches: Iterable[TrainingBatch]) -> Ending | None:
+            return whole_epoch(session, self.watch(batches))
+
+        return train(self.session, self.batches(), evaluate, on_epoch, self.augmenter, watched)
 
     def batches(self) -> Batches:
         """Of the rows that are trained on: of features where the model as it stands can go on from them."""
@@ -117,7 +137,7 @@ class SupervisedLearner:
         """The metrics on the validation rows, on rank 0; the other ranks predict their part, and get nothing."""
         session, task, arrays = self.session, self.data.task, self.data.arrays
         rows = arrays.rows(Split.VALIDATION)
-        batches = self._batches(rows, EVALUATION_BATCH)
+        batches = _Watched(self._batches(rows, EVALUATION_BATCH), self.watch)
         outputs = predict_in_parts(model, batches, session.plan.strategy.precision, session.world)
         if outputs is None:
             return {}
@@ -132,6 +152,17 @@ class SupervisedLearner:
 
 
 @dataclass(frozen=True)
+class _Watched:
+    """Batches for evaluation that are seen to be worked on."""
+
+    batches: Batches
+    watch: Watch
+
+    def for_evaluation(self) -> Iterable[tuple[np.ndarray, Batch]]:
+        return self.watch(self.batches.for_evaluation())
+
+
+@dataclass(frozen=True)
 class SupervisedFactory:
     """Makes supervised learners for the trials of a search.
 
@@ -143,13 +174,17 @@ class SupervisedFactory:
     data: TrainingData
     splits: tuple[Split, ...] = (Split.TRAIN,)
 
-    def __call__(self, strategy: Strategy, world: World) -> SupervisedLearner:
+    def __call__(self, strategy: Strategy, world: World, watch: Watch = unwatched) -> SupervisedLearner:
         """The learner of a strategy at its start."""
-        return build_learner(self.data, strategy, self.splits, world)
+        return build_learner(self.data, strategy, self.splits, world, watch)
 
 
 def build_learner(
-    data: TrainingData, strategy: Strategy, splits: tuple[Split, ...], world: World = ALONE
+    data: TrainingData,
+    strategy: Strategy,
+    splits: tuple[Split, ...],
+    world: World = ALONE,
+    watch: Watch = unwatched,
 ) -> SupervisedLearner:
     """Load the backbone, adapt it, and make everything ready to train on the rows of `splits`.
 
@@ -158,6 +193,7 @@ def build_learner(
         strategy: how.
         splits: the rows to train on.
         world: the processes that train together; each calls this.
+        watch: what batches go through, here and in training, so that a process that hangs is noticed.
 
     Raises:
         SpecError: the strategy cannot be built.
@@ -171,9 +207,9 @@ def build_learner(
     adapted = adapt(network, strategy, data.seed)
     data.modality.place(adapted.model, device)
     session = _session(data, strategy, adapted, rows, len(batches), world)
-    learner = SupervisedLearner(session, rows, inputs, views_of(data, strategy), data)
+    learner = SupervisedLearner(session, rows, inputs, views_of(data, strategy), data, watch=watch)
     try:
-        return replace(learner, cached=_cached(data, strategy, preprocessing, splits))
+        return replace(learner, cached=_cached(learner, preprocessing, splits))
     except NotStored as error:
         note = f"frozen blocks are computed anew in every epoch, because their features cannot be kept: {error}"
         return replace(learner, note=note)
@@ -220,11 +256,13 @@ def _session(
 
 
 def _cached(
-    data: TrainingData, strategy: Strategy, preprocessing: Preprocessing, splits: tuple[Split, ...]
+    learner: SupervisedLearner, preprocessing: Preprocessing, splits: tuple[Split, ...]
 ) -> CachedFeatures | None:
     """Features of the strategy's frozen blocks, or None, if there is nothing to keep; see `load_or_compute`."""
+    data, strategy = learner.data, learner.session.plan.strategy
     prefix = prefix_of(strategy)
     if data.feature_cache is None or prefix is None or prefix not in data.feature_cache.wanted:
         return None
     source = source_of(data, strategy, preprocessing)
-    return load_or_compute(data.feature_cache, prefix, pretrained(strategy, data).backbone, source, splits)
+    backbone = pretrained(strategy, data).backbone
+    return load_or_compute(data.feature_cache, prefix, backbone, source, splits, learner.watch)

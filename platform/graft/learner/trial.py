@@ -6,7 +6,7 @@ the proposal, and relays. It also relays for trials whose heads one process trai
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,16 +16,7 @@ from graft.learner.checkpoints import CheckpointStore
 from graft.learner.protocol import Learner, LearnerFactory
 from graft.search.protocol import Checkpoint, CheckpointEpochs, Proposal, TrialReporter
 from graft.training.checkpoint import TrainingState
-from graft.training.loop import (
-    Ending,
-    EpochResult,
-    Session,
-    TrainEpoch,
-    TrainingBatch,
-    TrainingOutcome,
-    TrainingStatus,
-    train_epoch,
-)
+from graft.training.loop import EpochResult, TrainEpoch, TrainingOutcome, TrainingStatus, train_epoch
 from graft.training.process_usage import ProcessUsage
 from graft.training.world import ALONE, Ranks, World
 from graft.workers.groups.channel import Channel
@@ -99,10 +90,7 @@ def train_in_host(order: tuple[Proposal, CheckpointEpochs], payload: TrialPayloa
         return seat.report(Message(epoch, metrics, tuple(notes)))
 
     together = seat.rendezvous.train_epoch
-    # No steps are watched: trials that are trained together wait for each other.
-    alone = replace(payload, due=due, heartbeats=None)
-    with Pulse(payload.heartbeats, proposal.trial):
-        outcome = train_proposal(proposal, alone, ALONE, on_report, together)
+    outcome = train_proposal(proposal, replace(payload, due=due), ALONE, on_report, together)
     if outcome.status is TrainingStatus.NON_FINITE:
         seat.report(Message(outcome.epochs_done, {}, failure=outcome.reason))
 
@@ -139,23 +127,14 @@ def train_proposal(
     the trial at any report, and somebody else may go on from it. When the disk is full, training goes on without.
     """
     with Pulse(payload.heartbeats, proposal.trial) as pulse:
-        return _train(proposal, payload, world, on_report, _stepping(pulse, train_one))
-
-
-def _stepping(pulse: Pulse, train_one: TrainEpoch | None) -> TrainEpoch:
-    """Trains an epoch, and shows its steps."""
-
-    def one(session: Session, batches: Iterable[TrainingBatch]) -> Ending | None:
-        return (train_one or train_epoch)(session, pulse.over(batches))
-
-    return one
+        learner = payload.factory(proposal.strategy, world, pulse.over)
+        keeper = _Keeper(payload, proposal, is_writer=world.rank == 0)
+        return _train(proposal, keeper, learner, on_report, train_one)
 
 
 def _train(
-    proposal: Proposal, payload: TrialPayload, world: World, on_report: OnReport, train_one: TrainEpoch
+    proposal: Proposal, keeper: "_Keeper", learner: Learner, on_report: OnReport, train_one: TrainEpoch | None
 ) -> TrainingOutcome:
-    keeper = _Keeper(payload, proposal, is_writer=world.rank == 0)
-    learner = payload.factory(proposal.strategy, world)
     keeper.go_on_from(learner)
     keeper.note(learner.note)
     once = dict(learner.facts)

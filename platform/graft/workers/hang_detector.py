@@ -66,18 +66,26 @@ class HangDetector:
         self._looked = now
         self._seen = {} if was_absent else {name: seen for name, seen in self._seen.items() if name in shown}
         found = []
+        getting_on = {heartbeat.process for name, heartbeat in shown.items() if self._gets_on(name, heartbeat)}
         for name, heartbeat in shown.items():
+            if heartbeat.process in getting_on and name in self._seen:
+                self._seen[name].step_at = now
             reason = self._judge(name, heartbeat, now)
             if reason:
                 found.append(Hang(name, heartbeat, reason))
                 del self._seen[name]
         return found
 
+    def _gets_on(self, name: str, heartbeat: Heartbeat) -> bool:
+        """Whether it took a step since the last look. Then its process does not hang, though other work in it waits."""
+        seen = self._seen.get(name)
+        return seen is not None and seen.heartbeat.steps != heartbeat.steps
+
     def _judge(self, name: str, heartbeat: Heartbeat, now: float) -> str:
         seen = self._seen.setdefault(name, _Seen(heartbeat, now, now))
         if heartbeat.beats != seen.heartbeat.beats:
             seen.beat_at = now
-        if heartbeat.steps != seen.heartbeat.steps or not heartbeat.is_working:
+        if not heartbeat.is_working:
             seen.step_at = now
         seen.heartbeat = heartbeat
         limits, who = self.limits, f"its process {heartbeat.process.pid} on {heartbeat.process.machine.host}"

@@ -1,4 +1,4 @@
-"""Ends processes of trials that hang, so that their trials go on in others, as after any death of a process."""
+"""Ends processes that train and hang, so that their work goes on in others, as after any death of a process."""
 
 import contextlib
 import shutil
@@ -58,7 +58,7 @@ class HangWatch:
             # One that has died shows nothing either; what it has left is forgotten. A process may show several.
             if hang.heartbeat.process not in ended and self._end(hang.heartbeat):
                 ended.add(hang.heartbeat.process)
-                self._tell(hang.heartbeat.trial, f"{hang.reason}; it was ended, and the trial goes on in another")
+                self._tell(hang.heartbeat.trial, f"{hang.reason}; it was ended, and its work goes on in another")
             forget(self._directory, hang.name)
 
     def _can_be_written(self) -> bool:

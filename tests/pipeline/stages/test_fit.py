@@ -1,6 +1,7 @@
 """The fit stage decides what is trained, by whom, and which weights are taken; what runs elsewhere is only recorded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from graft.experiments.budget import Deadline
 from graft.experiments.directory import Experiment
 from graft.experiments.progress import Progress
 from graft.experiments.run_clock import RunClock
-from graft.journal.events import Event, TrialStatus
+from graft.journal.events import Event, TrialNoted, TrialStatus
+from graft.journal.journal import Journal, read
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.fit import fit, fit_in_group
 from graft.learner.soup import make_soup
@@ -74,7 +76,8 @@ def make(home: Path, dataset: Dataset, clock: Any, fold: Callable[..., Progress]
         deadline = None if seconds is None else Deadline(seconds, "minutes")
         run_clock = RunClock(job, progress, clock, allocation, allocation, deadline, 0.0)
         experiment = Experiment.create(Home.find(), job)
-        return Fitting(experiment, job, run_clock, dataset, progress.ranked()[0], SCHEDULE)
+        journal = Journal(experiment.journal_file, clock)
+        return Fitting(experiment, job, journal, run_clock, dataset, progress.ranked()[0], SCHEDULE)
 
     return build
 
@@ -100,6 +103,25 @@ class TestTraining:
         assert (task.model.weights, task.num_threads, task.workers, task.seconds) == (fitting.final_weights, 2, 1, None)
         assert done["weights"] == str(fitting.final_weights)
         assert (done["summary"], done["nodes"]) == ("4 epochs on 30 samples", [])
+
+    def test_a_process_that_hangs_is_looked_for_and_told(
+        self, make: Make, ran: Ran, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        looking: list[Path] = []
+
+        @contextmanager
+        def watch(directory: Path, tell: Callable[[str, str], object], end: object) -> Iterator[Path]:
+            looking.append(directory)
+            tell("fit", "its process 7 hangs")
+            yield directory
+
+        monkeypatch.setattr(module, "watch_for_hangs", watch)
+        fitting = make()
+        fitting.run()
+        ((_, (task,), _),) = ran.calls
+        assert looking == [task.heartbeats] == [fitting.experiment.heartbeats]
+        noted = [event for _, event in read(fitting.experiment.journal_file) if isinstance(event, TrialNoted)]
+        assert [(one.trial, one.text) for one in noted] == [("t01", "fit: its process 7 hangs")]
 
     def test_a_winner_that_lost_patience_is_fitted_as_long_as_it_was_good(
         self, make: Make, ran: Ran, trials: Any

@@ -5,6 +5,7 @@ import signal
 from graft.chaos.fault import Fault, Missed, require
 from graft.chaos.faults.process import TRIAL, needs_own_processes
 from graft.chaos.sandbox import Sandbox
+from graft.core.heartbeat import Heartbeat, read_heartbeats
 from graft.journal import events
 
 RELAY = "graft.tracking.relay"
@@ -21,9 +22,28 @@ def _stop_trial(sandbox: Sandbox) -> str:
         process.identity.send(signal.SIGSTOP)
     summary = child.wait().require_success().summary
     require(not summary["trials"]["failed"], f"{summary['trials']['failed']} trials have failed")
+    _require_told(sandbox)
+    return moment
+
+
+def _stop_fit(sandbox: Sandbox) -> str:
+    child = sandbox.run()
+    moment = sandbox.await_stage(child, "fit")
+    child.wait_until(lambda: _fitting(sandbox), "the process of the fit has shown itself")
+    for heartbeat in _fitting(sandbox):
+        heartbeat.process.send(signal.SIGSTOP)
+    child.wait().require_success()
+    _require_told(sandbox)
+    return moment
+
+
+def _fitting(sandbox: Sandbox) -> list[Heartbeat]:
+    return [one for _, one in read_heartbeats(sandbox.experiment.heartbeats) if one.trial == "fit"]
+
+
+def _require_told(sandbox: Sandbox) -> None:
     notes = [event.text for event in sandbox.records if isinstance(event, events.TrialNoted)]
     require(any("no sign of life" in note for note in notes), f"nothing says that a process hung: {notes}")
-    return moment
 
 
 def _stop_driver(sandbox: Sandbox) -> str:
@@ -52,6 +72,13 @@ STOPPING_FAULTS = (
         "the process of a trial is stopped (SIGSTOP) after its first epoch, and never goes on",
         "that is noticed and told, and the trial goes on in another process",
         _stop_trial,
+        needs_own_processes,
+    ),
+    Fault(
+        "fit-stopped",
+        "the process of the final fit is stopped (SIGSTOP), and never goes on",
+        "that is noticed and told, and the fit goes on in another process",
+        _stop_fit,
         needs_own_processes,
     ),
     Fault(

@@ -220,7 +220,6 @@ STORAGE_FAULTS = (
         "the run ends with one line, and `graft resume` finishes when it can be written again",
         _make_read_only,
         needs_a_disk,
-        is_compared=False,
         home="disk-c",
     ),
     Fault(
@@ -229,7 +228,6 @@ STORAGE_FAULTS = (
         "the run ends with one line, and `graft resume` finishes when there is room for files again",
         _take_inodes,
         needs_a_disk,
-        is_compared=False,
         home="disk-d",
     ),
     Fault(

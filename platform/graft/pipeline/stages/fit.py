@@ -10,6 +10,8 @@ from graft.experiments.budget import fit_epochs, fit_seconds
 from graft.experiments.directory import Experiment
 from graft.experiments.progress import TrialProgress
 from graft.experiments.run_clock import MIN_FIT_SHARE, RunClock
+from graft.journal import events
+from graft.journal.journal import Journal
 from graft.learner.cached_features import FeatureCache
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.final_model import FinalModel
@@ -22,7 +24,9 @@ from graft.spec.job import Job
 from graft.spec.metrics import shown
 from graft.spec.strategy import Strategy
 from graft.workers.elastic import run_distributed
+from graft.workers.end_process import end_process
 from graft.workers.groups.shape import GroupShape
+from graft.workers.hang_watch import watch_for_hangs
 from graft.workers.remote import run_remote
 
 # A process that dies is replaced, and goes on where it was.
@@ -32,7 +36,8 @@ ATTEMPTS = 3
 def run_fit(run: RunContext, dataset: Dataset, winner: TrialProgress) -> Output:
     """Train the winner on all it may see; or take weights of the search, if the job wants that."""
     schedule, feature_cache = run.schedule(winner), run.feature_cache(dataset)
-    return Fitting(run.experiment, run.job, run.run_clock, dataset, winner, schedule, feature_cache).run()
+    fitting = Fitting(run.experiment, run.job, run.journal, run.run_clock, dataset, winner, schedule, feature_cache)
+    return fitting.run()
 
 
 def fit_detail(run: RunContext, dataset: Dataset, winner: TrialProgress) -> str:
@@ -56,6 +61,7 @@ class Fitting:
 
     experiment: Experiment
     job: Job
+    journal: Journal
     run_clock: RunClock
     dataset: Dataset
     winner: TrialProgress
@@ -110,12 +116,17 @@ class Fitting:
             run_clock.fit_workers,
             run_clock.seconds_for_fit(self.dataset),
             self.feature_cache,
+            self.experiment.heartbeats,
         )
-        done, nodes = self._run(task)
+        with watch_for_hangs(self.experiment.heartbeats, self._note, end_process):
+            done, nodes = self._run(task)
         workers = f" by {task.workers} workers" if task.workers > 1 else ""
         cut = f" instead of {wanted}, to keep the budget" if done["epochs"] < wanted else ""
         summary = f"{done['epochs']} epochs on {done['samples']} samples{workers}{cut}"
         return {"weights": str(self.final_weights), "summary": summary, "nodes": list(nodes), **done}
+
+    def _note(self, work: str, text: str) -> None:
+        self.journal.append(events.TrialNoted(self.winner.trial, f"{work}: {text}"))
 
     def _run(self, task: FitTask) -> tuple[dict[str, Any], Sequence[str]]:
         share = self.run_clock.fit

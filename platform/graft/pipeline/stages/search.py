@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from graft.core.clock import Clock
@@ -148,7 +147,7 @@ class SearchStage:
         unsubscribe = self.journal.subscribe(self.history.apply), self.journal.subscribe(self._retention().apply)
         try:
             with (
-                watch_for_hangs(self._heartbeats, self._note, end_process),
+                watch_for_hangs(self.experiment.heartbeats, self._note, end_process),
                 self._trial_runner() as runner,
                 tell_what_is_awaited(self.journal, self._awaited, self._has_begun),
             ):
@@ -196,7 +195,7 @@ class SearchStage:
             slots=runner.slots,
             is_over=cause,
             is_starved=runner.is_starved,
-            heartbeats=self._heartbeats,
+            heartbeats=self.experiment.heartbeats,
         )
         run_search(execution, conductor, recorder, runner.function, runner.payload(_due(phase, scheduler)))
         if cause.ended is None or cause.ended.by == "phase":
@@ -207,10 +206,6 @@ class SearchStage:
     @property
     def _store(self) -> CheckpointStore:
         return CheckpointStore(self.experiment.checkpoints)
-
-    @property
-    def _heartbeats(self) -> Path:
-        return self.experiment.directory / "heartbeats"
 
     def _note(self, trial: str, text: str) -> None:
         self.journal.append(events.TrialNoted(trial, text))
@@ -262,7 +257,7 @@ class SearchStage:
     @contextmanager
     def _trial_runner(self) -> Iterator["_TrialRunner"]:
         """Trials in Tune's own processes, or in groups of workers that live as long as the search."""
-        payload = TrialPayload(self.factory, self._store, CheckpointEpochs(), self._heartbeats)
+        payload = TrialPayload(self.factory, self._store, CheckpointEpochs(), self.experiment.heartbeats)
         allocation = self.allocation
         if not reason_not_fused(self.job, allocation):
             with self._hosts(payload) as runner:
