@@ -26,7 +26,7 @@ class FakeServer:
     started: list["FakeServer"] = []
     is_dead = False
 
-    def __init__(self, command: tuple[str, ...], env: dict[str, str], start_new_session: bool) -> None:
+    def __init__(self, command: tuple[str, ...], env: dict[str, str], stdin: int, start_new_session: bool) -> None:
         self.command, self.env = command, env
         FakeServer.started.append(self)
 
@@ -40,7 +40,7 @@ class FakeServer:
 @pytest.fixture
 def servers(monkeypatch) -> list[FakeServer]:
     # The command's own name for it: what it imports starts processes, too.
-    monkeypatch.setattr(module, "subprocess", SimpleNamespace(Popen=FakeServer))
+    monkeypatch.setattr(module, "subprocess", SimpleNamespace(Popen=FakeServer, PIPE=subprocess.PIPE))
     FakeServer.started = []
     return FakeServer.started
 
@@ -109,7 +109,7 @@ def test_whatever_ends_it_ends_the_server_and_its_children(graft, used_home, fre
             groups.append(self.pid)
 
     monkeypatch.setattr("graft.tracking.ui.ui_server", server)
-    monkeypatch.setattr(module, "subprocess", SimpleNamespace(Popen=Recorded))
+    monkeypatch.setattr(module, "subprocess", SimpleNamespace(Popen=Recorded, PIPE=subprocess.PIPE))
     thread = threading.Thread(target=await_child_and_interrupt, daemon=True)
     before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
     # A process in the background is born with SIGINT ignored, and Python leaves it so.

@@ -1,5 +1,8 @@
 """MLflow's own application behind the gate, in this process; no port is opened."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,3 +81,12 @@ def test_the_champion_can_be_looked_at_and_not_replaced(client: Client, target: 
 def test_it_does_not_start_without_a_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
     assert main(["--uri", "sqlite:////x.db", "--artifact-root", str(tmp_path), "--port", "5000"]) == 2
+
+
+def test_it_ends_when_nobody_holds_its_input_open_any_more(tmp_path: Path) -> None:
+    environment = {**os.environ, TOKEN_VARIABLE: TOKEN, "PYTHONPATH": os.pathsep.join(sys.path)}
+    arguments = ["--uri", f"sqlite:///{tmp_path}/x.db", "--artifact-root", str(tmp_path), "--port", "0"]
+    command = [sys.executable, "-m", "graft.tracking.mlflow.ui_server", *arguments]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        server.communicate()
+    assert server.returncode == 0

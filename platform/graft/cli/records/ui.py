@@ -52,7 +52,9 @@ def command(
     addresses = {name: server.address(page) for name, page in pages.items()}
     # A session of its own: the server is to end with all its children, however this command ends.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    process = subprocess.Popen(server.command, env=dict(server.environment), start_new_session=True)
+    # Its standard input closes with this process, even if that is killed, and then it ends.
+    environment = dict(server.environment)
+    process = subprocess.Popen(server.command, env=environment, stdin=subprocess.PIPE, start_new_session=True)
     try:
         # Not before: who sees an address may press Ctrl-C, and the server has to end with this command.
         _show(addresses, browser=False)

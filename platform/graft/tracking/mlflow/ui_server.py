@@ -2,6 +2,8 @@
 
 ``GRAFT_UI_TOKEN=… python -m graft.tracking.mlflow.ui_server --uri URI --artifact-root DIR --port PORT``
 
+It ends when its standard input does: a command that was killed closes it, and leaves no server behind.
+
 One process instead of the fifteen of ``mlflow server``, and only the application that shows runs, models and files: no
 assistant, gateway or job runner.
 """
@@ -9,6 +11,7 @@ assistant, gateway or job runner.
 import argparse
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,15 +43,22 @@ def gated_application(uri: str, artifact_root: Path, gate: Gate) -> GatedApplica
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until the process is ended."""
+    """Serve until the process is ended, or nobody holds its standard input open any more."""
     options = _parser().parse_args(arguments)
     token = os.environ.pop(TOKEN_VARIABLE, "")
     if not token:
         print(f"{TOKEN_VARIABLE} is not set; start this by `graft ui`", file=sys.stderr)  # noqa: T201
         return 2
+    threading.Thread(target=_end_with_input, name="graft-ui-end", daemon=True).start()
     application = gated_application(options.uri, options.artifact_root, Gate(token, options.port))
     _serve(application, options.port)
     return 0
+
+
+def _end_with_input() -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    os._exit(0)
 
 
 def _serve(application: Any, port: int) -> None:
