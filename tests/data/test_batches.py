@@ -9,7 +9,7 @@ from graft.data.batch import Batch
 from graft.data.batches import BUCKET_BATCHES, WHOLE, Batches, Shard, TrainingBatch
 from graft.data.columns import Ragged
 from graft.data.dataset import DatasetArrays, Split
-from graft.modalities.image.augment import Augmenter
+from graft.modalities.image.augment.light import Light
 from graft.modalities.image.info import PIXELS
 from graft.modalities.image.transforms import ImageInputs, image_inputs, preprocess
 from graft.spec.modalities.image import ImagePreprocessing, LightAugmentation
@@ -86,7 +86,7 @@ def test_types_are_those_a_network_takes(arrays):
 
 def test_epochs_differ_and_repeat(arrays):
     batches = batches_of(arrays, np.arange(25), preprocessing(), 5)
-    augmenter = Augmenter(LightAugmentation(), "horizontal")
+    augmenter = Light(LightAugmentation(), "horizontal")
 
     def epoch(seed: int, number: int) -> torch.Tensor:
         return torch.cat([batch.inputs[PIXELS] for batch in batches.epoch(seed, number, augmenter)])
@@ -99,7 +99,7 @@ def test_epochs_differ_and_repeat(arrays):
 def test_the_order_does_not_depend_on_augmentation(arrays):
     batches = batches_of(arrays, np.arange(25), preprocessing(), 5)
     plain = torch.cat([batch.targets for batch in batches.epoch(1, 0)])
-    augmented = torch.cat([batch.targets for batch in batches.epoch(1, 0, Augmenter(LightAugmentation()))])
+    augmented = torch.cat([batch.targets for batch in batches.epoch(1, 0, Light(LightAugmentation()))])
     assert torch.equal(plain, augmented)
 
 
@@ -129,7 +129,7 @@ def test_no_batch_of_one_where_batch_norm_would_fail(arrays, count, size, sizes)
 @pytest.mark.parametrize("first", [0, 1, 2])
 def test_ranks_share_the_batches_of_one(arrays, size, first):
     """Each gets its contiguous part, with the pictures that one process sees, from any batch on."""
-    augmenter = Augmenter(LightAugmentation(share=0.7), "both")
+    augmenter = Light(LightAugmentation(share=0.7), "both")
 
     def epoch(rank: int, of: int, start: int) -> list[TrainingBatch]:
         batches = batches_of(arrays, np.arange(25), preprocessing(), 9, shard=Shard(rank, of))
@@ -142,7 +142,18 @@ def test_ranks_share_the_batches_of_one(arrays, size, first):
         assert max(sizes) - min(sizes) <= 1
         assert {part.total for part in parts} == {batch.total}
         assert torch.equal(torch.cat([part.targets for part in parts]), batch.targets)
-        torch.testing.assert_close(torch.cat([part.inputs[PIXELS] for part in parts]), batch.inputs[PIXELS])
+        assert torch.equal(torch.cat([part.inputs[PIXELS] for part in parts]), batch.inputs[PIXELS])
+
+
+@pytest.mark.parametrize("size", [2, 4, 25])
+def test_a_sample_looks_the_same_in_batches_of_any_size(arrays, size):
+    augmenter = Light(LightAugmentation(share=0.7), "both")
+
+    def epoch(batch_size: int) -> torch.Tensor:
+        batches = batches_of(arrays, np.arange(25), preprocessing(), batch_size)
+        return torch.cat([batch.inputs[PIXELS] for batch in batches.epoch(3, 2, augmenter)])
+
+    assert torch.equal(epoch(size), epoch(9))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +219,7 @@ def test_shared_read_only_arrays_neither_change_nor_warn(arrays):
 
 @pytest.mark.gpu
 def test_a_gpu_gives_the_same_batches(arrays):
-    rows, wanted, augmenter = np.arange(25), preprocessing(8, 16), Augmenter(LightAugmentation(), "both")
+    rows, wanted, augmenter = np.arange(25), preprocessing(8, 16), Light(LightAugmentation(), "both")
     on_cpu = list(batches_of(arrays, rows, wanted, 8).epoch(0, 1, augmenter))
     on_gpu = list(batches_of(arrays, rows, wanted, 8, "cuda").epoch(0, 1, augmenter))
     for batch, gpu_batch in zip(on_cpu, on_gpu, strict=True):

@@ -8,11 +8,12 @@ import torch
 
 from graft.data.batch import FEATURES, concatenated
 from graft.data.batches import Batches, Shard
+from graft.data.draws import Draws
 from graft.data.feature_store.features import Features, in_process
 from graft.data.feature_store.key import FeatureKey
 from graft.data.feature_store.store import FeatureStore
 from graft.data.inputs import Part, StoredFeatures, Views
-from graft.modalities.image.augment import Augmenter
+from graft.modalities.image.augment.light import Light
 from graft.modalities.image.info import PIXELS
 from graft.modalities.image.transforms import ImageInputs
 from graft.spec.modalities.image import ImagePreprocessing, LightAugmentation
@@ -29,7 +30,7 @@ def images() -> ImageInputs:
 
 @pytest.fixture
 def views() -> Views:
-    return Views(Augmenter(LightAugmentation(share=0.5, views=3), "horizontal"), 3, seed=7)
+    return Views(Light(LightAugmentation(share=0.5, views=3), "horizontal"), 3, seed=7)
 
 
 def stored(root: Path, name: str, rows: np.ndarray, shape: tuple[int, ...] = (2,)) -> Part:
@@ -111,3 +112,8 @@ class TestStoredFeatures:
         features = StoredFeatures({None: [plain], 1: [Part(rows, second.features)]}, CPU)
         assert features.plain(rows)[FEATURES][:, 0].tolist() == [0, 1, 2]
         assert features.view(rows, views, 1)[FEATURES][:, 0].tolist() == [100, 101, 102]
+
+    def test_nothing_changes_features(self, tmp_path: Path) -> None:
+        features = StoredFeatures({None: [stored(tmp_path, "train", np.arange(3))]}, CPU)
+        with pytest.raises(ValueError, match="stored features cannot be augmented"):
+            features.augmented(Light(LightAugmentation()), Draws.of_epoch(np.arange(3), 0, 1))

@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from graft.data.batch import Batch
 from graft.data.batches import Batches, Shard
 from graft.data.dataset import DatasetArrays
-from graft.modalities.image.augment import Augmenter
+from graft.modalities.image.augment.light import Light
 from graft.modalities.image.info import PIXELS
 from graft.modalities.image.transforms import image_inputs
 from graft.modalities.registry import build_modality
@@ -95,7 +95,7 @@ def learn(world: World, strategy: Strategy, augment: str = "none", **settings: A
         return {"accuracy": float((probabilities.argmax(axis=1) == labels).mean()), "first": float(probabilities[0, 0])}
 
     exchanges = counted_exchanges(made.parallel)
-    augmenter = Augmenter(Strategy(augment=augment).augment, "horizontal")
+    augmenter = Light(Strategy(augment=augment).augment, "horizontal")
     outcome = train(made, batches(world, 8), evaluate, lambda result: reports.append(dict(result.metrics)), augmenter)
     return {
         "status": outcome.status.value,
@@ -212,7 +212,7 @@ def cut_off(world: World, directory: Path) -> Result:
         batches(world, 8),
         None,
         None,
-        Augmenter(CUT_OFF.augment),
+        Light(CUT_OFF.augment),
         train_one=partial(train_epoch, on_step=lambda epoch, steps: (epoch, steps) != (2, 3)),
     )
     if world.rank == 0:
@@ -225,7 +225,7 @@ def gone_on(world: World, directory: Path | None) -> Result:
     made, reports = session(world, CUT_OFF), []
     if directory:
         made.load(load_state(directory / "cut_off"))
-    train(made, batches(world, 8), None, lambda r: reports.append(dict(r.metrics)), Augmenter(CUT_OFF.augment))
+    train(made, batches(world, 8), None, lambda r: reports.append(dict(r.metrics)), Light(CUT_OFF.augment))
     return {
         "reports": reports,
         "weights": {name: tensor.clone() for name, tensor in made.model.network.state_dict().items()},

@@ -11,6 +11,7 @@ from torch import Tensor
 from graft.core.errors import DataError, Problem, SpecError
 from graft.core.seeds import derive_seed
 from graft.data.batch import Batch, to_device
+from graft.data.draws import Draws
 from graft.data.inputs import Augmenter, Inputs, Views
 
 # Rows of so many batches are sorted by length together: enough to fill batches evenly, few enough to stay shuffled.
@@ -108,11 +109,10 @@ class Batches:
             rows = order[start:stop][part]
             if isinstance(augmenter, Views):
                 inputs = self._inputs.view(rows, augmenter, augmenter.of_epoch(epoch))
+            elif augmenter is not None:
+                inputs = self._inputs.augmented(augmenter, Draws.of_epoch(rows, seed, epoch))
             else:
                 inputs = self._inputs.plain(rows)
-                if augmenter is not None:
-                    generator = torch.Generator().manual_seed(derive_seed(seed, "augment", epoch, index))
-                    inputs = augmenter.apply(inputs, augmenter.draw(total, generator)[:, part])
             yield TrainingBatch(inputs, self._targets_of(rows, inputs.device), total)
 
     def for_evaluation(self) -> Iterator[tuple[np.ndarray, Batch]]:

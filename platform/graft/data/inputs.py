@@ -6,32 +6,26 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from graft.core.seeds import derive_seed
 from graft.data.batch import FEATURES, Batch, to_device
+from graft.data.draws import Draws, Rows
 from graft.data.feature_store.features import Features
-
-Rows = NDArray[np.int64]
 
 
 class Augmenter(Protocol):
-    """Changes the samples of a batch at random; drawing is apart from applying, so that processes can share a batch."""
+    """Changes the samples of a batch at random."""
 
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """The random numbers for a batch, [D, count]; as many for each batch of this size, whatever is done with them.
+    def apply(self, batch: Batch, draws: Draws) -> Batch:
+        """A changed copy, on the same device.
+
+        What becomes of a sample depends on the sample and its own random numbers alone, to the last bit: so it is the
+        same in every batch, on every worker, and after a resume.
 
         Args:
-            count: samples of the batch.
-            generator: on the CPU.
+            batch: as the modality hands it over before its last step (normalisation, padding); not changed.
+            draws: the random numbers of its samples, in the same order.
         """
-
-    def draw_rows(self, count: int, generator: torch.Generator) -> Tensor:
-        """The random numbers of rows 0 up to `count`, [D, count]: those of a row are the same for any later count."""
-
-    def apply(self, batch: Batch, draws: Tensor) -> Batch:
-        """A changed copy; what becomes of each sample depends on its own column of the draws alone."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +49,9 @@ class Views:
         """The view of an epoch; epochs count from 1."""
         return (epoch - 1) % self.count
 
-    def apply(self, batch: Batch, rows: Rows, view: int) -> Batch:
-        """Augment the samples of these rows [B]."""
-        # One stream for all rows, read up to the last that is needed, so that a row's numbers are its own.
-        generator = torch.Generator().manual_seed(derive_seed(self.seed, "view", view))
-        draws = self.augmenter.draw_rows(int(rows.max(initial=-1)) + 1, generator)
-        return self.augmenter.apply(batch, draws[:, torch.from_numpy(rows)])
+    def draws(self, rows: Rows, view: int) -> Draws:
+        """The random numbers of the samples of these rows [B]."""
+        return Draws.of_view(rows, self.seed, view)
 
 
 class Inputs(Protocol):
@@ -76,6 +67,9 @@ class Inputs(Protocol):
 
     def plain(self, rows: Rows) -> Batch:
         """The samples of rows [B], not augmented."""
+
+    def augmented(self, augmenter: Augmenter, draws: Draws) -> Batch:
+        """The samples of the draws' rows [B], changed; what networks need every sample to be is done after that."""
 
     def view(self, rows: Rows, views: Views, index: int) -> Batch:
         """One stored augmentation of rows [B]."""
@@ -112,6 +106,14 @@ class StoredFeatures:
     def plain(self, rows: Rows) -> Batch:
         """Features float32 [B, *shape of a feature]."""
         return self._take(rows, None)
+
+    def augmented(self, augmenter: Augmenter, draws: Draws) -> Batch:
+        """Nothing changes features: they are stored for samples that are the same in every epoch.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError("stored features cannot be augmented, but samples can; train without the feature store")
 
     def view(self, rows: Rows, views: Views, index: int) -> Batch:
         """Features float32 [B, *shape of a feature]."""

@@ -27,6 +27,8 @@ from graft.training.precision import autocast, wants_bf16
 EXTRACTION_BATCH = 128
 # Rows of like length that are computed at once.
 SORTED_BATCH = 32
+RANDOM_NUMBERS = 2
+"""Version of how augmentations draw theirs: features of views of another one are not those that would be computed."""
 
 
 @dataclass(frozen=True)
@@ -188,8 +190,8 @@ class _Builder:
         if view is None:
             return key
         data, augment = self._source.data, self._source.strategy.augment
-        policy = canonical_json({"augment": augment.model_dump(mode="json"), "flip": getattr(data.data, "flip", None)})
-        return replace(key, view=View(view, policy, data.seed))
+        policy = {"augment": augment.model_dump(mode="json"), "flip": getattr(data.data, "flip", None)}
+        return replace(key, view=View(view, canonical_json({**policy, "draws": RANDOM_NUMBERS}), data.seed))
 
     def _extract(self, split: Split, view: int | None) -> Extract:
         """Computes features from the deepest ones below that are wanted too, else from the samples."""

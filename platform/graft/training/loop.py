@@ -6,7 +6,7 @@
     session.restore_best()
 
 All randomness is derived from the seed and the place in training: the order of an epoch's samples and the augmentation
-of a batch by whoever makes the batches, everything else (dropout) by torch's global state, which is seeded at every
+of each by whoever makes the batches, everything else (dropout) by torch's global state, which is seeded at every
 step and put back after the epoch.
 
 Several processes train one model when `prepare` is given a `World`. A batch is that of the strategy for any number of

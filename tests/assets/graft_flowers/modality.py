@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from graft.core.errors import SpecError
 from graft.data.batch import Batch
 from graft.data.columns import Column, ColumnSpec, StorageSpec
+from graft.data.draws import Draws
 from graft.data.listing import DecodedBlock, Listing, Progress, list_samples
 from graft.data.split import UNASSIGNED
 from graft.data.targets import RawTargets
@@ -60,22 +61,20 @@ class Numbers:
     def plain(self, rows: np.ndarray) -> Batch:
         return Batch({NUMBERS: torch.from_numpy(self.rows[rows] / self.divisor).to(self.device)})
 
+    def augmented(self, augmenter: Any, draws: Draws) -> Batch:
+        return augmenter.apply(self.plain(draws.rows), draws)
+
     def view(self, rows: np.ndarray, views: Any, index: int) -> Batch:
-        return views.apply(self.plain(rows), rows, index)
+        return self.augmented(views.augmenter, views.draws(rows, index))
 
 
 class Jitterer:
     def __init__(self, spec: Jitter, data: Flowers) -> None:
         self._width = spec.width
 
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        return torch.rand(4, count, generator=generator)
-
-    def draw_rows(self, count: int, generator: torch.Generator) -> Tensor:
-        return torch.rand(count, 4, generator=generator).T
-
-    def apply(self, batch: Batch, draws: Tensor) -> Batch:
-        return Batch({NUMBERS: batch[NUMBERS] + self._width * (2 * draws.T.to(batch.device) - 1)})
+    def apply(self, batch: Batch, draws: Draws) -> Batch:
+        noise = torch.from_numpy(2 * draws.uniform("jitter", 4).T - 1).to(batch.device, torch.float32)
+        return Batch({NUMBERS: batch[NUMBERS] + self._width * noise})
 
 
 class MeasurementModality:

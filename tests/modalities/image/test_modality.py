@@ -7,7 +7,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from graft.modalities.image.augment import Augmenter
+from graft.data.draws import Draws
+from graft.modalities.image.augment.light import Light
 from graft.modalities.image.info import PIXELS
 from graft.modalities.image.modality import Images
 from graft.modalities.image.serving import ImageReader
@@ -99,11 +100,10 @@ def test_nothing_changes_the_images_where_nothing_is_to_be_changed(modality, non
 @pytest.mark.parametrize(("flip", "sides"), [("none", 1), ("horizontal", 2), ("both", 4)])
 def test_the_data_say_which_mirror_images_keep_the_label(modality, tmp_path, flip, sides):
     augmenter = modality.augmenter(LightAugmentation(magnitude=0.01), ImageFolderData(path=tmp_path, flip=flip))
-    assert isinstance(augmenter, Augmenter)
+    assert isinstance(augmenter, Light)
     images = torch.zeros(64, 1, 9, 9)
     images[:, :, 1, 1] = 1
-    draws = augmenter.draw(64, torch.Generator().manual_seed(0))
-    moved = augmenter.apply({PIXELS: images}, draws)[PIXELS]
+    moved = augmenter.apply({PIXELS: images}, Draws.of_epoch(np.arange(64), 0, 1))[PIXELS]
     assert len(set(moved.flatten(1).argmax(dim=1).tolist())) == sides
 
 

@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from graft.data.batch import Batch, to_device
 from graft.data.columns import Column
-from graft.data.inputs import Rows, Views
+from graft.data.draws import Draws, Rows
+from graft.data.inputs import Augmenter, Views
 from graft.modalities.image.info import PIXELS, ImageInput
 from graft.modalities.image.storage import StoredImages
 from graft.spec.modalities.image import ImagePreprocessing
@@ -37,9 +38,15 @@ class ImageInputs:
         """Pixels float32 [B, 3, R, R]."""
         return Batch({PIXELS: preprocess(self.stored[rows], self.preprocessing, self.device)})
 
+    def augmented(self, augmenter: Augmenter, draws: Draws) -> Batch:
+        """Pixels float32 [B, 3, R, R]; the augmenter sees them from 0 to 1, before normalisation."""
+        seen = scaled(self.stored[draws.rows], self.preprocessing, self.device)
+        changed = augmenter.apply(Batch({PIXELS: seen}), draws)
+        return Batch({PIXELS: normalised(changed[PIXELS], self.preprocessing)})
+
     def view(self, rows: Rows, views: Views, index: int) -> Batch:
         """Pixels float32 [B, 3, R, R] of one stored augmentation."""
-        return views.apply(self.plain(rows), rows, index)
+        return self.augmented(views.augmenter, views.draws(rows, index))
 
 
 def image_inputs(columns: Mapping[str, Column], preprocessing: ImagePreprocessing, device: torch.device) -> ImageInputs:
@@ -75,6 +82,11 @@ def preprocess(images: np.ndarray, preprocessing: ImagePreprocessing, device: to
     Returns:
         float32 [B, 3, R, R]: resized with anti-aliasing if S is not R, grey repeated, (x / 255 - mean) / std.
     """
+    return normalised(scaled(images, preprocessing, device), preprocessing)
+
+
+def scaled(images: np.ndarray, preprocessing: ImagePreprocessing, device: torch.device | str = "cpu") -> Tensor:
+    """Stored images to pixels from 0 to 1, float32 [B, C, R, R]: what augmentations see; grey has one channel."""
     # A tensor of a read-only array could be written to, so torch wants a writeable one.
     stored = torch.from_numpy(np.require(images, np.uint8, ["C", "W"]))
     # Moved as bytes, converted there: a quarter of the traffic.
@@ -86,6 +98,11 @@ def preprocess(images: np.ndarray, preprocessing: ImagePreprocessing, device: to
         pixels = functional.interpolate(pixels, (side, side), mode=mode, antialias=True, align_corners=False).clamp_(
             0, 1
         )
-    mean = torch.tensor(preprocessing.mean, device=device).view(1, 3, 1, 1)
-    std = torch.tensor(preprocessing.std, device=device).view(1, 3, 1, 1)
+    return pixels
+
+
+def normalised(pixels: Tensor, preprocessing: ImagePreprocessing) -> Tensor:
+    """Pixels from 0 to 1, float [B, 1 or 3, R, R], as the backbone was trained with them: [B, 3, R, R]."""
+    mean = torch.tensor(preprocessing.mean, device=pixels.device).view(1, 3, 1, 1)
+    std = torch.tensor(preprocessing.std, device=pixels.device).view(1, 3, 1, 1)
     return (pixels - mean) / std

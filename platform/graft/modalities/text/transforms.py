@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +9,8 @@ import torch
 from graft.core.errors import ArtifactError
 from graft.data.batch import Batch
 from graft.data.columns import Column, Ragged, StorageSpec
+from graft.data.draws import Draws
+from graft.data.inputs import Augmenter, Views
 from graft.modalities.text.info import TextInput
 from graft.modalities.text.storage import stored_tokens
 from graft.modalities.text.tokenizer import SHORT_DIGEST, cut
@@ -48,10 +49,13 @@ class TextInputs:
         some = [cut(tokens, given.max_tokens, given.closing_tokens) for tokens in self.tokens.take(rows)]
         return padded(some, given).to(self.device)
 
-    def view(self, rows: np.ndarray, views: Any, index: int) -> Batch:
-        """One stored augmentation of rows; `views` makes it."""
-        changed: Batch = views.apply(self.plain(rows), rows, index)
-        return changed
+    def augmented(self, augmenter: Augmenter, draws: Draws) -> Batch:
+        """The texts of the draws' rows, changed."""
+        return augmenter.apply(self.plain(draws.rows), draws)
+
+    def view(self, rows: np.ndarray, views: Views, index: int) -> Batch:
+        """One stored augmentation of rows."""
+        return self.augmented(views.augmenter, views.draws(rows, index))
 
 
 def padded(tokens: Sequence[np.ndarray], given: TextPreprocessing) -> Batch:

@@ -162,7 +162,7 @@ class LightAugmentation(Augmentation):
     """Random rotation, scale and crop, and the mirror images that `data.flip` says keep the label."""
 
     kind: Literal["light"] = "light"
-    built_by: ClassVar[str] = "graft.modalities.image.augment:light"
+    built_by: ClassVar[str] = "graft.modalities.image.augment.light:light"
     modality: ClassVar[str | None] = "image"
     magnitude: Share = Field(
         0.5, description="0 does nothing; 1 is ±30° of rotation, ±20 % of scale, ±12.5 % of shift."
