@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from graft.api import load, run
+    from graft.api import features, load, run
     from graft.core.errors import (
         ArtifactError,
         DataError,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 # Where each public name is; `import graft` must stay light: the command line answers `--help` in well under a second.
 _PUBLIC = {
+    "features": "graft.api",
     "load": "graft.api",
     "run": "graft.api",
     "Evaluation": "graft.serving.evaluation",
@@ -62,6 +63,7 @@ __all__ = [
     "SpecError",
     "TrackingError",
     "__version__",
+    "features",
     "load",
     "run",
 ]

@@ -101,6 +101,13 @@ def test_targets_of_other_data_stand_under_the_names_of_the_model(case):
             case.task.align(strange, case.names)
 
 
+def test_labels_are_columns_of_a_table_with_the_names_of_answers(case):
+    columns = case.task.labels(case.test, case.names)
+    assert {len(column) for column in columns.values()} == {len(case.test)}
+    assert set(columns) <= set(case.task.answers(case.predictions(), case.names, case.facts))
+    json.dumps(columns, allow_nan=False)
+
+
 def test_splits_have_their_shares_and_follow_the_seed(case):
     sizes = [int(np.sum(case.splits == split)) for split in Split]
     assert sizes == pytest.approx([0.6 * NUM, 0.2 * NUM, 0.2 * NUM], abs=4)

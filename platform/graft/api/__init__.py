@@ -1,9 +1,9 @@
-"""The Python interface: `graft.run` and `graft.load`."""
+"""The Python interface: `graft.run`, `graft.load` and `graft.features`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graft.api.notebook import NotebookDisplay, is_in_notebook
 from graft.core.storage import Home
@@ -17,6 +17,9 @@ from graft.pipeline.run import RunOptions, check_job, run_experiment
 from graft.serving.predictor import Predictor
 from graft.spec.job import Job
 from graft.spec.load import load_job, parse_job
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def run(
@@ -67,3 +70,51 @@ def load(model: str | Path, home: str | Path | None = None) -> Predictor:
         ArtifactError: it is damaged, or was not made by graft.
     """
     return Predictor.from_directory(find_bundle(str(model), Home.find(home)))
+
+
+def features(
+    job: str | Path | Mapping[str, Any] | Job,
+    output: str | Path | None = None,
+    backbone: str | None = None,
+    cut: int | None = None,
+    split: str = "all",
+    *,
+    home: str | Path | None = None,
+    force: bool = False,
+) -> "Path | pa.Table":
+    """The pooled features of every sample of a job, with its id, split and label.
+
+    Args:
+        job: path of a job file, the same as a mapping, or a `Job`; of its strategy only backbone, size of inputs and
+            precision matter.
+        output: a ``.parquet`` file to stream them to; None gives a table in memory.
+        backbone: any network of the zoo; the job's own if left out.
+        cut: the first so many blocks of it; all if left out.
+        split: ``train``, ``validation``, ``test`` or ``all``.
+        home: where everything is kept; default ``GRAFT_HOME``, else ``./.graft``.
+        force: whether a file that exists is replaced.
+
+    Returns:
+        The path of the file, or a `pyarrow.Table`: ``id``, ``split``, the task's labels, ``features``.
+
+    Raises:
+        GraftError: see `graft.core.errors`; SpecError names what cannot be asked for.
+    """
+    from graft.pipeline.features.features import table_of_features, write_features
+    from graft.pipeline.features.request import feature_request
+    from graft.pipeline.features.table import check_target
+
+    target = None if output is None else Path(output)
+    if target is not None:
+        check_target(target, force)
+    given = load_job(Path(job)) if isinstance(job, str | Path) else parse_job(job)
+    request, place = feature_request(given, backbone, cut, split), Home.find(home)
+    place.require_writable()
+    if target is None:
+        return table_of_features(request, place, _silent)
+    write_features(request, place, target, _silent)
+    return target
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    return None

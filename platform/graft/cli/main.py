@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from graft.cli.assets import backbones, cache, components, doctor
+from graft.cli.assets import backbones, cache, components, doctor, features
 from graft.cli.help import named_command, show_overview
 from graft.cli.jobs import chaos, init, plan, predict, resume, run, schema, validate
 from graft.cli.output.tell import tell
@@ -70,6 +70,7 @@ app.command("predict")(predict.command)
 app.command("ui")(ui.command)
 app.command("backbones")(backbones.command)
 app.command("components")(components.command)
+app.command("features")(features.command)
 app.command("doctor")(doctor.command)
 app.command("schema")(schema.command)
 app.add_typer(cache.app, name="cache")

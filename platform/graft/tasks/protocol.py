@@ -129,3 +129,11 @@ class Task(Protocol):
         self, predictions: np.ndarray, names: Sequence[str], facts: Facts, probabilities: bool = False
     ) -> dict[str, list[Any]]:
         """Columns of a table of predictions, a value for each row."""
+
+    def labels(self, targets: np.ndarray, names: Sequence[str]) -> dict[str, list[Any]]:
+        """Columns of a table of what is true, a value for each row, called as `answers` calls what is predicted.
+
+        Args:
+            targets: as in `Targets.values`.
+            names: of what is predicted.
+        """

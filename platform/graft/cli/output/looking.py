@@ -1,7 +1,8 @@
-"""Says how far a look at the data has come, once it takes longer than a second."""
+"""Says how far a look at the data, or work on its rows, has come, once it takes longer than a second."""
 
 import time
 from collections.abc import Callable
+from typing import TextIO
 
 from graft.cli.output.tell import tell
 
@@ -23,5 +24,27 @@ def looking(noun: str, now: Callable[[], float] = time.monotonic) -> Callable[[i
         if now() >= due:
             due = now() + EVERY_S
             tell(f"looking at the data: {count:,} {noun} so far", err=True)
+
+    return progress
+
+
+def working(stream: TextIO | None = None, now: Callable[[], float] = time.monotonic) -> Callable[[str, int, int], None]:
+    """What to tell how many rows of how many are done; prints a line now and then, with the time that is left.
+
+    Args:
+        stream: where to; standard error if left out.
+        now: seconds of a clock.
+    """
+    began: dict[str, tuple[float, int]] = {}
+    due = now() + PATIENCE_S
+
+    def progress(what: str, done: int, total: int) -> None:
+        nonlocal due
+        at, before = began.setdefault(what, (now(), done))
+        if now() < due or done >= total:
+            return
+        due = now() + EVERY_S
+        left = f", about {(now() - at) * (total - done) / (done - before):.0f} s left" if done > before else ""
+        tell(f"{what}: {done:,} of {total:,}{left}", err=True, stream=stream)
 
     return progress

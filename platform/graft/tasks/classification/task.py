@@ -123,3 +123,7 @@ class ClassificationTask:
         if probabilities:
             columns |= {f"p({name})": predictions[:, code].tolist() for code, name in enumerate(names)}
         return columns
+
+    def labels(self, targets: np.ndarray, names: Sequence[str]) -> dict[str, list[Any]]:
+        """Column ``label``."""
+        return {"label": [names[int(code)] for code in targets]}

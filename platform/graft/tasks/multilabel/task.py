@@ -115,3 +115,7 @@ class MultilabelTask:
         if probabilities:
             columns |= {f"p({name})": predictions[:, k].tolist() for k, name in enumerate(names)}
         return columns
+
+    def labels(self, targets: np.ndarray, names: Sequence[str]) -> dict[str, list[Any]]:
+        """Column ``labels``, a list for each sample."""
+        return {"labels": [[names[k] for k in np.flatnonzero(row).tolist()] for row in targets]}

@@ -140,3 +140,9 @@ class RegressionTask:
                 columns[low] = (predictions[:, k] + bounds["low"][k]).tolist()
                 columns[high] = (predictions[:, k] + bounds["high"][k]).tolist()
         return columns
+
+    def labels(self, targets: np.ndarray, names: Sequence[str]) -> dict[str, list[Any]]:
+        """Column ``value``; with several targets one for each, by its name."""
+        if len(names) == 1:
+            return {"value": targets[:, 0].tolist()}
+        return {name: targets[:, k].tolist() for k, name in enumerate(names)}

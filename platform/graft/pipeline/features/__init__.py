@@ -1,0 +1,1 @@
+"""`graft features`: the pooled features of every sample, as a table."""
