@@ -39,13 +39,6 @@ def test_no_rows_are_a_column_too():
     assert empty.offsets.tolist() == [0]
 
 
-def test_what_is_read_into_memory_is_a_copy(ragged):
-    copied = ragged.in_memory()
-    assert not np.shares_memory(copied.values, ragged.values)
-    assert not np.shares_memory(copied.offsets, ragged.offsets)
-    assert copied.lengths.tolist() == ragged.lengths.tolist()
-
-
 def test_it_travels(ragged):
     again = pickle.loads(pickle.dumps(ragged))
     assert [again.row(row).tolist() for row in range(4)] == [row.tolist() for row in ROWS]

@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +9,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from graft.core.errors import ArtifactError
+from graft.core.errors import ArtifactError, ResourceError
 from graft.data.columns import ColumnSpec, Ragged, StorageSpec
-from graft.data.dataset import MANIFEST, ROWS, SPLITS, TARGETS, Dataset, Quarantined, Split, open_dataset
+from graft.data.dataset import MANIFEST, ROWS, SPLITS, TARGETS, Dataset, DatasetArrays, Quarantined, Split, open_dataset
 from graft.data.store import (
     ColumnWriter,
     Origin,
@@ -74,15 +75,39 @@ def test_rows_of_a_split(directory):
     assert dataset.arrays().rows(Split.TRAIN, Split.VALIDATION).tolist() == [0, 1, 2, 3, 5]
 
 
-def test_the_maps_are_read_only_and_the_arrays_are_plain(directory):
+def test_the_maps_are_read_only(directory):
     dataset = open_dataset(directory)
     with pytest.raises(ValueError, match="read-only"):
         dataset.columns[PIXELS][0] = 0
     arrays = dataset.arrays()
     images = arrays.columns[PIXELS]
-    assert type(images) is np.ndarray
-    assert images.flags.owndata
+    assert isinstance(images, np.memmap)
     assert (images.dtype, arrays.targets.dtype, arrays.splits.dtype) == (np.uint8, np.int64, np.uint8)
+
+
+def test_arrays_travel_as_the_name_of_their_directory(directory):
+    arrays = open_dataset(directory).arrays()
+    content = pickle.dumps(arrays)
+    assert len(content) < 500
+    again = pickle.loads(content)
+    assert isinstance(again.columns[PIXELS], np.memmap)
+    assert isinstance(again.targets, np.memmap)
+    np.testing.assert_array_equal(again.columns[PIXELS], arrays.columns[PIXELS])
+    np.testing.assert_array_equal(again.targets, arrays.targets)
+    assert (again.names, again.facts, again.directory) == (arrays.names, arrays.facts, directory)
+
+
+def test_a_node_that_does_not_see_the_directory_says_so(directory):
+    content = pickle.dumps(open_dataset(directory).arrays())
+    shutil.rmtree(directory)
+    with pytest.raises(ResourceError, match="must see graft's home"):
+        pickle.loads(content)
+
+
+def test_arrays_in_memory_travel_with_what_they_hold():
+    arrays = DatasetArrays({PIXELS: np.zeros((2, 1))}, np.arange(2), np.zeros(2, np.uint8), ("a", "b"), {"x": 1})
+    again = pickle.loads(pickle.dumps(arrays))
+    assert (again.targets.tolist(), again.names, again.facts) == ([0, 1], ("a", "b"), {"x": 1})
 
 
 def test_a_dataset_travels_without_its_pixels(directory):
@@ -259,9 +284,8 @@ def texts(tmp_path: Path) -> Dataset:
     return open_dataset(tmp_path, verify=True)
 
 
-@pytest.mark.parametrize("kept", ["mapped", "arrays"])
-def test_rows_of_any_length_come_back_in_order(texts, kept):
-    columns = getattr(texts, kept)().columns
+def test_rows_of_any_length_come_back_in_order(texts):
+    columns = texts.arrays().columns
     tokens = columns["tokens"]
     assert isinstance(tokens, Ragged)
     assert (len(tokens), tokens.values.dtype) == (6, np.int32)
@@ -274,8 +298,9 @@ def test_rows_of_any_length_come_back_in_order(texts, kept):
 
 
 def test_rows_of_any_length_stay_on_the_disk_until_they_are_wanted(texts):
-    assert isinstance(texts.mapped().columns["tokens"].values, np.memmap)
-    assert type(texts.arrays().columns["tokens"].values) is np.ndarray
+    tokens = texts.arrays().columns["tokens"]
+    assert isinstance(tokens.values, np.memmap)
+    assert isinstance(tokens.offsets, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
         texts.columns["tokens"].row(0)[0] = 1
 

@@ -74,9 +74,5 @@ class Ragged:
         """Some rows, in the order asked for; views."""
         return [self.row(int(index)) for index in rows]
 
-    def in_memory(self) -> "Ragged":
-        """The same, read from the disk."""
-        return Ragged(np.array(self.values), np.array(self.offsets))
-
 
 Column = np.ndarray | Ragged

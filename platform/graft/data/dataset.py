@@ -5,14 +5,15 @@ with ``<name>.offsets.npy`` beside them), ``targets.npy`` ([N, …]), ``splits.n
 split, sha256 of each row) and ``manifest.json``.
 """
 
-from collections.abc import Mapping, Sequence
+import platform
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graft.core.errors import ArtifactError
+from graft.core.errors import ArtifactError, ResourceError
 from graft.core.passing_errors import machine_errors
 from graft.core.storage import file_digest, read_json
 from graft.data.columns import Column, ColumnSpec, Ragged, StorageSpec
@@ -42,7 +43,10 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class DatasetArrays:
-    """A dataset without its directory; it travels through Ray's object store, where its arrays become read-only.
+    """What a training needs of a dataset.
+
+    Arrays that are maps of files do not travel: whoever unpickles this maps the same files, so that the processes of a
+    machine share one copy, in the system's page cache, and nobody holds the samples in memory of its own.
 
     Attributes:
         columns: of the samples, by name, N rows each.
@@ -50,6 +54,7 @@ class DatasetArrays:
         splits: uint8 [N], codes of `Split`.
         names: of what is predicted: classes, target columns, labels.
         facts: what the task knows of the training rows.
+        directory: of the files that the arrays are maps of; None where they are in memory.
     """
 
     columns: Mapping[str, Column]
@@ -57,6 +62,12 @@ class DatasetArrays:
     splits: np.ndarray
     names: tuple[str, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    directory: Path | None = None
+
+    def __reduce__(self) -> str | tuple[Callable[..., "DatasetArrays"], tuple[Any, ...]]:
+        if self.directory is not None:
+            return _map_again, (self.directory,)
+        return DatasetArrays, (self.columns, self.targets, self.splits, self.names, self.facts)
 
     def rows(self, *splits: Split) -> np.ndarray:
         """Indices of the rows of these splits, ascending, int64."""
@@ -118,17 +129,12 @@ class Dataset:
         return _rows(self.splits, splits)
 
     def arrays(self) -> DatasetArrays:
-        """Everything read into memory."""
-        columns = {name: _in_memory(column) for name, column in self.columns.items()}
-        return DatasetArrays(columns, np.array(self.targets), np.array(self.splits), self.names, self.facts)
-
-    def mapped(self) -> DatasetArrays:
-        """The samples stay on the disk, and only rows that are asked for are read: for a process that sees a part."""
-        return DatasetArrays(self.columns, np.array(self.targets), np.array(self.splits), self.names, self.facts)
+        """The samples stay on the disk, and only rows that are asked for are read."""
+        return DatasetArrays(self.columns, self.targets, self.splits, self.names, self.facts, self.directory)
 
     def _column(self, spec: ColumnSpec) -> Column:
         values = self._map(values_file(spec))
-        return values if spec.shape is not None else Ragged(values, np.array(self._map(offsets_file(spec))))
+        return values if spec.shape is not None else Ragged(values, self._map(offsets_file(spec)))
 
     def _map(self, name: str) -> np.ndarray:
         path = self.directory / name
@@ -267,8 +273,19 @@ def _check_arrays(dataset: Dataset) -> None:
         raise ValueError(f"{SPLITS} holds {dataset.splits.dtype} {dataset.splits.shape} instead of uint8 {(count,)}")
 
 
-def _in_memory(column: Column) -> Column:
-    return column.in_memory() if isinstance(column, Ragged) else np.array(column)
+def _map_again(directory: Path) -> DatasetArrays:
+    """The arrays of a dataset, in another process.
+
+    Raises:
+        ResourceError: this machine does not see the directory.
+        ArtifactError: it is damaged.
+    """
+    if not directory.is_dir():
+        raise ResourceError(
+            f"dataset {directory} is not there on {platform.node()}; every node must see graft's home under the same "
+            "path (`--home`), or it was deleted while it was in use: `graft resume` makes it again"
+        )
+    return open_dataset(directory).arrays()
 
 
 def _rows(codes: np.ndarray, splits: Sequence[Split]) -> np.ndarray:

@@ -23,7 +23,7 @@ class TrainingData:
     """What is the same for every strategy of an experiment. Picklable: modality and task are built where they are used.
 
     Attributes:
-        arrays: the dataset.
+        arrays: the dataset; a process that gets this maps its files.
         storage: how its samples are kept.
         data: the job's data section; augmentations look at it.
         task_spec: what is asked of the samples.
@@ -67,7 +67,6 @@ def training_data_of(
     job: Job,
     dataset: Dataset,
     num_threads: int,
-    in_memory: bool = False,
     feature_cache: "FeatureCache | None" = None,
 ) -> TrainingData:
     """What every strategy of a job is trained on.
@@ -76,11 +75,10 @@ def training_data_of(
         job: the job.
         dataset: its data.
         num_threads: torch threads.
-        in_memory: whether all samples are read now, to be shared by many; else each process reads what it needs.
         feature_cache: where features of frozen blocks are.
     """
     return TrainingData(
-        arrays=dataset.arrays() if in_memory else dataset.mapped(),
+        arrays=dataset.arrays(),
         storage=dataset.storage,
         data=job.data,
         task_spec=job.decided_task,

@@ -85,9 +85,7 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
             clock=run.clock,
             allocation=run.run_clock.allocation,
             factory=SupervisedFactory(
-                training_data_of(
-                    run.job, dataset, run.run_clock.allocation.num_threads, in_memory=True, feature_cache=feature_cache
-                )
+                training_data_of(run.job, dataset, run.run_clock.allocation.num_threads, feature_cache=feature_cache)
             ),
             history=run.history,
             end_of_search=lambda: _end_of_search(run, interrupt, dataset),
