@@ -22,8 +22,8 @@ ALLOWED: dict[str, dict[str, set[str]]] = {
     "images": {
         # Stored maps [B, C, H, W] are laid out as the blocks that made them did, or the last bits differ.
         "data/inputs.py": {"channels_last"},
-        # A table has a column for each modality: the key of a job file, and the way to what lists such a table.
-        "spec/modalities/table.py": {"image", "ImageSource"},
+        # A container has a key for each modality: `image: COLUMN` of a job file; the way to what lists such a table.
+        "spec/modalities/container.py": {"image", "ImageSource"},
         "modalities/table.py": {"list_image_table"},
     },
     "classes": {
@@ -31,8 +31,7 @@ ALLOWED: dict[str, dict[str, set[str]]] = {
         "journal/events.py": {"classes"},
         "tracking/projection/experiment_run.py": {"classes"},
         # What a folder or a label file means is the source's own word, and `data.classes` is a key of job files.
-        "modalities/image/sources/idx_file.py": {"classes"},
-        "spec/modalities/image.py": {"classes"},
+        "spec/modalities/label_names.py": {"classes"},
         # timm's own argument.
         "modalities/image/backbones/timm.py": {"num_classes"},
         # Heads of one loss only are computed together: its gradient is written out there.

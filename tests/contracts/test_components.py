@@ -45,6 +45,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "image_folder": {"path": "/nowhere"},
     "text_folder": {"path": "/nowhere"},
     "table": {"path": "/nowhere.csv", "text": "text", "label": "label"},
+    "webdataset": {"path": "/nowhere", "text": "txt"},
 }
 """What a kind must be given: the others have a default for everything."""
 

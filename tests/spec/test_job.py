@@ -8,9 +8,11 @@ from graft.core.errors import SpecError
 from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.spec.modalities.image import DigitsData, ImageFolderData
+from graft.spec.registry import members
 from graft.spec.search.search import Asha, NoScheduler
 from graft.spec.tasks.lookup import all_metrics, metric_named
 
+KINDS = ", ".join(members("data_kind"))
 MINIMAL: dict[str, Any] = {"name": "digits", "data": {"kind": "digits"}}
 
 
@@ -115,12 +117,11 @@ def test_every_metric_has_a_direction() -> None:
         ({"data": []}, "data: is a list, but must be a mapping"),
         (
             {"data": {}},
-            "data: has no `kind`, which must be one of digits, idx, image_folder, text_folder, wordnet, table",
+            f"data: has no `kind`, which must be one of {KINDS}",
         ),
         (
             {"data": "digit"},
-            "data: is `digit`, but must be one of digits, idx, image_folder, text_folder, wordnet, table; did you mean "
-            "`digits`?",
+            f"data: is `digit`, but must be one of {KINDS}; did you mean `digits`?",
         ),
         ({"data": {"kind": 3}}, "data: is 3, but must be one of digits"),
         ({"data": {"kind": "idx"}}, "data.path: is missing, but must be given: Directory of the files"),

@@ -35,6 +35,8 @@ def draft_table(path: Path, wish: Wish) -> Draft | None:
             first = shlex.quote(str(tables[0]))
             raise DataError(f"{path} holds {len(tables)} tables: {names}; name one, as in `graft init {first}`")
         return _draft(tables[0], wish) if len(tables) == 1 and wish.kind == "table" else None
+    if wish.kind is None and path.suffix.lower() not in SUFFIXES:
+        return None
     return _draft(path, wish)
 
 

@@ -72,6 +72,7 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.modalities.text:TextFolderData",
         "graft.spec.modalities.text:WordnetData",
         "graft.spec.modalities.table:TableData",
+        "graft.spec.modalities.webdataset:WebDatasetData",
     ),
     "modality": ("graft.spec.modalities.image:ImageModality", "graft.spec.modalities.text:TextModality"),
     "task": (

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from graft.core.passing_errors import machine_errors, printable_path
+from graft.data.contents import Contents
 from graft.data.read import read_file
 from graft.modalities.image.decode import decode
 
@@ -50,6 +51,25 @@ class FileReader:
     def __call__(self, source: bytes, min_side: int) -> ReadImage:
         with machine_errors(printable_path(source)):
             content = read_file(source)
+            picture = decode(content, self.max_pixels, min_side)
+        return ReadImage(content, picture.pixels, picture.remark)
+
+
+@dataclass(frozen=True)
+class EncodedReader:
+    """Reads images that lie, as files do, in something larger: an archive, a column of a table.
+
+    Attributes:
+        contents: gives the bytes behind a source.
+        max_pixels: larger images are refused before they are decoded.
+    """
+
+    contents: Contents
+    max_pixels: int
+
+    def __call__(self, source: bytes, min_side: int) -> ReadImage:
+        content = self.contents(source)
+        with machine_errors("an image"):
             picture = decode(content, self.max_pixels, min_side)
         return ReadImage(content, picture.pixels, picture.remark)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from graft.data.contents import Contents
 from graft.data.read import Unreadable, read_file
 
 MAX_TEXT_BYTES = 64 * 1024**2
@@ -35,6 +36,22 @@ class TextFile:
 
     def __call__(self, source: bytes) -> str:
         return decoded(read_file(source, MAX_TEXT_BYTES), self.encoding)
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """The text lies, as in a file, in something larger.
+
+    Attributes:
+        contents: gives the bytes behind a source.
+        encoding: of the text.
+    """
+
+    contents: Contents
+    encoding: str = "utf-8"
+
+    def __call__(self, source: bytes) -> str:
+        return decoded(self.contents(source), self.encoding)
 
 
 def decoded(content: bytes, encoding: str) -> str:

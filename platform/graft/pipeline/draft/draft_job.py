@@ -62,7 +62,8 @@ def draft_job(path: Path, wish: Wish, overrides: Sequence[str] = ()) -> DraftJob
     _check_kind(wish.kind)
     making = _Making(where, tuple(given))
     if not where.is_dir() or wish.sample or wish.labels or wish.kind == "table":
-        return making.of_draft(_choose(where, drafts_of(where, replace(wish, kind=wish.kind or "table"))))
+        drafts = drafts_of(where, wish) or drafts_of(where, replace(wish, kind=wish.kind or "table"))
+        return making.of_draft(_choose(where, drafts))
     return making.of_directory(wish)
 
 

@@ -1,15 +1,15 @@
 """Images, as a job names them: kinds of data, augmentation, preprocessing, and what they add to a strategy."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from graft.spec.base import Share, Spec
 from graft.spec.components.augmentation import Augmentation
-from graft.spec.messages.rules import Finding, rejected
 from graft.spec.modalities.base import DataSpec, LocalPath, ModalitySpec, Preprocessing
 from graft.spec.modalities.folder import FolderSource
+from graft.spec.modalities.label_names import NumberedLabels
 
 Flip = Literal["none", "horizontal", "both"]
 Spread = Annotated[float, Field(gt=0)]
@@ -111,7 +111,7 @@ class DigitsData(ImageSource):
     flip: Literal["none"] = Field("none", description="A mirrored digit is another digit, so there is no choice.")
 
 
-class IdxData(ImageSource):
+class IdxData(ImageSource, NumberedLabels):
     """A directory of IDX files, as MNIST and Fashion-MNIST are published.
 
     It holds ``{train,t10k}-images-idx3-ubyte`` and ``{train,t10k}-labels-idx1-ubyte``, each with or without ``.gz``.
@@ -125,24 +125,7 @@ class IdxData(ImageSource):
     task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each image has one of the labels 0, 1, 2, …")
     default_space: ClassVar[Mapping[str, Any]] = {"resolution": 32}
     path: LocalPath = Field(description="Directory of the files; a relative path starts at the job file's directory.")
-    classes: tuple[str, ...] | None = Field(
-        None, strict=False, description="Names of the labels 0, 1, 2, …; the numbers themselves if left out."
-    )
     flip: Flip = Field("none", description="Mirror images that keep the label, for the augmentation to use.")
-
-    @model_validator(mode="after")
-    def _has_names_that_differ(self) -> Self:
-        names = self.classes or ()
-        findings = [
-            Finding(("classes", index), f"is `{name}`, which is in the list already; class names must differ")
-            for index, name in enumerate(names)
-            if name in names[:index]
-        ]
-        if len(names) == 1:
-            findings.append(Finding(("classes",), "has 1 name, but must have at least 2"))
-        if findings:
-            raise rejected("data", findings)
-        return self
 
 
 class ImageFolderData(ImageSource, FolderSource):

@@ -63,7 +63,7 @@ def label_names(spec: IdxData, present: Sequence[int]) -> tuple[tuple[str, ...],
     Raises:
         DataError: a value has no name, or a name no image.
     """
-    given, directory = spec.classes, spec.path
+    given, directory = spec.label_names, spec.path
     if given is None:
         return tuple(str(value) for value in present), present
     if present[-1] >= len(given):

@@ -1,0 +1,1 @@
+"""Archives of samples: what lies in them, and where, without unpacking anything."""
