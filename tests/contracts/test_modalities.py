@@ -187,10 +187,10 @@ def test_chance_comes_from_the_seed_alone(case: Case) -> None:
     kinds = [spec for spec in members("augmentation").values() if spec.modality in (None, case.name)]  # type: ignore[attr-defined]
     changing = [one for one in (spec.model_validate({}) for spec in kinds) if one.num_views != 0]  # type: ignore[attr-defined]
     for spec in changing:
-        augmenter = case.modality.augmenter(spec, case.job.data)  # type: ignore[arg-type]
+        augmenter = case.modality.augmenter(spec, case.job.data, case.preprocessing())  # type: ignore[arg-type]
         assert augmenter is not None
         inputs = case.modality.inputs(case.columns(), case.preprocessing(), CPU)
-        rows = np.arange(4)
+        rows = np.arange(ROWS)
         draws = [Draws.of_epoch(rows, seed, 1) for seed in (0, 0, 1)]
         first, again, other = (inputs.augmented(augmenter, one) for one in draws)
         assert all(torch.equal(first[name], again[name]) for name in first)

@@ -82,9 +82,9 @@ class CachedFeatures:
     metrics: Mapping[str, float]
 
 
-def views_of(data: TrainingData, strategy: Strategy) -> Augmenter | Views | None:
+def views_of(data: TrainingData, strategy: Strategy, preprocessing: Preprocessing) -> Augmenter | Views | None:
     """What changes the samples of a strategy's training; None for nothing."""
-    augmenter = data.modality.augmenter(strategy.augment, data.data)
+    augmenter = data.modality.augmenter(strategy.augment, data.data, preprocessing)
     count = strategy.augment.num_views
     return Views(augmenter, count, data.seed) if augmenter is not None and count else augmenter
 
@@ -142,7 +142,7 @@ class _Builder:
     ) -> None:
         self._feature_cache, self._prefix, self._backbone, self._source = feature_cache, prefix, backbone, source
         self._watch = watch
-        self._arrays, self._views = source.data.arrays, views_of(source.data, source.strategy)
+        self._arrays, self._views = source.data.arrays, views_of(source.data, source.strategy, source.preprocessing)
         self._built_below: list[Features] = []
         frozen = [backbone.stem, *list(backbone.blocks)[: prefix.cut]]
         self._plain_key = FeatureKey(

@@ -207,7 +207,7 @@ def build_learner(
     adapted = adapt(network, strategy, data.seed)
     data.modality.place(adapted.model, device)
     session = _session(data, strategy, adapted, rows, len(batches), world)
-    learner = SupervisedLearner(session, rows, inputs, views_of(data, strategy), data, watch=watch)
+    learner = SupervisedLearner(session, rows, inputs, views_of(data, strategy, preprocessing), data, watch=watch)
     try:
         return replace(learner, cached=_cached(learner, preprocessing, splits))
     except NotStored as error:

@@ -1,12 +1,13 @@
 """What a modality supplies: listing, storage, decoding, preprocessing, augmentation, preview. One folder for each."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from graft.core.errors import Problem
 from graft.data.columns import Column, StorageSpec
 from graft.data.listing import Decoder, Listing, Progress
 from graft.spec.modalities.base import DataSpec, Preprocessing
@@ -87,8 +88,17 @@ class Modality(Protocol):
     def inputs(self, columns: Mapping[str, Column], given: Preprocessing, device: "torch.device") -> "Inputs":
         """Rows to batches."""
 
-    def augmenter(self, spec: "Augmentation", data: DataSpec) -> "Augmenter | None":
-        """What changes the samples of training at random; None for nothing."""
+    def augmenter(self, spec: "Augmentation", data: DataSpec, given: Preprocessing) -> "Augmenter | None":
+        """What changes the samples of training at random; None for nothing.
+
+        Args:
+            spec: which.
+            data: the job's data section; says what a change may do without changing a label.
+            given: of the samples.
+        """
+
+    def problems(self, space: "StrategySpace") -> Iterator[Problem]:
+        """What of a space these samples cannot have, and `graft validate` can tell."""
 
     def example_batch(self, info: "BackboneInfo", size: int, count: int) -> "Batch":
         """Samples without content, of full size: to measure a network, to trace it."""

@@ -53,7 +53,12 @@ def resolve_job(job: Job) -> Resolved:
         raw["search"]["metric"] = task.default_metric
     raw["strategy"] = completed(job.strategy.dump(), job.data, task)
     whole = parse_job(raw)
-    problems += [*strategy_problems(whole, task), *_backbone_problems(whole), *foreign_problems(whole)]
+    problems += [
+        *strategy_problems(whole, task),
+        *_backbone_problems(whole),
+        *_modality_problems(whole),
+        *foreign_problems(whole),
+    ]
     if problems:
         raise SpecError(problems)
     return Resolved(whole, reason, listing)
@@ -80,6 +85,10 @@ def _task_of(job: Job) -> tuple[TaskSpec, str, Listing | None]:
 def listing_of(job: Job) -> Listing:
     """Everything that the source of a job holds, as its modality lists it."""
     return build_modality(job.data.modality).list(job.data)
+
+
+def _modality_problems(job: Job) -> Iterator[Problem]:
+    return build_modality(job.data.modality).problems(job.strategy)
 
 
 def _backbone_problems(job: Job) -> Iterator[Problem]:

@@ -47,6 +47,9 @@ OURS: Mapping[str, tuple[str, ...]] = {
     "augmentation": (
         "graft.spec.components.augmentation:NoAugmentation",
         "graft.spec.modalities.image:LightAugmentation",
+        "graft.spec.modalities.text:WordDropout",
+        "graft.spec.modalities.text:WordSwap",
+        "graft.spec.modalities.text:WordMask",
     ),
     "scheduler": (
         "graft.spec.search.schedulers:NoScheduler",

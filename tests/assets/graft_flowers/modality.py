@@ -1,7 +1,7 @@
 """Measurements as a modality, and Fisher's irises as a source of them."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -116,8 +116,11 @@ class MeasurementModality:
     def inputs(self, columns: Mapping[str, Column], given: Any, device: torch.device) -> Numbers:
         return Numbers(columns[NUMBERS], given.divisor, device)
 
-    def augmenter(self, spec: Any, data: Any) -> Any:
+    def augmenter(self, spec: Any, data: Any, given: Any) -> Any:
         return None if spec.num_views == 0 else build(spec, data)
+
+    def problems(self, space: Any) -> Iterator[Any]:
+        return iter(())
 
     def example_batch(self, info: Any, size: int, count: int) -> Batch:
         return Batch({NUMBERS: torch.zeros(count, 4)})

@@ -21,6 +21,8 @@ from graft.spec.modalities.table import TableData
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 
+GIVEN = ImagePreprocessing(stored_size=32, resolution=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+
 
 @pytest.fixture(scope="module")
 def modality() -> Images:
@@ -94,12 +96,12 @@ def test_a_batch_of_the_strategy_s_size_fits_the_backbone(modality):
 
 @pytest.mark.parametrize("none", [NoAugmentation(), LightAugmentation(magnitude=0.0), LightAugmentation(share=0.0)])
 def test_nothing_changes_the_images_where_nothing_is_to_be_changed(modality, none):
-    assert modality.augmenter(none, DigitsData()) is None
+    assert modality.augmenter(none, DigitsData(), GIVEN) is None
 
 
 @pytest.mark.parametrize(("flip", "sides"), [("none", 1), ("horizontal", 2), ("both", 4)])
 def test_the_data_say_which_mirror_images_keep_the_label(modality, tmp_path, flip, sides):
-    augmenter = modality.augmenter(LightAugmentation(magnitude=0.01), ImageFolderData(path=tmp_path, flip=flip))
+    augmenter = modality.augmenter(LightAugmentation(magnitude=0.01), ImageFolderData(path=tmp_path, flip=flip), GIVEN)
     assert isinstance(augmenter, Light)
     images = torch.zeros(64, 1, 9, 9)
     images[:, :, 1, 1] = 1
@@ -108,7 +110,7 @@ def test_the_data_say_which_mirror_images_keep_the_label(modality, tmp_path, fli
 
 
 def test_digits_are_never_mirrored(modality):
-    assert modality.augmenter(LightAugmentation(), DigitsData())._flip == "none"
+    assert modality.augmenter(LightAugmentation(), DigitsData(), GIVEN)._flip == "none"
 
 
 def test_placing_changes_the_layout_but_no_value(modality):

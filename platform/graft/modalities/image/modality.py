@@ -1,13 +1,14 @@
 """Images: grids of pixels."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
+from graft.core.errors import Problem
 from graft.data.columns import Column, StorageSpec
 from graft.data.listing import Decoder, Listing, Progress, list_samples
 from graft.data.read import Unreadable
@@ -96,12 +97,16 @@ class Images:
         assert isinstance(given, ImagePreprocessing)
         return image_inputs(columns, given, device)
 
-    def augmenter(self, spec: Augmentation, data: DataSpec) -> "Augmenter | None":
+    def augmenter(self, spec: Augmentation, data: DataSpec, given: Preprocessing) -> "Augmenter | None":
         """What changes images at random."""
         if spec.num_views == 0:
             return None
         augmenter: Augmenter = build(spec, data)
         return augmenter
+
+    def problems(self, space: StrategySpace) -> Iterator[Problem]:
+        """None: every backbone takes every image."""
+        return iter(())
 
     def example_batch(self, info: BackboneInfo, size: int, count: int) -> "Batch":
         """Images that are grey all over."""

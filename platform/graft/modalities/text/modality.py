@@ -1,12 +1,12 @@
 """The modality of texts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graft.core.errors import ArtifactError, SpecError
+from graft.core.errors import ArtifactError, Problem, SpecError
 from graft.data.columns import Column, Ragged, StorageSpec
 from graft.data.listing import Listing, Progress, list_samples
 from graft.data.read import Unreadable
@@ -15,7 +15,7 @@ from graft.modalities.text.files import InlineText
 from graft.modalities.text.info import TextInput
 from graft.modalities.text.serving import RowText, TextRequests, find_texts, reader_of
 from graft.modalities.text.storage import TEXT, count_cut, storage_for
-from graft.modalities.text.tokenizer import SHORT_DIGEST
+from graft.modalities.text.tokenizer import SHORT_DIGEST, backbone_tokenizer
 from graft.models.load import describe_backbone
 from graft.spec.modalities.base import DataSpec, Preprocessing
 from graft.spec.modalities.text import DEFAULT_MAX_CHARACTERS, DEFAULT_MAX_TOKENS, TextModality, TextPreprocessing
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from graft.data.batch import Batch
+    from graft.data.inputs import Augmenter
     from graft.modalities.text.transforms import TextInputs
     from graft.models.info import BackboneInfo
     from graft.spec.components.augmentation import Augmentation
@@ -110,8 +111,26 @@ class Texts:
 
         return text_inputs(columns, _texts(given), device)
 
-    def augmenter(self, spec: "Augmentation", data: DataSpec) -> None:
-        """Texts are not changed."""
+    def augmenter(self, spec: "Augmentation", data: DataSpec, given: Preprocessing) -> "Augmenter | None":
+        """What changes words at random.
+
+        Raises:
+            SpecError: it masks, and the tokenizer cannot.
+            ArtifactError: the tokenizer cannot be had any more.
+        """
+        if spec.num_views == 0:
+            return None
+        from graft.modalities.text.augment.augmenter import augmenter_of
+
+        known = _texts(given)
+        content = backbone_tokenizer(_input(describe_backbone(known.tokenizer_of)), known.tokenizer_of)
+        return augmenter_of(spec, data, known, content)
+
+    def problems(self, space: "StrategySpace") -> Iterator[Problem]:
+        """A masking of words by a tokenizer that cannot mask."""
+        from graft.modalities.text.augment.mask_tokens import masking_problems
+
+        return masking_problems(space)
 
     def example_batch(self, info: "BackboneInfo", size: int, count: int) -> "Batch":
         """Texts without content, of full length."""

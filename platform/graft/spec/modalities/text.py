@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from graft.spec.base import Spec
+from graft.spec.base import Share, Spec
+from graft.spec.components.augmentation import Augmentation
 from graft.spec.modalities.base import DataSpec, LocalPath, ModalitySpec, Preprocessing
 from graft.spec.modalities.folder import FolderSource
 
@@ -64,6 +65,52 @@ class TextModality(ModalitySpec):
         "batch_size": {"choice": [16, 32]},
         "max_tokens": {"choice": [64, 128]},
     }
+
+
+class WordAugmentation(Augmentation):
+    """What every random change of words has.
+
+    A word is what the tokenizer takes for one: its pieces are changed together, special tokens never. The tokens of a
+    tokenizer that does not mark words are taken for words.
+    """
+
+    modality: ClassVar[str | None] = "text"
+    needs_mask_token: ClassVar[bool] = False
+    magnitude: Share = Field(0.1, description="Share of the words of a text that are changed, on average.")
+    share: Share = Field(1.0, description="Share of the texts of a batch that are augmented.")
+    min_words: int = Field(4, ge=1, le=8192, description="A text with fewer words stays as it is.")
+    views: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        None,
+        description="Augmented versions of each text that epochs rotate through, so that frozen blocks see each only "
+        "once; new ones in every epoch if left out.",
+    )
+
+    @property
+    def num_views(self) -> int | None:
+        """As many as are stored; none without magnitude or share."""
+        return 0 if 0 in (self.magnitude, self.share) else self.views
+
+
+class WordDropout(WordAugmentation):
+    """Words are left out at random; one at least stays."""
+
+    kind: Literal["word_dropout"] = "word_dropout"
+    built_by: ClassVar[str] = "graft.modalities.text.augment.augmenter:word_dropout"
+
+
+class WordSwap(WordAugmentation):
+    """Words that are drawn at random change places with each other."""
+
+    kind: Literal["word_swap"] = "word_swap"
+    built_by: ClassVar[str] = "graft.modalities.text.augment.augmenter:word_swap"
+
+
+class WordMask(WordAugmentation):
+    """Words are hidden behind the token that the tokenizer masks with; one at least stays."""
+
+    kind: Literal["word_mask"] = "word_mask"
+    built_by: ClassVar[str] = "graft.modalities.text.augment.augmenter:word_mask"
+    needs_mask_token: ClassVar[bool] = True
 
 
 class TextSource(DataSpec):

@@ -1,0 +1,1 @@
+"""Random changes of texts, on their tokens, in batches."""
