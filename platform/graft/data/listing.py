@@ -31,6 +31,12 @@ class Listing:
         facts: what the modality wants to know of all samples together.
         ignored: what is no sample by its name or kind, and not among them.
         unreadable: samples that are known to be unreadable before they are read.
+        groups: object [N], what samples have in common that must not lie on both sides of a split; None for a sample
+            that has nothing in common with others.
+        times: [N], when each was made: numbers (float64), or microseconds since 1970-01-01 UTC (int64).
+        weights: float64 [N], how much each counts in the training loss: finite, from 0, not all 0.
+        keys: what each sample is known by wherever the source lies: its text, or the path in a table's cell; the ids
+            where None.
     """
 
     source: str
@@ -43,6 +49,10 @@ class Listing:
     facts: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[Ignored, ...] = ()
     unreadable: tuple[Ignored, ...] = ()
+    groups: np.ndarray | None = None
+    times: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    keys: Sequence[bytes] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from graft.data.splits.facts import BY_LABEL, SplitFacts
 from graft.data.splits.names import SplitName
 from graft.data.splits.sizes import Found, SplitSettings, planned_sizes
 from graft.spec.modalities.base import DataSpec
@@ -82,6 +83,7 @@ class Overview:
         drawn: the splits that the job draws; the others come with the data.
         ignored: what is left out.
         called: what the names are called.
+        division: how the splits were drawn.
     """
 
     noun: str
@@ -91,6 +93,7 @@ class Overview:
     drawn: tuple[SplitName, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     called: str = "labels"
+    division: SplitFacts = BY_LABEL
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; classes are what readers of it call the names."""
@@ -98,6 +101,7 @@ class Overview:
             "classes": list(self.names),
             "counts": dict(self.counts),
             "splits": dict(self.splits),
+            "division": self.division.to_dict(),
             "ignored": [one.to_dict() for one in self.ignored],
         }
 
@@ -108,6 +112,7 @@ class Overview:
             ("data", f"{sum(self.splits.values()):,} {self.noun} ({', '.join(sizes)})"),
             (self.called, f"{len(self.names)}, {_told(self.counts)}"),
         ]
+        lines += self.division.lines()
         return lines + [("left out", told_ignored(self.ignored))] * bool(self.ignored)
 
 
@@ -118,7 +123,7 @@ def light_overview(spec: DataSpec, progress: Progress | None = None) -> Overview
         DataError: the source cannot be used.
         SpecError: the kind is another package's, and does not work.
     """
-    if not spec.overview_by:
+    if not spec.overview_by or not spec.splits_by_label:
         return None
     found: Overview = call(spec, spec, progress, target=spec.overview_by)
     return found

@@ -11,9 +11,11 @@ from graft.core.storage import canonical_json, text_digest
 from graft.data.columns import StorageSpec
 from graft.data.dataset import FORMAT, Quarantined, Split
 from graft.data.listing import Decoder, Listing
-from graft.data.split import LEFT_OUT, SplitSettings
+from graft.data.split import LEFT_OUT, UNASSIGNED, SplitSettings
+from graft.data.splits.divide import divide
+from graft.data.splits.facts import BY_LABEL, SplitFacts
 from graft.data.targets import RawTargets, Targets
-from graft.spec.modalities.base import DataSpec
+from graft.spec.modalities.base import DataSpec, SplitRule
 from graft.spec.tasks.base import TaskSpec
 
 _NAMED_FILES = 5
@@ -26,6 +28,7 @@ class TargetReader(Protocol):
     def spec(self) -> TaskSpec: ...
     def read(self, raw: RawTargets, source: str) -> Targets: ...
     def split(self, given: np.ndarray, targets: Targets, settings: SplitSettings) -> np.ndarray: ...
+    def strata(self, targets: Targets) -> np.ndarray: ...
     def check_left(self, targets: Targets, splits: np.ndarray, readable: np.ndarray, ids: Sequence[str]) -> None: ...
     def facts(self, training: np.ndarray, names: Sequence[str]) -> dict[str, Any]: ...
     def counts(self, targets: np.ndarray, names: Sequence[str]) -> dict[str, Any]: ...
@@ -42,6 +45,7 @@ class IngestPlan:
         rows: int64 [n], the rows of the listing that are decoded; what follows is in their order.
         splits: uint8 [n], codes of `Split`.
         key: names the result; the same source, stored form and settings have the same key.
+        split: how the splits were drawn.
     """
 
     listing: Listing
@@ -50,6 +54,23 @@ class IngestPlan:
     rows: np.ndarray
     splits: np.ndarray
     key: str
+    split: SplitFacts = BY_LABEL
+
+    @property
+    def movable(self) -> np.ndarray:
+        """bool [n], rows whose split was drawn by a rule that lets it be changed for the sake of duplicates."""
+        drawn: np.ndarray = self.listing.given[self.rows] == UNASSIGNED
+        return drawn if self.split.by in ("label", "hash") else np.zeros_like(drawn)
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """float64 [n], how much each row counts in the training loss."""
+        return None if self.listing.weights is None else self.listing.weights[self.rows]
+
+    @property
+    def groups(self) -> list[str | None] | None:
+        """What each row has in common with others."""
+        return None if self.listing.groups is None else list(self.listing.groups[self.rows])
 
     @property
     def ids(self) -> list[str]:
@@ -81,10 +102,11 @@ def plan_ingest(listing: Listing, spec: DataSpec, task: TargetReader, storage: S
         DataError: the task cannot have these targets, a split has too few samples, or there is no test set.
     """
     targets = task.read(listing.targets, listing.source)
-    splits = task.split(listing.given, targets, spec)
+    splits, facts = divide(listing, targets, task, spec)
     rows = np.flatnonzero(splits != LEFT_OUT)
     kept = Targets(targets.values[rows], targets.names)
-    return IngestPlan(listing, kept, storage, rows, splits[rows], _key(listing, targets.names, spec, task, storage))
+    key = _key(listing, targets.names, spec, task, storage, facts.by)
+    return IngestPlan(listing, kept, storage, rows, splits[rows], key, facts)
 
 
 def check_quarantine(quarantine: tuple[Quarantined, ...], num_readable: int, max_unreadable: float) -> None:
@@ -122,8 +144,10 @@ def counts_of(task: TargetReader, targets: Targets, splits: np.ndarray) -> Mappi
     return {split.name.lower(): task.counts(targets.values[splits == split], targets.names) for split in Split}
 
 
-def _key(listing: Listing, names: Sequence[str], spec: DataSpec, task: TargetReader, storage: StorageSpec) -> str:
-    settings = {
+def _key(
+    listing: Listing, names: Sequence[str], spec: DataSpec, task: TargetReader, storage: StorageSpec, by: SplitRule
+) -> str:
+    settings: dict[str, Any] = {
         "format": FORMAT,
         "kind": spec.kind,
         "identity": listing.identity,
@@ -133,4 +157,10 @@ def _key(listing: Listing, names: Sequence[str], spec: DataSpec, task: TargetRea
         "decoding": spec.decoding(),
         "task": task.spec.model_dump(mode="json"),
     }
+    # Only where they say something: the keys of datasets without them stay as they are.
+    if by != "label":
+        settings["split_by"] = by
+    for name, values in (("groups", listing.groups), ("times", listing.times), ("weights", listing.weights)):
+        if values is not None:
+            settings[name] = text_digest(canonical_json(values.tolist()))
     return text_digest(canonical_json(settings))[:32]

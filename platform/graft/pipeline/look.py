@@ -5,6 +5,7 @@ import numpy as np
 from graft.data.listing import Listing, list_samples
 from graft.data.overview import Overview, Progress, light_overview
 from graft.data.split import Split
+from graft.data.splits.divide import divide
 from graft.data.splits.names import SplitName
 from graft.spec.job import Job
 from graft.tasks.registry import build_task
@@ -34,7 +35,7 @@ def overview_of(job: Job, listing: Listing | None = None, progress: Progress | N
 def _of_listing(job: Job, listing: Listing) -> Overview:
     task = build_task(job.decided_task)
     targets = task.read(listing.targets, listing.source)
-    codes = task.split(listing.given, targets, job.data)
+    codes, division = divide(listing, targets, task, job.data)
     return Overview(
         noun=f"{job.data.modality}s",
         names=tuple(targets.names),
@@ -42,4 +43,5 @@ def _of_listing(job: Job, listing: Listing) -> Overview:
         splits={name: int(np.sum(codes == code)) for name, code in _SPLITS.items()},
         drawn=tuple(name for name, code in _SPLITS.items() if name != "train" and not np.any(listing.given == code)),
         ignored=(*listing.ignored, *listing.unreadable),
+        division=division,
     )

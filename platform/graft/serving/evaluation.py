@@ -12,6 +12,7 @@ from graft.core.html import html_table
 from graft.data.draft import Wish, drafts_of
 from graft.data.listing import Listing
 from graft.data.split import UNASSIGNED, Split
+from graft.data.splits.divide import divide
 from graft.data.targets import Targets
 from graft.spec.job import Job
 from graft.spec.load import load_job, parse_job
@@ -144,7 +145,7 @@ def _drafted(path: Path, predictor: "Predictor") -> DataSpec:
 def _rows(predictor: "Predictor", listing: Listing, targets: Targets, spec: DataSpec, split: str) -> np.ndarray:
     if split == ALL:
         return np.arange(len(listing))
-    splits = predictor.task.split(listing.given, targets, spec)
+    splits, _ = divide(listing, targets, predictor.task, spec)
     rows = np.flatnonzero(splits == Split[split.upper()])
     if not len(rows):
         raise SpecError(f"split is `{split}`, but {listing.source} has no such samples; choose another, or `{ALL}`")

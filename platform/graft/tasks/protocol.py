@@ -60,6 +60,9 @@ class Task(Protocol):
             DataError: there are too few rows, or there is no test set.
         """
 
+    def strata(self, targets: Targets) -> np.ndarray:
+        """What a split by groups keeps in proportion: int64 [N], a stratum of each row, or uint8 [N, L], its labels."""
+
     def check_left(self, targets: Targets, splits: np.ndarray, readable: np.ndarray, ids: Sequence[str]) -> None:
         """Check what unreadable samples have left.
 

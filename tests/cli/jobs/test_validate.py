@@ -245,6 +245,7 @@ def test_the_data_are_told_by_names_and_counts(graft, samples, job_file):
         "classes": ["cat", "dog"],
         "counts": {"cat": 5, "dog": 5},
         "splits": {"train": 6, "validation": 2, "test": 2},
+        "division": {"by": "label", "groups": {}, "borders": {}, "notes": []},
         "ignored": [{"reason": "suffix .doc", "count": 1, "examples": ["cat/notes.doc"]}],
     }
     for command in ("validate", "plan"):
@@ -298,3 +299,41 @@ def test_the_shipped_job_is_validated_at_once(repository):
         assert (done.returncode, listed) == (0, "[]"), done.stderr
         seconds.append(float(taken))
     assert min(seconds) <= MOST_SECONDS, seconds
+
+
+def test_how_groups_and_times_divide_a_table_is_told(graft, tmp_path, job_file):
+    rows = [f"text {n},{'ab'[n % 2]},p{n % 20},20{10 + n % 10}-05-{n % 28 + 1:02},{n % 3}" for n in range(100)]
+    (tmp_path / "t.csv").write_text("\n".join(["text,label,who,day,w", *rows]))
+    data = "kind: table, path: t.csv, text: text, label: label"
+    by_group = job_file(f"name: x\ndata: {{{data}, group: who, weight: w}}\n")
+    assert [line.split()[0] for line in graft("validate", by_group).out.splitlines()] == [
+        *(str(by_group), "data", "labels", "split", "groups"),
+    ]
+    assert graft("plan", by_group, "--json").json["data"]["division"] == {
+        "by": "group",
+        "groups": {"train": 12, "validation": 4, "test": 4},
+        "borders": {},
+        "notes": [],
+    }
+    by_time = job_file(f"name: x\ndata: {{{data}, time: day}}\n")
+    found = graft("validate", by_time, "--json").json["data"]
+    assert found["division"]["borders"] == {"validation": "2016-05-01", "test": "2018-05-01"}
+    assert found["splits"] == {"train": 60, "validation": 20, "test": 20}
+    wrong = graft("validate", job_file(f"name: x\ndata: {{{data}, time: who}}\n"))
+    assert wrong.exit_code == 2
+    assert "column `who` of t.csv is `p0` in row 1, but must be a number, or a date" in wrong.err
+
+
+def test_groups_of_a_folder_are_in_the_names_of_its_files(graft, tmp_path, job_file):
+    for label in ("cat", "dog"):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        for number in range(40):
+            (tmp_path / "photos" / label / f"ann{number % 10}_{number}.png").touch()
+    data = f"kind: image_folder, path: {tmp_path / 'photos'}"
+    path = job_file(f"name: x\ndata: {{{data}, group: '/(ann[0-9]+)_'}}\n")
+    division = graft("validate", path, "--json").json["data"]["division"]
+    assert (division["by"], division["groups"]) == ("group", {"train": 6, "validation": 2, "test": 2})
+    nothing = graft("validate", job_file(f"name: x\ndata: {{{data}, group: '/(bob[0-9]+)_'}}\n"))
+    assert "data.group is `/(bob[0-9]+)_`, which finds nothing in the 80 paths in" in nothing.err
+    by_hash = graft("validate", job_file(f"name: x\ndata: {{{data}, split_by: hash}}\n"), "--json").json["data"]
+    assert (by_hash["division"]["by"], sum(by_hash["splits"].values())) == ("hash", 80)

@@ -27,6 +27,12 @@ def test_the_column_of_the_samples_says_the_modality() -> None:
     ("keys", "told"),
     [
         ({}, "data: has no column of samples; name one, as `text: COLUMN` or `image: COLUMN`"),
+        (
+            {"text": "a", "group": "g", "time": "t"},
+            "data.split_by: must say what decides about the splits, for `group`",
+        ),
+        ({"text": "a", "split_by": "time"}, "data.split_by: is time, but no column is; name one, as `time: COLUMN`"),
+        ({"text": "a", "group": "g", "split_by": "label"}, "data.split_by: is label, which would put samples of a"),
         ({"text": "a", "image": "b"}, "data.image: is named beside `text`, but the samples must be of one modality"),
         ({"text": "a", "flip": "both"}, "data.flip: is a setting of images, but the samples are in the column `text`"),
         ({"image": "a", "max_characters": 9}, "data.max_characters: is a setting of texts"),

@@ -1,19 +1,22 @@
 """Files in a folder for each label: ``path/<label>/**``, or ``path/{train,val,test}/<label>/**``."""
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
-from graft.data.folders.meaning import Layout, meaning_of
+from graft.data.folders.meaning import meaning_of
 from graft.data.folders.paths import SampleFiles, printable, require_directory, size_and_time
 from graft.data.folders.walk import walk
 from graft.data.overview import Ignored, Progress
 from graft.data.split import code_of
 from graft.data.targets import RawTargets
+from graft.spec.modalities.folder import FolderSource
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class LabelledFiles:
         identity: digest of paths, sizes and times of change.
         ignored: what is no sample, by its reason.
         unreadable: samples that no file stands behind; they are among them.
+        groups: object [N], what `data.group` finds in each path, if there is one.
     """
 
     root: Path
@@ -39,24 +43,20 @@ class LabelledFiles:
     identity: str
     ignored: tuple[Ignored, ...]
     unreadable: tuple[Ignored, ...]
+    groups: np.ndarray | None = None
 
 
-def list_labelled_files(
-    path: Path,
-    samples: SampleFiles,
-    layout: Layout = "auto",
-    ignore: Sequence[str] = (),
-    progress: Progress | None = None,
-) -> LabelledFiles:
+def list_labelled_files(spec: FolderSource, samples: SampleFiles, progress: Progress | None = None) -> LabelledFiles:
     """List a directory with one folder of samples for each label, or for each split.
 
     Samples that are known to be unreadable by their kind are listed too: they are left out by name when they are read.
 
     Raises:
-        DataError: the directory is missing, can be read in two ways, or in none (`graft.data.folders.meaning`).
+        DataError: the directory is missing, can be read in two ways, or in none (`graft.data.folders.meaning`), or no
+            path has what `data.group` looks for.
     """
-    root = require_directory(path)
-    meaning = meaning_of(walk(root, samples, ignore, progress), samples, layout)
+    root = require_directory(spec.path)
+    meaning = meaning_of(walk(root, samples, spec.ignore, progress), samples, spec.layout)
     codes = {label: code for code, label in enumerate(meaning.labels)}
     files = [(file, group) for group in meaning.groups for file in group.folder.files(broken=True)]
     paths = [os.path.join(root, file) for file, _ in files]
@@ -73,6 +73,7 @@ def list_labelled_files(
         identity=_identity(root, paths, given),
         ignored=meaning.ignored,
         unreadable=meaning.unreadable,
+        groups=None if spec.group is None else _groups(root, spec.group, [printable(file) for file, _ in files]),
     )
 
 
@@ -83,6 +84,21 @@ def files_below(directory: Path, samples: SampleFiles) -> list[Path]:
         DataError: a directory below cannot be read.
     """
     return [directory / file for file in walk(directory.absolute(), samples).top.files(broken=True)]
+
+
+def _groups(root: Path, pattern: str, paths: Sequence[str]) -> np.ndarray:
+    """What the pattern's one group holds in each path, with a slash before it and between its parts; else None."""
+    search = re.compile(pattern).search
+    found = np.empty(len(paths), dtype=object)
+    for place, path in enumerate(paths):
+        match = search("/" + path.replace(os.sep, "/"))
+        found[place] = (match[1] or None) if match else None
+    if not any(group is not None for group in found):
+        raise DataError(
+            f"data.group is `{pattern}`, which finds nothing in the {len(paths)} paths in {root}, such as "
+            f"`/{paths[0]}`; correct it"
+        )
+    return found
 
 
 def _identity(root: Path, paths: Sequence[str], given: Sequence[int]) -> str:

@@ -1,1 +1,1 @@
-"""What splits are called, and how large they are; without numpy."""
+"""Which rows are for what: names and sizes of splits (without numpy), and the rules by which they are drawn."""

@@ -55,6 +55,9 @@ class ColumnarTable:
     def _values(self, column: pa.ChunkedArray, name: str) -> list[Any]:
         kind = _value_type(column.type)
         member = kind.value_type if _is_list(kind) else kind
+        if pa.types.is_temporal(kind) and not (pa.types.is_time(kind) or pa.types.is_duration(kind)):
+            moments: list[Any] = column.cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=False).to_pylist()
+            return moments
         plain = _is_string(member) or pa.types.is_null(member) or pa.types.is_boolean(member)
         if pa.types.is_decimal(member) and not _is_list(kind):
             column = column.cast(pa.float64())

@@ -17,7 +17,9 @@ from graft.data.tables.encoding import require_file
 from graft.data.tables.json_lines import JsonLines
 from graft.data.tables.labels import Place, raw_targets
 from graft.data.tables.rows import Table
+from graft.data.tables.side_columns import groups_of, times_of, weights_of
 from graft.data.targets import RawTargets
+from graft.spec.modalities.table import TableData
 
 _READERS: Mapping[str, Callable[[Path, str], Table]] = {
     **dict.fromkeys(DELIMITERS, DelimitedTable),
@@ -37,17 +39,29 @@ class Columns:
         labels: of the labels.
         split: of what a row is for, if there is one.
         encoding: of the file, where it is one of text.
+        group: of what samples have in common.
+        time: of when they were made.
+        weight: of how much they count.
     """
 
     sample: str
     labels: tuple[str, ...]
     split: str | None = None
     encoding: str = "utf-8"
+    group: str | None = None
+    time: str | None = None
+    weight: str | None = None
+
+    @classmethod
+    def of(cls, sample: str, spec: TableData) -> "Columns":
+        """Those that a job names."""
+        return cls(sample, spec.labels, spec.split, spec.encoding, spec.group, spec.time, spec.weight)
 
     @property
     def names(self) -> list[str]:
         """All of them."""
-        return [self.sample, *self.labels, *([self.split] if self.split else [])]
+        others = (self.split, self.group, self.time, self.weight)
+        return [self.sample, *self.labels, *(name for name in others if name)]
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,9 @@ class LabelledRows:
         targets: what the labels say.
         given: uint8 [N], the split that a row says, or `UNASSIGNED`.
         identity: digest of path, size, time of change and columns.
+        groups: object [N], texts or None; None if no column holds them.
+        times: float64 or int64 [N] (`graft.data.listing.Listing.times`).
+        weights: float64 [N].
     """
 
     path: Path
@@ -69,6 +86,9 @@ class LabelledRows:
     targets: RawTargets
     given: np.ndarray
     identity: str
+    groups: np.ndarray | None = None
+    times: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
 
 def read_labelled(path: Path, columns: Columns) -> LabelledRows:
@@ -78,7 +98,7 @@ def read_labelled(path: Path, columns: Columns) -> LabelledRows:
         DataError: the file cannot be read, lacks a column, or a row has no label.
     """
     path = require_file(path)
-    _check_differ(columns.names)
+    _check_differ([name for name in columns.names if name != columns.time])  # a label may be a time
     samples, values = open_table(path, columns.encoding).read(columns.sample, columns.names[1:])
     if not len(samples):
         raise DataError(f"{path} holds no rows, but must hold some beside its header")
@@ -89,6 +109,9 @@ def read_labelled(path: Path, columns: Columns) -> LabelledRows:
         targets=raw_targets([(Place(path.name, name), values[name]) for name in columns.labels]),
         given=_given(path, columns.split, values, len(samples)),
         identity=_identity(path, columns),
+        groups=_read(groups_of, path, columns.group, values),
+        times=_read(times_of, path, columns.time, values),
+        weights=_read(weights_of, path, columns.weight, values),
     )
 
 
@@ -109,9 +132,18 @@ def _check_differ(named: Sequence[str]) -> None:
     twice = next((name for index, name in enumerate(named) if name in named[:index]), None)
     if twice is not None:
         raise DataError(
-            f"column `{twice}` is named twice in data, but samples, labels and split must be different columns; "
-            "name another"
+            f"column `{twice}` is named twice in data, but samples, labels, split, group and weight must be "
+            "different columns; name another"
         )
+
+
+def _read(
+    reading: Callable[[Place, Sequence[Any]], np.ndarray],
+    path: Path,
+    column: str | None,
+    values: Mapping[str, Sequence[Any]],
+) -> np.ndarray | None:
+    return None if column is None else reading(Place(path.name, column), values[column])
 
 
 def _given(path: Path, column: str | None, values: Mapping[str, Sequence[Any]], count: int) -> np.ndarray:

@@ -29,7 +29,8 @@ def run_ingest(run: RunContext) -> Output:
     _require_same(dataset, run.progress)
     quarantine = tuple({"path": one.path, "reason": one.reason} for one in dataset.quarantine)
     modality = build_modality(run.job.data.modality)
-    notes = (*remarks_of(dataset), *modality.notes(dataset.columns, modality.sizes(run.job.strategy)))
+    told = (line if what == "note" else f"{what} {line}" for what, line in work.plan.split.lines())
+    notes = (*told, *remarks_of(dataset), *modality.notes(dataset.columns, modality.sizes(run.job.strategy)))
     run.journal.append(
         events.DatasetReady(
             dataset.fingerprint,

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema, model_validator
 
@@ -26,6 +26,9 @@ def _absolute(value: Any, info: ValidationInfo) -> Path:
     base = (info.context or {}).get(BASE) or os.getcwd()
     return Path(os.path.abspath(os.path.join(base, os.path.expanduser(value))))
 
+
+SplitRule = Literal["label", "group", "time", "hash"]
+"""What decides which of the samples that the source leaves open are for validation and test."""
 
 LocalPath = Annotated[Path, PlainValidator(_absolute), WithJsonSchema({"type": "string", "format": "path"})]
 
@@ -94,6 +97,13 @@ class DataSpec(Component):
         "Test samples are never dropped.",
     )
     seed: int = Field(0, ge=0, description="Seed of the split and of the limit.")
+    split_by: SplitRule | None = Field(
+        None,
+        description="What decides about the splits that are drawn. label: each class (label, range of values) in "
+        "proportion. group: whole groups, so that none lies on both sides of a border. time: the newest samples are "
+        "the test, those before them validation. hash: a digest of each sample, so that appended ones move no other. "
+        "If left out: group where `group` is named, time where `time` is, else label.",
+    )
     max_unreadable: Share = Field(
         0.1, description="Unreadable samples are left out and named; more than this share of all fails the job."
     )
@@ -102,6 +112,11 @@ class DataSpec(Component):
     def modality(self) -> str:
         """Kind of the modality of its samples."""
         raise TypeError(f"data kind {self.kind} does not say its modality; it must have a property `modality`")
+
+    @property
+    def splits_by_label(self) -> bool:
+        """Whether counts of labels say all about the splits, so that no sample must be listed for them."""
+        return self.split_by in (None, "label")
 
     def decoding(self) -> dict[str, Any]:
         """The settings, as plain JSON, that decide what becomes of a sample; they enter the dataset's key."""

@@ -1,5 +1,6 @@
 """Directories of labelled files, as a job names them."""
 
+import re
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -25,6 +26,20 @@ class FolderSource(DataSpec):
         "slash is a path in the directory, such as `/extra`.",
     )
 
+    group: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1000,
+        description="Regular expression with one group in parentheses, searched in the path of each file below `path`: "
+        "what it holds is what the samples have in common (a patient, an artist), such as `/(patient\\d+)_`. No group "
+        "gets samples in two of the splits that are drawn; a file that it does not match is a group of its own.",
+    )
+
+    @property
+    def splits_by_label(self) -> bool:
+        """Groups say more."""
+        return self.group is None and super().splits_by_label
+
     @model_validator(mode="after")
     def _ignores_names(self) -> Self:
         findings = [
@@ -32,6 +47,22 @@ class FolderSource(DataSpec):
             for index, name in enumerate(self.ignore)
             if not name.strip("./") or "\0" in name or ".." in name.split("/")
         ]
+        findings += self._group_findings()
         if findings:
             raise rejected("data", findings)
         return self
+
+    def _group_findings(self) -> list[Finding]:
+        if self.group is None:
+            return []
+        try:
+            count = re.compile(self.group).groups
+        except (re.error, RecursionError, OverflowError) as error:
+            return [Finding(("group",), f"is `{self.group[:60]}`, but must be a regular expression ({error})")]
+        if count != 1:
+            told = f"has {count} groups in parentheses, but must have one; write others as (?:…)"
+            return [Finding(("group",), told)]
+        if self.split_by in ("label", "time"):
+            told = f"is {self.split_by}, which would put samples of a `group` on both sides; leave one of the two out"
+            return [Finding(("split_by",), told)]
+        return []

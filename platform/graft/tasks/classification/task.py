@@ -49,6 +49,10 @@ class ClassificationTask:
         """Every class in proportion."""
         return plan_splits(given, targets.values, settings, targets.names)
 
+    def strata(self, targets: Targets) -> np.ndarray:
+        """The classes."""
+        return targets.values
+
     def check_left(self, targets: Targets, splits: np.ndarray, readable: np.ndarray, ids: Sequence[str]) -> None:
         """No class may lose all its samples of a split."""
         check_classes_left(targets, splits, readable, ids)

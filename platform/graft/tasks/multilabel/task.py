@@ -51,6 +51,10 @@ class MultilabelTask:
         """Every label in proportion."""
         return split_by_labels(given, targets.values, settings)
 
+    def strata(self, targets: Targets) -> np.ndarray:
+        """The labels."""
+        return targets.values
+
     def check_left(self, targets: Targets, splits: np.ndarray, readable: np.ndarray, ids: Sequence[str]) -> None:
         """No split may lose all its samples, no label all those to learn it from."""
         check_labels_left(targets, splits, readable, ids)

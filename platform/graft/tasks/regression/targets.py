@@ -53,6 +53,12 @@ def split_by_quantiles(given: np.ndarray, targets: Targets, settings: SplitSetti
     return plan_splits(given, strata, settings, ranges, "range")
 
 
+def quantile_strata(targets: Targets) -> np.ndarray:
+    """int64 [N]: bins of the target with as many rows each; small data has fewer of them."""
+    rows = np.arange(len(targets))
+    return _bins(_scores(targets.values), rows, max(1, min(_MOST_BINS, len(targets) // _ROWS_OF_A_BIN)))
+
+
 def check_numbers_left(targets: Targets, splits: np.ndarray, readable: np.ndarray, ids: Sequence[str]) -> None:
     """Check that no split has lost all its samples, and that training still has different values.
 

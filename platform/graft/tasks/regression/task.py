@@ -18,7 +18,13 @@ from graft.tasks.regression.intervals import prediction_interval
 from graft.tasks.regression.metrics import METRIC_NAMES, score
 from graft.tasks.regression.plots import report_pictures
 from graft.tasks.regression.report import build_report
-from graft.tasks.regression.targets import check_numbers_left, read_numbers, require_spread, split_by_quantiles
+from graft.tasks.regression.targets import (
+    check_numbers_left,
+    quantile_strata,
+    read_numbers,
+    require_spread,
+    split_by_quantiles,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -56,6 +62,10 @@ class RegressionTask:
     def split(self, given: np.ndarray, targets: Targets, settings: SplitSettings) -> np.ndarray:
         """Small and large values in proportion."""
         return split_by_quantiles(given, targets, settings)
+
+    def strata(self, targets: Targets) -> np.ndarray:
+        """Ranges of values with as many rows each."""
+        return quantile_strata(targets)
 
     def check_left(self, targets: Targets, splits: np.ndarray, readable: np.ndarray, ids: Sequence[str]) -> None:
         """No split may lose all its samples, training not all but one value."""

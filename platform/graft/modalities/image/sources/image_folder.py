@@ -15,12 +15,13 @@ def list_image_folder(spec: ImageFolderData, progress: Progress | None = None) -
     Raises:
         DataError: the directory is missing, or its folders can be read in two ways, or in none.
     """
-    found = list_labelled_files(spec.path, IMAGE_FILES, spec.layout, spec.ignore, progress)
+    found = list_labelled_files(spec, IMAGE_FILES, progress)
     return Listing(
         source=f"images in {found.root}",
         ids=found.ids,
         targets=found.targets,
         given=found.given,
+        groups=found.groups,
         identity=found.identity,
         sources=found.sources,
         reader=FileReader(spec.max_pixels),

@@ -19,7 +19,7 @@ def list_image_table(spec: TableData, progress: Progress | None = None) -> Listi
     Raises:
         DataError: the table cannot be read, lacks a column, or a row has no label.
     """
-    rows = read_labelled(spec.path, Columns(spec.image or "", spec.labels, spec.split, spec.encoding))
+    rows = read_labelled(spec.path, Columns.of(spec.image or "", spec))
     # A row without a path stays without one: a directory is no image either, but its name would mislead.
     paths = [file_beside(rows.path, cell) if cell else b"" for cell in rows.samples]
     if progress is not None:
@@ -30,6 +30,10 @@ def list_image_table(spec: TableData, progress: Progress | None = None) -> Listi
         ids=rows.ids,
         targets=rows.targets,
         given=rows.given,
+        groups=rows.groups,
+        times=rows.times,
+        weights=rows.weights,
+        keys=rows.samples,
         identity=text_digest(canonical_json([rows.identity, files])),
         sources=paths,
         reader=FileReader(spec.max_pixels),

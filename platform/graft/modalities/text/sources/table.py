@@ -21,7 +21,7 @@ def list_text_table(spec: TableData, progress: Progress | None = None) -> Listin
     Raises:
         DataError: the file cannot be read, lacks a column, or a row has no label.
     """
-    rows = read_labelled(spec.path, Columns(spec.text or "", spec.labels, spec.split, spec.encoding))
+    rows = read_labelled(spec.path, Columns.of(spec.text or "", spec))
     _require_texts(spec.text or "", rows.path, rows.samples)
     if progress is not None:
         progress(len(rows.samples))
@@ -30,6 +30,10 @@ def list_text_table(spec: TableData, progress: Progress | None = None) -> Listin
         ids=rows.ids,
         targets=rows.targets,
         given=rows.given,
+        groups=rows.groups,
+        times=rows.times,
+        weights=rows.weights,
+        keys=rows.samples,
         identity=rows.identity,
         sources=rows.samples,
         unreadable=_unreadable(rows.ids, rows.samples),

@@ -18,12 +18,13 @@ def list_text_folder(spec: TextFolderData, progress: Progress | None = None) -> 
             encoding.
     """
     decoder_of(spec.encoding)
-    found = list_labelled_files(spec.path, TEXT_FILES, spec.layout, spec.ignore, progress)
+    found = list_labelled_files(spec, TEXT_FILES, progress)
     return Listing(
         source=f"texts in {found.root}",
         ids=found.ids,
         targets=found.targets,
         given=found.given,
+        groups=found.groups,
         identity=found.identity,
         sources=found.sources,
         reader=TextFile(spec.encoding),
