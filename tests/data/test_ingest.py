@@ -16,6 +16,7 @@ from graft.core.storage import text_digest
 from graft.data import ingest as module
 from graft.data.columns import ColumnSpec, StorageSpec
 from graft.data.dataset import MANIFEST, Dataset, Quarantined, Split, open_dataset
+from graft.data.decoding import blocks as decoded_blocks
 from graft.data.ingest import ingest
 from graft.data.listing import DecodedBlock, Listing, list_samples
 from graft.data.plan import Ingestion, plan_ingest
@@ -71,7 +72,7 @@ def test_a_folder_becomes_arrays(photos, cache):
 
 
 def test_several_blocks_keep_the_order(photos, cache, monkeypatch):
-    monkeypatch.setattr(module, "_MAX_BLOCK_ROWS", 4)
+    monkeypatch.setattr(decoded_blocks, "MAX_BLOCK_ROWS", 4)
     seen: list[tuple[int, int]] = []
     (photos.path / "cat" / "005.png").write_bytes(b"")
     dataset = ingest(work(photos), cache, lambda done, total: seen.append((done, total)))
@@ -274,7 +275,7 @@ def words(sources: list[bytes]) -> Ingestion:
 
 @pytest.mark.parametrize("rows_of_a_block", [1, 7, 512])
 def test_rows_of_any_length_become_columns_in_order(cache, monkeypatch, rows_of_a_block):
-    monkeypatch.setattr(module, "_MAX_BLOCK_ROWS", rows_of_a_block)
+    monkeypatch.setattr(decoded_blocks, "MAX_BLOCK_ROWS", rows_of_a_block)
     sources = [("ab " * (index % 7)).encode() for index in range(40)]
     sources[5] = sources[21] = b"bad one"
     dataset = ingest(words(sources), cache)

@@ -87,9 +87,8 @@ def test_the_components_keep_the_contracts(repository: Path, site: Path, tmp_pat
     listed = json.loads(graft(repository, site, tmp_path, "components", "--json").stdout)["components"]
     kinds = " or ".join(f"-{one['kind']}" for one in listed if one["package"] == PACKAGE and one["group"] in GROUPS)
     kinds += " or [sorting] or [measurements]"
-    contracts = [
-        repository / "tests" / "contracts" / f"test_{name}.py" for name in ("components", "tasks", "modalities")
-    ]
+    suites = ("components", "tasks", "modalities", "checks")
+    contracts = [repository / "tests" / "contracts" / f"test_{name}.py" for name in suites]
     command = [
         sys.executable,
         "-m",

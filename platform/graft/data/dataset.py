@@ -2,7 +2,7 @@
 
 A directory holds a file for each column of the samples (``<name>.npy``, [N, *shape]; rows of any length are joined,
 with ``<name>.offsets.npy`` beside them), ``targets.npy`` ([N, …]), ``splits.npy`` (uint8 [N]), ``rows.parquet`` (id,
-split, sha256 of each row) and ``manifest.json``.
+split, sha256 of each row), ``signs.parquet`` (what was seen in each) and ``manifest.json``.
 """
 
 import platform
@@ -17,13 +17,14 @@ from graft.core.errors import ArtifactError, ResourceError
 from graft.core.passing_errors import machine_errors
 from graft.core.storage import file_digest, read_json
 from graft.data.columns import Column, ColumnSpec, Ragged, StorageSpec
+from graft.data.examination.finding import Finding
 from graft.data.split import Split
 
 __all__ = ["Dataset", "DatasetArrays", "Quarantined", "Split", "open_dataset"]
 
 FORMAT = 2
 MANIFEST = "manifest.json"
-TARGETS, SPLITS, ROWS = "targets.npy", "splits.npy", "rows.parquet"
+TARGETS, SPLITS, ROWS, SIGNS = "targets.npy", "splits.npy", "rows.parquet", "signs.parquet"
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,19 @@ class Quarantined:
         path: as the user knows it, relative to the data's directory.
         reason: fits behind the path ("is empty").
         passing: whether it may be gone the next time, with the same bytes.
+        kind: of the finding that it is.
     """
 
     path: str
     reason: str
     passing: bool = False
+    kind: str = "unreadable"
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any]) -> "Quarantined":
+        """From a manifest."""
+        kind = str(raw.get("kind", cls.kind))
+        return cls(raw["path"], raw["reason"], bool(raw.get("passing", False)), kind)
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,8 @@ class Dataset:
         facts: what it knows of the training rows.
         cross_split_duplicates: how many different samples lie, bit for bit, in more than one split.
         remarks: what was assumed to read some samples, and of how many; fits behind "3 images".
+        findings: of the examination; None if there was none.
+        dropped: samples that could be read, and were left out for a finding.
     """
 
     directory: Path
@@ -103,11 +114,25 @@ class Dataset:
     facts: Mapping[str, Any] = field(default_factory=dict)
     cross_split_duplicates: int = 0
     remarks: Mapping[str, int] = field(default_factory=dict)
+    findings: tuple[Finding, ...] | None = None
+    dropped: tuple[Quarantined, ...] = ()
 
     @property
     def columns(self) -> Mapping[str, Column]:
         """Of the samples, by name."""
-        return {spec.name: self._column(spec) for spec in self.storage.columns}
+        return stored_columns(self.directory, self.storage)
+
+    @property
+    def signs(self) -> dict[str, np.ndarray]:
+        """What was seen in each sample while it was decoded, by name: [N] or [N, k]; empty for older datasets.
+
+        Raises:
+            ArtifactError: the file is damaged.
+        """
+        path = self.directory / SIGNS
+        if not path.exists():
+            return {}
+        return {name: np.array(values) for name, values in _parquet_columns(path).items()}
 
     @property
     def targets(self) -> np.ndarray:
@@ -132,21 +157,30 @@ class Dataset:
         """The samples stay on the disk, and only rows that are asked for are read."""
         return DatasetArrays(self.columns, self.targets, self.splits, self.names, self.facts, self.directory)
 
-    def _column(self, spec: ColumnSpec) -> Column:
-        values = self._map(values_file(spec))
-        return values if spec.shape is not None else Ragged(values, self._map(offsets_file(spec)))
-
     def _map(self, name: str) -> np.ndarray:
-        path = self.directory / name
-        if path.stat().st_size <= _EMPTY_BYTES:  # a file without values cannot be mapped
-            empty: np.ndarray = np.load(path, allow_pickle=False)
-            return empty
-        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-        return array
+        return _mapped(self.directory / name)
 
 
 # Length of the header of an .npy file.
 _EMPTY_BYTES = 128
+
+
+def stored_columns(directory: Path, storage: StorageSpec) -> dict[str, Column]:
+    """The columns of the samples in a directory, by name; memory maps."""
+    found: dict[str, Column] = {}
+    for spec in storage.columns:
+        values = _mapped(directory / values_file(spec))
+        offsets = None if spec.shape is not None else _mapped(directory / offsets_file(spec))
+        found[spec.name] = values if offsets is None else Ragged(values, offsets)
+    return found
+
+
+def _mapped(path: Path) -> np.ndarray:
+    if path.stat().st_size <= _EMPTY_BYTES:  # a file without values cannot be mapped
+        empty: np.ndarray = np.load(path, allow_pickle=False)
+        return empty
+    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
 
 
 def values_file(spec: ColumnSpec) -> str:
@@ -171,16 +205,28 @@ def row_columns(directory: Path, *names: str) -> dict[str, list[Any]]:
     Raises:
         ArtifactError: the file is damaged, or holds a type that would bring code along.
     """
+    return _parquet_columns(directory / ROWS, names)
+
+
+def _parquet_columns(path: Path, names: Sequence[str] | None = None) -> dict[str, list[Any]]:
+    """Some columns of a file of a dataset, or all.
+
+    Raises:
+        ArtifactError: it is damaged, or holds a type that would bring code along.
+    """
     import pyarrow as pa  # only reports and feature keys ask for it, and it takes longer to import than all else here
 
     from graft.data.tables.arrow_files import ArrowFile
 
     try:
-        with machine_errors(directory / ROWS, is_ours=True):
-            table = ArrowFile(directory / ROWS).table(names)
+        with machine_errors(path, is_ours=True):
+            found = ArrowFile(path)
+            names = found.schema.names if names is None else names
+            table = found.table(names)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         told = " ".join(str(error).split())[:160]
-        raise ArtifactError(f"dataset {directory} is damaged ({ROWS}: {told}); delete it and run again") from error
+        where = f"dataset {path.parent} is damaged ({path.name}: {told})"
+        raise ArtifactError(f"{where}; delete it and run again") from error
     return {name: table[name].to_pylist() for name in names}
 
 
@@ -197,7 +243,8 @@ def open_dataset(directory: Path, verify: bool = False) -> Dataset:
     try:
         with machine_errors(directory, is_ours=True):
             dataset = _from_manifest(directory, manifest)
-            _check_files(directory, files_of(dataset.storage), manifest["files"], verify)
+            signs = [SIGNS] if SIGNS in manifest["files"] else []
+            _check_files(directory, (*files_of(dataset.storage), *signs), manifest["files"], verify)
             _check_arrays(dataset)
     except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
         raise ArtifactError(f"dataset {directory} is damaged ({error}); delete it and run again") from error
@@ -234,16 +281,15 @@ def _from_manifest(directory: Path, manifest: Mapping[str, Any]) -> Dataset:
         names=tuple(targets["names"]),
         fingerprint=manifest["fingerprint"],
         counts={split.name.lower(): int(manifest["counts"][split.name.lower()]) for split in Split},
-        quarantine=tuple(
-            Quarantined(entry["path"], entry["reason"], bool(entry.get("passing", False)))
-            for entry in manifest["quarantine"]
-        ),
+        quarantine=tuple(map(Quarantined.read, manifest["quarantine"])),
         storage=StorageSpec(storage["modality"], columns, storage["form"], storage["identity"]),
         source=manifest["source"],
         task=targets["task"],
         facts=targets["facts"],
         cross_split_duplicates=manifest["cross_split_duplicates"],
         remarks={str(remark): int(count) for remark, count in manifest.get("remarks", {}).items()},
+        findings=tuple(map(Finding.read, manifest["findings"])) if manifest.get("findings") is not None else None,
+        dropped=tuple(map(Quarantined.read, manifest.get("dropped", ()))),
     )
 
 

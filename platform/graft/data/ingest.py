@@ -7,16 +7,11 @@ only: the dataset gets a name of its own, so the next ingest does not find it an
 """
 
 import contextlib
-import math
 import shutil
-from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import ray
 import ray.data
 import ray.exceptions
@@ -26,32 +21,17 @@ from ray.data.exceptions import ExecutionTimeoutError
 from graft.core.errors import ArtifactError, DataError, ResourceError
 from graft.core.passing_errors import is_used_up, used_up
 from graft.core.storage import canonical_json, new_directory, text_digest
-from graft.data.columns import ColumnSpec, StorageSpec
 from graft.data.dataset import Dataset, Quarantined, open_dataset
-from graft.data.listing import Decoder
-from graft.data.plan import Ingestion, IngestPlan, check_quarantine, counts_of, facts_of
-from graft.data.store import Origin, Rows, column_writers, write_rows
+from graft.data.decoding.blocks import chunks_of, decode_block
+from graft.data.decoding.clean import clean
+from graft.data.decoding.collect import Decoded, OnProgress, collect
+from graft.data.plan import Ingestion, check_quarantine, counts_of, facts_of
+from graft.data.store import Origin, write_rows
 from graft.data.targets import Targets
 from graft.journal.locking import exclusive
 
-OnProgress = Callable[[int, int], None]
-"""Told how many samples of how many are done."""
-
 NO_PROGRESS_TIMEOUT_S = 300
 """Ray Data without a free CPU waits silently; after this long it is an error."""
-
-_BLOCK_BYTES = 16 * 1024**2
-_MAX_BLOCK_ROWS = 512
-
-
-@dataclass(frozen=True)
-class _Decoded:
-    """What came back: rows that could be read, their digests, why others could not, what was assumed how often."""
-
-    readable: np.ndarray
-    digests: tuple[str, ...]
-    quarantine: tuple[Quarantined, ...]
-    remarks: Mapping[str, int]
 
 
 def ingest(work: Ingestion, cache: Path, on_progress: OnProgress | None = None) -> Dataset:
@@ -71,50 +51,9 @@ def ingest(work: Ingestion, cache: Path, on_progress: OnProgress | None = None) 
     """
     target = cache / work.plan.key
     with _one_builder(target):
-        dataset = _cached(target) or _build(work, target, on_progress or _silent)
+        dataset = _cached(target, work.examiner is not None) or _build(work, target, on_progress or _silent)
     check_quarantine(dataset.quarantine, sum(dataset.counts.values()), work.max_unreadable)
     return dataset
-
-
-def decode_block(table: pa.Table, decoder: Decoder, storage: StorageSpec) -> dict[str, Any]:
-    """Decode the samples of one block; runs on any machine of the cluster.
-
-    Args:
-        table: one row for each chunk of samples: `start` (position of its first) and `sources` (list of binary).
-        decoder: turns sources into columns.
-        storage: the form wanted.
-
-    Returns:
-        `position`, `sha256` (hex), `reason` (empty if readable), `passing` (whether that may be gone the next time),
-        `remark` (what was assumed), and each column of the samples: [n, *shape], or the bytes of each row where rows
-        are of any length.
-    """
-    chunks = list(zip(table["start"].to_pylist(), table["sources"].to_pylist(), strict=True))
-    positions = [start + offset for start, chunk in chunks for offset in range(len(chunk))]
-    block = decoder([source for _, chunk in chunks for source in chunk])
-    columns = {f"column_{spec.name}": _shipped(spec, block.columns[spec.name]) for spec in storage.columns}
-    return {
-        "position": np.array(positions, dtype=np.int64),
-        "sha256": np.array(block.digests, dtype=object),
-        "reason": np.array(block.reasons, dtype=object),
-        "passing": np.array([place in block.passing for place in range(len(positions))]),
-        "remark": np.array([block.remarks.get(place, "") for place in range(len(positions))], dtype=object),
-        **columns,
-    }
-
-
-def _shipped(spec: ColumnSpec, rows: np.ndarray | list[np.ndarray]) -> Any:
-    """Rows as Arrow takes them; those of any length as their bytes."""
-    if spec.shape is not None:
-        return rows
-    shipped = np.empty(len(rows), dtype=object)
-    shipped[:] = [np.ascontiguousarray(row, spec.dtype).tobytes() for row in rows]
-    return shipped
-
-
-def _received(spec: ColumnSpec, rows: np.ndarray) -> Any:
-    """The inverse of `_shipped`."""
-    return rows if spec.shape is not None else [np.frombuffer(row, spec.dtype) for row in rows]
 
 
 def _build(work: Ingestion, target: Path, on_progress: OnProgress) -> Dataset:
@@ -124,21 +63,21 @@ def _build(work: Ingestion, target: Path, on_progress: OnProgress) -> Dataset:
         decoded = _decode_all(work, scratch, on_progress)
         passing += [entry for entry in decoded.quarantine if entry.passing]
         check_quarantine(decoded.quarantine, len(decoded.digests), work.max_unreadable)
-        work.task.check_left(plan.targets, plan.splits, decoded.readable, plan.ids)
-        kept = Targets(plan.targets.values[decoded.readable], plan.targets.names)
-        splits = plan.splits[decoded.readable]
-        ids = tuple(plan.listing.ids[int(row)] for row in plan.rows[decoded.readable])
+        cleaned = clean(work, decoded, scratch)
+        rows, targets = cleaned.rows, Targets(cleaned.rows.targets, plan.targets.names)
         origin = Origin(
             source=plan.listing.source,
-            names=kept.names,
+            names=targets.names,
             storage=plan.storage,
             quarantine=decoded.quarantine,
             task=work.task.spec.kind,
-            facts=facts_of(work.task, kept, splits),
-            counts=counts_of(work.task, kept, splits),
+            facts=facts_of(work.task, targets, rows.splits),
+            counts=counts_of(work.task, targets, rows.splits),
             remarks=decoded.remarks,
+            findings=cleaned.findings,
+            dropped=cleaned.dropped,
         )
-        write_rows(scratch, Rows(ids, kept.values, splits, decoded.digests), origin)
+        write_rows(scratch, rows, origin)
     return open_dataset(_name_of(target, passing))
 
 
@@ -150,39 +89,14 @@ def _name_of(target: Path, passing: Sequence[Quarantined]) -> Path:
     return target.with_name(f"{target.name}-without-{lacking[:12]}")
 
 
-def _decode_all(work: Ingestion, directory: Path, on_progress: OnProgress) -> _Decoded:
-    plan = work.plan
-    readable = np.zeros(len(plan.rows), dtype=bool)
-    digests: list[str] = []
-    quarantine: list[Quarantined] = []
-    remarks: Counter[str] = Counter()
-    done = 0
+def _decode_all(work: Ingestion, directory: Path, on_progress: OnProgress) -> Decoded:
     # Closing stops Ray's work at once when the writing fails or the user interrupts.
-    source = contextlib.closing(_decoded_blocks(work))
-    with column_writers(directory, plan.storage) as writers, _ray_errors_are_ours(), source as blocks:
-        for block in blocks:
-            positions, good = block["position"], block["reason"] == ""
-            if not np.array_equal(positions, np.arange(done, done + len(positions))):
-                raise RuntimeError(f"Ray Data returned rows {positions[:3]} where row {done} was due")
-            for spec in plan.storage.columns:
-                writers[spec.name].append(_received(spec, block[f"column_{spec.name}"][good]))
-            digests += block["sha256"][good].tolist()
-            quarantine += [
-                Quarantined(plan.listing.ids[int(plan.rows[position])], str(reason), bool(passing))
-                for position, reason, passing in zip(
-                    positions[~good], block["reason"][~good], block["passing"][~good], strict=True
-                )
-            ]
-            remarks.update(str(remark) for remark in block["remark"] if remark)
-            readable[positions] = good
-            done += len(positions)
-            on_progress(done, len(plan.rows))
-    if done != len(plan.rows):
-        raise RuntimeError(f"Ray Data returned {done} rows of {len(plan.rows)}")
-    return _Decoded(readable, tuple(digests), tuple(quarantine), dict(remarks))
+    source = contextlib.closing(decoded_blocks(work))
+    with _ray_errors_are_ours(), source as blocks:
+        return collect(work.plan, blocks, directory, on_progress)
 
 
-def _decoded_blocks(work: Ingestion) -> Generator[dict[str, np.ndarray], None, None]:
+def decoded_blocks(work: Ingestion) -> Generator[dict[str, np.ndarray], None, None]:
     """Decoded blocks in the order of the rows, streamed: Ray's store never holds more than a few of them."""
     context = DataContext.get_current().copy()
     context.enable_progress_bars = False
@@ -192,7 +106,7 @@ def _decoded_blocks(work: Ingestion) -> Generator[dict[str, np.ndarray], None, N
     context.execution_options.preserve_order = True
     with DataContext.current(context):
         # Not from_arrow: it looks at the tables in a remote call, which waits for ever when no CPU is free.
-        chunks = _chunks(work.plan)
+        chunks = chunks_of(work.plan)
         decoded = ray.data.from_items(chunks, override_num_blocks=len(chunks)).map_batches(
             decode_block,
             batch_size=None,
@@ -203,28 +117,18 @@ def _decoded_blocks(work: Ingestion) -> Generator[dict[str, np.ndarray], None, N
         yield from decoded.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=1)
 
 
-def _chunks(plan: IngestPlan) -> list[dict[str, Any]]:
-    """What becomes one block each: bounded in bytes before and after decoding."""
-    sources = plan.listing.sources
-    shapes = [(spec, spec.shape or ()) for spec in plan.storage.columns]
-    stored = sum(math.prod(shape) * np.dtype(spec.dtype).itemsize for spec, shape in shapes)
-    row_bytes = max(stored, len(sources[0]), 1)
-    step = min(max(_BLOCK_BYTES // row_bytes, 1), _MAX_BLOCK_ROWS)
-    starts = range(0, len(plan.rows), step)
-    return [
-        {"start": start, "sources": [sources[int(row)] for row in plan.rows[start : start + step]]} for start in starts
-    ]
-
-
-def _cached(target: Path) -> Dataset | None:
+def _cached(target: Path, must_be_examined: bool) -> Dataset | None:
     if not target.exists():
         return None
     try:
-        return open_dataset(target)
+        found = open_dataset(target)
     except ArtifactError:
-        # The source is still there, so a damaged cache entry is rebuilt instead of bothering the user.
+        found = None
+    if found is None or (must_be_examined and found.findings is None):
+        # The source is still there, so what is damaged, or was made before there were examinations, is made anew.
         shutil.rmtree(target)
         return None
+    return found
 
 
 @contextlib.contextmanager

@@ -68,6 +68,9 @@ class DecodedBlock:
         reasons: why a sample cannot be used, to fit behind its name ("is empty"); empty where it can.
         remarks: what was assumed to read a sample, by its place; to fit behind "3 images".
         passing: places of the samples that cannot be had at the moment, which says nothing of their bytes.
+        kinds: what kind of finding it is that a sample cannot be used, by its place.
+        signs: what was seen in each sample, by name: [n] or [n, k] of numbers or texts; kept beside the dataset, and
+            what checks go by (`graft.data.examination`). Anything where unreadable.
     """
 
     columns: Mapping[str, np.ndarray | list[np.ndarray]]
@@ -75,10 +78,13 @@ class DecodedBlock:
     reasons: list[str]
     remarks: dict[int, str] = field(default_factory=dict)
     passing: set[int] = field(default_factory=set)
+    kinds: dict[int, str] = field(default_factory=dict)
+    signs: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def leave_out(self, place: int, error: Unreadable) -> None:
         """Note why a sample cannot be used."""
         self.reasons[place] = str(error)
+        self.kinds[place] = error.kind
         if isinstance(error, Unreachable):
             self.passing.add(place)
 

@@ -10,11 +10,13 @@ from graft.core.errors import DataError, ResourceError
 from graft.core.storage import canonical_json, text_digest
 from graft.data.columns import StorageSpec
 from graft.data.dataset import FORMAT, Quarantined, Split
+from graft.data.examination.found import Examiner
 from graft.data.listing import Decoder, Listing
 from graft.data.split import LEFT_OUT, UNASSIGNED, SplitSettings
 from graft.data.splits.divide import divide
 from graft.data.splits.facts import BY_LABEL, SplitFacts
 from graft.data.targets import RawTargets, Targets
+from graft.spec.checks.clean import kept_otherwise
 from graft.spec.modalities.base import DataSpec, SplitRule
 from graft.spec.tasks.base import TaskSpec
 
@@ -87,12 +89,14 @@ class Ingestion:
         decoder: decodes it.
         task: has read the targets.
         max_unreadable: share of the samples that may be left out.
+        examiner: looks at what was decoded before anybody learns from it; None for no examination.
     """
 
     plan: IngestPlan
     decoder: Decoder
     task: TargetReader
     max_unreadable: float
+    examiner: Examiner | None = None
 
 
 def plan_ingest(listing: Listing, spec: DataSpec, task: TargetReader, storage: StorageSpec) -> IngestPlan:
@@ -163,4 +167,7 @@ def _key(
     for name, values in (("groups", listing.groups), ("times", listing.times), ("weights", listing.weights)):
         if values is not None:
             settings[name] = text_digest(canonical_json(values.tolist()))
+    cleaned = kept_otherwise(spec.clean)
+    if cleaned:
+        settings["clean"] = cleaned
     return text_digest(canonical_json(settings))[:32]

@@ -10,7 +10,19 @@ MAX_FILE_BYTES = 512 * 1024**2
 
 
 class Unreadable(ValueError):  # noqa: N818 - it names the state of a file, and callers read it so
-    """A sample that cannot be used; the message is a reason that fits behind the file's name ("is empty")."""
+    """A sample that cannot be used; the message is a reason that fits behind the file's name ("is empty").
+
+    Attributes:
+        kind: of the finding that it is.
+    """
+
+    kind = "unreadable"
+
+
+class Oversized(Unreadable):
+    """A sample that is larger than any should be, or says that it will be once it is decoded."""
+
+    kind = "bomb"
 
 
 class Unreachable(Unreadable):
@@ -46,7 +58,7 @@ def _content(path: bytes | str | os.PathLike[str], most: int) -> bytes:
         _require_regular(os.fstat(stream.fileno()), most)
         content = stream.read(most + 1)  # a file of the system, or one that grows, may hold more than its size
     if len(content) > most:
-        raise Unreadable(f"has more than {most / 1024**2:.0f} MiB, more than a sample can have")
+        raise Oversized(f"has more than {most / 1024**2:.0f} MiB, more than a sample can have")
     return content
 
 
@@ -54,4 +66,4 @@ def _require_regular(found: os.stat_result, most: int) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise Unreadable("is not a regular file")
     if found.st_size > most:
-        raise Unreadable(f"has {found.st_size / 1024**2:.0f} MiB, more than a sample can have")
+        raise Oversized(f"has {found.st_size / 1024**2:.0f} MiB, more than a sample can have")

@@ -15,20 +15,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graft.core.storage import file_digest, write_json
-from graft.data.columns import ColumnSpec, StorageSpec
+from graft.data.columns import ColumnSpec, Ragged, StorageSpec
 from graft.data.dataset import (
     FORMAT,
     MANIFEST,
     ROWS,
+    SIGNS,
     SPLITS,
     TARGETS,
     Quarantined,
     Split,
     files_of,
     offsets_file,
+    stored_columns,
     values_file,
 )
+from graft.data.examination.finding import Finding
 
+_ROWS_AT_ONCE = 256
 # Of the fingerprint: it has not changed since datasets held images only, so the same images keep theirs.
 _FINGERPRINT_FORMAT = 1
 
@@ -42,12 +46,14 @@ class Rows:
         targets: [N, …].
         splits: uint8 [N].
         digests: sha256 of each row's content, in hex.
+        signs: what was seen in each while it was decoded, by name: [N] or [N, k].
     """
 
     ids: tuple[str, ...]
     targets: np.ndarray
     splits: np.ndarray
     digests: tuple[str, ...]
+    signs: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,8 @@ class Origin:
         facts: what it knows of the training rows.
         counts: what the targets of each split hold, as the task says.
         remarks: what was assumed to read some samples, and of how many.
+        findings: of the examination; None if there was none.
+        dropped: samples that could be read, and were left out for a finding.
     """
 
     source: str
@@ -73,6 +81,8 @@ class Origin:
     facts: Mapping[str, Any] = field(default_factory=dict)
     counts: Mapping[str, Any] = field(default_factory=dict)
     remarks: Mapping[str, int] = field(default_factory=dict)
+    findings: tuple[Finding, ...] | None = None
+    dropped: tuple[Quarantined, ...] = ()
 
 
 class ColumnWriter:
@@ -141,7 +151,35 @@ def write_rows(directory: Path, rows: Rows, origin: Origin) -> None:
     np.save(directory / SPLITS, rows.splits.astype(np.uint8))
     columns = {"id": list(rows.ids), "split": rows.splits, "sha256": list(rows.digests)}
     pq.write_table(pa.table(columns), directory / ROWS)
+    if rows.signs:
+        pq.write_table(pa.table({name: _sign(values) for name, values in rows.signs.items()}), directory / SIGNS)
     write_json(directory / MANIFEST, _manifest(directory, rows, origin))
+
+
+def _sign(values: np.ndarray) -> pa.Array:
+    """Numbers or texts, one for each sample or as many for each."""
+    if values.ndim == 1:
+        return pa.array(values)
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
+
+
+def keep_rows(directory: Path, storage: StorageSpec, kept: np.ndarray) -> None:
+    """Write the columns of a dataset anew with some of their rows.
+
+    Args:
+        directory: of the dataset that is being made.
+        storage: of the columns.
+        kept: bool [N].
+    """
+    columns, scratch = stored_columns(directory, storage), directory / "kept"
+    scratch.mkdir()
+    with column_writers(scratch, storage) as writers:
+        for rows in np.array_split(np.flatnonzero(kept), max(1, int(kept.sum()) // _ROWS_AT_ONCE)):
+            for name, column in columns.items():
+                writers[name].append(column.take(rows) if isinstance(column, Ragged) else column[rows])
+    for path in scratch.iterdir():
+        path.replace(directory / path.name)
+    scratch.rmdir()
 
 
 def fingerprint(rows: Rows, origin: Origin) -> str:
@@ -167,7 +205,9 @@ def cross_split_duplicates(rows: Rows) -> int:
 
 
 def _manifest(directory: Path, rows: Rows, origin: Origin) -> dict[str, object]:
-    files = (directory / name for name in files_of(origin.storage))
+    signs = [SIGNS] if rows.signs else []
+    files = [directory / name for name in (*files_of(origin.storage), *signs)]
+    examined = origin.findings is not None
     return {
         "format": FORMAT,
         "targets": {
@@ -182,6 +222,8 @@ def _manifest(directory: Path, rows: Rows, origin: Origin) -> dict[str, object]:
         "source": origin.source,
         "quarantine": [asdict(entry) for entry in origin.quarantine],
         "remarks": dict(origin.remarks),
+        "findings": [one.to_dict() for one in origin.findings or ()] if examined else None,
+        "dropped": [asdict(entry) for entry in origin.dropped],
         "cross_split_duplicates": cross_split_duplicates(rows),
         "files": {path.name: {"bytes": path.stat().st_size, "sha256": file_digest(path)} for path in files},
     }

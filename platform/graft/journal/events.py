@@ -122,6 +122,8 @@ class DatasetReady(Event):
         modality: kind of the samples.
         notes: what the user should know of how the samples are kept, in sentences.
         ignored: files that are no samples, each ``{"reason": …, "count": …, "examples": […]}``.
+        findings: of the examination, each ``{"kind": …, "severity": …, "count": …, "examples": […], "action": …}``.
+        dropped: samples left out for a finding, each ``{"path": …, "kind": …, "reason": …}``.
     """
 
     fingerprint: str
@@ -134,6 +136,8 @@ class DatasetReady(Event):
     modality: str = ""
     notes: tuple[str, ...] = ()
     ignored: tuple[Mapping[str, Any], ...] = ()
+    findings: tuple[Mapping[str, Any], ...] = ()
+    dropped: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

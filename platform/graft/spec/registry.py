@@ -85,6 +85,11 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.tasks.regression:Regression",
     ),
     "exporter": ("graft.spec.exporters:BundleExporter",),
+    "check": (
+        "graft.spec.checks.samples:LeftOutCheck",
+        "graft.spec.checks.samples:CopiesCheck",
+        "graft.spec.checks.samples:SplitLeakCheck",
+    ),
 }
 """Group -> our spec classes, as ``module:class``, in the order in which messages name them."""
 

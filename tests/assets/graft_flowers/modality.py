@@ -14,12 +14,14 @@ from graft.core.errors import SpecError
 from graft.data.batch import Batch
 from graft.data.columns import Column, ColumnSpec, StorageSpec
 from graft.data.draws import Draws
+from graft.data.examination.examined import Examined
+from graft.data.examination.found import Found
 from graft.data.listing import DecodedBlock, Listing, Progress, list_samples
 from graft.data.split import UNASSIGNED
 from graft.data.targets import RawTargets
 from graft.modalities.protocol import Readings
 from graft.spec.registry import build
-from graft_flowers.specs import Flowers, Jitter, Measurements, Scaling
+from graft_flowers.specs import Flowers, Jitter, Measurements, Scaling, Withered
 
 NUMBERS = "numbers"
 
@@ -165,3 +167,8 @@ class MeasurementModality:
 def read_rows(samples: Sequence[Any]) -> Readings:
     rows = np.array([list(map(float, sample)) for sample in samples], np.float32).reshape(-1, 4)
     return Readings(tuple(f"#{index}" for index in range(len(rows))), {NUMBERS: rows})
+
+
+def withered(spec: Withered, examined: Examined) -> Iterator[Found]:
+    rows = np.flatnonzero(np.asarray(examined.columns[NUMBERS])[:, 2] <= 0)
+    yield Found("withered", rows.astype(np.int64))

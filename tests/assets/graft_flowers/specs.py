@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from graft.spec.base import Spec
+from graft.spec.checks.base import CheckSpec, FindingKind
 from graft.spec.components.augmentation import Augmentation
 from graft.spec.components.head import HeadSpec
 from graft.spec.components.initialisation import Initialisation
@@ -147,3 +148,12 @@ class ListingExporter(ExporterSpec):
 
     kind: Literal["listing"] = "listing"
     built_by: ClassVar[str] = "graft_flowers.search:FileListing"
+
+
+class Withered(CheckSpec):
+    """Flowers without petals."""
+
+    kind: Literal["withered"] = "withered"
+    built_by: ClassVar[str] = "graft_flowers.modality:withered"
+    modality: ClassVar[str | None] = "measurements"
+    finds: ClassVar[tuple[FindingKind, ...]] = (FindingKind("withered", "A flower without petals."),)

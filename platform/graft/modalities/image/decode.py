@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from graft.core.passing_errors import is_used_up
-from graft.data.read import Unreadable
+from graft.data.read import Oversized, Unreadable
 from graft.modalities.image.metadata import without_metadata
 from graft.modalities.image.pixels import Picture, raw_mode, seen
 
@@ -106,7 +106,7 @@ def _loaded(image: Image.Image, max_pixels: int) -> Picture:
 def _require_size(image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
-        raise Unreadable(f"has {width} x {height} pixels, more than data.max_pixels allows ({max_pixels})")
+        raise Oversized(f"has {width} x {height} pixels, more than data.max_pixels allows ({max_pixels})")
 
 
 def _require_memory(image: Image.Image, error: Exception) -> None:
@@ -134,7 +134,7 @@ def _refusal(content: bytes, error: Exception) -> Unreadable:
     if isinstance(error, UnidentifiedImageError):
         return Unreadable(_what_else(content))
     if isinstance(error, Image.DecompressionBombError):
-        return Unreadable(f"has more pixels than any image should ({_one_line(error)})")
+        return Oversized(f"has more pixels than any image should ({_one_line(error)})")
     return Unreadable(f"is damaged ({_one_line(error)})")
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from graft.core.errors import ArtifactError, DataError
 from graft.data.dataset import Dataset, open_dataset
+from graft.data.examination.finding import Finding, check_findings
 from graft.data.ingest import ingest
 from graft.data.overview import Ignored, summed_up
 from graft.data.plan import Ingestion, plan_ingest
+from graft.doctor.examiner import Doctor
 from graft.experiments.progress import Progress
 from graft.journal import events
 from graft.modalities.registry import build_modality
@@ -18,6 +20,8 @@ from graft.tasks.registry import build_task
 
 # Unreadable samples named on the terminal; the journal and MLflow name them all.
 NAMED_FILES = 3
+# Kinds of findings that `describe_dataset` tells with the names of files.
+_TOLD = frozenset({"unreadable"})
 
 
 def run_ingest(run: RunContext) -> Output:
@@ -27,6 +31,8 @@ def run_ingest(run: RunContext) -> Output:
     ignored = work.plan.listing.ignored
     dataset = ingest(work, run.home.datasets)
     _require_same(dataset, run.progress)
+    findings = Doctor(run.job.data.clean).decided(dataset.findings or ())
+    check_findings(findings)
     quarantine = tuple({"path": one.path, "reason": one.reason} for one in dataset.quarantine)
     modality = build_modality(run.job.data.modality)
     told = (line if what == "note" else f"{what} {line}" for what, line in work.plan.split.lines())
@@ -43,9 +49,12 @@ def run_ingest(run: RunContext) -> Output:
             modality=dataset.storage.modality,
             notes=notes,
             ignored=tuple(one.to_dict() for one in ignored),
+            findings=tuple(one.to_dict() for one in findings),
+            dropped=tuple({"path": one.path, "kind": one.kind, "reason": one.reason} for one in dataset.dropped),
         )
     )
-    return {"directory": str(dataset.directory), "summary": "; ".join([describe_dataset(dataset, ignored), *notes])}
+    told = [describe_dataset(dataset, ignored), *findings_told(findings), *notes]
+    return {"directory": str(dataset.directory), "summary": "; ".join(told)}
 
 
 def _require_same(dataset: Dataset, progress: Progress) -> None:
@@ -67,7 +76,8 @@ def ingestion_of(job: Job) -> Ingestion:
     listing = modality.list(job.data)
     storage = modality.storage(listing, job.strategy)
     plan = plan_ingest(listing, job.data, task, storage)
-    return Ingestion(plan, modality.decoder(job.data, listing, storage), task, job.data.max_unreadable)
+    decoder, doctor = modality.decoder(job.data, listing, storage), Doctor(job.data.clean)
+    return Ingestion(plan, decoder, task, job.data.max_unreadable, doctor)
 
 
 def is_dataset_there(output: Output) -> bool:
@@ -94,6 +104,13 @@ def describe_dataset(dataset: Dataset, ignored: Sequence[Ignored] = ()) -> str:
     if dataset.cross_split_duplicates:
         parts.append(f"{dataset.cross_split_duplicates} {dataset.storage.modality}s are in more than one split")
     return "; ".join(parts)
+
+
+def findings_told(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """What the examination found that is worth a line, worst first; `graft doctor` tells the rest."""
+    grave = (one for one in findings if one.severity != "info" and one.kind not in _TOLD)
+    told = ", ".join(f"{one.count} {one.kind} ({one.action})" for one in grave)
+    return (f"findings: {told}",) if told else ()
 
 
 def remarks_of(dataset: Dataset) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema, model_validator
 
 from graft.spec.base import Component, Share, Spec
+from graft.spec.checks.clean import Clean, finding_kinds
 from graft.spec.messages.rules import Finding, broken, rejected
 
 BASE = "base"
@@ -107,6 +108,11 @@ class DataSpec(Component):
     max_unreadable: Share = Field(
         0.1, description="Unreadable samples are left out and named; more than this share of all fails the job."
     )
+    clean: Clean = Field(
+        {},
+        description="What is done about the samples of a kind of finding (`graft doctor`): drop, fix, keep or fail; "
+        "for a kind that is left out what docs/doctor.md says.",
+    )
 
     @property
     def modality(self) -> str:
@@ -121,6 +127,15 @@ class DataSpec(Component):
     def decoding(self) -> dict[str, Any]:
         """The settings, as plain JSON, that decide what becomes of a sample; they enter the dataset's key."""
         return {}
+
+    @model_validator(mode="after")
+    def _cleans_what_its_samples_can_have(self) -> Self:
+        known = finding_kinds(self.modality) if self.clean else {}
+        told = f"is nothing that {self.modality}s can have; remove it" if self.clean else ""
+        findings = [Finding(("clean", name), told) for name in self.clean if name not in known]
+        if findings:
+            raise rejected("data", findings)
+        return self
 
     @model_validator(mode="after")
     def _leaves_something_to_train_on(self) -> Self:

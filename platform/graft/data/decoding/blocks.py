@@ -1,0 +1,81 @@
+"""Chunks of samples, and what decoding makes of one: a mapping of arrays that can cross processes."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from graft.data.columns import ColumnSpec, StorageSpec
+from graft.data.listing import Decoder
+from graft.data.plan import Ingestion, IngestPlan
+
+BLOCK_BYTES = 16 * 1024**2
+MAX_BLOCK_ROWS = 512
+
+
+def decode_block(table: pa.Table, decoder: Decoder, storage: StorageSpec) -> dict[str, Any]:
+    """Decode the samples of one block; runs on any machine of the cluster.
+
+    Args:
+        table: one row for each chunk of samples: `start` (position of its first) and `sources` (list of binary).
+        decoder: turns sources into columns.
+        storage: the form wanted.
+
+    Returns:
+        `position`, `sha256` (hex), `reason` (empty if readable), `kind` (of finding that it is), `passing` (whether
+        that may be gone the next time), `remark` (what was assumed), each column of the samples: [n, *shape], or the
+        bytes of each row where rows are of any length, and each sign of them.
+    """
+    chunks = list(zip(table["start"].to_pylist(), table["sources"].to_pylist(), strict=True))
+    positions = [start + offset for start, chunk in chunks for offset in range(len(chunk))]
+    block = decoder([source for _, chunk in chunks for source in chunk])
+    places = range(len(positions))
+    return {
+        "position": np.array(positions, dtype=np.int64),
+        "sha256": np.array(block.digests, dtype=object),
+        "reason": np.array(block.reasons, dtype=object),
+        "kind": np.array([block.kinds.get(place, "unreadable") for place in places], dtype=object),
+        "passing": np.array([place in block.passing for place in places]),
+        "remark": np.array([block.remarks.get(place, "") for place in places], dtype=object),
+        **{f"column_{spec.name}": _shipped(spec, block.columns[spec.name]) for spec in storage.columns},
+        **{f"{SIGN}{name}": values for name, values in block.signs.items()},
+    }
+
+
+SIGN = "sign_"
+
+
+def received(spec: ColumnSpec, rows: np.ndarray) -> Any:
+    """A column of a block as its writer takes it."""
+    return rows if spec.shape is not None else [np.frombuffer(row, spec.dtype) for row in rows]
+
+
+def chunks_of(plan: IngestPlan) -> list[dict[str, Any]]:
+    """What becomes one block each: bounded in bytes before and after decoding."""
+    sources = plan.listing.sources
+    shapes = [(spec, spec.shape or ()) for spec in plan.storage.columns]
+    stored = sum(math.prod(shape) * np.dtype(spec.dtype).itemsize for spec, shape in shapes)
+    row_bytes = max(stored, len(sources[0]), 1)
+    step = min(max(BLOCK_BYTES // row_bytes, 1), MAX_BLOCK_ROWS)
+    starts = range(0, len(plan.rows), step)
+    return [
+        {"start": start, "sources": [sources[int(row)] for row in plan.rows[start : start + step]]} for start in starts
+    ]
+
+
+def local_blocks(work: Ingestion) -> Iterator[dict[str, Any]]:
+    """Decoded blocks in the order of the rows, made in this process: for few samples that is sooner than Ray starts."""
+    for chunk in chunks_of(work.plan):
+        table = pa.table({"start": [chunk["start"]], "sources": pa.array([chunk["sources"]], pa.list_(pa.binary()))})
+        yield decode_block(table, work.decoder, work.plan.storage)
+
+
+def _shipped(spec: ColumnSpec, rows: np.ndarray | list[np.ndarray]) -> Any:
+    """Rows as Arrow takes them; those of any length as their bytes."""
+    if spec.shape is not None:
+        return rows
+    shipped = np.empty(len(rows), dtype=object)
+    shipped[:] = [np.ascontiguousarray(row, spec.dtype).tobytes() for row in rows]
+    return shipped

@@ -1,0 +1,96 @@
+"""Decoded blocks become the files of a dataset, and what is known of each row."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graft.data.dataset import Quarantined, stored_columns
+from graft.data.decoding.blocks import SIGN, received
+from graft.data.examination.examined import Examined
+from graft.data.plan import IngestPlan
+from graft.data.store import column_writers
+
+OnProgress = Callable[[int, int], None]
+"""Told how many samples of how many are done."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What came back: rows that could be read, their digests and signs, why others could not, what was assumed."""
+
+    readable: np.ndarray
+    digests: tuple[str, ...]
+    quarantine: tuple[Quarantined, ...]
+    remarks: Mapping[str, int]
+    signs: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+def collect(plan: IngestPlan, blocks: Iterable[Mapping[str, Any]], directory: Path, on_progress: OnProgress) -> Decoded:
+    """Write the columns of all blocks into a directory.
+
+    Raises:
+        RuntimeError: blocks are missing, or not in the order of the rows.
+    """
+    readable = np.zeros(len(plan.rows), dtype=bool)
+    digests: list[str] = []
+    quarantine: list[Quarantined] = []
+    remarks: Counter[str] = Counter()
+    signs: defaultdict[str, list[np.ndarray]] = defaultdict(list)
+    done = 0
+    with column_writers(directory, plan.storage) as writers:
+        for block in blocks:
+            positions, good = block["position"], block["reason"] == ""
+            if not np.array_equal(positions, np.arange(done, done + len(positions))):
+                raise RuntimeError(f"Ray Data returned rows {positions[:3]} where row {done} was due")
+            for spec in plan.storage.columns:
+                writers[spec.name].append(received(spec, block[f"column_{spec.name}"][good]))
+            digests += block["sha256"][good].tolist()
+            quarantine += _refused(plan, block, ~good)
+            remarks.update(str(remark) for remark in block["remark"] if remark)
+            for name in (name for name in block if name.startswith(SIGN)):
+                signs[name.removeprefix(SIGN)].append(block[name][good])
+            readable[positions] = good
+            done += len(positions)
+            on_progress(done, len(plan.rows))
+    if done != len(plan.rows):
+        raise RuntimeError(f"Ray Data returned {done} rows of {len(plan.rows)}")
+    joined = {name: np.concatenate(parts) for name, parts in signs.items()}
+    return Decoded(readable, tuple(digests), tuple(quarantine), dict(remarks), joined)
+
+
+def examined(plan: IngestPlan, decoded: Decoded, directory: Path, task: str) -> Examined:
+    """What checks look at.
+
+    Args:
+        plan: of all rows.
+        decoded: what became of them.
+        directory: that holds the columns of those that could be read.
+        task: kind of the task.
+    """
+    rows = plan.rows[decoded.readable]
+    return Examined(
+        ids=tuple(plan.listing.ids[int(row)] for row in rows),
+        digests=np.array(decoded.digests, dtype=object),
+        targets=plan.targets.values[decoded.readable],
+        names=plan.targets.names,
+        splits=plan.splits[decoded.readable],
+        movable=plan.movable[decoded.readable],
+        signs=decoded.signs,
+        columns=stored_columns(directory, plan.storage),
+        left_out=decoded.quarantine,
+        task=task,
+        modality=plan.storage.modality,
+        facts=plan.listing.facts,
+    )
+
+
+def _refused(plan: IngestPlan, block: Mapping[str, Any], bad: np.ndarray) -> list[Quarantined]:
+    parts = (block[name][bad] for name in ("position", "reason", "passing", "kind"))
+    return [
+        Quarantined(plan.listing.ids[int(plan.rows[position])], str(reason), bool(passing), str(kind))
+        for position, reason, passing, kind in zip(*parts, strict=True)
+    ]

@@ -1,0 +1,90 @@
+"""Runs every check over decoded data, and decides by `data.clean` what is done about what they find."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from graft.data.examination.examined import Examined
+from graft.data.examination.finding import Finding
+from graft.data.examination.found import Dropped, Examination, Found
+from graft.spec.checks.base import Action
+from graft.spec.checks.clean import checks, decided, finding_kinds
+from graft.spec.registry import build
+
+EXAMPLES = 10
+"""Names of samples that a finding has."""
+
+_SEVERITIES = ("error", "warning", "info")
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Examines data.
+
+    Attributes:
+        clean: `data.clean` of the job.
+    """
+
+    clean: Mapping[str, Action] = field(default_factory=dict)
+
+    def examine(self, examined: Examined) -> Examination:
+        """Run all checks that fit the samples."""
+        known, dropped, splits = finding_kinds(), dict[int, Dropped](), examined.splits
+        found = [*found_by_kind(examined)]
+        for one in found:
+            action = decided(self.clean, known[one.kind])
+            if action == "drop":
+                for row in one.rows.tolist():
+                    dropped.setdefault(row, Dropped(one.kind, one.reasons.get(row) or known[one.kind].told))
+            elif action == "fix" and one.splits is not None:
+                splits = one.splits
+        findings = sorted((self._finding(examined, one) for one in found), key=_worst_first)
+        return Examination(tuple(findings), dropped, splits)
+
+    def decided(self, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+        """Findings of an earlier examination, with what this job wants done about them."""
+        known = finding_kinds()
+        return tuple(
+            replace(one, action=decided(self.clean, known[one.kind])) if one.kind in known else one for one in findings
+        )
+
+    def _finding(self, examined: Examined, found: Found) -> Finding:
+        kind = finding_kinds()[found.kind]
+        named = (examined.ids[row] for row in found.rows[:EXAMPLES].tolist())
+        examples = (*found.subjects[:EXAMPLES], *named)[:EXAMPLES]
+        return Finding(kind.name, kind.severity, found.count, examples, decided(self.clean, kind), found.detail)
+
+
+def found_by_kind(examined: Examined) -> Iterator[Found]:
+    """What the checks that fit the samples find, each kind once, by name.
+
+    Raises:
+        ValueError: a check finds a kind that it has not announced.
+    """
+    found: dict[str, Found] = {}
+    for spec in checks().values():
+        if spec.modality not in (None, examined.modality):
+            continue
+        for one in build(spec.model_validate({}), examined):
+            if one.kind not in {kind.name for kind in spec.finds}:
+                raise ValueError(f"check {spec.__name__} finds {one.kind}, which is not among what it `finds`")
+            if one.count:
+                found[one.kind] = _both(found[one.kind], one) if one.kind in found else one
+    yield from (found[kind] for kind in sorted(found))
+
+
+def _both(first: Found, second: Found) -> Found:
+    """What two checks have found of one kind."""
+    return Found(
+        first.kind,
+        np.union1d(first.rows, second.rows).astype(np.int64),
+        (*first.subjects, *second.subjects),
+        "; ".join(filter(None, (first.detail, second.detail))),
+        {**second.reasons, **first.reasons},
+        first.splits if second.splits is None else second.splits,
+    )
+
+
+def _worst_first(finding: Finding) -> tuple[int, str]:
+    return _SEVERITIES.index(finding.severity), finding.kind

@@ -1,0 +1,70 @@
+"""`data.clean`: what is done with the samples of each kind of finding."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from graft.spec.checks.base import Action, CheckSpec, FindingKind
+from graft.spec.messages.rules import Finding, broken, rejected, shown
+from graft.spec.messages.sentences import must_be_one_of, nearest_hint
+from graft.spec.registry import members
+
+_CHANGING = frozenset({"drop", "fix"})
+
+
+def checks() -> Mapping[str, type[CheckSpec]]:
+    """Every check by its name, ours and those of other packages."""
+    found: Mapping[str, Any] = members("check")
+    return found
+
+
+def finding_kinds(modality: str | None = None) -> dict[str, FindingKind]:
+    """Every kind of finding that a check may find, by its name; only those of samples of a modality if it is given."""
+    fitting = (one for one in checks().values() if modality is None or one.modality in (None, modality))
+    return {kind.name: kind for check in fitting for kind in check.finds}
+
+
+def decided(clean: Mapping[str, Action], kind: FindingKind) -> Action:
+    """What is done about a kind of finding: as the job says, or as usual."""
+    return clean.get(kind.name, kind.action)
+
+
+def kept_otherwise(clean: Mapping[str, Action]) -> dict[str, Action]:
+    """The settings by which other samples are kept, or the same ones changed: they enter the dataset's key."""
+    usual = {name: kind.action for name, kind in finding_kinds().items()}
+    return {
+        name: action
+        for name, action in sorted(clean.items())
+        if action != usual[name] and {action, usual[name]} & _CHANGING
+    }
+
+
+def _clean(value: Any) -> dict[str, Action]:
+    if not isinstance(value, Mapping):
+        raise broken("must be a mapping from kinds of findings to what is done about them")
+    known = finding_kinds()
+    problems = [one for name, action in value.items() if (one := _problem(known, name, action))]
+    if problems:
+        raise rejected("clean", problems)
+    return dict(value)
+
+
+def _problem(known: Mapping[str, FindingKind], name: Any, action: Any) -> Finding | None:
+    if name not in known:
+        told = f"is no kind of finding; it {must_be_one_of(known)}{nearest_hint(str(name), known)}"
+        return Finding((str(name),), told)
+    if action not in known[name].actions:
+        return Finding((name,), f"is {shown(action)}, but {must_be_one_of(known[name].actions)}")
+    return None
+
+
+def _schema() -> dict[str, Any]:
+    properties = {
+        name: {"enum": list(kind.actions), "default": kind.action, "description": kind.meaning}
+        for name, kind in finding_kinds().items()
+    }
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+Clean = Annotated[dict[str, Action], PlainValidator(_clean), WithJsonSchema(_schema())]

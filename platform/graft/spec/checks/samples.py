@@ -1,0 +1,31 @@
+"""Checks of samples of every modality."""
+
+from typing import ClassVar, Literal
+
+from graft.spec.checks import kinds
+from graft.spec.checks.base import CheckSpec, FindingKind
+
+
+class LeftOutCheck(CheckSpec):
+    """Samples that the decoder refused."""
+
+    kind: Literal["left_out"] = "left_out"
+    built_by: ClassVar[str] = "graft.doctor.checks.left_out:left_out"
+    finds: ClassVar[tuple[FindingKind, ...]] = (kinds.UNREADABLE, kinds.BOMB)
+
+
+class CopiesCheck(CheckSpec):
+    """Copies, bit for bit, of another sample of the same split."""
+
+    kind: Literal["copies"] = "copies"
+    built_by: ClassVar[str] = "graft.doctor.checks.copies:copies"
+    finds: ClassVar[tuple[FindingKind, ...]] = (kinds.DUPLICATE,)
+    groups_by: ClassVar[str] = "graft.doctor.checks.copies:exact_groups"
+
+
+class SplitLeakCheck(CheckSpec):
+    """Copies and near copies that lie in different splits."""
+
+    kind: Literal["split_leak"] = "split_leak"
+    built_by: ClassVar[str] = "graft.doctor.checks.split_leak:split_leak"
+    finds: ClassVar[tuple[FindingKind, ...]] = (kinds.SPLIT_LEAK,)
