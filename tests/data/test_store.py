@@ -136,7 +136,9 @@ def test_the_manifest_counts_and_names(directory):
         "counts": {"train": {"cat": 1, "dog": 2}},
     }
     assert manifest["counts"] == {"train": 3, "validation": 2, "test": 1}
-    assert manifest["quarantine"] == [{"path": "cat/x.png", "reason": "is empty", "passing": False}]
+    assert manifest["quarantine"] == [
+        {"path": "cat/x.png", "reason": "is empty", "passing": False, "kind": "unreadable"}
+    ]
 
 
 def test_a_writer_of_no_images_writes_an_empty_array(tmp_path):

@@ -89,6 +89,12 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.checks.samples:LeftOutCheck",
         "graft.spec.checks.samples:CopiesCheck",
         "graft.spec.checks.samples:SplitLeakCheck",
+        "graft.spec.checks.samples:ConflictingLabelCheck",
+        "graft.spec.checks.samples:BalanceCheck",
+        "graft.spec.checks.pictures:FileFormCheck",
+        "graft.spec.checks.pictures:BlankPictureCheck",
+        "graft.spec.checks.pictures:PictureOutlierCheck",
+        "graft.spec.checks.pictures:NearCopyCheck",
     ),
 }
 """Group -> our spec classes, as ``module:class``, in the order in which messages name them."""

@@ -7,12 +7,14 @@ says, transparent parts on white, 16-bit grey scaled to 8 bits, the first frame 
 import codecs
 import io
 import warnings
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from graft.core.passing_errors import is_used_up
 from graft.data.read import Oversized, Unreadable
+from graft.modalities.image.look import look_of
 from graft.modalities.image.metadata import without_metadata
 from graft.modalities.image.pixels import Picture, raw_mode, seen
 
@@ -75,7 +77,7 @@ def decode_picture(image: Image.Image, max_pixels: int) -> np.ndarray:
         MemoryError: there is not enough for an image of this size.
     """
     try:
-        return _loaded(image, max_pixels).pixels
+        return _loaded(image, max_pixels, image.size).pixels
     except (Unreadable, MemoryError):
         raise
     except Exception as error:
@@ -84,18 +86,20 @@ def decode_picture(image: Image.Image, max_pixels: int) -> np.ndarray:
 
 def _decode(content: bytes, max_pixels: int, min_side: int | None) -> Picture:
     image = Image.open(io.BytesIO(content), formats=FORMATS)
+    size = image.size
     _require_size(image, max_pixels)
     if min_side is not None:
         image.draft(None, (min_side * _SHRINK_MARGIN, min_side * _SHRINK_MARGIN))
-    return _loaded(image, max_pixels)
+    return _loaded(image, max_pixels, size)
 
 
-def _loaded(image: Image.Image, max_pixels: int) -> Picture:
+def _loaded(image: Image.Image, max_pixels: int, size: tuple[int, int]) -> Picture:
     _require_size(image, max_pixels)
     raw = raw_mode(image)
     try:
         image.load()
-        return seen(image, raw)
+        look = look_of(image, raw, size)
+        return replace(seen(image, raw), look=look)
     except Unreadable:
         raise
     except Exception as error:

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from graft.data.read import Unreadable
+from graft.modalities.image.look import Look
 
 _WHITE = 65535
 _STEPS = ((255, "8"), (4095, "12"))
@@ -38,10 +39,12 @@ class Picture:
     Attributes:
         pixels: uint8 [height, width, 3], RGB.
         remark: what was assumed to read it, to fit behind "3 images"; empty if nothing was.
+        look: what its file says of it, where there is one.
     """
 
     pixels: np.ndarray
     remark: str = ""
+    look: Look | None = None
 
 
 def raw_mode(image: Image.Image) -> str:

@@ -1,5 +1,6 @@
 """How a listed image becomes pixels; readers are small and picklable, because they run on the cluster's machines."""
 
+import os
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -9,6 +10,7 @@ from graft.core.passing_errors import machine_errors, printable_path
 from graft.data.contents import Contents
 from graft.data.read import read_file
 from graft.modalities.image.decode import decode
+from graft.modalities.image.look import Look
 
 
 class ReadImage(NamedTuple):
@@ -18,11 +20,15 @@ class ReadImage(NamedTuple):
         content: identifies the sample.
         pixels: uint8 [H, W], [H, W, 1] or [H, W, 3].
         remark: what was assumed to read it, to fit behind "3 images"; empty if nothing was.
+        look: what its file says of it, where there is one.
+        suffix: of the file's name, lower case, with the dot; empty where there is none.
     """
 
     content: bytes
     pixels: np.ndarray
     remark: str = ""
+    look: Look | None = None
+    suffix: str = ""
 
 
 class Reader(Protocol):
@@ -52,7 +58,8 @@ class FileReader:
         with machine_errors(printable_path(source)):
             content = read_file(source)
             picture = decode(content, self.max_pixels, min_side)
-        return ReadImage(content, picture.pixels, picture.remark)
+        suffix = os.path.splitext(os.fsdecode(source))[1].lower()
+        return ReadImage(content, picture.pixels, picture.remark, picture.look, suffix)
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ class EncodedReader:
         content = self.contents(source)
         with machine_errors("an image"):
             picture = decode(content, self.max_pixels, min_side)
-        return ReadImage(content, picture.pixels, picture.remark)
+        return ReadImage(content, picture.pixels, picture.remark, picture.look)
 
 
 @dataclass(frozen=True)

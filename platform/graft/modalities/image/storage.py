@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from graft.data.read import Unreadable
 from graft.modalities.image.decode import decode_image
 from graft.modalities.image.info import PIXELS
 from graft.modalities.image.read import Reader
+from graft.modalities.image.signs import SignRecorder
 from graft.spec.modalities.image import DEFAULT_MAX_PIXELS, ImagePreprocessing
 
 Interpolation = Literal["bilinear", "bicubic"]
@@ -96,6 +97,7 @@ class ImageDecoder:
         """Squares uint8 [n, S, S, C], black where an image is unreadable."""
         side = self.stored.stored_size
         images = np.zeros((len(sources), side, side, self.stored.channels), dtype=np.uint8)
+        recorder = SignRecorder(len(sources))
         block = DecodedBlock({PIXELS: images}, [""] * len(sources), [""] * len(sources))
         for index, source in enumerate(sources):
             try:
@@ -104,10 +106,11 @@ class ImageDecoder:
                 block.leave_out(index, error)
                 continue
             images[index] = square(found.pixels, self.stored)
+            recorder.see(index, found.pixels, found.look, found.suffix)
             block.digests[index] = hashlib.sha256(found.content).hexdigest()
             if found.remark:
                 block.remarks[index] = found.remark
-        return block
+        return replace(block, signs=recorder.signs())
 
 
 def square(image: np.ndarray, stored: StoredImages) -> np.ndarray:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import PlainValidator, WithJsonSchema
+from pydantic import PlainValidator
 
 from graft.spec.checks.base import Action, CheckSpec, FindingKind
 from graft.spec.messages.rules import Finding, broken, rejected, shown
@@ -59,12 +59,15 @@ def _problem(known: Mapping[str, FindingKind], name: Any, action: Any) -> Findin
     return None
 
 
-def _schema() -> dict[str, Any]:
-    properties = {
-        name: {"enum": list(kind.actions), "default": kind.action, "description": kind.meaning}
-        for name, kind in finding_kinds().items()
-    }
-    return {"type": "object", "properties": properties, "additionalProperties": False}
+class _Schema:
+    """JSON Schema of `data.clean`; made when it is asked for, because other packages add kinds that import us."""
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
+        properties = {
+            name: {"enum": list(kind.actions), "default": kind.action, "description": kind.meaning}
+            for name, kind in finding_kinds().items()
+        }
+        return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
-Clean = Annotated[dict[str, Action], PlainValidator(_clean), WithJsonSchema(_schema())]
+Clean = Annotated[dict[str, Action], PlainValidator(_clean), _Schema()]

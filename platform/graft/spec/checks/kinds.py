@@ -34,3 +34,76 @@ SPLIT_LEAK = FindingKind(
     actions=("drop", "fix", "keep", "fail"),
     told="has a copy in another split",
 )
+NEAR_DUPLICATE = FindingKind(
+    "near_duplicate",
+    "A sample that is almost a copy of another one in the same split: the same picture in another size, quality or "
+    "brightness, the same text with a few words changed.",
+    actions=("drop", "keep", "fail"),
+    told="is almost a copy of another one",
+)
+CONFLICTING_LABEL = FindingKind(
+    "conflicting_label",
+    "One and the same sample with two labels: at least one of them is wrong. `drop` leaves out all of them.",
+    severity="error",
+    actions=("drop", "keep", "fail"),
+    told="has two labels",
+)
+IMBALANCE = FindingKind(
+    "imbalance", "A label with less than a tenth of the training samples that the most frequent one has."
+)
+TINY_CLASS = FindingKind("tiny_class", "A label with fewer than 10 training samples: its scores are luck.")
+OUTLIER = FindingKind(
+    "outlier",
+    "A sample that is far from all others in size, shape, brightness or length.",
+    severity="info",
+    actions=("drop", "keep", "fail"),
+    told="is far from all others",
+)
+ABSURD_SIZE = FindingKind(
+    "absurd_size",
+    "A picture with a side below 4 pixels though others are larger, or 20 times as long as it is wide: little of it is "
+    "left in a square.",
+    actions=("drop", "keep", "fail"),
+    told="has an absurd size",
+)
+BLANK = FindingKind(
+    "blank",
+    "A picture of one colour.",
+    actions=("drop", "keep", "fail"),
+    told="is of one colour",
+)
+WRONG_EXTENSION = FindingKind(
+    "wrong_extension",
+    "A file whose name says another format than it has; it is read as what it is.",
+    severity="info",
+    actions=("drop", "keep", "fail"),
+    told="has the wrong extension",
+)
+ANIMATED = FindingKind(
+    "animated",
+    "A file of several frames or pages; only the first is looked at.",
+    actions=("drop", "keep", "fail"),
+    told="has several frames",
+)
+TRANSPARENT = FindingKind(
+    "transparency",
+    "A picture with see-through parts; they are put on white.",
+    severity="info",
+    actions=("drop", "keep", "fail"),
+    told="has see-through parts",
+)
+DEEP = FindingKind(
+    "sixteen_bit",
+    "A picture of more than 8 bits for each colour; it is read with 8.",
+    severity="info",
+    actions=("drop", "keep", "fail"),
+    told="has more than 8 bits for each colour",
+)
+COLOUR_SPACE = FindingKind(
+    "colour_space",
+    "A picture whose colours are neither grey nor sRGB: inks, CIELAB, floating-point numbers, another profile. Its "
+    "colours are read without the profile.",
+    severity="info",
+    actions=("drop", "keep", "fail"),
+    told="has colours that are not sRGB",
+)

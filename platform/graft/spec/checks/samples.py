@@ -29,3 +29,19 @@ class SplitLeakCheck(CheckSpec):
     kind: Literal["split_leak"] = "split_leak"
     built_by: ClassVar[str] = "graft.doctor.checks.split_leak:split_leak"
     finds: ClassVar[tuple[FindingKind, ...]] = (kinds.SPLIT_LEAK,)
+
+
+class ConflictingLabelCheck(CheckSpec):
+    """One and the same sample with two labels."""
+
+    kind: Literal["conflicting_labels"] = "conflicting_labels"
+    built_by: ClassVar[str] = "graft.doctor.checks.conflicting_labels:conflicting_labels"
+    finds: ClassVar[tuple[FindingKind, ...]] = (kinds.CONFLICTING_LABEL,)
+
+
+class BalanceCheck(CheckSpec):
+    """Labels that are much rarer than others, or of which there are too few samples to learn from."""
+
+    kind: Literal["balance"] = "balance"
+    built_by: ClassVar[str] = "graft.doctor.checks.balance:balance"
+    finds: ClassVar[tuple[FindingKind, ...]] = (kinds.IMBALANCE, kinds.TINY_CLASS)

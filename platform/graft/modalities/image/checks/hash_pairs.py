@@ -1,0 +1,52 @@
+"""Pairs of hashes that differ in few bits."""
+
+import numpy as np
+
+ALL_PAIRS = 60_000
+"""Up to so many hashes every pair is compared (100,000 take about a minute); beyond, those that share a quarter."""
+_ROWS_AT_ONCE = 512
+_BANDS = 4
+_BAND_BITS = 16
+_LARGEST_BAND = 2_000
+
+
+def near_pairs(hashes: np.ndarray, distance: int) -> tuple[np.ndarray, np.ndarray]:
+    """All pairs that differ in at most `distance` bits; of more than 60,000 hashes those that share 16 of 64 bits.
+
+    Sharing one of four quarters is certain up to a distance of 3, and usual up to 8: bits that change lie together.
+
+    Args:
+        hashes: uint64 [N].
+        distance: the most bits.
+
+    Returns:
+        int64 [P, 2], rows with the smaller first, in order; uint8 [P], their distances.
+    """
+    if len(hashes) < 2:
+        return np.empty((0, 2), dtype=np.int64), np.empty(0, dtype=np.uint8)
+    pairs = _all_pairs(hashes, distance) if len(hashes) <= ALL_PAIRS else _banded_pairs(hashes, distance)
+    return pairs, np.bitwise_count(hashes[pairs[:, 0]] ^ hashes[pairs[:, 1]]).astype(np.uint8)
+
+
+def _all_pairs(hashes: np.ndarray, distance: int) -> np.ndarray:
+    found = [np.empty((0, 2), dtype=np.int64)]
+    for start in range(0, len(hashes), _ROWS_AT_ONCE):
+        rows = hashes[start : start + _ROWS_AT_ONCE]
+        near = np.bitwise_count(rows[:, None] ^ hashes[None, start:]) <= distance
+        first, second = np.nonzero(near)
+        later = second > first
+        found.append(np.column_stack([first[later], second[later]]) + start)
+    return np.concatenate(found)
+
+
+def _banded_pairs(hashes: np.ndarray, distance: int) -> np.ndarray:
+    found = [np.empty((0, 2), dtype=np.int64)]
+    for band in range(_BANDS):
+        keys = (hashes >> np.uint64(band * _BAND_BITS)) & np.uint64((1 << _BAND_BITS) - 1)
+        order = np.argsort(keys, kind="stable")
+        edges = np.flatnonzero(np.diff(keys[order])) + 1
+        for rows in np.split(order, edges):
+            if 1 < len(rows) <= _LARGEST_BAND:
+                rows = np.sort(rows)
+                found.append(rows[_all_pairs(hashes[rows], distance)])
+    return np.unique(np.concatenate(found), axis=0)
