@@ -8,6 +8,7 @@ import pytest
 
 from graft.core.errors import ArtifactError, DataError
 from graft.data.dataset import open_dataset
+from graft.data.splits.facts import BY_LABEL
 from graft.experiments.progress import Progress
 from graft.journal import events
 from graft.pipeline.stages import ingest as stage
@@ -21,7 +22,7 @@ def run_of(dataset: Any, monkeypatch: pytest.MonkeyPatch, *happened: events.Even
     progress = Progress(JOB.objective, JOB.training.epochs)
     for event in happened:
         progress.apply(event)
-    work = SimpleNamespace(plan=SimpleNamespace(listing=SimpleNamespace(ignored=())))
+    work = SimpleNamespace(plan=SimpleNamespace(listing=SimpleNamespace(ignored=()), split=BY_LABEL))
     monkeypatch.setattr(stage, "ingestion_of", lambda job: work)
     monkeypatch.setattr(stage, "ingest", lambda ingestion, root: dataset)
     journal = SimpleNamespace(append=progress.apply)

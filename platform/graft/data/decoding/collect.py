@@ -79,6 +79,7 @@ def examined(plan: IngestPlan, decoded: Decoded, directory: Path, task: str) -> 
         names=plan.targets.names,
         splits=plan.splits[decoded.readable],
         movable=plan.movable[decoded.readable],
+        split_rule=plan.split.by,
         signs=decoded.signs,
         columns=stored_columns(directory, plan.storage),
         left_out=decoded.quarantine,

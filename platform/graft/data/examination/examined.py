@@ -24,6 +24,7 @@ class Examined:
         names: of what is predicted: classes, target columns, labels.
         splits: uint8 [N], codes of `Split`.
         movable: bool [N], whether graft has drawn the split of a sample, so that it may draw another.
+        split_rule: by which graft has drawn the others (`data.split_by`).
         signs: what the modality saw in each while it decoded it, by name: [N] or [N, k].
         columns: as they are stored, by name; memory maps, so ask for a few rows at a time.
         left_out: samples that could not be read.
@@ -38,6 +39,7 @@ class Examined:
     names: tuple[str, ...]
     splits: np.ndarray
     movable: np.ndarray
+    split_rule: str = "label"
     signs: Mapping[str, np.ndarray] = field(default_factory=dict)
     columns: Mapping[str, Column] = field(default_factory=dict)
     left_out: tuple[Quarantined, ...] = ()

@@ -33,7 +33,7 @@ def split_leak(spec: SplitLeakCheck, examined: Examined) -> Iterator[Found]:
         for row in leaking.tolist()
         if splits[row] < splits[twin := last[int(groups[row])]]
     }
-    together = keep_together(splits, groups, examined.movable)
+    together = keep_together(splits, groups, examined.movable, to_training=examined.split_rule == "hash")
     rows = np.array(sorted(reasons), dtype=np.int64)
     detail = f"{examined.ids[int(rows[0])]} {reasons[int(rows[0])]}"
     if len(together.leaks):

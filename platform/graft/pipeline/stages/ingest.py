@@ -53,8 +53,8 @@ def run_ingest(run: RunContext) -> Output:
             dropped=tuple({"path": one.path, "kind": one.kind, "reason": one.reason} for one in dataset.dropped),
         )
     )
-    told = [describe_dataset(dataset, ignored), *findings_told(findings), *notes]
-    return {"directory": str(dataset.directory), "summary": "; ".join(told)}
+    summary = "; ".join([describe_dataset(dataset, ignored), *findings_told(findings), *notes])
+    return {"directory": str(dataset.directory), "summary": summary}
 
 
 def _require_same(dataset: Dataset, progress: Progress) -> None:

@@ -13,7 +13,7 @@ def test_the_digits_are_listed_without_a_file():
     assert listing.targets.categories == tuple("0123456789")
     assert listing.facts == {"channels": 1, "native_side": 8, "max_pixels": DEFAULT_MAX_PIXELS}
     assert np.all(listing.given == UNASSIGNED)
-    content, pixels, _ = listing.reader(listing.sources[0], 8)
+    content, pixels, *_ = listing.reader(listing.sources[0], 8)
     assert pixels.shape == (8, 8)
     assert pixels.max() <= 255
     assert len(content) == 64

@@ -24,7 +24,7 @@ def test_both_halves_are_listed(idx_directory, noise):
     assert listing.facts == {"channels": 1, "native_side": 5, "max_pixels": DEFAULT_MAX_PIXELS}
     np.testing.assert_array_equal(listing.given, [UNASSIGNED] * 30 + [Split.TEST] * 9)
     np.testing.assert_array_equal(listing.targets.values, [*np.arange(30) % 3, *np.arange(9) % 3])
-    _, pixels, _ = listing.reader(listing.sources[31], 5)
+    _, pixels, *_ = listing.reader(listing.sources[31], 5)
     np.testing.assert_array_equal(pixels, noise(9, 6, 5, seed=1)[1])
 
 
