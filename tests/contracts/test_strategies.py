@@ -131,8 +131,8 @@ GROUPS = {
     "loss": "loss",
     "optimizer": "optimizer",
     "schedule": "schedule",
-    "augmentation": "augment",
 }
+"""Augmentations have a suite of their own: test_augmentations."""
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -190,7 +190,8 @@ class _Builder:
         if view is None:
             return key
         data, augment = self._source.data, self._source.strategy.augment
-        policy = {"augment": augment.model_dump(mode="json"), "flip": getattr(data.data, "flip", None)}
+        kept = {name: getattr(data.data, name, None) for name in ("flip", "rotation")}
+        policy = {"augment": augment.model_dump(mode="json"), **kept}
         return replace(key, view=View(view, canonical_json({**policy, "draws": RANDOM_NUMBERS}), data.seed))
 
     def _extract(self, split: Split, view: int | None) -> Extract:

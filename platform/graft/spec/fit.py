@@ -1,9 +1,10 @@
 """Whether the parts of a job fit its task and its samples: all that can be told without looking at either."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graft.core.errors import Problem
+from graft.spec.components.augmentation import Augmentation
 from graft.spec.job import Job
 from graft.spec.registry import members
 from graft.spec.search.search import AUTO
@@ -24,7 +25,7 @@ def metric_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
 
 
 def strategy_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
-    """Losses of another task; augmentations and keys of another modality."""
+    """Losses of another task; augmentations and keys of another modality; augmentations that change the label."""
     space, modality = job.strategy, job.data.modality
     losses = members("loss")
     for kind in space.values("loss"):
@@ -39,10 +40,24 @@ def strategy_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
                 "strategy.augment",
                 f"is {kind}, which changes {taken_by(wanted)}, but the data are {taken_by(modality)}; leave it out",
             )
+    for kind, given in _given(space.dump().get("augment", "none")):
+        augmentation = members("augmentation")[kind]
+        if issubclass(augmentation, Augmentation) and (told := augmentation.misfit(given, job.data)):
+            yield Problem("strategy.augment", told)
     for name, owner in modality_fields().items():
         if owner != modality and any(value is not None for value in space.values(name)):
             told = f"is given, but belongs to {taken_by(owner)}, and the data are {taken_by(modality)}; leave it out"
             yield Problem(f"strategy.{name}", told)
+
+
+def _given(raw: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The components that a key of a space may be, by kind, with what is given of each."""
+    if isinstance(raw, str):
+        yield raw, {}
+    elif "choice" in raw:
+        yield from (one for option in raw["choice"] for one in _given(option))
+    else:
+        yield raw["kind"], raw
 
 
 def taken_by(modality: str | None) -> str:

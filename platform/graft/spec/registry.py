@@ -50,6 +50,11 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.modalities.text:WordDropout",
         "graft.spec.modalities.text:WordSwap",
         "graft.spec.modalities.text:WordMask",
+        "graft.spec.augmentation.policies:TrivialAugment",
+        "graft.spec.augmentation.policies:RandAugment",
+        "graft.spec.augmentation.policies:AutoAugment",
+        "graft.spec.augmentation.policies:AugMix",
+        "graft.spec.augmentation.policies:CustomAugmentation",
     ),
     "scheduler": (
         "graft.spec.search.schedulers:NoScheduler",

@@ -149,7 +149,7 @@ class Strategy(_Fields):
                 flat[name] = value
                 continue
             flat[name] = value["kind"]
-            flat |= {f"{name}.{key}": inner for key, inner in value.items() if key != "kind"}
+            flat |= {f"{name}.{key}": _one_value(inner) for key, inner in value.items() if key != "kind"}
         return flat
 
     def label(self, fields: Sequence[str] = ()) -> str:
@@ -180,6 +180,13 @@ class Strategy(_Fields):
 _TOLD_APART_BY_KIND = ("penalty", "head", "loss", "optimizer", "augment")
 # More blocks than any network has.
 _MANY = 10_000
+
+
+def _one_value(value: Any) -> Any:
+    """A list of specs as one text: ``flip 0.5 0.5, rotate 0.5 0.2``."""
+    if not isinstance(value, list):
+        return value
+    return ", ".join(" ".join(map(str, one.values())) if isinstance(one, dict) else str(one) for one in value)
 
 
 def _short(value: str | int | float | bool) -> str:

@@ -1,8 +1,10 @@
 """`strategy.augment`: random changes of the training samples."""
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from graft.spec.base import Component
+from graft.spec.modalities.base import DataSpec
 
 
 class Augmentation(Component):
@@ -15,6 +17,11 @@ class Augmentation(Component):
     def num_views(self) -> int | None:
         """How many versions of a sample there are: 0 if it is not changed, None if there is no end of them."""
         return None
+
+    @classmethod
+    def misfit(cls, given: Mapping[str, Any], data: DataSpec) -> str:
+        """What of the keys that a job gives does not fit its data, as ``is …, but …``; empty if all does."""
+        return ""
 
     def simplest(self) -> "Augmentation":
         """The augmentation that means the same with the fewest parameters."""

@@ -53,7 +53,9 @@ class ContainerSource(ImageSource, TextSource):
 
     def _strange_settings(self) -> list[Finding]:
         """Settings of the other modality: they would do nothing."""
-        sort, names = ("images", ("flip", "max_pixels")) if self.image is None else ("texts", ("max_characters",))
+        sort, names = (
+            ("images", ("flip", "rotation", "max_pixels")) if self.image is None else ("texts", ("max_characters",))
+        )
         return [
             Finding((name,), f"is a setting of {sort}, but the samples are in the column `{self.modality}`; remove it")
             for name in names

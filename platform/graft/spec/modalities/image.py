@@ -87,6 +87,11 @@ class ImageSource(DataSpec):
         le=MOST_PIXELS,
         description="An image that says it has more pixels than this is not decoded.",
     )
+    rotation: Annotated[float, Field(ge=0, le=180)] = Field(
+        30.0,
+        description="The furthest that an image may be turned and keep its label, in degrees; augmentation keeps to "
+        "it. A 6 that is turned by 180 is a 9.",
+    )
 
     @property
     def modality(self) -> str:
@@ -138,6 +143,9 @@ class ImageFolderData(ImageSource, FolderSource):
     built_by: ClassVar[str] = "graft.modalities.image.sources.image_folder:list_image_folder"
     drafted_by: ClassVar[str] = "graft.modalities.image.draft:draft_folder"
     overview_by: ClassVar[str] = "graft.modalities.image.overview:image_folder_overview"
+    rotation: Annotated[float, Field(ge=0, le=180)] = Field(
+        180.0, description="The furthest that an image may be turned and keep its label, in degrees."
+    )
     flip: Flip = Field("horizontal", description="Mirror images that keep the label, for the augmentation to use.")
 
 

@@ -55,8 +55,8 @@ class _Field:
     def distance(self, node: Node, value: Any) -> float:
         """How far a node is from being able to hold a value: 0 if it can, infinite if they are of different kinds."""
         match node:
-            case Value(own):
-                return _distance(own, value)
+            case Value():
+                return _distance(node.plain, value)
             case Component(kind, fields):
                 if not isinstance(value, Mapping) or value["kind"] != kind:
                     return math.inf
@@ -92,7 +92,7 @@ def _with_drawn_rates(nodes: Mapping[str, Node], plain: Mapping[str, Any]) -> Ma
 
 def _numbers(node: Node) -> Iterator[float]:
     match node:
-        case Value(value) if _is_number(value):
+        case Value(int() | float() as value) if _is_number(value):
             yield float(value)
         case Choice(options):
             for option in options:

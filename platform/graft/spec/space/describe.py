@@ -12,6 +12,8 @@ def describe_space(space: StrategySpace) -> str:
 
 def _words(node: Node) -> str:
     match node:
+        case Value(tuple() as several):
+            return ", ".join(map(str, several))
         case Value(value):
             return f"{value:g}" if isinstance(value, float) else str(value)
         case Component(kind, fields):

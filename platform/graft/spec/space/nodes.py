@@ -2,15 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from graft.spec.base import Spec
 from graft.spec.space.distributions import Distribution
 
 
 @dataclass(frozen=True)
 class Value:
-    """A leaf with one legal value of its key."""
+    """A leaf with one legal value of its key; a list of specs is a value as a whole."""
 
-    value: str | int | float | bool
+    value: str | int | float | bool | tuple[Spec, ...]
+
+    @property
+    def plain(self) -> Any:
+        """The value as plain JSON."""
+        return [one.model_dump(mode="json") for one in self.value] if isinstance(self.value, tuple) else self.value
 
 
 @dataclass(frozen=True)

@@ -86,9 +86,9 @@ def _node(model: type[Spec], name: str, raw: Any, reading: _Reading) -> Node | N
         return _choice(model, name, raw["choice"], reading.at("choice"))
     if given:
         return _range(model, name, given[0], reading.at(given[0]), raw)
-    kinds = {kind_of(spec): spec for spec in spec_types(model.model_fields[name].annotation)}
+    kinds = {kind: spec for spec in spec_types(model.model_fields[name].annotation) if (kind := kind_of(spec))}
     if kinds:
-        return _member({kind: spec for kind, spec in kinds.items() if kind}, raw, reading)
+        return _member(kinds, raw, reading)
     return _value(model, name, raw, reading)
 
 
@@ -172,9 +172,20 @@ def _value(model: type[Spec], name: str, raw: Any, reading: _Reading) -> Value |
     try:
         return Value(getattr(model.model_validate({name: raw}), name))
     except ValidationError as error:
-        for details in error.errors():
-            reading.reject(sentence(details, model.model_fields[name]))
+        _reject_all(error, model.model_fields[name], reading)
         return None
+
+
+def _reject_all(error: ValidationError, info: FieldInfo, reading: _Reading) -> None:
+    """Everything that is wrong with a value; inside a list of specs, each at its place."""
+    deep = [details for details in error.errors() if len(details["loc"]) > 1]
+    for details in deep or error.errors():
+        inside = {name: one for spec in spec_types(info.annotation) for name, one in spec.model_fields.items()}
+        key = str(details["loc"][-1])
+        if details["type"] == "extra_forbidden":
+            reading.at(*details["loc"][1:]).reject(not_a_key(key, "an item of the list", list(inside)))
+            continue
+        reading.at(*details["loc"][1:]).reject(sentence(details, inside.get(key, info)))
 
 
 def _elsewhere(key: str) -> tuple[str, ...]:

@@ -245,8 +245,8 @@ def _ranges(node: Node, key: str) -> Iterator[tuple[str, Range]]:
 
 def _dump(node: Node) -> Any:
     match node:
-        case Value(value):
-            return value
+        case Value():
+            return node.plain
         case Component(kind, ()):
             return kind
         case Component(kind, fields):

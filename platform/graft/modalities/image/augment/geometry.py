@@ -6,6 +6,7 @@ rounds otherwise; a product of matrices would.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -28,7 +29,12 @@ def similarity(angle: Numbers, scale: Numbers, right: Numbers, down: Numbers) ->
     # numpy's own sine may take another path for the last few numbers of an array, and round otherwise there.
     cosine = np.array([math.cos(one) for one in angle]) / scale
     sine = np.array([math.sin(one) for one in angle]) / scale
-    return np.array([[cosine, -sine, right], [sine, cosine, down]])
+    return affine(((cosine, -sine, right), (sine, cosine, down)))
+
+
+def affine(rows: Sequence[Sequence[Numbers]]) -> Numbers:
+    """Maps [2, 3, B] from their six numbers [B] each."""
+    return np.array([list(row) for row in rows])
 
 
 def warp(images: Tensor, maps: Numbers) -> Tensor:
