@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from graft.data.augmentation.draws import Draws
 from graft.data.batch import Batch
-from graft.data.draws import Draws
 from graft.modalities.image.augment import geometry, light, operations
 from graft.modalities.image.info import PIXELS
 from graft.spec.augmentation.operations import Operation

@@ -22,8 +22,8 @@ import torch
 from PIL import Image
 
 import graft
+from graft.data.augmentation.draws import Draws
 from graft.data.columns import Column, Ragged
-from graft.data.draws import Draws
 from graft.data.listing import DecodedBlock
 from graft.experiments.result import Result
 from graft.modalities.registry import build_modality

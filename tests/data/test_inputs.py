@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from graft.data.augmentation.draws import Draws
 from graft.data.batch import FEATURES, concatenated
 from graft.data.batches import Batches, Shard
-from graft.data.draws import Draws
 from graft.data.feature_store.features import Features, in_process
 from graft.data.feature_store.key import FeatureKey
 from graft.data.feature_store.store import FeatureStore

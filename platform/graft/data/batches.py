@@ -10,8 +10,8 @@ from torch import Tensor
 
 from graft.core.errors import DataError, Problem, SpecError
 from graft.core.seeds import derive_seed
+from graft.data.augmentation.draws import Draws
 from graft.data.batch import Batch, to_device
-from graft.data.draws import Draws
 from graft.data.inputs import Augmenter, Inputs, Views
 
 # Rows of so many batches are sorted by length together: enough to fill batches evenly, few enough to stay shuffled.

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graft.data.augmentation.draws import Draws, Rows
 from graft.data.batch import FEATURES, Batch, to_device
-from graft.data.draws import Draws, Rows
 from graft.data.feature_store.features import Features
 
 

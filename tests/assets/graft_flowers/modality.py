@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from graft.core.errors import SpecError
+from graft.data.augmentation.draws import Draws
 from graft.data.batch import Batch
 from graft.data.columns import Column, ColumnSpec, StorageSpec
-from graft.data.draws import Draws
 from graft.data.examination.examined import Examined
 from graft.data.examination.found import Found
 from graft.data.listing import DecodedBlock, Listing, Progress, list_samples

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from graft.data.draws import Draws
+from graft.data.augmentation.draws import Draws
 from graft.modalities.image.augment.light import Light
 from graft.modalities.image.info import PIXELS
 from graft.modalities.image.modality import Images

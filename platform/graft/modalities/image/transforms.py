@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from graft.data.augmentation.draws import Draws, Rows
 from graft.data.batch import Batch, to_device
 from graft.data.columns import Column
-from graft.data.draws import Draws, Rows
 from graft.data.inputs import Augmenter, Views
 from graft.modalities.image.info import PIXELS, ImageInput
 from graft.modalities.image.storage import StoredImages

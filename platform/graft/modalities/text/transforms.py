@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from graft.core.errors import ArtifactError
+from graft.data.augmentation.draws import Draws
 from graft.data.batch import Batch
 from graft.data.columns import Column, Ragged, StorageSpec
-from graft.data.draws import Draws
 from graft.data.inputs import Augmenter, Views
 from graft.modalities.text.info import TextInput
 from graft.modalities.text.storage import stored_tokens

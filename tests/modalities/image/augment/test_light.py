@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from graft.data.augmentation.draws import Draws
 from graft.data.batch import Batch
-from graft.data.draws import Draws
 from graft.modalities.image.augment.light import MAX_SHIFT, Light
 from graft.modalities.image.info import PIXELS
 from graft.spec.components.augmentation import NoAugmentation

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from graft.data.augmentation.draws import Draws
 from graft.data.batch import Batch
-from graft.data.draws import Draws
 from graft.modalities.image.augment.chains import mixture
 from graft.modalities.image.augment.learned import sub_policies
 from graft.modalities.image.augment.operations import CHANGES, MOVES

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from graft.core.errors import SpecError
+from graft.data.augmentation.draws import Draws
 from graft.data.batch import Batch
-from graft.data.draws import Draws
 from graft.modalities.text.augment.augmenter import TextAugmenter, augmenter_of
 from graft.modalities.text.augment.vocabulary import Vocabulary
 from graft.spec.modalities.table import TableData

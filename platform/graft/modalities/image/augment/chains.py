@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graft.data.draws import Draws
+from graft.data.augmentation.draws import Draws
 from graft.modalities.image.augment.colour import each
 
 Numbers = NDArray[np.float64]

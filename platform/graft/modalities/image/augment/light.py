@@ -5,8 +5,8 @@ import math
 import numpy as np
 import torch
 
+from graft.data.augmentation.draws import Draws
 from graft.data.batch import Batch
-from graft.data.draws import Draws
 from graft.modalities.image.augment.geometry import mirror, similarity, warp
 from graft.modalities.image.augment.ranges import rotation_of
 from graft.modalities.image.info import PIXELS

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graft.data.draws import Draws
+from graft.data.augmentation.draws import Draws
 from graft.modalities.image.augment import colour
 from graft.modalities.image.augment.geometry import affine, border_median, mirror, similarity, warp
 

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from graft.data.augmentation.draws import Draws
 from graft.data.batch import Batch
-from graft.data.draws import Draws
 from graft.modalities.image.augment.chains import Mixture, mixture
 from graft.modalities.image.augment.learned import sub_policies
 from graft.modalities.image.augment.operations import NOTHING, Step, carry_out, mirrored

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from graft.core.errors import SpecError
+from graft.data.augmentation.draws import Draws
 from graft.data.batch import Batch
-from graft.data.draws import Draws
 from graft.modalities.text.augment.mask_tokens import no_mask_token
 from graft.modalities.text.augment.vocabulary import Vocabulary, vocabulary_of
 from graft.modalities.text.augment.words import Dropout, Masking, Swap, WordChange, Words

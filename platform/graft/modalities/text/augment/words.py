@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graft.data.draws import Draws
+from graft.data.augmentation.draws import Draws
 
 
 @dataclass(frozen=True)

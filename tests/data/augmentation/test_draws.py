@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from graft.data.draws import Draws
+from graft.data.augmentation.draws import Draws
 
 ROWS = np.array([3, 0, 7, 2**40])
 GOLDEN = [[0.24779942645972075, 0.3844200287248418], [0.6156327747926386, 0.6996164842601806]]

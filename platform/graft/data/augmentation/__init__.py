@@ -1,0 +1,1 @@
+"""Random changes of samples, whatever they are: their random numbers."""
