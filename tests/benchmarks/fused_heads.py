@@ -18,10 +18,11 @@ from torch import nn
 from torch.nn import functional
 
 from graft.data.batch import FEATURES, Batch
+from graft.data.batches import TrainingBatch
 from graft.models.backbone import Backbone
 from graft.models.network import Network, build_head
 from graft.spec.strategy import Strategy
-from graft.training.fused_heads import TrainingBatch, train_epoch_together
+from graft.training.fused_heads import train_epoch_together
 from graft.training.loop import Session, TrainingPlan, prepare, train_epoch
 from graft.transfer.adapt import adapt
 
@@ -54,7 +55,7 @@ class Batches:
     def epoch(self, seed: int) -> Iterator[TrainingBatch]:
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(self._labels))).to(self._labels.device)
         for rows in order.split(self._batch_size):
-            yield Batch({FEATURES: self._features[rows]}), self._labels[rows], len(rows)
+            yield TrainingBatch(Batch({FEATURES: self._features[rows]}), self._labels[rows], len(rows))
 
 
 def one_by_one(sessions: Sequence[Session], batches: Batches) -> float:

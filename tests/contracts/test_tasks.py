@@ -160,6 +160,10 @@ def test_every_loss_is_finite_differentiable_and_additive(case):
         joined = sum(loss(outputs[part], rows[part]) * size for part, size in parts) / 12
         torch.testing.assert_close(joined, whole)
         assert loss(outputs.to(torch.bfloat16), rows).dtype == torch.float32
+        torch.testing.assert_close(loss(outputs, rows, torch.ones(12)), whole)
+        each = torch.stack([loss(outputs[k : k + 1], rows[k : k + 1]) for k in range(12)])
+        weights = torch.arange(12.0) / 5.5  # the first sample does not count
+        torch.testing.assert_close(loss(outputs, rows, weights), (each * weights).mean())
 
 
 def test_following_the_gradient_improves_the_metric(case):

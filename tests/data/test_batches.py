@@ -74,7 +74,9 @@ def test_an_epoch_has_every_row_once_with_its_label(arrays):
 
 
 def test_types_are_those_a_network_takes(arrays):
-    inputs, targets, total = next(batches_of(arrays, np.arange(25), preprocessing(resolution=16), 5).epoch(0, 0))
+    inputs, targets, total, weights = next(
+        batches_of(arrays, np.arange(25), preprocessing(resolution=16), 5).epoch(0, 0)
+    )
     images = inputs[PIXELS]
     assert inputs.keys() == {PIXELS}
     assert images.shape == (5, 3, 16, 16)
@@ -82,6 +84,20 @@ def test_types_are_those_a_network_takes(arrays):
     assert images.is_contiguous()
     assert targets.dtype == torch.int64
     assert total == 5
+    assert weights is None
+
+
+def test_weights_are_scaled_to_a_mean_of_one_over_the_rows_and_follow_them(arrays):
+    rows, weights = np.arange(20), np.arange(25.0)
+    batches = batches_of(arrays, rows, preprocessing(), 6).weighted(weights)
+    found = list(batches.epoch(1, 0))
+    seen = row_numbers(torch.cat([batch.inputs[PIXELS] for batch in found]))
+    told = torch.cat([batch.weights for batch in found])
+    assert told.dtype == torch.float32
+    torch.testing.assert_close(told, torch.tensor([row / 9.5 for row in seen]))
+    assert all(batch.weights is None for batch in batches.weighted(None).epoch(1, 0))
+    with pytest.raises(DataError, match="the weights of all 1 training samples are 0, but some must count"):
+        batches_of(arrays, rows[:1], preprocessing(), 6).weighted(weights)
 
 
 def test_epochs_differ_and_repeat(arrays):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from graft.core.seeds import derive_seed
 from graft.data.batch import Batch
+from graft.data.batches import TrainingBatch
 from graft.modalities.registry import build_modality
 from graft.models.backbone import Backbone
 from graft.models.network import Network
@@ -37,14 +38,14 @@ class TinyBatches:
 
     def epoch(
         self, seed: int, epoch: int, augmenter: Callable[[Tensor, torch.Generator], Tensor] | None, first: int = 0
-    ) -> Iterator[tuple[Batch, Tensor, int]]:
+    ) -> Iterator[TrainingBatch]:
         generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
         for index, rows in enumerate(torch.randperm(48, generator=generator).split(16)):
             if index >= first:
                 noise = torch.Generator().manual_seed(derive_seed(seed, "noise", epoch, index))
                 images = self.images[rows]
                 images = augmenter(images, noise) if augmenter else images
-                yield Batch({"pixels": images}), self.labels[rows], len(rows)
+                yield TrainingBatch(Batch({"pixels": images}), self.labels[rows], len(rows))
 
     def for_evaluation(self) -> Iterator[tuple[np.ndarray, Batch]]:
         for rows in torch.arange(48).split(20):

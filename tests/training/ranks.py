@@ -19,7 +19,7 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from graft.data.batch import Batch
-from graft.data.batches import Batches, Shard
+from graft.data.batches import Batches, Shard, TrainingBatch
 from graft.data.dataset import DatasetArrays
 from graft.modalities.image.augment.light import Light
 from graft.modalities.image.info import PIXELS
@@ -83,7 +83,9 @@ def session(world: World, strategy: Strategy, norm: bool = False, dropout: float
     return prepare(adapted, TrainingPlan(strategy, **settings), 5, loss, world=world)
 
 
-def learn(world: World, strategy: Strategy, augment: str = "none", **settings: Any) -> Result:
+def learn(
+    world: World, strategy: Strategy, augment: str = "none", weights: np.ndarray | None = None, **settings: Any
+) -> Result:
     """Train and say where it led."""
     made, reports = session(world, strategy, **settings), []
 
@@ -96,7 +98,8 @@ def learn(world: World, strategy: Strategy, augment: str = "none", **settings: A
 
     exchanges = counted_exchanges(made.parallel)
     augmenter = Light(Strategy(augment=augment).augment, "horizontal")
-    outcome = train(made, batches(world, 8), evaluate, lambda result: reports.append(dict(result.metrics)), augmenter)
+    training = batches(world, 8).weighted(weights)
+    outcome = train(made, training, evaluate, lambda result: reports.append(dict(result.metrics)), augmenter)
     return {
         "status": outcome.status.value,
         "best": outcome.best_epoch,
@@ -134,6 +137,13 @@ def accumulated(world: World) -> Result:
     return learn(world, Strategy(lr=0.05, optimizer="sgd", loss="focal", batch_size=8), accumulate=accumulate)
 
 
+def weighted(world: World) -> Result:
+    """Samples that count 0 to 4, in micro-batches on two ranks."""
+    strategy = Strategy(lr=0.05, optimizer="sgd", loss="focal", batch_size=8)
+    weights = np.arange(ROWS) % 5.0
+    return learn(world, strategy, weights=weights, accumulate=1 if world.size == 1 else 2)
+
+
 def synchronised(world: World) -> Result:
     return learn(world, Strategy(lr=0.05, optimizer="sgd", batch_size=8), norm=True, sync_batch_norm=True)
 
@@ -163,9 +173,9 @@ def infinite(world: World) -> Result:
     poisoned = batches(world, 8)
 
     def images(*_: Any) -> Any:
-        for index, (pixels, labels, total) in enumerate(poisoned.epoch(5, 1)):
+        for index, (pixels, labels, total, _) in enumerate(poisoned.epoch(5, 1)):
             factor = float("inf") if index == 2 and world.rank == world.size - 1 else 1
-            yield Batch({PIXELS: pixels[PIXELS] * factor}), labels, total
+            yield TrainingBatch(Batch({PIXELS: pixels[PIXELS] * factor}), labels, total)
 
     steps: list[dict[str, torch.Tensor]] = []
     poisoned_batches = type("Poisoned", (), {"epoch": images})()
@@ -291,6 +301,7 @@ SCENARIOS: dict[str, Callable[[World], Result]] = {
         plain,
         adamw,
         accumulated,
+        weighted,
         synchronised,
         unsynchronised,
         synchronised_micro_batches,

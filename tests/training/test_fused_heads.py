@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from graft.core.seeds import derive_seed
 from graft.data.batch import FEATURES as STORED
 from graft.data.batch import Batch
+from graft.data.batches import TrainingBatch
 from graft.models.backbone import Backbone
 from graft.models.network import Network, build_head
 from graft.spec.registry import build
@@ -28,16 +29,21 @@ SEED = 5
 class Features:
     """70 learnable rows of features; order is derived from seed and epoch. The last batch is smaller."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_weighted: bool = False) -> None:
         generator = torch.Generator().manual_seed(1)
         self.labels = torch.arange(ROWS) % CLASSES
         self.rows = torch.randn(CLASSES, FEATURES, generator=generator)[self.labels]
+        self.weights = torch.arange(ROWS) % 4 / 1.5
+        self.is_weighted = is_weighted
         self.rows += 0.5 * torch.randn(ROWS, FEATURES, generator=generator)
 
-    def epoch(self, seed: int, epoch: int) -> Iterator[tuple[Batch, Tensor, int]]:
+    def epoch(self, seed: int, epoch: int) -> Iterator[TrainingBatch]:
         generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
         for rows in torch.randperm(ROWS, generator=generator).split(BATCH):
-            yield Batch({STORED: self.rows[rows]}), self.labels[rows], len(rows)
+            yield TrainingBatch(Batch({STORED: self.rows[rows]}), self.labels[rows], len(rows), self._weights_of(rows))
+
+    def _weights_of(self, rows: Tensor) -> Tensor | None:
+        return self.weights[rows] if self.is_weighted else None
 
 
 def session(seed: int = SEED, **fields: Any) -> Session:
@@ -111,6 +117,23 @@ def test_losses_and_weights_are_those_of_training_alone(fields: list[dict[str, A
         for name, value in other.model.changing_state().items():
             torch.testing.assert_close(one.model.changing_state()[name], value, rtol=0, atol=1e-5)
         assert one.best_epoch == other.best_epoch
+
+
+def test_weighted_samples_count_as_they_do_alone() -> None:
+    fields = [{"lr": 0.05}, {"lr": 0.05, "loss": {"kind": "cross_entropy", "label_smoothing": 0.2}}]
+    sessions, lonely, plain = ([session(**one) for one in fields] for _ in range(3))
+    for _ in range(EPOCHS):
+        epoch = sessions[0].epochs_done + 1
+        batches = [Features(is_weighted=True).epoch(SEED, epoch) for _ in fields]
+        assert train_epoch_together(sessions, batches) == [None, None]
+        for one, other, unweighted in zip(sessions, lonely, plain, strict=True):
+            assert train_epoch(other, Features(is_weighted=True).epoch(SEED, epoch)) is None
+            assert end_epoch(one) == pytest.approx(end_epoch(other), abs=1e-5)
+            alone(unweighted, epochs=1)
+    for one, other, unweighted in zip(sessions, lonely, plain, strict=True):
+        for name, value in other.model.changing_state().items():
+            torch.testing.assert_close(one.model.changing_state()[name], value, rtol=0, atol=1e-5)
+            assert not torch.allclose(unweighted.model.changing_state()[name], value, atol=1e-3)
 
 
 def test_they_differ_so_the_comparison_means_something() -> None:

@@ -63,7 +63,7 @@ def assert_identical(found, expected):
     assert not [name for name, tensor in expected.items() if not torch.equal(found[name], tensor)]
 
 
-@pytest.mark.parametrize("name", ["plain", "adamw", "accumulated", "synchronised"])
+@pytest.mark.parametrize("name", ["plain", "adamw", "accumulated", "weighted", "synchronised"])
 def test_two_ranks_take_the_steps_of_one(ranks, alone, name):
     for rank in ranks:
         assert rank[name]["status"] == "completed"
@@ -107,7 +107,7 @@ def test_running_statistics_are_the_mean_of_what_each_rank_has_seen(ranks):
     for rank in range(2):
         shard = type("Rank", (), {"rank": rank, "size": 2})
         model = scenarios.session(ALONE, scenarios.STILL, norm=True).model.train()
-        for images, _, _ in scenarios.batches(shard, 8).epoch(5, 1):
+        for images, *_ in scenarios.batches(shard, 8).epoch(5, 1):
             model(images)
         seen.append(dict(model.network.named_buffers()))
     for name, buffer in seen[0].items():

@@ -25,11 +25,13 @@ class TrainingBatch(NamedTuple):
         inputs: this process's part, B samples.
         targets: [B, …].
         total: samples of the whole batch.
+        weights: float32 [B], how much each sample counts in the loss; None where all count alike.
     """
 
     inputs: Batch
     targets: Tensor
     total: int
+    weights: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,27 @@ class Batches:
         self._rows = np.asarray(rows, dtype=np.int64)
         self._batch_size = batch_size
         self._shard = shard
+        self._weights: np.ndarray | None = None
+
+    def weighted(self, weights: np.ndarray | None) -> "Batches":
+        """The same batches, with samples that count in the loss by their weights; scaled to a mean of 1 over the rows.
+
+        Args:
+            weights: [N], of the whole dataset, from 0; None where all count alike.
+
+        Raises:
+            DataError: none of the rows counts.
+        """
+        other = Batches(self._inputs, self._targets, self._rows, self._batch_size, self._shard)
+        if weights is not None:
+            mean = float(np.mean(weights[self._rows], dtype=np.float64))
+            if not mean > 0:
+                raise DataError(
+                    f"the weights of all {len(self._rows)} training samples are 0, but some must count; correct the "
+                    "column that data.weight names, or leave it out"
+                )
+            other._weights = (weights / mean).astype(np.float32)
+        return other
 
     @property
     def num_samples(self) -> int:
@@ -113,7 +136,9 @@ class Batches:
                 inputs = self._inputs.augmented(augmenter, Draws.of_epoch(rows, seed, epoch))
             else:
                 inputs = self._inputs.plain(rows)
-            yield TrainingBatch(inputs, self._targets_of(rows, inputs.device), total)
+            yield TrainingBatch(
+                inputs, self._targets_of(rows, inputs.device), total, self._weights_of(rows, inputs.device)
+            )
 
     def for_evaluation(self) -> Iterator[tuple[np.ndarray, Batch]]:
         """This process's part of the rows once, not augmented; it may be empty.
@@ -164,6 +189,9 @@ class Batches:
 
     def _targets_of(self, rows: np.ndarray, device: torch.device) -> Tensor:
         return to_device(torch.from_numpy(self._targets[rows]), device)
+
+    def _weights_of(self, rows: np.ndarray, device: torch.device) -> Tensor | None:
+        return None if self._weights is None else to_device(torch.from_numpy(self._weights[rows]), device)
 
 
 def _require_enough(count: int, batch_size: int, size: int) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 
 from graft.core.heartbeat import Watch, unwatched
 from graft.data.batch import Batch
-from graft.data.batches import Batches, Shard
+from graft.data.batches import Batches, Shard, TrainingBatch
 from graft.data.dataset import Split
 from graft.data.feature_store.locks import NotStored
 from graft.data.inputs import Augmenter, Inputs, Views
@@ -25,7 +25,6 @@ from graft.training.loop import (
     OnEpoch,
     Session,
     TrainEpoch,
-    TrainingBatch,
     TrainingOutcome,
     TrainingPlan,
     prepare,

@@ -13,11 +13,26 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-LossFunction = Callable[["Tensor", "Tensor"], "Tensor"]
-"""Mean loss of a batch: outputs [B, K] of any float type and targets [B, …] to a float32 scalar.
 
-A sample's part in it depends on that sample alone, so the mean over a batch is the mean of its parts by their sizes.
-"""
+class LossFunction(Protocol):
+    """Mean loss of a batch.
+
+    A sample's part in it depends on that sample alone: the mean over a batch is the mean of its parts by their sizes.
+    """
+
+    def __call__(self, outputs: "Tensor", targets: "Tensor", weights: "Tensor | None" = None, /) -> "Tensor":
+        """A float32 scalar: the mean over samples of each one's loss times its weight.
+
+        It is divided by the number of samples, not by the sum of the weights: what a sample adds must not depend on its
+        neighbours in the batch, or several processes would train another model than one. Whoever weighs samples scales
+        the weights to a mean of 1 over all of them.
+
+        Args:
+            outputs: [B, K] of any float type.
+            targets: [B, …].
+            weights: [B], from 0; 1 for all where None.
+        """
+
 
 Facts = Mapping[str, Any]
 """What a task must know of its training rows to train and to answer, as plain JSON.

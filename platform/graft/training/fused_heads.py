@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from graft.data.batch import FEATURES, Batch
+from graft.data.batches import TrainingBatch
 from graft.spec.tasks.classification import CrossEntropy
 from graft.training.plan import TrainingStatus
 from graft.training.precision import autocast, wants_bf16
 from graft.training.session import Session
 
-TrainingBatch = tuple[Batch, Tensor, int]
 Ending = tuple[TrainingStatus, str]
 
 
@@ -72,7 +72,7 @@ def train_epoch_together(
             losses = stack.step(current)
             for place, session in enumerate(sessions):
                 if endings[place] is None:
-                    endings[place] = _finish_step(session, losses[place], total=current[place][2])
+                    endings[place] = _finish_step(session, losses[place], total=current[place].total)
             if all(endings):
                 break
     finally:
@@ -106,14 +106,15 @@ class _Stack:
 
     def step(self, current: Sequence[TrainingBatch]) -> list[float]:
         """Give every session its gradients for its batch; return the mean losses."""
-        features = torch.stack([inputs[FEATURES] for inputs, _, _ in current])
-        labels = torch.stack([targets for _, targets, _ in current])
+        features = torch.stack([batch.inputs[FEATURES] for batch in current])
+        labels = torch.stack([batch.targets for batch in current])
+        weights = [batch.weights for batch in current if batch.weights is not None]
         self._draw(features)
         with autocast(self._precision, self._device):
             x = features
             for layer in self._layers:
                 x = layer(x)
-        losses = _cross_entropy(x.float(), labels, self._smoothing)
+        losses = _cross_entropy(x.float(), labels, self._smoothing, torch.stack(weights) if weights else None)
         losses.sum().backward()  # type: ignore[no-untyped-call]
         for layer in self._layers:
             if isinstance(layer, _Linear):
@@ -200,9 +201,14 @@ def _layers_of(session: Session) -> list[nn.Module]:
     return list(head) if isinstance(head, nn.Sequential) else [head]
 
 
-def _cross_entropy(logits: Tensor, labels: Tensor, smoothing: Tensor) -> Tensor:
-    """Mean losses [K] of logits [K, B, C] and labels [K, B], with a label smoothing for each model [K]."""
+def _cross_entropy(logits: Tensor, labels: Tensor, smoothing: Tensor, weights: Tensor | None) -> Tensor:
+    """Mean losses [K] of logits [K, B, C] and labels [K, B], with a label smoothing for each model [K].
+
+    Weights are [K, B], or None where all samples count alike.
+    """
     log_p = functional.log_softmax(logits, dim=2)
+    if weights is not None:
+        log_p = log_p * weights[:, :, None]
     of_labels = -log_p.gather(2, labels[:, :, None])[:, :, 0].mean(dim=1)
     of_all = -log_p.mean(dim=(1, 2))
     return (1 - smoothing) * of_labels + smoothing * of_all

@@ -22,7 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from graft.core.clock import Clock, SystemClock
-from graft.data.batch import Batch
+from graft.data.batches import TrainingBatch
+from graft.tasks.protocol import LossFunction
 from graft.training.compiled import compiled
 from graft.training.optimizer import build_optimizer
 from graft.training.plan import EpochResult, TrainingOutcome, TrainingPlan, TrainingStatus
@@ -46,19 +47,17 @@ __all__ = [
 class TrainingBatches(Protocol):
     """Shuffled batches of one epoch from the `first` on (0 is all of them), on the device of the model.
 
-    Each is this process's part, samples and targets [B, …], and the number of samples of the whole batch.
+    Each is this process's part, samples and targets [B, …], the number of samples of the whole batch, and the weights
+    [B] of this part, where samples have some.
     """
 
-    def epoch(self, seed: int, epoch: int, augmenter: Any, first: int) -> Iterable[tuple[Batch, Tensor, int]]: ...
+    def epoch(self, seed: int, epoch: int, augmenter: Any, first: int) -> Iterable[TrainingBatch]: ...
 
 
 Evaluate = Callable[[nn.Module], Mapping[str, float]]
 OnEpoch = Callable[[EpochResult], object]
 OnStep = Callable[[int, int], object]
-LossFunction = Callable[[Tensor, Tensor], Tensor]
-"""Mean loss of a batch: outputs [B, K] and targets [B, …] to a float32 scalar."""
 
-TrainingBatch = tuple[Batch, Tensor, int]
 Ending = tuple[TrainingStatus, str]
 TrainEpoch = Callable[[Session, Iterable[TrainingBatch]], Ending | None]
 """``train_one(session, batches)``: trains to the end of the next epoch, or says why that was not reached."""
@@ -184,7 +183,7 @@ def train_epoch(
         session.seed_step()
         session.set_lr()
         loss_sum, stop = _step(session, batch, should_stop)
-        total, place = batch[2], f"epoch {epoch}, step {session.partial.steps + 1}"
+        total, place = batch.total, f"epoch {epoch}, step {session.partial.steps + 1}"
         if not math.isfinite(loss_sum):
             return TrainingStatus.NON_FINITE, f"loss is {loss_sum / total} in {place}; try a smaller lr"
         session.partial = session.partial.plus(total, loss_sum)
@@ -198,41 +197,44 @@ def train_epoch(
 
 def _step(session: Session, batch: TrainingBatch, should_stop: Callable[[], bool] | None) -> tuple[float, bool]:
     """Sum of the losses of the whole batch, and whether rank 0 wants to stop; an infinite sum moves no weight."""
-    world, total = session.world, batch[2]
+    world, total = session.world, batch.total
     session.optimizer.zero_grad(set_to_none=True)
     *earlier, last = _micro_batches(session, batch)
     own_sum = 0.0
-    for inputs, targets in earlier:
+    for part in earlier:
         with world.without_exchange(session.parallel):
-            loss = _loss(session, inputs, targets)
-            own_sum += loss.item() * len(targets)
-            _backward(loss, len(targets) * world.size / total)
-    loss = _loss(session, *last)
-    own_sum += loss.item() * len(last[1])
+            loss = _loss(session, part)
+            own_sum += loss.item() * len(part.targets)
+            _backward(loss, len(part.targets) * world.size / total)
+    loss = _loss(session, last)
+    own_sum += loss.item() * len(last.targets)
     wish = should_stop is not None and world.rank == 0 and should_stop()
     # before the gradients are exchanged: a rank that left alone would leave the others waiting
     loss_sum, wishes = world.sum([own_sum, float(wish)])
     if math.isfinite(loss_sum):
-        _backward(loss, len(last[1]) * world.size / total)
+        _backward(loss, len(last.targets) * world.size / total)
         session.adapted.penalty.add_gradients()
         session.optimizer.step()
     return loss_sum, wishes > 0
 
 
-def _micro_batches(session: Session, batch: TrainingBatch) -> list[tuple[Batch, Tensor]]:
+def _micro_batches(session: Session, batch: TrainingBatch) -> list[TrainingBatch]:
     """As many parts of this rank's part on every rank, so that what they do together pairs up."""
-    inputs, targets, total = batch
-    fewest = total // session.world.size
+    fewest = batch.total // session.world.size
     count = min(session.plan.accumulate, max(1, fewest // 2))
     if count == 1:
-        return [(inputs, targets)]
-    return list(zip(inputs.split(count), targets.tensor_split(count), strict=True))
+        return [batch]
+    weights = [None] * count if batch.weights is None else batch.weights.tensor_split(count)
+    parts = zip(batch.inputs.split(count), batch.targets.tensor_split(count), weights, strict=True)
+    return [TrainingBatch(inputs, targets, batch.total, own) for inputs, targets, own in parts]
 
 
-def _loss(session: Session, inputs: Batch, targets: Tensor) -> Tensor:
+def _loss(session: Session, part: TrainingBatch) -> Tensor:
     with session.batch_norm(), autocast(session.plan.strategy.precision, session.device):
-        outputs = session.forward(inputs)
-    return session.loss(outputs, targets)
+        outputs = session.forward(part.inputs)
+    if part.weights is None:
+        return session.loss(outputs, part.targets)
+    return session.loss(outputs, part.targets, part.weights)
 
 
 def _backward(loss: Tensor, share: float) -> None:

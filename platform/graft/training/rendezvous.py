@@ -6,7 +6,8 @@ from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from graft.training.fused_heads import Ending, TrainingBatch, kinship, train_epoch_together
+from graft.data.batches import TrainingBatch
+from graft.training.fused_heads import Ending, kinship, train_epoch_together
 from graft.training.loop import train_epoch
 from graft.training.session import Session
 

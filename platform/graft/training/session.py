@@ -1,6 +1,6 @@
 """One training in progress: everything that changes while it runs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from graft.core.clock import Clock
 from graft.core.errors import ArtifactError
 from graft.core.seeds import derive_seed
+from graft.tasks.protocol import LossFunction
 from graft.training.batch_norm import GlobalBatchNorm
 from graft.training.checkpoint import TrainingState
 from graft.training.compiled import Forward
@@ -48,7 +49,7 @@ class Session:
     forward: Forward
     plan: TrainingPlan
     optimizer: torch.optim.Optimizer
-    loss: Callable[[Tensor, Tensor], Tensor]
+    loss: LossFunction
     steps_per_epoch: int
     clock: Clock
     world: World

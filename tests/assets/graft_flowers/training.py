@@ -27,9 +27,10 @@ class RootPenalty:
 
 
 def squared_probability(spec: SquaredProbability, training: Any, facts: Any, device: Any) -> Any:
-    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    def loss(outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         chances = outputs.float().softmax(dim=1)
-        return (chances - functional.one_hot(targets, chances.shape[1])).square().sum(dim=1).mean()
+        missed = (chances - functional.one_hot(targets, chances.shape[1])).square().sum(dim=1)
+        return missed.mean() if weights is None else (missed * weights).mean()
 
     return loss
 

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from graft.spec.tasks.classification import ClassBalanced, CrossEntropy, Focal
 from graft.tasks.protocol import Facts, LossFunction
+from graft.tasks.weighting import weighted_mean
 
 # the log-sum-exp of bf16 logits would lose most of the digits that a small loss has, hence float() in all of them
 
@@ -21,12 +22,19 @@ from graft.tasks.protocol import Facts, LossFunction
 def cross_entropy(spec: CrossEntropy, training: np.ndarray, facts: Facts, device: torch.device | str) -> LossFunction:
     """Mean cross-entropy: logits [B, K] of any float type and labels [B] (int64) to a float32 scalar."""
     smoothing = spec.label_smoothing
-    return lambda logits, labels: functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
+
+    def loss(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+        if weights is None:
+            return functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
+        each = functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing, reduction="none")
+        return weighted_mean(each, weights)
+
+    return loss
 
 
 def focal(spec: Focal, training: np.ndarray, facts: Facts, device: torch.device | str) -> LossFunction:
     """Mean focal loss: logits [B, K] of any float type and labels [B] (int64) to a float32 scalar."""
-    return lambda logits, labels: _focal(logits.float(), labels, spec.gamma)
+    return lambda logits, labels, weights=None: weighted_mean(_focal(logits.float(), labels, spec.gamma), weights)
 
 
 def class_balanced(spec: ClassBalanced, training: np.ndarray, facts: Facts, device: torch.device | str) -> LossFunction:
@@ -39,8 +47,8 @@ def class_balanced(spec: ClassBalanced, training: np.ndarray, facts: Facts, devi
         device: where the logits will be.
     """
     counts = np.bincount(training, minlength=facts["num_outputs"]).tolist()
-    weights = torch.tensor(class_weights(counts, spec.beta), dtype=torch.float32, device=device)
-    return lambda logits, labels: _weighted(logits.float(), labels, weights)
+    of_class = torch.tensor(class_weights(counts, spec.beta), dtype=torch.float32, device=device)
+    return lambda logits, labels, weights=None: weighted_mean(_weighted(logits.float(), labels, of_class), weights)
 
 
 def class_weights(counts: Sequence[int], beta: float) -> list[float]:
@@ -58,9 +66,9 @@ def _focal(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
     log_p = functional.log_softmax(logits, dim=1).gather(1, labels[:, None])[:, 0]
     # 1 - p without the rounding of p near 1; and not 0, where a power below 1 has no finite slope
     missing = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).tiny)
-    return -(missing**gamma * log_p).mean()
+    return -(missing**gamma * log_p)
 
 
 def _weighted(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     # torch's own mean divides by the weights in the batch: the share of a sample would depend on its neighbours
-    return (functional.cross_entropy(logits, labels, reduction="none") * weights[labels]).mean()
+    return functional.cross_entropy(logits, labels, reduction="none") * weights[labels]

@@ -6,6 +6,7 @@ Every loss is a mean over samples and targets: the mean over a batch is the mean
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,18 +15,17 @@ from torch.nn import functional
 
 from graft.spec.tasks.regression import Huber, Quantile, SquaredError
 from graft.tasks.protocol import Facts, LossFunction
+from graft.tasks.weighting import weighted_mean
 
 
 def squared_error(spec: SquaredError, training: np.ndarray, facts: Facts, device: torch.device | str) -> LossFunction:
     """Mean squared error: outputs [B, T] of any float type and targets [B, T] to a float32 scalar."""
-    return _standardised(facts, device, functional.mse_loss)
+    return _standardised(facts, device, partial(functional.mse_loss, reduction="none"))
 
 
 def huber(spec: Huber, training: np.ndarray, facts: Facts, device: torch.device | str) -> LossFunction:
     """Mean Huber loss: outputs [B, T] of any float type and targets [B, T] to a float32 scalar."""
-    return _standardised(
-        facts, device, lambda outputs, wanted: functional.huber_loss(outputs, wanted, delta=spec.delta)
-    )
+    return _standardised(facts, device, partial(functional.huber_loss, reduction="none", delta=spec.delta))
 
 
 def quantile(spec: Quantile, training: np.ndarray, facts: Facts, device: torch.device | str) -> LossFunction:
@@ -42,13 +42,13 @@ def _standardised(
     mean = torch.tensor(facts["mean"], dtype=precise, device=device)
     std = torch.tensor(facts["std"], dtype=precise, device=device)
 
-    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    def loss(outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         wanted = ((targets.reshape(outputs.shape) - mean) / std).float()
-        return compare(outputs.float(), wanted)
+        return weighted_mean(compare(outputs.float(), wanted), weights)
 
     return loss
 
 
 def _pinball(outputs: Tensor, wanted: Tensor, level: float) -> Tensor:
     missed = wanted - outputs
-    return torch.maximum(level * missed, (level - 1) * missed).mean()
+    return torch.maximum(level * missed, (level - 1) * missed)
