@@ -27,6 +27,7 @@ from graft.data.columns import Column, Ragged
 from graft.data.listing import DecodedBlock
 from graft.experiments.result import Result
 from graft.modalities.registry import build_modality
+from graft.modalities.several_views import seen_as
 from graft.models.load import describe_backbone, load_backbone
 from graft.serving.samples import samples_of
 from graft.spec.job import Job
@@ -195,6 +196,20 @@ def test_chance_comes_from_the_seed_alone(case: Case) -> None:
         first, again, other = (inputs.augmented(augmenter, one) for one in draws)
         assert all(torch.equal(first[name], again[name]) for name in first)
         assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_views_at_prediction_depend_on_the_sample_alone(case: Case) -> None:
+    known = case.modality.invariances(case.job.data)
+    assert json.loads(json.dumps(dict(known))) == dict(known)
+    views = case.modality.test_views(7, known, case.preprocessing())
+    inputs = case.modality.inputs(case.columns(), case.preprocessing(), CPU)
+    rows, seen = np.arange(ROWS), []
+    for view in seen_as(inputs, views):
+        together, alone = view.plain(rows), view.plain(rows[5:6])
+        seen.append(tuple(together[name].tolist().__repr__() for name in sorted(together)))
+        for name, one in alone.items():
+            assert torch.equal(together[name][5:6, : one.shape[1]], one)
+    assert len(set(seen)) > 1 or not views
 
 
 def test_a_row_of_a_served_table_is_read_again(case: Case) -> None:

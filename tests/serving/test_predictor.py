@@ -380,3 +380,45 @@ def test_one_long_sample_does_not_fill_up_all_others():
     assert modality.lengths == sorted(modality.lengths, reverse=True)
     assert len(modality.lengths) == 4
     assert sum(modality.lengths) < 1200 < 4 * 499
+
+
+def test_a_prediction_may_be_the_mean_over_views(bundle, colour, pixels):
+    several = Predictor.from_directory(bundle, tta=3)
+    samples = [pixels, 255 - pixels]
+    inputs = several.modality.inputs(several._read(samples).columns, several.bundle.spec.preprocessing, several._device)
+    views = [several._decided(one, np.arange(2)) for one in module.seen_as(inputs, several._views)]
+    assert np.array_equal(views[0], colour.predict_proba(samples))
+    assert several.predict_proba(samples) == pytest.approx(np.mean(views, axis=0))
+    assert np.abs(several.predict_proba(samples) - views[0]).max() > 1e-4
+
+
+def test_an_answer_over_views_does_not_depend_on_its_neighbours(bundle, pixels):
+    several = Predictor.from_directory(bundle, tta=4)
+    together = several.predict_proba([255 - pixels, pixels])[1]
+    assert several.predict_proba([pixels])[0] == pytest.approx(together, abs=1e-6)
+
+
+def test_one_view_is_the_contract_as_it_was(bundle, colour, pixels):
+    assert np.array_equal(
+        Predictor.from_directory(bundle, tta=1).predict_proba([pixels]), colour.predict_proba([pixels])
+    )
+
+
+def test_the_cost_of_views_is_told(bundle, pixels):
+    several = Predictor.from_directory(bundle, tta=4)
+    several.predict([pixels, pixels])
+    cost = several.cost.to_dict()
+    assert (cost["views"], several.cost.samples) == (4, 2)
+    assert cost["ms"] > cost["ms_plain"] > 0
+
+
+@pytest.mark.parametrize("tta", [0, 33])
+def test_there_are_no_so_many_views(bundle, tta):
+    with pytest.raises(SpecError, match=f"tta is {tta}, but must be a whole number between 1 and 32"):
+        Predictor.from_directory(bundle, tta=tta)
+
+
+def test_samples_without_views_say_so(bundle, monkeypatch):
+    monkeypatch.setattr("graft.modalities.image.modality.Images.test_views", lambda *arguments: ())
+    with pytest.raises(SpecError, match="tta is 2, but images have 1 views; ask for fewer"):
+        Predictor.from_directory(bundle, tta=2)

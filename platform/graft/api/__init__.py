@@ -57,19 +57,20 @@ def run(
     return run_experiment(Experiment.create(place, loaded), place, options)
 
 
-def load(model: str | Path, home: str | Path | None = None) -> Predictor:
+def load(model: str | Path, home: str | Path | None = None, tta: int = 1) -> Predictor:
     """Load a model for prediction.
 
     Args:
         model: a bundle directory, an experiment, or a URI: ``models:/name`` for the champion, ``models:/name@alias``,
             ``models:/name/version``.
         home: whose experiments and tracking store are meant; default ``GRAFT_HOME``, else ``./.graft``.
+        tta: views of each sample whose predictions are averaged (test-time augmentation); 1 is the sample alone.
 
     Raises:
-        SpecError: there is no such model.
+        SpecError: there is no such model, or its samples have no so many views.
         ArtifactError: it is damaged, or was not made by graft.
     """
-    return Predictor.from_directory(find_bundle(str(model), Home.find(home)))
+    return Predictor.from_directory(find_bundle(str(model), Home.find(home)), tta)
 
 
 def features(

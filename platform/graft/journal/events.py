@@ -367,10 +367,12 @@ class Evaluated(Event):
     Attributes:
         metrics: name -> value.
         intervals: name -> (low, high), 95 %.
+        tta: name -> value, for the mean of predictions over several views of each sample; empty if that was not asked.
     """
 
     metrics: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    tta: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The final model of a run: the winner's schedule, and the file with the weights that training changed."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +10,11 @@ from torch import Tensor
 
 from graft.data.batches import Batches
 from graft.data.dataset import Dataset
+from graft.data.inputs import Augmenter
 from graft.learner.pretrained import build_network, choose_device
 from graft.learner.supervised import EVALUATION_BATCH
 from graft.learner.training_data import TrainingData, training_data_of
+from graft.modalities.several_views import seen_as
 from graft.models.network import Network
 from graft.search.strategy_schedule import Schedule
 from graft.spec.job import Job
@@ -51,8 +54,20 @@ def outputs_on(
     data: TrainingData, network: Network, preprocessing: Preprocessing, rows: np.ndarray, precision: Precision = "fp32"
 ) -> Tensor:
     """Outputs [N, K] of a network for some rows, on the device of this process."""
+    return next(outputs_of_views(data, network, preprocessing, rows, precision))
+
+
+def outputs_of_views(
+    data: TrainingData,
+    network: Network,
+    preprocessing: Preprocessing,
+    rows: np.ndarray,
+    precision: Precision = "fp32",
+    views: Sequence[Augmenter] = (),
+) -> Iterator[Tensor]:
+    """`outputs_on` for the samples as they are, and then for each view of them."""
     device = torch.device(choose_device())
-    inputs = data.modality.inputs(data.arrays.columns, preprocessing, device)
-    batches = Batches(inputs, data.arrays.targets, rows, EVALUATION_BATCH)
     placed = data.modality.place(network, device)
-    return predict_outputs(placed, batches, precision)
+    for inputs in seen_as(data.modality.inputs(data.arrays.columns, preprocessing, device), views):
+        batches = Batches(inputs, data.arrays.targets, rows, EVALUATION_BATCH)
+        yield predict_outputs(placed, batches, precision)

@@ -97,6 +97,21 @@ class Modality(Protocol):
             given: of the samples.
         """
 
+    def invariances(self, data: DataSpec) -> Mapping[str, Any]:
+        """What may be done to a sample without changing its label, as a data section says; goes into the bundle."""
+
+    def test_views(
+        self, count: int, invariances: Mapping[str, Any], given: Preprocessing, directory: Path | None = None
+    ) -> Sequence["Augmenter"]:
+        """What makes each of so many further views of samples, all of which keep the label; the same for all samples.
+
+        Args:
+            count: how many beside the sample itself; there may be fewer.
+            invariances: of the data that was trained on.
+            given: of the samples.
+            directory: of the bundle; None where the backbone is installed.
+        """
+
     def problems(self, space: "StrategySpace") -> Iterator[Problem]:
         """What of a space these samples cannot have, and `graft validate` can tell."""
 

@@ -59,6 +59,9 @@ class BundleSpec(Spec):
     facts: dict[str, Any] = Field(default_factory=dict, description="What the task must know to answer.")
     num_outputs: int = Field(ge=1, description="Length of the output vector.")
     preprocessing: SerializeAsAny[Preprocessing] = Field(description="From a sample to the network's input.")
+    invariances: dict[str, Any] = Field(
+        default_factory=dict, description="What may be done to a sample without changing its label."
+    )
     metrics: dict[str, float] = Field(default_factory=dict, description="Scores on held-out data.")
     dataset: str = Field("", description="Fingerprint of the dataset it was trained on.")
     created: str = Field("", description="When it was written, ISO 8601.")

@@ -237,6 +237,7 @@ class _Run:
             "validation": self._progress.score(winner),
             "test": scored["metrics"][metric],
             "test_interval": scored["intervals"][metric],
+            "tta": scored.get("tta"),
             "winner": winner.best_strategy,
             "winner_trial": winner.trial,
             "workers": context.run_clock.allocation.workers,

@@ -1,5 +1,6 @@
 """Predictions from a bundle: the same decoding and preprocessing as in training, and nothing of the training code."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from graft.core.html import html_table
 from graft.data.columns import Column
 from graft.modalities.protocol import Readings
 from graft.modalities.registry import build_modality
+from graft.modalities.several_views import check_views, seen_as
 from graft.models.bundle import Bundle, read_bundle
 from graft.serving.prediction import Decided, Prediction
 from graft.serving.samples import paths_of, samples_of
@@ -21,12 +23,41 @@ from graft.tasks.registry import build_task
 if TYPE_CHECKING:
     import pandas as pd
 
+    from graft.data.inputs import Augmenter, Inputs
     from graft.serving.evaluation import Evaluation
 
 BATCH_SIZE = 64
 # Batches whose samples are sorted by length together.
 WINDOW = 16
 MOST_NAMES = 10
+
+
+@dataclass
+class Cost:
+    """What the predictions of a model have cost so far, without reading and decoding.
+
+    Attributes:
+        views: of each sample.
+        samples: that were answered.
+        plain_seconds: for the samples alone.
+        seconds: for all views.
+    """
+
+    views: int
+    samples: int = 0
+    plain_seconds: float = 0.0
+    seconds: float = 0.0
+
+    def add(self, samples: int, seconds: Sequence[float]) -> None:
+        """Count some samples, and the seconds of each view."""
+        self.samples += samples
+        self.plain_seconds += seconds[0]
+        self.seconds += sum(seconds)
+
+    def to_dict(self) -> dict[str, float]:
+        """``views``, and milliseconds a sample: ``ms_plain`` for the sample alone, ``ms`` for all views."""
+        each = 1000 / max(self.samples, 1)
+        return {"views": self.views, "ms_plain": each * self.plain_seconds, "ms": each * self.seconds}
 
 
 @dataclass(frozen=True)
@@ -39,9 +70,19 @@ class _Window:
 
 
 class Predictor:
-    """A model that is ready to answer; `graft.load` makes one."""
+    """A model that is ready to answer; `graft.load` makes one.
 
-    def __init__(self, bundle: Bundle, device: str | None = None) -> None:
+    Args:
+        bundle: of the model.
+        device: as torch names it; a GPU if there is one.
+        tta: views of each sample whose predictions are averaged (test-time augmentation); 1 is the sample alone. An
+            answer costs as many times more, and `cost` says how much.
+
+    Raises:
+        SpecError: samples of the model have no so many views.
+    """
+
+    def __init__(self, bundle: Bundle, device: str | None = None, tta: int = 1) -> None:
         self.bundle = bundle
         self.names = bundle.spec.names
         self.modality = build_modality(bundle.spec.modality)
@@ -49,15 +90,18 @@ class Predictor:
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._model = self.modality.place(bundle.build(), self._device).eval()
         self._read = self.modality.reader(bundle.spec.preprocessing, bundle.directory)
+        self._views = self._further_views(check_views(tta))
+        self.cost = Cost(tta)
 
     @classmethod
-    def from_directory(cls, directory: Path) -> "Predictor":
+    def from_directory(cls, directory: Path, tta: int = 1) -> "Predictor":
         """Load a bundle directory.
 
         Raises:
             ArtifactError: it is missing or damaged.
+            SpecError: samples of the model have no so many views.
         """
-        return cls(read_bundle(directory))
+        return cls(read_bundle(directory), tta=tta)
 
     def __repr__(self) -> str:
         return f"Predictor({', '.join(f'{name}: {text}' for name, text in self._facts())})"
@@ -222,11 +266,29 @@ class Predictor:
             return self._nothing()
         inputs = self.modality.inputs(columns, self.bundle.spec.preprocessing, self._device)
         order = np.arange(count) if inputs.lengths is None else np.argsort(-inputs.lengths, kind="stable")
+        decided, seconds = [], []
+        for view in seen_as(inputs, self._views):
+            began = time.perf_counter()
+            decided.append(self._decided(view, order))
+            seconds.append(time.perf_counter() - began)
+        self.cost.add(count, seconds)
+        return decided[0] if len(decided) == 1 else np.asarray(np.mean(decided, axis=0))
+
+    def _decided(self, inputs: "Inputs", order: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            batches = [order[start : start + BATCH_SIZE] for start in range(0, count, BATCH_SIZE)]
+            batches = [order[start : start + BATCH_SIZE] for start in range(0, len(order), BATCH_SIZE)]
             outputs = torch.cat([self._model(inputs.plain(rows)) for rows in batches])
             back = torch.from_numpy(np.argsort(order)).to(outputs.device)
             return self.task.decide(outputs[back], self.bundle.spec.facts)
+
+    def _further_views(self, tta: int) -> "Sequence[Augmenter]":
+        if tta == 1:
+            return ()
+        spec = self.bundle.spec
+        found = self.modality.test_views(tta - 1, spec.invariances, spec.preprocessing, self.bundle.directory)
+        if len(found) < tta - 1:
+            raise SpecError(f"tta is {tta}, but {self.modality.name}s have {1 + len(found)} views; ask for fewer")
+        return found
 
 
 def _own_name(sample: Any, source: str, number: int) -> str | None:

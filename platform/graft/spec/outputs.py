@@ -87,6 +87,13 @@ with warnings.catch_warnings():
         model_name: Annotated[str, AfterValidator(_model_name)] | None = Field(
             None, max_length=250, description="Name of the registered model; the job's name if left out."
         )
+        tta: int = Field(
+            1,
+            ge=1,
+            le=32,
+            description="Test-time augmentation: the test score is also told for the mean of predictions over so many "
+            "views of each sample, and what they cost; 1 is the sample alone. `graft predict --tta` asks for it.",
+        )
         formats: list[Exporter] = Field(
             [], max_length=16, description="Forms, beside the bundle, in which the model is written below `exports/`."
         )

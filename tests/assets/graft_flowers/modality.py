@@ -121,6 +121,12 @@ class MeasurementModality:
     def augmenter(self, spec: Any, data: Any, given: Any) -> Any:
         return None if spec.num_views == 0 else build(spec, data)
 
+    def invariances(self, data: Any) -> Mapping[str, Any]:
+        return {}
+
+    def test_views(self, count: int, invariances: Any, given: Any, directory: Any = None) -> Sequence[Any]:
+        return ()
+
     def problems(self, space: Any) -> Iterator[Any]:
         return iter(())
 

@@ -170,3 +170,13 @@ def test_json_says_where_the_file_is(graft, bundle, photo, tmp_path):
     done = graft("predict", bundle, photo, "--output", tmp_path / "a.csv", "--json")
     assert done.json["output"] == str(tmp_path / "a.csv")
     assert len(done.json["predictions"]) == 1
+
+
+def test_views_and_their_cost_are_told(graft, bundle, photo):
+    done = graft("predict", bundle, photo, "--tta", 3, "--json")
+    assert (done.exit_code, done.err) == (0, "")
+    assert set(done.json["tta"]) == {"views", "ms_plain", "ms"}
+    assert done.json["tta"]["views"] == 3
+    assert "tta" not in graft("predict", bundle, photo, "--json").json
+    assert graft("predict", bundle, photo, "--tta", 3).err.startswith("3 views a sample: ")
+    assert graft("predict", bundle, photo, "--tta", 33).exit_code == 2

@@ -269,3 +269,17 @@ def test_what_cannot_be_found_is_told_all_at_once(modality: Texts, data: TableDa
     assert told[1].endswith("holds no .txt file; name a folder that does")
     assert told[2].endswith("has the columns `review`, `stars`, but must have one called `text`")
     assert "line 2 is not UTF-8 text" in told[3]
+
+
+def test_a_bundle_brings_the_tokenizer_that_views_are_made_with(modality: Texts, data, listing, tmp_path: Path) -> None:
+    folder = save(tmp_path / "tiny bert")
+    storage, name = modality.storage(listing, space_of(folder)), f"hf:{folder}"
+    given = modality.preprocessing(storage, Strategy(backbone=name), describe_backbone(name))
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    (bundle / given.tokenizer_file).write_bytes((folder / "tokenizer.json").read_bytes())
+    moved = given.model_copy(update={"tokenizer_of": "of nobody"})
+    assert len(modality.test_views(2, {}, moved, bundle)) == len(modality.test_views(2, {}, given)) == 2
+    (bundle / given.tokenizer_file).write_text("{}")
+    with pytest.raises(ArtifactError, match="put that file back"):
+        modality.test_views(2, {}, moved, bundle)

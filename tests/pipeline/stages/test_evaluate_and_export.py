@@ -17,7 +17,8 @@ from graft.data.dataset import Dataset, Split
 from graft.learner.final_model import FinalModel
 from graft.learner.fit import FitTask, fit
 from graft.modalities.image.info import PIXELS
-from graft.pipeline.stages.evaluate import evaluate
+from graft.models.bundle import read_bundle
+from graft.pipeline.stages.evaluate import evaluate, told_of_views
 from graft.pipeline.stages.export import INPUT_EXAMPLE, export
 from graft.search.strategy_schedule import Schedule, Stretch
 from graft.spec.load import parse_job
@@ -101,3 +102,23 @@ def test_weights_of_the_winner_that_are_damaged_cost_only_what_is_fitted_with_th
     assert report["validation"] is None
     assert report["metrics"] == evaluate(model, None, 1, tmp_path)["metrics"]
     assert "best.safetensors is no training state" in caplog.text
+
+
+def test_the_score_over_several_views_stands_beside_the_plain_one(model: FinalModel, tmp_path: Path) -> None:
+    plain = evaluate(model, None, 1, tmp_path)
+    several = replace(
+        model, job=model.job.model_copy(update={"export": model.job.export.model_copy(update={"tta": 3})})
+    )
+    report = evaluate(several, None, 1, tmp_path)
+    tta = report.pop("tta")
+    assert report == plain
+    assert (tta["views"], set(tta["metrics"])) == (3, set(plain["metrics"]))
+    assert set(tta["intervals"]) == set(plain["intervals"])
+    assert tta["metrics"]["loss"] != plain["metrics"]["loss"]
+    assert tta["ms"] > tta["ms_plain"] > 0
+    assert "with 3 views loss " in told_of_views(tta, "loss")
+
+
+def test_what_keeps_a_label_is_in_the_bundle(model: FinalModel, tmp_path: Path) -> None:
+    export(model, tmp_path / "bundle", {"accuracy": 0.5})
+    assert read_bundle(tmp_path / "bundle").spec.invariances == {"flip": "none"}

@@ -189,6 +189,11 @@ def _report(result: "Result", home: Home) -> None:
     tell(f"winner      {winner}, validation {summary['metric']} {shown(summary['validation'])}")
     tell(*(f"strategy    {row['label']}" for row in result.rows if row["trial"] == winner))
     tell(f"test        {summary['metric']} {shown(summary['test'])}, 95 % interval {shown(low)} to {shown(high)}")
+    if tta := summary.get("tta"):
+        score, bounds = tta["metrics"][summary["metric"]], tta["intervals"][summary["metric"]]
+        interval = f"95 % interval {shown(bounds['low'])} to {shown(bounds['high'])}"
+        cost = f"{tta['ms']:.3g} ms a sample instead of {tta['ms_plain']:.3g}"
+        tell(f"{tta['views']} views     {summary['metric']} {shown(score)}, {interval}; {cost}")
     tell(f"bundle      {summary['bundle']}")
     tell(f"took        {summary['seconds']:.0f} s; log in {summary['experiment_dir']}/log.txt")
     if not summary["tracking_complete"]:

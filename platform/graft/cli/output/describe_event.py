@@ -33,8 +33,9 @@ def _story(event: events.Event) -> str:
             return _why(f"data {source}: {sizes}", "; ".join(left_out))
         case events.WinnerChosen(trial=trial, reason=reason):
             return _why(f"{trial} wins", reason)
-        case events.Evaluated(metrics=metrics):
-            return f"the final model on the test data: {_numbers(metrics)}"
+        case events.Evaluated(metrics=metrics, tta=tta):
+            averaged = f"; as the mean over several views: {_numbers(tta)}" if tta else ""
+            return f"the final model on the test data: {_numbers(metrics)}{averaged}"
         case events.ModelRegistered(uri=uri):
             return f"registered as {uri}"
         case _:

@@ -104,6 +104,18 @@ class Images:
         augmenter: Augmenter = build(spec, data)
         return augmenter
 
+    def invariances(self, data: DataSpec) -> Mapping[str, Any]:
+        """Which mirror images keep the label."""
+        return {"flip": getattr(data, "flip", "none")}
+
+    def test_views(
+        self, count: int, invariances: Mapping[str, Any], given: Preprocessing, directory: Path | None = None
+    ) -> Sequence["Augmenter"]:
+        """Mirror images where these keep the label, and small shifts."""
+        from graft.modalities.image.augment.shifted import shifted_views
+
+        return shifted_views(invariances.get("flip", "none"), count)
+
     def problems(self, space: StrategySpace) -> Iterator[Problem]:
         """None: every backbone takes every image."""
         return iter(())

@@ -15,10 +15,16 @@ from graft.modalities.text.files import InlineText
 from graft.modalities.text.info import TextInput
 from graft.modalities.text.serving import RowText, TextRequests, find_texts, reader_of
 from graft.modalities.text.storage import TEXT, count_cut, storage_for
-from graft.modalities.text.tokenizer import SHORT_DIGEST, backbone_tokenizer
+from graft.modalities.text.tokenizer import SHORT_DIGEST, backbone_tokenizer, content_of
 from graft.models.load import describe_backbone
 from graft.spec.modalities.base import DataSpec, Preprocessing
-from graft.spec.modalities.text import DEFAULT_MAX_CHARACTERS, DEFAULT_MAX_TOKENS, TextModality, TextPreprocessing
+from graft.spec.modalities.text import (
+    DEFAULT_MAX_CHARACTERS,
+    DEFAULT_MAX_TOKENS,
+    TextModality,
+    TextPreprocessing,
+    WordDropout,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -120,11 +126,30 @@ class Texts:
         """
         if spec.num_views == 0:
             return None
-        from graft.modalities.text.augment.augmenter import augmenter_of
+        from graft.modalities.text.augment.augmenter import text_augmenter
+
+        return text_augmenter(spec, data, _texts(given), self._tokenizer(_texts(given), None))
+
+    def invariances(self, data: DataSpec) -> Mapping[str, Any]:
+        """Nothing is known of it."""
+        return {}
+
+    def test_views(
+        self, count: int, invariances: Mapping[str, Any], given: Preprocessing, directory: Path | None = None
+    ) -> Sequence["Augmenter"]:
+        """Texts without a tenth of their words; short ones stay as they are."""
+        from graft.modalities.several_views import AlikeForAll
+        from graft.modalities.text.augment.augmenter import text_augmenter
 
         known = _texts(given)
-        content = backbone_tokenizer(_input(describe_backbone(known.tokenizer_of)), known.tokenizer_of)
-        return augmenter_of(spec, data, known, content)
+        augmenter = text_augmenter(WordDropout(), None, known, self._tokenizer(known, directory))
+        return [AlikeForAll(augmenter, view) for view in range(1, count + 1)]
+
+    @staticmethod
+    def _tokenizer(given: TextPreprocessing, directory: Path | None) -> bytes:
+        if directory is not None:
+            return content_of(directory / given.tokenizer_file, given.tokenizer)
+        return backbone_tokenizer(_input(describe_backbone(given.tokenizer_of)), given.tokenizer_of)
 
     def problems(self, space: "StrategySpace") -> Iterator[Problem]:
         """A masking of words by a tokenizer that cannot mask."""
@@ -151,8 +176,6 @@ class Texts:
         Raises:
             ArtifactError: it is gone, or has changed since the texts were read.
         """
-        from graft.modalities.text.tokenizer import content_of
-
         wanted = _texts(given)
         found = _input(describe_backbone(wanted.tokenizer_of))
         if found.tokenizer is not None and found.digest == wanted.tokenizer:

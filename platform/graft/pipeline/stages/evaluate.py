@@ -1,12 +1,14 @@
 """The evaluate stage: score the final model on the test rows, which nothing has seen before."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from graft.core.errors import ArtifactError
 from graft.core.storage import write_json
@@ -14,7 +16,7 @@ from graft.data.dataset import Dataset, Split, open_dataset
 from graft.experiments.progress import TrialProgress
 from graft.journal import events
 from graft.learner.checkpoints import CheckpointStore
-from graft.learner.final_model import FinalModel, final_network, outputs_on
+from graft.learner.final_model import FinalModel, final_network, outputs_of_views
 from graft.learner.training_data import TrainingData, training_data_of
 from graft.pipeline.context import RunContext
 from graft.pipeline.stages.runner import Output
@@ -35,12 +37,23 @@ def run_evaluate(run: RunContext, dataset: Dataset, winner: TrialProgress, weigh
     report = run_remote(evaluate, model, judged, threads, pictures, num_cpus=threads, num_gpus=gpus)
     write_json(run.experiment.report_file, report)
     intervals = {name: (one["low"], one["high"]) for name, one in report["intervals"].items()}
-    run.journal.append(events.Evaluated(report["metrics"], intervals))
+    tta = report.get("tta")
+    run.journal.append(events.Evaluated(report["metrics"], intervals, tta["metrics"] if tta else {}))
     name = run.job.objective.name
-    low, high = intervals[name]
-    summary = f"test {name} {shown(report['metrics'][name])} (95 % interval {shown(low)} to {shown(high)})"
-    kept = {key: report[key] for key in ("metrics", "validation", "facts")}
+    summary = f"test {_score(report, name)}" + (f"; {told_of_views(tta, name)}" if tta else "")
+    kept = {key: report.get(key) for key in ("metrics", "validation", "facts", "tta")}
     return {**kept, "intervals": intervals, "summary": summary}
+
+
+def told_of_views(tta: Mapping[str, Any], name: str) -> str:
+    """What several views of each sample bring and cost, in words."""
+    cost = f"{tta['ms']:.3g} ms a sample instead of {tta['ms_plain']:.3g}"
+    return f"with {tta['views']} views {_score(tta, name)}, {cost}"
+
+
+def _score(report: Mapping[str, Any], name: str) -> str:
+    bounds = report["intervals"][name]
+    return f"{name} {shown(report['metrics'][name])} (95 % interval {shown(bounds['low'])} to {shown(bounds['high'])})"
 
 
 def evaluate(model: FinalModel, judged: FinalModel | None, num_threads: int, pictures: Path) -> dict[str, Any]:
@@ -59,12 +72,23 @@ def evaluate(model: FinalModel, judged: FinalModel | None, num_threads: int, pic
     facts, validation, ids = dict(data.arrays.facts), None, dataset.ids
     found = _outputs_of_judged(judged, dataset, data)
     if found is not None:
-        outputs, targets, rows = found
+        seen, targets, rows = found
+        (outputs,) = seen.outputs
         facts |= task.calibrate(outputs, targets, facts)
-        seen = task.report(task.decide(outputs, facts), targets, [ids[row] for row in rows], names, facts, seed)
-        validation = {"metrics": seen["metrics"], "intervals": seen["intervals"]}
-    outputs, targets, rows = _outputs(model, dataset, data, Split.TEST)
-    report = task.report(task.decide(outputs, facts), targets, [ids[row] for row in rows], names, facts, seed)
+        scored = task.report(task.decide(outputs, facts), targets, [ids[row] for row in rows], names, facts, seed)
+        validation = {"metrics": scored["metrics"], "intervals": scored["intervals"]}
+    seen, targets, rows = _outputs(model, dataset, data, Split.TEST, model.job.export.tta)
+
+    def reported(predictions: np.ndarray) -> dict[str, Any]:
+        return task.report(predictions, targets, [ids[row] for row in rows], names, facts, seed)
+
+    decided = [task.decide(outputs, facts) for outputs in seen.outputs]
+    report = reported(decided[0])
+    if len(decided) > 1:
+        averaged = reported(np.mean(decided, axis=0))
+        ms = [1000 * seconds / len(rows) for seconds in seen.seconds]
+        told = {key: averaged[key] for key in ("metrics", "intervals")}
+        report["tta"] = {"views": len(decided), **told, "ms_plain": ms[0], "ms": sum(ms)}
     try:
         _draw(report, dataset, data, pictures)
     except Exception:  # a font, a full disk: no picture is worth the result of a run
@@ -83,11 +107,30 @@ def _outputs_of_judged(judged: FinalModel | None, dataset: Dataset, data: Traini
         return None
 
 
-def _outputs(model: FinalModel, dataset: Dataset, data: TrainingData, split: Split) -> tuple[Any, np.ndarray, Any]:
+@dataclass(frozen=True)
+class _Seen:
+    """Outputs [N, K] for the samples as they are, then for each view of them; and seconds of each pass."""
+
+    outputs: Sequence[Tensor]
+    seconds: Sequence[float]
+
+
+def _outputs(
+    model: FinalModel, dataset: Dataset, data: TrainingData, split: Split, views: int = 1
+) -> tuple[_Seen, np.ndarray, np.ndarray]:
     network, preprocessing = final_network(model, dataset, data.num_threads)
-    rows = data.arrays.rows(split)
-    outputs = outputs_on(data, network, preprocessing, rows, model.strategy.precision)
-    return outputs, data.arrays.targets[rows], rows
+    rows, modality = data.arrays.rows(split), data.modality
+    others = modality.test_views(views - 1, modality.invariances(data.data), preprocessing) if views > 1 else ()
+    if len(others) < views - 1:
+        _LOG.warning("export.tta is %d, but %ss have %d views; fewer are taken", views, modality.name, 1 + len(others))
+    passes = outputs_of_views(data, network, preprocessing, rows, model.strategy.precision, others)
+    outputs, seconds = [], []
+    began = time.perf_counter()
+    for one in passes:
+        outputs.append(one.cpu())  # on a GPU, this waits for the pass
+        seconds.append(time.perf_counter() - began)
+        began = time.perf_counter()
+    return _Seen(outputs, seconds), data.arrays.targets[rows], rows
 
 
 def _draw(report: dict[str, Any], dataset: Dataset, data: TrainingData, pictures: Path) -> None:

@@ -93,6 +93,7 @@ def export(
         facts=known,
         num_outputs=data.task.num_outputs(data.arrays.names),
         preprocessing=preprocessing,
+        invariances=dict(data.modality.invariances(data.data)),
         metrics=metrics,
         dataset=dataset.fingerprint,
         created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),

@@ -102,6 +102,7 @@ def evaluated(seen: Seen, event: Evaluated) -> Iterator[Operation]:
     lists them by name, and twenty bounds would push what runs are compared by off its page.
     """
     values = {f"final/test_{name}": value for name, value in event.metrics.items()}
+    values |= {f"final/test_tta_{name}": value for name, value in event.tta.items()}
     for name, (low, high) in event.intervals.items():
         if seen.metric is None or name == seen.metric.name:
             values |= {f"final/test_{name}_low": low, f"final/test_{name}_high": high}

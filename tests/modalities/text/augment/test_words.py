@@ -10,7 +10,7 @@ from torch import Tensor
 from graft.core.errors import SpecError
 from graft.data.augmentation.draws import Draws
 from graft.data.batch import Batch
-from graft.modalities.text.augment.augmenter import TextAugmenter, augmenter_of
+from graft.modalities.text.augment.augmenter import TextAugmenter, text_augmenter
 from graft.modalities.text.augment.vocabulary import Vocabulary
 from graft.spec.modalities.table import TableData
 from graft.spec.modalities.text import TextPreprocessing, WordAugmentation, WordDropout, WordMask, WordSwap
@@ -150,9 +150,9 @@ def test_masking_without_a_token_for_it_is_refused() -> None:
     )
     tokenizer = b'{"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}, "added_tokens": []}'
     with pytest.raises(SpecError) as error:
-        augmenter_of(WordMask(), DATA, given, tokenizer)
+        text_augmenter(WordMask(), DATA, given, tokenizer)
     assert str(error.value) == (
         "strategy.augment: is word_mask, but the tokenizer of backbone `nameless` has no token that masks; take "
         "word_dropout or word_swap"
     )
-    assert augmenter_of(WordDropout(), DATA, given, tokenizer) is not None
+    assert text_augmenter(WordDropout(), DATA, given, tokenizer) is not None

@@ -59,12 +59,14 @@ class TextAugmenter:
         return Batch({name: tensor[:, :longest] for name, tensor in tensors.items()})
 
 
-def augmenter_of(spec: Augmentation, data: DataSpec, given: TextPreprocessing, tokenizer: bytes) -> TextAugmenter:
+def text_augmenter(
+    spec: Augmentation, data: DataSpec | None, given: TextPreprocessing, tokenizer: bytes
+) -> TextAugmenter:
     """What an augmentation does to texts that were prepared in some way.
 
     Args:
         spec: one of ours, or of another package: a `WordAugmentation` that is built to a `WordChange`.
-        data: the job's data section.
+        data: the job's data section; ours do without.
         given: of the texts.
         tokenizer: the content of its file.
 
@@ -78,16 +80,16 @@ def augmenter_of(spec: Augmentation, data: DataSpec, given: TextPreprocessing, t
     return TextAugmenter(spec, build(spec, data), vocabulary, given.pad_token)
 
 
-def word_dropout(spec: WordDropout, data: DataSpec) -> WordChange:
+def word_dropout(spec: WordDropout, data: DataSpec | None) -> WordChange:
     """Leaves words out."""
     return Dropout(spec.magnitude)
 
 
-def word_swap(spec: WordSwap, data: DataSpec) -> WordChange:
+def word_swap(spec: WordSwap, data: DataSpec | None) -> WordChange:
     """Lets words change places."""
     return Swap(spec.magnitude)
 
 
-def word_mask(spec: WordMask, data: DataSpec) -> WordChange:
+def word_mask(spec: WordMask, data: DataSpec | None) -> WordChange:
     """Masks words."""
     return Masking(spec.magnitude)
