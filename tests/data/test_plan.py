@@ -126,3 +126,37 @@ def test_samples_that_cannot_be_had_now_are_no_fault_of_the_data():
         check_quarantine((*bad(10), *denied(11)), 79, 0.1)
     with pytest.raises(DataError, match=r"^22 of 100 samples cannot be read.*cat/0.jpg is empty"):
         check_quarantine((*bad(11), *denied(11)), 78, 0.1)
+
+
+def test_groups_times_and_weights_are_in_the_key_only_where_they_are_there():
+    rows = np.arange(40)
+    grouped, timed, weighted = (
+        replace(LISTING, groups=np.array([str(row // 4) for row in rows], dtype=object)),
+        replace(LISTING, times=rows.astype(np.float64)),
+        replace(LISTING, weights=rows % 3 + 1.0),
+    )
+    keys = [plan(one).key for one in (LISTING, grouped, timed, weighted)]
+    keys += [plan(LISTING, split_by="hash", test=0.3).key, plan(replace(LISTING, weights=rows % 2 + 1.0)).key]
+    assert len(set(keys)) == len(keys)
+    assert plan(LISTING, split_by="label").key == plan(LISTING).key
+    limited = plan(weighted, limit=16)
+    np.testing.assert_array_equal(limited.weights, limited.rows % 3 + 1.0)
+    assert plan(grouped, limit=16).groups.tolist() == [str(row // 4) for row in plan(grouped, limit=16).rows]
+    assert (limited.groups, plan(LISTING).weights) == (None, None)
+
+
+def test_rows_may_move_for_duplicates_only_where_chance_has_put_them():
+    given = LISTING.given.copy()
+    given[:10] = Split.TEST
+    planned = plan(replace(LISTING, given=given))
+    np.testing.assert_array_equal(planned.movable, planned.rows >= 10)
+    timed = plan(replace(LISTING, times=np.arange(40.0)))
+    assert not timed.movable.any()
+    assert plan(LISTING, split_by="hash", test=0.3).movable.all()
+
+
+def test_some_training_sample_must_count():
+    planned = plan(LISTING)
+    weights = np.where(np.isin(np.arange(40), planned.rows[planned.splits == Split.TRAIN]), 0.0, 1.0)
+    with pytest.raises(DataError, match="the weights of all 24 training samples of here are 0, but some must count"):
+        plan(replace(LISTING, weights=weights))

@@ -357,3 +357,20 @@ def test_targets_of_every_task_come_back(tmp_path, images, targets):
     assert dataset.arrays().targets.dtype == targets.dtype
     other = replace(ROWS_OF_SIX, targets=targets * 2 + 1)
     assert fingerprint(other, ORIGIN) != dataset.fingerprint
+
+
+def test_weights_and_groups_are_kept_and_weights_are_in_the_fingerprint(directory, tmp_path):
+    assert (open_dataset(directory).weights, open_dataset(directory).groups) == (None, None)
+    weighted = replace(ROWS_OF_SIX, weights=np.arange(6.0), groups=("ann", None, "bob", "ann", None, "bob"))
+    write_rows(directory, weighted, ORIGIN)
+    dataset = open_dataset(directory, verify=True)
+    assert dataset.weights.tolist() == list(range(6))
+    assert dataset.groups == ["ann", None, "bob", "ann", None, "bob"]
+    assert pickle.loads(pickle.dumps(dataset.arrays())).weights.tolist() == list(range(6))
+    others = replace(weighted, weights=np.ones(6)), replace(weighted, groups=None), ROWS_OF_SIX
+    heavier, ungrouped, plain = (fingerprint(rows, ORIGIN) for rows in others)
+    assert ungrouped == dataset.fingerprint
+    assert len({heavier, plain, dataset.fingerprint}) == 3
+    (directory / "weights.npy").unlink()
+    with pytest.raises(ArtifactError, match=r"weights.npy is missing"):
+        open_dataset(directory)

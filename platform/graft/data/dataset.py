@@ -2,7 +2,8 @@
 
 A directory holds a file for each column of the samples (``<name>.npy``, [N, *shape]; rows of any length are joined,
 with ``<name>.offsets.npy`` beside them), ``targets.npy`` ([N, …]), ``splits.npy`` (uint8 [N]), ``rows.parquet`` (id,
-split, sha256 of each row), ``signs.parquet`` (what was seen in each) and ``manifest.json``.
+split, sha256 of each row, and its group, where rows have groups), ``weights.npy`` (float64 [N], where rows have
+weights), ``signs.parquet`` (what was seen in each) and ``manifest.json``.
 """
 
 import platform
@@ -25,6 +26,7 @@ __all__ = ["Dataset", "DatasetArrays", "Quarantined", "Split", "open_dataset"]
 FORMAT = 2
 MANIFEST = "manifest.json"
 TARGETS, SPLITS, ROWS, SIGNS = "targets.npy", "splits.npy", "rows.parquet", "signs.parquet"
+WEIGHTS = "weights.npy"
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class DatasetArrays:
         names: of what is predicted: classes, target columns, labels.
         facts: what the task knows of the training rows.
         directory: of the files that the arrays are maps of; None where they are in memory.
+        weights: float64 [N], how much each row counts in the training loss; None where all count alike.
     """
 
     columns: Mapping[str, Column]
@@ -72,11 +75,12 @@ class DatasetArrays:
     names: tuple[str, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
     directory: Path | None = None
+    weights: np.ndarray | None = None
 
     def __reduce__(self) -> str | tuple[Callable[..., "DatasetArrays"], tuple[Any, ...]]:
         if self.directory is not None:
             return _map_again, (self.directory,)
-        return DatasetArrays, (self.columns, self.targets, self.splits, self.names, self.facts)
+        return DatasetArrays, (self.columns, self.targets, self.splits, self.names, self.facts, None, self.weights)
 
     def rows(self, *splits: Split) -> np.ndarray:
         """Indices of the rows of these splits, ascending, int64."""
@@ -145,6 +149,20 @@ class Dataset:
         return self._map(SPLITS)
 
     @property
+    def weights(self) -> np.ndarray | None:
+        """float64 [N], how much each row counts in the training loss; None where all count alike."""
+        return self._map(WEIGHTS) if (self.directory / WEIGHTS).exists() else None
+
+    @property
+    def groups(self) -> list[str | None] | None:
+        """What each row has in common with others; None where rows have no groups.
+
+        Raises:
+            ArtifactError: the file is damaged.
+        """
+        return _parquet_columns(self.directory / ROWS).get("group")
+
+    @property
     def ids(self) -> tuple[str, ...]:
         """What each row was in the source: a relative path, or ``train/12``."""
         return tuple(row_columns(self.directory, "id")["id"])
@@ -155,7 +173,9 @@ class Dataset:
 
     def arrays(self) -> DatasetArrays:
         """The samples stay on the disk, and only rows that are asked for are read."""
-        return DatasetArrays(self.columns, self.targets, self.splits, self.names, self.facts, self.directory)
+        return DatasetArrays(
+            self.columns, self.targets, self.splits, self.names, self.facts, self.directory, self.weights
+        )
 
     def _map(self, name: str) -> np.ndarray:
         return _mapped(self.directory / name)
@@ -243,8 +263,8 @@ def open_dataset(directory: Path, verify: bool = False) -> Dataset:
     try:
         with machine_errors(directory, is_ours=True):
             dataset = _from_manifest(directory, manifest)
-            signs = [SIGNS] if SIGNS in manifest["files"] else []
-            _check_files(directory, (*files_of(dataset.storage), *signs), manifest["files"], verify)
+            some = [name for name in (SIGNS, WEIGHTS) if name in manifest["files"]]
+            _check_files(directory, (*files_of(dataset.storage), *some), manifest["files"], verify)
             _check_arrays(dataset)
     except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
         raise ArtifactError(f"dataset {directory} is damaged ({error}); delete it and run again") from error
@@ -315,6 +335,8 @@ def _check_arrays(dataset: Dataset) -> None:
             raise ValueError(f"{spec.name} holds {found} instead of {spec.dtype} {shape} in {count} rows")
     if len(dataset.targets) != count:
         raise ValueError(f"{TARGETS} holds {len(dataset.targets)} rows instead of {count}")
+    if dataset.weights is not None and len(dataset.weights) != count:
+        raise ValueError(f"{WEIGHTS} holds {len(dataset.weights)} rows instead of {count}")
     if dataset.splits.dtype != np.uint8 or dataset.splits.shape != (count,):
         raise ValueError(f"{SPLITS} holds {dataset.splits.dtype} {dataset.splits.shape} instead of uint8 {(count,)}")
 

@@ -70,9 +70,9 @@ class IngestPlan:
         return None if self.listing.weights is None else self.listing.weights[self.rows]
 
     @property
-    def groups(self) -> list[str | None] | None:
-        """What each row has in common with others."""
-        return None if self.listing.groups is None else list(self.listing.groups[self.rows])
+    def groups(self) -> np.ndarray | None:
+        """object [n], what each row has in common with others."""
+        return None if self.listing.groups is None else self.listing.groups[self.rows]
 
     @property
     def ids(self) -> list[str]:
@@ -107,10 +107,19 @@ def plan_ingest(listing: Listing, spec: DataSpec, task: TargetReader, storage: S
     """
     targets = task.read(listing.targets, listing.source)
     splits, facts = divide(listing, targets, task, spec)
+    _check_weights(listing, splits)
     rows = np.flatnonzero(splits != LEFT_OUT)
     kept = Targets(targets.values[rows], targets.names)
     key = _key(listing, targets.names, spec, task, storage, facts.by)
     return IngestPlan(listing, kept, storage, rows, splits[rows], key, facts)
+
+
+def _check_weights(listing: Listing, splits: np.ndarray) -> None:
+    if listing.weights is not None and not listing.weights[splits == Split.TRAIN].any():
+        raise DataError(
+            f"the weights of all {int(np.sum(splits == Split.TRAIN))} training samples of {listing.source} are 0, but "
+            "some must count; correct the column that data.weight names, or leave it out"
+        )
 
 
 def check_quarantine(quarantine: tuple[Quarantined, ...], num_readable: int, max_unreadable: float) -> None:

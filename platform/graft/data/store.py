@@ -23,6 +23,7 @@ from graft.data.dataset import (
     SIGNS,
     SPLITS,
     TARGETS,
+    WEIGHTS,
     Quarantined,
     Split,
     files_of,
@@ -47,6 +48,8 @@ class Rows:
         splits: uint8 [N].
         digests: sha256 of each row's content, in hex.
         signs: what was seen in each while it was decoded, by name: [N] or [N, k].
+        weights: float64 [N], how much each counts in the training loss; None where all count alike.
+        groups: what each has in common with others; None where rows have no groups.
     """
 
     ids: tuple[str, ...]
@@ -54,6 +57,8 @@ class Rows:
     splits: np.ndarray
     digests: tuple[str, ...]
     signs: Mapping[str, np.ndarray] = field(default_factory=dict)
+    weights: np.ndarray | None = None
+    groups: tuple[str | None, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +155,10 @@ def write_rows(directory: Path, rows: Rows, origin: Origin) -> None:
     np.save(directory / TARGETS, rows.targets)
     np.save(directory / SPLITS, rows.splits.astype(np.uint8))
     columns = {"id": list(rows.ids), "split": rows.splits, "sha256": list(rows.digests)}
+    if rows.groups is not None:
+        columns["group"] = pa.array(rows.groups, pa.string())
+    if rows.weights is not None:
+        np.save(directory / WEIGHTS, rows.weights)
     pq.write_table(pa.table(columns), directory / ROWS)
     if rows.signs:
         pq.write_table(pa.table({name: _sign(values) for name, values in rows.signs.items()}), directory / SIGNS)
@@ -183,7 +192,7 @@ def keep_rows(directory: Path, storage: StorageSpec, kept: np.ndarray) -> None:
 
 
 def fingerprint(rows: Rows, origin: Origin) -> str:
-    """sha256 over the sorted contents with their targets and splits, and the stored form.
+    """sha256 over the sorted contents with their targets, splits and weights, and the stored form.
 
     Paths, order and times do not enter: the same data in another place has the same fingerprint.
     """
@@ -191,7 +200,10 @@ def fingerprint(rows: Rows, origin: Origin) -> str:
     head = f"({_FINGERPRINT_FORMAT}, {origin.storage.identity}, {origin.names!r})"
     digest = hashlib.sha256(head.encode())
     triples = zip(rows.digests, rows.targets.tolist(), rows.splits.tolist(), strict=True)
-    for line in sorted(f"{content} {target} {split}\n" for content, target, split in triples):
+    lines = [f"{content} {target} {split}" for content, target, split in triples]
+    if rows.weights is not None:
+        lines = [f"{line} {weight!r}" for line, weight in zip(lines, rows.weights.tolist(), strict=True)]
+    for line in sorted(f"{line}\n" for line in lines):
         digest.update(line.encode())
     return digest.hexdigest()
 
@@ -205,7 +217,7 @@ def cross_split_duplicates(rows: Rows) -> int:
 
 
 def _manifest(directory: Path, rows: Rows, origin: Origin) -> dict[str, object]:
-    signs = [SIGNS] if rows.signs else []
+    signs = [SIGNS] * bool(rows.signs) + [WEIGHTS] * (rows.weights is not None)
     files = [directory / name for name in (*files_of(origin.storage), *signs)]
     examined = origin.findings is not None
     return {

@@ -1,5 +1,6 @@
 """Supervised learning: one strategy trained on one dataset; what a trial and the final fit have in common."""
 
+import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from graft.core.errors import Problem, SpecError
 from graft.core.heartbeat import Watch, unwatched
 from graft.data.batch import Batch
 from graft.data.batches import Batches, Shard, TrainingBatch
@@ -130,7 +132,8 @@ class SupervisedLearner:
 
     def batches(self) -> Batches:
         """Of the rows that are trained on: of features where the model as it stands can go on from them."""
-        return self._batches(self.rows, self.session.plan.strategy.batch_size)
+        batches = self._batches(self.rows, self.session.plan.strategy.batch_size)
+        return batches.weighted(self.data.arrays.weights)
 
     def validation_metrics(self, model: nn.Module) -> dict[str, float]:
         """The metrics on the validation rows, on rank 0; the other ranks predict their part, and get nothing."""
@@ -251,6 +254,9 @@ def _session(
     )
     arrays = data.arrays
     loss = data.task.loss(strategy.loss, arrays.targets[rows], arrays.facts, torch.device(plan.device))
+    if arrays.weights is not None and len(inspect.signature(loss).parameters) < 3:
+        told = f"is {strategy.loss.kind}, which takes no weights, but data.weight is given; take another loss"
+        raise SpecError([Problem("strategy.loss", told)])
     return prepare(adapted, plan, steps, loss, world=world)
 
 

@@ -57,6 +57,8 @@ def clean(work: Ingestion, decoded: Decoded, directory: Path) -> Cleaned:
         splits[kept],
         tuple(seen.digests[kept].tolist()),
         {name: values[kept] for name, values in decoded.signs.items()},
+        None if plan.weights is None else plan.weights[decoded.readable][kept],
+        None if plan.groups is None else tuple(plan.groups[decoded.readable][kept].tolist()),
     )
     return Cleaned(rows, _entries(seen.ids, dropped), None if found is None else found.findings)
 
