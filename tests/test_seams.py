@@ -22,6 +22,8 @@ ALLOWED: dict[str, dict[str, set[str]]] = {
     "images": {
         # Stored maps [B, C, H, W] are laid out as the blocks that made them did, or the last bits differ.
         "data/inputs.py": {"channels_last"},
+        # What the samples of `graft.frame` are, as its callers name them.
+        "api/frames.py": {"image", "images"},
         # A container has a key for each modality: `image: COLUMN` of a job file; the way to what lists such a table.
         "spec/modalities/container.py": {"image", "ImageSource"},
         "modalities/table.py": {"list_image_table"},

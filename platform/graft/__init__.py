@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from graft.api import features, load, run
+    from graft.api import features, frame, load, run
     from graft.core.errors import (
         ArtifactError,
         DataError,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # Where each public name is; `import graft` must stay light: the command line answers `--help` in well under a second.
 _PUBLIC = {
     "features": "graft.api",
+    "frame": "graft.api",
     "load": "graft.api",
     "run": "graft.api",
     "Evaluation": "graft.serving.evaluation",
@@ -64,6 +65,7 @@ __all__ = [
     "TrackingError",
     "__version__",
     "features",
+    "frame",
     "load",
     "run",
 ]

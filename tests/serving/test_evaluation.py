@@ -97,5 +97,5 @@ def test_anything_else_is_refused_by_name(colour, data, told):
 def test_an_unknown_split_is_told(colour, labelled):
     with pytest.raises(SpecError, match="split is `dev`, but must be one of train, validation, test, all"):
         colour.evaluate(labelled, split="dev")
-    with pytest.raises(DataError, match=r"ends in `.png`, but must end in one of"):
+    with pytest.raises(SpecError, match=r".png is no labelled data of images"):
         colour.evaluate(next(labelled.glob("*/*.png")))

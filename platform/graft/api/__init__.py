@@ -1,10 +1,11 @@
-"""The Python interface: `graft.run`, `graft.load` and `graft.features`."""
+"""The Python interface: `graft.run`, `graft.frame`, `graft.load` and `graft.features`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graft.api.frames import frame, with_frames
 from graft.api.notebook import NotebookDisplay, is_in_notebook
 from graft.core.storage import Home
 from graft.experiments.directory import Experiment
@@ -17,6 +18,8 @@ from graft.pipeline.run import RunOptions, check_job, run_experiment
 from graft.serving.predictor import Predictor
 from graft.spec.job import Job
 from graft.spec.load import load_job, parse_job
+
+__all__ = ["features", "frame", "load", "run"]
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,7 +35,7 @@ def run(
     """Adapt a pretrained model to data: ingest, search, fit, evaluate, export, register.
 
     Args:
-        job: path of a job file, the same as a mapping, or a `Job`.
+        job: path of a job file, the same as a mapping, whose `data` may be a `graft.frame`, or a `Job`.
         overrides: ``["training.epochs=3"]``, as `--set` takes them.
         home: where everything is kept; default ``GRAFT_HOME``, else ``./.graft``.
         options: listeners and clock.
@@ -45,8 +48,8 @@ def run(
         GraftError: see `graft.core.errors`; SpecError names every problem of the job at once.
         Interrupted: Ctrl-C, or a notebook's interrupt; the message says where the best model so far is.
     """
-    given = load_job(Path(job), overrides) if isinstance(job, str | Path) else parse_job(job, overrides)
-    resolved, place = resolve_job(given), Home.find(home)
+    place = Home.find(home)
+    resolved = resolve_job(_read(job, place, overrides))
     loaded = resolved.job
     overview_of(loaded, resolved.listing)  # what cannot be used leaves no experiment behind
     check_job(loaded, place)
@@ -108,13 +111,20 @@ def features(
     target = None if output is None else Path(output)
     if target is not None:
         check_target(target, force)
-    given = load_job(Path(job)) if isinstance(job, str | Path) else parse_job(job)
-    request, place = feature_request(given, backbone, cut, split), Home.find(home)
+    place = Home.find(home)
+    request = feature_request(_read(job, place), backbone, cut, split)
     place.require_writable()
     if target is None:
         return table_of_features(request, place, _silent)
     write_features(request, place, target, _silent)
     return target
+
+
+def _read(job: str | Path | Mapping[str, Any] | Job, home: Home, overrides: Sequence[str] = ()) -> Job:
+    """The job that is meant; samples that it holds as objects become tables."""
+    if isinstance(job, str | Path):
+        return load_job(Path(job), overrides)
+    return parse_job(with_frames(job, home), overrides)
 
 
 def _silent(what: str, done: int, total: int) -> None:

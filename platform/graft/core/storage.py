@@ -57,6 +57,11 @@ class Home:
         return self.root / "cache" / "datasets"
 
     @property
+    def frames(self) -> Path:
+        """Samples that were given as objects of a program, as tables; jobs point at them."""
+        return self.root / "cache" / "frames"
+
+    @property
     def features(self) -> Path:
         """The feature store; what is in it can be computed again."""
         return self.root / "cache" / "features"

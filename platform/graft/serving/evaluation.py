@@ -14,6 +14,7 @@ from graft.data.listing import Listing
 from graft.data.split import UNASSIGNED, Split
 from graft.data.splits.divide import divide
 from graft.data.targets import Targets
+from graft.modalities.frames.frame import Frame
 from graft.spec.job import Job
 from graft.spec.load import load_job, parse_job
 from graft.spec.modalities.base import DataSpec
@@ -115,6 +116,8 @@ def _data_of(data: Any, predictor: "Predictor") -> tuple[DataSpec, bool]:
         return _drafted(path, predictor), False
     if isinstance(data, Job):
         return data.data, True
+    if isinstance(data, Frame):
+        data = data.section()
     if isinstance(data, DataSpec):
         return data, False
     if isinstance(data, Mapping):
@@ -123,7 +126,7 @@ def _data_of(data: Any, predictor: "Predictor") -> tuple[DataSpec, bool]:
         return parse_job({"name": "evaluation", "data": dict(data)}).data, False
     raise SpecError(
         f"of type {type(data).__name__} is given to evaluate, but must be the name of a labelled folder, of a table or "
-        "of a job file, a job, or a section `data` as a mapping"
+        "of a job file, a job, a `graft.frame`, or a section `data` as a mapping"
     )
 
 

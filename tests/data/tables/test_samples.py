@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from graft.core.errors import DataError
-from graft.data.tables.samples import file_beside, read_samples
+from graft.data.contents.beside import file_beside
+from graft.data.tables.samples import read_samples
 
 NA_WORDS = ["NA", "null", "None", "nan", "NaN", "N/A", "#N/A", "<NA>", "-nan", "n/a", "NULL"]
 

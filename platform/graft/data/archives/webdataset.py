@@ -18,7 +18,7 @@ from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
 from graft.data.archives.shards import SUFFIX, shards_of
 from graft.data.archives.tar_members import Member, members_of
-from graft.data.contents import FileParts, StampedFile, part
+from graft.data.contents.parts import FileParts, StampedFile, part
 from graft.data.folders.paths import printable
 from graft.data.listing import Listing, Progress
 from graft.data.overview import Ignored, Tally

@@ -20,6 +20,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
+_ARROW_FILE = b"ARROW1"
 _MOST_SCHEMA_BYTES = 256 * 1024**2
 _SCHEMA, _SCHEMA_RENAMED = b"ARROW:schema", b"ARROW_schema"
 _EXTENSION, _EXTENSION_RENAMED = b"ARROW:extension:name", b"ARROW_extension_name"
@@ -41,7 +42,7 @@ class ArrowFile:
     @cached_property
     def schema(self) -> pa.Schema:
         """With the types that the values are stored in."""
-        with self._opened() as reader:
+        with self.opened() as reader:
             return reader.schema_arrow if self._is_parquet else reader.schema
 
     @cached_property
@@ -51,7 +52,39 @@ class ArrowFile:
         return {name: kind for name, kind in found.items() if kind}
 
     def table(self, columns: Sequence[str]) -> pa.Table:
-        """Some columns; nothing else of the file is read.
+        """Some columns, whole; nothing else of the file is read.
+
+        Raises:
+            ValueError: one is of an extension type.
+        """
+        self.require_plain(columns)
+        if self._is_parquet:
+            with self.opened() as reader:
+                return reader.read(columns=list(columns))
+        places = [self.schema.names.index(name) for name in columns]
+        with self.opened(pa.ipc.IpcReadOptions(included_fields=sorted(set(places)))) as reader:
+            return reader.read_all().select(list(columns))
+
+    @property
+    def is_parquet(self) -> bool:
+        """Else it is one of Arrow's own forms."""
+        return self._is_parquet
+
+    @cached_property
+    def is_stream(self) -> bool:
+        """Whether it is an Arrow stream, which is read from its beginning."""
+        with self._path.open("rb") as stream:
+            return not self._is_parquet and stream.read(6) != _ARROW_FILE
+
+    def footer(self) -> bytes:
+        """The metadata of a Parquet file."""
+        with self._path.open("rb") as stream:
+            start, length = _parquet_footer(stream)
+            stream.seek(start)
+            return stream.read(length)
+
+    def require_plain(self, columns: Sequence[str]) -> None:
+        """Check that columns are of types that Arrow knows by itself.
 
         Raises:
             ValueError: one is of an extension type.
@@ -59,12 +92,22 @@ class ArrowFile:
         strange = [name for name in columns if name in self.extensions]
         if strange:
             raise ValueError(f"column {strange[0]} is of the extension type {self.extensions[strange[0]]}")
-        if self._is_parquet:
-            with self._opened() as reader:
-                return reader.read(columns=list(columns))
-        places = [self.schema.names.index(name) for name in columns]
-        with self._opened(pa.ipc.IpcReadOptions(included_fields=sorted(set(places)))) as reader:
-            return reader.read_all().select(list(columns))
+
+    @contextmanager
+    def opened(self, options: Any = None) -> Iterator[Any]:
+        """Arrow's reader of the file; it builds no type of the file's choice.
+
+        Args:
+            options: `pa.ipc.IpcReadOptions`, where it is no Parquet file.
+        """
+        with self._path.open("rb") as stream:
+            if self._is_parquet:
+                renamed = _Renamed(stream, *_parquet_footer(stream), (_SCHEMA, _SCHEMA_RENAMED))
+                yield parquet.ParquetFile(renamed, arrow_extensions_enabled=False, pre_buffer=False)
+                return
+            part = _first_message(stream) if self.is_stream else _arrow_footer(stream)
+            renamed = _Renamed(stream, *part, (_EXTENSION, _EXTENSION_RENAMED))
+            yield (pa.ipc.open_stream if self.is_stream else pa.ipc.open_file)(renamed, options=options)
 
     def _as_written(self) -> pa.Schema:
         written = (self.schema.metadata or {}).get(_SCHEMA_RENAMED) if self._is_parquet else None
@@ -72,18 +115,6 @@ class ArrowFile:
             return self.schema
         content = base64.b64decode(written).replace(_EXTENSION, _EXTENSION_RENAMED)
         return pa.ipc.read_schema(pa.BufferReader(content))
-
-    @contextmanager
-    def _opened(self, options: Any = None) -> Iterator[Any]:
-        with self._path.open("rb") as stream:
-            if self._is_parquet:
-                renamed = _Renamed(stream, *_parquet_footer(stream), (_SCHEMA, _SCHEMA_RENAMED))
-                yield parquet.ParquetFile(renamed, arrow_extensions_enabled=False, pre_buffer=False)
-                return
-            is_file = stream.read(6) == b"ARROW1"
-            part = _arrow_footer(stream) if is_file else _first_message(stream)
-            renamed = _Renamed(stream, *part, (_EXTENSION, _EXTENSION_RENAMED))
-            yield (pa.ipc.open_file if is_file else pa.ipc.open_stream)(renamed, options=options)
 
 
 def _extension(field: pa.Field) -> str | None:
@@ -106,7 +137,7 @@ def _parquet_footer(stream: BinaryIO) -> tuple[int, int]:
 
 def _arrow_footer(stream: BinaryIO) -> tuple[int, int]:
     """Where the footer of an Arrow file begins, and its length."""
-    return _before_end(stream, b"ARROW1")
+    return _before_end(stream, _ARROW_FILE)
 
 
 def _before_end(stream: BinaryIO, mark: bytes) -> tuple[int, int]:

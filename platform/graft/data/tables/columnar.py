@@ -3,7 +3,6 @@
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,17 @@ import pyarrow as pa
 
 from graft.core.errors import DataError
 from graft.core.passing_errors import machine_errors
-from graft.data.tables.arrow_files import ArrowFile
-from graft.data.tables.rows import ArrowTexts, column_named, require_columns
+from graft.data.columnar.cells import CellSources, ColumnCells, holds_bytes
+from graft.data.columnar.groups import ArrowGroups
+from graft.data.contents.parts import Contents, StampedFile
+from graft.data.contents.spool import Spool
+from graft.data.tables.encoding import MAX_LINE_BYTES as MAX_CELL_BYTES
+from graft.data.tables.rows import SharedTexts, column_named, require_columns
 
 _ASKED = re.compile(r"of size (\d+)")
 _MOST_EXPANSION = 4096
 """No compression makes more of a byte."""
+_MOST_REPEATS, _FEW_BYTES = 64, 1 << 30
 
 
 class ColumnarTable:
@@ -28,7 +32,8 @@ class ColumnarTable:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = ArrowFile(path)
+        self._groups = ArrowGroups(path)
+        self._file = self._groups.file
 
     @property
     def names(self) -> list[str]:
@@ -44,15 +49,48 @@ class ColumnarTable:
         for name in wanted:
             self._check_plain(name)
         kind = self._file.schema.field(there[sample]).type
-        if not _is_string(_value_type(kind)):
+        is_bytes = holds_bytes(kind)
+        if not (is_bytes or _is_string(_value_type(kind))):
             raise DataError(f"column `{sample}` of {self._path.name} is {kind}, but must be text; name another column")
-        table = self._guarded(lambda: self._file.table(wanted))
-        for name in wanted:
-            self._guarded(partial(table[name].validate, full=True))
-        values = {name: self._values(table[there[name]], name) for name in others}
-        return ArrowTexts(_decoded(table[there[sample]])), values
+        wanted = list(dict.fromkeys([there[name] for name in others] + [there[sample]] * (not is_bytes)))
+        samples, values = Spool(), {name: SharedTexts() for name in others}
+        for batch in self._batches(wanted) if wanted else ():
+            for name in others:
+                values[name].extend(self._values(batch[there[name]], name))
+            if not is_bytes:
+                self._collect(samples, batch[there[sample]], sample)
+        found = {name: column.cells for name, column in values.items()}
+        places = CellSources([self._guarded(lambda: self._groups.rows)]) if is_bytes else samples
+        return places, found
 
-    def _values(self, column: pa.ChunkedArray, name: str) -> list[Any]:
+    def contents(self, sample: str) -> Contents | None:
+        """What reads the cells of a column of bytes."""
+        require_columns(self._path, self.names, [sample])
+        name = column_named(sample, self.names)
+        if not holds_bytes(self._file.schema.field(name).type):
+            return None
+        return ColumnCells((StampedFile.of(self._path),), name)
+
+    def _collect(self, samples: Spool, column: pa.Array, name: str) -> None:
+        for text in _decoded(column).cast(pa.large_binary()).to_pylist():
+            if text is not None and len(text) > MAX_CELL_BYTES:
+                raise DataError(
+                    f"column `{name}` of {self._path.name} has {len(text) >> 20} MiB in row {len(samples) + 1}, but no "
+                    "sample is as large; is it the right column?"
+                )
+            samples.append(text or b"")
+        if samples.num_bytes > max(_FEW_BYTES, _MOST_REPEATS * self._path.stat().st_size):
+            raise DataError(
+                f"column `{name}` of {self._path.name} unpacks to more than {samples.num_bytes >> 20} MiB, which no "
+                "samples of a file of its size do; is it damaged?"
+            )
+
+    def _batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        batches = self._groups.batches(columns)
+        while (batch := self._guarded(lambda: next(batches, None))) is not None:
+            yield batch
+
+    def _values(self, column: pa.Array, name: str) -> list[Any]:
         kind = _value_type(column.type)
         member = kind.value_type if _is_list(kind) else kind
         if pa.types.is_temporal(kind) and not (pa.types.is_time(kind) or pa.types.is_duration(kind)):
@@ -102,7 +140,7 @@ class ColumnarTable:
             raise
 
 
-def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _decoded(column: pa.Array) -> pa.Array:
     return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ from pyarrow import csv as arrow_csv
 
 from graft.core.errors import DataError
 from graft.core.passing_errors import machine_errors
-from graft.data.tables.encoding import check_encoding, is_utf8
+from graft.data.contents.spool import Spool
+from graft.data.tables.encoding import MAX_LINE_BYTES, check_encoding, is_utf8
 from graft.data.tables.labels import text_numbers
-from graft.data.tables.rows import ArrowTexts, column_named, require_columns
+from graft.data.tables.rows import SharedTexts, column_named, require_columns
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 _BLOCK_BYTES = 16 * 1024**2
-_MOST_BLOCK_BYTES = 2**31 - 1
+_MOST_BLOCK_BYTES = 2 * MAX_LINE_BYTES
 _RAGGED = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
 
 
@@ -52,31 +53,43 @@ class DelimitedTable:
         """Samples and values; other columns in which every value is written as a number hold numbers."""
         require_columns(self._path, self.names, [sample, *others])
         there = {name: column_named(name, self.names) for name in (sample, *others)}
-        table = self._table(list(dict.fromkeys(there.values())))
-        values = {name: _values(table[there[name]].to_pylist()) for name in others}
-        return ArrowTexts(table[there[sample]]), values
+        samples, columns = self._columns(there[sample], list(dict.fromkeys(there[name] for name in others)))
+        return samples, {name: _values(columns[there[name]].cells) for name in others}
 
-    def _table(self, columns: list[str]) -> pa.Table:
+    def contents(self, sample: str) -> None:
+        """Samples are texts."""
+
+    def _columns(self, sample: str, others: list[str]) -> tuple[Spool, dict[str, SharedTexts]]:
         try:
             with machine_errors(self._path):
-                return self._in_blocks(columns)
+                return self._in_blocks(sample, others)
         except (pa.ArrowInvalid, OSError, UnicodeError) as error:
             raise self._fault(error) from error
 
-    def _in_blocks(self, columns: list[str]) -> pa.Table:
-        size = self._path.stat().st_size
-        try:
-            return self._parsed(columns, _BLOCK_BYTES)
-        except pa.ArrowInvalid as error:
-            # A row longer than a block: once more, with one block.
-            if "straddling" not in str(error) or size < _BLOCK_BYTES:
-                raise
-            return self._parsed(columns, min(2 * size, _MOST_BLOCK_BYTES))
+    def _in_blocks(self, sample: str, others: list[str]) -> tuple[Spool, dict[str, SharedTexts]]:
+        for block_bytes in (_BLOCK_BYTES, _MOST_BLOCK_BYTES):
+            samples, values = Spool(), {name: SharedTexts() for name in others}
+            try:
+                for batch in self._parsed(list(dict.fromkeys([sample, *others])), block_bytes):
+                    for text in batch[sample].cast(pa.large_binary()).to_pylist():
+                        samples.append(text or b"")
+                    for name in others:
+                        values[name].extend(batch[name].to_pylist())
+            except pa.ArrowInvalid as error:
+                # A row longer than a block: once more, with larger ones.
+                if "straddling" not in str(error):
+                    raise
+            else:
+                return samples, values
+        raise DataError(
+            f"{self._path} has a row of more than {MAX_LINE_BYTES >> 20} MiB somewhere behind row {len(samples)}, but "
+            "no sample is as long; close every quote, or check the file"
+        )
 
-    def _parsed(self, columns: list[str], block_bytes: int) -> pa.Table:
+    def _parsed(self, columns: list[str], block_bytes: int) -> Iterator[pa.RecordBatch]:
         # In one thread, because only then a damaged row has a number.
         encoding = "utf8" if self._encoding == "utf-8-sig" else self._encoding
-        return arrow_csv.read_csv(
+        with arrow_csv.open_csv(
             self._path,
             arrow_csv.ReadOptions(use_threads=False, block_size=block_bytes, encoding=encoding),
             arrow_csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, ignore_empty_lines=True),
@@ -87,7 +100,8 @@ class DelimitedTable:
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=True,
             ),
-        )
+        ) as reader:
+            yield from reader
 
     def _fault(self, error: Exception) -> DataError:
         found = _RAGGED.search(str(error))

@@ -8,6 +8,7 @@ from typing import Any
 
 from graft.core.errors import DataError
 from graft.core.unicode_form import spelled_like
+from graft.data.contents.spool import Spool
 from graft.data.tables.encoding import check_encoding, is_utf8
 from graft.data.tables.rows import require_columns
 
@@ -42,7 +43,7 @@ class JsonLines:
 
     def read(self, sample: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, list[Any]]]:
         """Samples and values; a key that an object lacks is missing there."""
-        samples: list[bytes] = []
+        samples = Spool()
         values: dict[str, list[Any]] = {name: [] for name in others}
         seen: set[str] = set()
         wanted = (sample, *others)
@@ -55,6 +56,9 @@ class JsonLines:
         later = [name for name in seen if not spelled_like(name, self.names)]
         require_columns(self._path, [*later, *self.names], wanted)
         return samples, values
+
+    def contents(self, sample: str) -> None:
+        """Samples are texts."""
 
     def _text(self, value: Any, column: str, row: int) -> bytes:
         if value is None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
+from graft.data.contents.parts import Contents
 from graft.data.split import UNASSIGNED, code_of
 from graft.data.splits.names import split_of
 from graft.data.tables.columnar import ColumnarTable
@@ -71,13 +72,14 @@ class LabelledRows:
     Attributes:
         path: of the table, checked.
         ids: such as ``reviews.csv:12``.
-        samples: the cell of each sample as UTF-8, empty where there is none.
+        samples: the cell of each sample as UTF-8, empty where there is none; or its place, if there are `contents`.
         targets: what the labels say.
         given: uint8 [N], the split that a row says, or `UNASSIGNED`.
         identity: digest of path, size, time of change and columns.
         groups: object [N], texts or None; None if no column holds them.
         times: float64 or int64 [N] (`graft.data.listing.Listing.times`).
         weights: float64 [N].
+        contents: what reads the samples, if they are files in a column.
     """
 
     path: Path
@@ -89,6 +91,7 @@ class LabelledRows:
     groups: np.ndarray | None = None
     times: np.ndarray | None = None
     weights: np.ndarray | None = None
+    contents: Contents | None = None
 
 
 def read_labelled(path: Path, columns: Columns) -> LabelledRows:
@@ -99,7 +102,9 @@ def read_labelled(path: Path, columns: Columns) -> LabelledRows:
     """
     path = require_file(path)
     _check_differ([name for name in columns.names if name != columns.time])  # a label may be a time
-    samples, values = open_table(path, columns.encoding).read(columns.sample, columns.names[1:])
+    table = open_table(path, columns.encoding)
+    contents = table.contents(columns.sample)
+    samples, values = table.read(columns.sample, columns.names[1:])
     if not len(samples):
         raise DataError(f"{path} holds no rows, but must hold some beside its header")
     return LabelledRows(
@@ -112,6 +117,7 @@ def read_labelled(path: Path, columns: Columns) -> LabelledRows:
         groups=_read(groups_of, path, columns.group, values),
         times=_read(times_of, path, columns.time, values),
         weights=_read(weights_of, path, columns.weight, values),
+        contents=contents,
     )
 
 

@@ -1,17 +1,17 @@
-"""What the readers of all kinds of tables have in common: named columns, and texts kept once."""
+"""What the readers of all kinds of tables have in common: named columns, and where samples are."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, overload
-
-import pyarrow as pa
+from typing import Any, Protocol
 
 from graft.core.errors import DataError
 from graft.core.unicode_form import spelled_like
+from graft.data.contents.parts import Contents
 
 _NAMED_COLUMNS = 20
 _MOST_COLUMNS = 100_000
+_MOST_SHARED = 100_000
 
 
 class Table(Protocol):
@@ -32,33 +32,28 @@ class Table(Protocol):
             DataError: a row is damaged, or the column of the samples holds no texts.
         """
 
+    def contents(self, sample: str) -> Contents | None:
+        """What reads the samples, if `read` gives their places and not their texts: they are files in a column.
 
-class ArrowTexts(Sequence[bytes]):
-    """UTF-8 texts that stay where Arrow has put them, empty where there is none.
+        Raises:
+            DataError: there is no such column.
+        """
 
-    Args:
-        column: of strings.
-    """
 
-    def __init__(self, column: pa.ChunkedArray) -> None:
-        chunks = [chunk for chunk in column.cast(pa.large_string()).chunks if len(chunk)]
-        self._values = pa.chunked_array(chunks, pa.large_string())
+class SharedTexts:
+    """The values of a column, of which equal texts are kept once."""
 
-    def __len__(self) -> int:
-        return len(self._values)
+    def __init__(self) -> None:
+        self.cells: list[Any] = []
+        self._known: dict[str, str] = {}
 
-    @overload
-    def __getitem__(self, index: int) -> bytes: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[bytes]: ...
-    def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes]:
-        if isinstance(index, slice):
-            # A copy: a part that is sent to another machine must not take the whole column along, as Arrow's slices do.
-            return [self[place] for place in range(*index.indices(len(self)))]
-        return _bytes_of(self._values[index])
-
-    def __iter__(self) -> Iterator[bytes]:
-        return (_bytes_of(value) for chunk in self._values.chunks for value in chunk)
+    def extend(self, values: Iterable[Any]) -> None:
+        """Add some."""
+        known = self._known
+        for value in values:
+            if isinstance(value, str) and (value in known or len(known) < _MOST_SHARED):
+                value = known.setdefault(value, value)
+            self.cells.append(value)
 
 
 def require_columns(path: Path, there: Sequence[str], wanted: Sequence[str]) -> None:
@@ -98,8 +93,3 @@ def _separated_otherwise(there: Sequence[str]) -> str:
     mark = next((mark for mark in (";", "|", "\t") if len(there) == 1 and mark in there[0]), None)
     name = {"\t": "tabs"}.get(mark or "", f"`{mark}`")
     return f"; it seems to be separated by {name}: save it with commas, or as .tsv with tabs" if mark else ""
-
-
-def _bytes_of(value: Any) -> bytes:
-    buffer = value.as_buffer()
-    return b"" if buffer is None else buffer.to_pybytes()

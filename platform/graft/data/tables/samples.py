@@ -1,7 +1,5 @@
-"""The samples of a table: their cells, and the files that they name."""
+"""The cells of a table that hold samples."""
 
-import os
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,18 +29,3 @@ def read_samples(path: Path, names: Sequence[str], encoding: str) -> list[str | 
         raise DataError(f"{path} has the columns {shown_columns(there)}, but must have one called {wanted}")
     cells, _ = table.read(column, ())
     return [cell.decode("utf-8", "replace") if cell else None for cell in cells]
-
-
-def file_beside(table: Path, name: bytes) -> bytes:
-    """The path of a file that a cell names; relative names start at the table's directory.
-
-    A name with accents is found in either of the forms that it can be typed in: tables mostly have the one, and disks
-    that a Mac has written the other.
-    """
-    path = os.path.join(os.fsencode(table.parent), name)
-    if path.isascii() or b"\0" in path or os.path.lexists(path):
-        return path
-    typed = os.fsdecode(name)
-    forms = (os.fsencode(unicodedata.normalize(form, typed)) for form in ("NFC", "NFD"))
-    others = (os.path.join(os.fsencode(table.parent), form) for form in forms)
-    return next((other for other in others if os.path.lexists(other)), path)

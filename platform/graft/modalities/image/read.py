@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from graft.core.passing_errors import machine_errors, printable_path
-from graft.data.contents import Contents
+from graft.data.contents.parts import Contents
 from graft.data.read import read_file
 from graft.modalities.image.decode import decode
 from graft.modalities.image.look import Look

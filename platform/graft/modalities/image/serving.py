@@ -14,9 +14,10 @@ from PIL import Image
 
 from graft.core.errors import SpecError
 from graft.core.passing_errors import machine_errors
+from graft.data.contents.beside import file_beside
 from graft.data.read import Unreadable, read_file
 from graft.data.tables.labelled import SUFFIXES
-from graft.data.tables.samples import file_beside, read_samples
+from graft.data.tables.samples import read_samples
 from graft.modalities.finding import find_all
 from graft.modalities.image.decode import decode_picture
 from graft.modalities.image.info import PIXELS

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from graft.data.contents import Contents
+from graft.data.contents.parts import Contents
 from graft.data.read import Unreadable, read_file
 
 MAX_TEXT_BYTES = 64 * 1024**2

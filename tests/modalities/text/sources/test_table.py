@@ -324,7 +324,7 @@ def test_labels_of_all_forms(values: pa.Array, expected: list[Any], tmp_path: Pa
     [
         ("label", [{"a": 1}, {"a": 2}], "`label` of a.parquet is struct<a: int64>, but must be numbers"),
         ("label", [b"a", b"b"], "`label` of a.parquet is binary, but must be numbers"),
-        ("text", [b"a", b"b"], "`text` of a.parquet is binary, but must be text"),
+        ("text", [b"a", b"b"], "`text` of a.parquet holds bytes, but must be text"),
         ("text", [1, 2], "`text` of a.parquet is int64, but must be text"),
     ],
 )

@@ -1,15 +1,17 @@
-"""A table with the path of an image in each row; relative paths start at the directory of the table."""
+"""A table with an image in each row: its path, which starts at the directory of the table, or its bytes."""
 
 import os
 from collections.abc import Sequence
 
 from graft.core.storage import canonical_json, text_digest
+from graft.data.contents.beside import file_beside
+from graft.data.contents.parts import Contents
 from graft.data.folders.paths import printable, size_and_time
 from graft.data.listing import Listing, Progress
 from graft.data.overview import Ignored, Tally
-from graft.data.tables.labelled import Columns, read_labelled
-from graft.data.tables.samples import file_beside
-from graft.modalities.image.read import FileReader
+from graft.data.tables.labelled import Columns, LabelledRows, read_labelled
+from graft.modalities.image.read import EncodedReader, FileReader
+from graft.modalities.image.sources.cells import Base64Contents, are_base64
 from graft.spec.modalities.table import TableData
 
 
@@ -20,10 +22,17 @@ def list_image_table(spec: TableData, progress: Progress | None = None) -> Listi
         DataError: the table cannot be read, lacks a column, or a row has no label.
     """
     rows = read_labelled(spec.path, Columns.of(spec.image or "", spec))
+    contents = rows.contents or (Base64Contents() if are_base64(rows.samples) else None)
+    listing = _of_files(spec, rows) if contents is None else _of_cells(spec, rows, contents)
+    if progress is not None:
+        progress(len(listing))
+    return listing
+
+
+def _of_files(spec: TableData, rows: LabelledRows) -> Listing:
+    """The table names files."""
     # A row without a path stays without one: a directory is no image either, but its name would mislead.
     paths = [file_beside(rows.path, cell) if cell else b"" for cell in rows.samples]
-    if progress is not None:
-        progress(len(paths))
     files = [(printable(os.fsdecode(path)), *size_and_time(path)) for path in paths]
     return Listing(
         source=f"images in {rows.path}",
@@ -39,6 +48,23 @@ def list_image_table(spec: TableData, progress: Progress | None = None) -> Listi
         reader=FileReader(spec.max_pixels),
         facts={"max_pixels": spec.max_pixels, "column": spec.image, "encoding": spec.encoding},
         unreadable=_unreadable(rows.ids, files),
+    )
+
+
+def _of_cells(spec: TableData, rows: LabelledRows, contents: Contents) -> Listing:
+    """The images lie in the table itself."""
+    return Listing(
+        source=f"images in {rows.path}",
+        ids=rows.ids,
+        targets=rows.targets,
+        given=rows.given,
+        groups=rows.groups,
+        times=rows.times,
+        weights=rows.weights,
+        identity=rows.identity,
+        sources=rows.samples,
+        reader=EncodedReader(contents, spec.max_pixels),
+        facts={"max_pixels": spec.max_pixels, "column": spec.image, "encoding": spec.encoding},
     )
 
 

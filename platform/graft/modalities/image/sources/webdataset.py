@@ -1,7 +1,7 @@
 """WebDataset shards of images."""
 
 from graft.data.archives.webdataset import list_shards
-from graft.data.contents import FileParts
+from graft.data.contents.parts import FileParts
 from graft.data.listing import Listing, Progress
 from graft.modalities.image.read import EncodedReader
 from graft.spec.modalities.webdataset import WebDatasetData

@@ -1,12 +1,11 @@
 """A table with a text in each row."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from graft.core.errors import DataError
 from graft.data.listing import Listing, Progress
 from graft.data.overview import Ignored, Tally
-from graft.data.tables.labelled import Columns, read_labelled
+from graft.data.tables.labelled import Columns, LabelledRows, read_labelled
 from graft.data.tables.labels import text_numbers
 from graft.modalities.text.files import InlineText
 from graft.spec.modalities.table import TableData
@@ -22,7 +21,7 @@ def list_text_table(spec: TableData, progress: Progress | None = None) -> Listin
         DataError: the file cannot be read, lacks a column, or a row has no label.
     """
     rows = read_labelled(spec.path, Columns.of(spec.text or "", spec))
-    _require_texts(spec.text or "", rows.path, rows.samples)
+    _require_texts(spec.text or "", rows)
     if progress is not None:
         progress(len(rows.samples))
     return Listing(
@@ -46,14 +45,18 @@ def list_text_table(spec: TableData, progress: Progress | None = None) -> Listin
     )
 
 
-def _require_texts(column: str, path: Path, texts: Sequence[bytes]) -> None:
-    """Not all of them are numbers: a column of ratings named in place of that of reviews.
+def _require_texts(column: str, rows: LabelledRows) -> None:
+    """They are texts, and not all of them are numbers: a column of ratings named in place of that of reviews.
 
     Raises:
-        DataError: they are.
+        DataError: they are not.
     """
-    if _are_numbers(texts[:_LOOKED_AT]) and _are_numbers(texts):
-        raise DataError(f"column `{column}` of {path.name} holds numbers, but must hold texts; name another column")
+    if rows.contents is not None:
+        raise DataError(f"column `{column}` of {rows.path.name} holds bytes, but must be text; name another column")
+    if _are_numbers(rows.samples[:_LOOKED_AT]) and _are_numbers(rows.samples):
+        raise DataError(
+            f"column `{column}` of {rows.path.name} holds numbers, but must hold texts; name another column"
+        )
 
 
 def _are_numbers(texts: Sequence[bytes]) -> bool:

@@ -1,7 +1,7 @@
 """WebDataset shards of texts."""
 
 from graft.data.archives.webdataset import list_shards
-from graft.data.contents import FileParts
+from graft.data.contents.parts import FileParts
 from graft.data.listing import Listing, Progress
 from graft.data.tables.encoding import decoder_of
 from graft.modalities.text.files import MAX_TEXT_BYTES, EncodedText

@@ -1,0 +1,1 @@
+"""Parquet and Arrow files in parts: row groups, cells, and how large either becomes."""

@@ -1,0 +1,1 @@
+"""Bytes of samples that are no files of their own, and files that others name."""

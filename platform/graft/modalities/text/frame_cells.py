@@ -1,0 +1,37 @@
+"""Texts that a program holds, as cells of a table."""
+
+from typing import Any
+
+import pyarrow as pa
+
+
+class TextCells:
+    """How texts are kept."""
+
+    kind = pa.string()
+
+    def fingerprint(self, value: Any) -> bytes:
+        """Its bytes."""
+        return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else b""
+
+    def stored(self, value: Any) -> str | None:
+        """The text itself.
+
+        Raises:
+            ValueError: it is no text.
+        """
+        if value is None or (isinstance(value, float) and value != value) or type(value).__name__ == "NAType":
+            return None
+        if not isinstance(value, str):
+            raise ValueError(f"is of type {type(value).__name__}, but must be a text; name another column")
+        return value.encode("utf-8", "replace").decode()
+
+
+def cells_for(first: Any) -> TextCells:
+    """How texts are kept."""
+    return TextCells()
+
+
+def is_sample(value: Any) -> bool:
+    """Whether a value is a text."""
+    return isinstance(value, str)
