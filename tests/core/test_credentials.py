@@ -130,3 +130,11 @@ def test_a_text_made_to_take_long_takes_no_longer_than_another(text: str) -> Non
     assert redact(text)
     assert credential_in(text) is None
     assert without_login(text)
+
+
+def test_the_container_of_an_azure_address_is_no_login():
+    address = "abfs://a-container-with-a-long-name@account.dfs.core.windows.net/x"
+    assert credential_in(address) is None
+    assert redact(f"no {address} there") == f"no {address} there"
+    assert credential_in("abfs://container:secret@account/x") == "a password"
+    assert "secret" not in redact("abfs://container:secret@account/x")

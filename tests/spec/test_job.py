@@ -128,7 +128,14 @@ def test_every_metric_has_a_direction() -> None:
         ({"data": {"kind": "idx", "path": ""}}, "data.path: is ``, but must be a path"),
         ({"data": {"kind": "idx", "path": "a\0b"}}, "data.path: is `a\\x00b`, but must be a path"),
         ({"data": {"kind": "idx", "path": 3}}, "data.path: is 3, but must be a path, as text"),
-        ({"data": {"kind": "idx", "path": "s3://b/x"}}, "data.path: is `s3://b/x`, but must be a local path; other"),
+        (
+            {"data": {"kind": "idx", "path": "s3a://b/x"}},
+            "data.path: is `s3a://b/x`, but must begin with s3://; write s3://",
+        ),
+        (
+            {"data": {"kind": "wordnet", "path": "s3://b/x"}},
+            "data.path: is `s3://b/x`, but must be a path of this machine",
+        ),
         ({"data": {"kind": "idx", "path": "d", "classes": "ab"}}, "data.classes: is the text 'ab', but must be a list"),
         (
             {"data": {"kind": "idx", "path": "d", "classes": ["a", 1]}},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graft.api.frames import frame, with_frames
 from graft.api.notebook import NotebookDisplay, is_in_notebook
 from graft.core.storage import Home
+from graft.data.remote.here import copies_in
 from graft.experiments.directory import Experiment
 from graft.experiments.find_bundle import find_bundle
 from graft.experiments.progress import Progress
@@ -49,9 +50,10 @@ def run(
         Interrupted: Ctrl-C, or a notebook's interrupt; the message says where the best model so far is.
     """
     place = Home.find(home)
-    resolved = resolve_job(_read(job, place, overrides))
-    loaded = resolved.job
-    overview_of(loaded, resolved.listing)  # what cannot be used leaves no experiment behind
+    with copies_in(place):
+        resolved = resolve_job(_read(job, place, overrides))
+        loaded = resolved.job
+        overview_of(loaded, resolved.listing)  # what cannot be used leaves no experiment behind
     check_job(loaded, place)
     options = options or RunOptions()
     if show_progress and is_in_notebook():

@@ -20,9 +20,10 @@ _SECRET_IN_QUERY = frozenset({"key", "sig", "pass", "auth", "pw", "code", "sas"}
 _DATABASE_LOGIN = re.compile(
     r"(?<![A-Za-z0-9])((?:postgres(?:ql)?|mysql|mariadb|mssql|oracle)(?:\+\w+)?://)[^\s'\"<>]{0,500}@"
 )
-# A password with a slash in it is still one, but behind `host:5000/` an `@` is part of the path.
+# A password with a slash in it is still one, but behind `host:5000/` an `@` is part of the path. In Azure's
+# `abfs://container@account.dfs.core.windows.net/` what stands before the `@` is a name, unless it has a colon.
 _LOGIN = re.compile(
-    r"(?<=://)(?:[^/?#\s'\"<>\\]{0,4000}@|[^/?#:\s'\"<>\\@]{1,200}:(?!\d*[/?#\s'\"])[^\s?#'\"<>\\]{0,500}@)"
+    r"(?<=://)(?:(?:(?<!abfs://)(?<!abfss://)|(?=[^/?#\s'\"<>\\]{0,200}:))[^/?#\s'\"<>\\]{0,4000}@|[^/?#:\s'\"<>\\@]{1,200}:(?!\d*[/?#\s'\"])[^\s?#'\"<>\\]{0,500}@)"
 )
 _LOGIN_WITHOUT_PASSWORD = re.compile(r"[A-Za-z0-9._%+-]{0,24}@")
 _TOKEN = re.compile(r"(?:gh[opsu]|github_pat|glpat|hf|xox[abp]|sk|pypi)[-_]", re.IGNORECASE)

@@ -67,6 +67,11 @@ class Home:
         return self.root / "cache" / "features"
 
     @property
+    def remote(self) -> Path:
+        """Copies of tables that lie in stores."""
+        return self.root / "cache" / "remote"
+
+    @property
     def models(self) -> Path:
         """Copies of registered models, checked when they were made."""
         return self.root / "cache" / "models"

@@ -9,6 +9,17 @@ from graft.core.errors import ArtifactError
 # As SQLAlchemy reads one: its driver, a host (which SQLite has not), the path, options.
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?://(?P<host>[^/?]*)(?:/(?P<path>[^?]*))?(?:\?(?P<options>.*))?", re.DOTALL)
 
+REMOTE_SCHEMES = ("s3", "gs", "abfs", "hf", "http", "https")
+"""Of the stores that data can be read from."""
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+
+
+def scheme_of(path: str | Path) -> str:
+    """The scheme of an address, in lower case; empty for a path of this machine."""
+    found = _SCHEME.match(path) if isinstance(path, str) else None
+    return found[1].lower() if found else ""
+
 
 def file_uri(path: Path) -> str:
     """A path as ``file:`` URI."""

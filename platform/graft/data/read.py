@@ -4,6 +4,7 @@ import os
 import stat
 
 from graft.core.passing_errors import is_passing, is_used_up, printable_path, reason_of, used_up
+from graft.data.remote.address import is_remote_source
 
 MAX_FILE_BYTES = 512 * 1024**2
 """No sample is larger; a disk image named .png must not be read into memory to find that out."""
@@ -30,13 +31,17 @@ class Unreachable(Unreadable):
 
 
 def read_file(path: bytes | str | os.PathLike[str], most: int = MAX_FILE_BYTES) -> bytes:
-    """The content of a regular file within the size limit.
+    """The content of a regular file, or of an object in a store (`graft.data.remote`), within the size limit.
 
     Raises:
         Unreadable: it is not there, is no regular file (a pipe would wait for ever), or is too large.
         Unreachable: it cannot be opened or read now, which says nothing of its bytes.
-        ResourceError: memory or file handles have run out.
+        ResourceError: memory or file handles have run out; or a store cannot be used.
     """
+    if is_remote_source(path):
+        from graft.data.remote.read import read_remote  # its libraries take a second
+
+        return read_remote(path, most)
     try:
         return _content(path, most)
     except (OSError, MemoryError) as error:

@@ -12,6 +12,7 @@ from graft.core.credentials import redact
 from graft.core.errors import ArtifactError, Interrupted, Problem, SpecError
 from graft.core.storage import Home, write_json, write_text
 from graft.data.dataset import Dataset, open_dataset
+from graft.data.remote.here import copies_in
 from graft.experiments.budget import deadline_of
 from graft.experiments.directory import Experiment
 from graft.experiments.history import SearchHistory
@@ -126,7 +127,8 @@ def run_experiment(experiment: Experiment, home: Home, options: RunOptions | Non
             journal.subscribe(listener)
         resumed_from = where_it_stands(progress)
         run = _Run(experiment, home, job, journal, progress, history, options)
-        return run.to_the_end(failed_trials(progress) if options.retry_errored else [], resumed_from)
+        with copies_in(home):
+            return run.to_the_end(failed_trials(progress) if options.retry_errored else [], resumed_from)
 
 
 class _Run:

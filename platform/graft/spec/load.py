@@ -15,7 +15,7 @@ from graft.spec.job import Job
 from graft.spec.messages.no_credentials import credential_findings
 from graft.spec.messages.problems import MOST_FINDINGS, Origin, findings_of
 from graft.spec.messages.rules import shown
-from graft.spec.modalities.base import BASE
+from graft.spec.modalities.data_path import BASE
 from graft.spec.overrides import Override, apply_override, read_overrides
 from graft.spec.space.space import StrategySpace
 from graft.spec.yaml_text import Document, YamlError, read_yaml

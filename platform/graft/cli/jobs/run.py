@@ -69,19 +69,22 @@ def command(
         what = f"replays {replay}" if schedule else describe(loaded.phases, loaded.space.grid_size())
         tell(f"{job}: {loaded.name}, {what}", err=True)
     from graft.cli.output.looking import looking
+    from graft.data.remote.here import copies_in
     from graft.experiments.directory import Experiment
     from graft.pipeline.look import overview_of
     from graft.pipeline.resolve import resolve_job
     from graft.pipeline.run import check_job
 
-    resolved = resolve_job(loaded)
+    with copies_in(place):
+        resolved = resolve_job(loaded)
     loaded = resolved.job
     if not as_json:
         tell(
             f"task: {loaded.task.kind} of {loaded.data.modality}s by {loaded.objective.name} ({resolved.reason})",
             err=True,
         )
-    overview = overview_of(loaded, resolved.listing, looking(f"{loaded.data.modality}s"))
+    with copies_in(place):
+        overview = overview_of(loaded, resolved.listing, looking(f"{loaded.data.modality}s"))
     if not as_json:
         tell(*(f"{what}: {told}" for what, told in overview.lines()), err=True)
     for note in check_job(loaded, place):

@@ -10,9 +10,14 @@ import pyarrow as pa
 from graft.data.columns import ColumnSpec, StorageSpec
 from graft.data.listing import Decoder
 from graft.data.plan import Ingestion, IngestPlan
+from graft.data.read import MAX_FILE_BYTES
+from graft.data.remote.address import is_remote_source
+from graft.data.remote.read import fetching
 
 BLOCK_BYTES = 16 * 1024**2
 MAX_BLOCK_ROWS = 512
+MAX_REMOTE_ROWS = 128
+"""A block that a slow store fills must be done before Ray takes it for stuck."""
 
 
 def decode_block(table: pa.Table, decoder: Decoder, storage: StorageSpec) -> dict[str, Any]:
@@ -30,7 +35,9 @@ def decode_block(table: pa.Table, decoder: Decoder, storage: StorageSpec) -> dic
     """
     chunks = list(zip(table["start"].to_pylist(), table["sources"].to_pylist(), strict=True))
     positions = [start + offset for start, chunk in chunks for offset in range(len(chunk))]
-    block = decoder([source for _, chunk in chunks for source in chunk])
+    sources = [source for _, chunk in chunks for source in chunk]
+    with fetching(sources, MAX_FILE_BYTES):
+        block = decoder(sources)
     places = range(len(positions))
     return {
         "position": np.array(positions, dtype=np.int64),
@@ -58,7 +65,8 @@ def chunks_of(plan: IngestPlan) -> list[dict[str, Any]]:
     shapes = [(spec, spec.shape or ()) for spec in plan.storage.columns]
     stored = sum(math.prod(shape) * np.dtype(spec.dtype).itemsize for spec, shape in shapes)
     row_bytes = max(stored, len(sources[0]), 1)
-    step = min(max(BLOCK_BYTES // row_bytes, 1), MAX_BLOCK_ROWS)
+    most = MAX_REMOTE_ROWS if is_remote_source(sources[0]) else MAX_BLOCK_ROWS
+    step = min(max(BLOCK_BYTES // row_bytes, 1), most)
     starts = range(0, len(plan.rows), step)
     return [
         {"start": start, "sources": [sources[int(row)] for row in plan.rows[start : start + step]]} for start in starts

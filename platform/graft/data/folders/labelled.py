@@ -10,8 +10,10 @@ import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
+from graft.data.folders.look import look_below
 from graft.data.folders.meaning import meaning_of
-from graft.data.folders.paths import SampleFiles, printable, require_directory, size_and_time
+from graft.data.folders.paths import SampleFiles, printable, size_and_time
+from graft.data.folders.tree import Places, Tree
 from graft.data.folders.walk import walk
 from graft.data.overview import Ignored, Progress
 from graft.data.split import code_of
@@ -24,18 +26,18 @@ class LabelledFiles:
     """The files of a directory, in a fixed order.
 
     Attributes:
-        root: the directory.
+        root: the directory, or its address.
         ids: path of each file below it, printable.
-        sources: absolute path of each, in the file system's own bytes.
+        sources: absolute path of each, in the file system's own bytes; or its address.
         targets: the folder of each.
         given: uint8 [N], the split that its folder says.
-        identity: digest of paths, sizes and times of change.
+        identity: digest of paths, sizes and times of change; of names, sizes and versions in a store.
         ignored: what is no sample, by its reason.
         unreadable: samples that no file stands behind; they are among them.
         groups: object [N], what `data.group` finds in each path, if there is one.
     """
 
-    root: Path
+    root: str
     ids: tuple[str, ...]
     sources: list[bytes]
     targets: RawTargets
@@ -55,25 +57,26 @@ def list_labelled_files(spec: FolderSource, samples: SampleFiles, progress: Prog
         DataError: the directory is missing, can be read in two ways, or in none (`graft.data.folders.meaning`), or no
             path has what `data.group` looks for.
     """
-    root = require_directory(spec.path)
-    meaning = meaning_of(walk(root, samples, spec.ignore, progress), samples, spec.layout)
+    tree = look_below(spec.path, samples, spec.ignore, progress)
+    meaning = meaning_of(tree, samples, spec.layout)
     codes = {label: code for code, label in enumerate(meaning.labels)}
     files = [(file, group) for group in meaning.groups for file in group.folder.files(broken=True)]
-    paths = [os.path.join(root, file) for file, _ in files]
+    names = [file for file, _ in files]
     given = [code_of(group.split) for _, group in files]
+    places = tree.places or _Disk(tree.root)
     return LabelledFiles(
-        root=root,
-        ids=tuple(printable(file) for file, _ in files),
-        sources=[os.fsencode(path) for path in paths],
+        root=tree.root,
+        ids=tuple(printable(name) for name in names),
+        sources=places.sources(names),
         targets=RawTargets(
             np.array([codes[group.label] for _, group in files], dtype=np.int64),
             tuple(printable(label) for label in meaning.labels),
         ),
         given=np.array(given, dtype=np.uint8),
-        identity=_identity(root, paths, given),
+        identity=_identity(tree, places, names, given),
         ignored=meaning.ignored,
         unreadable=meaning.unreadable,
-        groups=None if spec.group is None else _groups(root, spec.group, [printable(file) for file, _ in files]),
+        groups=None if spec.group is None else _groups(tree.root, spec.group, list(map(printable, names))),
     )
 
 
@@ -86,7 +89,7 @@ def files_below(directory: Path, samples: SampleFiles) -> list[Path]:
     return [directory / file for file in walk(directory.absolute(), samples).top.files(broken=True)]
 
 
-def _groups(root: Path, pattern: str, paths: Sequence[str]) -> np.ndarray:
+def _groups(root: str, pattern: str, paths: Sequence[str]) -> np.ndarray:
     """What the pattern's one group holds in each path, with a slash before it and between its parts; else None."""
     search = re.compile(pattern).search
     found = np.empty(len(paths), dtype=object)
@@ -101,6 +104,21 @@ def _groups(root: Path, pattern: str, paths: Sequence[str]) -> np.ndarray:
     return found
 
 
-def _identity(root: Path, paths: Sequence[str], given: Sequence[int]) -> str:
-    entries = [(printable(path), *size_and_time(path), code) for path, code in zip(paths, given, strict=True)]
-    return text_digest(canonical_json([printable(str(root)), entries]))
+@dataclass(frozen=True)
+class _Disk:
+    """Files below a directory."""
+
+    root: str
+
+    def sources(self, paths: Sequence[str]) -> list[bytes]:
+        return [os.fsencode(os.path.join(self.root, path)) for path in paths]
+
+    def stamps(self, paths: Sequence[str]) -> list[tuple[int, int | str]]:
+        return [size_and_time(os.path.join(self.root, path)) for path in paths]
+
+
+def _identity(tree: Tree, places: Places, names: Sequence[str], given: Sequence[int]) -> str:
+    stamps = places.stamps(names)
+    paths = [printable(tree.at(name)) for name in names]
+    entries = [(path, *stamp, code) for path, stamp, code in zip(paths, stamps, given, strict=True)]
+    return text_digest(canonical_json([printable(tree.root), entries]))

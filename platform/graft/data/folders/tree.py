@@ -1,8 +1,9 @@
 """The names below a directory, as the walk has found them: what decides about them needs no disk."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from graft.data.overview import Ignored
 
@@ -73,18 +74,29 @@ class Again:
         return self.first in ("", "..") or self.path.startswith(f"{self.first}/")
 
 
+class Places(Protocol):
+    """Where the files of a tree lie, if not below a directory of this machine."""
+
+    def sources(self, paths: Sequence[str]) -> list[bytes]:
+        """What a reader needs for each."""
+
+    def stamps(self, paths: Sequence[str]) -> list[tuple[int, int | str]]:
+        """Size and version of each; -1 where there is none any more."""
+
+
 @dataclass(frozen=True)
 class Tree:
     """All that the walk has found.
 
     Attributes:
-        root: the directory, absolute.
+        root: the directory, absolute; or an address.
         top: the directory as a folder.
         ignored: what was left out by its name or kind.
         unreadable: samples by their names that no file stands behind.
         again: links to folders that have been read already.
         dangling: links to nothing that may have been folders.
         beside: folders with samples beside the directory, looked for where it holds samples and no folders.
+        places: of the files, where they lie in a store.
     """
 
     root: str
@@ -94,6 +106,7 @@ class Tree:
     again: tuple[Again, ...] = ()
     dangling: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
+    places: Places | None = None
 
     def at(self, path: str) -> str:
         """The absolute path of something in it, for people and for opening."""

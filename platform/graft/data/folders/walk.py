@@ -5,7 +5,7 @@ import itertools
 import os
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,6 +41,24 @@ def walk(root: Path, samples: SampleFiles, ignore: Sequence[str] = (), progress:
         ResourceError: the machine has no memory or file handles left.
     """
     return _Walk(str(root), samples, ignore, progress).tree()
+
+
+def reason_left_out(path: str, ignore: Sequence[str], is_folder: Callable[[], bool]) -> str:
+    """Why something is left out by its name, whatever it holds; empty if it is not.
+
+    Args:
+        path: relative to the directory.
+        ignore: names and paths that the user leaves out.
+        is_folder: whether it is one; asked only where that decides.
+    """
+    name = path.rpartition("/")[2]
+    if is_named_by(ignore, path):
+        return "data.ignore"
+    if is_system_folder(name) and is_folder():
+        return "system folder"
+    if is_system_file(name) and not is_folder():
+        return "system file"
+    return "hidden" if name.startswith(".") else ""
 
 
 def suffix_reason(name: str) -> str:
@@ -126,7 +144,7 @@ class _Walk:
 
     def _sort(self, entry: "os.DirEntry[str]", path: str, found: _Found) -> None:
         name = entry.name
-        reason = self._left_out(entry, path)
+        reason = reason_left_out(path, self._ignore, lambda: _is_folder(entry))
         if reason:
             self._leave_out(entry, path, reason)
             return
@@ -149,16 +167,6 @@ class _Walk:
             self._tally.add(kind, printable(path))
             if kind == DANGLING and not _has_suffix(name):
                 self._dangling.append(path)
-
-    def _left_out(self, entry: "os.DirEntry[str]", path: str) -> str:
-        name = entry.name
-        if is_named_by(self._ignore, path):
-            return "data.ignore"
-        if is_system_folder(name) and _is_folder(entry):
-            return "system folder"
-        if is_system_file(name) and not _is_folder(entry):
-            return "system file"
-        return "hidden" if name.startswith(".") else ""
 
     def _leave_out(self, entry: "os.DirEntry[str]", path: str, reason: str) -> None:
         """Count the files in a folder that is left out; links in it are not followed, and what is closed is passed."""

@@ -1,8 +1,8 @@
 """A table with a row for each sample: CSV, TSV, JSONL, Parquet, Feather or Arrow, told by its suffix."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
 from graft.data.contents.parts import Contents
+from graft.data.overview import Progress
+from graft.data.remote.here import file_here
 from graft.data.split import UNASSIGNED, code_of
 from graft.data.splits.names import split_of
 from graft.data.tables.columnar import ColumnarTable
@@ -70,7 +72,7 @@ class LabelledRows:
     """The rows of a table.
 
     Attributes:
-        path: of the table, checked.
+        path: of the table, as the job has it.
         ids: such as ``reviews.csv:12``.
         samples: the cell of each sample as UTF-8, empty where there is none; or its place, if there are `contents`.
         targets: what the labels say.
@@ -82,7 +84,7 @@ class LabelledRows:
         contents: what reads the samples, if they are files in a column.
     """
 
-    path: Path
+    path: Path | str
     ids: tuple[str, ...]
     samples: Sequence[bytes]
     targets: RawTargets
@@ -93,15 +95,35 @@ class LabelledRows:
     weights: np.ndarray | None = None
     contents: Contents | None = None
 
+    @property
+    def name(self) -> str:
+        """Of the table's file."""
+        return PurePath(self.path).name
 
-def read_labelled(path: Path, columns: Columns) -> LabelledRows:
+
+def read_labelled(path: Path | str, columns: Columns, progress: Progress | None = None) -> LabelledRows:
     """Read the rows of a table.
+
+    Args:
+        path: of the table, or its address.
+        columns: that are read.
+        progress: told now and then that a copy from a store goes on.
 
     Raises:
         DataError: the file cannot be read, lacks a column, or a row has no label.
+        ResourceError: the store it lies in cannot be used.
     """
-    path = require_file(path)
     _check_differ([name for name in columns.names if name != columns.time])  # a label may be a time
+    with file_here(path, progress) as here:
+        rows = _rows_of(here.path, columns)
+    if not here.stamp:
+        return rows
+    identity = text_digest(canonical_json([path, here.stamp, columns.names, columns.encoding]))
+    return replace(rows, path=path, identity=identity)
+
+
+def _rows_of(path: Path, columns: Columns) -> LabelledRows:
+    path = require_file(path)
     table = open_table(path, columns.encoding)
     contents = table.contents(columns.sample)
     samples, values = table.read(columns.sample, columns.names[1:])

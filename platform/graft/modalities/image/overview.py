@@ -1,13 +1,16 @@
 """A look at each kind of image source: names and counts, without numpy and without decoding anything."""
 
 from collections import Counter
+from pathlib import Path
 
 from graft.data.folders.overview import folder_overview
 from graft.data.folders.paths import require_directory
 from graft.data.overview import Overview, Progress, overview_of_counts
+from graft.data.remote.here import files_here
 from graft.data.splits.names import SplitName
 from graft.modalities.image.file_names import IMAGE_FILES
 from graft.modalities.image.sources.idx_file import (
+    FILES,
     LABELS,
     brings_test,
     check_known,
@@ -32,7 +35,11 @@ def idx_overview(spec: IdxData, progress: Progress | None = None) -> Overview:
     Raises:
         DataError: a file is missing or damaged, or a label has no name.
     """
-    directory = require_directory(spec.path)
+    with files_here(spec.path, FILES, progress) as here:
+        return _idx_overview(spec, require_directory(here.path))
+
+
+def _idx_overview(spec: IdxData, directory: Path) -> Overview:
     files = {None: require_idx(directory, LABELS.format("train"))}
     by_split: dict[SplitName | None, Counter[int]] = {None: Counter(read_idx_bytes(files[None], 1)[1])}
     names, codes = label_names(spec, sorted(by_split[None]))

@@ -1,37 +1,16 @@
 """What the spec of every modality, of every kind of data and of every preprocessing says."""
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema, model_validator
+from pydantic import Field, model_validator
 
 from graft.spec.base import Component, Share, Spec
 from graft.spec.checks.clean import Clean, finding_kinds
-from graft.spec.messages.rules import Finding, broken, rejected
-
-BASE = "base"
-"""Key of pydantic's validation context: the directory that relative paths start from."""
-
-
-def _absolute(value: Any, info: ValidationInfo) -> Path:
-    if isinstance(value, Path):
-        value = str(value)
-    if not isinstance(value, str):
-        raise broken("must be a path, as text")
-    if not value.strip() or "\0" in value:
-        raise broken("must be a path")
-    if "://" in value:
-        raise broken("must be a local path; other stores cannot be read by this version")
-    base = (info.context or {}).get(BASE) or os.getcwd()
-    return Path(os.path.abspath(os.path.join(base, os.path.expanduser(value))))
-
+from graft.spec.messages.rules import Finding, rejected
 
 SplitRule = Literal["label", "group", "time", "hash"]
 """What decides which of the samples that the source leaves open are for validation and test."""
-
-LocalPath = Annotated[Path, PlainValidator(_absolute), WithJsonSchema({"type": "string", "format": "path"})]
 
 
 class Preprocessing(Component):

@@ -6,14 +6,15 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from graft.spec.messages.rules import Finding, rejected
-from graft.spec.modalities.base import DataSpec, LocalPath
+from graft.spec.modalities.base import DataSpec
+from graft.spec.modalities.data_path import DataPath
 
 
 class FolderSource(DataSpec):
     """What every kind of directory with a folder for each class has."""
 
     task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each folder is a class")
-    path: LocalPath = Field(description="The directory; a relative path starts at the job file's directory.")
+    path: DataPath = Field(description="The directory; a relative path starts at the job file's directory.")
     layout: Literal["auto", "classes", "splits"] = Field(
         "auto",
         description="What the folders in it are: the classes, or the splits (train, val, test) with the classes "

@@ -7,7 +7,8 @@ from pydantic import Field
 
 from graft.spec.base import Share, Spec
 from graft.spec.components.augmentation import Augmentation
-from graft.spec.modalities.base import DataSpec, LocalPath, ModalitySpec, Preprocessing
+from graft.spec.modalities.base import DataSpec, ModalitySpec, Preprocessing
+from graft.spec.modalities.data_path import DataPath
 from graft.spec.modalities.folder import FolderSource
 from graft.spec.modalities.label_names import NumberedLabels
 
@@ -129,7 +130,7 @@ class IdxData(ImageSource, NumberedLabels):
     overview_by: ClassVar[str] = "graft.modalities.image.overview:idx_overview"
     task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each image has one of the labels 0, 1, 2, …")
     default_space: ClassVar[Mapping[str, Any]] = {"resolution": 32}
-    path: LocalPath = Field(description="Directory of the files; a relative path starts at the job file's directory.")
+    path: DataPath = Field(description="Directory of the files; a relative path starts at the job file's directory.")
     flip: Flip = Field("none", description="Mirror images that keep the label, for the augmentation to use.")
 
 

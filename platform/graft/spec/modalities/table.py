@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from graft.spec.messages.rules import Finding
-from graft.spec.modalities.base import LocalPath
 from graft.spec.modalities.container import ColumnName, ContainerSource
+from graft.spec.modalities.data_path import DataPath
 
 ColumnNames = Annotated[list[ColumnName], Field(min_length=1, max_length=256)]
 
@@ -20,7 +20,7 @@ class TableData(ContainerSource):
     kind: Literal["table"] = "table"
     built_by: ClassVar[str] = "graft.modalities.table:list_table"
     drafted_by: ClassVar[str] = "graft.modalities.table_draft:draft_table"
-    path: LocalPath = Field(description="The file; a relative path starts at the job file's directory.")
+    path: DataPath = Field(description="The file; a relative path starts at the job file's directory.")
     label: ColumnName | ColumnNames = Field(
         description="Column of the labels; several columns of numbers are several targets of regression."
     )

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from graft.spec.base import Share, Spec
 from graft.spec.components.augmentation import Augmentation
-from graft.spec.modalities.base import DataSpec, LocalPath, ModalitySpec, Preprocessing
+from graft.spec.modalities.base import DataSpec, ModalitySpec, Preprocessing
+from graft.spec.modalities.data_path import LocalPath
 from graft.spec.modalities.folder import FolderSource
 
 DEFAULT_MAX_TOKENS = 128

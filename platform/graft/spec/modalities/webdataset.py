@@ -5,8 +5,8 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from graft.spec.messages.rules import Finding, rejected
-from graft.spec.modalities.base import LocalPath
 from graft.spec.modalities.container import ColumnName, ContainerSource
+from graft.spec.modalities.data_path import LocalPath
 from graft.spec.modalities.label_names import NumberedLabels
 
 

@@ -12,10 +12,12 @@ from graft.core.storage import canonical_json, text_digest
 from graft.data.dataset import Split
 from graft.data.folders.paths import require_directory
 from graft.data.listing import Listing, Progress
+from graft.data.remote.here import Here, files_here
 from graft.data.split import UNASSIGNED
 from graft.data.targets import RawTargets
 from graft.modalities.image.read import PixelReader
 from graft.modalities.image.sources.idx_file import (
+    FILES,
     IMAGES,
     LABELS,
     brings_test,
@@ -46,7 +48,12 @@ def list_idx(spec: IdxData, progress: Progress | None = None) -> Listing:
         DataError: a file is missing, damaged, or says another size than it has; images and labels differ in number; a
             label has no class, or a class no image.
     """
-    directory = require_directory(spec.path)
+    with files_here(spec.path, FILES, progress) as here:
+        return _list(spec, here, progress)
+
+
+def _list(spec: IdxData, here: Here, progress: Progress | None) -> Listing:
+    directory = require_directory(here.path)
     train = _read_part(directory, "train", spec.max_pixels)
     parts = [train]
     if brings_test(directory):
@@ -60,11 +67,11 @@ def list_idx(spec: IdxData, progress: Progress | None = None) -> Listing:
     if progress is not None:
         progress(len(images))
     return Listing(
-        source=f"IDX files in {directory}",
+        source=f"IDX files in {here.shown}",
         ids=tuple(f"{part.name}/{index}" for part in parts for index in range(len(part.labels))),
         targets=RawTargets(labels, names),
         given=np.concatenate([np.full(len(p.labels), _given(p.name), dtype=np.uint8) for p in parts]),
-        identity=_identity(parts, names),
+        identity=_identity(here, parts, names),
         sources=_Rows(images),
         reader=PixelReader(images.shape[1:]),
         facts={"channels": 1, "native_side": min(images.shape[1:]), "max_pixels": spec.max_pixels},
@@ -122,6 +129,8 @@ def _given(name: str) -> int:
     return int(Split.TEST) if name == "t10k" else UNASSIGNED
 
 
-def _identity(parts: Sequence[_Part], names: tuple[str, ...]) -> str:
+def _identity(here: Here, parts: Sequence[_Part], names: tuple[str, ...]) -> str:
+    if here.stamp:
+        return text_digest(canonical_json([here.shown, here.stamp, names]))
     stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for part in parts for path in part.files]
     return text_digest(canonical_json([str(parts[0].files[0].parent), stats, names]))

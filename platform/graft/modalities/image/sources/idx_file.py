@@ -22,6 +22,11 @@ MAX_BYTES = 4 * 1024**3
 IMAGES, LABELS = "{}-images-idx3-ubyte", "{}-labels-idx1-ubyte"
 """Names of the files of one half of a set ("train" or "t10k")."""
 
+FILES = tuple(
+    f"{name.format(half)}{suffix}" for half in ("train", "t10k") for name in (IMAGES, LABELS) for suffix in ("", ".gz")
+)
+"""All files that a set may have."""
+
 _UINT8 = 0x08
 _CHUNK = 16 * 1024**2
 

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Sequence
 
+from graft.core.credentials import redact
 from graft.core.storage import canonical_json, text_digest
-from graft.data.contents.beside import file_beside
+from graft.data.contents.beside import file_beside, stamps_of
 from graft.data.contents.parts import Contents
-from graft.data.folders.paths import printable, size_and_time
+from graft.data.folders.paths import printable
 from graft.data.listing import Listing, Progress
 from graft.data.overview import Ignored, Tally
 from graft.data.tables.labelled import Columns, LabelledRows, read_labelled
@@ -21,7 +22,7 @@ def list_image_table(spec: TableData, progress: Progress | None = None) -> Listi
     Raises:
         DataError: the table cannot be read, lacks a column, or a row has no label.
     """
-    rows = read_labelled(spec.path, Columns.of(spec.image or "", spec))
+    rows = read_labelled(spec.path, Columns.of(spec.image or "", spec), progress)
     contents = rows.contents or (Base64Contents() if are_base64(rows.samples) else None)
     listing = _of_files(spec, rows) if contents is None else _of_cells(spec, rows, contents)
     if progress is not None:
@@ -33,7 +34,7 @@ def _of_files(spec: TableData, rows: LabelledRows) -> Listing:
     """The table names files."""
     # A row without a path stays without one: a directory is no image either, but its name would mislead.
     paths = [file_beside(rows.path, cell) if cell else b"" for cell in rows.samples]
-    files = [(printable(os.fsdecode(path)), *size_and_time(path)) for path in paths]
+    files = [(printable(os.fsdecode(path)), *stamp) for path, stamp in zip(paths, stamps_of(paths), strict=True)]
     return Listing(
         source=f"images in {rows.path}",
         ids=rows.ids,
@@ -68,9 +69,9 @@ def _of_cells(spec: TableData, rows: LabelledRows, contents: Contents) -> Listin
     )
 
 
-def _unreadable(ids: Sequence[str], files: Sequence[tuple[str, int, int]]) -> tuple[Ignored, ...]:
+def _unreadable(ids: Sequence[str], files: Sequence[tuple[str, int, int | str]]) -> tuple[Ignored, ...]:
     tally = Tally()
     for row, (path, size, _) in zip(ids, files, strict=True):
         if size < 0:
-            tally.add("row whose file is not there" if path else "row without a file", f"{row} {path}".rstrip())
+            tally.add("row whose file is not there" if path else "row without a file", f"{row} {redact(path)}".rstrip())
     return tally.result()

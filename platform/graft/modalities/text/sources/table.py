@@ -20,7 +20,7 @@ def list_text_table(spec: TableData, progress: Progress | None = None) -> Listin
     Raises:
         DataError: the file cannot be read, lacks a column, or a row has no label.
     """
-    rows = read_labelled(spec.path, Columns.of(spec.text or "", spec))
+    rows = read_labelled(spec.path, Columns.of(spec.text or "", spec), progress)
     _require_texts(spec.text or "", rows)
     if progress is not None:
         progress(len(rows.samples))
@@ -52,11 +52,9 @@ def _require_texts(column: str, rows: LabelledRows) -> None:
         DataError: they are not.
     """
     if rows.contents is not None:
-        raise DataError(f"column `{column}` of {rows.path.name} holds bytes, but must be text; name another column")
+        raise DataError(f"column `{column}` of {rows.name} holds bytes, but must be text; name another column")
     if _are_numbers(rows.samples[:_LOOKED_AT]) and _are_numbers(rows.samples):
-        raise DataError(
-            f"column `{column}` of {rows.path.name} holds numbers, but must hold texts; name another column"
-        )
+        raise DataError(f"column `{column}` of {rows.name} holds numbers, but must hold texts; name another column")
 
 
 def _are_numbers(texts: Sequence[bytes]) -> bool:
