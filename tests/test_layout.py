@@ -127,7 +127,14 @@ def circles(imports: Mapping[str, set[str]]) -> list[list[str]]:
     return found
 
 
-RAY_ROOMS = ("workers", "data/ingest.py", "search/tuner.py", "search/tune_bridge.py", "pipeline/ray_session.py")
+RAY_ROOMS = (
+    "workers",
+    "data/ingest.py",
+    "data/streaming/ray_data.py",
+    "search/tuner.py",
+    "search/tune_bridge.py",
+    "pipeline/ray_session.py",
+)
 MLFLOW_ROOMS = ("tracking/mlflow",)
 
 

@@ -22,6 +22,7 @@ from graft.data.listing import DecodedBlock, Listing, list_samples
 from graft.data.plan import Ingestion, plan_ingest
 from graft.data.read import Unreachable
 from graft.data.split import UNASSIGNED
+from graft.data.streaming import ray_data
 from graft.data.targets import RawTargets
 from graft.modalities.image.info import PIXELS
 from graft.modalities.image.storage import ImageDecoder, StoredImages, decode_square, square
@@ -224,6 +225,21 @@ def test_the_quarantine_survives_the_cache(photos, cache):
     assert ingest(work(photos), cache).quarantine == (Quarantined("cat/zero.png", "is empty"),)
 
 
+def test_what_is_streamed_is_looked_at_and_left_where_it_is(photos, cache):
+    (photos.path / "cat" / "0.png").write_bytes(b"")
+    stored = ingest(work(photos), cache)
+    wanted = work(photos)
+    streamed = ingest(replace(wanted, plan=replace(wanted.plan, is_streamed=True)), cache)
+    assert streamed.directory.name == f"{stored.directory.name}-streamed"
+    assert (streamed.is_streamed, stored.is_streamed) == (True, False)
+    assert (streamed.fingerprint, streamed.ids, streamed.quarantine) == (
+        stored.fingerprint, stored.ids, stored.quarantine,
+    )  # fmt: skip
+    assert not (streamed.directory / f"{PIXELS}.npy").exists()
+    rows = np.array([20, 0, 7])
+    np.testing.assert_array_equal(streamed.columns[PIXELS][rows], stored.columns[PIXELS][rows])
+
+
 def test_rays_own_settings_stay_as_they_were(photos, cache):
     context = DataContext.get_current()
     before = (context.enable_progress_bars, context.execution_options.preserve_order)
@@ -242,7 +258,7 @@ def test_without_a_free_cpu_ray_waits_no_longer_than_the_limit(photos, cache, mo
     cpus = int(ray.cluster_resources()["CPU"])
     busy = Busy.options(num_cpus=cpus).remote()
     ray.get(busy.ready.remote())
-    monkeypatch.setattr(module, "NO_PROGRESS_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(ray_data, "NO_PROGRESS_TIMEOUT_S", 0.5)
     try:
         with pytest.raises(ResourceError, match="needs one free CPU"):
             ingest(work(photos), cache)

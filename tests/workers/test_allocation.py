@@ -142,3 +142,25 @@ def test_a_fit_that_can_never_begin_is_refused() -> None:
         allocate_fit(ResourcesSpec(), FitSpec(workers=3), cluster((2, 0)))
     with pytest.raises(ResourceError, match=r"1 for each of 3 workers, but this session has 2"):
         allocate_fit(ResourcesSpec(), FitSpec(workers=4, min_workers=3), cluster((2, 0)))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "left"),
+    [
+        ([(2, 0)], [1]),
+        ([(16, 0)], [12]),
+        ([(8, 2)], [6]),
+        ([(8, 2), (8, 0)], [4, 8]),  # those without a GPU decode first
+        ([(4, 0), (12, 0)], [8, 4]),
+        ([(2, 1), (2, 1), (2, 1), (2, 1)], [1, 1, 2, 2]),
+    ],
+)
+def test_a_quarter_of_the_cpus_decodes_what_is_streamed(nodes, left):
+    assert [node.cpus for node in cluster(*nodes).without_decoding().nodes] == left
+
+
+def test_what_is_streamed_needs_a_cpu_of_its_own():
+    with pytest.raises(ResourceError, match="need a CPU beside those that train"):
+        cluster((1, 1)).without_decoding()
+    growing = cluster((1, 1), can_grow=True)
+    assert growing.without_decoding() is growing

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from graft.core.errors import DataError, Problem, SpecError
 from graft.core.seeds import derive_seed
-from graft.data.augmentation.draws import Draws
+from graft.data.augmentation.draws import Draws, Rows
 from graft.data.batch import Batch, to_device
-from graft.data.inputs import Augmenter, Inputs, Views
+from graft.data.inputs import Augmenter, Inputs, Views, ahead_of
 
 # Rows of so many batches are sorted by length together: enough to fill batches evenly, few enough to stay shuffled.
 BUCKET_BATCHES = 50
@@ -49,6 +49,10 @@ class Shard:
     def part(self, count: int) -> slice:
         """This process's contiguous part of `count` things; the parts of all cover them, and differ by one at most."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
+
+    def all(self) -> list["Shard"]:
+        """Those of all processes, this one's among them."""
+        return [Shard(rank, self.size) for rank in range(self.size)]
 
 
 WHOLE = Shard()
@@ -123,22 +127,18 @@ class Batches:
             augmenter: changes the samples, anew in every epoch; or the views that epochs rotate through.
             first: batches to leave out at the start; the others are what they are with all of them.
         """
-        order = self._order(seed, epoch)
-        for index, (start, stop) in enumerate(self._training_bounds()):
-            if index < first:
-                continue
-            total = stop - start
-            part = self._shard.part(total)
-            rows = order[start:stop][part]
-            if isinstance(augmenter, Views):
-                inputs = self._inputs.view(rows, augmenter, augmenter.of_epoch(epoch))
-            elif augmenter is not None:
-                inputs = self._inputs.augmented(augmenter, Draws.of_epoch(rows, seed, epoch))
-            else:
-                inputs = self._inputs.plain(rows)
-            yield TrainingBatch(
-                inputs, self._targets_of(rows, inputs.device), total, self._weights_of(rows, inputs.device)
-            )
+        order, bounds = self._order(seed, epoch), self._training_bounds()[first:]
+        reading = [[order[a:b][one.part(b - a)] for a, b in bounds] for one in self._shard.all()]
+        with ahead_of(self._inputs, reading, self._shard.rank):
+            for rows, (start, stop) in zip(reading[self._shard.rank], bounds, strict=True):
+                if isinstance(augmenter, Views):
+                    inputs = self._inputs.view(rows, augmenter, augmenter.of_epoch(epoch))
+                elif augmenter is not None:
+                    inputs = self._inputs.augmented(augmenter, Draws.of_epoch(rows, seed, epoch))
+                else:
+                    inputs = self._inputs.plain(rows)
+                targets, weights = self._targets_of(rows, inputs.device), self._weights_of(rows, inputs.device)
+                yield TrainingBatch(inputs, targets, stop - start, weights)
 
     def for_evaluation(self) -> Iterator[tuple[np.ndarray, Batch]]:
         """This process's part of the rows once, not augmented; it may be empty.
@@ -149,12 +149,19 @@ class Batches:
         Yields:
             The places int64 [B] in this process's part that the samples have, and the samples.
         """
-        rows = self._rows[self._shard.part(len(self._rows))]
+        parts = [self._rows[one.part(len(self._rows))] for one in self._shard.all()]
+        places = [self._places(rows) for rows in parts]
+        reading = [[rows[some] for some in batches] for rows, batches in zip(parts, places, strict=True)]
+        rank = self._shard.rank
+        with ahead_of(self._inputs, reading, self._shard.rank):
+            for some, rows in zip(places[rank], reading[rank], strict=True):
+                yield some, self._inputs.plain(rows)
+
+    def _places(self, rows: Rows) -> list[np.ndarray]:
+        """Where the samples of each batch of an evaluation stand among these rows."""
         lengths = self._inputs.lengths
-        places = np.arange(len(rows)) if lengths is None else np.argsort(-lengths[rows], kind="stable")
-        for start in range(0, len(rows), self._batch_size):
-            some = places[start : start + self._batch_size]
-            yield some, self._inputs.plain(rows[some])
+        order = np.arange(len(rows)) if lengths is None else np.argsort(-lengths[rows], kind="stable")
+        return [order[start : start + self._batch_size] for start in range(0, len(rows), self._batch_size)]
 
     def _order(self, seed: int, epoch: int) -> np.ndarray:
         """The rows shuffled; where they differ in length, batches are of rows of like length, in random order.

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from graft.data.streaming.samples import StreamedColumn
 
 
 @dataclass(frozen=True)
@@ -75,4 +78,4 @@ class Ragged:
         return [self.row(int(index)) for index in rows]
 
 
-Column = np.ndarray | Ragged
+Column: TypeAlias = "np.ndarray | Ragged | StreamedColumn"

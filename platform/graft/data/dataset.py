@@ -3,14 +3,15 @@
 A directory holds a file for each column of the samples (``<name>.npy``, [N, *shape]; rows of any length are joined,
 with ``<name>.offsets.npy`` beside them), ``targets.npy`` ([N, …]), ``splits.npy`` (uint8 [N]), ``rows.parquet`` (id,
 split, sha256 of each row, and its group, where rows have groups), ``weights.npy`` (float64 [N], where rows have
-weights), ``signs.parquet`` (what was seen in each) and ``manifest.json``.
+weights), ``signs.parquet`` (what was seen in each) and ``manifest.json``. A dataset that is streamed has where its
+samples come from in place of the columns (`graft.data.streaming`).
 """
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +21,10 @@ from graft.core.storage import file_digest, read_json
 from graft.data.columns import Column, ColumnSpec, Ragged, StorageSpec
 from graft.data.examination.finding import Finding
 from graft.data.split import Split
+from graft.data.streaming.samples import STREAMED, streamed_columns
+
+if TYPE_CHECKING:
+    from graft.data.listing import Decoder
 
 __all__ = ["Dataset", "DatasetArrays", "Quarantined", "Split", "open_dataset"]
 
@@ -67,6 +72,7 @@ class DatasetArrays:
         facts: what the task knows of the training rows.
         directory: of the files that the arrays are maps of; None where they are in memory.
         weights: float64 [N], how much each row counts in the training loss; None where all count alike.
+        decoder: of a dataset that is streamed.
     """
 
     columns: Mapping[str, Column]
@@ -76,10 +82,11 @@ class DatasetArrays:
     facts: Mapping[str, Any] = field(default_factory=dict)
     directory: Path | None = None
     weights: np.ndarray | None = None
+    decoder: "Decoder | None" = None
 
     def __reduce__(self) -> str | tuple[Callable[..., "DatasetArrays"], tuple[Any, ...]]:
         if self.directory is not None:
-            return _map_again, (self.directory,)
+            return _map_again, (self.directory, self.decoder)
         return DatasetArrays, (self.columns, self.targets, self.splits, self.names, self.facts, None, self.weights)
 
     def rows(self, *splits: Split) -> np.ndarray:
@@ -105,6 +112,8 @@ class Dataset:
         remarks: what was assumed to read some samples, and of how many; fits behind "3 images".
         findings: of the examination; None if there was none.
         dropped: samples that could be read, and were left out for a finding.
+        is_streamed: whether its samples are decoded when they are asked for.
+        decoder: does that; it is not on the disk.
     """
 
     directory: Path
@@ -120,11 +129,21 @@ class Dataset:
     remarks: Mapping[str, int] = field(default_factory=dict)
     findings: tuple[Finding, ...] | None = None
     dropped: tuple[Quarantined, ...] = ()
+    is_streamed: bool = False
+    decoder: "Decoder | None" = None
 
     @property
     def columns(self) -> Mapping[str, Column]:
-        """Of the samples, by name."""
-        return stored_columns(self.directory, self.storage)
+        """Of the samples, by name.
+
+        Raises:
+            ValueError: they are streamed, and there is no decoder.
+        """
+        if not self.is_streamed:
+            return stored_columns(self.directory, self.storage.columns)
+        if self.decoder is None:
+            raise ValueError(f"dataset {self.directory} is streamed, but was opened without a decoder")
+        return streamed_columns(self.directory, self.storage.columns, self.decoder)
 
     @property
     def signs(self) -> dict[str, np.ndarray]:
@@ -174,7 +193,14 @@ class Dataset:
     def arrays(self) -> DatasetArrays:
         """The samples stay on the disk, and only rows that are asked for are read."""
         return DatasetArrays(
-            self.columns, self.targets, self.splits, self.names, self.facts, self.directory, self.weights
+            self.columns,
+            self.targets,
+            self.splits,
+            self.names,
+            self.facts,
+            self.directory,
+            self.weights,
+            self.decoder,
         )
 
     def _map(self, name: str) -> np.ndarray:
@@ -185,10 +211,10 @@ class Dataset:
 _EMPTY_BYTES = 128
 
 
-def stored_columns(directory: Path, storage: StorageSpec) -> dict[str, Column]:
-    """The columns of the samples in a directory, by name; memory maps."""
-    found: dict[str, Column] = {}
-    for spec in storage.columns:
+def stored_columns(directory: Path, columns: Sequence[ColumnSpec]) -> dict[str, np.ndarray | Ragged]:
+    """The columns in a directory, by name; memory maps."""
+    found: dict[str, np.ndarray | Ragged] = {}
+    for spec in columns:
         values = _mapped(directory / values_file(spec))
         offsets = None if spec.shape is not None else _mapped(directory / offsets_file(spec))
         found[spec.name] = values if offsets is None else Ragged(values, offsets)
@@ -213,10 +239,10 @@ def offsets_file(spec: ColumnSpec) -> str:
     return f"{spec.name}.offsets.npy"
 
 
-def files_of(storage: StorageSpec) -> tuple[str, ...]:
-    """Names of all files of a dataset but its manifest."""
-    ragged = [offsets_file(spec) for spec in storage.columns if spec.shape is None]
-    return (*(values_file(spec) for spec in storage.columns), *ragged, TARGETS, SPLITS, ROWS)
+def files_of(columns: Sequence[ColumnSpec]) -> tuple[str, ...]:
+    """Names of all files of a dataset with these columns but its manifest."""
+    ragged = [offsets_file(spec) for spec in columns if spec.shape is None]
+    return (*(values_file(spec) for spec in columns), *ragged, TARGETS, SPLITS, ROWS)
 
 
 def row_columns(directory: Path, *names: str) -> dict[str, list[Any]]:
@@ -250,10 +276,11 @@ def _parquet_columns(path: Path, names: Sequence[str] | None = None) -> dict[str
     return {name: table[name].to_pylist() for name in names}
 
 
-def open_dataset(directory: Path, verify: bool = False) -> Dataset:
+def open_dataset(directory: Path, verify: bool = False, decoder: "Decoder | None" = None) -> Dataset:
     """Open an ingested dataset.
 
-    Sizes and shapes are always checked, the digests of all files only with `verify` (it reads everything).
+    Sizes and shapes are always checked, the digests of all files only with `verify` (it reads everything). What is
+    streamed needs a decoder before its samples are asked for.
 
     Raises:
         ArtifactError: it is missing, damaged, or of another format.
@@ -262,10 +289,11 @@ def open_dataset(directory: Path, verify: bool = False) -> Dataset:
     manifest = _read_manifest(directory)
     try:
         with machine_errors(directory, is_ours=True):
-            dataset = _from_manifest(directory, manifest)
+            dataset = _from_manifest(directory, manifest, decoder)
             some = [name for name in (SIGNS, WEIGHTS) if name in manifest["files"]]
-            _check_files(directory, (*files_of(dataset.storage), *some), manifest["files"], verify)
-            _check_arrays(dataset)
+            stored = STREAMED if dataset.is_streamed else dataset.storage.columns
+            _check_files(directory, (*files_of(stored), *some), manifest["files"], verify)
+            _check_arrays(dataset, stored)
     except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
         raise ArtifactError(f"dataset {directory} is damaged ({error}); delete it and run again") from error
     return dataset
@@ -290,8 +318,9 @@ def _read_manifest(directory: Path) -> dict[str, Any]:
     return manifest
 
 
-def _from_manifest(directory: Path, manifest: Mapping[str, Any]) -> Dataset:
+def _from_manifest(directory: Path, manifest: Mapping[str, Any], decoder: "Decoder | None") -> Dataset:
     storage, targets = manifest["storage"], manifest["targets"]
+    is_streamed = bool(manifest.get("streamed", False))
     columns = tuple(
         ColumnSpec(one["name"], one["dtype"], None if one["shape"] is None else tuple(one["shape"]))
         for one in storage["columns"]
@@ -310,6 +339,8 @@ def _from_manifest(directory: Path, manifest: Mapping[str, Any]) -> Dataset:
         remarks={str(remark): int(count) for remark, count in manifest.get("remarks", {}).items()},
         findings=tuple(map(Finding.read, manifest["findings"])) if manifest.get("findings") is not None else None,
         dropped=tuple(map(Quarantined.read, manifest.get("dropped", ()))),
+        is_streamed=is_streamed,
+        decoder=decoder if is_streamed else None,
     )
 
 
@@ -324,9 +355,9 @@ def _check_files(directory: Path, names: Sequence[str], files: Mapping[str, Mapp
             raise ValueError(f"{name} has changed since it was written")
 
 
-def _check_arrays(dataset: Dataset) -> None:
-    count, columns = sum(dataset.counts.values()), dataset.columns
-    for spec in dataset.storage.columns:
+def _check_arrays(dataset: Dataset, stored: Sequence[ColumnSpec]) -> None:
+    count, columns = sum(dataset.counts.values()), stored_columns(dataset.directory, stored)
+    for spec in stored:
         column = columns[spec.name]
         array = column.values if isinstance(column, Ragged) else column
         shape = (count, *spec.shape) if spec.shape is not None else array.shape
@@ -341,7 +372,7 @@ def _check_arrays(dataset: Dataset) -> None:
         raise ValueError(f"{SPLITS} holds {dataset.splits.dtype} {dataset.splits.shape} instead of uint8 {(count,)}")
 
 
-def _map_again(directory: Path) -> DatasetArrays:
+def _map_again(directory: Path, decoder: "Decoder | None") -> DatasetArrays:
     """The arrays of a dataset, in another process.
 
     Raises:
@@ -353,7 +384,7 @@ def _map_again(directory: Path) -> DatasetArrays:
             f"dataset {directory} is not there on {platform.node()}; every node must see graft's home under the same "
             "path (`--home`), or it was deleted while it was in use: `graft resume` makes it again"
         )
-    return open_dataset(directory).arrays()
+    return open_dataset(directory, decoder=decoder).arrays()
 
 
 def _rows(codes: np.ndarray, splits: Sequence[Split]) -> np.ndarray:

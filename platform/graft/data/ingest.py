@@ -12,14 +12,10 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import ray
 import ray.data
-import ray.exceptions
 from ray.data import DataContext
-from ray.data.exceptions import ExecutionTimeoutError
 
-from graft.core.errors import ArtifactError, DataError, ResourceError
-from graft.core.passing_errors import is_used_up, used_up
+from graft.core.errors import ArtifactError
 from graft.core.storage import canonical_json, new_directory, text_digest
 from graft.data.dataset import Dataset, Quarantined, open_dataset
 from graft.data.decoding.blocks import chunks_of, decode_block
@@ -27,11 +23,9 @@ from graft.data.decoding.clean import clean
 from graft.data.decoding.collect import Decoded, OnProgress, collect
 from graft.data.plan import Ingestion, check_quarantine, counts_of, facts_of
 from graft.data.store import Origin, write_rows
+from graft.data.streaming.ray_data import decoding_context, ray_errors_are_ours
 from graft.data.targets import Targets
 from graft.journal.locking import exclusive
-
-NO_PROGRESS_TIMEOUT_S = 300
-"""Ray Data without a free CPU waits silently; after this long it is an error."""
 
 
 def ingest(work: Ingestion, cache: Path, on_progress: OnProgress | None = None) -> Dataset:
@@ -49,9 +43,9 @@ def ingest(work: Ingestion, cache: Path, on_progress: OnProgress | None = None) 
         DataError: too many samples are unreadable, or a split has lost what the task needs.
         ResourceError: too many cannot be had at the moment, the disk is full, or Ray has no CPU or memory for it.
     """
-    target = cache / work.plan.key
+    target = cache / work.plan.name
     with _one_builder(target):
-        dataset = _cached(target, work.examiner is not None) or _build(work, target, on_progress or _silent)
+        dataset = _cached(target, work) or _build(work, target, on_progress or _silent)
     check_quarantine(dataset.quarantine, sum(dataset.counts.values()), work.max_unreadable)
     return dataset
 
@@ -76,9 +70,10 @@ def _build(work: Ingestion, target: Path, on_progress: OnProgress) -> Dataset:
             remarks=decoded.remarks,
             findings=cleaned.findings,
             dropped=cleaned.dropped,
+            is_streamed=plan.is_streamed,
         )
         write_rows(scratch, rows, origin)
-    return open_dataset(_name_of(target, passing))
+    return open_dataset(_name_of(target, passing), decoder=work.decoder)
 
 
 def _name_of(target: Path, passing: Sequence[Quarantined]) -> Path:
@@ -92,19 +87,13 @@ def _name_of(target: Path, passing: Sequence[Quarantined]) -> Path:
 def _decode_all(work: Ingestion, directory: Path, on_progress: OnProgress) -> Decoded:
     # Closing stops Ray's work at once when the writing fails or the user interrupts.
     source = contextlib.closing(decoded_blocks(work))
-    with _ray_errors_are_ours(), source as blocks:
+    with ray_errors_are_ours(), source as blocks:
         return collect(work.plan, blocks, directory, on_progress)
 
 
 def decoded_blocks(work: Ingestion) -> Generator[dict[str, np.ndarray], None, None]:
     """Decoded blocks in the order of the rows, streamed: Ray's store never holds more than a few of them."""
-    context = DataContext.get_current().copy()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    context.raise_original_map_exception = True  # what Ray makes of it loses what was raised
-    context.execution_no_progress_timeout_s = NO_PROGRESS_TIMEOUT_S
-    context.execution_options.preserve_order = True
-    with DataContext.current(context):
+    with DataContext.current(decoding_context()):
         # Not from_arrow: it looks at the tables in a remote call, which waits for ever when no CPU is free.
         chunks = chunks_of(work.plan)
         decoded = ray.data.from_items(chunks, override_num_blocks=len(chunks)).map_batches(
@@ -112,19 +101,19 @@ def decoded_blocks(work: Ingestion) -> Generator[dict[str, np.ndarray], None, No
             batch_size=None,
             batch_format="pyarrow",
             num_cpus=1,
-            fn_kwargs={"decoder": work.decoder, "storage": work.plan.storage},
+            fn_kwargs={"decoder": work.decoder, "storage": work.plan.wanted},
         )
         yield from decoded.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=1)
 
 
-def _cached(target: Path, must_be_examined: bool) -> Dataset | None:
+def _cached(target: Path, work: Ingestion) -> Dataset | None:
     if not target.exists():
         return None
     try:
-        found = open_dataset(target)
+        found = open_dataset(target, decoder=work.decoder)
     except ArtifactError:
         found = None
-    if found is None or (must_be_examined and found.findings is None):
+    if found is None or (work.examiner is not None and found.findings is None):
         # The source is still there, so what is damaged, or was made before there were examinations, is made anew.
         shutil.rmtree(target)
         return None
@@ -138,29 +127,6 @@ def _one_builder(target: Path) -> Iterator[None]:
         for scratch in target.parent.glob(f".{target.name}.*"):
             shutil.rmtree(scratch, ignore_errors=True)
         yield
-
-
-@contextlib.contextmanager
-def _ray_errors_are_ours() -> Iterator[None]:
-    out_of = (ray.exceptions.OutOfMemoryError, ray.exceptions.ObjectStoreFullError, ray.exceptions.OutOfDiskError)
-    try:
-        yield
-    except ExecutionTimeoutError as error:
-        raise ResourceError(
-            f"Ray decoded nothing for {NO_PROGRESS_TIMEOUT_S} s, but needs one free CPU; stop other work on the cluster"
-        ) from error
-    except out_of as error:
-        first = str(error).strip().partition("\n")[0]
-        raise ResourceError(
-            f"Ray ran out of memory or disk while decoding ({first}); free some and try again"
-        ) from error
-    except ray.exceptions.RayTaskError as error:
-        raised = error.cause
-        if isinstance(raised, DataError | ResourceError):
-            raise type(raised)(str(raised).partition("\n")[0]) from error  # Ray adds lines of its own
-        if is_used_up(raised):
-            raise used_up("a sample", raised) from error
-        raise
 
 
 def _silent(done: int, total: int) -> None:

@@ -1,8 +1,9 @@
 """What a network is given for some rows of a dataset: samples, or what its frozen part makes of them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from graft.data.augmentation.draws import Draws, Rows
 from graft.data.batch import FEATURES, Batch, to_device
 from graft.data.feature_store.features import Features
+from graft.data.streaming.reading import Reading
 
 
 class Augmenter(Protocol):
@@ -73,6 +75,24 @@ class Inputs(Protocol):
 
     def view(self, rows: Rows, views: Views, index: int) -> Batch:
         """One stored augmentation of rows [B]."""
+
+
+@runtime_checkable
+class ReadsAhead(Protocol):
+    """Inputs that are quicker if they know which rows are going to be asked for: a stream decodes them ahead."""
+
+    def ahead(self, reading: Reading, rank: int) -> AbstractContextManager[None]:
+        """Entered, the rows of `reading` are asked for in its order, and in no other way.
+
+        Args:
+            reading: what all processes that train together are going to ask for.
+            rank: which of them this is.
+        """
+
+
+def ahead_of(inputs: object, reading: Reading, rank: int) -> AbstractContextManager[None]:
+    """`ReadsAhead.ahead` of inputs that have it; nothing of others."""
+    return inputs.ahead(reading, rank) if isinstance(inputs, ReadsAhead) else nullcontext()
 
 
 @dataclass(frozen=True)

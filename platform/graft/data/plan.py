@@ -1,7 +1,7 @@
 """What an ingest is going to do, and the checks of what it did; plain Python, no Ray."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from graft.data.listing import Decoder, Listing
 from graft.data.split import LEFT_OUT, UNASSIGNED, SplitSettings
 from graft.data.splits.divide import divide
 from graft.data.splits.facts import BY_LABEL, SplitFacts
+from graft.data.streaming.samples import STREAMED
 from graft.data.targets import RawTargets, Targets
 from graft.spec.checks.clean import kept_otherwise
 from graft.spec.modalities.base import DataSpec, SplitRule
@@ -48,6 +49,7 @@ class IngestPlan:
         splits: uint8 [n], codes of `Split`.
         key: names the result; the same source, stored form and settings have the same key.
         split: how the splits were drawn.
+        is_streamed: whether the samples are looked at, but left where they are.
     """
 
     listing: Listing
@@ -57,6 +59,22 @@ class IngestPlan:
     splits: np.ndarray
     key: str
     split: SplitFacts = BY_LABEL
+    is_streamed: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the dataset's directory."""
+        return f"{self.key}-streamed" if self.is_streamed else self.key
+
+    @property
+    def kept(self) -> StorageSpec:
+        """What of the samples is written."""
+        return replace(self.storage, columns=STREAMED) if self.is_streamed else self.storage
+
+    @property
+    def wanted(self) -> StorageSpec:
+        """What of the decoded samples is needed."""
+        return replace(self.storage, columns=()) if self.is_streamed else self.storage
 
     @property
     def movable(self) -> np.ndarray:

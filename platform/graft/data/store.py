@@ -32,6 +32,7 @@ from graft.data.dataset import (
     values_file,
 )
 from graft.data.examination.finding import Finding
+from graft.data.streaming.samples import STREAMED
 
 _ROWS_AT_ONCE = 256
 # Of the fingerprint: it has not changed since datasets held images only, so the same images keep theirs.
@@ -76,6 +77,7 @@ class Origin:
         remarks: what was assumed to read some samples, and of how many.
         findings: of the examination; None if there was none.
         dropped: samples that could be read, and were left out for a finding.
+        is_streamed: whether the samples are left where they are.
     """
 
     source: str
@@ -88,6 +90,7 @@ class Origin:
     remarks: Mapping[str, int] = field(default_factory=dict)
     findings: tuple[Finding, ...] | None = None
     dropped: tuple[Quarantined, ...] = ()
+    is_streamed: bool = False
 
 
 class ColumnWriter:
@@ -180,7 +183,7 @@ def keep_rows(directory: Path, storage: StorageSpec, kept: np.ndarray) -> None:
         storage: of the columns.
         kept: bool [N].
     """
-    columns, scratch = stored_columns(directory, storage), directory / "kept"
+    columns, scratch = stored_columns(directory, storage.columns), directory / "kept"
     scratch.mkdir()
     with column_writers(scratch, storage) as writers:
         for rows in np.array_split(np.flatnonzero(kept), max(1, int(kept.sum()) // _ROWS_AT_ONCE)):
@@ -218,10 +221,12 @@ def cross_split_duplicates(rows: Rows) -> int:
 
 def _manifest(directory: Path, rows: Rows, origin: Origin) -> dict[str, object]:
     signs = [SIGNS] * bool(rows.signs) + [WEIGHTS] * (rows.weights is not None)
-    files = [directory / name for name in (*files_of(origin.storage), *signs)]
+    stored = STREAMED if origin.is_streamed else origin.storage.columns
+    files = [directory / name for name in (*files_of(stored), *signs)]
     examined = origin.findings is not None
     return {
         "format": FORMAT,
+        **({"streamed": True} if origin.is_streamed else {}),
         "targets": {
             "task": origin.task,
             "names": list(origin.names),

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from graft.data.batches import Batches
-from graft.data.dataset import Dataset
+from graft.data.dataset import Dataset, open_dataset
 from graft.data.inputs import Augmenter
+from graft.data.listing import Decoder
 from graft.learner.pretrained import build_network, choose_device
 from graft.learner.supervised import EVALUATION_BATCH
-from graft.learner.training_data import TrainingData, training_data_of
+from graft.learner.training_data import TrainingData, columns_of, training_data_of
 from graft.modalities.several_views import seen_as
 from graft.models.network import Network
 from graft.search.strategy_schedule import Schedule
@@ -28,12 +29,25 @@ from graft.transfer.adapt import adapt
 
 @dataclass(frozen=True)
 class FinalModel:
-    """Where the final model stands: how it is trained, and the file with the weights that training changed."""
+    """Where the final model stands.
+
+    Attributes:
+        job: of the run.
+        dataset: its directory.
+        schedule: how it is trained.
+        weights: the file with the weights that training changed.
+        decoder: of a dataset that is streamed.
+    """
 
     job: Job
     dataset: Path
     schedule: Schedule
     weights: Path
+    decoder: Decoder | None = None
+
+    def open_dataset(self) -> Dataset:
+        """The dataset, in the process that asks."""
+        return open_dataset(self.dataset, decoder=self.decoder)
 
     @property
     def strategy(self) -> Strategy:
@@ -68,6 +82,6 @@ def outputs_of_views(
     """`outputs_on` for the samples as they are, and then for each view of them."""
     device = torch.device(choose_device())
     placed = data.modality.place(network, device)
-    for inputs in seen_as(data.modality.inputs(data.arrays.columns, preprocessing, device), views):
+    for inputs in seen_as(data.modality.inputs(columns_of(data), preprocessing, device), views):
         batches = Batches(inputs, data.arrays.targets, rows, EVALUATION_BATCH)
         yield predict_outputs(placed, batches, precision)

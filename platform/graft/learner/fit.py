@@ -13,7 +13,7 @@ from typing import Any
 from graft.core.clock import Clock, SystemClock
 from graft.core.errors import ArtifactError, TrialError
 from graft.core.heartbeat import Pulse, Watch
-from graft.data.dataset import Split, open_dataset
+from graft.data.dataset import Split
 from graft.learner.cached_features import FeatureCache
 from graft.learner.final_model import FinalModel
 from graft.learner.supervised import SupervisedLearner, build_learner
@@ -84,7 +84,7 @@ def fit(task: FitTask, world: World = ALONE) -> dict[str, Any]:
         raise ValueError("the schedule has no stretch, but must have at least one")
     if world.rank == 0:
         _keep_last(task, state)
-    counts = open_dataset(task.model.dataset).counts
+    counts = task.model.open_dataset().counts
     samples = sum(counts[split.name.lower()] for split in task.splits)
     return {"epochs": state.epochs_done, "samples": samples, **metrics}
 
@@ -166,7 +166,7 @@ def _train(
 
 def _learner(task: FitTask, strategy: Strategy, keeper: _Keeper) -> SupervisedLearner:
     training_data = training_data_of(
-        task.model.job, open_dataset(task.model.dataset), task.num_threads, feature_cache=task.feature_cache
+        task.model.job, task.model.open_dataset(), task.num_threads, feature_cache=task.feature_cache
     )
     spec = task.spec
     training_data = replace(

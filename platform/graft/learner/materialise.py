@@ -14,6 +14,7 @@ from graft.core.errors import ResourceError
 from graft.data.dataset import Dataset, Split, open_dataset
 from graft.data.feature_store.features import Extract
 from graft.data.feature_store.key import FeatureKey
+from graft.data.listing import Decoder
 from graft.learner.cached_features import EXTRACTION_BATCH, Extraction, FeatureCache
 from graft.learner.prefix import Prefix
 from graft.learner.supervised import extraction_for
@@ -42,6 +43,7 @@ class PrefixFactory:
         feature_cache: where features are.
         prefix: the frozen blocks.
         split: of the dataset.
+        decoder: of a dataset that is streamed.
     """
 
     job: Job
@@ -49,6 +51,7 @@ class PrefixFactory:
     feature_cache: FeatureCache
     prefix: Prefix
     split: Split
+    decoder: Decoder | None = None
 
     def __call__(self) -> Extract:
         return self.extraction().extract
@@ -62,9 +65,8 @@ class PrefixFactory:
             precision=self.job.strategy.values("precision")[0],
             **build_modality(info.modality).sized(self.prefix.size),
         )
-        training_data = training_data_of(
-            self.job, open_dataset(self.dataset), num_threads=1, feature_cache=self.feature_cache
-        )
+        dataset = open_dataset(self.dataset, decoder=self.decoder)
+        training_data = training_data_of(self.job, dataset, num_threads=1, feature_cache=self.feature_cache)
         return extraction_for(training_data, strategy, self.split)
 
 
@@ -97,4 +99,4 @@ def _factories(feature_cache: FeatureCache, job: Job, dataset: Dataset) -> Itera
     plain = [prefix for prefix in feature_cache.wanted if not prefix.views]
     for prefix in sorted(plain, key=lambda one: (one.backbone, one.size, one.cut)):
         for split in (Split.TRAIN, Split.VALIDATION):
-            yield PrefixFactory(job, dataset.directory, feature_cache, prefix, split)
+            yield PrefixFactory(job, dataset.directory, feature_cache, prefix, split, dataset.decoder)

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from graft.data.batches import Batches
-from graft.data.dataset import Dataset, Split, open_dataset
+from graft.data.dataset import Dataset, Split
 from graft.learner.final_model import FinalModel
 from graft.learner.pretrained import build_network, choose_device
 from graft.learner.supervised import EVALUATION_BATCH
-from graft.learner.training_data import training_data_of
+from graft.learner.training_data import columns_of, training_data_of
 from graft.models.network import Network
 from graft.spec.modalities.base import Preprocessing
 from graft.training.checkpoint import TrainingState, load_state, save_state
@@ -35,7 +35,7 @@ def make_soup(
     Returns:
         ``score`` of the soup, ``alone`` of the winner, ``used`` ingredients, ``is_better``.
     """
-    evaluator = _SoupEvaluator(model, open_dataset(model.dataset), num_threads)
+    evaluator = _SoupEvaluator(model, model.open_dataset(), num_threads)
     states = [evaluator.weights(path) for path in ingredients]
     metric = model.job.objective
     if kind == "greedy":
@@ -72,7 +72,7 @@ class _SoupEvaluator:
         self._network.load_state_dict(weights)
         data, precision = self._training_data, self._model.strategy.precision
         rows, name = data.arrays.rows(Split.VALIDATION), data.metric.name
-        inputs = data.modality.inputs(data.arrays.columns, self._preprocessing, torch.device(choose_device()))
+        inputs = data.modality.inputs(columns_of(data), self._preprocessing, torch.device(choose_device()))
         outputs = predict_outputs(
             self._network, Batches(inputs, data.arrays.targets, rows, EVALUATION_BATCH), precision
         )

@@ -18,7 +18,7 @@ from graft.data.inputs import Augmenter, Inputs, Views
 from graft.learner.cached_features import CachedFeatures, Extraction, Source, extraction, load_or_compute, views_of
 from graft.learner.prefix import prefix_of
 from graft.learner.pretrained import build_network, choose_device, preprocessing_for, pretrained
-from graft.learner.training_data import TrainingData
+from graft.learner.training_data import TrainingData, columns_of
 from graft.spec.modalities.base import Preprocessing
 from graft.spec.strategy import Strategy
 from graft.training.checkpoint import TrainingState
@@ -204,7 +204,7 @@ def build_learner(
     network, preprocessing = build_network(data, strategy)
     device = torch.device(choose_device())
     rows = data.arrays.rows(*splits)
-    inputs = data.modality.inputs(data.arrays.columns, preprocessing, device)
+    inputs = data.modality.inputs(columns_of(data, world), preprocessing, device)
     batches = Batches(inputs, data.arrays.targets, rows, strategy.batch_size, Shard(world.rank, world.size))
     adapted = adapt(network, strategy, data.seed)
     data.modality.place(adapted.model, device)

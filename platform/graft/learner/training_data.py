@@ -1,10 +1,12 @@
 """What is the same for every strategy of an experiment: the data, the task, and how long a training is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from graft.data.columns import StorageSpec
+from graft.data.columns import Column, StorageSpec
 from graft.data.dataset import Dataset, DatasetArrays
+from graft.data.streaming.samples import StreamedColumn
 from graft.modalities.protocol import Modality
 from graft.modalities.registry import build_modality
 from graft.spec.job import Job
@@ -13,6 +15,8 @@ from graft.spec.modalities.base import DataSpec
 from graft.spec.tasks.base import TaskSpec
 from graft.tasks.protocol import Task
 from graft.tasks.registry import build_task
+from graft.training.world import ALONE, World
+from graft.workers.sample_stream import sample_stream
 
 if TYPE_CHECKING:
     from graft.learner.cached_features import FeatureCache
@@ -61,6 +65,23 @@ class TrainingData:
     def task(self) -> Task:
         """What is asked of it."""
         return build_task(self.task_spec)
+
+
+def columns_of(data: TrainingData, world: World = ALONE) -> Mapping[str, Column]:
+    """The samples, for processes that go through all of them: those that are streamed are decoded ahead by the cluster.
+
+    Args:
+        data: what is trained on.
+        world: the processes that read them together; each calls this.
+    """
+    columns = data.arrays.columns
+    if not any(isinstance(column, StreamedColumn) for column in columns.values()):
+        return columns
+    stream = sample_stream(world.rank, world.size, world.broadcast)
+    return {
+        name: column.read_by(stream) if stream and isinstance(column, StreamedColumn) else column
+        for name, column in columns.items()
+    }
 
 
 def training_data_of(

@@ -6,6 +6,7 @@ every call: an answer depends on the sample alone, never on its neighbours.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,8 @@ import numpy as np
 from graft.core.errors import SpecError
 from graft.data.augmentation.draws import Draws, Rows
 from graft.data.batch import Batch
-from graft.data.inputs import Augmenter, Inputs, Views
+from graft.data.inputs import Augmenter, Inputs, Views, ahead_of
+from graft.data.streaming.reading import Reading
 
 MOST_VIEWS = 32
 
@@ -58,6 +60,10 @@ class ViewOf:
     def fixed(self) -> Any:
         """That of the samples as they are."""
         return self.inputs.fixed
+
+    def ahead(self, reading: Reading, rank: int) -> AbstractContextManager[None]:
+        """The samples are read ahead where they can be."""
+        return ahead_of(self.inputs, reading, rank)
 
     def plain(self, rows: Rows) -> Batch:
         """The samples of rows [B], changed."""

@@ -71,4 +71,4 @@ class RunContext:
         return Schedule((*before, replace(last, to_epoch=max(self.job.training.epochs, last.to_epoch))))
 
     def final_model(self, dataset: Dataset, trial: TrialProgress, weights: Path) -> FinalModel:
-        return FinalModel(self.job, dataset.directory, self.schedule(trial), weights)
+        return FinalModel(self.job, dataset.directory, self.schedule(trial), weights, dataset.decoder)

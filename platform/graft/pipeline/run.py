@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from graft.core.clock import Clock, SystemClock
 from graft.core.credentials import redact
 from graft.core.errors import ArtifactError, Interrupted, Problem, SpecError
 from graft.core.storage import Home, write_json, write_text
-from graft.data.dataset import Dataset, open_dataset
+from graft.data.dataset import Dataset
 from graft.data.remote.here import copies_in
 from graft.experiments.budget import deadline_of
 from graft.experiments.directory import Experiment
@@ -37,7 +37,7 @@ from graft.pipeline.ray_session import check_cluster, head_address, ray_session
 from graft.pipeline.stages.evaluate import run_evaluate
 from graft.pipeline.stages.export import export_best_so_far, run_export
 from graft.pipeline.stages.fit import fit_detail, run_fit
-from graft.pipeline.stages.ingest import is_dataset_there, run_ingest
+from graft.pipeline.stages.ingest import is_dataset_there, open_ingested, run_ingest
 from graft.pipeline.stages.register import run_register
 from graft.pipeline.stages.runner import Output, StageRunner
 from graft.pipeline.stages.search import run_search_stage
@@ -194,7 +194,9 @@ class _Run:
                 self._experiment, self._home, job, self._journal, self._progress, self._clock, self._history, run_clock
             )
             data = self._stages.run(StageName.INGEST, lambda: run_ingest(context), is_dataset_there)
-            dataset = open_dataset(Path(data["directory"]))
+            dataset = open_ingested(Path(data["directory"]), job)
+            if dataset.is_streamed:
+                context = replace(context, run_clock=self._run_clock(resources.without_decoding()))
             # Not before: data that cannot be used is no run worth a process and a database.
             target = target_of(self._home, job)
             self._relay = RelaySupervisor(

@@ -8,6 +8,9 @@ from graft.core.errors import ResourceError
 from graft.spec.resources import ResourcesSpec
 from graft.spec.training import FitSpec
 
+DECODING_SHARE = 0.25
+"""Of the CPUs, where samples are streamed."""
+
 
 @dataclass(frozen=True)
 class Node:
@@ -43,6 +46,29 @@ class ClusterResources:
     def most_gpus(self) -> float:
         """GPUs of the node that has most."""
         return max((node.gpus for node in self.nodes), default=0.0)
+
+    def without_decoding(self) -> "ClusterResources":
+        """What is left for training where samples are streamed: a quarter of the CPUs decodes, one at least.
+
+        Trials that hold every CPU would wait for samples that nobody can decode.
+
+        Raises:
+            ResourceError: there is no CPU for it.
+        """
+        if self.can_grow:
+            return self
+        if self.cpus < 2:
+            raise ResourceError(
+                f"samples are streamed, and need a CPU beside those that train, but this session has {self.cpus:g}; "
+                "give it more, or set data.store to disk"
+            )
+        left = max(1, int(self.cpus * DECODING_SHARE))
+        nodes = []
+        for node in sorted(self.nodes, key=lambda one: (one.gpus, -one.cpus)):
+            taken = min(left, int(node.cpus) if not node.gpus else max(int(node.cpus) - 1, 0))
+            nodes.append(replace(node, cpus=node.cpus - taken))
+            left -= taken
+        return replace(self, nodes=tuple(nodes))
 
     def room(self, cpus: float, gpus: float) -> int:
         """How many processes of this size there is room for."""

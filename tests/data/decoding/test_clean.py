@@ -92,7 +92,7 @@ def test_what_is_dropped_is_in_no_column(tmp_path: Path) -> None:
     assert [bytes(letters.row(row)).decode() for row in range(len(kept))] == [TEXTS[row] for row in kept]
     assert np.array(dataset.columns["count"]).tolist() == [len(TEXTS[row]) for row in kept]
     assert dataset.signs["length"].tolist() == [len(TEXTS[row]) for row in kept]
-    assert {path.name for path in tmp_path.iterdir() if path.suffix != ".json"} == {*files_of(WORDS), SIGNS}
+    assert {path.name for path in tmp_path.iterdir() if path.suffix != ".json"} == {*files_of(WORDS.columns), SIGNS}
 
 
 def test_copies_are_brought_to_one_side(tmp_path: Path) -> None:

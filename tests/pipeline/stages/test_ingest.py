@@ -1,11 +1,18 @@
 """What the stage says of the data, on the display and in the log."""
 
+import shutil
 from pathlib import Path
 
+import pytest
+from PIL import Image
+
+from graft.core.errors import DataError
 from graft.data.columns import StorageSpec
 from graft.data.dataset import Dataset, Quarantined
 from graft.data.overview import Ignored
-from graft.pipeline.stages.ingest import describe_dataset, remarks_of
+from graft.pipeline.resolve import resolve_job
+from graft.pipeline.stages.ingest import describe_dataset, ingestion_of, placed, remarks_of, require_unchanged
+from graft.spec.load import parse_job
 
 
 def test_what_was_left_out_is_told_with_its_reasons() -> None:
@@ -24,3 +31,22 @@ def test_what_was_assumed_to_read_samples_is_told_with_their_number() -> None:
     remarks = {"hold values of 12 bits in 16 and are read as such (white is 4095)": 7}
     dataset = Dataset(Path("x"), ("cat", "dog"), "ab", counts, (), storage, "x", remarks=remarks)
     assert remarks_of(dataset) == ("7 of 12 images hold values of 12 bits in 16 and are read as such (white is 4095)",)
+
+
+def test_a_source_that_has_changed_cannot_be_streamed(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    for name in ("cat", "dog"):
+        (photos / name).mkdir(parents=True)
+        for place in range(10):
+            Image.new("RGB", (8, 8), (place, 0, 0)).save(photos / name / f"{place}.png")
+    job = parse_job(
+        {"version": 1, "name": "a", "data": {"kind": "image_folder", "path": str(photos), "store": "stream"}}
+    )
+    job = resolve_job(job).job
+    work, why = placed(ingestion_of(job), job, tmp_path / "datasets")
+    assert work.plan.is_streamed
+    assert "data.store says so" in why
+    require_unchanged(work, job)
+    shutil.copy(photos / "cat" / "0.png", photos / "cat" / "new.png")
+    with pytest.raises(DataError, match="has grown or changed since it was listed"):
+        require_unchanged(work, job)

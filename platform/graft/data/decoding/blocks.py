@@ -77,7 +77,7 @@ def local_blocks(work: Ingestion) -> Iterator[dict[str, Any]]:
     """Decoded blocks in the order of the rows, made in this process: for few samples that is sooner than Ray starts."""
     for chunk in chunks_of(work.plan):
         table = pa.table({"start": [chunk["start"]], "sources": pa.array([chunk["sources"]], pa.list_(pa.binary()))})
-        yield decode_block(table, work.decoder, work.plan.storage)
+        yield decode_block(table, work.decoder, work.plan.wanted)
 
 
 def _shipped(spec: ColumnSpec, rows: np.ndarray | list[np.ndarray]) -> Any:

@@ -41,7 +41,7 @@ def clean(work: Ingestion, decoded: Decoded, directory: Path) -> Cleaned:
         DataError: a split has lost what the task needs.
     """
     plan = work.plan
-    seen = examined(plan, decoded, directory, work.task.spec.kind)
+    seen = examined(work, decoded, directory)
     found = work.examiner.examine(seen) if work.examiner is not None else None
     splits, dropped = (seen.splits, {}) if found is None else (found.splits, dict(found.dropped))
     kept = np.ones(len(seen), dtype=bool)
@@ -50,7 +50,7 @@ def clean(work: Ingestion, decoded: Decoded, directory: Path) -> Cleaned:
     all_splits[decoded.readable], readable[decoded.readable] = splits, kept
     work.task.check_left(plan.targets, all_splits, readable, plan.ids)
     if dropped:
-        keep_rows(directory, plan.storage, kept)
+        keep_rows(directory, plan.kept, kept)
     rows = Rows(
         tuple(np.array(seen.ids, dtype=object)[kept].tolist()),
         seen.targets[kept],

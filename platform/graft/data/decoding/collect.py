@@ -11,8 +11,9 @@ import numpy as np
 from graft.data.dataset import Quarantined, stored_columns
 from graft.data.decoding.blocks import SIGN, received
 from graft.data.examination.examined import Examined
-from graft.data.plan import IngestPlan
-from graft.data.store import column_writers
+from graft.data.plan import Ingestion, IngestPlan
+from graft.data.store import ColumnWriter, column_writers
+from graft.data.streaming.samples import DIGESTS, SOURCES, streamed_columns
 
 OnProgress = Callable[[int, int], None]
 """Told how many samples of how many are done."""
@@ -41,13 +42,15 @@ def collect(plan: IngestPlan, blocks: Iterable[Mapping[str, Any]], directory: Pa
     remarks: Counter[str] = Counter()
     signs: defaultdict[str, list[np.ndarray]] = defaultdict(list)
     done = 0
-    with column_writers(directory, plan.storage) as writers:
+    with column_writers(directory, plan.kept) as writers:
         for block in blocks:
             positions, good = block["position"], block["reason"] == ""
             if not np.array_equal(positions, np.arange(done, done + len(positions))):
                 raise RuntimeError(f"Ray Data returned rows {positions[:3]} where row {done} was due")
-            for spec in plan.storage.columns:
+            for spec in plan.wanted.columns:
                 writers[spec.name].append(received(spec, block[f"column_{spec.name}"][good]))
+            if plan.is_streamed:
+                _write_sources(plan, writers, positions[good], block["sha256"][good])
             digests += block["sha256"][good].tolist()
             quarantine += _refused(plan, block, ~good)
             remarks.update(str(remark) for remark in block["remark"] if remark)
@@ -62,15 +65,15 @@ def collect(plan: IngestPlan, blocks: Iterable[Mapping[str, Any]], directory: Pa
     return Decoded(readable, tuple(digests), tuple(quarantine), dict(remarks), joined)
 
 
-def examined(plan: IngestPlan, decoded: Decoded, directory: Path, task: str) -> Examined:
+def examined(work: Ingestion, decoded: Decoded, directory: Path) -> Examined:
     """What checks look at.
 
     Args:
-        plan: of all rows.
-        decoded: what became of them.
-        directory: that holds the columns of those that could be read.
-        task: kind of the task.
+        work: what was to be decoded.
+        decoded: what became of it.
+        directory: that holds the columns of the rows that could be read.
     """
+    plan, columns = work.plan, work.plan.storage.columns
     rows = plan.rows[decoded.readable]
     return Examined(
         ids=tuple(plan.listing.ids[int(row)] for row in rows),
@@ -81,12 +84,25 @@ def examined(plan: IngestPlan, decoded: Decoded, directory: Path, task: str) -> 
         movable=plan.movable[decoded.readable],
         split_rule=plan.split.by,
         signs=decoded.signs,
-        columns=stored_columns(directory, plan.storage),
+        columns=streamed_columns(directory, columns, work.decoder)
+        if plan.is_streamed
+        else stored_columns(directory, columns),
         left_out=decoded.quarantine,
-        task=task,
+        task=work.task.spec.kind,
         modality=plan.storage.modality,
         facts=plan.listing.facts,
     )
+
+
+def _write_sources(
+    plan: IngestPlan, writers: Mapping[str, ColumnWriter], positions: np.ndarray, sha256: np.ndarray
+) -> None:
+    """Write what it takes to decode these samples again, and to notice that they have changed."""
+    sources = plan.listing.sources
+    found = [np.frombuffer(sources[int(plan.rows[position])], np.uint8) for position in positions]
+    writers[SOURCES.name].append(found)
+    digests = np.frombuffer(bytes.fromhex("".join(sha256)), np.uint8)
+    writers[DIGESTS.name].append(digests.reshape(-1, 32))
 
 
 def _refused(plan: IngestPlan, block: Mapping[str, Any], bad: np.ndarray) -> list[Quarantined]:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from graft.core.errors import Problem
-from graft.data.columns import Column, StorageSpec
+from graft.data.columns import Column, Ragged, StorageSpec
 from graft.data.listing import Decoder, Listing, Progress, list_samples
 from graft.data.read import Unreadable
 from graft.modalities.image.info import PIXELS
@@ -195,5 +195,5 @@ class Images:
     def previews(self, columns: Mapping[str, Column], rows: np.ndarray) -> Sequence[Any]:
         """The stored squares."""
         images = columns[PIXELS]
-        assert isinstance(images, np.ndarray)
-        return [images[row] for row in rows]
+        assert not isinstance(images, Ragged)
+        return [images[int(row)] for row in rows]

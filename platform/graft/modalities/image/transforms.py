@@ -1,6 +1,7 @@
 """From stored images to what a backbone takes; training and prediction share it."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,6 +14,8 @@ from graft.data.augmentation.draws import Draws, Rows
 from graft.data.batch import Batch, to_device
 from graft.data.columns import Column
 from graft.data.inputs import Augmenter, Views
+from graft.data.streaming.reading import Reading
+from graft.data.streaming.samples import StreamedColumn
 from graft.modalities.image.info import PIXELS, ImageInput
 from graft.modalities.image.storage import StoredImages
 from graft.spec.modalities.image import ImagePreprocessing
@@ -23,16 +26,20 @@ class ImageInputs:
     """The images themselves, preprocessed.
 
     Attributes:
-        stored: uint8 [N, S, S, C].
+        stored: uint8 [N, S, S, C], or a stream of them.
         preprocessing: what the backbone wants.
         device: where they are made.
     """
 
-    stored: np.ndarray
+    stored: np.ndarray | StreamedColumn
     preprocessing: ImagePreprocessing
     device: torch.device
     lengths: ClassVar[None] = None
     fixed: ClassVar[None] = None
+
+    def ahead(self, reading: Reading, rank: int) -> AbstractContextManager[None]:
+        """A stream decodes these rows ahead."""
+        return self.stored.ahead(reading, rank) if isinstance(self.stored, StreamedColumn) else nullcontext()
 
     def plain(self, rows: Rows) -> Batch:
         """Pixels float32 [B, 3, R, R]."""
@@ -52,7 +59,7 @@ class ImageInputs:
 def image_inputs(columns: Mapping[str, Column], preprocessing: ImagePreprocessing, device: torch.device) -> ImageInputs:
     """Inputs from the columns of a dataset."""
     stored = columns[PIXELS]
-    assert isinstance(stored, np.ndarray), "images have one shape"
+    assert isinstance(stored, np.ndarray | StreamedColumn), "images have one shape"
     return ImageInputs(stored, preprocessing, device)
 
 

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from graft.core.errors import ArtifactError, Problem, SpecError
 from graft.core.storage import canonical_json
-from graft.data.columns import Column, ColumnSpec, Ragged, StorageSpec
+from graft.data.columns import Column, ColumnSpec, StorageSpec
 from graft.data.listing import Listing
 from graft.modalities.text.info import TextInput
 from graft.modalities.text.tokenizer import SHORT_DIGEST, backbone_tokenizer, tokenizer_of
@@ -91,7 +93,7 @@ def count_cut(columns: Mapping[str, Column], max_tokens: int) -> int:
         max_tokens: special tokens included.
     """
     lengths = [column for name, column in columns.items() if name.startswith(_LENGTH)]
-    return max((int((column > max_tokens).sum()) for column in lengths if not isinstance(column, Ragged)), default=0)
+    return max((int((column > max_tokens).sum()) for column in lengths if isinstance(column, np.ndarray)), default=0)
 
 
 def _tokenizers(space: StrategySpace) -> Iterator[StoredTokens]:

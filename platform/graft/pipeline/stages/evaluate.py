@@ -12,7 +12,7 @@ from torch import Tensor
 
 from graft.core.errors import ArtifactError
 from graft.core.storage import write_json
-from graft.data.dataset import Dataset, Split, open_dataset
+from graft.data.dataset import Dataset, Split
 from graft.experiments.progress import TrialProgress
 from graft.journal import events
 from graft.learner.checkpoints import CheckpointStore
@@ -66,7 +66,7 @@ def evaluate(model: FinalModel, judged: FinalModel | None, num_threads: int, pic
         num_threads: torch threads.
         pictures: directory.
     """
-    dataset = open_dataset(model.dataset)
+    dataset = model.open_dataset()
     data = training_data_of(model.job, dataset, num_threads)
     names, seed, task = data.arrays.names, model.job.search.seed, data.task
     facts, validation, ids = dict(data.arrays.facts), None, dataset.ids

@@ -10,7 +10,7 @@ import numpy as np
 
 from graft.core.errors import ArtifactError
 from graft.core.storage import write_json
-from graft.data.dataset import Dataset, Split, open_dataset
+from graft.data.dataset import Dataset, Split
 from graft.experiments.progress import TrialProgress
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.final_model import FinalModel, final_network, outputs_on
@@ -78,7 +78,7 @@ def export(
     model: FinalModel, bundle: Path, metrics: dict[str, float], facts: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Write the bundle, read it back, and make sure that it answers as the model does."""
-    dataset = open_dataset(model.dataset)
+    dataset = model.open_dataset()
     data = training_data_of(model.job, dataset, num_threads=1)
     network, preprocessing = final_network(model, dataset, num_threads=1)
     info = describe_backbone(model.strategy.backbone)

@@ -108,7 +108,7 @@ class Fitting:
 
     def _train(self, epochs: int) -> Output:
         wanted = fit_epochs(self.winner, self.job.training.epochs)
-        model = FinalModel(self.job, self.dataset.directory, self.schedule.scaled(epochs), self.final_weights)
+        model = self._model(self.schedule.scaled(epochs))
         run_clock = self.run_clock
         task = FitTask(
             model,
@@ -128,6 +128,9 @@ class Fitting:
     def _note(self, work: str, text: str) -> None:
         self.journal.append(events.TrialNoted(self.winner.trial, f"{work}: {text}"))
 
+    def _model(self, schedule: Schedule) -> FinalModel:
+        return FinalModel(self.job, self.dataset.directory, schedule, self.final_weights, self.dataset.decoder)
+
     def _run(self, task: FitTask) -> tuple[dict[str, Any], Sequence[str]]:
         share = self.run_clock.fit
         if task.workers == 1:
@@ -146,7 +149,7 @@ class Fitting:
         ingredients = [file for file in map(self._best_weights, alike) if file]
         if kind == "none" or len(ingredients) < 2:
             return {"weights": str(best), "summary": taken}
-        model = FinalModel(self.job, self.dataset.directory, self.schedule, self.final_weights)
+        model = self._model(self.schedule)
         threads, gpus = self.run_clock.allocation.all_threads, self.run_clock.allocation.gpus_per_worker
         made = run_remote(make_soup, model, ingredients, kind, threads, num_cpus=threads, num_gpus=gpus)
         values = f"{shown(made['alone'])} alone, {shown(made['score'])} as {kind} soup of {made['used']}"

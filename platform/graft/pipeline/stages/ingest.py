@@ -1,6 +1,8 @@
 """The ingest stage: Ray Data reads, checks and stores the samples once."""
 
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from graft.core.errors import ArtifactError, DataError
@@ -9,6 +11,7 @@ from graft.data.examination.finding import Finding, check_findings
 from graft.data.ingest import ingest
 from graft.data.overview import Ignored, summed_up
 from graft.data.plan import Ingestion, plan_ingest
+from graft.data.streaming.placement import place
 from graft.doctor.examiner import Doctor
 from graft.experiments.progress import Progress
 from graft.journal import events
@@ -26,17 +29,21 @@ _TOLD = frozenset({"unreadable"})
 
 def run_ingest(run: RunContext) -> Output:
     """Make the dataset, or find the one that an earlier run has made; journal what it holds."""
-    work = ingestion_of(run.job)
+    work, why = placed(ingestion_of(run.job), run.job, run.home.datasets)
     # Of this listing, not of the one that has made the dataset: what is left out is no part of its key.
     ignored = work.plan.listing.ignored
     dataset = ingest(work, run.home.datasets)
+    if work.plan.is_streamed:
+        require_unchanged(work, run.job)
     _require_same(dataset, run.progress)
     findings = Doctor(run.job.data.clean).decided(dataset.findings or ())
     check_findings(findings)
     quarantine = tuple({"path": one.path, "reason": one.reason} for one in dataset.quarantine)
     modality = build_modality(run.job.data.modality)
     told = (line if what == "note" else f"{what} {line}" for what, line in work.plan.split.lines())
-    notes = (*told, *remarks_of(dataset), *modality.notes(dataset.columns, modality.sizes(run.job.strategy)))
+    streamed = (f"samples are streamed: {why}",) if work.plan.is_streamed else ()
+    sizes = modality.sizes(run.job.strategy)
+    notes = (*told, *remarks_of(dataset), *streamed, *modality.notes(dataset.columns, sizes))
     run.journal.append(
         events.DatasetReady(
             dataset.fingerprint,
@@ -78,6 +85,50 @@ def ingestion_of(job: Job) -> Ingestion:
     plan = plan_ingest(listing, job.data, task, storage)
     decoder, doctor = modality.decoder(job.data, listing, storage), Doctor(job.data.clean)
     return Ingestion(plan, decoder, task, job.data.max_unreadable, doctor)
+
+
+def placed(work: Ingestion, job: Job, datasets: Path) -> tuple[Ingestion, str]:
+    """Decide whether decoded samples are stored or streamed; and why."""
+    datasets.mkdir(parents=True, exist_ok=True)
+    is_there, free = (datasets / work.plan.key).exists(), shutil.disk_usage(datasets).free
+    found = place(job.data, work.plan.storage, len(work.plan.rows), free, is_there)
+    return _streamed(work, found.is_streamed), found.reason
+
+
+def open_ingested(directory: Path, job: Job) -> Dataset:
+    """The dataset that this run, or an earlier one, has made; one that is streamed with what decodes it.
+
+    Raises:
+        DataError: samples are streamed, and their source has changed since ingest.
+    """
+    dataset = open_dataset(directory)
+    if not dataset.is_streamed:
+        return dataset
+    work = _streamed(ingestion_of(job), True)
+    if not directory.name.startswith(work.plan.name):
+        raise _changed(work)
+    return open_dataset(directory, decoder=work.decoder)
+
+
+def require_unchanged(work: Ingestion, job: Job) -> None:
+    """Samples that are streamed are read as long as the run goes on, so they have to stay as they are.
+
+    Raises:
+        DataError: the source holds something else than when it was listed.
+    """
+    if ingestion_of(job).plan.key != work.plan.key:
+        raise _changed(work)
+
+
+def _streamed(work: Ingestion, is_streamed: bool) -> Ingestion:
+    return replace(work, plan=replace(work.plan, is_streamed=is_streamed))
+
+
+def _changed(work: Ingestion) -> DataError:
+    return DataError(
+        f"{work.plan.listing.source} has grown or changed since it was listed, but samples that are streamed must stay "
+        "as they are; wait until it is complete and start a new experiment with `graft run`, or set data.store to disk"
+    )
 
 
 def is_dataset_there(output: Output) -> bool:

@@ -93,6 +93,15 @@ class DataSpec(Component):
         "for a kind that is left out what docs/doctor.md says.",
     )
 
+    store: Literal["auto", "disk", "stream"] = Field(
+        "auto",
+        description="Whether decoded samples are stored (`disk`), or decoded anew in every epoch (`stream`); `auto` "
+        "streams what does not fit.",
+    )
+    disk_gb: float | None = Field(
+        None, gt=0, description="Most that decoded samples may take on the disk; half of what is free if left out."
+    )
+
     @property
     def modality(self) -> str:
         """Kind of the modality of its samples."""

@@ -14,6 +14,7 @@ from graft.data.examination.copies import ALONE, joined_groups
 from graft.data.examination.examined import Examined
 from graft.data.examination.extra_copies import extra_copies
 from graft.data.examination.found import Found
+from graft.data.streaming.samples import StreamedColumn
 from graft.modalities.image.checks.blank import FLAT
 from graft.modalities.image.checks.hash_pairs import near_pairs
 from graft.modalities.image.info import PIXELS
@@ -94,7 +95,7 @@ def _correlate(examined: Examined, pairs: np.ndarray) -> np.ndarray:
     return found
 
 
-def _normalised(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _normalised(column: np.ndarray | StreamedColumn, rows: np.ndarray) -> np.ndarray:
     """float32 [n, 256], small grey versions of length 1."""
     order = np.argsort(rows)
     squares = np.asarray(column[rows[order]])[np.argsort(order)].astype(np.float32).mean(axis=3)
