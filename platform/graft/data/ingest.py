@@ -1,14 +1,16 @@
 """Ingest: list, decode once through Ray Data, keep as arrays that every trial and every later run shares.
 
 The directory's name is a digest of what was listed and how it is wanted, so unchanged data is found again without
-decoding anything. Unreadable files become rows with a reason instead of errors: Ray Data's own tolerance for errors
-would drop the whole block, good rows included. A file that cannot be had at the moment is left out of this dataset
-only: the dataset gets a name of its own, so the next ingest does not find it and looks again.
+decoding anything; where samples were appended, only those are decoded. Unreadable files become rows with a reason
+instead of errors: Ray Data's own tolerance for errors would drop the whole block, good rows included. A file that
+cannot be had at the moment is left out of this dataset only: the dataset gets a name of its own, so the next ingest
+does not find it and looks again.
 """
 
 import contextlib
 import shutil
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,8 @@ from graft.data.dataset import Dataset, Quarantined, open_dataset
 from graft.data.decoding.blocks import chunks_of, decode_block
 from graft.data.decoding.clean import clean
 from graft.data.decoding.collect import Decoded, OnProgress, collect
-from graft.data.plan import Ingestion, check_quarantine, counts_of, facts_of
+from graft.data.decoding.reuse import Known, NotAlike, known_rows, with_known
+from graft.data.plan import Ingestion, IngestPlan, check_quarantine, counts_of, facts_of
 from graft.data.store import Origin, write_rows
 from graft.data.streaming.ray_data import decoding_context, ray_errors_are_ours
 from graft.data.targets import Targets
@@ -54,7 +57,7 @@ def _build(work: Ingestion, target: Path, on_progress: OnProgress) -> Dataset:
     plan = work.plan
     passing: list[Quarantined] = []
     with new_directory(target, lambda: _name_of(target, passing)) as scratch:
-        decoded = _decode_all(work, scratch, on_progress)
+        decoded = _decode_all(work, known_rows(plan, target.parent), scratch, on_progress)
         passing += [entry for entry in decoded.quarantine if entry.passing]
         check_quarantine(decoded.quarantine, len(decoded.digests), work.max_unreadable)
         cleaned = clean(work, decoded, scratch)
@@ -71,6 +74,7 @@ def _build(work: Ingestion, target: Path, on_progress: OnProgress) -> Dataset:
             findings=cleaned.findings,
             dropped=cleaned.dropped,
             is_streamed=plan.is_streamed,
+            decoding="" if plan.is_streamed else plan.decoding,
         )
         write_rows(scratch, rows, origin)
     return open_dataset(_name_of(target, passing), decoder=work.decoder)
@@ -84,11 +88,18 @@ def _name_of(target: Path, passing: Sequence[Quarantined]) -> Path:
     return target.with_name(f"{target.name}-without-{lacking[:12]}")
 
 
-def _decode_all(work: Ingestion, directory: Path, on_progress: OnProgress) -> Decoded:
-    # Closing stops Ray's work at once when the writing fails or the user interrupts.
-    source = contextlib.closing(decoded_blocks(work))
-    with ray_errors_are_ours(), source as blocks:
-        return collect(work.plan, blocks, directory, on_progress)
+def _decode_all(work: Ingestion, known: Known | None, directory: Path, on_progress: OnProgress) -> Decoded:
+    try:
+        with ray_errors_are_ours(), contextlib.ExitStack() as stack:
+
+            def decode(plan: IngestPlan) -> Iterator[dict[str, np.ndarray]]:
+                # Closing stops Ray's work at once when the writing fails or the user interrupts.
+                return stack.enter_context(contextlib.closing(decoded_blocks(replace(work, plan=plan))))
+
+            blocks = decode(work.plan) if known is None else with_known(work.plan, known, decode)
+            return collect(work.plan, blocks, directory, on_progress)
+    except NotAlike:
+        return _decode_all(work, None, directory, on_progress)
 
 
 def decoded_blocks(work: Ingestion) -> Generator[dict[str, np.ndarray], None, None]:

@@ -35,6 +35,8 @@ class Listing:
             that has nothing in common with others.
         times: [N], when each was made: numbers (float64), or microseconds since 1970-01-01 UTC (int64).
         weights: float64 [N], how much each counts in the training loss: finite, from 0, not all 0.
+        versions: of each sample, another as soon as it may have changed (`graft.data.decoding.versions`), so that it
+            need not be decoded again for others that were appended; None where that cannot be told without reading it.
         keys: what each sample is known by wherever the source lies: its text, or the path in a table's cell; the ids
             where None.
     """
@@ -53,6 +55,7 @@ class Listing:
     times: np.ndarray | None = None
     weights: np.ndarray | None = None
     keys: Sequence[bytes] | None = None
+    versions: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -50,6 +50,7 @@ class IngestPlan:
         key: names the result; the same source, stored form and settings have the same key.
         split: how the splits were drawn.
         is_streamed: whether the samples are looked at, but left where they are.
+        decoding: names how samples are decoded and kept; rows of datasets that have the same are alike.
     """
 
     listing: Listing
@@ -60,6 +61,7 @@ class IngestPlan:
     key: str
     split: SplitFacts = BY_LABEL
     is_streamed: bool = False
+    decoding: str = ""
 
     @property
     def name(self) -> str:
@@ -75,6 +77,12 @@ class IngestPlan:
     def wanted(self) -> StorageSpec:
         """What of the decoded samples is needed."""
         return replace(self.storage, columns=()) if self.is_streamed else self.storage
+
+    @property
+    def versions(self) -> list[str] | None:
+        """Of each row's sample (`Listing.versions`)."""
+        versions = self.listing.versions
+        return None if versions is None else [versions[int(row)] for row in self.rows]
 
     @property
     def movable(self) -> np.ndarray:
@@ -129,7 +137,9 @@ def plan_ingest(listing: Listing, spec: DataSpec, task: TargetReader, storage: S
     rows = np.flatnonzero(splits != LEFT_OUT)
     kept = Targets(targets.values[rows], targets.names)
     key = _key(listing, targets.names, spec, task, storage, facts.by)
-    return IngestPlan(listing, kept, storage, rows, splits[rows], key, facts)
+    return IngestPlan(
+        listing, kept, storage, rows, splits[rows], key, facts, decoding=_decoding(listing, spec, storage)
+    )
 
 
 def _check_weights(listing: Listing, splits: np.ndarray) -> None:
@@ -173,6 +183,17 @@ def facts_of(task: TargetReader, targets: Targets, splits: np.ndarray) -> dict[s
 def counts_of(task: TargetReader, targets: Targets, splits: np.ndarray) -> Mapping[str, Any]:
     """What the targets of each split hold, by its lower-case name."""
     return {split.name.lower(): task.counts(targets.values[splits == split], targets.names) for split in Split}
+
+
+def _decoding(listing: Listing, spec: DataSpec, storage: StorageSpec) -> str:
+    settings = {
+        "format": FORMAT,
+        "reader": type(listing.reader).__name__,
+        "storage": asdict(storage),
+        "decoding": spec.decoding(),
+        "clean": kept_otherwise(spec.clean),
+    }
+    return text_digest(canonical_json(settings))[:32]
 
 
 def _key(

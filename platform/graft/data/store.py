@@ -51,6 +51,8 @@ class Rows:
         signs: what was seen in each while it was decoded, by name: [N] or [N, k].
         weights: float64 [N], how much each counts in the training loss; None where all count alike.
         groups: what each has in common with others; None where rows have no groups.
+        versions: of each sample (`graft.data.listing.Listing.versions`); None where they cannot be told.
+        remarks: what was assumed to read each; empty where nothing was.
     """
 
     ids: tuple[str, ...]
@@ -60,6 +62,8 @@ class Rows:
     signs: Mapping[str, np.ndarray] = field(default_factory=dict)
     weights: np.ndarray | None = None
     groups: tuple[str | None, ...] | None = None
+    versions: tuple[str, ...] | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class Origin:
         findings: of the examination; None if there was none.
         dropped: samples that could be read, and were left out for a finding.
         is_streamed: whether the samples are left where they are.
+        decoding: names how samples were decoded and are kept (`IngestPlan.decoding`).
     """
 
     source: str
@@ -91,6 +96,7 @@ class Origin:
     findings: tuple[Finding, ...] | None = None
     dropped: tuple[Quarantined, ...] = ()
     is_streamed: bool = False
+    decoding: str = ""
 
 
 class ColumnWriter:
@@ -160,6 +166,8 @@ def write_rows(directory: Path, rows: Rows, origin: Origin) -> None:
     columns = {"id": list(rows.ids), "split": rows.splits, "sha256": list(rows.digests)}
     if rows.groups is not None:
         columns["group"] = pa.array(rows.groups, pa.string())
+    if rows.versions is not None:
+        columns |= {"version": list(rows.versions), "remark": list(rows.remarks)}
     if rows.weights is not None:
         np.save(directory / WEIGHTS, rows.weights)
     pq.write_table(pa.table(columns), directory / ROWS)
@@ -236,6 +244,7 @@ def _manifest(directory: Path, rows: Rows, origin: Origin) -> dict[str, object]:
         "counts": {split.name.lower(): int(np.sum(rows.splits == split)) for split in Split},
         "fingerprint": fingerprint(rows, origin),
         "storage": asdict(origin.storage),
+        "decoding": origin.decoding,
         "source": origin.source,
         "quarantine": [asdict(entry) for entry in origin.quarantine],
         "remarks": dict(origin.remarks),

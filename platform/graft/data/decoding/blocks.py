@@ -46,7 +46,7 @@ def decode_block(table: pa.Table, decoder: Decoder, storage: StorageSpec) -> dic
         "kind": np.array([block.kinds.get(place, "unreadable") for place in places], dtype=object),
         "passing": np.array([place in block.passing for place in places]),
         "remark": np.array([block.remarks.get(place, "") for place in places], dtype=object),
-        **{f"column_{spec.name}": _shipped(spec, block.columns[spec.name]) for spec in storage.columns},
+        **{f"column_{spec.name}": shipped(spec, block.columns[spec.name]) for spec in storage.columns},
         **{f"{SIGN}{name}": values for name, values in block.signs.items()},
     }
 
@@ -80,7 +80,7 @@ def local_blocks(work: Ingestion) -> Iterator[dict[str, Any]]:
         yield decode_block(table, work.decoder, work.plan.wanted)
 
 
-def _shipped(spec: ColumnSpec, rows: np.ndarray | list[np.ndarray]) -> Any:
+def shipped(spec: ColumnSpec, rows: np.ndarray | list[np.ndarray]) -> Any:
     """Rows as Arrow takes them; those of any length as their bytes."""
     if spec.shape is not None:
         return rows

@@ -1,5 +1,6 @@
 """What an examination says of decoded rows is done to them: some are left out, some change sides."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,8 +60,14 @@ def clean(work: Ingestion, decoded: Decoded, directory: Path) -> Cleaned:
         {name: values[kept] for name, values in decoded.signs.items()},
         None if plan.weights is None else plan.weights[decoded.readable][kept],
         None if plan.groups is None else tuple(plan.groups[decoded.readable][kept].tolist()),
+        None if plan.versions is None else _some(plan.versions, decoded.readable, kept),
+        tuple(itertools.compress(decoded.told, kept)),
     )
     return Cleaned(rows, _entries(seen.ids, dropped), None if found is None else found.findings)
+
+
+def _some(versions: Sequence[str], readable: np.ndarray, kept: np.ndarray) -> tuple[str, ...]:
+    return tuple(itertools.compress(itertools.compress(versions, readable), kept))
 
 
 def _entries(ids: Sequence[str], dropped: Mapping[int, Dropped]) -> tuple[Quarantined, ...]:

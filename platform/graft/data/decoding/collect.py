@@ -21,13 +21,17 @@ OnProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Decoded:
-    """What came back: rows that could be read, their digests and signs, why others could not, what was assumed."""
+    """What came back: rows that could be read, their digests and signs, why others could not, what was assumed.
+
+    `told` is what was assumed to read each readable row, `remarks` how often.
+    """
 
     readable: np.ndarray
     digests: tuple[str, ...]
     quarantine: tuple[Quarantined, ...]
     remarks: Mapping[str, int]
     signs: Mapping[str, np.ndarray] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
 
 
 def collect(plan: IngestPlan, blocks: Iterable[Mapping[str, Any]], directory: Path, on_progress: OnProgress) -> Decoded:
@@ -40,6 +44,7 @@ def collect(plan: IngestPlan, blocks: Iterable[Mapping[str, Any]], directory: Pa
     digests: list[str] = []
     quarantine: list[Quarantined] = []
     remarks: Counter[str] = Counter()
+    told: list[str] = []
     signs: defaultdict[str, list[np.ndarray]] = defaultdict(list)
     done = 0
     with column_writers(directory, plan.kept) as writers:
@@ -54,6 +59,7 @@ def collect(plan: IngestPlan, blocks: Iterable[Mapping[str, Any]], directory: Pa
             digests += block["sha256"][good].tolist()
             quarantine += _refused(plan, block, ~good)
             remarks.update(str(remark) for remark in block["remark"] if remark)
+            told += block["remark"][good].tolist()
             for name in (name for name in block if name.startswith(SIGN)):
                 signs[name.removeprefix(SIGN)].append(block[name][good])
             readable[positions] = good
@@ -62,7 +68,7 @@ def collect(plan: IngestPlan, blocks: Iterable[Mapping[str, Any]], directory: Pa
     if done != len(plan.rows):
         raise RuntimeError(f"Ray Data returned {done} rows of {len(plan.rows)}")
     joined = {name: np.concatenate(parts) for name, parts in signs.items()}
-    return Decoded(readable, tuple(digests), tuple(quarantine), dict(remarks), joined)
+    return Decoded(readable, tuple(digests), tuple(quarantine), dict(remarks), joined, tuple(told))
 
 
 def examined(work: Ingestion, decoded: Decoded, directory: Path) -> Examined:

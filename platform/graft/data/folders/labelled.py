@@ -10,10 +10,10 @@ import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
+from graft.data.decoding.versions import version_of
 from graft.data.folders.look import look_below
 from graft.data.folders.meaning import meaning_of
 from graft.data.folders.paths import SampleFiles, printable, size_and_time
-from graft.data.folders.tree import Places, Tree
 from graft.data.folders.walk import walk
 from graft.data.overview import Ignored, Progress
 from graft.data.split import code_of
@@ -34,6 +34,7 @@ class LabelledFiles:
         identity: digest of paths, sizes and times of change; of names, sizes and versions in a store.
         ignored: what is no sample, by its reason.
         unreadable: samples that no file stands behind; they are among them.
+        versions: of each, another when its file has changed.
         groups: object [N], what `data.group` finds in each path, if there is one.
     """
 
@@ -45,6 +46,7 @@ class LabelledFiles:
     identity: str
     ignored: tuple[Ignored, ...]
     unreadable: tuple[Ignored, ...]
+    versions: Sequence[str]
     groups: np.ndarray | None = None
 
 
@@ -64,6 +66,7 @@ def list_labelled_files(spec: FolderSource, samples: SampleFiles, progress: Prog
     names = [file for file, _ in files]
     given = [code_of(group.split) for _, group in files]
     places = tree.places or _Disk(tree.root)
+    found = [(printable(tree.at(name)), *stamp) for name, stamp in zip(names, places.stamps(names), strict=True)]
     return LabelledFiles(
         root=tree.root,
         ids=tuple(printable(name) for name in names),
@@ -73,7 +76,8 @@ def list_labelled_files(spec: FolderSource, samples: SampleFiles, progress: Prog
             tuple(printable(label) for label in meaning.labels),
         ),
         given=np.array(given, dtype=np.uint8),
-        identity=_identity(tree, places, names, given),
+        identity=_identity(tree.root, found, given),
+        versions=[version_of(*facts) for facts in found],
         ignored=meaning.ignored,
         unreadable=meaning.unreadable,
         groups=None if spec.group is None else _groups(tree.root, spec.group, list(map(printable, names))),
@@ -117,8 +121,6 @@ class _Disk:
         return [size_and_time(os.path.join(self.root, path)) for path in paths]
 
 
-def _identity(tree: Tree, places: Places, names: Sequence[str], given: Sequence[int]) -> str:
-    stamps = places.stamps(names)
-    paths = [printable(tree.at(name)) for name in names]
-    entries = [(path, *stamp, code) for path, stamp, code in zip(paths, stamps, given, strict=True)]
-    return text_digest(canonical_json([printable(tree.root), entries]))
+def _identity(root: str, found: Sequence[tuple[str, int, int | str]], given: Sequence[int]) -> str:
+    entries = [(*facts, code) for facts, code in zip(found, given, strict=True)]
+    return text_digest(canonical_json([printable(root), entries]))

@@ -22,6 +22,7 @@ def list_image_folder(spec: ImageFolderData, progress: Progress | None = None) -
         targets=found.targets,
         given=found.given,
         groups=found.groups,
+        versions=found.versions,
         identity=found.identity,
         sources=found.sources,
         reader=FileReader(spec.max_pixels),

@@ -7,6 +7,7 @@ from graft.core.credentials import redact
 from graft.core.storage import canonical_json, text_digest
 from graft.data.contents.beside import file_beside, stamps_of
 from graft.data.contents.parts import Contents
+from graft.data.decoding.versions import version_of
 from graft.data.folders.paths import printable
 from graft.data.listing import Listing, Progress
 from graft.data.overview import Ignored, Tally
@@ -44,6 +45,7 @@ def _of_files(spec: TableData, rows: LabelledRows) -> Listing:
         times=rows.times,
         weights=rows.weights,
         keys=rows.samples,
+        versions=[version_of(*file) for file in files],
         identity=text_digest(canonical_json([rows.identity, files])),
         sources=paths,
         reader=FileReader(spec.max_pixels),

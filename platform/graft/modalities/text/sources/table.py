@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from graft.core.errors import DataError
+from graft.data.decoding.versions import version_of
 from graft.data.listing import Listing, Progress
 from graft.data.overview import Ignored, Tally
 from graft.data.tables.labelled import Columns, LabelledRows, read_labelled
@@ -33,6 +34,7 @@ def list_text_table(spec: TableData, progress: Progress | None = None) -> Listin
         times=rows.times,
         weights=rows.weights,
         keys=rows.samples,
+        versions=[version_of(text) for text in rows.samples],
         identity=rows.identity,
         sources=rows.samples,
         unreadable=_unreadable(rows.ids, rows.samples),

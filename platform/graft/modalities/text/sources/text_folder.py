@@ -25,6 +25,7 @@ def list_text_folder(spec: TextFolderData, progress: Progress | None = None) -> 
         targets=found.targets,
         given=found.given,
         groups=found.groups,
+        versions=found.versions,
         identity=found.identity,
         sources=found.sources,
         reader=TextFile(spec.encoding),
