@@ -13,6 +13,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydantic
 import pytest
 import torch
@@ -27,6 +28,7 @@ from graft.spec.components.initialisation import Initialisation
 from graft.spec.components.optimizer import OptimizerSpec
 from graft.spec.components.penalty import PenaltySpec
 from graft.spec.components.schedule import ScheduleSpec
+from graft.spec.components.selection import SelectionSpec
 from graft.spec.modalities.base import DataSpec, ModalitySpec
 from graft.spec.registry import GROUPS, build, implementation, members, union
 from graft.spec.schema import job_schema
@@ -122,6 +124,25 @@ def test_a_head_makes_outputs_of_features(spec: HeadSpec) -> None:
     torch.testing.assert_close(heads[0](features), heads[1](features), rtol=0, atol=0)
     assert heads[0](features[:0]).shape == (0, OUTPUTS)
     assert set(type(spec).without_weights) <= set(type(spec).model_fields) | {"dropout"}
+
+
+@every("selection")
+@pytest.mark.parametrize("shape", ["codes", "numbers", "indicators"])
+def test_a_selection_keeps_what_tells_something(spec: SelectionSpec, shape: str) -> None:
+    random = np.random.default_rng(0)
+    features = random.normal(size=(300, 8)).astype(np.float32)
+    features[:, 7] = 1  # tells nothing at all
+    codes = (features[:, 0] > 0).astype(np.int64) + (features[:, 1] > 0)
+    targets = {
+        "codes": codes,
+        "numbers": features[:, :2].astype(np.float64),
+        "indicators": np.stack([codes > 0, codes > 1, codes > 5], axis=1).astype(np.uint8),
+    }[shape]
+    kept = build(spec, features, targets)
+    assert (kept.dtype, kept.shape) == (bool, (8,))
+    assert kept[:2].all()
+    assert spec.kind == "none" or not kept[7]
+    assert np.array_equal(build(spec, features, targets), kept)
 
 
 @every("penalty")

@@ -13,6 +13,7 @@ from graft.spec.components.initialisation import Pretrained, Reinitialise
 from graft.spec.components.optimizer import AdamW, Sgd
 from graft.spec.components.penalty import L1, L2, L2SP, NoPenalty
 from graft.spec.components.schedule import Constant, Cosine
+from graft.spec.components.selection import NoSelection
 from graft.spec.modalities.image import LightAugmentation
 from graft.spec.registry import members
 from graft.spec.strategy import Strategy, modality_fields
@@ -275,3 +276,40 @@ def test_a_strategy_that_an_older_graft_has_stored_is_read(resolution: int) -> N
     assert read.canonical(4) == read
     assert Strategy.read_stored(read.model_dump(mode="json")) == read
     assert (read.key() == Strategy.read_stored(STORED).key()) == (resolution == 64), "what was tried is known again"
+
+
+class TestScaledFeatures:
+    """`standardise` and `select` came when experiments had been written, and concern linear probes alone."""
+
+    def test_without_effect_they_are_left_out(self):
+        assert not {"standardise", "select"} & {*Strategy().model_dump(mode="json")}
+        assert not {"standardise", "select"} & {*Strategy().flat()}
+        assert Strategy(select={"kind": "none"}, standardise=False).key() == Strategy().key()
+
+    def test_they_come_back_from_json(self):
+        one = Strategy(freeze=1.0, standardise=True, select={"kind": "l1", "strength": 0.1})
+        assert Strategy.model_validate(json.loads(json.dumps(one.model_dump(mode="json")))) == one
+
+    def test_a_backbone_that_is_trained_has_none(self):
+        probe = Strategy(freeze=1.0, standardise=True, select="variance")
+        trained = probe.model_copy(update={"freeze": 0.5})
+        redrawn = probe.model_copy(update={"init": Reinitialise(blocks=1)})
+        assert probe.scales_features(4)
+        assert probe.canonical(4).key() == probe.key()
+        for one in (trained, redrawn):
+            assert not one.scales_features(4)
+            assert not one.canonical(4).standardise
+            assert one.canonical(4).select == NoSelection()
+        assert probe.model_copy(update={"freeze": 0.9}).scales_features(4), "snapped to all of four blocks"
+
+    def test_to_keep_all_is_no_selection(self):
+        one = Strategy(freeze=1.0, select={"kind": "mutual_information", "keep": 1.0})
+        assert one.canonical(4).key() == Strategy(freeze=1.0).canonical(4).key()
+
+    def test_heads_on_other_features_do_not_copy_weights(self):
+        kinds = [{}, {"standardise": True}, {"select": "variance"}, {"select": {"kind": "variance", "threshold": 1.0}}]
+        assert len({Strategy(freeze=1.0, **one).architecture() for one in kinds}) == 4
+
+    def test_the_label_tells_them(self):
+        label = Strategy(freeze=1.0, standardise=True, select="l1").label()
+        assert label == "efficientnet_lite0 freeze=1 l1 standardise"

@@ -42,6 +42,8 @@ def _why_heads_differ(job: Job) -> str:
             return "the space also trains blocks, or samples that are new in every epoch"
         if prefix not in wanted:
             return "too few trials share their frozen blocks"
+        if strategy.scales_features(blocks[strategy.backbone]):
+            return "the space standardises or selects features"
         if not isinstance(strategy.loss, CrossEntropy):
             return f"the space holds the loss {strategy.loss.kind}, but only cross_entropy is computed together"
     return ""

@@ -9,7 +9,7 @@ from graft.core.seeds import derive_seed
 from graft.learner.training_data import TrainingData
 from graft.modalities.registry import build_modality
 from graft.models.load import LoadedBackbone, load_backbone, weights_version
-from graft.models.network import Network, build_head
+from graft.models.network import Network, head_of
 from graft.spec.modalities.base import Preprocessing
 from graft.spec.strategy import Strategy
 
@@ -20,7 +20,7 @@ def build_network(data: TrainingData, strategy: Strategy) -> tuple[Network, Prep
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(data.seed, "head"))
         outputs = data.task.num_outputs(data.arrays.names)
-        head = build_head(strategy.head, loaded.backbone.num_features, outputs)
+        head = head_of(strategy, loaded.backbone, outputs)
     return Network(copy.deepcopy(loaded.backbone), head), preprocessing_for(data, strategy)
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from graft.core.errors import Problem, SpecError
 from graft.core.heartbeat import Watch, unwatched
-from graft.data.batch import Batch
+from graft.data.batch import FEATURES, Batch
 from graft.data.batches import Batches, Shard, TrainingBatch
 from graft.data.dataset import Split
 from graft.data.feature_store.locks import NotStored
@@ -33,9 +33,11 @@ from graft.training.loop import (
     train,
     train_epoch,
 )
+from graft.training.precision import autocast
 from graft.training.predict import predict_in_parts
 from graft.training.world import ALONE, World
 from graft.transfer.adapt import Adapted, adapt
+from graft.transfer.feature_scaling import Training, fit_scaling
 
 EVALUATION_BATCH = 128
 
@@ -130,6 +132,34 @@ class SupervisedLearner:
 
         return train(self.session, self.batches(), evaluate, on_epoch, self.augmenter, watched)
 
+    def fit_scaling(self) -> None:
+        """Fit what standardises and selects features, if there is any, to the rows that are trained on.
+
+        Every rank does so, and gets the same.
+
+        Raises:
+            SpecError: no feature is left.
+        """
+        scaling = self.session.model.network.scaling
+        if scaling is None:
+            return
+        training = Training(self._features_of, self.rows, self.data.arrays.targets, self.data.seed)
+        fit_scaling(scaling, self.session.plan.strategy, training)
+
+    def _features_of(self, rows: np.ndarray) -> np.ndarray:
+        """Pooled features of rows: of their first view where there are stored ones, else of the samples as they are."""
+        inputs: Inputs = self.cached.inputs if self.cached else self.inputs
+        views = self.augmenter if isinstance(self.augmenter, Views) else None
+        network, precision = self.session.model.network, self.session.plan.strategy.precision
+        found = []
+        for start in range(0, len(rows), EVALUATION_BATCH):
+            some = rows[start : start + EVALUATION_BATCH]
+            batch = inputs.view(some, views, 0) if views else inputs.plain(some)
+            with torch.inference_mode(), autocast(precision, batch.device):
+                features = batch[FEATURES] if FEATURES in batch else network.backbone.eval()(batch)
+            found.append(features.float().cpu().numpy())
+        return np.concatenate(found)
+
     def batches(self) -> Batches:
         """Of the rows that are trained on: of features where the model as it stands can go on from them."""
         batches = self._batches(self.rows, self.session.plan.strategy.batch_size)
@@ -211,10 +241,12 @@ def build_learner(
     session = _session(data, strategy, adapted, rows, len(batches), world)
     learner = SupervisedLearner(session, rows, inputs, views_of(data, strategy, preprocessing), data, watch=watch)
     try:
-        return replace(learner, cached=_cached(learner, preprocessing, splits))
+        learner = replace(learner, cached=_cached(learner, preprocessing, splits))
     except NotStored as error:
         note = f"frozen blocks are computed anew in every epoch, because their features cannot be kept: {error}"
-        return replace(learner, note=note)
+        learner = replace(learner, note=note)
+    learner.fit_scaling()
+    return learner
 
 
 def extraction_for(data: TrainingData, strategy: Strategy, split: Split) -> Extraction:

@@ -26,7 +26,7 @@ from graft.core.errors import ArtifactError, SpecError
 from graft.core.passing_errors import machine_errors
 from graft.core.storage import file_digest, new_directory, read_json, write_json
 from graft.models.libraries import build_backbone
-from graft.models.network import Network, build_head
+from graft.models.network import Network, head_of
 from graft.spec.base import Spec
 from graft.spec.modalities.base import ModalitySpec, Preprocessing
 from graft.spec.registry import members, union
@@ -189,7 +189,7 @@ def _another_type(directory: Path, name: str, found: Any, needed: str) -> Artifa
 
 def _build(spec: BundleSpec) -> Network:
     backbone = build_backbone(spec.architecture, spec.preprocessing.size)
-    return Network(backbone, build_head(spec.strategy.head, backbone.num_features, spec.num_outputs))
+    return Network(backbone, head_of(spec.strategy, backbone, spec.num_outputs))
 
 
 def _read_manifest(directory: Path) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from typing import Literal
 from torch import Tensor, nn
 
 from graft.models.backbone import Backbone, Hidden
+from graft.models.feature_scaling import FeatureScaling, behind_scaling
 from graft.spec.components.head import HeadSpec, LinearHead, MlpHead
 from graft.spec.registry import build
+from graft.spec.strategy import Strategy
 
 BACKBONE = "backbone"
 """Name of the one tower that a network has today."""
@@ -59,6 +61,12 @@ class Network(nn.Module):
         outputs: Tensor = self.head(self.backbone(batch))
         return outputs
 
+    @property
+    def scaling(self) -> FeatureScaling | None:
+        """What scales the features of its head; None where nothing does."""
+        first = next(iter(self.head), None) if isinstance(self.head, nn.Sequential) else None
+        return first if isinstance(first, FeatureScaling) else None
+
     def above(self, hidden: Hidden, cut: int) -> Tensor:
         """Outputs [B, K] of what ``backbone.below(batch, cut)`` gives."""
         outputs: Tensor = self.head(self.backbone.above(hidden, cut))
@@ -90,6 +98,13 @@ def build_head(head: HeadSpec, in_features: int, num_outputs: int) -> nn.Module:
     """
     built: nn.Module = build(head, in_features, num_outputs)
     return built
+
+
+def head_of(strategy: Strategy, backbone: Backbone, num_outputs: int) -> nn.Module:
+    """The head of a strategy on a backbone: with what scales its features, where the strategy has some."""
+    head = build_head(strategy.head, backbone.num_features, num_outputs)
+    is_scaled = strategy.scales_features(len(backbone.blocks))
+    return behind_scaling(head, backbone.num_features) if is_scaled else head
 
 
 def linear_head(spec: LinearHead, in_features: int, num_outputs: int) -> nn.Module:

@@ -44,6 +44,12 @@ OURS: Mapping[str, tuple[str, ...]] = {
     ),
     "optimizer": ("graft.spec.components.optimizer:AdamW", "graft.spec.components.optimizer:Sgd"),
     "schedule": ("graft.spec.components.schedule:Constant", "graft.spec.components.schedule:Cosine"),
+    "selection": (
+        "graft.spec.components.selection:NoSelection",
+        "graft.spec.components.selection:VarianceSelection",
+        "graft.spec.components.selection:MutualInformation",
+        "graft.spec.components.selection:L1Selection",
+    ),
     "augmentation": (
         "graft.spec.components.augmentation:NoAugmentation",
         "graft.spec.modalities.image:LightAugmentation",

@@ -19,6 +19,7 @@ from graft.spec.components.initialisation import Initialisation, Pretrained
 from graft.spec.components.optimizer import AdamW, OptimizerSpec
 from graft.spec.components.penalty import NoPenalty, PenaltySpec
 from graft.spec.components.schedule import Cosine, ScheduleSpec
+from graft.spec.components.selection import NoSelection, SelectionSpec
 from graft.spec.messages.rules import broken
 from graft.spec.modalities.base import ModalitySpec
 from graft.spec.registry import members, union
@@ -34,9 +35,11 @@ if TYPE_CHECKING:
     Optimizer: TypeAlias = OptimizerSpec
     Schedule: TypeAlias = ScheduleSpec
     Augment: TypeAlias = Augmentation
+    Select: TypeAlias = SelectionSpec
 else:
     Init, Penalty, Head, Loss = union("initialisation"), union("penalty"), union("head"), union("loss")
     Optimizer, Schedule, Augment = union("optimizer"), union("schedule"), union("augmentation")
+    Select = union("selection")
 
 _BACKBONE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(:[^\s\x00-\x1f][^\x00-\x1f]*)?")
 MAX_LR = 10.0
@@ -69,6 +72,12 @@ class _Core(Spec):
     )
     schedule: Schedule = Field(Cosine(), description="How the learning rate runs over the steps.")
     augment: Augment = Field(NoAugmentation(), description="Random changes of the training samples.")
+    standardise: bool = Field(
+        False, description="Give a linear probe features of mean 0 and deviation 1 over the training samples."
+    )
+    select: Select = Field(
+        NoSelection(), description="Which of its features a linear probe is given; fitted to the training samples."
+    )
     batch_size: int = Field(64, ge=2, le=65536, description="Samples a step.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 on a GPU that has it, else fp32."
@@ -104,8 +113,9 @@ class Strategy(_Fields):
 
     @model_serializer(mode="wrap")
     def _without_unused_keys(self, handler: Any) -> dict[str, Any]:
-        """Keys of other modalities are left out."""
-        return {name: value for name, value in handler(self).items() if value is not None}
+        """Keys of other modalities are left out; so are those that came later, where they change nothing."""
+        found = {name: value for name, value in handler(self).items() if value is not None}
+        return {name: value for name, value in found.items() if value != _LATER.get(name, _NEVER)}
 
     def canonical(self, num_blocks: int | None = None) -> "Strategy":
         """The one form shared by all strategies that train the same model.
@@ -124,7 +134,11 @@ class Strategy(_Fields):
             "loss": self.loss.simplest(),
             "augment": self.augment.simplest(),
             "optimizer": self.optimizer.simplest(),
+            "select": self.select.simplest(),
         }
+        if num_blocks is not None and (freeze < 1 or init.redrawn(1)):
+            # Features that training changes are neither standardised nor selected.
+            changes |= {"standardise": False, "select": NoSelection()}
         if freeze == 1 and not init.redrawn(1):
             changes |= _of_frozen_backbone(self)
         return self.model_copy(update=changes)
@@ -136,10 +150,18 @@ class Strategy(_Fields):
         return text_digest(canonical_json(_without_negative_zero(plain)))[:12]
 
     def architecture(self) -> str:
-        """What weights must agree in to be copied from one strategy to another: backbone and shape of the head."""
+        """What weights must agree in to be copied from one strategy to another: backbone, shape of the head, and what
+        its features are scaled by."""
         weightless = self.head.without_weights
         shape = {name: value for name, value in self.head.model_dump(mode="json").items() if name not in weightless}
-        return f"{self.backbone} {' '.join(str(value) for value in shape.values())}"
+        dumped = self.model_dump(mode="json")
+        scaled = {name: dumped[name] for name in _LATER if name in dumped}
+        return " ".join([self.backbone, *map(str, shape.values()), *([canonical_json(scaled)] if scaled else [])])
+
+    def scales_features(self, num_blocks: int) -> bool:
+        """Whether it standardises or selects features, on a backbone of so many blocks."""
+        meant = self.canonical(num_blocks)
+        return meant.standardise or not isinstance(meant.select, NoSelection)
 
     def flat(self) -> dict[str, str | int | float | bool]:
         """One level of plain values: ``{"penalty": "l2_sp", "penalty.strength": 0.01, ...}``."""
@@ -171,13 +193,17 @@ class Strategy(_Fields):
             kind, usual = getattr(self, name).kind, getattr(default, name).kind
             if name in wanted or (kind != usual and not (name == "loss" and kind in _default_losses())):
                 parts.append(f"{name}=none" if kind == "none" else kind)
-        told = {"backbone", "freeze", "init.blocks", *_TOLD_APART_BY_KIND}
+        parts += ["standardise"] * self.standardise
+        told = {"backbone", "freeze", "init.blocks", "standardise", *_TOLD_APART_BY_KIND}
         return " ".join(
             [*parts, *(f"{name}={_short(flat[name])}" for name in wanted if name in flat and name not in told)]
         )
 
 
-_TOLD_APART_BY_KIND = ("penalty", "head", "loss", "optimizer", "augment")
+_TOLD_APART_BY_KIND = ("penalty", "head", "loss", "optimizer", "augment", "select")
+_LATER: dict[str, Any] = {"standardise": False, "select": {"kind": "none"}}
+"""Fields that came after experiments had been written: without effect, they are left out, as they were then."""
+_NEVER = object()
 # More blocks than any network has.
 _MANY = 10_000
 

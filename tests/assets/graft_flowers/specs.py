@@ -12,6 +12,7 @@ from graft.spec.components.initialisation import Initialisation
 from graft.spec.components.optimizer import OptimizerSpec
 from graft.spec.components.penalty import PenaltySpec
 from graft.spec.components.schedule import ScheduleSpec
+from graft.spec.components.selection import SelectionSpec
 from graft.spec.exporters import ExporterSpec
 from graft.spec.metrics import MetricSpec
 from graft.spec.modalities.base import DataSpec, ModalitySpec, Preprocessing
@@ -115,6 +116,14 @@ class Halves(ScheduleSpec):
 
     kind: Literal["halves"] = "halves"
     built_by: ClassVar[str] = "graft_flowers.training:halves"
+
+
+class FirstOnes(SelectionSpec):
+    """The first features."""
+
+    kind: Literal["first_ones"] = "first_ones"
+    built_by: ClassVar[str] = "graft_flowers.training:first_ones"
+    count: int = Field(3, ge=1)
 
 
 class Jitter(Augmentation):

@@ -1,12 +1,13 @@
-"""Penalty, loss, optimiser and schedule."""
+"""Penalty, loss, optimiser, schedule and selection."""
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from graft_flowers.specs import Halves, RmsProp, Root, SquaredProbability
+from graft_flowers.specs import FirstOnes, Halves, RmsProp, Root, SquaredProbability
 
 
 class RootPenalty:
@@ -41,3 +42,7 @@ def rmsprop(spec: RmsProp, groups: list[dict[str, Any]]) -> torch.optim.Optimize
 
 def halves(spec: Halves, step: int, total_steps: int) -> float:
     return 1.0 if step < total_steps / 2 else 0.5
+
+
+def first_ones(spec: FirstOnes, features: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    return np.arange(features.shape[1]) < spec.count

@@ -1,5 +1,6 @@
 """Which keys of a strategy may change while a model is trained, and which strategies can share weights."""
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -57,11 +58,12 @@ def mutation_findings(space: StrategySpace, scheduler: object, wanted: Sequence[
 
 
 def architectures(space: StrategySpace) -> int | None:
-    """How many architectures (backbone and shape of the head) a space holds; None if there is no end to them."""
+    """How many architectures (`Strategy.architecture`) a space holds; None if there is no end to them."""
     fields = dict(space.root.fields)
     backbones = len(space.values("backbone"))
-    heads = _shapes(fields["head"]) if "head" in fields else 1
-    return None if heads is None else backbones * heads
+    found: list[int | None] = [backbones]
+    found += [_shapes(fields[name]) for name in ("head", "standardise", "select") if name in fields]
+    return None if None in found else math.prod(one or 0 for one in found)
 
 
 def population_finding(space: StrategySpace, population: int, at: Path) -> Finding | None:

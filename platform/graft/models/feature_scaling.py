@@ -1,0 +1,29 @@
+"""Standardised and selected features: an affine map in front of a head, with numbers that no gradient changes."""
+
+import torch
+from torch import Tensor, nn
+
+
+class FeatureScaling(nn.Module):
+    """(x - mean) · scale. A feature that was not selected has the scale 0, so that shapes never depend on a selection.
+
+    Args:
+        num_features: length F of a feature vector.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(num_features))
+        self.register_buffer("scale", torch.ones(num_features))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features [B, F] to [B, F]."""
+        return (features - self.mean) * self.scale
+
+
+def behind_scaling(head: nn.Module, num_features: int) -> nn.Module:
+    """A head that is given scaled features."""
+    return nn.Sequential(FeatureScaling(num_features), head)
