@@ -90,7 +90,7 @@ def _name_of(target: Path, passing: Sequence[Quarantined]) -> Path:
 
 def _decode_all(work: Ingestion, known: Known | None, directory: Path, on_progress: OnProgress) -> Decoded:
     try:
-        with ray_errors_are_ours(), contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack:
 
             def decode(plan: IngestPlan) -> Iterator[dict[str, np.ndarray]]:
                 # Closing stops Ray's work at once when the writing fails or the user interrupts.
@@ -103,8 +103,13 @@ def _decode_all(work: Ingestion, known: Known | None, directory: Path, on_progre
 
 
 def decoded_blocks(work: Ingestion) -> Generator[dict[str, np.ndarray], None, None]:
-    """Decoded blocks in the order of the rows, streamed: Ray's store never holds more than a few of them."""
-    with DataContext.current(decoding_context()):
+    """Decoded blocks in the order of the rows, streamed: Ray's store never holds more than a few of them.
+
+    Raises:
+        DataError: what a decoder has raised.
+        ResourceError: Ray has no CPU, memory or disk for it.
+    """
+    with DataContext.current(decoding_context()), ray_errors_are_ours():
         # Not from_arrow: it looks at the tables in a remote call, which waits for ever when no CPU is free.
         chunks = chunks_of(work.plan)
         decoded = ray.data.from_items(chunks, override_num_blocks=len(chunks)).map_batches(

@@ -8,7 +8,7 @@ import numpy as np
 from graft.data.examination.examined import Examined
 from graft.data.examination.finding import Finding
 from graft.data.examination.found import Dropped, Examination, Found
-from graft.spec.checks.base import Action
+from graft.spec.checks.base import Action, FindingKind
 from graft.spec.checks.clean import checks, decided, finding_kinds
 from graft.spec.registry import build
 
@@ -35,8 +35,7 @@ class Doctor:
         for one in found:
             action = decided(self.clean, known[one.kind])
             if action == "drop":
-                for row in one.rows.tolist():
-                    dropped.setdefault(row, Dropped(one.kind, one.reasons.get(row) or known[one.kind].told))
+                _drop(one, known[one.kind], dropped)
             elif action == "fix" and one.splits is not None:
                 splits = one.splits
         findings = sorted((self._finding(examined, one) for one in found), key=_worst_first)
@@ -51,9 +50,25 @@ class Doctor:
 
     def _finding(self, examined: Examined, found: Found) -> Finding:
         kind = finding_kinds()[found.kind]
-        named = (examined.ids[row] for row in found.rows[:EXAMPLES].tolist())
-        examples = (*found.subjects[:EXAMPLES], *named)[:EXAMPLES]
-        return Finding(kind.name, kind.severity, found.count, examples, decided(self.clean, kind), found.detail)
+        rows: list[int] = found.rows[: max(0, EXAMPLES - len(found.subjects))].tolist()
+        subjects = found.subjects[:EXAMPLES]
+        return Finding(
+            kind=kind.name,
+            severity=kind.severity,
+            count=found.count,
+            examples=(*subjects, *(examined.ids[row] for row in rows)),
+            action=decided(self.clean, kind),
+            detail=found.detail,
+            reasons=(*("" for _ in subjects), *(found.reasons.get(row, "") for row in rows)),
+            twins=(*("" for _ in subjects), *(_name(examined, found.twins.get(row)) for row in rows)),
+        )
+
+
+def _drop(found: Found, kind: FindingKind, dropped: dict[int, Dropped]) -> None:
+    for row in found.rows.tolist():
+        is_last = kind.one_stays and found.twins.get(row) in dropped
+        if not is_last:
+            dropped.setdefault(row, Dropped(found.kind, found.reasons.get(row) or kind.told))
 
 
 def found_by_kind(examined: Examined) -> Iterator[Found]:
@@ -82,8 +97,13 @@ def _both(first: Found, second: Found) -> Found:
         (*first.subjects, *second.subjects),
         "; ".join(filter(None, (first.detail, second.detail))),
         {**second.reasons, **first.reasons},
+        {**second.twins, **first.twins},
         first.splits if second.splits is None else second.splits,
     )
+
+
+def _name(examined: Examined, row: int | None) -> str:
+    return "" if row is None else examined.ids[row]
 
 
 def _worst_first(finding: Finding) -> tuple[int, str]:

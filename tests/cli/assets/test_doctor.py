@@ -1,11 +1,14 @@
 """`graft doctor --install`: a line a check, and an exit code that a script can use."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fixtures.dirty import dirty_folder
 
 from graft.pipeline.installation import all_checks as module
 from graft.pipeline.installation.check import Answer, Check
+from graft.spec.checks.clean import finding_kinds
 
 
 @pytest.fixture
@@ -50,4 +53,49 @@ def test_a_broken_one_ends_with_3(graft: Any, answers: dict[str, Answer]) -> Non
 def test_it_must_be_told_what_to_check(graft: Any) -> None:
     done = graft("doctor")
     assert (done.exit_code, done.out) == (2, "")
-    assert "try `graft doctor --install`" in done.err
+    assert "or try --install" in done.err
+
+
+def test_data_are_examined(graft: Any, tmp_path: Path) -> None:
+    folder = dirty_folder(tmp_path / "photos", 12)
+    done = graft("doctor", str(folder), "--html", str(tmp_path / "out" / "page.html"))
+    assert done.exit_code == 0
+    assert "error   bomb" in done.out
+    assert "<script>" in done.out
+    assert (tmp_path / "out" / "page.html").read_text().startswith("<!doctype html>")
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".html", ".json", ".csv"}
+
+
+def test_the_contract_of_json(graft: Any, tmp_path: Path) -> None:
+    folder = dirty_folder(tmp_path / "photos", 12)
+    done = graft("doctor", str(folder), "--json")
+    assert (done.exit_code, sorted(done.json)) == (0, ["findings", "records", "seconds"])
+    for one in done.json["findings"]:
+        assert list(one) == ["kind", "severity", "count", "examples", "action"]
+        assert one["kind"] in finding_kinds()
+    failed = graft("doctor", str(folder), "--json", "--set", "data.clean.duplicate=fail")
+    assert failed.exit_code == 4
+    assert {one["kind"] for one in failed.json["findings"] if one["action"] == "fail"} == {"duplicate"}
+
+
+def test_a_job_is_examined(graft: Any, tmp_path: Path) -> None:
+    job = tmp_path / "job.yaml"
+    job.write_text("name: digits\ndata: {kind: digits, clean: {duplicate: keep}}\n")
+    done = graft("doctor", str(job), "--json")
+    assert (done.exit_code, done.json["records"], done.json["findings"]) == (0, 1797, [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("nowhere",), "nowhere does not exist"),
+        (("nowhere.yaml",), "nowhere.yaml"),
+        ((".", "--install"), "takes no data"),
+        ((".", "--set", "data.clean.bom=drop"), "did you mean `bomb`"),
+    ],
+)
+def test_a_wrong_call(graft: Any, arguments: tuple[str, ...], told: str, tmp_path: Path) -> None:
+    folder = dirty_folder(tmp_path / "photos", 12)
+    done = graft("doctor", *(str(folder) if one == "." else one for one in arguments))
+    assert done.exit_code == 2
+    assert told in done.err

@@ -1,15 +1,36 @@
-"""`graft doctor`: is everything here that a job needs?"""
+"""`graft doctor`: what is wrong with some data, or with what is installed?"""
 
 import json
-from typing import Annotated
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graft.cli.options import HomeOption, JsonOption
+from graft.cli.options import HomeOption, JsonOption, SetOption
 from graft.cli.output.tell import tell
+
+if TYPE_CHECKING:
+    from graft.core.storage import Home
+    from graft.doctor.report import Report
+
+FAILED = 4
+"""Exit code: the data have what `data.clean` does not accept."""
+_JOBS = (".yaml", ".yml")
 
 
 def command(
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[JOB|PATH]", help="A job file, or a folder or table of samples to examine.", show_default=False
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page with pictures; beside it JSON and what is left out."),
+    ] = None,
+    override: SetOption = None,
     install: Annotated[bool, typer.Option("--install", help="Check what is installed, and this machine.")] = False,
     start_ray: Annotated[
         bool, typer.Option("--start-ray", help="Also start Ray once, and say how long it takes.")
@@ -17,21 +38,71 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the installation: a line a check, `ok`, `note` or `broken`, with what to do. Exit code 3 if one is broken.
+    """Examine data before anybody learns from it; or check the installation. Exit code 4 if a finding is set to fail.
 
-    Example: graft doctor --install
+    Example: graft doctor photos --html photos.html
+
+    Example: graft doctor jobs/digits.yaml --set data.clean.duplicate=fail --json
 
     Example: graft doctor --install --start-ray
     """
-    from graft.core.errors import ResourceError, SpecError
+    from graft.core.errors import SpecError
     from graft.core.storage import Home
+
+    place = Home.find(home)
+    if install:
+        if data is not None or html is not None:
+            raise SpecError("--install checks this machine and takes no data; give one of the two")
+        _check_installation(place, start_ray, as_json)
+    elif data is None:
+        raise SpecError("graft doctor has nothing to check; name a job, a folder or a table, or try --install")
+    else:
+        _examine(data, override or [], place, as_json, html)
+
+
+def _examine(data: Path, overrides: list[str], home: "Home", as_json: bool, html: Path | None) -> None:
+    from graft.cli.output.captured_output import chatter_to
+    from graft.cli.output.examination import advancing, report_lines
+    from graft.doctor.files import write_beside
+    from graft.pipeline.examination.examine import examine, unexamined
+    from graft.pipeline.resolve import resolve_job
+    from graft.spec.load import load_job, parse_job
+
+    if data.suffix.lower() in _JOBS:
+        given = load_job(data, overrides)
+    else:
+        from graft.pipeline.draft.first_look import first_look
+
+        given = parse_job(first_look(data), overrides)
+    resolved = resolve_job(given)
+    wanted = unexamined(resolved.job, resolved.listing)
+    home.require_writable()
+    # What Ray prints is of no use here: what goes wrong is raised.
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        chatter_to(Path(scratch, "log")) as terminal,
+        advancing(terminal.err, f"{resolved.job.data.modality}s") as progress,
+    ):
+        report = examine(wanted, home.datasets, progress)
+    if html is not None:
+        write_beside(report, html)
+    _tell(report, as_json, report_lines(report))
+    if report.failing:
+        raise typer.Exit(FAILED)
+
+
+def _tell(report: "Report", as_json: bool, lines: list[str]) -> None:
+    tell(*([json.dumps(report.in_short())] if as_json else lines))
+
+
+def _check_installation(home: "Home", start_ray: bool, as_json: bool) -> None:
+    """A line a check, `ok`, `note` or `broken`, with what to do; exit code 3 if one is broken."""
+    from graft.core.errors import ResourceError
     from graft.pipeline.installation.all_checks import all_checks
     from graft.pipeline.installation.check import answered
 
-    if not install:
-        raise SpecError("graft doctor has nothing to check, but must be told what; try `graft doctor --install`")
     findings = []
-    for finding in answered(all_checks(Home.find(home), start_ray)):
+    for finding in answered(all_checks(home, start_ray)):
         findings.append(finding)
         if not as_json:
             tell(str(finding))

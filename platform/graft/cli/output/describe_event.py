@@ -25,9 +25,10 @@ def _story(event: events.Event) -> str:
             return f"experiment {name} starts"
         case events.ExperimentFinished(status=status, seconds=seconds, detail=detail):
             return _why(f"experiment {status} after {seconds:.1f} s", detail)
-        case events.DatasetReady(source=source, counts=counts, quarantine=quarantine, ignored=ignored):
+        case events.DatasetReady(source=source, counts=counts, quarantine=quarantine, ignored=ignored, dropped=dropped):
             sizes = ", ".join(f"{count} {name}" for name, count in counts.items())
             left_out = [f"{len(quarantine)} unreadable"] if quarantine else []
+            left_out += [f"{len(dropped)} left out for what they are"] if dropped else []
             reasons = ", ".join(f"{one['reason']}: {one['count']}" for one in ignored)
             left_out += [f"left out ({reasons})"] if reasons else []
             return _why(f"data {source}: {sizes}", "; ".join(left_out))

@@ -19,6 +19,8 @@ class Finding:
         examples: names of the first few.
         action: what is done about them.
         detail: what else there is to say, in a sentence; empty if nothing.
+        reasons: what is wrong with each of the examples, to fit behind its name; empty if there is no more to say.
+        twins: the sample that each of the examples is like, empty if it is like none.
     """
 
     kind: str
@@ -27,15 +29,23 @@ class Finding:
     examples: tuple[str, ...]
     action: Action
     detail: str = ""
+    reasons: tuple[str, ...] = ()
+    twins: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON."""
-        return {**asdict(self), "examples": list(self.examples)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    def in_short(self) -> dict[str, Any]:
+        """As ``graft doctor --json`` and journals have it."""
+        return {name: self.to_dict()[name] for name in ("kind", "severity", "count", "examples", "action")}
 
     @classmethod
     def read(cls, raw: Mapping[str, Any]) -> "Finding":
         """The inverse of `to_dict`."""
-        return cls(**{**raw, "examples": tuple(raw["examples"])})
+        known = {name: value for name, value in raw.items() if name in cls.__dataclass_fields__}
+        given: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in known.items()}
+        return cls(**given)
 
 
 def check_findings(findings: Sequence[Finding]) -> None:

@@ -21,6 +21,7 @@ class Found:
         rows: int64 [m], ascending: the samples concerned, which are those that ``drop`` drops.
         subjects: what it is about if not samples that could be read: files, classes, columns.
         detail: what else there is to say, in a sentence; empty if nothing.
+        twins: the row that some of the rows are like.
         reasons: what is wrong with some of the rows, to fit behind their names ("is a copy of a.png").
         splits: uint8 [N], codes of `Split` in which nothing is left to find; what ``fix`` gives. None elsewhere.
     """
@@ -30,6 +31,7 @@ class Found:
     subjects: tuple[str, ...] = ()
     detail: str = ""
     reasons: Mapping[int, str] = field(default_factory=dict)
+    twins: Mapping[int, int] = field(default_factory=dict)
     splits: np.ndarray | None = None
 
     @property

@@ -6,6 +6,7 @@ import numpy as np
 
 from graft.data.examination.copies import ALONE
 from graft.data.examination.examined import Examined
+from graft.data.examination.extra_copies import twins_found
 from graft.data.examination.found import Found
 from graft.doctor.checks.copies import exact_groups
 from graft.spec.checks.samples import ConflictingLabelCheck, CopiesCheck
@@ -26,12 +27,7 @@ def conflicting_labels(spec: ConflictingLabelCheck, examined: Examined) -> Itera
     if not len(found):
         return
     first = {int(groups[row]): int(row) for row in found[::-1]}
-    second = {int(groups[row]): int(row) for row in found}
-    reasons = {}
-    for row in found.tolist():
-        number = int(groups[row])
-        other = second[number] if first[number] == row else first[number]
-        reasons[row] = f"is the same as {examined.ids[other]}, but has another label"
-    yield Found(
-        "conflicting_label", found, detail=f"{examined.ids[found[0]]} {reasons[int(found[0])]}", reasons=reasons
-    )
+    last = {int(groups[row]): int(row) for row in found}
+    numbers_of = zip(found.tolist(), groups[found].tolist(), strict=True)
+    twins = {row: last[number] if first[number] == row else first[number] for row, number in numbers_of}
+    yield twins_found("conflicting_label", examined, twins, "is the same as {}, but has another label")

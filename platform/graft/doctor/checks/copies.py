@@ -1,4 +1,4 @@
-"""Copies, bit for bit, of another sample of the same split."""
+"""Copies, bit for bit, of another sample."""
 
 from collections.abc import Iterator
 
@@ -17,6 +17,6 @@ def exact_groups(examined: Examined) -> np.ndarray:
 
 
 def copies(spec: CopiesCheck, examined: Examined) -> Iterator[Found]:
-    """Every copy but the first of each split."""
+    """Every copy but one of each group."""
     groups = examined.derived(spec.groups_by, exact_groups)
     yield from extra_copies("duplicate", examined, groups, "is a copy of {}")

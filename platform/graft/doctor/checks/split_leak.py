@@ -28,17 +28,24 @@ def split_leak(spec: SplitLeakCheck, examined: Examined) -> Iterator[Found]:
     # The last member of each group in the order of the splits: the one that the others must not be like.
     order = leaking[np.argsort(splits[leaking], kind="stable")]
     last = dict(zip(groups[order].tolist(), order.tolist(), strict=True))
+    twins = {
+        row: last[number]
+        for row, number in zip(leaking.tolist(), groups[leaking].tolist(), strict=True)
+        if splits[row] < splits[last[number]]
+    }
     reasons = {
-        row: f"has a copy in the {Split(int(splits[twin])).name.lower()} set, {examined.ids[twin]}"
-        for row in leaking.tolist()
-        if splits[row] < splits[twin := last[int(groups[row])]]
+        row: f"has a copy in the {_named(splits[twin])} set, {examined.ids[twin]}" for row, twin in twins.items()
     }
     together = keep_together(splits, groups, examined.movable, to_training=examined.split_rule == "hash")
     rows = np.array(sorted(reasons), dtype=np.int64)
     detail = f"{examined.ids[int(rows[0])]} {reasons[int(rows[0])]}"
     if len(together.leaks):
         detail += f"; {len(together.leaks)} groups of copies stay apart where their splits are not graft's own choice"
-    yield Found("split_leak", rows, detail=detail, reasons=reasons, splits=together.splits)
+    yield Found("split_leak", rows, detail=detail, reasons=reasons, splits=together.splits, twins=twins)
+
+
+def _named(code: np.uint8) -> str:
+    return Split(int(code)).name.lower()
 
 
 def all_groups(examined: Examined) -> np.ndarray:

@@ -54,7 +54,7 @@ def draft_job(path: Path, wish: Wish, overrides: Sequence[str] = ()) -> DraftJob
         SpecError: what the user says is wrong.
         DataError: there is nothing that could be used, or it has several meanings; the message names them.
     """
-    where = _absolute(path)
+    where = absolute(path)
     given, problems = read_overrides(overrides)
     if problems:
         raise SpecError(problems)
@@ -63,7 +63,7 @@ def draft_job(path: Path, wish: Wish, overrides: Sequence[str] = ()) -> DraftJob
     making = _Making(where, tuple(given))
     if not where.is_dir() or wish.sample or wish.labels or wish.kind == "table":
         drafts = drafts_of(where, wish) or drafts_of(where, replace(wish, kind=wish.kind or "table"))
-        return making.of_draft(_choose(where, drafts))
+        return making.of_draft(choose(where, drafts))
     return making.of_directory(wish)
 
 
@@ -83,8 +83,8 @@ class _Making:
         """A directory of samples; or the only table in it, if it is no such directory."""
         drafts, as_table = drafts_of(self.where, wish), replace(wish, kind="table")
         if not drafts:
-            return self.of_draft(_choose(self.where, [] if wish.kind else drafts_of(self.where, as_table)))
-        draft = _choose(self.where, drafts)
+            return self.of_draft(choose(self.where, [] if wish.kind else drafts_of(self.where, as_table)))
+        draft = choose(self.where, drafts)
         try:
             return self.of_draft(draft)
         except DataError as error:
@@ -134,7 +134,12 @@ class _Making:
         return found
 
 
-def _absolute(path: Path) -> Path:
+def absolute(path: Path) -> Path:
+    """A path as a job file can hold it.
+
+    Raises:
+        SpecError: it does not exist, or its name is no text.
+    """
     where = path.expanduser().absolute()
     if not where.exists():
         raise SpecError(f"{path} does not exist; name a directory or a table")
@@ -152,7 +157,12 @@ def _check_kind(kind: Any) -> None:
         raise SpecError([Problem("--set data.kind", f"is `{kind}`, but must be one of {', '.join(known)}{hint}")])
 
 
-def _choose(path: Path, drafts: Sequence[Draft]) -> Draft:
+def choose(path: Path, drafts: Sequence[Draft]) -> Draft:
+    """The draft that is meant: the one that explains the path best.
+
+    Raises:
+        DataError: there is none, or several are as good.
+    """
     if not drafts:
         raise DataError(
             f"{path} holds nothing that graft can learn from, but must hold folders of images or of .txt files, one "

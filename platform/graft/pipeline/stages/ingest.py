@@ -13,10 +13,12 @@ from graft.data.overview import Ignored, summed_up
 from graft.data.plan import Ingestion, plan_ingest
 from graft.data.streaming.placement import place
 from graft.doctor.examiner import Doctor
+from graft.doctor.files import write_report
 from graft.experiments.progress import Progress
 from graft.journal import events
 from graft.modalities.registry import build_modality
 from graft.pipeline.context import RunContext
+from graft.pipeline.examination.of_dataset import report_of
 from graft.pipeline.stages.runner import Output
 from graft.spec.job import Job
 from graft.tasks.registry import build_task
@@ -37,6 +39,8 @@ def run_ingest(run: RunContext) -> Output:
         require_unchanged(work, run.job)
     _require_same(dataset, run.progress)
     findings = Doctor(run.job.data.clean).decided(dataset.findings or ())
+    if dataset.findings is not None:
+        write_report(report_of(dataset, findings, ignored), run.experiment.directory)
     check_findings(findings)
     quarantine = tuple({"path": one.path, "reason": one.reason} for one in dataset.quarantine)
     modality = build_modality(run.job.data.modality)
@@ -56,7 +60,7 @@ def run_ingest(run: RunContext) -> Output:
             modality=dataset.storage.modality,
             notes=notes,
             ignored=tuple(one.to_dict() for one in ignored),
-            findings=tuple(one.to_dict() for one in findings),
+            findings=tuple(one.in_short() for one in findings),
             dropped=tuple({"path": one.path, "kind": one.kind, "reason": one.reason} for one in dataset.dropped),
         )
     )

@@ -26,6 +26,8 @@ class FindingKind:
         action: what is done if `data.clean` does not say.
         actions: what `data.clean` may say.
         told: what such a sample is, to fit behind its name ("is empty").
+        is_shown: whether reports may show such samples; not where they hold what nobody should read.
+        one_stays: whether, of samples that are alike, one must stay when the others are dropped.
     """
 
     name: str
@@ -34,6 +36,8 @@ class FindingKind:
     action: Action = "keep"
     actions: tuple[Action, ...] = ("keep", "fail")
     told: str = ""
+    is_shown: bool = True
+    one_stays: bool = False
 
 
 class CheckSpec(Component):

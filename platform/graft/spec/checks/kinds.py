@@ -21,9 +21,10 @@ BOMB = FindingKind(
 )
 DUPLICATE = FindingKind(
     "duplicate",
-    "A sample that is, bit for bit, a copy of another one in the same split.",
+    "A sample that is, bit for bit, a copy of another one; one of them stays.",
     actions=("drop", "keep", "fail"),
     told="is a copy of another one",
+    one_stays=True,
 )
 SPLIT_LEAK = FindingKind(
     "split_leak",
@@ -33,13 +34,15 @@ SPLIT_LEAK = FindingKind(
     action="fix",
     actions=("drop", "fix", "keep", "fail"),
     told="has a copy in another split",
+    one_stays=True,
 )
 NEAR_DUPLICATE = FindingKind(
     "near_duplicate",
-    "A sample that is almost a copy of another one in the same split: the same picture in another size, quality or "
+    "A sample that is almost a copy of another one: the same picture in another size, quality or "
     "brightness, the same text with a few words changed.",
     actions=("drop", "keep", "fail"),
     told="is almost a copy of another one",
+    one_stays=True,
 )
 CONFLICTING_LABEL = FindingKind(
     "conflicting_label",

@@ -15,7 +15,7 @@ class LeftOutCheck(CheckSpec):
 
 
 class CopiesCheck(CheckSpec):
-    """Copies, bit for bit, of another sample of the same split."""
+    """Copies, bit for bit, of another sample."""
 
     kind: Literal["copies"] = "copies"
     built_by: ClassVar[str] = "graft.doctor.checks.copies:copies"

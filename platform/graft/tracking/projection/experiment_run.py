@@ -35,6 +35,7 @@ LEADERBOARD, IMPORTANCE = "leaderboard_table.json", "strategy_importance.json"
 _NO_CHOICES = frozenset({"family", "seed"})
 # Names of what is predicted, in the description of a model.
 _NAMED = 10
+EXAMINATION_FILES = ("doctor.html", "doctor.json", "quarantine.csv", "quarantine.parquet")
 EVALUATION_FILES = ("report.json", "confusion_matrix.png", "worst_examples.png")
 
 
@@ -122,6 +123,8 @@ def dataset(seen: Seen) -> Iterator[Operation]:
         "graft.classes": str(len(event.classes)),
         "graft.quarantined": str(len(event.quarantine)),
         "graft.cross_split_duplicates": str(event.duplicates),
+        "graft.findings": ", ".join(f"{one['kind']} {one['count']} ({one['action']})" for one in event.findings) or "0",
+        "graft.dropped": str(len(event.dropped)),
         "graft.ignored": "; ".join(f"{one['reason']}: {one['count']}" for one in event.ignored) or "0",
     }
     yield SetTags(EXPERIMENT_RUN, summary)
@@ -133,10 +136,13 @@ def dataset(seen: Seen) -> Iterator[Operation]:
         "unreadable": len(event.quarantine),
         "cross_split_duplicates": event.duplicates,
         "ignored": [dict(one) for one in event.ignored],
+        "findings": [dict(one) for one in event.findings],
     }
     yield UploadJson(EXPERIMENT_RUN, "data.json", about)
-    if event.quarantine:
-        yield UploadJson(EXPERIMENT_RUN, "quarantine.json", [dict(item) for item in event.quarantine])
+    if event.quarantine or event.dropped:
+        left_out = [dict(item) for item in (*event.quarantine, *event.dropped)]
+        yield UploadJson(EXPERIMENT_RUN, "quarantine.json", left_out)
+    yield UploadFiles(EXPERIMENT_RUN, EXAMINATION_FILES)
 
 
 def outcome(seen: Seen) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from graft.data.columns import Ragged
 from graft.data.examination.copies import ALONE, joined_groups
 from graft.data.examination.examined import Examined
-from graft.data.examination.extra_copies import extra_copies
+from graft.data.examination.extra_copies import extra_copies, twins_found
 from graft.data.examination.found import Found
 from graft.data.streaming.samples import StreamedColumn
 from graft.modalities.image.checks.blank import FLAT
@@ -35,20 +35,18 @@ _PAIRS_AT_ONCE = 2048
 
 
 def near_copies(spec: NearCopyCheck, examined: Examined) -> Iterator[Found]:
-    """Every near copy but the first of each split; copies bit for bit are found elsewhere."""
+    """Every near copy but one of each group; copies bit for bit are found elsewhere."""
     groups = examined.derived(spec.groups_by, near_groups)
-    for found in extra_copies("near_duplicate", examined, groups, "is almost a copy of {}"):
-        firsts: set[tuple[int, str, int]] = set()
-        exact = set()
-        for row in np.flatnonzero(groups != ALONE).tolist():
-            key = (int(groups[row]), str(examined.digests[row]), int(examined.splits[row]))
-            if key in firsts:
-                exact.add(row)
-            firsts.add(key)
-        rows = np.array([row for row in found.rows.tolist() if row not in exact], dtype=np.int64)
-        reasons = {row: found.reasons[row] for row in rows.tolist()}
-        detail = f"{examined.ids[int(rows[0])]} {reasons[int(rows[0])]}" if len(rows) else ""
-        yield Found(found.kind, rows, detail=detail, reasons=reasons)
+    for found in extra_copies("near_duplicate", examined, groups, ""):
+        # Of members that are copies of each other bit for bit one is told.
+        told = {(int(groups[twin]), str(examined.digests[twin])) for twin in found.twins.values()}
+        twins: dict[int, int] = {}
+        for row, twin in sorted(found.twins.items()):
+            content = int(groups[row]), str(examined.digests[row])
+            if content not in told:
+                told.add(content)
+                twins[row] = twin
+        yield twins_found(found.kind, examined, twins, "is almost a copy of {}")
 
 
 def near_groups(examined: Examined) -> np.ndarray:

@@ -1,0 +1,25 @@
+"""The section `data` for a path that nobody has written a job for, even if a job could not use the data as they are."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from graft.data.draft import Wish, drafts_of
+from graft.pipeline.draft.draft_job import absolute, choose
+
+
+def first_look(path: Path, wish: Wish | None = None) -> dict[str, Any]:
+    """The keys of the smallest job for a path.
+
+    Args:
+        path: a directory or a table.
+        wish: what the user says of it.
+
+    Raises:
+        SpecError: there is no such path.
+        DataError: there is nothing that could be used, or it has several meanings; the message names them.
+    """
+    where, wish = absolute(path), wish or Wish()
+    drafts = drafts_of(where, wish) or drafts_of(where, replace(wish, kind=wish.kind or "table"))
+    draft = choose(where, drafts)
+    return {"version": 1, "name": "doctor", "data": {"kind": draft.kind, "path": str(draft.path), **draft.section}}
