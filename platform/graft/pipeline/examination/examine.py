@@ -90,7 +90,7 @@ def examine(data: Unexamined, home: Path, progress: OnProgress) -> Report:
     with tempfile.TemporaryDirectory(prefix=".doctor-", dir=home) as name, _blocks(data) as blocks:
         directory = Path(name)
         decoded = collect(work.plan, blocks, directory, progress)
-        seen = examined(work.plan, decoded, directory, work.task.spec.kind)
+        seen = examined(work, decoded, directory)
         assert work.examiner is not None, "`unexamined` has seen to it"
         found = work.examiner.examine(seen)
         return Report(
