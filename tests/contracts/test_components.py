@@ -96,7 +96,7 @@ class TestSpec:
         if spec.built_by:
             assert callable(implementation(spec))
         else:  # the spec itself says all there is to say
-            assert group in ("initialisation", "augmentation", "task")
+            assert group in ("initialisation", "augmentation", "mix", "task")
 
 
 @pytest.mark.parametrize(("group", "spec"), specs("data_kind", "task", "loss", "penalty", "scheduler", "exporter"))

@@ -42,6 +42,11 @@ class TestOfAStrategy:
         assert prefix_of(strategy(freeze=0.5, augment="light")) is None
         assert prefix_of(strategy(freeze=0.5, augment={"kind": "light", "magnitude": 0.0})) is not None
 
+    def test_samples_that_are_mixed_anew_in_every_epoch_do_too(self) -> None:
+        assert prefix_of(strategy(freeze=0.5, mix="mixup")) is None
+        assert prefix_of(strategy(freeze=1.0, mix="cutmix", augment={"kind": "light", "views": 4})) is None
+        assert prefix_of(strategy(freeze=0.5, mix={"kind": "mixup", "share": 0.0})) is not None
+
     def test_stored_views_do_not(self) -> None:
         light = {"kind": "light", "views": 4}
         assert prefix_of(strategy(freeze=0.5, augment=light)) == Prefix(LITE0, 32, 8, views=4)

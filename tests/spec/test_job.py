@@ -257,7 +257,7 @@ def test_all_problems_are_told_at_once() -> None:
                 "    mutate: [lr, batch_size]",
             ],
             "x.yaml:7 search.scheduler.mutate[1]: is `batch_size`, which cannot change during training; it must be one "
-            "of lr, head_lr_factor, weight_decay, freeze, penalty, loss, augment, head.dropout, momentum",
+            "of lr, head_lr_factor, weight_decay, freeze, penalty, loss, augment, mix, head.dropout, momentum",
             id="mutation of an immutable field",
         ),
         pytest.param(
@@ -275,7 +275,7 @@ def test_all_problems_are_told_at_once() -> None:
         pytest.param(
             ["strategy: {lr: 0.001}", "search:", "  scheduler: pbt"],
             "x.yaml:5 search.scheduler: has nothing to change: give one of lr, head_lr_factor, weight_decay, freeze, "
-            "penalty, loss, augment, head.dropout, momentum a distribution in `strategy`",
+            "penalty, loss, augment, mix, head.dropout, momentum a distribution in `strategy`",
             id="nothing to mutate",
         ),
         pytest.param(

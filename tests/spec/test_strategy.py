@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from graft.spec.augmentation.mixing import MixUp
 from graft.spec.base import kind_of, spec_types
 from graft.spec.components.augmentation import NoAugmentation
 from graft.spec.components.head import LinearHead, MlpHead
@@ -96,6 +97,7 @@ def test_equal_strategies_have_equal_keys(strategy: Strategy) -> None:
         (Strategy(init=Reinitialise(blocks=2), freeze=1), Strategy(init=Reinitialise(blocks=2), freeze=0.5), 4),
         (Strategy(augment=LightAugmentation(magnitude=0)), Strategy(), None),
         (Strategy(augment=LightAugmentation(share=0)), Strategy(), None),
+        (Strategy(mix=MixUp(share=0)), Strategy(), None),
         (Strategy(loss=Focal(gamma=0)), Strategy(), None),
         (Strategy(loss=ClassBalanced(beta=0)), Strategy(), None),
         (Strategy(optimizer=Sgd(momentum=0)), Strategy(optimizer=Sgd(momentum=0, nesterov=False)), None),
@@ -272,6 +274,7 @@ def test_a_strategy_that_an_older_graft_has_stored_is_read(resolution: int) -> N
     read = Strategy.read_stored({**STORED, "resolution": resolution})
 
     assert read.resolution == resolution
+    assert read.mix.kind == "none"
     assert (read.penalty, read.head) == (L2SP(strength=0.02), MlpHead(width=128, dropout=0.1))
     assert read.canonical(4) == read
     assert Strategy.read_stored(read.model_dump(mode="json")) == read

@@ -1,6 +1,7 @@
 """From the rows of a dataset to the batches that a network takes."""
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from graft.core.errors import DataError, Problem, SpecError
 from graft.core.seeds import derive_seed
 from graft.data.augmentation.draws import Draws, Rows
+from graft.data.augmentation.mixing import Mixing, with_next
 from graft.data.batch import Batch, to_device
 from graft.data.inputs import Augmenter, Inputs, Views, ahead_of
 
@@ -78,6 +80,7 @@ class Batches:
         self._batch_size = batch_size
         self._shard = shard
         self._weights: np.ndarray | None = None
+        self._mixing: Mixing | None = None
 
     def weighted(self, weights: np.ndarray | None) -> "Batches":
         """The same batches, with samples that count in the loss by their weights; scaled to a mean of 1 over the rows.
@@ -88,7 +91,8 @@ class Batches:
         Raises:
             DataError: none of the rows counts.
         """
-        other = Batches(self._inputs, self._targets, self._rows, self._batch_size, self._shard)
+        other = copy(self)
+        other._weights = None
         if weights is not None:
             mean = float(np.mean(weights[self._rows], dtype=np.float64))
             if not mean > 0:
@@ -97,6 +101,12 @@ class Batches:
                     "column that data.weight names, or leave it out"
                 )
             other._weights = (weights / mean).astype(np.float32)
+        return other
+
+    def mixed(self, mixing: Mixing | None) -> "Batches":
+        """The same batches, with samples of training that are mixed with one another; each keeps its own weight."""
+        other = copy(self)
+        other._mixing = mixing
         return other
 
     @property
@@ -128,17 +138,28 @@ class Batches:
             first: batches to leave out at the start; the others are what they are with all of them.
         """
         order, bounds = self._order(seed, epoch), self._training_bounds()[first:]
-        reading = [[order[a:b][one.part(b - a)] for a, b in bounds] for one in self._shard.all()]
+        reading = [[self._asked_for(order, a, one.part(b - a)) for a, b in bounds] for one in self._shard.all()]
         with ahead_of(self._inputs, reading, self._shard.rank):
-            for rows, (start, stop) in zip(reading[self._shard.rank], bounds, strict=True):
-                if isinstance(augmenter, Views):
-                    inputs = self._inputs.view(rows, augmenter, augmenter.of_epoch(epoch))
-                elif augmenter is not None:
-                    inputs = self._inputs.augmented(augmenter, Draws.of_epoch(rows, seed, epoch))
+            for asked, (start, stop) in zip(reading[self._shard.rank], bounds, strict=True):
+                samples = self._changed(Draws.of_epoch(asked, seed, epoch), epoch, augmenter)
+                targets = self._targets_of(asked, samples.device)
+                if self._mixing is None:
+                    rows = asked
                 else:
-                    inputs = self._inputs.plain(rows)
-                targets, weights = self._targets_of(rows, inputs.device), self._weights_of(rows, inputs.device)
-                yield TrainingBatch(inputs, targets, stop - start, weights)
+                    rows = asked[:-1]
+                    samples, targets = self._mixing.apply(samples, targets, Draws.of_epoch(rows, seed, epoch))
+                yield TrainingBatch(samples, targets, stop - start, self._weights_of(rows, samples.device))
+
+    def _asked_for(self, order: Rows, start: int, part: slice) -> Rows:
+        """The rows of a process's part of the batch that begins at `start`; mixing takes the one behind them too."""
+        first, count = start + part.start, part.stop - part.start
+        return with_next(order, first, count) if self._mixing else order[first : first + count]
+
+    def _changed(self, draws: Draws, epoch: int, augmenter: Augmenter | Views | None) -> Batch:
+        """The samples of the draws' rows as an epoch sees them, but for mixing."""
+        if isinstance(augmenter, Views):
+            return self._inputs.view(draws.rows, augmenter, augmenter.of_epoch(epoch))
+        return self._inputs.plain(draws.rows) if augmenter is None else self._inputs.augmented(augmenter, draws)
 
     def for_evaluation(self) -> Iterator[tuple[np.ndarray, Batch]]:
         """This process's part of the rows once, not augmented; it may be empty.

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 
 from graft.core.errors import Problem, SpecError
 from graft.core.heartbeat import Watch, unwatched
+from graft.data.augmentation.mixing import Mixing
 from graft.data.batch import FEATURES, Batch
 from graft.data.batches import Batches, Shard, TrainingBatch
 from graft.data.dataset import Split
@@ -20,6 +22,7 @@ from graft.learner.prefix import prefix_of
 from graft.learner.pretrained import build_network, choose_device, preprocessing_for, pretrained
 from graft.learner.training_data import TrainingData, columns_of
 from graft.spec.modalities.base import Preprocessing
+from graft.spec.registry import build
 from graft.spec.strategy import Strategy
 from graft.training.checkpoint import TrainingState
 from graft.training.loop import (
@@ -163,7 +166,7 @@ class SupervisedLearner:
     def batches(self) -> Batches:
         """Of the rows that are trained on: of features where the model as it stands can go on from them."""
         batches = self._batches(self.rows, self.session.plan.strategy.batch_size)
-        return batches.weighted(self.data.arrays.weights)
+        return batches.weighted(self.data.arrays.weights).mixed(mixing_of(self.data, self.session.plan.strategy))
 
     def validation_metrics(self, model: nn.Module) -> dict[str, float]:
         """The metrics on the validation rows, on rank 0; the other ranks predict their part, and get nothing."""
@@ -247,6 +250,13 @@ def build_learner(
         learner = replace(learner, note=note)
     learner.fit_scaling()
     return learner
+
+
+def mixing_of(data: TrainingData, strategy: Strategy) -> Mixing | None:
+    """How a strategy mixes samples with one another; None if it does not."""
+    if not strategy.mix.is_active:
+        return None
+    return Mixing(build(strategy.mix), partial(data.task.soften, facts=data.arrays.facts))
 
 
 def extraction_for(data: TrainingData, strategy: Strategy, split: Split) -> Extraction:

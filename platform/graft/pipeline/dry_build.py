@@ -36,7 +36,7 @@ def _foreign(job: Job) -> Iterator[tuple[str, Component]]:
     for phase in job.phases:
         named += [("search.scheduler", phase.scheduler), ("search.searcher", phase.searcher)]
     named += [("export.formats", spec) for spec in job.export.formats]
-    for key in ("init", "penalty", "head", "loss", "optimizer", "schedule", "augment", "select"):
+    for key in ("init", "penalty", "head", "loss", "optimizer", "schedule", "augment", "mix", "select"):
         known = members(_GROUP_OF_KEY.get(key, key))
         # A kind with parameters that must be given has no defaults to be tried with; its trials will.
         whole = [one for one in map(known.get, job.strategy.values(key)) if one and not _needs_more(one)]
@@ -58,6 +58,7 @@ def _attempt(where: str, spec: Component, job: Job) -> None:
         "strategy.optimizer": _optimizer,
         "strategy.schedule": lambda one, _: build(one, 0, 2),
         "strategy.augment": lambda one, job: build(one, job.data),
+        "strategy.mix": lambda one, _: build(one),
     }
     attempt = tries.get(where)
     if attempt is not None:

@@ -65,9 +65,9 @@ def rebuilt(space: StrategySpace, strategy: Strategy, keys: Sequence[str], pick:
     """
     names = {key.split(".")[0].split("[")[0] for key in keys}
     names |= _RATES if names & _DECIDE_ON_RATES else set()
-    built = space.build(pick).model_dump(mode="json")
+    built = space.build(pick)
     plain = strategy.model_dump(mode="json")
-    return Strategy.model_validate(plain | {name: built[name] for name in names})
+    return Strategy.model_validate(plain | {name: built.plain(name) for name in names})
 
 
 def kept(at: Mapping[str, Number], key: str, distribution: Distribution, rng: random.Random) -> Any:

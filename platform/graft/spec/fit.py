@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graft.core.errors import Problem
+from graft.spec.augmentation.mixing import Mix, NoMix
 from graft.spec.components.augmentation import Augmentation
 from graft.spec.job import Job
 from graft.spec.registry import members
@@ -44,10 +45,34 @@ def strategy_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
         augmentation = members("augmentation")[kind]
         if issubclass(augmentation, Augmentation) and (told := augmentation.misfit(given, job.data)):
             yield Problem("strategy.augment", told)
+    yield from _mix_problems(job, task)
     for name, owner in modality_fields().items():
         if owner != modality and any(value is not None for value in space.values(name)):
             told = f"is given, but belongs to {taken_by(owner)}, and the data are {taken_by(modality)}; leave it out"
             yield Problem(f"strategy.{name}", told)
+
+
+def _mix_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
+    """Samples, targets or losses that cannot be mixed."""
+    for kind in job.strategy.values("mix"):
+        mix = members("mix")[kind]
+        if not issubclass(mix, Mix) or mix is NoMix:
+            continue
+        if mix.modality not in (None, job.data.modality):
+            told = f"mixes {taken_by(mix.modality)}, but the data are {taken_by(job.data.modality)}"
+            yield Problem("strategy.mix", f"is {kind}, which {told}; leave it out")
+        elif mix.tasks and task.kind not in mix.tasks:
+            fitting = [name for name, one in members("mix").items() if issubclass(one, Mix) and _takes(one, task)]
+            yield Problem("strategy.mix", f"is {kind}, but task {task.kind} takes one of {', '.join(fitting)}")
+        for name in job.strategy.values("loss"):
+            loss = members("loss")[name]
+            if issubclass(loss, LossSpec) and not loss.takes_mixed:
+                told = f"is {kind}, but the loss {name} takes no mixed targets; name another loss, or leave mix out"
+                yield Problem("strategy.mix", told)
+
+
+def _takes(mix: type[Mix], task: TaskSpec) -> bool:
+    return not mix.tasks or task.kind in mix.tasks
 
 
 def _given(raw: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -62,6 +62,11 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.augmentation.policies:AugMix",
         "graft.spec.augmentation.policies:CustomAugmentation",
     ),
+    "mix": (
+        "graft.spec.augmentation.mixing:NoMix",
+        "graft.spec.augmentation.mixing:MixUp",
+        "graft.spec.augmentation.mixing:CutMix",
+    ),
     "scheduler": (
         "graft.spec.search.schedulers:NoScheduler",
         "graft.spec.search.schedulers:Asha",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, Field, create_model, model_serializer
 
 from graft.core.storage import canonical_json, text_digest
+from graft.spec.augmentation.mixing import Mix, NoMix
 from graft.spec.base import Share, Spec
 from graft.spec.components.augmentation import Augmentation, NoAugmentation
 from graft.spec.components.head import HeadSpec, LinearHead
@@ -35,11 +36,12 @@ if TYPE_CHECKING:
     Optimizer: TypeAlias = OptimizerSpec
     Schedule: TypeAlias = ScheduleSpec
     Augment: TypeAlias = Augmentation
+    Mixed: TypeAlias = Mix
     Select: TypeAlias = SelectionSpec
 else:
     Init, Penalty, Head, Loss = union("initialisation"), union("penalty"), union("head"), union("loss")
     Optimizer, Schedule, Augment = union("optimizer"), union("schedule"), union("augmentation")
-    Select = union("selection")
+    Mixed, Select = union("mix"), union("selection")
 
 _BACKBONE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(:[^\s\x00-\x1f][^\x00-\x1f]*)?")
 MAX_LR = 10.0
@@ -72,6 +74,7 @@ class _Core(Spec):
     )
     schedule: Schedule = Field(Cosine(), description="How the learning rate runs over the steps.")
     augment: Augment = Field(NoAugmentation(), description="Random changes of the training samples.")
+    mix: Mixed = Field(NoMix(), description="Training samples that are mixed with one another.")
     standardise: bool = Field(
         False, description="Give a linear probe features of mean 0 and deviation 1 over the training samples."
     )
@@ -117,6 +120,11 @@ class Strategy(_Fields):
         found = {name: value for name, value in handler(self).items() if value is not None}
         return {name: value for name, value in found.items() if value != _LATER.get(name, _NEVER)}
 
+    def plain(self, name: str) -> Any:
+        """The value of a key as plain JSON, also of one that is left out where a strategy is written."""
+        value = getattr(self, name)
+        return value.model_dump(mode="json") if isinstance(value, Spec) else value
+
     def canonical(self, num_blocks: int | None = None) -> "Strategy":
         """The one form shared by all strategies that train the same model.
 
@@ -133,6 +141,7 @@ class Strategy(_Fields):
             "freeze": freeze,
             "loss": self.loss.simplest(),
             "augment": self.augment.simplest(),
+            "mix": self.mix.simplest(),
             "optimizer": self.optimizer.simplest(),
             "select": self.select.simplest(),
         }
@@ -155,7 +164,7 @@ class Strategy(_Fields):
         weightless = self.head.without_weights
         shape = {name: value for name, value in self.head.model_dump(mode="json").items() if name not in weightless}
         dumped = self.model_dump(mode="json")
-        scaled = {name: dumped[name] for name in _LATER if name in dumped}
+        scaled = {name: dumped[name] for name in _SCALING if name in dumped}
         return " ".join([self.backbone, *map(str, shape.values()), *([canonical_json(scaled)] if scaled else [])])
 
     def scales_features(self, num_blocks: int) -> bool:
@@ -200,10 +209,11 @@ class Strategy(_Fields):
         )
 
 
-_TOLD_APART_BY_KIND = ("penalty", "head", "loss", "optimizer", "augment", "select")
-_LATER: dict[str, Any] = {"standardise": False, "select": {"kind": "none"}}
+_TOLD_APART_BY_KIND = ("penalty", "head", "loss", "optimizer", "augment", "mix", "select")
+_LATER: dict[str, Any] = {"mix": {"kind": "none"}, "standardise": False, "select": {"kind": "none"}}
 """Fields that came after experiments had been written: without effect, they are left out, as they were then."""
 _NEVER = object()
+_SCALING = ("standardise", "select")
 # More blocks than any network has.
 _MANY = 10_000
 

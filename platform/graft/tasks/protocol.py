@@ -29,7 +29,8 @@ class LossFunction(Protocol):
 
         Args:
             outputs: [B, K] of any float type.
-            targets: [B, …].
+            targets: [B, …]; where the loss's spec says `takes_mixed`, also what `Task.soften` makes of them, and means
+                of that.
             weights: [B], from 0; 1 for all where None.
         """
 
@@ -102,6 +103,9 @@ class Task(Protocol):
 
     def loss(self, spec: LossSpec, training: np.ndarray, facts: Facts, device: "torch.device") -> LossFunction:
         """The mean loss of a batch; targets are as in `Targets.values`, in their own units."""
+
+    def soften(self, targets: "Tensor", facts: Facts) -> "Tensor":
+        """Targets [B, …] in a form of which a weighted mean makes sense, and which losses take as well."""
 
     def decide(self, outputs: "Tensor", facts: Facts) -> np.ndarray:
         """Predictions float64 [N, …] from outputs [N, K] of any float type: probabilities, or values in their units."""

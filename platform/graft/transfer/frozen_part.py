@@ -14,7 +14,7 @@ class FrozenPart:
         cut: blocks, counted from the input, that stay frozen; from 1 on the stem is frozen too.
         redrawn: how many of the last blocks start at random.
         views: stored augmentations of each sample that the frozen blocks see: 0 if samples are not augmented, None if
-            they see new ones in every epoch.
+            they see new ones, or samples that are mixed anew, in every epoch.
     """
 
     cut: int
@@ -30,4 +30,6 @@ class FrozenPart:
 def frozen_part(strategy: Strategy, num_blocks: int) -> FrozenPart:
     """The division of a backbone of so many blocks."""
     redrawn = strategy.init.redrawn(num_blocks)
-    return FrozenPart(cut_index(strategy.freeze, num_blocks, redrawn), redrawn, strategy.augment.num_views)
+    # A mixed sample has another partner in every epoch.
+    views = None if strategy.mix.is_active else strategy.augment.num_views
+    return FrozenPart(cut_index(strategy.freeze, num_blocks, redrawn), redrawn, views)

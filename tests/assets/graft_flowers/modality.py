@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from graft.core.errors import SpecError
 from graft.data.augmentation.draws import Draws
@@ -77,6 +77,15 @@ class Jitterer:
     def apply(self, batch: Batch, draws: Draws) -> Batch:
         noise = torch.from_numpy(2 * draws.uniform("jitter", 4).T - 1).to(batch.device, torch.float32)
         return Batch({NUMBERS: batch[NUMBERS] + self._width * noise})
+
+
+class Means:
+    def __init__(self, spec: Any) -> None:
+        pass
+
+    def apply(self, own: Batch, others: Batch, draws: Draws) -> tuple[Batch, Tensor]:
+        mixed = Batch({NUMBERS: (own[NUMBERS] + others[NUMBERS]) / 2})
+        return mixed, torch.full((own.size,), 0.5, dtype=torch.float64)
 
 
 class MeasurementModality:

@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from graft.spec.augmentation.mixing import Mix
 from graft.spec.base import Spec
 from graft.spec.checks.base import CheckSpec, FindingKind
 from graft.spec.components.augmentation import Augmentation
@@ -133,6 +134,14 @@ class Jitter(Augmentation):
     built_by: ClassVar[str] = "graft_flowers.modality:Jitterer"
     modality: ClassVar[str | None] = "measurements"
     width: float = Field(0.05, gt=0)
+
+
+class Bouquet(Mix):
+    """The mean of two flowers."""
+
+    kind: Literal["bouquet"] = "bouquet"
+    built_by: ClassVar[str] = "graft_flowers.modality:Means"
+    modality: ClassVar[str | None] = "measurements"
 
 
 class EvenOnly(SchedulerSpec):

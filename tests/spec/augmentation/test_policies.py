@@ -7,6 +7,8 @@ import pytest
 
 from graft.core.errors import SpecError
 from graft.pipeline.resolve import resolve_job
+from graft.search.perturb import rebuilt
+from graft.spec.augmentation.mixing import MixUp
 from graft.spec.load import parse_job
 from graft.spec.space.describe import describe_space
 from graft.spec.space.space import StrategySpace
@@ -81,3 +83,14 @@ def test_a_mirror_image_that_the_data_exclude_is_refused(augment: Any) -> None:
 @pytest.mark.parametrize("augment", ["custom", {"kind": "custom", "operations": ["rotate"]}, "trivial"])
 def test_what_fits_the_data_is_not(augment: Any) -> None:
     assert resolve_job(job({"kind": "digits"}, augment)).job
+
+
+def test_what_a_strategy_leaves_out_when_it_is_written_has_coordinates_all_the_same() -> None:
+    space = StrategySpace.parse({"mix": {"choice": ["none", {"kind": "mixup", "alpha": {"uniform": [0.1, 1.0]}}]}})
+    none, mixed = Strategy(), Strategy(mix=MixUp(alpha=0.4))
+    assert "mix" not in none.model_dump(mode="json")
+    assert space.coordinates(none) == {"mix": 0}
+    assert space.coordinates(mixed) == {"mix": 1, "mix.mixup.alpha": 0.4}
+    back = rebuilt(space, mixed, ["mix"], lambda key, distribution: distribution.options[0])
+    assert back == none
+    assert mixed.architecture() == none.architecture(), "weights are the same, however samples are mixed"

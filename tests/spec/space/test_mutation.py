@@ -40,6 +40,7 @@ EVERYTHING = StrategySpace.parse(
         "weight_decay": {"uniform": [0.0, 0.1]},
         "schedule": {"choice": ["constant", {"kind": "cosine", "warmup": {"uniform": [0.0, 0.2]}}]},
         "augment": {"kind": "light", "magnitude": {"uniform": [0.1, 1.0]}, "share": {"uniform": [0.1, 1.0]}},
+        "mix": {"choice": ["none", {"kind": "mixup", "alpha": {"uniform": [0.1, 1.0]}}]},
         "resolution": {"choice": [32, 64]},
         "batch_size": {"choice": [8, 16]},
         "precision": {"choice": ["fp32", "bf16"]},
@@ -58,6 +59,8 @@ MAY_CHANGE = {
     "lr[1]",
     "head_lr_factor",
     "weight_decay",
+    "mix",
+    "mix.mixup.alpha",
     "augment.light.magnitude",
     "augment.light.share",
 }

@@ -20,7 +20,8 @@ def coordinates_of(root: Component, strategy: Strategy) -> dict[str, int | float
         strategy: as it was drawn, or the canonical form of that.
     """
     nodes = dict(root.fields)
-    plain = _with_drawn_rates(nodes, strategy.model_dump(mode="json"))
+    written = {name: strategy.plain(name) for name in Strategy.model_fields}
+    plain = _with_drawn_rates(nodes, written)
     found = ((name, node, _Field(Strategy, name)) for name, node in root.fields)
     return {key: value for name, node, field in found for key, value in field.coordinates(node, plain.get(name), name)}
 

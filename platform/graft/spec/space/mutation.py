@@ -11,7 +11,18 @@ from graft.spec.space.distributions import Choice, Range
 from graft.spec.space.nodes import Component, Node, Value
 from graft.spec.space.space import StrategySpace
 
-MUTABLE = ("lr", "head_lr_factor", "weight_decay", "freeze", "penalty", "loss", "augment", "head.dropout", "momentum")
+MUTABLE = (
+    "lr",
+    "head_lr_factor",
+    "weight_decay",
+    "freeze",
+    "penalty",
+    "loss",
+    "augment",
+    "mix",
+    "head.dropout",
+    "momentum",
+)
 """What may change during training: nothing here changes the shape of a weight or the kind of the optimiser."""
 
 _INSIDE = {"head.dropout": ("head", "dropout"), "momentum": ("optimizer", "momentum")}

@@ -33,9 +33,11 @@ class LossSpec(Component):
 
     Attributes:
         tasks: kinds of the tasks whose outputs it takes; empty for every task.
+        takes_mixed: whether it takes targets that are a weighted mean of several samples' (`strategy.mix`).
     """
 
     tasks: ClassVar[tuple[str, ...]] = ()
+    takes_mixed: ClassVar[bool] = False
 
     def simplest(self) -> Any:
         """The loss that means the same with the fewest parameters: itself, unless its parameters have no effect."""

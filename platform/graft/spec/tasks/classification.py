@@ -38,6 +38,7 @@ class CrossEntropy(LossSpec):
     kind: Literal["cross_entropy"] = "cross_entropy"
     built_by: ClassVar[str] = "graft.tasks.classification.losses:cross_entropy"
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
+    takes_mixed: ClassVar[bool] = True
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="Share of the target spread evenly.")
 
 
@@ -50,6 +51,7 @@ class Focal(LossSpec):
     kind: Literal["focal"] = "focal"
     built_by: ClassVar[str] = "graft.tasks.classification.losses:focal"
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
+    takes_mixed: ClassVar[bool] = True
     gamma: float = Field(2.0, ge=0, le=10, description="γ: how fast a sample loses weight; 0 is cross-entropy.")
 
     def simplest(self) -> Any:
@@ -66,6 +68,7 @@ class ClassBalanced(LossSpec):
     kind: Literal["class_balanced"] = "class_balanced"
     built_by: ClassVar[str] = "graft.tasks.classification.losses:class_balanced"
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
+    takes_mixed: ClassVar[bool] = True
     beta: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.999, description="β: 0 weighs all classes alike; towards 1 a class weighs as the inverse of its size."
     )

@@ -34,6 +34,7 @@ class BinaryCrossEntropy(LossSpec):
     kind: Literal["binary_cross_entropy"] = "binary_cross_entropy"
     built_by: ClassVar[str] = "graft.tasks.multilabel.losses:binary_cross_entropy"
     tasks: ClassVar[tuple[str, ...]] = ("multilabel",)
+    takes_mixed: ClassVar[bool] = True
 
 
 class AsymmetricLoss(LossSpec):
@@ -46,6 +47,7 @@ class AsymmetricLoss(LossSpec):
     kind: Literal["asymmetric"] = "asymmetric"
     built_by: ClassVar[str] = "graft.tasks.multilabel.losses:asymmetric"
     tasks: ClassVar[tuple[str, ...]] = ("multilabel",)
+    takes_mixed: ClassVar[bool] = True
     gamma_negative: float = Field(4.0, ge=0, le=10, description="γ⁻: how fast easy negatives lose weight.")
     gamma_positive: float = Field(0.0, ge=0, le=10, description="γ⁺: how fast easy positives lose weight.")
     margin: Annotated[float, Field(ge=0, lt=1)] = Field(0.05, description="m: negatives below it cost nothing.")

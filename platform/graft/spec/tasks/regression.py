@@ -34,6 +34,7 @@ class SquaredError(LossSpec):
     kind: Literal["squared_error"] = "squared_error"
     built_by: ClassVar[str] = "graft.tasks.regression.losses:squared_error"
     tasks: ClassVar[tuple[str, ...]] = ("regression",)
+    takes_mixed: ClassVar[bool] = True
 
 
 class Huber(LossSpec):
@@ -42,6 +43,7 @@ class Huber(LossSpec):
     kind: Literal["huber"] = "huber"
     built_by: ClassVar[str] = "graft.tasks.regression.losses:huber"
     tasks: ClassVar[tuple[str, ...]] = ("regression",)
+    takes_mixed: ClassVar[bool] = True
     delta: float = Field(1.0, gt=0, le=100, description="δ, in standard deviations of the target.")
 
 
@@ -51,4 +53,5 @@ class Quantile(LossSpec):
     kind: Literal["quantile"] = "quantile"
     built_by: ClassVar[str] = "graft.tasks.regression.losses:quantile"
     tasks: ClassVar[tuple[str, ...]] = ("regression",)
+    takes_mixed: ClassVar[bool] = True
     quantile: Annotated[float, Field(gt=0, lt=1)] = Field(0.5, description="τ: which quantile is predicted.")

@@ -3,6 +3,9 @@
 Each is built as ``(spec, training, facts, device)``, as the losses of all tasks are. Every loss is a mean over the
 samples of a batch, and a sample's share in it depends on that sample alone. So the mean over a batch is the mean of its
 parts weighted by their sizes, however it is split among processes or micro-batches.
+
+Labels are codes int64 [B], or probabilities float [B, K] where samples are mixed. With those y, a loss is Σ_c y_c ℓ_c
+of the losses ℓ_c that it has for each class: it is linear in y, and one class alone gives what its code gives.
 """
 
 from collections.abc import Sequence
@@ -63,12 +66,17 @@ def class_weights(counts: Sequence[int], beta: float) -> list[float]:
 
 
 def _focal(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
-    log_p = functional.log_softmax(logits, dim=1).gather(1, labels[:, None])[:, 0]
+    log_p = functional.log_softmax(logits, dim=1)
+    if labels.ndim == 1:
+        log_p = log_p.gather(1, labels[:, None])[:, 0]
     # 1 - p without the rounding of p near 1; and not 0, where a power below 1 has no finite slope
     missing = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).tiny)
-    return -(missing**gamma * log_p)
+    losses = -(missing**gamma * log_p)
+    return losses if labels.ndim == 1 else (labels * losses).sum(dim=1)
 
 
 def _weighted(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    if labels.ndim == 2:
+        return -(labels * weights * functional.log_softmax(logits, dim=1)).sum(dim=1)
     # torch's own mean divides by the weights in the batch: the share of a sample would depend on its neighbours
     return functional.cross_entropy(logits, labels, reduction="none") * weights[labels]

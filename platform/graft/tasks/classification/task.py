@@ -76,6 +76,12 @@ class ClassificationTask:
         found: LossFunction = build(spec, training, facts, device)
         return found
 
+    def soften(self, targets: "Tensor", facts: Facts) -> "Tensor":
+        """Labels int64 [B] as probabilities float32 [B, K]."""
+        from torch.nn import functional
+
+        return functional.one_hot(targets, facts["num_outputs"]).float()
+
     def decide(self, outputs: "Tensor", facts: Facts) -> np.ndarray:
         """Probabilities [N, K]; taken in float64, so that they add up to 1 far beyond what float32 would give."""
         logits = outputs.detach().double()

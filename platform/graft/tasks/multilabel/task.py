@@ -78,6 +78,10 @@ class MultilabelTask:
         found: LossFunction = build(spec, training, facts, device)
         return found
 
+    def soften(self, targets: "Tensor", facts: Facts) -> "Tensor":
+        """Indicators as float32 [B, L]."""
+        return targets.float()
+
     def decide(self, outputs: "Tensor", facts: Facts) -> np.ndarray:
         """Probabilities [N, L], each of its own; taken in float64."""
         probabilities: np.ndarray = outputs.detach().cpu().double().sigmoid().numpy()
