@@ -111,6 +111,11 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.checks.pictures:BlankPictureCheck",
         "graft.spec.checks.pictures:PictureOutlierCheck",
         "graft.spec.checks.pictures:NearCopyCheck",
+        "graft.spec.checks.texts:EmptyTextCheck",
+        "graft.spec.checks.texts:CharacterCheck",
+        "graft.spec.checks.texts:PersonalDataCheck",
+        "graft.spec.checks.texts:TextCopiesCheck",
+        "graft.spec.checks.texts:TextLengthCheck",
     ),
 }
 """Group -> our spec classes, as ``module:class``, in the order in which messages name them."""

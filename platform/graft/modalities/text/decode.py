@@ -8,9 +8,10 @@ import numpy as np
 from graft.data.columns import StorageSpec
 from graft.data.listing import DecodedBlock
 from graft.data.read import Unreadable
-from graft.modalities.text.files import TextReader
+from graft.modalities.text.checks.signs import text_signs
+from graft.modalities.text.files import TextReader, usable
 from graft.modalities.text.info import TextInput
-from graft.modalities.text.storage import TEXT, length_column, stored_tokens, tokens_column
+from graft.modalities.text.storage import REPAIRS, TEXT, length_column, stored_tokens, tokens_column
 from graft.modalities.text.tokenizer import backbone_tokenizer, digest_of, tokenizer_of
 from graft.models.load import describe_backbone
 
@@ -24,25 +25,29 @@ class TextDecoder:
         max_characters: what lies behind them is not looked at.
         max_tokens: what lies behind them is not kept.
         tokenizers: contents of the tokenizers' files by digest; other machines may not have the files.
+        repairs: what is mended in each text.
     """
 
     reader: TextReader
     max_characters: int
     max_tokens: int
     tokenizers: tuple[tuple[str, bytes], ...]
+    repairs: tuple[str, ...] = ()
 
     def __call__(self, sources: Sequence[bytes]) -> DecodedBlock:
         """Columns, digests and reasons of some sources."""
-        texts = [""] * len(sources)
+        raw, texts = [""] * len(sources), [""] * len(sources)
         failed: dict[int, Unreadable] = {}
         for place, source in enumerate(sources):
             try:
-                texts[place] = self.reader(source)[: self.max_characters]
+                raw[place] = self.reader(source)[: self.max_characters]
+                texts[place] = usable(raw[place], self.repairs)
             except Unreadable as error:
                 failed[place] = error
         contents = [text.encode("utf-8", "replace") for text in texts]
         digests = ["" if place in failed else digest_of(content) for place, content in enumerate(contents)]
-        block = DecodedBlock(self._columns(texts, contents), digests, [""] * len(sources))
+        columns, signs = self._columns(texts, contents), text_signs(raw, texts)
+        block = DecodedBlock(columns, digests, [""] * len(sources), signs=signs)
         for place, reason in failed.items():
             block.leave_out(place, reason)
         return block
@@ -79,4 +84,5 @@ def decoder_for(storage: StorageSpec, reader: TextReader, max_characters: int) -
         given = describe_backbone(stored.backbone).input
         assert isinstance(given, TextInput), "storage_for has seen to it"
         tokenizers.append((stored.digest, backbone_tokenizer(given, stored.backbone)))
-    return TextDecoder(reader, max_characters, int(storage.form["max_tokens"]), tuple(tokenizers))
+    repairs = tuple(storage.form.get(REPAIRS, ()))
+    return TextDecoder(reader, max_characters, int(storage.form["max_tokens"]), tuple(tokenizers), repairs)

@@ -1,13 +1,25 @@
 """A text from a source, or the reason why not; readers are small and picklable, because they run on any machine."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from graft.data.contents.parts import Contents
 from graft.data.read import Unreadable, read_file
+from graft.modalities.text.checks.characters import without_invisible
+from graft.modalities.text.checks.repairs import repaired
 
 MAX_TEXT_BYTES = 64 * 1024**2
 """No text is longer; a disk image named .txt must not be read into memory to find that out."""
+
+
+_SHORT = 200
+
+
+class EmptyText(Unreadable):
+    """A text with nothing in it."""
+
+    kind = "empty_text"
 
 
 class TextReader(Protocol):
@@ -71,14 +83,28 @@ def decoded(content: bytes, encoding: str) -> str:
     return usable(text)
 
 
-def usable(text: str) -> str:
-    """The same text.
+def usable(text: str, repairs: Sequence[str] = ()) -> str:
+    """The same text, repaired.
+
+    Args:
+        text: as it was read.
+        repairs: what is to be mended in it (`graft.modalities.text.checks.repairs`).
 
     Raises:
         Unreadable: there is nothing in it, or something that is in no text.
     """
     if "\0" in text:
         raise Unreadable("holds NUL characters, so it is not a text")
-    if not text or text.isspace():
-        raise Unreadable("is empty")
+    _require_something(text)
+    if not repairs:
+        return text
+    text = repaired(text, repairs)
+    _require_something(text)
     return text
+
+
+def _require_something(text: str) -> None:
+    if not text or text.isspace():
+        raise EmptyText("is empty")
+    if len(text) <= _SHORT and not without_invisible(text).strip():
+        raise EmptyText("holds nothing but characters that nobody sees")

@@ -1,8 +1,9 @@
 """The modality of texts."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -14,13 +15,14 @@ from graft.modalities.text.decode import TextDecoder, decoder_for
 from graft.modalities.text.files import InlineText
 from graft.modalities.text.info import TextInput
 from graft.modalities.text.serving import RowText, TextRequests, find_texts, reader_of
-from graft.modalities.text.storage import TEXT, count_cut, storage_for
+from graft.modalities.text.storage import REPAIRS, TEXT, count_cut, storage_for
 from graft.modalities.text.tokenizer import SHORT_DIGEST, backbone_tokenizer, content_of
 from graft.models.load import describe_backbone
 from graft.spec.modalities.base import DataSpec, Preprocessing
 from graft.spec.modalities.text import (
     DEFAULT_MAX_CHARACTERS,
     DEFAULT_MAX_TOKENS,
+    Repair,
     TextModality,
     TextPreprocessing,
     WordDropout,
@@ -60,7 +62,8 @@ class Texts:
         Raises:
             DataError: the source cannot be used.
         """
-        return list_samples(spec, progress)
+        listing, wanted = list_samples(spec, progress), _repairs(spec)
+        return replace(listing, facts={**listing.facts, REPAIRS: wanted}) if wanted else listing
 
     def storage(self, listing: Listing, space: "StrategySpace") -> StorageSpec:
         """The bytes of each text, and its tokens by every tokenizer of the space.
@@ -252,6 +255,11 @@ class Texts:
         texts = columns[TEXT]
         assert isinstance(texts, Ragged), "texts are of any length"
         return [bytes(content).decode("utf-8", "replace") for content in texts.take(rows)]
+
+
+def _repairs(spec: DataSpec) -> list[str]:
+    """What the job wants mended in each text; in an order of their own, however the job names them."""
+    return [kind for kind in get_args(Repair) if spec.clean.get(kind) == "fix"]
 
 
 def _texts(given: Preprocessing) -> TextPreprocessing:

@@ -59,6 +59,9 @@ class TextRequests:
         return Readings(sources, self._columns(texts), errors)
 
     def _text(self, value: Any) -> str:
+        return usable(self._read(value), self.given.repairs)
+
+    def _read(self, value: Any) -> str:
         match value:
             case str():
                 return usable(value)

@@ -18,6 +18,8 @@ from graft.spec.space.space import StrategySpace
 
 TEXT = "text"
 """Column of the texts themselves, as UTF-8."""
+REPAIRS = "repairs"
+"""Key of a storage's form, and of a listing's facts: what is mended in each text; left out where nothing is."""
 _TOKENS, _LENGTH = "tokens_", "length_"
 
 

@@ -12,7 +12,7 @@ from graft.data.batch import Batch
 from graft.data.columns import Column, Ragged, StorageSpec
 from graft.data.inputs import Augmenter, Views
 from graft.modalities.text.info import TextInput
-from graft.modalities.text.storage import stored_tokens
+from graft.modalities.text.storage import REPAIRS, stored_tokens
 from graft.modalities.text.tokenizer import SHORT_DIGEST, cut
 from graft.models.info import BackboneInfo
 from graft.spec.modalities.text import DEFAULT_MAX_CHARACTERS, DEFAULT_MAX_TOKENS, TextPreprocessing
@@ -115,6 +115,7 @@ def preprocessing_for(storage: StorageSpec, max_tokens: int | None, info: Backbo
         max_characters=storage.form.get("max_characters", DEFAULT_MAX_CHARACTERS),
         encoding=storage.form.get("encoding", "utf-8"),
         text_column=storage.form.get("text_column"),
+        repairs=tuple(storage.form.get(REPAIRS, ())),
     )
 
 

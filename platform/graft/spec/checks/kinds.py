@@ -110,3 +110,48 @@ COLOUR_SPACE = FindingKind(
     actions=("drop", "keep", "fail"),
     told="has colours that are not sRGB",
 )
+EMPTY_TEXT = FindingKind(
+    "empty_text",
+    "A text of nothing, or of nothing but white space and characters that nobody sees. `data.max_unreadable` bounds "
+    "how many there may be.",
+    severity="error",
+    action="drop",
+    actions=("drop", "fail"),
+    told="is empty",
+)
+ENCODING = FindingKind(
+    "encoding",
+    "A text that was decoded wrongly before (`fÃ¼r` for `für`), or holds replacement characters. `fix` undoes what can "
+    "be undone, in training and in prediction alike.",
+    actions=("drop", "fix", "keep", "fail"),
+    told="was decoded wrongly",
+)
+INVISIBLE_CHARACTERS = FindingKind(
+    "invisible_characters",
+    "A text with control, zero-width, bidirectional or tag characters: words that look the same are not. `fix` removes "
+    "them, in training and in prediction alike.",
+    actions=("drop", "fix", "keep", "fail"),
+    told="holds invisible characters",
+)
+HOMOGLYPH = FindingKind(
+    "homoglyph",
+    "A text whose words mix Latin letters with such that look like them, or are written in letters of full width. "
+    "`fix` writes them plainly (NFKC, look-alikes as Latin letters), in training and in prediction alike.",
+    actions=("drop", "fix", "keep", "fail"),
+    told="holds letters that look like others",
+)
+MARKUP = FindingKind(
+    "markup",
+    "A text with tags or entities of HTML. `fix` removes tags and writes entities as characters, in training and in "
+    "prediction alike.",
+    severity="info",
+    actions=("drop", "fix", "keep", "fail"),
+    told="holds markup",
+)
+PERSONAL_DATA = FindingKind(
+    "personal_data",
+    "A text with what looks like e-mail addresses, telephone, card, account or social security numbers; counted, never "
+    "shown.",
+    actions=("drop", "keep", "fail"),
+    told="holds personal data",
+)

@@ -15,6 +15,9 @@ from graft.spec.modalities.folder import FolderSource
 DEFAULT_MAX_TOKENS = 128
 DEFAULT_MAX_CHARACTERS = 100_000
 
+Repair = Literal["encoding", "markup", "invisible_characters", "homoglyph"]
+"""Kinds of findings in a text that can be mended."""
+
 
 class TextFields(Spec):
     """What texts add to a strategy."""
@@ -42,6 +45,7 @@ class TextPreprocessing(Preprocessing):
     max_characters: int = Field(DEFAULT_MAX_CHARACTERS, ge=1, description="Characters of a text that are looked at.")
     encoding: str = Field("utf-8", min_length=1, max_length=40, description="How files of texts are encoded.")
     text_column: str | None = Field(None, description="Column of the texts in the table that was trained on.")
+    repairs: tuple[Repair, ...] = Field((), strict=False, description="What is mended in a text before it is read.")
 
     @property
     def size(self) -> int:
