@@ -48,6 +48,10 @@ GIVEN: dict[str, dict[str, Any]] = {
     "text_folder": {"path": "/nowhere"},
     "table": {"path": "/nowhere.csv", "text": "text", "label": "label"},
     "webdataset": {"path": "/nowhere", "text": "txt"},
+    "huggingface": {"path": "/nowhere", "text": "text"},
+    "numpy": {"path": "/nowhere.npz"},
+    "coco": {"path": "/nowhere.json"},
+    "image_metadata": {"path": "/nowhere"},
 }
 """What a kind must be given: the others have a default for everything."""
 

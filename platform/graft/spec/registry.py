@@ -92,6 +92,10 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.modalities.text:WordnetData",
         "graft.spec.modalities.table:TableData",
         "graft.spec.modalities.webdataset:WebDatasetData",
+        "graft.spec.modalities.huggingface:HuggingFaceData",
+        "graft.spec.modalities.image:NumpyData",
+        "graft.spec.modalities.image:CocoData",
+        "graft.spec.modalities.image:MetadataData",
     ),
     "modality": ("graft.spec.modalities.image:ImageModality", "graft.spec.modalities.text:TextModality"),
     "task": (

@@ -172,8 +172,10 @@ def test_a_table_beside_flat_images_names_their_labels(graft: Any, photos: Write
     directory = photos({".": 12})
     path = table("photos/metadata.jsonl", {"file_name": [f"{n}.png" for n in range(12)], "label": ["a", "b", "c"] * 4})
     job = graft("init", directory, "--json").json
-    assert (job["data"]["path"], job["data"]["image"], job["name"]) == (str(path), "file_name", "photos")
-    path.unlink()
+    assert (job["data"]["kind"], job["data"]["path"], job["name"]) == ("image_metadata", str(directory), "photos")
+    path.rename(directory / "list.jsonl")
+    job = graft("init", directory, "--json").json
+    assert (job["data"]["path"], job["data"]["image"]) == (str(directory / "list.jsonl"), "file_name")
     photos({"images": 12}, name="set")
     table("set/labels.csv", {"file": [f"{n}.png" for n in range(12)], "label": ["a", "b", "c"] * 4})
     refused(

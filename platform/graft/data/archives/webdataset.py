@@ -7,7 +7,7 @@ is read later, from its place in the shard. Members of any other ending, ``.pkl`
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ from graft.core.storage import canonical_json, text_digest
 from graft.data.archives.shards import SUFFIX, shards_of
 from graft.data.archives.tar_members import Member, members_of
 from graft.data.contents.parts import FileParts, StampedFile, part
+from graft.data.contents.placed import PlacedSamples
 from graft.data.folders.paths import printable
-from graft.data.listing import Listing, Progress
-from graft.data.overview import Ignored, Tally
+from graft.data.overview import Progress, Tally
 from graft.data.read import Unreadable
 from graft.data.split import UNASSIGNED, code_of
 from graft.data.splits.names import split_within
@@ -32,49 +32,6 @@ from graft.spec.modalities.webdataset import WebDatasetData
 _MOST_LABEL_BYTES = 64 * 1024
 _PROGRESS_EVERY = 10_000
 _SHOWN_ENDINGS = 12
-
-
-@dataclass(frozen=True)
-class ShardedSamples:
-    """The samples of some shards.
-
-    Attributes:
-        shards: as they were listed.
-        ids: such as ``train-0001.tar/cats/0007``.
-        sources: where each is: a `part` of a shard.
-        targets: what the labels say.
-        given: uint8 [N], the split that the name of a shard says, or `UNASSIGNED`.
-        identity: digest of shards, endings and labels' names.
-        ignored: members that are no samples, by their reason.
-    """
-
-    shards: tuple[StampedFile, ...]
-    ids: tuple[str, ...]
-    sources: list[bytes]
-    targets: RawTargets
-    given: np.ndarray
-    identity: str
-    ignored: tuple[Ignored, ...]
-
-    def listing(self, source: str, reader: Any, facts: Mapping[str, Any]) -> Listing:
-        """The same as a modality hands it on.
-
-        Args:
-            source: what it is, for people.
-            reader: turns a part into a sample.
-            facts: of the modality.
-        """
-        return Listing(
-            source=source,
-            ids=self.ids,
-            targets=self.targets,
-            given=self.given,
-            identity=self.identity,
-            sources=self.sources,
-            reader=reader,
-            facts=facts,
-            ignored=self.ignored,
-        )
 
 
 @dataclass
@@ -90,8 +47,13 @@ class _Found:
     lacking: Tally = field(default_factory=Tally)
 
 
-def list_shards(spec: WebDatasetData, progress: Progress | None = None) -> ShardedSamples:
+def list_shards(spec: WebDatasetData, most: int, progress: Progress | None = None) -> PlacedSamples:
     """List the samples of all shards.
+
+    Args:
+        spec: the section `data`.
+        most: bytes that a sample may have.
+        progress: told now and then how many samples have been found.
 
     Raises:
         DataError: a shard is missing, compressed or damaged, holds no samples with labels, or labels are none that a
@@ -107,10 +69,10 @@ def list_shards(spec: WebDatasetData, progress: Progress | None = None) -> Shard
     _check_found(spec, found)
     splits = [_split(path, spec) for path in paths]
     settings = [spec.sample, spec.label, spec.key, spec.label_names, spec.split]
-    return ShardedSamples(
-        shards=stamps,
-        ids=tuple(found.ids),
+    return PlacedSamples(
+        ids=found.ids,
         sources=found.sources,
+        contents=FileParts(stamps, most),
         targets=_targets(spec, found.labels),
         given=np.array([splits[shard] for shard in found.shards], dtype=np.uint8),
         identity=text_digest(canonical_json([[stamp.to_list() for stamp in stamps], settings])),

@@ -14,8 +14,7 @@ from graft.data.columnar.cells import CellSources, ColumnCells, holds_bytes
 from graft.data.columnar.groups import ArrowGroups
 from graft.data.contents.parts import Contents, StampedFile
 from graft.data.contents.spool import Spool
-from graft.data.tables.encoding import MAX_LINE_BYTES as MAX_CELL_BYTES
-from graft.data.tables.rows import SharedTexts, column_named, require_columns
+from graft.data.tables.rows import SharedTexts, append_samples, column_named, require_columns
 
 _ASKED = re.compile(r"of size (\d+)")
 _MOST_EXPANSION = 4096
@@ -72,13 +71,7 @@ class ColumnarTable:
         return ColumnCells((StampedFile.of(self._path),), name)
 
     def _collect(self, samples: Spool, column: pa.Array, name: str) -> None:
-        for text in _decoded(column).cast(pa.large_binary()).to_pylist():
-            if text is not None and len(text) > MAX_CELL_BYTES:
-                raise DataError(
-                    f"column `{name}` of {self._path.name} has {len(text) >> 20} MiB in row {len(samples) + 1}, but no "
-                    "sample is as large; is it the right column?"
-                )
-            samples.append(text or b"")
+        append_samples(samples, _decoded(column), f"column `{name}` of {self._path.name}")
         if samples.num_bytes > max(_FEW_BYTES, _MOST_REPEATS * self._path.stat().st_size):
             raise DataError(
                 f"column `{name}` of {self._path.name} unpacks to more than {samples.num_bytes >> 20} MiB, which no "

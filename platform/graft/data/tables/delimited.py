@@ -15,11 +15,11 @@ from graft.core.passing_errors import machine_errors
 from graft.data.contents.spool import Spool
 from graft.data.tables.encoding import MAX_LINE_BYTES, check_encoding, is_utf8
 from graft.data.tables.labels import text_numbers
-from graft.data.tables.rows import SharedTexts, column_named, require_columns
+from graft.data.tables.rows import SharedTexts, append_samples, column_named, require_columns
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 _BLOCK_BYTES = 16 * 1024**2
-_MOST_BLOCK_BYTES = 2 * MAX_LINE_BYTES
+_MOST_BLOCK_BYTES = MAX_LINE_BYTES
 _RAGGED = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
 
 
@@ -71,8 +71,7 @@ class DelimitedTable:
             samples, values = Spool(), {name: SharedTexts() for name in others}
             try:
                 for batch in self._parsed(list(dict.fromkeys([sample, *others])), block_bytes):
-                    for text in batch[sample].cast(pa.large_binary()).to_pylist():
-                        samples.append(text or b"")
+                    append_samples(samples, batch[sample], f"column `{sample}` of {self._path.name}")
                     for name in others:
                         values[name].extend(batch[name].to_pylist())
             except pa.ArrowInvalid as error:

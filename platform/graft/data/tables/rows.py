@@ -8,6 +8,8 @@ from typing import Any, Protocol
 from graft.core.errors import DataError
 from graft.core.unicode_form import spelled_like
 from graft.data.contents.parts import Contents
+from graft.data.contents.spool import Spool
+from graft.data.tables.encoding import MAX_LINE_BYTES
 
 _NAMED_COLUMNS = 20
 _MOST_COLUMNS = 100_000
@@ -38,6 +40,26 @@ class Table(Protocol):
         Raises:
             DataError: there is no such column.
         """
+
+
+def append_samples(samples: Spool, column: Any, told: str) -> None:
+    """Add the texts of some rows.
+
+    Args:
+        samples: of the rows before.
+        column: a `pyarrow.Array` of texts.
+        told: the column, for messages.
+
+    Raises:
+        DataError: one is larger than any sample.
+    """
+    for text in column.cast("large_binary").to_pylist():
+        if text is not None and len(text) > MAX_LINE_BYTES:
+            raise DataError(
+                f"{told} has {len(text) >> 20} MiB in row {len(samples) + 1}, but no sample is as large; close every "
+                "quote, or check that it is the right column"
+            )
+        samples.append(text or b"")
 
 
 class SharedTexts:

@@ -21,8 +21,10 @@ _SIDES = ((40, 32), (90, 64))
 
 
 def draft_folder(path: Path, wish: Wish) -> Draft | None:
-    """A directory of images in folders that name their classes."""
-    if not path.is_dir():
+    """A directory of images in folders that name their classes, and not in a table that lies beside them."""
+    from graft.modalities.image.sources.drafts import draft_metadata
+
+    if not path.is_dir() or (wish.kind is None and draft_metadata(path, wish) is not None):
         return None
     files = [file for file in image_files(path) if file.suffix]
     if not files:
@@ -68,7 +70,11 @@ def fitted_to_files(files: Sequence[Path]) -> Mapping[str, Any]:
     sides = [side for file in _some(files, _LOOKED_AT) if (side := _short_side(file))]
     if not sides:
         return {}
-    typical = statistics.median(sides)
+    return fitted_to_side(statistics.median(sides))
+
+
+def fitted_to_side(typical: float) -> Mapping[str, Any]:
+    """Keys of `strategy` for images whose shorter side has so many pixels."""
     return {"resolution": next((wanted for below, wanted in _SIDES if typical <= below), 128)}
 
 

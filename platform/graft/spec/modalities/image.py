@@ -1,14 +1,15 @@
 """Images, as a job names them: kinds of data, augmentation, preprocessing, and what they add to a strategy."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from graft.spec.base import Share, Spec
 from graft.spec.components.augmentation import Augmentation
+from graft.spec.messages.rules import Finding, rejected
 from graft.spec.modalities.base import DataSpec, ModalitySpec, Preprocessing
-from graft.spec.modalities.data_path import DataPath
+from graft.spec.modalities.data_path import DataPath, LocalPath
 from graft.spec.modalities.folder import FolderSource
 from graft.spec.modalities.label_names import NumberedLabels
 
@@ -147,6 +148,68 @@ class ImageFolderData(ImageSource, FolderSource):
     rotation: Annotated[float, Field(ge=0, le=180)] = Field(
         180.0, description="The furthest that an image may be turned and keep its label, in degrees."
     )
+    flip: Flip = Field("horizontal", description="Mirror images that keep the label, for the augmentation to use.")
+
+
+class NumpyData(ImageSource, NumberedLabels):
+    """Arrays of images and labels in a ``.npz`` archive, or in a directory of ``.npy`` files.
+
+    Their names say which is which, as in ``x_train``, ``y_train``, ``x_test``, ``y_test``; or the job says it.
+    """
+
+    kind: Literal["numpy"] = "numpy"
+    built_by: ClassVar[str] = "graft.modalities.image.sources.numpy:list_numpy"
+    drafted_by: ClassVar[str] = "graft.modalities.image.sources.drafts:draft_numpy"
+    default_space: ClassVar[Mapping[str, Any]] = {"resolution": 32}
+    path: LocalPath = Field(description="The archive or directory; a relative path starts at the job file's directory.")
+    samples: str | None = Field(None, min_length=1, description="Name of the array of images, where it says nothing.")
+    labels: str | None = Field(None, min_length=1, description="Name of the array of labels, where it says nothing.")
+    flip: Flip = Field("none", description="Mirror images that keep the label, for the augmentation to use.")
+
+    @model_validator(mode="after")
+    def _names_both_arrays(self) -> Self:
+        missing = "labels" if self.labels is None else "samples"
+        if (self.samples is None) != (self.labels is None):
+            other = "samples" if missing == "labels" else "labels"
+            told = f"is missing, but must be given where data.{other} is: name the array"
+            raise rejected("data", [Finding((missing,), told)])
+        return self
+
+
+class CocoData(ImageSource):
+    """Annotations as COCO has them: an image is of the categories that its annotations are of."""
+
+    kind: Literal["coco"] = "coco"
+    built_by: ClassVar[str] = "graft.modalities.image.sources.coco:list_coco"
+    drafted_by: ClassVar[str] = "graft.modalities.image.sources.drafts:draft_coco"
+    path: LocalPath = Field(
+        description="The file of annotations, or a directory of such files whose names say their splits, as "
+        "instances_train.json does; a relative path starts at the job file's directory."
+    )
+    directory: LocalPath | None = Field(
+        None, description="Directory of the images; the file's own, the one above, or `images` in them if left out."
+    )
+    labels: Literal["auto", "one", "many"] = Field(
+        "auto",
+        description="Whether an image has one label or several; auto means several if any has. With `one`, images of "
+        "several categories are left out.",
+    )
+    flip: Flip = Field("horizontal", description="Mirror images that keep the label, for the augmentation to use.")
+
+
+class MetadataData(ImageSource):
+    """A directory of images with ``metadata.csv``, ``.jsonl`` or ``.parquet`` at its top, or in each split's folder.
+
+    The convention of Hugging Face's `imagefolder`.
+    """
+
+    kind: Literal["image_metadata"] = "image_metadata"
+    built_by: ClassVar[str] = "graft.modalities.image.sources.metadata:list_metadata"
+    drafted_by: ClassVar[str] = "graft.modalities.image.sources.drafts:draft_metadata"
+    path: LocalPath = Field(description="The directory; a relative path starts at the job file's directory.")
+    file: str = Field("file_name", min_length=1, max_length=256, description="Column of the paths of the images.")
+    label: str = Field("label", min_length=1, max_length=256, description="Column of the labels.")
+    encoding: str = Field("utf-8", min_length=1, max_length=40, description="How the tables are encoded.")
     flip: Flip = Field("horizontal", description="Mirror images that keep the label, for the augmentation to use.")
 
 

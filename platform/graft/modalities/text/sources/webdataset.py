@@ -1,7 +1,6 @@
 """WebDataset shards of texts."""
 
 from graft.data.archives.webdataset import list_shards
-from graft.data.contents.parts import FileParts
 from graft.data.listing import Listing, Progress
 from graft.data.tables.encoding import decoder_of
 from graft.modalities.text.files import MAX_TEXT_BYTES, EncodedText
@@ -15,7 +14,7 @@ def list_webdataset(spec: WebDatasetData, progress: Progress | None = None) -> L
         DataError: a shard cannot be used, its samples have no labels, or there is no such encoding.
     """
     decoder_of(spec.encoding)
-    found = list_shards(spec, progress)
-    reader = EncodedText(FileParts(found.shards, MAX_TEXT_BYTES), spec.encoding)
+    found = list_shards(spec, MAX_TEXT_BYTES, progress)
+    reader = EncodedText(found.contents, spec.encoding)
     facts = {"max_characters": spec.max_characters, "encoding": spec.encoding}
     return found.listing(f"texts in {spec.path}", reader, facts)

@@ -1,0 +1,1 @@
+"""NumPy's files: what their headers say, and their values, of which none can run code."""

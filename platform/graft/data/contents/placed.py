@@ -1,0 +1,55 @@
+"""Samples that have been found by their places, before a modality hands them on as its listing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graft.data.contents.parts import Contents
+from graft.data.listing import Listing
+from graft.data.overview import Ignored
+from graft.data.targets import RawTargets
+
+
+@dataclass(frozen=True)
+class PlacedSamples:
+    """Samples in a fixed order, each with its place.
+
+    Attributes:
+        ids: such as ``train-0001.tar/cats/0007``.
+        sources: where each is.
+        contents: reads what is there.
+        targets: what the labels say.
+        given: uint8 [N], the split that the source says, or `UNASSIGNED`.
+        identity: digest of files, their sizes and times of change, and of what is read of them.
+        ignored: what is no sample, by its reason.
+    """
+
+    ids: Sequence[str]
+    sources: Sequence[bytes]
+    contents: Contents
+    targets: RawTargets
+    given: np.ndarray
+    identity: str
+    ignored: tuple[Ignored, ...] = ()
+
+    def listing(self, source: str, reader: Any, facts: Mapping[str, Any]) -> Listing:
+        """The same as a modality hands it on.
+
+        Args:
+            source: what it is, for people.
+            reader: turns a place into a sample.
+            facts: of the modality.
+        """
+        return Listing(
+            source=source,
+            ids=tuple(self.ids),
+            targets=self.targets,
+            given=self.given,
+            identity=self.identity,
+            sources=self.sources,
+            reader=reader,
+            facts=facts,
+            ignored=self.ignored,
+        )

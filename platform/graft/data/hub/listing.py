@@ -1,0 +1,155 @@
+"""The rows of a Hugging Face data set: labels at once, samples by their places in the Arrow files."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from graft.core.errors import DataError
+from graft.core.passing_errors import machine_errors
+from graft.core.storage import canonical_json, text_digest
+from graft.data.columnar.cells import DAMAGE, CellSources, ColumnCells, holds_bytes
+from graft.data.columnar.groups import ArrowGroups
+from graft.data.contents.parts import StampedFile
+from graft.data.contents.placed import PlacedSamples
+from graft.data.hub.fetched import fetched_parts
+from graft.data.hub.saved import SavedPart, features_of, label_names_of, saved_parts
+from graft.data.overview import Ignored, Progress
+from graft.data.split import UNASSIGNED, code_of
+from graft.data.splits.names import split_of
+from graft.data.tables.labels import Place, raw_targets
+from graft.data.tables.rows import SharedTexts, require_columns
+from graft.data.targets import RawTargets
+from graft.spec.modalities.huggingface import HuggingFaceData
+
+
+@dataclass(frozen=True)
+class _File:
+    """An Arrow file of a split."""
+
+    part: SavedPart
+    path: Path
+    groups: ArrowGroups
+
+
+def list_hub(spec: HuggingFaceData, progress: Progress | None = None) -> PlacedSamples:
+    """List the rows of a set.
+
+    Raises:
+        DataError: it is not there, damaged, or lacks a column; or a row has no label.
+        ResourceError: the hub cannot be reached.
+    """
+    used, ignored = _used(parts_of(spec))
+    files = [_File(part, path, ArrowGroups(path)) for part in used for path in part.files]
+    stamps = [StampedFile.of(file.path) for file in files]
+    labels, counts = SharedTexts(), []
+    for file in files:
+        before = len(labels.cells)
+        _check_sample(spec, file)
+        for batch in guarded(file.path, file.groups.batches([spec.label])):
+            labels.extend(batch.column(0).to_pylist())
+        counts.append(len(labels.cells) - before)
+        if progress is not None:
+            progress(len(labels.cells))
+    if not labels.cells:
+        raise DataError(f"{spec.told} holds no rows, but must hold some; check the set")
+    given = [_code(file.part) for file, count in zip(files, counts, strict=True) for _ in range(count)]
+    settings = [spec.sample, spec.label, [file.part.name for file in files]]
+    return PlacedSamples(
+        ids=[name for part in used for name in _ids(part, files, counts)],
+        sources=CellSources([tuple(next(guarded(file.path, (one.rows for one in [file.groups])))) for file in files]),
+        contents=ColumnCells(stamps, spec.sample),
+        targets=_targets(spec, files[0], labels.cells),
+        given=np.array(given, dtype=np.uint8),
+        identity=text_digest(canonical_json([[stamp.to_list() for stamp in stamps], settings])),
+        ignored=ignored,
+    )
+
+
+def parts_of(spec: HuggingFaceData) -> tuple[SavedPart, ...]:
+    """The splits of the set that a job names.
+
+    Raises:
+        DataError: it is not there.
+        ResourceError: the hub cannot be reached.
+    """
+    if spec.path is not None:
+        return saved_parts(spec.path)
+    return fetched_parts(spec.name or "", spec.config, spec.revision)
+
+
+def guarded(path: Path, found: Iterator[Any]) -> Iterator[Any]:
+    """What is read of a file, one after the other.
+
+    Raises:
+        DataError: it is damaged.
+        ResourceError: the machine has no memory or file handles left.
+    """
+    while True:
+        try:
+            with machine_errors(path):
+                one = next(found, None)
+        except (*DAMAGE, OSError) as error:
+            told = " ".join(str(error).split())[:160]
+            raise DataError(f"{path} is damaged ({told}); save or fetch the set anew") from error
+        if one is None:
+            return
+        yield one
+
+
+def _used(parts: Sequence[SavedPart]) -> tuple[list[SavedPart], tuple[Ignored, ...]]:
+    """The parts whose names say what they are for; one alone is used whatever its name."""
+    if len(parts) == 1:
+        return list(parts), ()
+    used = [part for part in parts if split_of(part.name)]
+    if not any(split_of(part.name) == "train" for part in used):
+        names = ", ".join(f"`{part.name[:60]}`" for part in parts[:12])
+        raise DataError(f"the set has the splits {names}, but must have `train`; name the directory of one of them")
+    others = tuple(part.name for part in parts if part not in used)
+    return used, (Ignored("split of no known name", len(others), others[:3]),) if others else ()
+
+
+def _code(part: SavedPart) -> int:
+    return code_of(split_of(part.name)) if part.name else UNASSIGNED
+
+
+def _ids(part: SavedPart, files: Sequence[_File], counts: Sequence[int]) -> Iterator[str]:
+    total = sum(count for file, count in zip(files, counts, strict=True) if file.part is part)
+    return (f"{part.name or 'row'}/{row}" for row in range(1, total + 1))
+
+
+def _check_sample(spec: HuggingFaceData, file: _File) -> None:
+    found = next(guarded(file.path, (one.schema for one in [file.groups.file])))
+    require_columns(file.path, found.names, [spec.sample, spec.label])
+    kind = found.field(spec.sample).type
+    is_text = bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    if spec.modality == "text" and not is_text:
+        raise DataError(f"column `{spec.sample}` of {spec.told} is {kind}, but must be text; name another column")
+    if spec.modality != "text" and not holds_bytes(kind):
+        raise DataError(
+            f"column `{spec.sample}` of {spec.told} is {kind}, but must hold the files themselves; save the set with "
+            "`cast_column` to `datasets.Image()`, or name another column"
+        )
+
+
+def _targets(spec: HuggingFaceData, file: _File, cells: list[Any]) -> RawTargets:
+    place = Place(spec.told, spec.label)
+    names = label_names_of(features_of(file.groups.file.schema.metadata).get(spec.label))
+    if names is None:
+        return raw_targets([(place, cells)])
+    if any(isinstance(one, list) for one in cells):
+        return raw_targets([(place, [one if one is None else [_named(names, n) for n in one] for one in cells])])
+    unlabelled = [row for row, one in enumerate(cells, 1) if not isinstance(one, int) or not 0 <= one < len(names)]
+    if unlabelled:
+        raise DataError(
+            f"{place} is {cells[unlabelled[0] - 1]} in row {unlabelled[0]}, but must be 0 to {len(names) - 1} in every "
+            "row; -1 stands for no label: leave such rows out, or the split that holds them"
+        )
+    return RawTargets(np.array(cells, dtype=np.int64), tuple(names))
+
+
+def _named(names: Sequence[str], number: Any) -> Any:
+    return names[number] if isinstance(number, int) and 0 <= number < len(names) else number

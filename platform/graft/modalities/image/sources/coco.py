@@ -1,0 +1,170 @@
+"""COCO's annotations as labels of whole images (Lin et al., 2014; cocodataset.org/#format-data).
+
+A file has ``images`` (id, file_name), ``categories`` (id, name) and ``annotations`` (image_id, category_id). An image
+is of the categories that its annotations are of: of one each, or of several.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graft.core.errors import DataError
+from graft.core.storage import canonical_json, text_digest
+from graft.data.contents.beside import file_beside
+from graft.data.contents.parts import StampedFile
+from graft.data.folders.paths import printable, size_and_time
+from graft.data.listing import Listing, Progress
+from graft.data.overview import Tally
+from graft.data.read import Unreadable, read_file
+from graft.data.split import UNASSIGNED, code_of
+from graft.data.splits.names import SplitName, split_within
+from graft.data.targets import RawTargets
+from graft.modalities.image.read import FileReader
+from graft.spec.modalities.image import CocoData
+
+_FOLDERS = ("", "images", "data")
+
+
+@dataclass(frozen=True)
+class _Annotated:
+    """An image with the names of its categories, in the order of the categories."""
+
+    name: str
+    path: bytes
+    labels: tuple[str, ...]
+    split: SplitName | None
+
+
+def list_coco(spec: CocoData, progress: Progress | None = None) -> Listing:
+    """List the images of a file of annotations, or of those in a directory.
+
+    Raises:
+        DataError: a file is damaged or of another form, or its images are not where they could be.
+    """
+    files = _files(spec.path)
+    found = [one for file in files for one in _annotated(spec, file, is_alone=len(files) == 1)]
+    tally = Tally()
+    has_many = spec.labels == "many" or (spec.labels == "auto" and any(len(one.labels) > 1 for one in found))
+    kept = []
+    for one in found:
+        if has_many or len(one.labels) == 1:
+            kept.append(one)
+        else:
+            tally.add("image without an annotation" if not one.labels else "image of several categories", one.name)
+    if not kept:
+        raise DataError(f"{spec.path} annotates no image so that it could be used; check the file, or data.labels")
+    if progress is not None:
+        progress(len(kept))
+    stats = [(printable(os.fsdecode(one.path)), *size_and_time(one.path)) for one in kept]
+    return Listing(
+        source=f"images in {spec.path}",
+        ids=tuple(one.name for one in kept),
+        targets=_targets(kept, has_many),
+        given=np.array([code_of(one.split) if one.split else UNASSIGNED for one in kept], dtype=np.uint8),
+        identity=text_digest(canonical_json([[StampedFile.of(one).to_list() for one in files], stats, spec.labels])),
+        sources=[one.path for one in kept],
+        reader=FileReader(spec.max_pixels),
+        facts={"max_pixels": spec.max_pixels},
+        ignored=tally.result(),
+    )
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = [one for one in sorted(path.glob("*.json")) if split_within(one.stem)]
+        if not found:
+            raise DataError(f"{path} holds no .json whose name says a split, such as train.json; name the file")
+        return found
+    if not path.is_file():
+        raise DataError(f"data.path is {path}, but there is no such file; check the path")
+    return [path]
+
+
+def _annotated(spec: CocoData, file: Path, is_alone: bool) -> Iterator[_Annotated]:
+    content = _content(file)
+    images, annotations = _rows(file, content, "images"), _rows(file, content, "annotations")
+    names = {one.get("id"): str(one.get("name")) for one in _rows(file, content, "categories")}
+    order = {name: place for place, name in enumerate(dict.fromkeys(names.values()))}
+    labels: dict[Any, set[str]] = {}
+    for number, one in enumerate(annotations, 1):
+        name = names.get(_key(one.get("category_id")))
+        if name is None:
+            raise DataError(
+                f"{file}: annotation {number} is of category {str(one.get('category_id'))[:40]}, which is not in "
+                "`categories`; correct it"
+            )
+        labels.setdefault(_key(one.get("image_id")), set()).add(name)
+    directory = _directory(spec, file, images)
+    split = None if is_alone else split_within(file.stem)
+    for number, one in enumerate(images, 1):
+        name = one.get("file_name")
+        if not isinstance(name, str) or not name:
+            raise DataError(f"{file}: image {number} has no `file_name`, but must; correct it")
+        of = sorted(labels.get(_key(one.get("id")), ()), key=order.__getitem__)
+        path = file_beside(directory / file.name, name.encode("utf-8", "surrogatepass"))
+        shown = name if name.isprintable() else repr(name)
+        yield _Annotated(shown, path, tuple(of), split)
+
+
+def _content(file: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(read_file(file))
+    except Unreadable as error:
+        raise DataError(f"{file} {error}; name a file of annotations") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{file} is no JSON ({type(error).__name__}); check the file") from error
+    if not isinstance(found, dict):
+        raise DataError(f"{file} is a {type(found).__name__}, but must be an object as COCO has it; check the file")
+    return found
+
+
+def _rows(file: Path, content: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
+    rows = content.get(key)
+    if not isinstance(rows, list) or not rows or not all(isinstance(one, dict) for one in rows):
+        there = ", ".join(f"`{one[:40]}`" for one in list(content)[:12])
+        raise DataError(f"{file} has no list of objects `{key}`, but must, as COCO has it; its keys are {there}")
+    return rows
+
+
+def _key(value: Any) -> Any:
+    """An id as it can be looked up."""
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
+def _directory(spec: CocoData, file: Path, images: Sequence[Mapping[str, Any]]) -> Path:
+    """Where the first images lie.
+
+    Raises:
+        DataError: nowhere that could be meant.
+    """
+    bases = [spec.directory] if spec.directory else [file.parent, file.parent.parent]
+    split = file.stem.removeprefix("instances_")
+    places = [base / folder for base in bases for folder in (*_FOLDERS, split, f"images/{split}")]
+    names = [str(one.get("file_name")) for one in images[:20]]
+    for place in places:
+        if any(_is_file(place / name) for name in names):
+            return place
+    where = f"data.directory ({spec.directory})" if spec.directory else f"{file.parent} or beside it"
+    raise DataError(f"{file} names `{names[0][:80]}`, which is not in {where}; name its directory in data.directory")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _targets(kept: Sequence[_Annotated], has_many: bool) -> RawTargets:
+    if has_many:
+        values = np.empty(len(kept), dtype=object)
+        values[:] = [list(one.labels) for one in kept]
+        return RawTargets(values)
+    names = tuple(dict.fromkeys(name for name in sorted(one.labels[0] for one in kept)))
+    codes = {name: code for code, name in enumerate(names)}
+    return RawTargets(np.array([codes[one.labels[0]] for one in kept], dtype=np.int64), names)

@@ -1,0 +1,87 @@
+"""Images with a table beside them that names each: the convention of Hugging Face's `imagefolder`.
+
+``metadata.csv``, ``metadata.jsonl`` or ``metadata.parquet`` lies at the top or in the folder of each split; a column
+`file_name` has paths that start at its folder. Splits are told by the folders.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graft.core.errors import DataError
+from graft.core.storage import canonical_json, text_digest
+from graft.data.contents.beside import file_beside
+from graft.data.contents.parts import StampedFile
+from graft.data.folders.paths import printable, require_directory, size_and_time
+from graft.data.listing import Listing, Progress
+from graft.data.overview import Tally
+from graft.data.split import UNASSIGNED, code_of
+from graft.data.splits.names import split_of
+from graft.data.tables.encoding import require_file
+from graft.data.tables.labelled import open_table
+from graft.data.tables.labels import Place, raw_targets
+from graft.modalities.image.read import FileReader
+from graft.spec.modalities.image import MetadataData
+
+NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+
+
+def list_metadata(spec: MetadataData, progress: Progress | None = None) -> Listing:
+    """List the images that the tables of a directory name.
+
+    Raises:
+        DataError: there is no table, one lacks a column, or a row has no label.
+    """
+    root = require_directory(spec.path)
+    tables = tables_in(root)
+    if not tables:
+        raise DataError(f"{root} holds no {', '.join(NAMES)}, at its top or in the folder of a split; check the path")
+    rows = [(table, cell, label) for table in tables for cell, label in _rows(spec, table)]
+    paths = [file_beside(table, cell) if cell else b"" for table, cell, _ in rows]
+    if progress is not None:
+        progress(len(paths))
+    given = [_split(root, path) for path in paths]
+    stats = [(printable(os.fsdecode(path)), *size_and_time(path)) for path in paths]
+    settings = [[StampedFile.of(table).to_list() for table in tables], spec.file, spec.label, spec.encoding]
+    names = [printable(os.path.relpath(os.fsdecode(path), root)) if path else "row without a file" for path in paths]
+    missing = Tally()
+    for name, (_, size, _) in zip(names, stats, strict=True):
+        if size < 0:
+            missing.add("row whose file is not there", name)
+    return Listing(
+        source=f"images in {root}",
+        ids=tuple(names),
+        targets=raw_targets([(Place(tables[0].name, spec.label), [label for _, _, label in rows])]),
+        given=np.array(given, dtype=np.uint8),
+        identity=text_digest(canonical_json([settings, stats])),
+        sources=paths,
+        reader=FileReader(spec.max_pixels),
+        facts={"max_pixels": spec.max_pixels, "column": spec.file, "encoding": spec.encoding},
+        unreadable=missing.result(),
+    )
+
+
+def tables_in(root: Path) -> list[Path]:
+    """The tables of a directory: at its top, else in the folders of its splits."""
+    top = [root / name for name in NAMES if (root / name).is_file()]
+    if top:
+        return top[:1]
+    folders = [one for one in sorted(root.iterdir()) if one.is_dir() and split_of(one.name)]
+    return [found for one in folders if (found := next((one / n for n in NAMES if (one / n).is_file()), None))]
+
+
+def _rows(spec: MetadataData, table: Path) -> Iterator[tuple[bytes, Any]]:
+    cells, values = open_table(require_file(table), spec.encoding).read(spec.file, [spec.label])
+    if not len(cells):
+        raise DataError(f"{table} holds no rows, but must hold some beside its header")
+    yield from zip(cells, values[spec.label], strict=True)
+
+
+def _split(root: Path, path: bytes) -> int:
+    """What the first folder of a file's path says."""
+    parts = os.path.relpath(os.fsdecode(path), root).split(os.sep) if path else []
+    split = split_of(parts[0]) if len(parts) > 1 else None
+    return code_of(split) if split else UNASSIGNED
