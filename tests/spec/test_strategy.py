@@ -238,14 +238,14 @@ def test_a_key_of_another_modality_is_nowhere_to_be_seen() -> None:
 
 
 def test_each_modality_brings_its_own_keys() -> None:
-    assert modality_fields() == {"resolution": "image", "max_tokens": "text"}
+    assert modality_fields() == {"resolution": "image", "aspect": "image", "max_tokens": "text"}
     for kind, modality in members("modality").items():
         assert {name for name, owner in modality_fields().items() if owner == kind} == set(modality.fields.model_fields)
         assert set(modality.usual) <= set(modality.fields.model_fields)
 
 
-@pytest.mark.parametrize("usual", [{"resolution": 64}, {"max_tokens": 128}])
-def test_the_usual_size_is_the_same_strategy_named_or_not(usual: dict[str, int]) -> None:
+@pytest.mark.parametrize("usual", [{"resolution": 64}, {"max_tokens": 128}, {"aspect": "crop"}])
+def test_the_usual_size_is_the_same_strategy_named_or_not(usual: dict[str, int | str]) -> None:
     assert Strategy(**usual).key() == Strategy().key()
     assert Strategy(**usual) != Strategy()
 

@@ -15,12 +15,18 @@ from graft.data.read import Unreadable
 from graft.modalities.image.info import PIXELS
 from graft.modalities.image.read import FileReader
 from graft.modalities.image.serving import IMAGE_COLUMNS, ImageReader, decode_cell, encode_cell, image_paths
-from graft.modalities.image.storage import ImageDecoder, StoredImages
+from graft.modalities.image.storage import COLUMNS, ImageDecoder, StoredImages, shown
 from graft.modalities.protocol import Reader
 from graft.models.info import BackboneInfo
 from graft.spec.components.augmentation import Augmentation
 from graft.spec.modalities.base import DataSpec, Preprocessing
-from graft.spec.modalities.image import DEFAULT_MAX_PIXELS, DEFAULT_RESOLUTION, ImageModality, ImagePreprocessing
+from graft.spec.modalities.image import (
+    DEFAULT_ASPECT,
+    DEFAULT_MAX_PIXELS,
+    DEFAULT_RESOLUTION,
+    ImageModality,
+    ImagePreprocessing,
+)
 from graft.spec.registry import build
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
@@ -50,14 +56,16 @@ class Images:
         return list_samples(spec, progress)
 
     def storage(self, listing: Listing, space: StrategySpace) -> StorageSpec:
-        """As large as the largest resolution of the space, grey if the source is."""
+        """As large as the largest resolution of the space, in all its aspects, grey if the source is."""
         facts = listing.facts
+        asked_for = {aspect or DEFAULT_ASPECT for aspect in space.values("aspect")}
         return StoredImages(
             stored_size=max(self.sizes(space)),
             channels=facts.get("channels", 3),
             max_pixels=facts.get("max_pixels", DEFAULT_MAX_PIXELS),
             column=facts.get("column"),
             encoding=facts.get("encoding", "utf-8"),
+            aspects=tuple(aspect for aspect in COLUMNS if aspect in asked_for),
         ).spec()
 
     def decoder(self, spec: DataSpec, listing: Listing, storage: StorageSpec) -> Decoder:
@@ -88,7 +96,8 @@ class Images:
         """From the stored square to what the backbone was trained on."""
         from graft.modalities.image.transforms import preprocessing_of
 
-        return preprocessing_of(StoredImages.from_spec(storage), self.size(strategy), info.input)
+        aspect = getattr(strategy, "aspect", None) or DEFAULT_ASPECT
+        return preprocessing_of(StoredImages.from_spec(storage), self.size(strategy), info.input, aspect)
 
     def inputs(self, columns: Mapping[str, Column], given: Preprocessing, device: "torch.device") -> "Inputs":
         """Rows to batches of pixels."""
@@ -193,7 +202,7 @@ class Images:
         return image_paths(given, preprocessing.image_column, preprocessing.encoding)
 
     def previews(self, columns: Mapping[str, Column], rows: np.ndarray) -> Sequence[Any]:
-        """The stored squares."""
-        images = columns[PIXELS]
+        """The stored squares; where there are several of an image, those that show the most of it."""
+        images = shown(columns)
         assert not isinstance(images, Ragged)
         return [images[int(row)] for row in rows]

@@ -20,9 +20,8 @@ from graft.data.tables.labelled import SUFFIXES
 from graft.data.tables.samples import read_samples
 from graft.modalities.finding import find_all
 from graft.modalities.image.decode import decode_picture
-from graft.modalities.image.info import PIXELS
 from graft.modalities.image.sources.image_folder import image_files
-from graft.modalities.image.storage import StoredImages, decode_square, square
+from graft.modalities.image.storage import COLUMNS, StoredImages, decode_square, square
 from graft.modalities.protocol import Readings
 
 IMAGE_COLUMNS = ("image", "path", "file", "filename")
@@ -60,12 +59,12 @@ class ImageReader:
         side = self.stored.stored_size
         stacked = np.stack(squares) if squares else np.empty((0, side, side, self.stored.channels), np.uint8)
         sources = tuple(_name(image, number) for number, image in enumerate(images))
-        return Readings(sources, {PIXELS: stacked}, errors)
+        return Readings(sources, {COLUMNS[self.stored.aspects[0]]: stacked}, errors)
 
     def _square(self, image: ImageLike, name: str) -> np.ndarray:
         with machine_errors(name):
             if isinstance(image, Image.Image | np.ndarray):
-                return square(_pixels(image, self.stored.max_pixels), self.stored)
+                return square(_pixels(image, self.stored.max_pixels), self.stored, self.stored.aspects[0])
             content = image if isinstance(image, bytes) else read_file(Path(image))
             return decode_square(content, self.stored)
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from graft.core.errors import ArtifactError
 from graft.data.augmentation.draws import Draws, Rows
 from graft.data.batch import Batch, to_device
 from graft.data.columns import Column
@@ -17,8 +18,8 @@ from graft.data.inputs import Augmenter, Views
 from graft.data.streaming.reading import Reading
 from graft.data.streaming.samples import StreamedColumn
 from graft.modalities.image.info import PIXELS, ImageInput
-from graft.modalities.image.storage import StoredImages
-from graft.spec.modalities.image import ImagePreprocessing
+from graft.modalities.image.storage import COLUMNS, StoredImages
+from graft.spec.modalities.image import Aspect, ImagePreprocessing
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,22 @@ class ImageInputs:
 
 def image_inputs(columns: Mapping[str, Column], preprocessing: ImagePreprocessing, device: torch.device) -> ImageInputs:
     """Inputs from the columns of a dataset."""
-    stored = columns[PIXELS]
+    stored = columns[COLUMNS[preprocessing.aspect]]
     assert isinstance(stored, np.ndarray | StreamedColumn), "images have one shape"
     return ImageInputs(stored, preprocessing, device)
 
 
-def preprocessing_of(stored: StoredImages, resolution: int, wanted: ImageInput) -> ImagePreprocessing:
-    """From the stored form to what the backbone was trained on."""
+def preprocessing_of(
+    stored: StoredImages, resolution: int, wanted: ImageInput, aspect: Aspect = "crop"
+) -> ImagePreprocessing:
+    """From the stored form to what the backbone was trained on.
+
+    Raises:
+        ArtifactError: images are not stored in this aspect.
+    """
+    if aspect not in stored.aspects:
+        there = ", ".join(stored.aspects)
+        raise ArtifactError(f"dataset has the aspects {there}, but needs {aspect}; ingest it again for this space")
     return ImagePreprocessing(
         stored_size=stored.stored_size,
         resolution=resolution,
@@ -75,6 +85,7 @@ def preprocessing_of(stored: StoredImages, resolution: int, wanted: ImageInput) 
         max_pixels=stored.max_pixels,
         image_column=stored.column,
         encoding=stored.encoding,
+        aspect=aspect,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from graft.spec.base import Share, Spec
 from graft.spec.components.augmentation import Augmentation
@@ -14,8 +14,10 @@ from graft.spec.modalities.folder import FolderSource
 from graft.spec.modalities.label_names import NumberedLabels
 
 Flip = Literal["none", "horizontal", "both"]
+Aspect = Literal["crop", "pad", "squash"]
 Spread = Annotated[float, Field(gt=0)]
 DEFAULT_RESOLUTION = 64
+DEFAULT_ASPECT: Aspect = "crop"
 DEFAULT_MAX_PIXELS = 50_000_000
 MOST_PIXELS = 178_956_970
 """Where Pillow refuses an image as an attack, whatever a job allows."""
@@ -30,14 +32,19 @@ class ImageFields(Spec):
         le=1024,
         description=f"Images: side of the square that the backbone sees, in pixels; {DEFAULT_RESOLUTION} if left out.",
     )
+    aspect: Aspect | None = Field(
+        None,
+        description="Images: how they are made square. crop (if left out) keeps the middle, pad all with a border, "
+        "squash all with other proportions.",
+    )
 
 
 class ImagePreprocessing(Preprocessing):
     """From a decoded image to the tensor a backbone takes.
 
-    The image is resized so that its short side has `stored_size` pixels, cropped to the middle square, kept as uint8
-    (this much is done once, at ingest), then resized to `resolution` if that differs, scaled to [0, 1], repeated to
-    three channels if it has one, and normalised by `mean` and `std`.
+    The image is resized so that its short side has `stored_size` pixels and cropped to the middle square (or made
+    square as `aspect` says), kept as uint8 (this much is done once, at ingest), then resized to `resolution` if that
+    differs, scaled to [0, 1], repeated to three channels if it has one, and normalised by `mean` and `std`.
     """
 
     kind: Literal["image"] = "image"
@@ -54,6 +61,12 @@ class ImagePreprocessing(Preprocessing):
     )
     image_column: str | None = Field(None, description="Column of the images in the table that was trained on.")
     encoding: str = Field("utf-8", min_length=1, max_length=40, description="How tables of images are encoded.")
+    aspect: Aspect = Field(DEFAULT_ASPECT, description="How an image that is not square is made so.")
+
+    @model_serializer(mode="wrap")
+    def _without_the_usual_aspect(self, handler: Any) -> dict[str, Any]:
+        """Bundles and stored features of earlier versions say nothing of it: the same ones keep their names."""
+        return {name: value for name, value in handler(self).items() if (name, value) != ("aspect", DEFAULT_ASPECT)}
 
     @property
     def size(self) -> int:
@@ -68,7 +81,7 @@ class ImageModality(ModalitySpec):
     built_by: ClassVar[str] = "graft.modalities.image.modality:Images"
     default_backbone: ClassVar[str] = "efficientnet_lite0"
     fields: ClassVar[type[Spec]] = ImageFields
-    usual: ClassVar[Mapping[str, Any]] = {"resolution": DEFAULT_RESOLUTION}
+    usual: ClassVar[Mapping[str, Any]] = {"resolution": DEFAULT_RESOLUTION, "aspect": DEFAULT_ASPECT}
     preprocessing: ClassVar[type[Preprocessing]] = ImagePreprocessing
     takes: ClassVar[str] = "images"
     default_space: ClassVar[Mapping[str, Any]] = {

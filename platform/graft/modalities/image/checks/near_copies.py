@@ -17,7 +17,7 @@ from graft.data.examination.found import Found
 from graft.data.streaming.samples import StreamedColumn
 from graft.modalities.image.checks.blank import FLAT
 from graft.modalities.image.checks.hash_pairs import near_pairs
-from graft.modalities.image.info import PIXELS
+from graft.modalities.image.storage import shown
 from graft.spec.checks.pictures import NearCopyCheck
 
 DISTANCE = 8
@@ -82,8 +82,8 @@ def near_groups(examined: Examined) -> np.ndarray:
 
 def _correlate(examined: Examined, pairs: np.ndarray) -> np.ndarray:
     """bool [P], whether the stored pixels of each pair say the same, whatever their brightness."""
-    column = examined.columns.get(PIXELS)
-    if column is None or isinstance(column, Ragged):
+    column = shown(examined.columns)
+    if isinstance(column, Ragged):
         return np.zeros(len(pairs), dtype=bool)
     found = np.zeros(len(pairs), dtype=bool)
     for start in range(0, len(pairs), _PAIRS_AT_ONCE):
