@@ -6,9 +6,10 @@
     tate_year     a number: the year of a work, by title and medium
     deb_size      a number: the decimal logarithm of a package's installed kilobytes, by its long description
 
-A table has the columns text, label and split. Which rows are for the test is the same for every seed: a fifth of the
-source packages (of the artists), or the test set of the source. The seed draws the training rows from the others, and
-as many of the test rows as are wanted. Nothing of it is committed: the texts belong to their authors.
+A table has the columns text, label and split, and group where works of one artist must stay together. Which rows are
+for the test is the same for every seed: a fifth of the source packages (of the artists), or the test set of the source.
+The seed draws the training rows from the others, and as many of the test rows as are wanted. Nothing of it is
+committed: the texts belong to their authors.
 """
 
 import argparse
@@ -43,11 +44,12 @@ _MARKUP = re.compile(r"<br\s*/?>")
 
 @dataclass(frozen=True)
 class Row:
-    """A text, what is asked of it, and whether it is for the test."""
+    """A text, what is asked of it, whether it is for the test, and what it has in common with others."""
 
     text: str
     label: str
     is_test: bool
+    group: str = ""
 
 
 def write_set(name: str, seed: int, cache: Path, train: int = 2000, test: int | None = None) -> Path:
@@ -60,13 +62,14 @@ def write_set(name: str, seed: int, cache: Path, train: int = 2000, test: int | 
         train: rows to train on.
         test: rows to test on; all if None.
     """
-    path = cache / "tables" / f"{name}-{train}-{test or 'all'}-{seed}.csv"
+    grouped = "-groups" if name in GROUPED else ""
+    path = cache / "tables" / f"{name}-{train}-{test or 'all'}-{seed}{grouped}.csv"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
         with part.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
-            writer.writerow(["text", "label", "split"])
+            writer.writerow(["text", "label", "split", *(["group"] if grouped else [])])
             writer.writerows(_drawn(SETS[name](cache), random.Random(f"{name} {seed}"), train, test))
         part.replace(path)
     return path
@@ -117,7 +120,7 @@ def tate_year(cache: Path) -> list[Row]:
     """Works of art, split by their artist."""
     fetch_tables(cache)
     return [
-        Row(f"{one['title']}. {one['medium']}", f"{one['year']:.0f}", _is_test(one["artist"]))
+        Row(f"{one['title']}. {one['medium']}", f"{one['year']:.0f}", _is_test(one["artist"]), one["artist"])
         for one in read_table(cache, "tate")
         if one["title"] and one["medium"] and one["year"]
     ]
@@ -126,6 +129,10 @@ def tate_year(cache: Path) -> list[Row]:
 SETS: dict[str, Callable[[Path], list[Row]]] = {
     one.__name__: one for one in (deb_section, fine_foods, debtags, tate_year, deb_size)
 }
+
+
+GROUPED = frozenset({"tate_year"})
+"""Sets whose rows have groups."""
 
 
 def main() -> int:
@@ -155,13 +162,15 @@ def main() -> int:
     return 0
 
 
-def _drawn(rows: Sequence[Row], rng: random.Random, train: int, test: int | None) -> list[tuple[str, str, str]]:
+def _drawn(rows: Sequence[Row], rng: random.Random, train: int, test: int | None) -> list[tuple[str, ...]]:
     """As many rows of each part as are wanted, in random order; of texts that occur twice, the first."""
     unique = list({row.text: row for row in rows}.values())
     rng.shuffle(unique)
     wanted = {"train": train, "test": len(unique) if test is None else test}
     parts = {name: [row for row in unique if row.is_test == (name == "test")][:most] for name, most in wanted.items()}
-    return [(row.text, row.label, name) for name, some in parts.items() for row in some]
+    return [
+        (row.text, row.label, name, *([row.group] if row.group else [])) for name, some in parts.items() for row in some
+    ]
 
 
 def _described(packages: Iterable[Package]) -> Iterable[Package]:

@@ -181,6 +181,11 @@ class Progress:
         """The trial's best value of the metric, or None if it has none."""
         return trial.best.get(f"val/{self.metric.name}")
 
+    def interval(self, trial: TrialProgress) -> tuple[float, float] | None:
+        """95 % bounds of the score, where it is a mean over folds."""
+        low, high = (trial.best.get(f"val/{self.metric.name}_{bound}") for bound in ("low", "high"))
+        return None if low is None or high is None else (low, high)
+
     def ranked(self) -> list[TrialProgress]:
         """All trials, best first; those without a score last, in the order they started."""
         return sorted(self.trials.values(), key=lambda one: self.metric.best_first(self.score(one), one.trial))

@@ -62,7 +62,8 @@ class RunClock:
         if self.job.training.final_on == "train":
             return 0.0
         rows = dataset.counts["train"] + dataset.counts["validation"]
-        return rows / dataset.counts["train"] / self._fit_speed_up
+        of_a_trial = dataset.counts["train"] + self.job.search.evaluation.extra_rows(rows)
+        return rows / of_a_trial / self._fit_speed_up
 
     @property
     def _fit_speed_up(self) -> float:

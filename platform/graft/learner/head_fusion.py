@@ -20,6 +20,8 @@ def reason_not_fused(job: Job, allocation: Allocation) -> str:
         return "resources.fuse_heads is never"
     if job.resources.workers > 1:
         return "a trial has several workers"
+    if job.search.evaluation.folds is not None:
+        return "each trial trains a model for each fold"
     if reason := _why_heads_differ(job):
         return reason
     if wish == "auto" and not allocation.gpus:

@@ -1,7 +1,7 @@
 """Supervised learning: one strategy trained on one dataset; what a trial and the final fit have in common."""
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,9 +18,11 @@ from graft.data.dataset import Split
 from graft.data.feature_store.locks import NotStored
 from graft.data.inputs import Augmenter, Inputs, Views
 from graft.learner.cached_features import CachedFeatures, Extraction, Source, extraction, load_or_compute, views_of
+from graft.learner.cross_validation.folds import FoldModel, FoldScores, copies_of, of_fold
 from graft.learner.prefix import prefix_of
 from graft.learner.pretrained import build_network, choose_device, preprocessing_for, pretrained
 from graft.learner.training_data import TrainingData, columns_of
+from graft.models.network import Network
 from graft.spec.modalities.base import Preprocessing
 from graft.spec.registry import build
 from graft.spec.strategy import Strategy
@@ -58,6 +60,7 @@ class SupervisedLearner:
         data: what is trained on.
         note: why there are no stored features although there should be; empty otherwise.
         watch: what batches go through that are trained on or validated.
+        folds: score it instead of the validation rows.
     """
 
     session: Session
@@ -68,6 +71,7 @@ class SupervisedLearner:
     cached: CachedFeatures | None = None
     note: str = ""
     watch: Watch = unwatched
+    folds: FoldScores | None = None
 
     @property
     def takes_features(self) -> bool:
@@ -118,7 +122,7 @@ class SupervisedLearner:
 
     def validation(self) -> Mapping[str, float]:
         """The validation metrics of the model as it stands, on every rank."""
-        return self.session.world.broadcast(dict(self.validation_metrics(self.session.model)))
+        return self.session.world.broadcast(dict(self._scored(self.session.model, self.epochs_done)))
 
     def train(
         self,
@@ -127,13 +131,16 @@ class SupervisedLearner:
         train_one: TrainEpoch | None = None,
     ) -> TrainingOutcome:
         """Train (`training.loop.train`) to the end; with `validate`, every epoch is scored on the validation rows."""
-        evaluate = self.validation_metrics if validate else None
+
+        def evaluate(model: nn.Module) -> dict[str, float]:
+            return self._scored(model, self.epochs_done + 1)
+
         whole_epoch = train_one or train_epoch
 
         def watched(session: Session, batches: Iterable[TrainingBatch]) -> Ending | None:
             return whole_epoch(session, self.watch(batches))
 
-        return train(self.session, self.batches(), evaluate, on_epoch, self.augmenter, watched)
+        return train(self.session, self.batches(), evaluate if validate else None, on_epoch, self.augmenter, watched)
 
     def fit_scaling(self) -> None:
         """Fit what standardises and selects features, if there is any, to the rows that are trained on.
@@ -143,11 +150,15 @@ class SupervisedLearner:
         Raises:
             SpecError: no feature is left.
         """
-        scaling = self.session.model.network.scaling
-        if scaling is None:
-            return
-        training = Training(self._features_of, self.rows, self.data.arrays.targets, self.data.seed)
-        fit_scaling(scaling, self.session.plan.strategy, training)
+        self._fit_scaling(self.session.model.network, self.rows)
+        if self.folds is not None:
+            for one in self.folds.models:
+                self._fit_scaling(one.session.model.network, one.fold.training)
+
+    def _fit_scaling(self, network: Network, rows: np.ndarray) -> None:
+        if network.scaling is not None:
+            training = Training(self._features_of, rows, self.data.arrays.targets, self.data.seed)
+            fit_scaling(network.scaling, self.session.plan.strategy, training)
 
     def _features_of(self, rows: np.ndarray) -> np.ndarray:
         """Pooled features of rows: of their first view where there are stored ones, else of the samples as they are."""
@@ -167,6 +178,10 @@ class SupervisedLearner:
         """Of the rows that are trained on: of features where the model as it stands can go on from them."""
         batches = self._batches(self.rows, self.session.plan.strategy.batch_size)
         return batches.weighted(self.data.arrays.weights).mixed(mixing_of(self.data, self.session.plan.strategy))
+
+    def _scored(self, model: nn.Module, epoch: int) -> dict[str, float]:
+        """What the model is judged by after an epoch."""
+        return self.folds.after(epoch) if self.folds is not None else self.validation_metrics(model)
 
     def validation_metrics(self, model: nn.Module) -> dict[str, float]:
         """The metrics on the validation rows, on rank 0; the other ranks predict their part, and get nothing."""
@@ -235,6 +250,8 @@ def build_learner(
         ArtifactError: the pretrained weights are missing or do not fit.
     """
     network, preprocessing = build_network(data, strategy)
+    prefix = prefix_of(strategy) if data.folds else None
+    copies = list(copies_of(network, len(data.folds), prefix.cut if prefix else 0))
     device = torch.device(choose_device())
     rows = data.arrays.rows(*splits)
     inputs = data.modality.inputs(columns_of(data, world), preprocessing, device)
@@ -248,6 +265,8 @@ def build_learner(
     except NotStored as error:
         note = f"frozen blocks are computed anew in every epoch, because their features cannot be kept: {error}"
         learner = replace(learner, note=note)
+    if copies:
+        learner = replace(learner, folds=_fold_scores(learner, copies))
     learner.fit_scaling()
     return learner
 
@@ -257,6 +276,20 @@ def mixing_of(data: TrainingData, strategy: Strategy) -> Mixing | None:
     if not strategy.mix.is_active:
         return None
     return Mixing(build(strategy.mix), partial(data.task.soften, facts=data.arrays.facts))
+
+
+def _fold_scores(learner: SupervisedLearner, networks: Sequence[Network]) -> FoldScores:
+    """Models of all folds, which take what the learner's own model takes at its start."""
+    data, strategy = learner.data, learner.session.plan.strategy
+    inputs: Inputs = learner.cached.inputs if learner.cached else learner.inputs
+    models = []
+    for fold, network in zip(data.folds, networks, strict=True):
+        own, adapted = of_fold(data, fold), adapt(network, strategy, data.seed)
+        data.modality.place(adapted.model, learner.session.device)
+        steps = len(Batches(inputs, data.arrays.targets, fold.training, strategy.batch_size))
+        session = _session(own, strategy, adapted, fold.training, steps, ALONE)
+        models.append(FoldModel(session, fold, own, mixing_of(own, strategy)))
+    return FoldScores(models, inputs, learner.augmenter, learner.watch)
 
 
 def extraction_for(data: TrainingData, strategy: Strategy, split: Split) -> Extraction:
@@ -310,6 +343,10 @@ def _cached(
     prefix = prefix_of(strategy)
     if data.feature_cache is None or prefix is None or prefix not in data.feature_cache.wanted:
         return None
+    if data.folds:
+        if prefix.views:
+            return None  # a row that one fold trains on, and another is scored on, would need its features twice
+        splits = (Split.TRAIN, Split.VALIDATION)
     source = source_of(data, strategy, preprocessing)
     backbone = pretrained(strategy, data).backbone
     return load_or_compute(data.feature_cache, prefix, backbone, source, splits, learner.watch)

@@ -20,6 +20,7 @@ from graft.workers.sample_stream import sample_stream
 
 if TYPE_CHECKING:
     from graft.learner.cached_features import FeatureCache
+    from graft.learner.cross_validation.folds import Fold
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class TrainingData:
         sync_batch_norm: whether batch norm is over the batch of all processes.
         compile: whether networks are compiled before they are trained.
         feature_cache: where features of frozen blocks are; None computes them anew in every epoch.
+        folds: that trials are scored on; none where they are scored on the validation rows.
     """
 
     arrays: DatasetArrays
@@ -55,6 +57,7 @@ class TrainingData:
     sync_batch_norm: bool = False
     compile: bool = False
     feature_cache: "FeatureCache | None" = None
+    folds: "tuple[Fold, ...]" = ()
 
     @property
     def modality(self) -> Modality:

@@ -239,6 +239,7 @@ class _Run:
             "modalities": [self._job.data.modality],
             "metrics": _all_metrics(scored),
             "validation": self._progress.score(winner),
+            "validation_interval": self._progress.interval(winner),
             "test": scored["metrics"][metric],
             "test_interval": scored["intervals"][metric],
             "tta": scored.get("tta"),

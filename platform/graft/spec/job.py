@@ -116,7 +116,7 @@ class Job(Spec):
     @model_validator(mode="after")
     def _sections_fit_together(self) -> Self:
         findings = [finding for phase in self.phases for finding in self._phase_findings(phase)]
-        findings += [*self._budget_findings(), *self._fit_findings()]
+        findings += [*self._budget_findings(), *self._fit_findings(), *self._fold_findings()]
         if findings:
             raise rejected("job", findings)
         return self
@@ -158,6 +158,17 @@ class Job(Spec):
             whose = "phases have" if self.search.phases else "population has"
             told = f"is {budget.trials}, but the {whose} {sum(sizes)} trials; raise it, or leave it out"
             yield Finding(("search", "budget", "trials"), told)
+
+    def _fold_findings(self) -> Iterator[Finding]:
+        folds, at = self.search.evaluation.folds, ("search", "evaluation", "folds")
+        if folds is None:
+            return
+        if self.resources.workers > 1:
+            told = f"is {folds}, but a trial has {self.resources.workers} workers; set resources.workers to 1"
+            yield Finding(at, told)
+        if any(phase.is_population_based or phase.from_top for phase in self.phases):
+            told = "but trials that copy others, or go on from them, have no models of folds; use one phase of asha"
+            yield Finding(at, f"is {folds}, {told}")
 
     def _fit_findings(self) -> Iterator[Finding]:
         fit = self.training.fit

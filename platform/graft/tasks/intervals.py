@@ -5,12 +5,13 @@ of data that is not like this split.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from graft.core.seeds import derive_seed
 
@@ -27,7 +28,7 @@ class Interval:
 
     low: float
     high: float
-    method: Literal["wilson", "bootstrap"]
+    method: Literal["wilson", "bootstrap", "folds"]
 
 
 def wilson(successes: int, total: int) -> Interval:
@@ -72,6 +73,23 @@ def bootstrap(
         ]
         parts.append(statistic(np.array(drawn, dtype=np.float64)))
     return percentiles(np.concatenate(parts))
+
+
+def resampled(scores: Sequence[float], held_out: float) -> Interval:
+    """Interval of the mean score of models that were each trained on other rows of one sample.
+
+    Their training rows overlap, so they err together, and the usual standard error is too small. The corrected one is
+    that of Nadeau and Bengio (Machine Learning 2003): s² (1/J + n₂/n₁) with J scores, n₁ rows to train on and n₂ to
+    test on, and Student's t with J − 1 degrees of freedom.
+
+    Args:
+        scores: of J folds, J >= 2.
+        held_out: n₂/n₁.
+    """
+    mean, count = float(np.mean(scores)), len(scores)
+    error = math.sqrt(float(np.var(scores, ddof=1)) * (1 / count + held_out))
+    half = float(stdtrit(count - 1, 0.975)) * error
+    return Interval(mean - half, mean + half, "folds")
 
 
 def percentiles(values: NDArray[np.float64]) -> Interval:

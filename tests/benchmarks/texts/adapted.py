@@ -1,5 +1,6 @@
 """graft as a user has it: `graft run JOB --json` in a process and a home of its own, then its bundle."""
 
+import csv
 import json
 import os
 import subprocess
@@ -21,7 +22,10 @@ def text_job(path: Path, task: str, seed: int, minutes: float, epochs: int) -> d
     return {
         "version": 1,
         "name": path.stem,
-        "data": {"kind": "table", "path": str(path), "text": "text", "label": "label", "split": "split", "seed": seed},
+        "data": {
+            **{"kind": "table", "path": str(path), "text": "text", "label": "label", "split": "split", "seed": seed},
+            **({"group": "group"} if "group" in _header(path) else {}),
+        },
         "task": task,
         "strategy": {
             "freeze": {"choice": list(SHARES)},
@@ -34,6 +38,11 @@ def text_job(path: Path, task: str, seed: int, minutes: float, epochs: int) -> d
         "training": {"epochs": epochs},
         "search": {"seed": seed, "scheduler": "asha", "budget": {"minutes": minutes}},
     }
+
+
+def _header(path: Path) -> list[str]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        return next(csv.reader(stream), [])
 
 
 def run_job(job: Mapping[str, Any], home: Path, extra: Mapping[str, str] | None = None) -> dict[str, Any]:

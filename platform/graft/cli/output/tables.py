@@ -49,6 +49,8 @@ def print_leaderboard(
         )
     for row in rows[:limit]:
         score = shown(row["score"])
+        if interval := row.get("interval"):
+            score = f"{score} ({shown(interval[0])} to {shown(interval[1])})"
         cells = [
             str(row["rank"]),
             row["trial"],

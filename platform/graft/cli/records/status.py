@@ -101,6 +101,7 @@ def _best(progress: "Progress") -> dict[str, Any] | None:
         "trial": best.trial,
         "metric": progress.metric.name,
         "score": progress.score(best),
+        "interval": progress.interval(best),
         "epoch": best.best_epoch,
         "label": best.best_label,
         "strategy": dict(best.best_strategy),

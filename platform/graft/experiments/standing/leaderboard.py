@@ -17,6 +17,8 @@ _BEHIND = ("epochs", "best_epoch", "seconds", "label", "reason")
 def leaderboard(progress: Progress) -> list[dict[str, Any]]:
     """One plain row a trial, best first: rank, trial, status, score, epochs, seconds, reason, strategy of its best.
 
+    `interval` of a row has the 95 % bounds of a score that is a mean over folds, else it is None.
+
     `varied` of a row has the learning rate and every field in which the trials differ, by its dotted key; a field
     that the strategy of the trial does not have is None.
     """
@@ -24,7 +26,7 @@ def leaderboard(progress: Progress) -> list[dict[str, Any]]:
     flat = [dict(_leaves(trial.best_strategy or trial.strategy)) for trial in ranked]
     names = varied_fields(flat)
     return [
-        {**_row(rank, trial, progress.score(trial)), "varied": {name: fields.get(name) for name in names}}
+        {**_row(rank, trial, progress), "varied": {name: fields.get(name) for name in names}}
         for rank, (trial, fields) in enumerate(zip(ranked, flat, strict=True), start=1)
     ]
 
@@ -56,12 +58,14 @@ def _leaves(value: Mapping[str, Any], key: str = "") -> "list[tuple[str, Any]]":
     return found
 
 
-def _row(rank: int, trial: TrialProgress, score: float | None) -> dict[str, Any]:
+def _row(rank: int, trial: TrialProgress, progress: Progress) -> dict[str, Any]:
+    interval = progress.interval(trial)
     return {
         "rank": rank,
         "trial": trial.trial,
         "status": trial.status,
-        "score": score,
+        "score": progress.score(trial),
+        "interval": None if interval is None else list(interval),
         "epochs": trial.epoch,
         "best_epoch": trial.best_epoch,
         "phase": trial.phase,

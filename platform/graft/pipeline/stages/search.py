@@ -19,12 +19,14 @@ from graft.experiments.retention import Kept, Retention
 from graft.journal import events
 from graft.journal.events import SearchEnded
 from graft.journal.journal import Journal
+from graft.learner.cached_features import FeatureCache
 from graft.learner.checkpoints import CheckpointStore
+from graft.learner.cross_validation.folds import folds_of
 from graft.learner.head_fusion import heads_at_once, reason_not_fused
 from graft.learner.materialise import materialise
 from graft.learner.protocol import LearnerFactory
 from graft.learner.supervised import SupervisedFactory
-from graft.learner.training_data import training_data_of
+from graft.learner.training_data import TrainingData, training_data_of
 from graft.learner.trial import (
     Hosted,
     TrialPayload,
@@ -84,9 +86,7 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
             progress=run.progress,
             clock=run.clock,
             allocation=run.run_clock.allocation,
-            factory=SupervisedFactory(
-                training_data_of(run.job, dataset, run.run_clock.allocation.num_threads, feature_cache=feature_cache)
-            ),
+            factory=SupervisedFactory(_training_data(run, dataset, feature_cache)),
             history=run.history,
             end_of_search=lambda: _end_of_search(run, interrupt, dataset),
             phase_seconds=lambda phase: run.run_clock.seconds_for_phase(phase, dataset),
@@ -97,6 +97,12 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
     run.journal.append(importance_of(run.experiment.journal_file, run.job))
     run.journal.append(events.WinnerChosen(winner.trial, _why(run, winner)))
     return {"winner": winner.trial, "summary": f"{winner.trial} {winner.best_label}: {_why(run, winner)}"}
+
+
+def _training_data(run: RunContext, dataset: Dataset, feature_cache: FeatureCache | None) -> TrainingData:
+    """What trials are trained on, and the folds that they are scored on."""
+    data = training_data_of(run.job, dataset, run.run_clock.allocation.num_threads, feature_cache=feature_cache)
+    return replace(data, folds=folds_of(run.job.search.evaluation, data, dataset))
 
 
 def _why(run: RunContext, winner: TrialProgress) -> str:

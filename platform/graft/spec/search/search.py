@@ -8,6 +8,7 @@ from graft.spec.base import Spec
 from graft.spec.messages.rules import Finding, rejected
 from graft.spec.registry import union
 from graft.spec.search.budget import METRIC_NAMES, BudgetSpec
+from graft.spec.search.evaluation import EvaluationSpec
 from graft.spec.search.schedulers import Asha, NoScheduler, OneEpochTopK, Pb2, Pbt, SchedulerSpec
 from graft.spec.search.searchers import RandomSearcher, SearcherSpec
 
@@ -101,6 +102,7 @@ class SearchSpec(Spec):
     )
     seed: int = Field(0, ge=0, description="Seed of the search and of every training.")
     budget: BudgetSpec = Field(BudgetSpec(), description="What may be spent.")
+    evaluation: EvaluationSpec = Field(EvaluationSpec(), description="What a trial's score is taken on.")
 
     @model_validator(mode="before")
     @classmethod

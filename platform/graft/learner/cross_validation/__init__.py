@@ -1,0 +1,1 @@
+"""A strategy scored by the models of several folds."""

@@ -1,0 +1,32 @@
+"""Folds fit together with what trials are."""
+
+import pytest
+
+from graft.core.errors import SpecError
+from graft.spec.load import parse_job
+from graft.spec.search.evaluation import EvaluationSpec
+
+
+@pytest.mark.parametrize(
+    ("job", "told"),
+    [
+        (
+            {"resources": {"workers": 2}},
+            "search.evaluation.folds: is 5, but a trial has 2 workers; set resources.workers",
+        ),
+        ({"search": {"scheduler": "pbt"}}, "is 5, but trials that copy others, or go on from them, have no models of"),
+        ({"search": {"phases": [{"trials": 4, "epochs": 2}, {"from": "top", "trials": 2}]}}, "have no models of folds"),
+        ({"search": {"evaluation": {"folds": 1}}}, "search.evaluation.folds: is 1, but must be between 2 and 100"),
+    ],
+)
+def test_folds_need_trials_of_their_own(job: dict, told: str) -> None:
+    search = {"evaluation": {"folds": 5}, **job.pop("search", {})}
+    strategy = {"lr": {"loguniform": [1e-4, 1e-2]}}
+    with pytest.raises(SpecError) as caught:
+        parse_job({"name": "x", "data": {"kind": "digits"}, "strategy": strategy, "search": search, **job})
+    assert told in str(caught.value)
+
+
+def test_rows_that_folds_train_on() -> None:
+    assert EvaluationSpec(folds=5, repeats=2).extra_rows(100) == 800
+    assert EvaluationSpec().extra_rows(100) == 0
