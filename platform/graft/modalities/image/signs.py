@@ -42,7 +42,7 @@ class SignRecorder:
         """
         flat = pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
         picture = Image.fromarray(np.ascontiguousarray(flat))
-        small = picture.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=_EXACT_SHRINK)
+        small = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=_EXACT_SHRINK)
         self._grey[place] = np.asarray(small.convert("L"))
         self._looks[place] = look or Look(width=flat.shape[1], height=flat.shape[0])
         self._suffixes[place] = suffix
