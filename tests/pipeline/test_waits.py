@@ -8,7 +8,7 @@ import pytest
 from graft.core.errors import StoreBusyError, TrackingError
 from graft.journal.events import ResourcesAwaited
 from graft.journal.journal import Journal, read
-from graft.pipeline.waits import again_while, telling_long_wait
+from graft.pipeline.waits import again_while, telling_long_wait, telling_silent_store
 
 
 class Clock:
@@ -82,3 +82,34 @@ def test_another_error_is_not_asked_again() -> None:
 
     with pytest.raises(TrackingError, match="refused"):
         again_while(StoreBusyError, ask, Clock(), 60.0)
+
+
+def test_a_store_that_does_not_answer_is_told_until_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, journaled = tmp_path / "journal.jsonl", threading.Event()
+    monkeypatch.setattr(
+        "graft.data.remote.listing.silence", lambda source: f"{source.decode()}, which cannot be reached (cut)"
+    )
+    with Journal(file) as journal:
+        journal.subscribe(lambda event: journaled.set())
+        with telling_silent_store(journal, b"s3://b/x", patience=0.001) as progress:
+            journaled.wait()
+            progress(1, 2)
+        assert told(file)[:2] == ["for s3://b/x, which cannot be reached (cut); reading goes on when it answers", ""]
+        assert told(file)[-1] == ""
+
+
+def test_a_slow_store_and_a_disk_are_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, asked = tmp_path / "journal.jsonl", threading.Event()
+
+    def silence(source: bytes) -> None:
+        asked.set()
+
+    monkeypatch.setattr("graft.data.remote.listing.silence", silence)
+    with Journal(file) as journal:
+        with telling_silent_store(journal, b"s3://b/x", patience=0.001):
+            asked.wait()
+        asked.clear()
+        with telling_silent_store(journal, b"/a/b.png", patience=0.0) as progress:
+            progress(1, 2)
+    assert told(file) == []
+    assert not asked.is_set()

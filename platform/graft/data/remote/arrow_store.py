@@ -19,6 +19,7 @@ from graft.data.remote.store import Entry, Reserve
 _ATTEMPTS = 2
 _CONNECT_S = 3.0
 _SILENCE_S = 20.0
+_PASSED_BYTES = 1 << 20
 _GOOGLE_RETRY = timedelta(seconds=2)
 _USUAL_REGION = "us-east-1"
 
@@ -30,6 +31,8 @@ class ArrowStore:
         filesystem: of Arrow.
         bucket: in it.
     """
+
+    is_flat = False
 
     def __init__(self, filesystem: fs.FileSystem, bucket: str) -> None:
         self._filesystem, self._bucket = filesystem, bucket
@@ -63,14 +66,38 @@ class ArrowStore:
         return f"{self._bucket}/{key}" if key else self._bucket
 
 
+class GoogleStore(ArrowStore):
+    """A bucket of Google's: Arrow gives no prefixes of it, and asking an open file for its size waits for ever."""
+
+    is_flat = True
+
+    def open(self, key: str, start: int = 0) -> BinaryIO:
+        """A stream; what lies before the offset is read too."""
+        stream = self._filesystem.open_input_stream(self._path(key))
+        while start > 0 and (passed := len(stream.read(min(start, _PASSED_BYTES)))):
+            start -= passed
+        return cast(BinaryIO, stream)
+
+    def read(self, key: str, most: int, reserve: Reserve) -> bytes:
+        """The bytes of an object."""
+        info = self._filesystem.get_file_info(self._path(key))
+        if info.type != fs.FileType.File:
+            raise FileNotFoundError(key)
+        count = min(info.size, most + 1)
+        reserve(count)
+        with self._filesystem.open_input_stream(self._path(key)) as stream:
+            return cast(bytes, stream.read(count))
+
+
 def arrow_store(scheme: str, place: str) -> ArrowStore:
     """The store of a bucket or a container; nothing is asked of it yet.
 
     Raises:
         SpecError: a setting in the environment is wrong.
     """
-    made = {"s3": _s3, "gs": _google, "abfs": _azure}[scheme]
-    return ArrowStore(made(place, os.environ), place.partition("@")[0])
+    if scheme == "gs":
+        return GoogleStore(_google(place, os.environ), place)
+    return ArrowStore((_s3 if scheme == "s3" else _azure)(place, os.environ), place.partition("@")[0])
 
 
 def _entry(info: fs.FileInfo, path: str) -> Entry:

@@ -54,12 +54,16 @@ _PATTERNS = (
         r"\b40[13]\b|Unauthorized|Forbidden|could not create.*credentials|NO_CREDENTIALS|"
         r"GatedRepo|Invalid username or password",
     ),
-    (Fault.NOTHING_THERE, r"NO_SUCH_KEY|NoSuchKey|Path does not exist|NOT_FOUND|404|RepositoryNotFound|EntryNotFound"),
+    (
+        Fault.NOTHING_THERE,
+        r"NO_SUCH_KEY|NoSuchKey|Path does not exist|No such file|NOT_FOUND|404|RepositoryNotFound|EntryNotFound",
+    ),
     (
         Fault.NETWORK,
         r"NETWORK_CONNECTION|curlCode|SLOW_DOWN|SlowDown|THROTTLING|REQUEST_TIMEOUT|REQUEST_TIME_TOO_SKEWED|"
         r"SERVICE_UNAVAILABLE|INTERNAL_FAILURE|HTTP status 5\d\d|\b50[0234]\b|\b429\b|Timeout|timed out|ConnectError|"
         r"Connection (?:refused|reset|aborted)|Couldn't connect|UNAVAILABLE|Deadline exceeded|Retry policy exhausted|"
+        r"disconnected|RemoteProtocolError|ReadError|"
         r"RemoteDisconnected|IncompleteRead|LocalEntryNotFound|Fail to get a new connection|"
         r"Temporary failure in name resolution|Name or service not known|Couldn't resolve",
     ),
@@ -78,10 +82,10 @@ def sorted_fault(error: Exception) -> StoreError | None:
         return error
     if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] not in _LIBRARIES:
         return None
-    if isinstance(error, FileNotFoundError):
-        return StoreError(Fault.NOTHING_THERE, "there is nothing there")
     text = " ".join(f"{type(error).__name__}: {error}".split())
     fault = next((fault for fault, pattern in _PATTERNS if re.search(pattern, text)), None)
+    if isinstance(error, FileNotFoundError) and fault is not Fault.NO_BUCKET:
+        return StoreError(Fault.NOTHING_THERE, "there is nothing there")
     if fault is None and isinstance(error, ConnectionError | TimeoutError):
         fault = Fault.NETWORK
     return StoreError(fault or Fault.OTHER, _few_words(error))
@@ -97,7 +101,8 @@ def told(address: Address, error: StoreError) -> GraftError:
             named = address.place.partition("@")[0]
             return DataError(f"data.path is {here}, but there is no {what} {named}; check its name{_endpoint(address)}")
         case Fault.NOTHING_THERE:
-            return DataError(f"data.path is {here}, but there is nothing there; check the path")
+            hidden = ", and HF_TOKEN if it is not public" if address.scheme == "hf" else ""
+            return DataError(f"data.path is {here}, but there is nothing there; check the path{hidden}")
         case Fault.DENIED:
             return ResourceError(f"{address.root} lets these credentials not in ({why}); check {setting}")
         case Fault.EXPIRED:

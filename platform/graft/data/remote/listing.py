@@ -1,5 +1,6 @@
 """What lies below an address: all names, with sizes and versions. First contact is quick, listing is patient."""
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -7,7 +8,7 @@ from typing import TypeVar
 from graft.core.errors import DataError
 from graft.data.remote.address import Address
 from graft.data.remote.faults import Fault, StoreError, told
-from graft.data.remote.patience import FIRST_CONTACT, READING, asked
+from graft.data.remote.patience import FIRST_CONTACT, ONCE, READING, asked
 from graft.data.remote.store import Entry, Store, open_store
 
 T = TypeVar("T")
@@ -35,9 +36,20 @@ _PLAIN = (Fault.NETWORK, Fault.OFFLINE, Fault.NO_BUCKET, Fault.EXPIRED)
 
 def _in_better_words(address: Address, error: StoreError) -> StoreError:
     """Stores answer a question for one name in the shortest way; a list that fails says why."""
-    if address.is_web:
+    if address.is_web or address.scheme == "hf":
         return error
     return refusal(address) or error
+
+
+def silence(source: bytes) -> str | None:
+    """Which store does not answer, and why, asked once for a sample; None if it does, whatever it says."""
+    address = Address.of(os.fsdecode(source))
+    try:
+        asked(lambda: open_store(address).entry(address.key), ONCE)
+    except StoreError as error:
+        if error.fault is Fault.NETWORK:
+            return f"{address.root}, which cannot be reached ({error.told})"
+    return None
 
 
 def refusal(address: Address) -> StoreError | None:
@@ -60,8 +72,10 @@ def list_below(address: Address) -> Iterator[Entry]:
     if not contact(address).is_folder:
         raise DataError(f"data.path is {address}, but must be a folder, not a file; name the folder it is in")
     store = open_store(address)
-    top = _or_told(address, lambda: asked(lambda: store.entries(address.key, False), READING))
+    top = _or_told(address, lambda: asked(lambda: store.entries(address.key, store.is_flat), READING))
     yield from top
+    if store.is_flat:
+        return
     with ThreadPoolExecutor(_TOGETHER, "graft-list") as pool:
         folders = [entry.path for entry in top if entry.is_folder]
         below = [(path, pool.submit(_deep, store, f"{address.key}/{path}".strip("/"))) for path in folders]

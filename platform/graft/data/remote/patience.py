@@ -35,6 +35,7 @@ class Patience:
     now: Callable[[], float] = time.monotonic
 
 
+ONCE = Patience(0.0)
 FIRST_CONTACT = Patience(FIRST_CONTACT_S)
 READING = Patience(READING_S)
 

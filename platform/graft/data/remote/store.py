@@ -35,7 +35,13 @@ class Entry:
 
 
 class Store(Protocol):
-    """A bucket, container, repository or server. Methods raise what their library raises: `asked` sorts it."""
+    """A bucket, container, repository or server. Methods raise what their library raises: `asked` sorts it.
+
+    Attributes:
+        is_flat: whether a list of one level does not tell of the folders in it.
+    """
+
+    is_flat: bool
 
     def entries(self, key: str, is_deep: bool) -> list[Entry]:
         """What lies in a folder, in no order.

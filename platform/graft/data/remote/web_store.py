@@ -36,6 +36,8 @@ class WebStore:
         host: with its port, if it has one.
     """
 
+    is_flat = True
+
     def __init__(self, scheme: str, host: str) -> None:
         self._scheme, self._host = scheme, host
 

@@ -20,6 +20,7 @@ from graft.modalities.registry import build_modality
 from graft.pipeline.context import RunContext
 from graft.pipeline.examination.of_dataset import report_of
 from graft.pipeline.stages.runner import Output
+from graft.pipeline.waits import telling_silent_store
 from graft.spec.job import Job
 from graft.tasks.registry import build_task
 
@@ -34,7 +35,8 @@ def run_ingest(run: RunContext) -> Output:
     work, why = placed(ingestion_of(run.job), run.job, run.home.datasets)
     # Of this listing, not of the one that has made the dataset: what is left out is no part of its key.
     ignored = work.plan.listing.ignored
-    dataset = ingest(work, run.home.datasets)
+    with telling_silent_store(run.journal, next(iter(work.plan.listing.sources), b"")) as progress:
+        dataset = ingest(work, run.home.datasets, progress)
     if work.plan.is_streamed:
         require_unchanged(work, run.job)
     _require_same(dataset, run.progress)
