@@ -22,9 +22,11 @@ def run_of(dataset: Any, monkeypatch: pytest.MonkeyPatch, *happened: events.Even
     progress = Progress(JOB.objective, JOB.training.epochs)
     for event in happened:
         progress.apply(event)
-    work = SimpleNamespace(plan=SimpleNamespace(listing=SimpleNamespace(ignored=()), split=BY_LABEL))
+    listing = SimpleNamespace(ignored=(), sources=())
+    work = SimpleNamespace(plan=SimpleNamespace(listing=listing, split=BY_LABEL, is_streamed=False))
     monkeypatch.setattr(stage, "ingestion_of", lambda job: work)
-    monkeypatch.setattr(stage, "ingest", lambda ingestion, root: dataset)
+    monkeypatch.setattr(stage, "placed", lambda work, job, datasets: (work, ""))
+    monkeypatch.setattr(stage, "ingest", lambda ingestion, root, progress: dataset)
     journal = SimpleNamespace(append=progress.apply)
     return SimpleNamespace(job=JOB, home=SimpleNamespace(datasets=Path()), progress=progress, journal=journal)
 
