@@ -24,7 +24,7 @@ def test_no_group_is_torn_and_sizes_and_classes_keep_their_shares(seed):
     assert all(len(set(parts[groups.codes == group])) == 1 for group in range(len(groups)))
     np.testing.assert_allclose(shares_of(parts), SHARES, atol=0.03)
     for label in range(4):
-        np.testing.assert_allclose(shares_of(parts[classes == label]), SHARES, atol=0.12)
+        np.testing.assert_allclose(shares_of(parts[classes == label]), SHARES, atol=0.15)
 
 
 def test_labels_keep_their_shares():

@@ -1,8 +1,8 @@
 """Splits in which no group lies on both sides of a border: all photos of a patient, all works of an artist.
 
-Groups are dealt out whole, the largest first, each to the part that lacks most of what the group holds: the greedy rule
-of iterative stratification (Sechidis, Tsoumakas, Vlahavas, ECML 2011) with groups in place of samples. So sizes and
-the shares of labels come as near to what was asked as whole groups allow.
+Groups are dealt out whole, the largest first, each to the part that lacks most of what the group holds for its share:
+the greedy rule of iterative stratification (Sechidis, Tsoumakas, Vlahavas, ECML 2011) with groups in place of samples.
+So sizes and the shares of labels come as near to what was asked as whole groups allow.
 """
 
 from collections.abc import Sequence
@@ -88,7 +88,7 @@ def deal_groups(
     weight = 1 / np.maximum(totals, 1)
     weight[-1] *= max(1, int(np.count_nonzero(totals[:-1])))  # the sizes of the parts count as much as all labels
     for group in _in_order(counts[:, -1], free, seed):
-        part = int(np.argmax(lacking @ (counts[group] * weight)))
+        part = _neediest(lacking, counts[group], weight, shares)
         parts[group] = part
         lacking[part] -= counts[group]
     _fill_empty(parts, free, counts[:, -1], len(shares))
@@ -131,6 +131,19 @@ def _alone(counts: np.ndarray) -> np.ndarray:
     holders = np.count_nonzero(counts, axis=0)
     lonely: np.ndarray = np.any(counts[:, holders == 1] > 0, axis=1)
     return lonely
+
+
+def _neediest(lacking: np.ndarray, counts: np.ndarray, weight: np.ndarray, shares: Sequence[float]) -> int:
+    """The part that lacks most of what a group holds, in proportion to its share, among those with room for all of it.
+
+    In proportion, so that each part gets large groups and small ones: else all large ones would go to the largest part.
+    """
+    room = lacking[:, -1]
+    fits = room >= counts[-1]
+    if not fits.any():
+        return int(np.argmax(room))
+    wanted = np.where(fits, lacking @ (counts * weight) / np.asarray(shares), -np.inf)
+    return int(np.argmax(wanted))
 
 
 def _in_order(sizes: np.ndarray, free: np.ndarray, seed: int) -> np.ndarray:
