@@ -2,11 +2,12 @@
 
 import contextlib
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from graft.core.errors import DataError
+from graft.data.contents.parts import Contents
 from graft.data.draft import Draft, Wish
 from graft.data.tables.column_facts import ColumnFacts, facts_of
 from graft.data.tables.delimited import DELIMITERS
@@ -58,15 +59,21 @@ def _draft(path: Path, wish: Wish) -> Draft:
     }
     section |= {"split": roles.split} if roles.split else {}
     section |= {"encoding": encoding} if encoding != "utf-8" else {}
-    strategy = _fitted(path, roles, values[roles.sample])
+    strategy = _fitted(path, roles, values[roles.sample], table.contents(roles.sample))
     return Draft("table", path, count, section, strategy, tuple(_notes(roles)))
 
 
-def _fitted(path: Path, roles: Roles, samples: list[Any]) -> Mapping[str, Any]:
+def _fitted(path: Path, roles: Roles, samples: Sequence[Any], contents: Contents | None) -> Mapping[str, Any]:
+    if roles.is_file:
+        from graft.modalities.image.draft import fitted_to_contents, fitted_to_files, require_files
+        from graft.modalities.image.sources.cells import Base64Contents, are_base64
+
+        if contents is None and are_base64([str(sample).encode() for sample in samples[:_TOGETHER] if sample]):
+            contents = Base64Contents()
+        if contents is not None:
+            return fitted_to_contents(contents, samples)
     given = [str(sample) for sample in samples if sample]
     if roles.is_file:
-        from graft.modalities.image.draft import fitted_to_files, require_files
-
         files = [path.parent / sample for sample in given]
         require_files(files, f"column `{roles.sample}` of {path.name}", path.parent)
         return fitted_to_files(files)
@@ -81,7 +88,7 @@ def _notes(roles: Roles) -> Iterator[str]:
         yield f"The label could be another column as well: {names} (--label COLUMN)."
 
 
-def _read(path: Path, table: Table, wish: Wish) -> tuple[list[ColumnFacts], dict[str, list[Any]]]:
+def _read(path: Path, table: Table, wish: Wish) -> tuple[list[ColumnFacts], dict[str, Sequence[Any]]]:
     """Facts of all columns that can be read, and the values of those that may hold samples."""
     names = [name for name in table.names if name]
     require_columns(path, names, list(dict.fromkeys(names))[:_MOST_COLUMNS])
@@ -92,7 +99,10 @@ def _read(path: Path, table: Table, wish: Wish) -> tuple[list[ColumnFacts], dict
         )
     anchor = _anchor(table, [wish.sample] if wish.sample else names)
     facts: list[ColumnFacts] = []
-    samples: dict[str, list[Any]] = {}
+    samples: dict[str, Sequence[Any]] = {name: table.read(name, ())[0] for name in names if table.contents(name)}
+    for name, places in samples.items():
+        facts.append(ColumnFacts(name, "words", len(places), distinct=len(places), files=1.0))
+    names = [name for name in names if name not in samples]
     for start in range(0, len(names), _TOGETHER):
         some = names[start : start + _TOGETHER]
         read = _values(table, anchor, some)
@@ -133,10 +143,15 @@ def _values(table: Table, anchor: str, names: list[str]) -> dict[str, list[Any]]
 
 
 def _is_file() -> Callable[[str], bool]:
-    """Whether a text names a file of samples."""
+    """Whether a text names a file of samples, or is one in base64."""
     from graft.modalities.image.draft import is_named_as_sample
+    from graft.modalities.image.sources.cells import are_base64
 
-    return lambda text: is_named_as_sample(text) and len(text) < _LONGEST_PATH and "\n" not in text
+    def is_file(text: str) -> bool:
+        is_path = is_named_as_sample(text) and len(text) < _LONGEST_PATH and "\n" not in text
+        return is_path or are_base64([text[:_LONGEST_PATH].encode()])
+
+    return is_file
 
 
 def _check_header(path: Path, table: Table) -> None:

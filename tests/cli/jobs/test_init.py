@@ -183,6 +183,11 @@ def test_a_table_beside_flat_images_names_their_labels(graft: Any, photos: Write
     )
 
 
+def test_an_archive_is_to_be_unpacked(graft: Any, tmp_path: Path) -> None:
+    (tmp_path / "photos.zip").write_bytes(b"PK")
+    refused(graft("init", tmp_path / "photos.zip"), "is an archive, which is not read as it is; unpack it (unzip)")
+
+
 def test_the_splits_of_a_table_are_seen(graft: Any, table: Write) -> None:
     splits = ["train", "train", "train", "test"] * 6
     job = graft("init", table("t.csv", {"text": TEXTS, "label": WORDS, "part": splits}), "--json").json
@@ -245,7 +250,7 @@ def test_data_below_the_job_file_can_be_moved_with_it(graft: Any, photos: Write,
     [
         ("gone.csv", None, "does not exist; name a directory or a table"),
         ("empty.csv", b"", "is empty, but must hold a table"),
-        ("photo.zip", b"PK", "ends in `.zip`, but must end in one of .csv"),
+        ("photo.heicx", b"PK", "ends in `.heicx`, but must end in one of .csv"),
         ("t.csv", b"a;b\nx;y\n", "has the one column `a;b`"),
         ("t.csv", b"good thing,5\nbad thing,1\n", "begins with `5`, which looks like a value"),
         ("t.csv", b"text,label\n", "holds no rows, but must hold some"),

@@ -14,7 +14,7 @@ from pyarrow import feather, parquet
 from graft.core.errors import DataError, SpecError
 from graft.data.tables.arrow_files import ArrowFile
 from graft.data.tables.samples import read_samples
-from graft.modalities.image.serving import image_paths
+from graft.modalities.image.serving import find_images
 from graft.modalities.text.serving import find_texts
 
 FORMS = ("t.parquet", "t.feather", "lz4.feather", "file.arrow", "stream.arrow")
@@ -92,7 +92,7 @@ def test_the_trap_itself_is_refused_unread(form: str, wrap: str, tmp_path: Path)
     assert _ran == []
 
 
-@pytest.mark.parametrize("find", [image_paths, find_texts])
+@pytest.mark.parametrize("find", [find_images, find_texts])
 @pytest.mark.parametrize("form", FORMS)
 def test_what_is_to_be_predicted_is_refused_with_a_line(find: Any, form: str, tmp_path: Path) -> None:
     path = write(tmp_path / form, {"image": trapped(), "text": trapped()})

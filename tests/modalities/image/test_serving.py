@@ -8,25 +8,25 @@ from PIL import Image
 
 from graft.core.errors import DataError, SpecError
 from graft.modalities.image.info import PIXELS
-from graft.modalities.image.serving import ImageReader, decode_cell, encode_cell, image_paths
+from graft.modalities.image.serving import ImageReader, decode_cell, encode_cell, find_images
 from graft.modalities.image.storage import StoredImages, decode_square, square
 
 
 def test_files_stay_as_they_are_named(folder):
-    assert image_paths([folder / "a.png", str(folder / "a.png")]) == [folder / "a.png"] * 2
+    assert find_images([folder / "a.png", str(folder / "a.png")]) == [folder / "a.png"] * 2
 
 
 def test_a_file_of_any_name_is_taken_at_its_word(folder):
     # The user named it: if it is no image, its prediction says so.
-    assert image_paths([folder / "notes.txt"]) == [folder / "notes.txt"]
+    assert find_images([folder / "notes.txt"]) == [folder / "notes.txt"]
 
 
 def test_a_folder_is_searched_through_for_images(folder):
-    assert image_paths([folder]) == [folder / "a.png", folder / "sub" / "b.jpg"]
+    assert find_images([folder]) == [folder / "a.png", folder / "sub" / "b.jpg"]
 
 
 def test_the_order_is_that_of_the_arguments(folder):
-    assert image_paths([folder / "sub", folder / "a.png"]) == [folder / "sub" / "b.jpg", folder / "a.png"]
+    assert find_images([folder / "sub", folder / "a.png"]) == [folder / "sub" / "b.jpg", folder / "a.png"]
 
 
 @pytest.mark.parametrize("column", ["image", "path", "file", "filename"])
@@ -38,23 +38,23 @@ def test_a_table_names_images(folder, suffix, column):
         table.to_parquet(path)
     else:
         table.to_csv(path, sep="\t" if suffix == ".tsv" else ",", index=False)
-    assert image_paths([path]) == [folder / "a.png", folder / "sub" / "b.jpg"]
+    assert find_images([path]) == [folder / "a.png", folder / "sub" / "b.jpg"]
 
 
 def test_absolute_names_in_a_table_stay_absolute(folder, tmp_path):
     (tmp_path / "list.csv").write_text(f"image\n{folder}/a.png\n")
-    assert image_paths([tmp_path / "list.csv"]) == [folder / "a.png"]
+    assert find_images([tmp_path / "list.csv"]) == [folder / "a.png"]
 
 
 def test_the_image_column_comes_before_the_others(folder):
     (folder / "list.csv").write_text("path,image\nwrong.png,a.png\n")
-    assert image_paths([folder / "list.csv"]) == [folder / "a.png"]
+    assert find_images([folder / "list.csv"]) == [folder / "a.png"]
 
 
 def test_a_table_without_an_image_column_says_which_it_has(folder):
     (folder / "list.csv").write_text("id,photo\n1,a.png\n")
     with pytest.raises(SpecError) as caught:
-        image_paths([folder / "list.csv"])
+        find_images([folder / "list.csv"])
     assert str(caught.value) == (
         f"{folder / 'list.csv'} has the columns `id`, `photo`, but must have one called `image` or `path` or `file` or "
         "`filename`"
@@ -63,20 +63,20 @@ def test_a_table_without_an_image_column_says_which_it_has(folder):
 
 def test_the_column_that_was_trained_on_is_found_first(folder):
     (folder / "list.csv").write_text("image,photo\nwrong.png,a.png\n")
-    assert image_paths([folder / "list.csv"], "photo") == [folder / "a.png"]
+    assert find_images([folder / "list.csv"], "photo") == [folder / "a.png"]
     (folder / "list.csv").write_text("image,other\na.png,wrong.png\n")
-    assert image_paths([folder / "list.csv"], "photo") == [folder / "a.png"]
+    assert find_images([folder / "list.csv"], "photo") == [folder / "a.png"]
 
 
 def test_the_encoding_of_tables_is_that_of_training(folder, pixels, encode):
     (folder / "é.png").write_bytes(encode(pixels))
     (folder / "list.csv").write_bytes("image\né.png\n".encode("cp1252"))
-    assert image_paths([folder / "list.csv"], encoding="cp1252") == [folder / "é.png"]
+    assert find_images([folder / "list.csv"], encoding="cp1252") == [folder / "é.png"]
 
 
 def test_names_that_others_take_for_nothing_are_names(folder):
     (folder / "list.csv").write_text("image\nNA\nnull\nNone\nnan\n")
-    assert [path.name for path in image_paths([folder / "list.csv"])] == ["NA", "null", "None", "nan"]
+    assert [path.name for path in find_images([folder / "list.csv"])] == ["NA", "null", "None", "nan"]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_names_that_others_take_for_nothing_are_names(folder):
 def test_a_table_that_cannot_be_read_is_told(folder, name, content, told):
     (folder / name).write_bytes(content)
     with pytest.raises(SpecError, match=rf"{name},? {told}"):
-        image_paths([folder / name])
+        find_images([folder / name])
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl", ".png"])
@@ -102,7 +102,7 @@ def test_what_is_no_file_gets_a_line_and_nobody_waits(folder, suffix):
         assert ImageReader(STORED)([pipe]).errors == {0: "is not a regular file"}
         return
     with pytest.raises(SpecError, match="must be a regular file"):
-        image_paths([pipe])
+        find_images([pipe])
 
 
 def test_the_limit_of_pixels_is_that_of_training(folder, pixels):
@@ -116,38 +116,38 @@ def test_the_limit_of_pixels_is_that_of_training(folder, pixels):
 
 def test_a_file_that_is_missing_is_told(tmp_path):
     with pytest.raises(SpecError) as caught:
-        image_paths([tmp_path / "nope.png"])
+        find_images([tmp_path / "nope.png"])
     assert str(caught.value) == f"{tmp_path / 'nope.png'} does not exist; name an image, a folder or a table"
 
 
 def test_a_folder_without_images_is_told(tmp_path):
     with pytest.raises(SpecError, match=r"holds no image; name a folder that does"):
-        image_paths([tmp_path])
+        find_images([tmp_path])
 
 
 def test_all_problems_are_told_at_once(folder, tmp_path):
     (folder / "list.csv").write_text("id\n1\n")
     (tmp_path / "empty").mkdir()
     with pytest.raises(SpecError) as caught:
-        image_paths([tmp_path / "nope.png", folder / "a.png", folder / "list.csv", tmp_path / "empty"])
+        find_images([tmp_path / "nope.png", folder / "a.png", folder / "list.csv", tmp_path / "empty"])
     assert [problem.message.split(" ", 1)[0] for problem in caught.value.problems] == [
         str(tmp_path / "nope.png"), str(folder / "list.csv"), str(tmp_path / "empty"),
     ]  # fmt: skip
 
 
 def test_nothing_is_nothing():
-    assert image_paths([]) == []
+    assert find_images([]) == []
 
 
 def test_names_that_look_like_numbers_stay_as_they_are(folder):
     (folder / "list.csv").write_text("image\n007\n008\n")
-    assert image_paths([folder / "list.csv"]) == [folder / "007", folder / "008"]
+    assert find_images([folder / "list.csv"]) == [folder / "007", folder / "008"]
 
 
 def test_a_row_without_a_name_is_told(folder):
     (folder / "list.csv").write_text("image,note\na.png,x\n,y\n")
     with pytest.raises(SpecError, match="row"):
-        image_paths([folder / "list.csv"])
+        find_images([folder / "list.csv"])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -155,7 +155,7 @@ def test_a_folder_that_may_not_be_read_is_told(folder):
     (folder / "sub").chmod(0)
     try:
         with pytest.raises((SpecError, DataError), match="cannot be read"):
-            image_paths([folder])
+            find_images([folder])
     finally:
         (folder / "sub").chmod(0o700)
 

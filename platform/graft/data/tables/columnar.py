@@ -66,8 +66,8 @@ class ColumnarTable:
         """What reads the cells of a column of bytes."""
         require_columns(self._path, self.names, [sample])
         name = column_named(sample, self.names)
-        if not holds_bytes(self._file.schema.field(name).type):
-            return None
+        if name in self._guarded(lambda: self._file.extensions) or not holds_bytes(self._file.schema.field(name).type):
+            return None  # what is read of an extension type, `read` refuses
         return ColumnCells((StampedFile.of(self._path),), name)
 
     def _collect(self, samples: Spool, column: pa.Array, name: str) -> None:

@@ -1,5 +1,6 @@
 """What a directory of images may be, and what suits the images that are in it."""
 
+import io
 import os
 import statistics
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from graft.core.errors import DataError
+from graft.data.contents.parts import Contents
 from graft.data.draft import Draft, Wish
 from graft.modalities.image.file_names import IMAGE_FILES
 from graft.modalities.image.sources.image_folder import image_files
@@ -71,6 +73,24 @@ def fitted_to_files(files: Sequence[Path]) -> Mapping[str, Any]:
     if not sides:
         return {}
     return fitted_to_side(statistics.median(sides))
+
+
+def fitted_to_contents(contents: Contents, sources: Sequence[Any]) -> Mapping[str, Any]:
+    """The same for images that lie in a table.
+
+    Args:
+        contents: reads them.
+        sources: their places, or their texts.
+    """
+    sides = []
+    for source in sources[:: max(1, len(sources) // _LOOKED_AT)][:_LOOKED_AT]:
+        try:
+            content = contents(source if isinstance(source, bytes) else str(source).encode())
+            with Image.open(io.BytesIO(content)) as found:
+                sides.append(min(found.size))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # ingest will name it
+            continue
+    return fitted_to_side(statistics.median(sides)) if sides else {}
 
 
 def fitted_to_side(typical: float) -> Mapping[str, Any]:

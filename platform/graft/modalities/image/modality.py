@@ -14,7 +14,7 @@ from graft.data.listing import Decoder, Listing, Progress, list_samples
 from graft.data.read import Unreadable
 from graft.modalities.image.info import PIXELS
 from graft.modalities.image.read import FileReader
-from graft.modalities.image.serving import IMAGE_COLUMNS, ImageReader, decode_cell, encode_cell, image_paths
+from graft.modalities.image.serving import IMAGE_COLUMNS, CellImage, ImageReader, decode_cell, encode_cell, find_images
 from graft.modalities.image.storage import COLUMNS, ImageDecoder, StoredImages, shown
 from graft.modalities.protocol import Reader
 from graft.models.info import BackboneInfo
@@ -177,7 +177,7 @@ class Images:
         """Names of files, encoded bytes, pictures, and arrays that may be one; the reader looks closer."""
         if isinstance(value, np.ndarray):
             return 1 <= value.ndim <= 3 and value.dtype.kind not in "OUST"
-        return isinstance(value, str | Path | bytes | Image.Image)
+        return isinstance(value, str | Path | bytes | Image.Image | CellImage)
 
     def names_file(self, value: Any) -> bool:
         """Any text or path."""
@@ -196,10 +196,10 @@ class Images:
         """The stored square, as PNG in base64."""
         return {"image": encode_cell(self.previews(columns, np.array([row]))[0])}
 
-    def find(self, given: Sequence[str | Path], preprocessing: Preprocessing) -> Sequence[Path]:
-        """Image files, folders of them, and tables that name them."""
+    def find(self, given: Sequence[str | Path], preprocessing: Preprocessing) -> Sequence[Path | CellImage]:
+        """Image files, folders of them, and tables that name or hold them."""
         assert isinstance(preprocessing, ImagePreprocessing)
-        return image_paths(given, preprocessing.image_column, preprocessing.encoding)
+        return find_images(given, preprocessing.image_column, preprocessing.encoding)
 
     def previews(self, columns: Mapping[str, Column], rows: np.ndarray) -> Sequence[Any]:
         """The stored squares; where there are several of an image, those that show the most of it."""

@@ -15,11 +15,13 @@ from PIL import Image
 from graft.core.errors import SpecError
 from graft.core.passing_errors import machine_errors
 from graft.data.contents.beside import file_beside
+from graft.data.contents.parts import Contents
 from graft.data.read import Unreadable, read_file
 from graft.data.tables.labelled import SUFFIXES
-from graft.data.tables.samples import read_samples
+from graft.data.tables.samples import read_column
 from graft.modalities.finding import find_all
 from graft.modalities.image.decode import decode_picture
+from graft.modalities.image.sources.cells import Base64Contents, are_base64
 from graft.modalities.image.sources.image_folder import image_files
 from graft.modalities.image.storage import COLUMNS, StoredImages, decode_square, square
 from graft.modalities.protocol import Readings
@@ -27,7 +29,23 @@ from graft.modalities.protocol import Readings
 IMAGE_COLUMNS = ("image", "path", "file", "filename")
 """What the column of the images may be called in a table that is not like the one trained on."""
 
-ImageLike = str | Path | bytes | np.ndarray | Image.Image
+
+@dataclass(frozen=True)
+class CellImage:
+    """An image in a cell of a table, read when it is needed.
+
+    Attributes:
+        source: such as ``photos.parquet:12``.
+        cell: its place, or its text in base64.
+        contents: reads it.
+    """
+
+    source: str
+    cell: bytes
+    contents: Contents
+
+
+ImageLike = str | Path | bytes | np.ndarray | Image.Image | CellImage
 
 
 @dataclass(frozen=True)
@@ -65,12 +83,20 @@ class ImageReader:
         with machine_errors(name):
             if isinstance(image, Image.Image | np.ndarray):
                 return square(_pixels(image, self.stored.max_pixels), self.stored, self.stored.aspects[0])
-            content = image if isinstance(image, bytes) else read_file(Path(image))
-            return decode_square(content, self.stored)
+            return decode_square(_content(image), self.stored)
 
 
-def image_paths(given: Iterable[str | Path], column: str | None = None, encoding: str = "utf-8") -> list[Path]:
-    """The image files meant by a list of files, folders (searched through) and tables.
+def _content(image: str | Path | bytes | CellImage) -> bytes:
+    """The bytes of a file."""
+    if isinstance(image, CellImage):
+        return image.contents(image.cell)
+    return image if isinstance(image, bytes) else read_file(Path(image))
+
+
+def find_images(
+    given: Iterable[str | Path], column: str | None = None, encoding: str = "utf-8"
+) -> list[Path | CellImage]:
+    """The images meant by a list of files, folders (searched through) and tables.
 
     Args:
         given: as the command line has them.
@@ -85,7 +111,7 @@ def image_paths(given: Iterable[str | Path], column: str | None = None, encoding
     return find_all(given, lambda path: _expand(path, wanted, encoding))
 
 
-def _expand(path: Path, columns: tuple[str, ...], encoding: str) -> Iterator[Path]:
+def _expand(path: Path, columns: tuple[str, ...], encoding: str) -> Iterator[Path | CellImage]:
     if path.is_dir():
         images = image_files(path)
         if not images:
@@ -98,15 +124,20 @@ def _expand(path: Path, columns: tuple[str, ...], encoding: str) -> Iterator[Pat
     return iter([path])
 
 
-def _from_table(path: Path, columns: tuple[str, ...], encoding: str) -> Iterator[Path]:
-    names = read_samples(path, columns, encoding)
-    empty = [row for row, name in enumerate(names, start=1) if not name]
+def _from_table(path: Path, columns: tuple[str, ...], encoding: str) -> Iterator[Path | CellImage]:
+    found = read_column(path, columns, encoding)
+    contents = found.contents or (Base64Contents() if are_base64(found.cells) else None)
+    if contents is not None:
+        return (CellImage(f"{path.name}:{row}", cell, contents) for row, cell in enumerate(found.cells, start=1))
+    empty = [row for row, name in enumerate(found.cells, start=1) if not name]
     if empty:
         raise SpecError(f"{path} names no image in row {empty[0]}, but must in every row; fill it or drop the row")
-    return (Path(os.fsdecode(file_beside(path, os.fsencode(name or "")))) for name in names)
+    return (Path(os.fsdecode(file_beside(path, name))) for name in found.cells)
 
 
 def _name(image: ImageLike, number: int) -> str:
+    if isinstance(image, CellImage):
+        return image.source
     return str(image) if isinstance(image, str | Path) else f"#{number}"
 
 

@@ -23,6 +23,10 @@ from graft.spec.search.budget import DEFAULT_TRIALS
 MINUTES = 30
 # A kind that explains so much less of a directory than another is not meant: a read-me beside images.
 _SLIGHT = 0.1
+_UNPACKERS = {
+    ".zip": "unzip", ".7z": "7z x", ".rar": "unrar x", ".tgz": "tar -xzf", ".gz": "gzip -d", ".bz2": "bzip2 -d",
+    ".xz": "xz -d", ".zst": "zstd -d",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,8 @@ def absolute(path: Path) -> Path:
     where = path.expanduser().absolute()
     if not where.exists():
         raise SpecError(f"{path} does not exist; name a directory or a table")
+    if where.is_file() and (tool := _UNPACKERS.get(where.suffix.lower())):
+        raise SpecError(f"{path} is an archive, which is not read as it is; unpack it ({tool}), and name the directory")
     try:
         str(where).encode()
     except UnicodeEncodeError:
@@ -166,7 +172,8 @@ def choose(path: Path, drafts: Sequence[Draft]) -> Draft:
     if not drafts:
         raise DataError(
             f"{path} holds nothing that graft can learn from, but must hold folders of images or of .txt files, one "
-            "for each class, IDX files, or be a table (.csv, .tsv, .jsonl, .parquet); name another"
+            "for each class, tar shards, arrays, IDX files, a saved set of Hugging Face, or be a table (.csv, .tsv, "
+            ".jsonl, .parquet); name another"
         )
     first, *others = drafts
     rivals = [one for one in others if one.samples > _SLIGHT * first.samples]

@@ -14,10 +14,14 @@ from pyarrow import feather, parquet
 
 from graft.core.errors import DataError
 from graft.data.columnar import groups
+from graft.data.draft import Wish, drafts_of
 from graft.data.listing import Listing
 from graft.data.read import Unreadable
 from graft.data.tables import columnar
+from graft.data.tables.samples import read_samples
+from graft.modalities.image.serving import ImageReader, find_images
 from graft.modalities.image.sources.table import list_image_table
+from graft.modalities.image.storage import StoredImages, square
 from graft.spec.modalities.table import TableData
 
 COUNT = 7
@@ -129,3 +133,29 @@ def test_more_rows_than_fit_into_the_bytes(tmp_path: Path) -> None:
     parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
     with pytest.raises(DataError, match="20000000 rows, more than fit"):
         list_text_table(TableData(path=tmp_path / "a.parquet", text="text", label="label"))
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.csv"])
+def test_a_table_of_images_is_found_and_predicted(
+    name: str, tmp_path: Path, images: list[bytes], noise: Callable[..., np.ndarray]
+) -> None:
+    path = tmp_path / name
+    if name.endswith("csv"):
+        cells = [base64.b64encode(one).decode() for one in images]
+        path.write_text("\n".join(["image,label", *(f"{cell},{n % 2}" for n, cell in enumerate(cells))]))
+    else:
+        write(path, pa.array([{"bytes": one, "path": "x.png"} for one in images]))
+    draft = drafts_of(path, Wish())[0]
+    assert (draft.kind, draft.section, draft.strategy) == (
+        "table", {"image": "image", "label": "label"}, {"resolution": 32}
+    )  # fmt: skip
+    found = find_images([path])
+    readings = ImageReader(StoredImages(stored_size=8))(found)
+    assert (readings.sources[2], readings.errors) == (f"{name}:3", {})
+    expected = square(noise(5, 6, 3, seed=2), StoredImages(stored_size=8))
+    assert np.array_equal(np.asarray(readings.columns["pixels"])[2], expected)
+
+
+def test_bytes_are_no_texts_to_predict(tmp_path: Path, images: list[bytes]) -> None:
+    with pytest.raises(DataError, match="holds bytes, but must be text"):
+        read_samples(write(tmp_path / "a.parquet", pa.array(images)), ("image",), "utf-8")
