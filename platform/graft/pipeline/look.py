@@ -1,12 +1,19 @@
 """A look at a job's data before anything expensive starts: what it holds, which splits it gets, what is left out."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 
+from graft.data.columns import StorageSpec
 from graft.data.listing import Listing, list_samples
 from graft.data.overview import Overview, Progress, light_overview
 from graft.data.split import Split
 from graft.data.splits.divide import divide
 from graft.data.splits.names import SplitName
+from graft.data.streaming.placement import Placement, place
+from graft.data.targets import RawTargets
+from graft.modalities.registry import build_modality
 from graft.spec.job import Job
 from graft.tasks.registry import build_task
 
@@ -30,6 +37,30 @@ def overview_of(job: Job, listing: Listing | None = None, progress: Progress | N
         if found is not None:
             return found
     return _of_listing(job, listing or list_samples(job.data, progress))
+
+
+def placement_of(job: Job, samples: int, datasets: Path, listing: Listing | None = None) -> Placement:
+    """Whether the decoded samples of a job are going to be stored or streamed, as far as that is known before ingest.
+
+    Args:
+        job: with its task decided.
+        samples: how many there are.
+        datasets: where they would be stored.
+        listing: of the samples, if they have been listed already; without it, images count as coloured.
+
+    Raises:
+        SpecError: streaming is asked for, but samples of this kind cannot be streamed.
+    """
+    modality = build_modality(job.data.modality)
+    if modality.is_ragged:
+        storage = StorageSpec(job.data.modality, ())
+    else:
+        storage = modality.storage(listing or _NOT_LISTED, job.strategy)
+    there = next(parent for parent in (datasets, *datasets.parents) if parent.exists())
+    return place(job.data, storage, samples, shutil.disk_usage(there).free)
+
+
+_NOT_LISTED = Listing("", (), RawTargets(np.empty(0)), np.empty(0, np.uint8), "", ())
 
 
 def _of_listing(job: Job, listing: Listing) -> Overview:

@@ -59,6 +59,7 @@ def test_the_text_says_the_same(graft, job_file):
         "task",
         "data",
         "classes",
+        "store",
         "stages",
         "backbone",
         "space",

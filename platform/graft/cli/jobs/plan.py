@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from graft.cli.options import JobArgument, JsonOption, SetOption
+from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
 from graft.cli.output.looking import looking
 from graft.cli.output.tell import tell
 from graft.core.errors import SpecError
@@ -18,13 +18,15 @@ def command(
         bool, typer.Option("--measure", help="Time the backbones on this machine, for an estimate of the time.")
     ] = False,
     offline: Annotated[bool, typer.Option("--offline", hidden=True, help="What is done without --measure.")] = False,
+    home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the stages, the trials and the resources of a job, without running it; with --measure its time too.
 
     Example: graft plan jobs/digits.yaml --measure
     """
-    from graft.pipeline.look import overview_of
+    from graft.core.storage import Home
+    from graft.pipeline.look import overview_of, placement_of
     from graft.pipeline.plan import describe, make_plan
     from graft.pipeline.resolve import resolve_job
     from graft.spec.load import load_job
@@ -44,9 +46,12 @@ def command(
 
         samples = overview.splits["train"] + overview.splits["validation"]
         plan = make_plan(loaded, samples, forward_seconds, measure_depths, reason)
+    stored = placement_of(loaded, sum(overview.splits.values()), Home.find(home).datasets, resolved.listing)
     if as_json:
-        tell(json.dumps({**plan.to_dict(), "modalities": [plan.modality], "data": overview.to_dict()}))
+        store = {"streamed": stored.is_streamed, "reason": stored.reason}
+        tell(json.dumps({**plan.to_dict(), "modalities": [plan.modality], "data": overview.to_dict(), "store": store}))
         return
     told = describe(plan)
+    store_line = f"store      {'streamed' if stored.is_streamed else 'stored'}: {stored.reason}"
     # Behind the job and its task, before what is done with the data.
-    tell(*told[:2], *(f"{what:<10} {line}" for what, line in overview.lines()), *told[2:])
+    tell(*told[:2], *(f"{what:<10} {line}" for what, line in overview.lines()), store_line, *told[2:])

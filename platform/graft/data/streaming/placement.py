@@ -61,8 +61,7 @@ def place(spec: DataSpec, storage: StorageSpec, rows: int, free: int, is_there: 
 
 
 def row_bytes(storage: StorageSpec) -> int | None:
-    """Bytes of a stored sample; None where samples differ in length, or are of several columns."""
-    if len(storage.columns) != 1 or storage.columns[0].shape is None:
+    """Bytes of a stored sample, in all columns; None where samples differ in length."""
+    if not storage.columns or any(column.shape is None for column in storage.columns):
         return None
-    (column,) = storage.columns
-    return math.prod(column.shape or ()) * np.dtype(column.dtype).itemsize
+    return sum(math.prod(column.shape or ()) * np.dtype(column.dtype).itemsize for column in storage.columns)

@@ -169,7 +169,7 @@ class Images:
         if isinstance(listing.reader, FileReader):
             return Path(os.fsdecode(source))
         try:
-            return listing.reader(source, 0)[1]
+            return listing.reader(source, 0).pixels
         except Unreadable:
             return None
 

@@ -37,14 +37,19 @@ class Picture:
     """A decoded image.
 
     Attributes:
-        pixels: uint8 [height, width, 3], RGB.
+        image: its pixels, RGB, as Pillow keeps them.
         remark: what was assumed to read it, to fit behind "3 images"; empty if nothing was.
         look: what its file says of it, where there is one.
     """
 
-    pixels: np.ndarray
+    image: Image.Image
     remark: str = ""
     look: Look | None = None
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """A copy of its pixels, uint8 [height, width, 3]."""
+        return np.array(self.image)
 
 
 def raw_mode(image: Image.Image) -> str:
@@ -68,7 +73,7 @@ def seen(image: Image.Image, raw: str = "") -> Picture:
     orientation = _orientation(image)
     picture, remark = _rgb(image, raw)
     turn = _TURNS.get(orientation)
-    return Picture(np.array(picture if turn is None else picture.transpose(turn)), remark)
+    return Picture(picture if turn is None else picture.transpose(turn), remark)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -91,7 +96,7 @@ def _rgb(image: Image.Image, raw: str) -> tuple[Image.Image, str]:
         rgba = image.convert("RGBA")
         flat = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
         return flat, ""
-    rgb = image.convert("RGB")
+    rgb = image if image.mode == "RGB" else image.convert("RGB")
     return _from_dark_colours(rgb) if raw.startswith("RGB;16") else (rgb, "")
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from PIL import Image
 
 from graft.core.passing_errors import machine_errors, printable_path
 from graft.data.contents.parts import Contents
@@ -18,17 +19,22 @@ class ReadImage(NamedTuple):
 
     Attributes:
         content: identifies the sample.
-        pixels: uint8 [H, W], [H, W, 1] or [H, W, 3].
+        picture: uint8 [H, W], [H, W, 1] or [H, W, 3], or RGB as Pillow keeps it: what is resized anyway stays there.
         remark: what was assumed to read it, to fit behind "3 images"; empty if nothing was.
         look: what its file says of it, where there is one.
         suffix: of the file's name, lower case, with the dot; empty where there is none.
     """
 
     content: bytes
-    pixels: np.ndarray
+    picture: np.ndarray | Image.Image
     remark: str = ""
     look: Look | None = None
     suffix: str = ""
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The picture as an array."""
+        return self.picture if isinstance(self.picture, np.ndarray) else np.array(self.picture)
 
 
 class Reader(Protocol):
@@ -59,7 +65,7 @@ class FileReader:
             content = read_file(source)
             picture = decode(content, self.max_pixels, min_side)
         suffix = os.path.splitext(os.fsdecode(source))[1].lower()
-        return ReadImage(content, picture.pixels, picture.remark, picture.look, suffix)
+        return ReadImage(content, picture.image, picture.remark, picture.look, suffix)
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ class EncodedReader:
         content = self.contents(source)
         with machine_errors("an image"):
             picture = decode(content, self.max_pixels, min_side)
-        return ReadImage(content, picture.pixels, picture.remark, picture.look)
+        return ReadImage(content, picture.image, picture.remark, picture.look)
 
 
 @dataclass(frozen=True)

@@ -31,20 +31,18 @@ class SignRecorder:
         self._looks = [Look()] * count
         self._suffixes = [""] * count
 
-    def see(self, place: int, pixels: np.ndarray, look: Look | None, suffix: str) -> None:
+    def see(self, place: int, picture: Image.Image, look: Look | None, suffix: str) -> None:
         """Note what there is to see.
 
         Args:
             place: of the image in the block.
-            pixels: uint8 [H, W], [H, W, 1] or [H, W, 3].
+            picture: RGB or grey.
             look: what its file says; None for pixels without a file.
             suffix: of its file's name, lower case, with the dot; empty without one.
         """
-        flat = pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
-        picture = Image.fromarray(np.ascontiguousarray(flat))
         small = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=_EXACT_SHRINK)
         self._grey[place] = np.asarray(small.convert("L"))
-        self._looks[place] = look or Look(width=flat.shape[1], height=flat.shape[0])
+        self._looks[place] = look or Look(width=picture.width, height=picture.height)
         self._suffixes[place] = suffix
 
     def signs(self) -> Mapping[str, np.ndarray]:

@@ -12,7 +12,7 @@ from graft.core.errors import ArtifactError
 from graft.data.columns import Column, ColumnSpec, StorageSpec
 from graft.data.listing import DecodedBlock
 from graft.data.read import Unreadable
-from graft.modalities.image.decode import decode_image
+from graft.modalities.image.decode import decode
 from graft.modalities.image.info import PIXELS
 from graft.modalities.image.read import Reader
 from graft.modalities.image.signs import SignRecorder
@@ -120,9 +120,10 @@ class ImageDecoder:
             except Unreadable as error:
                 block.leave_out(index, error)
                 continue
+            picture = as_picture(found.picture)
             for aspect, images in squares.items():
-                images[index] = square(found.pixels, self.stored, aspect)
-            recorder.see(index, found.pixels, found.look, found.suffix)
+                images[index] = _square(picture, self.stored, aspect)
+            recorder.see(index, picture, found.look, found.suffix)
             block.digests[index] = hashlib.sha256(found.content).hexdigest()
             if found.remark:
                 block.remarks[index] = found.remark
@@ -148,8 +149,20 @@ def square(image: np.ndarray, stored: StoredImages, aspect: Aspect = "crop") -> 
     Returns:
         uint8 [stored_size, stored_size, channels]; grey is repeated, colour is weighted to grey (ITU-R 601).
     """
+    return _square(as_picture(image), stored, aspect)
+
+
+def as_picture(image: np.ndarray | Image.Image) -> Image.Image:
+    """Pixels as Pillow keeps them."""
+    if isinstance(image, Image.Image):
+        return image
     flat = image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
-    picture = Image.fromarray(np.ascontiguousarray(flat)).convert("L" if stored.channels == 1 else "RGB")
+    return Image.fromarray(np.ascontiguousarray(flat))
+
+
+def _square(image: Image.Image, stored: StoredImages, aspect: Aspect) -> np.ndarray:
+    mode = "L" if stored.channels == 1 else "RGB"
+    picture = image if image.mode == mode else image.convert(mode)
     side = min(picture.size)
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
     box = (left, top, left + side, top + side) if aspect == "crop" else (0, 0, picture.width, picture.height)
@@ -186,5 +199,5 @@ def decode_square(content: bytes, stored: StoredImages) -> np.ndarray:
     Raises:
         Unreadable: the bytes are no usable image.
     """
-    pixels = decode_image(content, stored.max_pixels, min_side=stored.stored_size)
-    return square(pixels, stored, stored.aspects[0])
+    picture = decode(content, stored.max_pixels, min_side=stored.stored_size).image
+    return _square(picture, stored, stored.aspects[0])

@@ -25,7 +25,7 @@ def test_one_folder_for_each_class(tmp_path, image_folder):
     assert listing.ids == ("cat/000.png", "cat/001.png", "cat/002.png", "dog/000.png", "dog/001.png")
     assert np.all(listing.given == UNASSIGNED)
     assert found[-1] == 5
-    assert listing.reader(listing.sources[0], 8)[1].shape == (10, 14, 3)
+    assert listing.reader(listing.sources[0], 8).pixels.shape == (10, 14, 3)
 
 
 def test_images_may_lie_deeper(tmp_path, image_folder):
@@ -130,7 +130,7 @@ def test_names_that_are_no_text_are_shown_with_escapes(tmp_path, image_folder, e
         pytest.skip("this file system takes only text")
     listing = listed(tmp_path)
     assert listing.ids[1] == "cat/\\xff.png"
-    assert listing.reader(listing.sources[1], 4)[1].shape == (4, 4, 3)
+    assert listing.reader(listing.sources[1], 4).pixels.shape == (4, 4, 3)
     assert len(listing.identity) == 64
 
 
