@@ -270,6 +270,10 @@ def test_what_cannot_be_used_is_told_in_one_line(
     assert list(here.iterdir()) == []
 
 
+def test_an_address_is_told_what_to_do_with(graft: Any, here: Path) -> None:
+    refused(graft("init", "s3://bucket/photos"), "s3://bucket/photos lies in a store, but a path of this machine is")
+
+
 def test_an_empty_folder_and_one_of_other_things(graft: Any, tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     refused(graft("init", tmp_path / "docs"), "holds nothing that graft can learn from")

@@ -1,5 +1,6 @@
 """Tables in stores."""
 
+import numpy as np
 import pytest
 
 from graft.core.errors import DataError
@@ -8,6 +9,7 @@ from graft.data.listing import list_samples
 from graft.data.remote import copies
 from graft.data.remote.here import file_here
 from graft.data.remote.store import Entry
+from graft.spec.modalities.image import NumpyData
 from graft.spec.modalities.table import TableData
 
 TABLE = "text,kind,file\n" + "".join(f"number {row} s3://x,{'ab'[row % 2]},{row}.png\n" for row in range(20))
@@ -43,7 +45,7 @@ def test_what_is_wrong_with_a_table_is_told_with_its_address(s3):
     with pytest.raises(DataError, match=rf"{s3.at('empty.csv')} is empty"):
         list_samples(table(s3.put("empty.csv", b"")))
     s3.put("folder/a.csv", b"a")
-    with pytest.raises(DataError, match="must be a file, not a folder; name the table in it"):
+    with pytest.raises(DataError, match="must be a file, not a folder; name the file in it"):
         list_samples(table(s3.at("folder")))
 
 
@@ -106,3 +108,14 @@ def test_a_server_without_versions_is_asked_for_the_content_each_time(web, monke
     assert list_samples(table(f"{url}/t.csv")).identity == second.identity
     (root / "t.csv").write_text(TABLE.replace("number", "count"))
     assert list_samples(table(f"{url}/t.csv")).identity != second.identity
+
+
+def test_an_archive_of_arrays_is_copied(s3, tmp_path, noise):
+    images, labels = noise(9, 6, 5), np.arange(9) % 3
+    np.savez(tmp_path / "set.npz", x_train=images, y_train=labels)
+    uri = s3.put("set.npz", (tmp_path / "set.npz").read_bytes())
+    local, remote = (list_samples(NumpyData(path=path)) for path in (tmp_path / "set.npz", uri))
+    assert remote.ids == local.ids
+    assert [remote.sources[row] for row in range(9)] == [images[row].tobytes() for row in range(9)]
+    assert remote.source == f"images in {uri}"
+    assert remote.identity == list_samples(NumpyData(path=uri)).identity != local.identity

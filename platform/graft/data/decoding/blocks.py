@@ -8,11 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from graft.data.columns import ColumnSpec, StorageSpec
+from graft.data.decoding.ahead import decoded
 from graft.data.listing import Decoder
 from graft.data.plan import Ingestion, IngestPlan
-from graft.data.read import MAX_FILE_BYTES
 from graft.data.remote.address import is_remote_source
-from graft.data.remote.read import fetching
 
 BLOCK_BYTES = 16 * 1024**2
 MAX_BLOCK_ROWS = 512
@@ -36,8 +35,7 @@ def decode_block(table: pa.Table, decoder: Decoder, storage: StorageSpec) -> dic
     chunks = list(zip(table["start"].to_pylist(), table["sources"].to_pylist(), strict=True))
     positions = [start + offset for start, chunk in chunks for offset in range(len(chunk))]
     sources = [source for _, chunk in chunks for source in chunk]
-    with fetching(sources, MAX_FILE_BYTES):
-        block = decoder(sources)
+    block = decoded(decoder, sources)
     places = range(len(positions))
     return {
         "position": np.array(positions, dtype=np.int64),

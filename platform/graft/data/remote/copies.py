@@ -38,7 +38,7 @@ def file_copied(path: str, progress: Progress | None) -> Iterator[Here]:
     address = Address.of(path)
     entry = contact(address)
     if entry.is_folder:
-        raise DataError(f"data.path is {path}, but must be a file, not a folder; name the table in it")
+        raise DataError(f"data.path is {path}, but must be a file, not a folder; name the file in it")
     name = (file_name(address.key) if address.is_web else address.key).rpartition("/")[2]
     copied = _copied(address, {name: (address.key, entry)}, progress)
     with _called(copied / name, path):

@@ -11,6 +11,7 @@ import numpy as np
 from graft.core.errors import DataError, ResourceError
 from graft.data.augmentation.draws import Rows
 from graft.data.columns import ColumnSpec, Ragged
+from graft.data.decoding.ahead import decoded
 from graft.data.streaming.reading import Reading
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Samples:
             ResourceError: one cannot be had at the moment.
         """
         sources, digests = self.sources(), self._map("sha256.npy")
-        block = self.decoder([sources.row(int(row)).tobytes() for row in rows])
+        block = decoded(self.decoder, [sources.row(int(row)).tobytes() for row in rows])
         for place, row in enumerate(rows):
             if block.reasons[place]:
                 told = f"{self._name(row)} {block.reasons[place]}, but could be read at ingest"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.errors import DataError, Problem, SpecError
+from graft.core.uris import REMOTE_SCHEMES
 from graft.data.draft import Draft, Wish, drafts_of, kinds_with_draft
 from graft.data.overview import Overview
 from graft.pipeline.look import overview_of
@@ -21,6 +22,8 @@ from graft.spec.overrides import Override, apply_override, read_overrides
 from graft.spec.search.budget import DEFAULT_TRIALS
 
 MINUTES = 30
+# What `pathlib` leaves of an address.
+_IN_STORE = re.compile(r"(\w+):/+(.*)")
 # A kind that explains so much less of a directory than another is not meant: a read-me beside images.
 _SLIGHT = 0.1
 _UNPACKERS = {
@@ -142,8 +145,14 @@ def absolute(path: Path) -> Path:
     """A path as a job file can hold it.
 
     Raises:
-        SpecError: it does not exist, or its name is no text.
+        SpecError: it does not exist, or its name is no text; or it is the address of something in a store.
     """
+    in_store = _IN_STORE.fullmatch(str(path))
+    if in_store and in_store[1].lower() in REMOTE_SCHEMES:
+        raise SpecError(
+            f"{in_store[1]}://{in_store[2]} lies in a store, but a path of this machine is looked at here; write a job "
+            "with `data: {kind: image_folder, path: …}` for it (docs/remote.md), and give that to graft"
+        )
     where = path.expanduser().absolute()
     if not where.exists():
         raise SpecError(f"{path} does not exist; name a directory or a table")

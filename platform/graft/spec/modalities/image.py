@@ -174,7 +174,7 @@ class NumpyData(ImageSource, NumberedLabels):
     built_by: ClassVar[str] = "graft.modalities.image.sources.numpy:list_numpy"
     drafted_by: ClassVar[str] = "graft.modalities.image.sources.drafts:draft_numpy"
     default_space: ClassVar[Mapping[str, Any]] = {"resolution": 32}
-    path: LocalPath = Field(description="The archive or directory; a relative path starts at the job file's directory.")
+    path: DataPath = Field(description="The archive or directory; a relative path starts at the job file's directory.")
     samples: str | None = Field(None, min_length=1, description="Name of the array of images, where it says nothing.")
     labels: str | None = Field(None, min_length=1, description="Name of the array of labels, where it says nothing.")
     flip: Flip = Field("none", description="Mirror images that keep the label, for the augmentation to use.")

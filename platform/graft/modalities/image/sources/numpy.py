@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import cast
 
 import numpy as np
@@ -12,6 +13,7 @@ from graft.data.arrays.npy_files import StoredArray, arrays_in
 from graft.data.arrays.roles import ArrayPart, parts_of
 from graft.data.contents.parts import StampedFile
 from graft.data.listing import Listing, Progress
+from graft.data.remote.here import Here, file_here
 from graft.data.split import UNASSIGNED, code_of
 from graft.data.tables.labels import Place, raw_targets
 from graft.data.targets import RawTargets
@@ -28,7 +30,12 @@ def list_numpy(spec: NumpyData, progress: Progress | None = None) -> Listing:
     Raises:
         DataError: a file is damaged or holds Python objects; an array is no images; images and labels differ in number.
     """
-    parts = parts_of(str(spec.path), arrays_in(spec.path), spec.samples, spec.labels)
+    with file_here(spec.path, progress) as here:
+        return _listed(spec, here, progress)
+
+
+def _listed(spec: NumpyData, here: Here, progress: Progress | None) -> Listing:
+    parts = parts_of(here.shown, arrays_in(here.path), spec.samples, spec.labels)
     images = [_Images.of(part.samples, spec.max_pixels) for part in parts]
     if len({one.shape for one in images}) > 1:
         shapes = " and ".join(str(list(one.shape)) for one in images)
@@ -36,8 +43,10 @@ def list_numpy(spec: NumpyData, progress: Progress | None = None) -> Listing:
     labels = _labels(spec, parts)
     if progress is not None:
         progress(sum(map(len, images)))
-    stamps = [StampedFile.of(file).to_list() for file in sorted({part.samples.file for part in parts})]
+    stamps: list[object] = [StampedFile.of(file).to_list() for file in sorted({part.samples.file for part in parts})]
     stamps += [StampedFile.of(file).to_list() for file in sorted({part.labels.file for part in parts})]
+    if here.stamp:
+        stamps = [here.shown, *here.stamp]
     shape, counts = images[0].shape, list(map(len, images))
     ids = [f"{part.name}/{row}" for part, count in zip(parts, counts, strict=True) for row in range(1, count + 1)]
     return Listing(
@@ -139,7 +148,7 @@ def _scale(told: str, values: np.ndarray) -> float:
 
 def _labels(spec: NumpyData, parts: Sequence[ArrayPart]) -> RawTargets:
     arrays = [_label_array(part.labels) for part in parts]
-    place = Place(spec.path.name, spec.labels or "y")
+    place = Place(PurePath(spec.path).name, spec.labels or "y")
     if len({one.shape[1:] for one in arrays}) > 1 or len({one.dtype.kind for one in arrays}) > 1:
         raise DataError(f"{place}: the labels of its splits are of different shapes or types, but must be alike")
     values = np.concatenate(arrays)
