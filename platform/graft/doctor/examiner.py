@@ -9,7 +9,7 @@ from graft.data.examination.examined import Examined
 from graft.data.examination.finding import Finding
 from graft.data.examination.found import Dropped, Examination, Found
 from graft.spec.checks.base import Action, FindingKind
-from graft.spec.checks.clean import checks, decided, finding_kinds
+from graft.spec.checks.clean import checks, decided, finding_kinds, is_asked_for
 from graft.spec.registry import build
 
 EXAMPLES = 10
@@ -24,14 +24,16 @@ class Doctor:
 
     Attributes:
         clean: `data.clean` of the job.
+        thorough: whether checks are made that take much longer than reading; else those that `clean` asks for.
     """
 
     clean: Mapping[str, Action] = field(default_factory=dict)
+    thorough: bool = False
 
     def examine(self, examined: Examined) -> Examination:
         """Run all checks that fit the samples."""
         known, dropped, splits = finding_kinds(), dict[int, Dropped](), examined.splits
-        found = [*found_by_kind(examined)]
+        found = [*found_by_kind(examined, None if self.thorough else self.clean)]
         for one in found:
             action = decided(self.clean, known[one.kind])
             if action == "drop":
@@ -71,19 +73,22 @@ def _drop(found: Found, kind: FindingKind, dropped: dict[int, Dropped]) -> None:
             dropped.setdefault(row, Dropped(found.kind, found.reasons.get(row) or kind.told))
 
 
-def found_by_kind(examined: Examined) -> Iterator[Found]:
+def found_by_kind(examined: Examined, clean: Mapping[str, Action] | None = None) -> Iterator[Found]:
     """What the checks that fit the samples find, each kind once, by name.
+
+    Args:
+        examined: the samples.
+        clean: if given, costly checks are left out unless it asks for them.
 
     Raises:
         ValueError: a check finds a kind that it has not announced.
     """
     found: dict[str, Found] = {}
-    for spec in checks().values():
-        if spec.modality not in (None, examined.modality):
-            continue
-        for one in build(spec.model_validate({}), examined):
+    made = (one.model_validate({}) for one in checks().values() if one.modality in (None, examined.modality))
+    for spec in (one for one in made if clean is None or is_asked_for(one, clean)):
+        for one in build(spec, examined):
             if one.kind not in {kind.name for kind in spec.finds}:
-                raise ValueError(f"check {spec.__name__} finds {one.kind}, which is not among what it `finds`")
+                raise ValueError(f"check {type(spec).__name__} finds {one.kind}, which is not among what it `finds`")
             if one.count:
                 found[one.kind] = _both(found[one.kind], one) if one.kind in found else one
     yield from (found[kind] for kind in sorted(found))

@@ -51,8 +51,11 @@ class CheckSpec(Component):
         modality: the only one whose samples it looks at; None for all.
         groups_by: ``module:function`` that gives the groups of near copies of what has been examined, int64 [N], -1 for
             a sample without any; members of a group are kept on one side of a split. Empty if it knows of none.
+        costly: whether it takes much longer than reading: ``graft doctor`` always makes it, the ingest of a run only if
+            `data.clean` names a kind that it may find.
     """
 
     finds: ClassVar[tuple[FindingKind, ...]] = ()
     modality: ClassVar[str | None] = None
     groups_by: ClassVar[str] = ""
+    costly: ClassVar[bool] = False

@@ -30,13 +30,26 @@ def decided(clean: Mapping[str, Action], kind: FindingKind) -> Action:
     return clean.get(kind.name, kind.action)
 
 
+def costly_kinds() -> frozenset[str]:
+    """Kinds that only checks find which take much longer than reading."""
+    known = checks().values()
+    cheap = {kind.name for check in known if not check.costly for kind in check.finds}
+    return frozenset(kind.name for check in known if check.costly for kind in check.finds) - cheap
+
+
+def is_asked_for(check: CheckSpec, clean: Mapping[str, Action]) -> bool:
+    """Whether the ingest of a run makes a check: all that cost little, and those that `data.clean` names a kind of."""
+    return not check.costly or any(kind.name in clean for kind in check.finds if kind.name in costly_kinds())
+
+
 def kept_otherwise(clean: Mapping[str, Action]) -> dict[str, Action]:
-    """The settings by which other samples are kept, or the same ones changed: they enter the dataset's key."""
-    usual = {name: kind.action for name, kind in finding_kinds().items()}
+    """The settings by which other samples are kept, the same ones changed, or more looked for: they enter the dataset's
+    key."""
+    usual, costly = {name: kind.action for name, kind in finding_kinds().items()}, costly_kinds()
     return {
         name: action
         for name, action in sorted(clean.items())
-        if action != usual[name] and {action, usual[name]} & _CHANGING
+        if name in costly or (action != usual[name] and {action, usual[name]} & _CHANGING)
     }
 
 

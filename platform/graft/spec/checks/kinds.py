@@ -155,3 +155,17 @@ PERSONAL_DATA = FindingKind(
     actions=("drop", "keep", "fail"),
     told="holds personal data",
 )
+SUSPICIOUS_LABEL = FindingKind(
+    "suspicious_label",
+    "A label that is likelier wrong than right, by what a model of the other samples says of it.",
+    actions=("drop", "keep", "fail"),
+    told="has a suspicious label",
+)
+POISONING_SUSPECT = FindingKind(
+    "poisoning_suspect",
+    "A sample with what may be planted to give it its label: a small constant patch at one place, a word that outvotes "
+    "all others. Patches that are blended in or moved about are not found.",
+    severity="info",
+    actions=("drop", "keep", "fail"),
+    told="may be poisoned",
+)

@@ -32,6 +32,8 @@ class ModalitySpec(Component):
         preprocessing: the class of what a bundle says of its samples.
         takes: what its samples are called, for messages ("images").
         default_space: keys of `strategy`, as a job file has them, that are searched where a job says nothing of it.
+        features_by: ``module:function`` that takes what is examined and rows, int64 [n], and gives features [n, D],
+            dense or sparse, that labels are judged by; None where there is nothing to go by. Empty if nobody knows.
     """
 
     default_backbone: ClassVar[str] = ""
@@ -39,6 +41,7 @@ class ModalitySpec(Component):
     usual: ClassVar[Mapping[str, Any]] = {}
     preprocessing: ClassVar[type[Preprocessing]] = Preprocessing
     takes: ClassVar[str] = ""
+    features_by: ClassVar[str] = ""
     default_space: ClassVar[Mapping[str, Any]] = {
         "freeze": {"choice": [1.0, 0.5, 0.0]},
         "lr": {"loguniform": [5e-4, 6e-3]},

@@ -84,6 +84,7 @@ class ImageModality(ModalitySpec):
     usual: ClassVar[Mapping[str, Any]] = {"resolution": DEFAULT_RESOLUTION, "aspect": DEFAULT_ASPECT}
     preprocessing: ClassVar[type[Preprocessing]] = ImagePreprocessing
     takes: ClassVar[str] = "images"
+    features_by: ClassVar[str] = "graft.modalities.image.checks.features:image_features"
     default_space: ClassVar[Mapping[str, Any]] = {
         "freeze": {"choice": [0.0, 0.5, 0.75, 1.0]},
         "lr": {"loguniform": [5e-4, 6e-3]},
