@@ -107,6 +107,7 @@ def plan_prefixes(job: Job) -> PrefixPlan:
     """Draw strategies from a job's space, and count which frozen blocks they have."""
     outlook = Outlook.of(job)
     epochs = sum((phase.trials or UNKNOWN_TRIALS) * outlook.epochs[phase.index] for phase in outlook.phases)
+    epochs *= job.search.evaluation.models
     counted = _counted(job)
     found = []
     for prefix, share in sorted(counted.items(), key=lambda one: (one[0].backbone, one[0].size, one[0].cut)):

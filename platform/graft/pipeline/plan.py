@@ -155,7 +155,7 @@ def make_plan(
     seconds = None
     if probe and samples and usable and trials is not None:
         each = sum(_sample_seconds(job, describe_backbone(name), probe) for name in usable) / len(usable)
-        search = total * samples * each / divided.concurrent
+        search = total * job.search.evaluation.models * samples * each / divided.concurrent
         fit = job.training.epochs * samples * each / divided.concurrent
         seconds = OVERHEAD_SECONDS + search + fit
     unusable = [one.name for one in backbones if one.problem]

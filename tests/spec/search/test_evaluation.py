@@ -30,3 +30,4 @@ def test_folds_need_trials_of_their_own(job: dict, told: str) -> None:
 def test_rows_that_folds_train_on() -> None:
     assert EvaluationSpec(folds=5, repeats=2).extra_rows(100) == 800
     assert EvaluationSpec().extra_rows(100) == 0
+    assert [one.models for one in (EvaluationSpec(), EvaluationSpec(folds=5, repeats=2))] == [1, 11]

@@ -18,6 +18,11 @@ class EvaluationSpec(Spec):
     )
     repeats: int = Field(1, ge=1, le=20, description="How often the samples are dealt out to folds anew.")
 
+    @property
+    def models(self) -> int:
+        """How many a trial trains: its own, and one for each fold of each repeat."""
+        return 1 if self.folds is None else 1 + self.folds * self.repeats
+
     def extra_rows(self, rows: int) -> float:
         """Rows that the models of all folds are trained on in an epoch, beside those of the trial's own.
 
