@@ -118,14 +118,16 @@ def test_texts_lose_their_secrets_and_pictures_stay_as_they_are(store: Store, ex
     experiment_dir.joinpath("confusion_matrix.png").write_bytes(picture)
     text = UploadText(EXPERIMENT_RUN, "traceback.txt", "ConnectionError: http://me:canary@host")
     table = UploadTable(EXPERIMENT_RUN, "table.json", ("reason",), (("refused by s3://me:canary@host",),))
-    files = UploadFiles(EXPERIMENT_RUN, ("confusion_matrix.png", "gone.png"))
+    experiment_dir.joinpath("quarantine.parquet").write_bytes(b"PAR1" + picture)
+    files = UploadFiles(EXPERIMENT_RUN, ("confusion_matrix.png", "gone.png", "quarantine.parquet"))
     write(store, experiment_dir, (OPERATIONS[0], text, table, files))
     run_id = parent_of(store, experiment_dir).info.run_id
     there = {file.path for file in store.client.list_artifacts(run_id)}
-    assert there == {"traceback.txt", "confusion_matrix.png", "table.json"}
+    assert there == {"traceback.txt", "confusion_matrix.png", "quarantine.parquet", "table.json"}
     files = Path(store.client.download_artifacts(run_id, ""))
     assert not [name for name in ("traceback.txt", "table.json") if "canary" in files.joinpath(name).read_text()]
     assert files.joinpath("confusion_matrix.png").read_bytes() == picture
+    assert files.joinpath("quarantine.parquet").read_bytes() == b"PAR1" + picture
 
 
 def test_views_are_tags_of_the_experiment(store: Store, experiment_dir: Path) -> None:

@@ -35,7 +35,8 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.utils.validation import MAX_PARAM_VAL_LENGTH, MAX_TAG_VAL_LENGTH  # isort: skip
 
 _LOG = logging.getLogger(__name__)
-_PICTURES = frozenset({".png"})
+# Files that are no text, in which credentials could be masked.
+_BINARY = frozenset({".png", ".parquet"})
 _TABLES_TAG = "mlflow.loggedArtifacts"
 # What MLflow accepts in a key; other characters become `_`.
 _NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9_\-. /:]")
@@ -132,7 +133,7 @@ class Writer:
     def _upload_files(self, operation: UploadFiles) -> None:
         for name in operation.names:
             path = self._experiment_dir / name
-            if path.suffix in _PICTURES and path.is_file():
+            if path.suffix in _BINARY and path.is_file():
                 self._store.client.log_artifact(self.run_id(operation.run), str(path))
             elif path.is_file():
                 self._upload(operation.run, name, path.read_text(encoding="utf-8"))
