@@ -16,12 +16,14 @@ import torch
 from graft.core.errors import ArtifactError
 from graft.core.storage import Home, canonical_json
 from graft.data.dataset import Dataset, Split, open_dataset
+from graft.data.examination.finding import check_findings
 from graft.data.feature_store.features import Extract, Features, Produce, in_process
 from graft.data.feature_store.key import data_fingerprint
 from graft.data.feature_store.locks import NotStored
 from graft.data.feature_store.store import FeatureStore, Watch
 from graft.data.ingest import ingest
 from graft.data.plan import Ingestion
+from graft.doctor.examiner import Doctor
 from graft.learner.cached_features import EXTRACTION_BATCH, Extraction, FeatureCache
 from graft.learner.materialise import LARGE
 from graft.learner.pretrained import pretrained
@@ -85,10 +87,16 @@ class FeatureFactory:
 
 
 def dataset_of(request: FeatureRequest, home: Home, on_rows: OnRows) -> Dataset:
-    """The dataset of a request; Ray is started only if nobody has made it yet."""
+    """The dataset of a request; Ray is started only if nobody has made it yet.
+
+    Raises:
+        DataError: it cannot be used, or the examination found what the job says must fail.
+    """
     work = ingestion_of(request.job)
     with contextlib.nullcontext() if _is_there(work, home) else ray_session():
-        return ingest(work, home.datasets, on_rows)
+        dataset = ingest(work, home.datasets, on_rows)
+    check_findings(Doctor(request.job.data.clean).decided(dataset.findings or ()))
+    return dataset
 
 
 def feature_rows(
