@@ -21,7 +21,7 @@ from reporting import json_line, provenance, table
 EXAMPLE = """example:
   python tests/benchmarks/append.py --images 5000 --more 50
 """
-SIDE = 256
+SIDE = 96
 
 
 def write_images(root: Path, first: int, last: int) -> None:

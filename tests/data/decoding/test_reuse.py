@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from graft.data.columns import ColumnSpec, Ragged, StorageSpec
 from graft.data.dataset import Dataset
 from graft.data.decoding import reuse
 from graft.data.decoding.blocks import local_blocks
+from graft.data.feature_store.key import data_fingerprint
 from graft.data.ingest import ingest
 from graft.data.listing import DecodedBlock, Decoder, list_samples
 from graft.data.plan import Ingestion, plan_ingest
@@ -152,3 +154,12 @@ def test_rows_that_were_appended_to_a_table_of_texts(tmp_path: Path) -> None:
     assert seen == [30, 10]
     column = dataset.columns["letters"]
     assert [bytes(column.row(row)).decode() for row in range(40)] == [f"text number {row}" for row in range(40)]
+
+
+def test_the_same_data_at_another_path_is_the_same_data(photos: ImageFolderData, tmp_path: Path) -> None:
+    here, _ = ingested(photos, tmp_path / "cache")
+    shutil.copytree(photos.path, tmp_path / "moved")
+    there, _ = ingested(photos.model_copy(update={"path": tmp_path / "moved"}), tmp_path / "cache")
+    assert there.directory != here.directory
+    assert there.fingerprint == here.fingerprint
+    assert data_fingerprint(there) == data_fingerprint(here)  # so stored features are found again
