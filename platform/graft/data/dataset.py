@@ -24,6 +24,8 @@ from graft.data.split import Split
 from graft.data.streaming.samples import STREAMED, streamed_columns
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from graft.data.listing import Decoder
 
 __all__ = ["Dataset", "DatasetArrays", "Quarantined", "Split", "open_dataset"]
@@ -155,7 +157,8 @@ class Dataset:
         path = self.directory / SIGNS
         if not path.exists():
             return {}
-        return {name: np.array(values) for name, values in _parquet_columns(path).items()}
+        table = _parquet_table(path)
+        return {name: _array(table[name]) for name in table.column_names}
 
     @property
     def targets(self) -> np.ndarray:
@@ -255,6 +258,12 @@ def row_columns(directory: Path, *names: str) -> dict[str, list[Any]]:
 
 
 def _parquet_columns(path: Path, names: Sequence[str] | None = None) -> dict[str, list[Any]]:
+    """Some columns of a file of a dataset, or all, as lists; see `_parquet_table`."""
+    table = _parquet_table(path, names)
+    return {name: table[name].to_pylist() for name in table.column_names}
+
+
+def _parquet_table(path: Path, names: Sequence[str] | None = None) -> "pa.Table":
     """Some columns of a file of a dataset, or all.
 
     Raises:
@@ -267,13 +276,20 @@ def _parquet_columns(path: Path, names: Sequence[str] | None = None) -> dict[str
     try:
         with machine_errors(path, is_ours=True):
             found = ArrowFile(path)
-            names = found.schema.names if names is None else names
-            table = found.table(names)
+            return found.table(found.schema.names if names is None else names)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         told = " ".join(str(error).split())[:160]
         where = f"dataset {path.parent} is damaged ({path.name}: {told})"
         raise ArtifactError(f"{where}; delete it and run again") from error
-    return {name: table[name].to_pylist() for name in names}
+
+
+def _array(column: "pa.ChunkedArray") -> np.ndarray:
+    """[N], or [N, k] of lists, of the type it was written with: hashes of 64 bits must not become another."""
+    if not len(column) or not hasattr(column.type, "value_type"):
+        plain: np.ndarray = column.to_numpy()
+        return plain
+    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    return np.concatenate(parts).reshape(len(column), -1)
 
 
 def open_dataset(directory: Path, verify: bool = False, decoder: "Decoder | None" = None) -> Dataset:

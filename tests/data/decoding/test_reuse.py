@@ -86,6 +86,7 @@ def assert_alike(found: Dataset, expected: Dataset) -> None:
     assert found.signs.keys() == expected.signs.keys()
     for name, values in expected.signs.items():
         np.testing.assert_array_equal(found.signs[name], values)
+        assert found.signs[name].dtype == values.dtype
 
 
 def test_only_what_was_appended_or_changed_is_decoded(
@@ -93,6 +94,7 @@ def test_only_what_was_appended_or_changed_is_decoded(
 ) -> None:
     monkeypatch.setattr(reuse, "MAX_BLOCK_ROWS", 4)
     assert ingested(photos, tmp_path / "cache")[1] == 22
+    assert {values.dtype.kind for values in ingested(photos, tmp_path / "cache")[0].signs.values()} >= {"u"}
     for name in ("cat/0_first.png", "cat/007_between.png", "dog/zebra.png", "dog/003.png"):
         (photos.path / name).write_bytes(encode(noise(30, 20, 4), "PNG"))
     (photos.path / "dog" / "005.png").unlink()
