@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import pickle
@@ -374,3 +375,17 @@ def test_weights_and_groups_are_kept_and_weights_are_in_the_fingerprint(director
     (directory / "weights.npy").unlink()
     with pytest.raises(ArtifactError, match=r"weights.npy is missing"):
         open_dataset(directory)
+
+
+@pytest.mark.parametrize("weights", [None, np.array([0.5, 1.0, 0.5, 2.0, 1.0, 1e-9])])
+def test_the_fingerprint_is_that_of_sorted_lines(weights):
+    """As it was written when all lines were sorted at once: the same data keep theirs."""
+    digests = tuple(letter * 64 for letter in "babcab")
+    rows = Rows(ROWS_OF_SIX.ids, np.array([10, 9, 1, 0, 9, 10]), ROWS_OF_SIX.splits, digests, weights=weights)
+    known = zip(digests, rows.targets.tolist(), rows.splits.tolist(), strict=True)
+    lines = [f"{content} {target} {split}" for content, target, split in known]
+    if weights is not None:
+        lines = [f"{line} {weight!r}" for line, weight in zip(lines, weights.tolist(), strict=True)]
+    head = f"(1, {ORIGIN.storage.identity}, {ORIGIN.names!r})"
+    expected = hashlib.sha256((head + "".join(sorted(f"{line}\n" for line in lines))).encode()).hexdigest()
+    assert fingerprint(rows, ORIGIN) == expected

@@ -2,10 +2,10 @@
 
 import hashlib
 import os
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -210,21 +210,37 @@ def fingerprint(rows: Rows, origin: Origin) -> str:
     # As `repr` wrote it when the stored form was an object of its own.
     head = f"({_FINGERPRINT_FORMAT}, {origin.storage.identity}, {origin.names!r})"
     digest = hashlib.sha256(head.encode())
-    triples = zip(rows.digests, rows.targets.tolist(), rows.splits.tolist(), strict=True)
-    lines = [f"{content} {target} {split}" for content, target, split in triples]
-    if rows.weights is not None:
-        lines = [f"{line} {weight!r}" for line, weight in zip(lines, rows.weights.tolist(), strict=True)]
-    for line in sorted(f"{line}\n" for line in lines):
-        digest.update(line.encode())
+    order, firsts = _by_content(rows)
+    for start, stop in pairwise((*firsts.tolist(), len(order))):
+        lines = sorted(_line(rows, row) for row in order[start:stop].tolist())
+        digest.update("".join(lines).encode())
     return digest.hexdigest()
+
+
+def _line(rows: Rows, row: int) -> str:
+    """What the fingerprint knows of a row."""
+    line = f"{rows.digests[row]} {rows.targets[row].tolist()} {int(rows.splits[row])}"
+    return f"{line}\n" if rows.weights is None else f"{line} {float(rows.weights[row])!r}\n"
 
 
 def cross_split_duplicates(rows: Rows) -> int:
     """How many different contents lie in more than one split."""
-    seen: defaultdict[str, set[int]] = defaultdict(set)
-    for content, split in zip(rows.digests, rows.splits.tolist(), strict=True):
-        seen[content].add(split)
-    return sum(len(splits) > 1 for splits in seen.values())
+    order, firsts = _by_content(rows)
+    if not len(order):
+        return 0
+    splits = rows.splits[order]
+    return int(np.sum(np.minimum.reduceat(splits, firsts) != np.maximum.reduceat(splits, firsts)))
+
+
+def _by_content(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Rows int64 [N] sorted by their content, and the places among them at which another content begins.
+
+    As arrays: a line of text for each row, or a set for each content, would be most of what an ingest holds in memory.
+    """
+    contents = np.array(rows.digests, dtype="S64")
+    order = np.argsort(contents, kind="stable")
+    contents = contents[order]
+    return order, np.flatnonzero(np.append(True, contents[1:] != contents[:-1])[: len(order)])
 
 
 def _manifest(directory: Path, rows: Rows, origin: Origin) -> dict[str, object]:
