@@ -26,7 +26,7 @@ from graft.modalities.image.info import PIXELS
 from graft.models.load import load_backbone
 from graft.models.network import Network, build_head
 from graft.spec.strategy import Strategy
-from graft.training.loop import Session, TrainingPlan, prepare, train_epoch
+from graft.training.loop import Session, TrainingBatch, TrainingPlan, prepare, train_epoch
 from graft.transfer.adapt import adapt
 
 EXAMPLE = """example:
@@ -76,7 +76,7 @@ def step(session: Session, way: Way, targets: Tensor) -> float:
     """One training step; the seconds it took."""
     session.forward = way.forward
     started = time.perf_counter()
-    ending = train_epoch(session, [(way.make(), targets, len(targets))])
+    ending = train_epoch(session, [TrainingBatch(way.make(), targets, len(targets))])
     seconds = time.perf_counter() - started
     if ending is not None:
         raise RuntimeError(f"the training ended: {ending[1]}")

@@ -62,7 +62,7 @@ def test_the_user_interface_imports_no_networks(make_experiment, story, home: Pa
 import subprocess, sys
 from types import SimpleNamespace
 from graft.cli.records import ui
-ui.subprocess = SimpleNamespace(Popen=lambda *a, **k: SimpleNamespace(wait=lambda: 0, pid=0))
+ui.subprocess = SimpleNamespace(Popen=lambda *a, **k: SimpleNamespace(wait=lambda: 0, pid=0), PIPE=-1)
 {PROGRAM}
 """
     command = [sys.executable, "-c", program, "ui", "--no-browser"]

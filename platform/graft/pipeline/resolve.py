@@ -35,15 +35,19 @@ class Resolved:
     listing: Listing | None = field(default=None, repr=False)
 
 
-def resolve_job(job: Job) -> Resolved:
+def resolve_job(job: Job, look: bool = True) -> Resolved:
     """Decide what a job leaves open. A job that is whole comes back as it is; applying it twice changes nothing.
+
+    Args:
+        job: as it was given.
+        look: whether a task that the job gives is held against its samples.
 
     Raises:
         SpecError: a metric, a loss, an augmentation, a backbone or a key of the strategy does not belong to the task or
             to the samples, or a component of another package cannot be imported; all such problems.
         DataError: the labels are none that the task can have.
     """
-    task, reason, listing = _task_of(job)
+    task, reason, listing = _task_of(job, look)
     raw = job.model_dump(mode="json")
     raw["task"] = task.model_dump(mode="json")
     problems = [*metric_problems(job, task)]
@@ -64,10 +68,10 @@ def resolve_job(job: Job) -> Resolved:
     return Resolved(whole, reason, listing)
 
 
-def _task_of(job: Job) -> tuple[TaskSpec, str, Listing | None]:
+def _task_of(job: Job, look: bool) -> tuple[TaskSpec, str, Listing | None]:
     hint = job.data.task_hint
     if not isinstance(job.task, AutoTask):
-        if hint is not None and hint[0] == job.task.kind:
+        if not look or (hint is not None and hint[0] == job.task.kind):
             return job.task, "given by the job", None
         listing = listing_of(job)
         check_fit(job.task.kind, listing.targets, listing.source)

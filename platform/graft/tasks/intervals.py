@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from graft.core.seeds import derive_seed
 
@@ -86,6 +85,8 @@ def resampled(scores: Sequence[float], held_out: float) -> Interval:
         scores: of J folds, J >= 2.
         held_out: n₂/n₁.
     """
+    from scipy.special import stdtrit  # half a second that predictions need not wait for
+
     mean, count = float(np.mean(scores)), len(scores)
     error = math.sqrt(float(np.var(scores, ddof=1)) * (1 / count + held_out))
     half = float(stdtrit(count - 1, 0.975)) * error

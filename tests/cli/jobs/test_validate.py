@@ -179,6 +179,13 @@ def test_every_job_of_the_repository_is_valid(graft, repository):
         assert graft("validate", path, "--no-data").exit_code == 0, path
 
 
+@pytest.mark.parametrize(("task", "told"), [("auto", "auto (the labels decide)"), ("regression", "regression (given")])
+def test_without_its_data_only_the_job_file_is_looked_at(graft, job_file, task, told):
+    path = job_file(f"name: x\ndata: {{kind: table, path: gone.csv, text: t, label: y}}\ntask: {task}\n")
+    assert told in graft("validate", path, "--no-data").out
+    assert graft("validate", path).exit_code == 2
+
+
 def test_validating_makes_nothing(graft, job_file, home):
     graft("validate", job_file(GOOD))
     graft("validate", job_file(BAD))
@@ -186,17 +193,16 @@ def test_validating_makes_nothing(graft, job_file, home):
 
 
 HEAVY = ("torch", "torchvision", "ray", "mlflow", "transformers", "timm", "numpy", "pandas", "sklearn", "PIL")
-MOST_SECONDS = 0.3
 
 
 def validated_alone(path) -> subprocess.CompletedProcess[str]:
-    """`graft validate` in a process of its own; ends by printing what it has imported and its seconds of CPU."""
+    """`graft validate` in a process of its own; ends by printing which of the heavy packages it has imported."""
     program = (
-        "import sys, time\n"
+        "import sys\n"
         "from graft.cli.main import main\n"
         f"sys.argv = ['graft', 'validate', {str(path)!r}]\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
-        f"print([name for name in {HEAVY!r} if name in sys.modules], time.process_time(), file=sys.stderr)"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
     )
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
@@ -230,7 +236,7 @@ def test_a_job_that_says_its_task_is_validated_without_anything_heavy(job_file, 
     path.write_text(f"name: x\ndata: {data}\nstrategy: {strategy}\n")
     done = validated_alone(path)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("[] "), done.stderr
+    assert done.stderr.strip() == "[]", done.stderr
     assert "\nclasses    " in done.stdout
 
 
@@ -290,15 +296,10 @@ def test_a_look_that_takes_long_says_how_far_it_is(capsys):
     ]
 
 
-def test_the_shipped_job_is_validated_at_once(repository):
-    """By the clock of the CPU, so that a busy machine does not count, and by the best of three."""
-    seconds = []
-    for _ in range(3):
-        done = validated_alone(repository / "jobs" / "digits.yaml")
-        listed, _, taken = done.stderr.strip().rpartition(" ")
-        assert (done.returncode, listed) == (0, "[]"), done.stderr
-        seconds.append(float(taken))
-    assert min(seconds) <= MOST_SECONDS, seconds
+def test_the_shipped_job_is_validated_without_anything_heavy(repository):
+    """How many seconds that takes is a figure of `benchmarks/startup.py`."""
+    done = validated_alone(repository / "jobs" / "digits.yaml")
+    assert (done.returncode, done.stderr.strip()) == (0, "[]"), done.stderr
 
 
 def test_how_groups_and_times_divide_a_table_is_told(graft, tmp_path, job_file):

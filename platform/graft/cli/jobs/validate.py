@@ -33,11 +33,13 @@ def command(
     overview = None
     # The kinds of data that say their task themselves need no listing, and so nothing heavy.
     task, reason = loaded.data.task_hint or ("", "")
-    if task in ("", loaded.task.kind) or loaded.task.kind != "auto":
+    if no_data and not task and loaded.task.kind == "auto":
+        task, reason = "auto", "the labels decide"
+    elif task in ("", loaded.task.kind) or loaded.task.kind != "auto":
         from graft.pipeline.look import overview_of
         from graft.pipeline.resolve import resolve_job
 
-        resolved = resolve_job(loaded)
+        resolved = resolve_job(loaded, look=not no_data)
         loaded, task, reason = resolved.job, resolved.job.task.kind, resolved.reason
         if not no_data:
             overview = overview_of(loaded, resolved.listing, looking(noun))
