@@ -281,6 +281,21 @@ def columns(path: Path, name: str, samples: Any, change: Callable[[bytes], bytes
     return table(path, name, change((path / name).read_bytes()), **section)
 
 
+def feather_of_zeros(path: Path, size: int) -> Section:
+    """A Feather file of kilobytes that becomes a column of megabytes."""
+    table_ = pa.table({"text": pa.array(["\0" * size, "b"]), "label": ["a", "b"]})
+    feather.write_feather(table_, path / "a.feather", compression="zstd")
+    return table(path, "a.feather", (path / "a.feather").read_bytes())
+
+
+def feather_that_lies(path: Path) -> Section:
+    """A Feather file whose first buffer says that it unpacks to an exabyte."""
+    feather_of_zeros(path, 100_000)
+    content = (path / "a.feather").read_bytes()
+    said = struct.pack("<q", 100_001)
+    return table(path, "a.feather", content.replace(said, struct.pack("<q", 2**60)))
+
+
 def repeated(value: str, rows: int) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([value]))
 
@@ -314,6 +329,7 @@ MEGABYTE = "x" * 1024**2
 OPEN = 'text,label\n"never closed,a\n' + "word,b\n" * 30
 
 TABLES = [
+    Hostile("record batch of an exabyte", feather_that_lies, "a record batch of it unpacks to"),
     Hostile(
         "page that unpacks to 300 MB",
         lambda p: columns(p, "a.parquet", repeated(MEGABYTE * 300, 2)),

@@ -42,7 +42,7 @@ class Listing:
     """
 
     source: str
-    ids: tuple[str, ...]
+    ids: Sequence[str]
     targets: RawTargets
     given: np.ndarray
     identity: str

@@ -1,5 +1,6 @@
 """Pieces on the disk are those that were given, in whatever order they are asked for."""
 
+import pickle
 import random
 
 import pytest
@@ -18,5 +19,6 @@ def test_pieces_come_back(in_memory: int, monkeypatch: pytest.MonkeyPatch) -> No
     assert [found[row] for row in range(-1, -201, -1)] == pieces[::-1]
     assert found[3:150:7] == pieces[3:150:7]
     assert (len(found), found.num_bytes) == (200, sum(map(len, pieces)))
+    assert list(pickle.loads(pickle.dumps(found))) == pieces
     with pytest.raises(IndexError):
         found[200]

@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
 from graft.data.archives.shards import SUFFIX, shards_of
 from graft.data.archives.tar_members import Member, members_of
-from graft.data.contents.parts import FileParts, StampedFile, part
+from graft.data.contents.made import Made
+from graft.data.contents.parts import FileParts, StampedFile, part, place_of
 from graft.data.contents.placed import PlacedSamples
+from graft.data.decoding.versions import version_of
 from graft.data.folders.paths import printable
 from graft.data.overview import Progress, Tally
 from graft.data.read import Unreadable
@@ -76,8 +79,15 @@ def list_shards(spec: WebDatasetData, most: int, progress: Progress | None = Non
         targets=_targets(spec, found.labels),
         given=np.array([splits[shard] for shard in found.shards], dtype=np.uint8),
         identity=text_digest(canonical_json([[stamp.to_list() for stamp in stamps], settings])),
+        versions=Made(len(found.ids), partial(_version, stamps, found.sources)),
         ignored=(*found.tally.result(), *found.lacking.result()),
     )
+
+
+def _version(stamps: Sequence[StampedFile], sources: Sequence[bytes], row: int) -> str:
+    """A shard that has not changed holds what it held, whatever others are added."""
+    number, offset, size = place_of(sources[row])
+    return version_of(*stamps[number].to_list(), offset, size)
 
 
 def samples_of(path: Path, leave_out: Callable[[str, Member], None]) -> Iterator[tuple[str, dict[str, Member]]]:

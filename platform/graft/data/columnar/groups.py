@@ -5,18 +5,19 @@ header, and how many rows are unpacked together by the largest value that one of
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
+from graft.data.columnar.arrow_layout import BatchPart, parts_of
 from graft.data.columnar.parquet_layout import Chunk, RowGroup, pages_of, row_groups
 from graft.data.tables.arrow_files import ArrowFile
 
 MOST_CELL_BYTES = 256 * 1024**2
 """No sample is larger: a page of Parquet holds at least one whole value, and is unpacked as a whole."""
+MOST_BATCH_BYTES = 2 * 1024**3
+"""Of a record batch, which is unpacked as a whole."""
 _TOGETHER_BYTES = 64 * 1024**2
 _MOST_ROWS = 1024
 _ROWS_A_BYTE = 16
@@ -65,7 +66,9 @@ class ArrowGroups:
             for group in range(len(self.rows)):
                 yield from self._row_group(group, columns)
             return
-        places = [self._file.schema.names.index(name) for name in columns]
+        places, parts = [self._file.schema.names.index(name) for name in columns], self._parts
+        if not parts:
+            return
         with self._file.opened(pa.ipc.IpcReadOptions(included_fields=sorted(set(places)))) as reader:
             batches = reader if self._file.is_stream else map(reader.get_batch, range(reader.num_record_batches))
             for batch in batches:
@@ -89,11 +92,8 @@ class ArrowGroups:
     def _rows(self) -> Iterator[int]:
         if self._file.is_parquet:
             yield from (group.num_rows for group in self._layout)
-        elif self._file.is_stream:
-            yield from (self._record_batch(group).num_rows for group in range(len(self._places)))
         else:
-            with self._file.opened() as reader:
-                yield from (reader.get_batch(group).num_rows for group in range(reader.num_record_batches))
+            yield from (part.num_rows for part in self._parts if not part.is_dictionary)
 
     def _row_group(self, group: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         together = self._rows_together(self._layout[group].chunks, columns)
@@ -120,33 +120,26 @@ class ArrowGroups:
         return row_groups(self._file.footer())
 
     def _record_batch(self, group: int) -> pa.RecordBatch:
+        parts = self._parts
         if not self._file.is_stream:
             with self._file.opened() as reader:
                 return reader.get_batch(group)
-        with self._mapped() as source:
-            source.seek(self._places[group])
+        if any(part.is_dictionary for part in parts):
+            raise ValueError("it holds values by their number in a dictionary; save it with plain columns")
+        # What is read from a stream stays where it lies on the disk: nothing is copied.
+        with pa.memory_map(str(self._path)) as source:
+            source.seek(parts[group].start)
             return pa.ipc.read_record_batch(pa.ipc.read_message(source), self._file.schema)
 
     @cached_property
-    def _places(self) -> tuple[int, ...]:
-        """Where each record batch of a stream begins."""
-        return tuple(self._messages())
+    def _parts(self) -> tuple[BatchPart, ...]:
+        """Record batches and dictionaries of an Arrow file, none of which becomes too large.
 
-    def _messages(self) -> Iterator[int]:
-        with self._mapped() as source:
-            while True:
-                at = source.tell()
-                try:
-                    message = pa.ipc.read_message(source)
-                except EOFError:
-                    return
-                if message.type == "record batch":
-                    yield at
-                elif message.type != "schema":
-                    raise ValueError("it holds values by their number in a dictionary; save it with plain columns")
-
-    @contextmanager
-    def _mapped(self) -> Iterator[Any]:
-        # What is read from a stream stays where it lies on the disk: nothing is copied.
-        with pa.memory_map(str(self._path)) as source:
-            yield source
+        Raises:
+            ValueError: one does.
+        """
+        found = tuple(parts_of(self._path, is_stream=self._file.is_stream))
+        largest = max((part.unpacked for part in found), default=0)
+        if largest > MOST_BATCH_BYTES:
+            raise ValueError(f"a record batch of it unpacks to {largest >> 20} MiB; save it with fewer rows in each")
+        return found

@@ -80,6 +80,12 @@ def part(file: int, offset: int, size: int) -> bytes:
     return _PART.pack(file, offset, size)
 
 
+def place_of(source: bytes) -> tuple[int, int, int]:
+    """The inverse of `part`."""
+    number, offset, size = _PART.unpack(source)
+    return number, offset, size
+
+
 @dataclass(frozen=True)
 class FileParts:
     """Reads parts of files; a source is a `part`.
@@ -99,7 +105,7 @@ class FileParts:
             Unreadable: it has more bytes than a sample may have, or the file is gone.
             DataError: the file has changed since it was listed.
         """
-        number, offset, size = _PART.unpack(source)
+        number, offset, size = place_of(source)
         if size > self.most:
             raise Unreadable(f"has {size / 1024**2:.0f} MiB, more than a sample can have")
         file = self.files[number]

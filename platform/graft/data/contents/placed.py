@@ -24,6 +24,7 @@ class PlacedSamples:
         given: uint8 [N], the split that the source says, or `UNASSIGNED`.
         identity: digest of files, their sizes and times of change, and of what is read of them.
         ignored: what is no sample, by its reason.
+        versions: as `Listing` has them.
     """
 
     ids: Sequence[str]
@@ -33,6 +34,7 @@ class PlacedSamples:
     given: np.ndarray
     identity: str
     ignored: tuple[Ignored, ...] = ()
+    versions: Sequence[str] | None = None
 
     def listing(self, source: str, reader: Any, facts: Mapping[str, Any]) -> Listing:
         """The same as a modality hands it on.
@@ -44,7 +46,7 @@ class PlacedSamples:
         """
         return Listing(
             source=source,
-            ids=tuple(self.ids),
+            ids=self.ids,
             targets=self.targets,
             given=self.given,
             identity=self.identity,
@@ -52,4 +54,5 @@ class PlacedSamples:
             reader=reader,
             facts=facts,
             ignored=self.ignored,
+            versions=self.versions,
         )

@@ -69,6 +69,9 @@ class Spool(Sequence[bytes]):
             yield from (run[self._ends[at] - first : self._ends[at + 1] - first] for at in range(start, end))
             start = end
 
+    def __reduce__(self) -> tuple[type["Spool"], tuple[list[bytes]]]:
+        return Spool, (list(self),)  # the file is one of this process
+
     def __del__(self) -> None:
         if self._file >= 0:
             os.close(self._file)

@@ -21,6 +21,7 @@ from pyarrow import parquet
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 _ARROW_FILE = b"ARROW1"
+_BUFFERED = 1 << 20  # else a column of a row group is read as a whole
 _MOST_SCHEMA_BYTES = 256 * 1024**2
 _SCHEMA, _SCHEMA_RENAMED = b"ARROW:schema", b"ARROW_schema"
 _EXTENSION, _EXTENSION_RENAMED = b"ARROW:extension:name", b"ARROW_extension_name"
@@ -103,7 +104,9 @@ class ArrowFile:
         with self._path.open("rb") as stream:
             if self._is_parquet:
                 renamed = _Renamed(stream, *_parquet_footer(stream), (_SCHEMA, _SCHEMA_RENAMED))
-                yield parquet.ParquetFile(renamed, arrow_extensions_enabled=False, pre_buffer=False)
+                yield parquet.ParquetFile(
+                    renamed, buffer_size=_BUFFERED, arrow_extensions_enabled=False, pre_buffer=False
+                )
                 return
             part = _first_message(stream) if self.is_stream else _arrow_footer(stream)
             renamed = _Renamed(stream, *part, (_EXTENSION, _EXTENSION_RENAMED))

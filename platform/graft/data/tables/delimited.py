@@ -18,8 +18,8 @@ from graft.data.tables.labels import text_numbers
 from graft.data.tables.rows import SharedTexts, append_samples, column_named, require_columns
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
-_BLOCK_BYTES = 16 * 1024**2
-_MOST_BLOCK_BYTES = MAX_LINE_BYTES
+# Arrow reads 32 blocks ahead; a row may lie in two of them, and in no more.
+_BLOCKS_BYTES = (1024**2, 8 * 1024**2, MAX_LINE_BYTES)
 _RAGGED = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
 
 
@@ -67,7 +67,7 @@ class DelimitedTable:
             raise self._fault(error) from error
 
     def _in_blocks(self, sample: str, others: list[str]) -> tuple[Spool, dict[str, SharedTexts]]:
-        for block_bytes in (_BLOCK_BYTES, _MOST_BLOCK_BYTES):
+        for block_bytes in _BLOCKS_BYTES:
             samples, values = Spool(), {name: SharedTexts() for name in others}
             try:
                 for batch in self._parsed(list(dict.fromkeys([sample, *others])), block_bytes):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
+from graft.data.contents.made import Made
 from graft.data.contents.parts import Contents
 from graft.data.overview import Progress
 from graft.data.remote.here import file_here
@@ -85,7 +87,7 @@ class LabelledRows:
     """
 
     path: Path | str
-    ids: tuple[str, ...]
+    ids: Sequence[str]
     samples: Sequence[bytes]
     targets: RawTargets
     given: np.ndarray
@@ -131,7 +133,7 @@ def _rows_of(path: Path, columns: Columns) -> LabelledRows:
         raise DataError(f"{path} holds no rows, but must hold some beside its header")
     return LabelledRows(
         path=path,
-        ids=tuple(f"{path.name}:{row}" for row in range(1, len(samples) + 1)),
+        ids=Made(len(samples), partial(_name_of_row, path.name)),
         samples=samples,
         targets=raw_targets([(Place(path.name, name), values[name]) for name in columns.labels]),
         given=_given(path, columns.split, values, len(samples)),
@@ -154,6 +156,10 @@ def open_table(path: Path, encoding: str) -> Table:
         found = f"ends in `{path.suffix}`" if path.suffix else "has no suffix"
         raise DataError(f"{path} {found}, but must end in one of {', '.join(SUFFIXES)}; save the table as one of them")
     return reader(path, encoding)
+
+
+def _name_of_row(table: str, row: int) -> str:
+    return f"{table}:{row + 1}"
 
 
 def _check_differ(named: Sequence[str]) -> None:

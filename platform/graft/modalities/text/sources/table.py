@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from graft.core.errors import DataError
+from graft.data.contents.made import Made
 from graft.data.decoding.versions import version_of
 from graft.data.listing import Listing, Progress
 from graft.data.overview import Ignored, Tally
@@ -34,7 +35,7 @@ def list_text_table(spec: TableData, progress: Progress | None = None) -> Listin
         times=rows.times,
         weights=rows.weights,
         keys=rows.samples,
-        versions=[version_of(text) for text in rows.samples],
+        versions=Made(len(rows.samples), lambda row: version_of(rows.samples[row])),
         identity=rows.identity,
         sources=rows.samples,
         unreadable=_unreadable(rows.ids, rows.samples),
