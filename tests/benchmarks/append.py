@@ -4,7 +4,7 @@
     appended   with the new ones, where the first dataset is there
     anew       the same, into an empty cache: what it would cost without the first
 
-Decoded and stored as in a job at 128 px, by Ray Data. `decoded` counts the samples that reached the decoder.
+Decoded and stored as in a job at 128 px, by Ray Data. `decoded` are the samples that no older dataset has.
 """
 
 import argparse
