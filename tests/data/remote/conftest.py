@@ -1,6 +1,17 @@
 """Fixtures of `tests/fixtures/stores.py` and `tests/fixtures/images.py`."""
 
 from tests.fixtures.images import encode, idx_directory, image_folder, noise, write_idx
-from tests.fixtures.stores import no_stores, s3, s3_server, web
+from tests.fixtures.stores import knows_nobody, no_stores, s3, s3_server, web
 
-__all__ = ["encode", "idx_directory", "image_folder", "no_stores", "noise", "s3", "s3_server", "web", "write_idx"]
+__all__ = [
+    "encode",
+    "idx_directory",
+    "image_folder",
+    "knows_nobody",
+    "no_stores",
+    "noise",
+    "s3",
+    "s3_server",
+    "web",
+    "write_idx",
+]

@@ -60,7 +60,7 @@ def test_without_credentials_the_variable_is_named_before_anything_is_asked(no_s
 
 
 def test_keys_that_the_store_refuses_are_told(s3, monkeypatch):
-    # moto checks nobody's keys until it has been told of users, so its answers are given here.
+    # What Amazon says, which is not always what moto does.
     from graft.data.remote import store
 
     class Refusing:
@@ -76,7 +76,7 @@ def test_keys_that_the_store_refuses_are_told(s3, monkeypatch):
     monkeypatch.setattr(store, "_store", lambda *args: Refusing())
     error = told(s3.at("set"))
     assert isinstance(error, ResourceError)
-    assert "lets these credentials not in (The AWS Access Key Id you provided does not exist" in str(error)
+    assert "refuses these credentials (The AWS Access Key Id you provided does not exist" in str(error)
     assert "Request ID" not in str(error)
 
 
@@ -104,3 +104,13 @@ def test_a_file_on_the_web_is_found_or_not(web):
         contact(Address.of(f"{url}/b.csv"))
     with pytest.raises(ResourceError, match="cannot be reached"):
         contact(Address.of("http://127.0.0.1:1/b.csv"))
+
+
+def test_keys_that_the_server_does_not_know_are_told(s3, knows_nobody):
+    s3.put("set/cat/1.png", b"1")
+    knows_nobody(True)
+    error = told(s3.at("set"))
+    assert isinstance(error, ResourceError)
+    assert f"s3://{s3.name} refuses these credentials (The AWS Access Key Id you provided does not" in str(error)
+    assert "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in str(error)
+    assert "not-a-secret" not in str(error)

@@ -1,8 +1,10 @@
 """Samples of a store: one by one, ahead of each other, and through faults."""
 
 import threading
+from http.server import BaseHTTPRequestHandler
 
 import pytest
+from tests.fixtures.stores import serving
 
 from graft.core.errors import ResourceError
 from graft.data.read import Unreachable, Unreadable, read_file
@@ -79,7 +81,7 @@ def test_one_object_that_is_denied_is_not_all_of_them(store):
     with pytest.raises(Unreachable, match="cannot be had"):
         read.read_remote(b"s3://b/x", MIB)
     store(FakeStore(failures=9, error=denied, refused=OSError("AWS Error ACCESS_DENIED during ListObjectsV2: no")))
-    with pytest.raises(ResourceError, match="lets these credentials not in"):
+    with pytest.raises(ResourceError, match="refuses these credentials"):
         read.read_remote(b"s3://b/x", MIB)
 
 
@@ -166,3 +168,30 @@ def test_servers_that_tell_machines_their_credentials_are_not_asked(no_stores):
     for host in ("169.254.169.254", "metadata.google.internal", "169.254.169.254:80"):
         with pytest.raises(Unreadable, match="holds no data"):
             read_file(f"http://{host}/latest/meta-data".encode())
+
+
+class _Elsewhere(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", {"/cloud": "http://169.254.169.254/x", "/file": "file:///etc/passwd"}[self.path])
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("path", ["cloud", "file"])
+def test_no_server_leads_to_them_or_to_a_file(no_stores, path):
+    with serving(_Elsewhere) as url, pytest.raises(Unreachable, match="cannot be had"):
+        read_file(f"{url}/{path}".encode())
+
+
+def test_keys_that_are_taken_back_in_the_middle_end_the_ingest_and_the_next_one_goes_on(s3, knows_nobody, monkeypatch):
+    sources = [s3.put(f"set/{place}.png", b"%d" % place).encode() for place in range(4)]
+    with fetching(sources, MIB):
+        assert read_file(sources[0]) == b"0"
+    knows_nobody(True)
+    with fetching(sources, MIB), pytest.raises(ResourceError, match="refuses these credentials"):
+        read_file(sources[1])
+    knows_nobody(False)
+    assert [read_file(source) for source in sources] == [b"0", b"1", b"2", b"3"]

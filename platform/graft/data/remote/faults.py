@@ -104,7 +104,7 @@ def told(address: Address, error: StoreError) -> GraftError:
             hidden = ", and HF_TOKEN if it is not public" if address.scheme == "hf" else ""
             return DataError(f"data.path is {here}, but there is nothing there; check the path{hidden}")
         case Fault.DENIED:
-            return ResourceError(f"{address.root} lets these credentials not in ({why}); check {setting}")
+            return ResourceError(f"{address.root} refuses these credentials ({why}); check {setting}")
         case Fault.EXPIRED:
             return ResourceError(f"the credentials for {address.root} have expired ({why}); renew them, and run again")
         case Fault.OFFLINE:
