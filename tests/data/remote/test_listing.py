@@ -52,7 +52,7 @@ def test_a_missing_bucket_a_missing_prefix_and_a_file_are_told(s3):
 
 @pytest.mark.parametrize("uri", ["s3://bucket/x", "gs://bucket/x", "abfs://box@acc.dfs.core.windows.net/x"])
 def test_without_credentials_the_variable_is_named_before_anything_is_asked(no_stores, uri, monkeypatch):
-    monkeypatch.setattr("graft.data.remote.store._store", None)
+    monkeypatch.setattr("graft.data.remote.arrow_store.arrow_store", None)
     error = told(uri)
     assert isinstance(error, ResourceError)
     variable = {"s3": "AWS_ACCESS_KEY_ID", "gs": "GOOGLE_APPLICATION_CREDENTIALS", "abfs": "AZURE_STORAGE_ACCOUNT_KEY"}

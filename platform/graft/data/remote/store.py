@@ -73,9 +73,6 @@ def open_store(address: Address) -> Store:
     Raises:
         ResourceError: there are no credentials for it; the variable that is missing is named.
     """
-    problem = lacking(address)
-    if problem is not None:
-        raise ResourceError(f"{address.root} needs credentials, but {problem}")
     return _store(address.scheme, address.place, _settings())
 
 
@@ -86,7 +83,11 @@ def _settings() -> tuple[tuple[str, str], ...]:
 
 @lru_cache(maxsize=64)
 def _store(scheme: str, place: str, settings: tuple[tuple[str, str], ...]) -> Store:
-    """One a process and environment: connections are kept open."""
+    """One a process and environment: connections are kept open, and credentials are looked for once."""
+    address = Address(scheme, place, "")
+    problem = lacking(address)
+    if problem is not None:
+        raise ResourceError(f"{address.root} needs credentials, but {problem}")
     if scheme in ("http", "https"):
         from graft.data.remote.web_store import WebStore
 
