@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -79,3 +80,36 @@ class Ragged:
 
 
 Column: TypeAlias = "np.ndarray | Ragged | StreamedColumn"
+
+
+# Length of the header of an .npy file.
+_EMPTY_BYTES = 128
+
+
+def stored_columns(directory: Path, columns: Sequence[ColumnSpec]) -> dict[str, np.ndarray | Ragged]:
+    """The columns in a directory, by name; memory maps."""
+    found: dict[str, np.ndarray | Ragged] = {}
+    for spec in columns:
+        values = mapped(directory / values_file(spec))
+        offsets = None if spec.shape is not None else mapped(directory / offsets_file(spec))
+        found[spec.name] = values if offsets is None else Ragged(values, offsets)
+    return found
+
+
+def mapped(path: Path) -> np.ndarray:
+    """The array in an .npy file; a memory map, unless it is empty."""
+    if path.stat().st_size <= _EMPTY_BYTES:  # a file without values cannot be mapped
+        empty: np.ndarray = np.load(path, allow_pickle=False)
+        return empty
+    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
+
+
+def values_file(spec: ColumnSpec) -> str:
+    """Name of the file that holds a column."""
+    return f"{spec.name}.npy"
+
+
+def offsets_file(spec: ColumnSpec) -> str:
+    """Name of the file that says where the rows of a column begin."""
+    return f"{spec.name}.offsets.npy"

@@ -18,7 +18,16 @@ import numpy as np
 from graft.core.errors import ArtifactError, ResourceError
 from graft.core.passing_errors import machine_errors
 from graft.core.storage import file_digest, read_json
-from graft.data.columns import Column, ColumnSpec, Ragged, StorageSpec
+from graft.data.columns import (
+    Column,
+    ColumnSpec,
+    Ragged,
+    StorageSpec,
+    mapped,
+    offsets_file,
+    stored_columns,
+    values_file,
+)
 from graft.data.examination.finding import Finding
 from graft.data.split import Split
 from graft.data.streaming.samples import STREAMED, streamed_columns
@@ -207,39 +216,7 @@ class Dataset:
         )
 
     def _map(self, name: str) -> np.ndarray:
-        return _mapped(self.directory / name)
-
-
-# Length of the header of an .npy file.
-_EMPTY_BYTES = 128
-
-
-def stored_columns(directory: Path, columns: Sequence[ColumnSpec]) -> dict[str, np.ndarray | Ragged]:
-    """The columns in a directory, by name; memory maps."""
-    found: dict[str, np.ndarray | Ragged] = {}
-    for spec in columns:
-        values = _mapped(directory / values_file(spec))
-        offsets = None if spec.shape is not None else _mapped(directory / offsets_file(spec))
-        found[spec.name] = values if offsets is None else Ragged(values, offsets)
-    return found
-
-
-def _mapped(path: Path) -> np.ndarray:
-    if path.stat().st_size <= _EMPTY_BYTES:  # a file without values cannot be mapped
-        empty: np.ndarray = np.load(path, allow_pickle=False)
-        return empty
-    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    return array
-
-
-def values_file(spec: ColumnSpec) -> str:
-    """Name of the file that holds a column."""
-    return f"{spec.name}.npy"
-
-
-def offsets_file(spec: ColumnSpec) -> str:
-    """Name of the file that says where the rows of a column begin."""
-    return f"{spec.name}.offsets.npy"
+        return mapped(self.directory / name)
 
 
 def files_of(columns: Sequence[ColumnSpec]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graft.core.storage import file_digest, write_json
-from graft.data.columns import ColumnSpec, Ragged, StorageSpec
+from graft.data.columns import ColumnSpec, Ragged, StorageSpec, offsets_file, stored_columns, values_file
 from graft.data.dataset import (
     FORMAT,
     MANIFEST,
@@ -27,9 +27,6 @@ from graft.data.dataset import (
     Quarantined,
     Split,
     files_of,
-    offsets_file,
-    stored_columns,
-    values_file,
 )
 from graft.data.examination.finding import Finding
 from graft.data.streaming.samples import STREAMED

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from graft.data.dataset import Quarantined, stored_columns
+from graft.data.columns import stored_columns
+from graft.data.dataset import Quarantined
 from graft.data.decoding.blocks import SIGN, received
 from graft.data.examination.examined import Examined
 from graft.data.plan import Ingestion, IngestPlan
