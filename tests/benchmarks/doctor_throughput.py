@@ -24,25 +24,11 @@ from reporting import json_line, provenance, table
 
 from graft.data.examination.examined import Examined
 from graft.doctor.examiner import Doctor
-from graft.modalities.image import storage as decoding
 from graft.modalities.image.info import PIXELS
 from graft.modalities.image.read import FileReader
 from graft.modalities.image.storage import ImageDecoder, StoredImages
 
 BLOCK = 256
-
-
-class Blind:
-    """Sees nothing: what plain reading is."""
-
-    def __init__(self, count: int) -> None:
-        pass
-
-    def see(self, *what: Any) -> None:
-        pass
-
-    def signs(self) -> dict[str, np.ndarray]:
-        return {}
 
 
 @dataclass(frozen=True)
@@ -76,8 +62,8 @@ def draw_photos(where: Path, count: int, side: int) -> list[bytes]:
     return names
 
 
-def read_all(names: list[bytes], size: int) -> list[Any]:
-    decoder = ImageDecoder(FileReader(50_000_000), StoredImages(size))
+def read_all(names: list[bytes], size: int, looks: bool) -> list[Any]:
+    decoder = ImageDecoder(FileReader(50_000_000), StoredImages(size), looks)
     return [decoder(names[start : start + BLOCK]) for start in range(0, len(names), BLOCK)]
 
 
@@ -110,14 +96,11 @@ def main() -> None:
     origin = provenance()
     with TemporaryDirectory() as name:
         names = draw_photos(Path(name), given.images, given.pixels)
-        read_all(names[:BLOCK], given.size)  # warm
+        read_all(names[:BLOCK], given.size, True)  # warm
         costs: dict[str, list[Cost]] = {"plain": [], "signs": []}
-        recorder = decoding.SignRecorder
         for _ in range(3):
-            decoding.SignRecorder = Blind  # type: ignore[misc, assignment]
-            costs["plain"].append(timed(lambda: read_all(names, given.size))[1])
-            decoding.SignRecorder = recorder  # type: ignore[misc]
-            blocks, cost = timed(lambda: read_all(names, given.size))
+            costs["plain"].append(timed(lambda: read_all(names, given.size, False))[1])
+            blocks, cost = timed(lambda: read_all(names, given.size, True))
             costs["signs"].append(cost)
         found, checks = timed(lambda: examine(blocks))
     plain, signs = (min(one.cpu for one in costs[what]) for what in ("plain", "signs"))

@@ -31,10 +31,9 @@ from graft.data.columns import (
 from graft.data.examination.finding import Finding
 from graft.data.split import Split
 from graft.data.streaming.samples import STREAMED, streamed_columns
+from graft.data.tables.parquet_columns import parquet_arrays, parquet_columns
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from graft.data.listing import Decoder
 
 __all__ = ["Dataset", "DatasetArrays", "Quarantined", "Split", "open_dataset"]
@@ -166,8 +165,7 @@ class Dataset:
         path = self.directory / SIGNS
         if not path.exists():
             return {}
-        table = _parquet_table(path)
-        return {name: _array(table[name]) for name in table.column_names}
+        return parquet_arrays(path)
 
     @property
     def targets(self) -> np.ndarray:
@@ -191,7 +189,17 @@ class Dataset:
         Raises:
             ArtifactError: the file is damaged.
         """
-        return _parquet_columns(self.directory / ROWS).get("group")
+        return parquet_columns(self.directory / ROWS).get("group")
+
+    @property
+    def copies(self) -> list[str | None] | None:
+        """Names of the groups of copies and near copies that rows belong to; None where no row has a copy.
+
+        Raises:
+            ArtifactError: the file is damaged.
+        """
+        found = parquet_columns(self.directory / ROWS).get("copies")
+        return None if found is None else [None if group < 0 else str(group) for group in found]
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -231,42 +239,7 @@ def row_columns(directory: Path, *names: str) -> dict[str, list[Any]]:
     Raises:
         ArtifactError: the file is damaged, or holds a type that would bring code along.
     """
-    return _parquet_columns(directory / ROWS, names)
-
-
-def _parquet_columns(path: Path, names: Sequence[str] | None = None) -> dict[str, list[Any]]:
-    """Some columns of a file of a dataset, or all, as lists; see `_parquet_table`."""
-    table = _parquet_table(path, names)
-    return {name: table[name].to_pylist() for name in table.column_names}
-
-
-def _parquet_table(path: Path, names: Sequence[str] | None = None) -> "pa.Table":
-    """Some columns of a file of a dataset, or all.
-
-    Raises:
-        ArtifactError: it is damaged, or holds a type that would bring code along.
-    """
-    import pyarrow as pa  # only reports and feature keys ask for it, and it takes longer to import than all else here
-
-    from graft.data.tables.arrow_files import ArrowFile
-
-    try:
-        with machine_errors(path, is_ours=True):
-            found = ArrowFile(path)
-            return found.table(found.schema.names if names is None else names)
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        told = " ".join(str(error).split())[:160]
-        where = f"dataset {path.parent} is damaged ({path.name}: {told})"
-        raise ArtifactError(f"{where}; delete it and run again") from error
-
-
-def _array(column: "pa.ChunkedArray") -> np.ndarray:
-    """[N], or [N, k] of lists, of the type it was written with: hashes of 64 bits must not become another."""
-    if not len(column) or not hasattr(column.type, "value_type"):
-        plain: np.ndarray = column.to_numpy()
-        return plain
-    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    return np.concatenate(parts).reshape(len(column), -1)
+    return parquet_columns(directory / ROWS, names)
 
 
 def open_dataset(directory: Path, verify: bool = False, decoder: "Decoder | None" = None) -> Dataset:

@@ -50,6 +50,7 @@ class Rows:
         groups: what each has in common with others; None where rows have no groups.
         versions: of each sample (`graft.data.listing.Listing.versions`); None where they cannot be told.
         remarks: what was assumed to read each; empty where nothing was.
+        copies: int64 [N], the group of copies that each belongs to, -1 for none; None where no row has a copy.
     """
 
     ids: tuple[str, ...]
@@ -61,6 +62,7 @@ class Rows:
     groups: tuple[str | None, ...] | None = None
     versions: tuple[str, ...] | None = None
     remarks: tuple[str, ...] = ()
+    copies: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,8 @@ def write_rows(directory: Path, rows: Rows, origin: Origin) -> None:
         columns["group"] = pa.array(rows.groups, pa.string())
     if rows.versions is not None:
         columns |= {"version": list(rows.versions), "remark": list(rows.remarks)}
+    if rows.copies is not None:
+        columns["copies"] = rows.copies
     if rows.weights is not None:
         np.save(directory / WEIGHTS, rows.weights)
     pq.write_table(pa.table(columns), directory / ROWS)

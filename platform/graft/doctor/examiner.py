@@ -8,8 +8,10 @@ import numpy as np
 from graft.data.examination.examined import Examined
 from graft.data.examination.finding import Finding
 from graft.data.examination.found import Dropped, Examination, Found
+from graft.doctor.checks.split_leak import all_groups
 from graft.spec.checks.base import Action, FindingKind
 from graft.spec.checks.clean import checks, decided, finding_kinds, is_asked_for
+from graft.spec.checks.kinds import SPLIT_LEAK
 from graft.spec.registry import build
 
 EXAMPLES = 10
@@ -41,7 +43,8 @@ class Doctor:
             elif action == "fix" and one.splits is not None:
                 splits = one.splits
         findings = sorted((self._finding(examined, one) for one in found), key=_worst_first)
-        return Examination(tuple(findings), dropped, splits)
+        are_kept_together = decided(self.clean, SPLIT_LEAK) == "fix"
+        return Examination(tuple(findings), dropped, splits, all_groups(examined) if are_kept_together else None)
 
     def decided(self, findings: Sequence[Finding]) -> tuple[Finding, ...]:
         """Findings of an earlier examination, with what this job wants done about them."""

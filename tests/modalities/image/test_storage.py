@@ -3,7 +3,10 @@ import pytest
 from PIL import Image
 
 from graft.core.errors import ArtifactError
-from graft.modalities.image.storage import StoredImages, decode_square, square
+from graft.data.listing import without_signs
+from graft.modalities.image.info import PIXELS
+from graft.modalities.image.read import PixelReader
+from graft.modalities.image.storage import ImageDecoder, StoredImages, decode_square, square
 from graft.spec.modalities.image import ImagePreprocessing
 
 
@@ -73,3 +76,12 @@ def test_the_stored_form_is_the_part_of_preprocessing_that_is_done_once():
 def test_a_form_that_cannot_be_is_refused(values):
     with pytest.raises(ArtifactError, match="but must"):
         StoredImages(*values)
+
+
+def test_a_decoder_that_does_not_look_makes_the_same_images(tmp_path):
+    decoder = ImageDecoder(PixelReader((9, 7)), StoredImages(8))
+    sources = [np.random.default_rng(seed).integers(0, 256, 63, dtype=np.uint8).tobytes() for seed in range(3)]
+    seeing, blind = decoder(sources), without_signs(decoder)(sources)
+    assert (len(seeing.signs), blind.signs) == (12, {})
+    np.testing.assert_array_equal(seeing.columns[PIXELS], blind.columns[PIXELS])
+    assert without_signs(len) is len

@@ -62,8 +62,16 @@ def clean(work: Ingestion, decoded: Decoded, directory: Path) -> Cleaned:
         None if plan.groups is None else tuple(plan.groups[decoded.readable][kept].tolist()),
         None if plan.versions is None else _some(plan.versions, decoded.readable, kept),
         tuple(itertools.compress(decoded.told, kept)),
+        None if found is None or found.copies is None else _divided(found.copies[kept]),
     )
     return Cleaned(rows, _entries(seen.ids, dropped), None if found is None else found.findings)
+
+
+def _divided(copies: np.ndarray) -> np.ndarray | None:
+    """Groups of copies that are left; None where no sample has one."""
+    _, groups, counts = np.unique(copies, return_inverse=True, return_counts=True)
+    alone = (copies < 0) | (counts[groups] < 2)
+    return None if alone.all() else np.where(alone, -1, copies)
 
 
 def _some(versions: Sequence[str], readable: np.ndarray, kept: np.ndarray) -> tuple[str, ...]:

@@ -62,5 +62,5 @@ def check_findings(findings: Sequence[Finding]) -> None:
     named = ", ".join(first.examples[:3])
     raise DataError(
         f"the data have {first.count} findings of kind {first.kind}{others}, but data.clean says fail: {named}; repair "
-        "or remove them, or set data.clean to what else is to be done"
+        "or remove them, or set data.clean to what else is to be done (`graft doctor` shows them all)"
     )

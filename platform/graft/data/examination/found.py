@@ -61,11 +61,14 @@ class Examination:
         findings: the worst first.
         dropped: rows that are to be left out, and why.
         splits: uint8 [N], codes of `Split`, as they are to be.
+        copies: int64 [N], samples with the same number are copies or near copies, which nobody may divide; -1 for one
+            without any. None if copies may lie anywhere.
     """
 
     findings: tuple[Finding, ...]
     dropped: Mapping[int, Dropped]
     splits: np.ndarray
+    copies: np.ndarray | None = None
 
 
 class Examiner(Protocol):

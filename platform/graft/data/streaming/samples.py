@@ -141,7 +141,10 @@ class StreamedColumn:
 def streamed_columns(directory: Path, columns: Sequence[ColumnSpec], decoder: "Decoder") -> dict[str, StreamedColumn]:
     """The columns of a streamed dataset in a directory, by name."""
     rows = len(np.load(directory / "sha256.npy", mmap_mode="r"))
-    return {spec.name: StreamedColumn(Samples(directory, spec, decoder), rows) for spec in columns}
+    from graft.data.listing import without_signs
+
+    blind = without_signs(decoder)  # an ingest has looked at the samples
+    return {spec.name: StreamedColumn(Samples(directory, spec, blind), rows) for spec in columns}
 
 
 class _Cursor:

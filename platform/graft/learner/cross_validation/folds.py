@@ -48,7 +48,7 @@ def folds_of(spec: EvaluationSpec | None, data: TrainingData, dataset: Dataset) 
     if spec is None or spec.folds is None:
         return ()
     rows = data.arrays.rows(Split.TRAIN, Split.VALIDATION)
-    targets, groups = Targets(data.arrays.targets[rows], data.arrays.names), dataset.groups
+    targets, groups = Targets(data.arrays.targets[rows], data.arrays.names), dataset.groups or dataset.copies
     some = None if groups is None else [groups[int(row)] for row in rows]
     codes = fold_codes(data.task.strata(targets), some, spec.folds, spec.repeats, data.seed)
     return tuple(Fold(rows[one != fold], rows[one == fold]) for one in codes for fold in range(spec.folds))

@@ -101,17 +101,19 @@ class ImageDecoder:
     Attributes:
         reader: turns a source into pixels.
         stored: the form wanted.
+        looks: whether what is seen in the images is noted (`graft.modalities.image.signs`).
     """
 
     reader: Reader
     stored: StoredImages
+    looks: bool = True
 
     def __call__(self, sources: Sequence[bytes]) -> DecodedBlock:
         """Squares uint8 [n, S, S, C] of every aspect, black where an image is unreadable."""
         side = self.stored.stored_size
         shape = (len(sources), side, side, self.stored.channels)
         squares = {aspect: np.zeros(shape, dtype=np.uint8) for aspect in self.stored.aspects}
-        recorder = SignRecorder(len(sources))
+        recorder = SignRecorder(len(sources)) if self.looks else None
         columns = {COLUMNS[aspect]: images for aspect, images in squares.items()}
         block = DecodedBlock(columns, [""] * len(sources), [""] * len(sources))
         for index, source in enumerate(sources):
@@ -123,11 +125,12 @@ class ImageDecoder:
             picture = as_picture(found.picture)
             for aspect, images in squares.items():
                 images[index] = _square(picture, self.stored, aspect)
-            recorder.see(index, picture, found.look, found.suffix)
+            if recorder is not None:
+                recorder.see(index, picture, found.look, found.suffix)
             block.digests[index] = hashlib.sha256(found.content).hexdigest()
             if found.remark:
                 block.remarks[index] = found.remark
-        return replace(block, signs=recorder.signs())
+        return block if recorder is None else replace(block, signs=recorder.signs())
 
 
 def shown(columns: Mapping[str, Column]) -> Column:
