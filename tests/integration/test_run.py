@@ -130,7 +130,8 @@ def test_mlflow_has_one_parent_and_a_nested_run_for_every_trial(finished: tuple[
     artifacts = {item.path for item in client.list_artifacts(parents[0].info.run_id)}
     evaluation = {"report.json", "confusion_matrix.png", "worst_examples.png"}
     described = {"job.yaml", "plan.json", "data.json", "leaderboard.json", "leaderboard.csv", "leaderboard_table.json"}
-    assert described | evaluation <= artifacts
+    examination = {"doctor.html", "doctor.json", "quarantine.csv", "quarantine.parquet"}
+    assert described | evaluation | examination <= artifacts
     assert parents[0].inputs.dataset_inputs
     (winner,) = [run for run in children if run.data.tags.get("graft.winner")]
     assert evaluation <= {item.path for item in client.list_artifacts(winner.info.run_id)}

@@ -9,9 +9,17 @@ from PIL import Image
 from graft.core.errors import DataError
 from graft.data.columns import StorageSpec
 from graft.data.dataset import Dataset, Quarantined
+from graft.data.examination.finding import Finding
 from graft.data.overview import Ignored
 from graft.pipeline.resolve import resolve_job
-from graft.pipeline.stages.ingest import describe_dataset, ingestion_of, placed, remarks_of, require_unchanged
+from graft.pipeline.stages.ingest import (
+    describe_dataset,
+    findings_told,
+    ingestion_of,
+    placed,
+    remarks_of,
+    require_unchanged,
+)
 from graft.spec.load import parse_job
 
 
@@ -31,6 +39,16 @@ def test_what_was_assumed_to_read_samples_is_told_with_their_number() -> None:
     remarks = {"hold values of 12 bits in 16 and are read as such (white is 4095)": 7}
     dataset = Dataset(Path("x"), ("cat", "dog"), "ab", counts, (), storage, "x", remarks=remarks)
     assert remarks_of(dataset) == ("7 of 12 images hold values of 12 bits in 16 and are read as such (white is 4095)",)
+
+
+def test_findings_are_told_but_for_those_that_are_named_already() -> None:
+    found = (
+        Finding("unreadable", "error", 2, ("a.png",), "drop"),
+        Finding("duplicate", "warning", 3, ("b.png",), "keep"),
+        Finding("outlier", "info", 9, ("c.png",), "keep"),
+    )
+    assert findings_told(found) == ("findings: 3 duplicate (keep)",)
+    assert findings_told(found[:1]) == ()
 
 
 def test_a_source_that_has_changed_cannot_be_streamed(tmp_path: Path) -> None:

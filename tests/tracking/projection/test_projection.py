@@ -331,6 +331,19 @@ def test_what_was_left_out_is_in_the_summary_of_the_data() -> None:
     assert tags_of(operations, EXPERIMENT_RUN)["graft.ignored"] == "suffix .txt: 3; hidden: 1"
 
 
+def test_what_was_found_in_the_data_is_told_and_kept() -> None:
+    found = {"kind": "duplicate", "severity": "warning", "count": 3, "examples": ["a.png"], "action": "drop"}
+    dropped = ({"path": "b.png", "kind": "duplicate", "reason": "is a copy of a.png"},)
+    _, operations = told(DatasetReady("ab" * 32, "x", {"train": 9}, findings=(found,), dropped=dropped))
+    tags = tags_of(operations, EXPERIMENT_RUN)
+    assert (tags["graft.findings"], tags["graft.dropped"]) == ("duplicate 3 (drop)", "1")
+    json_files = {one.name: one.value for one in operations if isinstance(one, UploadJson)}
+    assert json_files["data.json"]["findings"] == [found]
+    assert json_files["quarantine.json"] == [dict(dropped[0])]
+    (files,) = [one.names for one in operations if isinstance(one, UploadFiles) and "doctor.html" in one.names]
+    assert {"doctor.json", "quarantine.csv", "quarantine.parquet"} <= {*files}
+
+
 def test_the_plan_and_the_machine_s_samples_are_in_the_parent() -> None:
     _, operations = told(PlanMade({"trials": 4}, "1 node, 2 CPU"), SystemSampled({"cpu_x": 5.0}, time=31.0))
     assert UploadJson(EXPERIMENT_RUN, "plan.json", {"trials": 4}) in operations
