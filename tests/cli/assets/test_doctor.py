@@ -82,7 +82,8 @@ def test_a_job_is_examined(graft: Any, tmp_path: Path) -> None:
     job = tmp_path / "job.yaml"
     job.write_text("name: digits\ndata: {kind: digits, clean: {duplicate: keep}}\n")
     done = graft("doctor", str(job), "--json")
-    assert (done.exit_code, done.json["records"], done.json["findings"]) == (0, 1797, [])
+    assert (done.exit_code, done.json["records"]) == (0, 1797)
+    assert {one["kind"] for one in done.json["findings"]} <= {"suspicious_label"}
 
 
 @pytest.mark.parametrize(
