@@ -77,7 +77,8 @@ def _source_of(modality: str, folder: Path) -> dict[str, Any]:
     if modality in SOURCES:
         return SOURCES[modality](folder)
     # Of another package: the first kind of data that needs nothing from outside.
-    kinds = {kind: spec for kind, spec in members("data_kind").items() if not _needs_more(spec)}
+    theirs = {kind: spec for kind, spec in members("data_kind").items() if not spec.__module__.startswith("graft.")}
+    kinds = {kind: spec for kind, spec in theirs.items() if not _needs_more(spec)}
     return {"kind": next(kind for kind, spec in kinds.items() if spec().modality == modality)}
 
 

@@ -56,6 +56,7 @@ def test_flat_values_are_plain() -> None:
     ("operations", "told"),
     [
         (["fly"], "augment.operations[0].name: is `fly`, but must be one of flip, rotate"),
+        ([], "augment.operations: has 0 items, but must have at least 1"),
         ("flip", "augment.operations: is the text 'flip', but must be a list"),
         ([{"name": "flip", "chance": 1}], "augment.operations[0].chance: is not a key of an item of the list"),
         (

@@ -94,6 +94,7 @@ class CustomAugmentation(Policy):
     operations: tuple[NamedOperation, ...] = Field(
         (Operation(name="flip"), Operation(name="crop", probability=1.0), Operation(name="jitter")),
         strict=False,
+        min_length=1,
         max_length=32,
         description="What is done, in this order.",
     )
