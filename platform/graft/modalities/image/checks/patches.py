@@ -17,7 +17,7 @@ MOST_PLACES = 64
 """Places looked at along a side; of larger images each n-th."""
 
 _FEWEST, _MOST_SHARE = 10, 0.2
-_PURITY, _LEAST_SURPRISE = 0.95, 12.0
+_PURITY, _LEAST_SURPRISE = 0.95, 8.0
 _LEVELS = np.uint8(0xF8)
 _SAME = 0.6
 _CLOSE = 24

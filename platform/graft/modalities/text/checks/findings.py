@@ -7,7 +7,7 @@ import numpy as np
 from graft.data.columns import Ragged
 from graft.data.examination.copies import ALONE, joined_groups
 from graft.data.examination.examined import Examined
-from graft.data.examination.extra_copies import extra_copies
+from graft.data.examination.extra_copies import extra_copies, twins_found
 from graft.data.examination.found import Found
 from graft.modalities.text.checks.near_duplicates import near_pairs
 from graft.modalities.text.checks.personal_data import SORTS
@@ -51,9 +51,18 @@ def empty_texts(spec: EmptyTextCheck, examined: Examined) -> Iterator[Found]:
 
 
 def near_copies(spec: TextCopiesCheck, examined: Examined) -> Iterator[Found]:
-    """Every near copy but the first of each split; copies character for character are found elsewhere."""
+    """Every near copy but one of each group; copies character for character are found elsewhere."""
     groups = examined.derived(spec.groups_by, near_groups)
-    yield from extra_copies("near_duplicate", examined, _without_exact(groups, examined), "is almost a copy of {}")
+    for found in extra_copies("near_duplicate", examined, groups, ""):
+        # Of members that are copies of each other one is told.
+        told = {(int(groups[twin]), str(examined.digests[twin])) for twin in found.twins.values()}
+        twins: dict[int, int] = {}
+        for row, twin in sorted(found.twins.items()):
+            content = int(groups[row]), str(examined.digests[row])
+            if content not in told:
+                told.add(content)
+                twins[row] = twin
+        yield twins_found(found.kind, examined, twins, "is almost a copy of {}")
 
 
 def near_groups(examined: Examined) -> np.ndarray:
@@ -76,19 +85,6 @@ def odd_lengths(spec: TextLengthCheck, examined: Examined) -> Iterator[Found]:
     rows = np.flatnonzero(distances > _FAR * deviation).astype(np.int64)
     reasons = {row: f"has {lengths[row]} characters" for row in rows.tolist()}
     yield Found("outlier", rows, detail=f"the usual length is {int(np.median(lengths))} characters", reasons=reasons)
-
-
-def _without_exact(groups: np.ndarray, examined: Examined) -> np.ndarray:
-    """The groups, without each sample that has an exact copy before it in its group and split."""
-    rows = np.flatnonzero(groups != ALONE)
-    seen: set[tuple[int, str, int]] = set()
-    left = groups.copy()
-    for row in rows.tolist():
-        key = (int(groups[row]), str(examined.digests[row]), int(examined.splits[row]))
-        if key in seen:
-            left[row] = ALONE
-        seen.add(key)
-    return left
 
 
 def _text(column: Ragged, row: int) -> str:
