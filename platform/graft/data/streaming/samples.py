@@ -140,7 +140,7 @@ class StreamedColumn:
 
 def streamed_columns(directory: Path, columns: Sequence[ColumnSpec], decoder: "Decoder") -> dict[str, StreamedColumn]:
     """The columns of a streamed dataset in a directory, by name."""
-    rows = len(np.load(directory / "sha256.npy", mmap_mode="r"))
+    rows = len(np.load(directory / "sha256.npy", mmap_mode="r", allow_pickle=False))
     from graft.data.listing import without_signs
 
     blind = without_signs(decoder)  # an ingest has looked at the samples
