@@ -2,8 +2,8 @@
 
 Speed: images a second of an ingest (list, read, decode, shrink, examine, write) from an S3 server on this machine,
 against the same images on its disk; the two by turns, through one Ray. The server is moto's, a process of its own that
-takes its CPU from the same cores, which no store does: so the table has its CPU seconds beside those of Ray's workers,
-and the ratio of what the workers alone need.
+takes its CPU from the same cores, which no store does: so the table has its CPU seconds beside those of graft. Those hold
+Ray's daemons, which cost the more the longer an ingest takes on a busy machine.
 Faults: a missing credential and a missing bucket, as `graft validate` tells them, with the seconds that takes; the way
 to the store cut in the middle of an ingest.
 Run it on an idle machine, with no other Ray on it.
@@ -198,9 +198,9 @@ def report(given: Any, found: dict[str, list[Timed]], size: float) -> dict[str, 
     }
     rows = [[name, f"{rates[name]:.0f}", *(f"{value:.2f}" for value in cpu[name])] for name in found]
     print(f"{count} JPEG images of {size / 1024:.0f} kB, {usable_cpus()} cores, {given.repeats} ingests each")
-    print(table(["from", "images/s", "graft's CPU ms an image", "server's CPU ms an image"], rows))
+    print(table(["from", "images/s", "CPU ms of graft and Ray", "server's CPU ms an image"], rows))
     alone = cpu["disk"][0] / cpu["store"][0]
-    print(f"store / disk: {ratio:.2f} (target {TARGET}); CPU of graft alone, disk / store: {alone:.2f}")
+    print(f"store / disk: {ratio:.2f} (target {TARGET}); CPU of graft and Ray, disk / store: {alone:.2f}")
     return {"ratio": ratio, "cpu_ratio": alone, "rates": rates, "cpu_ms": cpu}
 
 
