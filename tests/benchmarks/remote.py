@@ -2,8 +2,8 @@
 
 Speed: images a second of an ingest (list, read, decode, shrink, examine, write) from an S3 server on this machine,
 against the same images on its disk; the two by turns, through one Ray. The server is moto's, a process of its own that
-takes its CPU from the same cores, which no store does: so the table has its CPU seconds beside those of graft. Those hold
-Ray's daemons, which cost the more the longer an ingest takes on a busy machine.
+takes its CPU from the same cores, which no store does: so the table has its CPU seconds beside those of graft. Those
+hold Ray's daemons, which cost the more the longer an ingest takes on a busy machine.
 Faults: a missing credential and a missing bucket, as `graft validate` tells them, with the seconds that takes; the way
 to the store cut in the middle of an ingest.
 Run it on an idle machine, with no other Ray on it.
