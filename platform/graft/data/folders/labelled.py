@@ -1,5 +1,6 @@
 """Files in a folder for each label: ``path/<label>/**``, or ``path/{train,val,test}/<label>/**``."""
 
+import hashlib
 import os
 import re
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from graft.core.errors import DataError
-from graft.core.storage import canonical_json, text_digest
+from graft.core.storage import canonical_json
 from graft.data.decoding.versions import version_of
 from graft.data.folders.look import look_below
 from graft.data.folders.meaning import meaning_of
@@ -122,5 +123,9 @@ class _Disk:
 
 
 def _identity(root: str, found: Sequence[tuple[str, int, int | str]], given: Sequence[int]) -> str:
-    entries = [(*facts, code) for facts, code in zip(found, given, strict=True)]
-    return text_digest(canonical_json([printable(root), entries]))
+    """Digest of the JSON of ``[root, [[path, size, time, split], …]]``, which is never held as a whole."""
+    digest = hashlib.sha256(f"[{canonical_json(printable(root))},[".encode())
+    for place, (facts, code) in enumerate(zip(found, given, strict=True)):
+        digest.update(f"{',' if place else ''}{canonical_json([*facts, code])}".encode())
+    digest.update(b"]]")
+    return digest.hexdigest()
