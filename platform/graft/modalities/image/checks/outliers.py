@@ -25,20 +25,26 @@ def outliers(spec: PictureOutlierCheck, examined: Examined) -> Iterator[Found]:
     if "width" not in signs or not len(examined):
         return
     width, height = np.maximum(signs["width"], 1).astype(np.float64), np.maximum(signs["height"], 1).astype(np.float64)
-    sizes = {int(row): f"has {int(width[row])} x {int(height[row])} pixels" for row in range(len(examined))}
+
+    def size(row: int) -> str:
+        return f"has {int(width[row])} x {int(height[row])} pixels"
+
+    def shade(row: int) -> str:
+        return f"has a brightness of {float(signs['brightness'][row]):.0f} of 255"
+
     absurd = (np.minimum(width, height) < SMALLEST) & (np.median(np.minimum(width, height)) >= SMALLEST)
     absurd |= np.maximum(width / height, height / width) > LONGEST
-    yield _found("absurd_size", np.flatnonzero(absurd), sizes)
+    yield _found("absurd_size", {row: size(row) for row in np.flatnonzero(absurd).tolist()})
     measures = {
-        "size": (np.log(width * height) / 2, sizes),
-        "shape": (np.log(width / height), sizes),
-        "brightness": (signs["brightness"].astype(np.float64), _shades(signs["brightness"])),
+        "size": (np.log(width * height) / 2, size),
+        "shape": (np.log(width / height), size),
+        "brightness": (signs["brightness"].astype(np.float64), shade),
     }
     reasons: dict[int, str] = {}
     for name, (values, told) in measures.items():
         for row in np.flatnonzero(far_from_others(values, _NARROWEST[name])).tolist():
-            reasons.setdefault(row, told[row])
-    yield _found("outlier", np.array(sorted(reasons), dtype=np.int64), reasons)
+            reasons.setdefault(row, told(row))
+    yield _found("outlier", reasons)
 
 
 def far_from_others(values: np.ndarray, narrowest: float) -> np.ndarray:
@@ -56,11 +62,7 @@ def far_from_others(values: np.ndarray, narrowest: float) -> np.ndarray:
     return far
 
 
-def _shades(brightness: np.ndarray) -> dict[int, str]:
-    return {row: f"has a brightness of {value:.0f} of 255" for row, value in enumerate(brightness.tolist())}
-
-
-def _found(kind: str, rows: np.ndarray, reasons: dict[int, str]) -> Found:
-    rows = rows.astype(np.int64)
-    detail = f"the first one {reasons[int(rows[0])]}" if len(rows) else ""
-    return Found(kind, rows, detail=detail, reasons={int(row): reasons[int(row)] for row in rows})
+def _found(kind: str, reasons: dict[int, str]) -> Found:
+    rows = np.array(sorted(reasons), dtype=np.int64)
+    detail = f"the first one {reasons[int(rows[0])]}" if reasons else ""
+    return Found(kind, rows, detail=detail, reasons=reasons)
