@@ -117,3 +117,14 @@ def test_data_that_a_run_could_not_split_are_examined(tmp_path: Path) -> None:
     found = examined(folder, tmp_path / "home")
     assert "a run would end here" in found.notes[0]
     assert "lynx" in of_kind(found)["tiny_class"].examples
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_session")
+def test_many_samples_are_read_on_the_cluster_with_the_same_findings(
+    folder: Path, report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graft.pipeline.examination.examine.FEW", 5)
+    found = examined(folder, tmp_path, split_leak="keep")
+    assert [one.to_dict() for one in found.findings] == [one.to_dict() for one in report.findings]
+    assert found.quarantine == report.quarantine
