@@ -16,6 +16,23 @@ __all__ = ["DecodedBlock", "Decoder", "Listing", "Progress", "list_samples"]
 
 
 @dataclass(frozen=True)
+class SourceTable:
+    """A table of the user, for checks of its other columns.
+
+    Attributes:
+        path: of the file, as it can be read here.
+        encoding: of it, where it is one of text.
+        label: column of the (first) label.
+        used: columns that the job names, that of the samples first.
+    """
+
+    path: str
+    encoding: str
+    label: str
+    used: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Listing:
     """Every sample of a source, in a fixed order, not yet decoded.
 
@@ -37,6 +54,7 @@ class Listing:
         weights: float64 [N], how much each counts in the training loss: finite, from 0, not all 0.
         versions: of each sample, another as soon as it may have changed (`graft.data.decoding.versions`), so that it
             need not be decoded again for others that were appended; None where that cannot be told without reading it.
+        table: the table that the samples are rows of, if they are.
         keys: what each sample is known by wherever the source lies: its text, or the path in a table's cell; the ids
             where None.
     """
@@ -55,6 +73,7 @@ class Listing:
     times: np.ndarray | None = None
     weights: np.ndarray | None = None
     keys: Sequence[bytes] | None = None
+    table: SourceTable | None = None
     versions: Sequence[str] | None = None
 
     def __len__(self) -> int:

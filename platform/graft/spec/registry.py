@@ -115,6 +115,7 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.checks.pictures:BlankPictureCheck",
         "graft.spec.checks.pictures:PictureOutlierCheck",
         "graft.spec.checks.pictures:NearCopyCheck",
+        "graft.spec.checks.samples:ColumnCheck",
         "graft.spec.checks.labels:DoubtfulLabelCheck",
         "graft.spec.checks.labels:TriggerWordCheck",
         "graft.spec.checks.labels:PatchCheck",

@@ -98,6 +98,7 @@ def examined(work: Ingestion, decoded: Decoded, directory: Path) -> Examined:
         task=work.task.spec.kind,
         modality=plan.storage.modality,
         facts=plan.listing.facts,
+        table=plan.listing.table,
     )
 
 

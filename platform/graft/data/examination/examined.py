@@ -31,6 +31,7 @@ class Examined:
         task: kind of the task.
         modality: kind of the samples.
         facts: what the source knows of all samples together.
+        table: the user's table that the samples are rows of, if they are.
     """
 
     ids: Sequence[str]
@@ -46,6 +47,7 @@ class Examined:
     task: str = ""
     modality: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    table: Any = None
     _derived: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:

@@ -169,3 +169,17 @@ POISONING_SUSPECT = FindingKind(
     actions=("drop", "keep", "fail"),
     told="may be poisoned",
 )
+CONSTANT_COLUMN = FindingKind(
+    "constant_column", "A column of the table with one value in all rows, or none: nothing can be learnt of it.", "info"
+)
+DUPLICATE_COLUMN = FindingKind("duplicate_column", "A column of the table with the values of another one.", "info")
+LEAKING_COLUMN = FindingKind(
+    "leaking_column",
+    "A column of the table that alone predicts the label: it is likely made from it, and will not be there when the "
+    "model is used.",
+)
+IDENTIFIER_COLUMN = FindingKind(
+    "identifier_column",
+    "A column of the table with another value in every row: as a feature it is learnt by heart.",
+    "info",
+)

@@ -45,3 +45,17 @@ class BalanceCheck(CheckSpec):
     kind: Literal["balance"] = "balance"
     built_by: ClassVar[str] = "graft.doctor.checks.balance:balance"
     finds: ClassVar[tuple[FindingKind, ...]] = (kinds.IMBALANCE, kinds.TINY_CLASS)
+
+
+class ColumnCheck(CheckSpec):
+    """Columns of the user's table that say nothing, the same as another, or too much."""
+
+    kind: Literal["columns"] = "columns"
+    built_by: ClassVar[str] = "graft.doctor.checks.columns:columns"
+    costly: ClassVar[bool] = True
+    finds: ClassVar[tuple[FindingKind, ...]] = (
+        kinds.CONSTANT_COLUMN,
+        kinds.DUPLICATE_COLUMN,
+        kinds.LEAKING_COLUMN,
+        kinds.IDENTIFIER_COLUMN,
+    )

@@ -38,6 +38,12 @@ class TableData(ContainerSource):
     )
 
     @property
+    def used(self) -> tuple[str, ...]:
+        """Columns that are named, that of the samples first."""
+        named = (getattr(self, self.modality), *self.labels, self.split, self.group, self.time, self.weight)
+        return tuple(name for name in named if name is not None)
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Columns of the labels."""
         return (self.label,) if isinstance(self.label, str) else tuple(self.label)

@@ -9,7 +9,7 @@ from graft.data.contents.beside import file_beside, stamps_of
 from graft.data.contents.parts import Contents
 from graft.data.decoding.versions import version_of
 from graft.data.folders.paths import printable
-from graft.data.listing import Listing, Progress
+from graft.data.listing import Listing, Progress, SourceTable
 from graft.data.overview import Ignored, Tally
 from graft.data.tables.labelled import Columns, LabelledRows, read_labelled
 from graft.modalities.image.read import EncodedReader, FileReader
@@ -49,6 +49,7 @@ def _of_files(spec: TableData, rows: LabelledRows) -> Listing:
         identity=text_digest(canonical_json([rows.identity, files])),
         sources=paths,
         reader=FileReader(spec.max_pixels),
+        table=SourceTable(str(rows.path), spec.encoding, spec.labels[0], spec.used),
         facts={"max_pixels": spec.max_pixels, "column": spec.image, "encoding": spec.encoding},
         unreadable=_unreadable(rows.ids, files),
     )
@@ -67,6 +68,7 @@ def _of_cells(spec: TableData, rows: LabelledRows, contents: Contents) -> Listin
         identity=rows.identity,
         sources=rows.samples,
         reader=EncodedReader(contents, spec.max_pixels),
+        table=SourceTable(str(rows.path), spec.encoding, spec.labels[0], spec.used),
         facts={"max_pixels": spec.max_pixels, "column": spec.image, "encoding": spec.encoding},
     )
 

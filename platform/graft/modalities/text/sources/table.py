@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from graft.core.errors import DataError
 from graft.data.contents.made import Made
 from graft.data.decoding.versions import version_of
-from graft.data.listing import Listing, Progress
+from graft.data.listing import Listing, Progress, SourceTable
 from graft.data.overview import Ignored, Tally
 from graft.data.tables.labelled import Columns, LabelledRows, read_labelled
 from graft.data.tables.labels import text_numbers
@@ -40,6 +40,7 @@ def list_text_table(spec: TableData, progress: Progress | None = None) -> Listin
         sources=rows.samples,
         unreadable=_unreadable(rows.ids, rows.samples),
         reader=InlineText(),
+        table=SourceTable(str(rows.path), spec.encoding, spec.labels[0], spec.used),
         facts={
             "text_column": spec.text,
             "max_characters": spec.max_characters,
