@@ -1,8 +1,10 @@
 """Repairs are the same at ingest and at prediction."""
 
+from collections.abc import Callable
 from typing import get_args
 
 import pytest
+from tests.assets.planted.texts import with_full_width, with_look_alikes, with_zero_width
 
 from graft.data.read import Unreadable
 from graft.modalities.text.checks.repairs import REPAIRS, repaired
@@ -55,3 +57,10 @@ def test_a_bundle_says_what_is_repaired() -> None:
     told = TextPreprocessing(**given, repairs=("homoglyph",)).model_dump(mode="json")
     assert TextPreprocessing.read_stored(told).repairs == ("homoglyph",)
     assert Texts().name == "text"
+
+
+@pytest.mark.parametrize("attack", [with_look_alikes, with_zero_width, with_full_width])
+def test_attacks_are_undone(attack: Callable[[str], str]) -> None:
+    text = "Copy this: cheap examples about space, phones & paper; 20 of them for Xavier"
+    assert attack(text) != text
+    assert repaired(attack(text), REPAIRS) == text
