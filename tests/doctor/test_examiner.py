@@ -31,9 +31,20 @@ def test_every_finding_is_told_the_worst_first() -> None:
 
 
 def test_copies_come_to_one_side() -> None:
-    found = Doctor().examine(EXAMINED)
-    assert found.splits.tolist() == [0, 0, 1, 0, 0, 0]
+    # Rows 6 to 8 are alone: the test set keeps some of both labels when row 5 leaves it.
+    digests = np.array([*DIGESTS, "e", "f", "g"], dtype=object)
+    splits = np.array([0, 0, 1, 0, 0, 2, 2, 2, 1], np.uint8)
+    found = Doctor().examine(replace(examined_of("measurements", 9), digests=digests, splits=splits))
+    assert found.splits.tolist() == [0, 0, 1, 0, 0, 0, 2, 2, 1]
     assert found.dropped == {}
+
+
+def test_a_test_set_of_nothing_but_copies_stays_and_that_is_told() -> None:
+    found = Doctor().examine(EXAMINED)
+    assert found.splits.tolist() == EXAMINED.splits.tolist()
+    detail = next(one.detail for one in found.findings if one.kind == "split_leak")
+    assert "1 groups of copies stay apart" in detail
+    assert "too little of one would be left" in detail
 
 
 def test_splits_of_the_source_stay() -> None:

@@ -36,11 +36,15 @@ def split_leak(spec: SplitLeakCheck, examined: Examined) -> Iterator[Found]:
     reasons = {
         row: f"has a copy in the {_named(splits[twin])} set, {examined.ids[twin]}" for row, twin in twins.items()
     }
-    together = keep_together(splits, groups, examined.movable, to_training=examined.split_rule == "hash")
+    counted = None if examined.targets.dtype.kind == "f" else examined.targets
+    together = keep_together(splits, groups, examined.movable, examined.split_rule == "hash", counted)
     rows = np.array(sorted(reasons), dtype=np.int64)
     detail = f"{examined.ids[int(rows[0])]} {reasons[int(rows[0])]}"
     if len(together.leaks):
-        detail += f"; {len(together.leaks)} groups of copies stay apart where their splits are not graft's own choice"
+        detail += (
+            f"; {len(together.leaks)} groups of copies stay apart: graft has not drawn their splits, or too little of "
+            "one would be left"
+        )
     yield Found("split_leak", rows, detail=detail, reasons=reasons, splits=together.splits, twins=twins)
 
 
