@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from graft.core.seeds import derive_seed
+from graft.data.batches import TrainingBatch
 from graft.models.backbone import Backbone
 from graft.models.load import load_backbone
 from graft.models.network import Network, build_head
@@ -88,7 +89,7 @@ class _Rows:
         for index, rows in enumerate(torch.randperm(36, generator=generator).split(12)):
             if index >= first:
                 noise = torch.Generator().manual_seed(derive_seed(seed, "noise", epoch, index))
-                yield augmenter(self.images[rows], noise), self.targets[rows], len(rows)
+                yield TrainingBatch(augmenter(self.images[rows], noise), self.targets[rows], len(rows))
 
 
 def noise(images, generator):

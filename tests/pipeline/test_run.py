@@ -66,7 +66,7 @@ def run_without_ray(patched: pytest.MonkeyPatch, dataset: Dataset) -> None:
     patched.setattr("graft.pipeline.run.ray_session", one_core)
     patched.setattr("graft.pipeline.run.head_address", lambda: "127.0.0.1:1")
     patched.setattr("graft.pipeline.run.start_relay", lambda directory, target: NoRelay())
-    patched.setattr("graft.pipeline.stages.ingest.ingest", lambda work, cache: dataset)
+    patched.setattr("graft.pipeline.stages.ingest.ingest", lambda work, cache, progress: dataset)
     for stage in ("fit", "evaluate", "export"):
         patched.setattr(f"graft.pipeline.stages.{stage}.run_remote", here)
 
@@ -167,7 +167,7 @@ def test_a_budget_ends_the_search_so_that_the_rest_fits(make: Any, home: Path, c
 def test_a_budget_shorter_than_the_ingest_is_one_line(
     make: Any, home: Path, curve_search: Any, clock: Any, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slow(work: Any, cache: Path) -> Dataset:
+    def slow(work: Any, cache: Path, progress: Any) -> Dataset:
         clock.seconds += 61.0
         return dataset
 

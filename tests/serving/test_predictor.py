@@ -370,7 +370,7 @@ def test_one_long_sample_does_not_fill_up_all_others():
         {place: "is text" for place, one in enumerate(samples) if isinstance(one, str)},
     )
     predictor._model = lambda batch: batch.sum(dim=1, keepdim=True)
-    predictor._device = torch.device("cpu")
+    predictor._device, predictor._views, predictor.cost = torch.device("cpu"), (), module.Cost(1)
     predictor.bundle = SimpleNamespace(spec=SimpleNamespace(num_outputs=1, preprocessing=None, facts={}))
     predictor.task = SimpleNamespace(decide=lambda outputs, facts: outputs.numpy())
     samples = [*rows[:70], None, *rows[70:], "text"]
