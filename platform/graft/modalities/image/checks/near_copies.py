@@ -116,8 +116,8 @@ def _normalised(column: np.ndarray | StreamedColumn, rows: np.ndarray) -> np.nda
     colours = np.asarray(column[rows])
     # Channel by channel: a mean over the last axis takes four times as long.
     squares = np.zeros(colours.shape[:3], dtype=np.float32)
-    for channel in range(colours.shape[3]):
-        squares += colours[..., channel]
+    for channel in np.moveaxis(colours, -1, 0):
+        squares += channel
     side = squares.shape[1]
     edges = np.linspace(0, side, min(_SIDE, side) + 1).astype(np.int64)[:-1]
     small = np.add.reduceat(np.add.reduceat(squares, edges, axis=1), edges, axis=2).reshape(len(rows), -1)
