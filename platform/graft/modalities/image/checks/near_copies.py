@@ -115,7 +115,7 @@ def _normalised(column: np.ndarray | StreamedColumn, rows: np.ndarray) -> np.nda
     """float32 [n, 256], small grey versions of length 1 of some rows, ascending."""
     colours = np.asarray(column[rows])
     # Channel by channel: a mean over the last axis takes four times as long.
-    squares = np.zeros(colours.shape[:3], dtype=np.float32)
+    squares: np.ndarray = np.zeros(colours.shape[:3], dtype=np.float32)
     for channel in np.moveaxis(colours, -1, 0):
         squares += channel
     side = squares.shape[1]
