@@ -10,6 +10,8 @@ EXPECTED = {
     "ray.tune.analysis.experiment_analysis": "Failed to fetch metrics",
     # Which graft turns off too: they would be drawn over its display.
     "ray.data._internal.progress": "Progress bars disabled",
+    # How long it took is told by the stage.
+    "ray.data._internal.execution.streaming_executor": "✔️ ",
 }
 
 
