@@ -79,11 +79,14 @@ def test_the_contract_of_json(graft: Any, tmp_path: Path) -> None:
 
 
 def test_a_job_is_examined(graft: Any, tmp_path: Path) -> None:
+    dirty_folder(tmp_path / "photos", 12)
     job = tmp_path / "job.yaml"
-    job.write_text("name: digits\ndata: {kind: digits, clean: {duplicate: keep}}\n")
-    done = graft("doctor", str(job), "--json")
-    assert (done.exit_code, done.json["records"]) == (0, 1797)
-    assert {one["kind"] for one in done.json["findings"]} <= {"suspicious_label"}
+    job.write_text("name: photos\ndata: {kind: image_folder, path: photos, clean: {duplicate: fail}}\n")
+    by_job, by_path = graft("doctor", str(job), "--json"), graft("doctor", str(tmp_path / "photos"), "--json")
+    assert (by_job.exit_code, by_path.exit_code) == (4, 0)
+    assert by_job.json["records"] == by_path.json["records"] > 0
+    kinds = [[one["kind"] for one in done.json["findings"]] for done in (by_job, by_path)]
+    assert kinds[0] == kinds[1]
 
 
 @pytest.mark.parametrize(
