@@ -30,6 +30,24 @@ def extra_copies(kind: str, examined: Examined, groups: np.ndarray, reason: str)
         yield twins_found(kind, examined, twins, reason)
 
 
+def extra_near_copies(examined: Examined, groups: np.ndarray) -> Iterator[Found]:
+    """Every near copy of a group but one; of members that are copies of each other bit for bit one is told.
+
+    Args:
+        examined: N samples.
+        groups: int64 [N], of near copies, copies bit for bit included.
+    """
+    for found in extra_copies("near_duplicate", examined, groups, ""):
+        told = {(int(groups[twin]), str(examined.digests[twin])) for twin in found.twins.values()}
+        twins: dict[int, int] = {}
+        for row, twin in sorted(found.twins.items()):
+            content = int(groups[row]), str(examined.digests[row])
+            if content not in told:
+                told.add(content)
+                twins[row] = twin
+        yield twins_found(found.kind, examined, twins, "is almost a copy of {}")
+
+
 def twins_found(kind: str, examined: Examined, twins: Mapping[int, int], reason: str) -> Found:
     """A finding of samples that are like others.
 

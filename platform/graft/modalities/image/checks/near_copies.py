@@ -13,7 +13,7 @@ import numpy as np
 from graft.data.columns import Ragged
 from graft.data.examination.copies import ALONE, joined_groups
 from graft.data.examination.examined import Examined
-from graft.data.examination.extra_copies import extra_copies, twins_found
+from graft.data.examination.extra_copies import extra_near_copies
 from graft.data.examination.found import Found
 from graft.data.streaming.samples import StreamedColumn
 from graft.modalities.image.checks.blank import FLAT
@@ -39,17 +39,7 @@ _AT_ONCE = 2048
 
 def near_copies(spec: NearCopyCheck, examined: Examined) -> Iterator[Found]:
     """Every near copy but one of each group; copies bit for bit are found elsewhere."""
-    groups = examined.derived(spec.groups_by, near_groups)
-    for found in extra_copies("near_duplicate", examined, groups, ""):
-        # Of members that are copies of each other bit for bit one is told.
-        told = {(int(groups[twin]), str(examined.digests[twin])) for twin in found.twins.values()}
-        twins: dict[int, int] = {}
-        for row, twin in sorted(found.twins.items()):
-            content = int(groups[row]), str(examined.digests[row])
-            if content not in told:
-                told.add(content)
-                twins[row] = twin
-        yield twins_found(found.kind, examined, twins, "is almost a copy of {}")
+    yield from extra_near_copies(examined, examined.derived(spec.groups_by, near_groups))
 
 
 def near_groups(examined: Examined) -> np.ndarray:

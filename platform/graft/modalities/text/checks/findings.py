@@ -7,7 +7,7 @@ import numpy as np
 from graft.data.columns import Ragged
 from graft.data.examination.copies import ALONE, joined_groups
 from graft.data.examination.examined import Examined
-from graft.data.examination.extra_copies import extra_copies, twins_found
+from graft.data.examination.extra_copies import extra_near_copies
 from graft.data.examination.found import Found
 from graft.modalities.text.checks.near_duplicates import near_pairs
 from graft.modalities.text.checks.personal_data import SORTS
@@ -52,17 +52,7 @@ def empty_texts(spec: EmptyTextCheck, examined: Examined) -> Iterator[Found]:
 
 def near_copies(spec: TextCopiesCheck, examined: Examined) -> Iterator[Found]:
     """Every near copy but one of each group; copies character for character are found elsewhere."""
-    groups = examined.derived(spec.groups_by, near_groups)
-    for found in extra_copies("near_duplicate", examined, groups, ""):
-        # Of members that are copies of each other one is told.
-        told = {(int(groups[twin]), str(examined.digests[twin])) for twin in found.twins.values()}
-        twins: dict[int, int] = {}
-        for row, twin in sorted(found.twins.items()):
-            content = int(groups[row]), str(examined.digests[row])
-            if content not in told:
-                told.add(content)
-                twins[row] = twin
-        yield twins_found(found.kind, examined, twins, "is almost a copy of {}")
+    yield from extra_near_copies(examined, examined.derived(spec.groups_by, near_groups))
 
 
 def near_groups(examined: Examined) -> np.ndarray:
