@@ -25,14 +25,6 @@ class Contents(Protocol):
 
 
 @dataclass(frozen=True)
-class InlineContents:
-    """The source is the content itself, empty where there is none."""
-
-    def __call__(self, source: bytes) -> bytes:
-        return source
-
-
-@dataclass(frozen=True)
 class StampedFile:
     """A file as it was when it was listed.
 
