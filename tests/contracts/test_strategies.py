@@ -45,6 +45,8 @@ PARTS: dict[str, dict[str, object]] = {
     "sgd": {"optimizer": "sgd", "lr": 0.05},
     "sgd without momentum": {"optimizer": {"kind": "sgd", "momentum": 0.0}, "lr": 0.2},
     "constant": {"schedule": "constant"},
+    "one cycle": {"schedule": "one_cycle"},
+    "clipped": {"clip_norm": 0.1},
     "bf16": {"precision": "bf16"},
     "light": {"augment": "light"},
 }

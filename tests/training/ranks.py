@@ -131,6 +131,12 @@ def adamw(world: World) -> Result:
     return learn(world, Strategy(lr=0.01, batch_size=8, loss={"kind": "class_balanced", "beta": 0.9}))
 
 
+def clipped(world: World) -> Result:
+    """Gradients that are clipped at every step, in micro-batches on two ranks."""
+    strategy = Strategy(lr=0.2, optimizer="sgd", penalty="l2_sp", clip_norm=0.05, batch_size=8)
+    return learn(world, strategy, accumulate=1 if world.size == 1 else 2)
+
+
 def accumulated(world: World) -> Result:
     """The same training as alone without micro-batches."""
     accumulate = 1 if world.size == 1 else 2
@@ -300,6 +306,7 @@ SCENARIOS: dict[str, Callable[[World], Result]] = {
     for scenario in (
         plain,
         adamw,
+        clipped,
         accumulated,
         weighted,
         synchronised,

@@ -96,6 +96,7 @@ HEADS: dict[str, list[dict[str, Any]]] = {
         {"penalty": {"kind": "l2", "strength": 0.1}},
         {"penalty": {"kind": "l2_sp", "strength": 0.1, "head_strength": 0.1}},
     ],
+    "clipping": [{"clip_norm": norm, "lr": 0.1} for norm in (0.0, 0.05, 0.5)],
     "dropout": [{"head": {"kind": "linear", "dropout": rate}} for rate in (0.0, 0.2, 0.7)],
     "label smoothing": [{"loss": {"kind": "cross_entropy", "label_smoothing": value}} for value in (0.0, 0.1, 0.3)],
     "optimisers and schedules": [{}, {"optimizer": "sgd"}, {"schedule": "constant"}],

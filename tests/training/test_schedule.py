@@ -1,8 +1,9 @@
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graft.spec.components.schedule import Constant, Cosine
+from graft.spec.components.schedule import Constant, Cosine, OneCycle
 from graft.training.optimizer import lr_factor
 
 steps = st.integers(1, 500)
@@ -37,3 +38,27 @@ def test_a_single_step_is_taken_at_the_peak():
 def test_steps_past_the_end_get_the_last_value(warmup, total, extra):
     schedule = Cosine(warmup=warmup)
     assert lr_factor(schedule, total + extra, total) == lr_factor(schedule, total - 1, total)
+
+
+@given(rise=st.floats(0.01, 0.99), total=steps)
+def test_one_cycle_rises_once_then_falls_and_never_reaches_zero(rise, total):
+    factors = [lr_factor(OneCycle(rise=rise), step, total) for step in range(total)]
+    peak = factors.index(max(factors))
+    assert max(factors) == pytest.approx(1)
+    assert factors[: peak + 1] == sorted(factors[: peak + 1])
+    assert factors[peak:] == sorted(factors[peak:], reverse=True)
+    assert min(factors) > 0
+
+
+def test_one_cycle_is_the_one_of_torch():
+    total = 39  # of 40 steps, 12 go up
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=total + 1, cycle_momentum=False)
+    expected = []
+    for _ in range(total):
+        expected.append(theirs.get_last_lr()[0])
+        optimizer.step()
+        theirs.step()
+    found = [lr_factor(OneCycle(), step, total) for step in range(total)]
+    assert found == pytest.approx(expected)

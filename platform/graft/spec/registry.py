@@ -43,7 +43,11 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.tasks.regression:Quantile",
     ),
     "optimizer": ("graft.spec.components.optimizer:AdamW", "graft.spec.components.optimizer:Sgd"),
-    "schedule": ("graft.spec.components.schedule:Constant", "graft.spec.components.schedule:Cosine"),
+    "schedule": (
+        "graft.spec.components.schedule:Constant",
+        "graft.spec.components.schedule:Cosine",
+        "graft.spec.components.schedule:OneCycle",
+    ),
     "selection": (
         "graft.spec.components.selection:NoSelection",
         "graft.spec.components.selection:VarianceSelection",

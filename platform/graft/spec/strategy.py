@@ -81,6 +81,9 @@ class _Core(Spec):
     select: Select = Field(
         NoSelection(), description="Which of its features a linear probe is given; fitted to the training samples."
     )
+    clip_norm: float = Field(
+        0.0, ge=0, description="Norm that all gradients together are scaled down to where it is larger; 0 clips none."
+    )
     batch_size: int = Field(64, ge=2, le=65536, description="Samples a step.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 on a GPU that has it, else fp32."
@@ -210,7 +213,12 @@ class Strategy(_Fields):
 
 
 _TOLD_APART_BY_KIND = ("penalty", "head", "loss", "optimizer", "augment", "mix", "select")
-_LATER: dict[str, Any] = {"mix": {"kind": "none"}, "standardise": False, "select": {"kind": "none"}}
+_LATER: dict[str, Any] = {
+    "mix": {"kind": "none"},
+    "standardise": False,
+    "select": {"kind": "none"},
+    "clip_norm": 0.0,
+}
 """Fields that came after experiments had been written: without effect, they are left out, as they were then."""
 _NEVER = object()
 _SCALING = ("standardise", "select")

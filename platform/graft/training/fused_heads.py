@@ -22,6 +22,7 @@ from graft.spec.tasks.classification import CrossEntropy
 from graft.training.plan import TrainingStatus
 from graft.training.precision import autocast, wants_bf16
 from graft.training.session import Session
+from graft.training.update import move_weights
 
 Ending = tuple[TrainingStatus, str]
 
@@ -85,8 +86,7 @@ def _finish_step(session: Session, loss: float, total: int) -> Ending | None:
     if not math.isfinite(loss):
         place = f"epoch {session.epochs_done + 1}, step {session.partial.steps + 1}"
         return TrainingStatus.NON_FINITE, f"loss is {loss} in {place}; try a smaller lr"
-    session.adapted.penalty.add_gradients()
-    session.optimizer.step()
+    move_weights(session)
     session.partial = session.partial.plus(total, loss * total)
     return None
 

@@ -29,6 +29,7 @@ from graft.training.optimizer import build_optimizer
 from graft.training.plan import EpochResult, TrainingOutcome, TrainingPlan, TrainingStatus
 from graft.training.precision import autocast, wants_bf16
 from graft.training.session import Session
+from graft.training.update import move_weights
 from graft.training.world import ALONE, World
 from graft.transfer.adapt import Adapted
 
@@ -213,8 +214,7 @@ def _step(session: Session, batch: TrainingBatch, should_stop: Callable[[], bool
     loss_sum, wishes = world.sum([own_sum, float(wish)])
     if math.isfinite(loss_sum):
         _backward(loss, len(last.targets) * world.size / total)
-        session.adapted.penalty.add_gradients()
-        session.optimizer.step()
+        move_weights(session)
     return loss_sum, wishes > 0
 
 
