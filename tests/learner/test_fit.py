@@ -102,6 +102,18 @@ def test_it_trains_on_all_rows_but_the_test_rows_to_the_end(make: MakeTask) -> N
     assert [path.name for path in task.model.weights.parent.iterdir()] == ["weights.safetensors"]
 
 
+def test_it_can_end_at_an_epoch_of_the_whole_schedule(make: MakeTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights of the winner's best epoch are lost: what is trained again is that epoch, bit for bit."""
+    saved = kill_at_save(monkeypatch, 4 * STEPS)
+    with pytest.raises(Killed):
+        fit(make("whole", checkpoint_steps=1))
+    monkeypatch.undo()
+    task = replace(make("again"), last_epoch=3)
+    assert fit(task)["epochs"] == 3
+    assert same(saved[3 * STEPS - 1].part("model"), weights(task))
+    assert not same(saved[-1].part("model"), weights(task))
+
+
 def test_its_weights_are_those_of_the_final_classifier(make: MakeTask, dataset: Dataset) -> None:
     task = make()
     fit(task)

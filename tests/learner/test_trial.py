@@ -277,6 +277,26 @@ class TestAfterABreak:
         assert "the disk has 1 MB left" in told.notes[0]
         assert not here.store.best_file("t01").exists()
 
+    def test_a_best_epoch_that_found_no_room_is_kept_before_any_later_state(
+        self, make: Callable[[str], Trial], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whoever resumed from a state behind it could not find it again."""
+        whole, here = make("whole"), make("here")
+        whole.train(proposal())
+        real = CheckpointStore.keep
+        refused: list[str] = []
+
+        def keep(store: CheckpointStore, state: TrainingState, file: Path) -> str:
+            if file.name == "best.safetensors" and len(refused) < 2:
+                refused.append(file.name)
+                return "there is no room"
+            return real(store, state, file)
+
+        monkeypatch.setattr(CheckpointStore, "keep", keep)
+        here.train(proposal())
+        assert [one.epoch for one in here.store.of_trial("t01")] == [4, 3]
+        assert same(whole.best("t01").part("best"), here.best("t01").part("best"))
+
 
 class TestFromADonor:
     @pytest.fixture

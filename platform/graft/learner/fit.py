@@ -38,6 +38,7 @@ class FitTask:
         seconds: how long it may take; it ends early, with what it has, rather than take much longer. None is no limit.
         feature_cache: where features of frozen blocks are.
         heartbeats: where its processes show that they get on; None if nobody looks.
+        last_epoch: it ends after this one, with the learning rates of the whole schedule; None trains all of it.
     """
 
     model: FinalModel
@@ -46,6 +47,7 @@ class FitTask:
     seconds: float | None = None
     feature_cache: FeatureCache | None = None
     heartbeats: Path | None = None
+    last_epoch: int | None = None
 
     @property
     def spec(self) -> FitSpec:
@@ -56,6 +58,12 @@ class FitTask:
         """The rows that it is trained on."""
         both = (Split.TRAIN, Split.VALIDATION)
         return both[:1] if self.model.job.training.final_on == "train" else both
+
+    @property
+    def end(self) -> int:
+        """Epochs behind it when it is done."""
+        epochs = self.model.schedule.epochs
+        return epochs if self.last_epoch is None else min(epochs, self.last_epoch)
 
     @property
     def state_file(self) -> Path:
@@ -76,7 +84,8 @@ def fit(task: FitTask, world: World = ALONE) -> dict[str, Any]:
     with Pulse(task.heartbeats, "fit") as pulse:
         keeper = _Keeper(task, world, SystemClock(), pulse.over)
         for stretch in task.model.schedule.stretches:
-            if keeper.is_out_of_time or (state is not None and state.epochs_done >= stretch.to_epoch):
+            done = 0 if state is None else state.epochs_done
+            if keeper.is_out_of_time or done >= min(stretch.to_epoch, task.end):
                 continue
             session, outcome = _train(task, stretch, state, keeper)
             state, metrics = session.state(with_best=False), dict(outcome.best_metrics)
@@ -122,7 +131,7 @@ class _Keeper:
             self.is_out_of_time = self.world.broadcast(self._would_be_late(result.seconds))
             if self._is_due():
                 self._save(session)
-            return result.epoch < stretch.to_epoch and not self.is_out_of_time
+            return result.epoch < min(stretch.to_epoch, self._task.end) and not self.is_out_of_time
 
         return on_epoch
 

@@ -176,7 +176,7 @@ class _Keeper:
     def __init__(self, payload: TrialPayload, proposal: Proposal, is_writer: bool) -> None:
         self._store, self._due, self._proposal, self._is_writer = payload.store, payload.due, proposal, is_writer
         self._notes: list[str] = []
-        self._lacks_room = False
+        self._lacks_room = self._lacks_best = False
         self._left = time.monotonic()
 
     def go_on_from(self, learner: Learner) -> None:
@@ -198,11 +198,17 @@ class _Keeper:
         learner.adopt_best(best)
 
     def keep(self, learner: Learner, epoch: int) -> None:
-        """Write what is due after an epoch."""
-        if self._is_writer and learner.best_epoch == epoch:
-            self._write(learner.best(), self._store.best_file(self._proposal.trial))
+        """Write what is due after an epoch.
+
+        No state is written behind a best epoch that the disk did not take: whoever resumed from it could not find that
+        epoch again.
+        """
+        if not self._is_writer:
+            return
+        if self._lacks_best or learner.best_epoch == epoch:
+            self._lacks_best = not self._write(learner.best(), self._store.best_file(self._proposal.trial))
         is_due = self._due.wants(epoch) or time.monotonic() - self._left >= STATE_SECONDS
-        if self._is_writer and is_due:
+        if is_due and not self._lacks_best:
             self._left = time.monotonic()
             checkpoint = Checkpoint(self._proposal.trial, self._proposal.segment, epoch)
             self._write(learner.state(with_best=False), self._store.state_file(checkpoint))
@@ -217,8 +223,10 @@ class _Keeper:
         notes, self._notes = self._notes, []
         return notes
 
-    def _write(self, state: TrainingState, file: Path) -> None:
+    def _write(self, state: TrainingState, file: Path) -> bool:
+        """Whether the disk took it."""
         problem = self._store.keep(state, file)
         if problem and not self._lacks_room:
             self._notes.append(problem)
         self._lacks_room = bool(problem)
+        return not problem

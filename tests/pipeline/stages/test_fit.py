@@ -173,6 +173,7 @@ class TestTakingWeights:
         ((fn, (task,), _),) = ran.calls
         assert fn is fit
         assert task.splits == (Split.TRAIN,)
+        assert (task.model.schedule.epochs, task.last_epoch) == (fitting.job.training.epochs, 3)
         assert done["weights"] == str(fitting.final_weights)
         assert done["summary"] == (
             "weights of t01, epoch 3, are not on the disk, so it is trained anew: 4 epochs on 30 samples"

@@ -125,7 +125,7 @@ def _run_to_the_first_epoch(sandbox: Sandbox) -> Child:
 
 
 def _finish(sandbox: Sandbox, ended: Ended) -> str:
-    """Weights that could not be kept are missing afterwards, so the winner may be another one."""
+    """Weights that could not be kept are missing afterwards; those of the winner are trained again."""
     told = ended.require_one_line()
     require("read-only" in told.lower() or "no inodes left" in told, f"it does not say what is wrong: {told}")
     sandbox.finish()

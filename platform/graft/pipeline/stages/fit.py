@@ -97,8 +97,8 @@ class Fitting:
         return store.best_weights(trial.trial, progress.metric, progress.score(trial))
 
     def _train_anew(self) -> Output:
-        """Train the winner on the training rows again: the disk did not take the weights of its best epoch."""
-        trained = self._train(fit_epochs(self.winner, self.job.training.epochs))
+        """Train the winner on the training rows to its best epoch again: the disk did not take the weights of that."""
+        trained = self._train(self.job.training.epochs, self.winner.best_epoch)
         lost = f"weights of {self.winner.trial}, epoch {self.winner.best_epoch}, are not on the disk"
         return {**trained, "summary": f"{lost}, so it is trained anew: {trained['summary']}"}
 
@@ -106,8 +106,8 @@ class Fitting:
         """Whether a fit that was slower than planned has had so few epochs that the search's weights are better."""
         return epochs < fit_epochs(self.winner, self.job.training.epochs) * MIN_FIT_SHARE
 
-    def _train(self, epochs: int) -> Output:
-        wanted = fit_epochs(self.winner, self.job.training.epochs)
+    def _train(self, epochs: int, last_epoch: int | None = None) -> Output:
+        wanted = last_epoch or fit_epochs(self.winner, self.job.training.epochs)
         model = self._model(self.schedule.scaled(epochs))
         run_clock = self.run_clock
         task = FitTask(
@@ -117,6 +117,7 @@ class Fitting:
             run_clock.seconds_for_fit(self.dataset),
             self.feature_cache,
             self.experiment.heartbeats,
+            last_epoch,
         )
         with watch_for_hangs(self.experiment.heartbeats, self._note, end_process):
             done, nodes = self._run(task)
