@@ -3,7 +3,7 @@
 - every trial ends once, nothing hangs, and nobody trains past the end of the phase;
 - a trial is held only where it has left a checkpoint, and is told in one line why it is stopped;
 - the same calls give the same decisions, whatever the clock, the order of a hash or the direction of the metric;
-- the best of trials that never change places is not stopped;
+- the best of trials that never change places is not stopped, and none is that runs to its end whatever it reports;
 - what a population copies is there to be copied, and what it changes may be changed.
 """
 
@@ -78,6 +78,7 @@ class World:
         failing: share of trials that fail, some of them while they are held.
         is_eager: whether it is known with the last trial that no more will come, or only when one more is asked for.
         are_apart: whether each trial is better than those before it at any epoch; else curves cross, and often meet.
+        first: how many of the trials run to their end, the first that begin.
         seed: of everything that is drawn here, and of the scheduler.
     """
 
@@ -90,6 +91,7 @@ class World:
     failing: float = 0.0
     is_eager: bool = True
     are_apart: bool = False
+    first: int = 0
     seed: int = 0
 
     def proposals(self):
@@ -101,6 +103,7 @@ class World:
                 SPACE.sample(rng),
                 start=Checkpoint(f"before{index}", 0, start) if start else None,
                 epochs=self.epochs,
+                runs_to_end=index < self.first,
             )
             for index, start in enumerate(behind)
         ]
@@ -138,6 +141,7 @@ def worlds(kind, **fixed):
         "behind": st.integers(0, 3),
         "failing": st.sampled_from([0.0, 0.5]),
         "is_eager": st.booleans(),
+        "first": st.sampled_from([0, 0, 2]),
         "seed": st.integers(0, 2**16),
     }
     drawn = st.builds(World, **fields | {name: st.just(value) for name, value in fixed.items()})
@@ -381,6 +385,18 @@ def test_the_best_of_trials_that_never_change_places_is_not_stopped(kind, data):
     world = data.draw(worlds(kind, failing=0.0, are_apart=True))
     best = f"t{world.trials - 1:02d}"
     assert play(world).ends[best] == ("completed", world.epochs)
+
+
+@each_kind
+@few_examples
+@given(data=st.data())
+def test_what_runs_to_its_end_is_neither_stopped_nor_held_and_copies_nobody(kind, data):
+    world = data.draw(worlds(kind, failing=0.0, first=3))
+    played = play(world)
+    for trial in sorted(played.ends)[:3]:
+        assert played.ends[trial] == ("completed", world.epochs)
+        assert trial not in {held for held, _ in played.holds}
+        assert all(trial not in answer for method, _, answer in played.calls if method == "settle")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in SPECS if kind not in ("none", *POPULATIONS)])

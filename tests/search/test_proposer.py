@@ -78,6 +78,31 @@ def test_proposes_as_many_as_the_phase_has_and_names_them_in_order() -> None:
     assert not proposer.is_exhausted
 
 
+def test_what_is_tried_first_runs_to_its_end_and_the_searcher_counts_its_own_draws() -> None:
+    one, other = Strategy(lr=0.1), Strategy(lr=0.2)
+    drawn = Scripted(other, Strategy(lr=0.3), Strategy(lr=0.4))
+    heard: list[Duplicate] = []
+    proposer = SearchProposer(drawn, phase(3), first=[one, one, other])
+    proposals = [proposer.propose(heard.append) for _ in range(4)]
+
+    assert [proposal and (proposal.strategy.lr, proposal.runs_to_end) for proposal in proposals] == [
+        (0.1, True), (0.2, True), (0.3, False), None,
+    ]  # fmt: skip
+    assert [one.of for one in heard] == ["t01", "t02"], "a repeat among them, and what the searcher draws again"
+    assert [index for index, _ in drawn.asked] == [0, 1]
+
+
+def test_a_break_among_what_is_tried_first_changes_nothing() -> None:
+    first = [Strategy(lr=0.1), Strategy(lr=0.1), Strategy(lr=0.2)]
+    whole, duplicates = propose_all(SearchProposer(searcher(WIDE), phase(6), first=first))
+    for cut in range(7):
+        heard = 1 if cut > 1 else 0
+        earlier = begun(whole[:cut], heard)
+        rest, _ = propose_all(SearchProposer(searcher(WIDE), phase(6), first=first, earlier=earlier))
+        assert [*whole[:cut], *rest] == whole
+    assert len(duplicates) == 1
+
+
 def test_a_later_phase_goes_on_counting() -> None:
     proposals, _ = propose_all(SearchProposer(searcher(WIDE), phase(3), earlier=Earlier(first=99)))
     assert [one.trial for one in proposals] == ["t99", "t100", "t101"]

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal
 import pytest
 import yaml
 
-from graft.spec.default_space import completed, default_space
+from graft.core.errors import SpecError
+from graft.spec.default_space import completed, completed_first, default_space
 from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.spec.modalities.base import DataSpec, ModalitySpec
@@ -111,3 +112,38 @@ def test_the_page_shows_the_spaces_there_are() -> None:
     page = (Path(__file__).parents[2] / "docs" / "defaults.md").read_text()
     shown = [yaml.safe_load(block)["strategy"] for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
     assert [StrategySpace.parse(one) for one in shown] == [job(PHOTOS).space, job(TEXTS).space]
+
+
+def test_what_is_tried_first_takes_from_the_space_what_it_leaves_out() -> None:
+    space = {"backbone": {"choice": ["b", "c"]}, "resolution": 96, "lr": {"loguniform": [0.1, 1.0]}, "loss": "focal"}
+    assert completed_first({"freeze": 1.0}, space) == {
+        "backbone": "b",
+        "resolution": 96,
+        "loss": "focal",
+        "freeze": 1.0,
+    }
+    assert completed_first({"backbone": "c", "resolution": 64}, space)["resolution"] == 64
+
+
+def test_all_that_may_be_tried_is_in_reach() -> None:
+    found = job("digits", strategy={"lr": 0.1}, search={"first": [{"lr": 0.2, "resolution": 96}, {"augment": "light"}]})
+    assert found.reach.values("lr") == (0.1, 0.2)
+    assert found.reach.values("resolution") == (96,)
+    assert [one.resolution for one in found.first] == [96, None]
+    assert found.strategies == 3
+    assert describe(found.phases, found.strategies).startswith("3 trials")
+
+
+@pytest.mark.parametrize(
+    ("search", "told"),
+    [
+        ({"first": [{"lr": {"uniform": [0.1, 0.2]}}]}, "search.first[0].lr: is a distribution, but a strategy that"),
+        ({"first": [{}, {"lrr": 1}]}, "search.first[1].lrr: is not a key of strategy; did you mean `lr`?"),
+        ({"first": {"lr": 1}}, "search.first: is a mapping, but must be a list"),
+        ({"scheduler": "pbt", "first": [{}]}, "search.first: names strategies, but the members of pbt are drawn"),
+    ],
+    ids=["a distribution", "an unknown key", "no list", "a population"],
+)
+def test_what_is_tried_first_is_whole(search: dict[str, Any], told: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(told)):
+        job(TEXTS, search=search)

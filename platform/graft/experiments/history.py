@@ -89,4 +89,5 @@ def best_of(trial: TrialProgress) -> Checkpoint:
 
 def _proposal(event: events.TrialStarted) -> Proposal:
     start = None if event.start is None else Checkpoint(*event.start)
-    return Proposal(event.trial, Strategy.read_stored(event.strategy), start, 0, event.epochs, event.phase)
+    strategy = Strategy.read_stored(event.strategy)
+    return Proposal(event.trial, strategy, start, 0, event.epochs, event.phase, runs_to_end=event.runs_to_end)

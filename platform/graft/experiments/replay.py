@@ -47,6 +47,6 @@ def replayed_job(job: Job, schedule: Schedule) -> Job:
     """The job with one strategy instead of a space, and one trial instead of a search; data and all else stay."""
     space = StrategySpace.parse(schedule.stretches[-1].strategy)
     budget = job.search.budget.model_copy(update={"trials": 1})
-    changes = {"scheduler": NoScheduler(), "phases": [], "population": None, "budget": budget}
+    changes = {"scheduler": NoScheduler(), "phases": [], "population": None, "budget": budget, "first": []}
     search = job.search.model_copy(update=changes)
     return job.model_copy(update={"strategy": space, "search": search})

@@ -152,6 +152,7 @@ class TrialStarted(Event):
         phase: index of the phase of the search it belongs to.
         epochs: epochs behind it when it is done.
         start: trial, segment and epoch of the checkpoint it goes on from; None is the pretrained weights.
+        runs_to_end: whether the job named it to be tried first, so that it is not stopped early.
     """
 
     trial: str
@@ -161,6 +162,7 @@ class TrialStarted(Event):
     phase: int = 0
     epochs: int = 0
     start: tuple[str, int, int] | None = None
+    runs_to_end: bool = False
 
 
 @dataclass(frozen=True)

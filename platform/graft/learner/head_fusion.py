@@ -36,9 +36,9 @@ def heads_at_once(job: Job, allocation: Allocation, trials: int | None) -> int:
 
 
 def _why_heads_differ(job: Job) -> str:
-    blocks = {name: describe_backbone(name).num_blocks for name in job.strategy.values("backbone")}
+    blocks = {name: describe_backbone(name).num_blocks for name in job.reach.values("backbone")}
     wanted = plan_prefixes(job).wanted
-    for strategy in drawn_strategies(job):
+    for strategy in (*drawn_strategies(job), *job.first):
         prefix = prefix_of(strategy)
         if prefix is None or prefix.cut < blocks[strategy.backbone]:
             return "the space also trains blocks, or samples that are new in every epoch"

@@ -9,7 +9,7 @@ from graft.core.seeds import derive_seed
 from graft.learner.prefix import Prefix, prefix_of
 from graft.modalities.registry import build_modality
 from graft.models.load import describe_backbone
-from graft.search.outlook import Outlook
+from graft.search.outlook import Outlook, expected_epochs
 from graft.spec.job import Job
 from graft.spec.strategy import Strategy
 
@@ -104,16 +104,21 @@ class SpeedUp:
 
 
 def plan_prefixes(job: Job) -> PrefixPlan:
-    """Draw strategies from a job's space, and count which frozen blocks they have."""
-    outlook = Outlook.of(job)
-    epochs = sum((phase.trials or UNKNOWN_TRIALS) * outlook.epochs[phase.index] for phase in outlook.phases)
-    epochs *= job.search.evaluation.models
-    counted = _counted(job)
-    found = []
-    for prefix, share in sorted(counted.items(), key=lambda one: (one[0].backbone, one[0].size, one[0].cut)):
-        reads = share * epochs
-        found.append(Expected(prefix, reads, reads >= MIN_READS * max(1, prefix.views)))
-    return PrefixPlan(tuple(found), epochs)
+    """Draw strategies from a job's space, and count which frozen blocks they have; those tried first count as many
+    epochs as they train."""
+    outlook, models, first = Outlook.of(job), job.search.evaluation.models, job.first
+    epochs = 0.0
+    for phase in outlook.phases:
+        count = max(0, (phase.trials or UNKNOWN_TRIALS) - (0 if phase.index else len(first)))
+        epochs += models * count * expected_epochs(outlook.phases, phase.index)
+    each = models * outlook.phases[0].epochs
+    reads = Counter({prefix: share * epochs for prefix, share in _counted(job).items()})
+    reads.update({prefix: count * each for prefix, count in Counter(map(prefix_of, first)).items() if prefix})
+    found = [
+        Expected(prefix, count, count >= MIN_READS * max(1, prefix.views))
+        for prefix, count in sorted(reads.items(), key=lambda one: (one[0].backbone, one[0].size, one[0].cut))
+    ]
+    return PrefixPlan(tuple(found), epochs + each * len(first))
 
 
 def blocks_below(prefix: Prefix) -> float:

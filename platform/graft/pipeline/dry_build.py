@@ -39,7 +39,7 @@ def _foreign(job: Job) -> Iterator[tuple[str, Component]]:
     for key in ("init", "penalty", "head", "loss", "optimizer", "schedule", "augment", "mix", "select"):
         known = members(_GROUP_OF_KEY.get(key, key))
         # A kind with parameters that must be given has no defaults to be tried with; its trials will.
-        whole = [one for one in map(known.get, job.strategy.values(key)) if one and not _needs_more(one)]
+        whole = [one for one in map(known.get, job.reach.values(key)) if one and not _needs_more(one)]
         named += [(f"strategy.{key}", one.model_validate({})) for one in whole]
     yield from ((where, spec) for where, spec in named if package_of(type(spec)) != "graft")
 

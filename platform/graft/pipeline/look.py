@@ -55,7 +55,7 @@ def placement_of(job: Job, samples: int, datasets: Path, listing: Listing | None
     if modality.is_ragged:
         storage = StorageSpec(job.data.modality, ())
     else:
-        storage = modality.storage(listing or _NOT_LISTED, job.strategy)
+        storage = modality.storage(listing or _NOT_LISTED, job.reach)
     there = next(parent for parent in (datasets, *datasets.parents) if parent.exists())
     return place(job.data, storage, samples, shutil.disk_usage(there).free)
 

@@ -85,7 +85,8 @@ class Plan:
         strategy: the space that is searched, as a job file has it.
         space: the same in words.
         space_from: who says so: the job, or the default for its samples and its task.
-        grid: strategies in the space; None if it is continuous.
+        first: strategies that are tried before any is drawn, at a glance.
+        grid: strategies that there are to try; None if the space is continuous.
         phases: of the search, in order.
         trials: the most that will be tried; None if only time or money ends the search.
         epochs: the most a trial trains.
@@ -109,6 +110,7 @@ class Plan:
     strategy: dict[str, Any]
     space: str
     space_from: str
+    first: tuple[str, ...]
     grid: int | None
     phases: tuple[PhasePlan, ...]
     trials: int | None
@@ -143,10 +145,10 @@ def make_plan(
         depths: measures their blocks; without it, all blocks of a network count as equal.
         task_reason: why the job has its task.
     """
-    backbones = tuple(_backbone(name, job) for name in job.strategy.values("backbone"))
+    backbones = tuple(_backbone(name, job) for name in job.reach.values("backbone"))
     outlook = Outlook.of(job)
     divided = allocate(job.resources, ClusterResources((Node(usable_cpus()),)), total_trials(outlook.phases))
-    grid = job.strategy.grid_size()
+    grid = job.strategies
     phases = tuple(_phase(job, phase, outlook.epochs[phase.index]) for phase in drawn_from(outlook.phases, grid))
     sizes = [phase.trials for phase in phases]
     trials = None if None in sizes else sum(size or 0 for size in sizes)
@@ -171,6 +173,7 @@ def make_plan(
         strategy=job.strategy.dump(),
         space=describe_space(job.strategy),
         space_from=_space_from(job),
+        first=tuple(one.label(job.reach.varied()) for one in job.first),
         grid=grid,
         phases=phases,
         trials=trials,
@@ -196,6 +199,7 @@ def describe(plan: Plan) -> list[str]:
         f"stages     {' → '.join(plan.stages)}",
         *(f"backbone   {_describe_backbone(one)}" for one in plan.backbones),
         f"space      {size}, {plan.space_from}: {plan.space or 'every key as it is by default'}",
+        *(f"first      {one}" for one in plan.first),
         *(f"phase {place}    {_describe_phase(one)}" for place, one in enumerate(plan.phases, start=1)),
         f"at once    {_describe_share(plan.share)}",
         *(f"compute    {line}" for line in _describe_materialise(plan)),
@@ -216,7 +220,7 @@ def usable_cpus() -> int:
 
 def moved_freezes(job: Job) -> str:
     """What the backbones of a job make of its frozen shares, where that is something else; empty if nowhere."""
-    usable = [name for name in job.strategy.values("backbone") if check_backbone(name) is None]
+    usable = [name for name in job.reach.values("backbone") if check_backbone(name) is None]
     told = (moved_shares(_given_shares(job), describe_backbone(name)) for name in usable)
     return "; ".join(filter(None, told))
 
@@ -311,7 +315,7 @@ def _describe_share(share: Allocation) -> str:
 
 def _sample_seconds(job: Job, info: BackboneInfo, probe: Probe) -> float:
     """Seconds to train on one sample on one thread, averaged over the space's frozen shares."""
-    forward = probe(info.name, max(build_modality(info.modality).sizes(job.strategy)))
+    forward = probe(info.name, max(build_modality(info.modality).sizes(job.reach)))
     trained = [1 - cut_index(share, info.num_blocks) / info.num_blocks for share in job.strategy.values("freeze")]
     return forward * (1 + BACKWARD * sum(trained) / len(trained))
 

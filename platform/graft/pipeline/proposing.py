@@ -50,7 +50,10 @@ class Proposing:
             return SurvivorProposer(self._survivors(phase), phase, self._explore(phase), earlier=earlier)
         searcher = build_searcher(phase.searcher, space, self.job.objective, derive_seed(search.seed, phase.index))
         if not phase.is_population_based:
-            return SearchProposer(searcher, phase, history=history, num_blocks=_num_blocks, earlier=earlier)
+            first = self.job.first if phase.index == 0 else ()
+            return SearchProposer(
+                searcher, phase, history=history, num_blocks=_num_blocks, earlier=earlier, first=first
+            )
         kinds = architectures_of(space)
         return StratifiedProposer(searcher, phase, kinds, history=history, num_blocks=_num_blocks, earlier=earlier)
 

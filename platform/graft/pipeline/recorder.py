@@ -46,6 +46,7 @@ class Recorder:
                 phase=proposal.phase,
                 epochs=proposal.epochs,
                 start=_pointer(proposal.start),
+                runs_to_end=proposal.runs_to_end,
             )
         )
 

@@ -9,7 +9,7 @@ from graft.modalities.registry import build_modality
 from graft.models.load import describe_backbone
 from graft.models.zoo import has_backbone
 from graft.pipeline.dry_build import foreign_problems
-from graft.spec.default_space import completed
+from graft.spec.default_space import completed, completed_first
 from graft.spec.fit import metric_problems, strategy_problems, taken_by
 from graft.spec.job import Job
 from graft.spec.load import parse_job
@@ -56,6 +56,7 @@ def resolve_job(job: Job, look: bool = True) -> Resolved:
     if problems or job.search.metric == AUTO:
         raw["search"]["metric"] = task.default_metric
     raw["strategy"] = completed(job.strategy.dump(), job.data, task)
+    raw["search"]["first"] = [completed_first(one.dump(), raw["strategy"]) for one in job.search.first or ()]
     whole = parse_job(raw)
     problems += [
         *strategy_problems(whole, task),
@@ -92,12 +93,12 @@ def listing_of(job: Job) -> Listing:
 
 
 def _modality_problems(job: Job) -> Iterator[Problem]:
-    return build_modality(job.data.modality).problems(job.strategy)
+    return build_modality(job.data.modality).problems(job.reach)
 
 
 def _backbone_problems(job: Job) -> Iterator[Problem]:
     modality = job.data.modality
-    for name in job.strategy.values("backbone"):
+    for name in job.reach.values("backbone"):
         if not has_backbone(name):
             continue  # said by `check_job`, with the nearest names
         takes = describe_backbone(name).modality

@@ -89,7 +89,7 @@ def check_job(job: Job, home: Home) -> Sequence[str]:
         ResourceError: the home cannot be written, or the cluster to join does not answer.
     """
     check_cluster()
-    problems = [_backbone_problem(name) for name in job.strategy.values("backbone")]
+    problems = [_backbone_problem(name) for name in job.reach.values("backbone")]
     found = [Problem("strategy.backbone", problem.removeprefix("backbone ")) for problem in problems if problem]
     if found:
         raise SpecError(found)

@@ -30,12 +30,12 @@ class Outlook:
     def of(cls, job: Job) -> "Outlook":
         """The outlook of a job."""
         phases = job.phases
-        epochs = tuple(expected_epochs(phases, phase.index) for phase in phases)
+        epochs = tuple(_with_first(phase, expected_epochs(phases, phase.index), len(job.first)) for phase in phases)
         return cls(
             phases,
             epochs,
             job.search.budget.minutes,
-            job.space.grid_size(),
+            job.strategies,
             fit_epochs=0 if job.training.final_on == "train" else job.training.epochs,
             is_registered=job.export.register,
         )
@@ -46,8 +46,16 @@ class Outlook:
         return total_trials(drawn_from(self.phases, self.strategies))
 
 
+def _with_first(phase: Phase, drawn: float, first: int) -> float:
+    """The mean over a phase's trials where the first few run to its end; of a phase without end, that of the others."""
+    if phase.index or not first or phase.trials is None:
+        return drawn
+    count = min(first, phase.trials)
+    return (count * phase.epochs + (phase.trials - count) * drawn) / phase.trials
+
+
 def expected_epochs(phases: tuple[Phase, ...], index: int) -> float:
-    """Epochs a trial of a phase trains in it, on average."""
+    """Epochs a trial that is drawn in a phase trains in it, on average."""
     phase = phases[index]
     start = phases[index - 1].epochs if phase.from_top else 0
     return float(phase.scheduler.expected_epochs(phase, start))

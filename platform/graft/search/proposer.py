@@ -49,6 +49,7 @@ class SearchProposer:
         history: what is known of all trials so far, in the order they were proposed.
         num_blocks: depth of a backbone by name, or None if unknown; it snaps `freeze` to block borders.
         earlier: what was proposed before.
+        first: strategies that take the first draws, before the searcher is asked; they run to their end.
     """
 
     def __init__(
@@ -59,8 +60,10 @@ class SearchProposer:
         history: History = tuple,
         num_blocks: NumBlocks = lambda _: None,
         earlier: Earlier = Earlier(),
+        first: Sequence[Strategy] = (),
     ) -> None:
         self._searcher = searcher
+        self._first = tuple(first)
         self._history = history
         self._trials = _Trials(phase, num_blocks, earlier)
         self._draws = self._trials.next_member + earlier.duplicates
@@ -73,18 +76,23 @@ class SearchProposer:
         known, repeats = self._history(), list[Observation]()
         while len(repeats) < MAX_REPEATS:
             # A repeat is told like a trial that has no value yet, so that the searcher does not suggest it for ever.
-            drawn = self._searcher.draw(self._draws, (*known, *repeats))
+            is_first = self._draws < len(self._first)
+            drawn = self._first[self._draws] if is_first else self._draw((*known, *repeats))
             if drawn is None:
                 break
             self._draws += 1
             strategy = self._trials.canonical(drawn)
             twin = self._trials.twin(strategy)
             if twin is None:
-                return self._trials.add(strategy)
+                return self._trials.add(strategy, runs_to_end=is_first)
             on_duplicate(twin)
             repeats.append(Observation(drawn, {}))
         self.is_exhausted = True
         return None
+
+    def _draw(self, known: Sequence[Observation]) -> Strategy | None:
+        """What the searcher gives; it counts its own draws alone."""
+        return self._searcher.draw(self._draws - len(self._first), tuple(known))
 
 
 class StratifiedProposer:
@@ -264,7 +272,7 @@ class _Trials:
         """Whether the trial is of this phase."""
         return trial in self._own.values()
 
-    def add(self, strategy: Strategy) -> Proposal:
-        name = self._names.take()
+    def add(self, strategy: Strategy, runs_to_end: bool = False) -> Proposal:
+        name, phase = self._names.take(), self._phase
         self._own[strategy.key()] = name
-        return Proposal(name, strategy, epochs=self._phase.epochs, phase=self._phase.index)
+        return Proposal(name, strategy, epochs=phase.epochs, phase=phase.index, runs_to_end=runs_to_end)

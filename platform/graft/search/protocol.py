@@ -39,6 +39,7 @@ class Proposal:
         phase: index of the phase it belongs to.
         reported: epochs that the search knows of. A trial that goes on from a checkpoint behind which there is an epoch
             that was trained and never reported reports it first.
+        runs_to_end: whether no scheduler may stop or hold it: what a job names to be tried first is worth its epochs.
     """
 
     trial: str
@@ -48,6 +49,7 @@ class Proposal:
     epochs: int = 0
     phase: int = 0
     reported: int = 0
+    runs_to_end: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,8 @@ class CheckpointEpochs:
 
 class Scheduler(Protocol):
     """Decides what becomes of the trials of one phase: pure, reproducible from its seed, no clock, no I/O.
+
+    A proposal that `runs_to_end` is neither stopped nor held, whatever it reports; others may be compared with it.
 
     What it has decided depends only on the calls it got, in their order; so its state after a crash is restored by
     replaying them. `settle` is called after every `add`, `report` and `remove`.

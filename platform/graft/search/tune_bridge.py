@@ -126,6 +126,7 @@ def to_config(proposal: Proposal) -> dict[str, Any]:
         "epochs": proposal.epochs,
         "phase": proposal.phase,
         "reported": proposal.reported,
+        "runs_to_end": proposal.runs_to_end,
     }
 
 
@@ -140,4 +141,5 @@ def from_config(config: Mapping[str, Any]) -> Proposal:
         epochs=config["epochs"],
         phase=config["phase"],
         reported=config["reported"],
+        runs_to_end=config["runs_to_end"],
     )

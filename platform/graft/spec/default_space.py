@@ -1,10 +1,12 @@
 """What is searched where a job says nothing of its strategy. The reasons are in docs/defaults.md."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from graft.spec.modalities.base import DataSpec, ModalitySpec
 from graft.spec.registry import members
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 from graft.spec.tasks.base import TaskSpec
 
@@ -19,6 +21,23 @@ def default_space(data: DataSpec, task: TaskSpec) -> dict[str, Any]:
     modality = members("modality").get(data.modality)
     usual = modality.default_space if modality is not None and issubclass(modality, ModalitySpec) else {}
     return {**usual, **data.default_space, **task.default_space}
+
+
+def completed_first(strategy: Mapping[str, Any], space: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a strategy that is tried first, with what the space says where it leaves something out.
+
+    A key that has one value there has it here too. Backbone and loss, which depend on samples and task, are the first
+    that the space names; every other key is as it is by default.
+
+    Args:
+        strategy: as the job gives it.
+        space: the whole `strategy` of the job (`completed`).
+    """
+    read = StrategySpace.parse(space)
+    varied = {re.split(r"[.\[]", key)[0] for key in read.distributions()}
+    fixed = {name: value for name, value in space.items() if name not in varied}
+    named = {name: read.values(name)[0] for name in ("backbone", "loss") if name in varied}
+    return {**named, **fixed, **strategy}
 
 
 def completed(strategy: Mapping[str, Any], data: DataSpec, task: TaskSpec) -> dict[str, Any]:

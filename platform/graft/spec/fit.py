@@ -27,7 +27,7 @@ def metric_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
 
 def strategy_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
     """Losses of another task; augmentations and keys of another modality; augmentations that change the label."""
-    space, modality = job.strategy, job.data.modality
+    space, modality = job.reach, job.data.modality
     losses = members("loss")
     for kind in space.values("loss"):
         loss = losses[kind]
@@ -54,7 +54,7 @@ def strategy_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
 
 def _mix_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
     """Samples, targets or losses that cannot be mixed."""
-    for kind in job.strategy.values("mix"):
+    for kind in job.reach.values("mix"):
         mix = members("mix")[kind]
         if not issubclass(mix, Mix) or mix is NoMix:
             continue
@@ -64,7 +64,7 @@ def _mix_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
         elif mix.tasks and task.kind not in mix.tasks:
             fitting = [name for name, one in members("mix").items() if issubclass(one, Mix) and _takes(one, task)]
             yield Problem("strategy.mix", f"is {kind}, but task {task.kind} takes one of {', '.join(fitting)}")
-        for name in job.strategy.values("loss"):
+        for name in job.reach.values("loss"):
             loss = members("loss")[name]
             if issubclass(loss, LossSpec) and not loss.takes_mixed:
                 told = f"is {kind}, but the loss {name} takes no mixed targets; name another loss, or leave mix out"

@@ -19,6 +19,7 @@ from graft.spec.search.phases import Phase, phases_of
 from graft.spec.search.search import AUTO, SearchSpec
 from graft.spec.space.mutation import mutation_findings, population_finding
 from graft.spec.space.space import StrategySpace
+from graft.spec.strategy import Strategy
 from graft.spec.tasks.auto import AutoTask
 from graft.spec.tasks.base import TaskSpec
 from graft.spec.training import TrainingSpec
@@ -94,6 +95,22 @@ class Job(Spec):
         return given if given.dump() else StrategySpace.parse(default_space(self.data, self.decided_task))
 
     @property
+    def first(self) -> tuple[Strategy, ...]:
+        """Strategies that are tried before any is drawn; none as long as the job is not resolved and names none."""
+        return tuple(space.only() for space in self.search.first or ())
+
+    @property
+    def reach(self) -> StrategySpace:
+        """All that may be tried, drawn or first: what must be there, and fit the data, whatever comes."""
+        return self.space.widened(self.search.first or ())
+
+    @property
+    def strategies(self) -> int | None:
+        """How many there are to try; None: without end."""
+        drawn = self.space.grid_size()
+        return None if drawn is None else drawn + len(self.search.first or ())
+
+    @property
     def phases(self) -> tuple[Phase, ...]:
         """The phases of the search, every default decided."""
         return phases_of(self.search, self.training.epochs)
@@ -140,6 +157,9 @@ class Job(Spec):
             yield from self._population_findings(phase, at)
 
     def _population_findings(self, phase: Phase, at: Path) -> Iterator[Finding]:
+        if phase.index == 0 and self.search.first:
+            told = f"names strategies, but the members of {phase.scheduler.kind} are drawn; leave it out, or use asha"
+            yield Finding(("search", "first"), told)
         for found in mutation_findings(self.space, phase.scheduler, phase.scheduler.mutate):
             yield Finding((*at, "scheduler", *found.path), found.message)
         if not phase.from_top:

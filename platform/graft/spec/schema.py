@@ -30,6 +30,7 @@ def job_schema() -> JsonSchema:
     definitions: JsonSchema = raw["$defs"] | strategy.pop("$defs") | {"Strategy": strategy}
     about = Job.model_fields["strategy"].description
     raw["properties"]["strategy"] = {"description": about, "default": {}, "$ref": "#/$defs/Strategy"}
+    definitions["SearchSpec"]["properties"]["first"]["anyOf"][0]["items"] = {"$ref": "#/$defs/Strategy"}
     raw["properties"]["search"] = _or_phases(raw["properties"]["search"], definitions["SearchSpec"])
     for kind in members("scheduler").values():
         if "mutate" not in kind.model_fields:

@@ -39,7 +39,7 @@ def command(
     if not measure:
         plan = make_plan(loaded, task_reason=reason)
     else:
-        names = loaded.strategy.values("backbone")
+        names = loaded.reach.values("backbone")
         # Said before torch is imported, which is most of the wait.
         tell(f"measuring {', '.join(names)} on this machine, some seconds each …", err=True)
         from graft.learner.probe import forward_seconds, measure_depths

@@ -66,7 +66,7 @@ def command(
         schedule = find_schedule(replay, place)
         loaded = replayed_job(loaded, schedule)
     if not as_json:
-        what = f"replays {replay}" if schedule else describe(loaded.phases, loaded.space.grid_size())
+        what = f"replays {replay}" if schedule else describe(loaded.phases, loaded.strategies)
         tell(f"{job}: {loaded.name}, {what}", err=True)
     from graft.cli.output.looking import looking
     from graft.data.remote.here import copies_in

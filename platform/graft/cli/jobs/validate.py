@@ -57,6 +57,6 @@ def command(
         shown = loaded.model_copy(update={"strategy": loaded.space})
         tell(json.dumps({"status": "ok", **found, "job": shown.model_dump(mode="json")}))
         return
-    tell(f"{job} is a valid job: {loaded.name}, {task} ({reason}), {describe(loaded.phases, loaded.space.grid_size())}")
+    tell(f"{job} is a valid job: {loaded.name}, {task} ({reason}), {describe(loaded.phases, loaded.strategies)}")
     if overview is not None:
         tell(*(f"{what:<10} {told}" for what, told in overview.lines()))

@@ -65,7 +65,7 @@ def unexamined(job: Job, listing: Listing | None = None) -> Unexamined:
     """
     modality, task = build_modality(job.data.modality), build_task(job.decided_task)
     listing = listing or modality.list(job.data)
-    storage = modality.storage(listing, job.space)
+    storage = modality.storage(listing, job.reach)
     try:
         plan, note = plan_ingest(listing, job.data, task, storage), ""
     except DataError as error:

@@ -75,7 +75,7 @@ def feature_request(job: Job, backbone: str | None = None, cut: int | None = Non
 
 
 def _only_backbone(job: Job) -> str:
-    names = [str(name) for name in job.strategy.values("backbone")]
+    names = [str(name) for name in job.reach.values("backbone")]
     if len(names) > 1:
         told = f"is one of {', '.join(names)}, but features are those of one network; choose it with --backbone"
         raise SpecError([Problem("strategy.backbone", told)])
@@ -85,7 +85,7 @@ def _only_backbone(job: Job) -> str:
 def _for_backbone(job: Job, name: str) -> Job:
     """The job itself where it may choose the backbone, so that its dataset is the one that a run has made."""
     resolved = resolve_job(job).job
-    if name in resolved.strategy.values("backbone"):
+    if name in resolved.reach.values("backbone"):
         return resolved
     raw = resolved.model_dump(mode="json")
     raw["strategy"] = {**job.strategy.dump(), "backbone": name}
@@ -94,6 +94,6 @@ def _for_backbone(job: Job, name: str) -> Job:
 
 def _strategy(job: Job, name: str, cut: int, info: BackboneInfo) -> Strategy:
     modality = build_modality(job.data.modality)
-    sized: dict[str, Any] = dict(modality.sized(max(modality.sizes(job.strategy))))
+    sized: dict[str, Any] = dict(modality.sized(max(modality.sizes(job.reach))))
     precision = job.strategy.values("precision")[0]
     return Strategy(backbone=name, freeze=cut / info.num_blocks, precision=precision, **sized)

@@ -48,7 +48,7 @@ def run_ingest(run: RunContext) -> Output:
     modality = build_modality(run.job.data.modality)
     told = (line if what == "note" else f"{what} {line}" for what, line in work.plan.split.lines())
     streamed = (f"samples are streamed: {why}",) if work.plan.is_streamed else ()
-    sizes = modality.sizes(run.job.strategy)
+    sizes = modality.sizes(run.job.reach)
     notes = (*told, *remarks_of(dataset), *streamed, *modality.notes(dataset.columns, sizes))
     run.journal.append(
         events.DatasetReady(
@@ -87,7 +87,7 @@ def ingestion_of(job: Job) -> Ingestion:
     """
     modality, task = build_modality(job.data.modality), build_task(job.decided_task)
     listing = modality.list(job.data)
-    storage = modality.storage(listing, job.strategy)
+    storage = modality.storage(listing, job.reach)
     plan = plan_ingest(listing, job.data, task, storage)
     decoder, doctor = modality.decoder(job.data, listing, storage), Doctor(job.data.clean)
     return Ingestion(plan, decoder, task, job.data.max_unreadable, doctor)

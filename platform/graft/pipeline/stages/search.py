@@ -184,7 +184,7 @@ class SearchStage:
         scheduler_kind, searcher_kind = ("replay",) * 2 if replay else (phase.scheduler.kind, phase.searcher.kind)
         self.journal.append(events.PhaseStarted(phase.index, scheduler_kind, searcher_kind, phase.epochs))
         search = self.job.search
-        recorder = Recorder(self.journal, self.progress, search.seed, self.clock, self.job.space.varied())
+        recorder = Recorder(self.journal, self.progress, search.seed, self.clock, self.job.reach.varied())
         scheduler = replay or build_scheduler(phase, self.job.objective, search.seed, self.job.strategy)
         proposing = Proposing(self.job, self.progress, self.history, self._store)
         proposer: Proposer = replay or proposing.of(phase, lambda: conductor.history())

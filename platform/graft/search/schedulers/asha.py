@@ -25,12 +25,15 @@ class Asha:
         self._eta: int = spec.reduction_factor
         self._rungs: dict[int, list[float]] = {epoch: [] for epoch in spec.rungs(context.phase.epochs)}
         self._behind: dict[str, int] = {}
+        self._exempt: set[str] = set()
         self.checkpoints = CheckpointEpochs()
 
     def add(self, proposal: Proposal) -> None:
         """A trial is about to start."""
         start = proposal.start.epoch if proposal.start else 0
         self._behind[proposal.trial] = max(start, self._behind.get(proposal.trial, 0))
+        if proposal.runs_to_end:
+            self._exempt.add(proposal.trial)
 
     def report(self, report: Report) -> Verdict:
         """Stop, or go on; only at a rung is it a question."""
@@ -41,7 +44,7 @@ class Asha:
             return GoOn()
         score, earlier = self._context.score(report.value), tuple(self._rungs[rung])
         self._rungs[rung].append(score)
-        if not earlier:
+        if not earlier or report.trial in self._exempt:
             return GoOn()
         cutoff = _cutoff(earlier, self._eta)
         return Stop(self._reason(report, cutoff, len(earlier)), rung) if score < cutoff else GoOn()

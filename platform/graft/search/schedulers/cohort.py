@@ -39,10 +39,15 @@ class Cohort:
         """Whether it takes no more trials."""
         return self._size is not None and len(self._members) >= self._size
 
-    def add(self, trial: str, epoch: int) -> None:
-        """A trial that has `epoch` epochs behind it joins; one that has joined before stays what it is."""
-        if trial not in self._members:
-            self._members.add(trial)
+    def add(self, trial: str, epoch: int, runs_to_end: bool = False) -> None:
+        """A trial that has `epoch` epochs behind it joins; one that has joined before stays what it is.
+
+        One that runs to its end takes a place, but is not compared.
+        """
+        if trial in self._members:
+            return
+        self._members.add(trial)
+        if not runs_to_end:
             self._look_ahead(trial, epoch + 1)
 
     def report(self, report: Report) -> Verdict:

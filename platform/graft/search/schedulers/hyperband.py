@@ -17,7 +17,7 @@ class HyperBand:
 
     Trials fill the brackets in the order they are added, the one with most trials first; after a round comes the next.
     Trials wait only for those of their own bracket, and a bracket that is not filled is decided when no more trials
-    are to come.
+    are to come. A trial that runs to its end is of no bracket.
     """
 
     def __init__(self, context: SchedulerContext) -> None:
@@ -26,12 +26,15 @@ class HyperBand:
         self._planned: deque[Bracket] = deque()
         self._brackets: list[Cohort] = []
         self._bracket_of: dict[str, Cohort] = {}
+        self._exempt: set[str] = set()
         milestones = (at for bracket in self._next_round() for at in bracket.milestones)
         self.checkpoints = CheckpointEpochs(at=frozenset(milestones))
 
     def add(self, proposal: Proposal) -> None:
         """A trial is about to start: it belongs to the first bracket that is not full."""
-        if proposal.trial in self._bracket_of:
+        if proposal.runs_to_end:
+            self._exempt.add(proposal.trial)
+        if proposal.trial in self._bracket_of or proposal.runs_to_end:
             return
         if not self._brackets or self._brackets[-1].is_complete:
             self._brackets.append(self._open_bracket())
@@ -62,5 +65,5 @@ class HyperBand:
 
     def _next_round(self) -> list[Bracket]:
         trials = self._context.phase.trials
-        left = None if trials is None else trials - len(self._bracket_of)
+        left = None if trials is None else trials - len(self._bracket_of) - len(self._exempt)
         return brackets(self._context.phase.epochs, self._eta, left)

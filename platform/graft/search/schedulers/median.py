@@ -21,16 +21,20 @@ class MedianStopping:
     def __init__(self, context: SchedulerContext) -> None:
         self._context, self._spec = context, context.phase.scheduler
         self._curves: dict[str, _Curve] = {}
+        self._exempt: set[str] = set()
         self.checkpoints = CheckpointEpochs()
 
     def add(self, proposal: Proposal) -> None:
         """It takes part from its first report on."""
+        if proposal.runs_to_end:
+            self._exempt.add(proposal.trial)
 
     def report(self, report: Report) -> Verdict:
         """Stop, or go on."""
         curve = self._curves.setdefault(report.trial, _Curve(self._spec.grace_epochs))
         curve.extend(report.epoch, self._context.score(report.value))
-        if not self._spec.grace_epochs <= report.epoch < self._context.phase.epochs:
+        is_compared = self._spec.grace_epochs <= report.epoch < self._context.phase.epochs
+        if not is_compared or report.trial in self._exempt:
             return GoOn()
         means = self._means_of_others(report)
         if len(means) < self._spec.min_trials:

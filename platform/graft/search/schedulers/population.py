@@ -46,6 +46,8 @@ class Population:
     def add(self, proposal: Proposal) -> None:
         """A trial joins, or begins its next segment; one that only starts again stays what it is."""
         self._added.add(proposal.trial)
+        if proposal.runs_to_end:
+            return  # it copies from nobody, and nobody from it
         before = self._live.get(proposal.trial)
         if before is not None and before.proposal.segment >= proposal.segment:
             return

@@ -23,7 +23,8 @@ class OneEpochTopK:
 
     def add(self, proposal: Proposal) -> None:
         """A trial is about to start."""
-        self._trials.add(proposal.trial, proposal.start.epoch if proposal.start else 0)
+        start = proposal.start.epoch if proposal.start else 0
+        self._trials.add(proposal.trial, start, proposal.runs_to_end)
 
     def report(self, report: Report) -> Verdict:
         """Hold where trials are compared, else go on."""

@@ -11,6 +11,7 @@ from graft.spec.search.budget import METRIC_NAMES, BudgetSpec
 from graft.spec.search.evaluation import EvaluationSpec
 from graft.spec.search.schedulers import Asha, NoScheduler, OneEpochTopK, Pb2, Pbt, SchedulerSpec
 from graft.spec.search.searchers import RandomSearcher, SearcherSpec
+from graft.spec.space.space import StrategySpace
 
 if TYPE_CHECKING:
     Scheduler: TypeAlias = SchedulerSpec
@@ -94,6 +95,12 @@ class SearchSpec(Spec):
     phases: list[PhaseSpec] = Field(
         [], max_length=16, description="Several phases, one after the other, instead of one scheduler."
     )
+    first: list[StrategySpace] | None = Field(
+        None,
+        max_length=64,
+        description="Strategies that are tried before any is drawn, in this order; none of them is stopped early. If "
+        "left out: those of docs/defaults.md where `strategy` is left out too, else none.",
+    )
     metric: str = Field(
         AUTO,
         min_length=1,
@@ -115,7 +122,7 @@ class SearchSpec(Spec):
 
     @model_validator(mode="after")
     def _phases_are_whole(self) -> Self:
-        findings = [*self._doubly_given(), *self._first_from_top(), *self._target_findings()]
+        findings = [*self._doubly_given(), *self._first_from_top(), *self._target_findings(), *self._open_firsts()]
         if not self.phases and self.population is not None and not self.scheduler.is_population_based:
             told = f"is {self.population}, but {self.scheduler.kind} has no population; use `budget.trials`, or pbt"
             findings.append(Finding(("population",), told))
@@ -138,6 +145,15 @@ class SearchSpec(Spec):
         if self.phases and self.phases[0].start == "top":
             return [Finding(("phases", 0, "from"), "is `top`, but there is no phase before the first; use `space`")]
         return []
+
+    def _open_firsts(self) -> list[Finding]:
+        """What is tried first is a strategy, not a space."""
+        told = "is a distribution, but a strategy that is tried first must be whole; give one value"
+        return [
+            Finding(("first", place, *key.split(".")), told)
+            for place, space in enumerate(self.first or ())
+            for key in space.distributions()
+        ]
 
     def _target_findings(self) -> list[Finding]:
         target = self.budget.target

@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +63,27 @@ class StrategySpace:
             pick: called with the dotted key and the distribution, in an order that is always the same.
         """
         return Strategy.model_validate(_built(self.root, "", pick))
+
+    def only(self) -> Strategy:
+        """The one strategy of a space without distributions.
+
+        Raises:
+            ValueError: it has one.
+        """
+        if self.distributions():
+            raise ValueError(f"the space holds {', '.join(self.distributions())}, but must hold no distribution")
+        return self.build(lambda key, _: key)
+
+    def widened(self, others: "Iterable[StrategySpace]") -> "StrategySpace":
+        """A space in which each key may be all that it is in this one and in others, for what must hold for them all.
+
+        That is more than the strategies of all of them: keys are combined.
+        """
+        spaces = [self, *others]
+        if len(spaces) == 1:
+            return self
+        names = [name for name in Strategy.model_fields if any(name in dict(one.root.fields) for one in spaces)]
+        return StrategySpace(Component(fields=tuple((name, _either(name, spaces)) for name in names)))
 
     def coordinates(self, strategy: Strategy) -> dict[str, int | float]:
         """Where a strategy lies: the number of each range, and the index of the option of each choice, by dotted key.
@@ -153,6 +174,16 @@ def _built(node: Node, key: str, pick: Pick) -> Any:
             return _built(option, option_key(key, options, options.index(option)), pick)
         case _:
             return pick(key, node)
+
+
+def _either(name: str, spaces: "Sequence[StrategySpace]") -> Node:
+    """A key that is what it is in any of some spaces."""
+    found: dict[Node, None] = {}
+    for space in spaces:
+        node = dict(space.root.fields).get(name)
+        if node is not None:
+            found |= dict.fromkeys(node.options if isinstance(node, Choice) else [node])
+    return next(iter(found)) if len(found) == 1 else Choice(tuple(found))
 
 
 def _size(node: Node) -> int | None:
