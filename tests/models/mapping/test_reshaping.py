@@ -1,0 +1,99 @@
+import pytest
+import torch
+from torch import nn
+
+from graft.models.mapping.axes import FIXED, IN, OUT, Axis, Role, axes_of
+from graft.models.mapping.reshaping import fit_of, fitted
+
+KERNEL, ROWS = Axis(Role.KERNEL), Axis(Role.ROWS)
+CONV = (OUT, IN, KERNEL, KERNEL)
+
+
+def brought(name, source, shape, axes):
+    return fitted(name, source, torch.zeros(shape), axes)
+
+
+def test_a_tensor_as_it_is_is_not_told():
+    fit = fit_of("w", torch.ones(2, 3), torch.zeros(2, 3), (OUT, IN))
+    assert (fit.how, fit.quality) == ("", 1.0)
+
+
+def test_what_is_given_is_a_copy_of_the_targets_type():
+    source = torch.ones(2, dtype=torch.float16)
+    found = brought("w", source, (2,), (OUT,))
+    found += 1
+    assert found.dtype == torch.float32
+    assert source.tolist() == [1, 1]
+
+
+def test_a_linear_layer_is_a_convolution_of_one_place():
+    assert torch.equal(brought("w", torch.arange(6.0).reshape(2, 3), (2, 3, 1, 1), CONV).flatten(), torch.arange(6.0))
+
+
+@pytest.mark.parametrize(("old", "new"), [(1, 3), (3, 1)])
+def test_a_grey_sample_means_the_same_in_one_channel_and_in_three(old, new):
+    small, large = nn.Conv2d(old, 4, 3), nn.Conv2d(new, 4, 3)
+    weight = brought("w", small.weight, large.weight.shape, axes_of(large)["weight"])
+    large.load_state_dict({"weight": weight, "bias": small.bias})
+    grey = torch.randn(2, 1, 6, 6)
+    torch.testing.assert_close(
+        large(grey.expand(-1, new, -1, -1)), small(grey.expand(-1, old, -1, -1)), rtol=1e-5, atol=1e-5
+    )
+
+
+def test_three_channels_are_summed_in_the_first_convolution_only():
+    assert fit_of("w", torch.ones(4, 2, 3, 3), torch.ones(4, 1, 3, 3), CONV) is None
+    assert fit_of("w", torch.ones(4, 3), torch.ones(4, 1), (OUT, IN)) is None
+
+
+@pytest.mark.parametrize("prefix", [0, 1, 5])
+def test_a_position_embedding_is_resampled_as_timm_does(prefix):
+    from timm.layers import resample_abs_pos_embed
+
+    table = torch.randn(1, prefix + 16, 8)
+    found = brought("stem.pos_embed", table, (1, prefix + 49, 8), (FIXED, FIXED, OUT))
+    expected = resample_abs_pos_embed(table, [7, 7], [4, 4], num_prefix_tokens=prefix)
+    torch.testing.assert_close(found, expected)
+    assert "interpolated" in fit_of("pos_embed", table, found, (FIXED, FIXED, OUT)).how
+
+
+def test_a_position_embedding_is_resampled_and_grows_wider():
+    table = torch.randn(1, 17, 4)
+    found = brought("pos_embed", table, (1, 26, 8), (FIXED, FIXED, OUT))
+    assert torch.equal(found[..., :4], found[..., 4:])
+    assert torch.equal(found[:, 0, :4], table[:, 0])
+
+
+def test_a_table_of_relative_positions_is_resampled():
+    assert brought("attn.relative_position_bias_table", torch.randn(49, 2), (169, 2), (FIXED, OUT)).shape == (169, 2)
+
+
+@pytest.mark.parametrize(("old", "new"), [(8, 5), (8, 13), (1, 4)])
+def test_positions_of_texts_that_both_have_stay(old, new):
+    table = torch.randn(old, 3)
+    found = brought("embeddings.position_embeddings.weight", table, (new, 3), (ROWS, OUT))
+    both = min(old, new)
+    assert torch.equal(found[:both], table[:both])
+    assert found.isfinite().all()
+    if new > old:
+        torch.testing.assert_close(found[-1], table[-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "axes"),
+    [
+        ("embeddings.word_embeddings.weight", (5, 3), (6, 3), (ROWS, OUT)),
+        ("w", (4, 3), (3, 4), (OUT, IN)),
+        ("w", (4, 3), (3, 3), (OUT, IN)),
+        ("pos_embed", (1, 18, 4), (1, 23, 4), (FIXED, FIXED, OUT)),
+        ("w", (2, 3), (2, 3, 2, 2), CONV),
+    ],
+)
+def test_what_is_not_sound_is_not_done(name, old, new, axes):
+    assert fit_of(name, torch.ones(old), torch.ones(new), axes) is None
+    with pytest.raises(ValueError, match="cannot become"):
+        brought(name, torch.ones(old), new, axes)
+
+
+def test_counters_are_no_weights():
+    assert fit_of("w", torch.tensor(3), torch.tensor(0.0), ()) is None
