@@ -18,7 +18,7 @@ COMMANDS = (
     "experiments",
     "predict",
     "ui",
-    "backbones",
+    "zoo",
     "schema",
 )
 WITH_EXAMPLE = (
@@ -58,7 +58,7 @@ def test_no_command_shows_the_overview(graft):
     assert done.out.rstrip() == graft("--help").out.rstrip()
 
 
-@pytest.mark.parametrize("group", ["track", "journal", "cache"])
+@pytest.mark.parametrize("group", ["track", "journal", "cache", "zoo"])
 def test_a_group_without_a_command_shows_its_overview(graft, group):
     done = graft(group)
     assert (done.exit_code, done.err) == (0, "")

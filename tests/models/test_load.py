@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from graft.core.errors import ArtifactError, SpecError
 from graft.modalities.image.backbones.timm import TimmLibrary
 from graft.models.load import backbone_names, check_backbone, describe_backbone, load_backbone
+from graft.models.weights.digest import WeightFile
 from graft.models.zoo import find_entry
 
 TINY = "test_efficientnet.r160_in1k"
@@ -67,8 +68,9 @@ def test_vision_transformer_weights_are_loaded_before_the_resolution_changes(tmp
         assert torch.equal(loaded.backbone(images), network(images))
 
 
-def test_hub_weights_are_what_the_library_downloads(network, monkeypatch):
-    monkeypatch.setattr(TimmLibrary, "download", lambda self, architecture: network.state_dict())
+def test_hub_weights_are_what_the_library_reads(network, tmp_path, monkeypatch):
+    monkeypatch.setattr(TimmLibrary, "files", lambda self, architecture: (WeightFile(tmp_path),))
+    monkeypatch.setattr(TimmLibrary, "read", lambda self, architecture: network.state_dict())
     loaded = load_backbone(f"timm:{TINY}")
     assert torch.equal(loaded.backbone.stem.conv_stem.weight, network.conv_stem.weight)
 
@@ -103,7 +105,9 @@ def test_unknown_names(name):
 
 def test_check_tells_what_is_missing(local_name, tmp_path, monkeypatch):
     assert check_backbone(local_name) is None
-    assert check_backbone(f"timm:{TINY}") is None
+    assert (check_backbone(f"timm:{TINY}") or "").endswith(
+        f"weights of `timm:{TINY}` are not on this machine; fetch them with a network: graft zoo pull timm:{TINY}"
+    )
     assert "does not exist" in (check_backbone(f"local:timm/{TINY}:{tmp_path / 'gone.pth'}") or "")
     monkeypatch.setattr("sys.path", [str(tmp_path)])
     problem = check_backbone("efficientnet_lite0")

@@ -1,5 +1,6 @@
 import hashlib
 import sys
+from pathlib import Path
 
 import huggingface_hub
 import pytest
@@ -9,6 +10,7 @@ from safetensors.torch import save
 from graft.core.errors import ArtifactError
 from graft.modalities.image.backbones.timm import TimmLibrary
 from graft.models.sources import FileWeights, HubWeights, PackageWeights
+from graft.models.weights.digest import WeightFile
 
 CONTENT = save({"a": torch.ones(2)})
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -78,9 +80,56 @@ def test_another_local_file_is_another_version(tmp_path):
     assert source.version() != first
 
 
-def test_hub_gives_what_the_library_downloads(monkeypatch):
-    monkeypatch.setattr(TimmLibrary, "download", lambda self, architecture: {"name": architecture})
-    assert HubWeights("timm", "resnet18.a1_in1k").state_dict() == {"name": "resnet18.a1_in1k"}
+def test_a_file_that_is_not_the_one_beside_its_digest_is_refused(tmp_path):
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(CONTENT)
+    (tmp_path / "w.safetensors.sha256").write_text(f"{DIGEST}  w.safetensors")
+    assert torch.equal(FileWeights(path).state_dict()["a"], torch.ones(2))
+    path.write_bytes(save({"a": torch.zeros(2)}))
+    with pytest.raises(ArtifactError, match=r"but must have .*; bring the right file to"):
+        FileWeights(path).state_dict()
+
+
+@pytest.mark.parametrize("source", [_package(), FileWeights(Path("/nowhere/w.pth"))])
+def test_what_lies_on_no_hub_says_what_to_do_instead(source):
+    with pytest.raises(ArtifactError, match=r"pip install fake-weights|your own; copy it there"):
+        source.fetch()
+
+
+HUB = HubWeights("timm", "resnet18.a1_in1k")
+MISSING = (
+    "weights of `timm:resnet18.a1_in1k` are not on this machine; fetch them with a network: "
+    "graft zoo pull timm:resnet18.a1_in1k"
+)
+
+
+def _kept(monkeypatch, *files):
+    monkeypatch.setattr(TimmLibrary, "files", lambda self, architecture: files)
+    monkeypatch.setattr(TimmLibrary, "read", lambda self, architecture: {"name": architecture})
+
+
+def test_hub_gives_what_the_library_has_fetched(tmp_path, monkeypatch):
+    path = tmp_path / "w"
+    path.write_bytes(CONTENT)
+    _kept(monkeypatch, WeightFile(path, DIGEST))
+    assert HUB.problem() is None
+    assert HUB.state_dict() == {"name": "resnet18.a1_in1k"}
+
+
+def test_hub_weights_that_are_not_here_name_the_command_that_fetches_them(monkeypatch):
+    _kept(monkeypatch)
+    assert HUB.problem() == MISSING
+    with pytest.raises(ArtifactError) as caught:
+        HUB.state_dict()
+    assert str(caught.value) == MISSING
+
+
+def test_damaged_hub_weights_are_refused(tmp_path, monkeypatch):
+    path = tmp_path / "w"
+    path.write_bytes(b"cut short")
+    _kept(monkeypatch, WeightFile(path, DIGEST))
+    with pytest.raises(ArtifactError, match=r"but must have .*; fetch it anew: graft zoo pull timm:resnet18.a1_in1k"):
+        HUB.state_dict()
 
 
 class _ClientError(Exception):
@@ -92,9 +141,9 @@ def test_hub_that_cannot_be_reached_says_how_to_go_on(monkeypatch, error):
     def fail(self, architecture):
         raise error
 
-    monkeypatch.setattr(TimmLibrary, "download", fail)
+    monkeypatch.setattr(TimmLibrary, "fetch", fail)
     with pytest.raises(ArtifactError) as caught:
-        HubWeights("timm", "resnet18.a1_in1k").state_dict()
+        HUB.fetch()
     message = str(caught.value)
     for part in ("`timm:resnet18.a1_in1k`", type(error).__name__, "network", "`local:timm/resnet18.a1_in1k:PATH`"):
         assert part in message
@@ -105,7 +154,7 @@ def test_hub_that_cannot_be_reached_says_how_to_go_on(monkeypatch, error):
 def test_hub_really_offline(tmp_path, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ArtifactError, match="could not be downloaded") as caught:
-        HubWeights("timm", "test_efficientnet.r160_in1k").state_dict()
+    with pytest.raises(ArtifactError, match="could not be fetched") as caught:
+        HubWeights("timm", "test_efficientnet.r160_in1k").fetch()
     assert "local:timm/test_efficientnet.r160_in1k:PATH" in str(caught.value)
     assert "\n" not in str(caught.value)

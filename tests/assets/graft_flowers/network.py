@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from graft.models.backbone import Backbone
 from graft.models.info import BackboneInfo
+from graft.models.weights.digest import WeightFile
 from graft.models.zoo import ZooEntry
 from graft_flowers.modality import NUMBERS
 from graft_flowers.specs import ScaledHead
@@ -22,6 +23,12 @@ class Seeded:
 
     def version(self) -> str:
         return "1"
+
+    def files(self) -> tuple[WeightFile, ...]:
+        return ()
+
+    def fetch(self) -> None:
+        """Nothing lies on a hub."""
 
     def state_dict(self) -> dict[str, Tensor]:
         with torch.random.fork_rng(devices=[]):
@@ -45,8 +52,14 @@ class FlowerLibrary:
         params = 4 * WIDTH + WIDTH + WIDTH * WIDTH + WIDTH
         return BackboneInfo("flower_net", "flowers/net", "measurements", 2, WIDTH, params, None)
 
-    def download(self, architecture: str) -> dict[str, Tensor]:
+    def files(self, architecture: str) -> tuple[WeightFile, ...]:
+        return ()
+
+    def read(self, architecture: str) -> dict[str, Tensor]:
         return Seeded().state_dict()
+
+    def fetch(self, architecture: str) -> None:
+        """Nothing lies on a hub."""
 
 
 FLOWER_NET = ZooEntry("flowers/net", Seeded(), "identity", FlowerLibrary().describe("net"))

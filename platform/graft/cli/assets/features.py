@@ -18,7 +18,7 @@ def command(  # noqa: PLR0913 - each is an option
     job: JobArgument,
     output: Annotated[Path, typer.Argument(metavar="OUT.parquet", help="The table to write.", show_default=False)],
     backbone: Annotated[
-        str | None, typer.Option("--backbone", metavar="NAME", help="Any network of `graft backbones`; else the job's.")
+        str | None, typer.Option("--backbone", metavar="NAME", help="Any network of `graft zoo ls`; else the job's.")
     ] = None,
     cut: Annotated[
         int | None,

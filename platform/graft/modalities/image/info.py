@@ -1,7 +1,7 @@
 """What must be known of a network that takes images. No torch here: `graft plan` asks for it."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -26,3 +26,17 @@ class ImageInput:
     std: Rgb
     interpolation: Literal["bilinear", "bicubic"]
     native_resolution: int
+
+    @property
+    def native_size(self) -> int:
+        """Side of the pretraining images, in pixels."""
+        return self.native_resolution
+
+    @property
+    def counted_size(self) -> int:
+        """The same."""
+        return self.native_resolution
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"preprocessing": asdict(self)}

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from graft.core.errors import ArtifactError
 from graft.models.packaged_file import packaged_file
 
+_USUAL_TOKENS = 128
 NAMES = ("input_ids", "attention_mask", "token_type_ids")
 """The tensors that a batch of texts may hold."""
 
@@ -72,3 +73,18 @@ class TextInput:
     names: tuple[str, ...]
     max_tokens: int
     family: str
+
+    @property
+    def native_size(self) -> int:
+        """The most tokens."""
+        return self.max_tokens
+
+    @property
+    def counted_size(self) -> int:
+        """Tokens of a text as most are: a network takes any number up to its most."""
+        return min(self.max_tokens, _USUAL_TOKENS)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        told = {"digest": self.digest or None, "pad_token": self.pad_token, "max_tokens": self.max_tokens}
+        return {"tokenizer": {**told, "inputs": list(self.names), "family": self.family}}

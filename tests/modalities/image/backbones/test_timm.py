@@ -7,6 +7,7 @@ from graft.core.errors import SpecError
 from graft.modalities.image.backbones import timm as adapter_module
 from graft.modalities.image.backbones.timm import TimmLibrary
 from graft.models.libraries import build_backbone
+from graft.models.weights.digest import WeightFile
 
 
 def test_vision_transformer_takes_another_resolution_and_keeps_its_weights():
@@ -37,6 +38,7 @@ def test_describe_takes_no_memory_for_weights(monkeypatch):
     created = []
     original = timm.create_model
     monkeypatch.setattr(timm, "create_model", lambda *a, **k: created.append(original(*a, **k)) or created[-1])
+    adapter_module._described.cache_clear()
     info = TimmLibrary().describe("test_efficientnet.r160_in1k")
     assert info.name == "timm:test_efficientnet.r160_in1k"
     assert info.architecture == "timm/test_efficientnet.r160_in1k"
@@ -45,12 +47,11 @@ def test_describe_takes_no_memory_for_weights(monkeypatch):
     assert all(parameter.is_meta for network in created for parameter in network.parameters())
 
 
-def test_download_reads_what_an_earlier_download_left(tmp_path, monkeypatch):
+def test_what_was_fetched_is_read(tmp_path, monkeypatch):
     network = timm.create_model("test_resnet.r160_in1k")
     save_file(network.state_dict(), tmp_path / "model.safetensors")
-    monkeypatch.setattr(
-        adapter_module, "try_to_load_from_cache", lambda repository, file: str(tmp_path / "model.safetensors")
-    )
-    state = TimmLibrary().download("test_resnet.r160_in1k")
+    file = WeightFile(tmp_path / "model.safetensors")
+    monkeypatch.setattr(adapter_module, "kept", lambda repository, names, revision: file)
+    state = TimmLibrary().read("test_resnet.r160_in1k")
     assert state.keys() == TimmLibrary().create("test_resnet").state_dict().keys()
     assert all(torch.equal(value, network.state_dict()[name]) for name, value in state.items())

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torchvision import models
 
+from graft.core.storage import file_digest
 from graft.modalities.image.backbones.torchvision import TorchvisionLibrary
 
 
@@ -28,11 +29,17 @@ def test_blocks_of_a_staged_network_are_single_blocks_and_the_neck():
     assert info.num_blocks == 16 + 1
 
 
-def test_download_reads_the_file_behind_the_weights_url(tmp_path, monkeypatch):
-    network = models.mobilenet_v3_small(weights=None)
-    torch.save(network.state_dict(), tmp_path / "mobilenet_v3_small.pth")
+def test_what_was_fetched_is_read(tmp_path, monkeypatch):
+    library, network = TorchvisionLibrary(), models.mobilenet_v3_small(weights=None)
+    torch.save(network.state_dict(), tmp_path / "w.pth")
+    source = tmp_path / f"mobilenet_v3_small-{file_digest(tmp_path / 'w.pth')[:8]}.pth"
+    (tmp_path / "w.pth").rename(source)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
-    url = (tmp_path / "mobilenet_v3_small.pth").as_uri()
-    monkeypatch.setattr(type(models.MobileNet_V3_Small_Weights.DEFAULT), "url", property(lambda self: url))
-    state = TorchvisionLibrary().download("mobilenet_v3_small")
+    url = property(lambda self: source.as_uri())
+    monkeypatch.setattr(type(models.MobileNet_V3_Small_Weights.DEFAULT), "url", url)
+    assert library.files("mobilenet_v3_small") == ()
+    library.fetch("mobilenet_v3_small")
+    (file,) = library.files("mobilenet_v3_small")
+    assert (file.path.parent, file.stated, file.problem()) == (tmp_path / "hub/checkpoints", source.stem[-8:], None)
+    state = library.read("mobilenet_v3_small")
     assert torch.equal(state["features.0.0.weight"], network.state_dict()["features.0.0.weight"])

@@ -37,7 +37,7 @@ def test_a_folder_is_described_without_its_weights(folder: Path) -> None:
 def test_a_bundle_needs_no_folder(family: str, tmp_path: Path) -> None:
     folder = save(tmp_path / "saved", family)
     assert LIBRARY.problem(str(folder)) is None
-    weights = LIBRARY.download(str(folder))
+    weights = LIBRARY.read(str(folder))
     rebuilt_from = LIBRARY.describe(str(folder)).architecture
     shutil.rmtree(folder)
     state = build_backbone(rebuilt_from).state_dict()
@@ -79,7 +79,7 @@ def test_weights_are_those_of_the_file(folder: Path) -> None:
 def test_a_file_of_a_whole_model_and_of_half_precision_is_read(folder: Path) -> None:
     stored = load_file(folder / "model.safetensors")
     save_file({f"bert.{name}": one.half() for name, one in stored.items()}, folder / "model.safetensors")
-    found = LIBRARY.download(str(folder))
+    found = LIBRARY.read(str(folder))
     assert {one.dtype for one in found.values()} == {torch.float32}
     query = "encoder.layer.0.attention.self.query.weight"
     assert torch.equal(found[query], stored[query].half().float())
@@ -89,7 +89,7 @@ def test_loading_is_silent_and_moves_no_random_numbers(folder: Path, capfd: pyte
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    LIBRARY.download(str(folder))
+    LIBRARY.read(str(folder))
     assert torch.equal(torch.rand(1), expected)
     assert capfd.readouterr() == ("", "")
 
@@ -177,7 +177,7 @@ def test_damaged_weights_get_one_line(case: str, folder: Path) -> None:
     change, told = DAMAGED[case]
     change(folder)
     with pytest.raises(ArtifactError) as raised:
-        LIBRARY.download(str(folder))
+        LIBRARY.read(str(folder))
     assert told in str(raised.value)
     assert "\n" not in str(raised.value)
     assert "weights_only" not in str(raised.value)
@@ -189,7 +189,10 @@ def test_damaged_weights_get_one_line(case: str, folder: Path) -> None:
         ("/no/such/folder", "folder /no/such/folder does not exist; check the path"),
         ("~/no-such-folder", "does not exist; check the path"),
         ("./no-such-folder", "does not exist; check the path"),
-        ("nobody/no-such-model", "is no folder here, and config.json of that name could not be fetched from the hub"),
+        (
+            "nobody/no-such-model",
+            "was not fetched from the hub; fetch it with a network: graft zoo pull hf:nobody/no-such-model",
+        ),
     ],
 )
 def test_a_missing_place_is_told_from_the_hub(name: str, told: str) -> None:
@@ -207,7 +210,7 @@ def test_a_configuration_has_no_weights_and_no_tokenizer() -> None:
     assert LIBRARY.problem(architecture("bert")) is None
     assert LIBRARY.describe(architecture("bert")).input.tokenizer is None
     with pytest.raises(ArtifactError, match="a configuration has no weights"):
-        LIBRARY.download(architecture("bert"))
+        LIBRARY.read(architecture("bert"))
     assert "is no JSON" in str(LIBRARY.problem("{nothing"))
 
 

@@ -3,22 +3,26 @@
 import functools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import torch
-from huggingface_hub import try_to_load_from_cache
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from graft.core.errors import Problem, SpecError
+from graft.core.errors import ArtifactError, Problem, SpecError
 from graft.modalities.image.info import PIXELS, ImageInput
 from graft.models.backbone import Backbone, BackboneInfo
 from graft.models.deferred_compiler import deferred_compiler
 from graft.models.libraries import count_params, did_you_mean
+from graft.models.weights.digest import WeightFile
+from graft.models.weights.hub import fetched, kept
 
 with deferred_compiler():
     import timm
     from timm.layers import global_pool_nlc
+    from timm.models._hub import HASH_REGEX, get_cache_dir, hf_split
 
 
 class TimmLibrary:
@@ -41,17 +45,35 @@ class TimmLibrary:
         """What is known about it, without its weights and without their memory."""
         return _described(architecture)
 
-    def download(self, architecture: str) -> dict[str, Tensor]:
-        """The pretrained weights from timm's hub or from its cache, under the names `create` uses.
+    def files(self, architecture: str) -> tuple[WeightFile, ...]:
+        """The file that `fetch` has left in the cache of the hub, or of torch."""
+        found = _kept(architecture)
+        return () if found is None else (found,)
+
+    def read(self, architecture: str) -> dict[str, Tensor]:
+        """The pretrained weights from that file, under the names `create` uses.
 
         timm itself reads the file, with ``weights_only=True`` or as safetensors, because only timm knows how to convert
         the checkpoints it did not train.
         """
-        cached = _cached_file(architecture)
-        overlay = {"file": cached} if cached else None
+        (file,) = self.files(architecture)
+        config = timm.get_pretrained_cfg(architecture)
+        overlay = {"file": str(file.path), "custom_load": config.custom_load}
         network = timm.create_model(architecture, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay)
         state: dict[str, Tensor] = network.state_dict()
         return state
+
+    def fetch(self, architecture: str) -> None:
+        """Download the file from timm's hub."""
+        config = timm.get_pretrained_cfg(architecture)
+        if config.hf_hub_id:
+            repository, revision = hf_split(config.hf_hub_id)
+            fetched(repository, _hub_names(config), revision)
+        elif config.url:
+            path, digest, url = _checkpoint(config.url)
+            torch.hub.download_url_to_file(url, str(path), digest or None, progress=False)
+        else:
+            raise ArtifactError(f"timm has no weights for `{architecture}`{_tags(architecture)}")
 
 
 @functools.cache
@@ -89,17 +111,34 @@ def _described(architecture: str) -> BackboneInfo:
     )
 
 
-def _cached_file(architecture: str) -> str | None:
-    """The file that an earlier download left.
-
-    Without it named, the hub's client asks the network first, and offline it retries for most of a minute.
-    """
+def _kept(architecture: str) -> WeightFile | None:
     config = timm.get_pretrained_cfg(architecture)
-    repository = config and config.hf_hub_id
-    if not repository or "@" in repository or config.custom_load:
+    if config.hf_hub_id:
+        repository, revision = hf_split(config.hf_hub_id)
+        return kept(repository, _hub_names(config), revision)
+    if not config.url:
         return None
-    found = try_to_load_from_cache(repository, config.hf_hub_filename or "model.safetensors")
-    return found if isinstance(found, str) else None
+    path, digest, _ = _checkpoint(config.url)
+    return WeightFile(path, digest) if path.is_file() else None
+
+
+def _checkpoint(source: str | tuple[str, str]) -> tuple[Path, str, str]:
+    """Where timm keeps the file of an address, how its digest begins as its name says, and the address."""
+    url, name = source if isinstance(source, tuple) else (source, Path(urlparse(source).path).name)
+    hashed = HASH_REGEX.search(name)
+    return Path(get_cache_dir(), name), hashed.group(1) if hashed else "", url
+
+
+def _hub_names(config: Any) -> tuple[str, ...]:
+    """Files of a repository that may hold the weights, safetensors first."""
+    if config.hf_hub_filename:
+        return (config.hf_hub_filename,)
+    return ("model.safetensors", "pytorch_model.bin")
+
+
+def _tags(architecture: str) -> str:
+    known = timm.list_pretrained(f"{architecture.split('.')[0]}.*")
+    return f"; those with weights are {', '.join(known)}" if known else "; choose another architecture"
 
 
 def _on_meta(architecture: str) -> Any:

@@ -2,15 +2,20 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import torch
 from torch import Tensor, nn
+from torch.hub import HASH_REGEX
 
 from graft.modalities.image.info import IMAGENET_MEAN, IMAGENET_STD, PIXELS, ImageInput
 from graft.models.backbone import Backbone, BackboneInfo
 from graft.models.deferred_compiler import deferred_compiler
 from graft.models.libraries import count_params, did_you_mean
+from graft.models.weight_files import read_weights
+from graft.models.weights.digest import WeightFile
 
 with deferred_compiler():
     from torchvision import models
@@ -61,13 +66,29 @@ class TorchvisionLibrary:
             ),
         )
 
-    def download(self, architecture: str) -> dict[str, Tensor]:
-        """The default pretrained weights from torchvision's hub or from torch's cache, checked against their hash."""
-        weights = models.get_model_weights(architecture).DEFAULT
-        state: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
-            weights.url, map_location="cpu", progress=False, check_hash=True, weights_only=True
-        )
-        return state
+    def files(self, architecture: str) -> tuple[WeightFile, ...]:
+        """The file that `fetch` has left in torch's cache; its name says how its digest begins."""
+        path = _checkpoint(architecture)
+        hashed = HASH_REGEX.search(path.name)
+        return (WeightFile(path, hashed.group(1) if hashed else ""),) if path.is_file() else ()
+
+    def read(self, architecture: str) -> dict[str, Tensor]:
+        """The default pretrained weights from that file."""
+        (file,) = self.files(architecture)
+        return read_weights(file.path)
+
+    def fetch(self, architecture: str) -> None:
+        """Download the default weights, checked against their hash."""
+        path = _checkpoint(architecture)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        url = models.get_model_weights(architecture).DEFAULT.url
+        hashed = HASH_REGEX.search(path.name)
+        torch.hub.download_url_to_file(url, str(path), hashed and hashed.group(1), progress=False)
+
+
+def _checkpoint(architecture: str) -> Path:
+    url = models.get_model_weights(architecture).DEFAULT.url
+    return Path(torch.hub.get_dir(), "checkpoints", Path(urlparse(url).path).name)
 
 
 def _on_meta(architecture: str) -> nn.Module:

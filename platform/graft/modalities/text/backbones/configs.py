@@ -11,6 +11,7 @@ from typing import Any
 from graft.core.errors import ArtifactError
 from graft.core.storage import canonical_json, read_json
 from graft.modalities.text.backbones.families import FAMILIES, Family, unsupported
+from graft.models.weights.hub import kept
 
 _MAX_LAYERS = 512
 # About who saved it, what for, and how it is run: nothing that decides what the network computes.
@@ -111,7 +112,7 @@ def max_tokens_of(config: Any) -> int:
 
 
 def folder_of(architecture: str, files: tuple[str, ...]) -> Path:
-    """The folder that holds these files; those of a name on the hub are fetched, or found where they were put before.
+    """The folder that holds these files; those of a name on the hub are where `graft zoo pull` has put them.
 
     Raises:
         ArtifactError: there is no such folder or name, or it lacks a file.
@@ -126,8 +127,20 @@ def folder_of(architecture: str, files: tuple[str, ...]) -> Path:
         raise ArtifactError(f"{path} is a file, but must be a folder that `save_pretrained` has written")
     if _looks_like_path(architecture):
         raise ArtifactError(f"folder {path} does not exist; check the path")
-    found = [_from_hub(architecture, name) for name in files]
-    return found[0].parent
+    found = [kept(architecture, (name,)) for name in files]
+    if None in found:
+        raise ArtifactError(
+            f"`{architecture}` is no folder here, and {files[found.index(None)]} of that name was not fetched from the "
+            f"hub; fetch it with a network: graft zoo pull hf:{architecture}, or name a folder that `save_pretrained` "
+            "has written"
+        )
+    return next(file.path.parent for file in found if file is not None)
+
+
+def is_hub_name(architecture: str) -> bool:
+    """Whether it can only be a name on the hub: no configuration, and no folder."""
+    is_here = is_configuration(architecture) or Path(architecture).expanduser().exists()
+    return not is_here and not _looks_like_path(architecture)
 
 
 def one_line(error: BaseException) -> str:
@@ -137,17 +150,3 @@ def one_line(error: BaseException) -> str:
 
 def _looks_like_path(architecture: str) -> bool:
     return architecture.startswith(("/", "~", ".")) or architecture.count("/") > 1 or "\\" in architecture
-
-
-def _from_hub(name: str, file: str) -> Path:
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
-
-    try:
-        # Asked first, because the hub's client asks the network first, and offline it retries for most of a minute.
-        cached = try_to_load_from_cache(name, file)
-        return Path(cached if isinstance(cached, str) else hf_hub_download(name, file))
-    except Exception as error:  # the client raises its own types, not all of them OSError
-        raise ArtifactError(
-            f"`{name}` is no folder here, and {file} of that name could not be fetched from the hub "
-            f"({one_line(error)}); connect to the network, or name a folder that `save_pretrained` has written"
-        ) from error

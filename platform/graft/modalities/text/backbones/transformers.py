@@ -27,13 +27,12 @@ from graft.modalities.text.backbones.configs import (
     problem_of,
 )
 from graft.modalities.text.backbones.split import TextBackbone
+from graft.modalities.text.backbones.weights import TOKENIZER, fetch, licence_of, weight_files
 from graft.modalities.text.info import NAMES, LocalTokenizer, TextInput
 from graft.modalities.text.tokenizer import digest_of, read_tokenizer, tokenizer_of
 from graft.models.info import BackboneInfo
 from graft.models.libraries import count_params
-
-TOKENIZER = "tokenizer.json"
-_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+from graft.models.weights.digest import WeightFile
 
 
 class TransformersLibrary:
@@ -77,19 +76,26 @@ class TransformersLibrary:
             num_features=backbone.num_features,
             num_params=count_params(backbone),
             input=_input(architecture, config),
+            licence=None if is_configuration(architecture) else licence_of(folder_of(architecture, ("config.json",))),
         )
 
-    def download(self, architecture: str) -> dict[str, Tensor]:
-        """The pretrained weights from a folder or from the hub, under the names `create` uses.
+    def files(self, architecture: str) -> tuple[WeightFile, ...]:
+        """The files of the weights in a folder, or in the hub's cache."""
+        return weight_files(architecture)
+
+    def read(self, architecture: str) -> dict[str, Tensor]:
+        """The pretrained weights from those files, under the names `create` uses.
 
         Raises:
             ArtifactError: they cannot be had, are damaged, or are not those of the configuration.
         """
-        if is_configuration(architecture):
-            raise ArtifactError("a configuration has no weights; name a folder or a backbone on the hub")
-        folder = _weights_folder(architecture)
+        folder = self.files(architecture)[0].path.parent
         state: dict[str, Tensor] = _loaded(folder, config_of(fields_of(architecture))).state_dict()
         return state
+
+    def fetch(self, architecture: str) -> None:
+        """Download a name from the hub."""
+        fetch(architecture)
 
     def version(self, architecture: str) -> str:
         """Changes when other weights have come under the same name, as far as a glance tells; nothing is read."""
@@ -151,18 +157,6 @@ def _auto_model() -> Any:
 
 def _without_pooler(config: Any) -> dict[str, bool]:
     return {"add_pooling_layer": False} if family_of(config).pools else {}
-
-
-def _weights_folder(architecture: str) -> Path:
-    folder = Path(architecture).expanduser()
-    if not folder.is_dir():
-        return folder_of(architecture, ("config.json", _WEIGHTS[0]))
-    if not any((folder / name).is_file() for name in _WEIGHTS):
-        raise ArtifactError(
-            f"folder {folder} has no {_WEIGHTS[0]}; graft reads no pickled weights (.bin), save them as safetensors: "
-            "network.save_pretrained(FOLDER)"
-        )
-    return folder
 
 
 @contextlib.contextmanager
