@@ -1,0 +1,65 @@
+"""Whether a cluster file is one that we would start: Ray's own schema first, then our rules; nothing is contacted."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from graft.clusters.kuberay_rules import kuberay_violations
+from graft.clusters.launcher_rules import launcher_violations
+from graft.clusters.schema import KUBERAY_KINDS, kuberay_schema, launcher_schema, schema_violations
+from graft.clusters.violation import Violation
+from graft.core.errors import Problem, SpecError
+
+_FORMS = "a file of Ray's launcher (`cluster_name`, `provider`) or manifests of KubeRay (`apiVersion: ray.io/v1`)"
+
+
+def check_file(path: Path) -> list[Violation]:
+    """All that is wrong with a cluster file; empty if nothing is.
+
+    A document that its schema refuses is not held against our rules, which count on its structure. Manifests of other
+    kinds beside those of KubeRay are left to `kubectl`.
+
+    Raises:
+        SpecError: it cannot be read, is no YAML, or holds neither form.
+    """
+    documents = _read(path)
+    launcher = [one for one in documents if "cluster_name" in one or "provider" in one]
+    manifests = [one for one in documents if str(one.get("apiVersion", "")).startswith("ray.io/")]
+    if not launcher and not manifests:
+        raise SpecError([Problem("", f"is no cluster file, but must be {_FORMS}", str(path))])
+    found = [violation for one in launcher for violation in _check_launcher(one)]
+    return found + [violation for one in manifests for violation in _check_manifest(one, len(manifests) > 1)]
+
+
+def _check_launcher(config: Mapping[str, Any]) -> list[Violation]:
+    return list(schema_violations(config, launcher_schema())) or list(launcher_violations(config))
+
+
+def _check_manifest(manifest: Mapping[str, Any], is_named: bool) -> list[Violation]:
+    kind = manifest.get("kind")
+    if manifest["apiVersion"] != "ray.io/v1" or kind not in KUBERAY_KINDS:
+        told = f"is {kind} of {manifest['apiVersion']}, but must be {', '.join(KUBERAY_KINDS)} of ray.io/v1"
+        return [Violation("kind", told, "name one of them")]
+    found = list(schema_violations(manifest, kuberay_schema(kind))) or list(kuberay_violations(manifest))
+    if not is_named:
+        return found
+    name = manifest.get("metadata", {}).get("name", "")
+    return [Violation(f"{kind}/{name}.{one.key}", one.rule, one.fix) for one in found]
+
+
+def _read(path: Path) -> list[Mapping[str, Any]]:
+    try:
+        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SpecError([Problem("", f"cannot be read: {error.strerror}; name a cluster file", str(path))]) from error
+    except UnicodeDecodeError as error:
+        raise SpecError([Problem("", "is no text, but must be YAML in UTF-8", str(path))]) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "is no YAML"
+        raise SpecError(
+            [Problem("", f"is no valid YAML: {problem}; mend it", str(path), mark.line + 1 if mark else None)]
+        ) from error
+    return [one for one in documents if isinstance(one, Mapping)]

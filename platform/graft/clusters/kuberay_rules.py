@@ -1,0 +1,125 @@
+"""Our rules for KubeRay's resources: safe, cheap when idle, and nothing lost with a spot node."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graft.clusters.violation import Violation, is_pinned
+
+Manifest = Mapping[str, Any]
+
+
+def kuberay_violations(manifest: Manifest) -> Iterator[Violation]:
+    """What our rules refuse in a manifest whose structure KubeRay's schema has accepted."""
+    found = _cluster(manifest)
+    if found is None:
+        if manifest["kind"] == "RayJob" and not manifest.get("spec", {}).get("clusterSelector"):
+            told = "is missing, and so is clusterSelector: the job has no cluster to run on"
+            yield Violation("spec.rayClusterSpec", told, "say one of the two")
+        return
+    key, spec = found
+    yield from _token(key, spec)
+    yield from _scaling(key, spec)
+    yield from _groups(key, spec)
+    for at, pod in _pods(key, spec):
+        yield from _pod(at, pod)
+
+
+def _cluster(manifest: Manifest) -> tuple[str, Manifest] | None:
+    """The specification of the cluster in it, and where it stands."""
+    spec = manifest.get("spec", {})
+    if manifest["kind"] == "RayCluster":
+        return "spec", spec
+    key = {"RayJob": "rayClusterSpec", "RayService": "rayClusterConfig"}[manifest["kind"]]
+    return (f"spec.{key}", spec[key]) if key in spec else None
+
+
+def _token(key: str, spec: Manifest) -> Iterator[Violation]:
+    mode = spec.get("authOptions", {}).get("mode")
+    if mode != "token":
+        told = f"is {mode or 'missing'}, but must be token: whoever reaches the Jobs API could run code"
+        yield Violation(f"{key}.authOptions.mode", told, "write `token`")
+    service = spec.get("headGroupSpec", {}).get("serviceType", "ClusterIP")
+    if service != "ClusterIP":
+        told = f"is {service}, but must be ClusterIP: the dashboard and the Jobs API are for the cluster alone"
+        yield Violation(f"{key}.headGroupSpec.serviceType", told, "use `kubectl port-forward`")
+
+
+def _scaling(key: str, spec: Manifest) -> Iterator[Violation]:
+    if not spec.get("enableInTreeAutoscaling"):
+        yield Violation(f"{key}.enableInTreeAutoscaling", "is not true, so no node ever comes", "write `true`")
+    if spec.get("autoscalerOptions", {}).get("version") != "v2":
+        told = "is not v2, but only v2 brings the first node of a group by its labels"
+        yield Violation(f"{key}.autoscalerOptions.version", told, "write `v2`")
+    head = spec.get("headGroupSpec", {}).get("rayStartParams", {})
+    if head.get("num-cpus") != "0":
+        told = "gives the head's CPUs to trials, but a trial that takes its memory takes the cluster with it"
+        yield Violation(f"{key}.headGroupSpec.rayStartParams.num-cpus", told, 'write `num-cpus: "0"`')
+    if "safe" not in head.get("resources", ""):
+        told = "has no `safe`, but drivers of jobs are placed by it, on a pod that is not taken away"
+        yield Violation(f"{key}.headGroupSpec.rayStartParams.resources", told, 'write `"\'{\\"safe\\": 16}\'"`')
+
+
+def _groups(key: str, spec: Manifest) -> Iterator[Violation]:
+    for at, group in enumerate(spec.get("workerGroupSpecs", ())):
+        here = f"{key}.workerGroupSpecs.{at}"
+        for name in ("minReplicas", "replicas"):
+            if group.get(name):
+                told = f"is {group[name]}, but must be 0: pods come when trials ask for them"
+                yield Violation(f"{here}.{name}", told, "write 0")
+        pod = group.get("template", {}).get("spec", {})
+        if _asks_for_gpus(pod) and not pod.get("tolerations"):
+            told = "has no tolerations, but GPU pools keep everybody out who does not tolerate their taint"
+            yield Violation(f"{here}.template.spec.tolerations", told, "tolerate `nvidia.com/gpu`")
+        if group.get("labels", {}).get("ray.io/market-type") == "spot" and not _has_shared_home(pod):
+            told = "has no GRAFT_HOME on a volume that is claimed, but a spot pod takes its own disk with it"
+            yield Violation(f"{here}.template.spec.volumes", told, "mount a persistentVolumeClaim at GRAFT_HOME")
+
+
+def _pods(key: str, spec: Manifest) -> Iterator[tuple[str, Manifest]]:
+    yield f"{key}.headGroupSpec.template.spec", spec.get("headGroupSpec", {}).get("template", {}).get("spec", {})
+    for at, group in enumerate(spec.get("workerGroupSpecs", ())):
+        yield f"{key}.workerGroupSpecs.{at}.template.spec", group.get("template", {}).get("spec", {})
+
+
+def _pod(key: str, pod: Manifest) -> Iterator[Violation]:
+    containers = pod.get("containers", ())
+    for at, container in enumerate(containers):
+        here, reference = f"{key}.containers.{at}", container.get("image", "")
+        if not is_pinned(reference):
+            told = f"is `{reference}`, but must name a version: pods that join later would have another"
+            yield Violation(f"{here}.image", told, "name a tag or a digest")
+        if not container.get("resources", {}).get("limits", {}).get("memory"):
+            told = "has no limit of memory, but Ray counts on the one it sees"
+            yield Violation(f"{here}.resources.limits.memory", told, "say it")
+        if not _is_unprivileged(pod, container):
+            told = "may run as root, but must not: a pickled task has all rights of its pod"
+            yield Violation(f"{here}.securityContext.runAsNonRoot", told, "write `true`")
+        for place, variable in enumerate(container.get("env", ())):
+            if _is_secret(variable):
+                told = f"holds {variable['name']} in plain text, but manifests are kept by version control"
+                yield Violation(f"{here}.env.{place}", told, "take it by `valueFrom.secretKeyRef`")
+
+
+def _is_unprivileged(pod: Manifest, container: Manifest) -> bool:
+    own = container.get("securityContext", {}).get("runAsNonRoot")
+    return bool(pod.get("securityContext", {}).get("runAsNonRoot") if own is None else own)
+
+
+def _is_secret(variable: Manifest) -> bool:
+    words = ("TOKEN", "PASSWORD", "SECRET", "ACCESS_KEY")
+    return bool(variable.get("value")) and any(word in variable.get("name", "").upper() for word in words)
+
+
+def _asks_for_gpus(pod: Manifest) -> bool:
+    limits = (one.get("resources", {}).get("limits", {}) for one in pod.get("containers", ()))
+    return any("nvidia.com/gpu" in one for one in limits)
+
+
+def _has_shared_home(pod: Manifest) -> bool:
+    claimed = {one["name"] for one in pod.get("volumes", ()) if "persistentVolumeClaim" in one}
+    for container in pod.get("containers", ()):
+        homes = [one.get("value", "") for one in container.get("env", ()) if one.get("name") == "GRAFT_HOME"]
+        mounts = [one["mountPath"] for one in container.get("volumeMounts", ()) if one["name"] in claimed]
+        if any("://" in home or any(home.startswith(mount) for mount in mounts) for home in homes):
+            return True
+    return False

@@ -1,0 +1,107 @@
+"""Writes a cluster file for a provider and a size."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from importlib.resources import files
+
+from graft.core.errors import Problem, SpecError
+
+PROVIDERS = ("aws", "gcp", "azure", "on_premise", "kuberay")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many nodes of a kind there may be, beside the head.
+
+    Attributes:
+        data: with CPUs alone.
+        gpu: with a GPU, on demand.
+        spot: with a GPU that the cloud may take away.
+    """
+
+    data: int
+    gpu: int
+    spot: int
+
+    @property
+    def workers(self) -> int:
+        """Of all kinds."""
+        return self.data + self.gpu + self.spot
+
+
+SIZES = {"small": Size(1, 1, 2), "medium": Size(2, 4, 8), "large": Size(8, 16, 48)}
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """What the user says of a cluster.
+
+    Attributes:
+        name: of the cluster, and of what belongs to it.
+        size: a key of `SIZES`.
+        container: reference of the image of every node.
+        allow: network that may come in by SSH, as CIDR.
+        shared: where the home is mounted from: a host, or a share, as the provider writes it.
+        project: of Google Cloud.
+        security_group: of all nodes on AWS.
+    """
+
+    name: str = "graft"
+    size: str = "medium"
+    container: str = "graft:0.1.0"
+    allow: str = "10.0.0.0/8"
+    shared: str = "files.internal"
+    project: str = "graft"
+    security_group: str = "sg-00000000000000000"
+
+
+def settings_of(size: str, changes: Iterable[str]) -> ClusterSettings:
+    """Settings of a size, with some ``key=value``.
+
+    Raises:
+        SpecError: a key is not known, or has no value; all of them at once.
+    """
+    known = [one.name for one in fields(ClusterSettings) if one.name != "size"]
+    pairs = [change.partition("=") for change in changes]
+    problems = [
+        Problem("", f"--set is `{key}{equals}{value}`, but must be KEY=VALUE with one of {', '.join(known)}")
+        for key, equals, value in pairs
+        if key not in known or not value.strip()
+    ]
+    if problems:
+        raise SpecError(problems)
+    return replace(ClusterSettings(size=size), **{key: value for key, _, value in pairs})
+
+
+def make_cluster_file(provider: str, settings: ClusterSettings) -> str:
+    """The text of a cluster file: YAML with comments that say how to go on.
+
+    Raises:
+        SpecError: the provider or the size is not known.
+    """
+    known = {"provider": (provider, PROVIDERS), "size": (settings.size, tuple(SIZES))}
+    problems = [
+        Problem("", f"{what} is `{value}`, but must be one of {', '.join(names)}; name one of them")
+        for what, (value, names) in known.items()
+        if value not in names
+    ]
+    if problems:
+        raise SpecError(problems)
+    size = SIZES[settings.size]
+    values = {
+        "SIZE": settings.size,
+        "NAME": settings.name,
+        "IMAGE": settings.container,
+        "ALLOW": settings.allow,
+        "SHARED": settings.shared,
+        "PROJECT": settings.project,
+        "SECURITY_GROUP": settings.security_group,
+        "MAX_WORKERS": size.workers,
+        "MAX_DATA": size.data,
+        "MAX_GPU": size.gpu,
+        "MAX_SPOT": size.spot,
+    }
+    text = files("graft.clusters.templates").joinpath(f"{provider}.yaml").read_text(encoding="utf-8")
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", str(value))
+    return text

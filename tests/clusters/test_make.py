@@ -1,0 +1,57 @@
+"""Cluster files are written for a provider and a size; those in cluster/ are what is written."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from graft.clusters.make import PROVIDERS, SIZES, ClusterSettings, make_cluster_file, settings_of
+from graft.core.errors import SpecError
+
+ROOT = Path(__file__).parents[2] / "cluster"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_files_of_the_repository_are_what_is_written(provider: str, size: str) -> None:
+    file = ROOT / provider / f"{size}.yaml"
+    assert file.read_text() == make_cluster_file(provider, ClusterSettings(size=size)), (
+        f"graft cluster make {provider} --size {size} > cluster/{provider}/{size}.yaml"
+    )
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_nothing_is_left_to_be_filled_in(provider: str) -> None:
+    assert "@" not in make_cluster_file(provider, ClusterSettings())
+
+
+def test_what_the_user_says_is_in_it() -> None:
+    settings = ClusterSettings(
+        "mine", "small", "graft:1.2.3", shared="fs-1.efs.internal", security_group="sg-0a1b2c3d4e5f60718"
+    )
+    config = yaml.safe_load(make_cluster_file("aws", settings))
+    assert config["cluster_name"] == "mine"
+    assert config["docker"]["image"] == "graft:1.2.3"
+    assert config["max_workers"] == SIZES["small"].workers
+    groups = [one["node_config"]["SecurityGroupIds"] for one in config["available_node_types"].values()]
+    assert groups == [["sg-0a1b2c3d4e5f60718"]] * 4
+    assert any("fs-1.efs.internal:/ /shared" in command for command in config["initialization_commands"])
+
+
+def test_an_unknown_provider_and_size_are_refused_at_once() -> None:
+    with pytest.raises(SpecError) as caught:
+        make_cluster_file("aws2", ClusterSettings(size="huge"))
+    assert [str(one).split(",")[0] for one in caught.value.problems] == [
+        "provider is `aws2`",
+        "size is `huge`",
+    ]
+
+
+def test_settings_are_changed_by_key_and_value() -> None:
+    assert settings_of("small", ["name=mine", "shared=a=b"]) == ClusterSettings("mine", "small", shared="a=b")
+
+
+@pytest.mark.parametrize("change", ["nmae=x", "name", "name=", "size=small"])
+def test_a_change_that_means_nothing_is_refused(change: str) -> None:
+    with pytest.raises(SpecError, match="must be KEY=VALUE with one of name, container, allow"):
+        settings_of("small", [change])
