@@ -7,6 +7,7 @@
 `test_third_party` runs these tests once more with another package installed.
 """
 
+import copy
 import json
 import math
 import pickle
@@ -20,9 +21,12 @@ import torch
 from torch import nn
 
 from graft.cli.assets.components import registered
+from graft.models.backbone import Backbone
+from graft.models.network import Network
 from graft.search.schedulers.build import build_scheduler
 from graft.search.searchers.build import build_searcher
 from graft.spec.base import Component
+from graft.spec.components.activation_penalty import ActivationPenaltySpec
 from graft.spec.components.head import HeadSpec
 from graft.spec.components.initialisation import Initialisation
 from graft.spec.components.optimizer import OptimizerSpec
@@ -39,8 +43,10 @@ from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 from graft.spec.tasks.base import LossSpec, TaskSpec
 from graft.spec.tasks.lookup import metric_named
+from graft.transfer.freezing import AdaptedModel
 from graft.transfer.parameter_groups import TrainableParts
-from graft.transfer.penalties import build_penalty
+from graft.transfer.penalties.activations import Examples, build_activation_penalty, watching
+from graft.transfer.penalties.weights import build_penalty
 
 GIVEN: dict[str, dict[str, Any]] = {
     "idx": {"path": "/nowhere"},
@@ -176,6 +182,52 @@ def test_gradients_of_a_penalty_are_those_of_its_value(spec: PenaltySpec) -> Non
         strict=True,
     ):
         torch.testing.assert_close(one.grad, other.grad)
+
+
+@every("penalty")
+def test_a_penalty_of_activations_is_a_term_of_the_batch(spec: PenaltySpec) -> None:
+    """Its gradients are those of finite differences, and the same network, samples and targets give the same term."""
+    if not isinstance(spec, ActivationPenaltySpec):
+        return
+    torch.manual_seed(0)
+    layers = [nn.Sequential(nn.Linear(FEATURES, FEATURES), nn.Tanh()) for _ in range(3)]
+    network = Network(Backbone(layers[0], layers[1:], nn.Identity(), FEATURES), nn.Linear(FEATURES, OUTPUTS)).double()
+    source_head = nn.Linear(FEATURES, 5).double()
+    inputs, targets = torch.randn(8, FEATURES, dtype=torch.float64), torch.arange(8) % OUTPUTS
+
+    def fitted(strength: float) -> Any:
+        model = AdaptedModel(network, 0)
+        penalty = build_activation_penalty(spec.model_copy(update={"strength": strength}), model, 0)
+        assert penalty is not None
+        penalty.fit(Examples(lambda: [(inputs, targets.numpy())], lambda: copy.deepcopy(source_head).float()))
+        return penalty
+
+    def term(penalty: Any) -> torch.Tensor:
+        with watching(network, penalty.blocks) as seen:
+            network(inputs)
+        found: torch.Tensor = penalty.term(inputs, targets, seen)
+        return found
+
+    one, other, twice = fitted(0.5), fitted(0.5), fitted(1.0)
+    parameters = [parameter for layer in layers for parameter in layer.parameters()]
+    with torch.no_grad():
+        for parameter in parameters:
+            parameter += 0.3 * torch.randn_like(parameter)  # away from where the penalty was fitted
+    value = term(one)
+    assert value.item() > 0
+    assert torch.equal(value, term(other))
+    torch.testing.assert_close(term(twice), 2 * value)
+    gradients = torch.autograd.grad(value, parameters, allow_unused=True)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        with torch.no_grad():
+            direction = torch.randn_like(parameter)
+            values = []
+            for step in (1e-2, -2e-2):
+                parameter += step * direction
+                values.append(float(term(one)))
+            parameter += 1e-2 * direction
+        expected = 0.0 if gradient is None else float((gradient * direction).sum())
+        assert (values[0] - values[1]) / 2e-2 == pytest.approx(expected, rel=0.05, abs=1e-3)
 
 
 @every("optimizer")

@@ -24,6 +24,7 @@ from graft.tasks.registry import build_task
 from graft.training.checkpoint import load_state, save_state
 from graft.training.loop import TrainingPlan, TrainingStatus, prepare, train
 from graft.transfer.adapt import adapt
+from graft.transfer.penalties.activations import Examples
 
 PARTS: dict[str, dict[str, object]] = {
     "plain": {},
@@ -31,6 +32,12 @@ PARTS: dict[str, dict[str, object]] = {
     "l1": {"penalty": {"kind": "l1", "strength": 1e-4}},
     "l2": {"penalty": "l2"},
     "l2_sp": {"penalty": "l2_sp"},
+    "l1_sp": {"penalty": "l1_sp"},
+    "delta": {"penalty": {"kind": "delta", "strength": 0.1}},
+    "delta without attention": {"penalty": {"kind": "delta", "attention": False, "blocks": 9}},
+    "delta below redrawn blocks": {"penalty": "delta", "init": "reinitialise"},
+    "bss": {"penalty": {"kind": "bss", "strength": 0.01, "smallest": 2}},
+    "co-tuning": {"penalty": "co_tuning"},
     "l2_sp of redrawn blocks": {"penalty": "l2_sp", "init": "reinitialise"},
     "mlp": {"head": {"kind": "mlp", "width": 8, "depth": 2, "dropout": 0.1}},
     "dropout": {"head": {"kind": "linear", "dropout": 0.2}},
@@ -56,6 +63,8 @@ STRATEGIES = {
     for freeze in (0.0, 0.5, 1.0)
 }
 EPOCHS, STEPS = 4, 3
+PULLS = ("l1_sp", "l2_sp", "delta")
+"""Penalties that pull new weights towards zero, and the others towards where they started."""
 
 
 def _block(inputs, outputs):
@@ -112,7 +121,22 @@ def session_of(strategy, epochs=EPOCHS):
         backbone = Backbone(_block(3, 6), [_block(6, 6) for _ in range(4)], pool, 6)
         network = Network(backbone, build_head(strategy.head, 6, 3))
     plan = TrainingPlan(strategy, epochs, seed=1)
-    return prepare(adapt(network, strategy, 1), plan, STEPS, loss_of(strategy))
+    adapted = adapt(network, strategy, 1)
+    session = prepare(adapted, plan, STEPS, loss_of(strategy))
+    if adapted.activation_penalty is not None:
+        adapted.activation_penalty.fit(Examples(lambda: examples(strategy), source_head))
+    return session
+
+
+def examples(strategy):
+    rows = _Rows(strategy)
+    return [(rows.images[:18], rows.targets[:18].numpy()), (rows.images[18:], rows.targets[18:].numpy())]
+
+
+def source_head():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        return nn.Linear(6, 10)
 
 
 def weights(session):
@@ -171,11 +195,11 @@ def test_the_penalty_is_zero_where_it_must_be(strategy):
     new = ("head.", *(f"backbone.blocks.{i}." for i in range(4) if strategy.init.kind == "reinitialise" and i >= 3))
     with torch.no_grad():
         for name, parameter in session.model.network.named_parameters():
-            if name in frozen_names(session) or parameter.ndim < 2 or (kind == "l2_sp" and name.startswith(new)):
+            if name in frozen_names(session) or parameter.ndim < 2 or (kind in PULLS and name.startswith(new)):
                 # neither frozen weights nor biases and norms count; new weights are set to zero to be out of the way
                 parameter.mul_(0.0 if name.startswith(new) and parameter.ndim >= 2 else 3.0)
     value = penalty.value().item()
-    assert value == (0.0 if kind in ("none", "l2_sp") else pytest.approx(before))
+    assert value == (0.0 if kind in ("none", "bss", "co_tuning", *PULLS) else pytest.approx(before))
 
 
 @every_strategy

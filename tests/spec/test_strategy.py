@@ -8,17 +8,18 @@ from pydantic import ValidationError
 
 from graft.spec.augmentation.mixing import MixUp
 from graft.spec.base import kind_of, spec_types
+from graft.spec.components.activation_penalty import BatchSpectralShrinkage, Delta
 from graft.spec.components.augmentation import NoAugmentation
 from graft.spec.components.head import LinearHead, MlpHead
 from graft.spec.components.initialisation import Pretrained, Reinitialise
 from graft.spec.components.optimizer import AdamW, Sgd
-from graft.spec.components.penalty import L1, L2, L2SP, NoPenalty
+from graft.spec.components.penalty import L1, L1SP, L2, L2SP, NoPenalty
 from graft.spec.components.schedule import Constant, Cosine
 from graft.spec.components.selection import NoSelection
 from graft.spec.modalities.image import LightAugmentation
 from graft.spec.registry import members
 from graft.spec.strategy import Strategy, modality_fields
-from graft.spec.tasks.classification import ClassBalanced, CrossEntropy, Focal
+from graft.spec.tasks.classification import ClassBalanced, CoTuning, CrossEntropy, Focal
 
 losses = st.one_of(
     st.builds(CrossEntropy, label_smoothing=st.floats(0, 0.5)),
@@ -26,11 +27,16 @@ losses = st.one_of(
     st.builds(ClassBalanced, beta=st.one_of(st.just(0.0), st.floats(0, 0.9999))),
 )
 shares = st.one_of(st.sampled_from([0.0, -0.0, 0.25, 0.5, 1.0]), st.floats(0, 1))
+head_strengths = st.one_of(st.just(0.0), st.floats(1e-6, 1))
 penalties = st.one_of(
     st.just(NoPenalty()),
     st.builds(L1, strength=st.floats(1e-6, 1)),
     st.builds(L2, strength=st.floats(1e-6, 1)),
-    st.builds(L2SP, strength=st.floats(1e-6, 1), head_strength=st.one_of(st.just(0.0), st.floats(1e-6, 1))),
+    st.builds(L2SP, strength=st.floats(1e-6, 1), head_strength=head_strengths),
+    st.builds(L1SP, strength=st.floats(1e-6, 1), head_strength=head_strengths),
+    st.builds(Delta, blocks=st.integers(1, 9), head_strength=head_strengths),
+    st.builds(BatchSpectralShrinkage, smallest=st.integers(1, 9)),
+    st.just(CoTuning()),
 )
 strategies = st.builds(
     Strategy,
@@ -95,6 +101,20 @@ def test_equal_strategies_have_equal_keys(strategy: Strategy) -> None:
         (Strategy(freeze=1, lr=0.5, head_lr_factor=4), Strategy(freeze=1, lr=2), None),
         (Strategy(init=Reinitialise(blocks=50)), Strategy(init=Reinitialise(blocks=4)), 4),
         (Strategy(init=Reinitialise(blocks=2), freeze=1), Strategy(init=Reinitialise(blocks=2), freeze=0.5), 4),
+        (
+            Strategy(freeze=1, init=Reinitialise(), penalty=L2SP(strength=1)),
+            Strategy(freeze=1, init=Reinitialise(), penalty=L2SP(strength=2)),
+            4,
+        ),
+        (
+            Strategy(freeze=1, init=Reinitialise(), penalty=Delta(head_strength=0.5)),
+            Strategy(freeze=1, init=Reinitialise(), penalty=L2(strength=0.5)),
+            4,
+        ),
+        (Strategy(freeze=1, penalty=Delta(head_strength=0)), Strategy(freeze=1), None),
+        (Strategy(freeze=1, penalty=BatchSpectralShrinkage()), Strategy(freeze=1), None),
+        (Strategy(freeze=1, penalty=CoTuning()), Strategy(freeze=1), None),
+        (Strategy(init=Reinitialise(), penalty=CoTuning()), Strategy(init=Reinitialise()), None),
         (Strategy(augment=LightAugmentation(magnitude=0)), Strategy(), None),
         (Strategy(augment=LightAugmentation(share=0)), Strategy(), None),
         (Strategy(mix=MixUp(share=0)), Strategy(), None),
@@ -114,10 +134,14 @@ def test_equal_meaning_has_one_key(one: Strategy, other: Strategy, num_blocks: i
         (Strategy(freeze=0.6), Strategy(freeze=0.9), 4),
         (Strategy(freeze=0.5, penalty=L2SP(strength=1)), Strategy(freeze=0.5, penalty=L2SP(strength=2)), 4),
         (
-            Strategy(freeze=1, init=Reinitialise(), penalty=L2SP(strength=1)),
-            Strategy(freeze=1, init=Reinitialise(), penalty=L2SP(strength=2)),
+            Strategy(freeze=0.5, init=Reinitialise(), penalty=L2SP(strength=1)),
+            Strategy(freeze=0.5, init=Reinitialise(), penalty=L2SP(strength=2)),
             4,
         ),
+        (Strategy(init=Reinitialise(blocks=9), penalty=L2SP()), Strategy(init=Reinitialise(blocks=9)), 4),
+        (Strategy(penalty=CoTuning()), Strategy(), 4),
+        (Strategy(init=Reinitialise(), penalty=BatchSpectralShrinkage()), Strategy(init=Reinitialise()), 4),
+        (Strategy(clip_norm=1.0), Strategy(), 4),
         (Strategy(freeze=0.5, lr=0.5, head_lr_factor=4), Strategy(freeze=0.5, lr=2), 4),
         (Strategy(optimizer=Sgd()), Strategy(optimizer=Sgd(nesterov=False)), 4),
         (Strategy(loss=Focal()), Strategy(), None),

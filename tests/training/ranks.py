@@ -137,6 +137,13 @@ def clipped(world: World) -> Result:
     return learn(world, strategy, accumulate=1 if world.size == 1 else 2)
 
 
+def compared(world: World) -> Result:
+    """Feature maps held near those of the source network, in micro-batches on two ranks."""
+    penalty = {"kind": "delta", "strength": 1.0, "attention": False}
+    strategy = Strategy(lr=0.05, optimizer="sgd", penalty=penalty, freeze=0.5, batch_size=8)
+    return learn(world, strategy, accumulate=1 if world.size == 1 else 2)
+
+
 def accumulated(world: World) -> Result:
     """The same training as alone without micro-batches."""
     accumulate = 1 if world.size == 1 else 2
@@ -307,6 +314,7 @@ SCENARIOS: dict[str, Callable[[World], Result]] = {
         plain,
         adamw,
         clipped,
+        compared,
         accumulated,
         weighted,
         synchronised,

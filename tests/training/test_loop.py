@@ -334,6 +334,29 @@ def test_the_learning_rate_follows_the_schedule(make_session, batches):
     assert seen == pytest.approx([0.01, 0.005])
 
 
+def test_a_penalty_of_activations_moves_weights_but_is_no_part_of_the_reported_loss(make_session, batches):
+    losses, ends = [], []
+    for penalty in ("none", {"kind": "delta", "strength": 100.0, "attention": False}):
+        session, seen = make_session(Strategy(lr=0.01, penalty=penalty), epochs=1), []
+        one = next(iter(batches.epoch(3, 1, None)))
+        with torch.random.fork_rng():
+            train_epoch(session, [one])
+        seen.append(session.partial.loss)
+        losses.append(seen)
+        ends.append(weights(session))
+    assert losses[0] == losses[1]
+    assert not torch.equal(*(end["network.backbone.blocks.0.0.weight"] for end in ends))
+
+
+def test_a_term_that_is_not_finite_never_reaches_the_weights(make_session, batches):
+    session = make_session(Strategy(penalty="bss"), epochs=1)
+    session.adapted.activation_penalty._eta = float("inf")
+    before = {name: one.clone() for name, one in session.model.network.named_parameters()}
+    outcome = train(session, batches, None)
+    assert outcome.status is TrainingStatus.NON_FINITE
+    assert not [name for name, one in session.model.network.named_parameters() if not torch.equal(one, before[name])]
+
+
 @pytest.mark.parametrize(("epochs", "steps", "name"), [(0, 3, "epochs"), (1, 0, "steps_per_epoch")])
 def test_an_empty_plan_is_refused(make_session, epochs, steps, name):
     session = make_session()

@@ -63,7 +63,7 @@ def assert_identical(found, expected):
     assert not [name for name, tensor in expected.items() if not torch.equal(found[name], tensor)]
 
 
-@pytest.mark.parametrize("name", ["plain", "adamw", "clipped", "accumulated", "weighted", "synchronised"])
+@pytest.mark.parametrize("name", ["plain", "adamw", "clipped", "compared", "accumulated", "weighted", "synchronised"])
 def test_two_ranks_take_the_steps_of_one(ranks, alone, name):
     for rank in ranks:
         assert rank[name]["status"] == "completed"

@@ -21,7 +21,7 @@ from graft.learner.cached_features import CachedFeatures, Extraction, Source, ex
 from graft.learner.cross_validation.folds import FoldModel, FoldScores, copies_of, of_fold
 from graft.learner.prefix import prefix_of
 from graft.learner.pretrained import build_network, choose_device, preprocessing_for, pretrained
-from graft.learner.training_data import TrainingData, columns_of
+from graft.learner.training_data import TrainingData, columns_of, examples_of
 from graft.models.network import Network
 from graft.spec.modalities.base import Preprocessing
 from graft.spec.registry import build
@@ -160,6 +160,26 @@ class SupervisedLearner:
             training = Training(self._features_of, rows, self.data.arrays.targets, self.data.seed)
             fit_scaling(network.scaling, self.session.plan.strategy, training)
 
+    def fit_penalty(self) -> None:
+        """Let the penalty learn from the rows that are trained on what it has to, before the first step.
+
+        Every rank does so, and learns the same.
+
+        Raises:
+            ArtifactError: it needs the backbone's own head, which does not come with it.
+        """
+        self._fit_penalty(self.session, self.rows)
+        if self.folds is not None:
+            for one in self.folds.models:
+                self._fit_penalty(one.session, one.fold.training)
+
+    def _fit_penalty(self, session: Session, rows: np.ndarray) -> None:
+        if session.adapted.activation_penalty is not None:
+            inputs: Inputs = self.cached.inputs if self.cached else self.inputs
+            views = self.augmenter if isinstance(self.augmenter, Views) else None
+            examples = examples_of(self.data, session.plan.strategy, rows, partial(_plain, inputs, views))
+            session.adapted.activation_penalty.fit(examples)
+
     def _features_of(self, rows: np.ndarray) -> np.ndarray:
         """Pooled features of rows: of their first view where there are stored ones, else of the samples as they are."""
         inputs: Inputs = self.cached.inputs if self.cached else self.inputs
@@ -168,7 +188,7 @@ class SupervisedLearner:
         found = []
         for start in range(0, len(rows), EVALUATION_BATCH):
             some = rows[start : start + EVALUATION_BATCH]
-            batch = inputs.view(some, views, 0) if views else inputs.plain(some)
+            batch = _plain(inputs, views, some)
             with torch.inference_mode(), autocast(precision, batch.device):
                 features = batch[FEATURES] if FEATURES in batch else network.backbone.eval()(batch)
             found.append(features.float().cpu().numpy())
@@ -268,7 +288,13 @@ def build_learner(
     if copies:
         learner = replace(learner, folds=_fold_scores(learner, copies))
     learner.fit_scaling()
+    learner.fit_penalty()
     return learner
+
+
+def _plain(inputs: Inputs, views: Views | None, rows: np.ndarray) -> Batch:
+    """Rows not augmented; of stored views, the first."""
+    return inputs.view(rows, views, 0) if views else inputs.plain(rows)
 
 
 def mixing_of(data: TrainingData, strategy: Strategy) -> Mixing | None:

@@ -1,26 +1,38 @@
 """What is the same for every strategy of an experiment: the data, the task, and how long a training is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from graft.core.seeds import derive_seed
+from graft.data.batch import Batch
 from graft.data.columns import Column, StorageSpec
 from graft.data.dataset import Dataset, DatasetArrays
 from graft.data.streaming.samples import StreamedColumn
 from graft.modalities.protocol import Modality
 from graft.modalities.registry import build_modality
+from graft.models.weights.source_head import source_head
 from graft.spec.job import Job
 from graft.spec.metrics import MetricSpec
 from graft.spec.modalities.base import DataSpec
+from graft.spec.strategy import Strategy
 from graft.spec.tasks.base import TaskSpec
 from graft.tasks.protocol import Task
 from graft.tasks.registry import build_task
 from graft.training.world import ALONE, World
+from graft.transfer.penalties.activations import Examples
 from graft.workers.sample_stream import sample_stream
 
 if TYPE_CHECKING:
     from graft.learner.cached_features import FeatureCache
     from graft.learner.cross_validation.folds import Fold
+
+PENALTY_ROWS = 4000
+"""A penalty learns from so many samples at most."""
+_EXAMPLES = 128
 
 
 @dataclass(frozen=True)
@@ -114,3 +126,24 @@ def training_data_of(
         compile=job.training.compile,
         feature_cache=feature_cache,
     )
+
+
+def examples_of(
+    data: TrainingData, strategy: Strategy, rows: np.ndarray, plain: Callable[[np.ndarray], Batch]
+) -> Examples:
+    """Training samples for a penalty that learns from some before the first step: `PENALTY_ROWS`, drawn at random.
+
+    Args:
+        data: what is trained on.
+        strategy: names the backbone.
+        rows: that are trained on.
+        plain: gives samples as the network takes them, not augmented.
+    """
+    some = np.random.default_rng(derive_seed(data.seed, "penalty")).permutation(rows)[:PENALTY_ROWS]
+
+    def batches() -> Iterator[tuple[Batch, np.ndarray]]:
+        for start in range(0, len(some), _EXAMPLES):
+            asked = some[start : start + _EXAMPLES]
+            yield plain(asked), data.arrays.targets[asked]
+
+    return Examples(batches, partial(source_head, strategy.backbone))

@@ -9,6 +9,7 @@ import numpy as np
 from graft.core.errors import DataError, Problem, SpecError
 from graft.data.targets import RawTargets, Targets
 from graft.spec.base import Component
+from graft.spec.components.activation_penalty import ActivationPenaltySpec
 from graft.spec.job import Job
 from graft.spec.registry import build, implementation, members, package_of
 from graft.tasks.protocol import Task
@@ -70,8 +71,22 @@ def _penalty(spec: Component, job: Job) -> Any:
 
     from graft.transfer.parameter_groups import TrainableParts
 
+    if isinstance(spec, ActivationPenaltySpec):
+        return build(spec, _model(), range(1))
     head = {f"head.{name}": one for name, one in nn.Linear(FEATURES, OUTPUTS).named_parameters()}
     return build(spec, TrainableParts(head=head))
+
+
+def _model() -> Any:
+    """A network of one block."""
+    from torch import nn
+
+    from graft.models.backbone import Backbone
+    from graft.models.network import Network
+    from graft.transfer.freezing import AdaptedModel
+
+    backbone = Backbone(nn.Identity(), [nn.Linear(FEATURES, FEATURES)], nn.Identity(), FEATURES)
+    return AdaptedModel(Network(backbone, nn.Linear(FEATURES, OUTPUTS)), 0)
 
 
 def _loss(spec: Component, job: Job) -> Any:

@@ -12,9 +12,11 @@ from graft.learner.prefix import Prefix
 from graft.modalities.registry import build_modality
 from graft.models.info import BackboneInfo, cut_index, moved_shares
 from graft.models.load import check_backbone, describe_backbone
+from graft.models.weights.source_head import source_head_problem
 from graft.search.outlook import Outlook
 from graft.spec.default_space import completed
 from graft.spec.job import Job
+from graft.spec.registry import members
 from graft.spec.search.phases import Phase, drawn_from, total_trials
 from graft.spec.space.describe import describe_space
 from graft.spec.space.mutation import architectures
@@ -232,8 +234,15 @@ def _given_shares(job: Job) -> list[float]:
     return [one for one in options if isinstance(one, int | float)]
 
 
+def own_head_problem(name: str, job: Job) -> str | None:
+    """Why a backbone lacks the head that a penalty of the job needs; None if it does not."""
+    penalties = (members("penalty")[kind] for kind in job.reach.values("penalty"))
+    is_needed = any(getattr(penalty, "needs_source_head", False) for penalty in penalties)
+    return source_head_problem(name) if is_needed else None
+
+
 def _backbone(name: str, job: Job) -> BackbonePlan:
-    problem = check_backbone(name)
+    problem = check_backbone(name) or own_head_problem(name, job)
     if problem:
         return BackbonePlan(name, None, None, problem)
     info = describe_backbone(name)

@@ -31,7 +31,7 @@ from graft.journal.record import Record
 from graft.models.load import check_backbone, load_backbone
 from graft.pipeline.context import RunContext
 from graft.pipeline.library_logs import without_expected_warnings
-from graft.pipeline.plan import moved_freezes
+from graft.pipeline.plan import moved_freezes, own_head_problem
 from graft.pipeline.publishing import DRAIN_SECONDS, plan_made
 from graft.pipeline.ray_session import check_cluster, head_address, ray_session
 from graft.pipeline.stages.evaluate import run_evaluate
@@ -89,7 +89,7 @@ def check_job(job: Job, home: Home) -> Sequence[str]:
         ResourceError: the home cannot be written, or the cluster to join does not answer.
     """
     check_cluster()
-    problems = [_backbone_problem(name) for name in job.reach.values("backbone")]
+    problems = [_backbone_problem(name) or own_head_problem(name, job) for name in job.reach.values("backbone")]
     found = [Problem("strategy.backbone", problem.removeprefix("backbone ")) for problem in problems if problem]
     if found:
         raise SpecError(found)

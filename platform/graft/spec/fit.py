@@ -5,6 +5,7 @@ from typing import Any
 
 from graft.core.errors import Problem
 from graft.spec.augmentation.mixing import Mix, NoMix
+from graft.spec.components.activation_penalty import ActivationPenaltySpec
 from graft.spec.components.augmentation import Augmentation
 from graft.spec.job import Job
 from graft.spec.registry import members
@@ -46,10 +47,25 @@ def strategy_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
         if issubclass(augmentation, Augmentation) and (told := augmentation.misfit(given, job.data)):
             yield Problem("strategy.augment", told)
     yield from _mix_problems(job, task)
+    yield from _penalty_problems(job, task)
     for name, owner in modality_fields().items():
         if owner != modality and any(value is not None for value in space.values(name)):
             told = f"is given, but belongs to {taken_by(owner)}, and the data are {taken_by(modality)}; leave it out"
             yield Problem(f"strategy.{name}", told)
+
+
+def _penalty_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
+    """Penalties that cannot see what they look at, or whose targets the task has not."""
+    for kind in job.reach.values("penalty"):
+        penalty = members("penalty")[kind]
+        if not issubclass(penalty, ActivationPenaltySpec):
+            continue
+        if penalty.tasks and task.kind not in penalty.tasks:
+            told = f"is {kind}, which belongs to task {', '.join(penalty.tasks)}, but the task is {task.kind}"
+            yield Problem("strategy.penalty", f"{told}; take another")
+        if job.training.compile:
+            told = f"is {kind}, which looks into the network, but training.compile is true and compiled code hides it"
+            yield Problem("strategy.penalty", f"{told}; leave one of them out")
 
 
 def _mix_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:

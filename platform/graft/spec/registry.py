@@ -30,6 +30,10 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.components.penalty:L1",
         "graft.spec.components.penalty:L2",
         "graft.spec.components.penalty:L2SP",
+        "graft.spec.components.penalty:L1SP",
+        "graft.spec.components.activation_penalty:Delta",
+        "graft.spec.components.activation_penalty:BatchSpectralShrinkage",
+        "graft.spec.tasks.classification:CoTuning",
     ),
     "head": ("graft.spec.components.head:LinearHead", "graft.spec.components.head:MlpHead"),
     "loss": (

@@ -63,7 +63,7 @@ class _Core(Spec):
     freeze: Share = Field(
         0.0, description="Share of the depth that stays frozen; 1 trains only the head (linear probe)."
     )
-    penalty: Penalty = Field(NoPenalty(), description="Penalty on the weights, added to the loss.")
+    penalty: Penalty = Field(NoPenalty(), description="What is added to the loss: of the weights, or of activations.")
     head: Head = Field(LinearHead(), description="What turns features into outputs.")
     loss: Loss = Field(CrossEntropy(), description="What is minimised; the task's own loss if left out.")
     optimizer: Optimizer = Field(AdamW(), description="How the weights move.")
@@ -151,6 +151,7 @@ class Strategy(_Fields):
         if num_blocks is not None and (freeze < 1 or init.redrawn(1)):
             # Features that training changes are neither standardised nor selected.
             changes |= {"standardise": False, "select": NoSelection()}
+        changes["penalty"] = _penalty(self.penalty, init, freeze, num_blocks)
         if freeze == 1 and not init.redrawn(1):
             changes |= _of_frozen_backbone(self)
         return self.model_copy(update=changes)
@@ -256,12 +257,21 @@ def _depth(init: Initialisation, freeze: float, num_blocks: int | None) -> tuple
     return init, min(round(freeze * num_blocks), num_blocks - redrawn) / num_blocks
 
 
+def _penalty(penalty: PenaltySpec, init: Initialisation, freeze: float, num_blocks: int | None) -> PenaltySpec:
+    """A penalty without what pulls nothing: what is pulled towards its start must have one, and be trained."""
+    if not init.redrawn(1):
+        return penalty.on_frozen_backbone() if freeze == 1 else penalty
+    penalty = penalty.on_new_features()
+    frozen = None if num_blocks is None else round(freeze * num_blocks)
+    only_new = frozen and num_blocks is not None and frozen + init.redrawn(num_blocks) == num_blocks
+    return penalty.on_new_weights() if only_new else penalty
+
+
 def _of_frozen_backbone(strategy: Strategy) -> dict[str, Any]:
-    """Only the head learns: a pull of the backbone pulls nothing, and the two learning rates are one product."""
-    changes: dict[str, Any] = {"penalty": strategy.penalty.on_frozen_backbone()}
+    """Only the head learns: the two learning rates are one product."""
     if 0 < strategy.lr * strategy.head_lr_factor <= MAX_LR:
-        changes |= {"lr": strategy.lr * strategy.head_lr_factor, "head_lr_factor": 1.0}
-    return changes
+        return {"lr": strategy.lr * strategy.head_lr_factor, "head_lr_factor": 1.0}
+    return {}
 
 
 def _without_negative_zero(value: Any) -> Any:

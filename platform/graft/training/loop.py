@@ -16,7 +16,8 @@ other numbers and that batch norm sees the part only (unless the plan synchronis
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from contextlib import nullcontext
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +33,7 @@ from graft.training.session import Session
 from graft.training.update import move_weights
 from graft.training.world import ALONE, World
 from graft.transfer.adapt import Adapted
+from graft.transfer.penalties.activations import watching
 
 __all__ = [
     "EpochResult",
@@ -201,19 +203,21 @@ def _step(session: Session, batch: TrainingBatch, should_stop: Callable[[], bool
     world, total = session.world, batch.total
     session.optimizer.zero_grad(set_to_none=True)
     *earlier, last = _micro_batches(session, batch)
-    own_sum = 0.0
+    own_sum = own_extra = 0.0
     for part in earlier:
         with world.without_exchange(session.parallel):
-            loss = _loss(session, part)
-            own_sum += loss.item() * len(part.targets)
-            _backward(loss, len(part.targets) * world.size / total)
-    loss = _loss(session, last)
-    own_sum += loss.item() * len(last.targets)
+            losses = _losses(session, part)
+            own_sum, own_extra = own_sum + losses.loss, own_extra + losses.extra
+            _backward(losses.minimised, len(part.targets) * world.size / total)
+    losses = _losses(session, last)
+    own_sum, own_extra = own_sum + losses.loss, own_extra + losses.extra
     wish = should_stop is not None and world.rank == 0 and should_stop()
     # before the gradients are exchanged: a rank that left alone would leave the others waiting
-    loss_sum, wishes = world.sum([own_sum, float(wish)])
+    loss_sum, extra, wishes = world.sum([own_sum, own_extra, float(wish)])
+    if not math.isfinite(extra):
+        loss_sum = extra
     if math.isfinite(loss_sum):
-        _backward(loss, len(last.targets) * world.size / total)
+        _backward(losses.minimised, len(last.targets) * world.size / total)
         move_weights(session)
     return loss_sum, wishes > 0
 
@@ -229,12 +233,26 @@ def _micro_batches(session: Session, batch: TrainingBatch) -> list[TrainingBatch
     return [TrainingBatch(inputs, targets, batch.total, own) for inputs, targets, own in parts]
 
 
-def _loss(session: Session, part: TrainingBatch) -> Tensor:
-    with session.batch_norm(), autocast(session.plan.strategy.precision, session.device):
+class _Losses(NamedTuple):
+    """Of a part of a batch: what is differentiated, the sum of its samples' losses, and that of what is beside them."""
+
+    minimised: Tensor
+    loss: float
+    extra: float
+
+
+def _losses(session: Session, part: TrainingBatch) -> _Losses:
+    precision, penalty = session.plan.strategy.precision, session.adapted.activation_penalty
+    watched = nullcontext() if penalty is None else watching(session.model.network, penalty.blocks)
+    with watched as seen, session.batch_norm(), autocast(precision, session.device):
         outputs = session.forward(part.inputs)
-    if part.weights is None:
-        return session.loss(outputs, part.targets)
-    return session.loss(outputs, part.targets, part.weights)
+    weights = () if part.weights is None else (part.weights,)
+    loss, count = session.loss(outputs, part.targets, *weights), len(part.targets)
+    if penalty is None or seen is None:
+        return _Losses(loss, loss.item() * count, 0.0)
+    with autocast(precision, session.device):
+        term = penalty.term(part.inputs, part.targets, seen)
+    return _Losses(loss + term, loss.item() * count, term.item() * count)
 
 
 def _backward(loss: Tensor, share: float) -> None:

@@ -8,7 +8,8 @@ from graft.spec.strategy import Strategy
 from graft.transfer.freezing import AdaptedModel
 from graft.transfer.frozen_part import frozen_part
 from graft.transfer.parameter_groups import parameter_groups, trainable_parts
-from graft.transfer.penalties import Penalty, build_penalty
+from graft.transfer.penalties.activations import ActivationPenalty, build_activation_penalty
+from graft.transfer.penalties.weights import Penalty, build_penalty
 from graft.transfer.reinitialise import reinitialise
 
 
@@ -23,6 +24,7 @@ class Adapted:
         cut: frozen blocks, after reinitialised ones were taken out; 0 when nothing is frozen.
         num_blocks: blocks of the backbone.
         redrawn: names of the backbone's parameters that were drawn at random again.
+        activation_penalty: the penalty over what it makes of a batch; None where there is none.
     """
 
     model: AdaptedModel
@@ -31,6 +33,7 @@ class Adapted:
     cut: int
     num_blocks: int
     redrawn: frozenset[str]
+    activation_penalty: ActivationPenalty | None = None
 
     @property
     def trainable_params(self) -> int:
@@ -40,6 +43,8 @@ class Adapted:
     def follow_weights(self) -> "Adapted":
         """Bring what is kept beside the weights to where they are now, after the model was moved."""
         self.penalty.follow_weights()
+        if self.activation_penalty is not None:
+            self.activation_penalty.follow_weights()
         return self
 
 
@@ -71,4 +76,5 @@ def adapt(network: Network, strategy: Strategy, seed: int) -> Adapted:
         cut=divided.cut,
         num_blocks=len(blocks),
         redrawn=frozenset(parts.redrawn),
+        activation_penalty=build_activation_penalty(strategy.penalty, model, divided.redrawn),
     )

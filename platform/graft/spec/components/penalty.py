@@ -1,10 +1,13 @@
-"""`strategy.penalty`: a term of the loss that depends on the weights alone."""
+"""`strategy.penalty`: a term of the loss beside what the task asks for; here, of the weights alone."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from graft.spec.base import Component
+
+HeadStrength = Annotated[float, Field(ge=0)]
+HEAD_STRENGTH: Any = Field(1e-3, description="β: pull of the new weights (head, reinitialised) towards zero.")
 
 
 class PenaltySpec(Component):
@@ -14,19 +17,27 @@ class PenaltySpec(Component):
         """The penalty that means the same when only the head is trained."""
         return self
 
+    def on_new_weights(self) -> "PenaltySpec":
+        """The penalty that means the same when nothing that is trained has pretrained weights."""
+        return self
+
+    def on_new_features(self) -> "PenaltySpec":
+        """The penalty that means the same when the last block starts at random."""
+        return self
+
 
 class NoPenalty(PenaltySpec):
     """No penalty beyond the optimiser's weight decay."""
 
     kind: Literal["none"] = "none"
-    built_by: ClassVar[str] = "graft.transfer.penalties:Unpenalised"
+    built_by: ClassVar[str] = "graft.transfer.penalties.weights:Unpenalised"
 
 
 class L1(PenaltySpec):
     """strength · Σ|w| over the trainable weights."""
 
     kind: Literal["l1"] = "l1"
-    built_by: ClassVar[str] = "graft.transfer.penalties:L1Penalty"
+    built_by: ClassVar[str] = "graft.transfer.penalties.weights:L1Penalty"
     strength: float = Field(1e-5, gt=0, description="Factor of the penalty in the loss.")
 
 
@@ -34,8 +45,28 @@ class L2(PenaltySpec):
     """strength/2 · Σw² over the trainable weights."""
 
     kind: Literal["l2"] = "l2"
-    built_by: ClassVar[str] = "graft.transfer.penalties:L2Penalty"
+    built_by: ClassVar[str] = "graft.transfer.penalties.weights:L2Penalty"
     strength: float = Field(1e-3, gt=0, description="Factor of the penalty in the loss.")
+
+
+class L1SP(PenaltySpec):
+    """L1 towards the starting point (Li, Grandvalet, Davoine, ICML 2018).
+
+    α · Σ|w − w⁰| over the trainable pretrained weights + β/2 · Σw² over the new ones: most stay where they were.
+    """
+
+    kind: Literal["l1_sp"] = "l1_sp"
+    built_by: ClassVar[str] = "graft.transfer.penalties.weights:L1SPPenalty"
+    strength: float = Field(1e-4, gt=0, description="α: pull of the pretrained weights towards where they started.")
+    head_strength: HeadStrength = HEAD_STRENGTH
+
+    def on_frozen_backbone(self) -> PenaltySpec:
+        """A pull of the backbone pulls nothing; what is left is that of the head."""
+        return of_new_weights(self.head_strength)
+
+    def on_new_weights(self) -> PenaltySpec:
+        """So it is where only new weights are trained."""
+        return of_new_weights(self.head_strength)
 
 
 class L2SP(PenaltySpec):
@@ -45,12 +76,19 @@ class L2SP(PenaltySpec):
     """
 
     kind: Literal["l2_sp"] = "l2_sp"
-    built_by: ClassVar[str] = "graft.transfer.penalties:L2SPPenalty"
+    built_by: ClassVar[str] = "graft.transfer.penalties.weights:L2SPPenalty"
     strength: float = Field(1e-2, gt=0, description="α: pull of the pretrained weights towards where they started.")
-    head_strength: float = Field(
-        1e-3, ge=0, description="β: pull of the new weights (head, reinitialised) towards zero."
-    )
+    head_strength: HeadStrength = HEAD_STRENGTH
 
     def on_frozen_backbone(self) -> PenaltySpec:
         """A pull of the backbone pulls nothing; what is left is that of the head."""
-        return L2(strength=self.head_strength) if self.head_strength > 0 else NoPenalty()
+        return of_new_weights(self.head_strength)
+
+    def on_new_weights(self) -> PenaltySpec:
+        """So it is where only new weights are trained."""
+        return of_new_weights(self.head_strength)
+
+
+def of_new_weights(strength: float) -> PenaltySpec:
+    """The pull of new weights towards zero, where it is all that is left of a penalty."""
+    return L2(strength=strength) if strength > 0 else NoPenalty()

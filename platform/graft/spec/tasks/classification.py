@@ -5,6 +5,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from graft.spec.components.activation_penalty import ActivationPenaltySpec
+from graft.spec.components.penalty import NoPenalty, PenaltySpec
 from graft.spec.metrics import MetricSpec
 from graft.spec.tasks.base import LossSpec, TaskSpec
 
@@ -76,3 +78,22 @@ class ClassBalanced(LossSpec):
     def simplest(self) -> Any:
         """Without β all classes weigh alike."""
         return CrossEntropy() if self.beta == 0 else self
+
+
+class CoTuning(ActivationPenaltySpec):
+    """The source network's own head goes on telling source classes, those that belong to a sample's label (You et al.,
+    NeurIPS 2020).
+
+    λ · cross-entropy between the source head's outputs and p(source class | label), which is learned from the training
+    samples before the first step. Only where the file of weights holds that head.
+    """
+
+    kind: Literal["co_tuning"] = "co_tuning"
+    built_by: ClassVar[str] = "graft.tasks.classification.co_tuning:CoTuningPenalty"
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
+    needs_source_head: ClassVar[bool] = True
+    strength: float = Field(1.0, gt=0, description="λ: factor of the source head's cross-entropy.")
+
+    def on_new_features(self) -> PenaltySpec:
+        """The source head understands nothing of features that start at random."""
+        return NoPenalty()

@@ -2,18 +2,24 @@ import pytest
 import torch
 
 from graft.core.errors import SpecError
-from graft.spec.components.penalty import L1, L2, L2SP, NoPenalty
+from graft.spec.components.activation_penalty import BatchSpectralShrinkage, Delta
+from graft.spec.components.penalty import L1, L1SP, L2, L2SP, NoPenalty
 from graft.spec.registry import members
 from graft.spec.space.space import StrategySpace
+from graft.spec.tasks.classification import CoTuning
 from graft.transfer.freezing import AdaptedModel
 from graft.transfer.parameter_groups import trainable_parts
-from graft.transfer.penalties import build_penalty
+from graft.transfer.penalties.weights import build_penalty
 
 SPECS = {
     "none": NoPenalty(),
     "l1": L1(strength=0.3),
     "l2": L2(strength=0.3),
     "l2_sp": L2SP(strength=0.3, head_strength=0.7),
+    "l1_sp": L1SP(strength=0.3, head_strength=0.7),
+    "delta": Delta(head_strength=0.7),
+    "bss": BatchSpectralShrinkage(),
+    "co_tuning": CoTuning(),
 }
 
 
@@ -72,6 +78,15 @@ def test_l2_sp_pulls_pretrained_weights_to_their_start_and_new_ones_to_zero(make
     assert penalty.value().item() == pytest.approx(0.15 * moved + 0.35 * new, rel=1e-5)
 
 
+def test_l1_sp_pulls_pretrained_weights_to_their_start_by_their_distance(make_classifier):
+    network = make_classifier()
+    penalty = build(L1SP(strength=0.3, head_strength=0), network)
+    assert penalty.value().item() == 0
+    with torch.no_grad():
+        network.backbone.blocks[1][0].weight.sub_(0.5)
+    assert penalty.value().item() == pytest.approx(0.15 * network.backbone.blocks[1][0].weight.numel(), rel=1e-5)
+
+
 def test_l2_sp_is_zero_at_the_start_without_a_head_strength(make_classifier):
     assert build(L2SP(strength=1.0, head_strength=0), make_classifier()).value().item() == 0
 
@@ -113,7 +128,7 @@ def test_weights_that_were_moved_are_followed(make_classifier, spec):
     before = penalty.value().item()
     network.to(torch.float64)
     penalty.follow_weights()
-    assert penalty.value().dtype == (torch.float32 if spec == NoPenalty() else torch.float64)
+    assert penalty.value().dtype == (torch.float32 if spec.kind in ("none", "bss", "co_tuning") else torch.float64)
     assert penalty.value().item() == pytest.approx(before)
 
 

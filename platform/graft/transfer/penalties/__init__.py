@@ -1,0 +1,1 @@
+"""What is added to the loss: penalties of the weights, and of what the network makes of a batch."""
