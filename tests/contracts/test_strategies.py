@@ -54,6 +54,9 @@ PARTS: dict[str, dict[str, object]] = {
     "constant": {"schedule": "constant"},
     "one cycle": {"schedule": "one_cycle"},
     "clipped": {"clip_norm": 0.1},
+    "averaged": {"ema": 0.9},
+    "sharpness-aware": {"sam": 0.05},
+    "all of these, with a penalty": {"sam": 0.05, "ema": 0.9, "clip_norm": 1, "penalty": "delta"},
     "bf16": {"precision": "bf16"},
     "light": {"augment": "light"},
 }

@@ -137,6 +137,20 @@ def clipped(world: World) -> Result:
     return learn(world, strategy, accumulate=1 if world.size == 1 else 2)
 
 
+def averaged(world: World) -> Result:
+    """Sharpness-aware steps, and an average of the weights that is what is judged, in micro-batches on two ranks."""
+    strategy = Strategy(lr=0.05, optimizer="sgd", sam=0.1, ema=0.8, batch_size=8)
+    return learn(world, strategy, accumulate=1 if world.size == 1 else 2)
+
+
+def averaged_statistics(world: World) -> Result:
+    """Batch norm that sees a part only: running statistics, and their average, are those of all ranks."""
+    made = session(world, Strategy(lr=0.05, optimizer="sgd", ema=0.8, batch_size=8), norm=True)
+    train(made, batches(world, 8), None)
+    state = made.state()
+    return {"weights": state.part("average"), "best": state.part("best")}
+
+
 def compared(world: World) -> Result:
     """Feature maps held near those of the source network, in micro-batches on two ranks."""
     penalty = {"kind": "delta", "strength": 1.0, "attention": False}
@@ -315,6 +329,8 @@ SCENARIOS: dict[str, Callable[[World], Result]] = {
         adamw,
         clipped,
         compared,
+        averaged,
+        averaged_statistics,
         accumulated,
         weighted,
         synchronised,

@@ -97,6 +97,7 @@ HEADS: dict[str, list[dict[str, Any]]] = {
         {"penalty": {"kind": "l2_sp", "strength": 0.1, "head_strength": 0.1}},
     ],
     "clipping": [{"clip_norm": norm, "lr": 0.1} for norm in (0.0, 0.05, 0.5)],
+    "averages": [{"ema": decay, "lr": 0.1} for decay in (0.0, 0.5, 0.99)],
     "dropout": [{"head": {"kind": "linear", "dropout": rate}} for rate in (0.0, 0.2, 0.7)],
     "label smoothing": [{"loss": {"kind": "cross_entropy", "label_smoothing": value}} for value in (0.0, 0.1, 0.3)],
     "optimisers and schedules": [{}, {"optimizer": "sgd"}, {"schedule": "constant"}],
@@ -198,8 +199,8 @@ class TestWhoIsKin:
 
     @pytest.mark.parametrize(
         "fields",
-        [{"loss": "focal"}, {"freeze": 0.5}, {"init": {"kind": "reinitialise", "blocks": 1}}],
-        ids=["another loss", "blocks that learn", "blocks drawn anew"],
+        [{"loss": "focal"}, {"freeze": 0.5}, {"init": {"kind": "reinitialise", "blocks": 1}}, {"sam": 0.1}],
+        ids=["another loss", "blocks that learn", "blocks drawn anew", "two passes a step"],
     )
     def test_some_are_trained_alone(self, fields: dict[str, Any]) -> None:
         assert kin_of(session(**fields)) is None

@@ -17,6 +17,7 @@ GOLDEN_STRATEGIES = {
 RESUMED = {
     "adamw": Strategy(lr=0.01, penalty="l2_sp"),
     "sgd": Strategy(lr=0.05, optimizer="sgd", freeze=0.5, schedule="constant"),
+    "averaged and sharpness-aware": Strategy(lr=0.01, ema=0.8, sam=0.1, clip_norm=1.0),
     "no momentum": Strategy(lr=0.05, optimizer={"kind": "sgd", "momentum": 0.0}, init="reinitialise"),
 }
 

@@ -63,7 +63,9 @@ def assert_identical(found, expected):
     assert not [name for name, tensor in expected.items() if not torch.equal(found[name], tensor)]
 
 
-@pytest.mark.parametrize("name", ["plain", "adamw", "clipped", "compared", "accumulated", "weighted", "synchronised"])
+@pytest.mark.parametrize(
+    "name", ["plain", "adamw", "clipped", "compared", "averaged", "accumulated", "weighted", "synchronised"]
+)
 def test_two_ranks_take_the_steps_of_one(ranks, alone, name):
     for rank in ranks:
         assert rank[name]["status"] == "completed"
@@ -114,6 +116,13 @@ def test_running_statistics_are_the_mean_of_what_each_rank_has_seen(ranks):
         expected = (buffer + seen[1][name]) / 2 if buffer.is_floating_point() else buffer
         for rank in ranks:
             assert_close(rank["statistics"][name], expected)
+
+
+def test_averages_of_running_statistics_are_those_of_all_ranks(ranks):
+    one, other = (rank["averaged_statistics"] for rank in ranks)
+    assert any("running_mean" in name for name in one["weights"])
+    assert_identical(one["weights"], other["weights"])
+    assert_identical(one["weights"], one["best"])
 
 
 def test_an_infinite_loss_on_one_rank_ends_all_at_the_same_step(ranks):

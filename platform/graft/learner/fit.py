@@ -200,6 +200,6 @@ def _left_state(path: Path) -> TrainingState | None:
 
 
 def _keep_last(task: FitTask, state: TrainingState) -> None:
-    tensors = {f"best/{name}": tensor for name, tensor in state.part("model").items()}
+    tensors = {f"best/{name}": tensor for name, tensor in state.last.items()}
     save_state(TrainingState(state.epochs_done, state.epochs_done, {}, tensors), task.model.weights)
     task.state_file.unlink(missing_ok=True)

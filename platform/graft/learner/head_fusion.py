@@ -46,6 +46,8 @@ def _why_heads_differ(job: Job) -> str:
             return "too few trials share their frozen blocks"
         if strategy.scales_features(blocks[strategy.backbone]):
             return "the space standardises or selects features"
+        if strategy.sam:
+            return "the space takes sharpness-aware steps, which need two passes"
         if not isinstance(strategy.loss, CrossEntropy):
             return f"the space holds the loss {strategy.loss.kind}, but only cross_entropy is computed together"
     return ""

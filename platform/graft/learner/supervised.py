@@ -122,7 +122,8 @@ class SupervisedLearner:
 
     def validation(self) -> Mapping[str, float]:
         """The validation metrics of the model as it stands, on every rank."""
-        return self.session.world.broadcast(dict(self._scored(self.session.model, self.epochs_done)))
+        with self.session.as_judged():
+            return self.session.world.broadcast(dict(self._scored(self.session.model, self.epochs_done)))
 
     def train(
         self,

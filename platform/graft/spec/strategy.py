@@ -84,6 +84,12 @@ class _Core(Spec):
     clip_norm: float = Field(
         0.0, ge=0, description="Norm that all gradients together are scaled down to where it is larger; 0 clips none."
     )
+    ema: float = Field(
+        0.0, ge=0, lt=1, description="Decay of the average of weights that is judged and kept; 0 keeps the last ones."
+    )
+    sam: float = Field(
+        0.0, ge=0, le=10, description="ρ of sharpness-aware steps, of which each takes two passes; 0 takes plain ones."
+    )
     batch_size: int = Field(64, ge=2, le=65536, description="Samples a step.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 on a GPU that has it, else fp32."
@@ -219,6 +225,8 @@ _LATER: dict[str, Any] = {
     "standardise": False,
     "select": {"kind": "none"},
     "clip_norm": 0.0,
+    "ema": 0.0,
+    "sam": 0.0,
 }
 """Fields that came after experiments had been written: without effect, they are left out, as they were then."""
 _NEVER = object()

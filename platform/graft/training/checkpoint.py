@@ -31,7 +31,7 @@ class TrainingState:
         epochs_done: whole epochs behind.
         best_epoch: 1-based epoch of the best state so far, or None before the first.
         best_metrics: metrics of that epoch.
-        tensors: named ``model/…``, ``best/…`` and ``optimizer/…``.
+        tensors: named ``model/…``, ``best/…``, ``optimizer/…`` and ``average/…``.
         partial: how far the epoch after the whole ones has come; `steps` count batches of `batch_size`.
         batch_size: of the strategy under which the state was taken.
     """
@@ -42,6 +42,11 @@ class TrainingState:
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     partial: PartialEpoch = field(default_factory=PartialEpoch)
     batch_size: int = 0
+
+    @property
+    def last(self) -> dict[str, Tensor]:
+        """The weights to keep of the last step: their average, where there is one."""
+        return self.part("average") or self.part("model")
 
     def part(self, name: str) -> dict[str, Tensor]:
         """The tensors of one part, by their names without the prefix."""

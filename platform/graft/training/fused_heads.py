@@ -22,7 +22,7 @@ from graft.spec.tasks.classification import CrossEntropy
 from graft.training.plan import TrainingStatus
 from graft.training.precision import autocast, wants_bf16
 from graft.training.session import Session
-from graft.training.update import move_weights
+from graft.training.steps.update import move_weights
 
 Ending = tuple[TrainingStatus, str]
 
@@ -31,7 +31,7 @@ def kinship(session: Session, first: Batch) -> Hashable | None:
     """What the sessions that can be trained together have in common; None if this one can only be trained alone.
 
     That is one that does not train on stored features of all blocks, or that has another loss than cross entropy, or
-    stands in the middle of an epoch, or is one of several ranks.
+    takes sharpness-aware steps, or stands in the middle of an epoch, or is one of several ranks.
 
     Args:
         session: the training.
@@ -40,7 +40,7 @@ def kinship(session: Session, first: Batch) -> Hashable | None:
     model, strategy = session.model, session.plan.strategy
     is_head_only = FEATURES in first and model.cut == len(model.network.backbone.blocks)
     is_alone = session.world.size == 1 and session.plan.accumulate == 1 and not session.partial.steps
-    if not (is_head_only and is_alone and isinstance(strategy.loss, CrossEntropy)):
+    if strategy.sam or not (is_head_only and is_alone and isinstance(strategy.loss, CrossEntropy)):
         return None
     layers = _layers_of(session)
     if not all(isinstance(layer, nn.Linear | nn.GELU | nn.Dropout) for layer in layers):

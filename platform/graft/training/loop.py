@@ -30,7 +30,9 @@ from graft.training.optimizer import build_optimizer
 from graft.training.plan import EpochResult, TrainingOutcome, TrainingPlan, TrainingStatus
 from graft.training.precision import autocast, wants_bf16
 from graft.training.session import Session
-from graft.training.update import move_weights
+from graft.training.steps.average import WeightAverage
+from graft.training.steps.sharpness import at_the_sharpest
+from graft.training.steps.update import move_weights
 from graft.training.world import ALONE, World
 from graft.transfer.adapt import Adapted
 from graft.transfer.penalties.activations import watching
@@ -110,6 +112,7 @@ def prepare(
         steps_per_epoch=steps_per_epoch,
         clock=clock or SystemClock(),
         world=world,
+        average=WeightAverage(adapted.model, plan.strategy.ema) if plan.strategy.ema else None,
     )
 
 
@@ -200,6 +203,18 @@ def train_epoch(
 
 def _step(session: Session, batch: TrainingBatch, should_stop: Callable[[], bool] | None) -> tuple[float, bool]:
     """Sum of the losses of the whole batch, and whether rank 0 wants to stop; an infinite sum moves no weight."""
+    loss_sum, stop = _gradients(session, batch, should_stop)
+    if session.plan.strategy.sam and math.isfinite(loss_sum):
+        with at_the_sharpest(session):
+            highest, _ = _gradients(session, batch, None)
+        loss_sum = loss_sum if math.isfinite(highest) else highest
+    if math.isfinite(loss_sum):
+        move_weights(session)
+    return loss_sum, stop
+
+
+def _gradients(session: Session, batch: TrainingBatch, should_stop: Callable[[], bool] | None) -> tuple[float, bool]:
+    """Leave the gradients of the whole batch, unless the sum of its losses, which is returned, is infinite."""
     world, total = session.world, batch.total
     session.optimizer.zero_grad(set_to_none=True)
     *earlier, last = _micro_batches(session, batch)
@@ -218,7 +233,6 @@ def _step(session: Session, batch: TrainingBatch, should_stop: Callable[[], bool
         loss_sum = extra
     if math.isfinite(loss_sum):
         _backward(losses.minimised, len(last.targets) * world.size / total)
-        move_weights(session)
     return loss_sum, wishes > 0
 
 
@@ -263,7 +277,8 @@ def _backward(loss: Tensor, share: float) -> None:
 def _metrics(session: Session, evaluate: Evaluate | None) -> dict[str, float]:
     """What an epoch gave, the same on all ranks."""
     session.average_statistics()
-    found = evaluate(session.model) if evaluate else {}
+    with session.as_judged():
+        found = evaluate(session.model) if evaluate else {}
     return session.world.broadcast(
         {"train/loss": session.partial.loss} | {f"val/{name}": value for name, value in found.items()}
     )

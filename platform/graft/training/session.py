@@ -16,6 +16,7 @@ from graft.training.checkpoint import TrainingState
 from graft.training.compiled import Forward
 from graft.training.optimizer import load_optimizer_state, lr_factor, optimizer_state
 from graft.training.plan import PartialEpoch, TrainingOutcome, TrainingPlan, TrainingStatus
+from graft.training.steps.average import WeightAverage
 from graft.training.world import World
 from graft.transfer.adapt import Adapted
 from graft.transfer.freezing import AdaptedModel
@@ -37,6 +38,7 @@ class Session:
         steps_per_epoch: batches of an epoch.
         clock: for the seconds in reports.
         world: the ranks.
+        average: of the weights; None where the strategy keeps none.
         epochs_done: whole epochs, over all of the lineage that these weights have.
         partial: how far the epoch after them has come.
         best_epoch: 1-based epoch of the best state so far, or None.
@@ -53,6 +55,7 @@ class Session:
     steps_per_epoch: int
     clock: Clock
     world: World
+    average: WeightAverage | None = None
     epochs_done: int = 0
     partial: PartialEpoch = field(default_factory=PartialEpoch)
     best_epoch: int | None = None
@@ -120,8 +123,13 @@ class Session:
     def average_statistics(self) -> None:
         """Put the mean over the ranks into all floating buffers: each has seen its own part of the batches."""
         parameters = {name for name, _ in self.model.network.named_parameters()}
-        changing = self.model.changing_state().items()
+        averaged = self.average.state() if self.average else {}
+        changing = [*self.model.changing_state().items(), *averaged.items()]
         self.world.average_(t for name, t in changing if name not in parameters and t.is_floating_point())
+
+    def as_judged(self) -> AbstractContextManager[None]:
+        """A context in which the model has the weights that are judged and kept: their average, where there is one."""
+        return self.average.in_place() if self.average else nullcontext()
 
     def finish_epoch(self, metrics: Mapping[str, float]) -> None:
         """Count an epoch, and keep a copy of the model if it is the best so far (the first of equals stays).
@@ -134,7 +142,8 @@ class Session:
         if not self._improves(metrics):
             return
         self.best_epoch, self.best_metrics = self.epochs_done, dict(metrics)
-        self.best_state = _copies(self.model.changing_state())
+        with self.as_judged():
+            self.best_state = _copies(self.model.changing_state())
 
     def restore_best(self) -> None:
         """Put the best epoch's weights into the model; does nothing before the first epoch.
@@ -165,6 +174,8 @@ class Session:
             with_best: whether the best epoch is in it; leave it out where that is kept elsewhere.
         """
         parts = {"model": self.model.changing_state(), "optimizer": optimizer_state(self.optimizer)}
+        if self.average:
+            parts["average"] = self.average.state()
         if with_best:
             parts["best"] = self.best_state
         tensors = {f"{part}/{name}": tensor for part, named in parts.items() for name, tensor in named.items()}
@@ -201,6 +212,8 @@ class Session:
         self.model.load_changing_state(state.part("model"))
         frozen = {name for name, parameter in self.model.network.named_parameters() if not parameter.requires_grad}
         load_optimizer_state(self.optimizer, state.part("optimizer"), frozen)
+        if self.average:
+            self.average.load(state.part("average"))
         self.epochs_done, self.partial = state.epochs_done, state.partial
         if state.best_epoch is not None:
             self.adopt_best(state)

@@ -108,7 +108,8 @@ class FoldScores:
             if not self._train(model):
                 return dict.fromkeys(names, float("nan"))
         batches = _Watched(Batches(self._inputs, data.arrays.targets, rows, EVALUATION_BATCH), self._watch)
-        outputs = predict_outputs(session.model, batches, session.plan.strategy.precision)
+        with session.as_judged():
+            outputs = predict_outputs(session.model, batches, session.plan.strategy.precision)
         facts = data.arrays.facts
         return task.score(task.decide(outputs, facts), data.arrays.targets[rows], names, facts)
 

@@ -6,7 +6,7 @@ from graft.training.session import Session
 
 
 def move_weights(session: Session) -> None:
-    """Add the penalty's gradients, clip, and let the optimiser step.
+    """Add the penalty's gradients, clip, let the optimiser step, and bring the average of weights along.
 
     Gradients are those of the whole batch by now: micro-batches have been added up, and ranks averaged over. So their
     norm is the same on every rank, and the same as a single process would find.
@@ -14,6 +14,8 @@ def move_weights(session: Session) -> None:
     session.adapted.penalty.add_gradients()
     clip_gradients(session)
     session.optimizer.step()
+    if session.average is not None:
+        session.average.update(session.first_step + session.partial.steps)
 
 
 def clip_gradients(session: Session) -> None:

@@ -3,7 +3,7 @@ import torch
 
 from graft.spec.strategy import Strategy
 from graft.training.loop import train
-from graft.training.update import clip_gradients, trained
+from graft.training.steps.update import clip_gradients, trained
 
 
 def test_the_norm_of_all_gradients_is_what_is_clipped(make_session, batches):
