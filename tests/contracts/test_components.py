@@ -106,7 +106,7 @@ class TestSpec:
         if spec.built_by:
             assert callable(implementation(spec))
         else:  # the spec itself says all there is to say
-            assert group in ("initialisation", "augmentation", "mix", "task")
+            assert group in ("initialisation", "skip", "augmentation", "mix", "task")
 
 
 @pytest.mark.parametrize(("group", "spec"), specs("data_kind", "task", "loss", "penalty", "scheduler", "exporter"))

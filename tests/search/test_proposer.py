@@ -150,7 +150,7 @@ def test_a_searcher_that_learns_finds_the_last_strategy_too(of: spec.SearcherSpe
 def test_strategies_that_mean_the_same_are_one_trial() -> None:
     # With four blocks, 0.49 and 0.5 are the same cut.
     space = StrategySpace.parse({"freeze": {"choice": [0.49, 0.5]}})
-    proposals, _ = propose_all(SearchProposer(searcher(space), phase(5), num_blocks=lambda _: 4))
+    proposals, _ = propose_all(SearchProposer(searcher(space), phase(5), depth=lambda _: 4))
     assert [one.strategy.freeze for one in proposals] == [0.5]
 
 

@@ -291,8 +291,8 @@ def test_all_problems_are_told_at_once() -> None:
                 "  scheduler: pbt",
                 "  population: 5",
             ],
-            "x.yaml:6 search.population: is 5, but `strategy` has 3 architectures (backbone, head), and weights are "
-            "copied only within one: it must be >= 6; or leave fewer",
+            "x.yaml:6 search.population: is 5, but `strategy` has 3 architectures (backbone, structure, head), and "
+            "weights are copied only within one: it must be >= 6; or leave fewer",
             id="population too small for the architectures",
         ),
         pytest.param(

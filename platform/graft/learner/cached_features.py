@@ -153,6 +153,7 @@ class _Builder:
             weights_digest=weights_digest(frozen),
             backbone=prefix.backbone,
             cut=prefix.cut,
+            pool=prefix.pool,
         )
 
     def cached(self, splits: tuple[Split, ...]) -> CachedFeatures:
@@ -186,7 +187,7 @@ class _Builder:
         key = replace(self._plain_key, split=split.name.lower(), cut=cut)
         if cut != self._prefix.cut:
             frozen = [self._backbone.stem, *list(self._backbone.blocks)[:cut]]
-            key = replace(key, weights_digest=weights_digest(frozen))
+            key = replace(key, weights_digest=weights_digest(frozen), pool="")
         if view is None:
             return key
         data, augment = self._source.data, self._source.strategy.augment
@@ -228,9 +229,7 @@ class _Builder:
         return None
 
     def _shallower(self) -> Iterator[Prefix]:
-        for one in self._feature_cache.wanted:
-            if replace(one, cut=self._prefix.cut) == self._prefix and one.cut < self._prefix.cut:
-                yield one
+        return (one for one in self._feature_cache.wanted if one.is_below(self._prefix))
 
     def _forward(
         self, inputs: Inputs, rows: np.ndarray, view: int | None, compute: Callable[[Batch], Hidden]

@@ -2,7 +2,7 @@
 
 from graft.learner.prefix import prefix_of
 from graft.learner.prefix_plan import drawn_strategies, plan_prefixes
-from graft.models.load import describe_backbone
+from graft.models.load import blocks_of
 from graft.spec.job import Job
 from graft.spec.tasks.classification import CrossEntropy
 from graft.workers.allocation import Allocation
@@ -36,15 +36,15 @@ def heads_at_once(job: Job, allocation: Allocation, trials: int | None) -> int:
 
 
 def _why_heads_differ(job: Job) -> str:
-    blocks = {name: describe_backbone(name).num_blocks for name in job.reach.values("backbone")}
     wanted = plan_prefixes(job).wanted
     for strategy in (*drawn_strategies(job), *job.first):
         prefix = prefix_of(strategy)
-        if prefix is None or prefix.cut < blocks[strategy.backbone]:
+        num_blocks = len(blocks_of(strategy.backbone, strategy.structure))
+        if prefix is None or prefix.cut < num_blocks:
             return "the space also trains blocks, or samples that are new in every epoch"
         if prefix not in wanted:
             return "too few trials share their frozen blocks"
-        if strategy.scales_features(blocks[strategy.backbone]):
+        if strategy.scales_features(num_blocks):
             return "the space standardises or selects features"
         if strategy.sam:
             return "the space takes sharpness-aware steps, which need two passes"

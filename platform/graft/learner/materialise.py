@@ -7,7 +7,7 @@ of processes would have to start first.
 import gc
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from graft.core.errors import ResourceError
@@ -20,7 +20,8 @@ from graft.learner.prefix import Prefix
 from graft.learner.supervised import extraction_for
 from graft.learner.training_data import training_data_of
 from graft.modalities.registry import build_modality
-from graft.models.load import describe_backbone
+from graft.models.load import blocks_of, describe_backbone
+from graft.spec.components.structure import NoSkip, SkipAt, Structure
 from graft.spec.job import Job
 from graft.spec.strategy import Strategy
 from graft.workers.feature_pool import RayProduce
@@ -59,9 +60,11 @@ class PrefixFactory:
     def extraction(self) -> Extraction:
         """What computes the features, and their key."""
         info = describe_backbone(self.prefix.backbone)
+        structure = _structure(self.prefix, info.num_blocks)
         strategy = Strategy(
             backbone=self.prefix.backbone,
-            freeze=self.prefix.cut / info.num_blocks,
+            structure=structure,
+            freeze=self.prefix.cut / len(blocks_of(self.prefix.backbone, structure)),
             precision=self.job.strategy.values("precision")[0],
             **build_modality(info.modality).sized(self.prefix.size),
         )
@@ -95,8 +98,18 @@ def describe(factory: PrefixFactory) -> tuple[FeatureKey, tuple[int, ...], int]:
     return one.key, one.extract(0, 1).shape[1:], one.rows
 
 
+def _structure(prefix: Prefix, num_blocks: int) -> Structure:
+    """One that has these frozen blocks."""
+    depths = tuple((2 * place + 1) / (2 * num_blocks) for place in prefix.left_out)
+    skip = SkipAt(depths=depths) if depths else NoSkip()
+    if not prefix.pool:
+        return Structure(skip=skip)
+    keep = (prefix.places[-1] + 1) / num_blocks
+    return Structure.model_validate({"keep": keep, "skip": skip, "pool": prefix.pool})
+
+
 def _factories(feature_cache: FeatureCache, job: Job, dataset: Dataset) -> Iterator[PrefixFactory]:
     plain = [prefix for prefix in feature_cache.wanted if not prefix.views]
-    for prefix in sorted(plain, key=lambda one: (one.backbone, one.size, one.cut)):
+    for prefix in sorted(plain, key=astuple):
         for split in (Split.TRAIN, Split.VALIDATION):
             yield PrefixFactory(job, dataset.directory, feature_cache, prefix, split, dataset.decoder)

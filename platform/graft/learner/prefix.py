@@ -1,9 +1,9 @@
 """The frozen blocks of a strategy, as something that a search meets again. No torch here: `graft plan` asks for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graft.modalities.registry import build_modality
-from graft.models.load import describe_backbone
+from graft.models.load import blocks_of, describe_backbone
 from graft.spec.strategy import Strategy
 from graft.transfer.frozen_part import frozen_part
 
@@ -17,12 +17,26 @@ class Prefix:
         size: of its inputs, as their modality counts it (pixels a side, tokens).
         cut: blocks that are frozen, at least 1.
         views: stored augmentations of each sample; 0 if samples are not augmented.
+        left_out: places of blocks below the cut that are left out of the backbone.
+        pool: how features are pooled of a network that was edited, where no block is left above the cut.
     """
 
     backbone: str
     size: int
     cut: int
     views: int = 0
+    left_out: tuple[int, ...] = ()
+    pool: str = ""
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The frozen blocks, by their places in the whole backbone."""
+        return tuple(place for place in range(self.cut + len(self.left_out)) if place not in self.left_out)
+
+    def is_below(self, other: "Prefix") -> bool:
+        """Whether another one is computed from what this one gives."""
+        alike = replace(other, cut=self.cut, left_out=self.left_out, pool="") == self
+        return alike and self.cut < other.cut and other.places[: self.cut] == self.places
 
 
 def prefix_of(strategy: Strategy) -> Prefix | None:
@@ -32,7 +46,13 @@ def prefix_of(strategy: Strategy) -> Prefix | None:
         SpecError: there is no such backbone.
     """
     info = describe_backbone(strategy.backbone)
-    part = frozen_part(strategy, info.num_blocks)
+    places = blocks_of(strategy.backbone, strategy.structure)
+    part = frozen_part(strategy, len(places))
     if not part.is_constant:
         return None
-    return Prefix(strategy.backbone, build_modality(info.modality).size(strategy), part.cut, part.views or 0)
+    below = places[: part.cut]
+    left_out = tuple(place for place in range(below[-1] + 1) if place not in below)
+    is_edited = strategy.structure.pool != "own" or len(places) < info.num_blocks
+    pool = strategy.structure.pool if is_edited and part.cut == len(places) else ""
+    size = build_modality(info.modality).size(strategy)
+    return Prefix(strategy.backbone, size, part.cut, part.views or 0, left_out, pool)

@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from graft.core.seeds import derive_seed
 from graft.learner.prefix import Prefix, prefix_of
@@ -116,13 +116,15 @@ def plan_prefixes(job: Job) -> PrefixPlan:
     reads.update({prefix: count * each for prefix, count in Counter(map(prefix_of, first)).items() if prefix})
     found = [
         Expected(prefix, count, count >= MIN_READS * max(1, prefix.views))
-        for prefix, count in sorted(reads.items(), key=lambda one: (one[0].backbone, one[0].size, one[0].cut))
+        for prefix, count in sorted(reads.items(), key=lambda one: astuple(one[0]))
     ]
     return PrefixPlan(tuple(found), epochs + each * len(first))
 
 
 def blocks_below(prefix: Prefix) -> float:
     """The share of a network's blocks below a cut: a stand-in for the share of its arithmetic."""
+    if prefix.pool:
+        return 1.0
     return prefix.cut / describe_backbone(prefix.backbone).num_blocks
 
 
@@ -152,6 +154,8 @@ def affordable(wanted: frozenset[Prefix], rows: int, budget: int) -> frozenset[P
 def _bytes(prefix: Prefix) -> int:
     """Of a sample's features; 0 where that is not known."""
     info = describe_backbone(prefix.backbone)
+    if prefix.pool:
+        return 2 * info.num_features * 4 * max(1, prefix.views)  # at most: both poolings, of the widest block
     numbers = build_modality(info.modality).stored_numbers(info, prefix.size, prefix.cut)
     return (numbers or 0) * 4 * max(1, prefix.views)
 

@@ -8,20 +8,28 @@ import torch
 from graft.core.seeds import derive_seed
 from graft.learner.training_data import TrainingData
 from graft.modalities.registry import build_modality
+from graft.models.backbone import Backbone
 from graft.models.load import LoadedBackbone, load_backbone, weights_version
 from graft.models.network import Network, head_of
+from graft.models.structure.edited import edited
 from graft.spec.modalities.base import Preprocessing
 from graft.spec.strategy import Strategy
 
 
 def build_network(data: TrainingData, strategy: Strategy) -> tuple[Network, Preprocessing]:
     """The pretrained backbone with a new head, and what samples must go through before it."""
-    loaded = pretrained(strategy, data)
+    backbone = edited_backbone(strategy, data)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(data.seed, "head"))
         outputs = data.task.num_outputs(data.arrays.names)
-        head = head_of(strategy, loaded.backbone, outputs)
-    return Network(copy.deepcopy(loaded.backbone), head), preprocessing_for(data, strategy)
+        head = head_of(strategy, backbone, outputs)
+    return Network(copy.deepcopy(backbone), head), preprocessing_for(data, strategy)
+
+
+def edited_backbone(strategy: Strategy, data: TrainingData) -> Backbone:
+    """The backbone as it was pretrained, with the blocks and the pooling of a strategy; shared like `pretrained`."""
+    loaded = pretrained(strategy, data)
+    return edited(loaded.backbone, strategy.structure, loaded.info.architecture)
 
 
 def pretrained(strategy: Strategy, data: TrainingData) -> LoadedBackbone:

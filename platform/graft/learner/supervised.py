@@ -20,7 +20,7 @@ from graft.data.inputs import Augmenter, Inputs, Views
 from graft.learner.cached_features import CachedFeatures, Extraction, Source, extraction, load_or_compute, views_of
 from graft.learner.cross_validation.folds import FoldModel, FoldScores, copies_of, of_fold
 from graft.learner.prefix import prefix_of
-from graft.learner.pretrained import build_network, choose_device, preprocessing_for, pretrained
+from graft.learner.pretrained import build_network, choose_device, edited_backbone, preprocessing_for
 from graft.learner.training_data import TrainingData, columns_of, examples_of
 from graft.models.network import Network
 from graft.spec.modalities.base import Preprocessing
@@ -328,7 +328,7 @@ def extraction_for(data: TrainingData, strategy: Strategy, split: Split) -> Extr
     prefix = prefix_of(strategy)
     if data.feature_cache is None or prefix is None:
         raise ValueError(f"{strategy.label()} has no frozen blocks, or there is no feature cache, but both are needed")
-    backbone = pretrained(strategy, data).backbone
+    backbone = edited_backbone(strategy, data)
     source = source_of(data, strategy, preprocessing_for(data, strategy))
     return extraction(data.feature_cache, prefix, backbone, source, split)
 
@@ -375,5 +375,5 @@ def _cached(
             return None  # a row that one fold trains on, and another is scored on, would need its features twice
         splits = (Split.TRAIN, Split.VALIDATION)
     source = source_of(data, strategy, preprocessing)
-    backbone = pretrained(strategy, data).backbone
+    backbone = edited_backbone(strategy, data)
     return load_or_compute(data.feature_cache, prefix, backbone, source, splits, learner.watch)

@@ -41,6 +41,8 @@ class Backbone(nn.Module):
         pool: from what the last block gives to [B, num_features].
         num_features: length of the feature vector.
         field: name of the one tensor of a batch that the stem takes; None gives it the whole batch.
+        pool_between: what pools where the network ends with another block than its last; None: the pool does.
+        width_last: what lies between two blocks has its features in the last dimension, also where it has four.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class Backbone(nn.Module):
         pool: nn.Module,
         num_features: int,
         field: str | None = None,
+        pool_between: nn.Module | None = None,
+        width_last: bool = False,
     ) -> None:
         super().__init__()
         self.stem = stem
@@ -57,6 +61,8 @@ class Backbone(nn.Module):
         self.pool = pool
         self.num_features = num_features
         self.field = field
+        self.pool_between = pool_between
+        self.width_last = width_last
 
     @property
     def is_sequential(self) -> bool:

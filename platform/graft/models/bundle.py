@@ -27,6 +27,7 @@ from graft.core.passing_errors import machine_errors
 from graft.core.storage import file_digest, new_directory, read_json, write_json
 from graft.models.libraries import build_backbone
 from graft.models.network import Network, head_of
+from graft.models.structure.edited import edited
 from graft.spec.base import Spec
 from graft.spec.modalities.base import ModalitySpec, Preprocessing
 from graft.spec.registry import members, union
@@ -188,7 +189,8 @@ def _another_type(directory: Path, name: str, found: Any, needed: str) -> Artifa
 
 
 def _build(spec: BundleSpec) -> Network:
-    backbone = build_backbone(spec.architecture, spec.preprocessing.size)
+    whole = build_backbone(spec.architecture, spec.preprocessing.size)
+    backbone = edited(whole, spec.strategy.structure, spec.architecture)
     return Network(backbone, head_of(spec.strategy, backbone, spec.num_outputs))
 
 

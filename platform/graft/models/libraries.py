@@ -1,7 +1,7 @@
 """How the networks of another library become Backbones; one class a library, imported when it is needed."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from torch import Tensor, nn
@@ -26,6 +26,9 @@ class Library(Protocol):
 
     def describe(self, architecture: str) -> BackboneInfo:
         """What is known about it, without its weights and without their memory."""
+
+    def sample(self, architecture: str, size: int | None = None) -> Mapping[str, Tensor]:
+        """A batch of one sample without content, at a size as its modality counts it; None means native."""
 
     def files(self, architecture: str) -> tuple[WeightFile, ...]:
         """The files of its pretrained weights on this machine; empty if they are not here. Uses no network."""

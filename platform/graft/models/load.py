@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from graft.core.errors import ArtifactError, SpecError
 from graft.models.info import BackboneInfo
 from graft.models.zoo import ZOO, ZooEntry, find_entry
+from graft.spec.components.structure import Depth, Structure
 
 if TYPE_CHECKING:
     from torch import nn
@@ -65,6 +66,30 @@ def describe_backbone(name: str) -> BackboneInfo:
 
     library, architecture = library_for(entry.architecture)
     return replace(library.describe(architecture), name=name)
+
+
+def depth_of_backbone(name: str, structure: Structure | None = None) -> Depth:
+    """The blocks of a backbone; which of them can be left out only where a structure leaves some out, as that takes
+    torch.
+
+    Raises:
+        SpecError: no such name.
+    """
+    info = describe_backbone(name)
+    if structure is None or not structure.skips:
+        return Depth(info.num_blocks)
+    from graft.models.structure.edited import depth_of
+
+    return depth_of(info.architecture)
+
+
+def blocks_of(name: str, structure: Structure) -> tuple[int, ...]:
+    """Places of the blocks that a structure leaves of a backbone.
+
+    Raises:
+        SpecError: no such name.
+    """
+    return structure.blocks(depth_of_backbone(name, structure))
 
 
 def check_backbone(name: str) -> str | None:

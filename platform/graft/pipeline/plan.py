@@ -39,6 +39,8 @@ class Materialise:
 
     Attributes:
         views: stored augmentations of each sample; 0 if samples are not augmented.
+        left_out: blocks below the cut that are left out of the backbone.
+        pool: how features are pooled of an edited network of which all blocks are frozen; empty otherwise.
         bytes: that they will take; None if nothing was measured.
         reads: epochs, over all trials, that are expected to go on from them.
     """
@@ -47,6 +49,8 @@ class Materialise:
     size: int
     cut: int
     views: int
+    left_out: tuple[int, ...]
+    pool: str
     bytes: int | None
     reads: float
 
@@ -272,11 +276,13 @@ def _materialise(
 
     def share_below(prefix: Prefix) -> float:
         depths = measured.get((prefix.backbone, prefix.size))
-        return depths.shares[prefix.cut] if depths else prefix_plan.blocks_below(prefix)
+        return prefix_plan.blocks_below(prefix) if depths is None or prefix.pool else depths.shares[prefix.cut]
 
     def size(prefix: Prefix) -> int | None:
         depths = measured.get((prefix.backbone, prefix.size))
-        return depths.sizes[prefix.cut] * 4 * samples * max(1, prefix.views) if depths and samples else None
+        if depths is None or not samples or prefix.pool:
+            return None
+        return depths.sizes[prefix.cut] * 4 * samples * max(1, prefix.views)
 
     kept = [one for one in planned.expected if one.is_kept]
     found = [Materialise(**asdict(one.prefix), bytes=size(one.prefix), reads=round(one.reads, 1)) for one in kept]

@@ -9,11 +9,12 @@ from graft.core.seeds import derive_seed
 from graft.experiments.history import SearchHistory
 from graft.experiments.progress import Progress
 from graft.learner.checkpoints import CheckpointStore
-from graft.models.load import describe_backbone
+from graft.models.load import depth_of_backbone
 from graft.search.perturb import perturb
 from graft.search.proposer import Earlier, SearchProposer, StratifiedProposer, SurvivorProposer, architectures_of
 from graft.search.protocol import Checkpoint, Observation, Proposer
 from graft.search.searchers.build import build_searcher
+from graft.spec.components.structure import Depth
 from graft.spec.job import Job
 from graft.spec.search.phases import Phase
 from graft.spec.space.mutation import mutated_keys
@@ -51,11 +52,9 @@ class Proposing:
         searcher = build_searcher(phase.searcher, space, self.job.objective, derive_seed(search.seed, phase.index))
         if not phase.is_population_based:
             first = self.job.first if phase.index == 0 else ()
-            return SearchProposer(
-                searcher, phase, history=history, num_blocks=_num_blocks, earlier=earlier, first=first
-            )
-        kinds = architectures_of(space)
-        return StratifiedProposer(searcher, phase, kinds, history=history, num_blocks=_num_blocks, earlier=earlier)
+            return SearchProposer(searcher, phase, history=history, depth=_depth, earlier=earlier, first=first)
+        kinds = architectures_of(space, _depth)
+        return StratifiedProposer(searcher, phase, kinds, history=history, depth=_depth, earlier=earlier)
 
     def _earlier(self, phase: Phase) -> Earlier:
         before = self.history.proposed(range(phase.index))
@@ -100,5 +99,5 @@ class Proposing:
         return explore
 
 
-def _num_blocks(backbone: str) -> int | None:
-    return describe_backbone(backbone).num_blocks
+def _depth(strategy: Strategy) -> Depth:
+    return depth_of_backbone(strategy.backbone, strategy.structure)

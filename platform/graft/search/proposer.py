@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from graft.search.protocol import Checkpoint, Duplicate, Observation, Proposal, Searcher
 from graft.search.searchers.grid import GridSearch
+from graft.spec.components.structure import Depth
 from graft.spec.metrics import MetricSpec
 from graft.spec.search.phases import Phase
 from graft.spec.search.searchers import GridSearcher
@@ -15,7 +16,7 @@ from graft.spec.strategy import Strategy
 # A draw that repeats an earlier strategy is drawn again; this many repeats in a row mean that the space is used up.
 MAX_REPEATS = 100
 
-NumBlocks = Callable[[str], int | None]
+DepthOf = Callable[[Strategy], int | Depth | None]
 History = Callable[[], tuple[Observation, ...]]
 
 
@@ -47,7 +48,7 @@ class SearchProposer:
         searcher: draws strategies.
         phase: what the trials belong to; `phase.trials` is how many there are at most, None is no limit.
         history: what is known of all trials so far, in the order they were proposed.
-        num_blocks: depth of a backbone by name, or None if unknown; it snaps `freeze` to block borders.
+        depth: blocks of a strategy's backbone, or None if unknown; it snaps shares of them to block borders.
         earlier: what was proposed before.
         first: strategies that take the first draws, before the searcher is asked; they run to their end.
     """
@@ -58,14 +59,14 @@ class SearchProposer:
         phase: Phase,
         *,
         history: History = tuple,
-        num_blocks: NumBlocks = lambda _: None,
+        depth: DepthOf = lambda _: None,
         earlier: Earlier = Earlier(),
         first: Sequence[Strategy] = (),
     ) -> None:
         self._searcher = searcher
         self._first = tuple(first)
         self._history = history
-        self._trials = _Trials(phase, num_blocks, earlier)
+        self._trials = _Trials(phase, depth, earlier)
         self._draws = self._trials.next_member + earlier.duplicates
         self.is_exhausted = False
 
@@ -106,7 +107,7 @@ class StratifiedProposer:
         phase: what the members belong to; `phase.trials` is how many there are.
         architectures: the A architectures (`architectures_of`).
         history: what is known of all trials so far, in the order they were proposed.
-        num_blocks: depth of a backbone by name, or None if unknown; it snaps `freeze` to block borders.
+        depth: blocks of a strategy's backbone, or None if unknown; it snaps shares of them to block borders.
         earlier: what was proposed before.
     """
 
@@ -117,13 +118,13 @@ class StratifiedProposer:
         architectures: Sequence[str],
         *,
         history: History = tuple,
-        num_blocks: NumBlocks = lambda _: None,
+        depth: DepthOf = lambda _: None,
         earlier: Earlier = Earlier(),
     ) -> None:
         self._searcher = searcher
         self._architectures = tuple(architectures)
         self._history = history
-        self._trials = _Trials(phase, num_blocks, earlier)
+        self._trials = _Trials(phase, depth, earlier)
         self._duplicates = earlier.duplicates
         self.is_exhausted = False
 
@@ -201,13 +202,19 @@ class SurvivorProposer:
         return most if self._phase.is_population_based else min(count, most)
 
 
-def architectures_of(space: StrategySpace) -> tuple[str, ...]:
-    """Every architecture (`Strategy.architecture`) that can be drawn; a range in the head counts with one value."""
-    shape = tuple((name, node) for name, node in space.root.fields if name in ("backbone", "head"))
+def architectures_of(space: StrategySpace, depth: DepthOf = lambda _: None) -> tuple[str, ...]:
+    """Every architecture (`Strategy.architecture`) that can be drawn; a range in the head counts with one value.
+
+    Args:
+        space: what is drawn from.
+        depth: blocks of a strategy's backbone, or None if unknown; it snaps shares of them to block borders.
+    """
+    shape = tuple((name, node) for name, node in space.root.fields if name in ("backbone", "structure", "head"))
     metric = MetricSpec("any", "max")  # nothing is compared here
     grid = GridSearch(GridSearcher(points=1), StrategySpace(Component(None, shape)), metric, seed=0)
     drawn = [grid.draw(index, ()) for index in range(grid.size)]
-    return tuple(sorted({strategy.architecture() for strategy in drawn if strategy is not None}))
+    found = (strategy.canonical(depth(strategy)) for strategy in drawn if strategy is not None)
+    return tuple(sorted({strategy.architecture() for strategy in found}))
 
 
 class _Names:
@@ -240,9 +247,9 @@ class _Names:
 class _Trials:
     """The trials of a phase, by the strategy they train."""
 
-    def __init__(self, phase: Phase, num_blocks: NumBlocks, earlier: Earlier) -> None:
+    def __init__(self, phase: Phase, depth: DepthOf, earlier: Earlier) -> None:
         self._phase = phase
-        self._num_blocks = num_blocks
+        self._depth = depth
         self._names = _Names(earlier)
         self._known = dict(earlier.known)
         self._own = {key: trial for trial, key in earlier.proposed}
@@ -260,7 +267,7 @@ class _Trials:
         return self._phase.trials is not None and self.count >= self._phase.trials
 
     def canonical(self, strategy: Strategy) -> Strategy:
-        return strategy.canonical(self._num_blocks(strategy.backbone))
+        return strategy.canonical(self._depth(strategy))
 
     def twin(self, strategy: Strategy) -> Duplicate | None:
         """The strategy as the duplicate of a trial that trains the same; None if there is no such trial."""

@@ -35,6 +35,12 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.components.activation_penalty:BatchSpectralShrinkage",
         "graft.spec.tasks.classification:CoTuning",
     ),
+    "skip": (
+        "graft.spec.components.structure:NoSkip",
+        "graft.spec.components.structure:SpreadSkip",
+        "graft.spec.components.structure:DrawnSkip",
+        "graft.spec.components.structure:SkipAt",
+    ),
     "head": ("graft.spec.components.head:LinearHead", "graft.spec.components.head:MlpHead"),
     "loss": (
         "graft.spec.tasks.classification:CrossEntropy",

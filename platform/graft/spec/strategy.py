@@ -6,7 +6,7 @@ kind that uses it, so a search space built from these types never holds an inact
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, create_model, model_serializer
@@ -21,6 +21,7 @@ from graft.spec.components.optimizer import AdamW, OptimizerSpec
 from graft.spec.components.penalty import NoPenalty, PenaltySpec
 from graft.spec.components.schedule import Cosine, ScheduleSpec
 from graft.spec.components.selection import NoSelection, SelectionSpec
+from graft.spec.components.structure import Depth, Structure
 from graft.spec.messages.rules import broken
 from graft.spec.modalities.base import ModalitySpec
 from graft.spec.registry import members, union
@@ -60,8 +61,13 @@ class _Core(Spec):
         "efficientnet_lite0", description="Name of the pretrained network (`graft zoo ls`)."
     )
     init: Init = Field(Pretrained(), description="Where the weights start.")
+    structure: Structure = Field(
+        Structure(), description="Which blocks of the backbone there are, and how what they give becomes features."
+    )
     freeze: Share = Field(
-        0.0, description="Share of the depth that stays frozen; 1 trains only the head (linear probe)."
+        0.0,
+        description="Share of the depth that stays frozen, of the blocks that there are; 1 trains only the head "
+        "(linear probe).",
     )
     penalty: Penalty = Field(NoPenalty(), description="What is added to the loss: of the weights, or of activations.")
     head: Head = Field(LinearHead(), description="What turns features into outputs.")
@@ -134,19 +140,26 @@ class Strategy(_Fields):
         value = getattr(self, name)
         return value.model_dump(mode="json") if isinstance(value, Spec) else value
 
-    def canonical(self, num_blocks: int | None = None) -> "Strategy":
+    def canonical(self, num_blocks: int | Depth | None = None) -> "Strategy":
         """The one form shared by all strategies that train the same model.
 
-        Parameters without effect are set to their defaults. With the backbone's `num_blocks` the frozen share is
-        snapped to the block border it means (0.74 and 0.76 of four blocks are the same cut) and lowered to what the
-        reinitialised blocks leave to freeze. Applying it twice changes nothing.
+        Parameters without effect are set to their defaults. With the backbone's `num_blocks` the kept and the frozen
+        share are snapped to the block borders they mean (0.74 and 0.76 of four blocks are the same cut), the frozen one
+        is lowered to what the reinitialised blocks leave to freeze. Applying it twice changes nothing.
 
         Args:
-            num_blocks: blocks of the backbone, at least 1; None when it is not known yet.
+            num_blocks: blocks of the backbone, at least 1; a `Depth` where it says which of them can be left out; None
+                when it is not known yet.
         """
-        init, freeze = _depth(self.init, self.freeze, num_blocks)
+        depth = Depth(num_blocks) if isinstance(num_blocks, int) else num_blocks
+        structure = self.structure if depth is None else self.structure.simplest(depth)
+        # Of which blocks some are left out must be known to count those that there are.
+        is_known = depth is not None and (depth.residual is not None or not structure.skips)
+        there = len(structure.blocks(depth)) if depth is not None and is_known else None
+        init, freeze = _depth(self.init, self.freeze, there)
         changes: dict[str, Any] = {
             "init": init,
+            "structure": structure,
             "freeze": freeze,
             "loss": self.loss.simplest(),
             "augment": self.augment.simplest(),
@@ -154,10 +167,10 @@ class Strategy(_Fields):
             "optimizer": self.optimizer.simplest(),
             "select": self.select.simplest(),
         }
-        if num_blocks is not None and (freeze < 1 or init.redrawn(1)):
+        if there is not None and (freeze < 1 or init.redrawn(1)):
             # Features that training changes are neither standardised nor selected.
             changes |= {"standardise": False, "select": NoSelection()}
-        changes["penalty"] = _penalty(self.penalty, init, freeze, num_blocks)
+        changes["penalty"] = _penalty(self.penalty, init, freeze, there)
         if freeze == 1 and not init.redrawn(1):
             changes |= _of_frozen_backbone(self)
         return self.model_copy(update=changes)
@@ -169,29 +182,23 @@ class Strategy(_Fields):
         return text_digest(canonical_json(_without_negative_zero(plain)))[:12]
 
     def architecture(self) -> str:
-        """What weights must agree in to be copied from one strategy to another: backbone, shape of the head, and what
-        its features are scaled by."""
+        """What weights must agree in to be copied from one strategy to another: backbone and its structure, shape of
+        the head, and what its features are scaled by."""
         weightless = self.head.without_weights
         shape = {name: value for name, value in self.head.model_dump(mode="json").items() if name not in weightless}
         dumped = self.model_dump(mode="json")
-        scaled = {name: dumped[name] for name in _SCALING if name in dumped}
-        return " ".join([self.backbone, *map(str, shape.values()), *([canonical_json(scaled)] if scaled else [])])
+        besides = {name: dumped[name] for name in _SHAPING if name in dumped}
+        return " ".join([self.backbone, *map(str, shape.values()), *([canonical_json(besides)] if besides else [])])
 
     def scales_features(self, num_blocks: int) -> bool:
-        """Whether it standardises or selects features, on a backbone of so many blocks."""
-        meant = self.canonical(num_blocks)
-        return meant.standardise or not isinstance(meant.select, NoSelection)
+        """Whether it standardises or selects features: only where it trains none of the `num_blocks` that there are."""
+        _, freeze = _depth(self.init, self.freeze, num_blocks)
+        is_wanted = self.standardise or not isinstance(self.select.simplest(), NoSelection)
+        return is_wanted and freeze == 1 and not self.init.redrawn(1)
 
     def flat(self) -> dict[str, str | int | float | bool]:
         """One level of plain values: ``{"penalty": "l2_sp", "penalty.strength": 0.01, ...}``."""
-        flat: dict[str, str | int | float | bool] = {}
-        for name, value in self.model_dump(mode="json").items():
-            if not isinstance(value, dict):
-                flat[name] = value
-                continue
-            flat[name] = value["kind"]
-            flat |= {f"{name}.{key}": _one_value(inner) for key, inner in value.items() if key != "kind"}
-        return flat
+        return dict(_flattened(self.model_dump(mode="json"), ""))
 
     def label(self, fields: Sequence[str] = ()) -> str:
         """What tells it from others at a glance: ``efficientnet_lite0 freeze=0.75 l2_sp lr=0.003``.
@@ -203,7 +210,7 @@ class Strategy(_Fields):
             fields: dotted keys, as in `flat`, of what is told in any case, such as the fields of a search space.
         """
         default, flat, wanted = Strategy(), self.flat(), dict.fromkeys(fields)
-        parts = [self.backbone]
+        parts = [self.backbone, *self.structure.label()]
         if self.freeze != default.freeze or "freeze" in wanted:
             parts.append(f"freeze={self.freeze:.3g}")
         if redrawn := self.init.redrawn(_MANY):
@@ -214,6 +221,7 @@ class Strategy(_Fields):
                 parts.append(f"{name}=none" if kind == "none" else kind)
         parts += ["standardise"] * self.standardise
         told = {"backbone", "freeze", "init.blocks", "standardise", *_TOLD_APART_BY_KIND}
+        told |= {name for name in flat if name.startswith("structure.")}
         return " ".join(
             [*parts, *(f"{name}={_short(flat[name])}" for name in wanted if name in flat and name not in told)]
         )
@@ -227,12 +235,22 @@ _LATER: dict[str, Any] = {
     "clip_norm": 0.0,
     "ema": 0.0,
     "sam": 0.0,
+    "structure": Structure().model_dump(mode="json"),
 }
 """Fields that came after experiments had been written: without effect, they are left out, as they were then."""
 _NEVER = object()
-_SCALING = ("standardise", "select")
+_SHAPING = ("standardise", "select", "structure")
 # More blocks than any network has.
 _MANY = 10_000
+
+
+def _flattened(value: Mapping[str, Any], key: str) -> Iterator[tuple[str, Any]]:
+    for name, inner in value.items():
+        path = key if name == "kind" and key else f"{key}.{name}" if key else name
+        if isinstance(inner, Mapping):
+            yield from _flattened(inner, path)
+        else:
+            yield path, _one_value(inner)
 
 
 def _one_value(value: Any) -> Any:

@@ -56,6 +56,8 @@ class FeatureKey:
         backbone: name of the network.
         cut: number of blocks that are computed, counted from the input; with all of them, the pooled features.
         dtype: how a number is stored.
+        pool: how they are pooled where that is not how the whole network does it, or where it ends with another block;
+            empty otherwise.
     """
 
     data_fingerprint: str
@@ -66,6 +68,7 @@ class FeatureKey:
     backbone: str
     cut: int
     dtype: StorageType = "float32"
+    pool: str = ""
 
     def __post_init__(self) -> None:
         if self.cut < 0:
@@ -82,8 +85,8 @@ class FeatureKey:
         return text_digest(self.canonical())
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for the manifest."""
-        return asdict(self)
+        """Plain values, for the manifest; as they were before networks could be edited, where this one is not."""
+        return {name: value for name, value in asdict(self).items() if name != "pool" or value}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> FeatureKey:

@@ -59,7 +59,7 @@ class _Field:
             case Value():
                 return _distance(node.plain, value)
             case Component(kind, fields):
-                if not isinstance(value, Mapping) or value["kind"] != kind:
+                if not isinstance(value, Mapping) or value.get("kind") != kind:
                     return math.inf
                 given = dict(fields)
                 names = [name for name in self._kinds[kind].model_fields if name != "kind"]

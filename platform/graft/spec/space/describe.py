@@ -13,12 +13,12 @@ def describe_space(space: StrategySpace) -> str:
 def _words(node: Node) -> str:
     match node:
         case Value(tuple() as several):
-            return ", ".join(map(str, several))
+            return ", ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in several)
         case Value(value):
             return f"{value:g}" if isinstance(value, float) else str(value)
         case Component(kind, fields):
             inside = ", ".join(f"{name} {_words(inner)}" for name, inner in fields)
-            return f"{kind} ({inside})" if inside else str(kind)
+            return " ".join(filter(None, [kind, f"({inside})" if inside else ""]))
         case Choice(options):
             words = [_words(option) for option in options]
             return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]

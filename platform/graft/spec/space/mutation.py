@@ -25,6 +25,9 @@ MUTABLE = (
 )
 """What may change during training: nothing here changes the shape of a weight or the kind of the optimiser."""
 
+SHAPING = ("head", "standardise", "select", "structure")
+"""What, beside the backbone, decides which weights there are (`Strategy.architecture`)."""
+
 _INSIDE = {"head.dropout": ("head", "dropout"), "momentum": ("optimizer", "momentum")}
 
 
@@ -73,7 +76,7 @@ def architectures(space: StrategySpace) -> int | None:
     fields = dict(space.root.fields)
     backbones = len(space.values("backbone"))
     found: list[int | None] = [backbones]
-    found += [_shapes(fields[name]) for name in ("head", "standardise", "select") if name in fields]
+    found += [_shapes(fields[name]) for name in SHAPING if name in fields]
     return None if None in found else math.prod(one or 0 for one in found)
 
 
@@ -83,11 +86,12 @@ def population_finding(space: StrategySpace, population: int, at: Path) -> Findi
     if kinds is not None and population >= 2 * kinds:
         return None
     if kinds is None:
-        told = "is split by architecture, but `strategy.head` draws its shape from a range; use `choice` there"
+        drawn = next(name for name, node in space.root.fields if name in SHAPING and _shapes(node) is None)
+        told = f"is split by architecture, but `strategy.{drawn}` draws its shape from a range; use `choice` there"
     else:
         told = (
-            f"is {population}, but `strategy` has {kinds} architectures (backbone, head), and weights are copied only "
-            f"within one: it must be >= {2 * kinds}; or leave fewer"
+            f"is {population}, but `strategy` has {kinds} architectures (backbone, structure, head), and weights are "
+            f"copied only within one: it must be >= {2 * kinds}; or leave fewer"
         )
     return Finding(at, told)
 
@@ -114,9 +118,10 @@ def _shapes(head: Node) -> int | None:
             for name, node in fields:
                 if name == "dropout" or isinstance(node, Value):
                     continue
-                if not isinstance(node, Choice):
+                inside = _shapes(node)
+                if inside is None:
                     return None
-                product *= len(node.options)
+                product *= inside
             return product
         case _:
             return None

@@ -10,14 +10,16 @@ from graft.spec.space.distributions import Distribution
 
 @dataclass(frozen=True)
 class Value:
-    """A leaf with one legal value of its key; a list of specs is a value as a whole."""
+    """A leaf with one legal value of its key; a list, of specs or of numbers, is a value as a whole."""
 
-    value: str | int | float | bool | tuple[Spec, ...]
+    value: str | int | float | bool | tuple[Spec, ...] | tuple[float, ...]
 
     @property
     def plain(self) -> Any:
         """The value as plain JSON."""
-        return [one.model_dump(mode="json") for one in self.value] if isinstance(self.value, tuple) else self.value
+        if not isinstance(self.value, tuple):
+            return self.value
+        return [one.model_dump(mode="json") if isinstance(one, Spec) else one for one in self.value]
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Component:
     """A mapping of keys to nodes.
 
     Attributes:
-        kind: which member of the union it is; None for the strategy itself.
+        kind: which member of the union it is; None for the strategy itself, and for what is no union.
         fields: only what was given, in the order the model declares, so that the order in the file changes no draw.
     """
 

@@ -89,7 +89,19 @@ def _node(model: type[Spec], name: str, raw: Any, reading: _Reading) -> Node | N
     kinds = {kind: spec for spec in spec_types(model.model_fields[name].annotation) if (kind := kind_of(spec))}
     if kinds:
         return _member(kinds, raw, reading)
+    annotation = model.model_fields[name].annotation
+    if isinstance(annotation, type) and issubclass(annotation, Spec):
+        return _part(annotation, raw, reading)
     return _value(model, name, raw, reading)
+
+
+def _part(spec: type[Spec], raw: Any, reading: _Reading) -> Node | None:
+    """A mapping of keys that is no union, so that it has no kind."""
+    if isinstance(raw, Mapping):
+        return _component(spec, None, raw, reading)
+    keys = ", ".join(f"`{key}`" for key in spec.model_fields)
+    reading.reject(f"is {shown(raw)}, but must be a mapping of the keys {keys}")
+    return None
 
 
 def _choice(model: type[Spec], name: str, raw: Any, reading: _Reading) -> Choice | None:

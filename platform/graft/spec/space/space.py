@@ -278,10 +278,10 @@ def _dump(node: Node) -> Any:
     match node:
         case Value():
             return node.plain
-        case Component(kind, ()):
+        case Component(str() as kind, ()):
             return kind
         case Component(kind, fields):
-            return {"kind": kind} | {name: _dump(inner) for name, inner in fields}
+            return ({"kind": kind} if kind else {}) | {name: _dump(inner) for name, inner in fields}
         case Choice(options):
             return {"choice": [_dump(option) for option in options]}
         case _:

@@ -16,6 +16,7 @@ from graft.modalities.image.info import PIXELS, ImageInput
 from graft.models.backbone import Backbone, BackboneInfo
 from graft.models.deferred_compiler import deferred_compiler
 from graft.models.libraries import count_params, did_you_mean
+from graft.models.structure.pooling import Pool
 from graft.models.weights.digest import WeightFile
 from graft.models.weights.hub import fetched, kept
 
@@ -44,6 +45,11 @@ class TimmLibrary:
     def describe(self, architecture: str) -> BackboneInfo:
         """What is known about it, without its weights and without their memory."""
         return _described(architecture)
+
+    def sample(self, architecture: str, size: int | None = None) -> Mapping[str, Tensor]:
+        """A black image."""
+        side = _described(architecture).input.native_resolution if size is None else size
+        return {PIXELS: torch.zeros(1, 3, side, side)}
 
     def files(self, architecture: str) -> tuple[WeightFile, ...]:
         """The file that `fetch` has left in the cache of the hub, or of torch."""
@@ -181,7 +187,8 @@ def _mobilenetv3(network: Any, _: int | None) -> Backbone:
     names = ("global_pool", "conv_head", "norm_head", "act2")
     neck = nn.Sequential(OrderedDict((name, getattr(network, name)) for name in names))
     blocks = [block for stage in network.blocks for block in stage]
-    return Backbone(_conv_stem(network), [*blocks, neck], nn.Flatten(1), network.head_hidden_size, PIXELS)
+    flat = nn.Flatten(1)
+    return Backbone(_conv_stem(network), [*blocks, neck], flat, network.head_hidden_size, PIXELS, Pool("avg"))
 
 
 def _conv_stem(network: Any) -> nn.Module:
@@ -204,11 +211,11 @@ def _vision_transformer(network: Any, size: int | None) -> Backbone:
             raise SpecError([Problem("", f"resolution is {size}, {rule}")])
         network.set_input_size(img_size=(size, size))
     blocks = [*network.blocks, _TokenNeck(network)]
-    num_features = network.num_features
+    num_features, between = network.num_features, _TokenPool(network)
     # What is left of the network without its blocks, norms and head is exactly its stem.
     network.blocks = nn.Sequential()
     network.norm = network.fc_norm = network.head_drop = network.head = nn.Identity()
-    return Backbone(_TokenStem(network), blocks, nn.Identity(), num_features, PIXELS)
+    return Backbone(_TokenStem(network), blocks, nn.Identity(), num_features, PIXELS, between)
 
 
 class _TokenStem(nn.Module):
@@ -223,13 +230,11 @@ class _TokenStem(nn.Module):
         return tokens
 
 
-class _TokenNeck(nn.Module):
-    """Norm, pooling over tokens, norm: tokens [B, N, D] to features [B, D]."""
+class _TokenPool(nn.Module):
+    """Pooling over tokens [B, N, D] to [B, D], as the network does it behind its norm."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
-        self.norm = network.norm
-        self.fc_norm = network.fc_norm
         self._pooling = {
             "pool_type": network.global_pool,
             "num_prefix_tokens": network.num_prefix_tokens,
@@ -237,7 +242,21 @@ class _TokenNeck(nn.Module):
         }
 
     def forward(self, tokens: Tensor) -> Tensor:
-        features: Tensor = self.fc_norm(global_pool_nlc(self.norm(tokens), **self._pooling))
+        pooled: Tensor = global_pool_nlc(tokens, **self._pooling)
+        return pooled
+
+
+class _TokenNeck(nn.Module):
+    """Norm, pooling over tokens, norm: tokens [B, N, D] to features [B, D]."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.norm = network.norm
+        self.fc_norm = network.fc_norm
+        self.pool = _TokenPool(network)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        features: Tensor = self.fc_norm(self.pool(self.norm(tokens)))
         return features
 
 

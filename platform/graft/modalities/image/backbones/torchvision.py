@@ -66,6 +66,11 @@ class TorchvisionLibrary:
             ),
         )
 
+    def sample(self, architecture: str, size: int | None = None) -> Mapping[str, Tensor]:
+        """A black image."""
+        side = self.describe(architecture).input.native_resolution if size is None else size
+        return {PIXELS: torch.zeros(1, 3, side, side)}
+
     def files(self, architecture: str) -> tuple[WeightFile, ...]:
         """The file that `fetch` has left in torch's cache; its name says how its digest begins."""
         path = _checkpoint(architecture)

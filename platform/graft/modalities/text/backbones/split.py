@@ -7,6 +7,7 @@ run of the encoder itself, with other layers in its list and its embeddings pass
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from typing import Any
 
@@ -54,8 +55,8 @@ class TextBackbone(Backbone):
         assert isinstance(network, nn.Module)
         assert isinstance(hidden, Masked), "layers of an encoder take sequences"
         run = _with_layers(network, self._family, layers)
-        device, lower = hidden.states.device.type, not self._family.needs_float32
-        with torch.autocast(device, enabled=lower and torch.is_autocast_enabled(device)):
+        lower = not self._family.needs_float32
+        with _precision(hidden.states.device.type, lower):
             states = hidden.states if lower else hidden.states.float()
             given: Tensor = run(inputs_embeds=states, attention_mask=hidden.mask.long()).last_hidden_state
         return Masked(given, hidden.mask)
@@ -123,6 +124,13 @@ class _Idle(nn.Module):
 
     def forward(self, states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, None]:
         return states, None
+
+
+def _precision(device: str, lower: bool) -> AbstractContextManager[None]:
+    """As around it, or float32; a network without values (`meta`) computes in none."""
+    if device == "meta":
+        return nullcontext()
+    return torch.autocast(device, enabled=lower and torch.is_autocast_enabled(device))
 
 
 def _with_layers(network: nn.Module, family: Family, layers: Sequence[nn.Module]) -> nn.Module:

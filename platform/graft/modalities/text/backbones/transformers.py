@@ -5,7 +5,7 @@ An architecture is a folder that `save_pretrained` has written (``hf:/path/to/fo
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,12 @@ class TransformersLibrary:
             input=_input(architecture, config),
             licence=None if is_configuration(architecture) else licence_of(folder_of(architecture, ("config.json",))),
         )
+
+    def sample(self, architecture: str, size: int | None = None) -> Mapping[str, Tensor]:
+        """A text of so many tokens, all there; no longer than the network can take."""
+        longest = max_tokens_of(config_of(fields_of(architecture)))
+        shape = (1, min(size or longest, longest))
+        return {"input_ids": torch.zeros(shape, dtype=torch.int64), "attention_mask": torch.ones(shape)}
 
     def files(self, architecture: str) -> tuple[WeightFile, ...]:
         """The files of the weights in a folder, or in the hub's cache."""

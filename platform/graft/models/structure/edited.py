@@ -1,0 +1,65 @@
+"""A backbone with fewer blocks, or with another pooling: the same modules, so the same weights."""
+
+import copy
+from itertools import pairwise
+
+from torch import nn
+
+from graft.core.errors import Problem, SpecError
+from graft.models.backbone import Backbone
+from graft.models.structure.pooling import Pool
+from graft.models.structure.stages import stages_of
+from graft.spec.components.structure import Depth, Structure
+
+
+def edited(backbone: Backbone, structure: Structure, architecture: str) -> Backbone:
+    """The backbone that a structure makes of another one; where it edits nothing, that one itself.
+
+    The features come from the last block that there is. They are pooled as the backbone does it, for which a network
+    whose last block pools by itself says how its other blocks are pooled (`Backbone.pool_between`).
+
+    Args:
+        backbone: its modules are in both; whoever trains both copies one of them.
+        structure: what is left.
+        architecture: ``<library>/<architecture>`` of the backbone.
+
+    Raises:
+        SpecError: its last block pools by itself, and another pooling is wanted of it; or nothing says how to pool.
+    """
+    if structure == Structure():
+        return backbone
+    depth = depth_of(architecture)
+    places = structure.blocks(depth)
+    last = places[-1]
+    shape = stages_of(architecture)[last + 1].shape
+    twin = copy.copy(backbone)
+    twin._modules = dict(backbone._modules)
+    twin.blocks = nn.ModuleList(backbone.blocks[place] for place in places)
+    is_whole = last == depth.num_blocks - 1
+    if structure.pool != "own":
+        twin.pool = _another_pool(structure, shape, architecture, backbone.width_last)
+    elif not is_whole and backbone.pool_between is not None:
+        twin.pool = backbone.pool_between
+    if not (is_whole and structure.pool == "own"):
+        width = shape[0] if len(shape) == 3 and not backbone.width_last else shape[-1]
+        twin.num_features = width * (twin.pool.factor() if isinstance(twin.pool, Pool) else 1)
+    return twin
+
+
+def depth_of(architecture: str) -> Depth:
+    """The blocks of an architecture, and which of them can be left out: those that compute something, and give what
+    they take in shape; the network is laid out at its native size for that."""
+    stages = stages_of(architecture)
+    residual = tuple(
+        place
+        for place, (before, own) in enumerate(pairwise(stages))
+        if own.cost.multiply_adds and own.shape == before.shape
+    )
+    return Depth(len(stages) - 1, residual)
+
+
+def _another_pool(structure: Structure, shape: tuple[int, ...], architecture: str, width_last: bool) -> nn.Module:
+    if len(shape) < 2:
+        told = f"is {structure.pool}, but the last block of {architecture} pools by itself"
+        raise SpecError([Problem("strategy.structure.pool", f"{told}; leave it out, or drop that block with keep")])
+    return Pool(structure.pool, width_last)

@@ -1,0 +1,143 @@
+"""Edited backbones in training: stored features, checkpoints, final fit and bundle are those of the edited network."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from graft.data.batch import Batch
+from graft.data.dataset import Dataset, Split
+from graft.data.feature_store.store import FeatureStore
+from graft.learner.cached_features import FeatureCache
+from graft.learner.final_model import FinalModel
+from graft.learner.fit import FitTask, fit
+from graft.learner.prefix import Prefix, prefix_of
+from graft.learner.supervised import SupervisedLearner, build_learner, extraction_for
+from graft.learner.training_data import TrainingData
+from graft.models.backbone import Backbone
+from graft.models.bundle import read_bundle
+from graft.models.load import describe_backbone
+from graft.pipeline.stages.export import export
+from graft.search.strategy_schedule import Schedule, Stretch
+from graft.spec.load import parse_job
+from graft.spec.strategy import Strategy
+
+LITE0 = "efficientnet_lite0"
+BLOCKS = describe_backbone(LITE0).num_blocks
+SKIP_SIX = {"kind": "at", "depths": [6.5 / BLOCKS]}
+
+
+def strategy(freeze: float = 1.0, **structure: Any) -> Strategy:
+    raw = {"backbone": LITE0, "freeze": freeze, "resolution": 32, "batch_size": 10, "structure": structure}
+    return Strategy.model_validate(raw)
+
+
+def prefix(freeze: float = 1.0, **structure: Any) -> Prefix:
+    found = prefix_of(strategy(freeze, **structure))
+    assert found is not None
+    return found
+
+
+class TestPrefix:
+    """Which features are shared."""
+
+    def test_below_the_cut_it_does_not_matter_what_is_dropped_above_it(self) -> None:
+        assert prefix(0.25, keep=16 / BLOCKS) == prefix(4 / BLOCKS) == Prefix(LITE0, 32, 4)
+
+    def test_blocks_left_out_above_the_cut_do_not_matter_those_below_do(self) -> None:
+        assert prefix(0.25, skip=SKIP_SIX) == prefix(4 / BLOCKS)
+        assert prefix(0.5, skip=SKIP_SIX) == Prefix(LITE0, 32, 8, left_out=(6,))
+
+    def test_a_network_that_ends_at_the_cut_is_pooled(self) -> None:
+        assert prefix(keep=8 / BLOCKS) == Prefix(LITE0, 32, 8, pool="own")
+        assert prefix(keep=8 / BLOCKS, pool="gem") == Prefix(LITE0, 32, 8, pool="gem")
+        assert prefix() == Prefix(LITE0, 32, BLOCKS)
+        assert prefix(pool="max") == Prefix(LITE0, 32, BLOCKS, pool="max")
+
+    def test_what_is_below_what(self) -> None:
+        map_at_four = prefix(4 / BLOCKS)
+        assert map_at_four.is_below(prefix(keep=8 / BLOCKS))
+        assert map_at_four.is_below(prefix())
+        assert map_at_four.is_below(prefix(0.5, skip=SKIP_SIX))
+        assert not prefix(8 / BLOCKS).is_below(prefix(0.5, skip=SKIP_SIX))
+        assert not prefix(keep=4 / BLOCKS).is_below(prefix(keep=8 / BLOCKS))
+        assert not map_at_four.is_below(map_at_four)
+
+
+CASES = [{"keep": 0.5}, {"keep": 0.5, "pool": "avg_max"}, {"skip": SKIP_SIX}, {"pool": "gem"}]
+
+
+def learners(data: TrainingData, freeze: float, root: Path, **structure: Any) -> tuple[SupervisedLearner, ...]:
+    """One that goes through the whole network, one that starts from features, in whose cache all of it is wanted."""
+    wanted = frozenset(prefix(some, **one) for one in CASES for some in (1.0, 0.25))
+    cached = replace(data, feature_cache=FeatureCache(FeatureStore(root), "rows", wanted))
+    return tuple(build_learner(one, strategy(freeze, **structure), (Split.TRAIN,)) for one in (data, cached))
+
+
+@pytest.mark.parametrize("freeze", [1.0, 0.25])
+@pytest.mark.parametrize("structure", CASES, ids=str)
+def test_training_from_stored_features_is_training_of_the_edited_network(
+    training_data: TrainingData, tmp_path: Path, structure: dict[str, Any], freeze: float
+) -> None:
+    through, above = learners(training_data, freeze, tmp_path, **structure)
+    assert above.takes_features
+    assert not through.takes_features
+    wanted, found = (one.train(None, validate=True) for one in (through, above))
+    assert found.best_metrics == pytest.approx(wanted.best_metrics, rel=1e-3)
+    for name, tensor in wanted.best_state.items():
+        torch.testing.assert_close(found.best_state[name], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_depths_share_what_lies_below_all_of_them(
+    training_data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuts = [strategy(0.5, keep=8 / BLOCKS), strategy(keep=8 / BLOCKS), strategy(keep=12 / BLOCKS)]
+    found = frozenset(one for cut in cuts if (one := prefix_of(cut)))
+    data = replace(training_data, feature_cache=FeatureCache(FeatureStore(tmp_path), "rows", found))
+    assert build_learner(data, cuts[0], (Split.TRAIN,)).facts["cache/misses"] == 2
+
+    def never(self: Backbone, batch: Batch, cut: int) -> torch.Tensor:
+        raise AssertionError("the images went through the network again")
+
+    monkeypatch.setattr(Backbone, "below", never)
+    for cut in cuts[1:]:
+        assert build_learner(data, cut, (Split.TRAIN,)).facts["cache/misses"] == 2
+    assert build_learner(data, cuts[2], (Split.TRAIN,)).facts["cache/misses"] == 0
+
+
+def test_features_of_every_depth_are_those_of_the_edited_network(training_data: TrainingData, tmp_path: Path) -> None:
+    cached = replace(training_data, feature_cache=FeatureCache(FeatureStore(tmp_path), "rows", frozenset()))
+    for structure in CASES:
+        one = strategy(**structure)
+        features = extraction_for(cached, one, Split.TRAIN).extract(0, 5)
+        learner = build_learner(training_data, one, (Split.TRAIN,))
+        rows = training_data.arrays.rows(Split.TRAIN)[:5]
+        with torch.inference_mode():
+            direct = learner.session.model.network.backbone.eval()(learner.inputs.plain(rows))
+        np.testing.assert_allclose(features, direct.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_the_state_of_another_structure_is_refused(training_data: TrainingData) -> None:
+    donor, other = (build_learner(training_data, strategy(0.0, keep=keep), (Split.TRAIN,)) for keep in (0.5, 0.25))
+    with pytest.raises(Exception, match="do not fit"):
+        other.load(donor.state())
+
+
+@pytest.mark.parametrize("structure", [{"keep": 0.3, "pool": "gem"}, {"skip": {"kind": "spread", "share": 0.5}}])
+def test_the_bundle_of_an_edited_network_answers_as_it_does(
+    dataset: Dataset, tmp_path: Path, structure: dict[str, Any]
+) -> None:
+    job = {
+        "name": "edited", "data": {"kind": "digits"}, "task": "classification",
+        "strategy": {"resolution": 32, "freeze": 1.0, "structure": structure}, "training": {"epochs": 1},
+    }  # fmt: skip
+    one = strategy(**structure)
+    schedule = Schedule((Stretch(0, 1, one),))
+    model = FinalModel(parse_job(job), dataset.directory, schedule, tmp_path / "fit.safetensors")
+    fit(FitTask(model, num_threads=1))
+    export(model, tmp_path / "bundle", {})  # which reads it back, and compares
+    network = read_bundle(tmp_path / "bundle").build()
+    assert len(network.backbone.blocks) < BLOCKS

@@ -1,0 +1,127 @@
+"""Backbones with fewer blocks and other poolings: what is left computes what it computed in the whole network."""
+
+import pytest
+import torch
+
+from graft.core.errors import SpecError
+from graft.data.batch import Batch
+from graft.modalities.registry import build_modality
+from graft.models.backbone import Backbone, Hidden, Masked
+from graft.models.load import load_backbone
+from graft.models.structure.edited import depth_of, edited
+from graft.models.structure.pooling import Pool
+from graft.spec.components.structure import Depth, Structure
+
+LITE0, MINILM = "efficientnet_lite0", "minilm_l6"
+NAMES = (LITE0, MINILM, "timm:vit_tiny_patch16_224", "timm:mobilenetv3_small_100", "torchvision:mobilenet_v2")
+SIZES = {"image": 64, "text": 12}
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def whole(request: pytest.FixtureRequest) -> tuple[Backbone, Batch, str]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        loaded = load_backbone(request.param, SIZES["text" if request.param == MINILM else "image"], pretrained=False)
+        modality, size = build_modality(loaded.info.modality), SIZES[loaded.info.modality]
+        batch = modality.example_batch(loaded.info, size, 2)
+        if "pixels" in batch:
+            batch["pixels"] = torch.randn(2, 3, size, size)
+    return loaded.backbone, batch, loaded.info.architecture
+
+
+def structure(**fields: object) -> Structure:
+    return Structure.model_validate(fields)
+
+
+@pytest.mark.parametrize("keep", [0.01, 0.5, 0.8])
+def test_what_is_kept_computes_as_before_and_the_features_have_the_promised_length(
+    whole: tuple[Backbone, Batch, str], keep: float
+) -> None:
+    backbone, batch, architecture = whole
+    cut = edited(backbone, structure(keep=keep), architecture)
+    number = len(cut.blocks)
+    assert number == max(1, round(keep * len(backbone.blocks)))
+    with torch.inference_mode():
+        features, below = cut(batch), backbone.below(batch, number)
+        assert features.shape == (2, cut.num_features)
+        pool = backbone.pool_between or backbone.pool
+        torch.testing.assert_close(features, pool(below), rtol=0, atol=0)
+        if number > 1:
+            torch.testing.assert_close(cut.above(cut.below(batch, 1), 1), features, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("pool", ["avg", "max", "avg_max", "gem"])
+def test_a_cut_backbone_is_pooled_in_every_way(whole: tuple[Backbone, Batch, str], pool: str) -> None:
+    backbone, batch, architecture = whole
+    cut = edited(backbone, structure(keep=0.5, pool=pool), architecture)
+    own = edited(backbone, structure(keep=0.5), architecture)
+    with torch.inference_mode():
+        features = cut(batch)
+    assert features.shape == (2, cut.num_features)
+    assert cut.num_features == own.num_features * (2 if pool == "avg_max" else 1)
+    assert torch.isfinite(features).all()
+
+
+def test_blocks_that_keep_the_shape_can_be_left_out_and_no_others(whole: tuple[Backbone, Batch, str]) -> None:
+    backbone, batch, architecture = whole
+    depth = depth_of(architecture)
+    assert depth.num_blocks == len(backbone.blocks)
+    assert depth.residual
+    without = edited(backbone, structure(skip={"kind": "spread", "share": 1.0}), architecture)
+    left = structure(skip={"kind": "spread", "share": 1.0}).blocks(depth)
+    assert [id(block) for block in without.blocks] == [id(backbone.blocks[place]) for place in left]
+    assert set(range(depth.num_blocks)) - set(left) <= set(depth.residual)
+    with torch.inference_mode():
+        hidden = backbone.begin(batch)
+        for place in left:
+            hidden = backbone.through(hidden, [backbone.blocks[place]])
+        torch.testing.assert_close(without(batch), backbone.pool(hidden), rtol=0, atol=0)
+
+
+def test_no_edit_is_the_backbone_itself_and_an_edit_leaves_it_alone(whole: tuple[Backbone, Batch, str]) -> None:
+    backbone, _, architecture = whole
+    assert edited(backbone, Structure(), architecture) is backbone
+    before = list(backbone.state_dict()), backbone.num_features, backbone.pool
+    cut = edited(backbone, structure(keep=0.5, pool="max"), architecture)
+    assert (list(backbone.state_dict()), backbone.num_features, backbone.pool) == before
+    assert set(cut.state_dict()) < set(before[0])
+
+
+def test_the_residual_blocks_of_lite0() -> None:
+    """By MobileNet's rule: those of one stage that do not begin it."""
+    assert depth_of("timm/tf_efficientnet_lite0") == Depth(17, (2, 4, 6, 7, 9, 10, 12, 13, 14))
+
+
+def test_another_pooling_of_a_network_that_pools_in_its_last_block_is_refused() -> None:
+    loaded = load_backbone("timm:vit_tiny_patch16_224", 64, pretrained=False)
+    with pytest.raises(SpecError, match=r"pool: is gem, but the last block of timm/vit_tiny_patch16_224 pools by it"):
+        edited(loaded.backbone, structure(pool="gem"), loaded.info.architecture)
+
+
+class TestPool:
+    MAPS = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    STATES = Masked(torch.tensor([[[1.0], [3.0], [torch.inf]]]), torch.tensor([[True, True, False]]))
+
+    @pytest.mark.parametrize(
+        ("kind", "maps", "states"),
+        [
+            ("avg", [2.5], [2.0]),
+            ("max", [4.0], [3.0]),
+            ("avg_max", [2.5, 4.0], [2.0, 3.0]),
+            ("gem", [25 ** (1 / 3)], [14 ** (1 / 3)]),
+        ],
+    )
+    def test_values(self, kind: str, maps: list[float], states: list[float]) -> None:
+        pool = Pool(kind)  # type: ignore[arg-type]
+        assert pool(self.MAPS).tolist()[0] == pytest.approx(maps)
+        assert pool(self.STATES).tolist()[0] == pytest.approx(states)
+        last: Hidden = self.MAPS.permute(0, 2, 3, 1)
+        assert Pool(kind, width_last=True)(last).tolist()[0] == pytest.approx(maps)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("kind", ["avg", "max", "avg_max", "gem"])
+    def test_a_text_without_tokens_is_zero_and_no_gradient_is_infinite(self, kind: str) -> None:
+        states = torch.zeros(1, 2, 3, requires_grad=True)
+        pooled = Pool(kind)(Masked(states, torch.zeros(1, 2, dtype=torch.bool)))  # type: ignore[arg-type]
+        pooled.sum().backward()
+        assert pooled.abs().max() <= 0.011
+        assert torch.isfinite(states.grad).all()  # type: ignore[arg-type]
