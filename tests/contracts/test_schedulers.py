@@ -39,7 +39,7 @@ from graft.spec.tasks.lookup import metric_named
 SPECS = {
     "none": [spec.NoScheduler()],
     "asha": [spec.Asha(), spec.Asha(grace_epochs=2, reduction_factor=2)],
-    "hyperband": [spec.HyperBand(), spec.HyperBand(reduction_factor=2)],
+    "hyperband": [spec.HyperBand(), spec.HyperBand(grace_epochs=2, reduction_factor=2)],
     "median": [spec.Median(), spec.Median(grace_epochs=2, min_trials=1)],
     "one_epoch_top_k": [spec.OneEpochTopK(), spec.OneEpochTopK(keep=1, epochs=2)],
     "pbt": [spec.Pbt(), spec.Pbt(interval=2, quantile=0.5, resample=1.0), spec.Pbt(mutate=["lr", "penalty"])],

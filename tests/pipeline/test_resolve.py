@@ -50,9 +50,18 @@ def problems_of(job: Job) -> dict[str, str]:
     return found
 
 
+def images_in(folder: Path, count: int) -> Path:
+    """A folder of two classes; what is counted is not opened."""
+    for place in range(count):
+        path = folder / f"c{place % 2}" / f"{place}.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+    return folder
+
+
 class TestImages:
-    def test_they_are_not_looked_at(self, tmp_path: Path) -> None:
-        job = folder_job(tmp_path / "does not exist")
+    def test_they_are_not_looked_at_where_nothing_depends_on_how_many_there_are(self, tmp_path: Path) -> None:
+        job = folder_job(tmp_path / "does not exist", strategy={"lr": 0.01}, training={"epochs": 3})
         assert isinstance(job.task, AutoTask)
         resolved = resolve_job(job)
         assert (resolved.job.task.kind, resolved.reason, resolved.listing) == (
@@ -65,21 +74,41 @@ class TestImages:
         assert resolved.job.strategy.values("loss") == ("cross_entropy",)
 
     def test_nor_if_the_job_names_the_task(self, tmp_path: Path) -> None:
-        resolved = resolve_job(folder_job(tmp_path / "does not exist", task="classification"))
+        resolved = resolve_job(folder_job(tmp_path / "does not exist", task="classification"), look=False)
         assert (resolved.job.task.kind, resolved.reason) == ("classification", "given by the job")
 
     def test_what_the_job_says_stays(self, tmp_path: Path) -> None:
         strategy = {"backbone": "efficientnet_lite1", "loss": "focal", "resolution": 96, "augment": "light"}
-        job = folder_job(tmp_path, search={"metric": "macro_f1"}, strategy=strategy)
+        job = folder_job(tmp_path, search={"metric": "macro_f1"}, strategy=strategy, training={"epochs": 3})
         found = resolve_job(job).job
         assert found.search.metric == "macro_f1"
         assert found.strategy.dump() == job.strategy.dump()
 
     def test_a_job_that_says_nothing_gets_the_space_of_its_samples(self, tmp_path: Path) -> None:
-        job = folder_job(tmp_path)
+        job = folder_job(images_in(tmp_path, 40))
         found = resolve_job(job).job
-        assert found.strategy == found.space == job.space
+        assert found.strategy == found.space
+        assert set(found.strategy.dump()) >= set(job.space.dump())
+        assert [one.freeze for one in found.first] == [0.0, 0.5, 0.75]
+        assert {(one.loss.label_smoothing, one.clip_norm, one.resolution) for one in found.first} == {(0.1, 1.0, 128)}
         assert resolve_job(found).job == found
+
+    def test_how_long_a_training_is_follows_from_how_many_there_are(self, tmp_path: Path) -> None:
+        job = folder_job(images_in(tmp_path, 40), strategy={"batch_size": {"choice": [4, 8]}})
+        found = resolve_job(job).job
+        assert (found.training.epochs, found.search.scheduler.grace_epochs, found.first) == (30, 20, ())
+        named = resolve_job(folder_job(tmp_path, strategy={"batch_size": 8}, training={"epochs": 5})).job
+        assert (named.training.epochs, named.phases[0].scheduler.grace) == (5, 1)
+        asked = folder_job(
+            tmp_path, strategy={"batch_size": 8}, search={"scheduler": {"kind": "median", "grace_epochs": 44}}
+        )
+        assert (resolve_job(asked).job.training.epochs, resolve_job(asked).job.search.scheduler.grace_epochs) == (
+            44,
+            44,
+        )
+
+    def test_a_population_is_drawn(self, tmp_path: Path) -> None:
+        assert resolve_job(folder_job(images_in(tmp_path, 40), search={"scheduler": "pbt"})).job.search.first == []
 
     def test_tokens_and_text_backbones_do_not_belong_to_them(self, tmp_path: Path) -> None:
         strategy = {"max_tokens": 64, "backbone": {"choice": ["minilm_l6", "efficientnet_lite0"]}}

@@ -27,8 +27,8 @@ def test_a_minimal_job_has_all_its_defaults() -> None:
 
     assert isinstance(job.data, DigitsData)
     assert (job.data.validation, job.data.test, job.data.flip) == (0.2, 0.2, "none")
-    assert (job.training.epochs, job.training.patience, job.training.final_on) == (8, None, "train+validation")
-    assert job.search.scheduler == Asha(grace_epochs=1, reduction_factor=3)
+    assert (job.training.epochs, job.training.patience, job.training.final_on) == (None, None, "train+validation")
+    assert job.search.scheduler == Asha(grace_epochs=None, reduction_factor=3)
     assert (job.search.metric, job.objective.name, job.search.seed) == ("auto", "accuracy", 0)
     assert (job.task.kind, job.decided_task.kind) == ("auto", "classification")
     assert (job.search.budget.most_trials, job.search.budget.minutes) == (16, None)
@@ -182,7 +182,7 @@ def test_every_metric_has_a_direction() -> None:
             "is not a key of search.scheduler of kind asha; its keys",
         ),
         (
-            {"search": {"scheduler": {"kind": "asha", "grace_epochs": 9}}},
+            {"training": {"epochs": 8}, "search": {"scheduler": {"kind": "asha", "grace_epochs": 9}}},
             "search.scheduler.grace_epochs: is 9, but must be <= training.epochs, which is 8",
         ),
         (
@@ -339,19 +339,19 @@ def test_all_problems_are_told_at_once() -> None:
             id="min_workers > workers of the fit",
         ),
         pytest.param(
-            ["search:", "  - scheduler: {kind: asha, grace_epochs: 5}", "    trials: 4",
+            ["training: {epochs: 8}", "search:", "  - scheduler: {kind: asha, grace_epochs: 5}", "    trials: 4",
              "  - {scheduler: none, from: top}"],
-            "x.yaml:4 search[0].scheduler.grace_epochs: is 5, but must be <= the epochs of the phase, which are 4",
+            "x.yaml:5 search[0].scheduler.grace_epochs: is 5, but must be <= the epochs of the phase, which are 4",
             id="grace_epochs > phase epochs",
         ),
         pytest.param(
-            ["search:", "  scheduler:", "    kind: median", "    grace_epochs: 9"],
-            "x.yaml:6 search.scheduler.grace_epochs: is 9, but must be <= training.epochs, which is 8",
+            ["training: {epochs: 8}", "search:", "  scheduler:", "    kind: median", "    grace_epochs: 9"],
+            "x.yaml:7 search.scheduler.grace_epochs: is 9, but must be <= training.epochs, which is 8",
             id="grace_epochs > epochs",
         ),
         pytest.param(
-            ["search:", "  scheduler:", "    kind: one_epoch_top_k", "    epochs: 9"],
-            "x.yaml:6 search.scheduler.epochs: is 9, but must be <= training.epochs, which is 8",
+            ["training: {epochs: 8}", "search:", "  scheduler:", "    kind: one_epoch_top_k", "    epochs: 9"],
+            "x.yaml:7 search.scheduler.epochs: is 9, but must be <= training.epochs, which is 8",
             id="first comparison after the end",
         ),
         pytest.param(
@@ -360,8 +360,9 @@ def test_all_problems_are_told_at_once() -> None:
             id="a phase longer than the training",
         ),
         pytest.param(
-            ["search:", "  - {scheduler: none, trials: 2, epochs: 8}", "  - scheduler: none", "    from: top"],
-            "x.yaml:5 search[1].epochs: is 8, but must be > 8, where the phase before ends; raise training.epochs",
+            ["training: {epochs: 8}", "search:", "  - {scheduler: none, trials: 2, epochs: 8}",
+             "  - scheduler: none", "    from: top"],
+            "x.yaml:6 search[1].epochs: is 8, but must be > 8, where the phase before ends; raise training.epochs",
             id="a phase that ends where it begins",
         ),
     ],

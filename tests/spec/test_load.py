@@ -159,7 +159,7 @@ def test_overrides_go_through_the_same_validation(job_file: Path) -> None:
             "training.epochs.deep=1",
             "--set training.epochs.deep: cannot be set, because training.epochs is 3 and holds no",
         ),
-        ("training.epochs=", "--set training.epochs: is empty, but must be a whole number"),
+        ("training.patience=a", "--set training.patience: is the text 'a', but must be a whole number"),
     ],
 )
 def test_an_override_that_is_wrong_is_named(job_file: Path, override: str, expected: str) -> None:

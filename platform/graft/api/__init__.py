@@ -57,7 +57,7 @@ def run(
     check_job(loaded, place)
     options = options or RunOptions()
     if show_progress and is_in_notebook():
-        display = NotebookDisplay(Progress(loaded.objective, loaded.training.epochs))
+        display = NotebookDisplay(Progress(loaded.objective, loaded.epochs))
         options = replace(options, listeners=(*options.listeners, display))
     return run_experiment(Experiment.create(place, loaded), place, options)
 

@@ -23,7 +23,7 @@ def make_small(job: Job) -> Job:
     small = {
         **raw,
         "data": {**raw["data"], "limit": min(job.data.limit or SAMPLES, SAMPLES)},
-        "training": {**raw["training"], "epochs": min(job.training.epochs, EPOCHS)},
+        "training": {**raw["training"], "epochs": min(job.epochs, EPOCHS)},
         "resources": {**raw["resources"], "concurrent_trials": 1},
         "tracking": {},
         "export": {"register": False},

@@ -74,7 +74,7 @@ def find_out(experiment: Experiment) -> Found:
         ArtifactError: the experiment is damaged.
     """
     job = experiment.job()
-    progress, plan, scored = Progress(job.objective, job.training.epochs), None, None
+    progress, plan, scored = Progress(job.objective, job.epochs), None, None
     for _, event in read(experiment.journal_file):
         progress.apply(event)
         plan = event if isinstance(event, events.PlanMade) else plan

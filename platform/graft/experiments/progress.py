@@ -139,7 +139,7 @@ class Progress:
     @classmethod
     def of(cls, journal_file: Path, job: Job) -> "Progress":
         """The state a job's journal leads to."""
-        progress = cls(job.objective, job.training.epochs)
+        progress = cls(job.objective, job.epochs)
         for _, event in read(journal_file):
             progress.apply(event)
         return progress

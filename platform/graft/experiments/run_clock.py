@@ -103,7 +103,7 @@ class RunClock:
 
         0 if there would not be time for half of them: then the weights that the search has left are the better model.
         """
-        wanted = fit_epochs(winner, self.job.training.epochs)
+        wanted = fit_epochs(winner, self.job.epochs)
         seconds, an_epoch = self.seconds_for_fit(dataset), _mean_epoch(winner) * self.fit_scale(dataset)
         if seconds is None or not an_epoch:
             return wanted

@@ -119,7 +119,7 @@ def training_data_of(
         data=job.data,
         task_spec=job.decided_task,
         metric=job.objective,
-        epochs=job.training.epochs,
+        epochs=job.epochs,
         patience=job.training.patience,
         seed=job.search.seed,
         num_threads=num_threads,

@@ -64,11 +64,11 @@ class RunContext:
         A schedule that is replayed was found by another search: it is trained to its end, wherever the best epoch was.
         """
         if self.experiment.replay_file.exists():
-            return read_schedule(self.experiment.replay_file).scaled(self.job.training.epochs)
+            return read_schedule(self.experiment.replay_file).scaled(self.job.epochs)
         best = best_of(winner)
         lineage = self.history.lineage(self.progress)
         *before, last = lineage.schedule_of(best.trial, best.segment, best.epoch)
-        return Schedule((*before, replace(last, to_epoch=max(self.job.training.epochs, last.to_epoch))))
+        return Schedule((*before, replace(last, to_epoch=max(self.job.epochs, last.to_epoch))))
 
     def final_model(self, dataset: Dataset, trial: TrialProgress, weights: Path) -> FinalModel:
         return FinalModel(self.job, dataset.directory, self.schedule(trial), weights, dataset.decoder)

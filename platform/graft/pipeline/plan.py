@@ -13,14 +13,15 @@ from graft.modalities.registry import build_modality
 from graft.models.info import BackboneInfo, cut_index, moved_shares
 from graft.models.load import check_backbone, describe_backbone
 from graft.models.weights.source_head import source_head_problem
+from graft.pipeline.resolve import Reasons
 from graft.search.outlook import Outlook
-from graft.spec.default_space import completed
+from graft.spec.defaults.length import batch_sizes
+from graft.spec.defaults.scale import Scale
 from graft.spec.job import Job
 from graft.spec.registry import members
 from graft.spec.search.phases import Phase, drawn_from, total_trials
 from graft.spec.space.describe import describe_space
 from graft.spec.space.mutation import architectures
-from graft.spec.space.space import StrategySpace
 from graft.workers.allocation import Allocation, ClusterResources, Node, allocate
 
 # Ray, ingest, actors, evaluation, export, registration: an assumption on the safe side, not a measurement.
@@ -28,6 +29,8 @@ OVERHEAD_SECONDS = 30.0
 TOGETHER = "of many trials in one computation"
 # A backward pass costs about twice the forward pass; a frozen block has none.
 BACKWARD = 2.0
+
+_OF_THE_JOB = Reasons()
 
 Probe = Callable[[str, int], float]
 """``probe(backbone, size of its inputs)``: seconds a forward pass takes for one sample on one thread."""
@@ -91,6 +94,7 @@ class Plan:
         strategy: the space that is searched, as a job file has it.
         space: the same in words.
         space_from: who says so: the job, or the default for its samples and its task.
+        steps: of an epoch, by the batch sizes of the space; empty if nobody has counted the samples.
         first: strategies that are tried before any is drawn, at a glance.
         grid: strategies that there are to try; None if the space is continuous.
         phases: of the search, in order.
@@ -122,6 +126,7 @@ class Plan:
     trials: int | None
     epochs: int
     expected_epochs: float
+    steps: dict[int, int]
     share: Allocation
     seconds: float | None
     minutes: float | None
@@ -137,20 +142,21 @@ class Plan:
 
 def make_plan(
     job: Job,
-    samples: int | None = None,
+    size: Scale | None = None,
     probe: Probe | None = None,
     depths: prefix_plan.Probe | None = None,
-    task_reason: str = "",
+    reasons: Reasons = _OF_THE_JOB,
 ) -> Plan:
     """Plan a job for this machine.
 
     Args:
         job: the job.
-        samples: those in training and validation together.
-        probe: measures the backbones; without it, or without `samples`, there is no estimate of the time.
+        size: how many samples there are.
+        probe: measures the backbones; without it, or without `size`, there is no estimate of the time.
         depths: measures their blocks; without it, all blocks of a network count as equal.
-        task_reason: why the job has its task.
+        reasons: why what the job left open is as it is.
     """
+    samples = size.training + size.validation if size else None
     backbones = tuple(_backbone(name, job) for name in job.reach.values("backbone"))
     outlook = Outlook.of(job)
     divided = allocate(job.resources, ClusterResources((Node(usable_cpus()),)), total_trials(outlook.phases))
@@ -164,27 +170,28 @@ def make_plan(
     if probe and samples and usable and trials is not None:
         each = sum(_sample_seconds(job, describe_backbone(name), probe) for name in usable) / len(usable)
         search = total * job.search.evaluation.models * samples * each / divided.concurrent
-        fit = job.training.epochs * samples * each / divided.concurrent
+        fit = job.epochs * samples * each / divided.concurrent
         seconds = OVERHEAD_SECONDS + search + fit
     unusable = [one.name for one in backbones if one.problem]
     materialise, speed_up = _materialise(job, samples, depths, unusable)
     return Plan(
         job=job.name,
         task=job.decided_task.kind,
-        task_reason=task_reason,
+        task_reason=reasons.task,
         modality=job.data.modality,
         metric=job.objective.name,
         stages=tuple(name for name in StageName if name != StageName.REGISTER or job.export.register),
         backbones=backbones,
         strategy=job.strategy.dump(),
         space=describe_space(job.strategy),
-        space_from=_space_from(job),
+        space_from=reasons.space,
         first=tuple(one.label(job.reach.varied()) for one in job.first),
         grid=grid,
         phases=phases,
         trials=trials,
-        epochs=job.training.epochs,
+        epochs=job.epochs,
         expected_epochs=round(total / trials if trials else phases[0].expected_epochs, 2),
+        steps={batch: size.steps(batch) for batch in batch_sizes(job)} if size else {},
         share=divided,
         seconds=seconds,
         minutes=job.search.budget.minutes,
@@ -206,6 +213,7 @@ def describe(plan: Plan) -> list[str]:
         *(f"backbone   {_describe_backbone(one)}" for one in plan.backbones),
         f"space      {size}, {plan.space_from}: {plan.space or 'every key as it is by default'}",
         *(f"first      {one}" for one in plan.first),
+        *([f"training   {_describe_steps(plan)}"] if plan.steps else []),
         *(f"phase {place}    {_describe_phase(one)}" for place, one in enumerate(plan.phases, start=1)),
         f"at once    {_describe_share(plan.share)}",
         *(f"compute    {line}" for line in _describe_materialise(plan)),
@@ -214,9 +222,11 @@ def describe(plan: Plan) -> list[str]:
     ]
 
 
-def _space_from(job: Job) -> str:
-    usual = StrategySpace.parse(completed({}, job.data, job.decided_task))
-    return "the default for such data and task" if job.strategy == usual else "as the job says"
+def _describe_steps(plan: Plan) -> str:
+    """How long a training is in what a network learns in."""
+    each = " or ".join(f"{steps} steps of {batch} samples" for batch, steps in plan.steps.items())
+    total = " or ".join(f"{steps * plan.epochs}" for steps in plan.steps.values())
+    return f"{plan.epochs} epochs of {each}: {total} steps"
 
 
 def usable_cpus() -> int:

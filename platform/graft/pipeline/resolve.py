@@ -9,7 +9,10 @@ from graft.modalities.registry import build_modality
 from graft.models.load import describe_backbone
 from graft.models.zoo import has_backbone
 from graft.pipeline.dry_build import foreign_problems
-from graft.spec.default_space import completed, completed_first
+from graft.pipeline.look import overview_of
+from graft.spec.defaults.default_space import completed, completed_first, recommended
+from graft.spec.defaults.length import with_length
+from graft.spec.defaults.scale import Scale
 from graft.spec.fit import metric_problems, strategy_problems, taken_by
 from graft.spec.job import Job
 from graft.spec.load import parse_job
@@ -21,18 +24,36 @@ from graft.tasks.infer import check_fit, infer_task
 
 
 @dataclass(frozen=True)
+class Reasons:
+    """Why what a job left open is as it is, for people.
+
+    Attributes:
+        task: why it is this task.
+        space: who says what is searched.
+    """
+
+    task: str = ""
+    space: str = "as the job says"
+
+
+@dataclass(frozen=True)
 class Resolved:
     """A job of which nothing is open any more.
 
     Attributes:
-        job: with its task, its metric, and a strategy that fits both.
-        reason: why it is this task, for people.
+        job: with its task, its metric, a strategy that fits both, what is tried first, and how long trainings are.
+        reasons: why what it left open is as it is.
         listing: of its samples, if it had to be looked at.
     """
 
     job: Job
-    reason: str
+    reasons: Reasons
     listing: Listing | None = field(default=None, repr=False)
+
+    @property
+    def reason(self) -> str:
+        """Why it is this task."""
+        return self.reasons.task
 
 
 def resolve_job(job: Job, look: bool = True) -> Resolved:
@@ -56,7 +77,8 @@ def resolve_job(job: Job, look: bool = True) -> Resolved:
     if problems or job.search.metric == AUTO:
         raw["search"]["metric"] = task.default_metric
     raw["strategy"] = completed(job.strategy.dump(), job.data, task)
-    raw["search"]["first"] = [completed_first(one.dump(), raw["strategy"]) for one in job.search.first or ()]
+    if job.search.first is not None or job.strategy.dump():
+        raw["search"]["first"] = [completed_first(one.dump(), raw["strategy"]) for one in job.search.first or ()]
     whole = parse_job(raw)
     problems += [
         *strategy_problems(whole, task),
@@ -66,7 +88,33 @@ def resolve_job(job: Job, look: bool = True) -> Resolved:
     ]
     if problems:
         raise SpecError(problems)
-    return Resolved(whole, reason, listing)
+    if look and _is_open(job):
+        whole = _decided_by_size(job, whole, listing)
+    reasons = Reasons(reason) if job.strategy.dump() else Reasons(reason, "the default for such data and task")
+    return Resolved(whole, reasons, listing)
+
+
+def _is_open(job: Job) -> bool:
+    """Whether something in it follows from how many samples there are."""
+    return job.training.epochs is None or not job.strategy.dump()
+
+
+def _decided_by_size(given: Job, whole: Job, listing: Listing | None) -> Job:
+    """What is searched and tried first, where the job does not say it, and how long trainings are."""
+    splits = overview_of(whole, listing).splits
+    budget, gpus = whole.search.budget, whole.resources.gpus_per_worker
+    scale = Scale(splits["train"], splits["validation"], budget.minutes, 0.0 if gpus == "auto" else gpus)
+    filled = whole if given.strategy.dump() else _recommended(given, whole, scale)
+    return filled if given.training.epochs else with_length(filled, scale)
+
+
+def _recommended(given: Job, whole: Job, scale: Scale) -> Job:
+    """With what is searched and tried first for samples of this kind and so many."""
+    raw, found = whole.model_dump(mode="json"), recommended(whole.data, whole.decided_task, scale)
+    raw["strategy"] = dict(found.space)
+    if given.search.first is None:
+        raw["search"]["first"] = [] if whole.phases[0].is_population_based else list(found.first)
+    return parse_job(raw)
 
 
 def _task_of(job: Job, look: bool) -> tuple[TaskSpec, str, Listing | None]:

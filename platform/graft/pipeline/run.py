@@ -117,7 +117,7 @@ def run_experiment(experiment: Experiment, home: Home, options: RunOptions | Non
     for note in check_job(job, home):
         _LOG.warning("%s", note)
     with Journal(experiment.journal_file, options.clock) as journal:
-        progress = Progress(job.objective, job.training.epochs)
+        progress = Progress(job.objective, job.epochs)
         history = SearchHistory(job.objective)
         for _, event in read(experiment.journal_file):
             progress.apply(event)

@@ -36,7 +36,7 @@ class Outlook:
             epochs,
             job.search.budget.minutes,
             job.strategies,
-            fit_epochs=0 if job.training.final_on == "train" else job.training.epochs,
+            fit_epochs=0 if job.training.final_on == "train" else job.epochs,
             is_registered=job.export.register,
         )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from graft.spec.base import Spec
-from graft.spec.default_space import default_space
+from graft.spec.defaults.default_space import default_space
 from graft.spec.messages.rules import Finding, Path, broken, joined, rejected, shown
 from graft.spec.messages.sentences import must_be_one_of, nearest_hint
 from graft.spec.metrics import MetricSpec
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 else:
     DataSpec, Task = union("data_kind"), union("task")
 
+USUAL_EPOCHS = 8
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -113,7 +114,12 @@ class Job(Spec):
     @property
     def phases(self) -> tuple[Phase, ...]:
         """The phases of the search, every default decided."""
-        return phases_of(self.search, self.training.epochs)
+        return phases_of(self.search, self.epochs)
+
+    @property
+    def epochs(self) -> int:
+        """The most that a trial, or the fit, trains; as long as nobody has counted the samples, what is usual."""
+        return self.training.epochs or USUAL_EPOCHS
 
     @field_validator("search", mode="wrap")
     @classmethod
@@ -140,10 +146,16 @@ class Job(Spec):
 
     def _phase_findings(self, phase: Phase) -> Iterator[Finding]:
         at: Path = ("search", "phases", phase.index) if self.search.phases else ("search",)
-        whole = phase.epochs == self.training.epochs
+        if self.training.epochs is not None:  # else they follow from the samples, and from what is asked for here
+            yield from self._length_findings(phase, at, self.training.epochs)
+        if phase.is_population_based:
+            yield from self._population_findings(phase, at)
+
+    def _length_findings(self, phase: Phase, at: Path, most: int) -> Iterator[Finding]:
+        whole = phase.epochs == most
         limit = "training.epochs, which is" if whole else "the epochs of the phase, which are"
-        if phase.epochs > self.training.epochs:
-            told = f"is {phase.epochs}, but must be <= training.epochs, which is {self.training.epochs}"
+        if phase.epochs > most:
+            told = f"is {phase.epochs}, but must be <= training.epochs, which is {most}"
             yield Finding((*at, "epochs"), told)
         if phase.from_top and phase.epochs <= self.phases[phase.index - 1].epochs:
             before = self.phases[phase.index - 1].epochs
@@ -153,8 +165,6 @@ class Job(Spec):
         if first and first[1] > phase.epochs:
             told = f"is {first[1]}, but must be <= {limit} {phase.epochs}"
             yield Finding((*at, "scheduler", first[0]), told)
-        if phase.is_population_based:
-            yield from self._population_findings(phase, at)
 
     def _population_findings(self, phase: Phase, at: Path) -> Iterator[Finding]:
         if phase.index == 0 and self.search.first:

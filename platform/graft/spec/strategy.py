@@ -222,9 +222,8 @@ class Strategy(_Fields):
         parts += ["standardise"] * self.standardise
         told = {"backbone", "freeze", "init.blocks", "standardise", *_TOLD_APART_BY_KIND}
         told |= {name for name in flat if name.startswith("structure.")}
-        return " ".join(
-            [*parts, *(f"{name}={_short(flat[name])}" for name in wanted if name in flat and name not in told)]
-        )
+        there = [name for name in wanted if flat.get(name) is not None and name not in told]
+        return " ".join([*parts, *(f"{name}={_short(flat[name])}" for name in there)])
 
 
 _TOLD_APART_BY_KIND = ("penalty", "head", "loss", "optimizer", "augment", "mix", "select")

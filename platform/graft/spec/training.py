@@ -8,6 +8,10 @@ from graft.spec.base import Spec
 from graft.spec.messages.rules import broken
 
 
+def _auto(value: Any) -> Any:
+    return None if value == "auto" else value
+
+
 def _workers(value: Any) -> Any:
     if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 1024):
         return value
@@ -48,8 +52,15 @@ class FitSpec(Spec):
 class TrainingSpec(Spec):
     """How long a model is trained, and how the winner is trained in the end."""
 
-    epochs: int = Field(
-        8, ge=1, le=1000, description="Most passes over the training samples, in a trial and in the fit."
+    epochs: Annotated[
+        int | None,
+        Field(ge=1, le=1000),
+        BeforeValidator(_auto),
+        WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 1000}, {"enum": ["auto", None]}]}),
+    ] = Field(
+        None,
+        description="Most passes over the training samples, in a trial and in the fit. auto, or left out: as many as "
+        "make enough steps for such samples, fewer where search.budget.minutes has no time for them: docs/defaults.md.",
     )
     patience: int | None = Field(
         None, ge=1, description="Stop a trial after this many epochs without a better metric; never if left out."

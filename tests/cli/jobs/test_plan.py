@@ -46,9 +46,10 @@ def test_a_job_of_a_name_and_data_is_searched_over_a_space(graft, job_file):
     assert (plan["grid"], plan["trials"]) == (None, 16)
     assert plan["space_from"] == "the default for such data and task"
     assert plan["strategy"]["freeze"] == {"choice": [0.0, 0.5, 0.75, 1.0]}
+    assert [one.split()[1] for one in plan["first"]] == ["freeze=0", "freeze=0.5", "freeze=0.75"]
+    assert (plan["epochs"], plan["steps"]) == (12, {"32": 34})
     line = next(line for line in graft("plan", path, "--offline").out.splitlines() if line.startswith("space"))
     assert "continuous, the default for such data and task: freeze 0, 0.5, 0.75 or 1; " in line
-    assert graft("validate", path, "--json").json["job"]["strategy"] == plan["strategy"]
 
 
 def test_the_text_says_the_same(graft, job_file):
@@ -63,6 +64,7 @@ def test_the_text_says_the_same(graft, job_file):
         "stages",
         "backbone",
         "space",
+        "training",
         "phase 1",
         "at once",
         "compute",
@@ -74,6 +76,7 @@ def test_the_text_says_the_same(graft, job_file):
     note = "efficientnet_lite0 has 17 blocks: freeze 0.5 is 0.471 (8 of them)"
     assert lines["backbone"] == f"efficientnet_lite0: 17 blocks, 3.4 M parameters; {note}"
     assert lines["space"] == "6 strategies, as the job says: freeze 0, 0.5 or 1; lr 0.001 or 0.01"
+    assert lines["training"] == "4 epochs of 17 steps of 64 samples: 68 steps"
     assert lines["phase 1"] == "none over random: 6 trials, to epoch 4, 4 epochs each on average"
     assert lines["time"] == "not measured (--measure does it); the budget ends it after 2 min"
 
@@ -139,7 +142,7 @@ def test_a_search_that_only_time_ends_has_no_number_of_trials(graft, job_file):
     path = job_file("name: x\ndata: digits\nsearch: {budget: {minutes: 3}}\n")
     plan = graft("plan", path, "--json").json
     assert (plan["trials"], plan["phases"][0]["trials"], plan["seconds"]) == (None, None, None)
-    assert "asha over random: as many trials as fit, to epoch 8" in graft("plan", path).out
+    assert "asha over random: as many trials as fit, to epoch 11" in graft("plan", path).out
 
 
 def test_an_override_changes_the_plan(graft, job_file):

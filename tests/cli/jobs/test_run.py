@@ -20,6 +20,7 @@ from graft.experiments.standing.leaderboard import leaderboard
 from graft.journal import events
 from graft.journal.events import Event
 from graft.journal.journal import Journal
+from graft.pipeline.resolve import resolve_job
 from graft.search.strategy_schedule import Schedule, Stretch
 from graft.spec.load import load_job
 from graft.spec.strategy import Strategy
@@ -333,7 +334,7 @@ CUT_OFF = "name: cut\ndata: digits\nstrategy: {lr: {loguniform: [1.0e-3, 1.0e-2]
 
 def cut_off(home: Path, job: Path) -> Experiment:
     """An experiment of a job, of which only the beginning is there."""
-    experiment = Experiment.create(Home(home), load_job(job))
+    experiment = Experiment.create(Home(home), resolve_job(load_job(job)).job)
     with Journal(experiment.journal_file) as journal:
         journal.append(events.ExperimentStarted(experiment.name, experiment.name, {}, {}))
     return experiment

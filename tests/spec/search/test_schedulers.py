@@ -47,7 +47,7 @@ def test_its_parameters_can_be_given(kind: str) -> None:
 
 
 def test_the_defaults_are_those_of_the_papers() -> None:
-    assert (Asha().grace_epochs, Asha().reduction_factor, HyperBand().reduction_factor) == (1, 3, 3)
+    assert (Asha().grace, Asha().reduction_factor, HyperBand().grace, HyperBand().reduction_factor) == (1, 3, 1, 3)
     assert (Pbt().interval, Pbt().quantile, Pbt().resample, Pbt().mutate) == (1, 0.25, 0.25, None)
     assert (OneEpochTopK().keep, OneEpochTopK().epochs) == (3, 1)
 

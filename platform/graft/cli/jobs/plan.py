@@ -29,23 +29,24 @@ def command(
     from graft.pipeline.look import overview_of, placement_of
     from graft.pipeline.plan import describe, make_plan
     from graft.pipeline.resolve import resolve_job
+    from graft.spec.defaults.scale import Scale
     from graft.spec.load import load_job
 
     if measure and offline:
         raise SpecError("--measure and --offline are both given, but exclude each other; leave one out")
     resolved = resolve_job(load_job(job, override or ()))
-    loaded, reason = resolved.job, resolved.reason
+    loaded = resolved.job
     overview = overview_of(loaded, resolved.listing, looking(f"{loaded.data.modality}s"))
+    size = Scale(overview.splits["train"], overview.splits["validation"])
     if not measure:
-        plan = make_plan(loaded, task_reason=reason)
+        plan = make_plan(loaded, size, reasons=resolved.reasons)
     else:
         names = loaded.reach.values("backbone")
         # Said before torch is imported, which is most of the wait.
         tell(f"measuring {', '.join(names)} on this machine, some seconds each …", err=True)
         from graft.learner.probe import forward_seconds, measure_depths
 
-        samples = overview.splits["train"] + overview.splits["validation"]
-        plan = make_plan(loaded, samples, forward_seconds, measure_depths, reason)
+        plan = make_plan(loaded, size, forward_seconds, measure_depths, resolved.reasons)
     stored = placement_of(loaded, sum(overview.splits.values()), Home.find(home).datasets, resolved.listing)
     if as_json:
         store = {"streamed": stored.is_streamed, "reason": stored.reason}

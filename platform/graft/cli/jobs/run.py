@@ -164,7 +164,7 @@ def _display(experiment: "Experiment", stream: Any, as_json: bool) -> Iterator[A
     if as_json:
         yield lambda event: None
         return
-    progress = Progress(job.objective, job.training.epochs)
+    progress = Progress(job.objective, job.epochs)
     if experiment.journal_file.exists():  # of an experiment that goes on
         for _, event in read(experiment.journal_file):
             progress.apply(event)

@@ -31,7 +31,7 @@ def command(experiment: ExperimentArgument = "latest", home: HomeOption = None) 
 
     found = Experiment.find(Home.find(home), experiment)
     job = found.job()
-    progress = Progress(job.objective, job.training.epochs)
+    progress = Progress(job.objective, job.epochs)
     try:
         with _display(found, progress) as listener:
             follow(found, progress, listener)

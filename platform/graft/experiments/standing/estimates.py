@@ -64,7 +64,7 @@ def checks_of(experiment: Experiment) -> list[Check]:
         ArtifactError: job or journal are missing or damaged.
     """
     job = experiment.job()
-    progress, outlook = Progress(job.objective, job.training.epochs), Outlook.of(job)
+    progress, outlook = Progress(job.objective, job.epochs), Outlook.of(job)
     story = [event for _, event in read(experiment.journal_file)]
     is_recorded = any(isinstance(event, events.TimeLeftEstimated) for event in story)
     found: list[Check] = []

@@ -14,11 +14,12 @@ from graft.data.draft import Draft, Wish, drafts_of, kinds_with_draft
 from graft.data.overview import Overview
 from graft.pipeline.look import overview_of
 from graft.pipeline.resolve import Resolved, resolve_job
-from graft.spec.default_space import default_space
 from graft.spec.fit import taken_by
+from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.spec.messages.sentences import nearest_hint
 from graft.spec.overrides import Override, apply_override, read_overrides
+from graft.spec.registry import members
 from graft.spec.search.budget import DEFAULT_TRIALS
 
 MINUTES = 30
@@ -120,13 +121,18 @@ class _Making:
             "name": _slug(self.where.stem if self.where.is_file() else self.where.name),
             "data": {"kind": draft.kind, "path": str(draft.path), **draft.section},
         }
-        resolved = resolve_job(parse_job(self._with_what_is_set(raw)))
+        budget = {"trials": DEFAULT_TRIALS, "minutes": MINUTES}
+        resolved = resolve_job(parse_job(self._with_what_is_set({**raw, "search": {"budget": budget}})))
         job = resolved.job
         overview = overview_of(job, resolved.listing)
         raw["data"] |= {"validation": job.data.validation, "test": job.data.test}
         raw["task"] = job.task.kind
-        raw["strategy"] = {**default_space(job.data, job.task), **draft.strategy}
-        raw["search"] = {"metric": job.search.metric, "budget": {"trials": DEFAULT_TRIALS, "minutes": MINUTES}}
+        usual = _usual(job)
+        raw["strategy"] = {**_other_than(usual, job.strategy.dump()), **draft.strategy}
+        raw["training"] = {"epochs": "auto"}
+        first = [_other_than({**raw["strategy"], **usual}, one.dump()) for one in job.search.first or ()]
+        first = [{name: value for name, value in one.items() if name not in draft.strategy} for one in first]
+        raw["search"] = {"metric": job.search.metric, "budget": budget, "first": first}
         raw = self._with_what_is_set(raw)
         parse_job(raw)
         return _told(raw, draft, resolved, overview)
@@ -139,6 +145,17 @@ class _Making:
             except ValueError as error:
                 raise SpecError([Problem(f"--set {'.'.join(override.path)}", str(error))]) from error
         return found
+
+
+def _usual(job: Job) -> dict[str, Any]:
+    """The backbone and the loss that a strategy has if it names none."""
+    modality = members("modality")[job.data.modality]
+    return {"backbone": getattr(modality, "default_backbone", ""), "loss": job.decided_task.default_loss}
+
+
+def _other_than(said: Mapping[str, Any], strategy: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a strategy that are something else than is said already."""
+    return {name: value for name, value in strategy.items() if value != said.get(name)}
 
 
 def absolute(path: Path) -> Path:

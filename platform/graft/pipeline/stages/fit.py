@@ -45,8 +45,8 @@ def fit_detail(run: RunContext, dataset: Dataset, winner: TrialProgress) -> str:
     if run.job.training.final_on == "train":
         return ""
     epochs = run.run_clock.fit_epochs(dataset, winner)
-    seconds = fit_seconds(winner, run.job.training.epochs, run.run_clock.fit_scale(dataset))
-    seconds *= epochs / fit_epochs(winner, run.job.training.epochs)
+    seconds = fit_seconds(winner, run.job.epochs, run.run_clock.fit_scale(dataset))
+    seconds *= epochs / fit_epochs(winner, run.job.epochs)
     return f"{epochs} epochs, about {seconds:.0f} s" if epochs else ""
 
 
@@ -98,16 +98,16 @@ class Fitting:
 
     def _train_anew(self) -> Output:
         """Train the winner on the training rows to its best epoch again: the disk did not take the weights of that."""
-        trained = self._train(self.job.training.epochs, self.winner.best_epoch)
+        trained = self._train(self.job.epochs, self.winner.best_epoch)
         lost = f"weights of {self.winner.trial}, epoch {self.winner.best_epoch}, are not on the disk"
         return {**trained, "summary": f"{lost}, so it is trained anew: {trained['summary']}"}
 
     def _is_too_short(self, epochs: int) -> bool:
         """Whether a fit that was slower than planned has had so few epochs that the search's weights are better."""
-        return epochs < fit_epochs(self.winner, self.job.training.epochs) * MIN_FIT_SHARE
+        return epochs < fit_epochs(self.winner, self.job.epochs) * MIN_FIT_SHARE
 
     def _train(self, epochs: int, last_epoch: int | None = None) -> Output:
-        wanted = last_epoch or fit_epochs(self.winner, self.job.training.epochs)
+        wanted = last_epoch or fit_epochs(self.winner, self.job.epochs)
         model = self._model(self.schedule.scaled(epochs))
         run_clock = self.run_clock
         task = FitTask(

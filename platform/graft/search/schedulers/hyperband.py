@@ -13,7 +13,8 @@ class HyperBand:
     """HyperBand (Li et al., JMLR 2018, algorithm 1), `phase.epochs` = R, `reduction_factor` = η.
 
     A round has a bracket for each s from s_max = ⌊log_η R⌋ down to 0: n = ⌈(s_max + 1)/(s + 1) · η^s⌉ trials, compared
-    after r_i = ⌊R·η^(i-s)⌋ epochs for i = 0 … s-1. Of m trials compared, ⌊m/η⌋ go on, at least one.
+    after r_i = ⌊R·η^(i-s)⌋ epochs for i = 0 … s-1. Of m trials compared, ⌊m/η⌋ go on, at least one. A bracket that
+    would compare them before `grace_epochs` is left out (r in the paper).
 
     Trials fill the brackets in the order they are added, the one with most trials first; after a round comes the next.
     Trials wait only for those of their own bracket, and a bracket that is not filled is decided when no more trials
@@ -66,4 +67,4 @@ class HyperBand:
     def _next_round(self) -> list[Bracket]:
         trials = self._context.phase.trials
         left = None if trials is None else trials - len(self._bracket_of) - len(self._exempt)
-        return brackets(self._context.phase.epochs, self._eta, left)
+        return brackets(self._context.phase.epochs, self._eta, left, self._context.phase.scheduler.grace)

@@ -31,9 +31,9 @@ class MedianStopping:
 
     def report(self, report: Report) -> Verdict:
         """Stop, or go on."""
-        curve = self._curves.setdefault(report.trial, _Curve(self._spec.grace_epochs))
+        curve = self._curves.setdefault(report.trial, _Curve(self._spec.grace))
         curve.extend(report.epoch, self._context.score(report.value))
-        is_compared = self._spec.grace_epochs <= report.epoch < self._context.phase.epochs
+        is_compared = self._spec.grace <= report.epoch < self._context.phase.epochs
         if not is_compared or report.trial in self._exempt:
             return GoOn()
         means = self._means_of_others(report)

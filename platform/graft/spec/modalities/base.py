@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 
 from graft.spec.base import Component, Share, Spec
 from graft.spec.checks.clean import Clean, finding_kinds
+from graft.spec.defaults.recommended import Recommended
+from graft.spec.defaults.scale import Length, Scale
 from graft.spec.messages.rules import Finding, rejected
 
 SplitRule = Literal["label", "group", "time", "hash"]
@@ -31,7 +33,9 @@ class ModalitySpec(Component):
         usual: what such a field means if it is left out; naming that value makes no other strategy.
         preprocessing: the class of what a bundle says of its samples.
         takes: what its samples are called, for messages ("images").
-        default_space: keys of `strategy`, as a job file has them, that are searched where a job says nothing of it.
+        default_space: keys of `strategy`, as a job file has them, that are searched where a job says nothing of it, as
+            long as nobody has counted the samples.
+        length: how long trainings are where a job does not say it.
         features_by: ``module:function`` that takes what is examined and rows, int64 [n], and gives features [n, D],
             dense or sparse, that labels are judged by; None where there is nothing to go by. Empty if nobody knows.
     """
@@ -42,10 +46,26 @@ class ModalitySpec(Component):
     preprocessing: ClassVar[type[Preprocessing]] = Preprocessing
     takes: ClassVar[str] = ""
     features_by: ClassVar[str] = ""
+    length: ClassVar[Length] = Length()
     default_space: ClassVar[Mapping[str, Any]] = {
         "freeze": {"choice": [1.0, 0.5, 0.0]},
         "lr": {"loguniform": [5e-4, 6e-3]},
     }
+
+    @classmethod
+    def recommended(cls, data: "DataSpec", scale: Scale) -> Recommended:
+        """What is searched, and tried first, for so many samples and so much time; `default_space` if it knows no
+        better."""
+        return Recommended({**cls.default_space, **data.default_space})
+
+    @classmethod
+    def training_seconds(cls, space: Any) -> float:
+        """Seconds that one core takes to train all of the default backbone on one sample; 0 if nobody knows.
+
+        Args:
+            space: `graft.spec.space.space.StrategySpace`; of several sizes, the largest counts.
+        """
+        return 0.0
 
 
 class DataSpec(Component):

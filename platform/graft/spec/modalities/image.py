@@ -7,10 +7,13 @@ from pydantic import Field, model_serializer, model_validator
 
 from graft.spec.base import Share, Spec
 from graft.spec.components.augmentation import Augmentation
+from graft.spec.defaults.recommended import Recommended
+from graft.spec.defaults.scale import Scale
 from graft.spec.messages.rules import Finding, rejected
 from graft.spec.modalities.base import DataSpec, ModalitySpec, Preprocessing
 from graft.spec.modalities.data_path import DataPath, LocalPath
 from graft.spec.modalities.folder import FolderSource
+from graft.spec.modalities.image_defaults import SMALL_SIDE, recommended_by_size, seconds_at
 from graft.spec.modalities.label_names import NumberedLabels
 
 Flip = Literal["none", "horizontal", "both"]
@@ -93,6 +96,16 @@ class ImageModality(ModalitySpec):
         "resolution": 128,
     }
 
+    @classmethod
+    def recommended(cls, data: DataSpec, scale: Scale) -> Recommended:
+        """The largest side at which the whole network can be trained in the time there is."""
+        return recommended_by_size(cls.default_space, "resolution" in data.default_space, scale)
+
+    @classmethod
+    def training_seconds(cls, space: Any) -> float:
+        """Of EfficientNet-Lite0; it grows with the pixels."""
+        return seconds_at(max(int(side or DEFAULT_RESOLUTION) for side in space.values("resolution")))
+
 
 class ImageSource(DataSpec):
     """What every kind of image source has."""
@@ -125,7 +138,7 @@ class DigitsData(ImageSource):
     built_by: ClassVar[str] = "graft.modalities.image.sources.digits:list_digits"
     overview_by: ClassVar[str] = "graft.modalities.image.overview:digits_overview"
     task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each image shows one of ten digits")
-    default_space: ClassVar[Mapping[str, Any]] = {"resolution": 32}
+    default_space: ClassVar[Mapping[str, Any]] = {"resolution": SMALL_SIDE}
     test: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.2, description="Share of the samples held out for the test score."
     )
@@ -144,7 +157,7 @@ class IdxData(ImageSource, NumberedLabels):
     drafted_by: ClassVar[str] = "graft.modalities.image.draft:draft_idx"
     overview_by: ClassVar[str] = "graft.modalities.image.overview:idx_overview"
     task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each image has one of the labels 0, 1, 2, …")
-    default_space: ClassVar[Mapping[str, Any]] = {"resolution": 32}
+    default_space: ClassVar[Mapping[str, Any]] = {"resolution": SMALL_SIDE}
     path: DataPath = Field(description="Directory of the files; a relative path starts at the job file's directory.")
     flip: Flip = Field("none", description="Mirror images that keep the label, for the augmentation to use.")
 
@@ -174,7 +187,7 @@ class NumpyData(ImageSource, NumberedLabels):
     kind: Literal["numpy"] = "numpy"
     built_by: ClassVar[str] = "graft.modalities.image.sources.numpy:list_numpy"
     drafted_by: ClassVar[str] = "graft.modalities.image.sources.drafts:draft_numpy"
-    default_space: ClassVar[Mapping[str, Any]] = {"resolution": 32}
+    default_space: ClassVar[Mapping[str, Any]] = {"resolution": SMALL_SIDE}
     path: DataPath = Field(description="The archive or directory; a relative path starts at the job file's directory.")
     samples: str | None = Field(None, min_length=1, description="Name of the array of images, where it says nothing.")
     labels: str | None = Field(None, min_length=1, description="Name of the array of labels, where it says nothing.")

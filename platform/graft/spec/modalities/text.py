@@ -8,9 +8,12 @@ from pydantic import Field
 
 from graft.spec.base import Share, Spec
 from graft.spec.components.augmentation import Augmentation
+from graft.spec.defaults.recommended import Recommended
+from graft.spec.defaults.scale import Length, Scale
 from graft.spec.modalities.base import DataSpec, ModalitySpec, Preprocessing
 from graft.spec.modalities.data_path import LocalPath
 from graft.spec.modalities.folder import FolderSource
+from graft.spec.modalities.text_defaults import recommended_by_size, seconds_at
 
 DEFAULT_MAX_TOKENS = 128
 DEFAULT_MAX_CHARACTERS = 100_000
@@ -71,6 +74,18 @@ class TextModality(ModalitySpec):
         "batch_size": {"choice": [16, 32]},
         "max_tokens": {"choice": [64, 128]},
     }
+
+    length: ClassVar[Length] = Length(least_steps=200, least_epochs=3, most_epochs=10)
+
+    @classmethod
+    def recommended(cls, data: DataSpec, scale: Scale) -> Recommended:
+        """All blocks, where there is time for three epochs; then fewer of them."""
+        return recommended_by_size(cls.default_space, scale)
+
+    @classmethod
+    def training_seconds(cls, space: Any) -> float:
+        """Of MiniLM-L6; it grows with the tokens."""
+        return seconds_at(max(int(tokens or DEFAULT_MAX_TOKENS) for tokens in space.values("max_tokens")))
 
 
 class WordAugmentation(Augmentation):

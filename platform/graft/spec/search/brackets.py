@@ -16,7 +16,7 @@ class Bracket:
     milestones: tuple[int, ...]
 
 
-def brackets(epochs: int, eta: int, trials: int | None = None) -> list[Bracket]:
+def brackets(epochs: int, eta: int, trials: int | None = None, least: int = 1) -> list[Bracket]:
     """One round of brackets, the one with most trials first.
 
     With fewer trials than a round has, every bracket shrinks in proportion, rounded up, until the trials are used up:
@@ -27,9 +27,10 @@ def brackets(epochs: int, eta: int, trials: int | None = None) -> list[Bracket]:
         epochs: the most a trial trains (R).
         eta: one in so many goes on (η).
         trials: how many are left to place; None, or less than one, is no limit.
+        least: epochs before the first comparison; 1 in the paper.
     """
     s_max = 0
-    while eta ** (s_max + 1) <= epochs:
+    while least * eta ** (s_max + 1) <= epochs:
         s_max += 1
     sizes = {s: _ceil_div((s_max + 1) * eta**s, s + 1) for s in range(s_max, -1, -1)}
     whole = sum(sizes.values())

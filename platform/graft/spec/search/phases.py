@@ -57,6 +57,13 @@ def phases_of(search: SearchSpec, epochs: int) -> tuple[Phase, ...]:
     )
 
 
+def least_epochs(search: SearchSpec) -> int:
+    """The fewest epochs of a training in which all phases come to their ends and their comparisons."""
+    specs = search.phases or [PhaseSpec(scheduler=search.scheduler)]
+    least = [max(one.epochs or 0, len(specs) * (one.scheduler.first_comparison() or ("", 1))[1]) for one in specs]
+    return max(least) + sum(one.start == "top" for one in specs)
+
+
 def total_trials(phases: tuple[Phase, ...]) -> int | None:
     """How many trials there are at most; None is no limit."""
     sizes = [phase.trials for phase in phases]

@@ -1,11 +1,12 @@
 """The schedulers a job may name: who decides which trials stop early, wait, or go on from another's weights."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from graft.spec.base import Component
+from graft.spec.defaults.scale import RUNG_STEPS
 from graft.spec.search.brackets import brackets
 
 if TYPE_CHECKING:
@@ -13,6 +14,15 @@ if TYPE_CHECKING:
 
 ReductionFactor = Annotated[
     int, Field(ge=2, le=100, description="One in this many goes on at each rung (η in the paper).")
+]
+Grace = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        le=1000,
+        description=f"Epochs before trials are compared (r in the paper). If left out: 1, and where training.epochs is "
+        f"left out too, as many as take {RUNG_STEPS} steps.",
+    ),
 ]
 Interval = Annotated[int, Field(ge=1, le=1000, description="Epochs from one generation to the next.")]
 Quantile = Annotated[
@@ -41,6 +51,17 @@ class SchedulerSpec(Component):
         """The key and the epoch of the first decision it takes; None if it takes none at an epoch of its own."""
         return None
 
+    def decided(self, rung: int) -> Self:
+        """The scheduler with the epoch of its first comparison, where it is left out."""
+        if getattr(self, "grace_epochs", rung) is not None:
+            return self
+        return self.model_copy(update={"grace_epochs": rung})
+
+    @property
+    def grace(self) -> int:
+        """Epochs before trials are compared; as long as it is left out, the least there can be."""
+        return getattr(self, "grace_epochs", None) or 1
+
     def expected_epochs(self, phase: "Phase", start: int) -> float:
         """Epochs that a trial of a phase trains on average, from those it begins with."""
         return float(phase.epochs - start)
@@ -58,16 +79,16 @@ class Asha(SchedulerSpec):
 
     kind: Literal["asha"] = "asha"
     built_by: ClassVar[str] = "graft.search.schedulers.asha:Asha"
-    grace_epochs: int = Field(1, ge=1, le=1000, description="Epochs before the first rung (r in the paper).")
+    grace_epochs: Grace = None
     reduction_factor: ReductionFactor = 3
 
     def first_comparison(self) -> tuple[str, int] | None:
         """The first rung."""
-        return "grace_epochs", self.grace_epochs
+        return "grace_epochs", self.grace
 
     def rungs(self, epochs: int) -> list[int]:
         """r, r·η, r·η², … below the last epoch."""
-        rungs, rung = [], self.grace_epochs
+        rungs, rung = [], self.grace
         while rung < epochs:
             rungs.append(rung)
             rung *= self.reduction_factor
@@ -83,11 +104,12 @@ class HyperBand(SchedulerSpec):
 
     kind: Literal["hyperband"] = "hyperband"
     built_by: ClassVar[str] = "graft.search.schedulers.hyperband:HyperBand"
+    grace_epochs: Grace = None
     reduction_factor: ReductionFactor = 3
 
     def expected_epochs(self, phase: "Phase", start: int) -> float:
         """The mean over all brackets."""
-        found = brackets(phase.epochs, self.reduction_factor, phase.trials)
+        found = brackets(phase.epochs, self.reduction_factor, phase.trials, self.grace)
         kept = 1 / self.reduction_factor
         total = sum(one.size * epochs_of_survivors(start, phase.epochs, one.milestones, kept) for one in found)
         return total / sum(one.size for one in found)
@@ -101,12 +123,12 @@ class Median(SchedulerSpec):
 
     kind: Literal["median"] = "median"
     built_by: ClassVar[str] = "graft.search.schedulers.median:MedianStopping"
-    grace_epochs: int = Field(1, ge=1, le=1000, description="Epochs that every trial trains.")
+    grace_epochs: Grace = None
     min_trials: int = Field(3, ge=1, le=1000, description="Trials that must have come as far before any is stopped.")
 
     def first_comparison(self) -> tuple[str, int] | None:
         """Behind the grace period."""
-        return "grace_epochs", self.grace_epochs
+        return "grace_epochs", self.grace
 
     def expected_epochs(self, phase: "Phase", start: int) -> float:
         """Half of the trials stop somewhere on their way."""

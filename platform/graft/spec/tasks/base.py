@@ -15,12 +15,14 @@ class TaskSpec(Component):
         default_metric: the one that trials are compared by if the job names none.
         default_loss: kind of the loss that is minimised if the strategy names none.
         default_space: what it adds to the strategies that are searched where a job says nothing of them.
+        default_first: what it adds to those that are tried first there.
     """
 
     metrics: ClassVar[tuple[MetricSpec, ...]] = ()
     default_metric: ClassVar[str] = ""
     default_loss: ClassVar[str] = ""
     default_space: ClassVar[Mapping[str, Any]] = {}
+    default_first: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod
     def metric(cls, name: str) -> MetricSpec | None:

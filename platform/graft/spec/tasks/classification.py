@@ -32,6 +32,7 @@ class Classification(TaskSpec):
     default_space: ClassVar[Mapping[str, Any]] = {
         "loss": {"choice": ["cross_entropy", {"kind": "cross_entropy", "label_smoothing": 0.1}]}
     }
+    default_first: ClassVar[Mapping[str, Any]] = {"loss": {"kind": "cross_entropy", "label_smoothing": 0.1}}
 
 
 class CrossEntropy(LossSpec):

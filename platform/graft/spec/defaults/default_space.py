@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from graft.spec.defaults.recommended import Recommended
+from graft.spec.defaults.scale import Scale
 from graft.spec.modalities.base import DataSpec, ModalitySpec
 from graft.spec.registry import members
 from graft.spec.space.space import StrategySpace
@@ -12,7 +14,7 @@ from graft.spec.tasks.base import TaskSpec
 
 
 def default_space(data: DataSpec, task: TaskSpec) -> dict[str, Any]:
-    """The keys of `strategy` for samples of a kind, and a task: what the modality, the data and the task suggest.
+    """The keys of `strategy` for samples of a kind, and a task, before anybody has counted the samples.
 
     Args:
         data: the job's data section.
@@ -21,6 +23,21 @@ def default_space(data: DataSpec, task: TaskSpec) -> dict[str, Any]:
     modality = members("modality").get(data.modality)
     usual = modality.default_space if modality is not None and issubclass(modality, ModalitySpec) else {}
     return {**usual, **data.default_space, **task.default_space}
+
+
+def recommended(data: DataSpec, task: TaskSpec, scale: Scale) -> Recommended:
+    """What is searched, and what is tried first, for so many samples and so much time; all of it whole.
+
+    Args:
+        data: the job's data section.
+        task: decided.
+        scale: how large the job is.
+    """
+    modality = members("modality")[data.modality]
+    found = modality.recommended(data, scale) if issubclass(modality, ModalitySpec) else Recommended({})
+    space = completed({**default_space(data, task), **found.space}, data, task)
+    first = tuple(completed_first({**task.default_first, **one}, space) for one in found.first)
+    return Recommended(space, first)
 
 
 def completed_first(strategy: Mapping[str, Any], space: Mapping[str, Any]) -> dict[str, Any]:

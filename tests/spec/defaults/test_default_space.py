@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from graft.core.errors import SpecError
-from graft.spec.default_space import completed, completed_first, default_space
+from graft.spec.defaults.default_space import completed, completed_first, default_space
 from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.spec.modalities.base import DataSpec, ModalitySpec
@@ -102,14 +102,14 @@ def test_a_modality_of_strangers_has_one_too(monkeypatch: pytest.MonkeyPatch) ->
         def modality(self) -> str:
             return "sound"
 
-    monkeypatch.setattr("graft.spec.default_space.members", lambda group: {**members(group), "sound": Sounds})
+    monkeypatch.setattr("graft.spec.defaults.default_space.members", lambda group: {**members(group), "sound": Sounds})
     found = StrategySpace.parse(default_space(Recordings(), AutoTask()))
     assert set(found.distributions()) == {"freeze", "lr"}
     assert found.values("batch_size") == (8,)
 
 
 def test_the_page_shows_the_spaces_there_are() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "defaults.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "defaults.md").read_text()
     shown = [yaml.safe_load(block)["strategy"] for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
     assert [StrategySpace.parse(one) for one in shown] == [job(PHOTOS).space, job(TEXTS).space]
 

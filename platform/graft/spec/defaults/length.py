@@ -1,0 +1,47 @@
+"""How long the trainings of a job are that leaves it open, and when its trials are compared first."""
+
+from graft.spec.defaults.scale import Length, Scale
+from graft.spec.job import Job
+from graft.spec.load import parse_job
+from graft.spec.modalities.base import ModalitySpec
+from graft.spec.registry import members
+from graft.spec.search.phases import least_epochs, phases_of
+
+
+def with_length(job: Job, scale: Scale) -> Job:
+    """The job with `training.epochs`, and the first rung of each scheduler that leaves it open.
+
+    Args:
+        job: with a strategy that fits its samples.
+        scale: how large it is.
+    """
+    sizes = batch_sizes(job)
+    modality = members("modality")[job.data.modality]
+    length = modality.length if issubclass(modality, ModalitySpec) else Length()
+    epochs = max(scale.epochs(max(sizes), length, seconds_of(job)), least_epochs(job.search))
+    rung, search = scale.first_rung(sizes, epochs), job.search
+    ends = [min(rung, phase.epochs) for phase in phases_of(search, epochs)]
+    if search.phases:
+        phases = [
+            one.model_copy(update={"scheduler": one.scheduler.decided(end)})
+            for one, end in zip(search.phases, ends, strict=True)
+        ]
+        search = search.model_copy(update={"phases": phases})
+    else:
+        search = search.model_copy(update={"scheduler": search.scheduler.decided(ends[0])})
+    training = job.training.model_copy(update={"epochs": epochs})
+    return parse_job(job.model_copy(update={"search": search, "training": training}))
+
+
+def batch_sizes(job: Job) -> list[int]:
+    """Every batch size that may be tried, as far as they are named; of a range its bounds."""
+    return sorted(int(size) for size in job.reach.values("batch_size"))
+
+
+def seconds_of(job: Job) -> float:
+    """Seconds that one core takes to train on one sample with the dearest strategy; frozen blocks cost nothing."""
+    modality = members("modality")[job.data.modality]
+    if not issubclass(modality, ModalitySpec):
+        return 0.0
+    least = min(float(share) for share in job.reach.values("freeze"))
+    return modality.training_seconds(job.reach) * (1 - least)

@@ -1,0 +1,58 @@
+"""What is tried on images, by how many there are and how much time: the figures behind it are in docs/defaults.md."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from graft.spec.defaults.recommended import Recommended
+from graft.spec.defaults.scale import Scale
+
+# Training all of EfficientNet-Lite0 on an image of 128 px takes a core so long (docs/defaults.md).
+_SECONDS_AT_128 = 0.022
+SMALL_SIDE = 32
+"""What small images are enlarged to where nobody says how much time there is."""
+_SIDES, _SMALL_SIDES = (128, 96), (128, 96, 64)
+# With fewer epochs the whole network is no better than its last blocks, and these are cheap.
+_FEWEST = 6
+_STEADY: Mapping[str, Any] = {"batch_size": 32, "clip_norm": 1.0, "schedule": "one_cycle"}
+_SLIGHT: Mapping[str, Any] = {"kind": "light", "magnitude": 0.2}
+
+
+def seconds_at(side: int) -> float:
+    """Seconds that a core takes to train on one image of this side."""
+    return _SECONDS_AT_128 * (side / 128) ** 2
+
+
+def recommended_by_size(space: Mapping[str, Any], are_small: bool, scale: Scale) -> Recommended:
+    """What to search, and what to try first.
+
+    Args:
+        space: the default one.
+        are_small: whether the images have fewer pixels than a network is used to: enlarging them pays, and costs time.
+        scale: how many there are, and how much time.
+    """
+    if are_small and scale.minutes is None:
+        return Recommended({**space, **_STEADY, "resolution": SMALL_SIDE}, _whole_first())
+    sides = _SMALL_SIDES if are_small else _SIDES
+    affordable = {side: scale.affordable(seconds_at(side)) for side in sides}
+    side = next((one for one, epochs in affordable.items() if epochs is None or epochs >= _FEWEST), None)
+    steady = {**space, **_STEADY, "resolution": side or sides[0]}
+    if side is None:
+        return Recommended({**steady, "freeze": {"choice": [0.75, 1.0]}, "augment": "none"}, _top_alone())
+    return Recommended(steady, _whole_first())
+
+
+def _whole_first() -> tuple[Mapping[str, Any], ...]:
+    """The whole network, then what is above half of it, then its last quarter."""
+    return (
+        {**_STEADY, "lr": 1e-3, "augment": _SLIGHT},
+        {**_STEADY, "freeze": 0.5, "lr": 2e-3, "augment": {**_SLIGHT, "views": 4}},
+        {**_STEADY, "freeze": 0.75, "lr": 4e-3, "augment": {**_SLIGHT, "views": 4}},
+    )
+
+
+def _top_alone() -> tuple[Mapping[str, Any], ...]:
+    """Blocks whose inputs are computed once, where there is no time for the whole network."""
+    return (
+        {**_STEADY, "freeze": 0.75, "lr": 2e-3},
+        {**_STEADY, "freeze": 1.0, "lr": 3e-3},
+    )

@@ -1,0 +1,37 @@
+"""What is tried on texts, by how many there are and how much time: the figures behind it are in docs/defaults.md."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from graft.spec.defaults.recommended import Recommended
+from graft.spec.defaults.scale import Scale
+
+# Training all of MiniLM-L6 on a text of 128 tokens takes a core so long (docs/defaults.md).
+_SECONDS_AT_128 = 0.055
+_TOKENS = (128, 64)
+# Fewer epochs do not turn the whole network, and its last blocks are cheap.
+_FEWEST = 3
+_STEADY: Mapping[str, Any] = {"batch_size": 32, "clip_norm": 1.0}
+_WHOLE: Mapping[str, Any] = {**_STEADY, "lr": 5e-5, "head_lr_factor": 20.0}
+_TOP: Mapping[str, Any] = {**_STEADY, "lr": 2e-4, "head_lr_factor": 10.0}
+
+
+def seconds_at(tokens: int) -> float:
+    """Seconds that a core takes to train on one text of so many tokens."""
+    return _SECONDS_AT_128 * tokens / 128
+
+
+def recommended_by_size(space: Mapping[str, Any], scale: Scale) -> Recommended:
+    """What to search, and what to try first.
+
+    Args:
+        space: the default one.
+        scale: how many texts there are, and how much time.
+    """
+    affordable = {tokens: scale.affordable(seconds_at(tokens)) for tokens in _TOKENS}
+    tokens = next((one for one, epochs in affordable.items() if epochs is None or epochs >= _FEWEST), None)
+    top = ({**_TOP, "freeze": 0.67}, {**_TOP, "freeze": 0.83})
+    steady = {**space, **_STEADY, "max_tokens": tokens or _TOKENS[0]}
+    if tokens is None:
+        return Recommended({**steady, "freeze": {"choice": [1.0, 0.83, 0.67]}}, top)
+    return Recommended(steady, (_WHOLE, *top))
