@@ -69,7 +69,7 @@ def read_all(names: list[bytes], size: int, looks: bool) -> list[Any]:
 
 def examine(blocks: list[Any]) -> Any:
     signs = {name: np.concatenate([block.signs[name] for block in blocks]) for name in blocks[0].signs}
-    digests = np.array([one for block in blocks for one in block.digests], dtype=object)
+    digests = np.array([one for block in blocks for one in block.digests], dtype="S64")
     count = len(digests)
     return Doctor().examine(
         Examined(

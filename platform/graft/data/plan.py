@@ -9,6 +9,7 @@ import numpy as np
 from graft.core.errors import DataError, ResourceError
 from graft.core.storage import canonical_json, text_digest
 from graft.data.columns import StorageSpec
+from graft.data.contents.made import Picked
 from graft.data.dataset import FORMAT, Quarantined, Split
 from graft.data.examination.found import Examiner
 from graft.data.listing import Decoder, Listing
@@ -79,10 +80,10 @@ class IngestPlan:
         return replace(self.storage, columns=()) if self.is_streamed else self.storage
 
     @property
-    def versions(self) -> list[str] | None:
+    def versions(self) -> Sequence[str] | None:
         """Of each row's sample (`Listing.versions`)."""
         versions = self.listing.versions
-        return None if versions is None else [versions[int(row)] for row in self.rows]
+        return None if versions is None else Picked(versions, self.rows)
 
     @property
     def movable(self) -> np.ndarray:
@@ -101,9 +102,9 @@ class IngestPlan:
         return None if self.listing.groups is None else self.listing.groups[self.rows]
 
     @property
-    def ids(self) -> list[str]:
+    def ids(self) -> Sequence[str]:
         """What each row is called in the source."""
-        return [self.listing.ids[int(row)] for row in self.rows]
+        return Picked(self.listing.ids, self.rows)
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def plan_ingest(listing: Listing, spec: DataSpec, task: TargetReader, storage: S
     splits, facts = divide(listing, targets, task, spec)
     _check_weights(listing, splits)
     rows = np.flatnonzero(splits != LEFT_OUT)
-    kept = Targets(targets.values[rows], targets.names)
+    kept = targets if len(rows) == len(targets) else Targets(targets.values[rows], targets.names)
     key = _key(listing, targets.names, spec, task, storage, facts.by)
     return IngestPlan(
         listing, kept, storage, rows, splits[rows], key, facts, decoding=_decoding(listing, spec, storage)

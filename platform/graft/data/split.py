@@ -86,10 +86,10 @@ def stratified_split(
     drawn = [(split, share) for split, share in shares.items() if share > 0]
     require_samples(strata, 1 + len(drawn), names, noun)
     codes = np.full(len(strata), Split.TRAIN, dtype=np.uint8)
-    present, counts = np.unique(strata, return_counts=True)
+    present, counts = _counted(strata)
     for stratum, sizes in zip(present, drawn_sizes(counts.tolist(), [share for _, share in drawn]), strict=True):
-        rows = np.flatnonzero(strata == stratum)
-        order = np.random.default_rng(derive_seed(seed, "split", int(stratum))).permutation(rows)
+        order = np.flatnonzero(strata == stratum)
+        np.random.default_rng(derive_seed(seed, "split", int(stratum))).shuffle(order)
         start = 0
         for (split, _), size in zip(drawn, sizes, strict=True):
             codes[order[start : start + size]] = split
@@ -123,7 +123,7 @@ def stratified_limit(
     """
     if limit >= len(strata):
         return np.arange(len(strata))
-    present, counts = np.unique(strata, return_counts=True)
+    present, counts = _counted(strata)
     require_samples(strata, per_stratum, names, noun)
     kept = limited(counts.tolist(), limit, per_stratum, noun)
     chosen = []
@@ -153,22 +153,22 @@ def plan_splits(
     """
     test, validation = shares_to_draw(given, settings)
     codes = given.copy()
-    free = np.flatnonzero(given == UNASSIGNED)
-    require_samples(strata[free], 1 + (test > 0) + (validation > 0), names, noun)
+    free = given == UNASSIGNED
+    require_samples(_some(strata, free), 1 + (test > 0) + (validation > 0), names, noun)
     if test > 0:
-        drawn = stratified_split(strata[free], 0.0, test, settings.seed, names, noun)
-        codes[free[drawn == Split.TEST]] = Split.TEST
+        drawn = stratified_split(_some(strata, free), 0.0, test, settings.seed, names, noun)
+        codes[free] = np.where(drawn == Split.TEST, np.uint8(Split.TEST), np.uint8(UNASSIGNED))
         validation /= 1 - test
     brings_validation = bool(np.any(given == Split.VALIDATION))
-    pool = np.flatnonzero(codes != Split.TEST)
-    if settings.limit is not None and settings.limit < len(pool):
+    if settings.limit is not None and settings.limit < np.count_nonzero(codes != Split.TEST):
+        pool = np.flatnonzero(codes != Split.TEST)
         # A validation set that the source brings shrinks in proportion, hence its own strata behind those of training.
         shifted = strata[pool] + np.where(codes[pool] == Split.VALIDATION, len(names), 0)
         fewest = 1 if brings_validation else 2
         kept = stratified_limit(shifted, settings.limit, settings.seed, fewest, [*names, *names], noun)
         codes[np.setdiff1d(pool, pool[kept])] = LEFT_OUT
-    free = np.flatnonzero(codes == UNASSIGNED)
-    codes[free] = stratified_split(strata[free], validation, 0.0, settings.seed, names, noun)
+    free = codes == UNASSIGNED
+    codes[free] = stratified_split(_some(strata, free), validation, 0.0, settings.seed, names, noun)
     return codes
 
 
@@ -187,6 +187,18 @@ def require_samples(strata: np.ndarray, needed: int, names: Sequence[str] | None
     Raises:
         DataError: names those that have fewer.
     """
-    present, counts = np.unique(strata, return_counts=True)
+    present, counts = _counted(strata)
     called = [names[stratum] if names is not None else str(stratum) for stratum in present.tolist()]
     check_enough(zip(called, counts.tolist(), strict=True), needed, noun)
+
+
+def _some(strata: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Those of some rows; themselves where they are of all."""
+    return strata if which.all() else strata[which]
+
+
+def _counted(strata: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which strata there are, ascending, and rows of each; without the sorted copy that `np.unique` makes."""
+    counts = np.bincount(strata)
+    present = np.flatnonzero(counts)
+    return present, counts[present]

@@ -2,9 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -28,10 +29,12 @@ from graft.data.dataset import (
     Split,
     files_of,
 )
+from graft.data.examination.copies import equal_runs
 from graft.data.examination.finding import Finding
 from graft.data.streaming.samples import STREAMED
 
 _ROWS_AT_ONCE = 256
+_ROWS_A_PART = 4096
 # Of the fingerprint: it has not changed since datasets held images only, so the same images keep theirs.
 _FINGERPRINT_FORMAT = 1
 
@@ -44,7 +47,7 @@ class Rows:
         ids: what the row was in the source.
         targets: [N, …].
         splits: uint8 [N].
-        digests: sha256 of each row's content, in hex.
+        digests: sha256 of each row's content, in hex: texts, or bytes [N].
         signs: what was seen in each while it was decoded, by name: [N] or [N, k].
         weights: float64 [N], how much each counts in the training loss; None where all count alike.
         groups: what each has in common with others; None where rows have no groups.
@@ -53,16 +56,21 @@ class Rows:
         copies: int64 [N], the group of copies that each belongs to, -1 for none; None where no row has a copy.
     """
 
-    ids: tuple[str, ...]
+    ids: Sequence[str]
     targets: np.ndarray
     splits: np.ndarray
-    digests: tuple[str, ...]
+    digests: Sequence[str] | np.ndarray
     signs: Mapping[str, np.ndarray] = field(default_factory=dict)
     weights: np.ndarray | None = None
-    groups: tuple[str | None, ...] | None = None
-    versions: tuple[str, ...] | None = None
-    remarks: tuple[str, ...] = ()
+    groups: Sequence[str | None] | np.ndarray | None = None
+    versions: Sequence[str] | None = None
+    remarks: Sequence[str] = ()
     copies: np.ndarray | None = None
+
+    @property
+    def contents(self) -> np.ndarray:
+        """The digests as bytes S64 [N]: a text for each would be most of what an ingest holds in memory."""
+        return np.asarray(self.digests, dtype="S64")
 
 
 @dataclass(frozen=True)
@@ -162,19 +170,40 @@ def write_rows(directory: Path, rows: Rows, origin: Origin) -> None:
     """Write everything but the columns, the manifest last."""
     np.save(directory / TARGETS, rows.targets)
     np.save(directory / SPLITS, rows.splits.astype(np.uint8))
-    columns = {"id": list(rows.ids), "split": rows.splits, "sha256": list(rows.digests)}
-    if rows.groups is not None:
-        columns["group"] = pa.array(rows.groups, pa.string())
-    if rows.versions is not None:
-        columns |= {"version": list(rows.versions), "remark": list(rows.remarks)}
-    if rows.copies is not None:
-        columns["copies"] = rows.copies
     if rows.weights is not None:
         np.save(directory / WEIGHTS, rows.weights)
-    pq.write_table(pa.table(columns), directory / ROWS)
+    _write_table(directory / ROWS, len(rows.ids), partial(_known, rows))
     if rows.signs:
-        pq.write_table(pa.table({name: _sign(values) for name, values in rows.signs.items()}), directory / SIGNS)
+        _write_table(directory / SIGNS, len(rows.ids), partial(_signs, rows))
     write_json(directory / MANIFEST, _manifest(directory, rows, origin))
+
+
+def _write_table(path: Path, count: int, part: Callable[[slice], pa.Table]) -> None:
+    """Some rows after the others: all of them as Arrow has them, and encoded, would be held at once."""
+    first = part(slice(0, _ROWS_A_PART))
+    with pq.ParquetWriter(path, first.schema) as writer:
+        writer.write_table(first)
+        for start in range(_ROWS_A_PART, count, _ROWS_A_PART):
+            writer.write_table(part(slice(start, start + _ROWS_A_PART)))
+
+
+def _known(rows: Rows, part: slice) -> pa.Table:
+    """What is known of some rows."""
+    contents = pa.array(rows.contents[part]).cast(pa.string())
+    columns = {"id": pa.array(rows.ids[part], pa.string()), "split": rows.splits[part], "sha256": contents}
+    if rows.groups is not None:
+        columns["group"] = pa.array(rows.groups[part], pa.string())
+    if rows.versions is not None:
+        texts = {"version": rows.versions, "remark": rows.remarks}
+        columns |= {name: pa.array(values[part], pa.string()) for name, values in texts.items()}
+    if rows.copies is not None:
+        columns["copies"] = rows.copies[part]
+    return pa.table(columns)
+
+
+def _signs(rows: Rows, part: slice) -> pa.Table:
+    """What was seen in some samples."""
+    return pa.table({name: _sign(values[part]) for name, values in rows.signs.items()})
 
 
 def _sign(values: np.ndarray) -> pa.Array:
@@ -211,37 +240,27 @@ def fingerprint(rows: Rows, origin: Origin) -> str:
     # As `repr` wrote it when the stored form was an object of its own.
     head = f"({_FINGERPRINT_FORMAT}, {origin.storage.identity}, {origin.names!r})"
     digest = hashlib.sha256(head.encode())
-    order, firsts = _by_content(rows)
-    for start, stop in pairwise((*firsts.tolist(), len(order))):
-        lines = sorted(_line(rows, row) for row in order[start:stop].tolist())
+    contents = rows.contents
+    order, firsts = equal_runs(contents)
+    for start, stop in pairwise(np.append(firsts, len(order))):
+        lines = sorted(_line(rows, contents[row], row) for row in order[start:stop].tolist())
         digest.update("".join(lines).encode())
     return digest.hexdigest()
 
 
-def _line(rows: Rows, row: int) -> str:
+def _line(rows: Rows, content: bytes, row: int) -> str:
     """What the fingerprint knows of a row."""
-    line = f"{rows.digests[row]} {rows.targets[row].tolist()} {int(rows.splits[row])}"
+    line = f"{content.decode()} {rows.targets[row].tolist()} {int(rows.splits[row])}"
     return f"{line}\n" if rows.weights is None else f"{line} {float(rows.weights[row])!r}\n"
 
 
 def cross_split_duplicates(rows: Rows) -> int:
     """How many different contents lie in more than one split."""
-    order, firsts = _by_content(rows)
+    order, firsts = equal_runs(rows.contents)
     if not len(order):
         return 0
     splits = rows.splits[order]
     return int(np.sum(np.minimum.reduceat(splits, firsts) != np.maximum.reduceat(splits, firsts)))
-
-
-def _by_content(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Rows int64 [N] sorted by their content, and the places among them at which another content begins.
-
-    As arrays: a line of text for each row, or a set for each content, would be most of what an ingest holds in memory.
-    """
-    contents = np.array(rows.digests, dtype="S64")
-    order = np.argsort(contents, kind="stable")
-    contents = contents[order]
-    return order, np.flatnonzero(np.append(True, contents[1:] != contents[:-1])[: len(order)])
 
 
 def _manifest(directory: Path, rows: Rows, origin: Origin) -> dict[str, object]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from graft.data.contents.coded import Coded
+
 
 @dataclass(frozen=True)
 class RawTargets:
@@ -11,12 +13,12 @@ class RawTargets:
 
     Attributes:
         values: [N], or [N, T] with T label columns: int64 codes if there are `categories`, else numbers (float64, NaN
-            where missing), texts, or lists (object).
+            where missing), texts, or lists (object, or coded where there is one column).
         categories: the source's own names of the codes, in their order, where it has any: folders, label files.
         columns: names of the label columns, where the source has any.
     """
 
-    values: np.ndarray
+    values: np.ndarray | Coded
     categories: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.errors import DataError
+from graft.data.contents.coded import Coded
 from graft.data.contents.parts import Contents
 from graft.data.draft import Draft, Wish
 from graft.data.tables.column_facts import ColumnFacts, facts_of
@@ -132,7 +133,7 @@ def _anchor(table: Table, names: list[str]) -> str:
     raise failed or DataError("the table has no columns, but must have one of samples and one of labels; check it")
 
 
-def _values(table: Table, anchor: str, names: list[str]) -> dict[str, list[Any]]:
+def _values(table: Table, anchor: str, names: list[str]) -> dict[str, Coded]:
     """Columns together, or each alone where one of them is of a type that no role takes: it is left out."""
     try:
         return table.read(anchor, names)[1]

@@ -35,7 +35,7 @@ def infer_task(raw: RawTargets, separator: str = ";") -> tuple[str, str]:
         return "multilabel", f"{told} {reason}"
     if column.form == "numbers" and (reason := _measured(column)):
         return "regression", f"{told} {reason}"
-    distinct = len({str(cell) for cell in column.cells if cell is not None})
+    distinct = len({str(cell) for cell in column.different})
     return "classification", f"{told} holds {distinct} different values"
 
 

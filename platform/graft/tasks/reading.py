@@ -10,6 +10,7 @@ import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.unicode_form import composed
+from graft.data.contents.coded import Coded
 from graft.data.targets import RawTargets
 
 Form = Literal["empty", "numbers", "words", "lists", "mixed"]
@@ -32,7 +33,7 @@ class LabelColumn:
 
     where: str
     name: str
-    cells: Sequence[Any]
+    cells: Coded
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -40,18 +41,18 @@ class LabelColumn:
     @cached_property
     def missing(self) -> np.ndarray:
         """Rows that hold nothing, int64."""
-        return np.array([row for row, cell in enumerate(self.cells) if cell is None], dtype=np.int64)
+        return self.cells.rows(lambda cell: cell is None)
 
     @cached_property
     def numbers(self) -> np.ndarray | None:
         """float64 [N], NaN where missing; None unless every cell that is there is a number, or reads as one."""
-        found = [math.nan if cell is None else number_in(cell) for cell in self.cells]
-        return None if any(one is None for one in found) else np.array(found, dtype=np.float64)
+        found = [math.nan if cell is None else number_in(cell) for cell in self.cells.different]
+        return None if any(one is None for one in found) else self.cells.taken(found, np.float64)
 
     @cached_property
     def form(self) -> Form:
         """What the column holds; `mixed` if no one reading of it makes sense."""
-        present = [cell for cell in self.cells if cell is not None]
+        present = self.different
         if not present:
             return "empty"
         if self.numbers is not None:
@@ -62,9 +63,14 @@ class LabelColumn:
             return "mixed"
         if lists:
             return "lists"
-        numeric = [cell for cell in present if number_in(cell) is not None]
-        is_mixed = 2 * len(numeric) > len(present) and len(set(numeric)) > _MANY_NUMBERS
+        numeric = {cell for cell in present if number_in(cell) is not None}
+        is_mixed = len(numeric) > _MANY_NUMBERS and 2 * len(self._odd(True)) > len(self) - len(self.missing)
         return "mixed" if is_mixed else "words"
+
+    @property
+    def different(self) -> list[Any]:
+        """The cells that hold something, equal ones but once, in the order in which they first come."""
+        return [cell for cell in self.cells.different if cell is not None]
 
     def require_complete(self) -> None:
         """Check that there are rows, and that none lacks its label.
@@ -100,16 +106,13 @@ class LabelColumn:
 
     def examples(self) -> str:
         """The first different cells, for a message; of words, those first that are no numbers."""
-        present = [cell for cell in self.cells if cell is not None]
+        present = self.different
         if self.form == "words":
             present.sort(key=lambda cell: number_in(cell) is not None)
         return ", ".join([*dict.fromkeys(map(shown, present))][:3])
 
     def _odd(self, numeric: bool) -> np.ndarray:
-        rows = [
-            row for row, cell in enumerate(self.cells) if cell is not None and (number_in(cell) is not None) == numeric
-        ]
-        return np.array(rows, dtype=np.int64)
+        return self.cells.rows(lambda cell: cell is not None and (number_in(cell) is not None) == numeric)
 
 
 def label_columns(raw: RawTargets, source: str) -> tuple[LabelColumn, ...]:
@@ -118,17 +121,27 @@ def label_columns(raw: RawTargets, source: str) -> tuple[LabelColumn, ...]:
     Raises:
         DataError: a cell holds something that is no label.
     """
+    if isinstance(raw.values, np.ndarray) and raw.values.dtype.kind in "mM":
+        raise DataError(
+            f"the label of {source} holds dates, but a label is a text, a number or a list; convert the column or name "
+            "another"
+        )
+    found = _columns(raw)
+    named = raw.columns if len(raw.columns) == len(found) else ("",) * len(found)
+    columns = []
+    for values, name in zip(found, named, strict=True):
+        where = f"column `{name}` of {source}" if name else f"the label of {source}"
+        columns.append(LabelColumn(where, name, _cells(values, where)))
+    return tuple(columns)
+
+
+def _columns(raw: RawTargets) -> list[Coded]:
     values = raw.values
+    if isinstance(values, Coded):
+        return [values]
     if raw.categories:
         values = np.array(raw.categories, dtype=object)[values]
-    if values.ndim == 1:
-        values = values[:, None]
-    named = raw.columns if len(raw.columns) == values.shape[1] else ("",) * values.shape[1]
-    columns = []
-    for position, name in enumerate(named):
-        where = f"column `{name}` of {source}" if name else f"the label of {source}"
-        columns.append(LabelColumn(where, name, _cells(values[:, position], where)))
-    return tuple(columns)
+    return [Coded(column if column.dtype == object else column.tolist()) for column in np.atleast_2d(values.T)]
 
 
 def one_column(raw: RawTargets, source: str, task: str) -> LabelColumn:
@@ -184,13 +197,9 @@ def shown(cell: Any, length: int = 30) -> str:
     return f"`{text if len(text) <= length else text[: length - 1] + '…'}`"
 
 
-def _cells(values: np.ndarray, where: str) -> list[Any]:
-    if values.dtype.kind in "mM":
-        raise DataError(
-            f"{where} holds dates, but a label is a text, a number or a list; convert the column or name another"
-        )
+def _cells(coded: Coded, where: str) -> Coded:
     cells: list[Any] = []
-    for row, found in enumerate(values.tolist()):
+    for row, found in zip(coded.firsts, coded.different, strict=True):
         value = found.item() if isinstance(found, np.generic) else found
         if isinstance(value, str):
             cells.append(composed(value.strip()) or None)
@@ -208,7 +217,8 @@ def _cells(values: np.ndarray, where: str) -> list[Any]:
                 f"{where} holds a {kind} in row {row + 1}, but a label is a text, a number or a list; "
                 "convert the column or name another"
             )
-    return _without_no_numbers(cells)
+    read = iter(_without_no_numbers(cells))
+    return coded.mapped(lambda _: next(read))
 
 
 def _without_no_numbers(cells: list[Any]) -> list[Any]:

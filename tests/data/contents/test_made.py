@@ -1,8 +1,9 @@
-"""Texts that are made when asked for are like a list of them."""
+"""Values that are made when asked for are like a list of them."""
 
+import numpy as np
 import pytest
 
-from graft.data.contents.made import Made
+from graft.data.contents.made import Made, Picked
 
 
 def test_it_is_like_a_list() -> None:
@@ -13,3 +14,9 @@ def test_it_is_like_a_list() -> None:
     assert made != "01234"
     with pytest.raises(IndexError):
         made[5]
+
+
+def test_some_rows_of_a_sequence() -> None:
+    picked = Picked("abcde", np.array([4, 0]))
+    assert (list(picked), picked[-1], len(picked)) == (["e", "a"], "a", 2)
+    assert picked == ["e", "a"]

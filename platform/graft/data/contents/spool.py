@@ -9,7 +9,7 @@ from typing import overload
 from graft.core.errors import ResourceError
 from graft.core.passing_errors import is_used_up
 
-_IN_MEMORY = 16 * 1024**2
+_IN_MEMORY = 1024**2
 
 
 class Spool(Sequence[bytes]):

@@ -1,7 +1,8 @@
 """Chunks of samples, and what decoding makes of one: a mapping of arrays that can cross processes."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def decode_block(table: pa.Table, decoder: Decoder, storage: StorageSpec) -> dic
     """Decode the samples of one block; runs on any machine of the cluster.
 
     Args:
-        table: one row for each chunk of samples: `start` (position of its first) and `sources` (list of binary).
+        table: one row for each chunk of samples, as `chunks_of` has it.
         decoder: turns sources into columns.
         storage: the form wanted.
 
@@ -32,9 +33,9 @@ def decode_block(table: pa.Table, decoder: Decoder, storage: StorageSpec) -> dic
         that may be gone the next time), `remark` (what was assumed), each column of the samples: [n, *shape], or the
         bytes of each row where rows are of any length, and each sign of them.
     """
-    chunks = list(zip(table["start"].to_pylist(), table["sources"].to_pylist(), strict=True))
-    positions = [start + offset for start, chunk in chunks for offset in range(len(chunk))]
-    sources = [source for _, chunk in chunks for source in chunk]
+    chunks = [(chunk["start"], _sources_of(chunk)) for chunk in table.to_pylist()]
+    positions = [start + offset for start, sources in chunks for offset in range(len(sources))]
+    sources = [source for _, sources in chunks for source in sources]
     block = decoded(decoder, sources)
     places = range(len(positions))
     return {
@@ -58,7 +59,12 @@ def received(spec: ColumnSpec, rows: np.ndarray) -> Any:
 
 
 def chunks_of(plan: IngestPlan) -> list[dict[str, Any]]:
-    """What becomes one block each: bounded in bytes before and after decoding."""
+    """What becomes one block each: bounded in bytes before and after decoding.
+
+    Returns:
+        For each: `start` (position of its first sample), `sources` (joined), and `ends` (uint64 of each, as bytes): an
+        object for each sample would be most of what the driver holds.
+    """
     sources = plan.listing.sources
     shapes = [(spec, spec.shape or ()) for spec in plan.storage.columns]
     stored = sum(math.prod(shape) * np.dtype(spec.dtype).itemsize for spec, shape in shapes)
@@ -66,16 +72,23 @@ def chunks_of(plan: IngestPlan) -> list[dict[str, Any]]:
     most = MAX_REMOTE_ROWS if is_remote_source(sources[0]) else MAX_BLOCK_ROWS
     step = min(max(BLOCK_BYTES // row_bytes, 1), most)
     starts = range(0, len(plan.rows), step)
-    return [
-        {"start": start, "sources": [sources[int(row)] for row in plan.rows[start : start + step]]} for start in starts
-    ]
+    return [_chunk(start, [sources[int(row)] for row in plan.rows[start : start + step]]) for start in starts]
+
+
+def _chunk(start: int, sources: Sequence[bytes]) -> dict[str, Any]:
+    ends = np.cumsum([len(source) for source in sources], dtype=np.uint64)
+    return {"start": start, "sources": b"".join(sources), "ends": ends.tobytes()}
+
+
+def _sources_of(chunk: Mapping[str, Any]) -> list[bytes]:
+    ends = np.frombuffer(chunk["ends"], dtype=np.uint64).tolist()
+    return [chunk["sources"][begin:end] for begin, end in pairwise([0, *ends])]
 
 
 def local_blocks(work: Ingestion) -> Iterator[dict[str, Any]]:
     """Decoded blocks in the order of the rows, made in this process: for few samples that is sooner than Ray starts."""
     for chunk in chunks_of(work.plan):
-        table = pa.table({"start": [chunk["start"]], "sources": pa.array([chunk["sources"]], pa.list_(pa.binary()))})
-        yield decode_block(table, work.decoder, work.plan.wanted)
+        yield decode_block(pa.Table.from_pylist([chunk]), work.decoder, work.plan.wanted)
 
 
 def shipped(spec: ColumnSpec, rows: np.ndarray | list[np.ndarray]) -> Any:

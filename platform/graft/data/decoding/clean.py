@@ -1,12 +1,12 @@
 """What an examination says of decoded rows is done to them: some are left out, some change sides."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from graft.data.contents.made import Picked
 from graft.data.dataset import Quarantined
 from graft.data.decoding.collect import Decoded, examined
 from graft.data.examination.finding import Finding
@@ -52,16 +52,17 @@ def clean(work: Ingestion, decoded: Decoded, directory: Path) -> Cleaned:
     work.task.check_left(plan.targets, all_splits, readable, plan.ids)
     if dropped:
         keep_rows(directory, plan.kept, kept)
+    some = kept if dropped else slice(None)  # a slice copies nothing
     rows = Rows(
-        tuple(np.array(seen.ids, dtype=object)[kept].tolist()),
-        seen.targets[kept],
-        splits[kept],
-        tuple(seen.digests[kept].tolist()),
-        {name: values[kept] for name, values in decoded.signs.items()},
+        Picked(seen.ids, np.flatnonzero(kept)),
+        seen.targets[some],
+        splits[some],
+        seen.digests[some],
+        {name: values[some] for name, values in decoded.signs.items()},
         None if plan.weights is None else plan.weights[decoded.readable][kept],
-        None if plan.groups is None else tuple(plan.groups[decoded.readable][kept].tolist()),
-        None if plan.versions is None else _some(plan.versions, decoded.readable, kept),
-        tuple(itertools.compress(decoded.told, kept)),
+        None if plan.groups is None else plan.groups[decoded.readable][kept],
+        None if plan.versions is None else Picked(plan.versions, np.flatnonzero(decoded.readable)[kept]),
+        Picked(decoded.told, np.flatnonzero(kept)),
         None if found is None or found.copies is None else _divided(found.copies[kept]),
     )
     return Cleaned(rows, _entries(seen.ids, dropped), None if found is None else found.findings)
@@ -72,10 +73,6 @@ def _divided(copies: np.ndarray) -> np.ndarray | None:
     _, groups, counts = np.unique(copies, return_inverse=True, return_counts=True)
     alone = (copies < 0) | (counts[groups] < 2)
     return None if alone.all() else np.where(alone, -1, copies)
-
-
-def _some(versions: Sequence[str], readable: np.ndarray, kept: np.ndarray) -> tuple[str, ...]:
-    return tuple(itertools.compress(itertools.compress(versions, readable), kept))
 
 
 def _entries(ids: Sequence[str], dropped: Mapping[int, Dropped]) -> tuple[Quarantined, ...]:

@@ -1,7 +1,7 @@
 """Decoded blocks become the files of a dataset, and what is known of each row."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from graft.data.columns import stored_columns
+from graft.data.contents.coded import Coded
+from graft.data.contents.made import Picked
 from graft.data.dataset import Quarantined
 from graft.data.decoding.blocks import SIGN, received
 from graft.data.examination.examined import Examined
@@ -24,15 +26,15 @@ OnProgress = Callable[[int, int], None]
 class Decoded:
     """What came back: rows that could be read, their digests and signs, why others could not, what was assumed.
 
-    `told` is what was assumed to read each readable row, `remarks` how often.
+    `told` is what was assumed to read each readable row, `remarks` how often; `digests` are bytes [n], hexadecimal.
     """
 
     readable: np.ndarray
-    digests: tuple[str, ...]
+    digests: np.ndarray
     quarantine: tuple[Quarantined, ...]
     remarks: Mapping[str, int]
     signs: Mapping[str, np.ndarray] = field(default_factory=dict)
-    told: tuple[str, ...] = ()
+    told: Sequence[str] = ()
 
 
 def collect(plan: IngestPlan, blocks: Iterable[Mapping[str, Any]], directory: Path, on_progress: OnProgress) -> Decoded:
@@ -42,11 +44,10 @@ def collect(plan: IngestPlan, blocks: Iterable[Mapping[str, Any]], directory: Pa
         RuntimeError: blocks are missing, or not in the order of the rows.
     """
     readable = np.zeros(len(plan.rows), dtype=bool)
-    digests: list[str] = []
+    digests, kept = np.empty(len(plan.rows), dtype="S64"), 0
     quarantine: list[Quarantined] = []
     remarks: Counter[str] = Counter()
-    told: list[str] = []
-    signs: defaultdict[str, list[np.ndarray]] = defaultdict(list)
+    told, signs = Coded(), _Signs()
     done = 0
     with column_writers(directory, plan.kept) as writers:
         for block in blocks:
@@ -57,19 +58,41 @@ def collect(plan: IngestPlan, blocks: Iterable[Mapping[str, Any]], directory: Pa
                 writers[spec.name].append(received(spec, block[f"column_{spec.name}"][good]))
             if plan.is_streamed:
                 _write_sources(plan, writers, positions[good], block["sha256"][good])
-            digests += block["sha256"][good].tolist()
+            digests[kept : kept + good.sum()] = block["sha256"][good].astype("S64")
+            kept += good.sum()
             quarantine += _refused(plan, block, ~good)
             remarks.update(str(remark) for remark in block["remark"] if remark)
-            told += block["remark"][good].tolist()
-            for name in (name for name in block if name.startswith(SIGN)):
-                signs[name.removeprefix(SIGN)].append(block[name][good])
+            told.extend(block["remark"][good].tolist())
+            signs.add(block, good)
             readable[positions] = good
             done += len(positions)
             on_progress(done, len(plan.rows))
     if done != len(plan.rows):
         raise RuntimeError(f"Ray Data returned {done} rows of {len(plan.rows)}")
-    joined = {name: np.concatenate(parts) for name, parts in signs.items()}
-    return Decoded(readable, tuple(digests), tuple(quarantine), dict(remarks), joined, tuple(told))
+    return Decoded(readable, digests[:kept], tuple(quarantine), dict(remarks), signs.joined(), told)
+
+
+class _Signs:
+    """What is seen in the samples; of equal texts one is kept."""
+
+    def __init__(self) -> None:
+        self._parts: defaultdict[str, list[np.ndarray]] = defaultdict(list)
+        self._texts: dict[str, Coded] = {}
+
+    def add(self, block: Mapping[str, Any], good: np.ndarray) -> None:
+        for name in (name.removeprefix(SIGN) for name in block if name.startswith(SIGN)):
+            values = block[f"{SIGN}{name}"][good]
+            if values.dtype == object and values.ndim == 1:
+                self._texts.setdefault(name, Coded()).extend(values)
+            self._parts[name].append(values if name not in self._texts else values[:0])
+
+    def joined(self) -> dict[str, np.ndarray]:
+        """[N] or [N, k], by name; nothing is kept here."""
+        found = {}
+        for name in list(self._parts):
+            parts, texts = self._parts.pop(name), self._texts.pop(name, None)
+            found[name] = np.concatenate(parts) if texts is None else texts.array()
+        return found
 
 
 def examined(work: Ingestion, decoded: Decoded, directory: Path) -> Examined:
@@ -83,8 +106,8 @@ def examined(work: Ingestion, decoded: Decoded, directory: Path) -> Examined:
     plan, columns = work.plan, work.plan.storage.columns
     rows = plan.rows[decoded.readable]
     return Examined(
-        ids=tuple(plan.listing.ids[int(row)] for row in rows),
-        digests=np.array(decoded.digests, dtype=object),
+        ids=Picked(plan.listing.ids, rows),
+        digests=decoded.digests,
         targets=plan.targets.values[decoded.readable],
         names=plan.targets.names,
         splits=plan.splits[decoded.readable],

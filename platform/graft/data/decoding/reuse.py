@@ -55,14 +55,13 @@ def known_rows(plan: IngestPlan, cache: Path) -> Known | None:
     versions = plan.versions
     if versions is None or plan.is_streamed:
         return None
-    best: Known | None = None
+    best, wanted = None, _packed(versions)
     for directory in _alike(plan, cache):
         try:
-            dataset, found = open_dataset(directory), row_columns(directory, "version")["version"]
+            dataset, found = open_dataset(directory), _packed(row_columns(directory, "version")["version"])
         except ArtifactError:
             continue  # whoever needs it will make it anew
-        places = {version: row for row, version in enumerate(found)}
-        known = Known(dataset, np.array([places.get(version, -1) for version in versions], dtype=np.int64))
+        known = Known(dataset, _places(wanted, found))
         if known.count and (best is None or known.count > best.count):
             best = known
         if best is not None and best.count == len(versions):
@@ -158,6 +157,21 @@ def _alike(plan: IngestPlan, cache: Path) -> Sequence[Path]:
         if isinstance(told, dict) and told.get("decoding") == plan.decoding:
             found.append((changed, manifest.parent))
     return [directory for _, directory in sorted(found, reverse=True)[:_MOST_LOOKED_AT]]
+
+
+def _packed(versions: Sequence[str]) -> np.ndarray:
+    """Bytes [N]."""
+    return np.fromiter((version.encode() for version in versions), dtype="S24", count=len(versions))
+
+
+def _places(wanted: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """int64 [N], the last place of each among those that were found; -1 where it is not there."""
+    if not len(found):
+        return np.full(len(wanted), -1, dtype=np.int64)
+    order = np.argsort(found, kind="stable")
+    last = np.searchsorted(found, wanted, side="right", sorter=order) - 1
+    places = order[last]
+    return np.where((last >= 0) & (found[places] == wanted), places, -1).astype(np.int64)
 
 
 def _told(dataset: Dataset) -> dict[str, list[Any]]:

@@ -19,7 +19,7 @@ class Examined:
 
     Attributes:
         ids: what each is called in the source.
-        digests: object [N], sha256 of each one's content, in hex.
+        digests: bytes [N], sha256 of each one's content, in hex.
         targets: [N, …], as the task has read them (`graft.data.targets.Targets`).
         names: of what is predicted: classes, target columns, labels.
         splits: uint8 [N], codes of `Split`.

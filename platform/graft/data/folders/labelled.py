@@ -3,18 +3,22 @@
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json
+from graft.data.contents.made import Made
+from graft.data.contents.packed import Texts
 from graft.data.decoding.versions import version_of
 from graft.data.folders.look import look_below
 from graft.data.folders.meaning import meaning_of
 from graft.data.folders.paths import SampleFiles, printable, size_and_time
+from graft.data.folders.tree import Places, Tree
 from graft.data.folders.walk import walk
 from graft.data.overview import Ignored, Progress
 from graft.data.split import code_of
@@ -40,8 +44,8 @@ class LabelledFiles:
     """
 
     root: str
-    ids: tuple[str, ...]
-    sources: list[bytes]
+    ids: Sequence[str]
+    sources: Sequence[bytes]
     targets: RawTargets
     given: np.ndarray
     identity: str
@@ -63,25 +67,29 @@ def list_labelled_files(spec: FolderSource, samples: SampleFiles, progress: Prog
     tree = look_below(spec.path, samples, spec.ignore, progress)
     meaning = meaning_of(tree, samples, spec.layout)
     codes = {label: code for code, label in enumerate(meaning.labels)}
-    files = [(file, group) for group in meaning.groups for file in group.folder.files(broken=True)]
-    names = [file for file, _ in files]
-    given = [code_of(group.split) for _, group in files]
+    names, ends = Texts(), [0]
+    for group in meaning.groups:
+        names.extend(group.folder.files(broken=True))
+        ends.append(len(names))
+    counts = np.diff(ends)
+    given = np.repeat(np.array([code_of(group.split) for group in meaning.groups], dtype=np.uint8), counts)
     places = tree.places or _Disk(tree.root)
-    found = [(printable(tree.at(name)), *stamp) for name, stamp in zip(names, places.stamps(names), strict=True)]
+    identity, versions = _stamped(tree, names, places, given)
+    ids = Made(len(names), partial(_id, names))
     return LabelledFiles(
         root=tree.root,
-        ids=tuple(printable(name) for name in names),
-        sources=places.sources(names),
+        ids=ids,
+        sources=Made(len(names), partial(_source, names, places)),
         targets=RawTargets(
-            np.array([codes[group.label] for _, group in files], dtype=np.int64),
+            np.repeat(np.array([codes[group.label] for group in meaning.groups], dtype=np.int64), counts),
             tuple(printable(label) for label in meaning.labels),
         ),
-        given=np.array(given, dtype=np.uint8),
-        identity=_identity(tree.root, found, given),
-        versions=[version_of(*facts) for facts in found],
+        given=given,
+        identity=identity,
+        versions=versions,
         ignored=meaning.ignored,
         unreadable=meaning.unreadable,
-        groups=None if spec.group is None else _groups(tree.root, spec.group, list(map(printable, names))),
+        groups=None if spec.group is None else _groups(tree.root, spec.group, ids),
     )
 
 
@@ -97,10 +105,11 @@ def files_below(directory: Path, samples: SampleFiles) -> list[Path]:
 def _groups(root: str, pattern: str, paths: Sequence[str]) -> np.ndarray:
     """What the pattern's one group holds in each path, with a slash before it and between its parts; else None."""
     search = re.compile(pattern).search
-    found = np.empty(len(paths), dtype=object)
+    found, known = np.empty(len(paths), dtype=object), dict[str, str]()
     for place, path in enumerate(paths):
         match = search("/" + path.replace(os.sep, "/"))
-        found[place] = (match[1] or None) if match else None
+        group = match[1] if match else None
+        found[place] = known.setdefault(group, group) if group else None  # one text for all of a group
     if not any(group is not None for group in found):
         raise DataError(
             f"data.group is `{pattern}`, which finds nothing in the {len(paths)} paths in {root}, such as "
@@ -115,17 +124,27 @@ class _Disk:
 
     root: str
 
-    def sources(self, paths: Sequence[str]) -> list[bytes]:
-        return [os.fsencode(os.path.join(self.root, path)) for path in paths]
+    def source(self, path: str) -> bytes:
+        return os.fsencode(os.path.join(self.root, path))
 
-    def stamps(self, paths: Sequence[str]) -> list[tuple[int, int | str]]:
-        return [size_and_time(os.path.join(self.root, path)) for path in paths]
+    def stamps(self, paths: Sequence[str]) -> Iterable[tuple[int, int | str]]:
+        return (size_and_time(os.path.join(self.root, path)) for path in paths)
 
 
-def _identity(root: str, found: Sequence[tuple[str, int, int | str]], given: Sequence[int]) -> str:
-    """Digest of the JSON of ``[root, [[path, size, time, split], …]]``, which is never held as a whole."""
-    digest = hashlib.sha256(f"[{canonical_json(printable(root))},[".encode())
-    for place, (facts, code) in enumerate(zip(found, given, strict=True)):
-        digest.update(f"{',' if place else ''}{canonical_json([*facts, code])}".encode())
+def _id(names: Sequence[str], row: int) -> str:
+    return printable(names[row])
+
+
+def _source(names: Sequence[str], places: Places, row: int) -> bytes:
+    return places.source(names[row])
+
+
+def _stamped(tree: Tree, names: Sequence[str], places: Places, given: np.ndarray) -> tuple[str, Texts]:
+    """Digest of the JSON of ``[root, [[path, size, time, split], …]]``, which is never one text; and versions."""
+    digest, versions = hashlib.sha256(f"[{canonical_json(printable(tree.root))},[".encode()), Texts()
+    for place, (name, stamp) in enumerate(zip(names, places.stamps(names), strict=True)):
+        facts = (printable(tree.at(name)), *stamp)
+        digest.update(f"{',' if place else ''}{canonical_json([*facts, int(given[place])])}".encode())
+        versions.append(version_of(*facts))
     digest.update(b"]]")
-    return digest.hexdigest()
+    return digest.hexdigest(), versions

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from graft.data.contents.packed import Texts
 from graft.data.folders.paths import SampleFiles, printable
 from graft.data.folders.tree import Folder, Places, Tree, join
 from graft.data.folders.walk import reason_left_out, suffix_reason
@@ -17,7 +18,7 @@ _STRANGE = "name that is no path"
 class _Found:
     """What one folder holds."""
 
-    samples: list[str] = field(default_factory=list)
+    samples: Texts = field(default_factory=Texts)
     others: int = 0
     folders: dict[str, "_Found"] = field(default_factory=dict)
 
@@ -86,4 +87,4 @@ class NamedTree:
 def _folder(path: str, found: _Found) -> Folder:
     inside = tuple(_folder(join(path, name), found.folders[name]) for name in sorted(found.folders))
     count = len(found.samples) + sum(folder.count for folder in inside)
-    return Folder(path, tuple(sorted(found.samples)), (), found.others, inside, count)
+    return Folder(path, Texts(sorted(found.samples)), (), found.others, inside, count)

@@ -1,7 +1,7 @@
 """The names below a directory, as the walk has found them: what decides about them needs no disk."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,7 +22,7 @@ class Folder:
     """
 
     path: str
-    samples: tuple[str, ...] = ()
+    samples: Sequence[str] = ()
     broken: tuple[str, ...] = ()
     others: int = 0
     folders: tuple["Folder", ...] = ()
@@ -77,10 +77,10 @@ class Again:
 class Places(Protocol):
     """Where the files of a tree lie, if not below a directory of this machine."""
 
-    def sources(self, paths: Sequence[str]) -> list[bytes]:
-        """What a reader needs for each."""
+    def source(self, path: str) -> bytes:
+        """What a reader needs for one of them."""
 
-    def stamps(self, paths: Sequence[str]) -> list[tuple[int, int | str]]:
+    def stamps(self, paths: Sequence[str]) -> Iterable[tuple[int, int | str]]:
         """Size and version of each; -1 where there is none any more."""
 
 

@@ -13,6 +13,8 @@ from graft.core.passing_errors import machine_errors
 from graft.core.storage import canonical_json, text_digest
 from graft.data.columnar.cells import DAMAGE, CellSources, ColumnCells, holds_bytes
 from graft.data.columnar.groups import ArrowGroups
+from graft.data.contents.coded import Coded
+from graft.data.contents.packed import Texts
 from graft.data.contents.parts import StampedFile
 from graft.data.contents.placed import PlacedSamples
 from graft.data.hub.fetched import fetched_parts
@@ -21,7 +23,7 @@ from graft.data.overview import Ignored, Progress
 from graft.data.split import UNASSIGNED, code_of
 from graft.data.splits.names import split_of
 from graft.data.tables.labels import Place, raw_targets
-from graft.data.tables.rows import SharedTexts, require_columns
+from graft.data.tables.rows import require_columns
 from graft.data.targets import RawTargets
 from graft.spec.modalities.huggingface import HuggingFaceData
 
@@ -45,25 +47,25 @@ def list_hub(spec: HuggingFaceData, progress: Progress | None = None) -> PlacedS
     used, ignored = _used(parts_of(spec))
     files = [_File(part, path, ArrowGroups(path)) for part in used for path in part.files]
     stamps = [StampedFile.of(file.path) for file in files]
-    labels, counts = SharedTexts(), []
+    labels, counts = Coded(), []
     for file in files:
-        before = len(labels.cells)
+        before = len(labels)
         _check_sample(spec, file)
         for batch in guarded(file.path, file.groups.batches([spec.label])):
             labels.extend(batch.column(0).to_pylist())
-        counts.append(len(labels.cells) - before)
+        counts.append(len(labels) - before)
         if progress is not None:
-            progress(len(labels.cells))
-    if not labels.cells:
+            progress(len(labels))
+    if not len(labels):
         raise DataError(f"{spec.told} holds no rows, but must hold some; check the set")
-    given = [_code(file.part) for file, count in zip(files, counts, strict=True) for _ in range(count)]
+    given = np.repeat(np.array([_code(file.part) for file in files], dtype=np.uint8), counts)
     settings = [spec.sample, spec.label, [file.part.name for file in files]]
     return PlacedSamples(
-        ids=[name for part in used for name in _ids(part, files, counts)],
+        ids=Texts(name for part in used for name in _ids(part, files, counts)),
         sources=CellSources([tuple(next(guarded(file.path, (one.rows for one in [file.groups])))) for file in files]),
         contents=ColumnCells(stamps, spec.sample),
-        targets=_targets(spec, files[0], labels.cells),
-        given=np.array(given, dtype=np.uint8),
+        targets=_targets(spec, files[0], labels),
+        given=given,
         identity=text_digest(canonical_json([[stamp.to_list() for stamp in stamps], settings])),
         ignored=ignored,
     )
@@ -135,20 +137,20 @@ def _check_sample(spec: HuggingFaceData, file: _File) -> None:
         )
 
 
-def _targets(spec: HuggingFaceData, file: _File, cells: list[Any]) -> RawTargets:
+def _targets(spec: HuggingFaceData, file: _File, cells: Coded) -> RawTargets:
     place = Place(spec.told, spec.label)
     names = label_names_of(features_of(file.groups.file.schema.metadata).get(spec.label))
     if names is None:
         return raw_targets([(place, cells)])
-    if any(isinstance(one, list) for one in cells):
-        return raw_targets([(place, [one if one is None else [_named(names, n) for n in one] for one in cells])])
-    unlabelled = [row for row, one in enumerate(cells, 1) if not isinstance(one, int) or not 0 <= one < len(names)]
-    if unlabelled:
+    if any(isinstance(one, list) for one in cells.different):
+        return raw_targets([(place, cells.mapped(lambda one: one and [_named(names, n) for n in one]))])
+    unlabelled = cells.rows(lambda one: not isinstance(one, int) or not 0 <= one < len(names))
+    if len(unlabelled):
         raise DataError(
-            f"{place} is {cells[unlabelled[0] - 1]} in row {unlabelled[0]}, but must be 0 to {len(names) - 1} in every "
-            "row; -1 stands for no label: leave such rows out, or the split that holds them"
+            f"{place} is {cells[int(unlabelled[0])]} in row {unlabelled[0] + 1}, but must be 0 to {len(names) - 1} in "
+            "every row; -1 stands for no label: leave such rows out, or the split that holds them"
         )
-    return RawTargets(np.array(cells, dtype=np.int64), tuple(names))
+    return RawTargets(cells.taken(cells.different, np.int64), tuple(names))
 
 
 def _named(names: Sequence[str], number: Any) -> Any:

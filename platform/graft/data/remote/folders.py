@@ -1,7 +1,7 @@
 """Folders in a store, and folders that a list of addresses makes: the same trees as those of a disk."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -50,13 +50,13 @@ class StorePlaces:
     root: str
     known: dict[str, tuple[int, int | str]]
 
-    def sources(self, paths: Sequence[str]) -> list[bytes]:
-        """Their addresses."""
-        return [os.fsencode(f"{self.root}/{path}") for path in paths]
+    def source(self, path: str) -> bytes:
+        """Its address."""
+        return os.fsencode(f"{self.root}/{path}")
 
-    def stamps(self, paths: Sequence[str]) -> list[tuple[int, int | str]]:
+    def stamps(self, paths: Sequence[str]) -> Iterable[tuple[int, int | str]]:
         """Size and version."""
-        return [self.known[path] for path in paths]
+        return map(self.known.__getitem__, paths)
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ class WebPlaces:
 
     addresses: dict[str, str]
 
-    def sources(self, paths: Sequence[str]) -> list[bytes]:
-        """Their addresses."""
-        return [os.fsencode(self.addresses[path]) for path in paths]
+    def source(self, path: str) -> bytes:
+        """Its address."""
+        return os.fsencode(self.addresses[path])
 
     def stamps(self, paths: Sequence[str]) -> list[tuple[int, int | str]]:
         """What each server says, asked side by side."""

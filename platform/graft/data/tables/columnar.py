@@ -12,9 +12,10 @@ from graft.core.errors import DataError
 from graft.core.passing_errors import machine_errors
 from graft.data.columnar.cells import CellSources, ColumnCells, holds_bytes
 from graft.data.columnar.groups import ArrowGroups
+from graft.data.contents.coded import Coded
 from graft.data.contents.parts import Contents, StampedFile
 from graft.data.contents.spool import Spool
-from graft.data.tables.rows import SharedTexts, append_samples, column_named, require_columns
+from graft.data.tables.rows import append_samples, column_named, require_columns
 
 _ASKED = re.compile(r"of size (\d+)")
 _MOST_EXPANSION = 4096
@@ -40,7 +41,7 @@ class ColumnarTable:
         names: list[str] = self._guarded(lambda: list(self._file.schema.names))
         return names
 
-    def read(self, sample: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, list[Any]]]:
+    def read(self, sample: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, Coded]]:
         """Samples and values."""
         require_columns(self._path, self.names, [sample, *others])
         there = {name: column_named(name, self.names) for name in (sample, *others)}
@@ -52,15 +53,14 @@ class ColumnarTable:
         if not (is_bytes or _is_string(_value_type(kind))):
             raise DataError(f"column `{sample}` of {self._path.name} is {kind}, but must be text; name another column")
         wanted = list(dict.fromkeys([there[name] for name in others] + [there[sample]] * (not is_bytes)))
-        samples, values = Spool(), {name: SharedTexts() for name in others}
+        samples, values = Spool(), {name: Coded() for name in others}
         for batch in self._batches(wanted) if wanted else ():
             for name in others:
                 values[name].extend(self._values(batch[there[name]], name))
             if not is_bytes:
                 self._collect(samples, batch[there[sample]], sample)
-        found = {name: column.cells for name, column in values.items()}
         places = CellSources([self._guarded(lambda: self._groups.rows)]) if is_bytes else samples
-        return places, found
+        return places, values
 
     def contents(self, sample: str) -> Contents | None:
         """What reads the cells of a column of bytes."""

@@ -5,17 +5,17 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from graft.core.errors import DataError
 from graft.core.passing_errors import machine_errors
+from graft.data.contents.coded import Coded
 from graft.data.contents.spool import Spool
 from graft.data.tables.encoding import MAX_LINE_BYTES, check_encoding, is_utf8
 from graft.data.tables.labels import text_numbers
-from graft.data.tables.rows import SharedTexts, append_samples, column_named, require_columns
+from graft.data.tables.rows import append_samples, column_named, require_columns
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 # Arrow reads 32 blocks ahead; a row may lie in two of them, and in no more.
@@ -49,26 +49,26 @@ class DelimitedTable:
             except csv.Error as error:
                 raise DataError(f"{self._path}: the header cannot be read ({error}); check the first line") from error
 
-    def read(self, sample: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, list[Any]]]:
+    def read(self, sample: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, Coded]]:
         """Samples and values; other columns in which every value is written as a number hold numbers."""
         require_columns(self._path, self.names, [sample, *others])
         there = {name: column_named(name, self.names) for name in (sample, *others)}
         samples, columns = self._columns(there[sample], list(dict.fromkeys(there[name] for name in others)))
-        return samples, {name: _values(columns[there[name]].cells) for name in others}
+        return samples, {name: _values(columns[there[name]]) for name in others}
 
     def contents(self, sample: str) -> None:
         """Samples are texts."""
 
-    def _columns(self, sample: str, others: list[str]) -> tuple[Spool, dict[str, SharedTexts]]:
+    def _columns(self, sample: str, others: list[str]) -> tuple[Spool, dict[str, Coded]]:
         try:
             with machine_errors(self._path):
                 return self._in_blocks(sample, others)
         except (pa.ArrowInvalid, OSError, UnicodeError) as error:
             raise self._fault(error) from error
 
-    def _in_blocks(self, sample: str, others: list[str]) -> tuple[Spool, dict[str, SharedTexts]]:
+    def _in_blocks(self, sample: str, others: list[str]) -> tuple[Spool, dict[str, Coded]]:
         for block_bytes in _BLOCKS_BYTES:
-            samples, values = Spool(), {name: SharedTexts() for name in others}
+            samples, values = Spool(), {name: Coded() for name in others}
             try:
                 for batch in self._parsed(list(dict.fromkeys([sample, *others])), block_bytes):
                     append_samples(samples, batch[sample], f"column `{sample}` of {self._path.name}")
@@ -129,9 +129,9 @@ class DelimitedTable:
         return None
 
 
-def _values(values: list[str | None]) -> list[Any]:
-    if text_numbers(values):
-        return [None if value is None else float(value) for value in values]
+def _values(values: Coded) -> Coded:
+    if text_numbers(values.different):
+        return values.mapped(lambda value: None if value is None else float(value))
     return values
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from graft.core.errors import DataError
 from graft.core.unicode_form import spelled_like
+from graft.data.contents.coded import Coded
 from graft.data.contents.spool import Spool
 from graft.data.tables.encoding import check_encoding, is_utf8
 from graft.data.tables.rows import require_columns
@@ -41,10 +42,10 @@ class JsonLines:
         """The keys of the first object."""
         return list(next(self._objects(), {}))
 
-    def read(self, sample: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, list[Any]]]:
+    def read(self, sample: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, Coded]]:
         """Samples and values; a key that an object lacks is missing there."""
         samples = Spool()
-        values: dict[str, list[Any]] = {name: [] for name in others}
+        values = {name: Coded() for name in others}
         seen: set[str] = set()
         wanted = (sample, *others)
         for row, found in enumerate(self._objects(), start=1):

@@ -10,6 +10,7 @@ import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
+from graft.data.contents.coded import Coded
 from graft.data.contents.made import Made
 from graft.data.contents.parts import Contents
 from graft.data.overview import Progress
@@ -175,25 +176,25 @@ def _read(
     reading: Callable[[Place, Sequence[Any]], np.ndarray],
     path: Path,
     column: str | None,
-    values: Mapping[str, Sequence[Any]],
+    values: Mapping[str, Coded],
 ) -> np.ndarray | None:
     return None if column is None else reading(Place(path.name, column), values[column])
 
 
-def _given(path: Path, column: str | None, values: Mapping[str, Sequence[Any]], count: int) -> np.ndarray:
-    codes = np.full(count, UNASSIGNED, dtype=np.uint8)
+def _given(path: Path, column: str | None, values: Mapping[str, Coded], count: int) -> np.ndarray:
     if column is None:
-        return codes
-    for index, value in enumerate(values[column]):
+        return np.full(count, UNASSIGNED, dtype=np.uint8)
+    codes, found = [], values[column]
+    for first, value in zip(found.firsts, found.different, strict=True):
         split = split_of(str(value))
         if split is None:
-            found = "empty" if value is None else f"`{str(value)[:40]}`"
+            shown = "empty" if value is None else f"`{str(value)[:40]}`"
             raise DataError(
-                f"column `{column}` of {path.name} is {found} in row {index + 1}, but must be train, validation or "
+                f"column `{column}` of {path.name} is {shown} in row {first + 1}, but must be train, validation or "
                 "test in every row; correct it, or leave data.split out"
             )
-        codes[index] = code_of(split)
-    return codes
+        codes.append(code_of(split))
+    return found.taken(codes, np.uint8)
 
 
 def _identity(path: Path, columns: Columns) -> str:

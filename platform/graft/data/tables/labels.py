@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graft.core.errors import DataError
+from graft.data.contents.coded import Coded
 from graft.data.targets import RawTargets
 
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
@@ -39,18 +40,19 @@ def raw_targets(columns: Sequence[tuple[Place, Sequence[Any]]]) -> RawTargets:
     Raises:
         DataError: a label is missing, or not all are of one kind, or of a kind that no task reads.
     """
-    read = [_column(place, values) for place, values in columns]
+    read = [_column(place, Coded.of(values)) for place, values in columns]
     names = tuple(place.column for place, _ in columns)
     if len(read) == 1:
         return RawTargets(read[0], columns=names)
+    numbers = [values for values in read if isinstance(values, np.ndarray)]
     for (place, _), values in zip(columns, read, strict=True):
         if len(values) and isinstance(values[0], list):
             raise DataError(f"{place} holds lists, which only a single label column may; name that column alone")
-    if all(values.dtype == np.float64 for values in read):
-        return RawTargets(np.stack(read, axis=1), columns=names)
+    if len(numbers) == len(read):
+        return RawTargets(np.stack(numbers, axis=1), columns=names)
     together = np.empty((len(read[0]), len(read)), dtype=object)
     for index, ((_, given), values) in enumerate(zip(columns, read, strict=True)):
-        together[:, index] = values if values.dtype == object else [_as_text(value) for value in given]
+        together[:, index] = values.array() if isinstance(values, Coded) else [_as_text(value) for value in given]
     return RawTargets(together, columns=names)
 
 
@@ -60,24 +62,23 @@ def text_numbers(values: Sequence[str | None]) -> bool:
     return bool(given) and all(NUMBER.fullmatch(value) for value in given)
 
 
-def _column(place: Place, values: Sequence[Any]) -> np.ndarray:
+def _column(place: Place, values: Coded) -> np.ndarray | Coded:
     _check_missing(place, values)
-    kinds = [_kind(place, row, value) for row, value in enumerate(values, start=1)]
+    rows = [first + 1 for first in values.firsts]
+    kinds = [_kind(place, row, value) for row, value in zip(rows, values.different, strict=True)]
     if len(set(kinds)) > 1:
-        other = next(row for row, kind in enumerate(kinds) if kind != kinds[0])
+        other = next(at for at, kind in enumerate(kinds) if kind != kinds[0])
         raise DataError(
-            f"{place} is a {kinds[other]} in row {other + 1} (`{_short(values[other])}`), but a {kinds[0]} in row 1; "
-            "make all of them one kind"
+            f"{place} is a {kinds[other]} in row {rows[other]} (`{_short(values.different[other])}`), but a {kinds[0]} "
+            "in row 1; make all of them one kind"
         )
     if kinds and kinds[0] == "number":
-        return np.array([float(value) for value in values], dtype=np.float64)
-    found = np.empty(len(values), dtype=object)
-    found[:] = [_as_list(value) if isinstance(value, list) else _as_text(value) for value in values]
-    return found
+        return values.taken([float(value) for value in values.different], np.float64)
+    return values.mapped(lambda value: _as_list(value) if isinstance(value, list) else _as_text(value))
 
 
-def _check_missing(place: Place, values: Sequence[Any]) -> None:
-    missing = [row for row, value in enumerate(values, start=1) if _is_missing(value)]
+def _check_missing(place: Place, values: Coded) -> None:
+    missing = (values.rows(_is_missing) + 1).tolist()
     if missing:
         some = ", ".join(map(str, missing[:_NAMED_ROWS])) + (", …" if len(missing) > _NAMED_ROWS else "")
         rows = f"{len(missing)} rows ({some})" if len(missing) > 1 else f"row {missing[0]}"

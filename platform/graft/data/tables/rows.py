@@ -1,19 +1,19 @@
 """What the readers of all kinds of tables have in common: named columns, and where samples are."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from graft.core.errors import DataError
 from graft.core.unicode_form import spelled_like
+from graft.data.contents.coded import Coded
 from graft.data.contents.parts import Contents
 from graft.data.contents.spool import Spool
 from graft.data.tables.encoding import MAX_LINE_BYTES
 
 _NAMED_COLUMNS = 20
 _MOST_COLUMNS = 100_000
-_MOST_SHARED = 100_000
 
 
 class Table(Protocol):
@@ -23,7 +23,7 @@ class Table(Protocol):
     def names(self) -> Sequence[str]:
         """Of its columns, as they stand there."""
 
-    def read(self, sample: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, list[Any]]]:
+    def read(self, sample: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, Coded]]:
         """The samples as UTF-8, empty where there is none, and the values of other columns, None where there is none.
 
         Args:
@@ -60,22 +60,6 @@ def append_samples(samples: Spool, column: Any, told: str) -> None:
                 "quote, or check that it is the right column"
             )
         samples.append(text or b"")
-
-
-class SharedTexts:
-    """The values of a column, of which equal texts are kept once."""
-
-    def __init__(self) -> None:
-        self.cells: list[Any] = []
-        self._known: dict[str, str] = {}
-
-    def extend(self, values: Iterable[Any]) -> None:
-        """Add some."""
-        known = self._known
-        for value in values:
-            if isinstance(value, str) and (value in known or len(known) < _MOST_SHARED):
-                value = known.setdefault(value, value)
-            self.cells.append(value)
 
 
 def require_columns(path: Path, there: Sequence[str], wanted: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.unicode_form import composed
+from graft.data.contents.coded import Coded
 from graft.data.tables.labels import Place
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,12 +24,11 @@ def groups_of(place: Place, values: Sequence[Any]) -> np.ndarray:
     Raises:
         DataError: a cell is neither a text nor a number, or all of them are empty.
     """
-    groups = np.empty(len(values), dtype=object)
-    for row, value in enumerate(values, start=1):
-        groups[row - 1] = _group(place, row, value)
+    coded = Coded.of(values)
+    groups = [_group(place, first + 1, value) for first, value in zip(coded.firsts, coded.different, strict=True)]
     if not any(group is not None for group in groups):
         raise DataError(f"{place} is empty in all rows, but must say the group of some; name another column")
-    return groups
+    return coded.taken(groups, object)
 
 
 def times_of(place: Place, values: Sequence[Any]) -> np.ndarray:
@@ -40,18 +40,19 @@ def times_of(place: Place, values: Sequence[Any]) -> np.ndarray:
     Raises:
         DataError: a cell is empty or no time, or only some are dates, or only some have an offset.
     """
-    times = [_time(place, row, value) for row, value in enumerate(values, start=1)]
+    coded = Coded.of(values)
+    times = [_time(place, first + 1, value) for first, value in zip(coded.firsts, coded.different, strict=True)]
     kinds = [_kind(time) for time in times]
-    other = next((row for row, kind in enumerate(kinds) if kind != kinds[0]), None)
+    other = next((at for at, kind in enumerate(kinds) if kind != kinds[0]), None)
     if other is not None:
         raise DataError(
-            f"{place} is a {kinds[other]} in row {other + 1} ({_shown(values[other])}), but a {kinds[0]} in row 1 "
-            f"({_shown(values[0])}); make all of them one kind"
+            f"{place} is a {kinds[other]} in row {coded.firsts[other] + 1} ({_shown(coded.different[other])}), but a "
+            f"{kinds[0]} in row 1 ({_shown(values[0])}); make all of them one kind"
         )
     if kinds and kinds[0] == "number":
-        return np.array(times, dtype=np.float64)
+        return coded.taken(times, np.float64)
     moments = [time if time.tzinfo else time.replace(tzinfo=UTC) for time in times if isinstance(time, datetime)]
-    return np.array([(moment - _EPOCH) // _MICROSECOND for moment in moments], dtype=np.int64)
+    return coded.taken([(moment - _EPOCH) // _MICROSECOND for moment in moments], np.int64)
 
 
 def weights_of(place: Place, values: Sequence[Any]) -> np.ndarray:
@@ -60,13 +61,14 @@ def weights_of(place: Place, values: Sequence[Any]) -> np.ndarray:
     Raises:
         DataError: a cell is empty, no number, not finite or negative, or all are 0.
     """
-    for row, value in enumerate(values, start=1):
+    coded = Coded.of(values)
+    for first, value in zip(coded.firsts, coded.different, strict=True):
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
             raise DataError(
-                f"{place} is {_shown(value)} in row {row}, but a weight must be a number from 0; correct it, or leave "
-                "data.weight out"
+                f"{place} is {_shown(value)} in row {first + 1}, but a weight must be a number from 0; correct it, or "
+                "leave data.weight out"
             )
-    weights = np.array(values, dtype=np.float64)
+    weights = coded.taken(coded.different, np.float64)
     if not weights.any():
         raise DataError(f"{place} is 0 in all rows, but some sample must count; correct it, or leave data.weight out")
     return weights

@@ -9,7 +9,7 @@ MOST = 5_000
 
 def sampled(examined: Examined, most: int = MOST) -> np.ndarray:
     """int64 [n], ascending: rows whose digests come first, which is a random choice that no order changes."""
-    order = np.argsort(examined.digests.astype(str), kind="stable")
+    order = np.argsort(examined.digests, kind="stable")
     rows: np.ndarray = np.sort(order[:most]).astype(np.int64)
     return rows
 
@@ -25,5 +25,5 @@ def labels_of(examined: Examined, rows: np.ndarray) -> np.ndarray | None:
 
 def in_order_of_content(examined: Examined, rows: np.ndarray) -> np.ndarray:
     """The same rows, sorted by their digests: folds that are drawn from them do not depend on the order of files."""
-    order: np.ndarray = rows[np.argsort(examined.digests[rows].astype(str), kind="stable")]
+    order: np.ndarray = rows[np.argsort(examined.digests[rows], kind="stable")]
     return order

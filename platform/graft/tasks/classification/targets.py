@@ -21,7 +21,7 @@ def read_classes(raw: RawTargets, source: str) -> Targets:
         DataError: no label, several columns, a missing label, one class only, names that differ only in case, lists,
             or numbers that are values of a scale.
     """
-    if raw.categories:
+    if raw.categories and isinstance(raw.values, np.ndarray):
         check_label_names(raw.categories, source)
         return Targets(raw.values.astype(np.int64, copy=False), raw.categories)
     column = one_column(raw, source, "classification")
@@ -33,11 +33,11 @@ def read_classes(raw: RawTargets, source: str) -> Targets:
         )
     column.require_complete()
     _check_scale(column)
-    texts = [_class_name(cell) for cell in column.cells]
+    texts = [_class_name(cell) for cell in column.cells.different]
     names = sorted(set(texts), key=_place if column.numbers is not None else None)
     check_label_names(names, column.where)
     codes = {name: code for code, name in enumerate(names)}
-    return Targets(np.array([codes[text] for text in texts], dtype=np.int64), tuple(names))
+    return Targets(column.cells.taken([codes[text] for text in texts], np.int64), tuple(names))
 
 
 def check_classes_left(targets: Targets, splits: np.ndarray, readable: np.ndarray, ids: Sequence[str]) -> None:

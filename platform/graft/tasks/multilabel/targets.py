@@ -20,7 +20,7 @@ def read_labels(raw: RawTargets, source: str, separator: str) -> Targets:
     Raises:
         DataError: numbers, something in a list that is no label, or fewer than two different labels.
     """
-    if raw.values.ndim == 2 and raw.values.shape[1] > 1 and not raw.categories:
+    if isinstance(raw.values, np.ndarray) and raw.values.ndim == 2 and raw.values.shape[1] > 1 and not raw.categories:
         return _indicators(label_columns(raw, source))
     column = one_column(raw, source, "multilabel")
     column.require_one_form()

@@ -81,7 +81,7 @@ def test_every_form_reads_the_same(suffix: str, tmp_path: Path) -> None:
 )
 def test_labels_are_numbers_or_texts(content: str, expected: np.ndarray, tmp_path: Path) -> None:
     values = listed(tmp_path / "a.csv", content).targets.values
-    assert values.dtype == expected.dtype
+    assert isinstance(values, np.ndarray) == (expected.dtype != object)
     assert values.tolist() == expected.tolist()
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 ALL_PAIRS = 100_000
 """Up to so many hashes every pair is compared, in some 10 s; beyond, those that share a quarter of their bits."""
-_ROWS_AT_ONCE = 64
+_AT_ONCE = 64, 8192
 _BANDS = 4
 _BAND_BITS = 16
 _LARGEST_BAND = 2_000
@@ -27,13 +27,17 @@ def near_pairs(hashes: np.ndarray, distance: int) -> np.ndarray:
 
 def _all_pairs(hashes: np.ndarray, distance: int) -> np.ndarray:
     found = [np.empty((0, 2), dtype=np.int64)]
-    for start in range(0, len(hashes), _ROWS_AT_ONCE):
-        rows = hashes[start : start + _ROWS_AT_ONCE]
-        near = np.bitwise_count(rows[:, None] ^ hashes[None, start:]) <= distance
-        first, second = np.nonzero(near)
-        later = second > first
-        found.append(np.column_stack([first[later], second[later]]) + start)
-    return np.concatenate(found)
+    rows_at_once, others_at_once = _AT_ONCE
+    for start in range(0, len(hashes), rows_at_once):
+        rows = hashes[start : start + rows_at_once]
+        for other in range(start, len(hashes), others_at_once):
+            near = np.bitwise_count(rows[:, None] ^ hashes[None, other : other + others_at_once]) <= distance
+            if near.any():
+                first, second = (places + begin for places, begin in zip(np.nonzero(near), (start, other), strict=True))
+                later = second > first
+                found.append(np.column_stack([first[later], second[later]]))
+    pairs = np.concatenate(found)
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
 def _banded_pairs(hashes: np.ndarray, distance: int) -> np.ndarray:

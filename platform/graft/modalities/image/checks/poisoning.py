@@ -19,7 +19,7 @@ def poisoned_patches(spec: PatchCheck, examined: Examined) -> Iterator[Found]:
     column, targets = examined.columns.get(PIXELS), examined.targets
     if not isinstance(column, np.ndarray) or targets.ndim != 1 or targets.dtype.kind not in "iu":
         return
-    rows = np.sort(np.argsort(examined.digests.astype(str), kind="stable")[:MOST])
+    rows = np.sort(np.argsort(examined.digests, kind="stable")[:MOST])
     if len(rows) < _FEWEST:
         return
     found = find_patches(np.asarray(column[rows]), targets[rows].astype(np.int64))

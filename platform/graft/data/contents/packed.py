@@ -1,0 +1,62 @@
+"""Many texts or pieces of bytes in memory, end to end in one buffer: a list of strings takes 60 bytes more for each."""
+
+import array
+from collections.abc import Iterable
+
+from graft.data.contents.made import ListLike
+
+# Names of files need not be UTF-8: Python has halves of characters in their place. It keeps the order of texts.
+_AS_THEY_ARE = "surrogatepass"
+
+
+class Packed(ListLike[bytes]):
+    """Pieces of bytes, laid out like an Arrow array of large binaries: 8 bytes for each beside its own.
+
+    Args:
+        pieces: the first ones.
+    """
+
+    def __init__(self, pieces: Iterable[bytes] = ()) -> None:
+        self._bytes, self._ends = bytearray(), array.array("Q", [0])
+        for piece in pieces:
+            self.append(piece)
+
+    def append(self, piece: bytes) -> None:
+        """Add a piece."""
+        self._bytes += piece
+        self._ends.append(len(self._bytes))
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def at(self, place: int) -> bytes:
+        """A copy of a piece."""
+        return bytes(self._bytes[self._ends[place] : self._ends[place + 1]])
+
+
+class Texts(ListLike[str]):
+    """Texts; also those that are no UTF-8, as names of files may be.
+
+    Args:
+        texts: the first ones.
+    """
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self._pieces = Packed()
+        self.extend(texts)
+
+    def append(self, text: str) -> None:
+        """Add a text."""
+        self._pieces.append(text.encode("utf-8", _AS_THEY_ARE))
+
+    def extend(self, texts: Iterable[str]) -> None:
+        """Add some."""
+        for text in texts:
+            self.append(text)
+
+    def __len__(self) -> int:
+        return len(self._pieces)
+
+    def at(self, place: int) -> str:
+        """Made anew each time."""
+        return self._pieces.at(place).decode("utf-8", _AS_THEY_ARE)
