@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from graft.core.errors import ResourceError
 from graft.experiments.progress import Progress, TrialProgress
+from graft.experiments.standing.choice import choose
 from graft.journal.events import SearchEnded, TrialStatus
 from graft.spec.metrics import MetricSpec
 from graft.spec.resources import PriceSpec
@@ -95,7 +96,7 @@ def search_end(
         return SearchEnded("target", reached)
     if deadline is None:
         return None
-    needed = reserve.after(best, progress.epochs)
+    needed = reserve.after(choose(progress).trial if best else None, progress.epochs)
     if spent + needed < deadline.seconds:
         return None
     return SearchEnded(

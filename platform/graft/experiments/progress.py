@@ -10,6 +10,7 @@ from graft.journal import events
 from graft.journal.journal import read
 from graft.spec.job import Job
 from graft.spec.metrics import MetricSpec
+from graft.tasks.intervals import wilson
 
 RUNNING = "running"
 
@@ -48,6 +49,8 @@ class TrialProgress:
         nodes: that have trained it.
         cache: what it took to have the features of its frozen blocks, by name; empty if it used none.
         is_retrained: whether it trained again after it had ended for good.
+        values: of the metric, by the epochs of its newest segment.
+        runs_to_end: whether the job named it to be tried first.
     """
 
     trial: str
@@ -71,6 +74,8 @@ class TrialProgress:
     nodes: tuple[str, ...] = ()
     cache: dict[str, float] = field(default_factory=dict)
     is_retrained: bool = False
+    values: dict[int, float] = field(default_factory=dict)
+    runs_to_end: bool = False
 
     @property
     def has_ended(self) -> bool:
@@ -182,9 +187,18 @@ class Progress:
         return trial.best.get(f"val/{self.metric.name}")
 
     def interval(self, trial: TrialProgress) -> tuple[float, float] | None:
-        """95 % bounds of the score, where it is a mean over folds."""
+        """95 % bounds of the score, where it is a mean over folds, or a share of the validation samples.
+
+        They say how sure a score is by itself, not that it is the best of many.
+        """
         low, high = (trial.best.get(f"val/{self.metric.name}_{bound}") for bound in ("low", "high"))
-        return None if low is None or high is None else (low, high)
+        if low is not None and high is not None:
+            return low, high
+        score, count = self.score(trial), self.samples.get("validation", 0)
+        if not self.metric.is_share or score is None or not count:
+            return None
+        bounds = wilson(round(score * count), count)
+        return bounds.low, bounds.high
 
     def ranked(self) -> list[TrialProgress]:
         """All trials, best first; those without a score last, in the order they started."""
@@ -264,7 +278,13 @@ class Progress:
         trial = self.trials.get(event.trial)
         if trial is None:
             trial = self.trials[event.trial] = TrialProgress(
-                event.trial, event.label, event.strategy, started=event.time, phase=event.phase, epochs=event.epochs
+                event.trial,
+                event.label,
+                event.strategy,
+                started=event.time,
+                phase=event.phase,
+                epochs=event.epochs,
+                runs_to_end=event.runs_to_end,
             )
         trial.is_retrained |= trial.has_ended
         if self.start_up is None and self._run_started is not None:
@@ -289,12 +309,14 @@ class Progress:
                 self.reported, self.awaited = self.reported + 1, ""
                 self.trained_since = self.trained_since or event.time - event.seconds
                 _add_up(trial.cache, event.metrics)
+                if (value := event.metrics.get(f"val/{self.metric.name}")) is not None:
+                    trial.values[event.epoch] = value
                 if self._is_better(event.metrics, trial):
                     trial.best, trial.best_epoch, trial.best_segment = event.metrics, event.epoch, trial.segment
                     trial.best_strategy, trial.best_label = trial.strategy, trial.label
             case events.TrialExploited():
                 self.exploits.append(event)
-                trial.segment, trial.epoch = event.segment, event.epoch
+                trial.segment, trial.epoch, trial.values = event.segment, event.epoch, {}
                 trial.strategy, trial.label = event.strategy, event.label
             case events.TrialFinished():
                 trial.status, trial.reason, trial.rung = str(event.status), event.reason, event.rung

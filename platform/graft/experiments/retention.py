@@ -98,7 +98,9 @@ class Retention:
         self._unpin_for(trial)
         self._prune_ended(trial)
         ended = [one for one in self._progress.ranked() if self._is_over(one.trial)]
-        for one in ended[len(ended) if self._kept.best is None else self._kept.best :]:
+        # What was tried first may win without being the best (`standing.choice`).
+        others = [one for one in ended[self._kept.best :] if not one.runs_to_end] if self._kept.best is not None else []
+        for one in others:
             self._store.best_file(one.trial).unlink(missing_ok=True)
 
     def _unpin_for(self, trial: str) -> None:

@@ -16,6 +16,7 @@ from graft.experiments.history import SearchHistory, best_of
 from graft.experiments.progress import Progress, TrialProgress
 from graft.experiments.replay import read_schedule
 from graft.experiments.run_clock import RunClock
+from graft.experiments.standing.choice import Choice, choose
 from graft.journal.journal import Journal
 from graft.learner.cached_features import FeatureCache
 from graft.learner.final_model import FinalModel
@@ -45,8 +46,8 @@ class RunContext:
             return None
         return FeatureCache(store, data_fingerprint(dataset), wanted)
 
-    def winner(self) -> TrialProgress:
-        """The best trial.
+    def winner(self) -> Choice:
+        """The trial that wins, and why (`standing.choice`).
 
         Raises:
             TrialError: none has a score.
@@ -56,7 +57,7 @@ class RunContext:
             raise TrialError("no trial was started before the budget was spent; raise search.budget")
         if not best.best_epoch:
             raise TrialError(f"none of {len(self.progress.trials)} trials got a score; the first says: {best.reason}")
-        return best
+        return choose(self.progress)
 
     def schedule(self, winner: TrialProgress) -> Schedule:
         """What the winner's weights were trained under, to the end of the training it was made for.

@@ -11,10 +11,12 @@ class MetricSpec:
     Attributes:
         name: as the job file, the journal and the tracker call it.
         mode: whether more or less of it is better.
+        is_share: whether it is a share of the samples, each of which counts one or nothing.
     """
 
     name: str
     mode: Literal["max", "min"]
+    is_share: bool = False
 
     def is_better(self, value: float, than: float | None) -> bool:
         """Whether `value` beats the best so far; anything but NaN beats nothing."""

@@ -13,7 +13,7 @@ from graft.data.dataset import Dataset
 from graft.experiments.budget import search_end
 from graft.experiments.directory import Experiment
 from graft.experiments.history import SearchHistory
-from graft.experiments.progress import Progress, TrialProgress
+from graft.experiments.progress import Progress
 from graft.experiments.replay import read_schedule
 from graft.experiments.retention import Kept, Retention
 from graft.journal import events
@@ -48,7 +48,6 @@ from graft.search.schedulers.build import build_scheduler
 from graft.search.schedulers.replay import Replay
 from graft.search.tuner import Execution, run_search
 from graft.spec.job import Job
-from graft.spec.metrics import shown
 from graft.spec.search.phases import Phase, total_trials
 from graft.workers.allocation import Allocation
 from graft.workers.end_process import end_process
@@ -92,23 +91,18 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
             phase_seconds=lambda phase: run.run_clock.seconds_for_phase(phase, dataset),
         )
         stage.run()
-    winner = run.winner()
+    chosen = run.winner()
+    winner = chosen.trial
     write_json(run.experiment.schedule_file, run.schedule(winner).to_dict())
     run.journal.append(importance_of(run.experiment.journal_file, run.job))
-    run.journal.append(events.WinnerChosen(winner.trial, _why(run, winner)))
-    return {"winner": winner.trial, "summary": f"{winner.trial} {winner.best_label}: {_why(run, winner)}"}
+    run.journal.append(events.WinnerChosen(winner.trial, chosen.reason))
+    return {"winner": winner.trial, "summary": f"{winner.trial} {winner.best_label}: {chosen.reason}"}
 
 
 def _training_data(run: RunContext, dataset: Dataset, feature_cache: FeatureCache | None) -> TrainingData:
     """What trials are trained on, and the folds that they are scored on."""
     data = training_data_of(run.job, dataset, run.run_clock.allocation.num_threads, feature_cache=feature_cache)
     return replace(data, folds=folds_of(run.job.search.evaluation, data, dataset))
-
-
-def _why(run: RunContext, winner: TrialProgress) -> str:
-    score = run.progress.score(winner)
-    scored = sum(1 for trial in run.progress.trials.values() if trial.best_epoch)
-    return f"best validation {run.job.objective.name} {shown(score)} of {scored} trials"
 
 
 def _end_of_search(run: RunContext, interrupt: Interrupt, dataset: Dataset) -> SearchEnded | None:

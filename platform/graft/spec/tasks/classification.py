@@ -17,15 +17,15 @@ class Classification(TaskSpec):
     kind: Literal["classification"] = "classification"
     built_by: ClassVar[str] = "graft.tasks.classification.task:ClassificationTask"
     metrics: ClassVar[tuple[MetricSpec, ...]] = (
-        MetricSpec("accuracy", "max"),
+        MetricSpec("accuracy", "max", is_share=True),
         MetricSpec("balanced_accuracy", "max"),
         MetricSpec("macro_f1", "max"),
         MetricSpec("loss", "min"),
         MetricSpec("log_loss", "min"),
         MetricSpec("auroc", "max"),
         MetricSpec("ece", "min"),
-        MetricSpec("top_3_accuracy", "max"),
-        MetricSpec("top_5_accuracy", "max"),
+        MetricSpec("top_3_accuracy", "max", is_share=True),
+        MetricSpec("top_5_accuracy", "max", is_share=True),
     )
     default_metric: ClassVar[str] = "accuracy"
     default_loss: ClassVar[str] = "cross_entropy"

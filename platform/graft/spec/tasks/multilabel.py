@@ -17,7 +17,7 @@ class Multilabel(TaskSpec):
         MetricSpec("map", "max"),
         MetricSpec("macro_f1", "max"),
         MetricSpec("micro_f1", "max"),
-        MetricSpec("subset_accuracy", "max"),
+        MetricSpec("subset_accuracy", "max", is_share=True),
         MetricSpec("loss", "min"),
     )
     default_metric: ClassVar[str] = "map"

@@ -1,0 +1,80 @@
+"""Who wins is not who was lucky: a trial is worth its last epochs, and what was drawn must beat what came first."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from graft.experiments.progress import Progress
+from graft.experiments.standing.choice import choose, standard_error, steady_of
+from graft.journal import events
+from graft.spec.metrics import MetricSpec
+from graft.spec.strategy import Strategy
+
+COUNTS = {"train": 400, "validation": 100, "test": 100}
+
+
+def progress_of(*trials: tuple[str, Sequence[float], bool], metric: Any = None, samples: Any = COUNTS) -> Progress:
+    progress = Progress(metric or MetricSpec("accuracy", "max", is_share=True), 8)
+    progress.samples = samples
+    for name, values, is_first in trials:
+        told: list[events.Event] = [
+            events.TrialStarted(name, Strategy().model_dump(mode="json"), name, runs_to_end=is_first, time=1.0)
+        ]
+        name_of_metric = f"val/{progress.metric.name}"
+        told += [
+            events.TrialReported(name, epoch, {name_of_metric: value}, 1.0, time=2.0)
+            for epoch, value in enumerate(values, start=1)
+        ]
+        for event in told:
+            progress.apply(event)
+    return progress
+
+
+def test_without_anything_to_be_tried_first_the_best_epoch_wins() -> None:
+    found = choose(progress_of(("t01", [0.5, 0.9, 0.5, 0.5], False), ("t02", [0.6] * 4, False)))
+    assert (found.trial.trial, found.reason) == ("t01", "best validation accuracy 0.900 of 2 trials")
+
+
+def test_a_trial_is_worth_its_last_epochs() -> None:
+    found = choose(progress_of(("t01", [0.5, 0.99, 0.5, 0.5], True), ("t02", [0.6] * 4, True)))
+    assert found.trial.trial == "t02"
+    assert found.reason == "validation accuracy 0.600 over its last epochs, the best of 2 trials"
+
+
+@pytest.mark.parametrize(("drawn", "winner"), [(0.83, "t01"), (0.88, "t02")], ids=["within", "beyond"])
+def test_what_was_drawn_must_be_better_by_a_standard_error(drawn: float, winner: str) -> None:
+    # Of 0.83 to 0.88 on 100 samples, the standard error is 0.037 to 0.033.
+    found = choose(progress_of(("t01", [0.80], True), ("t02", [drawn], False)))
+    assert found.trial.trial == winner
+    assert ("within one standard error" in found.reason) == (winner == "t01")
+
+
+def test_the_more_samples_the_less_it_takes() -> None:
+    trials = (("t01", [0.80], True), ("t02", [0.83], False))
+    assert choose(progress_of(*trials, samples={"validation": 1000})).trial.trial == "t02"
+
+
+def test_less_may_be_better_and_where_nobody_knows_the_error_the_better_wins() -> None:
+    trials = (("t01", [0.5, 0.4], True), ("t02", [0.39, 0.39], False))
+    progress = progress_of(*trials, metric=MetricSpec("mae", "min"))
+    assert choose(progress).trial.trial == "t02"
+    assert standard_error(progress, progress.trials["t01"]) is None
+
+
+def test_the_last_quarter_is_at_least_one_epoch() -> None:
+    assert steady_of({1: 0.1}) == 0.1
+    assert steady_of({1: 0.1, 2: 0.2, 3: 0.3, 4: 0.4}) == 0.4
+    assert steady_of({epoch: float(epoch) for epoch in range(1, 9)}) == 7.5
+
+
+def test_somebody_must_have_a_score() -> None:
+    with pytest.raises(ValueError, match="no trial has a score"):
+        choose(progress_of(("t01", [], True)))
+
+
+def test_the_leaderboard_shows_how_sure_a_share_is() -> None:
+    progress = progress_of(("t01", [0.85], False))
+    low, high = progress.interval(progress.trials["t01"]) or (0.0, 0.0)
+    assert (round(low, 3), round(high, 3)) == (0.767, 0.907)
+    assert progress_of(("t01", [0.85], False), samples={}).interval(progress.trials["t01"]) is None
