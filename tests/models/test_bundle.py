@@ -60,7 +60,15 @@ def _reseal(directory, name):
     _edit(directory / "manifest.json", files={**files, name: _sealed(directory / name)})
 
 
-@pytest.mark.parametrize("architecture", ["timm/test_efficientnet", "timm/test_vit", "torchvision/mobilenet_v3_small"])
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        "timm/test_efficientnet",
+        "timm/test_vit",
+        "timm/test_convnext",
+        "torchvision/mobilenet_v3_small",
+    ],
+)
 def test_round_trip_gives_the_same_scores_and_facts(tmp_path, architecture):
     spec = SPEC.model_copy(update={"architecture": architecture})
     network = _network(spec)

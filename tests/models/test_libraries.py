@@ -18,10 +18,13 @@ def test_build_backbone_by_architecture():
         ("keras/resnet18", "library is `keras`, but must be one of hf, timm, torchvision"),
         ("timm/resnet81", "timm has no architecture `resnet81`; did you mean `resnet18`"),
         ("timm/resnet18.no_such_tag", "no_such_tag"),
-        ("timm/test_convnext", "is a ConvNeXt, but supported are EfficientNet, MobileNetV3, ResNet, VisionTransformer"),
+        (
+            "timm/levit_128s",
+            "is a LevitDistilled, which is no chain of blocks, each taking what the one before it gives",
+        ),
         ("timm/test_vit3", "pools by attention"),
         ("torchvision/resnot18", "torchvision has no architecture `resnot18`; did you mean `resnet18`"),
-        ("torchvision/alexnet", "is a AlexNet, but supported are EfficientNet, MobileNetV2, MobileNetV3, ResNet"),
+        ("torchvision/alexnet", "is a AlexNet, but supported are ConvNeXt, EfficientNet, MaxVit, MobileNetV2"),
     ],
 )
 def test_unusable_architecture_is_one_clear_sentence(architecture, says):

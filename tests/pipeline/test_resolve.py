@@ -110,6 +110,15 @@ class TestImages:
     def test_a_population_is_drawn(self, tmp_path: Path) -> None:
         assert resolve_job(folder_job(images_in(tmp_path, 40), search={"scheduler": "pbt"})).job.search.first == []
 
+    def test_a_resolution_below_what_a_network_takes_is_refused_with_the_smallest(self, tmp_path: Path) -> None:
+        (tmp_path / "w.safetensors").write_bytes(b"not read")
+        name = f"local:timm/test_convnext:{tmp_path / 'w.safetensors'}"
+        strategy = {"backbone": {"choice": ["efficientnet_lite0", name]}, "resolution": {"choice": [16, 32]}}
+        found = problems_of(folder_job(tmp_path, strategy=strategy))
+        assert found.keys() == {"strategy.resolution"}
+        assert found["strategy.resolution"].startswith("is 16, which timm:test_convnext cannot take (")
+        assert found["strategy.resolution"].endswith("the smallest that works is 32")
+
     def test_tokens_and_text_backbones_do_not_belong_to_them(self, tmp_path: Path) -> None:
         strategy = {"max_tokens": 64, "backbone": {"choice": ["minilm_l6", "efficientnet_lite0"]}}
         found = problems_of(folder_job(tmp_path, strategy=strategy))

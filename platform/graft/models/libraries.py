@@ -24,6 +24,9 @@ class Library(Protocol):
     def wrap(self, network: nn.Module, size: int | None = None) -> Backbone:
         """The same network as a Backbone; takes the network's modules over, so use it no more."""
 
+    def size_problem(self, architecture: str, size: int) -> str | None:
+        """Why it cannot take inputs of a size, to follow the name of the key, with those it can; None if it can."""
+
     def describe(self, architecture: str) -> BackboneInfo:
         """What is known about it, without its weights and without their memory."""
 

@@ -104,6 +104,25 @@ def check_backbone(name: str) -> str | None:
     return f"backbone `{name}`: {problem}" if problem else None
 
 
+def size_problem(name: str, size: int) -> str | None:
+    """Why a backbone cannot take inputs of a size, to follow the name of the key, with those it can; None if it can.
+
+    Args:
+        name: of the backbone.
+        size: as its modality counts it.
+
+    Raises:
+        SpecError: no such name.
+    """
+    entry = find_entry(name)
+    if entry.takes_any_size:
+        return None
+    from graft.models.libraries import library_for
+
+    library, architecture = library_for(entry.architecture)
+    return library.size_problem(architecture, size)
+
+
 def weights_version(name: str) -> str:
     """Changes when other weights have come under the same name; they are not read.
 

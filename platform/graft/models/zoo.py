@@ -38,12 +38,14 @@ class ZooEntry:
         weights: where the pretrained weights come from.
         rule: name of the weight mapping; None chooses it by looking at the keys.
         info: what is known without asking the library; None asks it.
+        takes_any_size: whether inputs may be of every size, so that the library need not be asked.
     """
 
     architecture: str
     weights: WeightSource
     rule: str | None = None
     info: BackboneInfo | None = None
+    takes_any_size: bool = False
 
 
 def find_entry(name: str) -> ZooEntry:

@@ -48,6 +48,9 @@ class FlowerLibrary:
     def wrap(self, network: Any, size: int | None = None) -> Backbone:
         return Backbone(network[0], [network[1], network[2]], nn.Identity(), WIDTH, NUMBERS)
 
+    def size_problem(self, architecture: str, size: int) -> str | None:
+        return None
+
     def describe(self, architecture: str) -> BackboneInfo:
         params = 4 * WIDTH + WIDTH + WIDTH * WIDTH + WIDTH
         return BackboneInfo("flower_net", "flowers/net", "measurements", 2, WIDTH, params, None)

@@ -18,6 +18,7 @@ from graft.modalities.image.serving import IMAGE_COLUMNS, CellImage, ImageReader
 from graft.modalities.image.storage import COLUMNS, ImageDecoder, StoredImages, shown
 from graft.modalities.protocol import Reader
 from graft.models.info import BackboneInfo
+from graft.models.load import check_backbone, size_problem
 from graft.spec.components.augmentation import Augmentation
 from graft.spec.modalities.base import DataSpec, Preprocessing
 from graft.spec.modalities.image import (
@@ -126,8 +127,13 @@ class Images:
         return shifted_views(invariances.get("flip", "none"), count)
 
     def problems(self, space: StrategySpace) -> Iterator[Problem]:
-        """None: every backbone takes every image."""
-        return iter(())
+        """A resolution that a network cannot take."""
+        for name in space.values("backbone"):
+            if check_backbone(name) is not None:
+                continue  # said elsewhere
+            for side in dict.fromkeys(self.sizes(space)):
+                if told := size_problem(name, side):
+                    yield Problem("strategy.resolution", told)
 
     def example_batch(self, info: BackboneInfo, size: int, count: int) -> "Batch":
         """Images that are grey all over."""

@@ -30,7 +30,9 @@ def test_position_embedding_belongs_to_the_stem_and_norm_to_the_last_block():
 
 
 def test_vision_transformer_refuses_a_resolution_its_patches_do_not_tile():
-    with pytest.raises(SpecError, match="resolution is 100, but must be a multiple of 16"):
+    with pytest.raises(
+        SpecError, match=r"resolution is 100, which timm:test_vit cannot take \(must be a multiple of 16"
+    ):
         build_backbone("timm/test_vit", size=100)
 
 

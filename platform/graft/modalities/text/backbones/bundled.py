@@ -102,5 +102,6 @@ MINILM_L6 = ZooEntry(
         ),
         licence="apache-2.0",
     ),
+    takes_any_size=True,
 )
 """all-MiniLM-L6-v2 (huggingface.co/sentence-transformers/all-MiniLM-L6-v2): the mean of its states is a sentence."""

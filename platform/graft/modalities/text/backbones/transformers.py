@@ -63,6 +63,10 @@ class TransformersLibrary:
         config: Any = network.config
         return TextBackbone(network, family_of(config), config.hidden_size)
 
+    def size_problem(self, architecture: str, size: int) -> str | None:
+        """None: longer texts are cut at what the network has positions for."""
+        return None
+
     def describe(self, architecture: str) -> BackboneInfo:
         """What is known about it, without its weights and without their memory."""
         config = config_of(fields_of(architecture))
