@@ -29,6 +29,7 @@ from graft.transfer.penalties.activations import Examples
 PARTS: dict[str, dict[str, object]] = {
     "plain": {},
     "reinitialise": {"init": {"kind": "reinitialise", "blocks": 2}},
+    "mapped": {"init": {"kind": "mapped", "source": "efficientnet_lite0"}},
     "l1": {"penalty": {"kind": "l1", "strength": 1e-4}},
     "l2": {"penalty": "l2"},
     "l2_sp": {"penalty": "l2_sp"},

@@ -5,6 +5,7 @@ of processes would have to start first.
 """
 
 import gc
+import json
 import logging
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
@@ -66,6 +67,7 @@ class PrefixFactory:
             structure=structure,
             freeze=self.prefix.cut / len(blocks_of(self.prefix.backbone, structure)),
             precision=self.job.strategy.values("precision")[0],
+            **({"init": json.loads(self.prefix.start)} if self.prefix.start else {}),
             **build_modality(info.modality).sized(self.prefix.size),
         )
         dataset = open_dataset(self.dataset, decoder=self.decoder)

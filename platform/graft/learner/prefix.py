@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from graft.core.storage import canonical_json
 from graft.modalities.registry import build_modality
 from graft.models.load import blocks_of, describe_backbone
 from graft.spec.strategy import Strategy
@@ -19,6 +20,7 @@ class Prefix:
         views: stored augmentations of each sample; 0 if samples are not augmented.
         left_out: places of blocks below the cut that are left out of the backbone.
         pool: how features are pooled of a network that was edited, where no block is left above the cut.
+        start: `strategy.init` as JSON where the weights are not the backbone's own; empty else.
     """
 
     backbone: str
@@ -27,6 +29,7 @@ class Prefix:
     views: int = 0
     left_out: tuple[int, ...] = ()
     pool: str = ""
+    start: str = ""
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -55,4 +58,5 @@ def prefix_of(strategy: Strategy) -> Prefix | None:
     is_edited = strategy.structure.pool != "own" or len(places) < info.num_blocks
     pool = strategy.structure.pool if is_edited and part.cut == len(places) else ""
     size = build_modality(info.modality).size(strategy)
-    return Prefix(strategy.backbone, size, part.cut, part.views or 0, left_out, pool)
+    start = canonical_json(strategy.plain("init")) if strategy.init.weights else ""
+    return Prefix(strategy.backbone, size, part.cut, part.views or 0, left_out, pool, start)

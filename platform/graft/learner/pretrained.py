@@ -6,12 +6,14 @@ import functools
 import torch
 
 from graft.core.seeds import derive_seed
+from graft.learner.mapped.backbone import mapped_backbone
 from graft.learner.training_data import TrainingData
 from graft.modalities.registry import build_modality
 from graft.models.backbone import Backbone
 from graft.models.load import LoadedBackbone, load_backbone, weights_version
 from graft.models.network import Network, head_of
 from graft.models.structure.edited import edited
+from graft.spec.components.initialisation import Mapped
 from graft.spec.modalities.base import Preprocessing
 from graft.spec.strategy import Strategy
 
@@ -35,6 +37,8 @@ def edited_backbone(strategy: Strategy, data: TrainingData) -> Backbone:
 def pretrained(strategy: Strategy, data: TrainingData) -> LoadedBackbone:
     """The backbone as it was pretrained, kept because an actor trains many trials: a copy is cheaper than a load."""
     name = strategy.backbone
+    if isinstance(strategy.init, Mapped):
+        return _mapped(strategy.init, name, data.modality.size(strategy), data.storage.modality)
     return _loaded(name, data.modality.size(strategy), weights_version(name), data.storage.modality)
 
 
@@ -46,6 +50,13 @@ def preprocessing_for(data: TrainingData, strategy: Strategy) -> Preprocessing:
 def choose_device() -> str:
     """``cuda`` where Ray has given this process a GPU (it hides the others), else ``cpu``."""
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@functools.lru_cache(maxsize=4)
+def _mapped(init: Mapped, name: str, size: int, modality: str) -> LoadedBackbone:
+    loaded = mapped_backbone(init, name, size).loaded
+    build_modality(modality).suit(loaded.backbone, torch.device(choose_device()))
+    return loaded
 
 
 @functools.lru_cache(maxsize=4)

@@ -19,6 +19,7 @@ from graft.data.feature_store.locks import NotStored
 from graft.data.inputs import Augmenter, Inputs, Views
 from graft.learner.cached_features import CachedFeatures, Extraction, Source, extraction, load_or_compute, views_of
 from graft.learner.cross_validation.folds import FoldModel, FoldScores, copies_of, of_fold
+from graft.learner.mapped.head_rows import start_head
 from graft.learner.prefix import prefix_of
 from graft.learner.pretrained import build_network, choose_device, edited_backbone, preprocessing_for
 from graft.learner.training_data import TrainingData, columns_of, examples_of
@@ -278,6 +279,7 @@ def build_learner(
     inputs = data.modality.inputs(columns_of(data, world), preprocessing, device)
     batches = Batches(inputs, data.arrays.targets, rows, strategy.batch_size, Shard(world.rank, world.size))
     adapted = adapt(network, strategy, data.seed)
+    start_head(network, data, strategy)
     data.modality.place(adapted.model, device)
     session = _session(data, strategy, adapted, rows, len(batches), world)
     learner = SupervisedLearner(session, rows, inputs, views_of(data, strategy, preprocessing), data, watch=watch)
@@ -312,6 +314,7 @@ def _fold_scores(learner: SupervisedLearner, networks: Sequence[Network]) -> Fol
     models = []
     for fold, network in zip(data.folds, networks, strict=True):
         own, adapted = of_fold(data, fold), adapt(network, strategy, data.seed)
+        start_head(network, data, strategy)
         data.modality.place(adapted.model, learner.session.device)
         steps = len(Batches(inputs, data.arrays.targets, fold.training, strategy.batch_size))
         session = _session(own, strategy, adapted, fold.training, steps, ALONE)

@@ -118,6 +118,34 @@ class Modality(Protocol):
     def example_batch(self, info: "BackboneInfo", size: int, count: int) -> "Batch":
         """Samples without content, of full size: to measure a network, to trace it."""
 
+    def real_batch(self, given: Any, size: int, count: int) -> "Batch":
+        """Samples with content that every installation has, to compare what two networks make of them.
+
+        Args:
+            given: the facts about the input of a backbone.
+            size: of its inputs.
+            count: most samples; there may be fewer.
+        """
+
+    def given_to_mapped(self, own: Any, source: Any) -> Any:
+        """The facts about the input of a backbone whose weights were mapped from another: those that they know.
+
+        Args:
+            own: of the backbone.
+            source: of the network the weights were trained in: such facts, or the preprocessing of a bundle.
+        """
+
+    def vocabulary(self, given: Any, directory: Path | None = None) -> Mapping[str, int] | None:
+        """The numbers of the tokens that a backbone takes; None where samples are no tokens, or nobody knows.
+
+        Args:
+            given: the facts about its input, or the preprocessing of a bundle.
+            directory: of the bundle.
+
+        Raises:
+            ArtifactError: its tokenizer is gone, or another one.
+        """
+
     def suit(self, network: "nn.Module", device: "torch.device") -> None:
         """Replace layers by equivalents that are quicker on a device, in place; names and weights stay."""
 

@@ -92,15 +92,20 @@ def blocks_of(name: str, structure: Structure) -> tuple[int, ...]:
     return structure.blocks(depth_of_backbone(name, structure))
 
 
-def check_backbone(name: str) -> str | None:
-    """Why a backbone cannot be loaded, as one sentence, as far as it shows without reading weights; None if it can."""
+def check_backbone(name: str, weights: bool = True) -> str | None:
+    """Why a backbone cannot be loaded, as one sentence, as far as it shows without reading weights; None if it can.
+
+    Args:
+        name: of the backbone.
+        weights: whether its own pretrained weights are needed.
+    """
     try:
         entry = find_entry(name)
         if entry.info is None:
             describe_backbone(name)
     except SpecError as error:
         return str(error)
-    problem = entry.weights.problem()
+    problem = entry.weights.problem() if weights else None
     return f"backbone `{name}`: {problem}" if problem else None
 
 

@@ -14,6 +14,7 @@ from graft.models.info import BackboneInfo, cut_index, moved_shares
 from graft.models.load import check_backbone, describe_backbone
 from graft.models.weights.source_head import source_head_problem
 from graft.pipeline.resolve import Reasons
+from graft.pipeline.zoo.mapped import needs_own_weights
 from graft.search.outlook import Outlook
 from graft.spec.defaults.length import batch_sizes
 from graft.spec.defaults.scale import Scale
@@ -44,6 +45,7 @@ class Materialise:
         views: stored augmentations of each sample; 0 if samples are not augmented.
         left_out: blocks below the cut that are left out of the backbone.
         pool: how features are pooled of an edited network of which all blocks are frozen; empty otherwise.
+        start: `strategy.init` as JSON where the weights are not the backbone's own; empty else.
         bytes: that they will take; None if nothing was measured.
         reads: epochs, over all trials, that are expected to go on from them.
     """
@@ -54,6 +56,7 @@ class Materialise:
     views: int
     left_out: tuple[int, ...]
     pool: str
+    start: str
     bytes: int | None
     reads: float
 
@@ -236,7 +239,7 @@ def usable_cpus() -> int:
 
 def moved_freezes(job: Job) -> str:
     """What the backbones of a job make of its frozen shares, where that is something else; empty if nowhere."""
-    usable = [name for name in job.reach.values("backbone") if check_backbone(name) is None]
+    usable = [name for name in job.reach.values("backbone") if check_backbone(name, needs_own_weights(job)) is None]
     told = (moved_shares(_given_shares(job), describe_backbone(name)) for name in usable)
     return "; ".join(filter(None, told))
 
@@ -256,7 +259,7 @@ def own_head_problem(name: str, job: Job) -> str | None:
 
 
 def _backbone(name: str, job: Job) -> BackbonePlan:
-    problem = check_backbone(name) or own_head_problem(name, job)
+    problem = check_backbone(name, needs_own_weights(job)) or own_head_problem(name, job)
     if problem:
         return BackbonePlan(name, None, None, problem)
     info = describe_backbone(name)

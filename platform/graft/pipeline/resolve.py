@@ -10,6 +10,7 @@ from graft.models.load import describe_backbone
 from graft.models.zoo import has_backbone
 from graft.pipeline.dry_build import foreign_problems
 from graft.pipeline.look import overview_of
+from graft.pipeline.zoo.mapped import init_problems, settle_sources
 from graft.spec.defaults.default_space import completed, completed_first, recommended
 from graft.spec.defaults.length import with_length
 from graft.spec.defaults.scale import Scale
@@ -79,11 +80,13 @@ def resolve_job(job: Job, look: bool = True) -> Resolved:
     raw["strategy"] = completed(job.strategy.dump(), job.data, task)
     if job.search.first is not None or job.strategy.dump():
         raw["search"]["first"] = [completed_first(one.dump(), raw["strategy"]) for one in job.search.first or ()]
+    problems += settle_sources(raw)
     whole = parse_job(raw)
     problems += [
         *strategy_problems(whole, task),
         *_backbone_problems(whole),
         *_modality_problems(whole),
+        *([] if problems else init_problems(whole)),
         *foreign_problems(whole),
     ]
     if problems:

@@ -42,6 +42,7 @@ from graft.pipeline.stages.register import run_register
 from graft.pipeline.stages.runner import Output, StageRunner
 from graft.pipeline.stages.search import run_search_stage
 from graft.pipeline.watchers import OnLost, watch_head
+from graft.pipeline.zoo.mapped import check_inits, needs_own_weights
 from graft.search.outlook import Outlook
 from graft.spec.job import Job
 from graft.spec.search.phases import total_trials
@@ -89,10 +90,12 @@ def check_job(job: Job, home: Home) -> Sequence[str]:
         ResourceError: the home cannot be written, or the cluster to join does not answer.
     """
     check_cluster()
-    problems = [_backbone_problem(name) or own_head_problem(name, job) for name in job.reach.values("backbone")]
+    names, needs_weights = job.reach.values("backbone"), needs_own_weights(job)
+    problems = [_backbone_problem(name, needs_weights) or own_head_problem(name, job) for name in names]
     found = [Problem("strategy.backbone", problem.removeprefix("backbone ")) for problem in problems if problem]
     if found:
         raise SpecError(found)
+    check_inits(job)
     home.require_writable()
     target, model = target_of(home, job), job.model_name if job.export.register else None
     absence = check_target(target, model, is_embedded=job.tracking.uri is None)
@@ -320,9 +323,9 @@ class _Run:
         self._journal.append(events.ExperimentFinished(status, seconds, detail.splitlines()[0] if detail else ""))
 
 
-def _backbone_problem(name: str) -> str | None:
-    problem = check_backbone(name)
-    if problem or not name.startswith("local:"):
+def _backbone_problem(name: str, needs_weights: bool) -> str | None:
+    problem = check_backbone(name, needs_weights)
+    if problem or not needs_weights or not name.startswith("local:"):
         return problem
     try:
         load_backbone(name)  # the user's own file: whether it fits shows only when it is read

@@ -10,6 +10,7 @@ from graft.spec.components.augmentation import Augmentation
 from graft.spec.job import Job
 from graft.spec.registry import members
 from graft.spec.search.search import AUTO
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import modality_fields
 from graft.spec.tasks.base import LossSpec, TaskSpec
 
@@ -46,6 +47,7 @@ def strategy_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
         augmentation = members("augmentation")[kind]
         if issubclass(augmentation, Augmentation) and (told := augmentation.misfit(given, job.data)):
             yield Problem("strategy.augment", told)
+    yield from _init_problems(space)
     yield from _mix_problems(job, task)
     yield from _penalty_problems(job, task)
     for name, owner in modality_fields().items():
@@ -66,6 +68,14 @@ def _penalty_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
         if job.training.compile:
             told = f"is {kind}, which looks into the network, but training.compile is true and compiled code hides it"
             yield Problem("strategy.penalty", f"{told}; leave one of them out")
+
+
+def _init_problems(space: StrategySpace) -> Iterator[Problem]:
+    """Weights that come from nowhere."""
+    for kind, given in _given(space.dump().get("init", "pretrained")):
+        if "source" in members("initialisation")[kind].model_fields and not given.get("source"):
+            told = "is empty, but must name what the weights come from: a backbone, a file, a bundle, or models:/NAME"
+            yield Problem("strategy.init.source", told)
 
 
 def _mix_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:

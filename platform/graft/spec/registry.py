@@ -24,6 +24,7 @@ OURS: Mapping[str, tuple[str, ...]] = {
     "initialisation": (
         "graft.spec.components.initialisation:Pretrained",
         "graft.spec.components.initialisation:Reinitialise",
+        "graft.spec.components.initialisation:Mapped",
     ),
     "penalty": (
         "graft.spec.components.penalty:NoPenalty",

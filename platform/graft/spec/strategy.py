@@ -182,13 +182,15 @@ class Strategy(_Fields):
         return text_digest(canonical_json(_without_negative_zero(plain)))[:12]
 
     def architecture(self) -> str:
-        """What weights must agree in to be copied from one strategy to another: backbone and its structure, shape of
-        the head, and what its features are scaled by."""
+        """What weights must agree in to be copied from one strategy to another: backbone and its structure, what it
+        started from where that is not its own weights, shape of the head, and what its features are scaled by."""
         weightless = self.head.without_weights
         shape = {name: value for name, value in self.head.model_dump(mode="json").items() if name not in weightless}
         dumped = self.model_dump(mode="json")
         besides = {name: dumped[name] for name in _SHAPING if name in dumped}
-        return " ".join([self.backbone, *map(str, shape.values()), *([canonical_json(besides)] if besides else [])])
+        started = [self.init.weights] if self.init.weights else []
+        shaped = [canonical_json(besides)] if besides else []
+        return " ".join([self.backbone, *started, *map(str, shape.values()), *shaped])
 
     def scales_features(self, num_blocks: int) -> bool:
         """Whether it standardises or selects features: only where it trains none of the `num_blocks` that there are."""
@@ -215,6 +217,8 @@ class Strategy(_Fields):
             parts.append(f"freeze={self.freeze:.3g}")
         if redrawn := self.init.redrawn(_MANY):
             parts.append(f"reinitialise={redrawn}")
+        if self.init.weights:
+            parts.append(f"mapped={_last_part(flat['init.source'])}" if "init.source" in flat else self.init.kind)
         for name in _TOLD_APART_BY_KIND:
             kind, usual = getattr(self, name).kind, getattr(default, name).kind
             if name in wanted or (kind != usual and not (name == "loss" and kind in _default_losses())):
@@ -222,6 +226,7 @@ class Strategy(_Fields):
         parts += ["standardise"] * self.standardise
         told = {"backbone", "freeze", "init.blocks", "standardise", *_TOLD_APART_BY_KIND}
         told |= {name for name in flat if name.startswith("structure.")}
+        told |= {"init.source", "init.digest", "init.min_coverage"}
         there = [name for name in wanted if flat.get(name) is not None and name not in told]
         return " ".join([*parts, *(f"{name}={_short(flat[name])}" for name in there)])
 
@@ -257,6 +262,11 @@ def _one_value(value: Any) -> Any:
     if not isinstance(value, list):
         return value
     return ", ".join(" ".join(map(str, one.values())) if isinstance(one, dict) else str(one) for one in value)
+
+
+def _last_part(source: object) -> str:
+    """``bundle`` of ``/data/earlier/bundle``."""
+    return str(source).rstrip("/").rpartition("/")[2]
 
 
 def _short(value: str | int | float | bool) -> str:

@@ -142,6 +142,15 @@ class MeasurementModality:
     def example_batch(self, info: Any, size: int, count: int) -> Batch:
         return Batch({NUMBERS: torch.zeros(count, 4)})
 
+    def real_batch(self, given: Any, size: int, count: int) -> Batch:
+        return Batch({NUMBERS: torch.arange(4.0 * count).reshape(count, 4) / 10})
+
+    def given_to_mapped(self, own: Any, source: Any) -> Any:
+        return own
+
+    def vocabulary(self, given: Any, directory: Path | None = None) -> Mapping[str, int] | None:
+        return None
+
     def suit(self, network: nn.Module, device: torch.device) -> None:
         pass
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from graft.cli.help import show_overview
-from graft.cli.options import JsonOption
+from graft.cli.options import HomeOption, JsonOption
 from graft.cli.output.tell import tell
 
 app = typer.Typer(
@@ -76,6 +76,52 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
         tell(json.dumps(facts))
         return
     _tell_facts(facts)
+
+
+@app.command("map")
+def map_weights(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A backbone, a file or folder of weights, a bundle, an experiment, or models:/NAME.",
+            show_default=False,
+        ),
+    ],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="A backbone as a job names it.", show_default=False)],
+    size: Annotated[
+        int | None,
+        typer.Option(
+            "--size", min=1, help="Of the inputs: pixels a side, tokens. The bundle's, or native, without it."
+        ),
+    ] = None,
+    min_coverage: Annotated[
+        float,
+        typer.Option("--min-coverage", min=0, max=1, help="Share of the target's parameters that must be filled."),
+    ] = 0.5,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fill a backbone with the weights of another network, tell what fits, and compare what both make of real samples.
+
+    Nothing is written: a job asks for it by `init: {kind: mapped, source: SOURCE}`.
+
+    Example: graft zoo map efficientnet_lite0 timm:tf_efficientnet_lite1 --size 96
+
+    Example: graft zoo map models:/photos@champion efficientnet_lite0
+    """
+    from graft.core.storage import Home
+    from graft.pipeline.zoo.mapped import try_mapping
+
+    tried = try_mapping(source, target, size, min_coverage, Home.find(home))
+    if as_json:
+        tell(json.dumps(tried.to_json()))
+        return
+    tell(f"{tried.source} → {tried.target} at size {tried.size}", *tried.lines)
+    for name in tried.report["reshaped"]:
+        tell(f"reshaped    {name}  {tried.report['how'][name]}")
+    for what in ("missing", "unexpected"):
+        tell(*(f"{what:11} {name}" for name in tried.report[what]))
 
 
 @app.command("pull")

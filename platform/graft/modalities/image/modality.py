@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +143,20 @@ class Images:
         from graft.data.batch import Batch
 
         return Batch({PIXELS: torch.zeros(count, 3, size, size).contiguous(memory_format=torch.channels_last)})
+
+    def real_batch(self, given: Any, size: int, count: int) -> "Batch":
+        """Pieces of the two photos that scikit-learn comes with."""
+        from graft.modalities.image.backbones.photos import photo_batch
+
+        return photo_batch(given, size, count)
+
+    def given_to_mapped(self, own: Any, source: Any) -> Any:
+        """Colours as the weights know them; the size is the network's own."""
+        return replace(own, mean=source.mean, std=source.std, interpolation=source.interpolation)
+
+    def vocabulary(self, given: Any, directory: Path | None = None) -> Mapping[str, int] | None:
+        """Pictures are no tokens."""
+        return None
 
     def suit(self, network: "nn.Module", device: "torch.device") -> None:
         """Convolutions over maps smaller than their kernels are products and sums on a CPU."""

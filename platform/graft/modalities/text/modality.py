@@ -16,7 +16,7 @@ from graft.modalities.text.files import InlineText
 from graft.modalities.text.info import TextInput
 from graft.modalities.text.serving import RowText, TextRequests, find_texts, reader_of
 from graft.modalities.text.storage import REPAIRS, TEXT, count_cut, storage_for
-from graft.modalities.text.tokenizer import SHORT_DIGEST, backbone_tokenizer, content_of
+from graft.modalities.text.tokenizer import SHORT_DIGEST, backbone_tokenizer, content_of, tokenizer_of
 from graft.models.load import describe_backbone
 from graft.spec.modalities.base import DataSpec, Preprocessing
 from graft.spec.modalities.text import (
@@ -165,6 +165,31 @@ class Texts:
         from graft.modalities.text.transforms import example_batch
 
         return example_batch(_input(info), size, count)
+
+    def real_batch(self, given: Any, size: int, count: int) -> "Batch":
+        """Paragraphs of Python's own manual.
+
+        Raises:
+            ArtifactError: the backbone comes without a tokenizer.
+        """
+        from graft.modalities.text.backbones.paragraphs import paragraph_batch
+
+        return paragraph_batch(given, size, count)
+
+    def given_to_mapped(self, own: Any, source: Any) -> Any:
+        """Its own tokens: the rows of the embeddings follow them."""
+        return own
+
+    def vocabulary(self, given: Any, directory: Path | None = None) -> Mapping[str, int] | None:
+        """The tokens of its tokenizer, special ones included."""
+        if isinstance(given, TextPreprocessing):
+            assert directory is not None, "a bundle brings its tokenizer"
+            content = content_of(directory / given.tokenizer_file, given.tokenizer)
+        elif given.tokenizer is None:
+            return None
+        else:
+            content = backbone_tokenizer(given, "")
+        return tokenizer_of(content).numbers
 
     def suit(self, network: "nn.Module", device: "torch.device") -> None:
         """Nothing is quicker than what transformers has."""

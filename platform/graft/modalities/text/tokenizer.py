@@ -46,6 +46,12 @@ class FastTokenizer:
         """One more than the largest number of a token."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The number of each token, of added ones too."""
+        found: dict[str, int] = self._tokenizer.get_vocab(with_added_tokens=True)
+        return found
+
     def encode(self, texts: Sequence[str], max_tokens: int) -> tuple[list[np.ndarray], np.ndarray]:
         """Tokens of texts.
 

@@ -1,7 +1,9 @@
 """Which tensor of one network fills which of another: by name, by a known renaming, or by structure and order."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import starmap
 
 import numpy as np
 from torch import Tensor
@@ -56,8 +58,8 @@ def choose_pairing(source: Weights, target: Weights, axes: Mapping[str, Axes]) -
         "efficientnet_pytorch": lambda one, other: _renamed(one, other, EFFICIENTNET_PYTORCH.pair),
         "mobilenetv2_tonylins": lambda one, other: _renamed(one, other, MOBILENETV2_TONYLINS.pair),
     }
-    found = [_sound(rule, pair(source, target), source, target, axes) for rule, pair in rules.items()]
-    best = max(found, key=lambda one: one.score)
+    named = [_sound(rule, pair(source, target), source, target, axes) for rule, pair in rules.items()]
+    best = max(named, key=lambda one: one.score)
     if best.score >= _SURE * sum(tensor.numel() for tensor in source.state.values()):
         return best
     structural = _sound("structure and order", _by_structure(source, target, axes), source, target, axes)
@@ -125,6 +127,11 @@ def _by_structure(source: Weights, target: Weights, axes: Mapping[str, Axes]) ->
         return matched[key]
 
     pairs: dict[str, str] = {}
+    if len(ours) == len(theirs) and all(starmap(partial(_are_alike, target, source), zip(ours, theirs, strict=True))):
+        # Unit for unit the same layers: a wider network, in which shapes alone would find other neighbours.
+        return {
+            name: key for mine, other in zip(ours, theirs, strict=True) for name, key in zip(mine, other, strict=True)
+        }
     scores = np.array([[assigned(mine, other)[0] for other in theirs] for mine in ours])
     for row, column in _aligned(scores):
         mine, other = ours[row], theirs[column]
@@ -155,9 +162,25 @@ def _assigned(
             gains[i, j], qualities[i, j] = max(source.state[key].numel(), 1) * fit.quality, fit.quality
     rows, columns = linear_sum_assignment(values, maximize=True)
     found = [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if values[i, j] > _IMPOSSIBLE / 2]
-    if {i for i, name in enumerate(mine) if target.state[name].ndim > 1} - {i for i, _ in found}:
+    if not _are_alike(target, source, mine, other):
         found = [(i, j) for i, j in found if qualities[i, j] >= _AS_IT_IS]
     return float(sum(gains[i, j] for i, j in found)), found
+
+
+def _are_alike(target: Weights, source: Weights, names: Sequence[str], keys: Sequence[str]) -> bool:
+    """Whether two units are made of the same layers, whatever their widths: only then no name is needed to grow.
+
+    The same tensors in the same order, equal kernels, and channel by channel where the other is.
+    """
+    if len(names) != len(keys):
+        return False
+    for name, key in zip(names, keys, strict=True):
+        one, two = target.state[name], source.state[key]
+        if not _may_meet(name, key) or one.ndim != two.ndim or one.shape[2:] != two.shape[2:]:
+            return False
+        if one.ndim > 1 and (one.shape[1] == 1) != (two.shape[1] == 1) and {one.shape[1], two.shape[1]} != {1, 3}:
+            return False
+    return True
 
 
 def _may_meet(name: str, key: str) -> bool:

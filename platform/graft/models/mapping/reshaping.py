@@ -56,7 +56,7 @@ def fit_of(name: str, source: Tensor, target: Tensor, axes: Axes) -> Fit | None:
         return Fit(f"{old[0]} positions brought to {new[0]}", 0.8)
     if _sums_planes(old, new, axes):
         return Fit("3 input channels summed to 1", 0.8)
-    if can_grow(old, new, axes):
+    if can_grow(old, new, axes) and not _was_one_by_one(old, new, axes):
         return Fit(f"{_shape(old)} grown to {_shape(new)}", 0.6)
     return None
 
@@ -95,6 +95,11 @@ def _sums_planes(old: list[int], new: list[int], axes: Axes) -> bool:
     """A first convolution for coloured samples that is to take grey ones."""
     planes = (new[1], old[1]) == _PLANES if len(new) == 4 else False
     return planes and axes[1] == IN and can_grow([old[0], 1, *old[2:]], new, axes)
+
+
+def _was_one_by_one(old: list[int], new: list[int], axes: Axes) -> bool:
+    """Whether a convolution of each channel by itself would be given all of them: its one input is no unit to copy."""
+    return len(old) > 2 and axes[1] == IN and old[1] == 1 and new[1] not in _PLANES
 
 
 def _other_axes_grow(old: list[int], new: list[int], axes: Axes, index: int) -> bool:

@@ -13,12 +13,13 @@ from graft.models.mapping.growth import SPREAD, closing_tensors, is_post_norm
 from graft.models.mapping.pairing import Pairing, choose_pairing
 from graft.models.mapping.report import Transplanted
 from graft.models.mapping.reshaping import fit_of, fitted
+from graft.models.mapping.rows import RowsFound
 from graft.models.mapping.weights import COUNTER, Weights, is_scale
 
 MIN_COVERAGE = 0.5
 """Share of the target's parameters below which a mapping is refused unless asked for."""
 
-Tables = Callable[[str, Tensor, Tensor], "tuple[Tensor, str] | None"]
+Tables = Callable[[str, Tensor, Tensor], RowsFound | None]
 """``tables(name, source, target)``: rows of a table that are found by what they stand for, such as tokens."""
 
 
@@ -44,6 +45,7 @@ class _Filling:
     state: dict[str, Tensor]
     matched: list[str] = field(default_factory=list)
     how: dict[str, str] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -110,7 +112,7 @@ def _fill(filling: _Filling, name: str, tensor: Tensor, axes: Axes, growth: Grow
     wanted = filling.state[name]
     rows = growth.tables(name, tensor, wanted) if growth.tables else None
     if rows is not None:
-        filling.state[name], filling.how[name] = rows[0].to(wanted.dtype), rows[1]
+        filling.state[name], filling.how[name], filling.shares[name] = rows.table, rows.how, rows.share
         return
     fit = fit_of(told, tensor, wanted, axes)
     assert fit is not None, "a pairing holds what fits"
@@ -183,7 +185,7 @@ def _note_norms(filling: _Filling, target: nn.Module) -> None:
 def _report(pairing: Pairing, filling: _Filling, source: Weights, target: nn.Module) -> Transplanted:
     filled = {*filling.matched, *filling.how}
     sizes = {name: parameter.numel() for name, parameter in target.named_parameters(remove_duplicate=False)}
-    covered = sum(size for name, size in sizes.items() if name in filled)
+    covered = sum(size * filling.shares.get(name, 1.0) for name, size in sizes.items() if name in filled)
     used = set(pairing.pairs.values())
     return Transplanted(
         rule=pairing.rule,

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from graft.spec.base import Component
+from graft.spec.base import Component, Share
 
 
 class Initialisation(Component):
@@ -13,6 +13,11 @@ class Initialisation(Component):
     def redrawn(self, num_blocks: int) -> int:
         """How many of the last blocks start at random."""
         return 0
+
+    @property
+    def weights(self) -> str:
+        """What the weights are, where they are not the backbone's own; models that differ in it share no weights."""
+        return ""
 
 
 class Pretrained(Initialisation):
@@ -32,3 +37,19 @@ class Reinitialise(Initialisation):
     def redrawn(self, num_blocks: int) -> int:
         """More than there are means all of them."""
         return min(self.blocks, num_blocks)
+
+
+class Mapped(Initialisation):
+    """Start from the weights of another network: a larger or smaller one, a file, or the bundle of an earlier task."""
+
+    kind: Literal["mapped"] = "mapped"
+    source: str = Field(
+        "", description="A backbone, a file of weights, a folder, a bundle, or models:/NAME (`graft zoo map`)."
+    )
+    min_coverage: Share = Field(0.5, description="Share of the backbone's parameters that the source must fill.")
+    digest: str = Field("", pattern="^[0-9a-f]*$", description="Of the source; graft writes it when a job begins.")
+
+    @property
+    def weights(self) -> str:
+        """Source and digest."""
+        return f"{self.source} {self.digest}".rstrip()

@@ -16,6 +16,8 @@ class TaskSpec(Component):
         default_loss: kind of the loss that is minimised if the strategy names none.
         default_space: what it adds to the strategies that are searched where a job says nothing of them.
         default_first: what it adds to those that are tried first there.
+        rows_by_name: whether a row of a linear head means the same in another task of the kind that has an output of
+            that name.
     """
 
     metrics: ClassVar[tuple[MetricSpec, ...]] = ()
@@ -23,6 +25,7 @@ class TaskSpec(Component):
     default_loss: ClassVar[str] = ""
     default_space: ClassVar[Mapping[str, Any]] = {}
     default_first: ClassVar[Mapping[str, Any]] = {}
+    rows_by_name: ClassVar[bool] = False
 
     @classmethod
     def metric(cls, name: str) -> MetricSpec | None:

@@ -27,6 +27,7 @@ class Classification(TaskSpec):
         MetricSpec("top_3_accuracy", "max", is_share=True),
         MetricSpec("top_5_accuracy", "max", is_share=True),
     )
+    rows_by_name: ClassVar[bool] = True
     default_metric: ClassVar[str] = "accuracy"
     default_loss: ClassVar[str] = "cross_entropy"
     default_space: ClassVar[Mapping[str, Any]] = {

@@ -20,6 +20,7 @@ class Multilabel(TaskSpec):
         MetricSpec("subset_accuracy", "max", is_share=True),
         MetricSpec("loss", "min"),
     )
+    rows_by_name: ClassVar[bool] = True
     default_metric: ClassVar[str] = "map"
     default_loss: ClassVar[str] = "binary_cross_entropy"
 

@@ -1,0 +1,1 @@
+"""Training that starts from weights of another network: `init: {kind: mapped, source: …}`."""
