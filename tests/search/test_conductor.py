@@ -26,6 +26,7 @@ from graft.search.protocol import (
 )
 from graft.search.schedulers.build import build_scheduler
 from graft.search.simulation import simulate
+from graft.spec.components.head import RidgeHead
 from graft.spec.search.phases import Phase, phases_of
 from graft.spec.search.search import SearchSpec
 from graft.spec.space.space import StrategySpace
@@ -346,3 +347,33 @@ def test_a_failed_trial_that_is_tried_again_trains_the_epochs_that_were_missing(
     assert [one[2] for one in told.of("report")] == [2, 3, 4, 5, 6]
     assert {one[1] for one in told.of("report")} == {first.trial}
     assert [one[2].status for one in told.of("finished")] == [TrialStatus.COMPLETED]
+
+
+def test_a_head_that_is_solved_is_done_after_one_report_and_no_scheduler_hears_of_it() -> None:
+    class Deaf:
+        checkpoints = CheckpointEpochs()
+
+        def add(self, proposal: Proposal) -> None:
+            raise AssertionError(proposal)
+
+        def report(self, report: Report) -> Verdict:
+            raise AssertionError(report)
+
+        def remove(self, trial: str) -> None:
+            raise AssertionError(trial)
+
+        def settle(self, no_more: bool) -> Mapping[str, Decision]:
+            return {}
+
+    class One(Few):
+        def propose(self, on_duplicate: Callable[[Duplicate], None]) -> Proposal | None:
+            found = super().propose(on_duplicate)
+            return None if found is None else Proposal(found.trial, Strategy(head=RidgeHead(), freeze=1.0), epochs=1)
+
+    led = Conductor(Deaf(), One(1), Heard(), ACCURACY, slots=1)
+    assert led.next() is not None
+    assert isinstance(led.reported("t01", 1, {"val/accuracy": 0.7}), GoOn)
+    led.ended("t01", TrialEnd(TrialStatus.COMPLETED, ""))
+    assert led.next() is None
+    assert led.is_done
+    assert led.history()[0].values == {1: 0.7}

@@ -10,6 +10,7 @@ from graft.journal.events import SearchEnded, TrialStatus
 from graft.spec.metrics import MetricSpec
 from graft.spec.resources import PriceSpec
 from graft.spec.search.budget import BudgetSpec
+from graft.spec.strategy import Strategy
 from graft.workers.allocation import Allocation
 
 
@@ -110,8 +111,10 @@ def fit_epochs(winner: TrialProgress, epochs: int) -> int:
 
     All of them, because the learning-rate schedule is made for that many; but if patience ended the trial, it has shown
     that its best epoch is enough. (The best epoch of a trial that ran to its end is mostly chance: the metric is flat
-    there, and the fit has more data.)
+    there, and the fit has more data.) A head that is solved is solved once.
     """
+    if Strategy.read_stored(winner.strategy).head.is_solved:
+        return 1
     ran_out_of_patience = winner.status == TrialStatus.COMPLETED and winner.epoch < min(epochs, winner.epochs or epochs)
     return winner.best_epoch if ran_out_of_patience else epochs
 

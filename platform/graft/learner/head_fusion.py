@@ -38,6 +38,8 @@ def heads_at_once(job: Job, allocation: Allocation, trials: int | None) -> int:
 def _why_heads_differ(job: Job) -> str:
     wanted = plan_prefixes(job).wanted
     for strategy in (*drawn_strategies(job), *job.first):
+        if strategy.head.is_solved:
+            return f"the space holds the head {strategy.head.kind}, which is solved and not trained"
         prefix = prefix_of(strategy)
         num_blocks = len(blocks_of(strategy.backbone, strategy.structure))
         if prefix is None or prefix.cut < num_blocks:

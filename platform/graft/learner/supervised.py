@@ -18,6 +18,7 @@ from graft.data.dataset import Split
 from graft.data.feature_store.locks import NotStored
 from graft.data.inputs import Augmenter, Inputs, Views
 from graft.learner.cached_features import CachedFeatures, Extraction, Source, extraction, load_or_compute, views_of
+from graft.learner.closed_form.head_solver import HeadSolver, note_of, require_frozen
 from graft.learner.cross_validation.folds import FoldModel, FoldScores, copies_of, of_fold
 from graft.learner.mapped.head_rows import start_head
 from graft.learner.prefix import prefix_of
@@ -62,6 +63,7 @@ class SupervisedLearner:
         note: why there are no stored features although there should be; empty otherwise.
         watch: what batches go through that are trained on or validated.
         folds: score it instead of the validation rows.
+        solver: solves its head in place of training an epoch; None if the head is trained.
     """
 
     session: Session
@@ -73,6 +75,7 @@ class SupervisedLearner:
     note: str = ""
     watch: Watch = unwatched
     folds: FoldScores | None = None
+    solver: HeadSolver | None = None
 
     @property
     def takes_features(self) -> bool:
@@ -101,9 +104,10 @@ class SupervisedLearner:
 
     @property
     def facts(self) -> Mapping[str, float]:
-        """Trainable parameters, and what it took to have the stored features."""
+        """Trainable parameters, what it took to have the stored features, and what a solver has chosen."""
         cache = self.cached.metrics if self.cached and self.takes_features else {}
-        return {"model/trainable_params": float(self.session.adapted.trainable_params), **cache}
+        chosen = self.solver.chosen if self.solver else {}
+        return {"model/trainable_params": float(self.session.adapted.trainable_params), **cache, **chosen}
 
     def load(self, state: TrainingState) -> None:
         """Go on from a state (`Session.load`)."""
@@ -137,10 +141,10 @@ class SupervisedLearner:
         def evaluate(model: nn.Module) -> dict[str, float]:
             return self._scored(model, self.epochs_done + 1)
 
-        whole_epoch = train_one or train_epoch
+        whole_epoch = self.solver or train_one or train_epoch
 
         def watched(session: Session, batches: Iterable[TrainingBatch]) -> Ending | None:
-            return whole_epoch(session, self.watch(batches))
+            return whole_epoch(session, batches if self.solver else self.watch(batches))
 
         return train(self.session, self.batches(), evaluate if validate else None, on_epoch, self.augmenter, watched)
 
@@ -280,9 +284,11 @@ def build_learner(
     batches = Batches(inputs, data.arrays.targets, rows, strategy.batch_size, Shard(world.rank, world.size))
     adapted = adapt(network, strategy, data.seed)
     start_head(network, data, strategy)
+    require_frozen(strategy, adapted.cut, adapted.num_blocks)
     data.modality.place(adapted.model, device)
     session = _session(data, strategy, adapted, rows, len(batches), world)
-    learner = SupervisedLearner(session, rows, inputs, views_of(data, strategy, preprocessing), data, watch=watch)
+    note = note_of(strategy, rows, network.backbone.num_features)
+    learner = SupervisedLearner(session, rows, inputs, views_of(data, strategy, preprocessing), data, None, note, watch)
     try:
         learner = replace(learner, cached=_cached(learner, preprocessing, splits))
     except NotStored as error:
@@ -292,6 +298,8 @@ def build_learner(
         learner = replace(learner, folds=_fold_scores(learner, copies))
     learner.fit_scaling()
     learner.fit_penalty()
+    if strategy.head.is_solved:
+        learner = replace(learner, solver=HeadSolver(data, rows, learner._features_of, watch))
     return learner
 
 
@@ -318,7 +326,9 @@ def _fold_scores(learner: SupervisedLearner, networks: Sequence[Network]) -> Fol
         data.modality.place(adapted.model, learner.session.device)
         steps = len(Batches(inputs, data.arrays.targets, fold.training, strategy.batch_size))
         session = _session(own, strategy, adapted, fold.training, steps, ALONE)
-        models.append(FoldModel(session, fold, own, mixing_of(own, strategy)))
+        solver = HeadSolver(own, fold.training, learner._features_of, learner.watch)
+        train_one = solver if strategy.head.is_solved else train_epoch
+        models.append(FoldModel(session, fold, own, mixing_of(own, strategy), train_one))
     return FoldScores(models, inputs, learner.augmenter, learner.watch)
 
 
@@ -346,7 +356,7 @@ def _session(
 ) -> Session:
     plan = TrainingPlan(
         strategy=strategy,
-        epochs=data.epochs,
+        epochs=1 if strategy.head.is_solved else data.epochs,
         seed=data.seed,
         metric=data.metric.name,
         mode=data.metric.mode,
@@ -355,7 +365,7 @@ def _session(
         num_threads=data.num_threads,
         accumulate=data.accumulate,
         sync_batch_norm=data.sync_batch_norm,
-        compile=data.compile,
+        compile=data.compile and not strategy.head.is_solved,
     )
     arrays = data.arrays
     loss = data.task.loss(strategy.loss, arrays.targets[rows], arrays.facts, torch.device(plan.device))

@@ -137,7 +137,6 @@ def _train(
 ) -> TrainingOutcome:
     keeper.go_on_from(learner)
     keeper.note(learner.note)
-    once = dict(learner.facts)
     if learner.epochs_done > max(proposal.reported, proposal.start.epoch if proposal.start else 0):
         metrics = {f"val/{name}": value for name, value in learner.validation().items()}
         metrics |= {"train/lr": learner.current_lr, "train/seconds": 0.0}
@@ -146,12 +145,12 @@ def _train(
     if learner.epochs_done >= proposal.epochs:
         return _as_it_stands(learner, TrainingStatus.COMPLETED, "")
 
-    usage = ProcessUsage(learner.device)
+    usage, first = ProcessUsage(learner.device), learner.epochs_done + 1
 
     def on_epoch(result: EpochResult) -> bool:
         keeper.keep(learner, result.epoch)
+        once = learner.facts if result.epoch == first else {}
         metrics = {**result.metrics, "train/lr": result.lr, "train/seconds": result.seconds, **once, **usage.sample()}
-        once.clear()
         return on_report(result.epoch, metrics, keeper.take_notes()) and result.epoch < proposal.epochs
 
     return learner.train(on_epoch, validate=True, train_one=train_one)

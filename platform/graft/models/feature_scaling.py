@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class FeatureScaling(nn.Module):
@@ -22,6 +23,24 @@ class FeatureScaling(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Features [B, F] to [B, F]."""
         return (features - self.mean) * self.scale
+
+
+class CentredUnitLength(nn.Module):
+    """(x - mean) / ‖x - mean‖, so that a linear layer behind it gives cosines.
+
+    Args:
+        num_features: length F of a feature vector.
+    """
+
+    mean: Tensor
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(num_features))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features [B, F] to [B, F]."""
+        return functional.normalize(features - self.mean, dim=1)
 
 
 def behind_scaling(head: nn.Module, num_features: int) -> nn.Module:

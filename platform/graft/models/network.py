@@ -7,8 +7,8 @@ from typing import Literal
 from torch import Tensor, nn
 
 from graft.models.backbone import Backbone, Hidden
-from graft.models.feature_scaling import FeatureScaling, behind_scaling
-from graft.spec.components.head import HeadSpec, LinearHead, MlpHead
+from graft.models.feature_scaling import CentredUnitLength, FeatureScaling, behind_scaling
+from graft.spec.components.head import HeadSpec, LinearHead, LogisticHead, MlpHead, PrototypeHead, RidgeHead
 from graft.spec.registry import build
 from graft.spec.strategy import Strategy
 
@@ -118,3 +118,13 @@ def mlp_head(spec: MlpHead, in_features: int, num_outputs: int) -> nn.Module:
     for _ in range(spec.depth - 1):
         layers += [nn.Dropout(spec.dropout), nn.Linear(spec.width, spec.width), nn.GELU()]
     return nn.Sequential(*layers, nn.Dropout(spec.dropout), nn.Linear(spec.width, num_outputs))
+
+
+def solved_linear_head(spec: LogisticHead | RidgeHead, in_features: int, num_outputs: int) -> nn.Module:
+    """One linear layer, as a head that is trained has it: the scaling of features is in its weights."""
+    return linear_head(LinearHead(), in_features, num_outputs)
+
+
+def prototype_head(spec: PrototypeHead, in_features: int, num_outputs: int) -> nn.Module:
+    """Cosines of centred features to a row of weights for each output."""
+    return nn.Sequential(CentredUnitLength(in_features), nn.Linear(in_features, num_outputs))

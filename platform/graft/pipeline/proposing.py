@@ -76,8 +76,10 @@ class Proposing:
         found = []
         for trial in self.progress.ranked():
             last = Checkpoint(trial.trial, trial.segment, end)
-            if trial.phase == phase.index - 1 and trial.best_epoch and self.store.state_file(last).exists():
-                found.append((Strategy.read_stored(trial.strategy), last))
+            strategy = Strategy.read_stored(trial.strategy)
+            is_trained = trial.phase == phase.index - 1 and trial.best_epoch and not strategy.head.is_solved
+            if is_trained and self.store.state_file(last).exists():
+                found.append((strategy, last))
         if not found:
             raise TrialError(
                 f"no trial of phase {phase.index} came to its end, epoch {end}, so phase {phase.index + 1} has "

@@ -253,10 +253,13 @@ class Conductor:
         one.proposal, one.observed = proposal, None
         self._open.setdefault(proposal.trial, one)
         one.epoch = proposal.start.epoch if proposal.start else 0
-        self._scheduler.add(proposal)
+        if not proposal.is_solved:
+            self._scheduler.add(proposal)
 
     def _judge(self, one: _Trial, epoch: int, value: float) -> Verdict:
         one.epoch, one.values[epoch], one.observed = epoch, value, None
+        if one.proposal.is_solved:  # nobody is compared with it: it has had all it will ever get
+            return GoOn()
         verdict = self._scheduler.report(Report(one.proposal.trial, epoch, value))
         return GoOn() if epoch >= one.proposal.epochs else verdict
 
@@ -300,7 +303,8 @@ class Conductor:
         self._open.pop(one.proposal.trial, None)
         one.failed, one.observed = end.status is TrialStatus.FAILED, None
         self._actions.pop(one.proposal.trial, None)
-        self._scheduler.remove(one.proposal.trial)
+        if not one.proposal.is_solved:
+            self._scheduler.remove(one.proposal.trial)
 
     def _require_motion(self) -> None:
         """A scheduler that holds every trial for ever would be a silent hang."""

@@ -282,4 +282,5 @@ class _Trials:
     def add(self, strategy: Strategy, runs_to_end: bool = False) -> Proposal:
         name, phase = self._names.take(), self._phase
         self._own[strategy.key()] = name
-        return Proposal(name, strategy, epochs=phase.epochs, phase=phase.index, runs_to_end=runs_to_end)
+        epochs = 1 if strategy.head.is_solved else phase.epochs
+        return Proposal(name, strategy, epochs=epochs, phase=phase.index, runs_to_end=runs_to_end)

@@ -51,6 +51,11 @@ class Proposal:
     reported: int = 0
     runs_to_end: bool = False
 
+    @property
+    def is_solved(self) -> bool:
+        """Whether its head is solved: it is done after one report, and no scheduler knows of it."""
+        return self.strategy.head.is_solved
+
 
 @dataclass(frozen=True)
 class Duplicate:

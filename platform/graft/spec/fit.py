@@ -7,6 +7,7 @@ from graft.core.errors import Problem
 from graft.spec.augmentation.mixing import Mix, NoMix
 from graft.spec.components.activation_penalty import ActivationPenaltySpec
 from graft.spec.components.augmentation import Augmentation
+from graft.spec.components.head import HeadSpec
 from graft.spec.job import Job
 from graft.spec.registry import members
 from graft.spec.search.search import AUTO
@@ -50,6 +51,7 @@ def strategy_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
     yield from _init_problems(space)
     yield from _mix_problems(job, task)
     yield from _penalty_problems(job, task)
+    yield from _head_problems(job, task)
     for name, owner in modality_fields().items():
         if owner != modality and any(value is not None for value in space.values(name)):
             told = f"is given, but belongs to {taken_by(owner)}, and the data are {taken_by(modality)}; leave it out"
@@ -95,6 +97,27 @@ def _mix_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
             if issubclass(loss, LossSpec) and not loss.takes_mixed:
                 told = f"is {kind}, but the loss {name} takes no mixed targets; name another loss, or leave mix out"
                 yield Problem("strategy.mix", told)
+
+
+def _head_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
+    """Heads that are solved, on what cannot be solved. Where others can be drawn too, theirs is the whole space."""
+    heads = {kind: members("head")[kind] for kind in job.strategy.values("head")}
+    solved = {kind: one for kind, one in heads.items() if issubclass(one, HeadSpec) and one.solved_by}
+    for kind, one in solved.items():
+        if task.link not in one.links:
+            told = f"is {kind}, which cannot be fitted to task {task.kind}; take another head"
+            yield Problem("strategy.head", told)
+    if not solved or len(solved) < len(heads):
+        return
+    kind = next(iter(solved))
+    lowest = min(job.strategy.values("freeze"))
+    if lowest < 1:
+        told = f"is {lowest:g}, but head {kind} is solved on features that stay as they are; set it to 1"
+        yield Problem("strategy.freeze", told)
+    for init in job.strategy.values("init"):
+        if init == "reinitialise":
+            told = f"is {init}, but head {kind} is solved on pretrained features; leave it out"
+            yield Problem("strategy.init", told)
 
 
 def _takes(mix: type[Mix], task: TaskSpec) -> bool:

@@ -17,7 +17,7 @@ from graft.spec.registry import members, union
 from graft.spec.resources import ResourcesSpec
 from graft.spec.search.phases import Phase, phases_of
 from graft.spec.search.search import AUTO, SearchSpec
-from graft.spec.space.mutation import mutation_findings, population_finding
+from graft.spec.space.mutation import mutation_findings, population_finding, solved_finding
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 from graft.spec.tasks.auto import AutoTask
@@ -170,6 +170,8 @@ class Job(Spec):
         if phase.index == 0 and self.search.first:
             told = f"names strategies, but the members of {phase.scheduler.kind} are drawn; leave it out, or use asha"
             yield Finding(("search", "first"), told)
+        if found_head := solved_finding(self.space):
+            yield found_head
         for found in mutation_findings(self.space, phase.scheduler, phase.scheduler.mutate):
             yield Finding((*at, "scheduler", *found.path), found.message)
         if not phase.from_top:

@@ -42,7 +42,13 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.components.structure:DrawnSkip",
         "graft.spec.components.structure:SkipAt",
     ),
-    "head": ("graft.spec.components.head:LinearHead", "graft.spec.components.head:MlpHead"),
+    "head": (
+        "graft.spec.components.head:LinearHead",
+        "graft.spec.components.head:MlpHead",
+        "graft.spec.components.head:LogisticHead",
+        "graft.spec.components.head:RidgeHead",
+        "graft.spec.components.head:PrototypeHead",
+    ),
     "loss": (
         "graft.spec.tasks.classification:CrossEntropy",
         "graft.spec.tasks.classification:Focal",

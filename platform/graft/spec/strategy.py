@@ -151,6 +151,8 @@ class Strategy(_Fields):
             num_blocks: blocks of the backbone, at least 1; a `Depth` where it says which of them can be left out; None
                 when it is not known yet.
         """
+        if self.head.is_solved and (meant := _of_solved_head(self)) != self:
+            return meant.canonical(num_blocks)
         depth = Depth(num_blocks) if isinstance(num_blocks, int) else num_blocks
         structure = self.structure if depth is None else self.structure.simplest(depth)
         # Of which blocks some are left out must be known to count those that there are.
@@ -242,6 +244,8 @@ _LATER: dict[str, Any] = {
     "structure": Structure().model_dump(mode="json"),
 }
 """Fields that came after experiments had been written: without effect, they are left out, as they were then."""
+_BEHIND_SOLVED_HEAD = ("backbone", "init", "structure", "head", "select", "precision")
+"""Fields that have an effect where the head is solved rather than trained, beside those of the modality."""
 _NEVER = object()
 _SHAPING = ("standardise", "select", "structure")
 # More blocks than any network has.
@@ -307,6 +311,21 @@ def _of_frozen_backbone(strategy: Strategy) -> dict[str, Any]:
     if 0 < strategy.lr * strategy.head_lr_factor <= MAX_LR:
         return {"lr": strategy.lr * strategy.head_lr_factor, "head_lr_factor": 1.0}
     return {}
+
+
+def _of_solved_head(strategy: Strategy) -> Strategy:
+    """Nothing is trained: what is left is the features of the whole frozen backbone, and the head."""
+    kept = {name: getattr(strategy, name) for name in (*_BEHIND_SOLVED_HEAD, *modality_fields())}
+    if strategy.init.redrawn(_MANY):
+        kept["init"] = Pretrained()
+    return Strategy().model_copy(update={**kept, "freeze": 1.0, "loss": _plain_loss(strategy.loss)})
+
+
+def _plain_loss(loss: LossSpec) -> LossSpec:
+    """The loss that is minimised if the strategy names none, for the task that a loss belongs to."""
+    task = members("task").get(loss.tasks[0]) if loss.tasks else None
+    plain = members("loss").get(getattr(task, "default_loss", ""))
+    return plain.model_validate({}) if plain is not None and issubclass(plain, LossSpec) else loss
 
 
 def _without_negative_zero(value: Any) -> Any:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from graft.transfer.closed_form.problem import LinearTargets
+
 
 class LossFunction(Protocol):
     """Mean loss of a batch.
@@ -103,6 +105,9 @@ class Task(Protocol):
 
     def loss(self, spec: LossSpec, training: np.ndarray, facts: Facts, device: "torch.device") -> LossFunction:
         """The mean loss of a batch; targets are as in `Targets.values`, in their own units."""
+
+    def as_linear(self, targets: Targets, facts: Facts) -> "LinearTargets":
+        """Targets as a linear model is fitted to them: outputs are read as `TaskSpec.link` says."""
 
     def soften(self, targets: "Tensor", facts: Facts) -> "Tensor":
         """Targets [B, …] in a form of which a weighted mean makes sense, and which losses take as well."""

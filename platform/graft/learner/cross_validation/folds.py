@@ -25,7 +25,7 @@ from graft.learner.training_data import TrainingData
 from graft.models.network import Network
 from graft.spec.search.evaluation import EvaluationSpec
 from graft.tasks.intervals import resampled
-from graft.training.loop import Session, train_epoch
+from graft.training.loop import Session, TrainEpoch, train_epoch
 from graft.training.predict import predict_outputs
 
 EVALUATION_BATCH = 128
@@ -63,12 +63,14 @@ class FoldModel:
         fold: its rows.
         data: with what the task knows of its training rows.
         mixing: how samples are mixed with one another; None if they are not.
+        train_one: trains an epoch.
     """
 
     session: Session
     fold: Fold
     data: TrainingData
     mixing: Mixing | None = None
+    train_one: TrainEpoch = train_epoch
 
 
 class FoldScores:
@@ -121,7 +123,7 @@ class FoldScores:
         batches = batches.weighted(arrays.weights).mixed(model.mixing)
         with torch.random.fork_rng(devices=session.cuda_devices):
             epoch = batches.epoch(session.plan.seed, session.epochs_done + 1, self._augmenter)
-            ending = train_epoch(session, self._watch(epoch))
+            ending = model.train_one(session, self._watch(epoch))
         if ending is not None:
             return False
         session.finish_epoch({"train/loss": session.partial.loss})

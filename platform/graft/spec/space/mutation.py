@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from graft.spec.messages.rules import Finding, Path
 from graft.spec.messages.sentences import must_be_one_of
+from graft.spec.registry import members
 from graft.spec.search.schedulers import Pb2
 from graft.spec.space.distributions import Choice, Range
 from graft.spec.space.nodes import Component, Node, Value
@@ -78,6 +79,16 @@ def architectures(space: StrategySpace) -> int | None:
     found: list[int | None] = [backbones]
     found += [_shapes(fields[name]) for name in SHAPING if name in fields]
     return None if None in found else math.prod(one or 0 for one in found)
+
+
+def solved_finding(space: StrategySpace) -> Finding | None:
+    """A head that is solved, in a space whose members train on from each other's weights."""
+    known = members("head")
+    for kind in space.values("head"):
+        if getattr(known[kind], "solved_by", ""):
+            told = f"is {kind}, which is solved at once, but the members of a population are trained; take another"
+            return Finding(("strategy", "head"), told)
+    return None
 
 
 def population_finding(space: StrategySpace, population: int, at: Path) -> Finding | None:

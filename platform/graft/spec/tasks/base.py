@@ -18,6 +18,8 @@ class TaskSpec(Component):
         default_first: what it adds to those that are tried first there.
         rows_by_name: whether a row of a linear head means the same in another task of the kind that has an output of
             that name.
+        link: how outputs [B, K] are read: ``softmax``, as logits of one of K classes, ``sigmoid``, of K labels each by
+            itself, ``identity``, as values; empty where it is otherwise, and no head can be solved.
     """
 
     metrics: ClassVar[tuple[MetricSpec, ...]] = ()
@@ -26,6 +28,7 @@ class TaskSpec(Component):
     default_space: ClassVar[Mapping[str, Any]] = {}
     default_first: ClassVar[Mapping[str, Any]] = {}
     rows_by_name: ClassVar[bool] = False
+    link: ClassVar[str] = ""
 
     @classmethod
     def metric(cls, name: str) -> MetricSpec | None:

@@ -16,6 +16,7 @@ class Classification(TaskSpec):
 
     kind: Literal["classification"] = "classification"
     built_by: ClassVar[str] = "graft.tasks.classification.task:ClassificationTask"
+    link: ClassVar[str] = "softmax"
     metrics: ClassVar[tuple[MetricSpec, ...]] = (
         MetricSpec("accuracy", "max", is_share=True),
         MetricSpec("balanced_accuracy", "max"),

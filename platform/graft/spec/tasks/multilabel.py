@@ -13,6 +13,7 @@ class Multilabel(TaskSpec):
 
     kind: Literal["multilabel"] = "multilabel"
     built_by: ClassVar[str] = "graft.tasks.multilabel.task:MultilabelTask"
+    link: ClassVar[str] = "sigmoid"
     metrics: ClassVar[tuple[MetricSpec, ...]] = (
         MetricSpec("map", "max"),
         MetricSpec("macro_f1", "max"),

@@ -13,6 +13,7 @@ class Regression(TaskSpec):
 
     kind: Literal["regression"] = "regression"
     built_by: ClassVar[str] = "graft.tasks.regression.task:RegressionTask"
+    link: ClassVar[str] = "identity"
     metrics: ClassVar[tuple[MetricSpec, ...]] = (
         MetricSpec("mae", "min"),
         MetricSpec("rmse", "min"),

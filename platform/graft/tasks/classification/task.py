@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from graft.transfer.closed_form.problem import LinearTargets
+
 
 class ClassificationTask:
     """Labels are codes int64 [N], outputs are logits [N, K], predictions are probabilities [N, K].
@@ -75,6 +77,12 @@ class ClassificationTask:
         """Mean loss of logits [B, K] and labels [B]."""
         found: LossFunction = build(spec, training, facts, device)
         return found
+
+    def as_linear(self, targets: Targets, facts: Facts) -> "LinearTargets":
+        """The codes of the classes."""
+        from graft.transfer.closed_form.problem import LinearTargets
+
+        return LinearTargets("softmax", targets.values, len(targets.names), self.strata(targets))
 
     def soften(self, targets: "Tensor", facts: Facts) -> "Tensor":
         """Labels int64 [B] as probabilities float32 [B, K]."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from graft.transfer.closed_form.problem import LinearTargets
+
 
 class MultilabelTask:
     """Targets are indicators uint8 [N, L], outputs are logits [N, L], predictions are probabilities [N, L].
@@ -77,6 +79,12 @@ class MultilabelTask:
         """Mean loss of logits [B, L] and indicators [B, L]."""
         found: LossFunction = build(spec, training, facts, device)
         return found
+
+    def as_linear(self, targets: Targets, facts: Facts) -> "LinearTargets":
+        """The indicators of the labels."""
+        from graft.transfer.closed_form.problem import LinearTargets
+
+        return LinearTargets("sigmoid", targets.values.astype(np.float32), len(targets.names), self.strata(targets))
 
     def soften(self, targets: "Tensor", facts: Facts) -> "Tensor":
         """Indicators as float32 [B, L]."""

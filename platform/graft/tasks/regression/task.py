@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from graft.transfer.closed_form.problem import LinearTargets
+
 
 class RegressionTask:
     """Targets are float64 [N, T] in their units, outputs are standard scores [N, T], predictions are in units again.
@@ -104,6 +106,13 @@ class RegressionTask:
         """Mean loss of outputs [B, T] and targets [B, T] in units."""
         found: LossFunction = build(spec, training, facts, device)
         return found
+
+    def as_linear(self, targets: Targets, facts: Facts) -> "LinearTargets":
+        """Standard scores."""
+        from graft.transfer.closed_form.problem import LinearTargets
+
+        scores = (targets.values - np.asarray(facts["mean"])) / np.asarray(facts["std"])
+        return LinearTargets("identity", scores.astype(np.float32), len(targets.names), self.strata(targets))
 
     def soften(self, targets: "Tensor", facts: Facts) -> "Tensor":
         """Numbers as they are."""

@@ -1,0 +1,1 @@
+"""Heads that are solved instead of trained, as the learner sees them."""
