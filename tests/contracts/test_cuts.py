@@ -36,7 +36,7 @@ from graft.spec.strategy import Strategy
 from graft.spec.tasks.classification import Classification
 from graft.spec.tasks.lookup import metric_named
 
-BUNDLED = [name for name in backbone_names() if check_backbone(name) is None]
+BUNDLED = [*(name for name in backbone_names() if check_backbone(name) is None), "gru:minilm_l6"]
 CUTS = [(name, cut) for name in BUNDLED for cut in range(1, describe_backbone(name).num_blocks + 1)]
 SIDE, CLASSES = 32, ("dark", "light")
 TRAIN, VALIDATION = 40, 16

@@ -22,6 +22,7 @@ def test_hub_names():
     assert find_entry("timm:resnet18.a1_in1k").weights == HubWeights("timm", "resnet18.a1_in1k")
     assert find_entry("torchvision:resnet18").architecture == "torchvision/resnet18"
     assert find_entry("hf:google/bert").architecture == "hf/google/bert"
+    assert find_entry("gru:hf:google/bert").weights == HubWeights("gru", "hf:google/bert")
 
 
 def test_local_names_keep_colons_of_the_path_and_know_the_home_directory():

@@ -24,9 +24,14 @@ LIBRARIES = Registry(
         "timm": "graft.modalities.image.backbones.timm:TimmLibrary",
         "torchvision": "graft.modalities.image.backbones.torchvision:TorchvisionLibrary",
         "hf": "graft.modalities.text.backbones.transformers:TransformersLibrary",
+        "gru": "graft.modalities.text.backbones.recurrent:GruLibrary",
+        "lstm": "graft.modalities.text.backbones.recurrent:LstmLibrary",
     },
 )
-_FORMS = "`timm:ARCHITECTURE`, `torchvision:ARCHITECTURE`, `hf:FOLDER`, `hf:NAME` or `local:LIBRARY/ARCHITECTURE:PATH`"
+_FORMS = (
+    "`timm:ARCHITECTURE`, `torchvision:ARCHITECTURE`, `hf:FOLDER`, `hf:NAME`, `gru:BACKBONE`, `lstm:BACKBONE` or "
+    "`local:LIBRARY/ARCHITECTURE:PATH`"
+)
 
 
 @dataclass(frozen=True)

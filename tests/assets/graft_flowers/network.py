@@ -55,6 +55,9 @@ class FlowerLibrary:
         params = 4 * WIDTH + WIDTH + WIDTH * WIDTH + WIDTH
         return BackboneInfo("flower_net", "flowers/net", "measurements", 2, WIDTH, params, None)
 
+    def sample(self, architecture: str, size: int | None = None) -> dict[str, Tensor]:
+        return {NUMBERS: torch.zeros(1, 4)}
+
     def files(self, architecture: str) -> tuple[WeightFile, ...]:
         return ()
 

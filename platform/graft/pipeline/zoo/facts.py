@@ -42,7 +42,7 @@ def listed(names: tuple[str, ...] = ()) -> list[ListedBackbone]:
 def shown(name: str) -> dict[str, Any]:
     """Everything about a backbone, as plain values.
 
-    Its parts are built with random weights and run once, on one sample, to count their operations.
+    Its operations are counted on one sample; nothing is computed for it.
 
     Raises:
         SpecError: no such name, or it cannot be described without files that are not here.
@@ -75,21 +75,20 @@ def _row(name: str) -> ListedBackbone:
 
 
 def _costs(info: BackboneInfo) -> dict[str, Any]:
-    import torch
-
-    from graft.modalities.registry import build_modality
-    from graft.models.libraries import build_backbone
-    from graft.models.operations import cost_of
+    from graft.models.operations import BackboneCost
+    from graft.models.structure.stages import stages_of
 
     counted = 1 if info.input is None else info.input.counted_size
-    with torch.random.fork_rng(devices=[]):
-        backbone = build_backbone(info.architecture, counted).eval()
-    cost = cost_of(backbone, build_modality(info.modality).example_batch(info, counted, 1))
-    cuts = [(cut, cost.below(cut), cost.above(cut)) for cut in range(len(cost.blocks) + 1)]
+    stem, *blocks = stages_of(info.architecture, counted)
+    cost = BackboneCost(stem.cost, tuple(block.cost for block in blocks))
+    cuts = [(cut, cost.below(cut), cost.above(cut)) for cut in range(len(blocks) + 1)]
     return {
         "counted_size": counted,
         "multiply_adds": cost.total.multiply_adds,
-        "stem": asdict(cost.stem),
-        "per_block": [{"block": place, **asdict(one)} for place, one in enumerate(cost.blocks, start=1)],
+        "stem": {**asdict(stem.cost), "gives": list(stem.shape)},
+        "per_block": [
+            {"block": place, **asdict(block.cost), "gives": list(block.shape)}
+            for place, block in enumerate(blocks, start=1)
+        ],
         "cuts": [{"cut": cut, "below": asdict(below), "above": asdict(above)} for cut, below, above in cuts],
     }
