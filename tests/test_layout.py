@@ -134,6 +134,7 @@ RAY_ROOMS = (
     "search/tuner.py",
     "search/tune_bridge.py",
     "pipeline/ray_session.py",
+    "submit/connection.py",
 )
 MLFLOW_ROOMS = ("tracking/mlflow",)
 

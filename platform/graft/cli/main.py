@@ -11,7 +11,7 @@ import typer
 
 from graft.cli.assets import cache, cluster, components, doctor, features, zoo
 from graft.cli.help import named_command, show_overview
-from graft.cli.jobs import chaos, init, plan, predict, resume, run, schema, validate
+from graft.cli.jobs import chaos, init, plan, predict, resume, run, schema, submit, submitted, validate
 from graft.cli.output.tell import tell
 from graft.cli.output.unfailing import final_exit_code, guard_standard_streams
 from graft.cli.records import compare, experiments, journal, leaderboard, lineage, status, track, ui, watch
@@ -57,6 +57,8 @@ app = typer.Typer(
 app.command("init")(init.command)
 app.command("run")(run.command)
 app.command("resume")(resume.command)
+app.command("submit")(submit.command)
+app.add_typer(submitted.app, name="jobs")
 app.command("validate")(validate.command)
 app.command("plan")(plan.command)
 app.command("status")(status.command)

@@ -16,6 +16,26 @@ from graft.journal.journal import read
 from graft.spec.job import Job
 
 JOB_NAME = "job.yaml"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+def new_name(job: Job) -> str:
+    """A name for another experiment of a job."""
+    return f"{job.name}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+
+
+def require_name(name: str) -> str:
+    """A name that an experiment can have.
+
+    Raises:
+        SpecError: it cannot be a directory's everywhere.
+    """
+    if not _NAME.fullmatch(name):
+        raise SpecError(
+            f"experiment is `{name}`, but must be at most 100 letters, digits, `-`, `_`, `.`, and begin with a letter "
+            "or digit; name another"
+        )
+    return name
 
 
 @dataclass(frozen=True)
@@ -25,10 +45,9 @@ class Experiment:
     directory: Path
 
     @classmethod
-    def create(cls, home: Home, job: Job) -> "Experiment":
-        """Make a new directory and write the job into it."""
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        directory = home.experiments / f"{job.name}-{stamp}-{secrets.token_hex(2)}"
+    def create(cls, home: Home, job: Job, name: str | None = None) -> "Experiment":
+        """Make a new directory and write the job into it; its name is the job's and the time, if none is given."""
+        directory = home.experiments / (name or new_name(job))
         directory.mkdir(parents=True)
         experiment = cls(directory)
         write_text(experiment.job_file, yaml.safe_dump(job.model_dump(mode="json"), sort_keys=False))

@@ -12,7 +12,7 @@ import typer
 
 from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
 from graft.cli.output.tell import tell
-from graft.core.errors import ResourceError
+from graft.core.errors import ResourceError, SpecError
 from graft.core.escaping import escaped
 from graft.core.storage import Home, write_json
 
@@ -45,6 +45,10 @@ def command(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the newest experiment of this job, if it was cut off.")
     ] = False,
+    name: Annotated[
+        str | None,
+        typer.Option("--experiment", metavar="NAME", help="Name of the experiment; one that is there goes on."),
+    ] = None,
 ) -> None:
     """Run a job: ingest the data, search strategies, fit the winner, score it on test data, export and register it.
 
@@ -89,9 +93,12 @@ def command(
         tell(*(f"{what}: {told}" for what, told in overview.lines()), err=True)
     for note in check_job(loaded, place):
         tell(f"note: {note}", err=True)
-    experiment = None if schedule else _to_go_on_with(loaded, place, resume)
+    if name is not None:
+        experiment = _named(place, loaded, name)
+    else:
+        experiment = None if schedule else _to_go_on_with(loaded, place, resume)
     if experiment is None:
-        experiment = Experiment.create(place, loaded)
+        experiment = Experiment.create(place, loaded, name)
     if schedule is not None:
         write_json(experiment.replay_file, schedule.to_dict())
     run_and_report(experiment, place, as_json)
@@ -128,6 +135,22 @@ def _leave_at_once(terminal: "Terminal", as_json: bool) -> Callable[[str], None]
         os._exit(code)
 
     return leave
+
+
+def _named(home: Home, job: "Job", name: str) -> "Experiment | None":
+    """The experiment of a name, if it is there.
+
+    Raises:
+        SpecError: it is one of another job.
+    """
+    from graft.experiments.directory import Experiment, require_name
+
+    if require_name(name) not in Experiment.names(home):
+        return None
+    found = Experiment(home.experiments / name)
+    if found.job() != job:
+        raise SpecError(f"experiment `{name}` is one of another job; name another, or `graft resume {name}`")
+    return found
 
 
 def _to_go_on_with(job: "Job", home: Home, resume: bool) -> "Experiment | None":

@@ -1,0 +1,87 @@
+"""The first thing that a submitted job does on the cluster: right version, data into the home, then a usual command."""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from graft.core.errors import ResourceError, SpecError
+from graft.core.storage import Home
+from graft.submit.package import DATA_FOLDER, JOB_FILE
+
+UNSAID = "-"
+"""In place of an argument that is not given."""
+
+
+def entrypoint(command: Sequence[str]) -> str:
+    """The command line that a cluster runs: `prepare`, then graft's own command line."""
+    code = "from graft.submit.entry import prepare; prepare(); from graft.cli.main import main; main()"
+    return " ".join(["python", "-c", f"'{code}'", *command])
+
+
+def prepare() -> None:
+    """Turn the arguments of an entry point into those of the command that it means.
+
+    They are: the version that must be here (`UNSAID`: the code came along), the digest of the data that came along, the
+    home (`UNSAID`: the node's own), then ``run NAME`` or ``resume NAME``.
+
+    Raises:
+        SpecError: another version of graft is here.
+        ResourceError: the home cannot be written.
+    """
+    _, wanted, digest, home, verb, name, *more = sys.argv
+    _require_version(wanted)
+    if home != UNSAID:
+        os.environ["GRAFT_HOME"] = home
+    place = Home.find()
+    if verb == "resume":
+        sys.argv = ["graft", "resume", name, *more]
+        return
+    sys.argv = ["graft", "run", JOB_FILE, "--experiment", name, *more]
+    if digest != UNSAID:
+        (source,) = Path(DATA_FOLDER).iterdir()
+        kept = keep(source, place.root / "uploads" / digest)
+        sys.argv += ["--set", f"data.path={kept}"]
+
+
+def keep(source: Path, folder: Path) -> Path:
+    """Put data that came with a job where they stay: what a job is unpacked into is deleted with it.
+
+    Raises:
+        ResourceError: the disk does not take them.
+    """
+    target = folder / source.name
+    if target.exists():
+        return target
+    partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
+    try:
+        partial.mkdir(parents=True)
+        if source.is_dir():
+            shutil.copytree(source, partial / source.name)
+        else:
+            shutil.copy2(source, partial / source.name)
+        partial.rename(folder)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        if target.exists():  # another driver of the same submission was first
+            return target
+        raise ResourceError(
+            f"{folder} cannot be written ({error.strerror}); name a home that the cluster's nodes can write with --home"
+        ) from error
+    return target
+
+
+def _require_version(wanted: str) -> None:
+    if wanted == UNSAID:
+        return
+    try:
+        found = version("graft")
+    except PackageNotFoundError:
+        found = "none"
+    if found != wanted:
+        raise SpecError(
+            f"graft {wanted} has submitted this job, but the cluster has {found}; install the same on both, or submit "
+            "from a checkout, which travels along"
+        )
