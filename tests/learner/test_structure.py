@@ -120,6 +120,14 @@ def test_features_of_every_depth_are_those_of_the_edited_network(training_data: 
         np.testing.assert_allclose(features, direct.numpy(), rtol=1e-4, atol=1e-5)
 
 
+def test_what_the_edit_costs_is_a_fact_of_the_trial_where_the_search_edits(training_data: TrainingData) -> None:
+    edited = replace(training_data, edits_structure=True)
+    facts = build_learner(edited, strategy(keep=0.5), (Split.TRAIN,)).facts
+    assert (facts["model/params"], facts["model/whole_params"]) == (253_984, 3_371_008)
+    assert 0 < facts["model/multiply_adds"] < facts["model/whole_multiply_adds"]
+    assert build_learner(training_data, strategy(keep=0.5), (Split.TRAIN,)).facts.keys() == {"model/trainable_params"}
+
+
 def test_the_state_of_another_structure_is_refused(training_data: TrainingData) -> None:
     donor, other = (build_learner(training_data, strategy(0.0, keep=keep), (Split.TRAIN,)) for keep in (0.5, 0.25))
     with pytest.raises(Exception, match="do not fit"):

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from graft.cli.assets import cache, cluster, components, doctor, features, zoo
+from graft.cli.assets import cache, cluster, components, doctor, features, space, zoo
 from graft.cli.help import named_command, show_overview
 from graft.cli.jobs import chaos, init, plan, predict, resume, run, schema, submit, submitted, validate
 from graft.cli.output.tell import tell
@@ -75,6 +75,7 @@ app.command("features")(features.command)
 app.command("doctor")(doctor.command)
 app.command("schema")(schema.command)
 app.add_typer(zoo.app, name="zoo")
+app.add_typer(space.app, name="space")
 app.add_typer(cache.app, name="cache")
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(track.app, name="track")

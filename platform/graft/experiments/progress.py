@@ -73,6 +73,7 @@ class TrialProgress:
     segment: int = 0
     nodes: tuple[str, ...] = ()
     cache: dict[str, float] = field(default_factory=dict)
+    network: dict[str, float] = field(default_factory=dict)
     is_retrained: bool = False
     values: dict[int, float] = field(default_factory=dict)
     runs_to_end: bool = False
@@ -311,6 +312,11 @@ class Progress:
                 _add_up(trial.cache, event.metrics)
                 if (value := event.metrics.get(f"val/{self.metric.name}")) is not None:
                     trial.values[event.epoch] = value
+                trial.network |= {
+                    name.removeprefix("model/"): value
+                    for name, value in event.metrics.items()
+                    if name.startswith("model/")
+                }
                 if self._is_better(event.metrics, trial):
                     trial.best, trial.best_epoch, trial.best_segment = event.metrics, event.epoch, trial.segment
                     trial.best_strategy, trial.best_label = trial.strategy, trial.label

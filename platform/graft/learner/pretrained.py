@@ -10,9 +10,9 @@ from graft.learner.mapped.backbone import mapped_backbone
 from graft.learner.training_data import TrainingData
 from graft.modalities.registry import build_modality
 from graft.models.backbone import Backbone
-from graft.models.load import LoadedBackbone, load_backbone, weights_version
+from graft.models.load import LoadedBackbone, describe_backbone, load_backbone, weights_version
 from graft.models.network import Network, head_of
-from graft.models.structure.edited import edited
+from graft.models.structure.edited import edit_of, edited
 from graft.spec.components.initialisation import Mapped
 from graft.spec.modalities.base import Preprocessing
 from graft.spec.strategy import Strategy
@@ -32,6 +32,21 @@ def edited_backbone(strategy: Strategy, data: TrainingData) -> Backbone:
     """The backbone as it was pretrained, with the blocks and the pooling of a strategy; shared like `pretrained`."""
     loaded = pretrained(strategy, data)
     return edited(loaded.backbone, strategy.structure, loaded.info.architecture)
+
+
+def edit_facts(data: TrainingData, strategy: Strategy) -> dict[str, float]:
+    """Parameters and multiply-adds of the backbone, as it is and before its edit; nothing where no strategy of the
+    search edits it."""
+    if not data.edits_structure:
+        return {}
+    info = describe_backbone(strategy.backbone)
+    edit = edit_of(info.architecture, strategy.structure, data.modality.size(strategy))
+    return {
+        "model/params": float(edit.after.params),
+        "model/multiply_adds": float(edit.after.multiply_adds),
+        "model/whole_params": float(edit.before.params),
+        "model/whole_multiply_adds": float(edit.before.multiply_adds),
+    }
 
 
 def pretrained(strategy: Strategy, data: TrainingData) -> LoadedBackbone:

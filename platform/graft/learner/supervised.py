@@ -22,7 +22,7 @@ from graft.learner.closed_form.head_solver import HeadSolver, note_of, require_f
 from graft.learner.cross_validation.folds import FoldModel, FoldScores, copies_of, of_fold
 from graft.learner.mapped.head_rows import start_head
 from graft.learner.prefix import prefix_of
-from graft.learner.pretrained import build_network, choose_device, edited_backbone, preprocessing_for
+from graft.learner.pretrained import build_network, choose_device, edit_facts, edited_backbone, preprocessing_for
 from graft.learner.training_data import TrainingData, columns_of, examples_of
 from graft.models.network import Network
 from graft.spec.modalities.base import Preprocessing
@@ -104,10 +104,12 @@ class SupervisedLearner:
 
     @property
     def facts(self) -> Mapping[str, float]:
-        """Trainable parameters, what it took to have the stored features, and what a solver has chosen."""
+        """Trainable parameters, what the structure makes of the backbone's cost, what it took to have the stored
+        features, and what a solver has chosen."""
         cache = self.cached.metrics if self.cached and self.takes_features else {}
+        told = {**edit_facts(self.data, self.session.plan.strategy), **cache}
         chosen = self.solver.chosen if self.solver else {}
-        return {"model/trainable_params": float(self.session.adapted.trainable_params), **cache, **chosen}
+        return {"model/trainable_params": float(self.session.adapted.trainable_params), **told, **chosen}
 
     def load(self, state: TrainingState) -> None:
         """Go on from a state (`Session.load`)."""

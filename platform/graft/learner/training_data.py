@@ -70,6 +70,7 @@ class TrainingData:
     compile: bool = False
     feature_cache: "FeatureCache | None" = None
     folds: "tuple[Fold, ...]" = ()
+    edits_structure: bool = False
 
     @property
     def modality(self) -> Modality:
@@ -125,6 +126,7 @@ def training_data_of(
         num_threads=num_threads,
         compile=job.training.compile,
         feature_cache=feature_cache,
+        edits_structure="structure" in dict(job.reach.root.fields),
     )
 
 

@@ -1,7 +1,7 @@
 """What a job will do before it does it: backbones, trials, epochs, resources, and an estimate of the time."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from graft.modalities.registry import build_modality
 from graft.models.info import BackboneInfo, cut_index, moved_shares
 from graft.models.load import check_backbone, describe_backbone
 from graft.models.weights.source_head import source_head_problem
+from graft.pipeline.edits import PlannedEdit, planned_edits
 from graft.pipeline.resolve import Reasons
 from graft.pipeline.zoo.mapped import needs_own_weights
 from graft.search.outlook import Outlook
@@ -27,6 +28,7 @@ from graft.workers.allocation import Allocation, ClusterResources, Node, allocat
 
 # Ray, ingest, actors, evaluation, export, registration: an assumption on the safe side, not a measurement.
 OVERHEAD_SECONDS = 30.0
+MOST_EDITS = 12
 TOGETHER = "of many trials in one computation"
 # A backward pass costs about twice the forward pass; a frozen block has none.
 BACKWARD = 2.0
@@ -110,6 +112,7 @@ class Plan:
         materialise: frozen blocks that are computed once, shallow before deep.
         predicted_speedup: how many times less arithmetic the search does so; by blocks if nothing was measured.
         ceiling: what it could be at most.
+        edits: what the structures of the space make of the cost of its backbones.
         not_fused_because: why each trial is trained by itself; empty if heads are trained together.
     """
 
@@ -136,6 +139,7 @@ class Plan:
     materialise: tuple[Materialise, ...]
     predicted_speedup: float
     ceiling: float
+    edits: tuple[PlannedEdit, ...]
     not_fused_because: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -201,6 +205,7 @@ def make_plan(
         materialise=materialise,
         predicted_speedup=round(speed_up.predicted, 2),
         ceiling=round(speed_up.ceiling, 2),
+        edits=planned_edits(job),
         not_fused_because=f"{unusable[0]} cannot be used" if unusable else reason_not_fused(job, divided),
     )
 
@@ -218,6 +223,7 @@ def describe(plan: Plan) -> list[str]:
         *(f"first      {one}" for one in plan.first),
         *([f"training   {_describe_steps(plan)}"] if plan.steps else []),
         *(f"phase {place}    {_describe_phase(one)}" for place, one in enumerate(plan.phases, start=1)),
+        *(f"structure  {line}" for line in _describe_edits(plan.edits)),
         f"at once    {_describe_share(plan.share)}",
         *(f"compute    {line}" for line in _describe_materialise(plan)),
         f"heads      {f'one by one: {plan.not_fused_because}' if plan.not_fused_because else TOGETHER}",
@@ -230,6 +236,11 @@ def _describe_steps(plan: Plan) -> str:
     each = " or ".join(f"{steps} steps of {batch} samples" for batch, steps in plan.steps.items())
     total = " or ".join(f"{steps * plan.epochs}" for steps in plan.steps.values())
     return f"{plan.epochs} epochs of {each}: {total} steps"
+
+
+def _describe_edits(edits: Sequence[PlannedEdit]) -> list[str]:
+    more = len(edits) - MOST_EDITS
+    return [*(one.line() for one in edits[:MOST_EDITS]), *([f"… and {more} more, in --json"] if more > 0 else [])]
 
 
 def usable_cpus() -> int:

@@ -9,6 +9,7 @@ from graft.modalities.registry import build_modality
 from graft.models.load import describe_backbone
 from graft.models.zoo import has_backbone
 from graft.pipeline.dry_build import foreign_problems
+from graft.pipeline.edits import structure_problems
 from graft.pipeline.look import overview_of
 from graft.pipeline.zoo.mapped import init_problems, settle_sources
 from graft.spec.defaults.default_space import completed, completed_first, recommended
@@ -85,6 +86,7 @@ def resolve_job(job: Job, look: bool = True) -> Resolved:
     problems += [
         *strategy_problems(whole, task),
         *_backbone_problems(whole),
+        *structure_problems(whole),
         *_modality_problems(whole),
         *([] if problems else init_problems(whole)),
         *foreign_problems(whole),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from graft.cli.output.tables import print_leaderboard
 from graft.experiments.progress import Progress
 from graft.experiments.standing.leaderboard import as_csv, leaderboard, varied_fields
 from graft.journal import events
@@ -48,6 +49,23 @@ def test_the_spreadsheet_has_a_column_for_each(fold: Fold) -> None:
         ("t02", "0.2", "32"),
     ]
     assert as_csv([]).splitlines()[0].startswith("rank,trial,status,score,lr,")
+
+
+def test_what_a_network_costs_is_told_where_the_search_edits_it(fold: Fold) -> None:
+    facts = {"model/trainable_params": 10.0, "model/params": 1e6, "model/multiply_adds": 2e7, "model/whole_params": 3e6}
+    first = events.TrialReported("t01", 1, {"val/accuracy": 0.5, **facts}, 1.0, time=2.0)
+    second = events.TrialReported("t01", 2, {"val/accuracy": 0.6}, 1.0, time=3.0)
+    (row,) = leaderboard(fold(*trial("t01", None), first, second))
+    assert row["network"] == {
+        "trainable_params": 10, "params": 1_000_000, "multiply_adds": 20_000_000, "whole_params": 3_000_000,
+    }  # fmt: skip
+    (line,) = csv.DictReader(io.StringIO(as_csv([row])))
+    assert (line["params"], line["multiply_adds"]) == ("1000000", "20000000")
+    shown = io.StringIO()
+    print_leaderboard([row], "accuracy", 10, shown)
+    header, told = shown.getvalue().splitlines()
+    assert "M parameters    M multiply-adds" in header
+    assert told.split()[5:7] == ["1", "20"]
 
 
 @pytest.mark.parametrize("mode", ["max", "min"])

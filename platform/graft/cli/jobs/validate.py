@@ -1,12 +1,16 @@
 """`graft validate`: is the job file right? Imports nothing heavy."""
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graft.cli.options import JobArgument, JsonOption, SetOption
 from graft.cli.output.tell import tell
+
+if TYPE_CHECKING:
+    from graft.core.errors import Problem
+    from graft.spec.job import Job
 
 
 def command(
@@ -43,7 +47,11 @@ def command(
         loaded, task, reason = resolved.job, resolved.job.task.kind, resolved.reason
         if not no_data:
             overview = overview_of(loaded, resolved.listing, looking(noun))
-    elif problems := [*metric_problems(loaded, loaded.decided_task), *strategy_problems(loaded, loaded.decided_task)]:
+    elif problems := [
+        *metric_problems(loaded, loaded.decided_task),
+        *strategy_problems(loaded, loaded.decided_task),
+        *_structure_problems(loaded),
+    ]:
         raise SpecError(problems)
     elif not no_data:
         overview = light_overview(loaded.data, looking(noun))
@@ -60,3 +68,11 @@ def command(
     tell(f"{job} is a valid job: {loaded.name}, {task} ({reason}), {describe(loaded.phases, loaded.strategies)}")
     if overview is not None:
         tell(*(f"{what:<10} {told}" for what, told in overview.lines()))
+
+
+def _structure_problems(job: "Job") -> "list[Problem]":
+    if "structure" not in dict(job.reach.root.fields):
+        return []  # what looks at backbones takes a while to be imported
+    from graft.pipeline.edits import structure_problems
+
+    return list(structure_problems(job))

@@ -10,6 +10,7 @@ from graft.cli.output.tell import cell
 from graft.spec.metrics import shown
 
 WIDTH_IN_FILES = 200
+_MILLIONS = {"params": "M parameters", "multiply_adds": "M multiply-adds"}
 
 
 def print_table(
@@ -39,11 +40,11 @@ def print_leaderboard(
         stream: where to; standard output if None.
     """
     table = Table(box=None, padding=(0, 2), header_style="bold")
-    columns = ["#", "trial", metric, "epochs", "seconds", "state", "strategy"] + (
-        ["why it ended"] if limit is None else []
-    )
+    costs = [name for name in _MILLIONS if any(name in row.get("network", {}) for row in rows)]
+    columns = ["#", "trial", metric, "epochs", "seconds", *(_MILLIONS[name] for name in costs), "state", "strategy"]
+    columns += ["why it ended"] if limit is None else []
     for column in columns:
-        is_number = column in ("#", metric, "epochs", "seconds")
+        is_number = column in ("#", metric, "epochs", "seconds", *_MILLIONS.values())
         table.add_column(
             column, justify="right" if is_number else "left", no_wrap=column not in ("strategy", "why it ended")
         )
@@ -57,6 +58,7 @@ def print_leaderboard(
             score,
             str(row["epochs"]),
             f"{row['seconds']:.1f}",
+            *(_millions(row["network"].get(name)) for name in costs),
             row["status"],
             row["label"],
         ]
@@ -68,3 +70,7 @@ def print_leaderboard(
     console.print(table)
     if limit is not None and len(rows) > limit:
         console.print(f"  … and {len(rows) - limit} more", style="dim")
+
+
+def _millions(value: float | None) -> str:
+    return "-" if value is None else f"{value / 1e6:.3g}"

@@ -10,6 +10,8 @@ from graft.experiments.progress import Progress, TrialProgress
 
 # What a user asks for first, whether it varied or not.
 ALWAYS_TOLD = "lr"
+COSTS = ("params", "multiply_adds")
+"""Of the backbone as it is: a column each, where the space edits its structure."""
 _BEFORE = ("rank", "trial", "status", "score")
 _BEHIND = ("epochs", "best_epoch", "seconds", "label", "reason")
 
@@ -18,6 +20,9 @@ def leaderboard(progress: Progress) -> list[dict[str, Any]]:
     """One plain row a trial, best first: rank, trial, status, score, epochs, seconds, reason, strategy of its best.
 
     `interval` of a row has the 95 % bounds of a score that is a mean over folds, else it is None.
+
+    `network` of a row has `trainable_params`, and `params`, `multiply_adds`, `whole_params`, `whole_multiply_adds` of
+    the backbone where the space edits its structure: as it is, and before its edit.
 
     `varied` of a row has the learning rate and every field in which the trials differ, by its dotted key; a field
     that the strategy of the trial does not have is None.
@@ -42,10 +47,11 @@ def varied_fields(flat: Sequence[Mapping[str, Any]]) -> list[str]:
 def as_csv(rows: Sequence[dict[str, Any]]) -> str:
     """The rows for a spreadsheet, with a column for each field that varied."""
     varied = list(rows[0]["varied"]) if rows else [ALWAYS_TOLD]
+    costs = [name for name in COSTS if any(name in row["network"] for row in rows)]
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*_BEFORE, *varied, *_BEHIND], extrasaction="ignore")
+    writer = csv.DictWriter(text, [*_BEFORE, *varied, *costs, *_BEHIND], extrasaction="ignore")
     writer.writeheader()
-    writer.writerows({**row["varied"], **row} for row in rows)
+    writer.writerows({**row["varied"], **row["network"], **row} for row in rows)
     return text.getvalue()
 
 
@@ -73,6 +79,7 @@ def _row(rank: int, trial: TrialProgress, progress: Progress) -> dict[str, Any]:
         "seconds": round(trial.seconds, 2),
         "label": trial.best_label or trial.label,
         "reason": trial.reason,
+        "network": {name: round(value) for name, value in trial.network.items()},
         "metrics": {
             name: value if math.isfinite(value) else None
             for name, value in trial.best.items()

@@ -1,12 +1,15 @@
 """A backbone with fewer blocks, or with another pooling: the same modules, so the same weights."""
 
 import copy
+import functools
+from dataclasses import dataclass
 from itertools import pairwise
 
 from torch import nn
 
 from graft.core.errors import Problem, SpecError
 from graft.models.backbone import Backbone
+from graft.models.operations import Cost
 from graft.models.structure.pooling import Pool
 from graft.models.structure.stages import stages_of
 from graft.spec.components.structure import Depth, Structure
@@ -37,7 +40,8 @@ def edited(backbone: Backbone, structure: Structure, architecture: str) -> Backb
     twin.blocks = nn.ModuleList(backbone.blocks[place] for place in places)
     is_whole = last == depth.num_blocks - 1
     if structure.pool != "own":
-        twin.pool = _another_pool(structure, shape, architecture, backbone.width_last)
+        check_pool(structure, architecture)
+        twin.pool = Pool(structure.pool, backbone.width_last)
     elif not is_whole and backbone.pool_between is not None:
         twin.pool = backbone.pool_between
     if not (is_whole and structure.pool == "own"):
@@ -58,8 +62,39 @@ def depth_of(architecture: str) -> Depth:
     return Depth(len(stages) - 1, residual)
 
 
-def _another_pool(structure: Structure, shape: tuple[int, ...], architecture: str, width_last: bool) -> nn.Module:
-    if len(shape) < 2:
+@dataclass(frozen=True)
+class Edit:
+    """What a structure makes of a backbone's cost.
+
+    Attributes:
+        before: of the whole backbone.
+        after: of the edited one.
+    """
+
+    before: Cost
+    after: Cost
+
+
+@functools.lru_cache(maxsize=256)
+def edit_of(architecture: str, structure: Structure, size: int) -> Edit:
+    """What an edit costs and saves; no weights are read.
+
+    Raises:
+        SpecError: the architecture cannot work at this size, or cannot be edited so.
+    """
+    stages = stages_of(architecture, size)
+    before = sum((stage.cost for stage in stages), Cost(0, 0))
+    places = structure.blocks(depth_of(architecture))
+    return Edit(before, sum((stages[place + 1].cost for place in places), stages[0].cost))
+
+
+def check_pool(structure: Structure, architecture: str) -> None:
+    """Whether the pooling of a structure has something to pool.
+
+    Raises:
+        SpecError: the last block pools by itself.
+    """
+    last = structure.blocks(depth_of(architecture))[-1]
+    if structure.pool != "own" and len(stages_of(architecture)[last + 1].shape) < 2:
         told = f"is {structure.pool}, but the last block of {architecture} pools by itself"
         raise SpecError([Problem("strategy.structure.pool", f"{told}; leave it out, or drop that block with keep")])
-    return Pool(structure.pool, width_last)

@@ -57,5 +57,4 @@ def num_scored(history: Iterable[Observation], metric: MetricSpec) -> int:
 
 def is_tried(strategy: Strategy, history: Iterable[Observation], space: StrategySpace) -> bool:
     """Whether a trial lies at the same place of the space already."""
-    place = space.coordinates(strategy)
-    return any(space.coordinates(one.strategy) == place for one in history)
+    return any(space.distance(one.strategy, strategy) == 0 for one in history)

@@ -14,6 +14,7 @@ from graft.core.errors import Problem, SpecError
 from graft.spec.base import STORED
 from graft.spec.messages.rules import Finding, dotted, rejected
 from graft.spec.space.coordinates import coordinates_of
+from graft.spec.space.distance import distance
 from graft.spec.space.distributions import Choice, Distribution, LogUniform, RandInt, Range, Uniform, name_of
 from graft.spec.space.nodes import Component, Node, Value, field_key, option_key
 from graft.spec.space.reader import read_space
@@ -93,6 +94,10 @@ class StrategySpace:
         does not have is left out.
         """
         return coordinates_of(self.root, strategy)
+
+    def distance(self, one: Strategy, other: Strategy) -> float:
+        """How far two strategies are from each other, in [0, 1] (`graft.spec.space.distance`)."""
+        return distance(self, one, other)
 
     def dimensions(self) -> int:
         """The most distributions that are active in one strategy."""

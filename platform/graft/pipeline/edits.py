@@ -1,0 +1,170 @@
+"""What a job's `strategy.structure` makes of its backbones: what is wrong with it, and what each edit costs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from graft.core.errors import Problem, SpecError
+from graft.modalities.registry import build_modality
+from graft.models.info import BackboneInfo
+from graft.models.load import check_backbone, depth_of_backbone, describe_backbone
+from graft.models.zoo import has_backbone
+from graft.search.searchers.grid import GridSearch
+from graft.spec.components.structure import SkipSpec, Structure
+from graft.spec.job import Job
+from graft.spec.metrics import MetricSpec
+from graft.spec.registry import members
+from graft.spec.search.searchers import GridSearcher
+from graft.spec.space.distributions import Choice
+from graft.spec.space.nodes import Component, Node, Value
+from graft.spec.space.space import StrategySpace
+
+FIELD = "structure"
+# Of a range of shares, so many are told.
+POINTS = 5
+
+
+@dataclass(frozen=True)
+class PlannedEdit:
+    """One structure that a search may give a backbone, at the largest size of its inputs.
+
+    Attributes:
+        backbone: its name.
+        label: the structure in short.
+        params: of the edited backbone.
+        multiply_adds: of one sample.
+        whole_params: of the whole one.
+        whole_multiply_adds: of one sample.
+    """
+
+    backbone: str
+    label: str
+    params: int
+    multiply_adds: int
+    whole_params: int
+    whole_multiply_adds: int
+
+    def line(self) -> str:
+        """For people: ``efficientnet_lite0 keep=0.471: 0.25 M parameters, 13 M multiply-adds (37 % of the whole)``."""
+        share = self.multiply_adds / self.whole_multiply_adds
+        counted = f"{self.params / 1e6:.3g} M parameters, {self.multiply_adds / 1e6:.3g} M multiply-adds"
+        return f"{self.backbone} {self.label}: {counted} ({share:.0%} of the whole)"
+
+
+def planned_edits(job: Job) -> tuple[PlannedEdit, ...]:
+    """The structures of a job's space, dearest first for each backbone; none where it edits nothing."""
+    node = dict(job.reach.root.fields).get(FIELD)
+    usable = [name for name in job.reach.values("backbone") if check_backbone(name) is None]
+    if node is None:
+        return ()
+    from graft.models.structure.edited import edit_of
+
+    found = []
+    for name in usable:
+        info = describe_backbone(name)
+        size = max(build_modality(info.modality).sizes(job.reach))
+        structures = {one.simplest(depth_of_backbone(name, one)): None for one in _structures(node)}
+        edits = [(one, edit_of(info.architecture, one, size)) for one in structures]
+        for one, edit in sorted(edits, key=lambda pair: -pair[1].after.multiply_adds):
+            before, after = edit.before, edit.after
+            label = " ".join(one.label()) or "whole"
+            costs = (after.params, after.multiply_adds, before.params, before.multiply_adds)
+            found.append(PlannedEdit(name, label, *costs))
+    return tuple(found)
+
+
+def structure_problems(job: Job) -> Iterator[Problem]:
+    """Shares that keep or leave out no block, and poolings of what pools by itself, for any backbone of the job."""
+    node = dict(job.reach.root.fields).get(FIELD)
+    for name in job.reach.values("backbone") if node is not None else ():
+        if not has_backbone(name):
+            continue  # said by `check_job`, with the nearest names
+        info = describe_backbone(name)
+        for option in _components(node):
+            yield from _problems(option, info)
+
+
+def _problems(option: Component, info: BackboneInfo) -> Iterator[Problem]:
+    fields = dict(option.fields)
+    shares = [*_numbers(fields.get("keep", Value(1.0)))]
+    lost = [share for share in shares if round(share * info.num_blocks) < 1]
+    if lost:
+        least = 1 / info.num_blocks
+        told = f"is {lost[0]:g}, which keeps none of the {info.num_blocks} blocks of {info.name}"
+        yield Problem("strategy.structure.keep", f"{told}; keep {least:.2g} at least, which is one of them")
+        return
+    for skip in _components(fields.get("skip")):
+        if told := _skip_problem(skip, max(shares), info):
+            yield Problem("strategy.structure.skip", told)
+    for pool in _values(fields.get("pool")):
+        structure = Structure.model_validate({"keep": max(shares), "pool": pool})
+        if pool != "own" and (told := _pool_problem(structure, info)):
+            yield Problem("strategy.structure.pool", told)
+
+
+def _skip_problem(skip: Component, keep: float, info: BackboneInfo) -> str:
+    """What is wrong with the most that a skip leaves out."""
+    if skip.kind == "none":
+        return ""
+    most = {name: max(_numbers(node), default=None) or next(_values(node)) for name, node in skip.fields}
+    spec = members("skip")[str(skip.kind)].model_validate(most)
+    assert isinstance(spec, SkipSpec)
+    structure = Structure(keep=keep, skip=spec)
+    depth = depth_of_backbone(info.name, structure)
+    kept, left = structure.kept(depth.num_blocks), len(structure.blocks(depth))
+    if left < kept:
+        return ""
+    candidates = sum(place < kept for place in depth.residual or ())
+    if not candidates:
+        return (
+            f"is {skip.kind}, but none of the {kept} blocks that are kept of {info.name} gives what it takes in shape"
+        )
+    return f"is {' '.join(structure.label()[-1:])}, which is none of the {candidates} residual blocks of {info.name}"
+
+
+def _pool_problem(structure: Structure, info: BackboneInfo) -> str:
+    from graft.models.structure.edited import check_pool
+
+    try:
+        check_pool(structure, info.architecture)
+    except SpecError as error:
+        return error.problems[0].message
+    return ""
+
+
+def _structures(node: Node) -> Iterator[Structure]:
+    space = StrategySpace(Component(None, ((FIELD, node),)))
+    metric = MetricSpec("any", "max")  # nothing is compared here
+    grid = GridSearch(GridSearcher(points=POINTS), space, metric, seed=0)
+    return (one.structure for index in range(grid.size) if (one := grid.draw(index, ())) is not None)
+
+
+def _components(node: Node | None) -> Iterator[Component]:
+    match node:
+        case Component():
+            yield node
+        case Choice(options):
+            for option in options:
+                yield from _components(option)
+
+
+def _values(node: Node | None) -> Iterator[Any]:
+    match node:
+        case Value(value):
+            yield value
+        case Choice(options):
+            for option in options:
+                yield from _values(option)
+
+
+def _numbers(node: Node) -> Iterator[float]:
+    match node:
+        case Value(int() | float() as value):
+            yield float(value)
+        case Choice(options):
+            for option in options:
+                yield from _numbers(option)
+        case Value() | Component():
+            return
+        case _:
+            yield from node.bounds()
