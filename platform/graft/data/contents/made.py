@@ -1,9 +1,10 @@
 """Values that are made when they are asked for: names of a million rows need not lie in memory."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
-import numpy as np
+if TYPE_CHECKING:  # `graft validate` reads names of files, and imports nothing heavy for it
+    import numpy as np
 
 T = TypeVar("T")
 
@@ -65,7 +66,7 @@ class Picked(ListLike[T]):
         rows: int64 [n], which.
     """
 
-    def __init__(self, values: Sequence[T], rows: np.ndarray) -> None:
+    def __init__(self, values: Sequence[T], rows: "np.ndarray") -> None:
         self._values, self._rows = values, rows
 
     def __len__(self) -> int:
