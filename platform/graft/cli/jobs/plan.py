@@ -29,6 +29,7 @@ def command(
     from graft.pipeline.look import overview_of, placement_of
     from graft.pipeline.plan import describe, make_plan
     from graft.pipeline.resolve import resolve_job
+    from graft.pipeline.zoo.mapped import check_inits
     from graft.spec.defaults.scale import Scale
     from graft.spec.load import load_job
 
@@ -36,6 +37,7 @@ def command(
         raise SpecError("--measure and --offline are both given, but exclude each other; leave one out")
     resolved = resolve_job(load_job(job, override or ()))
     loaded = resolved.job
+    check_inits(loaded)
     overview = overview_of(loaded, resolved.listing, looking(f"{loaded.data.modality}s"))
     size = Scale(overview.splits["train"], overview.splits["validation"])
     if not measure:

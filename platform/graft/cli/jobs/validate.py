@@ -39,7 +39,7 @@ def command(
     task, reason = loaded.data.task_hint or ("", "")
     if no_data and not task and loaded.task.kind == "auto":
         task, reason = "auto", "the labels decide"
-    elif task in ("", loaded.task.kind) or loaded.task.kind != "auto":
+    elif task in ("", loaded.task.kind) or loaded.task.kind != "auto" or "mapped" in loaded.reach.values("init"):
         from graft.pipeline.look import overview_of
         from graft.pipeline.resolve import resolve_job
 

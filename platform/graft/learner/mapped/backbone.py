@@ -64,6 +64,7 @@ def map_backbone(
         raise SpecError(problem)
     size = size or (source.bundle.spec.preprocessing.size if source.bundle else int(info.input.native_size))
     opened = source.open(size)
+    _require_finite(source, opened)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(0, "mapped", info.architecture))
         backbone, names = named_backbone(info.architecture, size)
@@ -133,6 +134,17 @@ def init_problem(init: Mapped, target: str) -> Problem | None:
     except (SpecError, ArtifactError) as error:
         told = str(error)
     return Problem("strategy.init", told) if told else None
+
+
+def _require_finite(source: Source, opened: Opened) -> None:
+    state = opened.weights.state
+    odd = [name for name, one in state.items() if one.is_floating_point() and not bool(one.isfinite().all())]
+    if odd:
+        count = f"{len(odd)} of its tensors " + ("holds" if len(odd) == 1 else "hold")
+        raise ArtifactError(
+            f"source {source.name} cannot be used: {count} infinite values or NaN, such as `{odd[0]}`; train it anew, "
+            "or name another"
+        )
 
 
 def _tables(source: Source, info: BackboneInfo) -> TokenRows | None:

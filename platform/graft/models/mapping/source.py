@@ -5,7 +5,7 @@ No torch at the top: `graft validate` asks whether a source is there, and what i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -74,7 +74,9 @@ class Source:
         files = {file.path.name: file.found() for file in weights.files()}
         if problem := weights.problem():
             raise ArtifactError(problem)
-        return text_digest(canonical_json({"architecture": find_entry(self.name).architecture, **files}))
+        assert self.info is not None, "a backbone is known"
+        known = {"architecture": self.info.architecture, "input": self.info.input.to_dict()}
+        return text_digest(canonical_json({**known, **files}))
 
     @cached_property
     def bundle(self) -> Bundle | None:
@@ -108,12 +110,16 @@ class Source:
         """
         from graft.models.load import load_backbone
         from graft.models.mapping.weights import Weights, named_backbone
+        from graft.models.structure.edited import depth_of
         from graft.models.weight_files import read_weights
 
         if self.bundle is not None:
             spec, network = self.bundle.spec, self.bundle.build()
             _, names = named_backbone(spec.architecture, spec.preprocessing.size)
-            return Opened(Weights(network.backbone.state_dict(), names), network.backbone, network.head.state_dict())
+            state, structure = network.backbone.state_dict(), spec.strategy.structure
+            if structure.skips:
+                state = _in_place(state, structure.blocks(depth_of(spec.architecture)))
+            return Opened(Weights(state, names), network.backbone, network.head.state_dict())
         if self.kind == "backbone":
             loaded = load_backbone(self.name, size)
             _, names = named_backbone(find_entry(self.name).architecture, size)
@@ -150,6 +156,16 @@ def find_source(name: str) -> Source:
 
     near = unknown("backbone", name, ZOO.names()) if "/" not in name and not path.suffix else "does not exist"
     raise SpecError(f"source {name} {near if near == 'does not exist' else f'is not there ({near})'}; it {_FORMS}")
+
+
+def _in_place(state: Mapping[str, Tensor], places: Sequence[int]) -> dict[str, Tensor]:
+    """Tensors of a network of which blocks were left out, by the names that the whole network has for them."""
+    found = {}
+    for name, tensor in state.items():
+        head, *rest = name.split(".")
+        place = [str(places[int(rest[0])]), *rest[1:]] if head == "blocks" else rest
+        found[".".join([head, *place])] = tensor
+    return found
 
 
 def _in_folder(name: str, path: Path) -> Source:
