@@ -5,12 +5,13 @@ the first dot of the name, an ending what stands behind it. Only headers and lab
 is read later, from its place in the shard. Members of any other ending, ``.pkl`` and ``.pt`` above all, never are.
 """
 
+import array
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
 from graft.data.archives.shards import SUFFIX, shards_of
 from graft.data.archives.tar_members import Member, members_of
+from graft.data.contents.coded import Coded
 from graft.data.contents.made import Made
+from graft.data.contents.packed import Packed, Texts
 from graft.data.contents.parts import FileParts, StampedFile, part, place_of
 from graft.data.contents.placed import PlacedSamples
 from graft.data.decoding.versions import version_of
@@ -41,10 +44,10 @@ _SHOWN_ENDINGS = 12
 class _Found:
     """What has been found so far."""
 
-    ids: list[str] = field(default_factory=list)
-    sources: list[bytes] = field(default_factory=list)
-    labels: list[Any] = field(default_factory=list)
-    shards: list[int] = field(default_factory=list)
+    ids: Texts = field(default_factory=Texts)
+    sources: Packed = field(default_factory=Packed)
+    labels: Coded = field(default_factory=Coded)
+    shards: "array.array[int]" = field(default_factory=lambda: array.array("i"))
     endings: Counter[str] = field(default_factory=Counter)
     tally: Tally = field(default_factory=Tally)
     lacking: Tally = field(default_factory=Tally)
@@ -62,32 +65,32 @@ def list_shards(spec: WebDatasetData, most: int, progress: Progress | None = Non
         DataError: a shard is missing, compressed or damaged, holds no samples with labels, or labels are none that a
             task can have.
     """
-    paths = shards_of(spec.path)
-    stamps, found = tuple(StampedFile.of(path) for path in paths), _Found()
-    for number, path in enumerate(paths):
-        names = _shown(path, spec.path)
-        _Shard(spec, number, path, FileParts(stamps, _MOST_LABEL_BYTES)).collect(found, names, progress)
+    shards, found = shards_of(spec.path, progress), _Found()
+    stamps = tuple(StampedFile.of(shard.path) for shard in shards)
+    for number, shard in enumerate(shards):
+        _Members(spec, number, shard.path, FileParts(stamps, _MOST_LABEL_BYTES)).collect(found, shard.name, progress)
     if progress is not None:
         progress(len(found.ids))
     _check_found(spec, found)
-    splits = [_split(path, spec) for path in paths]
+    splits = np.array([_split(shard.name, spec) for shard in shards], dtype=np.uint8)
+    facts = [shard.facts for shard in shards]
     settings = [spec.sample, spec.label, spec.key, spec.label_names, spec.split]
     return PlacedSamples(
         ids=found.ids,
         sources=found.sources,
         contents=FileParts(stamps, most),
         targets=_targets(spec, found.labels),
-        given=np.array([splits[shard] for shard in found.shards], dtype=np.uint8),
-        identity=text_digest(canonical_json([[stamp.to_list() for stamp in stamps], settings])),
-        versions=Made(len(found.ids), partial(_version, stamps, found.sources)),
+        given=splits[np.frombuffer(found.shards, dtype=np.int32)],
+        identity=text_digest(canonical_json([facts, settings])),
+        versions=Made(len(found.ids), partial(_version, facts, found.sources)),
         ignored=(*found.tally.result(), *found.lacking.result()),
     )
 
 
-def _version(stamps: Sequence[StampedFile], sources: Sequence[bytes], row: int) -> str:
+def _version(facts: Sequence[Sequence[str | int]], sources: Sequence[bytes], row: int) -> str:
     """A shard that has not changed holds what it held, whatever others are added."""
     number, offset, size = place_of(sources[row])
-    return version_of(*stamps[number].to_list(), offset, size)
+    return version_of(*facts[number], offset, size)
 
 
 def samples_of(path: Path, leave_out: Callable[[str, Member], None]) -> Iterator[tuple[str, dict[str, Member]]]:
@@ -123,7 +126,7 @@ def _split_name(name: str) -> tuple[str, str]:
     return folder + slash + stem, ending.lower()
 
 
-class _Shard:
+class _Members:
     def __init__(self, spec: WebDatasetData, number: int, path: Path, labels: FileParts) -> None:
         self._spec, self._number, self._path, self._labels = spec, number, path, labels
         self._endings = [part.strip().lower() for part in spec.sample.split(";")]
@@ -188,7 +191,7 @@ def _check_found(spec: WebDatasetData, found: _Found) -> None:
     """
     lacking = found.lacking.result()
     count, total = sum(one.count for one in lacking), len(found.ids) + sum(one.count for one in lacking)
-    if found.ids and count <= spec.max_unreadable * total:
+    if len(found.ids) and count <= spec.max_unreadable * total:
         return
     shown = ", ".join(f"{ending or 'none'} ({times})" for ending, times in found.endings.most_common(_SHOWN_ENDINGS))
     told = "; ".join(map(str, lacking)) or "no members"
@@ -198,42 +201,37 @@ def _check_found(spec: WebDatasetData, found: _Found) -> None:
     )
 
 
-def _targets(spec: WebDatasetData, labels: Sequence[Any]) -> RawTargets:
-    place = Place(spec.path.name, f".{spec.label}" + (f" {spec.key}" if spec.key else ""))
+def _targets(spec: WebDatasetData, labels: Coded) -> RawTargets:
+    place = Place(PurePath(spec.path).name, f".{spec.label}" + (f" {spec.key}" if spec.key else ""))
     names = spec.label_names
     if names is not None:
         return RawTargets(_codes(place, labels, len(names)), names)
     is_class = spec.label.lower() == "cls"
-    if not is_class and all(label is None or isinstance(label, str) for label in labels) and text_numbers(labels):
-        labels = [None if label is None else float(label) for label in labels]
+    different = labels.different
+    if not is_class and all(label is None or isinstance(label, str) for label in different) and text_numbers(different):
+        labels = labels.mapped(lambda label: None if label is None else float(label))
     targets = raw_targets([(place, labels)])
     return RawTargets(targets.values) if is_class else targets
 
 
-def _codes(place: Place, labels: Sequence[Any], count: int) -> np.ndarray:
+def _codes(place: Place, labels: Coded, count: int) -> np.ndarray:
     """Labels that count the names of `data.classes`."""
-    codes = np.empty(len(labels), dtype=np.int64)
-    for row, label in enumerate(labels):
+    codes = []
+    for row, label in zip(labels.firsts, labels.different, strict=True):
         text = str(label)
         if not text.isdecimal() or not text.isascii() or int(text) >= count:
             raise DataError(
                 f"{place} is `{text[:40]}` in sample {row + 1}, but data.classes names 0 to {count - 1}; name all, or "
                 "leave it out"
             )
-        codes[row] = int(text)
-    return codes
+        codes.append(int(text))
+    return labels.taken(codes, np.int64)
 
 
-def _split(path: Path, spec: WebDatasetData) -> int:
+def _split(name: str, spec: WebDatasetData) -> int:
     """What the name of a shard says, or that of its directory below the one that the job names."""
     if spec.split == "none":
         return UNASSIGNED
-    names = [path.name.removesuffix(SUFFIX)]
-    if spec.path.is_dir():
-        names += [parent.name for parent in path.parents if spec.path in parent.parents]
+    names = name.removesuffix(SUFFIX).split("/")[::-1]
     found = [split for split in map(split_within, names) if split]
     return code_of(found[0]) if found else UNASSIGNED
-
-
-def _shown(path: Path, root: Path) -> str:
-    return printable(str(path.relative_to(root)) if root.is_dir() else path.name)

@@ -27,6 +27,12 @@ def cell(file: int, group: int, row: int) -> bytes:
     return _CELL.pack(file, group, row)
 
 
+def place_of(source: bytes) -> tuple[int, int, int]:
+    """The inverse of `cell`."""
+    file, group, row = _CELL.unpack(source)
+    return file, group, row
+
+
 class CellSources(Sequence[bytes]):
     """The places of all cells of a column, made when asked for.
 
@@ -83,7 +89,7 @@ class ColumnCells:
             Unreadable: it is empty, or has more bytes than a sample may have.
             DataError: the file has changed since it was listed, or is damaged.
         """
-        number, group, row = _CELL.unpack(source)
+        number, group, row = place_of(source)
         file = self.files[number]
         shown = printable_path(file.path)
         with machine_errors(shown):

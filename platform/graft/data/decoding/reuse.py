@@ -55,8 +55,11 @@ def known_rows(plan: IngestPlan, cache: Path) -> Known | None:
     versions = plan.versions
     if versions is None or plan.is_streamed:
         return None
+    alike = _alike(plan, cache)
+    if not alike:
+        return None
     best, wanted = None, _packed(versions)
-    for directory in _alike(plan, cache):
+    for directory in alike:
         try:
             dataset, found = open_dataset(directory), _packed(row_columns(directory, "version")["version"])
         except ArtifactError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,18 @@ import pyarrow as pa
 from graft.core.errors import DataError
 from graft.core.passing_errors import machine_errors
 from graft.core.storage import canonical_json, text_digest
-from graft.data.columnar.cells import DAMAGE, CellSources, ColumnCells, holds_bytes
+from graft.data.columnar.cells import DAMAGE, CellSources, ColumnCells, holds_bytes, place_of
 from graft.data.columnar.groups import ArrowGroups
 from graft.data.contents.coded import Coded
+from graft.data.contents.made import Made
 from graft.data.contents.packed import Texts
 from graft.data.contents.parts import StampedFile
 from graft.data.contents.placed import PlacedSamples
+from graft.data.decoding.versions import version_of
 from graft.data.hub.fetched import fetched_parts
-from graft.data.hub.saved import SavedPart, features_of, label_names_of, saved_parts
+from graft.data.hub.saved import SavedPart, features_of, is_of_a_set, label_names_of, saved_parts
 from graft.data.overview import Ignored, Progress
+from graft.data.remote.here import tree_here
 from graft.data.split import UNASSIGNED, code_of
 from graft.data.splits.names import split_of
 from graft.data.tables.labels import Place, raw_targets
@@ -44,7 +48,17 @@ def list_hub(spec: HuggingFaceData, progress: Progress | None = None) -> PlacedS
         DataError: it is not there, damaged, or lacks a column; or a row has no label.
         ResourceError: the hub cannot be reached.
     """
-    used, ignored = _used(parts_of(spec))
+    if spec.path is None:
+        return _list(spec, fetched_parts(spec.name or "", spec.config, spec.revision), (), progress)
+    with tree_here(spec.path, is_of_a_set, progress) as here:
+        return _list(spec, saved_parts(here.path), here.stamp, progress)
+
+
+def _list(
+    spec: HuggingFaceData, parts: Sequence[SavedPart], stamp: Sequence[Any], progress: Progress | None
+) -> PlacedSamples:
+    """The rows of a set on this machine; `stamp` tells the content of a copy from another's."""
+    used, ignored = _used(parts)
     files = [_File(part, path, ArrowGroups(path)) for part in used for path in part.files]
     stamps = [StampedFile.of(file.path) for file in files]
     labels, counts = Coded(), []
@@ -60,15 +74,24 @@ def list_hub(spec: HuggingFaceData, progress: Progress | None = None) -> PlacedS
         raise DataError(f"{spec.told} holds no rows, but must hold some; check the set")
     given = np.repeat(np.array([_code(file.part) for file in files], dtype=np.uint8), counts)
     settings = [spec.sample, spec.label, [file.part.name for file in files]]
+    facts = [spec.path, stamp] if stamp else [one.to_list() for one in stamps]
+    sources = CellSources([tuple(next(guarded(file.path, (one.rows for one in [file.groups])))) for file in files])
     return PlacedSamples(
         ids=Texts(name for part in used for name in _ids(part, files, counts)),
-        sources=CellSources([tuple(next(guarded(file.path, (one.rows for one in [file.groups])))) for file in files]),
+        sources=sources,
+        versions=Made(len(sources), partial(_version, [one.to_list() for one in stamps], sources)),
         contents=ColumnCells(stamps, spec.sample),
         targets=_targets(spec, files[0], labels),
         given=given,
-        identity=text_digest(canonical_json([[stamp.to_list() for stamp in stamps], settings])),
+        identity=text_digest(canonical_json([facts, settings])),
         ignored=ignored,
     )
+
+
+def _version(stamps: Sequence[Sequence[str | int]], sources: Sequence[bytes], row: int) -> str:
+    """A file that has not changed holds what it held, whatever others are added."""
+    number, group, place = place_of(sources[row])
+    return version_of(*stamps[number], group, place)
 
 
 def parts_of(spec: HuggingFaceData) -> tuple[SavedPart, ...]:
@@ -79,7 +102,7 @@ def parts_of(spec: HuggingFaceData) -> tuple[SavedPart, ...]:
         ResourceError: the hub cannot be reached.
     """
     if spec.path is not None:
-        return saved_parts(spec.path)
+        return saved_parts(Path(spec.path))
     return fetched_parts(spec.name or "", spec.config, spec.revision)
 
 

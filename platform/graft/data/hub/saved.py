@@ -33,6 +33,12 @@ class SavedPart:
     files: tuple[Path, ...]
 
 
+def is_of_a_set(path: str) -> bool:
+    """Whether a file of a directory belongs to what the library saves there."""
+    name = path.rpartition("/")[2]
+    return path.count("/") <= 1 and (name in (STATE, PARTS) or name.endswith(".arrow"))
+
+
 def is_saved(path: Path) -> bool:
     """Whether a directory is what the library saves."""
     return (path / STATE).is_file() or (path / PARTS).is_file()

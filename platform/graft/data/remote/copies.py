@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from graft.data.remote.address import Address
 from graft.data.remote.copying import copy_object
 from graft.data.remote.faults import StoreError, told
 from graft.data.remote.here import Here, home_of_copies
-from graft.data.remote.listing import contact
+from graft.data.remote.listing import contact, files_below
 from graft.data.remote.patience import READING, asked
 from graft.data.remote.store import Entry, open_store
 from graft.data.remote.web_store import file_name
@@ -69,6 +69,21 @@ def files_copied(path: str, names: Sequence[str], progress: Progress | None) -> 
 
 
 @contextmanager
+def tree_copied(path: str, wanted: Callable[[str], bool], progress: Progress | None) -> Iterator[Here]:
+    """A directory with copies of those files below an address whose paths are wanted; else as `file_copied`."""
+    address = Address.of(path)
+    found = {
+        entry.path: (f"{address.key}/{entry.path}".lstrip("/"), entry)
+        for entry in sorted(files_below(address), key=lambda one: one.path)
+        if wanted(entry.path)
+    }
+    copied = _copied(address, found, progress)
+    with _called(copied, path):
+        stamp = tuple((name, entry.size, entry.version or copied.name) for name, (_, entry) in found.items())
+        yield Here(copied, path, stamp)
+
+
+@contextmanager
 def _called(copy: Path, path: str) -> Iterator[None]:
     try:
         yield
@@ -108,6 +123,7 @@ def _copy_anew(
     with new_directory(target, named) as scratch:
         for name, (key, entry) in files.items():
             where = Address(address.scheme, address.place, key)
+            (scratch / name).parent.mkdir(parents=True, exist_ok=True)
             with (scratch / name).open("wb") as stream:
                 for piece in copy_object(where, entry):
                     stream.write(piece)

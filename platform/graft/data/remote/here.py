@@ -3,7 +3,7 @@
 The copy is made by `graft.data.remote.copies`, in the home's ``cache/remote``; this module imports nothing heavy.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -62,6 +62,23 @@ def file_here(path: Path | str, progress: Progress | None = None) -> AbstractCon
     from graft.data.remote.copies import file_copied
 
     return file_copied(path, progress)
+
+
+def tree_here(
+    path: Path | str, wanted: Callable[[str], bool], progress: Progress | None = None
+) -> AbstractContextManager[Here]:
+    """A directory with those files at any depth whose paths are wanted, wherever it lies; else as `file_here`.
+
+    Args:
+        path: of the directory, as the job has it.
+        wanted: told a path below it, with slashes.
+        progress: told now and then that something goes on.
+    """
+    if not is_remote(path):
+        return nullcontext(Here(Path(path), str(path)))
+    from graft.data.remote.copies import tree_copied
+
+    return tree_copied(path, wanted, progress)
 
 
 def files_here(

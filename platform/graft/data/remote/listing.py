@@ -88,6 +88,21 @@ def list_below(address: Address) -> Iterator[Entry]:
                 future.cancel()
 
 
+def files_below(address: Address) -> Iterator[Entry]:
+    """The files below a folder, without those whose names would lead out of it.
+
+    Raises:
+        DataError: there is no such folder, or it is one of a web server.
+        ResourceError: as for `contact`.
+    """
+    if address.is_web:
+        raise DataError(f"data.path is {address}, but a web server lists no folder; name the files themselves")
+    for entry in list_below(address):
+        is_plain = not any(part in ("", ".", "..") or "\0" in part for part in entry.path.split("/"))
+        if is_plain and not entry.is_folder:
+            yield entry
+
+
 def _deep(store: Store, key: str) -> list[Entry]:
     return asked(lambda: store.entries(key, is_deep=True), READING)
 

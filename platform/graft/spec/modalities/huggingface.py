@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from graft.spec.messages.rules import Finding, rejected
 from graft.spec.modalities.container import ColumnName, ContainerSource
-from graft.spec.modalities.data_path import LocalPath
+from graft.spec.modalities.data_path import DataPath
 
 
 class HuggingFaceData(ContainerSource):
@@ -18,7 +18,7 @@ class HuggingFaceData(ContainerSource):
     kind: Literal["huggingface"] = "huggingface"
     built_by: ClassVar[str] = "graft.modalities.containers.listing:list_container"
     drafted_by: ClassVar[str] = "graft.modalities.containers.huggingface_draft:draft_huggingface"
-    path: LocalPath | None = Field(
+    path: DataPath | None = Field(
         None,
         description="Directory that `save_to_disk` has left; a relative path starts at the job file's directory.",
     )

@@ -11,7 +11,7 @@ from graft.spec.defaults.recommended import Recommended
 from graft.spec.defaults.scale import Scale
 from graft.spec.messages.rules import Finding, rejected
 from graft.spec.modalities.base import DataSpec, ModalitySpec, Preprocessing
-from graft.spec.modalities.data_path import DataPath, LocalPath
+from graft.spec.modalities.data_path import DataPath
 from graft.spec.modalities.folder import FolderSource
 from graft.spec.modalities.image_defaults import SMALL_SIDE, recommended_by_size, seconds_at
 from graft.spec.modalities.label_names import NumberedLabels
@@ -209,11 +209,11 @@ class CocoData(ImageSource):
     kind: Literal["coco"] = "coco"
     built_by: ClassVar[str] = "graft.modalities.image.sources.coco:list_coco"
     drafted_by: ClassVar[str] = "graft.modalities.image.sources.drafts:draft_coco"
-    path: LocalPath = Field(
+    path: DataPath = Field(
         description="The file of annotations, or a directory of such files whose names say their splits, as "
         "instances_train.json does; a relative path starts at the job file's directory."
     )
-    directory: LocalPath | None = Field(
+    directory: DataPath | None = Field(
         None, description="Directory of the images; the file's own, the one above, or `images` in them if left out."
     )
     labels: Literal["auto", "one", "many"] = Field(
@@ -233,7 +233,7 @@ class MetadataData(ImageSource):
     kind: Literal["image_metadata"] = "image_metadata"
     built_by: ClassVar[str] = "graft.modalities.image.sources.metadata:list_metadata"
     drafted_by: ClassVar[str] = "graft.modalities.image.sources.drafts:draft_metadata"
-    path: LocalPath = Field(description="The directory; a relative path starts at the job file's directory.")
+    path: DataPath = Field(description="The directory; a relative path starts at the job file's directory.")
     file: str = Field("file_name", min_length=1, max_length=256, description="Column of the paths of the images.")
     label: str = Field("label", min_length=1, max_length=256, description="Column of the labels.")
     encoding: str = Field("utf-8", min_length=1, max_length=40, description="How the tables are encoded.")

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from graft.spec.messages.rules import Finding, rejected
 from graft.spec.modalities.container import ColumnName, ContainerSource
-from graft.spec.modalities.data_path import LocalPath
+from graft.spec.modalities.data_path import DataPath
 from graft.spec.modalities.label_names import NumberedLabels
 
 
@@ -20,7 +20,7 @@ class WebDatasetData(ContainerSource, NumberedLabels):
     kind: Literal["webdataset"] = "webdataset"
     built_by: ClassVar[str] = "graft.modalities.containers.listing:list_container"
     drafted_by: ClassVar[str] = "graft.modalities.containers.webdataset_draft:draft_webdataset"
-    path: LocalPath = Field(
+    path: DataPath = Field(
         description="A shard, a directory of shards, or a pattern such as train-{0000..0063}.tar or shards/*.tar; a "
         "relative path starts at the job file's directory."
     )

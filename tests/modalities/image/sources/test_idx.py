@@ -170,3 +170,11 @@ def test_the_identity_follows_the_files(idx_directory):
     after = list_idx(spec).identity
     assert after != before
     assert list_idx(IdxData(path=idx_directory, classes=["a", "b", "c"])).identity != after
+
+
+def test_images_keep_their_versions_whatever_is_added(idx_directory):
+    both = list_idx(IdxData(path=idx_directory)).versions
+    for path in idx_directory.glob("t10k*"):
+        path.unlink()
+    alone = list_idx(IdxData(path=idx_directory)).versions
+    assert (len(set(both)), alone) == (39, both[:30])

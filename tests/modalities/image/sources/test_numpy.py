@@ -39,7 +39,7 @@ def test_an_archive_as_keras_has_it(save: Callable[..., None], tmp_path: Path, x
     listing = listed(tmp_path / "a.npz", classes=["cat", "dog"])
     assert listing.given.tolist() == [UNASSIGNED] * 4 + [int(Split.TEST)] * 2
     assert (listing.targets.values.tolist(), listing.targets.categories) == ([0, 1, 1, 0, 0, 1], ("cat", "dog"))
-    assert listing.ids[:2] == ("train/1", "train/2")
+    assert listing.ids[:2] == ["train/1", "train/2"]
     for row in (3, 5, 0):
         assert np.array_equal(pixels_of(listing, row), x[row % 4])
 
@@ -152,3 +152,13 @@ def test_a_plain_file_that_is_cut(tmp_path: Path, x: np.ndarray) -> None:
     np.save(tmp_path / "y.npy", Y)
     with pytest.raises(DataError, match="promises 360 bytes, but it holds only 351"):
         listed(tmp_path)
+
+
+def test_images_keep_their_versions_whatever_is_added(tmp_path: Path, x: np.ndarray) -> None:
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=Y)
+    before = listed(tmp_path / "a.npz").versions
+    np.savez(tmp_path / "a.npz", x_train=np.concatenate([x, 255 - x]), y_train=np.tile(Y, 2))
+    after = listed(tmp_path / "a.npz").versions
+    assert before is not None
+    assert after is not None
+    assert (len(set(after)), list(after[:4])) == (8, list(before))

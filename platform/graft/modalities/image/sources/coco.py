@@ -7,20 +7,24 @@ is of the categories that its annotations are of: of one each, or of several.
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
-from graft.data.contents.beside import file_beside
+from graft.data.contents.beside import file_beside, stamps_of
 from graft.data.contents.parts import StampedFile
-from graft.data.folders.paths import printable, size_and_time
+from graft.data.decoding.versions import version_of
+from graft.data.folders.paths import printable
 from graft.data.listing import Listing, Progress
 from graft.data.overview import Tally
 from graft.data.read import Unreadable, read_file
+from graft.data.remote.address import is_remote
+from graft.data.remote.here import Here, file_here, tree_here
 from graft.data.split import UNASSIGNED, code_of
 from graft.data.splits.names import SplitName, split_within
 from graft.data.targets import RawTargets
@@ -28,6 +32,8 @@ from graft.modalities.image.read import FileReader
 from graft.spec.modalities.image import CocoData
 
 _FOLDERS = ("", "images", "data")
+_ASKED = 2
+"""Images that a store is asked for in each place."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +52,10 @@ def list_coco(spec: CocoData, progress: Progress | None = None) -> Listing:
     Raises:
         DataError: a file is damaged or of another form, or its images are not where they could be.
     """
-    files = _files(spec.path)
-    found = [one for file in files for one in _annotated(spec, file, is_alone=len(files) == 1)]
+    with _annotations_here(spec.path, progress) as here:
+        files = _files(here.path)
+        stamps = here.stamp or [StampedFile.of(file).to_list() for file in files]
+        found = [one for file in files for one in _annotated(spec, here, file, is_alone=len(files) == 1)]
     tally = Tally()
     has_many = spec.labels == "many" or (spec.labels == "auto" and any(len(one.labels) > 1 for one in found))
     kept = []
@@ -60,18 +68,27 @@ def list_coco(spec: CocoData, progress: Progress | None = None) -> Listing:
         raise DataError(f"{spec.path} annotates no image so that it could be used; check the file, or data.labels")
     if progress is not None:
         progress(len(kept))
-    stats = [(printable(os.fsdecode(one.path)), *size_and_time(one.path)) for one in kept]
+    paths = [one.path for one in kept]
+    stats = [(printable(os.fsdecode(path)), *stamp) for path, stamp in zip(paths, stamps_of(paths), strict=True)]
     return Listing(
         source=f"images in {spec.path}",
         ids=tuple(one.name for one in kept),
         targets=_targets(kept, has_many),
         given=np.array([code_of(one.split) if one.split else UNASSIGNED for one in kept], dtype=np.uint8),
-        identity=text_digest(canonical_json([[StampedFile.of(one).to_list() for one in files], stats, spec.labels])),
-        sources=[one.path for one in kept],
+        identity=text_digest(canonical_json([stamps, stats, spec.labels])),
+        sources=paths,
+        versions=[version_of(*file) for file in stats],
         reader=FileReader(spec.max_pixels),
         facts={"max_pixels": spec.max_pixels},
         ignored=tally.result(),
     )
+
+
+def _annotations_here(path: Path | str, progress: Progress | None) -> AbstractContextManager[Here]:
+    """The file of annotations, or a directory of such files."""
+    if is_remote(path) and not path.lower().endswith(".json"):
+        return tree_here(path, lambda name: "/" not in name and name.endswith(".json"), progress)
+    return file_here(path, progress)
 
 
 def _files(path: Path) -> list[Path]:
@@ -85,7 +102,7 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
-def _annotated(spec: CocoData, file: Path, is_alone: bool) -> Iterator[_Annotated]:
+def _annotated(spec: CocoData, here: Here, file: Path, is_alone: bool) -> Iterator[_Annotated]:
     content = _content(file)
     images, annotations = _rows(file, content, "images"), _rows(file, content, "annotations")
     names = {one.get("id"): str(one.get("name")) for one in _rows(file, content, "categories")}
@@ -99,14 +116,14 @@ def _annotated(spec: CocoData, file: Path, is_alone: bool) -> Iterator[_Annotate
                 "`categories`; correct it"
             )
         labels.setdefault(_key(one.get("image_id")), set()).add(name)
-    directory = _directory(spec, file, images)
+    directory = _directory(spec, _place(here, file), images)
     split = None if is_alone else split_within(file.stem)
     for number, one in enumerate(images, 1):
         name = one.get("file_name")
         if not isinstance(name, str) or not name:
             raise DataError(f"{file}: image {number} has no `file_name`, but must; correct it")
         of = sorted(labels.get(_key(one.get("id")), ()), key=order.__getitem__)
-        path = file_beside(directory / file.name, name.encode("utf-8", "surrogatepass"))
+        path = _in(directory, name)
         shown = name if name.isprintable() else repr(name)
         yield _Annotated(shown, path, tuple(of), split)
 
@@ -136,26 +153,49 @@ def _key(value: Any) -> Any:
     return value if isinstance(value, str | int | float | None) else str(value)
 
 
-def _directory(spec: CocoData, file: Path, images: Sequence[Mapping[str, Any]]) -> Path:
+def _place(here: Here, file: Path) -> Path | str:
+    """Where a file of annotations lies, if what is opened is its copy."""
+    if not here.stamp:
+        return file
+    return here.shown if file == here.path else f"{here.shown}/{file.name}"
+
+
+def _in(directory: Path | str, name: str) -> bytes:
+    """The path or address of an image."""
+    beside = directory / "x" if isinstance(directory, Path) else f"{directory}/x"
+    return file_beside(beside, name.encode("utf-8", "surrogatepass"))
+
+
+def _directory(spec: CocoData, file: Path | str, images: Sequence[Mapping[str, Any]]) -> Path | str:
     """Where the first images lie.
 
     Raises:
         DataError: nowhere that could be meant.
     """
-    bases = [spec.directory] if spec.directory else [file.parent, file.parent.parent]
-    split = file.stem.removeprefix("instances_")
-    places = [base / folder for base in bases for folder in (*_FOLDERS, split, f"images/{split}")]
+    bases = [spec.directory] if spec.directory else [_above(file), _above(_above(file))]
+    split = PurePath(file).stem.removeprefix("instances_")
+    places = [_below(base, folder) for base in bases for folder in (*_FOLDERS, split, f"images/{split}")]
     names = [str(one.get("file_name")) for one in images[:20]]
     for place in places:
-        if any(_is_file(place / name) for name in names):
+        if any(_is_file(place, name) for name in names[: _ASKED if is_remote(place) else len(names)]):
             return place
-    where = f"data.directory ({spec.directory})" if spec.directory else f"{file.parent} or beside it"
+    where = f"data.directory ({spec.directory})" if spec.directory else f"{_above(file)} or beside it"
     raise DataError(f"{file} names `{names[0][:80]}`, which is not in {where}; name its directory in data.directory")
 
 
-def _is_file(path: Path) -> bool:
+def _above(file: Path | str) -> Path | str:
+    return file.rpartition("/")[0] if isinstance(file, str) else file.parent
+
+
+def _below(base: Path | str, folder: str) -> Path | str:
+    return base / folder if isinstance(base, Path) else f"{base}/{folder}".rstrip("/")
+
+
+def _is_file(directory: Path | str, name: str) -> bool:
+    if is_remote(directory):
+        return int(stamps_of([_in(directory, name)])[0][0]) >= 0
     try:
-        return path.is_file()
+        return Path(directory, name).is_file()
     except (OSError, ValueError):
         return False
 

@@ -9,7 +9,9 @@ import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
+from graft.data.contents.made import Made
 from graft.data.dataset import Split
+from graft.data.decoding.versions import version_of
 from graft.data.folders.paths import require_directory
 from graft.data.listing import Listing, Progress
 from graft.data.remote.here import Here, files_here
@@ -73,6 +75,7 @@ def _list(spec: IdxData, here: Here, progress: Progress | None) -> Listing:
         given=np.concatenate([np.full(len(p.labels), _given(p.name), dtype=np.uint8) for p in parts]),
         identity=_identity(here, parts, names),
         sources=_Rows(images),
+        versions=Made(len(images), lambda row: version_of(images.shape[1:], images[row].tobytes())),
         reader=PixelReader(images.shape[1:]),
         facts={"channels": 1, "native_side": min(images.shape[1:]), "max_pixels": spec.max_pixels},
     )

@@ -5,7 +5,7 @@
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,15 @@ import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
-from graft.data.contents.beside import file_beside
+from graft.data.contents.beside import file_beside, stamps_of
+from graft.data.contents.coded import Coded
 from graft.data.contents.parts import StampedFile
-from graft.data.folders.paths import printable, require_directory, size_and_time
+from graft.data.decoding.versions import version_of
+from graft.data.folders.paths import printable, require_directory
 from graft.data.listing import Listing, Progress
 from graft.data.overview import Tally
+from graft.data.remote.address import is_remote
+from graft.data.remote.here import tree_here
 from graft.data.split import UNASSIGNED, code_of
 from graft.data.splits.names import split_of
 from graft.data.tables.encoding import require_file
@@ -35,32 +39,38 @@ def list_metadata(spec: MetadataData, progress: Progress | None = None) -> Listi
     Raises:
         DataError: there is no table, one lacks a column, or a row has no label.
     """
-    root = require_directory(spec.path)
-    tables = tables_in(root)
-    if not tables:
-        raise DataError(f"{root} holds no {', '.join(NAMES)}, at its top or in the folder of a split; check the path")
-    rows = [(table, cell, label) for table in tables for cell, label in _rows(spec, table)]
-    paths = [file_beside(table, cell) if cell else b"" for table, cell, _ in rows]
+    with tree_here(spec.path, _is_table, progress) as here:
+        directory = require_directory(here.path)
+        tables = tables_in(directory)
+        if not tables:
+            told = f"{here.shown} holds no {', '.join(NAMES)}, at its top or in the folder of a split"
+            raise DataError(f"{told}; check the path")
+        read = [(table.relative_to(directory), *_rows(spec, table)) for table in tables]
+        stamps = here.stamp or [StampedFile.of(table).to_list() for table in tables]
+    root = spec.path if is_remote(spec.path) else directory
+    paths = [_path(root, table, cell) for table, cells, _ in read for cell in cells]
+    labels = Coded(label for _, _, some in read for label in some)
     if progress is not None:
         progress(len(paths))
     given = [_split(root, path) for path in paths]
-    stats = [(printable(os.fsdecode(path)), *size_and_time(path)) for path in paths]
-    settings = [[StampedFile.of(table).to_list() for table in tables], spec.file, spec.label, spec.encoding]
+    found = [(printable(os.fsdecode(path)), *stamp) for path, stamp in zip(paths, stamps_of(paths), strict=True)]
+    settings = [stamps, spec.file, spec.label, spec.encoding]
     names = [printable(os.path.relpath(os.fsdecode(path), root)) if path else "row without a file" for path in paths]
     missing = Tally()
-    for name, (_, size, _) in zip(names, stats, strict=True):
+    for name, (_, size, _) in zip(names, found, strict=True):
         if size < 0:
             missing.add("row whose file is not there", name)
     return Listing(
         source=f"images in {root}",
         ids=tuple(names),
-        targets=raw_targets([(Place(tables[0].name, spec.label), [label for _, _, label in rows])]),
+        targets=raw_targets([(Place(tables[0].name, spec.label), labels)]),
         given=np.array(given, dtype=np.uint8),
-        identity=text_digest(canonical_json([settings, stats])),
+        identity=text_digest(canonical_json([settings, found])),
         sources=paths,
         reader=FileReader(spec.max_pixels),
         facts={"max_pixels": spec.max_pixels, "column": spec.file, "encoding": spec.encoding},
         unreadable=missing.result(),
+        versions=[version_of(*file) for file in found],
     )
 
 
@@ -73,14 +83,25 @@ def tables_in(root: Path) -> list[Path]:
     return [found for one in folders if (found := next((one / n for n in NAMES if (one / n).is_file()), None))]
 
 
-def _rows(spec: MetadataData, table: Path) -> Iterator[tuple[bytes, Any]]:
+def _is_table(path: str) -> bool:
+    folder, _, name = path.rpartition("/")
+    return name in NAMES and (not folder or split_of(folder) is not None)
+
+
+def _path(root: Path | str, table: Path, cell: bytes) -> bytes:
+    if not cell:
+        return b""
+    return file_beside(root / table if isinstance(root, Path) else f"{root}/{table}", cell)
+
+
+def _rows(spec: MetadataData, table: Path) -> tuple[Sequence[bytes], Sequence[Any]]:
     cells, values = open_table(require_file(table), spec.encoding).read(spec.file, [spec.label])
     if not len(cells):
         raise DataError(f"{table} holds no rows, but must hold some beside its header")
-    yield from zip(cells, values[spec.label], strict=True)
+    return cells, values[spec.label]
 
 
-def _split(root: Path, path: bytes) -> int:
+def _split(root: Path | str, path: bytes) -> int:
     """What the first folder of a file's path says."""
     parts = os.path.relpath(os.fsdecode(path), root).split(os.sep) if path else []
     split = split_of(parts[0]) if len(parts) > 1 else None

@@ -11,7 +11,10 @@ from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
 from graft.data.arrays.npy_files import StoredArray, arrays_in
 from graft.data.arrays.roles import ArrayPart, parts_of
+from graft.data.contents.made import Made
+from graft.data.contents.packed import Texts
 from graft.data.contents.parts import StampedFile
+from graft.data.decoding.versions import version_of
 from graft.data.listing import Listing, Progress
 from graft.data.remote.here import Here, file_here
 from graft.data.split import UNASSIGNED, code_of
@@ -47,15 +50,16 @@ def _listed(spec: NumpyData, here: Here, progress: Progress | None) -> Listing:
     stamps += [StampedFile.of(file).to_list() for file in sorted({part.labels.file for part in parts})]
     if here.stamp:
         stamps = [here.shown, *here.stamp]
-    shape, counts = images[0].shape, list(map(len, images))
-    ids = [f"{part.name}/{row}" for part, count in zip(parts, counts, strict=True) for row in range(1, count + 1)]
+    shape, counts, sources = images[0].shape, list(map(len, images)), _Rows(images)
+    named = zip(parts, counts, strict=True)
     return Listing(
         source=f"images in {spec.path}",
-        ids=tuple(ids),
+        ids=Texts(f"{part.name}/{row}" for part, count in named for row in range(1, count + 1)),
         targets=labels,
         given=np.repeat(np.array([_code(part) for part in parts], dtype=np.uint8), counts),
         identity=text_digest(canonical_json([stamps, [spec.samples, spec.labels, spec.label_names]])),
-        sources=_Rows(images),
+        sources=sources,
+        versions=Made(len(sources), lambda row: version_of(shape, sources[row])),
         reader=PixelReader(shape),
         facts={"channels": 1 if len(shape) == 2 else 3, "native_side": min(shape[:2]), "max_pixels": spec.max_pixels},
     )

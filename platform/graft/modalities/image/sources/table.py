@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from graft.core.credentials import redact
 from graft.core.storage import canonical_json, text_digest
 from graft.data.contents.beside import file_beside, stamps_of
+from graft.data.contents.made import Made
 from graft.data.contents.parts import Contents
 from graft.data.decoding.versions import version_of
 from graft.data.folders.paths import printable
@@ -65,6 +66,7 @@ def _of_cells(spec: TableData, rows: LabelledRows, contents: Contents) -> Listin
         groups=rows.groups,
         times=rows.times,
         weights=rows.weights,
+        versions=Made(len(rows.samples), lambda row: version_of(rows.samples[row])) if not rows.contents else None,
         identity=rows.identity,
         sources=rows.samples,
         reader=EncodedReader(contents, spec.max_pixels),
