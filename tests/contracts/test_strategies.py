@@ -58,6 +58,9 @@ PARTS: dict[str, dict[str, object]] = {
     "averaged": {"ema": 0.9},
     "sharpness-aware": {"sam": 0.05},
     "all of these, with a penalty": {"sam": 0.05, "ema": 0.9, "clip_norm": 1, "penalty": "delta"},
+    "stochastic norm": {"stochastic_norm": 0.5},
+    "dropout within": {"backbone_dropout": 0.2},
+    "stochastic depth": {"drop_path": 0.3},
     "bf16": {"precision": "bf16"},
     "light": {"augment": "light"},
 }
@@ -73,6 +76,18 @@ PULLS = ("l1_sp", "l2_sp", "delta")
 
 def _block(inputs, outputs):
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class _Residual(nn.Module):
+    """A block as timm has them: with a place at which its branch may be left out."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.branch, self.drop_path, self.dropout = _block(width, width), None, nn.Dropout(0.0)
+
+    def forward(self, x):
+        branch = self.dropout(self.branch(x))
+        return x + (branch if self.drop_path is None else self.drop_path(branch))
 
 
 NAMES = ("a", "b", "c")
@@ -122,7 +137,9 @@ def session_of(strategy, epochs=EPOCHS):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        backbone = Backbone(_block(3, 6), [_block(6, 6) for _ in range(4)], pool, 6)
+        chance = strategy.drop_path or strategy.backbone_dropout is not None
+        blocks = [_Residual(6) if chance else _block(6, 6) for _ in range(4)]
+        backbone = Backbone(_block(3, 6), blocks, pool, 6)
         network = Network(backbone, build_head(strategy.head, 6, 3))
     plan = TrainingPlan(strategy, epochs, seed=1)
     adapted = adapt(network, strategy, 1)

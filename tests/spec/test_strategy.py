@@ -119,6 +119,7 @@ def test_equal_strategies_have_equal_keys(strategy: Strategy) -> None:
         (Strategy(freeze=1, penalty=Delta(head_strength=0)), Strategy(freeze=1), None),
         (Strategy(freeze=1, penalty=BatchSpectralShrinkage()), Strategy(freeze=1), None),
         (Strategy(freeze=1, penalty=CoTuning()), Strategy(freeze=1), None),
+        (Strategy(freeze=1, drop_path=0.1, backbone_dropout=0.2, stochastic_norm=0.3), Strategy(freeze=1), None),
         (Strategy(init=Reinitialise(), penalty=CoTuning()), Strategy(init=Reinitialise()), None),
         (Strategy(augment=LightAugmentation(magnitude=0)), Strategy(), None),
         (Strategy(augment=LightAugmentation(share=0)), Strategy(), None),

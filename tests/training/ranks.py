@@ -143,6 +143,12 @@ def averaged(world: World) -> Result:
     return learn(world, strategy, accumulate=1 if world.size == 1 else 2)
 
 
+def by_running(world: World) -> Result:
+    """Every channel normalised by the running statistics: those of the whole batch where they are synchronised."""
+    strategy = Strategy(lr=0.05, optimizer="sgd", stochastic_norm=1.0, batch_size=8)
+    return learn(world, strategy, norm=True, sync_batch_norm=True)
+
+
 def averaged_statistics(world: World) -> Result:
     """Batch norm that sees a part only: running statistics, and their average, are those of all ranks."""
     made = session(world, Strategy(lr=0.05, optimizer="sgd", ema=0.8, batch_size=8), norm=True)
@@ -330,6 +336,7 @@ SCENARIOS: dict[str, Callable[[World], Result]] = {
         clipped,
         compared,
         averaged,
+        by_running,
         averaged_statistics,
         accumulated,
         weighted,

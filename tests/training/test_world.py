@@ -64,7 +64,8 @@ def assert_identical(found, expected):
 
 
 @pytest.mark.parametrize(
-    "name", ["plain", "adamw", "clipped", "compared", "averaged", "accumulated", "weighted", "synchronised"]
+    "name",
+    ["plain", "adamw", "clipped", "compared", "averaged", "by_running", "accumulated", "weighted", "synchronised"],
 )
 def test_two_ranks_take_the_steps_of_one(ranks, alone, name):
     for rank in ranks:

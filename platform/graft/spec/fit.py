@@ -59,7 +59,10 @@ def strategy_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
 
 
 def _penalty_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
-    """Penalties that cannot see what they look at, or whose targets the task has not."""
+    """Penalties that cannot see what they look at, or whose targets the task has not; batch norm that is compiled."""
+    if job.training.compile and any(job.reach.values("stochastic_norm")):
+        told = "is given, but training.compile is true, and compiled code has its batch norms fixed; leave one out"
+        yield Problem("strategy.stochastic_norm", told)
     for kind in job.reach.values("penalty"):
         penalty = members("penalty")[kind]
         if not issubclass(penalty, ActivationPenaltySpec):

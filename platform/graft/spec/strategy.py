@@ -96,6 +96,15 @@ class _Core(Spec):
     sam: float = Field(
         0.0, ge=0, le=10, description="ρ of sharpness-aware steps, of which each takes two passes; 0 takes plain ones."
     )
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="Chance to leave out a residual branch of the last block in training; less in earlier ones."
+    )
+    backbone_dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        None, description="Rate of the dropout layers in trained blocks; as the network has them if left out."
+    )
+    stochastic_norm: Share = Field(
+        0.0, description="Chance of a channel to be normalised by the running statistics instead of the batch's."
+    )
     batch_size: int = Field(64, ge=2, le=65536, description="Samples a step.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 on a GPU that has it, else fp32."
@@ -172,7 +181,8 @@ class Strategy(_Fields):
         if there is not None and (freeze < 1 or init.redrawn(1)):
             # Features that training changes are neither standardised nor selected.
             changes |= {"standardise": False, "select": NoSelection()}
-        changes["penalty"] = _penalty(self.penalty, init, freeze, there)
+        penalty = self.penalty if structure == Structure() else self.penalty.on_new_features()
+        changes["penalty"] = _penalty(penalty, init, freeze, there)
         if freeze == 1 and not init.redrawn(1):
             changes |= _of_frozen_backbone(self)
         return self.model_copy(update=changes)
@@ -241,6 +251,8 @@ _LATER: dict[str, Any] = {
     "clip_norm": 0.0,
     "ema": 0.0,
     "sam": 0.0,
+    "drop_path": 0.0,
+    "stochastic_norm": 0.0,
     "structure": Structure().model_dump(mode="json"),
 }
 """Fields that came after experiments had been written: without effect, they are left out, as they were then."""
@@ -307,10 +319,11 @@ def _penalty(penalty: PenaltySpec, init: Initialisation, freeze: float, num_bloc
 
 
 def _of_frozen_backbone(strategy: Strategy) -> dict[str, Any]:
-    """Only the head learns: the two learning rates are one product."""
+    """Only the head learns: nothing in the backbone is left to chance, and the two learning rates are one product."""
+    changes: dict[str, Any] = {"drop_path": 0.0, "backbone_dropout": None, "stochastic_norm": 0.0}
     if 0 < strategy.lr * strategy.head_lr_factor <= MAX_LR:
-        return {"lr": strategy.lr * strategy.head_lr_factor, "head_lr_factor": 1.0}
-    return {}
+        changes |= {"lr": strategy.lr * strategy.head_lr_factor, "head_lr_factor": 1.0}
+    return changes
 
 
 def _of_solved_head(strategy: Strategy) -> Strategy:

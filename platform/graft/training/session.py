@@ -1,7 +1,7 @@
 """One training in progress: everything that changes while it runs."""
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -20,6 +20,7 @@ from graft.training.steps.average import WeightAverage
 from graft.training.world import World
 from graft.transfer.adapt import Adapted
 from graft.transfer.freezing import AdaptedModel
+from graft.transfer.stochastic import StochasticNorm
 
 
 @dataclass
@@ -101,10 +102,13 @@ class Session:
         return patience is not None and best is not None and self.epochs_done - best >= patience
 
     def batch_norm(self) -> AbstractContextManager[object]:
-        """A context for the forward pass, in which batch norm sees what the plan says it sees."""
+        """A context for the forward pass, in which batch norm sees what plan and strategy say; entered at once."""
+        seen = ExitStack()
         if self.plan.sync_batch_norm and self.world.size > 1:
-            return GlobalBatchNorm(self.world)
-        return nullcontext()
+            seen.enter_context(GlobalBatchNorm(self.world))
+        if self.plan.strategy.stochastic_norm:
+            seen.enter_context(StochasticNorm(self.plan.strategy.stochastic_norm))
+        return seen
 
     def seed_step(self) -> None:
         """Seed torch's global state, on the CPU and on the session's device, for the next step."""

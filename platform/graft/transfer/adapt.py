@@ -11,6 +11,7 @@ from graft.transfer.parameter_groups import parameter_groups, trainable_parts
 from graft.transfer.penalties.activations import ActivationPenalty, build_activation_penalty
 from graft.transfer.penalties.weights import Penalty, build_penalty
 from graft.transfer.reinitialise import reinitialise
+from graft.transfer.stochastic import make_stochastic
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,9 @@ def adapt(network: Network, strategy: Strategy, seed: int) -> Adapted:
         strategy: how to adapt it; its `backbone` is not looked at.
         seed: root seed of the trial.
 
+    Raises:
+        SpecError: the strategy asks for a chance that the backbone has no place for.
+
     Returns:
         The adapted model; it wraps `network`, which is not copied.
     """
@@ -68,6 +72,7 @@ def adapt(network: Network, strategy: Strategy, seed: int) -> Adapted:
     reinitialise([network.head], seed, "head")
     reinitialise(blocks[len(blocks) - divided.redrawn :], seed, "blocks")
     model = AdaptedModel(network, divided.cut)
+    make_stochastic(model, strategy)
     parts = trainable_parts(model, divided.redrawn)
     return Adapted(
         model=model,

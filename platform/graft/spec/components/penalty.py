@@ -22,7 +22,7 @@ class PenaltySpec(Component):
         return self
 
     def on_new_features(self) -> "PenaltySpec":
-        """The penalty that means the same when the last block starts at random."""
+        """The penalty that means the same when the features are not those of the pretrained network."""
         return self
 
 

@@ -1,0 +1,129 @@
+"""Chance inside of a backbone while it is trained: residual branches, activations and batch statistics left out.
+
+Only trained blocks are changed, and nothing that has weights: names and values of a state stay what they are, and in
+eval mode the network is the one it was.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.overrides import TorchFunctionMode
+
+from graft.core.errors import Problem, SpecError
+from graft.spec.strategy import Strategy
+from graft.transfer.freezing import AdaptedModel
+
+# What timm and torchvision call the place of a residual branch at which it may be left out.
+_BRANCHES = ("drop_path", "drop_path1", "drop_path2", "stochastic_depth")
+
+
+def make_stochastic(model: AdaptedModel, strategy: Strategy) -> None:
+    """Give the trained blocks of a model the chance that a strategy asks for, in place.
+
+    Raises:
+        SpecError: they have no place for it.
+    """
+    blocks = list(model.network.backbone.blocks)
+    trained = blocks[model.cut :]
+    if not trained:
+        return
+    if strategy.drop_path:
+        rates = [strategy.drop_path * (index + 1) / len(blocks) for index in range(model.cut, len(blocks))]
+        found = sum(_drop_branches(block, rate) for block, rate in zip(trained, rates, strict=True))
+        _require(found, strategy, "drop_path", "residual branches that can be left out")
+    if strategy.backbone_dropout is not None:
+        layers = [one for one in _within(trained) if isinstance(one, nn.Dropout)]
+        for layer in layers:
+            layer.p = strategy.backbone_dropout
+        _require(len(layers), strategy, "backbone_dropout", "layers of dropout")
+    if strategy.stochastic_norm:
+        norms = [one for one in _within(trained) if isinstance(one, _BatchNorm)]
+        _require(len(norms), strategy, "stochastic_norm", "batch norms")
+
+
+class DropPath(nn.Module):
+    """Stochastic depth of one residual branch (Huang et al., ECCV 2016): for each sample it is left out with a chance.
+
+    What stays is divided by the chance to stay, so that its mean is that of eval mode.
+
+    Args:
+        rate: the chance to be left out, below 1.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, branch: Tensor) -> Tensor:
+        """The branch [B, …], zero for the samples without it."""
+        if not self.training or self.rate == 0:
+            return branch
+        stays = branch.new_empty(len(branch), *(1 for _ in branch.shape[1:])).bernoulli_(1 - self.rate)
+        return branch * stays / (1 - self.rate)
+
+
+class StochasticNorm(TorchFunctionMode):
+    """Stochastic normalisation (Kou et al., NeurIPS 2020), while it is entered and batch norm is in training mode.
+
+    Each channel is normalised by the running statistics with chance p, else by those of the batch:
+    (1 − s) · x_batch + s · x_running, s ~ Bernoulli(p). Running statistics, which start at the pretrained ones, move as
+    without it.
+    No module is replaced: subclasses of batch norm keep what they add (see `graft.training.batch_norm`).
+
+    Args:
+        chance: p.
+    """
+
+    def __init__(self, chance: float) -> None:
+        super().__init__()
+        self._chance = chance
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if func is functional.batch_norm:
+            return self._batch_norm(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+    def _batch_norm(  # noqa: PLR0913 - the arguments of torch's function
+        self,
+        input: Tensor,
+        running_mean: Tensor | None,
+        running_var: Tensor | None,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        training: bool = False,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+    ) -> Tensor:
+        by_batch = functional.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+        if not training or running_mean is None or running_var is None:
+            return by_batch
+        mean, variance = running_mean.clone(), running_var.clone()
+        by_running = functional.batch_norm(input, mean, variance, weight, bias, False, momentum, eps)
+        is_running = torch.rand(input.shape[1], device=input.device) < self._chance
+        return torch.where(is_running.view(1, -1, *(1 for _ in range(input.ndim - 2))), by_running, by_batch)
+
+
+def _drop_branches(block: nn.Module, rate: float) -> int:
+    """Put a chance on every residual branch of a block; how many there are."""
+    places = ((module, name) for module in block.modules() for name in _BRANCHES if hasattr(module, name))
+    # Some keep a rate under that name, and the branch elsewhere.
+    found = [place for place in places if isinstance(getattr(*place), nn.Module | None)]
+    for module, name in found:
+        setattr(module, name, DropPath(rate))
+    return len(found)
+
+
+def _within(blocks: Sequence[nn.Module]) -> Iterator[nn.Module]:
+    return (module for block in blocks for module in block.modules())
+
+
+def _require(found: int, strategy: Strategy, key: str, what: str) -> None:
+    if not found:
+        lack = f"but the trained blocks of {strategy.backbone} have no {what}; leave it out"
+        raise SpecError([Problem(f"strategy.{key}", f"is {getattr(strategy, key)}, {lack}")])
