@@ -79,8 +79,10 @@ class Modality(Protocol):
     def stored_numbers(self, info: "BackboneInfo", size: int, cut: int) -> int | None:
         """Numbers that a sample is at a cut, where that is known without running the network; None elsewhere."""
 
-    def notes(self, columns: Mapping[str, Column], sizes: Sequence[int]) -> tuple[str, ...]:
-        """What a user should know of how the stored samples meet the sizes that a space asks for."""
+    def notes(
+        self, columns: Mapping[str, Column], sizes: Sequence[int], backbones: Sequence["BackboneInfo"]
+    ) -> tuple[str, ...]:
+        """What a user should know of how the stored samples meet the sizes and the backbones that a space asks for."""
 
     def preprocessing(self, storage: StorageSpec, strategy: "Strategy", info: "BackboneInfo") -> Preprocessing:
         """From the stored form to what the backbone was trained on; goes into the bundle."""

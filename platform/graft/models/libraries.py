@@ -40,7 +40,14 @@ class Library(Protocol):
         """The pretrained weights from those files, under the names `create` uses. Uses no network."""
 
     def fetch(self, architecture: str) -> None:
-        """Bring the pretrained weights to where `files` finds them: the only thing that uses the network."""
+        """Bring the pretrained weights to where `files` finds them: the only thing that uses the network.
+
+        What `problem` asks for may come with them, so it is not asked before.
+
+        Raises:
+            SpecError: the library has no such architecture.
+            ArtifactError: there are no weights, or not all that is needed. Other errors are those of the hub's client.
+        """
 
 
 def library_for(architecture: str) -> tuple[Library, str]:
@@ -49,11 +56,21 @@ def library_for(architecture: str) -> tuple[Library, str]:
     Raises:
         SpecError: the library or the architecture is not known or not supported.
     """
-    prefix, _, name = architecture.partition("/")
-    library: Library = LIBRARIES.get(prefix)()
+    library, name = library_named(architecture)
     problem = library.problem(name)
     if problem:
         raise SpecError([Problem("", problem)])
+    return library, name
+
+
+def library_named(architecture: str) -> tuple[Library, str]:
+    """The same, before it is known whether the library can use the architecture.
+
+    Raises:
+        SpecError: the library is not known.
+    """
+    prefix, _, name = architecture.partition("/")
+    library: Library = LIBRARIES.get(prefix)()
     return library, name
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from graft.core.errors import ArtifactError
+from graft.core.errors import ArtifactError, GraftError
 from graft.models.packaged_file import packaged_file
 from graft.models.weights.digest import WeightFile, file_of_user, require_meant
 
@@ -149,10 +149,12 @@ class HubWeights:
         return library.read(name)
 
     def fetch(self) -> None:
-        library, name = self._found()
+        from graft.models.libraries import library_named
+
+        library, name = library_named(f"{self.library}/{self.architecture}")
         try:
             library.fetch(name)
-        except ArtifactError:
+        except GraftError:
             raise
         except Exception as error:  # each hub client raises its own types, not all of them OSError
             raise ArtifactError(

@@ -118,7 +118,7 @@ class MeasurementModality:
     def stored_numbers(self, info: Any, size: int, cut: int) -> int | None:
         return info.num_features
 
-    def notes(self, columns: Mapping[str, Column], sizes: Sequence[int]) -> tuple[str, ...]:
+    def notes(self, columns: Mapping[str, Column], sizes: Sequence[int], backbones: Sequence[Any]) -> tuple[str, ...]:
         return ()
 
     def preprocessing(self, storage: StorageSpec, strategy: Any, info: Any) -> Scaling:

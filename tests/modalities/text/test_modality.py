@@ -15,7 +15,7 @@ from graft.data.columns import Column, Ragged, StorageSpec
 from graft.data.listing import DecodedBlock, Listing
 from graft.modalities.text.modality import Texts
 from graft.modalities.text.serving import RowText
-from graft.modalities.text.storage import count_cut, most_tokens
+from graft.modalities.text.storage import count_cut, length_column, most_tokens
 from graft.modalities.text.tokenizer import digest_of
 from graft.models.load import describe_backbone, load_backbone
 from graft.spec.modalities.table import TableData
@@ -283,3 +283,22 @@ def test_a_bundle_brings_the_tokenizer_that_views_are_made_with(modality: Texts,
     (bundle / given.tokenizer_file).write_text("{}")
     with pytest.raises(ArtifactError, match="put that file back"):
         modality.test_views(2, {}, moved, bundle)
+
+
+def test_texts_longer_than_a_backbone_takes_are_cut_and_counted(
+    modality: Texts, listing: Listing, data: TableData, tmp_path: Path
+) -> None:
+    folder = save(tmp_path / "short", max_position_embeddings=4)
+    storage = modality.storage(listing, space_of(folder, max_tokens=16))
+    columns = columns_of(storage, decoded(modality, data, listing, storage))
+    info = describe_backbone(f"hf:{folder}")
+    lengths = columns[length_column(info.input.digest)]
+    more = int((lengths > 4).sum())
+    assert 0 < more < len(lengths)
+    told = modality.notes(columns, [16], [info])
+    assert f"{more} of {len(lengths)} texts have more than 4 tokens, the most that hf:{folder} takes; what" in told[-1]
+    given = modality.preprocessing(storage, Strategy(backbone=f"hf:{folder}", max_tokens=16), info)
+    batch = modality.inputs(columns, given, torch.device("cpu")).plain(np.arange(len(lengths)))
+    assert batch["input_ids"].shape[1] == 4
+    with torch.inference_mode():
+        assert torch.isfinite(load_backbone(f"hf:{folder}").backbone(batch)).all()

@@ -90,7 +90,9 @@ class Images:
         """Only a forward pass tells how large the maps of a network are."""
         return None
 
-    def notes(self, columns: Mapping[str, Column], sizes: Sequence[int]) -> tuple[str, ...]:
+    def notes(
+        self, columns: Mapping[str, Column], sizes: Sequence[int], backbones: Sequence[BackboneInfo]
+    ) -> tuple[str, ...]:
         """Nothing is lost but detail."""
         return ()
 

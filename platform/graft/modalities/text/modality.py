@@ -15,7 +15,7 @@ from graft.modalities.text.decode import TextDecoder, decoder_for
 from graft.modalities.text.files import InlineText
 from graft.modalities.text.info import TextInput
 from graft.modalities.text.serving import RowText, TextRequests, find_texts, reader_of
-from graft.modalities.text.storage import REPAIRS, TEXT, count_cut, storage_for
+from graft.modalities.text.storage import REPAIRS, TEXT, count_cut, length_column, storage_for
 from graft.modalities.text.tokenizer import SHORT_DIGEST, backbone_tokenizer, content_of, tokenizer_of
 from graft.models.load import describe_backbone
 from graft.spec.modalities.base import DataSpec, Preprocessing
@@ -97,12 +97,23 @@ class Texts:
             return info.num_features
         return min(size, _input(info).max_tokens) * (info.num_features + 1)
 
-    def notes(self, columns: Mapping[str, Column], sizes: Sequence[int]) -> tuple[str, ...]:
-        """How many texts are cut, at each `max_tokens`."""
-        total = len(columns[TEXT])
-        counted = [(size, count_cut(columns, size)) for size in sorted(set(sizes))]
-        told = "of {total} texts have more than {size} tokens; what lies behind is not seen"
-        return tuple(f"{count} {told.format(total=total, size=size)}" for size, count in counted if count)
+    def notes(
+        self, columns: Mapping[str, Column], sizes: Sequence[int], backbones: Sequence["BackboneInfo"]
+    ) -> tuple[str, ...]:
+        """How many texts are cut, at each `max_tokens`, and at what a backbone has positions for."""
+        counted = {(size, ""): count_cut(columns, size) for size in sorted(set(sizes))}
+        for info in backbones:
+            given = _input(info)
+            most, own = given.max_tokens, length_column(given.digest)
+            if most < max(sizes) and own in columns:
+                counted[most, f", the most that {info.name} takes"] = count_cut({own: columns[own]}, most)
+        of = f"of {len(columns[TEXT])} texts have more than"
+        told = (
+            f"{count} {of} {size} tokens{why}; what lies behind is not seen"
+            for (size, why), count in counted.items()
+            if count
+        )
+        return tuple(told)
 
     def preprocessing(self, storage: StorageSpec, strategy: "Strategy", info: "BackboneInfo") -> TextPreprocessing:
         """Where the tokens of the backbone are, and where to cut them.

@@ -17,6 +17,7 @@ from graft.doctor.files import write_report
 from graft.experiments.progress import Progress
 from graft.journal import events
 from graft.modalities.registry import build_modality
+from graft.models.load import describe_backbone
 from graft.pipeline.context import RunContext
 from graft.pipeline.examination.of_dataset import report_of
 from graft.pipeline.stages.runner import Output
@@ -49,7 +50,8 @@ def run_ingest(run: RunContext) -> Output:
     told = (line if what == "note" else f"{what} {line}" for what, line in work.plan.split.lines())
     streamed = (f"samples are streamed: {why}",) if work.plan.is_streamed else ()
     sizes = modality.sizes(run.job.reach)
-    notes = (*told, *remarks_of(dataset), *streamed, *modality.notes(dataset.columns, sizes))
+    backbones = [describe_backbone(name) for name in run.job.reach.values("backbone")]
+    notes = (*told, *remarks_of(dataset), *streamed, *modality.notes(dataset.columns, sizes, backbones))
     run.journal.append(
         events.DatasetReady(
             dataset.fingerprint,

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from graft.core.errors import ArtifactError
+from graft.core.errors import ArtifactError, SpecError
 from graft.models.load import backbone_names
+from graft.models.sources import WeightSource
 from graft.models.weights.digest import WeightFile
 from graft.models.zoo import find_entry
 
@@ -53,7 +54,7 @@ def pull(name: str, force: bool = False) -> tuple[bool, list[CheckedFile]]:
         ArtifactError: they cannot be fetched; what came is not what is meant.
     """
     source = find_entry(name).weights
-    there = () if force else _files(name)
+    there = () if force else _files(source)
     if not there:
         source.fetch()
     checked = list(verify(name))
@@ -83,8 +84,8 @@ def ready_names() -> tuple[str, ...]:
     return tuple(name for name in backbone_names() if find_entry(name).weights.problem() is None)
 
 
-def _files(name: str) -> tuple[WeightFile, ...]:
+def _files(source: WeightSource) -> tuple[WeightFile, ...]:
     try:
-        return find_entry(name).weights.files()
-    except ArtifactError:  # some are missing: all are fetched
+        return source.files()
+    except (ArtifactError, SpecError):  # some are missing, or the configuration is: all are fetched
         return ()

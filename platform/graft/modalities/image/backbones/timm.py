@@ -85,6 +85,8 @@ class TimmLibrary:
 
     def fetch(self, architecture: str) -> None:
         """Download the file from timm's hub."""
+        if problem := self.problem(architecture):
+            raise SpecError([Problem("", problem)])
         config = timm.get_pretrained_cfg(architecture)
         if config.hf_hub_id:
             repository, revision = hf_split(config.hf_hub_id)

@@ -108,6 +108,8 @@ class TorchvisionLibrary:
 
     def fetch(self, architecture: str) -> None:
         """Download the default weights, checked against their hash."""
+        if problem := self.problem(architecture):
+            raise SpecError([Problem("", problem)])
         path = _checkpoint(architecture)
         path.parent.mkdir(parents=True, exist_ok=True)
         url = models.get_model_weights(architecture).DEFAULT.url
