@@ -4,6 +4,7 @@ import sys
 import tomllib
 
 import pytest
+import timm
 import torch
 from safetensors.torch import save_file
 
@@ -44,6 +45,16 @@ def test_file_of_another_architecture_is_one_clear_line(network, tmp_path):
         load_backbone(f"local:timm/test_resnet:{tmp_path / 'tiny.safetensors'}")
     assert "backbone `local:timm/test_resnet:" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_head_for_another_number_of_classes_is_left_out_and_told(tmp_path):
+    whole = timm.create_model(TINY, num_classes=7)
+    save_file(whole.state_dict(), tmp_path / "seven.safetensors")
+    loaded = load_backbone(f"local:timm/{TINY}:{tmp_path / 'seven.safetensors'}")
+    assert loaded.report is not None
+    assert loaded.report.unexpected == ("classifier.bias", "classifier.weight")
+    assert loaded.report.missing == ()
+    assert torch.equal(loaded.backbone.stem.conv_stem.weight, whole.conv_stem.weight)
 
 
 def test_shapes_that_do_not_fit_name_key_and_shapes(network, tmp_path):

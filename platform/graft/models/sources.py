@@ -132,9 +132,8 @@ class HubWeights:
 
     def version(self) -> str:
         library, name = self._found()
-        # A library's name stands for the same weights as long as that library is imported, if it does not say more.
         version = getattr(library, "version", None)
-        return str(version(name)) if version else ""
+        return str(version(name)) if version else " ".join(file.stated for file in library.files(name))
 
     def files(self) -> tuple[WeightFile, ...]:
         library, name = self._found()

@@ -11,7 +11,7 @@ from safetensors.torch import load, save
 from tests.modalities.text.tiny_backbone import save as save_encoder
 
 from graft.core.errors import ArtifactError
-from graft.models.load import check_backbone, describe_backbone, load_backbone
+from graft.models.load import check_backbone, describe_backbone, load_backbone, weights_version
 from graft.pipeline.zoo.facts import shown
 from graft.pipeline.zoo.weights import pull, verify
 
@@ -68,6 +68,7 @@ def test_what_was_pulled_is_loaded_without_asking_again(hub: Hub) -> None:
     assert [one.problem for one in files] == [None]
     assert files[0].digest == files[0].file.stated
     assert check_backbone(NAME) is None
+    assert weights_version(NAME) == files[0].digest, "stored features are of these weights"
     load_backbone(NAME)
     assert hub.asked == ["model.safetensors"]
     assert pull(NAME) == (False, files)

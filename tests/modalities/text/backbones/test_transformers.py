@@ -1,6 +1,7 @@
 """The library `hf`: folders, names on the hub, configurations; and one line for everything that is wrong."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -121,7 +122,22 @@ def other_tokenizer(folder: Path) -> None:
     tokenizer([*WORDS, *(f"word{number}" for number in range(200))]).save(str(folder / "tokenizer.json"))
 
 
-def pickled(folder: Path) -> None:
+class Evil:
+    """Unpickling it makes a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.directory),)
+
+
+def pickled_code(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    torch.save({"a": torch.ones(1), "b": Evil(folder / "trace")}, folder / "pytorch_model.bin")
+
+
+def renamed(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
 
@@ -168,7 +184,12 @@ DAMAGED: dict[str, tuple[Callable[[Path], object], str]] = {
     "garbage": (lambda folder: (folder / "model.safetensors").write_bytes(b"garbage" * 9), "cannot be loaded"),
     "more layers": (changed(num_hidden_layers=6), "lack 32 tensors that config.json asks for (encoder.layer.4."),
     "another width": (changed(intermediate_size=128), "cannot be loaded"),
-    "pickled": (pickled, "has no model.safetensors; graft reads no pickled weights (.bin)"),
+    "pickled code": (pickled_code, "is damaged or holds more than tensors, which graft never unpickles"),
+    "no pickle": (renamed, "pytorch_model.bin is damaged or"),
+    "none": (
+        lambda folder: (folder / "model.safetensors").unlink(),
+        "has no model.safetensors and no pytorch_model.bin",
+    ),
 }
 
 
@@ -181,6 +202,16 @@ def test_damaged_weights_get_one_line(case: str, folder: Path) -> None:
     assert told in str(raised.value)
     assert "\n" not in str(raised.value)
     assert "weights_only" not in str(raised.value)
+    assert not (folder / "trace").exists(), "nothing of a file is run"
+
+
+def test_pickled_tensors_are_read_where_there_are_no_others(folder: Path) -> None:
+    expected = LIBRARY.read(str(folder))
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    found = LIBRARY.read(str(folder))
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 @pytest.mark.parametrize(

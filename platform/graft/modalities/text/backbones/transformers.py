@@ -22,16 +22,18 @@ from graft.modalities.text.backbones.configs import (
     fields_of,
     folder_of,
     is_configuration,
+    is_hub_name,
     max_tokens_of,
     one_line,
     problem_of,
 )
 from graft.modalities.text.backbones.split import TextBackbone
-from graft.modalities.text.backbones.weights import TOKENIZER, fetch, licence_of, weight_files
+from graft.modalities.text.backbones.weights import PICKLED, TOKENIZER, fetch, licence_of, weight_files
 from graft.modalities.text.info import NAMES, LocalTokenizer, TextInput
 from graft.modalities.text.tokenizer import digest_of, read_tokenizer, tokenizer_of
 from graft.models.info import BackboneInfo
 from graft.models.libraries import count_params
+from graft.models.weight_files import read_weights
 from graft.models.weights.digest import WeightFile
 
 
@@ -99,8 +101,11 @@ class TransformersLibrary:
         Raises:
             ArtifactError: they cannot be had, are damaged, or are not those of the configuration.
         """
-        folder = self.files(architecture)[0].path.parent
-        state: dict[str, Tensor] = _loaded(folder, config_of(fields_of(architecture))).state_dict()
+        path = self.files(architecture)[0].path
+        if path.name == PICKLED:
+            read_weights(path)  # says in a line what is wrong with it, and runs nothing of it
+        config = config_of(fields_of(architecture))
+        state: dict[str, Tensor] = _loaded(path.parent, config, path.name != PICKLED).state_dict()
         return state
 
     def fetch(self, architecture: str) -> None:
@@ -109,13 +114,15 @@ class TransformersLibrary:
 
     def version(self, architecture: str) -> str:
         """Changes when other weights have come under the same name, as far as a glance tells; nothing is read."""
-        folder = Path(architecture).expanduser()
-        if is_configuration(architecture) or not folder.is_dir():
+        if is_configuration(architecture):
             return ""
+        if is_hub_name(architecture):
+            return " ".join(file.stated for file in weight_files(architecture))
+        folder = Path(architecture).expanduser()
         entries = [
             (path.name, path.stat().st_size, path.stat().st_mtime_ns)
             for path in sorted(folder.iterdir())
-            if path.name.startswith("model") or path.name in (TOKENIZER, "config.json")
+            if path.name.startswith(("model", "pytorch_model")) or path.name in (TOKENIZER, "config.json")
         ]
         return text_digest(str(entries))
 
@@ -131,7 +138,7 @@ def _network(config: Any) -> nn.Module:
     return network
 
 
-def _loaded(folder: Path, config: Any) -> nn.Module:
+def _loaded(folder: Path, config: Any, is_safe: bool) -> nn.Module:
     try:
         with machine_errors(folder, is_ours=True), _quiet(), torch.random.fork_rng(devices=[]):
             network, told = _auto_model().from_pretrained(
@@ -141,7 +148,8 @@ def _loaded(folder: Path, config: Any) -> nn.Module:
                 local_files_only=True,
                 output_loading_info=True,
                 trust_remote_code=False,
-                use_safetensors=True,
+                use_safetensors=is_safe,
+                weights_only=True,
                 **_without_pooler(config),
             )
     except ResourceError:

@@ -12,7 +12,9 @@ from graft.models.weights.hub import fetched, kept
 TOKENIZER = "tokenizer.json"
 CARD = "README.md"
 _CONFIG, _INDEX = "config.json", "model.safetensors.index.json"
-_WEIGHTS = ("model.safetensors", _INDEX)
+PICKLED = "pytorch_model.bin"
+_WEIGHTS = ("model.safetensors", _INDEX, PICKLED)
+"""The best first: what is pickled is read with nothing but tensors allowed in it."""
 
 
 def weight_files(architecture: str) -> tuple[WeightFile, ...]:
@@ -70,7 +72,7 @@ def _in_folder(folder: Path) -> str:
     found = next((name for name in _WEIGHTS if (folder / name).is_file()), None)
     if found is None:
         raise ArtifactError(
-            f"folder {folder} has no {_WEIGHTS[0]}; graft reads no pickled weights (.bin), save them as safetensors: "
+            f"folder {folder} has no {_WEIGHTS[0]} and no {PICKLED}; save the weights there: "
             "network.save_pretrained(FOLDER)"
         )
     return found
