@@ -33,6 +33,8 @@ from graft.spec.components.optimizer import OptimizerSpec
 from graft.spec.components.penalty import PenaltySpec
 from graft.spec.components.schedule import ScheduleSpec
 from graft.spec.components.selection import SelectionSpec
+from graft.spec.components.tuning import TuningSpec
+from graft.spec.components.unfreezing import UnfreezingSpec
 from graft.spec.modalities.base import DataSpec, ModalitySpec
 from graft.spec.registry import GROUPS, build, implementation, members, union
 from graft.spec.schema import job_schema
@@ -47,6 +49,7 @@ from graft.transfer.freezing import AdaptedModel
 from graft.transfer.parameter_groups import TrainableParts
 from graft.transfer.penalties.activations import Examples, build_activation_penalty, watching
 from graft.transfer.penalties.weights import build_penalty
+from graft.transfer.unfreezing import Moment
 
 GIVEN: dict[str, dict[str, Any]] = {
     "idx": {"path": "/nowhere"},
@@ -228,6 +231,57 @@ def test_a_penalty_of_activations_is_a_term_of_the_batch(spec: PenaltySpec) -> N
             parameter += 1e-2 * direction
         expected = 0.0 if gradient is None else float((gradient * direction).sum())
         assert (values[0] - values[1]) / 2e-2 == pytest.approx(expected, rel=0.05, abs=1e-3)
+
+
+@every("tuning")
+def test_a_tuning_narrows_what_trains_and_changes_no_output(spec: TuningSpec) -> None:
+    def network() -> Network:
+        torch.manual_seed(0)
+        blocks = [nn.Sequential(nn.Linear(FEATURES, FEATURES), nn.LayerNorm(FEATURES)) for _ in range(3)]
+        return Network(
+            Backbone(nn.Sequential(nn.Linear(FEATURES, FEATURES)), blocks, nn.Identity(), FEATURES), nn.Identity()
+        )
+
+    tuned, again, plain = network(), network(), network()
+    for one in (tuned, again):
+        still = build(spec, one.parts()[:-1], 7)
+        assert all(isinstance(module, nn.Module) for module in still)
+    samples = torch.randn(4, FEATURES)
+    assert torch.equal(tuned(samples), plain(samples))
+    trained = {name for name, parameter in tuned.named_parameters() if parameter.requires_grad}
+    assert trained
+    assert spec.has_adapters == (not trained <= {name for name, _ in plain.named_parameters()})
+    for (name, one), (other_name, other) in zip(tuned.named_parameters(), again.named_parameters(), strict=True):
+        assert (name, one.requires_grad) == (other_name, other.requires_grad)
+        assert torch.equal(one, other)
+    assert bool(spec.shape()) == spec.has_adapters
+
+
+@every("tuning")
+@pytest.mark.parametrize(("start", "stop"), [(0, 4), (1, 4), (2, 3), (3, 3)])
+def test_a_tuning_trains_blocks_above_the_cut_and_has_one_form(spec: TuningSpec, start: int, stop: int) -> None:
+    begin, end = spec.trained_blocks(start, stop)
+    assert start <= begin <= end <= stop
+    simplest = spec.simplest(begin, stop)
+    assert simplest.trained_blocks(begin, stop) == (begin, end)
+    assert simplest.simplest(begin, stop) == simplest
+
+
+@every("unfreezing")
+@pytest.mark.parametrize(("steps", "epochs"), [(1, 1), (5, 1), (1, 8), (3, 7), (7, 2)])
+@pytest.mark.parametrize(("start", "stop"), [(0, 4), (1, 5), (2, 3), (3, 3)])
+def test_an_unfreezing_lets_go_more_and_more_until_all_trains(
+    spec: UnfreezingSpec, steps: int, epochs: int, start: int, stop: int
+) -> None:
+    phases = [build(spec, Moment(step, steps, epochs, start, stop)) for step in range(steps * epochs)]
+    held = [phase.held for phase in phases]
+    assert held == sorted(held, reverse=True)
+    assert all(start <= one <= stop for one in held)
+    assert held[-1] == start
+    assert all(0 < phase.factor <= 1 for phase in phases)
+    simplest = spec.simplest(stop - start)
+    assert simplest.simplest(stop - start) == simplest
+    assert [build(simplest, Moment(0, steps, epochs, start, stop)).held] == held[:1]
 
 
 @every("optimizer")

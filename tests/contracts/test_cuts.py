@@ -190,10 +190,10 @@ def test_what_was_trained_below_the_cut_is_not_read_from_the_store(
     donor = build_learner(images, strategy_at(BUNDLED[0], 4), (Split.TRAIN,))
     donor.train(None, validate=False)
     _, copier = learners(images, strategy_at(BUNDLED[0], 12), tmp_path)
-    assert copier.facts.keys() > {"model/trainable_params"}
+    assert copier.facts.keys() > {"model/trainable_params", "model/trainable_share"}
     copier.load(donor.state())
     assert not copier.takes_features
-    assert copier.facts.keys() == {"model/trainable_params"}
+    assert copier.facts.keys() == {"model/trainable_params", "model/trainable_share"}
     assert next(copier.batches().epoch(0, 1)).inputs.keys() == {PIXELS}
     donor.session.model.eval()
     assert copier.validation() == pytest.approx(donor.validation(), rel=1e-4)

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from graft.core.errors import ArtifactError
 from graft.core.seeds import derive_seed
 from graft.data.batches import TrainingBatch
 from graft.models.backbone import Backbone
@@ -23,7 +24,7 @@ from graft.spec.strategy import Strategy
 from graft.tasks.registry import build_task
 from graft.training.checkpoint import load_state, save_state
 from graft.training.loop import TrainingPlan, TrainingStatus, prepare, train
-from graft.transfer.adapt import adapt
+from graft.transfer.adapt import adapt, trained_network
 from graft.transfer.penalties.activations import Examples
 
 PARTS: dict[str, dict[str, object]] = {
@@ -64,10 +65,25 @@ PARTS: dict[str, dict[str, object]] = {
     "bf16": {"precision": "bf16"},
     "light": {"augment": "light"},
 }
+WHICH_AND_WHEN: dict[str, dict[str, object]] = {
+    "surgical": {"tune": "surgical"},
+    "surgical in the middle": {"tune": {"kind": "surgical", "part": "middle", "blocks": 2}},
+    "norms": {"tune": "norms", "penalty": "l2_sp"},
+    "biases": {"tune": "biases"},
+    "lora": {"tune": {"kind": "lora", "rank": 2, "dropout": 0.2}, "penalty": "l2"},
+    "lora below redrawn blocks": {"tune": {"kind": "lora", "targets": ["0"]}, "init": "reinitialise"},
+    "ia3": {"tune": "ia3", "optimizer": "sgd"},
+    "gradual": {"unfreeze": {"kind": "gradual", "groups": 2, "until": 0.6}},
+    "gradual with sgd": {"unfreeze": "gradual", "optimizer": "sgd", "lr": 0.05, "penalty": "l2_sp"},
+    "head first": {"unfreeze": {"kind": "head_first", "share": 0.5, "warmup": 0.2}},
+    "head first, then lora": {"unfreeze": "head_first", "tune": "lora", "init": "reinitialise"},
+    "lr decay": {"lr_decay": 0.7},
+}
+"""Which weights train, and when. With a frozen backbone all of them are one."""
 STRATEGIES = {
     f"{name}, freeze={freeze}": Strategy(**{"lr": 0.02, "head_lr_factor": 3, **fields, "freeze": freeze})
-    for name, fields in PARTS.items()
-    for freeze in (0.0, 0.5, 1.0)
+    for name, fields in {**PARTS, **WHICH_AND_WHEN}.items()
+    for freeze in ((0.0, 0.5) if name in WHICH_AND_WHEN else (0.0, 0.5, 1.0))
 }
 EPOCHS, STEPS = 4, 3
 PULLS = ("l1_sp", "l2_sp", "delta")
@@ -164,16 +180,42 @@ def weights(session):
     return {name: tensor.clone() for name, tensor in session.model.network.state_dict().items()}
 
 
+MOVES = {
+    "norms": lambda name: name.split(".")[-2] == "1",
+    "biases": lambda name: name.endswith("bias"),
+    "lora": lambda name: ".up." in name or ".down." in name,
+    "ia3": lambda name: name.endswith("scale"),
+}
+"""What a tuning moves of the blocks of `_block`; the others move all of the blocks that they train."""
+
+
 def frozen_names(session):
-    prefixes = ["backbone.stem.", *(f"backbone.blocks.{index}." for index in range(session.adapted.cut))]
-    return {name for name in weights(session) if session.adapted.cut and name.startswith(tuple(prefixes))}
+    """Names below the cut, of blocks that the tuning leaves out, and of what it leaves in those it trains."""
+    adapted, tune = session.adapted, session.plan.strategy.tune
+    stem = ["backbone.stem."] * (adapted.cut > 0)
+    blocks = [f"backbone.blocks.{index}." for index in range(4)]
+    redrawn = tuple(one for one in blocks if any(name.startswith(one) for name in adapted.redrawn))
+    left = (*stem, *blocks[: adapted.cut], *(one for one in blocks[adapted.stop :] if one not in redrawn))
+    moves = MOVES.get(tune.kind, lambda name: True)
+    kept = {name for name in weights(session) if name.startswith("backbone") and not moves(name)}
+    return {name for name in weights(session) if left and name.startswith(left)} | {
+        name for name in kept if not (redrawn and name.startswith(redrawn)) and adapted.stop > adapted.cut
+    }
 
 
+every_tuning = pytest.mark.parametrize(
+    "strategy",
+    [one for name, one in STRATEGIES.items() if name.partition(",")[0] in WHICH_AND_WHEN]
+    + [Strategy(tune="lora", unfreeze="gradual", lr_decay=0.5, freeze=1.0)],
+    ids=lambda one: one.label(),
+)
 every_strategy = pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES.keys())
 
 
 GROUPS = {
     "initialisation": "init",
+    "tuning": "tune",
+    "unfreezing": "unfreeze",
     "penalty": "penalty",
     "head": "head",
     "loss": "loss",
@@ -271,3 +313,64 @@ def test_a_real_backbone_keeps_its_frozen_part_to_the_bit():
     changed = {name for name, tensor in weights(session).items() if not torch.equal(tensor, before[name])}
     assert changed == weights(session).keys() - frozen_names(session)
     assert 0 < session.adapted.cut < session.adapted.num_blocks
+
+
+@every_tuning
+def test_what_is_exported_is_a_plain_network_that_gives_what_was_trained(strategy):
+    session = session_of(strategy)
+    train(session, _Rows(strategy), None, lambda result: result.epoch < 3, noise)
+    images = _Rows(strategy).images
+    with torch.no_grad():
+        expected = session.model.eval()(images)
+        plain = trained_network(session_of(Strategy()).model.network, strategy, 1, session.state().part("best"))
+        assert plain.state_dict().keys() == session_of(Strategy(head=strategy.head)).model.network.state_dict().keys()
+        torch.testing.assert_close(plain.eval()(images), expected, rtol=1e-5, atol=1e-5)
+
+
+@every_tuning
+def test_the_canonical_form_trains_the_same_model(strategy):
+    simplest = strategy.canonical(4)
+    assert simplest.canonical(4) == simplest
+    given, found = session_of(strategy), session_of(simplest)
+    for session in (given, found):
+        train(session, _Rows(strategy), None, lambda result: result.epoch < 3, noise)
+    expected = weights(given)
+    assert not [name for name, tensor in weights(found).items() if not torch.equal(tensor, expected[name])]
+
+
+WITHOUT_ADAPTERS = ("all", {"kind": "surgical", "blocks": 2}, "norms", "biases")
+
+
+@pytest.mark.parametrize("there", WITHOUT_ADAPTERS, ids=str)
+@pytest.mark.parametrize("here", WITHOUT_ADAPTERS, ids=str)
+def test_weights_go_over_to_another_tuning(here, there):
+    donor = session_of(Strategy(tune=there, optimizer="sgd"))
+    train(donor, _Rows(donor.plan.strategy), None, lambda result: result.epoch < 2, noise)
+    taker = session_of(Strategy(tune=here, optimizer="sgd", unfreeze="gradual", lr_decay=0.9))
+    assert donor.plan.strategy.architecture() == taker.plan.strategy.architecture()
+    taker.load(donor.state())
+    expected = weights(donor)
+    assert not [name for name, tensor in weights(taker).items() if not torch.equal(tensor, expected[name])]
+    assert taker.model.changing_state().keys() >= donor.model.changing_state().keys()
+    train(taker, _Rows(taker.plan.strategy), None, None, noise)
+    rebuilt = trained_network(session_of(Strategy()).model.network, taker.plan.strategy, 1, taker.state().part("model"))
+    found = rebuilt.state_dict()
+    assert not [name for name, tensor in weights(taker).items() if not torch.equal(tensor, found[name])]
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        ({"tune": "lora"}, {}),
+        ({}, {"tune": "lora"}),
+        ({"tune": "lora"}, {"tune": "ia3"}),
+        ({"tune": {"kind": "lora", "rank": 2}}, {"tune": "lora"}),
+        ({"tune": "lora", "freeze": 0.5}, {"tune": "lora"}),
+    ],
+    ids=str,
+)
+def test_adapters_go_over_to_the_same_adapters_only(here, there):
+    given, wanted = Strategy.model_validate(there), Strategy.model_validate(here)
+    assert given.architecture() != wanted.architecture()
+    with pytest.raises(ArtifactError, match="do not fit"):
+        session_of(wanted).load(session_of(given).state())

@@ -125,7 +125,8 @@ def test_what_the_edit_costs_is_a_fact_of_the_trial_where_the_search_edits(train
     facts = build_learner(edited, strategy(keep=0.5), (Split.TRAIN,)).facts
     assert (facts["model/params"], facts["model/whole_params"]) == (253_984, 3_371_008)
     assert 0 < facts["model/multiply_adds"] < facts["model/whole_multiply_adds"]
-    assert build_learner(training_data, strategy(keep=0.5), (Split.TRAIN,)).facts.keys() == {"model/trainable_params"}
+    trained = {"model/trainable_params", "model/trainable_share"}
+    assert build_learner(training_data, strategy(keep=0.5), (Split.TRAIN,)).facts.keys() == trained
 
 
 def test_the_state_of_another_structure_is_refused(training_data: TrainingData) -> None:

@@ -17,6 +17,8 @@ from graft.spec.components.penalty import L1, L1SP, L2, L2SP, NoPenalty
 from graft.spec.components.schedule import Constant, Cosine
 from graft.spec.components.selection import NoSelection
 from graft.spec.components.structure import Structure
+from graft.spec.components.tuning import AllWeights, BiasTuning, LowRank, NormTuning, Rescaling, SurgicalTuning
+from graft.spec.components.unfreezing import AtOnce, Gradual, HeadFirst
 from graft.spec.modalities.image import LightAugmentation
 from graft.spec.registry import members
 from graft.spec.strategy import Strategy, modality_fields
@@ -55,6 +57,14 @@ strategies = st.builds(
     lr=st.floats(1e-5, 10),
     head_lr_factor=st.floats(1e-3, 1000),
     schedule=st.one_of(st.just(Constant()), st.just(Cosine())),
+    tune=st.one_of(
+        st.just(AllWeights()),
+        st.builds(SurgicalTuning, part=st.sampled_from(["first", "middle", "last"]), blocks=st.integers(1, 9)),
+        st.just(BiasTuning()),
+        st.builds(LowRank, rank=st.integers(1, 9), targets=st.sampled_from([(), ("query", "value")])),
+    ),
+    unfreeze=st.one_of(st.just(AtOnce()), st.builds(Gradual, groups=st.integers(1, 9)), st.just(HeadFirst())),
+    lr_decay=st.one_of(st.just(1.0), st.floats(0.1, 1)),
     augment=st.one_of(st.just(NoAugmentation()), st.builds(LightAugmentation, magnitude=shares, share=shares)),
 )
 depths = st.one_of(st.none(), st.integers(1, 20))
@@ -77,7 +87,8 @@ def test_canonical_knows_no_more_without_the_depth(strategy: Strategy, num_block
 @given(strategies.filter(lambda one: not one.head.is_solved), st.integers(1, 20))
 def test_canonical_keeps_the_cut(strategy: Strategy, num_blocks: int) -> None:
     drawn_again = min(strategy.init.blocks, num_blocks) if isinstance(strategy.init, Reinitialise) else 0
-    cut = min(round(strategy.freeze * num_blocks), num_blocks - drawn_again)
+    end = num_blocks - drawn_again
+    cut, _ = strategy.tune.trained_blocks(min(round(strategy.freeze * num_blocks), end), end)
 
     assert strategy.canonical(num_blocks).freeze == cut / num_blocks
 
@@ -121,6 +132,23 @@ def test_equal_strategies_have_equal_keys(strategy: Strategy) -> None:
         (Strategy(freeze=1, penalty=CoTuning()), Strategy(freeze=1), None),
         (Strategy(freeze=1, drop_path=0.1, backbone_dropout=0.2, stochastic_norm=0.3), Strategy(freeze=1), None),
         (Strategy(init=Reinitialise(), penalty=CoTuning()), Strategy(init=Reinitialise()), None),
+        (Strategy(tune=SurgicalTuning(part="last", blocks=2)), Strategy(freeze=0.5), 4),
+        (
+            Strategy(tune=SurgicalTuning(part="middle", blocks=2)),
+            Strategy(freeze=0.25, tune=SurgicalTuning(part="first", blocks=2)),
+            4,
+        ),
+        (Strategy(tune=SurgicalTuning(blocks=4)), Strategy(), 4),
+        (Strategy(freeze=1, tune=LowRank(), unfreeze=Gradual(), lr_decay=0.5), Strategy(freeze=1), None),
+        (Strategy(freeze=0.99, tune=Rescaling(), unfreeze=HeadFirst(), lr_decay=0.5), Strategy(freeze=1), 4),
+        (Strategy(freeze=0.75, lr_decay=0.5), Strategy(freeze=0.75), 4),
+        (Strategy(unfreeze=Gradual(groups=9)), Strategy(unfreeze=Gradual(groups=4)), 4),
+        (
+            Strategy(tune=LowRank(), penalty=L2SP(head_strength=0.5)),
+            Strategy(tune=LowRank(), penalty=L2(strength=0.5)),
+            4,
+        ),
+        (Strategy(tune=NormTuning(), penalty=L2SP(head_strength=0)), Strategy(tune=NormTuning()), None),
         (Strategy(augment=LightAugmentation(magnitude=0)), Strategy(), None),
         (Strategy(augment=LightAugmentation(share=0)), Strategy(), None),
         (Strategy(mix=MixUp(share=0)), Strategy(), None),
@@ -150,6 +178,11 @@ def test_equal_meaning_has_one_key(one: Strategy, other: Strategy, num_blocks: i
         (Strategy(clip_norm=1.0), Strategy(), 4),
         (Strategy(freeze=0.5, lr=0.5, head_lr_factor=4), Strategy(freeze=0.5, lr=2), 4),
         (Strategy(optimizer=Sgd()), Strategy(optimizer=Sgd(nesterov=False)), 4),
+        (Strategy(tune=LowRank(rank=4)), Strategy(tune=LowRank()), 4),
+        (Strategy(tune=BiasTuning()), Strategy(), 4),
+        (Strategy(unfreeze=HeadFirst()), Strategy(), 4),
+        (Strategy(lr_decay=0.9), Strategy(), 4),
+        (Strategy(freeze=1, init=Reinitialise(), lr_decay=0.9, unfreeze=HeadFirst()), Strategy(freeze=0.5), 4),
         (Strategy(loss=Focal()), Strategy(), None),
         (Strategy(loss=Focal(gamma=1)), Strategy(loss=Focal()), None),
         (Strategy(loss=ClassBalanced()), Strategy(loss=Focal()), None),
@@ -189,6 +222,10 @@ def test_key_is_stable_across_versions() -> None:
             "timm:resnet18 freeze=0.333 reinitialise=2 sgd light",
         ),
         (Strategy(loss=CrossEntropy(label_smoothing=0.1)), "efficientnet_lite0"),
+        (
+            Strategy(tune=LowRank(targets=("query", "value")), unfreeze=Gradual(), lr_decay=0.8),
+            "efficientnet_lite0 lora gradual lr_decay=0.8",
+        ),
         (Strategy(loss=ClassBalanced(), head=MlpHead()), "efficientnet_lite0 mlp class_balanced"),
     ],
 )

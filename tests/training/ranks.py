@@ -193,6 +193,21 @@ def synchronised_micro_batches(world: World) -> Result:
 STILL = Strategy(lr=1e-30, weight_decay=0.0, optimizer="sgd", batch_size=8)
 
 
+def gradual(world: World) -> Result:
+    """Blocks that take no gradient at first, in micro-batches on two ranks."""
+    strategy = Strategy(lr=0.05, optimizer="sgd", unfreeze={"kind": "gradual", "groups": 2}, lr_decay=0.8, batch_size=8)
+    return learn(world, strategy, accumulate=1 if world.size == 1 else 2)
+
+
+def head_first(world: World) -> Result:
+    return learn(world, Strategy(lr=0.01, unfreeze="head_first", penalty="l2_sp", batch_size=8))
+
+
+def low_rank(world: World) -> Result:
+    strategy = Strategy(lr=0.05, optimizer="sgd", tune={"kind": "lora", "rank": 2}, unfreeze="gradual", batch_size=8)
+    return learn(world, strategy, norm=True)
+
+
 def statistics(world: World) -> Result:
     """What batch norm has seen of an epoch in which no weight moves."""
     made = session(world, STILL, norm=True, epochs=1)
@@ -343,6 +358,9 @@ SCENARIOS: dict[str, Callable[[World], Result]] = {
         synchronised,
         unsynchronised,
         synchronised_micro_batches,
+        gradual,
+        head_first,
+        low_rank,
         statistics,
         infinite,
         wished,

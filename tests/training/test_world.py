@@ -65,7 +65,20 @@ def assert_identical(found, expected):
 
 @pytest.mark.parametrize(
     "name",
-    ["plain", "adamw", "clipped", "compared", "averaged", "by_running", "accumulated", "weighted", "synchronised"],
+    [
+        "plain",
+        "adamw",
+        "gradual",
+        "head_first",
+        "low_rank",
+        "clipped",
+        "compared",
+        "averaged",
+        "by_running",
+        "accumulated",
+        "weighted",
+        "synchronised",
+    ],
 )
 def test_two_ranks_take_the_steps_of_one(ranks, alone, name):
     for rank in ranks:
@@ -83,7 +96,18 @@ def test_two_ranks_take_the_steps_of_one(ranks, alone, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["plain", "adamw", "accumulated", "synchronised", "unsynchronised", "synchronised_micro_batches"]
+    "name",
+    [
+        "plain",
+        "adamw",
+        "gradual",
+        "head_first",
+        "low_rank",
+        "accumulated",
+        "synchronised",
+        "unsynchronised",
+        "synchronised_micro_batches",
+    ],
 )
 def test_ranks_agree_to_the_bit(ranks, name):
     assert_identical(ranks[0][name]["weights"], ranks[1][name]["weights"])

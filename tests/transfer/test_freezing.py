@@ -159,8 +159,36 @@ def test_block_ten_is_not_taken_for_block_one(make_classifier):
     assert model.lowest_cut == 10
 
 
-def test_a_state_with_a_gap_is_refused(make_classifier):
-    state, _ = trained_state(make_classifier(), 1)
-    state = {name: tensor for name, tensor in state.items() if not name.startswith("backbone.blocks.2.")}
-    with pytest.raises(ArtifactError, match=r"tensors that do not fit \(`backbone.blocks.2.0.weight`"):
+def test_a_state_of_fewer_weights_leaves_the_others_as_they_were(make_classifier):
+    """Whoever trained it did not train those: they are pretrained there as they are here."""
+    state, expected = trained_state(make_classifier(), 1)
+    gap = {name: tensor for name, tensor in state.items() if name.startswith("backbone.blocks.2.")}
+    model = AdaptedModel(make_classifier(), 4)
+    model.load_changing_state({name: tensor for name, tensor in state.items() if name not in gap})
+    start = snapshot(AdaptedModel(make_classifier(), 0))
+    for name, tensor in snapshot(model).items():
+        assert torch.equal(tensor, start[name] if name in gap else expected[name])
+    assert model.lowest_cut == 1
+
+
+def test_a_state_of_another_network_is_refused(make_classifier):
+    state, _ = trained_state(make_classifier(num_blocks=5), 1)
+    with pytest.raises(ArtifactError, match=r"tensors that do not fit \(`backbone.blocks.4.0.weight`"):
         AdaptedModel(make_classifier(), 4).load_changing_state(state)
+
+
+def test_what_is_held_rests_until_it_is_let_go(make_classifier):
+    model = AdaptedModel(make_classifier(), 1)
+    whole = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    model.train()
+    model.hold(3)
+    before = snapshot(model)
+    train_a_little(model)
+    changed = {name for name, tensor in snapshot(model).items() if not torch.equal(tensor, before[name])}
+    assert {name.split(".")[2] for name in changed if name.startswith("backbone")} == {"3"}
+    assert not any(module.training for module in model.network.backbone.blocks[2].modules())
+    assert set(model.changing_state()) == set(AdaptedModel(make_classifier(), 1).changing_state())
+    model.hold(0)
+    assert model.held == 1
+    assert {name for name, parameter in model.named_parameters() if parameter.requires_grad} == whole
+    assert all(module.training for module in model.network.backbone.blocks[2].modules())

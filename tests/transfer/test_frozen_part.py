@@ -29,6 +29,24 @@ def test_a_strategy_divides_the_blocks(fields, cut, redrawn):
     assert (part.cut, part.redrawn) == (cut, redrawn)
 
 
+@pytest.mark.parametrize(
+    ("part", "fields", "trained"),
+    [
+        ("first", {}, (0, 2)),
+        ("middle", {}, (1, 3)),
+        ("last", {}, (2, 4)),
+        ("middle", {"freeze": 0.5}, (2, 4)),
+        ("last", {"freeze": 0.25}, (2, 4)),
+        ("first", {"freeze": 1.0}, (4, 4)),
+        ("last", {"init": "reinitialise"}, (1, 3)),
+        ("middle", {"init": {"kind": "reinitialise", "blocks": 9}}, (0, 0)),
+    ],
+)
+def test_a_surgical_tuning_divides_those_above_the_cut(part, fields, trained):
+    found = part_of(tune={"kind": "surgical", "part": part, "blocks": 2}, **fields)
+    assert (found.cut, found.stop) == trained
+
+
 @pytest.mark.parametrize("freeze", [0.0, 0.3, 0.5, 0.9, 1.0])
 @pytest.mark.parametrize("init", ["pretrained", {"kind": "reinitialise", "blocks": 2}])
 def test_it_is_the_division_that_training_uses(make_classifier, freeze, init):
@@ -55,11 +73,11 @@ def test_views_are_those_of_the_augmentation(augment, views):
 @pytest.mark.parametrize(
     ("part", "is_constant"),
     [
-        (FrozenPart(0, 0, 0), False),
-        (FrozenPart(2, 0, 0), True),
-        (FrozenPart(2, 1, 3), True),
-        (FrozenPart(2, 0, None), False),
-        (FrozenPart(0, 0, None), False),
+        (FrozenPart(0, 0, 4, 0), False),
+        (FrozenPart(2, 0, 4, 0), True),
+        (FrozenPart(2, 1, 3, 3), True),
+        (FrozenPart(2, 0, 4, None), False),
+        (FrozenPart(0, 0, 4, None), False),
     ],
 )
 def test_only_frozen_blocks_that_see_the_same_samples_again_are_constant(part, is_constant):

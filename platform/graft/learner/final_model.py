@@ -24,7 +24,7 @@ from graft.spec.strategy import Strategy
 from graft.training.checkpoint import load_state
 from graft.training.precision import Precision
 from graft.training.predict import predict_outputs
-from graft.transfer.adapt import adapt
+from graft.transfer.adapt import trained_network
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,8 @@ def final_network(model: FinalModel, dataset: Dataset, num_threads: int) -> tupl
     """The network with the final weights, in eval mode on the CPU."""
     training_data = training_data_of(model.job, dataset, num_threads)
     network, preprocessing = build_network(training_data, model.strategy)
-    adapted = adapt(network, model.strategy, training_data.seed)
-    adapted.model.load_changing_state(load_state(model.weights).part("best"))
-    return network.eval(), preprocessing
+    state = load_state(model.weights).part("best")
+    return trained_network(network, model.strategy, training_data.seed, state).eval(), preprocessing
 
 
 def outputs_on(

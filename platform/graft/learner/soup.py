@@ -18,7 +18,7 @@ from graft.spec.modalities.base import Preprocessing
 from graft.training.checkpoint import TrainingState, load_state, save_state
 from graft.training.predict import predict_outputs
 from graft.training.soup import greedy_soup, uniform_soup
-from graft.transfer.adapt import adapt
+from graft.transfer.adapt import trained_network
 
 
 def make_soup(
@@ -63,9 +63,8 @@ class _SoupEvaluator:
     def weights(self, path: Path) -> dict[str, Tensor]:
         """All weights of a trial: a file holds only what its training may have changed."""
         network, _ = self._build()
-        adapted = adapt(network, self._model.strategy, self._training_data.seed)
-        adapted.model.load_changing_state(load_state(path).part("best"))
-        return dict(network.state_dict())
+        state = load_state(path).part("best")
+        return dict(trained_network(network, self._model.strategy, self._training_data.seed, state).state_dict())
 
     def score(self, weights: dict[str, Tensor]) -> float:
         """The metric of weights on the validation rows."""

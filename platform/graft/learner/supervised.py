@@ -104,12 +104,13 @@ class SupervisedLearner:
 
     @property
     def facts(self) -> Mapping[str, float]:
-        """Trainable parameters, what the structure makes of the backbone's cost, what it took to have the stored
-        features, and what a solver has chosen."""
+        """Trainable parameters and their share, what the structure makes of the backbone's cost, what it took to have
+        the stored features, and what a solver has chosen."""
         cache = self.cached.metrics if self.cached and self.takes_features else {}
         told = {**edit_facts(self.data, self.session.plan.strategy), **cache}
-        chosen = self.solver.chosen if self.solver else {}
-        return {"model/trainable_params": float(self.session.adapted.trainable_params), **told, **chosen}
+        chosen, adapted = self.solver.chosen if self.solver else {}, self.session.adapted
+        trained = {"model/trainable_params": float(adapted.trainable_params)}
+        return {**trained, "model/trainable_share": adapted.trainable_share, **told, **chosen}
 
     def load(self, state: TrainingState) -> None:
         """Go on from a state (`Session.load`)."""

@@ -18,7 +18,13 @@ from graft.tasks.registry import build_task
 FEATURES, OUTPUTS = 8, 3
 """Of the network that components are tried on."""
 
-_GROUP_OF_KEY = {"init": "initialisation", "augment": "augmentation", "select": "selection"}
+_GROUP_OF_KEY = {
+    "init": "initialisation",
+    "tune": "tuning",
+    "unfreeze": "unfreezing",
+    "augment": "augmentation",
+    "select": "selection",
+}
 
 
 def foreign_problems(job: Job) -> Iterator[Problem]:
@@ -37,7 +43,7 @@ def _foreign(job: Job) -> Iterator[tuple[str, Component]]:
     for phase in job.phases:
         named += [("search.scheduler", phase.scheduler), ("search.searcher", phase.searcher)]
     named += [("export.formats", spec) for spec in job.export.formats]
-    for key in ("init", "penalty", "head", "loss", "optimizer", "schedule", "augment", "mix", "select"):
+    for key in (*_GROUP_OF_KEY, "penalty", "head", "loss", "optimizer", "schedule", "mix"):
         known = members(_GROUP_OF_KEY.get(key, key))
         # A kind with parameters that must be given has no defaults to be tried with; its trials will.
         whole = [one for one in map(known.get, job.reach.values(key)) if one and not _needs_more(one)]

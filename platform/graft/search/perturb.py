@@ -16,6 +16,8 @@ _STEP_FROM_ZERO = 0.1
 # The canonical form of a linear probe has one learning rate instead of two: they change together, or not at all.
 _RATES = frozenset(("lr", "head_lr_factor"))
 _DECIDE_ON_RATES = _RATES | {"freeze"}
+# The canonical form of a surgical tuning has another cut.
+_DEPTH = frozenset(("freeze", "tune"))
 
 Changes = dict[str, tuple[Any, Any]]
 
@@ -65,6 +67,7 @@ def rebuilt(space: StrategySpace, strategy: Strategy, keys: Sequence[str], pick:
     """
     names = {key.split(".")[0].split("[")[0] for key in keys}
     names |= _RATES if names & _DECIDE_ON_RATES else set()
+    names |= _DEPTH if names & _DEPTH else set()
     built = space.build(pick)
     plain = strategy.model_dump(mode="json")
     return Strategy.model_validate(plain | {name: built.plain(name) for name in names})

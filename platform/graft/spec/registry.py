@@ -26,6 +26,19 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.components.initialisation:Reinitialise",
         "graft.spec.components.initialisation:Mapped",
     ),
+    "tuning": (
+        "graft.spec.components.tuning:AllWeights",
+        "graft.spec.components.tuning:SurgicalTuning",
+        "graft.spec.components.tuning:NormTuning",
+        "graft.spec.components.tuning:BiasTuning",
+        "graft.spec.components.tuning:LowRank",
+        "graft.spec.components.tuning:Rescaling",
+    ),
+    "unfreezing": (
+        "graft.spec.components.unfreezing:AtOnce",
+        "graft.spec.components.unfreezing:Gradual",
+        "graft.spec.components.unfreezing:HeadFirst",
+    ),
     "penalty": (
         "graft.spec.components.penalty:NoPenalty",
         "graft.spec.components.penalty:L1",

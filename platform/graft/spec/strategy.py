@@ -22,6 +22,8 @@ from graft.spec.components.penalty import NoPenalty, PenaltySpec
 from graft.spec.components.schedule import Cosine, ScheduleSpec
 from graft.spec.components.selection import NoSelection, SelectionSpec
 from graft.spec.components.structure import Depth, Structure
+from graft.spec.components.tuning import AllWeights, TuningSpec
+from graft.spec.components.unfreezing import AtOnce, UnfreezingSpec
 from graft.spec.messages.rules import broken
 from graft.spec.modalities.base import ModalitySpec
 from graft.spec.registry import members, union
@@ -39,10 +41,13 @@ if TYPE_CHECKING:
     Augment: TypeAlias = Augmentation
     Mixed: TypeAlias = Mix
     Select: TypeAlias = SelectionSpec
+    Tune: TypeAlias = TuningSpec
+    Unfreeze: TypeAlias = UnfreezingSpec
 else:
     Init, Penalty, Head, Loss = union("initialisation"), union("penalty"), union("head"), union("loss")
     Optimizer, Schedule, Augment = union("optimizer"), union("schedule"), union("augmentation")
     Mixed, Select = union("mix"), union("selection")
+    Tune, Unfreeze = union("tuning"), union("unfreezing")
 
 _BACKBONE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(:[^\s\x00-\x1f][^\x00-\x1f]*)?")
 MAX_LR = 10.0
@@ -69,12 +74,17 @@ class _Core(Spec):
         description="Share of the depth that stays frozen, of the blocks that there are; 1 trains only the head "
         "(linear probe).",
     )
+    tune: Tune = Field(AllWeights(), description="Which weights above the frozen part train.")
+    unfreeze: Unfreeze = Field(AtOnce(), description="When the blocks that train begin to.")
     penalty: Penalty = Field(NoPenalty(), description="What is added to the loss: of the weights, or of activations.")
     head: Head = Field(LinearHead(), description="What turns features into outputs.")
     loss: Loss = Field(CrossEntropy(), description="What is minimised; the task's own loss if left out.")
     optimizer: Optimizer = Field(AdamW(), description="How the weights move.")
     lr: float = Field(1e-3, gt=0, le=MAX_LR, description="Peak learning rate of the backbone.")
     head_lr_factor: float = Field(1.0, gt=0, le=1000, description="The head learns at `lr` times this.")
+    lr_decay: float = Field(
+        1.0, gt=0, le=1, description="Each block learns at this factor of the rate of the block above it; 1 is off."
+    )
     weight_decay: float = Field(
         0.01, ge=0, le=1, description="Decoupled weight decay of the optimiser; biases and norms are spared."
     )
@@ -167,17 +177,16 @@ class Strategy(_Fields):
         # Of which blocks some are left out must be known to count those that there are.
         is_known = depth is not None and (depth.residual is not None or not structure.skips)
         there = len(structure.blocks(depth)) if depth is not None and is_known else None
-        init, freeze = _depth(self.init, self.freeze, there)
         changes: dict[str, Any] = {
-            "init": init,
+            **_depth(self, there),
             "structure": structure,
-            "freeze": freeze,
             "loss": self.loss.simplest(),
             "augment": self.augment.simplest(),
             "mix": self.mix.simplest(),
             "optimizer": self.optimizer.simplest(),
             "select": self.select.simplest(),
         }
+        init, freeze = changes["init"], changes["freeze"]
         if there is not None and (freeze < 1 or init.redrawn(1)):
             # Features that training changes are neither standardised nor selected.
             changes |= {"standardise": False, "select": NoSelection()}
@@ -185,6 +194,8 @@ class Strategy(_Fields):
         changes["penalty"] = _penalty(penalty, init, freeze, there)
         if freeze == 1 and not init.redrawn(1):
             changes |= _of_frozen_backbone(self)
+        if not self.tune.moves_matrices:
+            changes["penalty"] = changes["penalty"].on_still_matrices()
         return self.model_copy(update=changes)
 
     def key(self) -> str:
@@ -195,18 +206,21 @@ class Strategy(_Fields):
 
     def architecture(self) -> str:
         """What weights must agree in to be copied from one strategy to another: backbone and its structure, what it
-        started from where that is not its own weights, shape of the head, and what its features are scaled by."""
+        started from where that is not its own weights, shape of the head, what its features are scaled by, and
+        adapters with the layers they are put on."""
         weightless = self.head.without_weights
         shape = {name: value for name, value in self.head.model_dump(mode="json").items() if name not in weightless}
         dumped = self.model_dump(mode="json")
         besides = {name: dumped[name] for name in _SHAPING if name in dumped}
+        if adapters := self.tune.shape():
+            besides |= {"tune": dict(adapters), "freeze": self.freeze, "redrawn": self.init.redrawn(_MANY)}
         started = [self.init.weights] if self.init.weights else []
         shaped = [canonical_json(besides)] if besides else []
         return " ".join([self.backbone, *started, *map(str, shape.values()), *shaped])
 
     def scales_features(self, num_blocks: int) -> bool:
         """Whether it standardises or selects features: only where it trains none of the `num_blocks` that there are."""
-        _, freeze = _depth(self.init, self.freeze, num_blocks)
+        freeze = _depth(self, num_blocks)["freeze"]
         is_wanted = self.standardise or not isinstance(self.select.simplest(), NoSelection)
         return is_wanted and freeze == 1 and not self.init.redrawn(1)
 
@@ -236,14 +250,16 @@ class Strategy(_Fields):
             if name in wanted or (kind != usual and not (name == "loss" and kind in _default_losses())):
                 parts.append(f"{name}=none" if kind == "none" else kind)
         parts += ["standardise"] * self.standardise
-        told = {"backbone", "freeze", "init.blocks", "standardise", *_TOLD_APART_BY_KIND}
+        if self.lr_decay != default.lr_decay or "lr_decay" in wanted:
+            parts.append(f"lr_decay={self.lr_decay:.3g}")
+        told = {"backbone", "freeze", "init.blocks", "standardise", "lr_decay", *_TOLD_APART_BY_KIND}
         told |= {name for name in flat if name.startswith("structure.")}
         told |= {"init.source", "init.digest", "init.min_coverage"}
         there = [name for name in wanted if flat.get(name) is not None and name not in told]
         return " ".join([*parts, *(f"{name}={_short(flat[name])}" for name in there)])
 
 
-_TOLD_APART_BY_KIND = ("penalty", "head", "loss", "optimizer", "augment", "mix", "select")
+_TOLD_APART_BY_KIND = ("tune", "unfreeze", "penalty", "head", "loss", "optimizer", "augment", "mix", "select")
 _LATER: dict[str, Any] = {
     "mix": {"kind": "none"},
     "standardise": False,
@@ -254,6 +270,9 @@ _LATER: dict[str, Any] = {
     "drop_path": 0.0,
     "stochastic_norm": 0.0,
     "structure": Structure().model_dump(mode="json"),
+    "tune": {"kind": "all"},
+    "unfreeze": {"kind": "none"},
+    "lr_decay": 1.0,
 }
 """Fields that came after experiments had been written: without effect, they are left out, as they were then."""
 _BEHIND_SOLVED_HEAD = ("backbone", "init", "structure", "head", "select", "precision")
@@ -299,13 +318,24 @@ def _default_losses() -> set[str]:
     return {str(getattr(task, "default_loss", "")) for task in members("task").values()}
 
 
-def _depth(init: Initialisation, freeze: float, num_blocks: int | None) -> tuple[Initialisation, float]:
-    if num_blocks is None:
-        return init, freeze
-    redrawn = init.redrawn(num_blocks)
-    if redrawn:
-        init = init.model_copy(update={"blocks": redrawn}) if "blocks" in type(init).model_fields else init
-    return init, min(round(freeze * num_blocks), num_blocks - redrawn) / num_blocks
+def _depth(strategy: Strategy, num_blocks: int | None) -> dict[str, Any]:
+    """What decides which blocks train, and when.
+
+    A surgical tuning of the middle or last blocks is the same with a higher cut; `lr_decay` has no effect on one block.
+    """
+    init, freeze, tune, unfreeze = strategy.init, strategy.freeze, strategy.tune, strategy.unfreeze
+    lr_decay = strategy.lr_decay
+    if num_blocks is not None:
+        redrawn = init.redrawn(num_blocks)
+        if redrawn and "blocks" in type(init).model_fields:
+            init = init.model_copy(update={"blocks": redrawn})
+        end = num_blocks - redrawn
+        start, stop = tune.trained_blocks(min(round(freeze * num_blocks), end), end)
+        freeze, tune, unfreeze = start / num_blocks, tune.simplest(start, end), unfreeze.simplest(stop - start)
+        lr_decay = 1.0 if num_blocks - start <= 1 and start > 0 else lr_decay
+    elif freeze == 1 and not init.redrawn(1):
+        tune, unfreeze, lr_decay = AllWeights(), AtOnce(), 1.0
+    return {"init": init, "freeze": freeze, "tune": tune, "unfreeze": unfreeze, "lr_decay": lr_decay}
 
 
 def _penalty(penalty: PenaltySpec, init: Initialisation, freeze: float, num_blocks: int | None) -> PenaltySpec:

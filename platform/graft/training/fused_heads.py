@@ -131,7 +131,7 @@ class _Stack:
     def _draw(self, features: Tensor) -> None:
         """Prepare each session for its step: its learning rate, and the masks of dropout that it would draw alone."""
         for place, session in enumerate(self._sessions):
-            session.set_lr()
+            session.begin_step()
             session.seed_step()
             like = torch.ones_like(features[0])
             for layer in self._layers:

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from graft.core.clock import Clock, SystemClock
 from graft.data.batches import TrainingBatch
+from graft.spec.components.unfreezing import AtOnce
 from graft.tasks.protocol import LossFunction
 from graft.training.compiled import compiled
 from graft.training.optimizer import build_optimizer
@@ -101,7 +102,7 @@ def prepare(
         torch.set_num_threads(plan.num_threads)
     adapted.model.to(torch.device(plan.device))
     adapted.follow_weights()
-    network = world.data_parallel(adapted.model)
+    network = world.data_parallel(adapted.model, rests=not isinstance(plan.strategy.unfreeze, AtOnce))
     return Session(
         adapted=adapted,
         parallel=network,
@@ -187,7 +188,7 @@ def train_epoch(
     session.model.train()
     for batch in batches:
         session.seed_step()
-        session.set_lr()
+        session.begin_step()
         loss_sum, stop = _step(session, batch, should_stop)
         total, place = batch.total, f"epoch {epoch}, step {session.partial.steps + 1}"
         if not math.isfinite(loss_sum):

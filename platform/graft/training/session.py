@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from graft.core.clock import Clock
 from graft.core.errors import ArtifactError
 from graft.core.seeds import derive_seed
+from graft.spec.registry import build
 from graft.tasks.protocol import LossFunction
 from graft.training.batch_norm import GlobalBatchNorm
 from graft.training.checkpoint import TrainingState
@@ -21,6 +23,7 @@ from graft.training.world import World
 from graft.transfer.adapt import Adapted
 from graft.transfer.freezing import AdaptedModel
 from graft.transfer.stochastic import StochasticNorm
+from graft.transfer.unfreezing import Moment, Phase
 
 
 @dataclass
@@ -89,9 +92,11 @@ class Session:
 
     @property
     def current_lr(self) -> float:
-        """Learning rate of the first parameter group at the first step of the epoch."""
-        lr: float = self.adapted.groups[0]["lr"]
-        return lr * self._factor(self.first_step)
+        """Learning rate at the first step of the epoch: of the backbone at its top, or of the head if that is alone."""
+        phase = self._phase(self.first_step)
+        trained = [group for group in self.adapted.groups if not _is_held(group, phase)]
+        top = [group for group in trained if group["name"].startswith("backbone")][-1:]
+        return self._lr((top or trained)[0], phase, self.first_step)
 
     @property
     def out_of_patience(self) -> bool:
@@ -118,11 +123,13 @@ class Session:
             index = torch.cuda.current_device() if self.device.index is None else self.device.index
             torch.cuda.default_generators[index].manual_seed(self.step_seed)
 
-    def set_lr(self) -> None:
-        """Set the learning rate of every group for the next step."""
-        factor = self._factor(self.first_step + self.partial.steps)
+    def begin_step(self) -> None:
+        """Let those blocks train that are to train in the next step, and set the learning rate of every group."""
+        step = self.first_step + self.partial.steps
+        phase = self._phase(step)
+        self.model.hold(phase.held)
         for live, group in zip(self.optimizer.param_groups, self.adapted.groups, strict=True):
-            live["lr"] = group["lr"] * factor
+            live["lr"] = self._lr(group, phase, step)
 
     def average_statistics(self) -> None:
         """Put the mean over the ranks into all floating buffers: each has seen its own part of the batches."""
@@ -249,6 +256,17 @@ class Session:
     def _missing(self, state: Mapping[str, Tensor]) -> set[str]:
         return self.model.changing_state().keys() - state.keys()
 
+    def _phase(self, step: int) -> Phase:
+        adapted = self.adapted
+        moment = Moment(step, self.steps_per_epoch, self.plan.epochs, adapted.cut, adapted.stop)
+        phase: Phase = build(self.plan.strategy.unfreeze, moment)
+        return phase
+
+    def _lr(self, group: Mapping[str, Any], phase: Phase, step: int) -> float:
+        joined = group["depth"] is not None and group["depth"] <= self.adapted.stop
+        lr: float = group["lr"] * self._factor(step)
+        return lr * phase.factor if joined else lr
+
     def _factor(self, step: int) -> float:
         return lr_factor(self.plan.strategy.schedule, step, self.plan.epochs * self.steps_per_epoch)
 
@@ -262,6 +280,10 @@ class Session:
             return True
         new, old = metrics[self.plan.selected_by], self.best_metrics[self.plan.selected_by]
         return new > old if self.plan.mode == "max" else new < old
+
+
+def _is_held(group: Mapping[str, Any], phase: Phase) -> bool:
+    return group["depth"] is not None and group["depth"] <= phase.held > 0
 
 
 def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

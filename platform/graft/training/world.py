@@ -31,8 +31,13 @@ class World(Protocol):
         """How many there are."""
         ...
 
-    def data_parallel(self, model: nn.Module) -> nn.Module:
-        """The model as training calls it: `backward` leaves the mean over the ranks in the gradients of every rank."""
+    def data_parallel(self, model: nn.Module, rests: bool = False) -> nn.Module:
+        """The model as training calls it: `backward` leaves the mean over the ranks in the gradients of every rank.
+
+        Args:
+            model: all that ever trains requires a gradient now.
+            rests: whether there are steps in which some of it does not; they cost a walk through the graph.
+        """
         ...
 
     def without_exchange(self, network: nn.Module) -> AbstractContextManager[object]:
@@ -71,7 +76,7 @@ class Alone:
     rank: int = 0
     size: int = 1
 
-    def data_parallel(self, model: nn.Module) -> nn.Module:
+    def data_parallel(self, model: nn.Module, rests: bool = False) -> nn.Module:
         return model
 
     def without_exchange(self, network: nn.Module) -> AbstractContextManager[object]:
@@ -110,8 +115,8 @@ class Ranks:
         self.size = distributed.get_world_size()
         self._device = torch.device("cuda" if distributed.get_backend() == "nccl" else "cpu")
 
-    def data_parallel(self, model: nn.Module) -> nn.Module:
-        network = DistributedDataParallel(model, gradient_as_bucket_view=True)
+    def data_parallel(self, model: nn.Module, rests: bool = False) -> nn.Module:
+        network = DistributedDataParallel(model, gradient_as_bucket_view=True, find_unused_parameters=rests)
         # torch would send all buffers at every step; ours are brought together once an epoch (as an argument it has
         # another name in every other release of torch)
         network.broadcast_buffers = False

@@ -1,6 +1,6 @@
 """Freezing by depth: what lies below the cut is a constant function for the whole of training."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +17,12 @@ class AdaptedModel(nn.Module):
     Frozen means more than ``requires_grad = False``: these modules stay in eval mode through every call of `train`, so
     batch-norm statistics do not move and dropout stays off. No parameter and no buffer below the cut changes by a bit.
 
+    Above the cut, `narrow` leaves more as it is (`strategy.tune`), and `hold` does so for a time (`strategy.unfreeze`).
+
     Attributes:
         network: the wrapped model; the same object, so its weights are what training produces.
         cut: 0 freezes nothing; c >= 1 freezes the stem and ``blocks[:c]``.
-        lowest_cut: the lowest cut that these weights were ever trained with: `cut`, or that of a state that was loaded.
-            What lies below it is as it was pretrained.
+        held: blocks, from the input, that do not train now; `cut` or more.
     """
 
     def __init__(self, network: Network, cut: int) -> None:
@@ -30,10 +31,13 @@ class AdaptedModel(nn.Module):
         if not 0 <= cut <= num_blocks:
             raise ValueError(f"cut is {cut}, but must be between 0 and the {num_blocks} blocks of the backbone")
         self.network = network
-        self.cut = self.lowest_cut = cut
+        self.cut = self.held = cut
+        self._still: tuple[nn.Module, ...] = ()
+        self._loaded: frozenset[str] = frozenset()
         network.requires_grad_(True)
         for module in self.frozen_modules():
             module.requires_grad_(False)
+        self.narrow(())
         self.train(network.training)
 
     def forward(self, batch: Mapping[str, Tensor] | Tensor) -> Tensor:
@@ -49,51 +53,100 @@ class AdaptedModel(nn.Module):
         return self.network.above(unpacked(batch[FEATURES], is_sequence), self.cut)
 
     @property
+    def lowest_cut(self) -> int:
+        """The lowest cut that these weights were ever trained with: `cut`, or that of a state that was loaded.
+
+        What lies below it is as it was pretrained.
+        """
+        return min(self.cut, self._cut_of(self._loaded))
+
+    @property
     def is_pretrained_below(self) -> bool:
         """Whether everything below the cut is as it was pretrained, so that stored features are what it would give."""
         return self.cut > 0 and self.lowest_cut == self.cut
 
+    def narrow(self, still: Iterable[nn.Module]) -> None:
+        """Take what requires a gradient now as all that ever trains.
+
+        Args:
+            still: modules above the cut that stay in eval mode through every call of `train`.
+        """
+        self._still = tuple(still)
+        self._own = frozenset(self._own_names())
+        self.train(self.training)
+
+    def hold(self, blocks: int) -> None:
+        """Keep the stem and the first `blocks` blocks as they are until this is called again.
+
+        They take no gradients and are in eval mode. Less than `cut` cannot be held.
+        """
+        if blocks == self.held:
+            return
+        self.held = max(blocks, self.cut)
+        for part in self.network.parts():
+            for name, parameter in part.named_parameters().items():
+                if name in self._own:
+                    parameter.requires_grad_(not is_below(part, self.held))
+        self.train(self.training)
+
     def train(self, mode: bool = True) -> "AdaptedModel":
-        """Set the training mode of everything above the cut; what is frozen stays in eval mode."""
+        """Set the training mode of everything that trains; what is frozen stays in eval mode."""
         super().train(mode)
         for module in self.frozen_modules():
             module.eval()
         return self
 
     def frozen_modules(self) -> Iterator[nn.Module]:
-        """The stem and the blocks below the cut; nothing when the cut is 0."""
-        yield from (part.module for part in self.network.parts() if is_below(part, self.cut))
+        """The stem and the blocks that do not train now, and what `narrow` was given."""
+        yield from (part.module for part in self.network.parts() if is_below(part, self.held))
+        yield from self._still
 
     def changing_state(self) -> dict[str, Tensor]:
         """Parameters and buffers that training may have changed, by their names in the network; not copied.
 
-        With a loaded state these may lie below `cut`: whoever trained them before could change them.
+        With a loaded state there may be more of them than this model trains: whoever trained them before could change
+        them.
         """
-        return self._above(self.lowest_cut)
+        changed = self._own | self._loaded
+        return {name: tensor for name, tensor in self._tensors().items() if name in changed}
 
     def load_changing_state(self, state: dict[str, Tensor]) -> None:
         """Copy the tensors of some `changing_state` into the network, bit for bit, keeping device and memory layout.
 
-        The state may come from another cut. If that was higher, what the state lacks keeps the values it has here: they
-        are those of the state's model as long as this one was not trained.
+        The state may come from a strategy under which other weights trained. What it lacks keeps the values it has
+        here: they are those of the state's model as long as this one was not trained. The head is always in it.
 
         Raises:
-            ArtifactError: names or shapes are not those of this network above any cut.
+            ArtifactError: names or shapes are not those of this network; nothing has been copied then.
         """
-        cut = self._cut_of(state)
-        copy_tensors(self._above(cut), state, "model state")
-        self.lowest_cut = min(self.lowest_cut, cut)
+        tensors = self._tensors()
+        head = {name for part in self.network.parts() if part.role == "head" for name in part.state()}
+        into = {name: tensors[name] for name in tensors if name in state or name in head}
+        copy_tensors(into, state, "model state")
+        self._loaded |= state.keys() - self._own
 
-    def _above(self, cut: int) -> dict[str, Tensor]:
-        parts = (part for part in self.network.parts() if not is_below(part, cut))
-        return {name: tensor for part in parts for name, tensor in part.state().items()}
+    def _tensors(self) -> dict[str, Tensor]:
+        return {name: tensor for part in self.network.parts() for name, tensor in part.state().items()}
 
-    def _cut_of(self, state: Mapping[str, Tensor]) -> int:
-        """The cut above which a state lies: its lowest block, or 0 with the stem."""
+    def _own_names(self) -> Iterator[str]:
+        """What training may change: parameters that require a gradient, buffers of what is ever in training mode."""
+        still = {id(module) for one in self._still for module in one.modules()}
+        for part in self.network.parts():
+            if is_below(part, self.cut):
+                continue
+            owners = dict(part.module.named_modules())
+            for name, tensor in part.module.state_dict(keep_vars=True).items():
+                is_parameter = isinstance(tensor, nn.Parameter)
+                if tensor.requires_grad if is_parameter else id(owners[name.rpartition(".")[0]]) not in still:
+                    yield f"{part.name}.{name}"
+
+    def _cut_of(self, names: Iterable[str]) -> int:
+        """The cut above which all of some names lie: their lowest block, or 0 with the stem."""
+        found = frozenset(names)
         held = (
             0 if part.role == "stem" else part.depth - 1
             for part in self.network.parts()
-            if part.role != "head" and any(name in state for name in part.state())
+            if part.role != "head" and not found.isdisjoint(part.state())
         )
         return min(held, default=len(self.network.backbone.blocks))
 

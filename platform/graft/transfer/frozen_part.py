@@ -13,12 +13,14 @@ class FrozenPart:
     Attributes:
         cut: blocks, counted from the input, that stay frozen; from 1 on the stem is frozen too.
         redrawn: how many of the last blocks start at random.
+        stop: the pretrained blocks that train are ``cut … stop − 1``.
         views: stored augmentations of each sample that the frozen blocks see: 0 if samples are not augmented, None if
             they see new ones, or samples that are mixed anew, in every epoch.
     """
 
     cut: int
     redrawn: int
+    stop: int
     views: int | None
 
     @property
@@ -32,4 +34,6 @@ def frozen_part(strategy: Strategy, num_blocks: int) -> FrozenPart:
     redrawn = strategy.init.redrawn(num_blocks)
     # A mixed sample has another partner in every epoch.
     views = None if strategy.mix.is_active else strategy.augment.num_views
-    return FrozenPart(cut_index(strategy.freeze, num_blocks, redrawn), redrawn, views)
+    end = num_blocks - redrawn
+    cut, stop = strategy.tune.trained_blocks(cut_index(strategy.freeze, num_blocks, redrawn), end)
+    return FrozenPart(cut, redrawn, stop, views)

@@ -14,6 +14,8 @@ from graft.spec.components.optimizer import OptimizerSpec
 from graft.spec.components.penalty import PenaltySpec
 from graft.spec.components.schedule import ScheduleSpec
 from graft.spec.components.selection import SelectionSpec
+from graft.spec.components.tuning import TuningSpec
+from graft.spec.components.unfreezing import UnfreezingSpec
 from graft.spec.exporters import ExporterSpec
 from graft.spec.metrics import MetricSpec
 from graft.spec.modalities.base import DataSpec, ModalitySpec, Preprocessing
@@ -117,6 +119,21 @@ class Halves(ScheduleSpec):
 
     kind: Literal["halves"] = "halves"
     built_by: ClassVar[str] = "graft_flowers.training:halves"
+
+
+class Petals(TuningSpec):
+    """All but the stem."""
+
+    kind: Literal["petals"] = "petals"
+    built_by: ClassVar[str] = "graft_flowers.training:petals"
+
+
+class Spring(UnfreezingSpec):
+    """Everything but the head sleeps for a share of the training."""
+
+    kind: Literal["spring"] = "spring"
+    built_by: ClassVar[str] = "graft_flowers.training:spring"
+    winter: float = Field(0.25, ge=0, lt=1)
 
 
 class FirstOnes(SelectionSpec):

@@ -1,13 +1,16 @@
-"""Penalty, loss, optimiser, schedule and selection."""
+"""Penalty, loss, optimiser, schedule, selection, tuning and unfreezing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from graft_flowers.specs import FirstOnes, Halves, RmsProp, Root, SquaredProbability
+from graft.models.network import Part
+from graft.transfer.unfreezing import Moment, Phase
+from graft_flowers.specs import FirstOnes, Halves, Petals, RmsProp, Root, Spring, SquaredProbability
 
 
 class RootPenalty:
@@ -46,3 +49,16 @@ def halves(spec: Halves, step: int, total_steps: int) -> float:
 
 def first_ones(spec: FirstOnes, features: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return np.arange(features.shape[1]) < spec.count
+
+
+def petals(spec: Petals, parts: Sequence[Part], seed: int) -> list[nn.Module]:
+    """The stem stays as it is."""
+    stems = [part.module for part in parts if part.role == "stem"]
+    for stem in stems:
+        stem.requires_grad_(False)
+    return stems
+
+
+def spring(spec: Spring, moment: Moment) -> Phase:
+    """All blocks at once."""
+    return Phase(moment.stop if moment.step < spec.winter * moment.total else moment.start)

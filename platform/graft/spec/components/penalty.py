@@ -25,6 +25,13 @@ class PenaltySpec(Component):
         """The penalty that means the same when the features are not those of the pretrained network."""
         return self
 
+    def on_still_matrices(self) -> "PenaltySpec":
+        """The penalty that means the same when no pretrained matrix is moved itself (`strategy.tune`).
+
+        A pull of weights toward their start is then one of weights that stay there; of adapters it says nothing.
+        """
+        return self
+
 
 class NoPenalty(PenaltySpec):
     """No penalty beyond the optimiser's weight decay."""
@@ -68,6 +75,10 @@ class L1SP(PenaltySpec):
         """So it is where only new weights are trained."""
         return of_new_weights(self.head_strength)
 
+    def on_still_matrices(self) -> PenaltySpec:
+        """What is left is the pull of the new weights."""
+        return of_new_weights(self.head_strength)
+
 
 class L2SP(PenaltySpec):
     """L2 towards the starting point (Li, Grandvalet, Davoine, ICML 2018).
@@ -86,6 +97,10 @@ class L2SP(PenaltySpec):
 
     def on_new_weights(self) -> PenaltySpec:
         """So it is where only new weights are trained."""
+        return of_new_weights(self.head_strength)
+
+    def on_still_matrices(self) -> PenaltySpec:
+        """What is left is the pull of the new weights."""
         return of_new_weights(self.head_strength)
 
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from graft.spec.messages.rules import Finding, Path
 from graft.spec.messages.sentences import must_be_one_of
@@ -62,6 +62,9 @@ def mutation_findings(space: StrategySpace, scheduler: object, wanted: Sequence[
         return findings
     keys = mutated_keys(space, wanted)
     found = space.distributions()
+    if "freeze" in (_name(key) for key in keys) and any(_has_adapters(one) for one in _tunes(space)):
+        told = "changes freeze, but `strategy.tune` has adapters, which lie above the frozen part: leave `freeze` out"
+        return [Finding(("mutate",) if wanted else (), told)]
     if not keys:
         told = f"has nothing to change: give one of {', '.join(MUTABLE)} a distribution in `strategy`"
         return [Finding((), told)]
@@ -78,6 +81,7 @@ def architectures(space: StrategySpace) -> int | None:
     backbones = len(space.values("backbone"))
     found: list[int | None] = [backbones]
     found += [_shapes(fields[name]) for name in SHAPING if name in fields]
+    found += [_tunings(fields["tune"], fields)] if "tune" in fields else []
     return None if None in found else math.prod(one or 0 for one in found)
 
 
@@ -97,8 +101,9 @@ def population_finding(space: StrategySpace, population: int, at: Path) -> Findi
     if kinds is not None and population >= 2 * kinds:
         return None
     if kinds is None:
-        drawn = next(name for name, node in space.root.fields if name in SHAPING and _shapes(node) is None)
-        told = f"is split by architecture, but `strategy.{drawn}` draws its shape from a range; use `choice` there"
+        drawn = (name for name, node in space.root.fields if name in SHAPING and _shapes(node) is None)
+        key = next(drawn, "tune")
+        told = f"is split by architecture, but `strategy.{key}` draws its shape from a range; use `choice` there"
     else:
         told = (
             f"is {population}, but `strategy` has {kinds} architectures (backbone, structure, head), and weights are "
@@ -115,6 +120,29 @@ def _name(key: str) -> str | None:
         if parts[0] == component and parts[-1] == field:
             return name
     return parts[0] if parts[0] in MUTABLE else None
+
+
+def _tunings(tune: Node, fields: Mapping[str, Node]) -> int | None:
+    """Tunings without adapters are one architecture together; each set of adapters is one for each depth it has."""
+    options = tune.options if isinstance(tune, Choice) else (tune,)
+    adapted = [option for option in options if isinstance(option, Component) and _has_adapters(option)]
+    depths = [_shapes(fields[name]) for name in ("freeze", "init") if name in fields]
+    shapes = [_shapes(option) for option in adapted]
+    if adapted and None in [*depths, *shapes]:
+        return None
+    per_shape = math.prod(count or 0 for count in depths)
+    return sum((count or 0) * per_shape for count in shapes) + (len(adapted) < len(options))
+
+
+def _tunes(space: StrategySpace) -> list[Component]:
+    tune = dict(space.root.fields).get("tune")
+    options = tune.options if isinstance(tune, Choice) else (tune,)
+    return [option for option in options if isinstance(option, Component)]
+
+
+def _has_adapters(tune: Component) -> bool:
+    spec = members("tuning").get(tune.kind or "")
+    return bool(getattr(spec, "has_adapters", False))
 
 
 def _shapes(head: Node) -> int | None:

@@ -10,9 +10,9 @@ from graft.spec.space.distributions import Distribution
 
 @dataclass(frozen=True)
 class Value:
-    """A leaf with one legal value of its key; a list, of specs or of numbers, is a value as a whole."""
+    """A leaf with one legal value of its key; a list is a value as a whole."""
 
-    value: str | int | float | bool | tuple[Spec, ...] | tuple[float, ...]
+    value: str | int | float | bool | tuple[Spec, ...] | tuple[float, ...] | tuple[str, ...]
 
     @property
     def plain(self) -> Any:
