@@ -89,8 +89,12 @@ class TestImages:
         found = resolve_job(job).job
         assert found.strategy == found.space
         assert set(found.strategy.dump()) >= set(job.space.dump())
-        assert [one.freeze for one in found.first] == [0.0, 0.5, 0.75]
-        assert {(one.loss.label_smoothing, one.clip_norm, one.resolution) for one in found.first} == {(0.1, 1.0, 128)}
+        solved, trained = ([one for one in found.first if one.head.is_solved is is_so] for is_so in (True, False))
+        assert [one.freeze for one in trained] == [0.0, 0.5, 0.75]
+        assert {(one.loss.label_smoothing, one.clip_norm, one.resolution) for one in trained} == {(0.1, 1.0, 128)}
+        assert (*solved, *trained) == found.first
+        assert {one.resolution for one in solved} == {96, 128, 160}
+        assert found.search.budget.trials == job.phases[0].trials + len(solved)  # they come on top of the usual number
         assert resolve_job(found).job == found
 
     def test_how_long_a_training_is_follows_from_how_many_there_are(self, tmp_path: Path) -> None:

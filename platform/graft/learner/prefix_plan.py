@@ -112,13 +112,16 @@ def plan_prefixes(job: Job) -> PrefixPlan:
         count = max(0, (phase.trials or UNKNOWN_TRIALS) - (0 if phase.index else len(first)))
         epochs += models * count * expected_epochs(outlook.phases, phase.index)
     each = models * outlook.phases[0].epochs
-    reads = Counter({prefix: share * epochs for prefix, share in _counted(job).items()})
-    reads.update({prefix: count * each for prefix, count in Counter(map(prefix_of, first)).items() if prefix})
+    reads: Counter[Prefix] = Counter({prefix: share * epochs for prefix, share in _counted(job).items()})
+    for strategy in first:
+        if (prefix := prefix_of(strategy)) is not None:
+            reads[prefix] += models if strategy.head.is_solved else each
     found = [
         Expected(prefix, count, count >= MIN_READS * max(1, prefix.views))
         for prefix, count in sorted(reads.items(), key=lambda one: astuple(one[0]))
     ]
-    return PrefixPlan(tuple(found), epochs + each * len(first))
+    trained = sum(not strategy.head.is_solved for strategy in first)
+    return PrefixPlan(tuple(found), epochs + each * trained + models * (len(first) - trained))
 
 
 def blocks_below(prefix: Prefix) -> float:

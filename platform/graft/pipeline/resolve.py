@@ -20,6 +20,7 @@ from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.spec.registry import members
 from graft.spec.search.search import AUTO
+from graft.spec.space.space import StrategySpace
 from graft.spec.tasks.auto import AutoTask
 from graft.spec.tasks.base import TaskSpec
 from graft.tasks.infer import check_fit, infer_task
@@ -106,9 +107,16 @@ def _is_open(job: Job) -> bool:
 
 def _decided_by_size(given: Job, whole: Job, listing: Listing | None) -> Job:
     """What is searched and tried first, where the job does not say it, and how long trainings are."""
-    splits = overview_of(whole, listing).splits
-    budget, gpus = whole.search.budget, whole.resources.gpus_per_worker
-    scale = Scale(splits["train"], splits["validation"], budget.minutes, 0.0 if gpus == "auto" else gpus)
+    overview = overview_of(whole, listing)
+    splits, budget, gpus = overview.splits, whole.search.budget, whole.resources.gpus_per_worker
+    scale = Scale(
+        splits["train"],
+        splits["validation"],
+        budget.minutes,
+        0.0 if gpus == "auto" else gpus,
+        outputs=len(overview.names),
+        trials=budget.trials,
+    )
     filled = whole if given.strategy.dump() else _recommended(given, whole, scale)
     return filled if given.training.epochs else with_length(filled, scale)
 
@@ -119,6 +127,9 @@ def _recommended(given: Job, whole: Job, scale: Scale) -> Job:
     raw["strategy"] = dict(found.space)
     if given.search.first is None:
         raw["search"]["first"] = [] if whole.phases[0].is_population_based else list(found.first)
+        solved = sum(StrategySpace.parse(one).only().head.is_solved for one in raw["search"]["first"])
+        if whole.search.budget.trials is None and whole.search.budget.limits_trials_only and not whole.search.phases:
+            raw["search"]["budget"]["trials"] = (whole.search.budget.most_trials or 0) + solved
     return parse_job(raw)
 
 

@@ -22,6 +22,7 @@ from graft.experiments.resume import CHANGEABLE, failed_trials, reopen, where_it
 from graft.experiments.run_clock import RunClock
 from graft.experiments.savings import savings
 from graft.experiments.stages import StageName
+from graft.experiments.standing.closed_form import solved_heads
 from graft.experiments.standing.estimates import journal_estimates
 from graft.experiments.standing.leaderboard import as_csv, leaderboard
 from graft.journal import events
@@ -271,6 +272,7 @@ class _Run:
             "metric": self._job.objective.name,
             **found,
             "trials": self._progress.counts(),
+            "closed_form": solved_heads(self._progress, self._job.data.modality),
             "retrained": sum(trial.is_retrained for trial in self._progress.trials.values()),
             **self._search_summary(),
             **savings(self._job, self._progress),

@@ -130,6 +130,11 @@ def modality_fields() -> dict[str, str]:
     return found
 
 
+def behind_solved_head() -> tuple[str, ...]:
+    """The keys of a strategy that have an effect where the head is solved rather than trained."""
+    return ("backbone", "init", "structure", "head", "select", "precision", *modality_fields())
+
+
 def _with_modality_fields() -> type[_Core]:
     """`_Core` and what each modality adds to it; a key that a strategy does not use is None."""
     specs = [modality.fields for modality in members("modality").values() if issubclass(modality, ModalitySpec)]
@@ -275,8 +280,6 @@ _LATER: dict[str, Any] = {
     "lr_decay": 1.0,
 }
 """Fields that came after experiments had been written: without effect, they are left out, as they were then."""
-_BEHIND_SOLVED_HEAD = ("backbone", "init", "structure", "head", "select", "precision")
-"""Fields that have an effect where the head is solved rather than trained, beside those of the modality."""
 _NEVER = object()
 _SHAPING = ("standardise", "select", "structure")
 # More blocks than any network has.
@@ -358,7 +361,7 @@ def _of_frozen_backbone(strategy: Strategy) -> dict[str, Any]:
 
 def _of_solved_head(strategy: Strategy) -> Strategy:
     """Nothing is trained: what is left is the features of the whole frozen backbone, and the head."""
-    kept = {name: getattr(strategy, name) for name in (*_BEHIND_SOLVED_HEAD, *modality_fields())}
+    kept = {name: getattr(strategy, name) for name in behind_solved_head()}
     if strategy.init.redrawn(_MANY):
         kept["init"] = Pretrained()
     return Strategy().model_copy(update={**kept, "freeze": 1.0, "loss": _plain_loss(strategy.loss)})

@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from graft.spec.defaults.closed_form import solved_first
 from graft.spec.defaults.recommended import Recommended
 from graft.spec.defaults.scale import Scale
 from graft.spec.modalities.base import DataSpec, ModalitySpec
 from graft.spec.registry import members
 from graft.spec.space.space import StrategySpace
-from graft.spec.strategy import Strategy
+from graft.spec.strategy import Strategy, behind_solved_head
 from graft.spec.tasks.base import TaskSpec
 
 
@@ -37,14 +38,17 @@ def recommended(data: DataSpec, task: TaskSpec, scale: Scale) -> Recommended:
     found = modality.recommended(data, scale) if issubclass(modality, ModalitySpec) else Recommended({})
     space = completed({**default_space(data, task), **found.space}, data, task)
     first = tuple(completed_first({**task.default_first, **one}, space) for one in found.first)
-    return Recommended(space, first)
+    sizes = modality.feature_sizes(data) if issubclass(modality, ModalitySpec) else ()
+    solved = tuple(completed_first(one, space) for one in solved_first(task.link, sizes, scale))
+    return Recommended(space, (*solved, *first))
 
 
 def completed_first(strategy: Mapping[str, Any], space: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of a strategy that is tried first, with what the space says where it leaves something out.
 
     A key that has one value there has it here too. Backbone and loss, which depend on samples and task, are the first
-    that the space names; every other key is as it is by default.
+    that the space names; every other key is as it is by default. Where the head is solved, keys that have no effect on
+    it are left out.
 
     Args:
         strategy: as the job gives it.
@@ -54,7 +58,10 @@ def completed_first(strategy: Mapping[str, Any], space: Mapping[str, Any]) -> di
     varied = {re.split(r"[.\[]", key)[0] for key in read.distributions()}
     fixed = {name: value for name, value in space.items() if name not in varied}
     named = {name: read.values(name)[0] for name in ("backbone", "loss") if name in varied}
-    return {**named, **fixed, **strategy}
+    whole = {**named, **fixed, **strategy}
+    if not StrategySpace.parse({"head": whole.get("head", Strategy().head.kind)}).only().head.is_solved:
+        return whole
+    return {name: value for name, value in whole.items() if name in (*strategy, "loss", *behind_solved_head())}
 
 
 def completed(strategy: Mapping[str, Any], data: DataSpec, task: TaskSpec) -> dict[str, Any]:

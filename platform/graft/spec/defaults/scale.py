@@ -43,12 +43,16 @@ class Scale:
         validation: samples that they are scored on, and that the final fit is trained on as well.
         minutes: that the whole run may take; None is no limit.
         gpus: of a trial, as far as the job says it.
+        outputs: classes, labels or values; 0 if nobody has counted them.
+        trials: that there are at most; None is no limit.
     """
 
     training: int
     validation: int
     minutes: float | None = None
     gpus: float = 0.0
+    outputs: int = 0
+    trials: int | None = None
 
     def steps(self, batch_size: int) -> int:
         """Steps of an epoch of a trial."""

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from graft.spec.base import Component, Share, Spec
 from graft.spec.checks.clean import Clean, finding_kinds
+from graft.spec.defaults.closed_form import Size
 from graft.spec.defaults.recommended import Recommended
 from graft.spec.defaults.scale import Length, Scale
 from graft.spec.messages.rules import Finding, rejected
@@ -57,6 +58,11 @@ class ModalitySpec(Component):
         """What is searched, and tried first, for so many samples and so much time; `default_space` if it knows no
         better."""
         return Recommended({**cls.default_space, **data.default_space})
+
+    @classmethod
+    def feature_sizes(cls, data: "DataSpec") -> tuple[Size, ...]:
+        """Sizes of the samples at which heads are solved before anything is trained; none if it knows no good ones."""
+        return ()
 
     @classmethod
     def training_seconds(cls, space: Any) -> float:

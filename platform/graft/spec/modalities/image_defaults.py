@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from graft.spec.defaults.closed_form import Size
 from graft.spec.defaults.recommended import Recommended
 from graft.spec.defaults.scale import Scale
 
@@ -11,6 +12,7 @@ _SECONDS_AT_128 = 0.022
 SMALL_SIDE = 32
 """What small images are enlarged to where nobody says how much time there is."""
 _SIDES, _SMALL_SIDES = (128, 96), (128, 96, 64)
+_FEATURE_SIDES, _SMALL_FEATURE_SIDES = (96, 128, 160), (32, 64, 96)
 # With fewer epochs the whole network is no better than its last blocks, and these are cheap.
 _FEWEST = 6
 _STEADY: Mapping[str, Any] = {"batch_size": 32, "clip_norm": 1.0, "schedule": "one_cycle"}
@@ -20,6 +22,16 @@ _SLIGHT: Mapping[str, Any] = {"kind": "light", "magnitude": 0.2}
 def seconds_at(side: int) -> float:
     """Seconds that a core takes to train on one image of this side."""
     return _SECONDS_AT_128 * (side / 128) ** 2
+
+
+def feature_sides(are_small: bool) -> tuple[Size, ...]:
+    """Sides at which heads are solved; a frozen network does a third of the arithmetic of a training.
+
+    Args:
+        are_small: whether the images have fewer pixels than a network is used to.
+    """
+    sides = _SMALL_FEATURE_SIDES if are_small else _FEATURE_SIDES
+    return tuple(Size({"resolution": side}, seconds_at(side) / 3) for side in sides)
 
 
 def recommended_by_size(space: Mapping[str, Any], are_small: bool, scale: Scale) -> Recommended:

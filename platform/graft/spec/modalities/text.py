@@ -8,12 +8,13 @@ from pydantic import Field
 
 from graft.spec.base import Share, Spec
 from graft.spec.components.augmentation import Augmentation
+from graft.spec.defaults.closed_form import Size
 from graft.spec.defaults.recommended import Recommended
 from graft.spec.defaults.scale import Length, Scale
 from graft.spec.modalities.base import DataSpec, ModalitySpec, Preprocessing
 from graft.spec.modalities.data_path import LocalPath
 from graft.spec.modalities.folder import FolderSource
-from graft.spec.modalities.text_defaults import recommended_by_size, seconds_at
+from graft.spec.modalities.text_defaults import feature_lengths, recommended_by_size, seconds_at
 
 DEFAULT_MAX_TOKENS = 128
 DEFAULT_MAX_CHARACTERS = 100_000
@@ -81,6 +82,11 @@ class TextModality(ModalitySpec):
     def recommended(cls, data: DataSpec, scale: Scale) -> Recommended:
         """All blocks, where there is time for three epochs; then fewer of them."""
         return recommended_by_size(cls.default_space, scale)
+
+    @classmethod
+    def feature_sizes(cls, data: DataSpec) -> tuple[Size, ...]:
+        """Half a text, and what most texts are."""
+        return feature_lengths()
 
     @classmethod
     def training_seconds(cls, space: Any) -> float:

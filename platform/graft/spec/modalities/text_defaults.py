@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from graft.spec.defaults.closed_form import Size
 from graft.spec.defaults.recommended import Recommended
 from graft.spec.defaults.scale import Scale
 
@@ -19,6 +20,11 @@ _TOP: Mapping[str, Any] = {**_STEADY, "lr": 2e-4, "head_lr_factor": 10.0}
 def seconds_at(tokens: int) -> float:
     """Seconds that a core takes to train on one text of so many tokens."""
     return _SECONDS_AT_128 * tokens / 128
+
+
+def feature_lengths() -> tuple[Size, ...]:
+    """Tokens at which heads are solved; a frozen network does a third of the arithmetic of a training."""
+    return tuple(Size({"max_tokens": tokens}, seconds_at(tokens) / 3) for tokens in _TOKENS)
 
 
 def recommended_by_size(space: Mapping[str, Any], scale: Scale) -> Recommended:
