@@ -131,6 +131,7 @@ def test_equal_strategies_have_equal_keys(strategy: Strategy) -> None:
         (Strategy(freeze=1, penalty=BatchSpectralShrinkage()), Strategy(freeze=1), None),
         (Strategy(freeze=1, penalty=CoTuning()), Strategy(freeze=1), None),
         (Strategy(freeze=1, drop_path=0.1, backbone_dropout=0.2, stochastic_norm=0.3), Strategy(freeze=1), None),
+        (Strategy(structure={"keep": 0.5}, penalty=CoTuning()), Strategy(structure={"keep": 0.5}), None),
         (Strategy(init=Reinitialise(), penalty=CoTuning()), Strategy(init=Reinitialise()), None),
         (Strategy(tune=SurgicalTuning(part="last", blocks=2)), Strategy(freeze=0.5), 4),
         (

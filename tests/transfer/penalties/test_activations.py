@@ -185,6 +185,11 @@ class TestCoTuning:
         mixed = nn.functional.one_hot(labels, 2).float()
         torch.testing.assert_close(penalty.term(inputs, mixed, seen), expected)
 
+    def test_a_network_of_other_features_is_told(self):
+        penalty = build_activation_penalty(CoTuning(), linear_model(), 0)
+        with pytest.raises(ArtifactError, match="source head takes 7 features, but the network gives 6"):
+            penalty.fit(examples(torch.zeros(2, 6), [0, 1], nn.Linear(7, 4)))
+
     def test_it_must_be_fitted(self):
         penalty = build_activation_penalty(CoTuning(), linear_model(), 0)
         with pytest.raises(RuntimeError, match="`fit` must have come before"):

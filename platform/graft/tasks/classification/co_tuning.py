@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from graft.core.errors import ArtifactError
 from graft.data.batch import Batch
 from graft.spec.tasks.classification import CoTuning
 from graft.transfer.freezing import AdaptedModel
@@ -41,6 +42,11 @@ class CoTuningPenalty:
         head = examples.source_head().to(device).requires_grad_(False).eval()
         was_training = self._model.network.training
         said, targets = [], []
+        if head.in_features != (given := self._model.network.backbone.num_features):
+            raise ArtifactError(
+                f"co_tuning: the source head takes {head.in_features} features, but the network gives {given}; leave "
+                "strategy.structure as it is, or take another penalty"
+            )
         self._model.eval()
         for inputs, labels in examples.batches():
             with torch.no_grad(), watching(self._model.network, ()) as seen:

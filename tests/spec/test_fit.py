@@ -1,0 +1,33 @@
+import pytest
+
+from graft.spec.fit import strategy_problems
+from graft.spec.load import parse_job
+
+
+def problems(strategy, task="classification", **changes):
+    data = {"kind": "table", "path": "/nowhere.csv", "text": "text", "label": "label"}
+    strategy = {"backbone": "minilm_l6", **strategy}
+    job = parse_job({"name": "x", "data": data, "task": task, "strategy": strategy, **changes})
+    return {problem.where: problem.message for problem in strategy_problems(job, job.task)}
+
+
+@pytest.mark.parametrize("kind", ["delta", "bss", "co_tuning"])
+def test_compiled_code_does_not_show_activations(kind):
+    told = problems({"penalty": {"choice": ["none", kind]}}, training={"compile": True})
+    assert told["strategy.penalty"].startswith(f"is {kind}, which looks into the network, but training.compile is true")
+    assert problems({"penalty": kind}) == {}
+    assert problems({"penalty": "l2_sp"}, training={"compile": True}) == {}
+
+
+def test_source_classes_belong_to_a_task_with_classes():
+    told = problems({"penalty": "co_tuning"}, task="regression")
+    assert told["strategy.penalty"] == (
+        "is co_tuning, which belongs to task classification, but the task is regression; take another"
+    )
+    assert problems({"penalty": "delta", "loss": "huber"}, task="regression") == {}
+
+
+def test_batch_norms_of_compiled_code_are_fixed():
+    told = problems({"stochastic_norm": {"choice": [0.0, 0.5]}}, training={"compile": True})
+    assert "compiled code has its batch norms fixed" in told["strategy.stochastic_norm"]
+    assert problems({"stochastic_norm": 0.0}, training={"compile": True}) == {}
