@@ -154,3 +154,18 @@ def test_settings_that_cannot_be() -> None:
                           ({"path": "a", "revision": "v1"}, "there is no `name`")):  # fmt: skip
         with pytest.raises(SpecError, match=told):
             listed(image="image", **section)
+
+
+def test_groups_times_and_weights(images: Any, tmp_path: Path) -> None:
+    rows = images.add_column("patient", ["a", "b", "a", None, "c", "c"]).add_column("year", list(range(2000, 2006)))
+    rows.add_column("counts", [1.0, 0.5] * 3).save_to_disk(tmp_path / "set", num_shards=2)
+    section = {"path": str(tmp_path / "set"), "image": "image", "split_by": "time", "time": "year"}
+    listing = listed(**section, weight="counts")
+    assert listing.times is not None
+    assert listing.weights is not None
+    assert (listing.times.tolist(), listing.weights.tolist()) == ([*range(2000, 2006)], [1.0, 0.5] * 3)
+    grouped = listed(path=section["path"], image="image", group="patient").groups
+    assert grouped is not None
+    assert grouped.tolist() == ["a", "b", "a", None, "c", "c"]
+    with pytest.raises(DataError, match="has no column `room`"):
+        listed(path=section["path"], image="image", group="room")

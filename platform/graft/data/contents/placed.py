@@ -1,7 +1,7 @@
 """Samples that have been found by their places, before a modality hands them on as its listing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from graft.data.contents.parts import Contents
 from graft.data.listing import Listing
 from graft.data.overview import Ignored
+from graft.data.tables.side_columns import Sides
 from graft.data.targets import RawTargets
 
 
@@ -25,6 +26,7 @@ class PlacedSamples:
         identity: digest of files, their sizes and times of change, and of what is read of them.
         ignored: what is no sample, by its reason.
         versions: as `Listing` has them.
+        sides: groups, times and weights.
     """
 
     ids: Sequence[str]
@@ -35,6 +37,7 @@ class PlacedSamples:
     identity: str
     ignored: tuple[Ignored, ...] = ()
     versions: Sequence[str] | None = None
+    sides: Sides = field(default_factory=Sides)
 
     def listing(self, source: str, reader: Any, facts: Mapping[str, Any]) -> Listing:
         """The same as a modality hands it on.
@@ -55,4 +58,7 @@ class PlacedSamples:
             facts=facts,
             ignored=self.ignored,
             versions=self.versions,
+            groups=self.sides.groups,
+            times=self.sides.times,
+            weights=self.sides.weights,
         )

@@ -28,6 +28,7 @@ from graft.data.split import UNASSIGNED, code_of
 from graft.data.splits.names import split_of
 from graft.data.tables.labels import Place, raw_targets
 from graft.data.tables.rows import require_columns
+from graft.data.tables.side_columns import sides_of
 from graft.data.targets import RawTargets
 from graft.spec.modalities.huggingface import HuggingFaceData
 
@@ -61,12 +62,15 @@ def _list(
     used, ignored = _used(parts)
     files = [_File(part, path, ArrowGroups(path)) for part in used for path in part.files]
     stamps = [StampedFile.of(file.path) for file in files]
-    labels, counts = Coded(), []
+    names = list(dict.fromkeys((spec.label, *spec.sides.values())))
+    values, counts = {name: Coded() for name in names}, []
+    labels = values[spec.label]
     for file in files:
         before = len(labels)
         _check_sample(spec, file)
-        for batch in guarded(file.path, file.groups.batches([spec.label])):
-            labels.extend(batch.column(0).to_pylist())
+        for batch in guarded(file.path, file.groups.batches(names)):
+            for name in names:
+                values[name].extend(batch[name].to_pylist())
         counts.append(len(labels) - before)
         if progress is not None:
             progress(len(labels))
@@ -85,6 +89,7 @@ def _list(
         given=given,
         identity=text_digest(canonical_json([facts, settings])),
         ignored=ignored,
+        sides=sides_of(spec.told, spec.sides, values),
     )
 
 
@@ -148,7 +153,7 @@ def _ids(part: SavedPart, files: Sequence[_File], counts: Sequence[int]) -> Iter
 
 def _check_sample(spec: HuggingFaceData, file: _File) -> None:
     found = next(guarded(file.path, (one.schema for one in [file.groups.file])))
-    require_columns(file.path, found.names, [spec.sample, spec.label])
+    require_columns(file.path, found.names, [spec.sample, spec.label, *spec.sides.values()])
     kind = found.field(spec.sample).type
     is_text = bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
     if spec.modality == "text" and not is_text:

@@ -1,10 +1,9 @@
 """A table with a row for each sample: CSV, TSV, JSONL, Parquet, Feather or Arrow, told by its suffix."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Any
 
 import numpy as np
 
@@ -23,7 +22,7 @@ from graft.data.tables.encoding import require_file
 from graft.data.tables.json_lines import JsonLines
 from graft.data.tables.labels import Place, raw_targets
 from graft.data.tables.rows import Table
-from graft.data.tables.side_columns import groups_of, times_of, weights_of
+from graft.data.tables.side_columns import Sides, sides_of
 from graft.data.targets import RawTargets
 from graft.spec.modalities.table import TableData
 
@@ -45,29 +44,24 @@ class Columns:
         labels: of the labels.
         split: of what a row is for, if there is one.
         encoding: of the file, where it is one of text.
-        group: of what samples have in common.
-        time: of when they were made.
-        weight: of how much they count.
+        sides: of `group`, `time` and `weight`, as far as they are named.
     """
 
     sample: str
     labels: tuple[str, ...]
     split: str | None = None
     encoding: str = "utf-8"
-    group: str | None = None
-    time: str | None = None
-    weight: str | None = None
+    sides: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, sample: str, spec: TableData) -> "Columns":
         """Those that a job names."""
-        return cls(sample, spec.labels, spec.split, spec.encoding, spec.group, spec.time, spec.weight)
+        return cls(sample, spec.labels, spec.split, spec.encoding, spec.sides)
 
     @property
     def names(self) -> list[str]:
         """All of them."""
-        others = (self.split, self.group, self.time, self.weight)
-        return [self.sample, *self.labels, *(name for name in others if name)]
+        return [self.sample, *self.labels, *([self.split] if self.split else []), *self.sides.values()]
 
 
 @dataclass(frozen=True)
@@ -81,9 +75,7 @@ class LabelledRows:
         targets: what the labels say.
         given: uint8 [N], the split that a row says, or `UNASSIGNED`.
         identity: digest of path, size, time of change and columns.
-        groups: object [N], texts or None; None if no column holds them.
-        times: float64 or int64 [N] (`graft.data.listing.Listing.times`).
-        weights: float64 [N].
+        sides: groups, times and weights.
         contents: what reads the samples, if they are files in a column.
     """
 
@@ -93,9 +85,7 @@ class LabelledRows:
     targets: RawTargets
     given: np.ndarray
     identity: str
-    groups: np.ndarray | None = None
-    times: np.ndarray | None = None
-    weights: np.ndarray | None = None
+    sides: Sides = field(default_factory=Sides)
     contents: Contents | None = None
 
     @property
@@ -116,7 +106,7 @@ def read_labelled(path: Path | str, columns: Columns, progress: Progress | None 
         DataError: the file cannot be read, lacks a column, or a row has no label.
         ResourceError: the store it lies in cannot be used.
     """
-    _check_differ([name for name in columns.names if name != columns.time])  # a label may be a time
+    _check_differ([name for name in columns.names if name != columns.sides.get("time")])  # a label may be a time
     with file_here(path, progress) as here:
         rows = _rows_of(here.path, columns)
     if not here.stamp:
@@ -139,9 +129,7 @@ def _rows_of(path: Path, columns: Columns) -> LabelledRows:
         targets=raw_targets([(Place(path.name, name), values[name]) for name in columns.labels]),
         given=_given(path, columns.split, values, len(samples)),
         identity=_identity(path, columns),
-        groups=_read(groups_of, path, columns.group, values),
-        times=_read(times_of, path, columns.time, values),
-        weights=_read(weights_of, path, columns.weight, values),
+        sides=sides_of(path.name, columns.sides, values),
         contents=contents,
     )
 
@@ -170,15 +158,6 @@ def _check_differ(named: Sequence[str]) -> None:
             f"column `{twice}` is named twice in data, but samples, labels, split, group and weight must be "
             "different columns; name another"
         )
-
-
-def _read(
-    reading: Callable[[Place, Sequence[Any]], np.ndarray],
-    path: Path,
-    column: str | None,
-    values: Mapping[str, Coded],
-) -> np.ndarray | None:
-    return None if column is None else reading(Place(path.name, column), values[column])
 
 
 def _given(path: Path, column: str | None, values: Mapping[str, Coded], count: int) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,37 @@ from graft.data.tables.labels import Place
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTH = re.compile(r"\d{4}-\d{2}")
 _MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What is known of samples beside their labels, as `graft.data.listing.Listing` has it.
+
+    Attributes:
+        groups: object [N], texts or None; None if no column holds them.
+        times: float64 or int64 [N].
+        weights: float64 [N].
+    """
+
+    groups: np.ndarray | None = None
+    times: np.ndarray | None = None
+    weights: np.ndarray | None = None
+
+
+def sides_of(table: str, columns: Mapping[str, str], values: Mapping[str, Sequence[Any]]) -> Sides:
+    """What the columns of a table say.
+
+    Args:
+        table: its name, for messages.
+        columns: that are named, by `group`, `time` and `weight`.
+        values: of these columns, by name.
+
+    Raises:
+        DataError: a cell is none that such a column may have.
+    """
+    readers = {"group": groups_of, "time": times_of, "weight": weights_of}
+    found = {role: readers[role](Place(table, name), values[name]) for role, name in columns.items()}
+    return Sides(found.get("group"), found.get("time"), found.get("weight"))
 
 
 def groups_of(place: Place, values: Sequence[Any]) -> np.ndarray:

@@ -1,14 +1,13 @@
 """What holds samples of any modality, as a job names it: tables, archives, libraries' own directories."""
 
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from graft.spec.messages.rules import Finding, rejected
 from graft.spec.modalities.image import Flip, ImageSource
+from graft.spec.modalities.side_columns import ColumnName
 from graft.spec.modalities.text import TextSource
-
-ColumnName = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class ContainerSource(ImageSource, TextSource):

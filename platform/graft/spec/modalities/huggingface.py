@@ -5,11 +5,12 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from graft.spec.messages.rules import Finding, rejected
-from graft.spec.modalities.container import ColumnName, ContainerSource
+from graft.spec.modalities.container import ContainerSource
 from graft.spec.modalities.data_path import DataPath
+from graft.spec.modalities.side_columns import ColumnName, SideColumns
 
 
-class HuggingFaceData(ContainerSource):
+class HuggingFaceData(ContainerSource, SideColumns):
     """A data set of the library `datasets`: a directory that `save_to_disk` has left, or a name on the hub.
 
     Splits come with the set; names of classes, too.

@@ -16,6 +16,7 @@ from graft.spec.modalities.data_path import DataPath
 from graft.spec.modalities.folder import FolderSource
 from graft.spec.modalities.image_defaults import SMALL_SIDE, feature_sides, recommended_by_size, seconds_at
 from graft.spec.modalities.label_names import NumberedLabels
+from graft.spec.modalities.side_columns import SideColumns
 
 Flip = Literal["none", "horizontal", "both"]
 Aspect = Literal["crop", "pad", "squash"]
@@ -209,8 +210,11 @@ class NumpyData(ImageSource, NumberedLabels):
         return self
 
 
-class CocoData(ImageSource):
-    """Annotations as COCO has them: an image is of the categories that its annotations are of."""
+class CocoData(ImageSource, SideColumns):
+    """Annotations as COCO has them: an image is of the categories that its annotations are of.
+
+    `group`, `time` and `weight` name keys of the objects in `images`, such as ``date_captured``.
+    """
 
     kind: Literal["coco"] = "coco"
     built_by: ClassVar[str] = "graft.modalities.image.sources.coco:list_coco"
@@ -230,7 +234,7 @@ class CocoData(ImageSource):
     flip: Flip = Field("horizontal", description="Mirror images that keep the label, for the augmentation to use.")
 
 
-class MetadataData(ImageSource):
+class MetadataData(ImageSource, SideColumns):
     """A directory of images with ``metadata.csv``, ``.jsonl`` or ``.parquet`` at its top, or in each split's folder.
 
     The convention of Hugging Face's `imagefolder`.

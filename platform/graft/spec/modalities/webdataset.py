@@ -5,9 +5,10 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from graft.spec.messages.rules import Finding, rejected
-from graft.spec.modalities.container import ColumnName, ContainerSource
+from graft.spec.modalities.container import ContainerSource
 from graft.spec.modalities.data_path import DataPath
 from graft.spec.modalities.label_names import NumberedLabels
+from graft.spec.modalities.side_columns import ColumnName
 
 
 class WebDatasetData(ContainerSource, NumberedLabels):

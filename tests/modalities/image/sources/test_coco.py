@@ -90,3 +90,18 @@ def test_what_cannot_be_is_one_line(content: Any, told: str, root: Path) -> None
     with pytest.raises(DataError, match=told) as raised:
         listed(write(root / "a.json", content))
     assert "\n" not in str(raised.value)
+
+
+def test_groups_times_and_weights_are_keys_of_images(root: Path) -> None:
+    content = annotated({"0.png": [7], "1.png": [3], "2.png": []})
+    for number, one in enumerate(content["images"]):
+        one |= {"location": number // 2, "date_captured": f"2024-01-0{3 - number} 10:00:00", "share": 1.5}
+    section = {"group": "location", "time": "date_captured", "weight": "share", "split_by": "group"}
+    listing = listed(write(root / "a.json", content), **section)
+    assert listing.groups is not None
+    assert listing.times is not None
+    assert listing.weights is not None
+    assert (listing.groups.tolist(), listing.weights.tolist()) == (["0", "0"], [1.5, 1.5])
+    assert np.diff(listing.times).tolist() == [-86_400_000_000]
+    with pytest.raises(DataError, match=r"column `room` of a.json is empty in all rows"):
+        listed(root / "a.json", group="room")

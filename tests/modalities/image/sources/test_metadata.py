@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graft.core.errors import DataError
+from graft.core.errors import DataError, SpecError
 from graft.data.draft import Wish, drafts_of
 from graft.data.listing import Listing, list_samples
 from graft.data.split import UNASSIGNED, Split
@@ -72,3 +72,19 @@ def test_what_cannot_be_is_one_line(content: str | None, told: str, root: Path) 
     with pytest.raises(DataError, match=told) as raised:
         listed(root)
     assert "\n" not in str(raised.value)
+
+
+def test_groups_times_and_weights(root: Path) -> None:
+    head = "file_name,label,artist,day,counts\n"
+    (root / "train" / "metadata.csv").write_text(f"{head}0.png,cat,ann,2024-01-02,1\n1.png,dog,,2024-01-03,0.5\n")
+    (root / "test" / "metadata.csv").write_text(f"{head}1.png,cat,ann,2024-01-01,2\n")
+    listing = listed(root, group="artist", time="day", weight="counts", split_by="group")
+    assert listing.groups is not None
+    assert listing.times is not None
+    assert listing.weights is not None
+    assert (listing.groups.tolist(), listing.weights.tolist()) == (["ann", "ann", None], [2, 1, 0.5])
+    assert np.diff(listing.times).tolist() == [86_400_000_000] * 2
+    with pytest.raises(DataError, match=r"metadata.csv has no column `room`"):
+        listed(root, group="room")
+    with pytest.raises(SpecError, match="`group` and `time` are both named; name one of them"):
+        listed(root, group="artist", time="day")

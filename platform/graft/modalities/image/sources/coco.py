@@ -17,6 +17,7 @@ import numpy as np
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
 from graft.data.contents.beside import file_beside, stamps_of
+from graft.data.contents.coded import Coded
 from graft.data.contents.parts import StampedFile
 from graft.data.decoding.versions import version_of
 from graft.data.folders.paths import printable
@@ -27,6 +28,7 @@ from graft.data.remote.address import is_remote
 from graft.data.remote.here import Here, file_here, tree_here
 from graft.data.split import UNASSIGNED, code_of
 from graft.data.splits.names import SplitName, split_within
+from graft.data.tables.side_columns import sides_of
 from graft.data.targets import RawTargets
 from graft.modalities.image.read import FileReader
 from graft.spec.modalities.image import CocoData
@@ -38,11 +40,12 @@ _ASKED = 2
 
 @dataclass(frozen=True)
 class _Annotated:
-    """An image with the names of its categories, in the order of the categories."""
+    """An image with the names of its categories, in their order, and what else is said of it, by its key."""
 
     name: str
     path: bytes
     labels: tuple[str, ...]
+    sides: Mapping[str, Any]
     split: SplitName | None
 
 
@@ -70,6 +73,8 @@ def list_coco(spec: CocoData, progress: Progress | None = None) -> Listing:
         progress(len(kept))
     paths = [one.path for one in kept]
     stats = [(printable(os.fsdecode(path)), *stamp) for path, stamp in zip(paths, stamps_of(paths), strict=True)]
+    said = {key: Coded(one.sides[key] for one in kept) for key in spec.sides.values()}
+    sides = sides_of(PurePath(spec.path).name, spec.sides, said)
     return Listing(
         source=f"images in {spec.path}",
         ids=tuple(one.name for one in kept),
@@ -81,6 +86,9 @@ def list_coco(spec: CocoData, progress: Progress | None = None) -> Listing:
         reader=FileReader(spec.max_pixels),
         facts={"max_pixels": spec.max_pixels},
         ignored=tally.result(),
+        groups=sides.groups,
+        times=sides.times,
+        weights=sides.weights,
     )
 
 
@@ -125,7 +133,7 @@ def _annotated(spec: CocoData, here: Here, file: Path, is_alone: bool) -> Iterat
         of = sorted(labels.get(_key(one.get("id")), ()), key=order.__getitem__)
         path = _in(directory, name)
         shown = name if name.isprintable() else repr(name)
-        yield _Annotated(shown, path, tuple(of), split)
+        yield _Annotated(shown, path, tuple(of), {key: one.get(key) for key in spec.sides.values()}, split)
 
 
 def _content(file: Path) -> Mapping[str, Any]:

@@ -7,7 +7,6 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
 from graft.data.contents.beside import file_beside, stamps_of
 from graft.data.contents.coded import Coded
+from graft.data.contents.packed import Texts
 from graft.data.contents.parts import StampedFile
 from graft.data.decoding.versions import version_of
 from graft.data.folders.paths import printable, require_directory
@@ -27,6 +27,7 @@ from graft.data.splits.names import split_of
 from graft.data.tables.encoding import require_file
 from graft.data.tables.labelled import open_table
 from graft.data.tables.labels import Place, raw_targets
+from graft.data.tables.side_columns import sides_of
 from graft.modalities.image.read import FileReader
 from graft.spec.modalities.image import MetadataData
 
@@ -49,21 +50,24 @@ def list_metadata(spec: MetadataData, progress: Progress | None = None) -> Listi
         stamps = here.stamp or [StampedFile.of(table).to_list() for table in tables]
     root = spec.path if is_remote(spec.path) else directory
     paths = [_path(root, table, cell) for table, cells, _ in read for cell in cells]
-    labels = Coded(label for _, _, some in read for label in some)
+    values = {
+        name: Coded(one for _, _, some in read for one in some[name]) for name in (spec.label, *spec.sides.values())
+    }
+    sides = sides_of(tables[0].name, spec.sides, values)
     if progress is not None:
         progress(len(paths))
     given = [_split(root, path) for path in paths]
     found = [(printable(os.fsdecode(path)), *stamp) for path, stamp in zip(paths, stamps_of(paths), strict=True)]
     settings = [stamps, spec.file, spec.label, spec.encoding]
-    names = [printable(os.path.relpath(os.fsdecode(path), root)) if path else "row without a file" for path in paths]
+    shown = [printable(os.path.relpath(os.fsdecode(path), root)) if path else "row without a file" for path in paths]
     missing = Tally()
-    for name, (_, size, _) in zip(names, found, strict=True):
+    for name, (_, size, _) in zip(shown, found, strict=True):
         if size < 0:
             missing.add("row whose file is not there", name)
     return Listing(
         source=f"images in {root}",
-        ids=tuple(names),
-        targets=raw_targets([(Place(tables[0].name, spec.label), labels)]),
+        ids=Texts(shown),
+        targets=raw_targets([(Place(tables[0].name, spec.label), values[spec.label])]),
         given=np.array(given, dtype=np.uint8),
         identity=text_digest(canonical_json([settings, found])),
         sources=paths,
@@ -71,6 +75,9 @@ def list_metadata(spec: MetadataData, progress: Progress | None = None) -> Listi
         facts={"max_pixels": spec.max_pixels, "column": spec.file, "encoding": spec.encoding},
         unreadable=missing.result(),
         versions=[version_of(*file) for file in found],
+        groups=sides.groups,
+        times=sides.times,
+        weights=sides.weights,
     )
 
 
@@ -94,11 +101,11 @@ def _path(root: Path | str, table: Path, cell: bytes) -> bytes:
     return file_beside(root / table if isinstance(root, Path) else f"{root}/{table}", cell)
 
 
-def _rows(spec: MetadataData, table: Path) -> tuple[Sequence[bytes], Sequence[Any]]:
-    cells, values = open_table(require_file(table), spec.encoding).read(spec.file, [spec.label])
+def _rows(spec: MetadataData, table: Path) -> tuple[Sequence[bytes], dict[str, Coded]]:
+    cells, values = open_table(require_file(table), spec.encoding).read(spec.file, [spec.label, *spec.sides.values()])
     if not len(cells):
         raise DataError(f"{table} holds no rows, but must hold some beside its header")
-    return cells, values[spec.label]
+    return cells, values
 
 
 def _split(root: Path | str, path: bytes) -> int:
