@@ -7,6 +7,7 @@
 """
 
 import math
+import random
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ from graft.models.backbone import Backbone
 from graft.models.load import load_backbone
 from graft.models.network import Network, build_head
 from graft.spec.registry import members
-from graft.spec.strategy import Strategy
+from graft.spec.space.space import StrategySpace
+from graft.spec.strategy import Strategy, modality_fields
 from graft.tasks.registry import build_task
 from graft.training.checkpoint import load_state, save_state
 from graft.training.loop import TrainingPlan, TrainingStatus, prepare, train
@@ -374,3 +376,62 @@ def test_adapters_go_over_to_the_same_adapters_only(here, there):
     assert given.architecture() != wanted.architecture()
     with pytest.raises(ArtifactError, match="do not fit"):
         session_of(wanted).load(session_of(given).state())
+
+
+def _kinds(group):
+    return {"choice": [kind for kind in members(group) if kind != "mapped"]}
+
+
+WIDE = {
+    "init": {"choice": ["pretrained", {"kind": "reinitialise", "blocks": {"choice": [1, 3, 9]}}]},
+    "freeze": {"choice": [0.0, 0.1, 0.3, 0.6, 0.9, 1.0]},
+    "penalty": _kinds("penalty"),
+    "head": {"choice": ["linear", {"kind": "mlp", "width": 8, "depth": 2}]},
+    "loss": {
+        "choice": [
+            "cross_entropy",
+            {"kind": "focal", "gamma": {"choice": [0.0, 2.0]}},
+            {"kind": "class_balanced", "beta": {"choice": [0.0, 0.9]}},
+        ]
+    },
+    "optimizer": {
+        "choice": ["adamw", {"kind": "sgd", "momentum": {"choice": [0.0, 0.9]}, "nesterov": {"choice": [True, False]}}]
+    },
+    "lr": {"loguniform": [1e-3, 1e-2]},
+    "head_lr_factor": {"choice": [0.5, 1.0, 3.0]},
+    "weight_decay": {"choice": [0.0, 0.1]},
+    "schedule": _kinds("schedule"),
+    "clip_norm": {"choice": [0.0, 1.0]},
+    "ema": {"choice": [0.0, 0.9]},
+    "sam": {"choice": [0.0, 0.05]},
+}
+if "tune" in Strategy.model_fields:
+    WIDE["tune"] = _kinds("tuning")
+if "unfreeze" in Strategy.model_fields:
+    WIDE["unfreeze"] = _kinds("unfreezing")
+if "lr_decay" in Strategy.model_fields:
+    WIDE["lr_decay"] = {"choice": [1.0, 0.7]}
+"""What `session_of` trains; structures, scaled features and solved heads are compared where they are built."""
+ELSEWHERE = {
+    "backbone", "structure", "augment", "mix", "standardise", "select", "batch_size", "precision", "head_start",
+    *modality_fields(),
+}  # fmt: skip
+
+
+def test_every_field_is_compared_with_its_canonical_form_here_or_where_it_is_built():
+    assert {*Strategy.model_fields} - {*WIDE} <= ELSEWHERE
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_the_canonical_form_is_its_own_and_trains_the_same_model(seed):
+    drawn = StrategySpace.parse(WIDE).sample(random.Random(seed))
+    canonical = drawn.canonical(4)
+    assert canonical.canonical(4) == canonical
+    assert canonical.canonical(4).key() == canonical.key()
+    trained = []
+    for strategy in (drawn, canonical):
+        session = session_of(strategy, epochs=1)
+        assert train(session, _Rows(strategy), None, None, noise).status is TrainingStatus.COMPLETED
+        trained.append(weights(session))
+    for name, one in trained[0].items():
+        torch.testing.assert_close(trained[1][name], one, rtol=1e-3, atol=1e-4, msg=f"{name} of {drawn.flat()}")

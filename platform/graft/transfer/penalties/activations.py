@@ -90,6 +90,8 @@ def build_activation_penalty(spec: PenaltySpec, model: AdaptedModel, redrawn: in
         SpecError: it is another package's, and cannot be built.
     """
     num_blocks = len(model.network.backbone.blocks)
+    if redrawn:
+        spec = spec.on_new_features()  # as the canonical form of the strategy has it
     if not isinstance(spec, ActivationPenaltySpec) or model.cut == num_blocks:
         return None
     penalty: ActivationPenalty = build(spec, model, range(model.cut, num_blocks - redrawn))
