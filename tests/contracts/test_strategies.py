@@ -151,12 +151,12 @@ def loss_of(strategy):
     return task.loss(strategy.loss, training, task.facts(training, NAMES), "cpu")
 
 
-def session_of(strategy, epochs=EPOCHS):
+def session_of(strategy, epochs=EPOCHS, residual=None):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         chance = strategy.drop_path or strategy.backbone_dropout is not None
-        blocks = [_Residual(6) if chance else _block(6, 6) for _ in range(4)]
+        blocks = [_Residual(6) if (chance if residual is None else residual) else _block(6, 6) for _ in range(4)]
         backbone = Backbone(_block(3, 6), blocks, pool, 6)
         network = Network(backbone, build_head(strategy.head, 6, 3))
     plan = TrainingPlan(strategy, epochs, seed=1)
@@ -404,6 +404,9 @@ WIDE = {
     "clip_norm": {"choice": [0.0, 1.0]},
     "ema": {"choice": [0.0, 0.9]},
     "sam": {"choice": [0.0, 0.05]},
+    "drop_path": {"choice": [0.0, 0.2]},
+    "backbone_dropout": {"choice": [0.0, 0.2]},
+    "stochastic_norm": {"choice": [0.0, 0.5]},
 }
 if "tune" in Strategy.model_fields:
     WIDE["tune"] = _kinds("tuning")
@@ -430,7 +433,7 @@ def test_the_canonical_form_is_its_own_and_trains_the_same_model(seed):
     assert canonical.canonical(4).key() == canonical.key()
     trained = []
     for strategy in (drawn, canonical):
-        session = session_of(strategy, epochs=1)
+        session = session_of(strategy, epochs=1, residual=True)
         assert train(session, _Rows(strategy), None, None, noise).status is TrainingStatus.COMPLETED
         trained.append(weights(session))
     for name, one in trained[0].items():
