@@ -206,8 +206,13 @@ def texts():
 
 @pytest.mark.parametrize(
     "larger",
-    [{"hidden_size": 32, "num_attention_heads": 4}, {"intermediate_size": 40}, {"max_position_embeddings": 64}],
-    ids=["more heads", "wider inside", "longer"],
+    [
+        {"hidden_size": 32, "num_attention_heads": 4},
+        {"hidden_size": 32},
+        {"intermediate_size": 40},
+        {"max_position_embeddings": 64},
+    ],
+    ids=["more heads", "larger heads", "wider inside", "longer"],
 )
 def test_a_larger_encoder_computes_what_the_smaller_did(larger):
     (source, theirs), (target, names) = encoder(), encoder(**larger)
@@ -227,6 +232,61 @@ def test_where_a_larger_encoder_computes_something_else_is_told():
     target, names = encoder(hidden_size=24, num_attention_heads=3)
     done = transplant(weights_of(source, theirs), target, names)
     assert any("LayerNorm of 24 is not the same over copies of 16" in note for note in done.notes)
+    target, names = encoder(hidden_size=32, num_attention_heads=8)
+    done = transplant(weights_of(source, theirs), target, names)
+    assert "blocks.0.attention: heads of 4 instead of 8 score otherwise" in done.notes
+
+
+@pytest.mark.parametrize("heads", [2, 4])
+@pytest.mark.parametrize("kind", ["distilbert", "mpnet", "roberta", "electra"])
+def test_encoders_of_other_families_grow_too(kind, heads):
+    fields = {"model_type": kind, "vocab_size": 50, "max_position_embeddings": 32, "pad_token_id": 1}
+    if kind == "distilbert":
+        sizes = [{"dim": 16 * m, "hidden_dim": 24, "n_heads": heads if m > 1 else 2, "n_layers": 2} for m in (1, 2)]
+    else:
+        sizes = [
+            {
+                "hidden_size": 16 * m,
+                "embedding_size": 16 * m,
+                "intermediate_size": 24,
+                "num_attention_heads": heads if m > 1 else 2,
+                "num_hidden_layers": 2,
+            }
+            for m in (1, 2)
+        ]
+    found = []
+    for size in sizes:
+        backbone, names = named_backbone(f"hf/{json.dumps({**fields, **size})}")
+        torch.manual_seed(0)
+        for parameter in backbone.parameters():
+            parameter.data = torch.randn_like(parameter) * 0.2 + (parameter.ndim == 1)
+        found.append((backbone.eval(), names))
+    (source, theirs), (target, names) = found
+    done = transplant(weights_of(source, theirs), target, names)
+    assert (done.coverage, done.notes) == (100, ())
+    batch = {name: one + 2 if name == "input_ids" else one for name, one in texts().items()}
+    batch["input_ids"] = batch["input_ids"].clamp(max=49)
+    with torch.inference_mode():
+        before, after = source(batch), target(batch)
+    torch.testing.assert_close(after, before.repeat(1, 2), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("heads", [2, 4])
+def test_a_wider_vision_transformer_computes_the_same(heads):
+    import timm
+
+    from graft.modalities.image.backbones.timm import TimmLibrary
+
+    small, large = (
+        TimmLibrary().wrap(timm.create_model("test_vit", num_classes=0, embed_dim=width, num_heads=count), 32).eval()
+        for width, count in ((32, 2), (64, heads))
+    )
+    torch.manual_seed(0)
+    for parameter in small.parameters():
+        parameter.data = torch.randn_like(parameter) * 0.2 + (parameter.ndim == 1)
+    done = transplant(weights_of(small), large, {})
+    assert (done.coverage, done.notes) == (100, ())
+    same_function(small, large, (2, 3, 32, 32))
 
 
 @pytest.mark.parametrize(

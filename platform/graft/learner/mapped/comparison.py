@@ -59,11 +59,12 @@ def compare(mapped: MappedBackbone, count: int = SAMPLES) -> Comparison | None:
     if backbone is None or mapped.source.info is None:
         return None
     modality, given = build_modality(info.modality), mapped.source.info.input
+    known, own = modality.vocabulary(given), modality.vocabulary(info.input)
     try:
-        ours = modality.real_batch(info.input, mapped.size, count)
-        theirs = ours if modality.vocabulary(given) in (None, modality.vocabulary(info.input)) else None
-        theirs = theirs or modality.real_batch(given, mapped.size, count)
-    except ArtifactError:  # it comes without a tokenizer, so nobody can say what it is to be given
+        # One of both may come without a tokenizer of its own: it is given what the other one is.
+        theirs = modality.real_batch(info.input if known is None else given, mapped.size, count)
+        ours = theirs if own in (None, known) else modality.real_batch(info.input, mapped.size, count)
+    except ArtifactError:  # neither has one, so nobody can say what they are to be given
         return None
     return compared(backbone(theirs), mapped.loaded.backbone(ours))
 

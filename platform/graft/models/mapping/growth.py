@@ -14,11 +14,11 @@ Exact up to the last bits of a sum are, in a network all of whose layers are gro
 - linear layers, embeddings and convolutions, grouped ones too if it is the groups that get more;
 - batch norm, whose statistics are copied with its units, and every element-wise function;
 - layer norm and RMS norm, where the new width is a multiple of the old one: only then mean and variance stay;
-- attention that gets more heads of the same size, if the number of heads grows as the width does.
+- attention that gets more heads of the same size, or as many heads whose size is a multiple (`heads`).
 
-Not exact are: layer norm at a width that is no multiple, group norm (its groups hold other units), heads that become
-larger (their scores are scaled by the root of the size), global response norm, a layer whose input was flattened from a
-map with several places, dropout while training (the copies are dropped one by one).
+Not exact are: layer norm at a width that is no multiple, group norm (its groups hold other units), heads of other
+sizes and larger heads with rotary positions or normed queries, global response norm, a layer whose input was flattened
+from a map with several places, dropout while training (the copies are dropped one by one).
 
 Net2DeeperNet adds a layer that computes the identity. Between blocks that add to what they are given, that is a block
 whose last layer gives 0 (`closing_tensors`). Exact for residual blocks with nothing behind their sum, or a ReLU, which

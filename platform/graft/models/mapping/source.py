@@ -109,7 +109,8 @@ class Source:
             SpecError: the network cannot work at this size.
         """
         from graft.models.load import load_backbone
-        from graft.models.mapping.weights import Weights, named_backbone
+        from graft.models.mapping.heads import heads_of
+        from graft.models.mapping.weights import Weights, named_backbone, weights_of
         from graft.models.structure.edited import depth_of
         from graft.models.weight_files import read_weights
 
@@ -119,11 +120,13 @@ class Source:
             state, structure = network.backbone.state_dict(), spec.strategy.structure
             if structure.skips:
                 state = _in_place(state, structure.blocks(depth_of(spec.architecture)))
-            return Opened(Weights(state, names), network.backbone, network.head.state_dict())
+            return Opened(
+                Weights(state, names, heads_of(network.backbone)), network.backbone, network.head.state_dict()
+            )
         if self.kind == "backbone":
             loaded = load_backbone(self.name, size)
             _, names = named_backbone(find_entry(self.name).architecture, size)
-            return Opened(Weights(loaded.backbone.state_dict(), names), loaded.backbone)
+            return Opened(weights_of(loaded.backbone, names), loaded.backbone)
         state = read_weights(Path(self.name))
         if any(name.startswith(_BACKBONE) for name in state):  # the weights of a bundle, without the rest of it
             head = {name: tensor for name, tensor in state.items() if name.startswith(_HEAD)}

@@ -10,11 +10,12 @@ from graft.core.errors import ArtifactError
 from graft.core.seeds import derive_seed
 from graft.models.mapping.axes import Axes, axes_of
 from graft.models.mapping.growth import SPREAD, closing_tensors, is_post_norm
+from graft.models.mapping.heads import Heads, axes_by_head, changed_function, keep_scores, of_tensor
 from graft.models.mapping.pairing import Pairing, choose_pairing
 from graft.models.mapping.report import Transplanted
 from graft.models.mapping.reshaping import fit_of, fitted
 from graft.models.mapping.rows import RowsFound
-from graft.models.mapping.weights import COUNTER, Weights, is_scale
+from graft.models.mapping.weights import COUNTER, Weights, is_scale, weights_of
 
 MIN_COVERAGE = 0.5
 """Share of the target's parameters below which a mapping is refused unless asked for."""
@@ -64,11 +65,13 @@ def transplant(
         growth: how it grows.
     """
     growth = growth or Growth()
-    ours, axes = Weights(target.state_dict(), own_names), axes_of(target)
+    ours, axes = weights_of(target, own_names), axes_of(target)
     pairing = _with_tables(choose_pairing(source, ours, axes), source, ours, growth)
     filling = _Filling(dict(ours.state))
     for name, key in pairing.pairs.items():
-        _fill(filling, name, source.state[key], axes.get(name, ()), growth, own_names.get(name, name))
+        by_head = _by_head(filling, name, axes.get(name, ()), of_tensor(key, source.heads), of_tensor(name, ours.heads))
+        _fill(filling, name, source.state[key], by_head, growth, own_names.get(name, name))
+    _keep_scores(filling, pairing, source, ours)
     _make_neutral(filling, target, ours)
     _deepen(filling, target, ours)
     _note_norms(filling, target)
@@ -106,6 +109,23 @@ def _with_tables(pairing: Pairing, source: Weights, target: Weights, growth: Gro
         if key and growth.tables(name, source.state[key], target.state[name]) is not None:
             found[name] = key
     return Pairing(pairing.rule, found, pairing.score)
+
+
+def _by_head(filling: _Filling, name: str, axes: Axes, old: Heads | None, new: Heads | None) -> Axes:
+    """The axes of a tensor, by head where heads become larger; a note where that changes their function."""
+    if old is None or new is None:
+        return axes
+    attention = name.rpartition(".")[0].rpartition(".")[0]
+    if (told := changed_function(attention.removesuffix(".self"), old, new)) and told not in filling.notes:
+        filling.notes.append(told)
+    return axes_by_head(name, axes, old, new)
+
+
+def _keep_scores(filling: _Filling, pairing: Pairing, source: Weights, ours: Weights) -> None:
+    for name, key in pairing.pairs.items():
+        old, new = of_tensor(key, source.heads), of_tensor(name, ours.heads)
+        if old is not None and new is not None:
+            filling.state[name] = keep_scores(name, filling.state[name], old, new)
 
 
 def _fill(filling: _Filling, name: str, tensor: Tensor, axes: Axes, growth: Growth, told: str) -> None:

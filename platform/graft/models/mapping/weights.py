@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from graft.models.backbone import Backbone
 from graft.models.libraries import library_for
+from graft.models.mapping.heads import Heads, heads_of
 
 COUNTER = re.compile(r"(^|\.)num_batches_tracked$")
 _LAYER_SCALE = re.compile(r"(^|\.)(gamma|gamma_1|gamma_2|layer_scale)$")
@@ -22,10 +23,12 @@ class Weights:
     Attributes:
         state: tensors by name.
         own_names: what the library that wrote the network calls each, where that is another name.
+        heads: of attention, by the start of the names; none where only a file is known.
     """
 
     state: Mapping[str, Tensor]
     own_names: Mapping[str, str] = field(default_factory=dict)
+    heads: Mapping[str, Heads] = field(default_factory=dict)
 
     def by_own_name(self) -> dict[str, str]:
         """The name here of each name of the library."""
@@ -45,7 +48,7 @@ class Weights:
 
 def weights_of(backbone: nn.Module, own_names: Mapping[str, str] | None = None) -> Weights:
     """The weights of a network."""
-    return Weights(backbone.state_dict(), own_names or {})
+    return Weights(backbone.state_dict(), own_names or {}, heads_of(backbone))
 
 
 def named_backbone(architecture: str, size: int | None = None) -> tuple[Backbone, dict[str, str]]:
