@@ -111,6 +111,30 @@ class TestImages:
             44,
         )
 
+    def test_a_preset_says_how_much_is_tried(self, tmp_path: Path) -> None:
+        images_in(tmp_path, 40)
+        fast = resolve_job(folder_job(tmp_path, preset="fast")).job
+        assert [one.freeze for one in fast.first if not one.head.is_solved] == [0.75, 1.0]
+        assert min(map(float, fast.strategy.values("freeze"))) == 0.75
+        usual, best = (resolve_job(folder_job(tmp_path, preset=preset)) for preset in ("balanced", "best"))
+        assert (usual.job.training.epochs, best.job.training.epochs) == (30, 60)
+        assert (usual.job.export.tta, best.job.export.tta) == (1, 2)
+        assert best.job.strategy.values("resolution") > usual.job.strategy.values("resolution")
+        assert best.reasons.preset.startswith("best: larger inputs")
+        said = resolve_job(folder_job(tmp_path, preset="best", export={"tta": 4})).job
+        assert (said.export.tta, said.training.fit.soup) == (4, "none")
+        own = resolve_job(folder_job(tmp_path, preset="fast", strategy={"lr": 0.01}))
+        assert (own.reasons.preset, own.job.first) == ("", ())
+
+    def test_many_samples_make_an_average_worth_more_than_training_on_the_validation_samples(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("graft.pipeline.resolve.SOUP_SAMPLES", 10)
+        best = resolve_job(folder_job(images_in(tmp_path, 40), preset="best")).job
+        assert (best.training.final_on, best.training.fit.soup) == ("train", "greedy")
+        said = folder_job(tmp_path, preset="best", training={"final_on": "train+validation"})
+        assert resolve_job(said).job.training.fit.soup == "none"
+
     def test_a_population_is_drawn(self, tmp_path: Path) -> None:
         assert resolve_job(folder_job(images_in(tmp_path, 40), search={"scheduler": "pbt"})).job.search.first == []
 

@@ -99,6 +99,7 @@ class Plan:
         strategy: the space that is searched, as a job file has it.
         space: the same in words.
         space_from: who says so: the job, or the default for its samples and its task.
+        preset: what the job's preset does, in words; empty where the job has a strategy of its own.
         steps: of an epoch, by the batch sizes of the space; empty if nobody has counted the samples.
         first: strategies that are tried before any is drawn, at a glance.
         grid: strategies that there are to try; None if the space is continuous.
@@ -126,6 +127,7 @@ class Plan:
     strategy: dict[str, Any]
     space: str
     space_from: str
+    preset: str
     first: tuple[str, ...]
     grid: int | None
     phases: tuple[PhasePlan, ...]
@@ -192,6 +194,7 @@ def make_plan(
         strategy=job.strategy.dump(),
         space=describe_space(job.strategy),
         space_from=reasons.space,
+        preset=reasons.preset,
         first=tuple(one.label(job.reach.varied()) for one in job.first),
         grid=grid,
         phases=phases,
@@ -220,6 +223,7 @@ def describe(plan: Plan) -> list[str]:
         f"stages     {' → '.join(plan.stages)}",
         *(f"backbone   {_describe_backbone(one)}" for one in plan.backbones),
         f"space      {size}, {plan.space_from}: {plan.space or 'every key as it is by default'}",
+        *([f"preset     {plan.preset}"] if plan.preset else []),
         *(f"first      {one}" for one in plan.first),
         *([f"training   {_describe_steps(plan)}"] if plan.steps else []),
         *(f"phase {place}    {_describe_phase(one)}" for place, one in enumerate(plan.phases, start=1)),

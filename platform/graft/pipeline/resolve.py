@@ -14,6 +14,7 @@ from graft.pipeline.look import overview_of
 from graft.pipeline.zoo.mapped import init_problems, settle_sources
 from graft.spec.defaults.default_space import completed, completed_first, recommended
 from graft.spec.defaults.length import with_length
+from graft.spec.defaults.preset import MEANINGS, SOUP_SAMPLES
 from graft.spec.defaults.scale import Scale
 from graft.spec.fit import metric_problems, strategy_problems, taken_by
 from graft.spec.job import Job
@@ -33,10 +34,12 @@ class Reasons:
     Attributes:
         task: why it is this task.
         space: who says what is searched.
+        preset: what the job's preset does; empty where the job has a strategy of its own.
     """
 
     task: str = ""
     space: str = "as the job says"
+    preset: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ def resolve_job(job: Job, look: bool = True) -> Resolved:
         raise SpecError(problems)
     if look and _is_open(job):
         whole = _decided_by_size(job, whole, listing)
-    reasons = Reasons(reason) if job.strategy.dump() else Reasons(reason, "the default for such data and task")
+    usual = Reasons(reason, "the default for such data and task", f"{job.preset}: {MEANINGS[job.preset]}")
+    reasons = Reasons(reason) if job.strategy.dump() else usual
     return Resolved(whole, reasons, listing)
 
 
@@ -116,6 +120,7 @@ def _decided_by_size(given: Job, whole: Job, listing: Listing | None) -> Job:
         0.0 if gpus == "auto" else gpus,
         outputs=len(overview.names),
         trials=budget.trials,
+        preset=given.preset,
     )
     filled = whole if given.strategy.dump() else _recommended(given, whole, scale)
     return filled if given.training.epochs else with_length(filled, scale)
@@ -130,6 +135,11 @@ def _recommended(given: Job, whole: Job, scale: Scale) -> Job:
         solved = sum(StrategySpace.parse(one).only().head.is_solved for one in raw["search"]["first"])
         if whole.search.budget.trials is None and whole.search.budget.limits_trials_only and not whole.search.phases:
             raw["search"]["budget"]["trials"] = (whole.search.budget.most_trials or 0) + solved
+    if "tta" not in given.export.model_fields_set:
+        raw["export"]["tta"] = found.views
+    is_open = not {"final_on", "fit"} & given.training.model_fields_set
+    if is_open and scale.preset == "best" and scale.training >= SOUP_SAMPLES:
+        raw["training"] |= {"final_on": "train", "fit": {**raw["training"]["fit"], "soup": "greedy"}}
     return parse_job(raw)
 
 

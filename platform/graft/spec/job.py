@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, fie
 
 from graft.spec.base import Spec
 from graft.spec.defaults.default_space import default_space
+from graft.spec.defaults.preset import Preset
 from graft.spec.messages.rules import Finding, Path, broken, joined, rejected, shown
 from graft.spec.messages.sentences import must_be_one_of, nearest_hint
 from graft.spec.metrics import MetricSpec
@@ -53,6 +54,11 @@ class Job(Spec):
         StrategySpace(),
         description="How a backbone may be adapted: each key a value, or a distribution to search. "
         "If it is left out: what samples and task suggest.",
+    )
+    preset: Preset = Field(
+        "balanced",
+        description="How much is tried where `strategy` is left out. fast: heads and last blocks alone. balanced: the "
+        "whole network first, then a search. best: larger inputs, longer trainings, several views or an average.",
     )
     training: TrainingSpec = Field(TrainingSpec(), description="How long a model is trained, and on what in the end.")
     search: SearchSpec = Field(SearchSpec(), description="Which strategies are tried, and when to end.")

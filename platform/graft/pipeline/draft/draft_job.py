@@ -128,8 +128,13 @@ class _Making:
         raw["data"] |= {"validation": job.data.validation, "test": job.data.test}
         raw["task"] = job.task.kind
         usual = _usual(job)
+        raw["preset"] = job.preset
         raw["strategy"] = {**_other_than(usual, job.strategy.dump()), **draft.strategy}
         raw["training"] = {"epochs": "auto"}
+        if job.training.fit.soup != "none":
+            raw["training"] |= {"final_on": job.training.final_on, "fit": {"soup": job.training.fit.soup}}
+        if job.export.tta > 1:
+            raw["export"] = {"tta": job.export.tta}
         first = [_other_than({**raw["strategy"], **usual}, one.dump()) for one in job.search.first or ()]
         first = [{name: value for name, value in one.items() if name not in draft.strategy} for one in first]
         raw["search"] = {"metric": job.search.metric, "budget": budget, "first": first}

@@ -40,7 +40,7 @@ def recommended(data: DataSpec, task: TaskSpec, scale: Scale) -> Recommended:
     first = tuple(completed_first({**task.default_first, **one}, space) for one in found.first)
     sizes = modality.feature_sizes(data) if issubclass(modality, ModalitySpec) else ()
     solved = tuple(completed_first(one, space) for one in solved_first(task.link, sizes, scale))
-    return Recommended(space, (*solved, *first))
+    return Recommended(space, (*solved, *first), found.views)
 
 
 def completed_first(strategy: Mapping[str, Any], space: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,9 @@ class Recommended:
     Attributes:
         space: keys of `strategy`, as a job file has them.
         first: strategies that are tried before any is drawn, the most promising one first.
+        views: of a sample whose predictions are averaged in the end (`export.tta`).
     """
 
     space: Mapping[str, Any]
     first: tuple[Mapping[str, Any], ...] = ()
+    views: int = 1

@@ -8,11 +8,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graft.spec.defaults.preset import LONGER, Preset
+
 RUNG_STEPS = 60
 """Steps before trials are compared for the first time: after fewer, a head has hardly turned."""
 
-# What a run has besides training: start, ingest, evaluation, export; and how much of its time it may plan with.
-_OVERHEAD_SECONDS, _PLANNED = 30.0, 0.9
+# What a run has besides training (start, ingest, solved heads, evaluation, export), and how much of its time it may
+# plan with.
+_OVERHEAD_SECONDS, _PLANNED = 45.0, 0.9
 # The final fit has all CPUs, which is so much quicker than one.
 _FIT_SPEED = 1.5
 # How much more a GPU does than a core, where a job says that it has one: an assumption on the safe side.
@@ -45,6 +48,7 @@ class Scale:
         gpus: of a trial, as far as the job says it.
         outputs: classes, labels or values; 0 if nobody has counted them.
         trials: that there are at most; None is no limit.
+        preset: how much is tried.
     """
 
     training: int
@@ -53,6 +57,7 @@ class Scale:
     gpus: float = 0.0
     outputs: int = 0
     trials: int | None = None
+    preset: Preset = "balanced"
 
     def steps(self, batch_size: int) -> int:
         """Steps of an epoch of a trial."""
@@ -66,8 +71,9 @@ class Scale:
             length: how many steps are enough, and how many passes.
             seconds: that one core takes to train on one sample.
         """
+        longer = LONGER if self.preset == "best" else 1
         wanted = max(math.ceil(length.least_steps / self.steps(batch_size)), length.least_epochs)
-        wanted = min(wanted, length.most_epochs)
+        wanted = longer * min(wanted, length.most_epochs)
         affordable = self.affordable(seconds) if seconds else None
         return wanted if affordable is None else max(1, min(wanted, affordable))
 

@@ -11,7 +11,7 @@ from graft.spec.defaults.scale import Scale
 _SECONDS_AT_128 = 0.022
 SMALL_SIDE = 32
 """What small images are enlarged to where nobody says how much time there is."""
-_SIDES, _SMALL_SIDES = (128, 96), (128, 96, 64)
+_SIDES, _SMALL_SIDES, _LARGE_SIDES = (128, 96), (128, 96, 64), (192, 160)
 _FEATURE_SIDES, _SMALL_FEATURE_SIDES = (96, 128, 160), (32, 64, 96)
 # With fewer epochs the whole network is no better than its last blocks, and these are cheap.
 _FEWEST = 6
@@ -44,13 +44,21 @@ def recommended_by_size(space: Mapping[str, Any], are_small: bool, scale: Scale)
     """
     if are_small and scale.minutes is None:
         return Recommended({**space, **_STEADY, "resolution": SMALL_SIDE}, _whole_first())
-    sides = _SMALL_SIDES if are_small else _SIDES
+    if scale.preset == "fast":
+        return _of_features(space, _SIDES[-1])
+    sides = (*_LARGE_SIDES * (scale.preset == "best"), *(_SMALL_SIDES if are_small else _SIDES))
     affordable = {side: scale.affordable(seconds_at(side)) for side in sides}
     side = next((one for one, epochs in affordable.items() if epochs is None or epochs >= _FEWEST), None)
-    steady = {**space, **_STEADY, "resolution": side or sides[0]}
     if side is None:
-        return Recommended({**steady, "freeze": {"choice": [0.75, 1.0]}, "augment": "none"}, _top_alone())
-    return Recommended(steady, _whole_first())
+        return _of_features(space, _SIDES[0])
+    views = 2 if scale.preset == "best" else 1
+    return Recommended({**space, **_STEADY, "resolution": side}, _whole_first(), views)
+
+
+def _of_features(space: Mapping[str, Any], side: int) -> Recommended:
+    """The head and the last blocks, whose inputs are computed once."""
+    frozen = {"freeze": {"choice": [0.75, 1.0]}, "augment": "none", "resolution": side}
+    return Recommended({**space, **_STEADY, **frozen}, _top_alone())
 
 
 def _whole_first() -> tuple[Mapping[str, Any], ...]:

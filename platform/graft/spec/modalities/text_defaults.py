@@ -36,8 +36,10 @@ def recommended_by_size(space: Mapping[str, Any], scale: Scale) -> Recommended:
     """
     affordable = {tokens: scale.affordable(seconds_at(tokens)) for tokens in _TOKENS}
     tokens = next((one for one, epochs in affordable.items() if epochs is None or epochs >= _FEWEST), None)
+    if scale.preset == "fast":
+        tokens = None
     top = ({**_TOP, "freeze": 0.67}, {**_TOP, "freeze": 0.83})
-    steady = {**space, **_STEADY, "max_tokens": tokens or _TOKENS[0]}
+    steady = {**space, **_STEADY, "max_tokens": tokens or _TOKENS[scale.preset == "fast"]}
     if tokens is None:
         return Recommended({**steady, "freeze": {"choice": [1.0, 0.83, 0.67]}}, top)
     return Recommended(steady, (_WHOLE, *top))
