@@ -42,6 +42,7 @@ class Draft:
         section: further keys of `data`.
         strategy: keys of `strategy` that suit the samples better than the default.
         notes: what the user should know, a sentence each.
+        suggested: further keys of `data` that may be meant; they are written as comments.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Draft:
     section: Mapping[str, Any] = field(default_factory=dict)
     strategy: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    suggested: Mapping[str, Any] = field(default_factory=dict)
 
 
 def drafts_of(path: Path, wish: Wish) -> list[Draft]:

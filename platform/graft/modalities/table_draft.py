@@ -16,6 +16,7 @@ from graft.data.tables.encoding import check_encoding, require_file
 from graft.data.tables.labelled import SUFFIXES, open_table
 from graft.data.tables.roles import Roles, decide_roles
 from graft.data.tables.rows import Table, require_columns
+from graft.data.tables.suggested_sides import suggested_sides
 
 _IN_TEXT = (*DELIMITERS, ".jsonl", ".ndjson")
 _TOGETHER = 16
@@ -61,7 +62,8 @@ def _draft(path: Path, wish: Wish) -> Draft:
     section |= {"split": roles.split} if roles.split else {}
     section |= {"encoding": encoding} if encoding != "utf-8" else {}
     strategy = _fitted(path, roles, values[roles.sample], table.contents(roles.sample))
-    return Draft("table", path, count, section, strategy, tuple(_notes(roles)))
+    suggested = suggested_sides(columns, {roles.sample, *roles.labels, roles.split or ""})
+    return Draft("table", path, count, section, strategy, tuple(_notes(roles)), suggested)
 
 
 def _fitted(path: Path, roles: Roles, samples: Sequence[Any], contents: Contents | None) -> Mapping[str, Any]:

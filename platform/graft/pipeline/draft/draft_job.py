@@ -4,7 +4,7 @@ import copy
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,14 @@ class DraftJob:
         title: what it is for, in a sentence.
         reasons: why a key is as it is, by its dotted name.
         summary: what was found, for people, a line each.
+        suggested: keys of `data` that may be meant, for comments.
     """
 
     job: Mapping[str, Any]
     title: str
     reasons: Mapping[str, str]
     summary: tuple[str, ...]
+    suggested: Mapping[str, Any] = field(default_factory=dict)
 
 
 def draft_job(path: Path, wish: Wish, overrides: Sequence[str] = ()) -> DraftJob:
@@ -221,9 +223,10 @@ def _told(raw: dict[str, Any], draft: Draft, resolved: Resolved, overview: Overv
     reasons["task"] = resolved.reason
     reasons |= {f"strategy.{key}": "fitted to what the samples look like" for key in draft.strategy}
     title = f"What the {samples} of {draft.path.name} are: {task}."
-    return DraftJob(
-        raw, title, reasons, (f"task: {task} ({resolved.reason})", *(f"{what}: {told}" for what, told in found))
-    )
+    summary = (f"task: {task} ({resolved.reason})", *(f"{what}: {told}" for what, told in found))
+    suggested = {key: value for key, value in draft.suggested.items() if key not in raw["data"]}
+    summary += tuple(f"perhaps: {key}: {value}" for key, value in suggested.items())
+    return DraftJob(raw, title, reasons, summary, suggested)
 
 
 def _slug(name: str) -> str:

@@ -34,6 +34,7 @@ def render(draft: DraftJob) -> str:
         model = models.get(name)
         if isinstance(section, dict) and model is not None:
             parts += [f"{name}:", *_keys(name, section, model, draft.reasons)]
+            parts += _suggested(draft.suggested, model) if name == "data" else []
         else:
             parts.append(f"{name}: {flow(section)}")
     return "\n".join(parts) + "\n"
@@ -59,6 +60,13 @@ def _keys(name: str, section: Mapping[str, Any], model: type[Spec], reasons: Map
         reason = reasons.get(f"{name}.{key}", "")
         yield from _comment(f"{description} {_sentence(reason)}", "  ")
         yield f"  {key}: {flow(value)}"
+
+
+def _suggested(keys: Mapping[str, Any], model: type[Spec]) -> Iterator[str]:
+    """Keys that may be meant, to be uncommented."""
+    for key, value in keys.items():
+        yield from _comment(f"Perhaps {key}, by its name and values: {model.model_fields[key].description}", "  ")
+        yield f"  # {key}: {flow(value)}"
 
 
 def _comment(text: str, indent: str = "") -> list[str]:
