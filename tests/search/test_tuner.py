@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from graft.core.errors import ResourceError
 from graft.journal.events import TrialStatus
 from graft.search.conductor import Conductor
 from graft.search.proposer import SearchProposer
@@ -69,8 +70,8 @@ def phase(scheduler: Any, trials: int) -> Phase:
     return Phase(0, found.scheduler, found.searcher, trials, EPOCHS, False, found.is_population_based, False)
 
 
-def conductor(scheduler: Any, trials: int, slots: int = 2) -> tuple[Conductor, Heard]:
-    heard, one = Heard(), phase(scheduler, trials)
+def conductor(scheduler: Any, trials: int, slots: int = 2, observer: "Heard | None" = None) -> tuple[Conductor, Heard]:
+    heard, one = observer or Heard(), phase(scheduler, trials)
     searcher = build_searcher(one.searcher, SPACE, ACCURACY, 0)
     made = build_scheduler(one, ACCURACY, 0, SPACE)
     return Conductor(made, SearchProposer(searcher, one), heard, ACCURACY, slots), heard
@@ -182,3 +183,18 @@ def test_the_end_of_the_search_leaves_no_trial_open(tmp_path: Path) -> None:
     run_search(over, led, heard, train, {"marks": str(tmp_path)})
     assert 2 <= len(heard.started) < 50
     assert set(heard.ends) == set(heard.started)
+
+
+class Full(Heard):
+    """An observer whose journal finds no room at the second report."""
+
+    def on_report(self, trial: str, epoch: int, metrics: Mapping[str, float]) -> None:
+        if epoch == 2:
+            raise ResourceError("no space left while writing journal.jsonl; free some, or choose another --home")
+        super().on_report(trial, epoch, metrics)
+
+
+def test_what_the_observer_raises_ends_the_search_as_it_is(tmp_path: Path) -> None:
+    led, full = conductor("none", 2, observer=Full())
+    with pytest.raises(ResourceError, match=r"^no space left while writing"):
+        run_search(execution(tmp_path), led, full, train, {"marks": str(tmp_path)})

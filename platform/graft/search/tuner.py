@@ -15,12 +15,14 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.tune.error import TuneError
 from ray.tune.execution import class_cache
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
 from graft.core.credentials import is_secret
+from graft.core.errors import GraftError
 from graft.core.heartbeat import Pulse
 from graft.journal.events import TrialStatus
 from graft.search.conductor import Conductor
@@ -75,6 +77,9 @@ def run_search(
     """Run trials until the conductor has no more, or the search is over; Ray must be up.
 
     Trials that are cut short by the end of the search are reported to the observer as interrupted.
+
+    Raises:
+        GraftError: what the observer has raised.
     """
     _keep_secrets_at_home()
     with tune_environment(execution.slots):
@@ -110,8 +115,21 @@ def _fit(
     )
     try:
         tuner.fit()
+    except TuneError as error:
+        # Tune makes a text of what conductor and observer raise, such as a journal whose disk is full.
+        cause = _own_error(error)
+        if cause is None:
+            raise
+        raise cause from error
     finally:
         conductor.close()
+
+
+def _own_error(error: BaseException | None) -> GraftError | None:
+    """The error of ours that another one was made of, if there is one."""
+    while error is not None and not isinstance(error, GraftError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _trial_name(trial: Any) -> str:
