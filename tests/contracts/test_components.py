@@ -109,7 +109,7 @@ class TestSpec:
         if spec.built_by:
             assert callable(implementation(spec))
         else:  # the spec itself says all there is to say
-            assert group in ("initialisation", "skip", "augmentation", "mix", "task")
+            assert group in ("initialisation", "skip", "augmentation", "mix", "task", "head_start")
 
 
 @pytest.mark.parametrize(("group", "spec"), specs("data_kind", "task", "loss", "penalty", "scheduler", "exporter"))

@@ -12,13 +12,14 @@ from torch import nn
 from graft.core.errors import Problem, SpecError
 from graft.core.heartbeat import Watch, unwatched
 from graft.data.augmentation.mixing import Mixing
-from graft.data.batch import FEATURES, Batch
+from graft.data.batch import Batch
 from graft.data.batches import Batches, Shard, TrainingBatch
 from graft.data.dataset import Split
 from graft.data.feature_store.locks import NotStored
 from graft.data.inputs import Augmenter, Inputs, Views
 from graft.learner.cached_features import CachedFeatures, Extraction, Source, extraction, load_or_compute, views_of
 from graft.learner.closed_form.head_solver import HeadSolver, note_of, require_frozen
+from graft.learner.closed_form.head_start import start_solved, starts_solved
 from graft.learner.cross_validation.folds import FoldModel, FoldScores, copies_of, of_fold
 from graft.learner.mapped.head_rows import start_head
 from graft.learner.prefix import prefix_of
@@ -193,13 +194,12 @@ class SupervisedLearner:
         """Pooled features of rows: of their first view where there are stored ones, else of the samples as they are."""
         inputs: Inputs = self.cached.inputs if self.cached else self.inputs
         views = self.augmenter if isinstance(self.augmenter, Views) else None
-        network, precision = self.session.model.network, self.session.plan.strategy.precision
-        found = []
+        found, precision = [], self.session.plan.strategy.precision
         for start in range(0, len(rows), EVALUATION_BATCH):
             some = rows[start : start + EVALUATION_BATCH]
             batch = _plain(inputs, views, some)
             with torch.inference_mode(), autocast(precision, batch.device):
-                features = batch[FEATURES] if FEATURES in batch else network.backbone.eval()(batch)
+                features = self.session.model.features(batch)
             found.append(features.float().cpu().numpy())
         return np.concatenate(found)
 
@@ -301,6 +301,10 @@ def build_learner(
         learner = replace(learner, folds=_fold_scores(learner, copies))
     learner.fit_scaling()
     learner.fit_penalty()
+    if starts_solved(strategy):
+        start_solved(session, data, rows, learner._features_of)
+        for one in learner.folds.models if learner.folds else ():
+            start_solved(one.session, one.data, one.fold.training, learner._features_of)
     if strategy.head.is_solved:
         learner = replace(learner, solver=HeadSolver(data, rows, learner._features_of, watch))
     return learner

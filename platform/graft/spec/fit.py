@@ -110,6 +110,9 @@ def _head_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
         if task.link not in one.links:
             told = f"is {kind}, which cannot be fitted to task {task.kind}; take another head"
             yield Problem("strategy.head", told)
+    if "closed_form" in job.strategy.values("head_start") and "linear" not in heads:
+        told = f"is closed_form, which starts a linear head, but strategy.head is {next(iter(heads))}; leave it out"
+        yield Problem("strategy.head_start", told)
     if not solved or len(solved) < len(heads):
         return
     kind = next(iter(solved))

@@ -62,6 +62,10 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.components.head:RidgeHead",
         "graft.spec.components.head:PrototypeHead",
     ),
+    "head_start": (
+        "graft.spec.components.head_start:RandomStart",
+        "graft.spec.components.head_start:ClosedFormStart",
+    ),
     "loss": (
         "graft.spec.tasks.classification:CrossEntropy",
         "graft.spec.tasks.classification:Focal",

@@ -16,6 +16,7 @@ from graft.spec.augmentation.mixing import Mix, NoMix
 from graft.spec.base import Share, Spec
 from graft.spec.components.augmentation import Augmentation, NoAugmentation
 from graft.spec.components.head import HeadSpec, LinearHead
+from graft.spec.components.head_start import HeadStart, RandomStart
 from graft.spec.components.initialisation import Initialisation, Pretrained
 from graft.spec.components.optimizer import AdamW, OptimizerSpec
 from graft.spec.components.penalty import NoPenalty, PenaltySpec
@@ -41,12 +42,13 @@ if TYPE_CHECKING:
     Augment: TypeAlias = Augmentation
     Mixed: TypeAlias = Mix
     Select: TypeAlias = SelectionSpec
+    Start: TypeAlias = HeadStart
     Tune: TypeAlias = TuningSpec
     Unfreeze: TypeAlias = UnfreezingSpec
 else:
     Init, Penalty, Head, Loss = union("initialisation"), union("penalty"), union("head"), union("loss")
     Optimizer, Schedule, Augment = union("optimizer"), union("schedule"), union("augmentation")
-    Mixed, Select = union("mix"), union("selection")
+    Mixed, Select, Start = union("mix"), union("selection"), union("head_start")
     Tune, Unfreeze = union("tuning"), union("unfreezing")
 
 _BACKBONE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(:[^\s\x00-\x1f][^\x00-\x1f]*)?")
@@ -78,6 +80,7 @@ class _Core(Spec):
     unfreeze: Unfreeze = Field(AtOnce(), description="When the blocks that train begin to.")
     penalty: Penalty = Field(NoPenalty(), description="What is added to the loss: of the weights, or of activations.")
     head: Head = Field(LinearHead(), description="What turns features into outputs.")
+    head_start: Start = Field(RandomStart(), description="Where a linear head starts from.")
     loss: Loss = Field(CrossEntropy(), description="What is minimised; the task's own loss if left out.")
     optimizer: Optimizer = Field(AdamW(), description="How the weights move.")
     lr: float = Field(1e-3, gt=0, le=MAX_LR, description="Peak learning rate of the backbone.")
@@ -190,6 +193,7 @@ class Strategy(_Fields):
             "mix": self.mix.simplest(),
             "optimizer": self.optimizer.simplest(),
             "select": self.select.simplest(),
+            "head_start": self.head_start if isinstance(self.head, LinearHead) else RandomStart(),
         }
         init, freeze = changes["init"], changes["freeze"]
         if there is not None and (freeze < 1 or init.redrawn(1)):
@@ -264,7 +268,18 @@ class Strategy(_Fields):
         return " ".join([*parts, *(f"{name}={_short(flat[name])}" for name in there)])
 
 
-_TOLD_APART_BY_KIND = ("tune", "unfreeze", "penalty", "head", "loss", "optimizer", "augment", "mix", "select")
+_TOLD_APART_BY_KIND = (
+    "tune",
+    "unfreeze",
+    "penalty",
+    "head",
+    "head_start",
+    "loss",
+    "optimizer",
+    "augment",
+    "mix",
+    "select",
+)
 _LATER: dict[str, Any] = {
     "mix": {"kind": "none"},
     "standardise": False,
@@ -278,6 +293,7 @@ _LATER: dict[str, Any] = {
     "tune": {"kind": "all"},
     "unfreeze": {"kind": "none"},
     "lr_decay": 1.0,
+    "head_start": {"kind": "random"},
 }
 """Fields that came after experiments had been written: without effect, they are left out, as they were then."""
 _NEVER = object()

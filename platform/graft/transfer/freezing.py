@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from graft.core.errors import ArtifactError
-from graft.data.batch import FEATURES
+from graft.data.batch import FEATURES, Batch
 from graft.models.backbone import unpacked
 from graft.models.network import Network, Part
 
@@ -59,6 +59,16 @@ class AdaptedModel(nn.Module):
         What lies below it is as it was pretrained.
         """
         return min(self.cut, self._cut_of(self._loaded))
+
+    def features(self, batch: Batch) -> Tensor:
+        """Features [B, F] that the head is given, of a batch of samples, or of what the blocks below the cut give; the
+        backbone is in eval mode from then on."""
+        backbone = self.network.backbone.eval()
+        if FEATURES not in batch:
+            return backbone(batch)  # type: ignore[no-any-return]
+        if self.cut == len(backbone.blocks):
+            return batch[FEATURES]
+        return backbone.above(unpacked(batch[FEATURES], backbone.is_sequential), self.cut)
 
     @property
     def is_pretrained_below(self) -> bool:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from graft.core.errors import Problem, SpecError
-from graft.core.heartbeat import Watch
+from graft.core.heartbeat import Watch, unwatched
 from graft.core.seeds import derive_seed
 from graft.data.batches import TrainingBatch
 from graft.data.targets import Targets
@@ -81,7 +81,9 @@ class HeadSolver:
         return total
 
 
-def solved(head: HeadSpec, data: TrainingData, rows: np.ndarray, features: Tensor, watch: Watch) -> Solution:
+def solved(
+    head: HeadSpec, data: TrainingData, rows: np.ndarray, features: Tensor, watch: Watch = unwatched
+) -> Solution:
     """Solve a head for some rows of the data.
 
     Args:
