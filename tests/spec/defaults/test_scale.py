@@ -1,8 +1,12 @@
 """How long a training is follows from the steps it takes, and from the time there is."""
 
+import json
+
 import pytest
 
+from graft.spec.defaults.length import batch_sizes, seconds_of
 from graft.spec.defaults.scale import Length, Scale
+from graft.spec.load import parse_job
 
 
 @pytest.mark.parametrize(
@@ -28,3 +32,12 @@ def test_trials_are_compared_when_the_largest_batch_has_taken_sixty_steps() -> N
     assert Scale(446, 111).first_rung([32], epochs=30) == 5
     assert Scale(446, 111).first_rung([32], epochs=3) == 3, "all epochs, so nobody is compared before"
     assert Scale(50_000, 1).first_rung([32], epochs=4) == 1
+
+
+def test_heads_that_are_solved_take_no_epochs_from_what_is_trained() -> None:
+    job = parse_job({"name": "x", "data": "digits", "strategy": {"resolution": 64, "batch_size": 32}})
+    solved = {"freeze": 1.0, "head": "ridge", "resolution": 160, "batch_size": 512}
+    tried = parse_job(job, [f"search.first={json.dumps([solved])}"])
+    assert (seconds_of(tried), batch_sizes(tried)) == (seconds_of(job), [32])
+    trained = parse_job(job, [f"search.first={json.dumps([{'resolution': 128}])}"])
+    assert seconds_of(trained) == 4 * seconds_of(job)

@@ -6,6 +6,7 @@ from graft.spec.load import parse_job
 from graft.spec.modalities.base import ModalitySpec
 from graft.spec.registry import members
 from graft.spec.search.phases import least_epochs, phases_of
+from graft.spec.space.space import StrategySpace
 
 
 def with_length(job: Job, scale: Scale) -> Job:
@@ -35,7 +36,7 @@ def with_length(job: Job, scale: Scale) -> Job:
 
 def batch_sizes(job: Job) -> list[int]:
     """Every batch size that may be tried, as far as they are named; of a range its bounds."""
-    return sorted(int(size) for size in job.reach.values("batch_size"))
+    return sorted(int(size) for size in _trained(job).values("batch_size"))
 
 
 def seconds_of(job: Job) -> float:
@@ -43,5 +44,11 @@ def seconds_of(job: Job) -> float:
     modality = members("modality")[job.data.modality]
     if not issubclass(modality, ModalitySpec):
         return 0.0
-    least = min(float(share) for share in job.reach.values("freeze"))
-    return modality.training_seconds(job.reach) * (1 - least)
+    trained = _trained(job)
+    least = min(float(share) for share in trained.values("freeze"))
+    return modality.training_seconds(trained) * (1 - least)
+
+
+def _trained(job: Job) -> StrategySpace:
+    """All that may be tried, without heads that are solved: these take no epochs, whatever the size of a sample."""
+    return job.space.widened(one for one in job.search.first or () if not one.only().head.is_solved)
