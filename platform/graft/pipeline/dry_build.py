@@ -1,19 +1,24 @@
 """Builds the components of other packages once, on next to nothing, before a run: a fault of theirs should not be
-found by the first trial of a search."""
+found by the first trial of a search. Nor should a tuning that finds nothing to train."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from graft.core.errors import DataError, Problem, SpecError
 from graft.data.targets import RawTargets, Targets
+from graft.learner.prefix_plan import drawn_strategies
+from graft.models.load import describe_backbone
+from graft.models.zoo import has_backbone
 from graft.spec.base import Component
 from graft.spec.components.activation_penalty import ActivationPenaltySpec
 from graft.spec.job import Job
 from graft.spec.registry import build, implementation, members, package_of
+from graft.spec.strategy import Strategy
 from graft.tasks.protocol import Task
 from graft.tasks.registry import build_task
+from graft.transfer.frozen_part import frozen_part
 
 FEATURES, OUTPUTS = 8, 3
 """Of the network that components are tried on."""
@@ -36,6 +41,50 @@ def foreign_problems(job: Job) -> Iterator[Problem]:
                 _attempt(where, spec, job)
         except SpecError as error:
             yield from (Problem(where, problem.message) for problem in error.problems)
+
+
+def tuning_problems(job: Job) -> Iterator[Problem]:
+    """Tunings of a job's space that find nothing to train, such as a target that matches no layer.
+
+    They are tried on the whole backbone, with random weights, at every depth at which the space freezes it.
+    """
+    told: dict[str, None] = {}
+    for name, strategies in _tuned(job).items():
+        told |= dict.fromkeys(_in_vain(name, strategies))
+    yield from (Problem("strategy.tune", one) for one in told)
+
+
+def _tuned(job: Job) -> Mapping[str, list[Strategy]]:
+    """By backbone, the strategies that differ in what their tuning is put on."""
+    found: dict[str, dict[tuple[Any, ...], Strategy]] = {}
+    if not {*job.strategy.values("tune")} - {"all", "surgical"}:
+        return {}
+    for drawn in drawn_strategies(job):
+        if has_backbone(drawn.backbone) and drawn.tune.kind not in ("all", "surgical"):
+            num_blocks = describe_backbone(drawn.backbone).num_blocks
+            part, targets = frozen_part(drawn, num_blocks), getattr(drawn.tune, "targets", ())
+            found.setdefault(drawn.backbone, {})[(part.cut, part.stop, drawn.tune.kind, targets)] = drawn
+    return {name: [*some.values()] for name, some in found.items()}
+
+
+def _in_vain(name: str, strategies: Iterable[Strategy]) -> Iterator[str]:
+    from torch import nn
+
+    from graft.models.load import load_backbone
+    from graft.models.network import Network
+    from graft.transfer.adapt import tune
+    from graft.transfer.freezing import AdaptedModel
+    from graft.transfer.tuning.adapters import merge_adapters
+
+    network = Network(load_backbone(name, pretrained=False).backbone, nn.Identity())
+    num_blocks = len(network.backbone.blocks)
+    for strategy in strategies:
+        part = frozen_part(strategy, num_blocks)
+        try:
+            tune(AdaptedModel(network, part.cut), strategy, num_blocks - part.redrawn, seed=0)
+        except SpecError as error:
+            yield from (f"{problem.message} (of {name}, freeze {strategy.freeze:g})" for problem in error.problems)
+        merge_adapters(network)
 
 
 def _foreign(job: Job) -> Iterator[tuple[str, Component]]:

@@ -84,7 +84,7 @@ def adapt(network: Network, strategy: Strategy, seed: int) -> Adapted:
     reinitialise(blocks[len(blocks) - divided.redrawn :], seed, "blocks")
     model = AdaptedModel(network, divided.cut)
     make_stochastic(model, strategy)
-    model.narrow(_tune(model, strategy, len(blocks) - divided.redrawn, seed))
+    model.narrow(tune(model, strategy, len(blocks) - divided.redrawn, seed))
     parts = trainable_parts(model, divided.redrawn)
     return Adapted(
         model=model,
@@ -118,10 +118,13 @@ def trained_network(network: Network, strategy: Strategy, seed: int, state: dict
     return merge_adapters(network)
 
 
-def _tune(model: AdaptedModel, strategy: Strategy, end: int, seed: int) -> list[nn.Module]:
+def tune(model: AdaptedModel, strategy: Strategy, end: int, seed: int) -> list[nn.Module]:
     """Narrow what trains of the pretrained parts between the cut and block `end`; returns what stays in eval mode.
 
     Where no pretrained block trains there is nothing to narrow.
+
+    Raises:
+        SpecError: the tuning finds nothing in them that it could train.
     """
     parts = [
         part

@@ -39,7 +39,7 @@ def command(
     task, reason = loaded.data.task_hint or ("", "")
     if no_data and not task and loaded.task.kind == "auto":
         task, reason = "auto", "the labels decide"
-    elif task in ("", loaded.task.kind) or loaded.task.kind != "auto" or "mapped" in loaded.reach.values("init"):
+    elif task in ("", loaded.task.kind) or loaded.task.kind != "auto" or _needs_networks(loaded):
         from graft.pipeline.look import overview_of
         from graft.pipeline.resolve import resolve_job
 
@@ -68,6 +68,11 @@ def command(
     tell(f"{job} is a valid job: {loaded.name}, {task} ({reason}), {describe(loaded.phases, loaded.strategies)}")
     if overview is not None:
         tell(*(f"{what:<10} {told}" for what, told in overview.lines()))
+
+
+def _needs_networks(job: "Job") -> bool:
+    """Whether the layers of a network decide if the job can be run."""
+    return "mapped" in job.reach.values("init") or bool({*job.reach.values("tune")} - {"all", "surgical"})
 
 
 def _structure_problems(job: "Job") -> "list[Problem]":
