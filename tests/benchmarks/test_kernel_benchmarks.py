@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent
 
 
@@ -32,6 +34,25 @@ def test_small_maps() -> None:
 def test_fused_heads() -> None:
     found = results("fused_heads.py", "--heads", "1,2", "--rows", "100", "--repeats", "1", "--device", "cpu")
     assert [(one["head"], one["heads"]) for one in found] == [("linear", 1), ("linear", 2), ("mlp", 1), ("mlp", 2)]
+
+
+@pytest.mark.slow
+def test_recurrent(tmp_path: Path) -> None:
+    rows = [f"{text},{label},{split}" for split in ("train", "test") for text, label in (("good", 1), ("bad", 0)) * 16]
+    (tmp_path / "texts.csv").write_text("\n".join(["text,label,split", *rows]))
+    options = [
+        "--backbones",
+        "gru:minilm_l6",
+        "--tokens",
+        "8",
+        "--repeats",
+        "1",
+        "--table",
+        str(tmp_path / "texts.csv"),
+    ]
+    cost, reached = results("recurrent.py", *options)
+    assert cost["multiply_adds"] == 8 * 2 * 2 * 3 * 192 * (384 + 192)
+    assert reached["accuracy"] == 1.0
 
 
 def test_mapping() -> None:

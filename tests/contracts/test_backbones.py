@@ -35,11 +35,7 @@ ARCHITECTURES = [
     "timm/vit_pwee_patch16_reg1_gap_256",
     "timm/deit_tiny_distilled_patch16_224",
     "timm/test_convnext",
-    "timm/convnextv2_atto",
     "timm/regnetx_002",
-    "timm/regnety_002",
-    "timm/efficientvit_b0",
-    "timm/mobilevit_xxs",
     "torchvision/mobilenet_v2",
     "torchvision/mobilenet_v3_small",
     "torchvision/efficientnet_b0",
@@ -49,6 +45,10 @@ ARCHITECTURES = [
     *(
         pytest.param(name, marks=pytest.mark.slow)
         for name in (
+            "timm/convnextv2_atto",
+            "timm/regnety_002",
+            "timm/efficientvit_b0",
+            "timm/mobilevit_xxs",
             "timm/convnext_tiny",
             "timm/swin_tiny_patch4_window7_224",
             "timm/swinv2_tiny_window8_256",
