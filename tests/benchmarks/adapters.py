@@ -141,9 +141,10 @@ def main() -> int:
     torch.set_num_threads(1)
     origin = provenance()
     rows = [row for name, job in jobs_of(options).items() for row in compare(name, job, options)]
+    settings = {name: str(one) if isinstance(one, Path) else one for name, one in vars(options).items()}
     headers = ["set", "way", "÷ all", "steps/cpu s", "share", "accuracy", "lr"]
     print(table(headers, [[row["set"], row["way"], row["speed"], row["steps_s"], *_rest(row)] for row in rows]))
-    print(json_line("adapters", origin, {"settings": vars(options), "results": rows}))
+    print(json_line("adapters", origin, {"settings": settings, "results": rows}))
     return 0
 
 
