@@ -90,7 +90,7 @@ class TestImages:
         assert found.strategy == found.space
         assert set(found.strategy.dump()) >= set(job.space.dump())
         solved, trained = ([one for one in found.first if one.head.is_solved is is_so] for is_so in (True, False))
-        assert [one.freeze for one in trained] == [0.0, 0.5, 0.75]
+        assert [one.freeze for one in trained] == [0.0, 0.5, 0.75, 0.0]
         assert {(one.loss.label_smoothing, one.clip_norm, one.resolution) for one in trained} == {(0.1, 1.0, 128)}
         assert (*solved, *trained) == found.first
         assert {one.resolution for one in solved} == {96, 128, 160}

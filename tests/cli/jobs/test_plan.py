@@ -47,7 +47,7 @@ def test_a_job_of_a_name_and_data_is_searched_over_a_space(graft, job_file):
     assert plan["space_from"] == "the default for such data and task"
     assert plan["strategy"]["freeze"] == {"choice": [0.0, 0.5, 0.75, 1.0]}
     trained = [one.split()[1] for one in plan["first"] if " logistic" not in one and " ridge" not in one]
-    assert trained == ["freeze=0", "freeze=0.5", "freeze=0.75"]
+    assert trained == ["freeze=0", "freeze=0.5", "freeze=0.75", "freeze=0"]
     assert plan["preset"].startswith("balanced: the whole network first")
     assert (plan["epochs"], plan["steps"]) == (12, {"32": 34})
     line = next(line for line in graft("plan", path, "--offline").out.splitlines() if line.startswith("space"))

@@ -37,9 +37,11 @@ def recommended(data: DataSpec, task: TaskSpec, scale: Scale) -> Recommended:
     modality = members("modality")[data.modality]
     found = modality.recommended(data, scale) if issubclass(modality, ModalitySpec) else Recommended({})
     space = completed({**default_space(data, task), **found.space}, data, task)
-    first = tuple(completed_first({**task.default_first, **one}, space) for one in found.first)
     sizes = modality.feature_sizes(data) if issubclass(modality, ModalitySpec) else ()
     solved = tuple(completed_first(one, space) for one in solved_first(task.link, sizes, scale))
+    # Where no head is worth being solved, none is solved for a training to start from.
+    trained = (one for one in found.first if solved or "head_start" not in one)
+    first = tuple(completed_first({**task.default_first, **one}, space) for one in trained)
     return Recommended(space, (*solved, *first), found.views)
 
 

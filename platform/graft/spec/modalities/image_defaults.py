@@ -62,11 +62,12 @@ def _of_features(space: Mapping[str, Any], side: int) -> Recommended:
 
 
 def _whole_first() -> tuple[Mapping[str, Any], ...]:
-    """The whole network, then what is above half of it, then its last quarter."""
+    """The whole network, what is above half of it, its last quarter; and the whole from a head that was solved."""
     return (
         {**_STEADY, "lr": 1e-3, "augment": _SLIGHT},
         {**_STEADY, "freeze": 0.5, "lr": 2e-3, "augment": {**_SLIGHT, "views": 4}},
         {**_STEADY, "freeze": 0.75, "lr": 4e-3, "augment": {**_SLIGHT, "views": 4}},
+        {**_STEADY, "lr": 1e-3, "augment": _SLIGHT, "head_start": "closed_form"},
     )
 
 
