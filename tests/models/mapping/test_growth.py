@@ -5,7 +5,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from graft.models.mapping.axes import IN, OUT, Axis, Role, axes_of
-from graft.models.mapping.growth import can_grow, closing_tensors, copy_indices, grow, is_post_norm
+from graft.models.mapping.growth import (
+    can_grow,
+    closing_tensors,
+    copy_indices,
+    grow,
+    is_post_norm,
+    near_identity_norm,
+)
 
 KERNEL = Axis(Role.KERNEL)
 
@@ -164,3 +171,27 @@ def test_post_norm_is_known():
         "output.dense.weight",
         "output.dense.bias",
     )
+
+
+def test_a_norm_behind_a_norm_gives_back_what_it_takes_where_all_numbers_are_scaled_alike():
+    first, second = nn.LayerNorm(16), nn.LayerNorm(16)
+    nn.init.constant_(first.weight, 1.7)
+    nn.init.constant_(first.bias, -0.4)
+    weight, bias = near_identity_norm(first.weight.detach(), first.bias.detach())
+    second.load_state_dict({"weight": weight, "bias": bias})
+    given = first(torch.randn(5, 16))
+    torch.testing.assert_close(second(given), given, rtol=1e-4, atol=1e-4)
+
+
+def test_a_norm_behind_a_norm_is_nearer_than_the_same_norm_twice():
+    torch.manual_seed(0)
+    first = nn.LayerNorm(256)
+    weight, bias = first.weight.detach() * (0.5 + torch.rand(256)), torch.randn(256) * 0.2
+    first.load_state_dict({"weight": weight, "bias": bias})
+    second = nn.LayerNorm(256)
+    given = first(torch.randn(50, 256))
+    errors = []
+    for pair in (near_identity_norm(weight, bias), (weight, bias)):
+        second.load_state_dict(dict(zip(("weight", "bias"), pair, strict=True)))
+        errors.append(float((second(given) - given).detach().abs().mean()))
+    assert errors[0] < errors[1] / 3

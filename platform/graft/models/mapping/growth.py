@@ -23,7 +23,8 @@ from a map with several places, dropout while training (the copies are dropped o
 Net2DeeperNet adds a layer that computes the identity. Between blocks that add to what they are given, that is a block
 whose last layer gives 0 (`closing_tensors`). Exact for residual blocks with nothing behind their sum, or a ReLU, which
 changes nothing that a ReLU gave: ResNet, MobileNet, EfficientNet, ConvNeXt, pre-norm transformers. Not exact for
-post-norm transformers (BERT, RoBERTa, DistilBERT): the norm behind the sum normalises once more.
+post-norm transformers (BERT, RoBERTa, DistilBERT): the norm behind the sum normalises once more, token by token.
+`near_identity_norm` is the scale and shift that undo it best for all tokens together.
 """
 
 import re
@@ -120,6 +121,21 @@ def closing_tensors(block: nn.Module) -> tuple[str, ...]:
 def is_post_norm(block: nn.Module) -> bool:
     """Whether a norm follows the sum of a block, so that `closing_tensors` make it nearly the identity only."""
     return any(_POST_NORM.search(name) for name, _ in block.named_parameters())
+
+
+def near_identity_norm(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """Scale and shift [D] of a layer norm that nearly gives back what another layer norm gave.
+
+    That one gave y = γ x + β, x of mean 0 and variance 1 over D. The new norm takes the mean m and the deviation s of y
+    away, which differ from token to token; scale and shift put back their expectations: m = mean(β), and
+    s² = mean(γ²) + var(β) if the numbers of x are uncorrelated.
+
+    Args:
+        weight: γ of the norm before.
+        bias: β of the norm before.
+    """
+    deviation = (weight.square().mean() + bias.var(unbiased=False)).sqrt()
+    return torch.full_like(weight, float(deviation)), torch.full_like(bias, float(bias.mean()))
 
 
 def _has_shortcut(block: nn.Module) -> bool:

@@ -1,6 +1,6 @@
 """Fills a network with the weights of another one, and says what became of each tensor."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from graft.core.errors import ArtifactError
 from graft.core.seeds import derive_seed
 from graft.models.mapping.axes import Axes, axes_of
-from graft.models.mapping.growth import SPREAD, closing_tensors, is_post_norm
+from graft.models.mapping.growth import SPREAD, closing_tensors, is_post_norm, near_identity_norm
 from graft.models.mapping.heads import Heads, axes_by_head, changed_function, keep_scores, of_tensor
 from graft.models.mapping.pairing import Pairing, choose_pairing
 from graft.models.mapping.report import Transplanted
@@ -176,7 +176,20 @@ def _deepen(filling: _Filling, target: nn.Module, ours: Weights) -> None:
             filling.state[prefix + name] = torch.zeros_like(filling.state[prefix + name])
         filled |= set(names)
         if is_post_norm(block):
+            _undo_norms(
+                filling.state, names, [name for name in ours.state if name.startswith(f"blocks.{int(index) - 1}.")]
+            )
             filling.notes.append(f"block {index} is new and has a norm behind its sum: nearly what it takes, not equal")
+
+
+def _undo_norms(state: dict[str, Tensor], names: Sequence[str], before: Sequence[str]) -> None:
+    """Norms behind the sums of a new block nearly give back what the last norm of the block before gives."""
+    norm = [name.removesuffix(".weight") for name in before if name.endswith(".weight") and state[name].ndim == 1][-1]
+    weight, bias = near_identity_norm(state[f"{norm}.weight"], state[f"{norm}.bias"])
+    for name in names:
+        owner, _, leaf = name.rpartition(".")
+        if state[name].ndim == 1 and leaf in ("weight", "bias") and state[f"{owner}.weight"].ndim == 1:
+            state[name] = (weight if leaf == "weight" else bias).clone()
 
 
 def _is_filled_before(filled: set[str], index: int, ours: Weights) -> bool:
