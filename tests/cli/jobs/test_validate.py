@@ -338,3 +338,13 @@ def test_groups_of_a_folder_are_in_the_names_of_its_files(graft, tmp_path, job_f
     assert "data.group is `/(bob[0-9]+)_`, which finds nothing in the 80 paths in" in nothing.err
     by_hash = graft("validate", job_file(f"name: x\ndata: {{{data}, split_by: hash}}\n"), "--json").json["data"]
     assert (by_hash["division"]["by"], sum(by_hash["splits"].values())) == ("hash", 80)
+
+
+def test_a_resolution_that_a_network_of_a_library_cannot_take_is_refused(graft, repository, tmp_path):
+    weights = tmp_path / "w.pth"
+    weights.touch()
+    asked = [f"strategy.backbone=local:timm/test_convnext:{weights}", "strategy.resolution=16"]
+    done = graft("validate", repository / "jobs" / "digits.yaml", *(part for one in asked for part in ("--set", one)))
+    assert done.exit_code == 2
+    assert "strategy.resolution: is 16, which timm:test_convnext cannot take (" in done.err
+    assert done.err.rstrip().endswith("the smallest that works is 32")
