@@ -219,4 +219,6 @@ def _key(
     cleaned = kept_otherwise(spec.clean)
     if cleaned:
         settings["clean"] = cleaned
+    if spec.checks:
+        settings["checks"] = spec.checks
     return text_digest(canonical_json(settings))[:32]

@@ -12,6 +12,7 @@ from graft.doctor.checks.split_leak import all_groups
 from graft.spec.checks.base import Action, FindingKind
 from graft.spec.checks.clean import checks, decided, finding_kinds, is_asked_for
 from graft.spec.checks.kinds import SPLIT_LEAK
+from graft.spec.checks.parameters import Parameters, check_of
 from graft.spec.registry import build
 
 EXAMPLES = 10
@@ -27,13 +28,17 @@ class Doctor:
     Attributes:
         clean: `data.clean` of the job.
         thorough: whether checks are made that take much longer than reading; else those that `clean` asks for.
+        checks: `data.checks` of the job.
     """
 
     clean: Mapping[str, Action] = field(default_factory=dict)
     thorough: bool = False
+    checks: Parameters = field(default_factory=dict)
 
     def examine(self, examined: Examined) -> Examination:
         """Run all checks that fit the samples."""
+        if self.checks:
+            examined = replace(examined, checks=self.checks, _derived={})
         known, dropped, splits = finding_kinds(), dict[int, Dropped](), examined.splits
         found = [*found_by_kind(examined, None if self.thorough else self.clean)]
         for one in found:
@@ -87,7 +92,8 @@ def found_by_kind(examined: Examined, clean: Mapping[str, Action] | None = None)
         ValueError: a check finds a kind that it has not announced.
     """
     found: dict[str, Found] = {}
-    made = (one.model_validate({}) for one in checks().values() if one.modality in (None, examined.modality))
+    fitting = [name for name, one in checks().items() if one.modality in (None, examined.modality)]
+    made = (check_of(name, examined.checks) for name in fitting)
     for spec in (one for one in made if clean is None or is_asked_for(one, clean)):
         for one in build(spec, examined):
             if one.kind not in {kind.name for kind in spec.finds}:

@@ -9,6 +9,7 @@ import numpy as np
 from graft.data.columns import Column
 from graft.data.dataset import Quarantined
 from graft.data.split import Split
+from graft.spec.checks.parameters import Parameters
 
 Derived = TypeVar("Derived")
 
@@ -32,6 +33,7 @@ class Examined:
         modality: kind of the samples.
         facts: what the source knows of all samples together.
         table: the user's table that the samples are rows of, if they are.
+        checks: parameters of checks (`data.checks`).
     """
 
     ids: Sequence[str]
@@ -48,6 +50,7 @@ class Examined:
     modality: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     table: Any = None
+    checks: Parameters = field(default_factory=dict)
     _derived: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:

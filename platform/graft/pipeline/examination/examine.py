@@ -71,7 +71,9 @@ def unexamined(job: Job, listing: Listing | None = None) -> Unexamined:
     except DataError as error:
         plan, note = _unsplit(listing, task, storage), f"a run would end here: {error}"
     decoder = modality.decoder(job.data, listing, storage)
-    return Unexamined(Ingestion(plan, decoder, task, 1.0, Doctor(job.data.clean, thorough=True)), modality, note)
+    return Unexamined(
+        Ingestion(plan, decoder, task, 1.0, Doctor(job.data.clean, True, job.data.checks)), modality, note
+    )
 
 
 def examine(data: Unexamined, home: Path, progress: OnProgress) -> Report:

@@ -91,7 +91,7 @@ def ingestion_of(job: Job) -> Ingestion:
     listing = modality.list(job.data)
     storage = modality.storage(listing, job.reach)
     plan = plan_ingest(listing, job.data, task, storage)
-    decoder, doctor = modality.decoder(job.data, listing, storage), Doctor(job.data.clean)
+    decoder, doctor = modality.decoder(job.data, listing, storage), Doctor(job.data.clean, checks=job.data.checks)
     return Ingestion(plan, decoder, task, job.data.max_unreadable, doctor)
 
 

@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from graft.spec.checks import kinds
 from graft.spec.checks.base import CheckSpec, FindingKind
 
@@ -37,6 +39,9 @@ class PictureOutlierCheck(CheckSpec):
     built_by: ClassVar[str] = "graft.modalities.image.checks.outliers:outliers"
     modality: ClassVar[str | None] = "image"
     finds: ClassVar[tuple[FindingKind, ...]] = (kinds.ABSURD_SIZE, kinds.OUTLIER)
+    deviations: float = Field(
+        6.0, gt=0, le=1000, description="Distance from the median, in deviations, beyond which a picture is an outlier."
+    )
 
 
 class NearCopyCheck(CheckSpec):
@@ -47,3 +52,6 @@ class NearCopyCheck(CheckSpec):
     groups_by: ClassVar[str] = "graft.modalities.image.checks.near_copies:near_groups"
     modality: ClassVar[str | None] = "image"
     finds: ClassVar[tuple[FindingKind, ...]] = (kinds.NEAR_DUPLICATE,)
+    distance: int = Field(
+        8, ge=0, le=16, description="Bits of 64 in which the perceptual hashes of near copies may differ."
+    )

@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from graft.spec.checks import kinds
 from graft.spec.checks.base import CheckSpec, FindingKind
 
@@ -46,6 +48,9 @@ class TextCopiesCheck(CheckSpec):
     groups_by: ClassVar[str] = "graft.modalities.text.checks.findings:near_groups"
     modality: ClassVar[str | None] = "text"
     finds: ClassVar[tuple[FindingKind, ...]] = (kinds.NEAR_DUPLICATE,)
+    similarity: float = Field(
+        0.6, ge=0.5, le=1, description="Least share of their runs of five characters that near copies have in common."
+    )
 
 
 class TextLengthCheck(CheckSpec):
@@ -55,3 +60,6 @@ class TextLengthCheck(CheckSpec):
     built_by: ClassVar[str] = "graft.modalities.text.checks.findings:odd_lengths"
     modality: ClassVar[str | None] = "text"
     finds: ClassVar[tuple[FindingKind, ...]] = (kinds.OUTLIER,)
+    deviations: float = Field(
+        6.0, gt=0, le=1000, description="Distance from the median length (its logarithm), in deviations, of an outlier."
+    )

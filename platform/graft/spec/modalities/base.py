@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from graft.spec.base import Component, Share, Spec
 from graft.spec.checks.clean import Clean, finding_kinds
+from graft.spec.checks.parameters import Checks
 from graft.spec.defaults.closed_form import Size
 from graft.spec.defaults.recommended import Recommended
 from graft.spec.defaults.scale import Length, Scale
@@ -122,6 +123,11 @@ class DataSpec(Component):
         "for a kind that is left out what docs/doctor.md says.",
     )
 
+    checks: Checks = Field(
+        {},
+        description="Parameters of checks (`graft doctor`), by the name of the check: how near, how far and how alike "
+        "they look for; docs/doctor.md has them.",
+    )
     store: Literal["auto", "disk", "stream"] = Field(
         "auto",
         description="Whether decoded samples are stored (`disk`), or decoded anew in every epoch (`stream`); `auto` "

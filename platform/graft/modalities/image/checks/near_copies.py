@@ -54,27 +54,33 @@ def near_groups(examined: Examined) -> np.ndarray:
     telling = np.flatnonzero(
         (np.minimum(signs["width"], signs["height"]) >= SMALLEST) & (signs["contrast"] >= FLAT)
     ).astype(np.int64)
-    pairs = telling[_candidates(signs["phash"][telling], signs["dhash"][telling])]
+    nearest = _distance_of(examined)
+    pairs = telling[_candidates(signs["phash"][telling], signs["dhash"][telling], nearest)]
     distances, second = (_distance(signs[name], pairs) for name in ("phash", "dhash"))
-    sure = (distances <= DISTANCE) & (second <= SECOND_DISTANCE)
+    sure = (distances <= nearest) & (second <= nearest + SECOND_DISTANCE - DISTANCE)
     doubtful = np.flatnonzero(~sure)
     sure[doubtful] = _correlate(examined, pairs[doubtful])
     pairs, distances = pairs[sure], np.maximum(distances, second)[sure]
     largest = max(10, int(MOST * count))
     groups = joined_groups(count, pairs)
-    for nearest in (4, 2, 0):
+    for fewer in (4, 2, 0):
         crowded = np.flatnonzero(np.bincount(groups[groups != ALONE], minlength=1) > largest)
         if not len(crowded):
             break
-        near = ~np.isin(groups[pairs[:, 0]], crowded) | (distances <= nearest)
+        near = ~np.isin(groups[pairs[:, 0]], crowded) | (distances <= fewer)
         pairs, distances = pairs[near], distances[near]
         groups = joined_groups(count, pairs)
     return groups
 
 
-def _candidates(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def _distance_of(examined: Examined) -> int:
+    """`data.checks.picture_copies.distance`."""
+    return NearCopyCheck.model_validate({**examined.checks.get("picture_copies", {})}).distance
+
+
+def _candidates(first: np.ndarray, second: np.ndarray, distance: int) -> np.ndarray:
     """int64 [P, 2], pairs that one of the hashes finds near."""
-    both = np.concatenate([near_pairs(first, DISTANCE), near_pairs(second, SECOND_ALONE)])
+    both = np.concatenate([near_pairs(first, distance), near_pairs(second, min(SECOND_ALONE, distance))])
     return np.unique(both, axis=0)
 
 

@@ -42,24 +42,25 @@ def outliers(spec: PictureOutlierCheck, examined: Examined) -> Iterator[Found]:
     }
     reasons: dict[int, str] = {}
     for name, (values, told) in measures.items():
-        for row in np.flatnonzero(far_from_others(values, _NARROWEST[name])).tolist():
+        for row in np.flatnonzero(far_from_others(values, _NARROWEST[name], spec.deviations)).tolist():
             reasons.setdefault(row, told(row))
     yield _found("outlier", reasons)
 
 
-def far_from_others(values: np.ndarray, narrowest: float) -> np.ndarray:
+def far_from_others(values: np.ndarray, narrowest: float, far: float = FAR) -> np.ndarray:
     """bool [N], whether a value lies further from the median than can be expected.
 
     Args:
         values: [N].
         narrowest: the least that one deviation is taken to be.
+        far: deviations beyond which a value is far.
     """
     if len(values) < FEWEST:
         return np.zeros(len(values), dtype=bool)
     distances = np.abs(values - np.median(values))
     deviation = max(1.4826 * float(np.median(distances)), narrowest)
-    far: np.ndarray = distances > FAR * deviation
-    return far
+    found: np.ndarray = distances > far * deviation
+    return found
 
 
 def _found(kind: str, reasons: dict[int, str]) -> Found:

@@ -22,7 +22,6 @@ from graft.spec.checks.texts import (
 )
 
 _FEWEST = 50
-_FAR = 6.0
 _NARROWEST = 0.3
 """No deviation of the logarithm of lengths counts as smaller: where all are alike, a little is not far."""
 
@@ -60,7 +59,8 @@ def near_groups(examined: Examined) -> np.ndarray:
     column = examined.columns.get(TEXT)
     if SHINGLES not in examined.signs or not isinstance(column, Ragged) or len(examined) < 2:
         return np.full(len(examined), ALONE, dtype=np.int64)
-    pairs = near_pairs(examined.signs[SHINGLES], lambda row: _text(column, row))
+    similarity = TextCopiesCheck.model_validate({**examined.checks.get("text_copies", {})}).similarity
+    pairs = near_pairs(examined.signs[SHINGLES], lambda row: _text(column, row), similarity)
     return joined_groups(len(examined), pairs)
 
 
@@ -72,7 +72,7 @@ def odd_lengths(spec: TextLengthCheck, examined: Examined) -> Iterator[Found]:
     logarithms = np.log(np.maximum(lengths, 1))
     distances = np.abs(logarithms - np.median(logarithms))
     deviation = max(1.4826 * float(np.median(distances)), _NARROWEST)
-    rows = np.flatnonzero(distances > _FAR * deviation).astype(np.int64)
+    rows = np.flatnonzero(distances > spec.deviations * deviation).astype(np.int64)
     reasons = {row: f"has {lengths[row]} characters" for row in rows.tolist()}
     yield Found("outlier", rows, detail=f"the usual length is {int(np.median(lengths))} characters", reasons=reasons)
 
