@@ -234,3 +234,15 @@ def test_the_text_says_so_too(graft, job_file):
 def test_measuring_tells_bytes(graft, job_file):
     plan = graft("plan", "--measure", "--json", job_file(FROZEN)).json
     assert all(one["bytes"] > 0 for one in plan["materialise"])
+
+
+@pytest.mark.slow
+def test_a_range_test_says_which_learning_rates_a_job_can_take(graft, job_file):
+    path = job_file(
+        "name: x\ndata: {kind: digits, limit: 60}\nstrategy: {freeze: 0.9, resolution: 32, batch_size: 16}\n"
+    )
+    found = graft("plan", path, "--lr-range", "--json").json["lr_range"]
+    assert 1e-6 <= found["steepest"] <= found["lowest"] <= 1
+    assert len(found["rates"]) == len(found["losses"]) <= 120
+    assert found["strategy"]["freeze"] == 0.9
+    assert "lr range   the loss fell fastest at " in graft("plan", path, "--lr-range").out

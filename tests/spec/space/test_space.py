@@ -277,10 +277,10 @@ def test_dimensions_and_ranges_are_those_of_one_strategy() -> None:
         ),
         ({"resolution": {"uniform": [32, 64]}}, "draws fractions, but must draw whole numbers here; use `randint`"),
         ({"precision": {"uniform": [0, 1]}}, "strategy.precision.uniform: draws numbers, but the values here are no"),
-        ({"penalty": {"randint": [0, 1]}}, "draws numbers, but must be one of none, l1, l2, l2_sp; use `choice`"),
+        ({"penalty": {"randint": [0, 1]}}, "draws numbers, but must be one of none, l1, l2, l2_sp, l1_sp, delta, bss, co_tuning; use `choice`"),
         (
             {"penalty": "l2sp"},
-            "strategy.penalty: is `l2sp`, but must be one of none, l1, l2, l2_sp; did you mean `l2_sp`?",
+            "strategy.penalty: is `l2sp`, but must be one of none, l1, l2, l2_sp, l1_sp, delta, bss, co_tuning; did you mean `l2_sp`?",
         ),
         ({"penalty": None}, "strategy.penalty: is empty, but must be one of none, l1, l2, l2_sp"),
         ({"penalty": {"strength": 1}}, "strategy.penalty: has no `kind`, which must be one of none, l1, l2, l2_sp"),

@@ -17,6 +17,9 @@ def command(
     measure: Annotated[
         bool, typer.Option("--measure", help="Time the backbones on this machine, for an estimate of the time.")
     ] = False,
+    lr_range: Annotated[
+        bool, typer.Option("--lr-range", help="Train some 100 steps with rising learning rates: which can it take?")
+    ] = False,
     offline: Annotated[bool, typer.Option("--offline", hidden=True, help="What is done without --measure.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -50,11 +53,18 @@ def command(
 
         plan = make_plan(loaded, size, forward_seconds, measure_depths, resolved.reasons)
     stored = placement_of(loaded, sum(overview.splits.values()), Home.find(home).datasets, resolved.listing)
+    tested = None
+    if lr_range:
+        tell("training some 100 steps on this machine, on the job's training samples …", err=True)
+        from graft.pipeline.measuring.lr_range import lr_range_of
+
+        tested = lr_range_of(loaded, Home.find(home))
     if as_json:
         store = {"streamed": stored.is_streamed, "reason": stored.reason}
-        tell(json.dumps({**plan.to_dict(), "modalities": [plan.modality], "data": overview.to_dict(), "store": store}))
+        found = {"modalities": [plan.modality], "data": overview.to_dict(), "store": store}
+        tell(json.dumps({**plan.to_dict(), **found, **({"lr_range": tested.to_dict()} if tested else {})}))
         return
-    told = describe(plan)
+    told = [*describe(plan), *(f"lr range   {line}" for line in (tested.lines() if tested else ()))]
     store_line = f"store      {'streamed' if stored.is_streamed else 'stored'}: {stored.reason}"
     # Behind the job and its task, before what is done with the data.
     tell(*told[:2], *(f"{what:<10} {line}" for what, line in overview.lines()), store_line, *told[2:])

@@ -93,7 +93,7 @@ def dataset_of(request: FeatureRequest, home: Home, on_rows: OnRows) -> Dataset:
         DataError: it cannot be used, or the examination found what the job says must fail.
     """
     work = ingestion_of(request.job)
-    with contextlib.nullcontext() if _is_there(work, home) else ray_session():
+    with contextlib.nullcontext() if is_there(work, home) else ray_session():
         dataset = ingest(work, home.datasets, on_rows)
     check_findings(Doctor(request.job.data.clean).decided(dataset.findings or ()))
     return dataset
@@ -184,7 +184,7 @@ def _pooled(one: Extraction, store: FeatureStore, backbone: Backbone) -> Extract
     return Extraction(key, one.rows, extract)
 
 
-def _is_there(work: Ingestion, home: Home) -> bool:
+def is_there(work: Ingestion, home: Home) -> bool:
     try:
         open_dataset(home.datasets / work.plan.key)
     except ArtifactError:

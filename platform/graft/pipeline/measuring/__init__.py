@@ -1,0 +1,1 @@
+"""Short trainings before a run, for what a job could say better."""
