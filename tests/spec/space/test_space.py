@@ -15,6 +15,8 @@ from graft.spec.space.distributions import Choice, Distribution, LogUniform, Ran
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 
+PENALTIES = "none, l1, l2, l2_sp, l1_sp, delta, bss, co_tuning"
+
 CONDITIONAL = {
     "penalty": {"choice": ["none", {"kind": "l2_sp", "strength": {"loguniform": [1e-4, 1e-1]}}]},
 }
@@ -277,13 +279,13 @@ def test_dimensions_and_ranges_are_those_of_one_strategy() -> None:
         ),
         ({"resolution": {"uniform": [32, 64]}}, "draws fractions, but must draw whole numbers here; use `randint`"),
         ({"precision": {"uniform": [0, 1]}}, "strategy.precision.uniform: draws numbers, but the values here are no"),
-        ({"penalty": {"randint": [0, 1]}}, "draws numbers, but must be one of none, l1, l2, l2_sp, l1_sp, delta, bss, co_tuning; use `choice`"),
+        ({"penalty": {"randint": [0, 1]}}, f"draws numbers, but must be one of {PENALTIES}; use `choice`"),
         (
             {"penalty": "l2sp"},
-            "strategy.penalty: is `l2sp`, but must be one of none, l1, l2, l2_sp, l1_sp, delta, bss, co_tuning; did you mean `l2_sp`?",
+            f"strategy.penalty: is `l2sp`, but must be one of {PENALTIES}; did you mean `l2_sp`?",
         ),
-        ({"penalty": None}, "strategy.penalty: is empty, but must be one of none, l1, l2, l2_sp"),
-        ({"penalty": {"strength": 1}}, "strategy.penalty: has no `kind`, which must be one of none, l1, l2, l2_sp"),
+        ({"penalty": None}, f"strategy.penalty: is empty, but must be one of {PENALTIES}"),
+        ({"penalty": {"strength": 1}}, f"strategy.penalty: has no `kind`, which must be one of {PENALTIES}"),
         ({"penalty": {"chioce": ["l1"]}}, "did you mean `choice`?"),
         (
             {"penalty": {"kind": "none", "strength": 1}},
