@@ -195,7 +195,7 @@ def frozen_names(session):
     """Names below the cut, of blocks that the tuning leaves out, and of what it leaves in those it trains."""
     adapted, tune = session.adapted, session.plan.strategy.tune
     stem = ["backbone.stem."] * (adapted.cut > 0)
-    blocks = [f"backbone.blocks.{index}." for index in range(4)]
+    blocks = [f"backbone.blocks.{index}." for index in range(adapted.num_blocks)]
     redrawn = tuple(one for one in blocks if any(name.startswith(one) for name in adapted.redrawn))
     left = (*stem, *blocks[: adapted.cut], *(one for one in blocks[adapted.stop :] if one not in redrawn))
     moves = MOVES.get(tune.kind, lambda name: True)
