@@ -42,7 +42,8 @@ def recommended(data: DataSpec, task: TaskSpec, scale: Scale) -> Recommended:
     # Where no head is worth being solved, none is solved for a training to start from.
     trained = (one for one in found.first if solved or "head_start" not in one)
     first = tuple(completed_first({**task.default_first, **one}, space) for one in trained)
-    return Recommended(space, (*solved, *first), found.views)
+    # The longest training begins second, beside the heads: one slot is enough for them, and it needs all the time.
+    return Recommended(space, (*solved[:1], *first[:1], *solved[1:], *first[1:]), found.views)
 
 
 def completed_first(strategy: Mapping[str, Any], space: Mapping[str, Any]) -> dict[str, Any]:
