@@ -57,6 +57,10 @@ class TestPrefix:
         assert prefix() == Prefix(LITE0, 32, BLOCKS)
         assert prefix(pool="max") == Prefix(LITE0, 32, BLOCKS, pool="max")
 
+    def test_copies_below_the_cut_are_shared_with_nobody(self) -> None:
+        assert prefix(4 / 10, keep=8 / BLOCKS, deepen=0.5) == prefix(4 / BLOCKS)  # of ten blocks, the fifth is copied
+        assert prefix_of(strategy(6 / 10, keep=8 / BLOCKS, deepen=0.5)) is None
+
     def test_what_is_below_what(self) -> None:
         map_at_four = prefix(4 / BLOCKS)
         assert map_at_four.is_below(prefix(keep=8 / BLOCKS))
@@ -129,13 +133,26 @@ def test_what_the_edit_costs_is_a_fact_of_the_trial_where_the_search_edits(train
     assert build_learner(training_data, strategy(keep=0.5), (Split.TRAIN,)).facts.keys() == trained
 
 
+def test_copies_of_blocks_learn(training_data: TrainingData) -> None:
+    learner = build_learner(training_data, strategy(0.5, keep=8 / BLOCKS, deepen=0.5), (Split.TRAIN,))
+    blocks = learner.session.model.network.backbone.blocks
+    assert len(blocks) == 10
+    closing = blocks[5].bn3.weight
+    assert float(closing.abs().max()) == 0
+    learner.train(None, validate=False)
+    assert float(closing.abs().max()) > 0
+
+
 def test_the_state_of_another_structure_is_refused(training_data: TrainingData) -> None:
     donor, other = (build_learner(training_data, strategy(0.0, keep=keep), (Split.TRAIN,)) for keep in (0.5, 0.25))
     with pytest.raises(Exception, match="do not fit"):
         other.load(donor.state())
 
 
-@pytest.mark.parametrize("structure", [{"keep": 0.3, "pool": "gem"}, {"skip": {"kind": "spread", "share": 0.5}}])
+@pytest.mark.parametrize(
+    "structure",
+    [{"keep": 0.3, "pool": "gem"}, {"skip": {"kind": "spread", "share": 0.5}}, {"keep": 0.5, "deepen": 0.5}],
+)
 def test_the_bundle_of_an_edited_network_answers_as_it_does(
     dataset: Dataset, tmp_path: Path, structure: dict[str, Any]
 ) -> None:
@@ -143,7 +160,7 @@ def test_the_bundle_of_an_edited_network_answers_as_it_does(
         "name": "edited", "data": {"kind": "digits"}, "task": "classification",
         "strategy": {"resolution": 32, "freeze": 1.0, "structure": structure}, "training": {"epochs": 1},
     }  # fmt: skip
-    one = strategy(**structure)
+    one = strategy(0.0 if "deepen" in structure else 1.0, **structure)
     schedule = Schedule((Stretch(0, 1, one),))
     model = FinalModel(parse_job(job), dataset.directory, schedule, tmp_path / "fit.safetensors")
     fit(FitTask(model, num_threads=1))

@@ -69,14 +69,13 @@ def describe_backbone(name: str) -> BackboneInfo:
 
 
 def depth_of_backbone(name: str, structure: Structure | None = None) -> Depth:
-    """The blocks of a backbone; which of them can be left out only where a structure leaves some out, as that takes
-    torch.
+    """The blocks of a backbone; which of them are residual only where a structure asks for it, as that takes torch.
 
     Raises:
         SpecError: no such name.
     """
     info = describe_backbone(name)
-    if structure is None or not structure.skips:
+    if structure is None or not structure.asks_for_residual:
         return Depth(info.num_blocks)
     from graft.models.structure.edited import depth_of
 

@@ -96,6 +96,8 @@ def _problems(option: Component, info: BackboneInfo) -> Iterator[Problem]:
     for skip in _components(fields.get("skip")):
         if told := _skip_problem(skip, max(shares), info):
             yield Problem("strategy.structure.skip", told)
+    if any(share > 0 for share in _numbers(fields.get("deepen", Value(0.0)))) and (told := _deepen_problem(info)):
+        yield Problem("strategy.structure.deepen", told)
     for pool in _values(fields.get("pool")):
         structure = Structure.model_validate({"keep": max(shares), "pool": pool})
         if pool != "own" and (told := _pool_problem(structure, info)):
@@ -127,6 +129,16 @@ def _pool_problem(structure: Structure, info: BackboneInfo) -> str:
 
     try:
         check_pool(structure, info.architecture)
+    except SpecError as error:
+        return error.problems[0].message
+    return ""
+
+
+def _deepen_problem(info: BackboneInfo) -> str:
+    from graft.models.structure.edited import check_deepen
+
+    try:
+        check_deepen(info.architecture)
     except SpecError as error:
         return error.problems[0].message
     return ""

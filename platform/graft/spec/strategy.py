@@ -183,7 +183,7 @@ class Strategy(_Fields):
         depth = Depth(num_blocks) if isinstance(num_blocks, int) else num_blocks
         structure = self.structure if depth is None else self.structure.simplest(depth)
         # Of which blocks some are left out must be known to count those that there are.
-        is_known = depth is not None and (depth.residual is not None or not structure.skips)
+        is_known = depth is not None and (depth.residual is not None or not structure.asks_for_residual)
         there = len(structure.blocks(depth)) if depth is not None and is_known else None
         changes: dict[str, Any] = {
             **_depth(self, there),
@@ -202,7 +202,8 @@ class Strategy(_Fields):
         penalty = self.penalty if structure == Structure() else self.penalty.on_new_features()
         changes["penalty"] = _penalty(penalty, init, freeze, there)
         if freeze == 1 and not init.redrawn(1):
-            changes |= _of_frozen_backbone(self)
+            # A copy that changes nothing at first, and is frozen, never does.
+            changes |= {"structure": structure.model_copy(update={"deepen": 0.0}), **_of_frozen_backbone(self)}
         if not self.tune.moves_matrices:
             changes["penalty"] = changes["penalty"].on_still_matrices()
         return self.model_copy(update=changes)

@@ -7,8 +7,8 @@ from graft.core.errors import SpecError
 from graft.data.batch import Batch
 from graft.modalities.registry import build_modality
 from graft.models.backbone import Backbone, Hidden, Masked
-from graft.models.load import load_backbone
-from graft.models.structure.edited import depth_of, edited
+from graft.models.load import describe_backbone, load_backbone
+from graft.models.structure.edited import check_deepen, depth_of, edited
 from graft.models.structure.pooling import Pool
 from graft.spec.components.structure import Depth, Structure
 
@@ -96,6 +96,26 @@ def test_another_pooling_of_a_network_that_pools_in_its_last_block_is_refused() 
     loaded = load_backbone("timm:vit_tiny_patch16_224", 64, pretrained=False)
     with pytest.raises(SpecError, match=r"pool: is gem, but the last block of timm/vit_tiny_patch16_224 pools by it"):
         edited(loaded.backbone, structure(pool="gem"), loaded.info.architecture)
+
+
+@pytest.mark.parametrize("name", [LITE0, "timm:vit_tiny_patch16_224", "timm:resnet18", "torchvision:mobilenet_v2"])
+def test_a_deeper_backbone_computes_what_it_did(name: str) -> None:
+    """Chen, Goodfellow, Shlens, ICLR 2016: Net2DeeperNet."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        loaded = load_backbone(name, 64, pretrained=False)
+        batch = {"pixels": torch.randn(2, 3, 64, 64)}
+    deeper = edited(loaded.backbone, structure(deepen=1.0), loaded.info.architecture)
+    residual = depth_of(loaded.info.architecture).residual
+    assert len(deeper.blocks) == len(loaded.backbone.blocks) + len(residual or ())
+    with torch.inference_mode():
+        torch.testing.assert_close(deeper(batch), loaded.backbone(batch), rtol=1e-4, atol=1e-5)
+
+
+def test_what_cannot_be_deeper_without_a_change_is_refused() -> None:
+    with pytest.raises(SpecError, match="a norm follows the sum"):
+        check_deepen(describe_backbone(MINILM).architecture)
+    check_deepen("timm/tf_efficientnet_lite0")
 
 
 class TestPool:

@@ -15,7 +15,13 @@ skips = st.one_of(
     st.builds(DrawnSkip, share=shares, seed=st.integers(0, 99)),
     st.builds(SkipAt, depths=st.lists(shares, min_size=1, max_size=4).map(tuple)),
 )
-structures = st.builds(Structure, keep=shares, skip=skips, pool=st.sampled_from(["own", "gem"]))
+structures = st.builds(
+    Structure,
+    keep=shares,
+    skip=skips,
+    deepen=st.one_of(st.just(0.0), shares),
+    pool=st.sampled_from(["own", "gem"]),
+)
 depths = st.integers(1, 30).flatmap(
     lambda count: st.builds(Depth, st.just(count), st.sets(st.integers(0, count - 1)).map(lambda one: (*sorted(one),)))
 )
@@ -70,6 +76,11 @@ def test_what_is_not_known_cannot_be_left_out() -> None:
     assert Structure(keep=0.5).blocks(Depth(17)) == tuple(range(8))
 
 
+def test_a_copied_block_is_there_twice() -> None:
+    assert Structure(keep=0.5, deepen=0.5).blocks(LITE0) == (0, 1, 2, 3, 4, 4, 5, 6, 7, 7)
+    assert Structure(keep=0.5, skip=SpreadSkip(share=1.0), deepen=1.0).blocks(LITE0) == (0, 1, 3, 5)
+
+
 class TestInAStrategy:
     def strategy(self, freeze: float = 0.5, **structure: object) -> Strategy:
         return Strategy.model_validate({"freeze": freeze, "structure": structure})
@@ -95,6 +106,10 @@ class TestInAStrategy:
         assert self.strategy(pool="gem").architecture() != self.strategy().architecture()
         assert self.strategy(0.1, keep=0.5).architecture() == self.strategy(0.9, keep=0.5).architecture()
 
+    def test_frozen_copies_are_none(self) -> None:
+        assert self.strategy(1.0, deepen=0.5).canonical(LITE0).key() == self.strategy(1.0).canonical(LITE0).key()
+        assert self.strategy(0.5, deepen=0.5).canonical(LITE0).structure.deepen == 4 / 9
+
     def test_it_is_told(self) -> None:
         strategy = self.strategy(keep=0.5, skip={"kind": "drawn", "share": 0.25, "seed": 3}, pool="gem")
         assert strategy.label() == "efficientnet_lite0 keep=0.5 skip=drawn:0.25:3 pool=gem freeze=0.5"
@@ -104,6 +119,7 @@ class TestInAStrategy:
             "structure.skip": "drawn",
             "structure.skip.share": 0.25,
             "structure.skip.seed": 3,
+            "structure.deepen": 0.0,
             "structure.pool": "gem",
         }
 

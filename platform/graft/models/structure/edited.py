@@ -5,10 +5,13 @@ import functools
 from dataclasses import dataclass
 from itertools import pairwise
 
+import torch
 from torch import nn
 
 from graft.core.errors import Problem, SpecError
 from graft.models.backbone import Backbone
+from graft.models.libraries import library_for
+from graft.models.mapping.growth import closing_tensors, is_post_norm
 from graft.models.operations import Cost
 from graft.models.structure.pooling import Pool
 from graft.models.structure.stages import stages_of
@@ -37,7 +40,10 @@ def edited(backbone: Backbone, structure: Structure, architecture: str) -> Backb
     shape = stages_of(architecture)[last + 1].shape
     twin = copy.copy(backbone)
     twin._modules = dict(backbone._modules)
-    twin.blocks = nn.ModuleList(backbone.blocks[place] for place in places)
+    twin.blocks = nn.ModuleList(
+        _identity(backbone.blocks[place], architecture) if place == before else backbone.blocks[place]
+        for before, place in zip((None, *places), places, strict=False)
+    )
     is_whole = last == depth.num_blocks - 1
     if structure.pool != "own":
         check_pool(structure, architecture)
@@ -86,6 +92,35 @@ def edit_of(architecture: str, structure: Structure, size: int) -> Edit:
     before = sum((stage.cost for stage in stages), Cost(0, 0))
     places = structure.blocks(depth_of(architecture))
     return Edit(before, sum((stages[place + 1].cost for place in places), stages[0].cost))
+
+
+def check_deepen(architecture: str) -> None:
+    """Whether residual blocks of an architecture can be followed by copies that change nothing.
+
+    Raises:
+        SpecError: they cannot.
+    """
+    library, name = library_for(architecture)
+    with torch.device("meta"):
+        backbone = library.wrap(library.create(name))
+    for place in depth_of(architecture).residual or ():
+        _identity(backbone.blocks[place], architecture)
+
+
+def _identity(block: nn.Module, architecture: str) -> nn.Module:
+    """A copy of a residual block whose last layers give 0 (Net2DeeperNet), so that it gives back what it takes."""
+    twin = copy.deepcopy(block)
+    closing = closing_tensors(twin)
+    if not closing or is_post_norm(twin):
+        told = f"puts copies behind blocks of {architecture.partition('/')[0]}/…, in which a norm follows the sum"
+        raise SpecError(
+            [Problem("strategy.structure.deepen", f"{told}, so they would change its function; leave it out")]
+        )
+    named = dict(twin.named_parameters())
+    with torch.no_grad():
+        for one in closing:
+            named[one].zero_()
+    return twin
 
 
 def check_pool(structure: Structure, architecture: str) -> None:
