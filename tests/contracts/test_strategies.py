@@ -229,7 +229,8 @@ GROUPS = {
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_kind_of_every_part_is_in_this_suite(group):
-    assert {getattr(one, GROUPS[group]).kind for one in STRATEGIES.values()} == {*members(group)}
+    trained = {kind for kind, spec in members(group).items() if not getattr(spec, "solved_by", "")}
+    assert {getattr(one, GROUPS[group]).kind for one in STRATEGIES.values()} == trained
 
 
 @every_strategy

@@ -62,12 +62,13 @@ class Resolved:
         return self.reasons.task
 
 
-def resolve_job(job: Job, look: bool = True) -> Resolved:
+def resolve_job(job: Job, look: bool = True, by_size: bool = True) -> Resolved:
     """Decide what a job leaves open. A job that is whole comes back as it is; applying it twice changes nothing.
 
     Args:
         job: as it was given.
         look: whether a task that the job gives is held against its samples.
+        by_size: whether what follows from the number of samples is decided; data that no run can split have none.
 
     Raises:
         SpecError: a metric, a loss, an augmentation, a backbone or a key of the strategy does not belong to the task or
@@ -98,7 +99,7 @@ def resolve_job(job: Job, look: bool = True) -> Resolved:
     ]
     if problems:
         raise SpecError(problems)
-    if look and _is_open(job):
+    if look and by_size and _is_open(job):
         whole = _decided_by_size(job, whole, listing)
     usual = Reasons(reason, "the default for such data and task", f"{job.preset}: {MEANINGS[job.preset]}")
     reasons = Reasons(reason) if job.strategy.dump() else usual

@@ -21,7 +21,7 @@ from graft.spec.load import parse_job
 
 def examined(path: Path, home: Path, **clean: str) -> Report:
     job = {"name": "job", "data": {"kind": "image_folder", "path": str(path), "clean": clean}}
-    resolved = resolve_job(parse_job(job))
+    resolved = resolve_job(parse_job(job), by_size=False)
     return examine(unexamined(resolved.job, resolved.listing), home, lambda done, total: None)
 
 

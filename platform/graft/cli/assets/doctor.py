@@ -74,7 +74,7 @@ def _examine(data: Path, overrides: list[str], home: "Home", as_json: bool, html
         from graft.pipeline.draft.first_look import first_look
 
         given = parse_job(first_look(data), overrides)
-    resolved = resolve_job(given)
+    resolved = resolve_job(given, by_size=False)
     wanted = unexamined(resolved.job, resolved.listing)
     home.require_writable()
     # What Ray prints is of no use here: what goes wrong is raised.
