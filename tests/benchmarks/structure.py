@@ -34,7 +34,7 @@ from graft.models.structure.edited import depth_of, edit_of
 from graft.search.proposer import SearchProposer
 from graft.search.protocol import Observation
 from graft.search.searchers.build import build_searcher
-from graft.spec.components.structure import Depth
+from graft.spec.components.skip import Depth
 from graft.spec.modalities.image import ImageFolderData
 from graft.spec.registry import members
 from graft.spec.search.phases import Phase

@@ -22,7 +22,8 @@ from graft.learner.supervised import extraction_for
 from graft.learner.training_data import training_data_of
 from graft.modalities.registry import build_modality
 from graft.models.load import blocks_of, describe_backbone
-from graft.spec.components.structure import NoSkip, SkipAt, Structure
+from graft.spec.components.skip import NoSkip, SkipAt
+from graft.spec.components.structure import Structure
 from graft.spec.job import Job
 from graft.spec.strategy import Strategy
 from graft.workers.feature_pool import RayProduce

@@ -19,7 +19,7 @@ from graft.data.feature_store.locks import NotStored
 from graft.data.inputs import Augmenter, Inputs, Views
 from graft.learner.cached_features import CachedFeatures, Extraction, Source, extraction, load_or_compute, views_of
 from graft.learner.closed_form.head_solver import HeadSolver, note_of, require_frozen
-from graft.learner.closed_form.head_start import start_solved, starts_solved
+from graft.learner.closed_form.head_start import Beginning, begin_head, has_start
 from graft.learner.cross_validation.folds import FoldModel, FoldScores, copies_of, of_fold
 from graft.learner.mapped.head_rows import start_head
 from graft.learner.prefix import prefix_of
@@ -301,10 +301,10 @@ def build_learner(
         learner = replace(learner, folds=_fold_scores(learner, copies))
     learner.fit_scaling()
     learner.fit_penalty()
-    if starts_solved(strategy):
-        start_solved(session, data, rows, learner._features_of)
+    if has_start(strategy):
+        begin_head(Beginning(session, data, rows, learner._features_of))
         for one in learner.folds.models if learner.folds else ():
-            start_solved(one.session, one.data, one.fold.training, learner._features_of)
+            begin_head(Beginning(one.session, one.data, one.fold.training, learner._features_of))
     if strategy.head.is_solved:
         learner = replace(learner, solver=HeadSolver(data, rows, learner._features_of, watch))
     return learner

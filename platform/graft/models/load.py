@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from graft.core.errors import ArtifactError, SpecError
 from graft.models.info import BackboneInfo
 from graft.models.zoo import ZOO, ZooEntry, find_entry
-from graft.spec.components.structure import Depth, Structure
+from graft.spec.components.skip import Depth
+from graft.spec.components.structure import Structure
 
 if TYPE_CHECKING:
     from torch import nn

@@ -10,7 +10,8 @@ from graft.models.info import BackboneInfo
 from graft.models.load import check_backbone, depth_of_backbone, describe_backbone
 from graft.models.zoo import has_backbone
 from graft.search.searchers.grid import GridSearch
-from graft.spec.components.structure import SkipSpec, Structure
+from graft.spec.components.skip import SkipSpec
+from graft.spec.components.structure import Structure
 from graft.spec.job import Job
 from graft.spec.metrics import MetricSpec
 from graft.spec.registry import members

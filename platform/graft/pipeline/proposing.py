@@ -14,7 +14,7 @@ from graft.search.perturb import perturb
 from graft.search.proposer import Earlier, SearchProposer, StratifiedProposer, SurvivorProposer, architectures_of
 from graft.search.protocol import Checkpoint, Observation, Proposer
 from graft.search.searchers.build import build_searcher
-from graft.spec.components.structure import Depth
+from graft.spec.components.skip import Depth
 from graft.spec.job import Job
 from graft.spec.search.phases import Phase
 from graft.spec.space.mutation import mutated_keys

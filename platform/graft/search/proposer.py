@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from graft.search.protocol import Checkpoint, Duplicate, Observation, Proposal, Searcher
 from graft.search.searchers.grid import GridSearch
-from graft.spec.components.structure import Depth
+from graft.spec.components.skip import Depth
 from graft.spec.metrics import MetricSpec
 from graft.spec.search.phases import Phase
 from graft.spec.search.searchers import GridSearcher

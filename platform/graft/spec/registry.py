@@ -50,10 +50,10 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.tasks.classification:CoTuning",
     ),
     "skip": (
-        "graft.spec.components.structure:NoSkip",
-        "graft.spec.components.structure:SpreadSkip",
-        "graft.spec.components.structure:DrawnSkip",
-        "graft.spec.components.structure:SkipAt",
+        "graft.spec.components.skip:NoSkip",
+        "graft.spec.components.skip:SpreadSkip",
+        "graft.spec.components.skip:DrawnSkip",
+        "graft.spec.components.skip:SkipAt",
     ),
     "head": (
         "graft.spec.components.head:LinearHead",

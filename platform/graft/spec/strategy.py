@@ -22,7 +22,8 @@ from graft.spec.components.optimizer import AdamW, OptimizerSpec
 from graft.spec.components.penalty import NoPenalty, PenaltySpec
 from graft.spec.components.schedule import Cosine, ScheduleSpec
 from graft.spec.components.selection import NoSelection, SelectionSpec
-from graft.spec.components.structure import Depth, Structure
+from graft.spec.components.skip import Depth
+from graft.spec.components.structure import Structure
 from graft.spec.components.tuning import AllWeights, TuningSpec
 from graft.spec.components.unfreezing import AtOnce, UnfreezingSpec
 from graft.spec.messages.rules import broken

@@ -1,5 +1,6 @@
 """What a job may say of this package's components. Light: their implementations are imported when they are built."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -9,11 +10,13 @@ from graft.spec.base import Spec
 from graft.spec.checks.base import CheckSpec, FindingKind
 from graft.spec.components.augmentation import Augmentation
 from graft.spec.components.head import HeadSpec
+from graft.spec.components.head_start import HeadStart
 from graft.spec.components.initialisation import Initialisation
 from graft.spec.components.optimizer import OptimizerSpec
 from graft.spec.components.penalty import PenaltySpec
 from graft.spec.components.schedule import ScheduleSpec
 from graft.spec.components.selection import SelectionSpec
+from graft.spec.components.skip import Depth, SkipSpec
 from graft.spec.components.tuning import TuningSpec
 from graft.spec.components.unfreezing import UnfreezingSpec
 from graft.spec.exporters import ExporterSpec
@@ -134,6 +137,23 @@ class Spring(UnfreezingSpec):
     kind: Literal["spring"] = "spring"
     built_by: ClassVar[str] = "graft_flowers.training:spring"
     winter: float = Field(0.25, ge=0, lt=1)
+
+
+class Weeds(SkipSpec):
+    """Every other residual block."""
+
+    kind: Literal["weeds"] = "weeds"
+
+    def left_out(self, residual: Sequence[int], depth: Depth) -> tuple[int, ...]:
+        return tuple(residual[1::2])
+
+
+class Rooted(HeadStart):
+    """The head of a flower starts at one number."""
+
+    kind: Literal["rooted"] = "rooted"
+    started_by: ClassVar[str] = "graft_flowers.training:rooted"
+    depth: float = Field(0.0, ge=0)
 
 
 class FirstOnes(SelectionSpec):

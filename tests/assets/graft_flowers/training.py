@@ -61,4 +61,10 @@ def petals(spec: Petals, parts: Sequence[Part], seed: int) -> list[nn.Module]:
 
 def spring(spec: Spring, moment: Moment) -> Phase:
     """All blocks at once."""
-    return Phase(moment.stop if moment.step < spec.winter * moment.total else moment.start)
+    return Phase(moment.stop if moment.step < int(spec.winter * moment.total) else moment.start)
+
+
+def rooted(spec: Any, beginning: Any) -> None:
+    with torch.no_grad():
+        for parameter in beginning.session.model.network.head.parameters():
+            parameter.fill_(spec.depth)

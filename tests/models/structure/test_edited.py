@@ -10,7 +10,8 @@ from graft.models.backbone import Backbone, Hidden, Masked
 from graft.models.load import describe_backbone, load_backbone
 from graft.models.structure.edited import check_deepen, depth_of, edited
 from graft.models.structure.pooling import Pool
-from graft.spec.components.structure import Depth, Structure
+from graft.spec.components.skip import Depth
+from graft.spec.components.structure import Structure
 
 LITE0, MINILM = "efficientnet_lite0", "minilm_l6"
 NAMES = (LITE0, MINILM, "timm:vit_tiny_patch16_224", "timm:mobilenetv3_small_100", "torchvision:mobilenet_v2")

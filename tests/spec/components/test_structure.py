@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graft.spec.components.structure import Depth, DrawnSkip, NoSkip, SkipAt, SpreadSkip, Structure
+from graft.spec.components.skip import Depth, DrawnSkip, NoSkip, SkipAt, SpreadSkip
+from graft.spec.components.structure import Structure
 from graft.spec.strategy import Strategy
 
 LITE0 = Depth(17, (2, 4, 6, 7, 9, 10, 12, 13, 14))

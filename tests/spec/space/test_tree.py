@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from graft.spec.components.structure import Depth
+from graft.spec.components.skip import Depth
 from graft.spec.space.enumeration import MOST, distinct, strategies_in
 from graft.spec.space.space import StrategySpace
 from graft.spec.space.tree import NEEDS, lines_of, tree_of

@@ -1,5 +1,7 @@
 """A linear head that starts where a solved one stands (`strategy.head_start: closed_form`)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -8,6 +10,7 @@ from graft.learner.closed_form.head_solver import FeaturesOf, fitted_rows, inner
 from graft.learner.training_data import TrainingData
 from graft.spec.components.head import HeadSpec, LinearHead, LogisticHead, RidgeHead
 from graft.spec.components.head_start import ClosedFormStart
+from graft.spec.registry import call
 from graft.spec.strategy import Strategy
 from graft.tasks.protocol import LossFunction
 from graft.training.session import Session
@@ -16,26 +19,47 @@ from graft.transfer.freezing import copy_tensors
 _HALVINGS = 20
 
 
-def starts_solved(strategy: Strategy) -> bool:
-    """Whether the head of a strategy starts where a solved one stands."""
-    return isinstance(strategy.head_start, ClosedFormStart) and isinstance(strategy.head, LinearHead)
+@dataclass(frozen=True)
+class Beginning:
+    """A training that has not begun.
 
-
-def start_solved(session: Session, data: TrainingData, rows: np.ndarray, features_of: FeaturesOf) -> None:
-    """Put a solved head, with its logits scaled down, into a session that has not begun.
-
-    The same rows give the same start, on every rank: what processors of two machines round differently is averaged.
-
-    Args:
+    Attributes:
         session: its head is changed in place.
         data: what it is trained on.
         rows: of the dataset, that it is trained on.
         features_of: pooled features float32 [n, F] of rows, by the backbone as it starts.
     """
-    network, spec = session.model.network, session.plan.strategy.head_start
-    assert isinstance(spec, ClosedFormStart)
-    some = fitted_rows(rows, network.backbone.num_features, data.seed)
-    features = torch.from_numpy(features_of(some))
+
+    session: Session
+    data: TrainingData
+    rows: np.ndarray
+    features_of: FeaturesOf
+
+
+def has_start(strategy: Strategy) -> bool:
+    """Whether the head of a strategy starts elsewhere than a new one does."""
+    return bool(strategy.head_start.started_by) and isinstance(strategy.head, LinearHead)
+
+
+def begin_head(beginning: Beginning) -> None:
+    """Put the head of a training where its strategy says that it starts.
+
+    Raises:
+        SpecError: the start is another package's, and does not work.
+    """
+    spec = beginning.session.plan.strategy.head_start
+    call(spec, spec, beginning, target=spec.started_by)
+
+
+def start_solved(spec: ClosedFormStart, beginning: Beginning) -> None:
+    """Put a solved head, with its logits scaled down, into a session that has not begun.
+
+    The same rows give the same start, on every rank: what processors of two machines round differently is averaged.
+    """
+    session, data = beginning.session, beginning.data
+    network = session.model.network
+    some = fitted_rows(beginning.rows, network.backbone.num_features, data.seed)
+    features = torch.from_numpy(beginning.features_of(some))
     if network.scaling is not None:
         with torch.no_grad():
             features = network.scaling(features.to(session.device)).cpu()

@@ -15,7 +15,8 @@ from graft.models.mapping.growth import closing_tensors, is_post_norm
 from graft.models.operations import Cost
 from graft.models.structure.pooling import Pool
 from graft.models.structure.stages import stages_of
-from graft.spec.components.structure import Depth, Structure
+from graft.spec.components.skip import Depth
+from graft.spec.components.structure import Structure
 
 
 def edited(backbone: Backbone, structure: Structure, architecture: str) -> Backbone:

@@ -1,6 +1,6 @@
 """`strategy.head_start`: where a linear head starts from."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -8,7 +8,11 @@ from graft.spec.base import Component
 
 
 class HeadStart(Component):
-    """A start of the head; nothing is built from it."""
+    """A start of the head."""
+
+    started_by: ClassVar[str] = ""
+    """``module:attribute`` of what puts the head of a training that has not begun there, ``start(spec, beginning)``
+    (`graft.learner.closed_form.head_start`); empty for what a new head is anyway."""
 
 
 class RandomStart(HeadStart):
@@ -26,6 +30,7 @@ class ClosedFormStart(HeadStart):
     """
 
     kind: Literal["closed_form"] = "closed_form"
+    started_by: ClassVar[str] = "graft.learner.closed_form.head_start:start_solved"
     level: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.5, description="Mean loss of the training rows at the start, as a share of that of a head of zeros."
     )

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from graft.spec.components.structure import Depth
+from graft.spec.components.skip import Depth
 from graft.spec.space.distributions import Choice, RandInt
 from graft.spec.space.nodes import Component, Node, Value
 from graft.spec.space.space import StrategySpace
