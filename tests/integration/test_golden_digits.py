@@ -15,6 +15,7 @@ from graft.models.load import describe_backbone
 from graft.pipeline.stages.ingest import ingestion_of
 from graft.search.proposer import SearchProposer
 from graft.search.searchers.build import build_searcher
+from graft.spec.components.skip import Depth
 from graft.spec.job import Job
 from graft.spec.load import load_job
 from graft.spec.strategy import Strategy
@@ -37,8 +38,8 @@ def job(repository: Path) -> Job:
 def strategies(job: Job, golden: dict[str, Any]) -> dict[str, Strategy]:
     phase = job.phases[0]
     searcher = build_searcher(phase.searcher, job.strategy, job.objective, derive_seed(job.search.seed, phase.index))
-    blocks = {name: describe_backbone(name).num_blocks for name in job.strategy.values("backbone")}
-    proposer = SearchProposer(searcher, phase, history=tuple, num_blocks=blocks.__getitem__)
+    depths = {name: Depth(describe_backbone(name).num_blocks) for name in job.strategy.values("backbone")}
+    proposer = SearchProposer(searcher, phase, history=tuple, depth=lambda one: depths[one.backbone])
     drawn = (proposer.propose(lambda duplicate: None) for _ in golden["trials"])
     return {one.trial: one.strategy for one in drawn if one is not None}
 

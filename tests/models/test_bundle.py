@@ -177,7 +177,7 @@ def test_manifest_that_lists_too_little_or_points_elsewhere(bundle):
 
 
 def test_strategy_this_graft_does_not_know(bundle):
-    _edit(bundle / "manifest.json", strategy={"head": {"kind": "prototype"}})
+    _edit(bundle / "manifest.json", strategy={"head": {"kind": "of_tomorrow"}})
     with pytest.raises(ArtifactError, match=r"cannot be understood \(strategy\.head"):
         read_bundle(bundle)
 

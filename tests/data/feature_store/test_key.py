@@ -14,7 +14,7 @@ from graft.modalities.image.storage import StoredImages
 
 OTHER = {
     "data_fingerprint": "e", "split": "test", "preprocessing": "[]", "view": View(0, "flip", 0),
-    "weights_digest": "v", "backbone": "other", "cut": 4, "dtype": "float16",
+    "weights_digest": "v", "backbone": "other", "cut": 4, "dtype": "float16", "pool": "gem",
 }  # fmt: skip
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from graft.core.errors import ArtifactError, Problem, SpecError
 from graft.core.storage import Home
 from graft.data.remote.here import home_of_copies
-from graft.experiments.find_bundle import find_bundle
 from graft.models.load import check_backbone
 from graft.models.mapping.source import Source, find_source
 from graft.models.zoo import has_backbone
@@ -84,14 +83,14 @@ def located(source: str, home: Home) -> Source:
         TrackingError: the store does not answer.
     """
     if source.startswith(SCHEME):
-        return find_source(str(find_bundle(source, home).absolute()))
+        return find_source(_bundle(source, home))
     try:
         return find_source(source)
     except SpecError as error:
         if ":" in source or "/" in source or "." in source:
             raise
         try:
-            return find_source(str(find_bundle(source, home).absolute()))
+            return find_source(_bundle(source, home))
         except SpecError:
             raise error from None
 
@@ -177,3 +176,10 @@ def _mapped_in(init: Any) -> Iterator[dict[str, Any]]:
         yield init
     for option in init.get("choice", ()):
         yield from _mapped_in(option)
+
+
+def _bundle(name: str, home: Home) -> str:
+    """The directory of an experiment's or registered model's bundle; torch is imported only for jobs that name one."""
+    from graft.experiments.find_bundle import find_bundle
+
+    return str(find_bundle(name, home).absolute())
