@@ -59,3 +59,10 @@ def test_any_value_reads_back(value: dict[str, Any]) -> None:
 )
 def test_words_that_yaml_takes_for_something_else_stay_texts(word: str) -> None:
     assert read_yaml(f"key: {flow(word)}\n").data == {"key": word}
+
+
+def test_strategies_of_a_list_stand_on_lines_of_their_own() -> None:
+    search = {"metric": "accuracy", "first": [{"freeze": 1.0, "head": "ridge"}, {"lr": 0.001}]}
+    text = render(DraftJob({**JOB, "search": search}, "x", {}, ()))
+    assert "\n    - {freeze: 1.0, head: ridge}\n    - {lr: 0.001}\n" in text
+    assert read_yaml(text).data == {**JOB, "search": search}

@@ -36,7 +36,7 @@ def render(draft: DraftJob) -> str:
             parts += [f"{name}:", *_keys(name, section, model, draft.reasons)]
             parts += _suggested(draft.suggested, model) if name == "data" else []
         else:
-            parts.append(f"{name}: {flow(section)}")
+            parts += _section(name, section)
     return "\n".join(parts) + "\n"
 
 
@@ -52,6 +52,23 @@ def flow(value: Any) -> str:
             return value if is_plain else _quoted(value)
         case _:
             return json.dumps(value)
+
+
+def _section(name: str, section: Any) -> list[str]:
+    """On one line; where it holds a list of mappings, a line a key, and a line an item of that list."""
+    if not isinstance(section, Mapping) or not any(map(_is_of_mappings, section.values())):
+        return [f"{name}: {flow(section)}"]
+    lines = [f"{name}:"]
+    for key, value in section.items():
+        if _is_of_mappings(value):
+            lines += [f"  {flow(str(key))}:", *(f"    - {flow(one)}" for one in value)]
+        else:
+            lines.append(f"  {flow(str(key))}: {flow(value)}")
+    return lines
+
+
+def _is_of_mappings(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) for one in value)
 
 
 def _keys(name: str, section: Mapping[str, Any], model: type[Spec], reasons: Mapping[str, str]) -> Iterator[str]:
