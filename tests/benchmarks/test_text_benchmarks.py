@@ -59,6 +59,7 @@ def test_the_sets_can_be_fetched(tmp_path: Path) -> None:
 
 def last_line(script: str, *places: str, arguments: list[str] | None = None) -> dict[str, Any]:
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    environment["OMP_NUM_THREADS"] = "1"  # threads of two libraries that wait for each other take twenty times as long
     command = [sys.executable, HERE / f"{script}.py", *places, *(arguments or ["--smoke"])]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
