@@ -117,7 +117,7 @@ def write_errors_are_clear(directory: Path) -> Iterator[None]:
 def _attempt(path: Path, operation: int) -> Lock | None:
     """Lock the file; None if another one has meanwhile taken its name, so that the lock would keep nobody out."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = open_private(path, os.O_RDWR)
+    handle = _opened(path, is_shared=operation == fcntl.LOCK_SH)
     try:
         fcntl.flock(handle, operation)
         if _same_file(handle, path):
@@ -127,6 +127,16 @@ def _attempt(path: Path, operation: int) -> Lock | None:
         raise
     os.close(handle)
     return None
+
+
+def _opened(path: Path, is_shared: bool) -> int:
+    """The file's descriptor; whoever only reads beside others needs no disk that can be written."""
+    try:
+        return open_private(path, os.O_RDWR)
+    except OSError as error:
+        if error.errno != errno.EROFS or not is_shared or not path.exists():
+            raise
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _same_file(handle: int, path: Path) -> bool:

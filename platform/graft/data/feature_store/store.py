@@ -79,11 +79,13 @@ class FeatureStore:
             all of that.
 
         Raises:
-            NotStored: they are at the remote, but there is no room for them here.
+            NotStored: they are at the remote, but there is no room for them here; or the disk lets nobody mark them as
+                used.
         """
         if not self.catalog.directory(key.digest()).exists():
             return self._open_remote(key)
-        use = locks.shared(self.catalog.use_lock(key.digest()))
+        with write_errors_are_clear(self.catalog.root):
+            use = locks.shared(self.catalog.use_lock(key.digest()))
         return self._opened(key, use, Work()) or self._open_remote(key)
 
     def build(
