@@ -118,3 +118,17 @@ def test_what_is_no_error_of_the_disk_passes(tmp_path):
 def test_it_is_a_missing_resource_and_survives_a_pickle():
     again = pickle.loads(pickle.dumps(NotStored("full")))
     assert (type(again), str(again), again.exit_code) == (NotStored, "full", ResourceError.exit_code)
+
+
+def test_on_a_disk_that_cannot_be_written_those_who_read_hold_a_lock_that_is_there(tmp_path, monkeypatch):
+    locks.shared(tmp_path / "there").close()
+
+    def refuse(path, flags):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(locks, "open_private", refuse)
+    with locks.shared(tmp_path / "there"):
+        pass
+    for hold, name in ((locks.shared, "missing"), (locks.try_exclusive, "there")):
+        with pytest.raises(OSError, match="Read-only"):
+            hold(tmp_path / name)
