@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from graft.models.backbone import Backbone, Hidden, Masked
 from graft.models.libraries import library_for
 from graft.models.operations import Cost, cost_of
+from graft.models.structure.meta_device import WithoutValues
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def stages_of(architecture: str, size: int | None = None) -> tuple[Stage, ...]:
         SpecError: the architecture is not known, not supported, or cannot work at this size.
     """
     library, name = library_for(architecture)
-    with torch.device("meta"), _WithoutValues():
+    with torch.device("meta"), WithoutValues():
         backbone = library.wrap(library.create(name), size).eval()
         sample = library.sample(name, size)
     with torch.inference_mode(), _AllThere():  # type: ignore[no-untyped-call]
@@ -62,18 +62,6 @@ def _shapes(backbone: Backbone, sample: Mapping[str, Tensor]) -> list[tuple[int,
 def _shape(hidden: Hidden) -> tuple[int, ...]:
     states = hidden.states if isinstance(hidden, Masked) else hidden
     return tuple(states.shape[1:])
-
-
-class _WithoutValues(TorchFunctionMode):
-    """Draws no random weights: on the meta device there are none, and drawing them imports torch's compiler (1 s)."""
-
-    def __torch_function__(
-        self, function: Any, types: Any, given: tuple[Any, ...] = (), named: dict[str, Any] | None = None
-    ) -> Any:
-        named = named or {}
-        if function in (nn.init.normal_, Tensor.normal_):
-            return given[0] if given else named["tensor"]
-        return function(*given, **named)
 
 
 class _AllThere(TorchDispatchMode):  # type: ignore[no-untyped-call]

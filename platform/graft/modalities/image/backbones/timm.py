@@ -10,7 +10,6 @@ from urllib.parse import urlparse
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from graft.core.errors import ArtifactError, Problem, SpecError
 from graft.modalities.image.backbones.ordered import Parts, parts_of
@@ -19,6 +18,7 @@ from graft.modalities.image.info import PIXELS, ImageInput
 from graft.models.backbone import Backbone, BackboneInfo
 from graft.models.deferred_compiler import deferred_compiler
 from graft.models.libraries import count_params, did_you_mean
+from graft.models.structure.meta_device import WithoutValues
 from graft.models.structure.pooling import Pool
 from graft.models.weights.digest import WeightFile
 from graft.models.weights.hub import fetched, kept
@@ -164,20 +164,8 @@ def _tags(architecture: str) -> str:
 
 
 def _on_meta(architecture: str) -> Any:
-    with torch.device("meta"), _WithoutValues():
+    with torch.device("meta"), WithoutValues():
         return timm.create_model(architecture, pretrained=False, num_classes=0)
-
-
-class _WithoutValues(TorchFunctionMode):
-    """Draws no random weights: on the meta device there are none, and drawing them imports torch's compiler (1 s)."""
-
-    def __torch_function__(
-        self, function: Any, types: Any, given: tuple[Any, ...] = (), named: dict[str, Any] | None = None
-    ) -> Any:
-        named = named or {}
-        if function in (nn.init.normal_, Tensor.normal_):
-            return given[0] if given else named["tensor"]
-        return function(*given, **named)
 
 
 def _family_problem(network: Any, architecture: str) -> str | None:
