@@ -56,7 +56,19 @@ class L2(PenaltySpec):
     strength: float = Field(1e-3, gt=0, description="Factor of the penalty in the loss.")
 
 
-class L1SP(PenaltySpec):
+class _TowardsStart(PenaltySpec):
+    """Pulls pretrained weights towards where they started: what is left where none of them moves is always the same."""
+
+    def on_new_weights(self) -> PenaltySpec:
+        """As on a frozen backbone."""
+        return self.on_frozen_backbone()
+
+    def on_still_matrices(self) -> PenaltySpec:
+        """As on a frozen backbone."""
+        return self.on_frozen_backbone()
+
+
+class L1SP(_TowardsStart):
     """L1 towards the starting point (Li, Grandvalet, Davoine, ICML 2018).
 
     α · Σ|w − w⁰| over the trainable pretrained weights + β/2 · Σw² over the new ones: most stay where they were.
@@ -71,16 +83,8 @@ class L1SP(PenaltySpec):
         """A pull of the backbone pulls nothing; what is left is that of the head."""
         return of_new_weights(self.head_strength)
 
-    def on_new_weights(self) -> PenaltySpec:
-        """So it is where only new weights are trained."""
-        return of_new_weights(self.head_strength)
 
-    def on_still_matrices(self) -> PenaltySpec:
-        """What is left is the pull of the new weights."""
-        return of_new_weights(self.head_strength)
-
-
-class L2SP(PenaltySpec):
+class L2SP(_TowardsStart):
     """L2 towards the starting point (Li, Grandvalet, Davoine, ICML 2018).
 
     α/2 · Σ(w − w⁰)² over the trainable pretrained weights + β/2 · Σw² over the new ones.
@@ -93,14 +97,6 @@ class L2SP(PenaltySpec):
 
     def on_frozen_backbone(self) -> PenaltySpec:
         """A pull of the backbone pulls nothing; what is left is that of the head."""
-        return of_new_weights(self.head_strength)
-
-    def on_new_weights(self) -> PenaltySpec:
-        """So it is where only new weights are trained."""
-        return of_new_weights(self.head_strength)
-
-    def on_still_matrices(self) -> PenaltySpec:
-        """What is left is the pull of the new weights."""
         return of_new_weights(self.head_strength)
 
 
