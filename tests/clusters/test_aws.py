@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +19,14 @@ pytestmark = pytest.mark.slow
 FOUND_WITHIN_S = 120.0
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Of a server that mocks AWS; one for all tests, as Ray keeps its connections."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def aws(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def aws(s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A client of the mocked EC2, as it is in the beginning; keys and the token are in a home of its own."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    urllib.request.urlopen(urllib.request.Request(f"{address}/moto-api/reset", method="POST"))
+    urllib.request.urlopen(urllib.request.Request(f"{s3_server}/moto-api/reset", method="POST"))
     login = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-central-1"}
-    for name, value in {**login, "AWS_ENDPOINT_URL": address, "HOME": str(tmp_path)}.items():
+    for name, value in {**login, "AWS_ENDPOINT_URL": s3_server, "HOME": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
     (tmp_path / ".ray").mkdir()
     (tmp_path / ".ray" / "auth_token").write_text("0" * 64)
