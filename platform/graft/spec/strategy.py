@@ -237,7 +237,7 @@ class Strategy(_Fields):
 
     def flat(self) -> dict[str, str | int | float | bool]:
         """One level of plain values: ``{"penalty": "l2_sp", "penalty.strength": 0.01, ...}``."""
-        return dict(_flattened(self.model_dump(mode="json"), ""))
+        return dict(flattened(self.model_dump(mode="json")))
 
     def label(self, fields: Sequence[str] = ()) -> str:
         """What tells it from others at a glance: ``efficientnet_lite0 freeze=0.75 l2_sp lr=0.003``.
@@ -304,11 +304,12 @@ _SHAPING = ("standardise", "select", "structure")
 _MANY = 10_000
 
 
-def _flattened(value: Mapping[str, Any], key: str) -> Iterator[tuple[str, Any]]:
+def flattened(value: Mapping[str, Any], key: str = "") -> Iterator[tuple[str, Any]]:
+    """The plain values of a stored strategy by their dotted keys, as `Strategy.flat` has them."""
     for name, inner in value.items():
         path = key if name == "kind" and key else f"{key}.{name}" if key else name
         if isinstance(inner, Mapping):
-            yield from _flattened(inner, path)
+            yield from flattened(inner, path)
         else:
             yield path, _one_value(inner)
 
