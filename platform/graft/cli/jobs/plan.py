@@ -1,7 +1,7 @@
 """`graft plan`: what a job will do before it does it."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,8 +10,14 @@ from graft.cli.output.looking import looking
 from graft.cli.output.tell import tell
 from graft.core.errors import SpecError
 
+if TYPE_CHECKING:
+    from graft.core.storage import Home
+    from graft.pipeline.measuring.batch_size import BatchSpeeds
+    from graft.pipeline.measuring.lr_range import TestedRange
+    from graft.spec.job import Job
 
-def command(
+
+def command(  # noqa: PLR0913 - each is an option
     job: JobArgument,
     override: SetOption = None,
     measure: Annotated[
@@ -19,6 +25,9 @@ def command(
     ] = False,
     lr_range: Annotated[
         bool, typer.Option("--lr-range", help="Train some 100 steps with rising learning rates: which can it take?")
+    ] = False,
+    batch_sizes: Annotated[
+        bool, typer.Option("--batch-sizes", help="Time training with batches of 4, 8, 16, …: how large should they be?")
     ] = False,
     offline: Annotated[bool, typer.Option("--offline", hidden=True, help="What is done without --measure.")] = False,
     home: HomeOption = None,
@@ -53,18 +62,30 @@ def command(
 
         plan = make_plan(loaded, size, forward_seconds, measure_depths, resolved.reasons)
     stored = placement_of(loaded, sum(overview.splits.values()), Home.find(home).datasets, resolved.listing)
-    tested = None
+    measured = _measured(loaded, Home.find(home), lr_range, batch_sizes)
+    if as_json:
+        store = {"streamed": stored.is_streamed, "reason": stored.reason}
+        found = {"modalities": [plan.modality], "data": overview.to_dict(), "store": store}
+        tell(json.dumps({**plan.to_dict(), **found, **{name: one.to_dict() for name, one in measured.items()}}))
+        return
+    columns = [(name.replace("_", " "), line) for name, one in measured.items() for line in one.lines()]
+    told = [*describe(plan), *(f"{name:<10} {line}" for name, line in columns)]
+    store_line = f"store      {'streamed' if stored.is_streamed else 'stored'}: {stored.reason}"
+    # Behind the job and its task, before what is done with the data.
+    tell(*told[:2], *(f"{what:<10} {line}" for what, line in overview.lines()), store_line, *told[2:])
+
+
+def _measured(job: "Job", home: "Home", lr_range: bool, batch_sizes: bool) -> dict[str, "TestedRange | BatchSpeeds"]:
+    """What short trainings on the job's training samples say, by its key in the JSON."""
+    found: dict[str, TestedRange | BatchSpeeds] = {}
     if lr_range:
         tell("training some 100 steps on this machine, on the job's training samples …", err=True)
         from graft.pipeline.measuring.lr_range import lr_range_of
 
-        tested = lr_range_of(loaded, Home.find(home))
-    if as_json:
-        store = {"streamed": stored.is_streamed, "reason": stored.reason}
-        found = {"modalities": [plan.modality], "data": overview.to_dict(), "store": store}
-        tell(json.dumps({**plan.to_dict(), **found, **({"lr_range": tested.to_dict()} if tested else {})}))
-        return
-    told = [*describe(plan), *(f"lr range   {line}" for line in (tested.lines() if tested else ()))]
-    store_line = f"store      {'streamed' if stored.is_streamed else 'stored'}: {stored.reason}"
-    # Behind the job and its task, before what is done with the data.
-    tell(*told[:2], *(f"{what:<10} {line}" for what, line in overview.lines()), store_line, *told[2:])
+        found["lr_range"] = lr_range_of(job, home)
+    if batch_sizes:
+        tell("training a few steps with batches of each size on this machine, on the job's samples …", err=True)
+        from graft.pipeline.measuring.batch_size import batch_speeds_of
+
+        found["batch_sizes"] = batch_speeds_of(job, home)
+    return found

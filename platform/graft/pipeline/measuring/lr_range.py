@@ -1,19 +1,13 @@
 """`graft plan --lr-range`: a range test of a strategy of the job, on its training rows, in this process."""
 
-import contextlib
 import math
-import random
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from graft.core.storage import Home
 from graft.data.dataset import Split
-from graft.data.ingest import ingest
 from graft.learner.supervised import build_learner
-from graft.learner.training_data import training_data_of
-from graft.pipeline.features.extract import is_there
-from graft.pipeline.ray_session import ray_session
-from graft.pipeline.stages.ingest import ingestion_of
+from graft.pipeline.measuring.subject import subject_of
 from graft.spec.job import Job
 from graft.spec.strategy import Strategy
 from graft.training.steps.range_test import LrRange, Sweep, range_test
@@ -45,19 +39,16 @@ class TestedRange:
 
 
 def lr_range_of(job: Job, home: Home) -> TestedRange:
-    """Test the first strategy that the job tries, or one that its space draws; Ray is started only to ingest.
+    """Test a strategy of the job (`subject_of`).
 
     Raises:
         DataError: the data cannot be used.
         SpecError: the strategy cannot be built.
     """
-    work = ingestion_of(job)
-    with contextlib.nullcontext() if is_there(work, home) else ray_session():
-        dataset = ingest(work, home.datasets)
-    drawn = (job.search.first or [job.strategy])[0].sample(random.Random(job.search.seed))
+    subject = subject_of(job, home)
+    drawn, data = subject.strategy, subject.data
     changes = {"schedule": Sweep(start=LOWEST / HIGHEST), "lr": HIGHEST}
     strategy = drawn.model_copy(update=changes)
-    data = training_data_of(job, dataset, num_threads=1)
     steps = max(math.ceil(len(data.arrays.rows(Split.TRAIN)) / strategy.batch_size), 1)
     data = replace(data, epochs=max(math.ceil(STEPS / steps), 1))
     learner = build_learner(data, strategy, (Split.TRAIN,))
