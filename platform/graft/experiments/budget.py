@@ -72,6 +72,12 @@ def deadline_of(budget: BudgetSpec, price: PriceSpec, allocation: Allocation, tr
     return first
 
 
+def price_of_an_hour(price: PriceSpec, allocation: Allocation) -> float:
+    """What all that trials occupy costs in an hour."""
+    cpus, gpus = allocation.cpus * allocation.concurrent, allocation.gpus * allocation.concurrent
+    return cpus * price.cpu_hour + gpus * price.gpu_hour
+
+
 def search_end(
     deadline: Deadline | None,
     budget: BudgetSpec,
@@ -128,12 +134,12 @@ def fit_seconds(winner: TrialProgress, epochs: int, fit_scale: float) -> float:
 
 
 def _deadlines(budget: BudgetSpec, price: PriceSpec, allocation: Allocation) -> Iterator[Deadline]:
-    cpus, gpus = allocation.cpus * allocation.concurrent, allocation.gpus * allocation.concurrent
+    gpus = allocation.gpus * allocation.concurrent
     if budget.minutes is not None:
         yield Deadline(budget.minutes * 60, "minutes")
     if budget.gpu_hours is not None and gpus:
         yield Deadline(budget.gpu_hours / gpus * 3600, "gpu_hours")
-    an_hour = cpus * price.cpu_hour + gpus * price.gpu_hour
+    an_hour = price_of_an_hour(price, allocation)
     if budget.cost is not None and an_hour:
         yield Deadline(budget.cost / an_hour * 3600, "cost")
 

@@ -25,6 +25,7 @@ from graft.experiments.stages import StageName
 from graft.experiments.standing.closed_form import solved_heads
 from graft.experiments.standing.estimates import journal_estimates
 from graft.experiments.standing.leaderboard import as_csv, leaderboard
+from graft.experiments.standing.metrics import measured
 from graft.journal import events
 from graft.journal.events import ExperimentStatus
 from graft.journal.journal import Journal, read
@@ -50,10 +51,12 @@ from graft.spec.search.phases import total_trials
 from graft.tracking.preflight import check_target, foreign_settings
 from graft.tracking.provenance import git_commit, machine
 from graft.tracking.relay import start_relay
+from graft.tracking.relay_files import RelayFiles
 from graft.tracking.relay_supervisor import RelaySupervisor
 from graft.tracking.system_sampling import system_sampling
 from graft.tracking.target import target_of
 from graft.workers.allocation import ClusterResources, allocate, allocate_fit
+from graft.workers.exporter import exporting
 
 _LOG = logging.getLogger(__name__)
 
@@ -197,19 +200,25 @@ class _Run:
             context = RunContext(
                 self._experiment, self._home, job, self._journal, self._progress, self._clock, self._history, run_clock
             )
-            data = self._stages.run(StageName.INGEST, lambda: run_ingest(context), is_dataset_there)
-            dataset = open_ingested(Path(data["directory"]), job)
-            if dataset.is_streamed:
-                context = replace(context, run_clock=self._run_clock(resources.without_decoding()))
-            # Not before: data that cannot be used is no run worth a process and a database.
-            target = target_of(self._home, job)
-            self._relay = RelaySupervisor(
-                lambda: start_relay(self._experiment.directory, target), self._journal.append
-            ).watch()
-            try:
-                return self._after_ingest(context, dataset)
-            except (KeyboardInterrupt, Interrupted) as error:
-                raise self._interrupted(context, dataset) from error
+            relay = RelayFiles(self._experiment.directory)
+            with exporting(lambda: measured(self._experiment.name, run_clock, relay)):
+                return self._through_the_stages(context, resources)
+
+    def _through_the_stages(self, context: RunContext, resources: ClusterResources) -> dict[str, Any]:
+        job = self._job
+        data = self._stages.run(StageName.INGEST, lambda: run_ingest(context), is_dataset_there)
+        dataset = open_ingested(Path(data["directory"]), job)
+        if dataset.is_streamed:
+            context = replace(context, run_clock=self._run_clock(resources.without_decoding()))
+        # Not before: data that cannot be used is no run worth a process and a database.
+        target = target_of(self._home, job)
+        self._relay = RelaySupervisor(
+            lambda: start_relay(self._experiment.directory, target), self._journal.append
+        ).watch()
+        try:
+            return self._after_ingest(context, dataset)
+        except (KeyboardInterrupt, Interrupted) as error:
+            raise self._interrupted(context, dataset) from error
 
     def _lose_head(self, message: str) -> None:
         told = f"{message}; when there is a head again, `graft resume {self._experiment.name}` goes on"

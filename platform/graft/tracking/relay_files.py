@@ -6,7 +6,7 @@ from pathlib import Path
 
 from graft.core.errors import ArtifactError
 from graft.core.storage import read_json, write_json
-from graft.journal.journal import read
+from graft.journal.journal import journal_path, read
 from graft.tracking.target import Target
 
 
@@ -80,6 +80,11 @@ class RelayFiles:
         """How many records of the journal have not arrived yet."""
         offset = self.read_status().offset
         return sum(end > offset for end, _ in read(journal))
+
+    def lag(self, now: float) -> float:
+        """Age in seconds of the oldest record that has not arrived yet; 0 if all have."""
+        oldest = next(read(journal_path(self.experiment_dir), self.read_status().offset), None)
+        return 0.0 if oldest is None else max(0.0, now - oldest[1].time)
 
     def write_status(self, status: RelayStatus) -> None:
         """Show the state to whoever looks."""
