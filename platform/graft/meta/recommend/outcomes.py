@@ -1,0 +1,142 @@
+"""What came of each candidate on each task: the records of a memory, one value a candidate."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from graft.meta.memory.records import Flat, Record, flat_strategy
+
+
+@dataclass(frozen=True, order=True)
+class Candidate:
+    """What can be tried: a backbone, under a strategy where one is known.
+
+    Attributes:
+        backbone: its name.
+        strategy_json: canonical, with sorted keys; empty where only backbones are told apart.
+    """
+
+    backbone: str
+    strategy_json: str = ""
+
+    @property
+    def fields(self) -> Flat:
+        """The strategy on one level, with the backbone."""
+        flat = flat_strategy(self.strategy_json) if self.strategy_json else {}
+        return {**flat, "backbone": self.backbone}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a candidate on a task.
+
+    Attributes:
+        value: its best one over the epochs, more is better; of several trials the mean. None if all failed.
+        seconds: that its training took; None if nobody has told.
+        weight: trust in it, in (0, 1].
+        curve: (epoch, planned epochs, value) of its longest trial; empty where no epochs are known.
+    """
+
+    value: float | None
+    seconds: float | None = None
+    weight: float = 1.0
+    curve: tuple[tuple[int, int, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class TaskOutcomes:
+    """All that is known of one task.
+
+    Attributes:
+        task: its name.
+        metric: what the values are.
+        is_loss: whether less of the metric is better; the values here are turned.
+        outcomes: of each candidate.
+        left_out: records without a usable value whose trial has not failed, or of another metric.
+    """
+
+    task: str
+    metric: str
+    is_loss: bool
+    outcomes: Mapping[Candidate, Outcome] = field(default_factory=dict)
+    left_out: int = 0
+
+    @property
+    def values(self) -> dict[Candidate, float]:
+        """Of those that came to one."""
+        return {at: one.value for at, one in self.outcomes.items() if one.value is not None}
+
+
+def outcomes_of(
+    records: Iterable[Record], weight_of: Mapping[str, float] | None = None, metrics: Mapping[str, str] | None = None
+) -> dict[str, TaskOutcomes]:
+    """The outcomes of each task, in the order in which the records name them.
+
+    Args:
+        records: of any number of tasks. Where a task has several metrics, the one with the most records counts, of
+            equals the first by name.
+        weight_of: trust in a source, by its name; a factor beside the weight of a record.
+        metrics: task -> the metric that counts, for tasks in which the user has chosen one.
+    """
+    by_task: dict[str, list[Record]] = {}
+    for record in records:
+        by_task.setdefault(record.task, []).append(record)
+    chosen = metrics or {}
+    return {task: _of_task(task, rows, weight_of or {}, chosen.get(task)) for task, rows in by_task.items()}
+
+
+def _of_task(task: str, rows: Sequence[Record], weights: Mapping[str, float], wanted: str | None) -> TaskOutcomes:
+    counts: dict[str, int] = {}
+    for record in rows:
+        if _is_usable(record):
+            counts[record.metric] = counts.get(record.metric, 0) + 1
+    metric = wanted or min(counts, key=lambda name: (-counts[name], name), default=rows[0].metric)
+    trials: dict[tuple[Candidate, str], list[Record]] = {}
+    left_out = 0
+    for record in rows:
+        if record.metric == metric and (_is_usable(record) or record.state == "failed"):
+            key = (Candidate(record.backbone, record.strategy_json or ""), record.trial)
+            trials.setdefault(key, []).append(record)
+        else:
+            left_out += 1
+    found: dict[Candidate, list[Outcome]] = {}
+    for (candidate, _), told in trials.items():
+        found.setdefault(candidate, []).append(_of_trial(told, weights))
+    is_loss = any(record.direction == "min" for record in rows if record.metric == metric)
+    return TaskOutcomes(task, metric, is_loss, {at: _mean(of) for at, of in found.items()}, left_out)
+
+
+def _is_usable(record: Record) -> bool:
+    return record.value is not None and math.isfinite(record.value)
+
+
+def _of_trial(rows: Sequence[Record], weights: Mapping[str, float]) -> Outcome:
+    usable = [one for one in rows if _is_usable(one)]
+    weight = min(one.weight * weights.get(one.source, 1.0) for one in rows)
+    failed = any(one.state == "failed" for one in rows)
+    seconds = [one.seconds for one in rows if one.seconds is not None and one.seconds > 0]
+    values = [one.better for one in usable if one.better is not None]
+    curve = [
+        (one.epoch, one.epochs or 0, one.better) for one in usable if one.epoch is not None and one.better is not None
+    ]
+    planned = max((length for _, length, _ in curve), default=0) or max((at for at, *_ in curve), default=0)
+    return Outcome(
+        None if failed or not values else max(values),
+        max(seconds, default=None),
+        max(min(weight, 1.0), 1e-3),
+        tuple(sorted((at, planned, value) for at, _, value in curve)),
+    )
+
+
+def _mean(of: Sequence[Outcome]) -> Outcome:
+    """Of several trials of one candidate."""
+    if len(of) == 1:
+        return of[0]
+    values = [one.value for one in of if one.value is not None]
+    seconds = [one.seconds for one in of if one.seconds is not None]
+    return Outcome(
+        sum(values) / len(values) if values else None,
+        sum(seconds) / len(seconds) if seconds else None,
+        max(one.weight for one in of),
+        max((one.curve for one in of), key=len),
+    )

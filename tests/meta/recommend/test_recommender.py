@@ -1,0 +1,173 @@
+"""What the recommender learns, on tables that are made up; tests/meta/recommend/test_evaluate.py holds out tasks."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from graft.meta.memory.records import Scores
+from graft.meta.recommend.condense import ALL_OTHERS, condensed
+from graft.meta.recommend.kernel import Fields
+from graft.meta.recommend.normalise import WORST, below_best, standardised
+from graft.meta.recommend.outcomes import Candidate, Outcome, TaskOutcomes
+from graft.meta.recommend.portfolio import greedy
+from graft.meta.recommend.recommender import Basis, Recommender
+from graft.meta.recommend.surrogate import Hyperparameters, Surrogate, fitted
+from graft.meta.recommend.table import score_features, score_table, table_of, unknown_similarity
+
+POOL = [Candidate(f"b{one}") for one in range(6)]
+
+
+def task(name: str, values: list[float | None]) -> TaskOutcomes:
+    return TaskOutcomes(name, "accuracy", False, {at: Outcome(one) for at, one in zip(POOL, values, strict=True)})
+
+
+def tasks(count: int, worth: list[float], noise: float = 0.01) -> list[TaskOutcomes]:
+    rng = np.random.default_rng(0)
+    return [task(f"t{one}", list(np.array(worth) + noise * rng.standard_normal(6))) for one in range(count)]
+
+
+WORTH = [0.5, 0.9, 0.6, 0.85, 0.7, 0.4]
+
+
+def scores(name: str, values: list[float]) -> list[Scores]:
+    return [Scores(name, at.backbone, "logme", one) for at, one in zip(POOL, values, strict=True)]
+
+
+def test_with_nothing_known_nothing_is_told() -> None:
+    found = Recommender([]).forecast("new", POOL)
+    assert (found.basis, found.tasks) == (Basis.NOTHING, 0)
+    assert found.order == tuple(range(6))
+    assert np.allclose(found.posterior.mean, 0)
+
+
+def test_with_scores_alone_they_order() -> None:
+    found = Recommender([], score_table(scores("new", WORTH))).forecast("new", POOL)
+    assert found.basis == Basis.SCREENING
+    assert [POOL[place].backbone for place in found.order] == ["b1", "b3", "b4", "b2", "b0", "b5"]
+
+
+@pytest.mark.parametrize("count", [1, 3, 12])
+def test_what_was_best_elsewhere_comes_first(count: int) -> None:
+    found = Recommender(tasks(count, WORTH)).forecast("new", POOL)
+    assert (found.basis, found.tasks) == (Basis.PRIOR, count)
+    assert found.order[:2] == (1, 3)
+    assert found.posterior.deviation[1] > 0
+
+
+def test_the_own_outcomes_of_a_task_are_not_looked_at() -> None:
+    others = tasks(3, WORTH)
+    told = Recommender([*others, task("new", WORTH[::-1])]).forecast("new", POOL)
+    assert told.order == Recommender(others).forecast("new", POOL).order
+
+
+def test_more_tasks_make_it_surer() -> None:
+    few, many = (Recommender(tasks(count, WORTH)).forecast("new", POOL).posterior for count in (1, 12))
+    assert many.deviation[1] < few.deviation[1]
+
+
+def test_a_score_that_tells_the_tasks_apart_decides_where_the_prior_cannot() -> None:
+    rng = np.random.default_rng(1)
+    worths = [list(rng.permutation(WORTH)) for _ in range(9)]
+    known = [task(f"t{at}", list(worth)) for at, worth in enumerate(worths[:8])]
+    told = [one for at, worth in enumerate(worths) for one in scores(f"t{at}", list(worth))]
+    found = Recommender(known, score_table(told)).forecast("t8", POOL)
+    assert found.basis in (Basis.BLEND, Basis.SCREENING)
+    assert found.order[0] == int(np.argmax(worths[8]))
+
+
+def test_tasks_that_are_alike_count_for_more() -> None:
+    turned = WORTH[::-1]
+    known = [*tasks(4, WORTH), *(task(f"o{one}", list(turned)) for one in range(2))]
+
+    def similarity(one: str, other: str) -> float:
+        return 1.0 if one == other or {one[0], other[0]} <= {"o", "n"} else 0.0
+
+    assert Recommender(known).forecast("new", POOL).order[0] == 1
+    assert Recommender(known, similarity=similarity).forecast("new", POOL).order[0] == 4
+
+
+def test_strategies_share_what_is_known_of_others_like_them() -> None:
+    grid = [
+        Candidate("a", json.dumps({"lr": rate, "freeze": share})) for rate in (1e-4, 1e-3, 1e-2) for share in (0, 1)
+    ]
+    unseen = [Candidate("a", json.dumps({"lr": rate, "freeze": 0.9})) for rate in (1.1e-3, 9e-5, 9e-3)]
+
+    def value(rate: float) -> float:
+        return 0.9 - 0.1 * (math.log10(rate) + 3) ** 2
+
+    known = [
+        TaskOutcomes(f"t{at}", "accuracy", False, {one: Outcome(value(float(one.fields["lr"]))) for one in grid})
+        for at in range(4)
+    ]
+    assert Recommender(known).forecast("new", unseen).order[0] == 0
+
+
+def test_a_wrong_record_does_not_move_the_choice() -> None:
+    known = tasks(8, WORTH)
+    poisoned = [task("bad0", WORTH[::-1]), task("bad1", WORTH[::-1])]
+    assert Recommender([*known, *poisoned]).forecast("new", POOL).order[0] == 1
+
+
+def test_the_left_out_tasks_are_what_a_fit_without_them_tells() -> None:
+    known = tasks(4, WORTH, noise=0.1)
+    table = table_of(known, {})
+    parameters, fields = Hyperparameters(slopes=0.0), Fields(table.candidates)
+    whole = Surrogate(table, fields, unknown_similarity, parameters, rounds=0)
+    told = whole.left_out_tasks()
+    for at in range(4):
+        rows = table.task == at
+        without = Surrogate(table.without(~rows), fields, unknown_similarity, parameters, rounds=0)
+        alone = without.predict(f"t{at}", table.candidate[rows], table.features[rows])
+        assert told[rows] == pytest.approx(alone.mean, abs=1e-8)
+
+
+def test_a_table_without_rows_has_a_surrogate() -> None:
+    table = table_of([], {}, POOL)
+    posterior = fitted(table, Fields(table.candidates), unknown_similarity).predict(
+        "new", np.arange(6), score_features(POOL, {}, ())
+    )
+    assert np.allclose(posterior.mean, 0)
+
+
+def test_what_is_condensed_keeps_the_nearest_tasks_and_the_means_of_the_others() -> None:
+    known = tasks(40, WORTH)
+    table = table_of(known, {})
+
+    def similarity(one: str, other: str) -> float:
+        return float(one == other or {one, other} == {"new", "t7"})
+
+    few = condensed(table, similarity, "new", most=20)
+    assert few.tasks[-1] == ALL_OTHERS
+    assert few.rows <= 20
+    assert "t7" in {few.tasks[at] for at in few.task}
+    assert few.weight.max() > 30
+    assert condensed(table, similarity, "new", most=500) is table
+
+
+def test_greedy_takes_what_is_good_where_the_first_is_not() -> None:
+    draws = np.array([[1.0, 0.9, 0.0], [1.0, 0.9, 0.0], [0.0, 0.0, 0.8]])
+    assert greedy(draws, np.full(3, 1 / 3), 2) == [0, 2]
+    assert greedy(draws, np.full(3, 1 / 3), 5) == [0, 2, 1]
+    assert greedy(draws, np.full(3, 1 / 3), 1, taken=[0]) == [2]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"a": 0.9, "b": 0.8, "c": 0.7}, {"a": 0.0, "b": -1.0, "c": -2.0}),
+        ({"a": 0.9, "b": 0.8, "c": 0.1}, {"a": 0.0, "b": -1.0, "c": WORST}),
+        ({"a": 0.5, "b": 0.5, "c": None}, {"a": 0.0, "b": 0.0, "c": WORST}),
+        ({"a": None}, {}),
+        ({}, {}),
+    ],
+)
+def test_below_best(values: dict[str, float | None], expected: dict[str, float]) -> None:
+    assert below_best(values) == pytest.approx(expected)
+
+
+def test_scores_that_do_not_differ_or_are_not_finite_tell_nothing() -> None:
+    assert standardised({"a": 1.0, "b": 1.0}) == {}
+    assert standardised({"a": 1.0, "b": math.nan, "c": 3.0}) == {"a": -1.0, "c": 1.0}
+    assert standardised({"a": 1.0}) == {}
