@@ -152,3 +152,6 @@ def test_a_whole_run_loses_a_node_and_no_trial():
         "failed": 0,
     }
     assert found["epochs"] == {"t01": [1, 2, 3, 4], "t02": [1, 2, 3, 4]}
+    ((is_the_node, state, trials, text),) = found["told_of_nodes"]
+    assert (is_the_node, state, trials) == (True, "gone", found["lost_trained"])
+    assert text.endswith(f"is gone; its trial {trials[0]} is tried again elsewhere, from what is on the disk")

@@ -233,6 +233,7 @@ class Channel:
     """What a worker group gives its ranks."""
 
     size = 1
+    nodes = ()
 
     def __init__(self) -> None:
         self.messages: list[Message] = []

@@ -113,6 +113,7 @@ class Channel:
     """What a worker group gives its ranks."""
 
     size = 1
+    nodes = ()
 
     def __init__(self, is_abandoned: bool = False) -> None:
         self.messages: list[Message] = []

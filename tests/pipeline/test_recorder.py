@@ -11,13 +11,15 @@ from graft.experiments.progress import Progress
 from graft.journal import events
 from graft.journal.events import TrialStatus
 from graft.journal.journal import Journal, read
-from graft.pipeline.recorder import Recorder
+from graft.pipeline.recorder import Recorder, changed_node
 from graft.search.protocol import Checkpoint, Duplicate, Exploit, Past, Proposal, Report, TrialEnd
 from graft.spec.components.penalty import L2
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 from graft.spec.tasks.lookup import metric_named
+from graft.workers.nodes.judge import NodeNews, NodeState
 
+AGAIN = "tried again elsewhere"
 FIRST = Proposal("t01", Strategy(lr=0.1, penalty=L2(strength=0.5)), epochs=4, phase=1)
 GOES_ON = Proposal("t02", Strategy(lr=0.2), Checkpoint("t00", 2, 3), epochs=6, phase=1)
 
@@ -159,3 +161,25 @@ def test_a_label_has_every_field_that_the_space_leaves_open(file: Path, progress
         "efficientnet_lite0 freeze=0 penalty=none lr=0.0123 batch_size=64",
         "efficientnet_lite0 freeze=0 l2 lr=0.1 penalty.strength=0.25 batch_size=64",
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds", "trials", "told"),
+    [
+        (
+            "silent",
+            20.0,
+            ("t1", "t2"),
+            "has not answered for 20 s; its trials are tried again elsewhere unless it comes back",
+        ),
+        ("silent", 20.0, (), "has not answered for 20 s"),
+        ("back", 31.2, (), "answers again, after 31 s"),
+        ("gone", 40.0, ("t1",), f"is gone; its trials is {AGAIN}, from what is on the disk"),
+        ("leaving", 12.0, ("t1", "t2"), "will be taken away in 12 s; its trials go on elsewhere"),
+        ("leaving", 0.0, ("t1",), "will be taken away; its trials goes on elsewhere"),
+    ],
+)
+def test_what_became_of_a_node_is_one_line(state: str, seconds: float, trials: tuple[str, ...], told: str) -> None:
+    news = NodeNews("a", "10.77.0.12", "node2", NodeState(state), seconds)
+    event = changed_node(news, trials, "its trials" if trials else "")
+    assert event == events.NodeChanged("a", "10.77.0.12", state, trials, f"node 10.77.0.12 {told}")

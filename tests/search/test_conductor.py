@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from graft.journal.events import TrialStatus
-from graft.search.conductor import MAX_CRASHES, Conductor
+from graft.search.conductor import MAX_CRASHES, MAX_LOST_NODES, Conductor
 from graft.search.protocol import (
     Checkpoint,
     CheckpointEpochs,
@@ -252,6 +252,20 @@ def test_a_trial_that_dies_again_and_again_fails() -> None:
     assert heard.of("finished")[0][2].status is TrialStatus.FAILED
     assert led.next() is None
     assert led.is_done
+
+
+def test_a_trial_is_not_to_blame_for_the_nodes_that_are_taken_from_it() -> None:
+    led, heard = conductor(StopsAt("t09", 9), 1, 1)
+    for _ in range(MAX_LOST_NODES):
+        assert led.next()
+        led.crashed("t01", "its node has died", is_node_lost=True)
+    assert led.next()
+    led.crashed("t01", "killed")
+    assert not heard.of("finished")
+    assert led.next()
+    led.crashed("t01", "its node has died", is_node_lost=True)
+    (end,) = (one[2] for one in heard.of("finished"))
+    assert (end.status, end.reason) == (TrialStatus.FAILED, f"its node has died; it died {MAX_LOST_NODES + 2} times")
 
 
 def test_a_process_that_dies_while_it_is_held_loses_nothing() -> None:

@@ -4,6 +4,7 @@ GraftError                 exit 1
 ├── SpecError              exit 2   fix the job file (or the argument)
 ├── DataError              exit 2   fix the data
 ├── ResourceError          exit 3   wait, shrink the request, or free something
+│   └── NodeLeaving                 go on elsewhere, from what is on the disk
 ├── TrialError             exit 1   one trial ended badly; the search goes on
 ├── ArtifactError          exit 1   a stored file is missing, damaged or foreign
 ├── TrackingError          exit 1   the tracking store cannot be used
@@ -79,6 +80,10 @@ class ResourceError(GraftError):
     """Something the machine or the cluster should give is not there (memory, disk, a writable directory)."""
 
     exit_code = 3
+
+
+class NodeLeaving(ResourceError):  # noqa: N818 - not a fault of anything
+    """The node is about to be taken away; what was done so far is on the disk."""
 
 
 class TrialError(GraftError):

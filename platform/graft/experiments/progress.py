@@ -109,6 +109,7 @@ class Progress:
         runs: how often it was begun.
         fingerprint: of the dataset that it was last given; empty before.
         notes: what happened to trials -> where it happened first.
+        nodes_told: node -> what was told of it last; not of one that answers again.
         samples: split -> how many there are; empty before the data are there.
         at_once: how many trials the machine trains side by side.
         awaited: what trials wait for, in words; empty if nothing is missing.
@@ -130,6 +131,7 @@ class Progress:
         self.phases: dict[int, PhaseProgress] = {}
         self.exploits: list[events.TrialExploited] = []
         self.notes: dict[str, events.TrialNoted] = {}
+        self.nodes_told: dict[str, str] = {}
         self.duplicates = 0
         self.fingerprint = ""
         self.winner: str | None = None
@@ -235,12 +237,17 @@ class Progress:
         self.runs += 1
         self.started, self._run_started, self.status = self.started or time, time, None
         self.trained_since, self.reported, self.awaited, self.start_up = None, 0, "", None
+        self.nodes_told.clear()
 
     def _apply_circumstance(self, event: events.Event) -> None:
         """What the run has to work with; facts about the model move nothing."""
         match event:
             case events.ResourcesAwaited():
                 self.awaited = event.what
+            case events.NodeChanged():
+                self.nodes_told.pop(event.node, None)
+                if event.state != "back":
+                    self.nodes_told[event.node] = event.text
             case events.PlanMade():
                 share = event.plan.get("share") or {}
                 self.at_once = max(1, int(share.get("concurrent") or 1))

@@ -7,20 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from graft.journal.circumstances import Event as Event
+from graft.journal.circumstances import NodeChanged as NodeChanged
+from graft.journal.circumstances import RelayEnded as RelayEnded
+from graft.journal.circumstances import ResourcesAwaited as ResourcesAwaited
+from graft.journal.circumstances import SystemSampled as SystemSampled
+from graft.journal.circumstances import TimeLeftEstimated as TimeLeftEstimated
 from graft.journal.status import ExperimentStatus as ExperimentStatus
 from graft.journal.status import TrialStatus as TrialStatus
-
-
-@dataclass(frozen=True)
-class Event:
-    """One record.
-
-    Attributes:
-        time: seconds since the epoch, fixed when the journal records it and never changed after: a replay to MLflow
-            must carry the same time stamps, or it would make second rows.
-    """
-
-    time: float = field(default=0.0, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -286,30 +280,6 @@ class PhaseFinished(Event):
 
 
 @dataclass(frozen=True)
-class ResourcesAwaited(Event):
-    """Something cannot go on yet; `what` says what it waits for, and is empty when it no longer does."""
-
-    what: str
-
-
-@dataclass(frozen=True)
-class TimeLeftEstimated(Event):
-    """What the display says: so many seconds until the run is over, give or take `band`."""
-
-    seconds: float
-    band: float
-
-
-@dataclass(frozen=True)
-class RelayEnded(Event):
-    """The process that brings records to MLflow has ended before the run; `restarts` counts its earlier ones."""
-
-    reason: str
-    restarts: int
-    is_restarted: bool
-
-
-@dataclass(frozen=True)
 class SearchEnded(Event):
     """Why the search ended: `by` is ``trials``, ``space``, ``minutes``, ``gpu_hours``, ``cost``, ``target`` or
     ``interrupt``; `detail` is one line for the user.
@@ -336,13 +306,6 @@ class ImportanceEstimated(Event):
     trials: int
     epoch: int
     note: str
-
-
-@dataclass(frozen=True)
-class SystemSampled(Event):
-    """How busy the driver's machine is: name -> value, such as ``cpu_utilization_percentage``."""
-
-    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True)

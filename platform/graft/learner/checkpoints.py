@@ -30,6 +30,10 @@ class CheckpointStore:
         """The file of a checkpoint."""
         return self.directory / checkpoint.trial / f"s{checkpoint.segment}-e{checkpoint.epoch:04d}.safetensors"
 
+    def cut_file(self, trial: str, segment: int) -> Path:
+        """The file of a state from the middle of an epoch, which a process has left that had to go."""
+        return self.directory / trial / f"s{segment}-cut.safetensors"
+
     def best_file(self, trial: str) -> Path:
         """The file with a trial's best epoch."""
         return self.directory / trial / "best.safetensors"
@@ -69,8 +73,11 @@ class CheckpointStore:
         return ""
 
     def newest(self, trial: str, segment: int, on_damage: OnDamage) -> TrainingState | None:
-        """The newest whole state of a segment; a damaged one counts as if it was not there."""
-        return self._newest((one for one in self.of_trial(trial) if one.segment == segment), on_damage)
+        """The newest whole state of a segment, be it in an epoch; a damaged one counts as if it was not there."""
+        state = self._newest((one for one in self.of_trial(trial) if one.segment == segment), on_damage)
+        cut = _load(self.cut_file(trial, segment), on_damage)
+        is_newer = cut is not None and (state is None or cut.epochs_done >= state.epochs_done)
+        return cut if is_newer else state
 
     def best(self, trial: str, on_damage: OnDamage) -> TrainingState | None:
         """A trial's best epoch; None if it is not there, or damaged."""
@@ -92,7 +99,9 @@ class CheckpointStore:
         return state
 
     def prune(self, trial: str, keep: Collection[Checkpoint], newest: int) -> None:
-        """Delete the states of a trial, but for its newest few and those to keep."""
+        """Delete the states of a trial, but for its newest few and those to keep, and what it had of an epoch."""
+        for file in (self.directory / trial).glob("s*-cut.safetensors"):
+            file.unlink(missing_ok=True)
         for checkpoint in self.of_trial(trial)[newest:]:
             if checkpoint not in keep:
                 self.state_file(checkpoint).unlink(missing_ok=True)

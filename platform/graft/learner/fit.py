@@ -4,13 +4,13 @@ It can be killed at any moment: every few seconds its state is on the disk, and 
 processes as there are then, goes on from there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from graft.core.clock import Clock, SystemClock
+from graft.core.clock import SystemClock
 from graft.core.errors import ArtifactError, TrialError
 from graft.core.heartbeat import Pulse, Watch
 from graft.data.dataset import Split
@@ -25,6 +25,7 @@ from graft.training.checkpoint import TrainingState, load_state, save_state
 from graft.training.loop import EpochResult, Session, TrainEpoch, TrainingOutcome, TrainingStatus, train_epoch
 from graft.training.world import ALONE, Ranks, World
 from graft.workers.elastic_host import Rank
+from graft.workers.nodes.leaving import LeavingNotice, leaving_notice
 
 
 @dataclass(frozen=True)
@@ -71,18 +72,24 @@ class FitTask:
         return self.model.weights.with_name("state.safetensors")
 
 
-def fit(task: FitTask, world: World = ALONE) -> dict[str, Any]:
+def fit(task: FitTask, world: World = ALONE, nodes: Sequence[str] = ()) -> dict[str, Any]:
     """Train the winner's schedule on all rows it may see, and keep its last epoch; every rank calls this.
+
+    Args:
+        task: what is fitted.
+        world: the processes that train together.
+        nodes: on which they run, by Ray's ids; empty for this one's.
 
     Returns:
         Epochs, samples and metrics of the last epoch, as JSON.
 
     Raises:
         TrialError: the loss became infinite, although it did not in the search.
+        NodeLeaving: notice was given that a node will be taken away; the state is on the disk.
     """
     state, metrics = _left_state(task.state_file), dict[str, float]()
-    with Pulse(task.heartbeats, "fit") as pulse:
-        keeper = _Keeper(task, world, SystemClock(), pulse.over)
+    with Pulse(task.heartbeats, "fit") as pulse, leaving_notice(nodes) as notice:
+        keeper = _Keeper(task, world, pulse.over, notice)
         for stretch in task.model.schedule.stretches:
             done = 0 if state is None else state.epochs_done
             if keeper.is_out_of_time or done >= min(stretch.to_epoch, task.end):
@@ -100,7 +107,7 @@ def fit(task: FitTask, world: World = ALONE) -> dict[str, Any]:
 
 def fit_in_group(rank: Rank, task: FitTask) -> dict[str, Any]:
     """`fit` in a process of a group, of however many there are now."""
-    return fit(task, Ranks() if rank.size > 1 else ALONE)
+    return fit(task, Ranks() if rank.size > 1 else ALONE, rank.nodes)
 
 
 def scaled(strategy: Strategy, spec: FitSpec, workers: int) -> Strategy:
@@ -119,9 +126,10 @@ def scaled(strategy: Strategy, spec: FitSpec, workers: int) -> Strategy:
 class _Keeper:
     """Saves the state often enough, and ends the fit when its time is over."""
 
-    def __init__(self, task: FitTask, world: World, clock: Clock, watch: Watch) -> None:
-        self._task, self.world, self._clock, self.watch = task, world, clock, watch
-        self._started = self._saved = clock.elapsed()
+    def __init__(self, task: FitTask, world: World, watch: Watch, notice: LeavingNotice) -> None:
+        self._task, self.world, self.watch, self._notice = task, world, watch, notice
+        self._clock = SystemClock()
+        self._started = self._saved = self._clock.elapsed()
         self.is_out_of_time = False
 
     def until(self, session: Session, stretch: Stretch) -> Callable[[EpochResult], bool]:
@@ -143,7 +151,14 @@ class _Keeper:
             if self._is_due() or (every is not None and steps % every == 0):
                 self._save(session)
 
-        return partial(train_epoch, on_step=on_step)
+        return partial(train_epoch, on_step=on_step, should_stop=self._notice.is_given)
+
+    def leave_if_told(self, session: Session) -> None:
+        """Where a training was stopped in an epoch because its node is to go: keep its state, and end."""
+        if self.world.broadcast(self._notice.is_given()):
+            self._save(session)
+            self.world.broadcast(None)  # no rank ends before it is on the disk
+            raise self._notice.as_error(f"epoch {session.epochs_done + 1} up to step {session.partial.steps}")
 
     def _would_be_late(self, next_seconds: float) -> bool:
         limit = self._task.seconds
@@ -167,6 +182,8 @@ def _train(
     if state is not None:
         session.load(state)
     outcome = learner.train(keeper.until(session, stretch), validate=False, train_one=keeper.train_one(session))
+    if outcome.status is TrainingStatus.STOPPED and session.partial.steps:
+        keeper.leave_if_told(session)
     if outcome.status is TrainingStatus.NON_FINITE:
         hint = "set training.final_on to `train` to keep the trial's weights"
         raise TrialError(f"the final fit ended early: {outcome.reason}; {hint}")

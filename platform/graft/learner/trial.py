@@ -22,6 +22,7 @@ from graft.training.world import ALONE, Ranks, World
 from graft.workers.groups.channel import Channel
 from graft.workers.groups.lease import GroupsHandle
 from graft.workers.heads_host import HeadsHandle, Seat
+from graft.workers.nodes.leaving import LeavingNotice, leaving_notice
 
 # A trial leaves a state that often even if its scheduler needs none: so much work is lost when its process dies.
 STATE_SECONDS = 20.0
@@ -72,7 +73,9 @@ def run_trial(proposal: Proposal, payload: TrialPayload, reporter: TrialReporter
         reporter.report(epoch, metrics, notes=notes)  # does not return when the trial may not go on
         return True
 
-    outcome = train_proposal(proposal, payload, ALONE, on_report)
+    with leaving_notice() as notice:
+        train_one = partial(train_epoch, should_stop=notice.is_given)
+        outcome = train_proposal(proposal, payload, ALONE, on_report, train_one, notice)
     if outcome.status is TrainingStatus.NON_FINITE:
         reporter.fail(outcome.reason)
 
@@ -108,8 +111,14 @@ def train_in_group(proposal: Proposal, payload: TrialPayload, channel: Channel) 
     def on_report(epoch: int, metrics: Mapping[str, float], notes: Sequence[str]) -> bool:
         return channel.report(Message(epoch, metrics, tuple(notes)))
 
-    train_one = partial(train_epoch, should_stop=channel.is_abandoned)
-    outcome = train_proposal(proposal, payload, world, on_report, train_one)
+    with leaving_notice(channel.nodes) as notice:
+
+        def should_stop() -> bool:
+            return channel.is_abandoned() | notice.is_given()  # every rank has to ask the channel
+
+        outcome = train_proposal(
+            proposal, payload, world, on_report, partial(train_epoch, should_stop=should_stop), notice
+        )
     if outcome.status is TrainingStatus.NON_FINITE:
         channel.report(Message(outcome.epochs_done, {}, failure=outcome.reason))
 
@@ -120,16 +129,34 @@ def train_proposal(
     world: World,
     on_report: OnReport,
     train_one: TrainEpoch | None = None,
+    notice: LeavingNotice | None = None,
 ) -> TrainingOutcome:
     """Train a proposal from where it stands to its last epoch; every rank of `world` calls this.
 
     The best epoch's weights, and a state that is due, are on the disk before the epoch is reported: the search may end
     the trial at any report, and somebody else may go on from it. When the disk is full, training goes on without.
+
+    Raises:
+        NodeLeaving: notice was given that the node will be taken away; the state as it is in the middle of the epoch
+            is on the disk.
     """
     with Pulse(payload.heartbeats, proposal.trial) as pulse:
         learner = payload.factory(proposal.strategy, world, pulse.over)
         keeper = _Keeper(payload, proposal, is_writer=world.rank == 0)
-        return _train(proposal, keeper, learner, on_report, train_one)
+        outcome = _train(proposal, keeper, learner, on_report, train_one)
+        if notice is not None and outcome.status is TrainingStatus.STOPPED:
+            _leave(keeper, learner, world, notice)
+        return outcome
+
+
+def _leave(keeper: "_Keeper", learner: Learner, world: World, notice: LeavingNotice) -> None:
+    """Where a training was stopped in an epoch because its node is to go: keep its state, and say so on every rank."""
+    state = learner.state(with_best=False)
+    if not world.broadcast(notice.is_given() and bool(state.partial.steps)):
+        return
+    keeper.keep_cut(state)
+    world.broadcast(None)  # no rank ends before it is on the disk
+    raise notice.as_error(f"epoch {state.epochs_done + 1} up to step {state.partial.steps}")
 
 
 def _train(
@@ -211,6 +238,11 @@ class _Keeper:
             self._left = time.monotonic()
             checkpoint = Checkpoint(self._proposal.trial, self._proposal.segment, epoch)
             self._write(learner.state(with_best=False), self._store.state_file(checkpoint))
+
+    def keep_cut(self, state: TrainingState) -> None:
+        """Write what an epoch has come to that is cut off."""
+        if self._is_writer and not self._lacks_best:
+            self._write(state, self._store.cut_file(self._proposal.trial, self._proposal.segment))
 
     def note(self, text: str) -> None:
         """Tell the user something with the next report."""

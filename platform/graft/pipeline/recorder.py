@@ -8,6 +8,7 @@ from graft.experiments.standing.leaderboard import ALWAYS_TOLD
 from graft.journal import events
 from graft.journal.journal import Journal
 from graft.search.protocol import Checkpoint, Duplicate, Exploit, Proposal, TrialEnd
+from graft.workers.nodes.judge import NodeNews, NodeState
 
 
 class Recorder:
@@ -85,6 +86,29 @@ class Recorder:
         self._journal.append(
             events.TrialFinished(trial, end.status, end.reason, reached.epoch, best, seconds, end.rung, end.log)
         )
+
+
+def changed_node(news: NodeNews, trials: Sequence[str], what: str) -> events.NodeChanged:
+    """The record of what became of a node.
+
+    Args:
+        news: of the node.
+        trials: that are trained there.
+        what: is trained there, for the user: ``its 2 trials``; empty for nothing any more.
+    """
+    verb, goes = ("is", "goes") if len(trials) < 2 else ("are", "go")
+    again = f"; {what} {verb} tried again elsewhere" if what else ""
+    told = {
+        NodeState.SILENT: f"has not answered for {news.seconds:.0f} s{again}{' unless it comes back' if what else ''}",
+        NodeState.BACK: f"answers again, after {news.seconds:.0f} s",
+        NodeState.GONE: f"is gone{again}{', from what is on the disk' if what else ''}",
+        NodeState.LEAVING: f"will be taken away{_in_seconds(news)}{f'; {what} {goes} on elsewhere' if what else ''}",
+    }[news.state]
+    return events.NodeChanged(news.node, news.address, str(news.state), tuple(trials), f"node {news.address} {told}")
+
+
+def _in_seconds(news: NodeNews) -> str:
+    return f" in {news.seconds:.0f} s" if news.seconds else ""
 
 
 def _pointer(start: Checkpoint | None) -> tuple[str, int, int] | None:

@@ -31,6 +31,8 @@ from graft.spec.metrics import MetricSpec
 
 # A process that died may have been killed for reasons of its node; one that dies again and again has its own.
 MAX_CRASHES = 2
+# That is said of those whose node is there; where nodes are taken away all the time, no trial is to blame.
+MAX_LOST_NODES = 30
 
 
 class _State(Enum):
@@ -54,6 +56,7 @@ class _Trial:
     epoch: int = 0
     values: dict[int, float] = field(default_factory=dict)
     crashes: int = 0
+    lost_nodes: int = 0
     failed: bool = False
     was_started: bool = False
     observed: Observation | None = None
@@ -155,14 +158,22 @@ class Conductor:
             self._end(one, end)
             self._settle()
 
-    def crashed(self, trial: str, reason: str, log: str = "") -> None:
-        """A trial's process died: it goes on from its newest checkpoint in another one, unless it dies too often."""
+    def crashed(self, trial: str, reason: str, log: str = "", is_node_lost: bool = False) -> None:
+        """A trial's process died: it goes on from its newest checkpoint in another one, unless it dies too often.
+
+        Args:
+            trial: whose.
+            reason: one line for the user.
+            log: what the process has left.
+            is_node_lost: it died with its node, or left a node that is about to be taken away.
+        """
         one = self._trials[trial]
         if one.state is _State.ENDED:
             return
-        one.crashes += 1
-        if one.crashes > MAX_CRASHES:
-            self.ended(trial, TrialEnd(TrialStatus.FAILED, f"{reason}; it died {one.crashes} times", log=log))
+        one.lost_nodes, one.crashes = one.lost_nodes + is_node_lost, one.crashes + (not is_node_lost)
+        if one.crashes > MAX_CRASHES or one.lost_nodes > MAX_LOST_NODES:
+            died = one.crashes + one.lost_nodes
+            self.ended(trial, TrialEnd(TrialStatus.FAILED, f"{reason}; it died {died} times", log=log))
             return
         was_waiting = one.state in (_State.HELD, _State.SUSPENDED)
         # What the dead process was to be told (go on, begin anew) is what the next one does by itself.

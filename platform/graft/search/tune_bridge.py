@@ -1,8 +1,11 @@
 """Keeps Ray Tune's trials and ours together, and carries the conductor's actions out on Tune's controller."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
+
+import ray
+from ray._private.state import state as cluster_state
 
 from graft.search.conductor import Conductor
 from graft.search.protocol import Checkpoint, GoOn, Proposal, SearchObserver, Stop, Verdict
@@ -18,6 +21,57 @@ STARVED_S = 20.0
 ASK_S = 5.0
 
 
+class Places:
+    """Which nodes train which trial now: those of its latest report, before the first the one of its process."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, tuple[str, ...]] = {}
+        self._actors: dict[str, Any] = {}
+        self._died: dict[str, set[str]] = {}
+
+    def begin(self, trial: str, actor: Any) -> None:
+        """It has a process, the first or another."""
+        self._nodes.pop(trial, None)
+        self._actors[trial] = actor
+
+    def report(self, trial: str, nodes: tuple[str, ...]) -> None:
+        """It was trained there."""
+        self._nodes[trial] = nodes
+
+    def end(self, trial: str) -> None:
+        """It is trained nowhere."""
+        self._nodes.pop(trial, None)
+        self._actors.pop(trial, None)
+
+    def die(self, trial: str) -> tuple[str, ...]:
+        """Its process has died; returns where. Whoever looks at nodes may see only later that one is lost."""
+        nodes = self._nodes.pop(trial, ()) or (_node_of(self._actors.get(trial)),)
+        self.end(trial)
+        for node in nodes:
+            self._died.setdefault(node, set()).add(trial)
+        return nodes
+
+    def on(self, node: str) -> list[str]:
+        """The trials on a node, by Ray's id of it; asks the head for those that have not reported yet."""
+        known, actors = dict(self._nodes), dict(self._actors)
+        found = [trial for trial, nodes in known.items() if node in nodes]
+        begun = (trial for trial in actors.keys() - known.keys() if _node_of(actors[trial]) == node)
+        return sorted({*found, *begun, *self._died.get(node, ())})
+
+
+def are_lost(nodes: Collection[str]) -> bool:
+    """Whether one of these nodes is gone, or is about to be taken away, so that what dies there is not to blame."""
+    alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+    return not alive.issuperset(nodes) or not cluster_state.get_draining_nodes().keys().isdisjoint(nodes)
+
+
+def _node_of(actor: Any) -> str:
+    if actor is None:
+        return ""
+    known = cluster_state.actors(actor._actor_id.hex()) or {}
+    return str((known.get("Address") or {}).get("NodeID", ""))
+
+
 class TuneBridge:
     """Keeps Tune's trials and ours together.
 
@@ -26,9 +80,13 @@ class TuneBridge:
     """
 
     def __init__(
-        self, conductor: Conductor, observer: SearchObserver, is_starved: Callable[[], bool] = lambda: False
+        self,
+        conductor: Conductor,
+        observer: SearchObserver,
+        is_starved: Callable[[], bool] = lambda: False,
+        places: Places | None = None,
     ) -> None:
-        self.conductor = conductor
+        self.conductor, self.places = conductor, places or Places()
         self._observer = observer
         self._lacks_workers = is_starved
         self._asked = 0.0
@@ -73,7 +131,9 @@ class TuneBridge:
     def reported(self, trial: Any, result: Mapping[str, Any]) -> Verdict:
         """What a trial is to do after an epoch."""
         name = name_of(trial)
-        self._observer.on_placed(name, tuple(result[NODES].split(",")))
+        nodes = tuple(result[NODES].split(","))
+        self.places.report(name, nodes)
+        self._observer.on_placed(name, nodes)
         for note in result[NOTES].splitlines():
             self._observer.on_note(name, note)
         metrics = {key: value for key, value in result.items() if _is_metric(key) and isinstance(value, int | float)}
@@ -82,6 +142,7 @@ class TuneBridge:
     def started(self, trial: Any) -> None:
         """Tune has started a process for the trial, the first or another."""
         self._tune_trials[name_of(trial)] = trial
+        self.places.begin(name_of(trial), trial.temporary_state.ray_actor)
 
     def _is_starved(self, controller: Any) -> bool:
         """Whether a trial has waited for a process for so long that there may be no room for one."""

@@ -9,7 +9,7 @@ goes on from is part of its proposal, so an exploit, a pause, a crash and a resu
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
 from graft.core.credentials import is_secret
-from graft.core.errors import GraftError
+from graft.core.errors import GraftError, NodeLeaving
 from graft.core.heartbeat import Pulse
 from graft.journal.events import TrialStatus
 from graft.search.conductor import Conductor
@@ -35,7 +35,9 @@ from graft.search.tune_bridge import (
     NODES,
     NOTES,
     PROPOSAL,
+    Places,
     TuneBridge,
+    are_lost,
     from_config,
     name_of,
     to_config,
@@ -43,6 +45,8 @@ from graft.search.tune_bridge import (
 from graft.search.tune_environment import tune_environment
 from graft.spec.metrics import MetricSpec
 
+# What an error says of a process that died with its node, or has left it (Ray 2.60).
+NODE_LOST = ("its node has died", "Actor died by preemption", NodeLeaving.__name__)
 # Characters of a crashed trial's log that are kept.
 MAX_LOG = 16_000
 
@@ -59,6 +63,7 @@ class Execution:
         is_over: asked after every report; True ends the search with what is there.
         is_starved: asked now and then: whether a trial has a process, but not what that needs to train.
         heartbeats: where the processes of trials show that they are alive; None if nobody looks.
+        places: is told which nodes train which trial.
     """
 
     name: str
@@ -69,6 +74,7 @@ class Execution:
     is_over: Callable[[], bool] = lambda: False
     is_starved: Callable[[], bool] = lambda: False
     heartbeats: Path | None = None
+    places: Places = field(default_factory=Places)
 
 
 def run_search(
@@ -89,7 +95,7 @@ def run_search(
 def _fit(
     execution: Execution, conductor: Conductor, observer: SearchObserver, trial_fn: TrialFunction, payload: Any
 ) -> None:
-    bridge = TuneBridge(conductor, observer, execution.is_starved)
+    bridge = TuneBridge(conductor, observer, execution.is_starved, execution.places)
     tuner = tune.Tuner(
         tune.with_resources(
             tune.with_parameters(
@@ -214,12 +220,15 @@ class _Events(tune.Callback):
             end = TrialEnd(TrialStatus.FAILED, str(result[FAILURE]), log=str(result.get(LOG, "")))
         else:
             end = TrialEnd(TrialStatus.COMPLETED, f"trained {int(result.get(EPOCH, 0))} epochs")
+        self._stage.places.end(name_of(trial))
         self._stage.conductor.ended(name_of(trial), end)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         error = str(trial.get_error() or "").strip()
         last = error.splitlines()[-1] if error else "no message"
-        self._stage.conductor.crashed(name_of(trial), f"the trial's process died: {last}", _end_of(error))
+        told, nodes = f"the trial's process died: {last}", self._stage.places.die(name_of(trial))
+        is_node_lost = any(why in error for why in NODE_LOST) or are_lost(nodes)
+        self._stage.conductor.crashed(name_of(trial), told, _end_of(error), is_node_lost)
 
 
 class _EndOfSearch(Stopper):
@@ -264,6 +273,8 @@ def _run_trial(
     try:
         with Pulse(heartbeats, config[PROPOSAL]["trial"]):
             trial_fn(from_config(config[PROPOSAL]), payload, reporter)
+    except NodeLeaving:
+        raise  # this process must not be used again
     except Exception as error:
         traceback.print_exc()
         reporter.fail(f"{type(error).__name__}: {error}".splitlines()[0], _end_of(traceback.format_exc()))

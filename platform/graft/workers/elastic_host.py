@@ -1,19 +1,22 @@
 """The actor in which an elastic Ray Train run lives, and what its workers do (Ray 2.60); only these import torch."""
 
+import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import cloudpickle
 
-from graft.core.errors import GraftError
+from graft.core.errors import GraftError, NodeLeaving
 from graft.workers.groups.shape import GroupShape
 from graft.workers.train_run import TrainRun, fit
 
 if TYPE_CHECKING:
     import torch
+
+EXIT_CODE_WHEN_LEAVING = 71
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,14 @@ class Rank:
         size: number of workers of this attempt.
         attempt: how often the function was started before; it resumes from its own checkpoint if there is one.
         device: the torch device of this worker.
+        nodes: on which the workers run, by Ray's ids.
     """
 
     rank: int
     size: int
     attempt: int
     device: "torch.device"
+    nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,10 @@ class ElasticHost:
             self._nodes.setdefault(incarnation, []).append(node)
             self._changed.notify_all()
             return list(self._nodes).index(incarnation)
+
+    def nodes_of(self, incarnation: str) -> tuple[str, ...]:
+        """Where a set of workers runs, all of which have started."""
+        return tuple(sorted(set(self._nodes.get(incarnation, ()))))
 
     def meet(self, incarnation: str, address: tuple[str, int] | None) -> tuple[str, int] | None:
         """Rank 0 brings the address of its store, the others wait for it; None if there are newer workers."""
@@ -136,7 +145,9 @@ def _work(given: tuple[Any, bytes, GroupShape]) -> Any:
     set_up_process_group(shape.backend, rank.rank, rank.size, node, meet)
     try:
         fn, args = cloudpickle.loads(work)
-        return fn(rank, *args)
+        return fn(replace(rank, nodes=ray.get(host.nodes_of.remote(incarnation))), *args)
+    except NodeLeaving:
+        os._exit(EXIT_CODE_WHEN_LEAVING)  # as Train expects of a node that goes: it starts others elsewhere
     except GraftError as error:
         ray.get(host.refuse.remote(error))
         raise

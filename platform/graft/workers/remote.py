@@ -7,7 +7,7 @@ import ray
 import torch
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskError, WorkerCrashedError
 
-from graft.core.errors import GraftError, ResourceError, TrialError
+from graft.core.errors import GraftError, NodeLeaving, ResourceError, TrialError
 
 T = TypeVar("T")
 
@@ -23,7 +23,8 @@ def run_remote(fn: Callable[..., T], *args: Any, num_cpus: float = 1.0, num_gpus
         args: its arguments; object references are resolved.
         num_cpus: CPUs to reserve.
         num_gpus: GPUs to reserve.
-        attempts: how often to begin when the worker dies; more than once only for what goes on where it was.
+        attempts: how often to begin when the worker dies; more than once only for what goes on where it was. One that
+            leaves a node before that is taken away counts for none.
 
     Raises:
         GraftError: whatever `fn` raised, if it was one of ours.
@@ -33,7 +34,8 @@ def run_remote(fn: Callable[..., T], *args: Any, num_cpus: float = 1.0, num_gpus
     _require_feasible({"CPU": num_cpus, "GPU": num_gpus})
     # Ray's own retries would begin again after an out-of-memory kill as well, and be killed again.
     remote = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_retries=0)(_call)
-    for attempts_left in reversed(range(attempts)):
+    failures = 0
+    while failures < attempts:
         reference = remote.remote(fn, max(1, int(num_cpus)), *args)
         try:
             result: T = ray.get(reference)
@@ -41,10 +43,14 @@ def run_remote(fn: Callable[..., T], *args: Any, num_cpus: float = 1.0, num_gpus
             ray.cancel(reference, force=True)
             raise
         except (WorkerCrashedError, NodeDiedError) as error:
-            if not attempts_left:
+            failures += 1
+            if failures == attempts:
                 raise to_graft_error(error) from error
         except RayError as error:
-            raise to_graft_error(error) from error
+            told = to_graft_error(error)
+            if isinstance(told, NodeLeaving) and attempts > 1:
+                continue  # Ray sends nothing to that node any more
+            raise told from error
         else:
             return result
     raise ValueError(f"attempts is {attempts}, but must be >= 1")

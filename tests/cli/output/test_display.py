@@ -140,6 +140,14 @@ def test_what_is_awaited_is_told_and_that_it_is_there_is_not(progress):
     assert lines == ["  waiting: for 2 CPU (0 free)"]
 
 
+def test_what_becomes_of_nodes_is_told_and_shown_until_they_answer_again(progress, story):
+    silent = events.NodeChanged("a", "10.77.0.12", "silent", ("t1",), "node 10.77.0.12 has not answered for 20 s")
+    back = events.NodeChanged("a", "10.77.0.12", "back", (), "node 10.77.0.12 answers again, after 31 s")
+    assert told(progress, silent, back) == [f"  {silent.text}", f"  {back.text}"]
+    assert silent.text in shown(progress, [*story, silent])
+    assert "10.77.0.12" not in shown(progress, [*story, silent, back])
+
+
 def test_a_relay_that_dies_is_told(progress):
     dead = "the relay was killed by signal 9"
     ends = [events.RelayEnded(dead, 0, is_restarted=True), events.RelayEnded(dead, 1, is_restarted=False)]

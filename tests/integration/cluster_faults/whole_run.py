@@ -42,6 +42,7 @@ def main() -> None:
             "ended_before": sum(isinstance(event, events.TrialFinished) for event in before),
             "epochs": epochs_of(journal(home)),
             "lost_trained": sorted(trials_on(node, before)),
+            "told_of_nodes": [[one.node == node, one.state, one.trials, one.text] for one in changes(journal(home))],
         }
     sys.stdout.write(json.dumps(found))
 
@@ -67,6 +68,10 @@ def journal(home: Home) -> list[events.Event]:
 
 def trials_on(node: str, found: list[events.Event]) -> set[str]:
     return {event.trial for event in found if isinstance(event, events.TrialPlaced) and node in event.nodes}
+
+
+def changes(found: list[events.Event]) -> list[events.NodeChanged]:
+    return [event for event in found if isinstance(event, events.NodeChanged)]
 
 
 def epochs_of(found: list[events.Event]) -> dict[str, list[int]]:

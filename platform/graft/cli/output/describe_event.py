@@ -69,6 +69,8 @@ def _search(event: events.Event) -> str:
             return f"about {seconds:.0f} ± {band:.0f} s are left"
         case events.ResourcesAwaited(what=what):
             return f"waiting {what}" if what else "waiting is over"
+        case events.NodeChanged(text=text):
+            return text
         case events.RelayEnded(reason=reason, restarts=restarts, is_restarted=is_restarted):
             what = f"is started again ({restarts + 1})" if is_restarted else "is not started again"
             return f"the relay to MLflow {what}: {reason}"

@@ -76,6 +76,8 @@ class _View:
                 parts.append(self._trials(max(_LEAST_TRIALS, min(SHOWN_TRIALS, room))))
             for note in list(self._progress.notes.values())[-SHOWN_NOTES:]:
                 parts.append(cell(f"{note.trial}: {note.text}", "yellow"))
+            for told in list(self._progress.nodes_told.values())[-SHOWN_NOTES:]:
+                parts.append(cell(told, "yellow"))
         yield from parts
 
     def _head(self) -> RenderableType:

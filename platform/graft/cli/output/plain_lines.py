@@ -104,6 +104,8 @@ def _trouble(event: events.Event) -> str:
     match event:
         case events.ResourcesAwaited(what=what) if what:
             return f"  waiting: {what}"
+        case events.NodeChanged(text=told):
+            return f"  {told}"
         case events.RelayEnded(reason=reason, is_restarted=is_restarted):
             return f"  {reason}; {'it is started again' if is_restarted else 'the run goes on without it'}"
     return ""

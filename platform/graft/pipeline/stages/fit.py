@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from graft.core.heartbeat import read_heartbeats
 from graft.data.dataset import Dataset
 from graft.experiments.budget import fit_epochs, fit_seconds
 from graft.experiments.directory import Experiment
@@ -18,6 +19,7 @@ from graft.learner.final_model import FinalModel
 from graft.learner.fit import FitTask, fit, fit_in_group
 from graft.learner.soup import make_soup
 from graft.pipeline.context import RunContext
+from graft.pipeline.recorder import changed_node
 from graft.pipeline.stages.runner import Output
 from graft.search.strategy_schedule import Schedule
 from graft.spec.job import Job
@@ -27,6 +29,8 @@ from graft.workers.elastic import run_distributed
 from graft.workers.end_process import end_process
 from graft.workers.groups.shape import GroupShape
 from graft.workers.hang_watch import watch_for_hangs
+from graft.workers.nodes.judge import NodeNews
+from graft.workers.nodes.watch import watch_nodes
 from graft.workers.remote import run_remote
 
 # A process that dies is replaced, and goes on where it was.
@@ -119,12 +123,18 @@ class Fitting:
             self.experiment.heartbeats,
             last_epoch,
         )
-        with watch_for_hangs(self.experiment.heartbeats, self._note, end_process):
+        with watch_for_hangs(self.experiment.heartbeats, self._note, end_process), watch_nodes(self._tell_node):
             done, nodes = self._run(task)
         workers = f" by {task.workers} workers" if task.workers > 1 else ""
         cut = f" instead of {wanted}, to keep the budget" if done["epochs"] < wanted else ""
         summary = f"{done['epochs']} epochs on {done['samples']} samples{workers}{cut}"
         return {"weights": str(self.final_weights), "summary": summary, "nodes": list(nodes), **done}
+
+    def _tell_node(self, news: NodeNews) -> None:
+        """Journal it, if a process of the fit has shown itself there."""
+        hosts = {beat.process.machine.host for _, beat in read_heartbeats(self.experiment.heartbeats)}
+        if news.host in hosts:
+            self.journal.append(changed_node(news, (), "the final fit"))
 
     def _note(self, work: str, text: str) -> None:
         self.journal.append(events.TrialNoted(self.winner.trial, f"{work}: {text}"))

@@ -1,9 +1,9 @@
 """The search stage: its phases one after the other, each a scheduler and a searcher on Ray Tune."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graft.core.clock import Clock
@@ -39,13 +39,14 @@ from graft.learner.trial import (
 from graft.pipeline.context import RunContext
 from graft.pipeline.proposing import Proposing
 from graft.pipeline.publishing import importance_of
-from graft.pipeline.recorder import Recorder
+from graft.pipeline.recorder import Recorder, changed_node
 from graft.pipeline.stages.runner import Output
 from graft.pipeline.watchers import Interrupt, graceful_interrupt, tell_what_is_awaited
 from graft.search.conductor import Conductor
 from graft.search.protocol import CheckpointEpochs, Proposer, Scheduler
 from graft.search.schedulers.build import build_scheduler
 from graft.search.schedulers.replay import Replay
+from graft.search.tune_bridge import Places
 from graft.search.tuner import Execution, run_search
 from graft.spec.job import Job
 from graft.spec.search.phases import Phase, total_trials
@@ -55,6 +56,8 @@ from graft.workers.groups.group import WorkerGroups
 from graft.workers.groups.shape import GroupShape, waiting_for
 from graft.workers.hang_watch import watch_for_hangs
 from graft.workers.heads_host import heads_hosts
+from graft.workers.nodes.judge import NodeNews
+from graft.workers.nodes.watch import watch_nodes
 
 # Trials whose best weights are kept at least if they are to be averaged.
 KEPT_FOR_SOUP = 5
@@ -123,6 +126,7 @@ class SearchStage:
         history: what earlier runs of this experiment have done.
         end_of_search: asked all the time; a reason ends the search with what is there.
         phase_seconds: how long a phase may take; None is no limit.
+        places: which nodes train which trial.
     """
 
     experiment: Experiment
@@ -135,6 +139,7 @@ class SearchStage:
     history: SearchHistory
     end_of_search: EndOf
     phase_seconds: Callable[[int], float | None]
+    places: Places = field(default_factory=Places)
 
     def run(self) -> SearchEnded:
         """Run the phases that are not finished yet; return why the search ended.
@@ -147,6 +152,7 @@ class SearchStage:
             with (
                 watch_for_hangs(self.experiment.heartbeats, self._note, end_process),
                 self._trial_runner() as runner,
+                watch_nodes(lambda news: self._tell_node(news, runner)),
                 tell_what_is_awaited(self.journal, self._awaited, self._has_begun),
             ):
                 ended = self._run_phases(runner)
@@ -194,6 +200,7 @@ class SearchStage:
             is_over=cause,
             is_starved=runner.is_starved,
             heartbeats=self.experiment.heartbeats,
+            places=self.places,
         )
         run_search(execution, conductor, recorder, runner.function, runner.payload(_due(phase, scheduler)))
         if cause.ended is None or cause.ended.by == "phase":
@@ -204,6 +211,13 @@ class SearchStage:
     @property
     def _store(self) -> CheckpointStore:
         return CheckpointStore(self.experiment.checkpoints)
+
+    def _tell_node(self, news: NodeNews, runner: "_TrialRunner") -> None:
+        """Journal it, unless it is no business of this search."""
+        trials = tuple(sorted({*self.places.on(news.node), *runner.on(news.node)}))
+        if trials or news.node in self.progress.nodes_told:
+            many = f"its {len(trials)} trials" if trials else ""
+            self.journal.append(changed_node(news, trials, f"its trial {trials[0]}" if len(trials) == 1 else many))
 
     def _note(self, trial: str, text: str) -> None:
         self.journal.append(events.TrialNoted(trial, text))
@@ -272,7 +286,12 @@ class SearchStage:
         ) as groups:
             handle = groups.handle
             yield _TrialRunner(
-                run_trial_in_group, DRIVER_RESOURCES, allocation.concurrent, lambda due: handle, handle.is_starved
+                run_trial_in_group,
+                DRIVER_RESOURCES,
+                allocation.concurrent,
+                lambda due: handle,
+                handle.is_starved,
+                handle.on,
             )
 
     @contextmanager
@@ -290,13 +309,14 @@ class SearchStage:
 @dataclass(frozen=True)
 class _TrialRunner:
     """How trials are run: the function, what its process occupies, how many at once, its payload for what is due in a
-    phase, and whether one lacks workers."""
+    phase, whether one lacks workers, and which of them are trained on a node."""
 
     function: Any
     resources: dict[str, float]
     slots: int
     payload: Callable[[CheckpointEpochs], Any]
     is_starved: Callable[[], bool] = lambda: False
+    on: Callable[[str], Sequence[str]] = lambda node: ()
 
 
 class _FirstCause:

@@ -1,7 +1,7 @@
 """What the work function of a worker group is given: its rank, and the way back to the one who ordered the work."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graft.workers.groups.messages import Command, Ticket
@@ -96,6 +96,7 @@ class Channel:
         attempt: 0, and one more each time the order is begun again because workers died; the work function then
             resumes from its newest checkpoint.
         device: the torch device of this rank.
+        nodes: on which the ranks run, by Ray's ids.
     """
 
     def __init__(
@@ -105,7 +106,9 @@ class Channel:
         device: "torch.device",
         stop_barrier: StopBarrier,
         send: Callable[[Ticket, int, Any], bool],
+        nodes: Sequence[str] = (),
     ) -> None:
+        self.nodes = tuple(nodes)
         self.attempt = ticket.attempt
         self.rank, self.size = rank_of_size
         self.device = device

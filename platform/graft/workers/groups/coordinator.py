@@ -108,6 +108,14 @@ class Coordinator:
             self._queues[member.group].end(member, ended, self._clock())
             self._changed(member.group)
 
+    async def nodes_of_group(self, member: Member) -> tuple[str, ...]:
+        """Where the workers of this one's group run."""
+        return tuple({place.node for place in self._queues[member.group].places.values()})
+
+    async def leave(self, member: Member) -> None:
+        """This worker's node, or another's of the group, will be taken away; others are to go on with its order."""
+        self._queues[member.group].is_excused = True
+
     async def give_up(self, member: Member, reason: str) -> None:
         """This worker can never do its work, and neither could another one in its place."""
         self._records[member.group].reason = reason
@@ -253,6 +261,12 @@ class Coordinator:
         queue = self._queue_of(lease)
         return tuple(sorted({place.node for place in queue.places.values()})) if queue else ()
 
+    async def on_node(self, node: str) -> list[str]:
+        """Who has leased a group with a worker on this node."""
+        groups = {name: record.group for name, record in self._leases.items() if record.group is not None}
+        places = {name: self._queues[group].places.values() for name, group in groups.items()}
+        return [name.rpartition("-")[0] for name, found in places.items() if node in {one.node for one in found}]
+
     # --- the host of the Train runs, and the driver ---
 
     async def wanted(self, group: int) -> bool:
@@ -305,6 +319,7 @@ class Coordinator:
         now = self._clock()
         for queue, record in zip(self._queues, self._records, strict=True):
             is_hit = any(place.node not in alive for place in queue.places.values())
+            queue.is_excused |= is_hit
             if is_hit and not record.is_down(now):
                 record.lose_workers(now)
 

@@ -82,6 +82,10 @@ class GroupsHandle:
         """Whether a trial waits for a group while there are fewer than there were."""
         return bool(_call(self._coordinator.is_starved.remote()))
 
+    def on(self, node: str) -> list[str]:
+        """Who has leased a group with a worker on this node, by Ray's id of it."""
+        return list(_call(self._coordinator.on_node.remote(node)))
+
     @contextlib.contextmanager
     def lease(self, who: str) -> Iterator[Lease]:
         """Wait for a free group that is up, and hold it; afterwards it is free again at once.

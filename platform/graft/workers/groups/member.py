@@ -19,14 +19,14 @@ from ray import cloudpickle
 from ray.exceptions import RayError
 from ray.util import get_current_placement_group
 
-from graft.core.errors import GraftError
+from graft.core.errors import GraftError, NodeLeaving
 from graft.workers.groups.channel import Channel, StopBarriers, WorkFunction, handle_commands
 from graft.workers.groups.host import WorkerConfig
 from graft.workers.groups.messages import Ended, Member, Order, Ticket, WorkerLocation
 
 Address = tuple[str, int]
 
-EXIT_CODE_WHEN_TERMINATED = 70
+EXIT_CODE_WHEN_TERMINATED, EXIT_CODE_WHEN_LEAVING = 70, 71
 
 
 def serve(config: WorkerConfig) -> None:
@@ -114,11 +114,19 @@ class _Worker:
         if order.generation != self._generation:
             self._set_up_process_group(order.generation)
         channel = Channel(
-            order.ticket, (self._member.rank, self._size), self._device, self._barriers.of(order.ticket), self._send
+            order.ticket,
+            (self._member.rank, self._size),
+            self._device,
+            self._barriers.of(order.ticket),
+            self._send,
+            self.call("nodes_of_group"),
         )
         error = ""
         try:
             work(cloudpickle.loads(order.body), payload, channel)
+        except NodeLeaving:
+            self.call("leave")
+            os._exit(EXIT_CODE_WHEN_LEAVING)  # as Train expects of a node that goes: it starts others elsewhere
         except BaseException as caught:
             error = _first_line(caught)
         if not error:

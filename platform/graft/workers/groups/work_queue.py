@@ -14,6 +14,7 @@ class Work:
     """One order, and how far its present attempt has come.
 
     Attributes:
+        failures: attempts that ended with workers that died while their nodes were there.
         handed: ranks that have not fetched the order yet, once it is under way.
         ended: rank → error ("" if it returned) of those that have left the work function.
         counts: rank → how often it had asked whether to stop, when it was told that it will have to.
@@ -26,6 +27,7 @@ class Work:
     name: str
     body: bytes
     attempt: int = 0
+    failures: int = 0
     is_under_way: bool = False
     is_abandoned: bool = False
     error: str = ""
@@ -43,9 +45,9 @@ class Work:
     def ticket(self) -> Ticket:
         return Ticket(self.name, self.attempt)
 
-    def next_attempt(self) -> None:
+    def next_attempt(self, is_failure: bool) -> None:
         """Forget all that belongs to the attempt whose workers died."""
-        self.attempt += 1
+        self.attempt, self.failures = self.attempt + 1, self.failures + is_failure
         self.is_under_way, self.error, self.stopping_since, self.shown = False, "", None, None
         for record in (self.handed, self.ended, self.counts, self.asked, self.values, self.verdicts):
             record.clear()
@@ -57,13 +59,14 @@ class WorkQueue:
     Attributes:
         places: rank → where it runs, of the incarnation that lives now.
         orders_ended: how many orders have come to an end, whichever; shows that a run was good for something.
+        is_excused: the workers of this incarnation die with their node, which is no failure of the order.
     """
 
     def __init__(self, max_failures: int) -> None:
         self.places: dict[int, WorkerLocation] = {}
         self.orders_ended = 0
         self.work: Work | None = None
-        self.is_terminating = False
+        self.is_terminating = self.is_excused = False
         self.meetings: dict[int, tuple[str, int]] = {}
         self._max_failures = max_failures
         self._incarnation = ""
@@ -105,7 +108,9 @@ class WorkQueue:
 
     def end_incarnation(self) -> None:
         """The workers are gone; an order they had begun is begun again by the next ones, unless it died too often."""
-        self._incarnation, self._generation, self._is_broken, self.is_terminating = "", 0, False, False
+        is_excused = self.is_excused
+        self._incarnation, self._generation, self._is_broken = "", 0, False
+        self.is_terminating = self.is_excused = False
         for record in (self.places, self._resting, self.meetings):
             record.clear()
         work = self.work
@@ -113,10 +118,10 @@ class WorkQueue:
             return
         if work.is_abandoned:
             self._close(None)
-        elif work.is_under_way and work.attempt == self._max_failures:
+        elif work.is_under_way and not is_excused and work.failures == self._max_failures:
             self.fail(f"its workers died {work.attempt + 1} times")
         elif work.is_under_way:
-            work.next_attempt()
+            work.next_attempt(is_failure=not is_excused)
 
     def submit(self, name: str, body: bytes) -> None:
         self.work = Work(name, body)
