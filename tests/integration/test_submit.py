@@ -129,6 +129,9 @@ def test_a_job_with_data_of_its_own_runs_once_and_is_followed(head: Head, job_fi
     assert "winner      t0" in followed.stdout
     assert [one["status"] for one in head.json("jobs", "ls") if one["experiment"] == "first"] == ["SUCCEEDED"]
     assert json.loads((head.home / "experiments" / "first" / "result.json").read_text())["status"] == "completed"
+    status = head.json("status", "first")
+    assert (status["state"], status["trials"]["total"], status["job"]["status"]) == ("completed", 4, "SUCCEEDED")
+    assert len(head.json("jobs", "ls")) == 1
     assert [one.name for one in (head.home / "uploads").glob("*/*")] == ["photos"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 import traceback
 from importlib.metadata import version
@@ -143,8 +144,17 @@ def _leave(error: BaseException, message: str, exit_code: int) -> NoReturn:
     if "--debug" in sys.argv:
         tell(*redact("".join(traceback.format_exception(error))).splitlines(), err=True)
     problems = [str(problem) for problem in error.problems] if isinstance(error, SpecError) else [message]
-    if "--json" in sys.argv:
+    if "--json" in sys.argv or _logs_json():
         tell(json.dumps({"status": "failed", "exit_code": exit_code, "error": message, "problems": problems}))
     else:
         tell(*(f"graft: {problem}" for problem in problems), err=True)
     raise SystemExit(exit_code)
+
+
+def _logs_json() -> bool:
+    """Whether all that a run prints is to be JSON: its log is."""
+    if sys.argv[1:2] not in (["run"], ["resume"]):
+        return False
+    arguments = " ".join(sys.argv).replace("--log-format ", "--log-format=")
+    default = os.environ.get("GRAFT_LOG_FORMAT", "")
+    return "--log-format=json" in arguments or (default == "json" and "--log-format=" not in arguments)

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,23 @@ from graft.cli.completion import experiment_names
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", envvar="GRAFT_HOME", help="Where graft keeps everything.", show_default="./.graft"),
+]
+
+
+class LogFormat(StrEnum):
+    """How a run tells what happens."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+LogFormatOption = Annotated[
+    LogFormat,
+    typer.Option(
+        "--log-format",
+        envvar="GRAFT_LOG_FORMAT",
+        help="json: an object a line for each event, on standard error, and the result as --json prints it.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
 SetOption = Annotated[

@@ -25,7 +25,7 @@ def prepare() -> None:
     """Turn the arguments of an entry point into those of the command that it means.
 
     They are: the version that must be here (`UNSAID`: the code came along), the digest of the data that came along, the
-    home (`UNSAID`: the node's own), then ``run NAME`` or ``resume NAME``.
+    home (`UNSAID`: the node's own), then ``run NAME``, ``resume NAME`` or ``status NAME``.
 
     Raises:
         SpecError: another version of graft is here.
@@ -36,8 +36,8 @@ def prepare() -> None:
     if home != UNSAID:
         os.environ["GRAFT_HOME"] = home
     place = Home.find()
-    if verb == "resume":
-        sys.argv = ["graft", "resume", name, *more]
+    if verb != "run":
+        sys.argv = ["graft", verb, name, *more]
         return
     sys.argv = ["graft", "run", JOB_FILE, "--experiment", name, *more]
     if digest != UNSAID:

@@ -116,12 +116,28 @@ def resume(cluster: JobsApi, name: str, submission: Submission) -> Submitted:
         raise SpecError(
             f"{running.job_id} is {running.status}, but must have ended to be resumed; `graft jobs stop` it"
         )
+    request = request_about(cluster, earlier, submission, "resume")
+    return find_job(cluster, cluster.submit(submission_id=f"{PREFIX}{earlier.experiment}-r{len(same)}", **request))
+
+
+def request_about(
+    cluster: JobsApi, earlier: Submitted, submission: Submission, verb: str, *more: str
+) -> dict[str, Any]:
+    """What to submit for a command on the experiment of an earlier job, in the home of that.
+
+    Args:
+        cluster: where.
+        earlier: the job.
+        submission: how; its home, if it names one, takes the place of the earlier one's.
+        verb: ``resume`` or ``status``.
+        more: arguments of the command.
+    """
     home = submission.home or earlier.metadata.get("home") or UNSAID
-    command = [_wanted_version(), UNSAID, home, "resume", earlier.experiment]
+    command = [_wanted_version(), UNSAID, home, verb, earlier.experiment, *more]
     request = _request(cluster, earlier.experiment, command, submission, None)
     request["metadata"] |= {name: earlier.metadata[name] for name in ("job", "digest") if name in earlier.metadata}
     request["metadata"]["home"] = home
-    return find_job(cluster, cluster.submit(submission_id=f"{PREFIX}{earlier.experiment}-r{len(same)}", **request))
+    return request
 
 
 def jobs_of(cluster: JobsApi) -> list[Submitted]:

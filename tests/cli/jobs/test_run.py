@@ -103,6 +103,19 @@ def test_json_is_one_object_with_the_keys_of_the_contract(graft, fake_run, job, 
     assert done.json["experiment_dir"].startswith(str(home / "experiments" / "digits-"))
 
 
+def test_a_log_of_json_is_an_object_a_line(graft, fake_run, job, monkeypatch):
+    ran = fake_run()
+    done = graft("run", job, "--log-format", "json")
+    lines = [json.loads(line) for line in done.err.splitlines()]
+    assert {line["experiment"] for line in lines} == {ran[0].name}
+    assert {"t00", None} < {line["trial"] for line in lines}
+    assert set(done.json) >= KEYS
+    monkeypatch.setenv("GRAFT_LOG_FORMAT", "json")
+    assert len(graft("run", job).err.splitlines()) >= len(lines)
+    fake_run(error=TrialError("all trials have failed"))
+    assert graft("run", job).json["error"] == "all trials have failed"
+
+
 def test_the_report_says_what_came_out_and_what_to_do_next(graft, fake_run, job, home):
     ran = fake_run(tracking_uri=f"sqlite:///{home}/mlflow.db")
     done = graft("run", job)

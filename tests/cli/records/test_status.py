@@ -154,3 +154,16 @@ def test_neither_ray_nor_torch_nor_mlflow_is_loaded(repository, make_experiment,
     environment = {"PYTHONPATH": str(repository / "platform"), "GRAFT_HOME": str(home), "PATH": ""}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert (done.returncode, done.stderr.strip()) == (0, "[]")
+
+
+def test_on_a_cluster_it_is_asked_there(graft, monkeypatch, make_experiment, story):
+    status = graft("status", make_experiment(story).name, "--json").json
+    there = {**status, "job": {"job_id": "graft-a", "status": "STOPPED", "message": "stopped by ada"}}
+    asked = []
+    monkeypatch.setattr("graft.submit.connection.Cluster", lambda address: address)
+    monkeypatch.setattr("graft.submit.asking.status_on", lambda cluster, name: asked.append((cluster, name)) or there)
+    done = graft("status", "a", "--address", "http://head:8265")
+    assert asked == [("http://head:8265", "a")]
+    assert "job         graft-a is STOPPED: stopped by ada" in done.out
+    assert f"graft jobs resume {status['experiment']}" in done.out
+    assert graft("status", "a", "--address", "http://head:8265", "--json").json == there

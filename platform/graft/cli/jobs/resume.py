@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from graft.cli.options import ExperimentArgument, HomeOption, JsonOption, SetOption
+from graft.cli.options import ExperimentArgument, HomeOption, JsonOption, LogFormat, LogFormatOption, SetOption
 from graft.core.storage import Home
 
 
@@ -16,6 +16,7 @@ def command(
     override: SetOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
+    log_format: LogFormatOption = LogFormat.TEXT,
 ) -> None:
     """Go on with an experiment that was interrupted or failed; finished stages and finished trials are kept.
 
@@ -26,7 +27,7 @@ def command(
 
     Example: graft resume digits --retry-errored --set search.budget.minutes=30
     """
-    from graft.cli.jobs.run import run_and_report
+    from graft.cli.jobs.run import Manner, run_and_report
     from graft.experiments.directory import Experiment
     from graft.experiments.resume import change_job
 
@@ -34,4 +35,4 @@ def command(
     found = Experiment.find(place, experiment)
     if override:
         change_job(found, override)
-    run_and_report(found, place, as_json, retry_errored)
+    run_and_report(found, place, Manner.of(as_json, log_format), retry_errored)

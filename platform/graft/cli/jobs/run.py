@@ -6,11 +6,12 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
+from graft.cli.options import HomeOption, JobArgument, JsonOption, LogFormat, LogFormatOption, SetOption
 from graft.cli.output.tell import tell
 from graft.core.errors import ResourceError, SpecError
 from graft.core.escaping import escaped
@@ -36,7 +37,36 @@ ReplayOption = Annotated[
 ]
 
 
-def command(
+@dataclass(frozen=True)
+class Manner:
+    """How a run is told.
+
+    Attributes:
+        is_plain: the result is one JSON object, and nothing is shown meanwhile.
+        has_json_log: what happens is told as lines of JSON.
+    """
+
+    is_plain: bool
+    has_json_log: bool = False
+
+    @classmethod
+    def of(cls, as_json: bool, log_format: LogFormat) -> "Manner":
+        has_json_log = log_format is LogFormat.JSON
+        return cls(as_json or has_json_log, has_json_log)
+
+    def note(self, text: str, experiment: str | None = None) -> None:
+        """Tell what the user should know of, though the run goes on."""
+        from graft.cli.output.json_lines import log_line
+
+        tell(log_line(text, "warning", experiment) if self.has_json_log else f"note: {text}", err=True)
+
+    def say(self, *texts: str) -> None:
+        """Tell what is only for people."""
+        if not self.is_plain:
+            tell(*texts, err=True)
+
+
+def command(  # noqa: PLR0913 - what a run can be told
     job: JobArgument,
     override: SetOption = None,
     home: HomeOption = None,
@@ -49,6 +79,7 @@ def command(
         str | None,
         typer.Option("--experiment", metavar="NAME", help="Name of the experiment; one that is there goes on."),
     ] = None,
+    log_format: LogFormatOption = LogFormat.TEXT,
 ) -> None:
     """Run a job: ingest the data, search strategies, fit the winner, score it on test data, export and register it.
 
@@ -69,9 +100,9 @@ def command(
 
         schedule = find_schedule(replay, place)
         loaded = replayed_job(loaded, schedule)
-    if not as_json:
-        what = f"replays {replay}" if schedule else describe(loaded.phases, loaded.strategies)
-        tell(f"{job}: {loaded.name}, {what}", err=True)
+    manner = Manner.of(as_json, log_format)
+    what = f"replays {replay}" if schedule else describe(loaded.phases, loaded.strategies)
+    manner.say(f"{job}: {loaded.name}, {what}")
     from graft.cli.output.looking import looking
     from graft.data.remote.here import copies_in
     from graft.experiments.directory import Experiment
@@ -82,41 +113,36 @@ def command(
     with copies_in(place):
         resolved = resolve_job(loaded)
     loaded = resolved.job
-    if not as_json:
-        tell(
-            f"task: {loaded.task.kind} of {loaded.data.modality}s by {loaded.objective.name} ({resolved.reason})",
-            err=True,
-        )
+    manner.say(f"task: {loaded.task.kind} of {loaded.data.modality}s by {loaded.objective.name} ({resolved.reason})")
     with copies_in(place):
         overview = overview_of(loaded, resolved.listing, looking(f"{loaded.data.modality}s"))
-    if not as_json:
-        tell(*(f"{what}: {told}" for what, told in overview.lines()), err=True)
+    manner.say(*(f"{what}: {told}" for what, told in overview.lines()))
     for note in check_job(loaded, place):
-        tell(f"note: {note}", err=True)
+        manner.note(note)
     if name is not None:
         experiment = _named(place, loaded, name)
     else:
-        experiment = None if schedule else _to_go_on_with(loaded, place, resume)
+        experiment = None if schedule else _to_go_on_with(loaded, place, resume, manner)
     if experiment is None:
         experiment = Experiment.create(place, loaded, name)
     if schedule is not None:
         write_json(experiment.replay_file, schedule.to_dict())
-    run_and_report(experiment, place, as_json)
+    run_and_report(experiment, place, manner)
 
 
-def run_and_report(experiment: "Experiment", home: Home, as_json: bool, retry_errored: bool = False) -> None:
+def run_and_report(experiment: "Experiment", home: Home, manner: Manner, retry_errored: bool = False) -> None:
     """Run an experiment with a display, and print what came out."""
     from graft.cli.output.captured_output import chatter_to
     from graft.journal.record import Record
     from graft.pipeline.run import RunOptions, run_experiment, versions_here
 
     if told := Record.of(experiment.journal_file).other_versions(versions_here()):
-        tell(f"note: {told}", err=True)
-    with chatter_to(experiment.log_file) as terminal, _display(experiment, terminal.err, as_json) as listener:
-        lost = _leave_at_once(terminal, as_json)
+        manner.note(told, experiment.name)
+    with chatter_to(experiment.log_file) as terminal, _display(experiment, terminal.err, manner) as listener:
+        lost = _leave_at_once(terminal, manner.is_plain)
         options = RunOptions(listeners=(listener,), retry_errored=retry_errored, on_lost_head=lost)
         result = run_experiment(experiment, home, options)
-    if as_json:
+    if manner.is_plain:
         tell(json.dumps(result.summary))
         return
     _report(result, home)
@@ -153,17 +179,17 @@ def _named(home: Home, job: "Job", name: str) -> "Experiment | None":
     return found
 
 
-def _to_go_on_with(job: "Job", home: Home, resume: bool) -> "Experiment | None":
+def _to_go_on_with(job: "Job", home: Home, resume: bool, manner: Manner) -> "Experiment | None":
     """The experiment that is to go on, if there is one and the user wants it; asked only at a terminal."""
     from graft.experiments.resume import find_unfinished
 
     found = find_unfinished(home, job)
     if found is None:
         if resume:
-            tell("no experiment of exactly this job was cut off, so a new one begins", err=True)
+            manner.note("no experiment of exactly this job was cut off, so a new one begins")
         return None
     if resume:
-        tell(f"goes on with {found.name}", err=True)
+        manner.note(f"goes on with {found.name}")
         return found
     if sys.stdin.isatty() and sys.stderr.isatty():
         return (
@@ -171,20 +197,25 @@ def _to_go_on_with(job: "Job", home: Home, resume: bool) -> "Experiment | None":
             if typer.confirm(f"{escaped(found.name)} was cut off; go on with it?", default=True, err=True)
             else None
         )
-    tell(f"{found.name} was cut off; a new experiment begins (--resume goes on with it)", err=True)
+    manner.note(f"{found.name} was cut off; a new experiment begins (--resume goes on with it)")
     return None
 
 
 @contextlib.contextmanager
-def _display(experiment: "Experiment", stream: Any, as_json: bool) -> Iterator[Any]:
+def _display(experiment: "Experiment", stream: Any, manner: Manner) -> Iterator[Any]:
     from graft.cli.output.display import live_display
+    from graft.cli.output.json_lines import json_display
     from graft.cli.output.plain_lines import plain_display
     from graft.experiments.progress import Progress
     from graft.journal.journal import read
     from graft.search.outlook import Outlook
 
+    if manner.has_json_log:
+        with json_display(stream, experiment.name) as listener:
+            yield listener
+        return
     job = experiment.job()
-    if as_json:
+    if manner.is_plain:
         yield lambda event: None
         return
     progress = Progress(job.objective, job.epochs)

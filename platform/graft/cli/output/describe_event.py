@@ -13,8 +13,13 @@ def narrate(line: Line) -> str:
     """What a line records; a record that does not count says so."""
     if line.event is None:
         return "something that this version of graft does not know"
-    told = _story(line.event) or _plainly(line.event)
+    told = describe(line.event)
     return f"{told}  (does not count: its writer had lost the lease)" if line.is_fenced else told
+
+
+def describe(event: events.Event) -> str:
+    """What an event records."""
+    return _story(event) or _plainly(event)
 
 
 def _story(event: events.Event) -> str:

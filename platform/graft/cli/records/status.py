@@ -4,7 +4,9 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from graft.cli.options import ExperimentArgument, HomeOption, JsonOption
 from graft.cli.output.tell import tell
@@ -17,17 +19,39 @@ if TYPE_CHECKING:
     from graft.tracking.relay_files import RelayFiles
 
 
-def command(experiment: ExperimentArgument = "latest", home: HomeOption = None, as_json: JsonOption = False) -> None:
+def command(
+    experiment: ExperimentArgument = "latest",
+    home: HomeOption = None,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", help="Ask the cluster with this dashboard, to which it was submitted."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Show how an experiment stands: state, trials, best so far, time left, budget, writer, tracking, disk use.
 
-    It may be running, on this machine or on another one that shares the home.
+    It may be running, on this machine or on another one that shares the home; with --address on a cluster, whose home
+    this machine need not see. The answer takes some seconds there: it is a job of its own.
 
     Example: graft status digits --json
+
+    Example: graft status digits --address http://127.0.0.1:8265
     """
+    status = _status_there(address, experiment) if address is not None else _status_here(home, experiment)
+    tell(*([json.dumps(status)] if as_json else _lines(status)))
+
+
+def _status_here(home: Path | None, experiment: str) -> dict[str, Any]:
     from graft.experiments.directory import Experiment
 
-    status = status_of(Experiment.find(Home.find(home), experiment))
-    tell(*([json.dumps(status)] if as_json else _lines(status)))
+    return status_of(Experiment.find(Home.find(home), experiment))
+
+
+def _status_there(address: str, experiment: str) -> dict[str, Any]:
+    from graft.submit.asking import status_on
+    from graft.submit.connection import Cluster, address_of
+
+    return status_on(Cluster(address_of(address)), experiment)
 
 
 def status_of(experiment: "Experiment") -> dict[str, Any]:
@@ -216,9 +240,12 @@ def _lines(status: Mapping[str, Any]) -> list[str]:
         ("tracking", _told_tracking(status["tracking"]) + _told_restarts(status["relay"]["restarts"])),
         ("disk", ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in status["disk"].items())),
     ]
+    if job := status.get("job"):
+        found.append(("job", f"{job['job_id']} is {job['status']}: {job['message']}"))
     lines = [f"{name:<11} {text}" for name, text in found]
     if status["state"] in ("killed", "interrupted", "failed"):
-        lines.append(f"next:       graft resume {status['experiment']}")
+        verb = "jobs resume" if job else "resume"
+        lines.append(f"next:       graft {verb} {status['experiment']}")
     return lines
 
 
