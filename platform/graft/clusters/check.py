@@ -24,29 +24,53 @@ def check_file(path: Path) -> list[Violation]:
     Raises:
         SpecError: it cannot be read, is no YAML, or holds neither form.
     """
-    documents = _read(path)
-    launcher = [one for one in documents if "cluster_name" in one or "provider" in one]
-    manifests = [one for one in documents if str(one.get("apiVersion", "")).startswith("ray.io/")]
-    if not launcher and not manifests:
-        raise SpecError([Problem("", f"is no cluster file, but must be {_FORMS}", str(path))])
+    documents = read_documents(path)
+    launcher = [one for one in documents if _is_launcher(one)]
+    manifests = [one for one in documents if not _is_launcher(one)]
     found = [violation for one in launcher for violation in _check_launcher(one)]
     return found + [violation for one in manifests for violation in _check_manifest(one, len(manifests) > 1)]
 
 
+def check_structure(document: Mapping[str, Any]) -> list[Violation]:
+    """What the schema of one document of a cluster file refuses; our own rules are not asked."""
+    if _is_launcher(document):
+        return list(schema_violations(document, launcher_schema()))
+    kind = document.get("kind")
+    if document["apiVersion"] != "ray.io/v1" or kind not in KUBERAY_KINDS:
+        told = f"is {kind} of {document['apiVersion']}, but must be {', '.join(KUBERAY_KINDS)} of ray.io/v1"
+        return [Violation("kind", told, "name one of them")]
+    return list(schema_violations(document, kuberay_schema(kind)))
+
+
+def _is_launcher(document: Mapping[str, Any]) -> bool:
+    return "cluster_name" in document or "provider" in document
+
+
 def _check_launcher(config: Mapping[str, Any]) -> list[Violation]:
-    return list(schema_violations(config, launcher_schema())) or list(launcher_violations(config))
+    return check_structure(config) or list(launcher_violations(config))
 
 
 def _check_manifest(manifest: Mapping[str, Any], is_named: bool) -> list[Violation]:
     kind = manifest.get("kind")
-    if manifest["apiVersion"] != "ray.io/v1" or kind not in KUBERAY_KINDS:
-        told = f"is {kind} of {manifest['apiVersion']}, but must be {', '.join(KUBERAY_KINDS)} of ray.io/v1"
-        return [Violation("kind", told, "name one of them")]
-    found = list(schema_violations(manifest, kuberay_schema(kind))) or list(kuberay_violations(manifest))
+    found = check_structure(manifest)
+    if not found and kind in KUBERAY_KINDS:
+        found = list(kuberay_violations(manifest))
     if not is_named:
         return found
     name = manifest.get("metadata", {}).get("name", "")
     return [Violation(f"{kind}/{name}.{one.key}", one.rule, one.fix) for one in found]
+
+
+def read_documents(path: Path) -> list[Mapping[str, Any]]:
+    """The documents of a cluster file that are the launcher's, or KubeRay's.
+
+    Raises:
+        SpecError: it cannot be read, is no YAML, or holds neither form.
+    """
+    found = [one for one in _read(path) if _is_launcher(one) or str(one.get("apiVersion", "")).startswith("ray.io/")]
+    if not found:
+        raise SpecError([Problem("", f"is no cluster file, but must be {_FORMS}", str(path))])
+    return found
 
 
 def _read(path: Path) -> list[Mapping[str, Any]]:

@@ -10,7 +10,7 @@ Manifest = Mapping[str, Any]
 
 def kuberay_violations(manifest: Manifest) -> Iterator[Violation]:
     """What our rules refuse in a manifest whose structure KubeRay's schema has accepted."""
-    found = _cluster(manifest)
+    found = cluster_of(manifest)
     if found is None:
         if manifest["kind"] == "RayJob" and not manifest.get("spec", {}).get("clusterSelector"):
             told = "is missing, and so is clusterSelector: the job has no cluster to run on"
@@ -24,7 +24,7 @@ def kuberay_violations(manifest: Manifest) -> Iterator[Violation]:
         yield from _pod(at, pod)
 
 
-def _cluster(manifest: Manifest) -> tuple[str, Manifest] | None:
+def cluster_of(manifest: Manifest) -> tuple[str, Manifest] | None:
     """The specification of the cluster in it, and where it stands."""
     spec = manifest.get("spec", {})
     if manifest["kind"] == "RayCluster":
@@ -70,7 +70,7 @@ def _groups(key: str, spec: Manifest) -> Iterator[Violation]:
         if _asks_for_gpus(pod) and not pod.get("tolerations"):
             told = "has no tolerations, but GPU pools keep everybody out who does not tolerate their taint"
             yield Violation(f"{here}.template.spec.tolerations", told, "tolerate `nvidia.com/gpu`")
-        if group.get("labels", {}).get("ray.io/market-type") == "spot" and not _has_shared_home(pod):
+        if group.get("labels", {}).get("ray.io/market-type") == "spot" and not has_shared_home(pod):
             told = "has no GRAFT_HOME on a volume that is claimed, but a spot pod takes its own disk with it"
             yield Violation(f"{here}.template.spec.volumes", told, "mount a persistentVolumeClaim at GRAFT_HOME")
 
@@ -115,7 +115,8 @@ def _asks_for_gpus(pod: Manifest) -> bool:
     return any("nvidia.com/gpu" in one for one in limits)
 
 
-def _has_shared_home(pod: Manifest) -> bool:
+def has_shared_home(pod: Manifest) -> bool:
+    """Whether GRAFT_HOME of a pod outlives it: in a store, or on a volume that is claimed."""
     claimed = {one["name"] for one in pod.get("volumes", ()) if "persistentVolumeClaim" in one}
     for container in pod.get("containers", ()):
         homes = [one.get("value", "") for one in container.get("env", ()) if one.get("name") == "GRAFT_HOME"]

@@ -126,12 +126,12 @@ def _spot(config: Config) -> Iterator[Violation]:
             yield Violation(key, "has no `ray.io/market-type: spot`", "add it: placement goes by labels")
     if not spot:
         return
-    homes = [found[1] for _, _, command in _commands(config) for found in _HOME.finditer(command)]
+    homes = _homes(config)
     if not homes:
         told = "is nowhere set, but a spot node takes its disk with it: checkpoints must lie on shared storage"
         yield Violation("GRAFT_HOME", told, "set it before `ray start` to a path that all nodes mount")
     for home in dict.fromkeys(homes):
-        if "://" in home or any("mount" in command and _root(home) in command for _, _, command in _commands(config)):
+        if _outlives_a_node(home, config):
             continue
         told = f"is {home}, but no command mounts it: a spot node takes its own disk with it"
         yield Violation("GRAFT_HOME", told, "mount shared storage there in initialization_commands or setup_commands")
@@ -155,6 +155,20 @@ def is_spot(node: Config) -> bool:
         or own.get("scheduling", {}).get("provisioningModel") == "SPOT"
         or own.get("azure_arm_parameters", {}).get("priority") == "Spot"
     )
+
+
+def has_mounted_home(config: Config) -> bool:
+    """Whether GRAFT_HOME of a cluster outlives its nodes: in a store, or where a command mounts something."""
+    homes = _homes(config)
+    return bool(homes) and all(_outlives_a_node(home, config) for home in homes)
+
+
+def _homes(config: Config) -> list[str]:
+    return [found[1] for _, _, command in _commands(config) for found in _HOME.finditer(command)]
+
+
+def _outlives_a_node(home: str, config: Config) -> bool:
+    return "://" in home or any("mount" in command and _root(home) in command for _, _, command in _commands(config))
 
 
 def _workers(config: Config) -> dict[str, Config]:

@@ -18,7 +18,7 @@ from graft.spec.load import load_job
 
 # Keys that decide when a search ends, what is left on the disk and where runs are shown; anything else would make the
 # trials that have ended incomparable with those to come.
-CHANGEABLE = tuple(f"search.budget.{name}" for name in ("minutes", "gpu_hours", "cost", "target"))
+CHANGEABLE = tuple(f"search.budget.{name}" for name in ("minutes", "gpu_hours", "cost", "nodes", "target"))
 CHANGEABLE += ("keep.checkpoints", "keep.losers", "tracking.uri", "tracking.experiment")
 
 

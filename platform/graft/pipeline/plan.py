@@ -155,8 +155,9 @@ def make_plan(
     probe: Probe | None = None,
     depths: prefix_plan.Probe | None = None,
     reasons: Reasons = _OF_THE_JOB,
+    there: ClusterResources | None = None,
 ) -> Plan:
-    """Plan a job for this machine.
+    """Plan a job for this machine, or for a cluster.
 
     Args:
         job: the job.
@@ -164,11 +165,13 @@ def make_plan(
         probe: measures the backbones; without it, or without `size`, there is no estimate of the time.
         depths: measures their blocks; without it, all blocks of a network count as equal.
         reasons: why what the job left open is as it is.
+        there: what the cluster has; this machine if left out.
     """
     samples = size.training + size.validation if size else None
     backbones = tuple(_backbone(name, job) for name in job.reach.values("backbone"))
     outlook = Outlook.of(job)
-    divided = allocate(job.resources, ClusterResources((Node(usable_cpus()),)), total_trials(outlook.phases))
+    there = there or ClusterResources((Node(usable_cpus()),))
+    divided = allocate(job.resources, there, total_trials(outlook.phases))
     grid = job.strategies
     phases = tuple(_phase(job, phase, outlook.epochs[phase.index]) for phase in drawn_from(outlook.phases, grid))
     sizes = [phase.trials for phase in phases]

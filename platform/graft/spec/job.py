@@ -187,7 +187,7 @@ class Job(Spec):
 
     def _budget_findings(self) -> Iterator[Finding]:
         budget, price = self.search.budget, self.resources.price
-        if budget.cost is not None and not (price.cpu_hour or price.gpu_hour):
+        if budget.cost is not None and not price.is_given:
             yield Finding(
                 ("search", "budget", "cost"), f"is {budget.cost:g}, but nothing has a price; set resources.price"
             )

@@ -34,6 +34,16 @@ class PriceSpec(Spec):
 
     cpu_hour: float = Field(0.0, ge=0, description="Price of one CPU for one hour.")
     gpu_hour: float = Field(0.0, ge=0, description="Price of one GPU for one hour.")
+    node_hour: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {},
+        description="Price of one node of a cluster for one hour, by the name of its type; the others cost what "
+        "their CPUs and GPUs cost.",
+    )
+
+    @property
+    def is_given(self) -> bool:
+        """Whether anything has a price."""
+        return bool(self.cpu_hour or self.gpu_hour or any(self.node_hour.values()))
 
 
 class ResourcesSpec(Spec):
@@ -54,6 +64,11 @@ class ResourcesSpec(Spec):
     ] = Field(
         "auto",
         description="GPUs of a worker; a share such as 0.5 lets trials share one; auto is 1 where any are, else 0.",
+    )
+    gpu_type: str | None = Field(
+        None,
+        min_length=1,
+        description="The only kind of GPU to train on, by Ray's label `ray.io/accelerator-type`: A10G, L4, H100.",
     )
     placement: Literal["pack", "spread"] = Field(
         "pack", description="pack: a trial's workers on as few nodes as possible; spread: on as many."

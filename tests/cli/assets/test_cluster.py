@@ -22,3 +22,9 @@ def test_what_is_wrong_is_told_with_key_rule_and_fix(graft, tmp_path):
     problem = {"key": "max_worker", "rule": "is no key that is known here", "fix": "did you mean `max_workers`?"}
     assert json.loads(told.out) == {"ok": False, "problems": [problem]}
     assert "max_worker: is no key that is known here" in graft("cluster", "check", str(file)).err
+
+
+def test_the_table_of_prices_is_printed_as_it_is(graft):
+    done = graft("cluster", "prices")
+    assert (done.exit_code, done.err) == (0, "")
+    assert "g5.2xlarge: {on_demand:" in done.out

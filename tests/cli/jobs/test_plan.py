@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 
@@ -246,3 +247,39 @@ def test_a_range_test_says_which_learning_rates_a_job_can_take(graft, job_file):
     assert len(found["rates"]) == len(found["losses"]) <= 120
     assert found["strategy"]["freeze"] == 0.9
     assert "lr range   the loss fell fastest at " in graft("plan", path, "--lr-range").out
+
+
+ON_GPUS = GRID + "resources: {gpus_per_worker: 1}\n"
+CLUSTER = str(Path(__file__).parents[3] / "cluster" / "aws" / "small.yaml")
+
+
+def test_a_plan_on_a_cluster_has_what_scripts_rely_on(graft, job_file, tmp_path):
+    picture = tmp_path / "nodes.png"
+    done = graft(
+        "plan", job_file(ON_GPUS), "--cluster", CLUSTER, "--epoch-seconds", "5", "--picture", picture, "--json"
+    )
+    assert (done.exit_code, done.err) == (0, "")
+    assert (done.json["fits"], done.json["cost"]["currency"]) == (True, "USD")
+    assert done.json["nodes_over_time"][-1]["nodes"] == {"data": 0, "gpu": 0, "gpu_spot": 0}
+    assert done.json["share"]["gpus"] == 1, "that of the cluster, not of this machine"
+    assert done.json["cluster"]["epoch_seconds"] == 5
+    assert picture.exists()
+    lines = graft("plan", job_file(ON_GPUS), "--cluster", CLUSTER).out.splitlines()
+    assert any(line.startswith("cost       about") for line in lines)
+
+
+def test_a_job_that_no_node_type_can_run_ends_the_plan(graft, job_file):
+    job = job_file(GRID + "resources: {gpus_per_worker: 1, gpu_type: H100}\n")
+    done = graft("plan", job, "--cluster", CLUSTER)
+    assert (done.exit_code, done.out) == (2, "")
+    assert done.err.strip() == (
+        "resources: asks for H100, but no node type has ray.io/accelerator-type: H100 (they have A10G); "
+        "add one, or label it `ray.io/accelerator-type: H100`"
+    )
+    told = graft("plan", job, "--cluster", CLUSTER, "--json")
+    assert (told.exit_code, told.json["fits"], told.json["nodes_over_time"]) == (2, False, [])
+
+
+def test_what_is_about_a_cluster_needs_one(graft, job_file):
+    done = graft("plan", job_file(GRID), "--epoch-seconds", "5")
+    assert (done.exit_code, "name --cluster" in done.err) == (2, True)

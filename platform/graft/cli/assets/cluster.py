@@ -64,3 +64,14 @@ def check(
     else:
         tell(*(f"{file}: {one}" for one in found), err=True) if found else tell(f"{file}: no problem found")
     raise typer.Exit(2 if found else 0)
+
+
+@app.command("prices")
+def prices() -> None:
+    """Print the table of prices that `graft plan --cluster` counts with, to be edited.
+
+    Example: graft cluster prices > prices.yaml
+    """
+    from graft.clusters.prices import shipped_text
+
+    tell(*shipped_text().splitlines())

@@ -50,6 +50,12 @@ class BudgetSpec(Spec):
     minutes: float | None = Field(None, gt=0, description="Most minutes of wall-clock time; no limit if left out.")
     gpu_hours: float | None = Field(None, gt=0, description="Most GPU-hours of all trials and the fit together.")
     cost: float | None = Field(None, gt=0, description="Most money, at the prices in `resources.price`.")
+    nodes: int | None = Field(
+        None,
+        ge=1,
+        le=100_000,
+        description="Most workers of a cluster that are asked for at once; the head is not counted.",
+    )
     target: Annotated[
         float | dict[str, float] | None,
         BeforeValidator(_target),
