@@ -34,7 +34,16 @@ WITH_EXAMPLE = (
     "journal show",
     "journal verify",
 )
-GROUPS = [("track",), ("track", "sync"), ("journal",), ("journal", "show"), ("journal", "verify")]
+GROUPS = [
+    ("memory", "ls"),
+    ("memory", "import"),
+    ("memory", "forget"),
+    ("track",),
+    ("track", "sync"),
+    ("journal",),
+    ("journal", "show"),
+    ("journal", "verify"),
+]
 HEAVY = ("torch", "ray", "mlflow", "transformers", "timm", "numpy", "pandas", "torchvision", "pyarrow")
 
 
@@ -58,7 +67,7 @@ def test_no_command_shows_the_overview(graft):
     assert done.out.rstrip() == graft("--help").out.rstrip()
 
 
-@pytest.mark.parametrize("group", ["track", "journal", "cache", "zoo"])
+@pytest.mark.parametrize("group", ["track", "journal", "cache", "zoo", "memory"])
 def test_a_group_without_a_command_shows_its_overview(graft, group):
     done = graft(group)
     assert (done.exit_code, done.err) == (0, "")

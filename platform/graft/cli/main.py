@@ -13,6 +13,7 @@ import typer
 from graft.cli.assets import cache, cluster, components, doctor, features, space, zoo
 from graft.cli.help import named_command, show_overview
 from graft.cli.jobs import chaos, init, plan, predict, resume, run, schema, submit, submitted, validate
+from graft.cli.memory import app as memory
 from graft.cli.output.tell import tell
 from graft.cli.output.unfailing import final_exit_code, guard_standard_streams
 from graft.cli.records import compare, experiments, journal, leaderboard, lineage, status, track, ui, watch
@@ -38,6 +39,8 @@ Examples:
   graft doctor --install                           is everything here that a job needs?
 
   graft components penalty                         what a job can name, also from other packages
+
+  graft memory ls                                  what earlier tasks have taught
 
   graft ui                                         see in the MLflow UI which strategy wins, and at what cost
 
@@ -79,6 +82,7 @@ app.add_typer(zoo.app, name="zoo")
 app.add_typer(space.app, name="space")
 app.add_typer(cache.app, name="cache")
 app.add_typer(cluster.app, name="cluster")
+app.add_typer(memory.app, name="memory")
 app.add_typer(track.app, name="track")
 app.add_typer(journal.app, name="journal")
 

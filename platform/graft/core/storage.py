@@ -21,7 +21,7 @@ from graft.core.uris import sqlite_uri
 
 # What graft keeps at the top of a home. The database has companions while it is open.
 _HOME_ENTRIES = (
-    "experiments", "cache", "mlartifacts", "mlflow.db", "mlflow.db-wal", "mlflow.db-shm", ".mlflow.db.lock"
+    "experiments", "cache", "mlartifacts", "mlflow.db", "mlflow.db-wal", "mlflow.db-shm", ".mlflow.db.lock", "memory"
 )  # fmt: skip
 
 
@@ -75,6 +75,11 @@ class Home:
     def models(self) -> Path:
         """Copies of registered models, checked when they were made."""
         return self.root / "cache" / "models"
+
+    @property
+    def memory(self) -> Path:
+        """What earlier tasks gave, where no other place is named for it."""
+        return self.root / "memory"
 
     @property
     def database(self) -> Path:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,7 @@ from graft.search.outlook import Outlook
 from graft.spec.job import Job
 from graft.spec.search.phases import total_trials
 from graft.tracking.preflight import check_target, foreign_settings
-from graft.tracking.provenance import git_commit, machine
+from graft.tracking.provenance import git_commit, machine, versions_here
 from graft.tracking.relay import start_relay
 from graft.tracking.relay_files import RelayFiles
 from graft.tracking.relay_supervisor import RelaySupervisor
@@ -59,8 +58,6 @@ from graft.workers.allocation import ClusterResources, allocate, allocate_fit
 from graft.workers.exporter import exporting
 
 _LOG = logging.getLogger(__name__)
-
-RECORDED_VERSIONS = ("graft", "ray", "torch", "torchvision", "timm", "mlflow")
 
 Listener = Callable[[events.Event], None]
 
@@ -104,11 +101,6 @@ def check_job(job: Job, home: Home) -> Sequence[str]:
     target, model = target_of(home, job), job.model_name if job.export.register else None
     absence = check_target(target, model, is_embedded=job.tracking.uri is None)
     return [*foreign_settings(target), *([absence] if absence else [])]
-
-
-def versions_here() -> dict[str, str]:
-    """The versions of the packages that a result depends on."""
-    return {package: version(package) for package in RECORDED_VERSIONS}
 
 
 def run_experiment(experiment: Experiment, home: Home, options: RunOptions | None = None) -> Result:

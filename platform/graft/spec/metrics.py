@@ -1,5 +1,6 @@
 """The numbers that a job can be judged by."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,11 +13,19 @@ class MetricSpec:
         name: as the job file, the journal and the tracker call it.
         mode: whether more or less of it is better.
         is_share: whether it is a share of the samples, each of which counts one or nothing.
+        lowest: no model has less.
+        highest: no model has more.
     """
 
     name: str
     mode: Literal["max", "min"]
     is_share: bool = False
+    lowest: float = -math.inf
+    highest: float = math.inf
+
+    def is_possible(self, value: float) -> bool:
+        """Whether a model can have this value; not if it is no finite number."""
+        return math.isfinite(value) and self.lowest <= value <= self.highest
 
     def is_better(self, value: float, than: float | None) -> bool:
         """Whether `value` beats the best so far; anything but NaN beats nothing."""

@@ -3,9 +3,18 @@
 import os
 import platform
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 _PATIENCE_S = 5.0
+
+
+RECORDED_VERSIONS = ("graft", "ray", "torch", "torchvision", "timm", "mlflow")
+
+
+def versions_here() -> dict[str, str]:
+    """The versions of the packages that a result depends on."""
+    return {package: version(package) for package in RECORDED_VERSIONS}
 
 
 def git_commit(directory: Path) -> str | None:

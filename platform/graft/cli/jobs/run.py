@@ -134,7 +134,8 @@ def run_and_report(experiment: "Experiment", home: Home, manner: Manner, retry_e
     """Run an experiment with a display, and print what came out."""
     from graft.cli.output.captured_output import chatter_to
     from graft.journal.record import Record
-    from graft.pipeline.run import RunOptions, run_experiment, versions_here
+    from graft.pipeline.run import RunOptions, run_experiment
+    from graft.tracking.provenance import versions_here
 
     if told := Record.of(experiment.journal_file).other_versions(versions_here()):
         manner.note(told, experiment.name)

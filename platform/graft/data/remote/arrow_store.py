@@ -22,6 +22,7 @@ _SILENCE_S = 20.0
 _PASSED_BYTES = 1 << 20
 _GOOGLE_RETRY = timedelta(seconds=2)
 _USUAL_REGION = "us-east-1"
+_WRITABLE = ("s3", "gs", "abfs")
 
 
 class ArrowStore:
@@ -98,6 +99,22 @@ def arrow_store(scheme: str, place: str) -> ArrowStore:
     if scheme == "gs":
         return GoogleStore(_google(place, os.environ), place)
     return ArrowStore((_s3 if scheme == "s3" else _azure)(place, os.environ), place.partition("@")[0])
+
+
+def filesystem_of(uri: str) -> tuple[fs.FileSystem, str]:
+    """The file system of an address in a store, and the path there, with the same settings as for data.
+
+    Raises:
+        SpecError: it is no address of a store that can be written, or a setting in the environment is wrong.
+    """
+    address = Address.of(uri)
+    if address.scheme not in _WRITABLE:
+        raise SpecError(f"`{uri}` cannot be written; name a directory, or a place in a store (s3://, gs://, abfs://)")
+    if address.scheme == "gs":
+        filesystem = _google(address.place, os.environ)
+    else:
+        filesystem = (_s3 if address.scheme == "s3" else _azure)(address.place, os.environ)
+    return filesystem, "/".join(filter(None, (address.place.partition("@")[0], address.key)))
 
 
 def _entry(info: fs.FileInfo, path: str) -> Entry:

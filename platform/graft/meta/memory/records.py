@@ -96,6 +96,7 @@ class Scores:
             its usual one.
         value: more is better.
         source: where it comes from.
+        written_at: seconds since the epoch.
     """
 
     task: str
@@ -103,6 +104,7 @@ class Scores:
     score_name: str
     value: float
     source: str = ""
+    written_at: float = 0.0
 
 
 @dataclass(frozen=True)

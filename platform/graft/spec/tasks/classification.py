@@ -18,15 +18,15 @@ class Classification(TaskSpec):
     built_by: ClassVar[str] = "graft.tasks.classification.task:ClassificationTask"
     link: ClassVar[str] = "softmax"
     metrics: ClassVar[tuple[MetricSpec, ...]] = (
-        MetricSpec("accuracy", "max", is_share=True),
-        MetricSpec("balanced_accuracy", "max"),
-        MetricSpec("macro_f1", "max"),
-        MetricSpec("loss", "min"),
-        MetricSpec("log_loss", "min"),
-        MetricSpec("auroc", "max"),
-        MetricSpec("ece", "min"),
-        MetricSpec("top_3_accuracy", "max", is_share=True),
-        MetricSpec("top_5_accuracy", "max", is_share=True),
+        MetricSpec("accuracy", "max", is_share=True, lowest=0, highest=1),
+        MetricSpec("balanced_accuracy", "max", lowest=0, highest=1),
+        MetricSpec("macro_f1", "max", lowest=0, highest=1),
+        MetricSpec("loss", "min", lowest=0),
+        MetricSpec("log_loss", "min", lowest=0),
+        MetricSpec("auroc", "max", lowest=0, highest=1),
+        MetricSpec("ece", "min", lowest=0, highest=1),
+        MetricSpec("top_3_accuracy", "max", is_share=True, lowest=0, highest=1),
+        MetricSpec("top_5_accuracy", "max", is_share=True, lowest=0, highest=1),
     )
     rows_by_name: ClassVar[bool] = True
     default_metric: ClassVar[str] = "accuracy"

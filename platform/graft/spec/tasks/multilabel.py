@@ -15,11 +15,11 @@ class Multilabel(TaskSpec):
     built_by: ClassVar[str] = "graft.tasks.multilabel.task:MultilabelTask"
     link: ClassVar[str] = "sigmoid"
     metrics: ClassVar[tuple[MetricSpec, ...]] = (
-        MetricSpec("map", "max"),
-        MetricSpec("macro_f1", "max"),
-        MetricSpec("micro_f1", "max"),
-        MetricSpec("subset_accuracy", "max", is_share=True),
-        MetricSpec("loss", "min"),
+        MetricSpec("map", "max", lowest=0, highest=1),
+        MetricSpec("macro_f1", "max", lowest=0, highest=1),
+        MetricSpec("micro_f1", "max", lowest=0, highest=1),
+        MetricSpec("subset_accuracy", "max", is_share=True, lowest=0, highest=1),
+        MetricSpec("loss", "min", lowest=0),
     )
     rows_by_name: ClassVar[bool] = True
     default_metric: ClassVar[str] = "map"

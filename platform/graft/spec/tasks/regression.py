@@ -15,11 +15,11 @@ class Regression(TaskSpec):
     built_by: ClassVar[str] = "graft.tasks.regression.task:RegressionTask"
     link: ClassVar[str] = "identity"
     metrics: ClassVar[tuple[MetricSpec, ...]] = (
-        MetricSpec("mae", "min"),
-        MetricSpec("rmse", "min"),
-        MetricSpec("r2", "max"),
-        MetricSpec("spearman", "max"),
-        MetricSpec("loss", "min"),
+        MetricSpec("mae", "min", lowest=0),
+        MetricSpec("rmse", "min", lowest=0),
+        MetricSpec("r2", "max", highest=1),
+        MetricSpec("spearman", "max", lowest=-1, highest=1),
+        MetricSpec("loss", "min", lowest=0),
     )
     default_metric: ClassVar[str] = "mae"
     default_loss: ClassVar[str] = "huber"

@@ -1,0 +1,208 @@
+"""Results that others have measured, read from Parquet or CSV: every problem at once, nothing half imported.
+
+A file of records has the columns task, modality, backbone, metric, value, and if they are known strategy_json, epoch,
+seconds, and the other fields of `Record`. A file of scores has task, backbone, score_name, value. What `graft memory
+export` writes can be read again.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from graft.core.errors import Problem, SpecError
+from graft.core.storage import canonical_json, text_digest
+from graft.meta.memory.import_cells import Cells, Wrong
+from graft.meta.memory.import_file import Columns, read_columns
+from graft.meta.memory.records import HeldMemory, Record, Scores, TaskEntry, TrialState
+from graft.meta.memory.schema import TASKS, conform, to_tasks
+from graft.spec.metrics import MetricSpec
+from graft.spec.tasks.lookup import all_metrics
+
+RECORD_COLUMNS = ("task", "modality", "backbone", "metric", "value")
+SCORE_COLUMNS = ("task", "backbone", "score_name", "value")
+MOST_PROBLEMS = 50
+_ALSO_CALLED = {"acc": "accuracy", "top1": "accuracy", "f1": "macro_f1", "auc": "auroc", "roc_auc": "auroc"}
+_STATES = tuple(state.value for state in TrialState)
+
+
+def read_memory(records: Path, scores: Path | None = None, tasks: Path | None = None) -> HeldMemory:
+    """The memory that some files hold.
+
+    Args:
+        records: results of trials.
+        scores: of backbones in closed form.
+        tasks: what is known of the tasks, as `graft memory export` writes it; only what records and scores tell of them
+            if left out.
+
+    Raises:
+        SpecError: files cannot be read, lack columns, or have values that cannot be; all problems.
+    """
+    problems: list[Problem] = []
+    found_records = _records(records, problems)
+    found_scores = [] if scores is None else _scores(scores, problems)
+    entries = [] if tasks is None else _tasks(tasks, problems)
+    if problems:
+        more = len(problems) - MOST_PROBLEMS
+        rest = [Problem("", f"and {more:,} more problems")] if more > 0 else []
+        raise SpecError([*problems[:MOST_PROBLEMS], *rest])
+    named = {entry.task for entry in entries}
+    told = {one.task: one for one in found_records if one.task not in named}
+    entries += [TaskEntry(one.task, one.modality, one.task_kind, 0, 0, source=one.source) for one in told.values()]
+    return HeldMemory(found_records, entries, found_scores)
+
+
+def known_metric(name: str) -> MetricSpec | None:
+    """The metric that a name means, whoever has given it; None if no task has it."""
+    plain = name.removeprefix("val/").removeprefix("val_")
+    plain = _ALSO_CALLED.get(plain, plain)
+    return next((metric for _, metric in all_metrics() if metric.name == plain), None)
+
+
+def _records(path: Path, problems: list[Problem]) -> list[Record]:
+    columns = _columns(path, RECORD_COLUMNS, problems)
+    if columns is None:
+        return []
+    source = f"import:{path.name}"
+    rows = [one for cells in columns.rows() if (one := _checked(_Row.of, cells, problems)) is not None]
+    return _with_trials(rows, source)
+
+
+def _scores(path: Path, problems: list[Problem]) -> list[Scores]:
+    columns = _columns(path, SCORE_COLUMNS, problems)
+    source = f"import:{path.name}"
+
+    def score(cells: Cells) -> Scores:
+        task, backbone, name = (cells.text(column) for column in SCORE_COLUMNS[:-1])
+        return Scores(task, backbone, name, cells.number("value"), cells.given("source") or source)
+
+    rows = [] if columns is None else columns.rows()
+    return [one for cells in rows if (one := _checked(score, cells, problems)) is not None]
+
+
+def _tasks(path: Path, problems: list[Problem]) -> list[TaskEntry]:
+    columns = _columns(path, ("task",), problems)
+    if columns is None:
+        return []
+    try:
+        return to_tasks(conform(TASKS, columns.table))
+    except ValueError as error:
+        problems.append(Problem("", f"{error}; export the tasks again", str(path)))
+        return []
+
+
+def _columns(path: Path, needed: Sequence[str], problems: list[Problem]) -> Columns | None:
+    try:
+        columns = read_columns(path)
+    except SpecError as error:
+        problems += error.problems
+        return None
+    missing = [name for name in needed if name not in columns.names]
+    if missing:
+        told = f"has the columns {', '.join(columns.names) or 'none'}, but must have {', '.join(missing)} too; add them"
+        problems.append(Problem("", told, str(path)))
+        return None
+    return columns
+
+
+def _checked(read: Any, cells: Cells, problems: list[Problem]) -> Any:
+    """What a row means; None if something in it is wrong, which is added to the problems."""
+    try:
+        return read(cells)
+    except Wrong as wrong:
+        problems += wrong.problems
+        return None
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of a file of records, before it is known which rows are of one trial."""
+
+    values: Mapping[str, Any]
+    curve: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def of(cls, cells: Cells) -> "_Row":
+        """A row, checked.
+
+        Raises:
+            Wrong: some of its cells cannot be.
+        """
+        found: dict[str, Any] = {}
+        with cells.collecting() as take:
+            for name in ("task", "modality", "backbone", "metric"):
+                take(found, name, partial(cells.text, name))
+            take(found, "direction", lambda: _direction(cells))
+            take(found, "state", lambda: TrialState(cells.one_of("state", _STATES, TrialState.FINISHED.value)))
+            take(found, "value", lambda: _value(cells))
+            take(found, "strategy_json", lambda: cells.json_object("strategy_json"))
+            for name in ("epoch", "epochs"):
+                take(found, name, partial(cells.count, name))
+            take(found, "seconds", lambda: cells.optional_number("seconds", lowest=0.0))
+            take(found, "written_at", lambda: cells.optional_number("written_at", lowest=0.0) or 0.0)
+            take(found, "versions", lambda: cells.mapping("versions"))
+        found |= {name: cells.given(name) for name in ("trial", "device", "source")}
+        found["task_kind"] = cells.given("task_kind") or _task_kind(found["metric"])
+        metric = known_metric(found["metric"])
+        found["metric"] = metric.name if metric else found["metric"]
+        curve = (found["task"], found["backbone"], found["strategy_json"] or "", found["metric"])
+        return cls(found, curve)
+
+
+def _direction(cells: Cells) -> str:
+    metric = known_metric(cells.given("metric"))
+    if metric is not None and not cells.given("direction"):
+        return metric.mode
+    given = cells.one_of("direction", ("max", "min"), "")
+    if metric is not None and given != metric.mode:
+        raise cells.wrong("direction", f"is {given}, but of {metric.name} {metric.mode} is better; correct it")
+    if not given:
+        known = ", ".join(dict.fromkeys(one.name for _, one in all_metrics()))
+        told = f"is `{cells.given('metric')}`, of which nobody knows whether more is better; name one of {known}, or "
+        raise cells.wrong("metric", told + "add the column direction with max or min")
+    return given
+
+
+def _value(cells: Cells) -> float | None:
+    if cells.given("state") == TrialState.FAILED.value and not cells.given("value"):
+        return None
+    value, metric = cells.number("value"), known_metric(cells.given("metric"))
+    if metric is None or metric.is_possible(value):
+        return value
+    bounds = [f">= {metric.lowest:g}"] * math.isfinite(metric.lowest) + [f"<= {metric.highest:g}"] * math.isfinite(
+        metric.highest
+    )
+    advice = "; a share, not per cent" if metric.highest == 1 and 1 < value <= 100 else "; correct it"
+    raise cells.wrong("value", f"is {value:g}, but {metric.name} must be {' and '.join(bounds)}{advice}")
+
+
+def _task_kind(metric: str) -> str:
+    known = known_metric(metric)
+    return next((kind for kind, one in all_metrics() if known is not None and one.name == known.name), "")
+
+
+def _with_trials(rows: Sequence[_Row], source: str) -> list[Record]:
+    """Records, each with a trial: as its file says, else one a curve; the same file gives the same ones."""
+    curves: dict[tuple[str, ...], list[list[_Row]]] = {}
+    for row in rows:
+        if not row.values["trial"]:
+            of_strategy = curves.setdefault(row.curve, [])
+            epoch = row.values["epoch"]
+            free = (one for one in of_strategy if all(other.values["epoch"] != epoch for other in one))
+            curve = next(free, None)
+            if curve is None:
+                of_strategy.append(curve := [])
+            curve.append(row)
+    names: dict[int, str] = {}
+    for key, of_strategy in curves.items():
+        for curve in of_strategy:
+            told = sorted((row.values["epoch"] or 0, row.values["value"] or 0.0) for row in curve)
+            name = f"import/{text_digest(canonical_json([key, told]))[:16]}"
+            names |= {id(row): name for row in curve}
+    return [Record(**{**row.values, **_named(row, names.get(id(row), ""), source)}) for row in rows]
+
+
+def _named(row: _Row, trial: str, source: str) -> dict[str, str]:
+    return {"trial": row.values["trial"] or trial, "source": row.values["source"] or source}

@@ -1,0 +1,175 @@
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from graft.core.errors import SpecError
+from graft.meta.memory.exporting import export_memory
+from graft.meta.memory.importing import known_metric, read_memory
+from graft.meta.memory.records import HeldMemory, Scores, TrialState
+from graft.meta.memory.trust import Reader
+from graft.meta.memory.unknown import not_yet_known
+
+HEADER = "task,modality,backbone,strategy_json,epoch,metric,value,seconds\n"
+READER = Reader(now=1000.0)
+
+
+@pytest.fixture
+def csv(tmp_path):
+    def write(text, name="results.csv", header=HEADER):
+        path = tmp_path / name
+        path.write_text(header + text)
+        return path
+
+    return write
+
+
+def problems_of(call, *arguments):
+    with pytest.raises(SpecError) as caught:
+        call(*arguments)
+    return [str(one).split("results.csv ")[-1] for one in caught.value.problems]
+
+
+def test_a_csv_of_the_contract_is_read(csv):
+    path = csv(
+        'birds,image,m,"{""lr"": 0.1, ""freeze"": 1}",1,accuracy,0.5,2\n'
+        'birds,image,m,"{""freeze"": 1, ""lr"": 0.1}",2,accuracy,0.6,4\n'
+        "birds,image,e,,,val/accuracy,0.7,\n"
+    )
+    scores = csv("birds,m,logme,0.3\nbirds,e,logme,-0.1\n", "scores.csv", "task,backbone,score_name,value\n")
+    memory = read_memory(path, scores)
+    first, second, third = memory.records()
+    assert first.trial == second.trial != third.trial
+    assert first.strategy == {"lr": 0.1, "freeze": 1}
+    assert (second.epoch, second.seconds, second.value) == (2, 4.0, 0.6)
+    assert (third.metric, third.direction, third.task_kind, third.epoch) == ("accuracy", "max", "classification", None)
+    assert [one.value for one in memory.scores()] == [0.3, -0.1]
+    assert [one.task for one in memory.tasks()] == ["birds"]
+
+
+def test_parquet_with_the_needed_columns_alone_is_read(tmp_path):
+    path = tmp_path / "r.parquet"
+    columns = {"task": ["a"], "modality": ["text"], "backbone": ["b"], "metric": ["rmse"], "value": [3.0]}
+    pq.write_table(pa.table(columns), path)
+    (one,) = read_memory(path).records()
+    assert (one.direction, one.task_kind, one.strategy, one.seconds) == ("min", "regression", None, None)
+
+
+def test_the_same_file_again_gives_the_same_trials_and_other_seeds_give_others(csv):
+    rows = "birds,image,m,,1,accuracy,0.5,\nbirds,image,m,,1,accuracy,0.52,\n"
+    first, again = (read_memory(csv(rows, name)).records() for name in ("a.csv", "b.csv"))
+    assert [one.trial for one in first] == [one.trial for one in again]
+    assert first[0].trial != first[1].trial
+
+
+def test_all_problems_are_told_at_once(csv):
+    path = csv(
+        "birds,image,m,,1,accuracy,1.7,\n"
+        "birds,image,m,,1,accuracy,nan,\n"
+        "birds,image,m,{,0,accuracy,x,-1\n"
+        ",image,m,,1,likes,5,\n"
+        "birds,image,m,,1,accuracy,87,\n"
+    )
+    assert problems_of(read_memory, path) == [
+        "line 2, value: is 1.7, but accuracy must be >= 0 and <= 1; a share, not per cent",
+        "line 3, value: is nan, but must be finite; leave out what has no result",
+        "line 4, value: is `x`, but must be a number; correct it",
+        "line 4, strategy_json: is `{`, but must be a JSON object; correct it",
+        "line 4, epoch: is 0, but must be a whole number >= 1; correct it",
+        "line 4, seconds: is -1, but must be >= 0; correct it",
+        "line 5, task: is empty, but must be given; fill it in",
+        "line 5, metric: is `likes`, of which nobody knows whether more is better; name one of accuracy, "
+        "balanced_accuracy, macro_f1, loss, log_loss, auroc, ece, top_3_accuracy, top_5_accuracy, map, micro_f1, "
+        "subset_accuracy, mae, rmse, r2, spearman, or add the column direction with max or min",
+        "line 6, value: is 87, but accuracy must be >= 0 and <= 1; a share, not per cent",
+    ]
+
+
+def test_problems_of_both_files_are_told_and_not_without_end(csv):
+    scores = csv("birds,m,logme,inf\n", "scores.csv", "task,backbone,score_name,value\n")
+    many = csv("birds,image,m,,1,accuracy,2,\n" * 80)
+    found = problems_of(read_memory, many, scores)
+    assert len(found) == 51
+    assert found[-1] == "and 31 more problems"
+
+
+def test_missing_columns_are_named_together(csv):
+    path = csv("a,b\n", header="task,value\n")
+    told = "has the columns task, value, but must have modality, backbone, metric too; add them"
+    assert problems_of(read_memory, path) == [told]
+
+
+def test_a_metric_of_their_own_needs_a_direction(csv):
+    header = "task,modality,backbone,metric,value,direction\n"
+    (one,) = read_memory(csv("a,image,m,likes,50,max\n", header=header)).records()
+    assert (one.metric, one.direction, one.task_kind) == ("likes", "max", "")
+    assert problems_of(read_memory, csv("a,image,m,accuracy,0.5,min\n", header=header)) == [
+        "line 2, direction: is min, but of accuracy max is better; correct it"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("results.json", b"{}", "ends in `.json`, but must be one of .parquet, .csv"),
+        ("results.parquet", b"junk", "cannot be read"),
+        ("results.csv", b"", "cannot be read"),
+        ("results.csv", b"task,task\na,b\n", "has two columns of one name"),
+        ("results.csv", b"\xff\xfe,\x00\n\x00,\x01\n", "results.csv"),
+    ],
+)
+def test_what_is_no_table_is_refused_in_a_line(tmp_path, name, content, told):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(SpecError) as caught:
+        read_memory(path)
+    assert told in str(caught.value)
+    assert len(caught.value.problems) == 1
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(SpecError, match=r"x\.csv is not there; name another file"):
+        read_memory(tmp_path / "x.csv")
+
+
+def test_a_file_of_another_schema_version_is_refused(tmp_path):
+    path = tmp_path / "r.parquet"
+    table = pa.table({"task": ["a"]}).replace_schema_metadata({b"graft.memory.version": b"7"})
+    pq.write_table(table, path)
+    with pytest.raises(SpecError, match="has schema version 7, but this graft reads 1"):
+        read_memory(path)
+
+
+def test_what_is_exported_is_imported_again(store, record, entry, tmp_path):
+    store.append(
+        [
+            record(strategy_json=json.dumps({"lr": 0.1}), seconds=2.0, versions={"torch": "2"}, epochs=3, device="cpu"),
+            record(trial="run/t02", epoch=None, value=None, state=TrialState.FAILED),
+            record(task="dogs", trial="run/t03"),
+            entry(embedding=(1.0, 2.0), embedding_version="1:x"),
+            Scores("cats", "m", "logme", 0.5, "screening", 5.0),
+        ]
+    )
+    contents = store.contents()
+    assert export_memory(contents, tmp_path / "out", "cats") == {"tasks": 1, "scores": 1, "records": 2}
+    files = [tmp_path / "out" / f"{kind}.parquet" for kind in ("records", "scores", "tasks")]
+    read = read_memory(*files)
+    held = contents.memory(READER)
+    assert [one.trial for one in read.records()] == ["run/t01", "run/t02"]
+    assert read.records()[0].versions == {"torch": "2"}
+    assert list(read.tasks()) == list(held.tasks())
+    new = not_yet_known(contents, read)
+    assert (list(new.records()), list(new.scores()), list(new.tasks())) == ([], [], [])
+
+
+def test_a_trial_that_went_on_is_new(store, record):
+    store.append([record(state=TrialState.STOPPED)])
+    given = HeldMemory([record(), record(), record(epoch=2)])
+    assert len(not_yet_known(store.contents(), given).records()) == 2
+
+
+@pytest.mark.parametrize(("name", "known"), [("acc", "accuracy"), ("val_loss", "loss"), ("likes", None)])
+def test_metrics_are_known_by_other_names(name, known):
+    found = known_metric(name)
+    assert (found.name if found else None) == known
