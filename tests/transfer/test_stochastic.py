@@ -5,7 +5,8 @@ from torch import nn
 from torch.nn import functional
 
 from graft.core.errors import SpecError
-from graft.models.load import load_backbone
+from graft.modalities.registry import build_modality
+from graft.models.load import describe_backbone, load_backbone
 from graft.models.network import Network, build_head
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
@@ -54,6 +55,24 @@ def test_other_families_have_places_too(name, size, branches):
     model.train()(torch.randn(2, 3, size, size)).sum().backward()
 
 
+@pytest.mark.parametrize(("name", "size", "branches"), [("mobilenet_v2", 32, 10), ("minilm_l6", 16, 12)])
+def test_branches_without_a_place_of_their_own_are_left_out_where_they_end(name, size, branches):
+    model = adapted(name, Strategy(drop_path=0.5), size)
+    hooks = [one for module in model.modules() for one in module._forward_hooks.values()]
+    assert len(hooks) == branches
+    assert [one.rate for one in hooks] == sorted(one.rate for one in hooks)
+    plain = adapted(name, Strategy(), size)
+    assert plain.state_dict().keys() == model.state_dict().keys()
+    plain.load_state_dict(model.state_dict())
+    info, pixels = describe_backbone(name), torch.randn(4, 3, size, size)
+    is_text = info.modality == "text"
+    batch = build_modality("text").example_batch(info, size, 4) if is_text else pixels
+    assert torch.equal(plain.eval()(batch), model.eval()(batch))
+    trained = model.train()(batch)
+    assert not torch.equal(trained, model(batch))
+    trained.sum().backward()
+
+
 def test_dropout_of_an_encoder_is_set_in_trained_blocks_only():
     model = adapted("minilm_l6", Strategy(backbone_dropout=0.35, freeze=0.5), 16)
     blocks = model.network.backbone.blocks
@@ -64,7 +83,7 @@ def test_dropout_of_an_encoder_is_set_in_trained_blocks_only():
 @pytest.mark.parametrize(
     ("name", "key", "value", "lacks"),
     [
-        ("mobilenet_v2", "drop_path", 0.1, "residual branches that can be left out"),
+        ("timm:vgg11", "drop_path", 0.1, "residual branches that can be left out"),
         ("efficientnet_lite0", "backbone_dropout", 0.1, "layers of dropout"),
         ("minilm_l6", "stochastic_norm", 0.5, "batch norms"),
     ],

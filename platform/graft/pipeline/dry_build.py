@@ -1,6 +1,7 @@
 """Builds the components of other packages once, on next to nothing, before a run: a fault of theirs should not be
-found by the first trial of a search. Nor should a tuning that finds nothing to train."""
+found by the first trial of a search. Nor should a tuning that finds nothing to train, or a chance without a place."""
 
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from graft.spec.base import Component
 from graft.spec.components.activation_penalty import ActivationPenaltySpec
 from graft.spec.job import Job
 from graft.spec.registry import build, implementation, members, package_of
+from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 from graft.tasks.protocol import Task
 from graft.tasks.registry import build_task
@@ -22,6 +24,9 @@ from graft.transfer.frozen_part import frozen_part
 
 FEATURES, OUTPUTS = 8, 3
 """Of the network that components are tried on."""
+
+_CHANCES = ("drop_path", "backbone_dropout", "stochastic_norm")
+"""Keys of a strategy that need a place in the blocks."""
 
 _GROUP_OF_KEY = {
     "init": "initialisation",
@@ -43,47 +48,68 @@ def foreign_problems(job: Job) -> Iterator[Problem]:
             yield from (Problem(where, problem.message) for problem in error.problems)
 
 
-def tuning_problems(job: Job) -> Iterator[Problem]:
-    """Tunings of a job's space that find nothing to train, such as a target that matches no layer.
+def problems_in_backbones(job: Job) -> Iterator[Problem]:
+    """What strategies ask of a backbone in vain: a tuning that finds nothing to train, a chance without a place.
 
-    They are tried on the whole backbone, with random weights, at every depth at which the space freezes it.
+    They are tried on the whole backbone, with random weights, at every depth at which the job freezes it.
     """
-    told: dict[str, None] = {}
-    for name, strategies in _tuned(job).items():
-        told |= dict.fromkeys(_in_vain(name, strategies))
-    yield from (Problem("strategy.tune", one) for one in told)
+    told: dict[tuple[str, str], None] = {}
+    for name, strategies in _demanding(job).items():
+        told |= dict.fromkeys((one.where, one.message) for one in _in_vain(name, strategies))
+    yield from (Problem(where, message) for where, message in told)
 
 
-def _tuned(job: Job) -> Mapping[str, list[Strategy]]:
-    """By backbone, the strategies that differ in what their tuning is put on."""
+def _demanding(job: Job) -> Mapping[str, list[Strategy]]:
+    """By backbone, the strategies that differ in what they need to find in it."""
     found: dict[str, dict[tuple[Any, ...], Strategy]] = {}
-    if not {*job.strategy.values("tune")} - {"all", "surgical"}:
+    if not _may_demand(job.reach):
         return {}
-    for drawn in drawn_strategies(job):
-        if has_backbone(drawn.backbone) and drawn.tune.kind not in ("all", "surgical"):
+    rng = random.Random(job.search.seed)
+    firsts = [one.sample(rng) for one in job.search.first or ()]
+    for drawn in (*firsts, *drawn_strategies(job)):
+        if has_backbone(drawn.backbone) and (demand := _demand_of(drawn)) != ((),):
             num_blocks = describe_backbone(drawn.backbone).num_blocks
-            part, targets = frozen_part(drawn, num_blocks), getattr(drawn.tune, "targets", ())
-            found.setdefault(drawn.backbone, {})[(part.cut, part.stop, drawn.tune.kind, targets)] = drawn
+            part = frozen_part(drawn, num_blocks)
+            found.setdefault(drawn.backbone, {})[(part.cut, part.stop, *demand)] = drawn
     return {name: [*some.values()] for name, some in found.items()}
 
 
-def _in_vain(name: str, strategies: Iterable[Strategy]) -> Iterator[str]:
+def _may_demand(space: StrategySpace) -> bool:
+    chances = any(any(one not in (None, 0) for one in space.values(key)) for key in _CHANCES)
+    return chances or bool({*space.values("tune")} - {"all", "surgical"})
+
+
+def _demand_of(strategy: Strategy) -> tuple[Any, ...]:
+    tune = strategy.tune
+    tuned = () if tune.kind in ("all", "surgical") else (tune.kind, getattr(tune, "targets", ()))
+    return (tuned, *(key for key in _CHANCES if getattr(strategy, key)))
+
+
+def _in_vain(name: str, strategies: Iterable[Strategy]) -> Iterator[Problem]:
     from torch import nn
 
     from graft.models.load import load_backbone
     from graft.models.network import Network
     from graft.transfer.adapt import tune
     from graft.transfer.freezing import AdaptedModel
+    from graft.transfer.stochastic import make_stochastic
     from graft.transfer.tuning.adapters import merge_adapters
 
     network = Network(load_backbone(name, pretrained=False).backbone, nn.Identity())
     num_blocks = len(network.backbone.blocks)
     for strategy in strategies:
         part = frozen_part(strategy, num_blocks)
-        try:
-            tune(AdaptedModel(network, part.cut), strategy, num_blocks - part.redrawn, seed=0)
-        except SpecError as error:
-            yield from (f"{problem.message} (of {name}, freeze {strategy.freeze:g})" for problem in error.problems)
+        model = AdaptedModel(network, part.cut)
+        attempts = (
+            lambda model=model, one=strategy: make_stochastic(model, one),
+            lambda model=model, one=strategy, redrawn=part.redrawn: tune(model, one, num_blocks - redrawn, seed=0),
+        )
+        for attempt in attempts:
+            try:
+                attempt()
+            except SpecError as error:
+                where = f"(of {name}, freeze {strategy.freeze:g})"
+                yield from (Problem(one.where, f"{one.message} {where}") for one in error.problems)
         merge_adapters(network)
 
 

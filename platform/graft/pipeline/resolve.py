@@ -8,7 +8,7 @@ from graft.data.listing import Listing
 from graft.modalities.registry import build_modality
 from graft.models.load import describe_backbone
 from graft.models.zoo import has_backbone
-from graft.pipeline.dry_build import foreign_problems, tuning_problems
+from graft.pipeline.dry_build import foreign_problems, problems_in_backbones
 from graft.pipeline.edits import structure_problems
 from graft.pipeline.look import overview_of
 from graft.pipeline.zoo.mapped import init_problems, settle_sources
@@ -95,7 +95,7 @@ def resolve_job(job: Job, look: bool = True, by_size: bool = True) -> Resolved:
         *_modality_problems(whole),
         *([] if problems else init_problems(whole)),
         *foreign_problems(whole),
-        *tuning_problems(whole),
+        *problems_in_backbones(whole),
     ]
     if problems:
         raise SpecError(problems)

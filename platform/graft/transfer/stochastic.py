@@ -19,6 +19,14 @@ from graft.transfer.freezing import AdaptedModel
 
 # What timm and torchvision call the place of a residual branch at which it may be left out.
 _BRANCHES = ("drop_path", "drop_path1", "drop_path2", "stochastic_depth")
+# Modules without such a place, by attributes that only they have, and their children at which residual branches end:
+# BERT and its kin, DistilBERT, ModernBERT, torchvision's MobileNetV2 and V3.
+_ENDS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    (("LayerNorm", "dropout"), ("dropout",)),
+    (("sa_layer_norm",), ("attention", "ffn")),
+    (("attn_norm", "mlp_norm"), ("attn", "mlp")),
+    (("use_res_connect",), ("conv", "block")),
+)
 
 
 def make_stochastic(model: AdaptedModel, strategy: Strategy) -> None:
@@ -60,10 +68,7 @@ class DropPath(nn.Module):
 
     def forward(self, branch: Tensor) -> Tensor:
         """The branch [B, …], zero for the samples without it."""
-        if not self.training or self.rate == 0:
-            return branch
-        stays = branch.new_empty(len(branch), *(1 for _ in branch.shape[1:])).bernoulli_(1 - self.rate)
-        return branch * stays / (1 - self.rate)
+        return _thinned(branch, self.rate) if self.training else branch
 
 
 class StochasticNorm(TorchFunctionMode):
@@ -109,6 +114,27 @@ class StochasticNorm(TorchFunctionMode):
         return torch.where(is_running.view(1, -1, *(1 for _ in range(input.ndim - 2))), by_running, by_batch)
 
 
+class _DropOutput:
+    """`DropPath` behind a module, as a forward hook: nothing is added to the names of a state."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+    def __call__(self, module: nn.Module, _: Any, output: Any) -> Any:
+        if not module.training:
+            return output
+        if isinstance(output, Tensor):
+            return _thinned(output, self.rate)
+        return (_thinned(output[0], self.rate), *output[1:])
+
+
+def _thinned(branch: Tensor, rate: float) -> Tensor:
+    if rate == 0:
+        return branch
+    stays = branch.new_empty(len(branch), *(1 for _ in branch.shape[1:])).bernoulli_(1 - rate)
+    return branch * stays / (1 - rate)
+
+
 def _drop_branches(block: nn.Module, rate: float) -> int:
     """Put a chance on every residual branch of a block; how many there are."""
     places = ((module, name) for module in block.modules() for name in _BRANCHES if hasattr(module, name))
@@ -116,7 +142,19 @@ def _drop_branches(block: nn.Module, rate: float) -> int:
     found = [place for place in places if isinstance(getattr(*place), nn.Module | None)]
     for module, name in found:
         setattr(module, name, DropPath(rate))
-    return len(found)
+    if found:
+        return len(found)
+    ends = list(_branch_ends(block))
+    for end in ends:
+        end.register_forward_hook(_DropOutput(rate))
+    return len(ends)
+
+
+def _branch_ends(block: nn.Module) -> Iterator[nn.Module]:
+    for module in block.modules():
+        for marks, names in _ENDS:
+            if all(getattr(module, mark, None) for mark in marks):
+                yield from (end for name in names if isinstance(end := getattr(module, name, None), nn.Module))
 
 
 def _within(blocks: Sequence[nn.Module]) -> Iterator[nn.Module]:
