@@ -61,6 +61,9 @@ class TestPrefix:
         assert prefix(4 / 10, keep=8 / BLOCKS, deepen=0.5) == prefix(4 / BLOCKS)  # of ten blocks, the fifth is copied
         assert prefix_of(strategy(6 / 10, keep=8 / BLOCKS, deepen=0.5)) is None
 
+    def test_wider_blocks_below_the_cut_are_shared_with_nobody(self) -> None:
+        assert prefix_of(strategy(0.25, widen=2.0)) is None
+
     def test_what_is_below_what(self) -> None:
         map_at_four = prefix(4 / BLOCKS)
         assert map_at_four.is_below(prefix(keep=8 / BLOCKS))
@@ -151,7 +154,12 @@ def test_the_state_of_another_structure_is_refused(training_data: TrainingData) 
 
 @pytest.mark.parametrize(
     "structure",
-    [{"keep": 0.3, "pool": "gem"}, {"skip": {"kind": "spread", "share": 0.5}}, {"keep": 0.5, "deepen": 0.5}],
+    [
+        {"keep": 0.3, "pool": "gem"},
+        {"skip": {"kind": "spread", "share": 0.5}},
+        {"keep": 0.5, "deepen": 0.5},
+        {"keep": 0.4, "widen": 2.0},
+    ],
 )
 def test_the_bundle_of_an_edited_network_answers_as_it_does(
     dataset: Dataset, tmp_path: Path, structure: dict[str, Any]
@@ -160,7 +168,7 @@ def test_the_bundle_of_an_edited_network_answers_as_it_does(
         "name": "edited", "data": {"kind": "digits"}, "task": "classification",
         "strategy": {"resolution": 32, "freeze": 1.0, "structure": structure}, "training": {"epochs": 1},
     }  # fmt: skip
-    one = strategy(0.0 if "deepen" in structure else 1.0, **structure)
+    one = strategy(0.0 if structure.keys() & {"deepen", "widen"} else 1.0, **structure)
     schedule = Schedule((Stretch(0, 1, one),))
     model = FinalModel(parse_job(job), dataset.directory, schedule, tmp_path / "fit.safetensors")
     fit(FitTask(model, num_threads=1))

@@ -20,7 +20,8 @@ def test_a_target_that_matches_nothing_at_some_depth_is_told_with_the_names_that
         "strategy.tune.targets: names the target `query`, which matches no layer that can have an adapter in "
         "the blocks that train; there are `conv_head` (of efficientnet_lite0, freeze 0.95)",
         "strategy.tune.targets: names the target `query`, which matches no layer that can have an adapter in "
-        "the blocks that train; there are `conv_stem`, `conv_pw`, `conv_pwl`, `conv_head` (of efficientnet_lite0, freeze 0)",
+        "the blocks that train; there are `conv_stem`, `conv_pw`, `conv_pwl`, `conv_head` "
+        "(of efficientnet_lite0, freeze 0)",
     ]
 
 

@@ -54,8 +54,8 @@ def prefix_of(strategy: Strategy) -> Prefix | None:
     if not part.is_constant:
         return None
     below = places[: part.cut]
-    if len(set(below)) < len(below):
-        return None  # copies of blocks: nobody else has them
+    if len(set(below)) < len(below) or (strategy.structure.widen > 1 and below):
+        return None  # copies of blocks, or wider ones: nobody else has them
     left_out = tuple(place for place in range(below[-1] + 1) if place not in below)
     is_edited = strategy.structure.pool != "own" or len(places) < info.num_blocks
     pool = strategy.structure.pool if is_edited and part.cut == len(places) else ""

@@ -99,6 +99,8 @@ def _problems(option: Component, info: BackboneInfo) -> Iterator[Problem]:
             yield Problem("strategy.structure.skip", told)
     if any(share > 0 for share in _numbers(fields.get("deepen", Value(0.0)))) and (told := _deepen_problem(info)):
         yield Problem("strategy.structure.deepen", told)
+    if any(factor > 1 for factor in _numbers(fields.get("widen", Value(1.0)))) and (told := _widen_problem(info)):
+        yield Problem("strategy.structure.widen", told)
     for pool in _values(fields.get("pool")):
         structure = Structure.model_validate({"keep": max(shares), "pool": pool})
         if pool != "own" and (told := _pool_problem(structure, info)):
@@ -140,6 +142,16 @@ def _deepen_problem(info: BackboneInfo) -> str:
 
     try:
         check_deepen(info.architecture)
+    except SpecError as error:
+        return error.problems[0].message
+    return ""
+
+
+def _widen_problem(info: BackboneInfo) -> str:
+    from graft.models.structure.edited import check_widen
+
+    try:
+        check_widen(info.architecture)
     except SpecError as error:
         return error.problems[0].message
     return ""

@@ -203,8 +203,9 @@ class Strategy(_Fields):
         penalty = self.penalty if structure == Structure() else self.penalty.on_new_features()
         changes["penalty"] = _penalty(penalty, init, freeze, there)
         if freeze == 1 and not init.redrawn(1):
-            # A copy that changes nothing at first, and is frozen, never does.
-            changes |= {"structure": structure.model_copy(update={"deepen": 0.0}), **_of_frozen_backbone(self)}
+            # What changes nothing at first, and is frozen, never does.
+            plain = structure.model_copy(update={"deepen": 0.0, "widen": 1.0})
+            changes |= {"structure": plain, **_of_frozen_backbone(self)}
         if not self.tune.moves_matrices:
             changes["penalty"] = changes["penalty"].on_still_matrices()
         return self.model_copy(update=changes)

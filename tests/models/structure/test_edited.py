@@ -1,5 +1,7 @@
 """Backbones with fewer blocks and other poolings: what is left computes what it computed in the whole network."""
 
+import copy
+
 import pytest
 import torch
 
@@ -7,8 +9,8 @@ from graft.core.errors import SpecError
 from graft.data.batch import Batch
 from graft.modalities.registry import build_modality
 from graft.models.backbone import Backbone, Hidden, Masked
-from graft.models.load import describe_backbone, load_backbone
-from graft.models.structure.edited import check_deepen, depth_of, edited
+from graft.models.load import LoadedBackbone, describe_backbone, load_backbone
+from graft.models.structure.edited import check_deepen, check_widen, depth_of, edit_of, edited
 from graft.models.structure.pooling import Pool
 from graft.spec.components.skip import Depth
 from graft.spec.components.structure import Structure
@@ -146,3 +148,72 @@ class TestPool:
         pooled.sum().backward()
         assert pooled.abs().max() <= 0.011
         assert torch.isfinite(states.grad).all()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        LITE0,
+        MINILM,
+        "timm:resnet18",
+        "timm:resnet50",
+        "timm:efficientnet_b0",
+        "timm:convnext_atto",
+        "torchvision:mobilenet_v2",
+        "timm:vit_tiny_patch16_224",
+    ],
+)
+@pytest.mark.parametrize("training", [False, True])
+def test_a_wider_backbone_computes_what_it_did(name: str, training: bool) -> None:
+    """Chen, Goodfellow, Shlens, ICLR 2016: Net2WiderNet."""
+    loaded, batch = _with_values(name)
+    loaded.backbone.train(training)
+    wider = edited(loaded.backbone, structure(widen=1.5), loaded.info.architecture)
+    wanted = copy.deepcopy(loaded.backbone)(batch)
+    found = wider(batch)
+    torch.testing.assert_close(found, wanted, rtol=1e-6, atol=1e-8 * float(wanted.abs().max()))
+    assert {one for one, _ in wider.named_parameters()} == {one for one, _ in loaded.backbone.named_parameters()}
+    assert sum(map(torch.Tensor.numel, wider.parameters())) > sum(map(torch.Tensor.numel, loaded.backbone.parameters()))
+    found.square().sum().backward()
+
+
+def _with_values(name: str) -> tuple[LoadedBackbone, Batch]:
+    """Random weights of 64 bits, of norms and layer scales too: some give 0 at their start, and hide the rest."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        loaded = load_backbone(name, 12 if name == MINILM else 32, pretrained=False)
+        for parameter in loaded.backbone.parameters():
+            if parameter.ndim == 1:
+                parameter.data.add_(0.3 * torch.rand_like(parameter))
+        for module in loaded.backbone.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        loaded.backbone.double()
+        batch = build_modality(loaded.info.modality).example_batch(loaded.info, 12, 4)
+        pixels = torch.randn(4, 3, 32, 32, dtype=torch.float64)
+        return loaded, {"pixels": pixels} if "pixels" in batch else batch
+
+
+def test_copies_of_a_unit_learn_apart() -> None:
+    loaded, batch = _with_values("timm:vit_tiny_patch16_224")
+    wider = edited(loaded.backbone, structure(widen=2), loaded.info.architecture)
+    wider(batch).square().sum().backward()
+    gradient = wider.blocks[0].get_submodule("mlp.fc1").weight.grad
+    own, copied = gradient.chunk(2)
+    assert torch.linalg.norm(own - copied) > 0.05 * torch.linalg.norm(own)
+
+
+def test_what_is_not_known_inside_cannot_be_wider() -> None:
+    with pytest.raises(SpecError, match=r"structure.widen: is above 1, but no block of timm/regnetx_002 has a branch"):
+        check_widen("timm/regnetx_002")
+
+
+def test_a_wider_backbone_costs_more_and_is_the_same_every_time() -> None:
+    edit = edit_of("timm/tf_efficientnet_lite0", structure(widen=2), 64)
+    assert 1.5 < edit.after.params / edit.before.params < 2
+    loaded, _ = _with_values(LITE0)
+    both = [edited(loaded.backbone, structure(widen=2), loaded.info.architecture).state_dict() for _ in range(2)]
+    assert all(torch.equal(tensor, both[1][name]) for name, tensor in both[0].items())
+    assert edit.after.params == sum(
+        p.numel() for p in edited(loaded.backbone, structure(widen=2), "timm/tf_efficientnet_lite0").parameters()
+    )

@@ -21,6 +21,7 @@ structures = st.builds(
     keep=shares,
     skip=skips,
     deepen=st.one_of(st.just(0.0), shares),
+    widen=st.sampled_from([1.0, 1.5, 4.0]),
     pool=st.sampled_from(["own", "gem"]),
 )
 depths = st.integers(1, 30).flatmap(
@@ -110,6 +111,8 @@ class TestInAStrategy:
     def test_frozen_copies_are_none(self) -> None:
         assert self.strategy(1.0, deepen=0.5).canonical(LITE0).key() == self.strategy(1.0).canonical(LITE0).key()
         assert self.strategy(0.5, deepen=0.5).canonical(LITE0).structure.deepen == 4 / 9
+        assert self.strategy(1.0, widen=2.0).canonical(LITE0).key() == self.strategy(1.0).canonical(LITE0).key()
+        assert self.strategy(0.5, widen=2.0).canonical(LITE0).structure.widen == 2
 
     def test_it_is_told(self) -> None:
         strategy = self.strategy(keep=0.5, skip={"kind": "drawn", "share": 0.25, "seed": 3}, pool="gem")
@@ -121,6 +124,7 @@ class TestInAStrategy:
             "structure.skip.share": 0.25,
             "structure.skip.seed": 3,
             "structure.deepen": 0.0,
+            "structure.widen": 1.0,
             "structure.pool": "gem",
         }
 

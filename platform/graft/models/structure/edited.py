@@ -1,7 +1,8 @@
-"""A backbone with fewer blocks, or with another pooling: the same modules, so the same weights."""
+"""A backbone with fewer blocks, with another pooling, or grown without a change of its function."""
 
 import copy
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,6 +16,7 @@ from graft.models.mapping.growth import closing_tensors, is_post_norm
 from graft.models.operations import Cost
 from graft.models.structure.pooling import Pool
 from graft.models.structure.stages import stages_of
+from graft.models.structure.widened import require_branches, widened
 from graft.spec.components.skip import Depth
 from graft.spec.components.structure import Structure
 
@@ -41,8 +43,9 @@ def edited(backbone: Backbone, structure: Structure, architecture: str) -> Backb
     shape = stages_of(architecture)[last + 1].shape
     twin = copy.copy(backbone)
     twin._modules = dict(backbone._modules)
+    blocks = _wider(backbone, structure, architecture)
     twin.blocks = nn.ModuleList(
-        _identity(backbone.blocks[place], architecture) if place == before else backbone.blocks[place]
+        _identity(blocks[place], architecture) if place == before else blocks[place]
         for before, place in zip((None, *places), places, strict=False)
     )
     is_whole = last == depth.num_blocks - 1
@@ -92,7 +95,8 @@ def edit_of(architecture: str, structure: Structure, size: int) -> Edit:
     stages = stages_of(architecture, size)
     before = sum((stage.cost for stage in stages), Cost(0, 0))
     places = structure.blocks(depth_of(architecture))
-    return Edit(before, sum((stages[place + 1].cost for place in places), stages[0].cost))
+    left = stages_of(architecture, size, structure.widen)
+    return Edit(before, sum((left[place + 1].cost for place in places), left[0].cost))
 
 
 def check_deepen(architecture: str) -> None:
@@ -101,11 +105,32 @@ def check_deepen(architecture: str) -> None:
     Raises:
         SpecError: they cannot.
     """
-    library, name = library_for(architecture)
-    with torch.device("meta"):
-        backbone = library.wrap(library.create(name))
+    backbone = _on_meta(architecture)
     for place in depth_of(architecture).residual or ():
         _identity(backbone.blocks[place], architecture)
+
+
+def check_widen(architecture: str) -> None:
+    """Whether some block of an architecture can be wider inside.
+
+    Raises:
+        SpecError: none can.
+    """
+    require_branches(_on_meta(architecture).blocks, architecture)
+
+
+def _on_meta(architecture: str) -> Backbone:
+    library, name = library_for(architecture)
+    with torch.device("meta"):
+        return library.wrap(library.create(name))
+
+
+def _wider(backbone: Backbone, structure: Structure, architecture: str) -> Sequence[nn.Module]:
+    """The blocks, wider inside where the structure says so; by its place, so that a copy of one is as wide."""
+    if structure.widen == 1:
+        return list(backbone.blocks)
+    require_branches(backbone.blocks, architecture)
+    return [widened(block, structure.widen, seed=place) for place, block in enumerate(backbone.blocks)]
 
 
 def _identity(block: nn.Module, architecture: str) -> nn.Module:

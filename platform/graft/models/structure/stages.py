@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from graft.models.backbone import Backbone, Hidden, Masked
 from graft.models.libraries import library_for
 from graft.models.operations import Cost, cost_of
 from graft.models.structure.meta_device import WithoutValues
+from graft.models.structure.widened import widened
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,13 @@ class Stage:
 
 
 @functools.lru_cache(maxsize=64)
-def stages_of(architecture: str, size: int | None = None) -> tuple[Stage, ...]:
+def stages_of(architecture: str, size: int | None = None, widen: float = 1.0) -> tuple[Stage, ...]:
     """The stem and the blocks of an architecture, in order; no weights are read.
 
     Args:
         architecture: ``<library>/<architecture>``.
         size: of its inputs, as its modality counts it; None means native.
+        widen: how much wider its blocks are inside (`Structure.widen`).
 
     Raises:
         SpecError: the architecture is not known, not supported, or cannot work at this size.
@@ -43,6 +45,8 @@ def stages_of(architecture: str, size: int | None = None) -> tuple[Stage, ...]:
     library, name = library_for(architecture)
     with torch.device("meta"), WithoutValues():
         backbone = library.wrap(library.create(name), size).eval()
+        if widen > 1:
+            backbone.blocks = nn.ModuleList(widened(block, widen, seed=0) for block in backbone.blocks)
         sample = library.sample(name, size)
     with torch.inference_mode(), _AllThere():  # type: ignore[no-untyped-call]
         cost = cost_of(backbone, sample)

@@ -3,7 +3,7 @@
 Everything is a share of the depth, so that one structure makes sense on any backbone.
 """
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -20,7 +20,7 @@ else:
 
 
 class Structure(Spec):
-    """Which blocks there are, and how what the last one gives becomes features."""
+    """Which blocks there are, how wide they are inside, and how what the last one gives becomes features."""
 
     keep: Part = Field(
         1.0, description="Share of the blocks that is kept, counted from the input; what follows is dropped."
@@ -29,6 +29,9 @@ class Structure(Spec):
     deepen: Share = Field(
         0.0,
         description="Share of the residual blocks behind each of which a copy is put that changes nothing at first.",
+    )
+    widen: Annotated[float, Field(ge=1, le=8)] = Field(
+        1.0, description="Factor by which the inner width of every block grows, without a change of the function."
     )
     pool: Pooling = Field(
         "own", description="How the last block's maps or states become features; own: as the backbone does it."
@@ -74,6 +77,7 @@ class Structure(Spec):
             values = (value for name, value in self.skip.model_dump().items() if name != "kind")
             told.append(" ".join([f"skip={self.skip.kind}", *(_short(value) for value in values)]).replace(" ", ":"))
         told += [f"deepen={self.deepen:.3g}"] if self.deepen else []
+        told += [f"widen={self.widen:.3g}"] if self.widen > 1 else []
         return [*told, *([f"pool={self.pool}"] if self.pool != "own" else [])]
 
     def _left(self, depth: Depth) -> tuple[int, ...]:
