@@ -6,6 +6,7 @@
 - what claims to learn finds better strategies than random search does.
 """
 
+import functools
 import json
 import math
 import os
@@ -16,8 +17,13 @@ from typing import Any
 
 import pytest
 
+from graft.meta.memory.records import HeldMemory, Record
+from graft.meta.recommend.advice import Question, prior_for
+from graft.meta.recommend.pool import candidate_of
+from graft.meta.recommend.prior import Prior
 from graft.search.protocol import Observation, Searcher
 from graft.search.searchers.build import build_searcher
+from graft.search.searchers.meta import MetaSearch
 from graft.spec.registry import members
 from graft.spec.search import searchers as spec
 from graft.spec.space.distributions import Choice, Distribution
@@ -27,13 +33,16 @@ from graft.spec.tasks.lookup import metric_named
 
 SPECS: dict[str, spec.SearcherSpec] = {
     "random": spec.RandomSearcher(),
+    "meta": spec.MetaSearcher(),
     "grid": spec.GridSearcher(points=3),
     "sobol": spec.SobolSearcher(),
     "tpe": spec.TpeSearcher(start_up=4),
     "cmaes": spec.CmaEsSearcher(start_up=4),
     "bohb": spec.BohbSearcher(start_up=4),
 }
-LEARNING = ("tpe", "cmaes", "bohb")
+INFORMED = "meta, informed"
+EVERY_KIND = (*SPECS, INFORMED)
+LEARNING = ("tpe", "cmaes", "bohb", INFORMED)
 LOSS = metric_named("loss")
 SPACES = {
     "ranges": StrategySpace.parse(
@@ -66,12 +75,41 @@ SPACES = {
         }
     ),
 }
-KINDS = pytest.mark.parametrize("kind", SPECS)
+KINDS = pytest.mark.parametrize("kind", EVERY_KIND)
 EVERY_SPACE = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 
 
 def build(kind: str, space: StrategySpace, seed: int = 0, metric: str = "loss") -> Searcher:
-    return build_searcher(SPECS[kind], space, metric_named(metric), seed)
+    if kind != INFORMED:
+        return build_searcher(SPECS[kind], space, metric_named(metric), seed)
+    searcher = build_searcher(SPECS["meta"], space, metric_named(metric), seed)
+    assert isinstance(searcher, MetaSearch)
+    return searcher.informed(prior(space))
+
+
+@functools.cache
+def prior(space: StrategySpace) -> Prior:
+    """Of a memory of three tasks that are nearly this one."""
+    records = []
+    for task in range(3):
+        drawn = [build("random", space, seed=50 + task).draw(index, ()) for index in range(20)]
+        for one in dict.fromkeys(filter(None, drawn)):
+            told = candidate_of(one.canonical())
+            records.append(
+                Record(
+                    f"t{task}",
+                    "image",
+                    "classification",
+                    one.backbone,
+                    "loss",
+                    "min",
+                    loss_of(one) + 0.05 * task,
+                    told.strategy_json,
+                    seconds=1.0 + one.freeze,
+                    trial=told.strategy_json,
+                )
+            )
+    return prior_for(HeldMemory(records), Question(space, Strategy.canonical, "image", "classification"))
 
 
 def loss_of(strategy: Strategy) -> float:
@@ -142,13 +180,17 @@ def test_a_draw_depends_on_seed_index_and_history_alone(kind: str, space: Strate
     assert forwards == backwards[::-1]
     assert known == history(space, 20)
     assert forwards != [other.draw(index, known) for index in range(8)]
-    assert len(set(forwards)) >= 4
+    # What is informed draws the best it knows of, again and again, until it is told that it is under way.
+    assert len(set(forwards)) >= (3 if kind == INFORMED else 4)
 
 
 @KINDS
 def test_an_empty_history_is_enough(kind: str) -> None:
     space = SPACES["conditional"]
-    found = [build(kind, space).draw(index, ()) for index in range(10)]
+    found: list[Strategy | None] = []
+    for index in range(10):
+        known = tuple(Observation(one, {}) for one in found if one is not None)
+        found.append(build(kind, space).draw(index, known if kind == INFORMED else ()))
     assert None not in found
     assert len(set(found)) == 10
 
@@ -205,7 +247,7 @@ def test_a_grid_ends_behind_its_last_point_and_nothing_else_does() -> None:
     size = space.grid_size()
     assert size == 60
     assert len(set(draws("grid", space, size + 5))) == len(draws("grid", space, size + 5)) == size
-    for kind in SPECS:
+    for kind in EVERY_KIND:
         assert (build(kind, space).draw(size, ()) is None) == (kind == "grid")
 
 
@@ -233,7 +275,7 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 import test_searchers as suite
 space = suite.SPACES["conditional"]
-print(json.dumps({kind: [one.key() for one in suite.draws(kind, space, 16)] for kind in suite.SPECS}))
+print(json.dumps({kind: [one.key() for one in suite.draws(kind, space, 16)] for kind in suite.EVERY_KIND}))
 """
 
 
@@ -241,5 +283,5 @@ def test_another_process_draws_the_same(repository: Path) -> None:
     environment = {**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": str(repository / "platform")}
     command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
-    mine = {kind: [one.key() for one in draws(kind, SPACES["conditional"], 16)] for kind in SPECS}
+    mine = {kind: [one.key() for one in draws(kind, SPACES["conditional"], 16)] for kind in EVERY_KIND}
     assert json.loads(done.stdout) == mine

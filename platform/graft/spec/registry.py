@@ -116,6 +116,7 @@ OURS: Mapping[str, tuple[str, ...]] = {
     ),
     "searcher": (
         "graft.spec.search.searchers:RandomSearcher",
+        "graft.spec.search.searchers:MetaSearcher",
         "graft.spec.search.searchers:GridSearcher",
         "graft.spec.search.searchers:SobolSearcher",
         "graft.spec.search.searchers:TpeSearcher",

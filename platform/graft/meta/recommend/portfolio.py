@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from graft.meta.recommend.kernel import Floats
+from graft.meta.recommend.normalise import WORST
 from graft.meta.recommend.surrogate import Posterior
 
 DRAWS = 256
@@ -12,7 +13,9 @@ DRAWS = 256
 _TASKS = 3.0
 
 
-def greedy(draws: Floats, weights: Floats, count: int, taken: Sequence[int] = ()) -> list[int]:
+def greedy(
+    draws: Floats, weights: Floats, count: int, taken: Sequence[int] = (), costs: Floats | None = None
+) -> list[int]:
     """Places of the candidates whose best is expected to be best, each chosen beside those before it.
 
     E[max over the chosen] is submodular, so the greedy choice has at least 63 % of the best possible gain (Nemhauser,
@@ -23,13 +26,15 @@ def greedy(draws: Floats, weights: Floats, count: int, taken: Sequence[int] = ()
         weights: [D], sum 1.
         count: how many.
         taken: candidates that are tried anyway.
+        costs: [P]; then it is the gain for each unit of cost that decides.
     """
+    price = np.ones(draws.shape[1]) if costs is None else costs
     mean = weights @ draws
     left = [place for place in range(draws.shape[1]) if place not in taken]
-    best = draws[:, list(taken)].max(axis=1) if len(taken) else np.full(len(draws), -np.inf)
+    best = draws[:, list(taken)].max(axis=1) if len(taken) else np.full(len(draws), 2 * WORST)
     chosen: list[int] = []
     while left and len(chosen) < count:
-        gains = weights @ np.maximum(draws[:, left], best[:, None])
+        gains = (weights @ (np.maximum(draws[:, left], best[:, None]) - best[:, None])) / price[left]
         at = left[int(np.lexsort((np.array(left), -mean[left], -gains.round(9)))[0])]
         chosen.append(at)
         left.remove(at)

@@ -22,6 +22,20 @@ class RandomSearcher(SearcherSpec):
     built_by: ClassVar[str] = "graft.search.searchers.random:RandomSearch"
 
 
+class MetaSearcher(SearcherSpec):
+    """What earlier tasks want comes first, then the best expected improvement for its cost; else random.
+
+    With an empty memory, or one of unlike tasks, the draws are those of `random`.
+    """
+
+    kind: Literal["meta"] = "meta"
+    built_by: ClassVar[str] = "graft.search.searchers.meta:MetaSearch"
+    portfolio: int = Field(
+        5, ge=0, le=100, description="Strategies that come first, chosen together, until as many trials have returned."
+    )
+    free: float = Field(0.25, ge=0, le=1, description="Share of the draws that stays random, whatever is known.")
+
+
 class GridSearcher(SearcherSpec):
     """Every combination once; ranges are tried at evenly spaced points."""
 
