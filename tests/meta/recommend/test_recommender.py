@@ -1,4 +1,4 @@
-"""What the recommender learns, on tables that are made up; tests/meta/recommend/test_evaluate.py holds out tasks."""
+"""What the recommender learns, on tables that are made up; tests/meta/recommend/evaluation holds out tasks."""
 
 import json
 import math

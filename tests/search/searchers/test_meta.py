@@ -1,4 +1,4 @@
-"""What an informed search does with what it is told; tests/contracts/test_searchers.py has what every searcher keeps."""
+"""What an informed search does with what it is told; what every searcher keeps is in tests/contracts."""
 
 import json
 from collections.abc import Sequence

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graft.meta.recommend.points import points_factor
-from graft.meta.recommend.regret import at_random, of_order, of_ranking
+from graft.meta.recommend.evaluation.points import points_factor
+from graft.meta.recommend.evaluation.regret import at_random, of_order, of_ranking
 
 NUMBERS = st.lists(st.integers(0, 9), min_size=1, max_size=5)
 

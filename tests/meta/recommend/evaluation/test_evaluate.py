@@ -9,8 +9,8 @@ import pytest
 
 from graft.core.errors import DataError
 from graft.meta.memory.records import HeldMemory, Record, Scores, TrialState
-from graft.meta.recommend.evaluate import Evaluator
-from graft.meta.recommend.regret import at_random
+from graft.meta.recommend.evaluation.evaluate import Evaluator
+from graft.meta.recommend.evaluation.regret import at_random
 
 BACKBONES = [f"b{one}" for one in range(8)]
 

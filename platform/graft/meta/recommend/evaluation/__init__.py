@@ -1,0 +1,1 @@
+"""How good recommendations are, on tasks that are held out."""
