@@ -16,7 +16,7 @@ BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "constants", "mi
 
 
 # Beside the folders that mirror the package.
-OTHER_TESTS = {"contracts", "integration", "benchmarks", "browser", "fixtures", "assets"}
+OTHER_TESTS = {"contracts", "deploy", "integration", "benchmarks", "browser", "fixtures", "assets"}
 
 
 def modules(repository: Path) -> list[Path]:

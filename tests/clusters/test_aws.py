@@ -32,7 +32,8 @@ def aws(s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     (tmp_path / ".ray" / "auth_token").write_text("0" * 64)
     import boto3
 
-    boto3.client("iam").create_instance_profile(InstanceProfileName="graft")
+    for name in ("graft-head", "graft-worker"):
+        boto3.client("iam").create_instance_profile(InstanceProfileName=name)
     return boto3.client("ec2")
 
 
@@ -70,7 +71,7 @@ def test_ray_up_asks_for_the_head_of_our_file(aws: Any, group: str, tmp_path: Pa
     assert head["InstanceType"] == "m7i.2xlarge"
     assert [one["GroupId"] for one in head["SecurityGroups"]] == [group]
     assert head["MetadataOptions"]["HttpTokens"] == "required"
-    assert head["IamInstanceProfile"]["Arn"].endswith("instance-profile/graft")
+    assert head["IamInstanceProfile"]["Arn"].endswith("instance-profile/graft-head")
     assert all(not is_open(one) for one in aws.describe_security_groups()["SecurityGroups"])
 
 

@@ -1,0 +1,83 @@
+"""The Dockerfiles: linted by hadolint, nobody is root, and what they copy is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.deploy.conftest import Run
+
+from graft.clusters.make import ClusterSettings
+
+FILES = {"Dockerfile": ".", "mlflow/Dockerfile": "deploy/mlflow"}
+"""Each, with the folder that it is built from."""
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_hadolint_finds_nothing(deploy: Path, tool: Run, file: str) -> None:
+    assert tool("hadolint", "--failure-threshold", "style", deploy / file) == ""
+
+
+def test_hadolint_finds_what_is_planted(deploy: Path, tool: Run, tmp_path: Path) -> None:
+    faulty = tmp_path / "Dockerfile"
+    source = (deploy / "Dockerfile").read_text()
+    faulty.write_text(source.replace("--no-install-recommends ", "").replace("WORKDIR /source", "RUN cd /source"))
+    with pytest.raises(AssertionError, match=r"DL3015(.|\n)*|DL3003"):
+        tool("hadolint", "--failure-threshold", "style", faulty)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_stage_that_is_shipped_is_a_users(deploy: Path, file: str) -> None:
+    stages = stages_of((deploy / file).read_text())
+    shipped = ["cpu", "cuda"] if file == "Dockerfile" else [list(stages)[-1]]
+    for name in shipped:
+        lines = stages[name]
+        while not any(line.startswith("USER ") for line in lines):
+            parent = lines[0].split()[1]
+            assert parent in stages, f"{name} runs as root"
+            lines = stages[parent]
+        assert [line for line in lines if line.startswith("USER ")][-1] == "USER 1000:1000"
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_bases_are_pinned_and_no_secret_is_an_argument(deploy: Path, file: str) -> None:
+    source = (deploy / file).read_text()
+    version = re.search(r"^ARG PYTHON=(\d+\.\d+\.\d+)-", source, re.MULTILINE)
+    assert version, "a base names the whole version"
+    assert set(re.findall(r"^FROM (\S+)", source, re.MULTILINE)) <= {"python:${PYTHON}", "runtime"}
+    assert not re.search(r"^(?:ARG|ENV) .*(?:PASSWORD|SECRET|TOKEN)", source, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("file", "folder"), FILES.items())
+def test_what_is_copied_is_there_and_not_left_out(repository: Path, deploy: Path, file: str, folder: str) -> None:
+    ignored = deploy / ("Dockerfile.dockerignore" if file == "Dockerfile" else "mlflow/.dockerignore")
+    let_in = {line[1:] for line in ignored.read_text().splitlines() if line.startswith("!")}
+    copied = [
+        name.rstrip("/")
+        for line in (deploy / file).read_text().splitlines()
+        if line.startswith("COPY ") and "--from" not in line
+        for name in line.split()[1:-1]
+    ]
+    assert copied
+    assert [name for name in copied if not (repository / folder / name).exists()] == []
+    assert set(copied) == let_in
+    assert "*" in ignored.read_text().splitlines(), "all else stays out"
+
+
+def test_images_are_built_under_the_names_that_are_started(deploy: Path) -> None:
+    compose = yaml.safe_load((deploy / "compose" / "compose.yaml").read_text())["services"]
+    assert compose["head"]["image"] == ClusterSettings().container
+    assert compose["head"]["build"]["target"] in stages_of((deploy / "Dockerfile").read_text())
+    assert compose["head"]["build"]["dockerfile"] == "deploy/Dockerfile"
+
+
+def stages_of(source: str) -> dict[str, list[str]]:
+    """Stage -> its lines, from its FROM on; one without a name is called by its place."""
+    found: dict[str, list[str]] = {}
+    for line in source.splitlines():
+        if line.startswith("FROM "):
+            name = line.split(" AS ")[1] if " AS " in line else str(len(found))
+            found[name] = []
+        if found:
+            list(found.values())[-1].append(line)
+    return found
