@@ -144,6 +144,21 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.tasks.regression:Regression",
     ),
     "exporter": ("graft.spec.exporters:BundleExporter",),
+    "meta_start": (
+        "graft.spec.meta.starts:MapStart",
+        "graft.spec.meta.starts:FrozenStart",
+        "graft.spec.meta.starts:NetworkStart",
+        "graft.spec.meta.starts:BothStart",
+    ),
+    "adapter": (
+        "graft.spec.meta.adapters:PrototypeAdapter",
+        "graft.spec.meta.adapters:RidgeAdapter",
+        "graft.spec.meta.adapters:LogisticAdapter",
+        "graft.spec.meta.adapters:PropagationAdapter",
+        "graft.spec.meta.adapters:AnilAdapter",
+        "graft.spec.meta.adapters:MamlAdapter",
+        "graft.spec.meta.adapters:ReptileAdapter",
+    ),
     "check": (
         "graft.spec.checks.samples:LeftOutCheck",
         "graft.spec.checks.samples:CopiesCheck",

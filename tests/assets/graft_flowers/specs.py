@@ -20,6 +20,8 @@ from graft.spec.components.skip import Depth, SkipSpec
 from graft.spec.components.tuning import TuningSpec
 from graft.spec.components.unfreezing import UnfreezingSpec
 from graft.spec.exporters import ExporterSpec
+from graft.spec.meta.adapters import AdapterSpec
+from graft.spec.meta.starts import StartSpec
 from graft.spec.metrics import MetricSpec
 from graft.spec.modalities.base import DataSpec, ModalitySpec, Preprocessing
 from graft.spec.search.schedulers import SchedulerSpec
@@ -212,3 +214,18 @@ class Withered(CheckSpec):
     built_by: ClassVar[str] = "graft_flowers.modality:withered"
     modality: ClassVar[str | None] = "measurements"
     finds: ClassVar[tuple[FindingKind, ...]] = (FindingKind("withered", "A flower without petals."),)
+
+
+class Bud(StartSpec):
+    """Features with a factor each, learned over tasks."""
+
+    kind: Literal["bud"] = "bud"
+    built_by: ClassVar[str] = "graft_flowers.episodes:Bud"
+
+
+class NearestFlower(AdapterSpec):
+    """The class of the nearest sample."""
+
+    kind: Literal["nearest_flower"] = "nearest_flower"
+    built_by: ClassVar[str] = "graft_flowers.episodes:nearest_flower"
+    is_solved: ClassVar[bool] = True

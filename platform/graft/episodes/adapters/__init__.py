@@ -1,0 +1,1 @@
+"""How a start is adapted to a task: in closed form on its vectors, or by gradient."""
