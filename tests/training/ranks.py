@@ -84,9 +84,14 @@ def session(world: World, strategy: Strategy, norm: bool = False, dropout: float
 
 
 def learn(
-    world: World, strategy: Strategy, augment: str = "none", weights: np.ndarray | None = None, **settings: Any
+    world: World,
+    strategy: Strategy,
+    augment: str = "none",
+    weights: np.ndarray | None = None,
+    size: int = 8,
+    **settings: Any,
 ) -> Result:
-    """Train and say where it led."""
+    """Train with batches of one size and say where it led."""
     made, reports = session(world, strategy, **settings), []
 
     def evaluate(model: nn.Module) -> dict[str, float]:
@@ -98,7 +103,7 @@ def learn(
 
     exchanges = counted_exchanges(made.parallel)
     augmenter = Light(Strategy(augment=augment).augment, "horizontal")
-    training = batches(world, 8).weighted(weights)
+    training = batches(world, size).weighted(weights)
     outcome = train(made, training, evaluate, lambda result: reports.append(dict(result.metrics)), augmenter)
     return {
         "status": outcome.status.value,
@@ -125,6 +130,11 @@ def counted_exchanges(network: nn.Module) -> list[int]:
 def plain(world: World) -> Result:
     strategy = Strategy(lr=0.05, optimizer="sgd", penalty="l2_sp", freeze=0.5, batch_size=8)
     return learn(world, strategy, augment="light")
+
+
+def one_step(world: World) -> Result:
+    """A batch that is larger than the data."""
+    return learn(world, Strategy(lr=0.5, optimizer="sgd", batch_size=512), size=512)
 
 
 def adamw(world: World) -> Result:
@@ -347,6 +357,7 @@ SCENARIOS: dict[str, Callable[[World], Result]] = {
     scenario.__name__: scenario
     for scenario in (
         plain,
+        one_step,
         adamw,
         clipped,
         compared,

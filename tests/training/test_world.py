@@ -67,6 +67,7 @@ def assert_identical(found, expected):
     "name",
     [
         "plain",
+        "one_step",
         "adamw",
         "gradual",
         "head_first",
