@@ -22,7 +22,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import graft
-from graft.cli.jobs.run import run_and_report
+from graft.cli.jobs.run import Manner, run_and_report
 from graft.core.errors import Interrupted
 from graft.core.storage import Home
 from graft.experiments.directory import Experiment
@@ -335,7 +335,7 @@ def test_a_folder_of_images_goes_the_same_way_and_bad_files_are_named(
     }
     home = Home(tmp_path / "home")
     experiment = Experiment.create(home, parse_job(job))
-    run_and_report(experiment, home, as_json=True)
+    run_and_report(experiment, home, Manner(is_plain=True))
     out = capfd.readouterr().out
     summary = json.loads(out.strip().splitlines()[-1])
     assert summary["status"] == "completed"
