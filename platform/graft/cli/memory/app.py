@@ -3,7 +3,7 @@
 import typer
 
 from graft.cli.help import show_overview
-from graft.cli.memory import contents, files
+from graft.cli.memory import contents, evaluating, files
 
 app = typer.Typer(
     help="What earlier tasks gave: kept by every run, read by every search. GRAFT_MEMORY says where it lies.",
@@ -22,3 +22,4 @@ app.command("show")(contents.show)
 app.command("forget")(contents.forget)
 app.command("export")(files.export)
 app.command("import")(files.import_)
+app.command("evaluate")(evaluating.evaluate)

@@ -1,0 +1,162 @@
+"""Tables of results that anybody has published, read for a comparison, not for the memory.
+
+`graft.meta.memory.importing` refuses what it cannot be sure of, since a search is to rely on it for years. A comparison
+can do with less: rows without a value are left out and counted, percentages become shares, and of a metric that no task
+of graft has, the name says which direction is better; what was assumed is told.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from graft.core.errors import Problem, SpecError
+from graft.meta.memory.import_cells import Cells, Wrong
+from graft.meta.memory.import_file import read_columns
+from graft.meta.memory.importing import MOST_PROBLEMS, SCORE_COLUMNS, known_metric
+from graft.meta.memory.records import Direction, HeldMemory, Record, Scores, TrialState
+
+Row = TypeVar("Row")
+NEEDED = ("task", "backbone", "metric", "value")
+_LESS_IS_BETTER = {
+    *("loss", "error", "err", "mae", "mse", "rmse", "nll", "perplexity", "ppl", "wer", "cer", "brier", "ece"),
+    *("deviance", "regret", "entropy", "cross_entropy", "rank"),
+}
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """What a table holds.
+
+    Attributes:
+        memory: records and scores.
+        assumed: what was taken for granted, or left out, a line each.
+    """
+
+    memory: HeldMemory
+    assumed: tuple[str, ...] = ()
+
+
+def read_foreign(records: Path, scores: Path | None = None) -> Foreign:
+    """Read results, and perhaps scores.
+
+    Args:
+        records: .parquet or .csv with the columns task, backbone, metric, value; modality, strategy_json, epoch,
+            epochs, seconds, direction, state and trial where they are known.
+        scores: the same with task, backbone, score_name, value.
+
+    Raises:
+        SpecError: a file cannot be read, lacks a column, or has cells that are no numbers; all problems.
+    """
+    rows, empty = _rows(records, NEEDED, _record)
+    told, unscored = ([], 0) if scores is None else _rows(scores, SCORE_COLUMNS, _score)
+    found, assumed = _in_shares(rows)
+    for count, path in ((empty, records), (unscored, scores)):
+        if count:
+            assumed.append(f"{count} rows of {path} have no finite value, and are left out")
+    unknown = {one.metric: one.direction for one in found if known_metric(one.metric) is None}
+    assumed += [f"of {metric} {'less' if mode == 'min' else 'more'} is better" for metric, mode in unknown.items()]
+    return Foreign(HeldMemory(_with_trials(found), (), told), tuple(assumed))
+
+
+def _rows(path: Path, needed: Iterable[str], read: Callable[[Cells], Row | None]) -> tuple[list[Row], int]:
+    """What the rows mean, and how many have no value."""
+    columns = read_columns(path)
+    missing = [name for name in needed if name not in columns.names]
+    if missing:
+        told = f"has the columns {', '.join(columns.names) or 'none'}, but must have {', '.join(missing)} too; add them"
+        raise SpecError([Problem("", told, str(path))])
+    found, problems, empty = list[Row](), list[Problem](), 0
+    for cells in columns.rows():
+        try:
+            one = read(cells)
+        except Wrong as wrong:
+            problems += wrong.problems
+            continue
+        empty += one is None
+        if one is not None:
+            found.append(one)
+    if problems:
+        raise SpecError(problems[:MOST_PROBLEMS])
+    return found, empty
+
+
+def _number(cells: Cells, name: str) -> float | None:
+    """A number; None if there is none, or none that is finite."""
+    text = cells.given(name)
+    if text.lower() in ("", "nan", "none", "null", "inf", "-inf", "+inf"):
+        return None
+    return cells.number(name)
+
+
+def _record(cells: Cells) -> Record | None:
+    value = _number(cells, "value")
+    has_failed = cells.given("state") == TrialState.FAILED.value
+    if value is None and not has_failed:
+        return None
+    metric = cells.text("metric")
+    seconds = _number(cells, "seconds")
+    return Record(
+        cells.text("task"),
+        cells.given("modality"),
+        cells.given("task_kind"),
+        cells.text("backbone"),
+        metric,
+        _direction(cells, metric),
+        value,
+        cells.json_object("strategy_json"),
+        cells.count("epoch"),
+        cells.count("epochs"),
+        seconds if seconds is not None and seconds > 0 else None,
+        TrialState.FAILED if has_failed else TrialState.FINISHED,
+        cells.given("trial"),
+    )
+
+
+def _score(cells: Cells) -> Scores | None:
+    value = _number(cells, "value")
+    return (
+        None if value is None else Scores(cells.text("task"), cells.text("backbone"), cells.text("score_name"), value)
+    )
+
+
+def _direction(cells: Cells, metric: str) -> Direction:
+    given, known = cells.one_of("direction", ("max", "min"), ""), known_metric(metric)
+    if given:
+        return "min" if given == "min" else "max"
+    if known is not None:
+        return known.mode
+    name = metric.lower().replace("-", "_").replace(" ", "_")
+    is_loss = name in _LESS_IS_BETTER or not _LESS_IS_BETTER.isdisjoint(name.split("_"))
+    return "min" if is_loss else "max"
+
+
+def _in_shares(rows: list[Record]) -> tuple[list[Record], list[str]]:
+    """Metrics that are shares are within 0 and 1; where a table has per cent of one, they are divided by 100."""
+    values: dict[str, list[float]] = {}
+    for one in rows:
+        if one.value is not None:
+            values.setdefault(one.metric, []).append(one.value)
+    known = {metric: spec for metric in values if (spec := known_metric(metric)) is not None}
+    odd = {
+        metric
+        for metric, spec in known.items()
+        if spec.highest == 1 and 1 < max(values[metric]) <= 100 and min(values[metric]) >= 0
+    }
+    assumed = [f"{metric} is in per cent, and was divided by 100" for metric in sorted(odd)]
+    found = [
+        replace(one, value=one.value / 100) if one.metric in odd and one.value is not None else one for one in rows
+    ]
+    return found, assumed
+
+
+def _with_trials(rows: list[Record]) -> list[Record]:
+    """Each with a trial: as the file says, else one a curve; an epoch that comes again begins another."""
+    seen: dict[tuple[str, ...], int] = {}
+    found = []
+    for one in rows:
+        curve = (one.task, one.backbone, one.strategy_json or "", one.metric)
+        place = (*curve, str(one.epoch))
+        seen[place] = seen.get(place, 0) + 1
+        found.append(one if one.trial else replace(one, trial=f"{curve} {seen[place]}"))
+    return found
