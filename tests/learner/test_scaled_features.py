@@ -11,6 +11,7 @@ import torch
 from graft.data.dataset import Dataset, Split
 from graft.data.feature_store.store import FeatureStore
 from graft.learner.cached_features import FeatureCache
+from graft.learner.ensemble.members import Member
 from graft.learner.final_model import FinalModel, final_network, outputs_on
 from graft.learner.fit import FitTask, fit
 from graft.learner.prefix import Prefix
@@ -83,7 +84,7 @@ def test_the_bundle_answers_with_the_same_numbers(dataset: Dataset, tmp_path: Pa
     schedule = Schedule((Stretch(0, 1, strategy(**SCALED)),))
     model = FinalModel(job, dataset.directory, schedule, tmp_path / "weights.safetensors")
     fit(FitTask(model, num_threads=1))
-    export(model, tmp_path / "bundle", {"accuracy": 0.5})
+    export([Member(model)], tmp_path / "bundle", {"accuracy": 0.5})
     data = training_data_of(job, dataset, 1)
     network, preprocessing = final_network(model, dataset, 1)
     again = read_bundle(tmp_path / "bundle").build()

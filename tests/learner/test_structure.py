@@ -12,6 +12,7 @@ from graft.data.batch import Batch
 from graft.data.dataset import Dataset, Split
 from graft.data.feature_store.store import FeatureStore
 from graft.learner.cached_features import FeatureCache
+from graft.learner.ensemble.members import Member
 from graft.learner.final_model import FinalModel
 from graft.learner.fit import FitTask, fit
 from graft.learner.prefix import Prefix, prefix_of
@@ -172,6 +173,6 @@ def test_the_bundle_of_an_edited_network_answers_as_it_does(
     schedule = Schedule((Stretch(0, 1, one),))
     model = FinalModel(parse_job(job), dataset.directory, schedule, tmp_path / "fit.safetensors")
     fit(FitTask(model, num_threads=1))
-    export(model, tmp_path / "bundle", {})  # which reads it back, and compares
+    export([Member(model)], tmp_path / "bundle", {})  # which reads it back, and compares
     network = read_bundle(tmp_path / "bundle").build()
     assert len(network.backbone.blocks) < BLOCKS

@@ -144,8 +144,8 @@ def test_keys_of_a_newer_writer_are_ignored(bundle):
 
 
 def test_newer_format_is_refused(bundle):
-    _edit(bundle / "manifest.json", format=3)
-    with pytest.raises(ArtifactError, match="has format 3, but this graft reads up to 2; upgrade graft"):
+    _edit(bundle / "manifest.json", format=4)
+    with pytest.raises(ArtifactError, match="has format 4, but this graft reads up to 3; upgrade graft"):
         read_bundle(bundle)
 
 

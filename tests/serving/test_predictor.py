@@ -17,6 +17,7 @@ from graft.modalities.image.transforms import preprocess
 from graft.modalities.protocol import Readings
 from graft.models.bundle import read_bundle
 from graft.serving import predictor as module
+from graft.serving.network import ServedNetwork
 from graft.serving.predictor import Predictor
 
 
@@ -369,9 +370,14 @@ def test_one_long_sample_does_not_fill_up_all_others():
         {"rows": [one for one in samples if isinstance(one, np.ndarray)]},
         {place: "is text" for place, one in enumerate(samples) if isinstance(one, str)},
     )
-    predictor._model = lambda batch: batch.sum(dim=1, keepdim=True)
-    predictor._device, predictor._views, predictor.cost = torch.device("cpu"), (), module.Cost(1)
-    predictor.bundle = SimpleNamespace(spec=SimpleNamespace(num_outputs=1, preprocessing=None, facts={}))
+    network = ServedNetwork.__new__(ServedNetwork)
+    network._model = lambda batch: batch.sum(dim=1, keepdim=True)
+    network.bundle = predictor.bundle = SimpleNamespace(
+        spec=SimpleNamespace(num_outputs=1, preprocessing=None, facts={}, ensemble=None)
+    )
+    network._device, network._views, network._modality = torch.device("cpu"), (), modality
+    network.read = predictor._read
+    predictor._networks, predictor._facts_of, predictor.cost = [network], ([1.0], [{}]), module.Cost(1)
     predictor.task = SimpleNamespace(decide=lambda outputs, facts: outputs.numpy())
     samples = [*rows[:70], None, *rows[70:], "text"]
     found = predictor.decided(samples)
@@ -385,8 +391,8 @@ def test_one_long_sample_does_not_fill_up_all_others():
 def test_a_prediction_may_be_the_mean_over_views(bundle, colour, pixels):
     several = Predictor.from_directory(bundle, tta=3)
     samples = [pixels, 255 - pixels]
-    inputs = several.modality.inputs(several._read(samples).columns, several.bundle.spec.preprocessing, several._device)
-    views = [several._decided(one, np.arange(2)) for one in module.seen_as(inputs, several._views)]
+    outputs = several._networks[0].outputs(several._read(samples).columns)
+    views = [several.task.decide(one, several.bundle.spec.facts) for one, _ in outputs]
     assert np.array_equal(views[0], colour.predict_proba(samples))
     assert several.predict_proba(samples) == pytest.approx(np.mean(views, axis=0))
     assert np.abs(several.predict_proba(samples) - views[0]).max() > 1e-4

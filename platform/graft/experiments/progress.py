@@ -111,6 +111,7 @@ class Progress:
         notes: what happened to trials -> where it happened first.
         nodes_told: node -> what was told of it last; not of one that answers again.
         samples: split -> how many there are; empty before the data are there.
+        shares: of the members of an ensemble, by trial; empty while the winner answers alone.
         at_once: how many trials the machine trains side by side.
         awaited: what trials wait for, in words; empty if nothing is missing.
         trained_since: when the first epoch of this run began; None before it has ended.
@@ -135,6 +136,7 @@ class Progress:
         self.duplicates = 0
         self.fingerprint = ""
         self.winner: str | None = None
+        self.shares: Mapping[str, float] = {}
         self.search_ended: events.SearchEnded | None = None
         self.status: events.ExperimentStatus | None = None
         self.samples: Mapping[str, int] = {}
@@ -172,7 +174,13 @@ class Progress:
                 | events.TrialNoted()
             ):
                 self._apply_trial(event)
-            case events.SearchEnded() | events.DatasetReady() | events.DuplicateSkipped() | events.WinnerChosen():
+            case (
+                events.SearchEnded()
+                | events.DatasetReady()
+                | events.DuplicateSkipped()
+                | events.WinnerChosen()
+                | events.EnsembleChosen()
+            ):
                 self._apply_finding(event)
             case events.ExperimentFinished():
                 self.status, self._run_started = event.status, None
@@ -217,9 +225,7 @@ class Progress:
         counted = {str(status): ended.count(status) for status in events.TrialStatus}
         return {"total": len(ended), **counted, "duplicates": self.duplicates}
 
-    def _apply_finding(
-        self, event: events.SearchEnded | events.DatasetReady | events.DuplicateSkipped | events.WinnerChosen
-    ) -> None:
+    def _apply_finding(self, event: events.Event) -> None:
         match event:
             case events.SearchEnded():
                 self.search_ended = event
@@ -228,7 +234,9 @@ class Progress:
             case events.DuplicateSkipped():
                 self.duplicates += 1
             case events.WinnerChosen():
-                self.winner = event.trial
+                self.winner, self.shares = event.trial, {}
+            case events.EnsembleChosen():
+                self.shares = event.shares if event.is_kept else {}
 
     def _begin_run(self, time: float, before: float) -> None:
         """A run that was killed has left no end: it lasted to its last record."""

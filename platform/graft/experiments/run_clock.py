@@ -7,8 +7,10 @@ from graft.core.errors import ResourceError
 from graft.data.dataset import Dataset
 from graft.experiments.budget import Deadline, Reserve, fit_epochs
 from graft.experiments.progress import Progress, TrialProgress
+from graft.experiments.standing.candidates import MOST_CANDIDATES
 from graft.search.outlook import Outlook
 from graft.spec.job import Job
+from graft.spec.training import SELECTION_ROWS
 from graft.workers.allocation import Allocation
 
 # How much of n times the CPUs is n times the speed, for the convolutions of small images.
@@ -83,7 +85,11 @@ class RunClock:
         start = GROUP_SECONDS if self.fit_workers > 1 else WORKER_SECONDS
         below = max((trial.cache.get("pass_seconds", 0.0) for trial in self.progress.trials.values()), default=0.0)
         each = _mean_epoch(measured) / counts["train"]
-        evaluation = (each * counts["test"] + below / rows * scored) / self._fit_speed_up
+        fit = self.job.training.fit
+        # An ensemble is selected from what its candidates say of validation samples, and then all members are scored.
+        heard = 0 if fit.most_members < 2 else MOST_CANDIDATES * min(counts["validation"], SELECTION_ROWS)
+        scored = scored * fit.most_members + heard
+        evaluation = (each * (counts["test"] * fit.most_members + heard) + below / rows * scored) / self._fit_speed_up
         return Reserve(start, self.fit_scale(dataset), evaluation, REST_SECONDS)
 
     def seconds_for_fit(self, dataset: Dataset) -> float | None:

@@ -326,6 +326,25 @@ class WinnerChosen(Event):
 
 
 @dataclass(frozen=True)
+class EnsembleChosen(Event):
+    """Whose answers the final model averages, or why it has the winner's alone.
+
+    Attributes:
+        shares: trial -> how much it counts, the winner first; together 1. What was selected, kept or not.
+        is_kept: whether the final model has these members.
+        score: of the ensemble, on validation rows that its selection has not seen; None if nothing was selected.
+        alone: of the winner on the same rows.
+        reason: one line that says why.
+    """
+
+    shares: Mapping[str, float]
+    is_kept: bool
+    score: float | None
+    alone: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
 class Evaluated(Event):
     """The final model was scored on the test data.
 
@@ -333,11 +352,15 @@ class Evaluated(Event):
         metrics: name -> value.
         intervals: name -> (low, high), 95 %.
         tta: name -> value, for the mean of predictions over several views of each sample; empty if that was not asked.
+        alone: name -> value, for the first member of an ensemble by itself; empty where the model is no ensemble.
+        ms: milliseconds a sample of the final model, and ``alone`` of that member; empty where it is no ensemble.
     """
 
     metrics: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     tta: Mapping[str, float] = field(default_factory=dict)
+    alone: Mapping[str, float] = field(default_factory=dict)
+    ms: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

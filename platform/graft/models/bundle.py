@@ -6,14 +6,16 @@ weights.safetensors   every parameter and buffer of the network
 targets.json          the task, the names of what is predicted in the order of the outputs, what the task must know
 preprocessing.json    from a sample to the network's input
 …                     files that the modality needs beside them, such as a tokenizer
+member-…/             of an ensemble: each further network, as a bundle of its own
 ```
 
-Format 1 knew images and classes only: it had ``labels.json`` with the names instead of ``targets.json``.
+Format 1 knew images and classes only: it had ``labels.json`` with the names instead of ``targets.json``. Format 3 is an
+ensemble: a reader that knows one network alone would answer with its first member, and say so to nobody.
 """
 
 import importlib.metadata
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -39,11 +41,27 @@ if TYPE_CHECKING:
 else:
     Task = union("task")
 
-FORMAT = 2
+FORMAT, ENSEMBLE_FORMAT = 2, 3
 MANIFEST, WEIGHTS, TARGETS, PREPROCESSING = "manifest.json", "weights.safetensors", "targets.json", "preprocessing.json"
 _PAYLOAD = (WEIGHTS, TARGETS, PREPROCESSING)
 _LABELS_1 = "labels.json"
 _PAYLOAD_1 = (WEIGHTS, _LABELS_1, PREPROCESSING)
+
+
+class EnsembleMember(Spec):
+    """A further network of an ensemble."""
+
+    directory: str = Field(pattern=r"^member-[A-Za-z0-9_]+$", description="Of its bundle, in that of the ensemble.")
+    share: float = Field(ge=0, le=1, description="How much its answers count.")
+    sha256: str = Field("", description="Of the manifest of its bundle, which states those of its other files.")
+
+
+class EnsembleSpec(Spec):
+    """Several networks whose answers are averaged; the first is that of the bundle itself."""
+
+    share: float = Field(ge=0, le=1, description="How much the answers of the first count.")
+    facts: dict[str, Any] = Field(description="What the first must know to answer by itself.")
+    members: tuple[EnsembleMember, ...] = Field((), strict=False, description="The others.")
 
 
 class BundleSpec(Spec):
@@ -66,6 +84,7 @@ class BundleSpec(Spec):
     metrics: dict[str, float] = Field(default_factory=dict, description="Scores on held-out data.")
     dataset: str = Field("", description="Fingerprint of the dataset it was trained on.")
     created: str = Field("", description="When it was written, ISO 8601.")
+    ensemble: EnsembleSpec | None = Field(None, description="The networks that answer together; None: one alone.")
 
     @field_validator("preprocessing", mode="before")
     @classmethod
@@ -86,14 +105,16 @@ class Bundle:
         directory: where it lies.
         spec: everything but the weights.
         written_by: version of graft that wrote it.
+        members: bundles of the further networks of an ensemble, in the order of `spec.ensemble`.
     """
 
     directory: Path
     spec: BundleSpec
     written_by: str
+    members: "tuple[Bundle, ...]" = ()
 
     def build(self) -> Network:
-        """The network with its weights; CPU, eval mode. Needs no weights package and no network.
+        """The network with its weights, of an ensemble the first; CPU, eval mode. Needs no weights package.
 
         Raises:
             ArtifactError: the architecture is unknown here, or the weights do not fit it.
@@ -111,14 +132,40 @@ class Bundle:
         return network.eval()
 
 
-def write_bundle(directory: Path, network: Network, spec: BundleSpec, extra: Mapping[str, Path] | None = None) -> None:
+@dataclass(frozen=True)
+class MemberBundle:
+    """A further network of an ensemble, to be written.
+
+    Attributes:
+        name: letters, digits and underscores.
+        share: how much its answers count.
+        network: as `write_bundle` takes it.
+        spec: as `write_bundle` takes it.
+        extra: as `write_bundle` takes it.
+    """
+
+    name: str
+    share: float
+    network: Network
+    spec: BundleSpec
+    extra: Mapping[str, Path]
+
+
+def write_bundle(
+    directory: Path,
+    network: Network,
+    spec: BundleSpec,
+    extra: Mapping[str, Path] | None = None,
+    members: Iterable[MemberBundle] = (),
+) -> None:
     """Write a bundle; it is there as a whole or not at all.
 
     Args:
         directory: must not exist yet.
         network: as `Bundle.build` will rebuild it: ``spec.architecture`` with the head of ``spec.strategy``.
-        spec: everything but the weights.
+        spec: everything but the weights; of an ensemble, `ensemble` without its members.
         extra: files that the modality needs beside them, by their names in the bundle.
+        members: the further networks of an ensemble, one after the other.
 
     Raises:
         ArtifactError: `directory` exists.
@@ -126,15 +173,27 @@ def write_bundle(directory: Path, network: Network, spec: BundleSpec, extra: Map
     """
     if directory.exists():
         raise ArtifactError(f"bundle {directory} exists already; remove it or choose another directory")
-    content = spec.model_dump(mode="json")
     with new_directory(directory) as scratch:
+        if spec.ensemble is not None:
+            written = tuple(_write_member(scratch, one) for one in members)
+            spec = spec.model_copy(update={"ensemble": spec.ensemble.model_copy(update={"members": written})})
+        content = spec.model_dump(mode="json")
+        if spec.ensemble is None:
+            del content["ensemble"]
         save_model(network, str(scratch / WEIGHTS))
         write_json(scratch / TARGETS, {key: content.pop(key) for key in _IN_TARGETS})
         write_json(scratch / PREPROCESSING, content.pop("preprocessing"))
         for name, path in (extra or {}).items():
             shutil.copyfile(path, scratch / name)
         files = {name: _seal(scratch / name) for name in (*_PAYLOAD, *(extra or {}))}
-        write_json(scratch / MANIFEST, {**content, "format": FORMAT, "graft": _version(), "files": files})
+        version = FORMAT if spec.ensemble is None else ENSEMBLE_FORMAT
+        write_json(scratch / MANIFEST, {**content, "format": version, "graft": _version(), "files": files})
+
+
+def _write_member(scratch: Path, member: MemberBundle) -> EnsembleMember:
+    name = f"member-{member.name}"
+    write_bundle(scratch / name, member.network, member.spec, member.extra)
+    return EnsembleMember(directory=name, share=member.share, sha256=file_digest(scratch / name / MANIFEST))
 
 
 def read_bundle(directory: Path) -> Bundle:
@@ -159,7 +218,19 @@ def read_bundle(directory: Path) -> Bundle:
         raise ArtifactError(
             f"bundle {directory} cannot be understood ({where}: {first['msg']}); export it again"
         ) from error
-    return Bundle(directory, spec, str(manifest.get("graft", "unknown")))
+    return Bundle(directory, spec, str(manifest.get("graft", "unknown")), _members(directory, spec))
+
+
+def _members(directory: Path, spec: BundleSpec) -> tuple[Bundle, ...]:
+    """The bundles of an ensemble's further networks, checked as this one is."""
+    found = []
+    for one in spec.ensemble.members if spec.ensemble else ():
+        place = directory / one.directory
+        if not (place / MANIFEST).is_file() or file_digest(place / MANIFEST) != one.sha256:
+            told = f"bundle {directory} has lost its member {one.directory}, or has another one in its place"
+            raise ArtifactError(f"{told}; copy or export it again")
+        found.append(read_bundle(place))
+    return tuple(found)
 
 
 _IN_TARGETS = ("task", "names", "facts", "num_outputs")
@@ -201,9 +272,9 @@ def _read_manifest(directory: Path) -> dict[str, Any]:
     version = manifest.get("format") if isinstance(manifest, dict) else None
     if type(version) is not int or version < 1:
         raise ArtifactError(f"{MANIFEST} of {directory} states no bundle format; it is not a bundle, or it is damaged")
-    if version > FORMAT:
+    if version > ENSEMBLE_FORMAT:
         raise ArtifactError(
-            f"bundle {directory} has format {version}, but this graft reads up to {FORMAT}; upgrade graft"
+            f"bundle {directory} has format {version}, but this graft reads up to {ENSEMBLE_FORMAT}; upgrade graft"
         )
     return dict(manifest)
 

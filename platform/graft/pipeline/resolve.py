@@ -16,7 +16,7 @@ from graft.spec.defaults.default_space import completed, completed_first, recomm
 from graft.spec.defaults.length import with_length
 from graft.spec.defaults.preset import MEANINGS, SOUP_SAMPLES
 from graft.spec.defaults.scale import Scale
-from graft.spec.fit import metric_problems, strategy_problems, taken_by
+from graft.spec.fit import can_average, ensemble_problems, metric_problems, strategy_problems, taken_by
 from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.spec.registry import members
@@ -90,6 +90,7 @@ def resolve_job(job: Job, look: bool = True, by_size: bool = True) -> Resolved:
     whole = parse_job(raw)
     problems += [
         *strategy_problems(whole, task),
+        *ensemble_problems(whole, task),
         *_backbone_problems(whole),
         *structure_problems(whole),
         *_modality_problems(whole),
@@ -140,8 +141,11 @@ def _recommended(given: Job, whole: Job, scale: Scale) -> Job:
     if "tta" not in given.export.model_fields_set:
         raw["export"]["tta"] = found.views
     is_open = not {"final_on", "fit"} & given.training.model_fields_set
-    if is_open and scale.preset == "best" and scale.training >= SOUP_SAMPLES:
-        raw["training"] |= {"final_on": "train", "fit": {**raw["training"]["fit"], "soup": "greedy"}}
+    if is_open and scale.preset == "best":
+        if scale.training >= SOUP_SAMPLES:
+            raw["training"] |= {"final_on": "train", "fit": {**raw["training"]["fit"], "soup": "greedy"}}
+        if can_average(whole) and all(one.takes_ensembles for one in whole.export.formats):
+            raw["training"]["fit"]["ensemble"] = "auto"
     return parse_job(raw)
 
 

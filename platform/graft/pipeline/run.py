@@ -35,9 +35,10 @@ from graft.pipeline.library_logs import without_expected_warnings
 from graft.pipeline.plan import moved_freezes, own_head_problem
 from graft.pipeline.publishing import DRAIN_SECONDS, plan_made
 from graft.pipeline.ray_session import check_cluster, head_address, ray_session
+from graft.pipeline.stages.ensemble import Ensembling, are_there
 from graft.pipeline.stages.evaluate import run_evaluate
 from graft.pipeline.stages.export import export_best_so_far, run_export
-from graft.pipeline.stages.fit import fit_detail, run_fit
+from graft.pipeline.stages.fit import fit_detail
 from graft.pipeline.stages.ingest import is_dataset_there, open_ingested, run_ingest
 from graft.pipeline.stages.register import run_register
 from graft.pipeline.stages.runner import Output, StageRunner
@@ -231,10 +232,9 @@ class _Run:
         found = run(StageName.SEARCH, lambda: run_search_stage(context, dataset), detail=moved_freezes(self._job))
         winner = self._progress.trials[found["winner"]]
         detail = fit_detail(context, dataset, winner)
-        fitted = run(StageName.FIT, lambda: run_fit(context, dataset, winner), _has("weights"), detail)
-        weights = Path(fitted["weights"])
-        scored = run(StageName.EVALUATE, lambda: run_evaluate(context, dataset, winner, weights))
-        exported = run(StageName.EXPORT, lambda: run_export(context, dataset, winner, weights, scored), _has("bundle"))
+        fitted = run(StageName.FIT, Ensembling(context, dataset, winner).fit, are_there, detail)
+        scored = run(StageName.EVALUATE, lambda: run_evaluate(context, dataset, winner, fitted))
+        exported = run(StageName.EXPORT, lambda: run_export(context, dataset, winner, fitted, scored), _has("bundle"))
         registered: Output = {}
         if self._job.export.register:
             registered = run(StageName.REGISTER, lambda: run_register(context))
@@ -248,6 +248,7 @@ class _Run:
             "test": scored["metrics"][metric],
             "test_interval": scored["intervals"][metric],
             "tta": scored.get("tta"),
+            "ensemble": _ensemble(fitted, scored),
             "winner": winner.best_strategy,
             "winner_trial": winner.trial,
             "workers": context.run_clock.allocation.workers,
@@ -348,6 +349,18 @@ def _all_metrics(scored: Output) -> dict[str, Any]:
         for split, found in splits.items()
         if found
     }
+
+
+def _ensemble(fitted: Output, scored: Output) -> dict[str, Any] | None:
+    """What was selected, whether it is kept, and what its answers cost; None where the job asked for none."""
+    chosen = fitted.get("ensemble")
+    if not chosen:
+        return None
+    told = {name: chosen.get(name) for name in ("is_kept", "reason", "candidates", "score", "alone")}
+    measured = scored.get("ensemble") or {}
+    members = [{name: one.get(name) for name in ("trial", "share", "label", "fitted")} for one in chosen["members"]]
+    test = {"test_alone": measured["alone"]} if measured else {}
+    return {**told, "members": members, "ms": measured.get("ms"), "ms_alone": measured.get("ms_alone"), **test}
 
 
 def _interval(intervals: Any, name: str) -> list[float] | None:

@@ -1,6 +1,5 @@
 """Predictions from a bundle: the same decoding and preprocessing as in training, and nothing of the training code."""
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,22 +10,21 @@ import torch
 
 from graft.core.errors import SpecError
 from graft.core.html import html_table
-from graft.data.columns import Column
 from graft.modalities.protocol import Readings
 from graft.modalities.registry import build_modality
-from graft.modalities.several_views import check_views, seen_as
+from graft.modalities.several_views import check_views
 from graft.models.bundle import Bundle, read_bundle
+from graft.serving.network import BATCH_SIZE, ServedNetwork
 from graft.serving.prediction import Decided, Prediction
 from graft.serving.samples import paths_of, samples_of
+from graft.tasks.averaging import averaged
 from graft.tasks.registry import build_task
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from graft.data.inputs import Augmenter, Inputs
     from graft.serving.evaluation import Evaluation
 
-BATCH_SIZE = 64
 # Batches whose samples are sorted by length together.
 WINDOW = 16
 MOST_NAMES = 10
@@ -41,23 +39,30 @@ class Cost:
         samples: that were answered.
         plain_seconds: for the samples alone.
         seconds: for all views.
+        members: networks that were asked.
+        first_seconds: for the samples alone, by the first of them.
     """
 
     views: int
     samples: int = 0
     plain_seconds: float = 0.0
     seconds: float = 0.0
+    members: int = 1
+    first_seconds: float = 0.0
 
-    def add(self, samples: int, seconds: Sequence[float]) -> None:
-        """Count some samples, and the seconds of each view."""
+    def add(self, samples: int, seconds: Sequence[Sequence[float]]) -> None:
+        """Count some samples, and the seconds of each view by each member."""
         self.samples += samples
-        self.plain_seconds += seconds[0]
-        self.seconds += sum(seconds)
+        self.first_seconds += seconds[0][0]
+        self.plain_seconds += sum(one[0] for one in seconds)
+        self.seconds += sum(map(sum, seconds))
 
     def to_dict(self) -> dict[str, float]:
-        """``views``, and milliseconds a sample: ``ms_plain`` for the sample alone, ``ms`` for all views."""
+        """``views``, ``members``, and milliseconds a sample: ``ms_plain`` for the sample alone, ``ms`` for all views,
+        ``ms_first`` for the sample alone by the first member."""
         each = 1000 / max(self.samples, 1)
-        return {"views": self.views, "ms_plain": each * self.plain_seconds, "ms": each * self.seconds}
+        told = {"ms_plain": each * self.plain_seconds, "ms": each * self.seconds, "ms_first": each * self.first_seconds}
+        return {"views": self.views, "members": self.members, **told}
 
 
 @dataclass(frozen=True)
@@ -88,10 +93,12 @@ class Predictor:
         self.modality = build_modality(bundle.spec.modality)
         self.task = build_task(bundle.spec.task)
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self._model = self.modality.place(bundle.build(), self._device).eval()
-        self._read = self.modality.reader(bundle.spec.preprocessing, bundle.directory)
-        self._views = self._further_views(check_views(tta))
-        self.cost = Cost(tta)
+        views = check_views(tta)
+        parts = (bundle, *bundle.members)
+        self._networks = [ServedNetwork(one, self.modality, self._device, views) for one in parts]
+        self._read = self._networks[0].read
+        self._facts_of = self._facts_of_members()
+        self.cost = Cost(tta, members=len(parts))
 
     @classmethod
     def from_directory(cls, directory: Path, tta: int = 1) -> "Predictor":
@@ -206,7 +213,7 @@ class Predictor:
             "model": spec.name,
             "task": f"{spec.task.kind} of {spec.modality}s",
             "predicts": shown,
-            "network": spec.architecture,
+            "network": ", ".join(one.spec.architecture for one in (self.bundle, *self.bundle.members)),
             "test": scores,
             "bundle": str(self.bundle.directory),
         }
@@ -245,7 +252,7 @@ class Predictor:
                 sources[first + place] = named or sources[first + place]
                 del errors[first + place]
             errors |= {first + places[number]: why for number, why in read.errors.items()}
-            yield _Window(sources, self._predictions(read.columns), errors)
+            yield _Window(sources, self._predictions([some[place] for place in places], read), errors)
 
     def _rows(self, predictions: np.ndarray) -> list[dict[str, Any]]:
         columns = self._answers(predictions, probabilities=True)
@@ -260,35 +267,28 @@ class Predictor:
     def _nothing(self) -> np.ndarray:
         return np.empty((0, self.bundle.spec.num_outputs))
 
-    def _predictions(self, columns: Mapping[str, Column]) -> np.ndarray:
-        count = len(next(iter(columns.values()), ()))
+    def _predictions(self, samples: Sequence[Any], read: Readings) -> np.ndarray:
+        """What the task decides for samples that could be read; by all members together, of all views the mean."""
+        count = len(next(iter(read.columns.values()), ()))
         if not count:
             return self._nothing()
-        inputs = self.modality.inputs(columns, self.bundle.spec.preprocessing, self._device)
-        order = np.arange(count) if inputs.lengths is None else np.argsort(-inputs.lengths, kind="stable")
-        decided, seconds = [], []
-        for view in seen_as(inputs, self._views):
-            began = time.perf_counter()
-            decided.append(self._decided(view, order))
-            seconds.append(time.perf_counter() - began)
-        self.cost.add(count, seconds)
+        first = self._networks[0]
+        found = [one.outputs(one.reread(samples, first, read).columns) for one in self._networks]
+        self.cost.add(count, [[seconds for _, seconds in one] for one in found])
+        decided = [self._decided([one[0] for one in of_view]) for of_view in zip(*found, strict=True)]
         return decided[0] if len(decided) == 1 else np.asarray(np.mean(decided, axis=0))
 
-    def _decided(self, inputs: "Inputs", order: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            batches = [order[start : start + BATCH_SIZE] for start in range(0, len(order), BATCH_SIZE)]
-            outputs = torch.cat([self._model(inputs.plain(rows)) for rows in batches])
-            back = torch.from_numpy(np.argsort(order)).to(outputs.device)
-            return self.task.decide(outputs[back], self.bundle.spec.facts)
+    def _decided(self, outputs: "Sequence[torch.Tensor]") -> np.ndarray:
+        shares, facts = self._facts_of
+        return self.task.decide(averaged(self.task, outputs, facts, shares), self.bundle.spec.facts)
 
-    def _further_views(self, tta: int) -> "Sequence[Augmenter]":
-        if tta == 1:
-            return ()
+    def _facts_of_members(self) -> tuple[list[float], list[Mapping[str, Any]]]:
+        """How much each network counts, and what it must know to answer by itself."""
         spec = self.bundle.spec
-        found = self.modality.test_views(tta - 1, spec.invariances, spec.preprocessing, self.bundle.directory)
-        if len(found) < tta - 1:
-            raise SpecError(f"tta is {tta}, but {self.modality.name}s have {1 + len(found)} views; ask for fewer")
-        return found
+        if spec.ensemble is None:
+            return [1.0], [spec.facts]
+        shares = [spec.ensemble.share, *(one.share for one in spec.ensemble.members)]
+        return shares, [spec.ensemble.facts, *(one.spec.facts for one in self.bundle.members)]
 
 
 def _own_name(sample: Any, source: str, number: int) -> str | None:

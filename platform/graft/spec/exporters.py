@@ -6,7 +6,13 @@ from graft.spec.base import Component
 
 
 class ExporterSpec(Component):
-    """A form; built from (spec, bundle directory), and called with the directory to write into."""
+    """A form; built from (spec, bundle directory), and called with the directory to write into.
+
+    Attributes:
+        takes_ensembles: whether it can write a bundle of several networks.
+    """
+
+    takes_ensembles: ClassVar[bool] = False
 
 
 class BundleExporter(ExporterSpec):
@@ -14,3 +20,4 @@ class BundleExporter(ExporterSpec):
 
     kind: Literal["bundle"] = "bundle"
     built_by: ClassVar[str] = "graft.export.bundle:BundleCopy"
+    takes_ensembles: ClassVar[bool] = True

@@ -28,6 +28,25 @@ def metric_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
         yield Problem("search.metric", told)
 
 
+def can_average(job: Job) -> bool:
+    """Whether answers of several networks can be averaged: the task says how its outputs are read."""
+    return bool(job.decided_task.link)
+
+
+def ensemble_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
+    """An ensemble of answers that cannot be averaged, or of a form that holds one network."""
+    asked = job.training.fit.ensemble
+    if asked == "off":
+        return
+    if not task.link:
+        told = f"is {asked}, but answers to task {task.kind} cannot be averaged; set it to off"
+        yield Problem("training.fit.ensemble", told)
+    for spec in job.export.formats:
+        if not spec.takes_ensembles:
+            told = f"is {asked}, but export.formats has {spec.kind}, which holds one network; set it to off"
+            yield Problem("training.fit.ensemble", told)
+
+
 def strategy_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
     """Losses of another task; augmentations and keys of another modality; augmentations that change the label."""
     space, modality = job.reach, job.data.modality

@@ -18,6 +18,20 @@ def _workers(value: Any) -> Any:
     raise broken("must be a whole number between 1 and 1024, or auto, which is resources.workers")
 
 
+MOST_MEMBERS = 16
+USUAL_MEMBERS = 5
+"""Members of an ensemble where a job says `auto`: an answer costs up to so many times as much."""
+SELECTION_ROWS = 2000
+"""Validation samples that an ensemble is selected on; of more they are drawn."""
+
+
+def _ensemble(value: Any) -> Any:
+    is_number = isinstance(value, int) and not isinstance(value, bool) and 2 <= value <= MOST_MEMBERS
+    if value in ("off", "auto") or is_number:
+        return value
+    raise broken(f"must be off, auto, or a whole number between 2 and {MOST_MEMBERS}: the most members")
+
+
 class FitSpec(Spec):
     """How the winner is trained in the end."""
 
@@ -47,6 +61,23 @@ class FitSpec(Spec):
         description="Average the weights of the best trials of the winner's architecture (Wortsman et al., ICML 2022), "
         "and keep the average if it is better on the validation samples; needs final_on: train.",
     )
+    ensemble: Annotated[
+        int | Literal["off", "auto"],
+        BeforeValidator(_ensemble),
+        WithJsonSchema(
+            {"anyOf": [{"enum": ["off", "auto"]}, {"type": "integer", "minimum": 2, "maximum": MOST_MEMBERS}]}
+        ),
+    ] = Field(
+        "off",
+        description="Average the answers of the winner and other trials, selected greedily on the validation samples "
+        "(Caruana et al., ICML 2004), if that beats the winner alone by more than a standard error; an answer takes as "
+        f"many times longer. off; auto: at most {USUAL_MEMBERS}; or the most members.",
+    )
+
+    @property
+    def most_members(self) -> int:
+        """Networks that the final model may have."""
+        return {"off": 1, "auto": USUAL_MEMBERS}.get(str(self.ensemble)) or int(self.ensemble)
 
 
 class TrainingSpec(Spec):

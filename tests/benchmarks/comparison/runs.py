@@ -21,6 +21,7 @@ from graft.journal import events
 from graft.journal.events import SearchEnded
 from graft.journal.journal import Journal
 from graft.learner.checkpoints import CheckpointStore
+from graft.learner.ensemble.members import Member
 from graft.learner.final_model import FinalModel
 from graft.learner.supervised import SupervisedFactory
 from graft.learner.training_data import TrainingData, training_data_of
@@ -135,5 +136,5 @@ def _test(experiment: Experiment, dataset: Path, lineage: Lineage) -> float:
     schedule = Schedule(lineage.schedule_of(best.trial, best.segment, best.epoch))
     weights = CheckpointStore(experiment.checkpoints).best_file(best.trial)
     model = FinalModel(job, dataset, schedule, weights)
-    report = evaluate(model, judged=None, num_threads=1, pictures=experiment.directory)
+    report = evaluate([Member(model)], judged=(), num_threads=1, pictures=experiment.directory)
     return float(report["metrics"][job.objective.name])

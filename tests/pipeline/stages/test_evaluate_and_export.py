@@ -14,6 +14,7 @@ from PIL import Image
 
 from graft.core.storage import read_json
 from graft.data.dataset import Dataset, Split
+from graft.learner.ensemble.members import Member
 from graft.learner.final_model import FinalModel
 from graft.learner.fit import FitTask, fit
 from graft.modalities.image.info import PIXELS
@@ -39,7 +40,7 @@ def model(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> FinalMo
 
 
 def test_a_report_comes_with_its_pictures(model: FinalModel, dataset: Dataset, tmp_path: Path) -> None:
-    report = evaluate(model, None, 1, tmp_path)
+    report = evaluate([Member(model)], [], 1, tmp_path)
     assert sum(map(sum, report["confusion"])) == report["num_samples"] == len(dataset.rows(Split.TEST))
     assert {path.name for path in tmp_path.iterdir()} == {"confusion_matrix.png", "worst_examples.png"}
     assert all(Image.open(path).format == "PNG" for path in tmp_path.iterdir())
@@ -55,7 +56,7 @@ def test_the_worst_examples_are_drawn_with_their_own_images(
         return b""
 
     monkeypatch.setattr(plots, "examples_picture", draw)
-    report = evaluate(model, None, 1, tmp_path)
+    report = evaluate([Member(model)], [], 1, tmp_path)
     assert drawn.keys() == {example["id"] for example in report["worst"]} != set()
     assert all((dataset.columns[PIXELS][dataset.ids.index(name)] == image).all() for name, image in drawn.items())
 
@@ -64,7 +65,7 @@ def test_a_picture_that_cannot_be_drawn_costs_only_itself(
     model: FinalModel, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        report = evaluate(model, None, 1, tmp_path / "gone")
+        report = evaluate([Member(model)], [], 1, tmp_path / "gone")
     assert report["metrics"]
     assert "were not drawn" in caplog.text
 
@@ -72,7 +73,7 @@ def test_a_picture_that_cannot_be_drawn_costs_only_itself(
 def test_an_image_of_the_data_lies_beside_the_bundle_not_in_it(
     model: FinalModel, dataset: Dataset, tmp_path: Path
 ) -> None:
-    export(model, tmp_path / "bundle", {"accuracy": 0.5})
+    export([Member(model)], tmp_path / "bundle", {"accuracy": 0.5})
     example = read_json(tmp_path / INPUT_EXAMPLE)
     image = np.asarray(Image.open(io.BytesIO(base64.b64decode(example["input"]["image"]))))
     assert (image == dataset.columns[PIXELS][dataset.rows(Split.TEST)[0]]).all()
@@ -80,15 +81,15 @@ def test_an_image_of_the_data_lies_beside_the_bundle_not_in_it(
 
 
 def test_a_row_of_the_answer_lies_beside_it(model: FinalModel, dataset: Dataset, tmp_path: Path) -> None:
-    export(model, tmp_path / "bundle", {"accuracy": 0.5})
+    export([Member(model)], tmp_path / "bundle", {"accuracy": 0.5})
     answer = read_json(tmp_path / INPUT_EXAMPLE)["output"]
     assert answer["label"] in dataset.names
     assert 0.5 <= answer["probability"] <= 1
 
 
 def test_what_the_validation_rows_say_is_told_apart(model: FinalModel, tmp_path: Path) -> None:
-    assert evaluate(model, None, 1, tmp_path)["validation"] is None
-    report = evaluate(model, model, 1, tmp_path)
+    assert evaluate([Member(model)], [], 1, tmp_path)["validation"] is None
+    report = evaluate([Member(model)], [Member(model)], 1, tmp_path)
     assert report["validation"]["metrics"].keys() == report["validation"]["intervals"].keys() | report["metrics"].keys()
     assert report["facts"]["num_outputs"] == 2
 
@@ -98,18 +99,18 @@ def test_weights_of_the_winner_that_are_damaged_cost_only_what_is_fitted_with_th
 ) -> None:
     damaged = replace(model, weights=tmp_path / "best.safetensors")
     damaged.weights.write_bytes(b"torn")
-    report = evaluate(model, damaged, 1, tmp_path)
+    report = evaluate([Member(model)], [Member(damaged)], 1, tmp_path)
     assert report["validation"] is None
-    assert report["metrics"] == evaluate(model, None, 1, tmp_path)["metrics"]
+    assert report["metrics"] == evaluate([Member(model)], [], 1, tmp_path)["metrics"]
     assert "best.safetensors is no training state" in caplog.text
 
 
 def test_the_score_over_several_views_stands_beside_the_plain_one(model: FinalModel, tmp_path: Path) -> None:
-    plain = evaluate(model, None, 1, tmp_path)
+    plain = evaluate([Member(model)], [], 1, tmp_path)
     several = replace(
         model, job=model.job.model_copy(update={"export": model.job.export.model_copy(update={"tta": 3})})
     )
-    report = evaluate(several, None, 1, tmp_path)
+    report = evaluate([Member(several)], [], 1, tmp_path)
     tta = report.pop("tta")
     assert report == plain
     assert (tta["views"], set(tta["metrics"])) == (3, set(plain["metrics"]))
@@ -120,5 +121,5 @@ def test_the_score_over_several_views_stands_beside_the_plain_one(model: FinalMo
 
 
 def test_what_keeps_a_label_is_in_the_bundle(model: FinalModel, tmp_path: Path) -> None:
-    export(model, tmp_path / "bundle", {"accuracy": 0.5})
+    export([Member(model)], tmp_path / "bundle", {"accuracy": 0.5})
     assert read_bundle(tmp_path / "bundle").spec.invariances == {"flip": "none"}

@@ -71,8 +71,8 @@ def command(  # noqa: PLR0913 - each is an option
         writer(predictor, predictions, output, probabilities)
     if as_json:
         written: dict[str, Any] = {"output": str(output)} if output else {}
-        if tta > 1:
-            written["tta"] = predictor.cost.to_dict()
+        cost = predictor.cost.to_dict()
+        written |= {name: cost for name, count in (("tta", tta), ("ensemble", cost["members"])) if count > 1}
         tell(json.dumps({"model": model, **written, "predictions": [one.to_dict() for one in predictions]}))
     else:
         _tell_all(predictor, predictions, output, probabilities)
@@ -88,6 +88,9 @@ def _tell_all(predictor: "Predictor", predictions: "list[Prediction]", output: P
         for one in predictions:
             tell(f"{one.source}: {one.error or _told(one, everything)}")
     cost = predictor.cost.to_dict()
+    if cost["members"] > 1:
+        told = f"{cost['ms_plain']:.3g} ms a sample instead of {cost['ms_first']:.3g}"
+        tell(f"{cost['members']} networks answer: {told}", err=True)
     if cost["views"] > 1:
         tell(f"{cost['views']} views a sample: {cost['ms']:.3g} ms instead of {cost['ms_plain']:.3g}", err=True)
 

@@ -5,7 +5,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -231,6 +231,23 @@ def _display(experiment: "Experiment", stream: Any, manner: Manner) -> Iterator[
         yield listener
 
 
+def _of_ensemble(summary: Mapping[str, Any]) -> "Iterator[str]":
+    """Who answers, what that brings, and what it costs; nothing where the job asked for none."""
+    from graft.spec.metrics import shown
+
+    found = summary.get("ensemble")
+    if not found:
+        return
+    if not found["is_kept"]:
+        yield f"ensemble    {found['reason']}"
+        return
+    yield "ensemble    " + ", ".join(f"{one['trial']} {one['share']:.2f}" for one in found["members"])
+    name = summary["metric"]
+    alone = shown(found["test_alone"]["metrics"][name])
+    cost = f"{found['ms']:.3g} ms a sample instead of {found['ms_alone']:.3g}"
+    yield f"alone       the winner: test {name} {alone}; {cost}"
+
+
 def _report(result: "Result", home: Home) -> None:
     from graft.cli.output.tables import print_leaderboard
     from graft.spec.metrics import shown
@@ -252,6 +269,8 @@ def _report(result: "Result", home: Home) -> None:
         interval = f"95 % interval {shown(bounds['low'])} to {shown(bounds['high'])}"
         cost = f"{tta['ms']:.3g} ms a sample instead of {tta['ms_plain']:.3g}"
         tell(f"{tta['views']} views     {summary['metric']} {shown(score)}, {interval}; {cost}")
+    for line in _of_ensemble(summary):
+        tell(line)
     tell(f"bundle      {summary['bundle']}")
     tell(f"took        {summary['seconds']:.0f} s; log in {summary['experiment_dir']}/log.txt")
     if not summary["tracking_complete"]:

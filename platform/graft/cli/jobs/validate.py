@@ -28,7 +28,7 @@ def command(
     from graft.cli.output.looking import looking
     from graft.core.errors import SpecError
     from graft.data.overview import light_overview
-    from graft.spec.fit import metric_problems, strategy_problems
+    from graft.spec.fit import ensemble_problems, metric_problems, strategy_problems
     from graft.spec.load import load_job
     from graft.spec.search.phases import describe
 
@@ -50,6 +50,7 @@ def command(
     elif problems := [
         *metric_problems(loaded, loaded.decided_task),
         *strategy_problems(loaded, loaded.decided_task),
+        *ensemble_problems(loaded, loaded.decided_task),
         *_structure_problems(loaded),
     ]:
         raise SpecError(problems)

@@ -39,9 +39,12 @@ def _story(event: events.Event) -> str:
             return _why(f"data {source}: {sizes}", "; ".join(left_out))
         case events.WinnerChosen(trial=trial, reason=reason):
             return _why(f"{trial} wins", reason)
-        case events.Evaluated(metrics=metrics, tta=tta):
+        case events.EnsembleChosen(reason=reason):
+            return reason
+        case events.Evaluated(metrics=metrics, tta=tta, alone=alone, ms=ms):
             averaged = f"; as the mean over several views: {_numbers(tta)}" if tta else ""
-            return f"the final model on the test data: {_numbers(metrics)}{averaged}"
+            beside = f"; the winner alone: {_numbers(alone)}; ms a sample: {_numbers(ms)}" if alone else ""
+            return f"the final model on the test data: {_numbers(metrics)}{averaged}{beside}"
         case events.ModelRegistered(uri=uri):
             return f"registered as {uri}"
         case _:

@@ -14,12 +14,15 @@ COSTS = ("params", "multiply_adds")
 """Of the backbone as it is: a column each, where the space edits its structure."""
 _BEFORE = ("rank", "trial", "status", "score")
 _BEHIND = ("epochs", "best_epoch", "seconds", "label", "reason")
+_SHARE = "ensemble"
 
 
 def leaderboard(progress: Progress) -> list[dict[str, Any]]:
     """One plain row a trial, best first: rank, trial, status, score, epochs, seconds, reason, strategy of its best.
 
     `interval` of a row has the 95 % bounds of a score that is a mean over folds, else it is None.
+
+    `ensemble` of a row is how much the trial counts in the final model, where that averages several; else it is None.
 
     `network` of a row has `trainable_params`, and `params`, `multiply_adds`, `whole_params`, `whole_multiply_adds` of
     the backbone where the space edits its structure: as it is, and before its edit.
@@ -49,7 +52,8 @@ def as_csv(rows: Sequence[dict[str, Any]]) -> str:
     varied = list(rows[0]["varied"]) if rows else [ALWAYS_TOLD]
     costs = [name for name in COSTS if any(name in row["network"] for row in rows)]
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*_BEFORE, *varied, *costs, *_BEHIND], extrasaction="ignore")
+    share = [_SHARE] if any(row.get(_SHARE) is not None for row in rows) else []
+    writer = csv.DictWriter(text, [*_BEFORE, *share, *varied, *costs, *_BEHIND], extrasaction="ignore")
     writer.writeheader()
     writer.writerows({**row["varied"], **row["network"], **row} for row in rows)
     return text.getvalue()
@@ -72,6 +76,7 @@ def _row(rank: int, trial: TrialProgress, progress: Progress) -> dict[str, Any]:
         "status": trial.status,
         "score": progress.score(trial),
         "interval": None if interval is None else list(interval),
+        "ensemble": progress.shares.get(trial.trial),
         "epochs": trial.epoch,
         "best_epoch": trial.best_epoch,
         "phase": trial.phase,

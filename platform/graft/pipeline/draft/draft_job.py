@@ -135,6 +135,9 @@ class _Making:
         raw["training"] = {"epochs": "auto"}
         if job.training.fit.soup != "none":
             raw["training"] |= {"final_on": job.training.final_on, "fit": {"soup": job.training.fit.soup}}
+        if (ensemble := job.training.fit.ensemble) != "off":
+            fit = raw["training"].get("fit", {})
+            raw["training"] |= {"fit": {**fit, "ensemble": ensemble}}
         if job.export.tta > 1:
             raw["export"] = {"tta": job.export.tta}
         first = [_other_than({**raw["strategy"], **usual}, one.dump()) for one in job.search.first or ()]

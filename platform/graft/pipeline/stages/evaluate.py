@@ -1,24 +1,22 @@
 """The evaluate stage: score the final model on the test rows, which nothing has seen before."""
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from graft.core.errors import ArtifactError
 from graft.core.storage import write_json
 from graft.data.dataset import Dataset, Split
 from graft.experiments.progress import TrialProgress
 from graft.journal import events
-from graft.learner.checkpoints import CheckpointStore
-from graft.learner.final_model import FinalModel, final_network, outputs_of_views
+from graft.learner.ensemble.members import Answered, Member, answer
 from graft.learner.training_data import TrainingData, training_data_of
 from graft.pipeline.context import RunContext
+from graft.pipeline.stages.ensemble import judged_members, members_of
 from graft.pipeline.stages.runner import Output
 from graft.spec.metrics import shown
 from graft.workers.remote import run_remote
@@ -26,22 +24,24 @@ from graft.workers.remote import run_remote
 _LOG = logging.getLogger(__name__)
 
 
-def run_evaluate(run: RunContext, dataset: Dataset, winner: TrialProgress, weights: Path) -> Output:
+def run_evaluate(run: RunContext, dataset: Dataset, winner: TrialProgress, fitted: Output) -> Output:
     """Score in a Ray worker; keep the whole report, journal the metrics and their intervals."""
     threads = run.run_clock.allocation.all_threads
-    model = run.final_model(dataset, winner, weights)
-    store, progress = CheckpointStore(run.experiment.checkpoints), run.progress
-    left = store.best_weights(winner.trial, progress.metric, progress.score(winner))
-    judged = replace(model, weights=left) if left else None
+    members, judged = (found(run, dataset, winner, fitted) for found in (members_of, judged_members))
     gpus, pictures = run.run_clock.allocation.gpus_per_worker, run.experiment.directory
-    report = run_remote(evaluate, model, judged, threads, pictures, num_cpus=threads, num_gpus=gpus)
+    report = run_remote(evaluate, members, judged, threads, pictures, num_cpus=threads, num_gpus=gpus)
     write_json(run.experiment.report_file, report)
     intervals = {name: (one["low"], one["high"]) for name, one in report["intervals"].items()}
-    tta = report.get("tta")
-    run.journal.append(events.Evaluated(report["metrics"], intervals, tta["metrics"] if tta else {}))
+    tta, ensemble = report.get("tta"), report.get("ensemble")
+    event = events.Evaluated(report["metrics"], intervals, tta["metrics"] if tta else {})
+    if ensemble:
+        cost = {"all": ensemble["ms"], "alone": ensemble["ms_alone"]}
+        event = replace(event, alone=ensemble["alone"]["metrics"], ms=cost)
+    run.journal.append(event)
     name = run.job.objective.name
     summary = f"test {_score(report, name)}" + (f"; {told_of_views(tta, name)}" if tta else "")
-    kept = {key: report.get(key) for key in ("metrics", "validation", "facts", "tta")}
+    summary += f"; {told_of_ensemble(ensemble, name)}" if ensemble else ""
+    kept = {key: report.get(key) for key in ("metrics", "validation", "facts", "tta", "ensemble")}
     return {**kept, "intervals": intervals, "summary": summary}
 
 
@@ -51,44 +51,56 @@ def told_of_views(tta: Mapping[str, Any], name: str) -> str:
     return f"with {tta['views']} views {_score(tta, name)}, {cost}"
 
 
+def told_of_ensemble(ensemble: Mapping[str, Any], name: str) -> str:
+    """What an ensemble brings and costs beside its first member, in words."""
+    cost = f"{ensemble['ms']:.3g} ms a sample instead of {ensemble['ms_alone']:.3g}"
+    return f"{len(ensemble['members'])} members, {cost}; the winner alone {_score(ensemble['alone'], name)}"
+
+
 def _score(report: Mapping[str, Any], name: str) -> str:
     bounds = report["intervals"][name]
     return f"{name} {shown(report['metrics'][name])} (95 % interval {shown(bounds['low'])} to {shown(bounds['high'])})"
 
 
-def evaluate(model: FinalModel, judged: FinalModel | None, num_threads: int, pictures: Path) -> dict[str, Any]:
+def evaluate(members: Sequence[Member], judged: Sequence[Member], num_threads: int, pictures: Path) -> dict[str, Any]:
     """Score the final model on the test rows: the whole report, as JSON, and its pictures in a directory.
 
     Args:
-        model: the final one.
-        judged: the winner as the search left it, which has not seen the validation rows: what is fitted on these
-            (temperature, thresholds, intervals) is fitted with it. None leaves them out.
+        members: the final model, the winner first.
+        judged: the same as the search left them, which have not seen the validation rows: what is fitted on these
+            (temperature, thresholds, intervals) is fitted with them. None of them leaves them out.
         num_threads: torch threads.
         pictures: directory.
     """
-    dataset = model.open_dataset()
-    data = training_data_of(model.job, dataset, num_threads)
-    names, seed, task = data.arrays.names, model.job.search.seed, data.task
-    facts, validation, ids = dict(data.arrays.facts), None, dataset.ids
-    found = _outputs_of_judged(judged, dataset, data)
-    if found is not None:
-        seen, targets, rows = found
-        (outputs,) = seen.outputs
-        facts |= task.calibrate(outputs, targets, facts)
-        scored = task.report(task.decide(outputs, facts), targets, [ids[row] for row in rows], names, facts, seed)
+    job = members[0].model.job
+    dataset = members[0].model.open_dataset()
+    data = training_data_of(job, dataset, num_threads)
+    names, seed, task, ids = data.arrays.names, job.search.seed, data.task, dataset.ids
+    rows, validation = data.arrays.rows(Split.TEST), None
+
+    def reported(predictions: np.ndarray, rows: np.ndarray, facts: Mapping[str, Any]) -> dict[str, Any]:
+        return task.report(predictions, data.arrays.targets[rows], [ids[row] for row in rows], names, facts, seed)
+
+    facts, answered = calibrated(judged, data)
+    if answered is not None:
+        seen = data.arrays.rows(Split.VALIDATION)
+        scored = reported(task.decide(answered.outputs[0], facts), seen, facts)
         validation = {"metrics": scored["metrics"], "intervals": scored["intervals"]}
-    seen, targets, rows = _outputs(model, dataset, data, Split.TEST, model.job.export.tta)
-
-    def reported(predictions: np.ndarray) -> dict[str, Any]:
-        return task.report(predictions, targets, [ids[row] for row in rows], names, facts, seed)
-
-    decided = [task.decide(outputs, facts) for outputs in seen.outputs]
-    report = reported(decided[0])
+    found = answer(members, data, rows, job.export.tta)
+    if len(found.outputs) < job.export.tta:
+        _LOG.warning("export.tta is %d, but samples have %d views; fewer are taken", job.export.tta, len(found.outputs))
+    decided = [task.decide(outputs, facts) for outputs in found.outputs]
+    report = reported(decided[0], rows, facts)
+    each = 1000 / len(rows)
     if len(decided) > 1:
-        averaged = reported(np.mean(decided, axis=0))
-        ms = [1000 * seconds / len(rows) for seconds in seen.seconds]
-        told = {key: averaged[key] for key in ("metrics", "intervals")}
-        report["tta"] = {"views": len(decided), **told, "ms_plain": ms[0], "ms": sum(ms)}
+        told = _told(reported(np.mean(decided, axis=0), rows, facts))
+        ms = {"ms_plain": each * found.seconds[0], "ms": each * sum(found.seconds)}
+        report["tta"] = {"views": len(decided), **told, **ms}
+    if len(members) > 1:
+        own = {**data.arrays.facts, **members[0].facts}
+        alone = _told(reported(task.decide(found.alone, own), rows, own))
+        ms = {"ms_alone": each * found.seconds_alone, "ms": each * found.seconds[0]}
+        report["ensemble"] = {"members": [_named(one) for one in members], "alone": alone, **ms}
     try:
         _draw(report, dataset, data, pictures)
     except Exception:  # a font, a full disk: no picture is worth the result of a run
@@ -96,41 +108,30 @@ def evaluate(model: FinalModel, judged: FinalModel | None, num_threads: int, pic
     return {**report, "validation": validation, "facts": facts}
 
 
-def _outputs_of_judged(judged: FinalModel | None, dataset: Dataset, data: TrainingData) -> Any:
-    """Of the winner on the validation rows; None without it: the final model does not need its weights."""
-    if judged is None:
-        return None
+def calibrated(judged: Sequence[Member], data: TrainingData) -> tuple[dict[str, Any], Answered | None]:
+    """The facts of the data with those that are fitted on the validation rows, and the answers that they are fitted to.
+
+    Without the weights that the search has left nothing is fitted: the final model does not need it.
+    """
+    facts = dict(data.arrays.facts)
+    if not judged:
+        return facts, None
+    rows = data.arrays.rows(Split.VALIDATION)
     try:
-        return _outputs(judged, dataset, data, Split.VALIDATION)
+        answered = answer(judged, data, rows)
     except ArtifactError as error:
         _LOG.warning("nothing is fitted on the validation rows: %s", error)
-        return None
+        return facts, None
+    return {**facts, **data.task.calibrate(answered.outputs[0], data.arrays.targets[rows], facts)}, answered
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """Outputs [N, K] for the samples as they are, then for each view of them; and seconds of each pass."""
-
-    outputs: Sequence[Tensor]
-    seconds: Sequence[float]
+def _told(report: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: report[key] for key in ("metrics", "intervals")}
 
 
-def _outputs(
-    model: FinalModel, dataset: Dataset, data: TrainingData, split: Split, views: int = 1
-) -> tuple[_Seen, np.ndarray, np.ndarray]:
-    network, preprocessing = final_network(model, dataset, data.num_threads)
-    rows, modality = data.arrays.rows(split), data.modality
-    others = modality.test_views(views - 1, modality.invariances(data.data), preprocessing) if views > 1 else ()
-    if len(others) < views - 1:
-        _LOG.warning("export.tta is %d, but %ss have %d views; fewer are taken", views, modality.name, 1 + len(others))
-    passes = outputs_of_views(data, network, preprocessing, rows, model.strategy.precision, others)
-    outputs, seconds = [], []
-    began = time.perf_counter()
-    for one in passes:
-        outputs.append(one.cpu())  # on a GPU, this waits for the pass
-        seconds.append(time.perf_counter() - began)
-        began = time.perf_counter()
-    return _Seen(outputs, seconds), data.arrays.targets[rows], rows
+def _named(member: Member) -> dict[str, Any]:
+    strategy = member.model.strategy
+    return {"trial": member.trial, "share": member.share, "backbone": strategy.backbone, "label": strategy.label()}
 
 
 def _draw(report: dict[str, Any], dataset: Dataset, data: TrainingData, pictures: Path) -> None:

@@ -37,11 +37,19 @@ from graft.workers.remote import run_remote
 ATTEMPTS = 3
 
 
-def run_fit(run: RunContext, dataset: Dataset, winner: TrialProgress) -> Output:
-    """Train the winner on all it may see; or take weights of the search, if the job wants that."""
-    schedule, feature_cache = run.schedule(winner), run.feature_cache(dataset)
-    fitting = Fitting(run.experiment, run.job, run.journal, run.run_clock, dataset, winner, schedule, feature_cache)
-    return fitting.run()
+def fitting_of(run: RunContext, dataset: Dataset, trial: TrialProgress, place: Path | None = None) -> "Fitting":
+    """How a trial is fitted; its weights go to `place`, by default where the winner's go."""
+    return Fitting(
+        run.experiment,
+        run.job,
+        run.journal,
+        run.run_clock,
+        dataset,
+        trial,
+        run.schedule(trial),
+        run.feature_cache(dataset),
+        place,
+    )
 
 
 def fit_detail(run: RunContext, dataset: Dataset, winner: TrialProgress) -> str:
@@ -61,6 +69,7 @@ class Fitting:
     Attributes:
         schedule: what the winner was trained under.
         feature_cache: where features of frozen blocks are.
+        place: directory of the weights that are made.
     """
 
     experiment: Experiment
@@ -71,11 +80,12 @@ class Fitting:
     winner: TrialProgress
     schedule: Schedule
     feature_cache: FeatureCache | None = None
+    place: Path | None = None
 
     @property
     def final_weights(self) -> Path:
         """Where weights go that the search has not left."""
-        return self.experiment.final / "weights.safetensors"
+        return (self.place or self.experiment.final) / "weights.safetensors"
 
     def run(self) -> Output:
         """Do it; `weights` names the file, `summary` says what was done."""

@@ -59,8 +59,8 @@ from graft.workers.heads_host import heads_hosts
 from graft.workers.nodes.judge import NodeNews
 from graft.workers.nodes.watch import watch_nodes
 
-# Trials whose best weights are kept at least if they are to be averaged.
-KEPT_FOR_SOUP = 5
+# Trials whose best weights are kept at least if they, or their answers, are to be averaged.
+KEPT_FOR_SOUP, KEPT_FOR_ENSEMBLE = 5, 12
 # A driver of a worker group needs no CPU; Ray wants a resource all the same, and every head node has this one.
 DRIVER_RESOURCES = {"CPU": 0.0, "node:__internal_head__": 0.0001}
 
@@ -262,8 +262,9 @@ class SearchStage:
 
     def _retention(self) -> Retention:
         feeding = frozenset(phase.index for phase in self.job.phases if phase.feeds_next)
-        least = 1 if self.job.training.fit.soup == "none" else KEPT_FOR_SOUP
-        kept = Kept.of(self.job.keep, least)
+        fit = self.job.training.fit
+        for_soup = 1 if fit.soup == "none" else KEPT_FOR_SOUP
+        kept = Kept.of(self.job.keep, max(for_soup, 1 if fit.ensemble == "off" else KEPT_FOR_ENSEMBLE))
         return Retention(self._store, self.progress, kept, feeding, self.history.past)
 
     @contextmanager

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from graft.journal.events import (
+    EnsembleChosen,
     Evaluated,
     ImportanceEstimated,
     PhaseFinished,
@@ -96,6 +97,13 @@ def importance(event: ImportanceEstimated) -> Iterator[Operation]:
     yield UploadTable(EXPERIMENT_RUN, IMPORTANCE, ("field", "share"), tuple((name, share) for name, share in ranked))
 
 
+def ensemble(event: EnsembleChosen) -> Iterator[Operation]:
+    """Whose answers the final model averages: in the experiment's run, and with each member."""
+    yield SetTags(EXPERIMENT_RUN, {"graft.ensemble": event.reason})
+    for trial, share in event.shares.items() if event.is_kept else ():
+        yield SetTags(trial, {"graft.ensemble.share": f"{share:.3f}"})
+
+
 def evaluated(seen: Seen, event: Evaluated) -> Iterator[Operation]:
     """The final model's score, its confusion matrix and its worst examples: in the parent and with the winner.
 
@@ -104,6 +112,8 @@ def evaluated(seen: Seen, event: Evaluated) -> Iterator[Operation]:
     """
     values = {f"final/test_{name}": value for name, value in event.metrics.items()}
     values |= {f"final/test_tta_{name}": value for name, value in event.tta.items()}
+    values |= {f"final/test_alone_{name}": value for name, value in event.alone.items()}
+    values |= {f"final/ms_{name}": value for name, value in event.ms.items()}
     for name, (low, high) in event.intervals.items():
         if seen.metric is None or name == seen.metric.name:
             values |= {f"final/test_{name}_low": low, f"final/test_{name}_high": high}

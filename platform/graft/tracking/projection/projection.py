@@ -12,6 +12,7 @@ from typing import Any
 from graft.journal.events import (
     DatasetReady,
     DuplicateSkipped,
+    EnsembleChosen,
     Evaluated,
     Event,
     ExperimentFinished,
@@ -101,6 +102,7 @@ class Projection:
             StageFinished: experiment_run.stage_finished,
             StageSkipped: experiment_run.stage_skipped,
             StageFailed: experiment_run.stage_failed,
+            EnsembleChosen: experiment_run.ensemble,
             Evaluated: self._evaluated,
             ModelRegistered: self._model_registered,
         }

@@ -1,0 +1,111 @@
+"""Which trials make up the final model: chosen on the validation rows, and kept only where that is no luck."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graft.core.errors import ArtifactError
+from graft.core.seeds import derive_seed
+from graft.data.dataset import Split
+from graft.learner.ensemble.members import Member, answer
+from graft.learner.ensemble.selection import Library, held_out_shares, select
+from graft.learner.training_data import TrainingData, training_data_of
+from graft.spec.training import SELECTION_ROWS
+from graft.tasks.averaging import evidence_of, losses_of
+
+FEWEST_ROWS = 20
+"""With fewer nothing can be said of an ensemble."""
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """A candidate that has answered: its outputs [N, K] for the validation rows, and what it is calibrated by."""
+
+    member: Member
+    outputs: Tensor
+    facts: dict[str, Any]
+
+
+def choose_members(candidates: Sequence[Member], most: int, num_threads: int) -> dict[str, Any]:
+    """Select an ensemble (`selection`), and judge it on validation rows that its selection has not seen.
+
+    It is kept if its loss is smaller than that of the winner alone by more than a standard error of the difference, row
+    by row, and its score of the job's metric is no worse.
+
+    Args:
+        candidates: as the search has left them, the winner first.
+        most: members that there may be.
+        num_threads: torch threads.
+
+    Returns:
+        ``members``: trial, share and facts of each, the winner first; ``is_kept``; ``score`` and ``alone``, of the
+        job's metric on rows not seen; ``gain`` and ``error``, of the loss; ``candidates`` and ``rows``, how many;
+        ``left_out``, trials whose weights could not be read.
+    """
+    model = candidates[0].model
+    data = training_data_of(model.job, model.open_dataset(), num_threads)
+    torch.set_num_threads(num_threads)
+    rows = _rows(data)
+    targets = data.arrays.targets[rows]
+    heard, left_out = _heard(candidates, data, rows)
+    told: dict[str, Any] = {"candidates": len(heard), "rows": len(rows), "left_out": left_out}
+    if len(heard) < 2 or len(rows) < FEWEST_ROWS or heard[0].member is not candidates[0]:
+        return {**told, "is_kept": False, "members": []}
+    names, seed = data.arrays.names, data.seed
+    evidence = np.stack([evidence_of(data.task, one.outputs, targets, names, one.facts) for one in heard])
+    library = Library(evidence, partial(losses_of, data.task.spec.link), seed)
+    shares = select(library, most)
+    members = [
+        {"trial": one.member.trial, "share": float(share), "facts": one.facts}
+        for one, share in zip(heard, shares, strict=True)
+        if share
+    ]
+    return {**told, **_judged(library, heard, most, data, targets), "members": members}
+
+
+def _rows(data: TrainingData) -> np.ndarray:
+    rows = data.arrays.rows(Split.VALIDATION)
+    if len(rows) <= SELECTION_ROWS:
+        return rows
+    return np.sort(np.random.default_rng(derive_seed(data.seed, "ensemble rows")).choice(rows, SELECTION_ROWS, False))
+
+
+def _heard(candidates: Sequence[Member], data: TrainingData, rows: np.ndarray) -> tuple[list[_Heard], list[str]]:
+    heard, left_out = [], []
+    for one in candidates:
+        try:
+            outputs = answer([one], data, rows).outputs[0].float()
+        except ArtifactError:
+            left_out.append(one.trial)
+            continue
+        if not bool(torch.isfinite(outputs).all()):
+            left_out.append(one.trial)
+            continue
+        facts = data.task.calibrate(outputs, data.arrays.targets[rows], data.arrays.facts)
+        heard.append(_Heard(one, outputs, dict(facts)))
+    return heard, left_out
+
+
+def _judged(
+    library: Library, heard: Sequence[_Heard], most: int, data: TrainingData, targets: np.ndarray
+) -> dict[str, Any]:
+    """The ensemble beside the winner alone, each row by members that were selected without it."""
+    known = [{**data.arrays.facts, **one.facts} for one in heard]
+    decided = np.stack([data.task.decide(one.outputs, facts) for one, facts in zip(heard, known, strict=True)])
+    together, losses = np.empty(decided.shape[1:]), np.empty(len(targets))
+    for part, shares in held_out_shares(library, most):
+        together[part] = np.tensordot(shares, decided[:, part], axes=1)
+        losses[part] = library.losses(np.tensordot(shares, library.evidence[:, part], axes=1))
+    gains = library.losses(library.evidence[0]) - losses
+    gain, error = float(gains.mean()), float(gains.std(ddof=1)) / math.sqrt(len(gains))
+    name, facts = data.metric.name, data.arrays.facts
+    score = data.task.score(together, targets, [name], facts)[name]
+    alone = data.task.score(decided[0], targets, [name], known[0])[name]
+    is_kept = gain > error and not data.metric.is_better(alone, score)
+    return {"is_kept": is_kept, "score": score, "alone": alone, "gain": gain, "error": error}

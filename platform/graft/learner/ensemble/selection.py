@@ -1,0 +1,90 @@
+"""Which models make up an ensemble, and how much each counts: greedy selection on held-out rows. Pure.
+
+Caruana, Niculescu-Mizil, Crew & Ksikes (Ensemble Selection from Libraries of Models, ICML 2004): begin with the best
+model, add with replacement whichever makes the average best, take the best of all steps; do so for several random bags
+of the library, and average (their sections 2.1 to 2.3). How often a model was added is its weight.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.core.seeds import derive_seed
+
+Floats = NDArray[np.float64]
+Losses = Callable[[NDArray[Any]], Floats]
+"""``losses(evidence)``: of each row [N], from what an average has for its truth [N, J] (`tasks.averaging`)."""
+
+ROUNDS, BAGS, PARTS = 20, 12, 5
+"""Models that are added to a bag; bags; parts of the rows that an ensemble is judged on without having seen them."""
+KEPT_OF_LIBRARY = 0.5
+"""The share of the models that a bag may choose from, beside the first."""
+LEAST_SHARE = 0.04
+"""A model that counts less is not worth the time it takes to ask it."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """The models that there are, the one that has won first.
+
+    Attributes:
+        evidence: what each has for the truth of each row, float32 [M, N, J].
+        losses: of an average.
+        seed: draws bags and parts.
+    """
+
+    evidence: NDArray[np.float32]
+    losses: Losses
+    seed: int
+
+
+def select(library: Library, most: int, rows: NDArray[np.int64] | None = None) -> Floats:
+    """How much each model counts, float64 [M]: at least the first, at most so many, together 1.
+
+    Args:
+        library: the models.
+        most: members that there may be.
+        rows: that are looked at; all if left out.
+    """
+    evidence = library.evidence if rows is None else library.evidence[:, rows]
+    rng = np.random.default_rng(derive_seed(library.seed, "ensemble"))
+    counts = np.zeros(len(evidence))
+    for _ in range(BAGS):
+        bag = np.flatnonzero(rng.random(len(evidence)) < KEPT_OF_LIBRARY)
+        chosen = _greedy(evidence, np.union1d([0], bag), library.losses)
+        counts += chosen / chosen.sum()
+    return _pruned(counts / BAGS, most)
+
+
+def held_out_shares(library: Library, most: int) -> list[tuple[NDArray[np.int64], Floats]]:
+    """For each part of the rows: these, and the shares that are selected on all others."""
+    rows = np.random.default_rng(derive_seed(library.seed, "parts")).permutation(library.evidence.shape[1])
+    parts = [np.sort(part) for part in np.array_split(rows, min(PARTS, len(rows)))]
+    return [(part, select(library, most, np.setdiff1d(rows, part))) for part in parts]
+
+
+def _greedy(evidence: NDArray[np.float32], bag: NDArray[np.int64], losses: Losses) -> Floats:
+    """How often each model is in the best of all averages on the way."""
+    counts, total = np.zeros(len(evidence)), evidence[0].astype(np.float32)
+    counts[0] = 1
+    best, best_loss = counts.copy(), float(losses(total).mean())
+    for size in range(2, ROUNDS + 2):
+        found = [float(losses((total + evidence[one]) / size).mean()) for one in bag]
+        chosen = int(bag[int(np.argmin(found))])
+        counts[chosen], total = counts[chosen] + 1, total + evidence[chosen]
+        if min(found) < best_loss:
+            best, best_loss = counts.copy(), min(found)
+    return best
+
+
+def _pruned(shares: Floats, most: int) -> Floats:
+    """Without those that hardly count; the first stays."""
+    ranked: Sequence[int] = sorted(range(len(shares)), key=lambda one: (one != 0, -shares[one], one))
+    kept = [one for one in ranked[:most] if one == 0 or shares[one] >= LEAST_SHARE]
+    found = np.zeros(len(shares))
+    found[kept] = shares[kept]
+    total: Floats = found / found.sum()
+    return total

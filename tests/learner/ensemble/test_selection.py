@@ -1,0 +1,88 @@
+"""Who is in an ensemble: whoever makes the average better on held-out rows, the winner in any case."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from graft.learner.ensemble.selection import LEAST_SHARE, Library, held_out_shares, select
+from graft.tasks.averaging import losses_of
+
+
+def library(*chances: np.ndarray, seed: int = 0) -> Library:
+    evidence = np.stack(chances).astype(np.float32)[:, :, None]
+    return Library(evidence, partial(losses_of, "softmax"), seed)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def noisy(rng: np.random.Generator, mean: float = 0.5, rows: int = 200) -> np.ndarray:
+    """A model that is right or wrong about each row by itself."""
+    return np.clip(rng.normal(mean, 0.25, rows), 0.02, 0.98)
+
+
+def test_models_that_err_apart_are_averaged(rng: np.random.Generator) -> None:
+    found = select(library(*(noisy(rng) for _ in range(4))), most=4)
+    assert found.sum() == pytest.approx(1)
+    assert (found > 0.1).all()
+
+
+def test_a_model_that_is_worse_everywhere_is_left_out(rng: np.random.Generator) -> None:
+    best = noisy(rng, 0.7)
+    assert select(library(best, best * 0.3), most=5).tolist() == [1, 0]
+
+
+def test_the_first_is_in_even_if_it_is_worse(rng: np.random.Generator) -> None:
+    found = select(library(noisy(rng, 0.3), noisy(rng, 0.8), noisy(rng, 0.8)), most=2)
+    assert found[0] > 0
+    assert np.count_nonzero(found) == 2
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 8])
+def test_there_are_no_more_than_asked_for(rng: np.random.Generator, most: int) -> None:
+    found = select(library(*(noisy(rng) for _ in range(8))), most)
+    assert 0 < np.count_nonzero(found) <= most
+    assert found[0] > 0
+    assert found.sum() == pytest.approx(1)
+
+
+def test_who_hardly_counts_is_not_asked(rng: np.random.Generator) -> None:
+    found = select(library(*(noisy(rng) for _ in range(12))), most=16)
+    assert (found[found > 0] >= LEAST_SHARE).all()
+
+
+def test_the_same_seed_selects_the_same(rng: np.random.Generator) -> None:
+    chances = [noisy(rng) for _ in range(5)]
+    assert np.array_equal(select(library(*chances), 3), select(library(*chances), 3))
+
+
+def test_it_is_the_best_in_hindsight_or_close_to_it(rng: np.random.Generator) -> None:
+    """Two models: every weight can be tried."""
+    one = library(noisy(rng, 0.6), noisy(rng, 0.5))
+    share = select(one, most=2)[1]
+    weights = np.linspace(0, 1, 101)
+    losses = [
+        float(one.losses((1 - weight) * one.evidence[0] + weight * one.evidence[1]).mean()) for weight in weights
+    ]
+    found = float(one.losses((1 - share) * one.evidence[0] + share * one.evidence[1]).mean())
+    assert found <= min(losses) + 0.25 * (losses[0] - min(losses))
+
+
+def test_each_row_is_held_out_once(rng: np.random.Generator) -> None:
+    one = library(*(noisy(rng, rows=53) for _ in range(4)))
+    parts = held_out_shares(one, most=3)
+    assert sorted(row for part, _ in parts for row in part.tolist()) == list(range(53))
+    assert len({tuple(shares.tolist()) for _, shares in parts}) > 1
+
+
+def test_shares_of_a_part_do_not_depend_on_its_rows(rng: np.random.Generator) -> None:
+    chances = [noisy(rng, rows=50) for _ in range(4)]
+    part, shares = held_out_shares(library(*chances), most=3)[0]
+    for one in chances:
+        one[part] = rng.random(len(part))
+    again, changed = held_out_shares(library(*chances), most=3)[0]
+    assert np.array_equal(part, again)
+    assert np.array_equal(shares, changed)
