@@ -64,9 +64,7 @@ def test_it_is_the_best_in_hindsight_or_close_to_it(rng: np.random.Generator) ->
     one = library(noisy(rng, 0.6), noisy(rng, 0.5))
     share = select(one, most=2)[1]
     weights = np.linspace(0, 1, 101)
-    losses = [
-        float(one.losses((1 - weight) * one.evidence[0] + weight * one.evidence[1]).mean()) for weight in weights
-    ]
+    losses = [float(one.losses((1 - weight) * one.evidence[0] + weight * one.evidence[1]).mean()) for weight in weights]
     found = float(one.losses((1 - share) * one.evidence[0] + share * one.evidence[1]).mean())
     assert found <= min(losses) + 0.25 * (losses[0] - min(losses))
 

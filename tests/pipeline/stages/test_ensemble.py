@@ -240,9 +240,7 @@ def test_the_report_has_the_winner_alone_beside_it(members: list[Member], datase
     assert "2 members, " in told_of_ensemble(found, "accuracy")
 
 
-def test_the_bundle_answers_as_the_members_do_together(
-    members: list[Member], dataset: Dataset, tmp_path: Path
-) -> None:
+def test_the_bundle_answers_as_the_members_do_together(members: list[Member], dataset: Dataset, tmp_path: Path) -> None:
     report = evaluate(members, members, 1, tmp_path)
     export(members, tmp_path / "bundle", report["metrics"], report["facts"])
     found = read_bundle(tmp_path / "bundle")

@@ -6,6 +6,7 @@ import pytest
 from graft.core.errors import ArtifactError
 from graft.journal.events import (
     DatasetReady,
+    EnsembleChosen,
     Evaluated,
     Event,
     ExperimentFinished,
@@ -379,6 +380,20 @@ def test_bounds_of_the_judged_metric_alone_are_metrics_of_a_run() -> None:
         "final/test_accuracy_high",
         "final/test_loss",
     }
+
+
+def test_an_ensemble_is_told_with_its_members_and_its_cost() -> None:
+    chosen = EnsembleChosen({"t02": 0.7, "t01": 0.3}, True, 0.72, 0.7, "ensemble of t02 0.70, t01 0.30")
+    scored = Evaluated({"accuracy": 0.9}, alone={"accuracy": 0.88}, ms={"all": 9.0, "alone": 3.0})
+    _, operations = told(
+        *a_trial("t01", 0.5, 0.1), *a_trial("t02", 0.7, 0.2), WinnerChosen("t02", "best"), chosen, scored
+    )
+    assert tags_of(operations, EXPERIMENT_RUN)["graft.ensemble"] == chosen.reason
+    assert [tags_of(operations, name)["graft.ensemble.share"] for name in ("t01", "t02")] == ["0.300", "0.700"]
+    shown = {name: value for (name, _), value in points_of(operations, EXPERIMENT_RUN).items()}
+    assert [shown[f"final/{name}"] for name in ("test_alone_accuracy", "ms_all", "ms_alone")] == [0.88, 9.0, 3.0]
+    _, operations = told(*a_trial("t01", 0.5, 0.1), EnsembleChosen({"t01": 1.0}, False, None, None, "no ensemble"))
+    assert "graft.ensemble.share" not in tags_of(operations, "t01")
 
 
 def test_a_trial_says_first_what_was_tried_and_what_came_of_it() -> None:
