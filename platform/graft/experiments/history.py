@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from graft.experiments.progress import Progress, TrialProgress
 from graft.journal import events
+from graft.meta.recommend.prior import Prior
 from graft.search.lineage import Lineage
 from graft.search.protocol import Checkpoint, Exploit, Past, Proposal, Report, Retry, TrialEnd
 from graft.spec.metrics import MetricSpec
@@ -21,6 +22,7 @@ class SearchHistory:
         exploits: who copied from whom.
         past: the records that bring a phase back, in order.
         duplicates: strategies that were drawn again, by phase.
+        priors: what searchers were told of earlier tasks, by phase.
     """
 
     metric: MetricSpec
@@ -28,6 +30,7 @@ class SearchHistory:
     exploits: list[tuple[Proposal, Exploit]] = field(default_factory=list)
     past: list[Past] = field(default_factory=list)
     duplicates: dict[int, int] = field(default_factory=dict)
+    priors: dict[int, Prior] = field(default_factory=dict)
     phase: int = 0
 
     def apply(self, event: events.Event) -> None:
@@ -35,6 +38,8 @@ class SearchHistory:
         match event:
             case events.PhaseStarted():
                 self.phase = event.phase
+            case events.RecommendationsMade():
+                self.priors[event.phase] = Prior.from_dict(event.prior)
             case events.DuplicateSkipped():
                 self.duplicates[self.phase] = self.duplicates.get(self.phase, 0) + 1
             case events.TrialStarted():

@@ -51,6 +51,7 @@ class TrialProgress:
         is_retrained: whether it trained again after it had ended for good.
         values: of the metric, by the epochs of its newest segment.
         runs_to_end: whether the job named it to be tried first.
+        recommended: why earlier tasks speak for it; empty if it was drawn, or named.
     """
 
     trial: str
@@ -77,6 +78,7 @@ class TrialProgress:
     is_retrained: bool = False
     values: dict[int, float] = field(default_factory=dict)
     runs_to_end: bool = False
+    recommended: str = ""
 
     @property
     def has_ended(self) -> bool:
@@ -301,6 +303,7 @@ class Progress:
                 phase=event.phase,
                 epochs=event.epochs,
                 runs_to_end=event.runs_to_end,
+                recommended=event.recommended,
             )
         trial.is_retrained |= trial.has_ended
         if self.start_up is None and self._run_started is not None:

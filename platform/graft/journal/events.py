@@ -147,6 +147,7 @@ class TrialStarted(Event):
         epochs: epochs behind it when it is done.
         start: trial, segment and epoch of the checkpoint it goes on from; None is the pretrained weights.
         runs_to_end: whether the job named it to be tried first, so that it is not stopped early.
+        recommended: why earlier tasks speak for its strategy, in a line; empty if it was drawn, or named.
     """
 
     trial: str
@@ -157,6 +158,7 @@ class TrialStarted(Event):
     epochs: int = 0
     start: tuple[str, int, int] | None = None
     runs_to_end: bool = False
+    recommended: str = ""
 
 
 @dataclass(frozen=True)
@@ -260,6 +262,20 @@ class PhaseStarted(Event):
     scheduler: str
     searcher: str
     epochs: int
+
+
+@dataclass(frozen=True)
+class RecommendationsMade(Event):
+    """What the searcher of a phase is told of earlier tasks, before its first trial and once for all.
+
+    Attributes:
+        prior: of `graft.meta.recommend.prior.Prior`, as a plain mapping; a search that goes on is told it again.
+        told: the same in a line.
+    """
+
+    phase: int
+    prior: Mapping[str, Any]
+    told: str
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from graft.core.seeds import derive_seed
 from graft.experiments.history import SearchHistory
 from graft.experiments.progress import Progress
 from graft.learner.checkpoints import CheckpointStore
+from graft.meta.recommend.prior import NO_PRIOR, Prior
 from graft.models.load import depth_of_backbone
 from graft.search.perturb import perturb
 from graft.search.proposer import Earlier, SearchProposer, StratifiedProposer, SurvivorProposer, architectures_of
-from graft.search.protocol import Checkpoint, Observation, Proposer
+from graft.search.protocol import Checkpoint, LearnsFromTasks, Observation, Proposer
 from graft.search.searchers.build import build_searcher
 from graft.spec.components.skip import Depth
 from graft.spec.job import Job
@@ -28,12 +29,14 @@ class Proposing:
     Attributes:
         history: what was proposed before.
         store: where the survivors' weights are.
+        prior: what earlier tasks say of the phase.
     """
 
     job: Job
     progress: Progress
     history: SearchHistory
     store: CheckpointStore
+    prior: Prior = NO_PRIOR
 
     def of(self, phase: Phase, history: Callable[[], tuple[Observation, ...]]) -> Proposer:
         """The proposer of a phase that is about to run.
@@ -50,6 +53,8 @@ class Proposing:
         if phase.from_top:
             return SurvivorProposer(self._survivors(phase), phase, self._explore(phase), earlier=earlier)
         searcher = build_searcher(phase.searcher, space, self.job.objective, derive_seed(search.seed, phase.index))
+        if isinstance(searcher, LearnsFromTasks):
+            searcher = searcher.informed(self.prior)
         if not phase.is_population_based:
             first = self.job.first if phase.index == 0 else ()
             return SearchProposer(searcher, phase, history=history, depth=_depth, earlier=earlier, first=first)
@@ -99,6 +104,11 @@ class Proposing:
             return perturb(self.job.strategy, strategy, keys, rng, resample=0.0)[0]
 
         return explore
+
+
+def canonical(strategy: Strategy) -> Strategy:
+    """The form in which trials train it: with the depth of its backbone."""
+    return strategy.canonical(_depth(strategy))
 
 
 def _depth(strategy: Strategy) -> Depth:

@@ -1,6 +1,6 @@
 """Turns what the search tells into journal records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from graft.core.clock import Clock
 from graft.experiments.progress import Progress
@@ -8,6 +8,7 @@ from graft.experiments.standing.leaderboard import ALWAYS_TOLD
 from graft.journal import events
 from graft.journal.journal import Journal
 from graft.search.protocol import Checkpoint, Duplicate, Exploit, Proposal, TrialEnd
+from graft.spec.strategy import Strategy
 from graft.workers.nodes.judge import NodeNews, NodeState
 
 
@@ -20,16 +21,24 @@ class Recorder:
         seed: root of the trials' randomness.
         clock: measures trials.
         fields: of a strategy, which tell the trials apart.
+        reason_of: why a strategy is recommended; empty if it is not.
     """
 
     def __init__(
-        self, journal: Journal, progress: Progress, seed: int, clock: Clock, fields: Sequence[str] = ()
+        self,
+        journal: Journal,
+        progress: Progress,
+        seed: int,
+        clock: Clock,
+        fields: Sequence[str] = (),
+        reason_of: Callable[[Strategy], str] = lambda strategy: "",
     ) -> None:
         self._journal = journal
         self._progress = progress
         self._seed = seed
         self._clock = clock
         self._fields = (ALWAYS_TOLD, *fields)
+        self._reason_of = reason_of
         self._started: dict[str, float] = {}
 
     def on_duplicate(self, duplicate: Duplicate) -> None:
@@ -48,6 +57,7 @@ class Recorder:
                 epochs=proposal.epochs,
                 start=_pointer(proposal.start),
                 runs_to_end=proposal.runs_to_end,
+                recommended="" if proposal.runs_to_end else self._reason_of(strategy),
             )
         )
 

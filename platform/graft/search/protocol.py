@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from graft.journal.events import TrialStatus
+from graft.meta.recommend.prior import Prior
 from graft.spec.strategy import Strategy
 
 
@@ -201,6 +202,14 @@ class Searcher(Protocol):
 
         The same index and history give the same strategy.
         """
+
+
+@runtime_checkable
+class LearnsFromTasks(Protocol):
+    """A searcher that can be told what earlier tasks want."""
+
+    def informed(self, prior: Prior) -> Searcher:
+        """The same searcher, told; its draws are a function of the prior as well."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ from graft.journal.events import Event, SearchEnded
 from graft.journal.journal import Journal, read
 from graft.learner.supervised import SupervisedFactory
 from graft.learner.training_data import TrainingData
+from graft.meta.recommend.pool import candidate_of
+from graft.meta.recommend.prior import Expected, Prior
+from graft.meta.recommend.recommender import Basis
 from graft.pipeline.stages.search import SearchStage
 from graft.search.protocol import Proposal
 from graft.search.strategy_schedule import Schedule, Stretch
@@ -52,6 +55,7 @@ class Runs:
         self,
         end: Callable[[Progress], SearchEnded | None] = lambda progress: None,
         phase_seconds: Callable[[int], float | None] = lambda phase: None,
+        recommend: Callable[[Any], events.RecommendationsMade | None] = lambda phase: None,
     ) -> SearchEnded:
         metric = self._job.objective
         progress, history = Progress(metric, self._job.training.epochs), SearchHistory(metric)
@@ -71,6 +75,7 @@ class Runs:
                 history=history,
                 end_of_search=lambda: end(progress),
                 phase_seconds=phase_seconds,
+                recommend=recommend,
             ).run()
 
     def told(self, kind: type[Event] = Event) -> list[Any]:
@@ -280,3 +285,61 @@ def test_a_schedule_is_replayed_instead_of_a_search(make: Any, curve_search: Any
     assert runs.reports() == [("t01", epoch) for epoch in range(1, 7)]
     assert under == {1: 0.1, 2: 0.1, 3: 0.02, 4: 0.02, 5: 0.3, 6: 0.3}  # three epochs stretched to six
     assert runs.copies() == [("t01", "t01", 2, 0.02), ("t01", "t01", 4, 0.3)]
+
+
+RATES = {"lr": {"choice": [0.001, 0.003, 0.01, 0.03, 0.1]}}
+
+
+def told_of(rates: list[float]) -> Callable[[Any], events.RecommendationsMade]:
+    """A memory in which the first of the rates has done best."""
+    expected = tuple(
+        Expected(candidate_of(Strategy(lr=rate)).strategy_json, -float(place), 0.3, reason=f"because {rate}")
+        for place, rate in enumerate(rates)
+    )
+    prior = Prior(expected, tuple(range(len(rates))), Basis.PRIOR, 4, 1.0)
+    return lambda phase: events.RecommendationsMade(phase.index, prior.to_dict(), "told")
+
+
+def test_what_earlier_tasks_want_is_journaled_and_tried_first_with_its_reason(make: Any, curve_search: Any) -> None:
+    curve_search(better_with_a_higher_rate)
+    runs = make({"scheduler": "none", "searcher": "meta", "budget": {"trials": 3}}, strategy=RATES)
+    runs.run(recommend=told_of([0.1, 0.03, 0.01]))
+    assert [one.told for one in runs.told(events.RecommendationsMade)] == ["told"]
+    begun = runs.begun()
+    assert [(one.strategy["lr"], one.recommended) for one in begun.values()] == [
+        (0.1, "because 0.1"),
+        (0.03, "because 0.03"),
+        (0.01, "because 0.01"),
+    ]
+
+
+def test_a_search_that_goes_on_is_told_what_it_was_told(make: Any, curve_search: Any) -> None:
+    job = {"scheduler": "none", "searcher": "meta", "budget": {"trials": 4}}
+    curve_search(better_with_a_higher_rate)
+    whole = make(job, strategy=RATES)
+    whole.run(recommend=told_of([0.1, 0.03, 0.01, 0.003]))
+
+    broken = make(job, strategy=RATES)
+    curve_search(better_with_a_higher_rate)
+
+    def after_two(progress: Progress) -> SearchEnded | None:
+        return SearchEnded("interrupt") if len(progress.trials) >= 2 and progress.reported >= 3 else None
+
+    with pytest.raises(Interrupted):
+        broken.run(after_two, recommend=told_of([0.1, 0.03, 0.01, 0.003]))
+    curve_search(better_with_a_higher_rate)
+    broken.run(recommend=told_of([0.001, 0.003]))
+    assert len(broken.told(events.RecommendationsMade)) == 1
+    rates = [[one.strategy["lr"] for one in runs.begun().values()] for runs in (broken, whole)]
+    assert rates[0] == rates[1]
+
+
+def test_without_a_memory_the_trials_are_those_of_random_search(make: Any, curve_search: Any) -> None:
+    curve_search(better_with_a_higher_rate)
+    begun = []
+    for searcher in ("meta", "random"):
+        runs = make({"scheduler": "none", "searcher": searcher, "budget": {"trials": 4}})
+        runs.run()
+        begun.append([one.strategy for one in runs.begun().values()])
+        assert not runs.told(events.RecommendationsMade)
+    assert begun[0] == begun[1]

@@ -68,6 +68,8 @@ def _search(event: events.Event) -> str:
     match event:
         case events.PhaseStarted(phase=phase, scheduler=scheduler, searcher=searcher, epochs=epochs):
             return f"phase {phase + 1} starts: {scheduler} over {searcher}, to epoch {epochs}"
+        case events.RecommendationsMade(told=told):
+            return told
         case events.PhaseFinished(phase=phase, trials=trials, best=best, trial=trial, seconds=seconds):
             won = "" if best is None else f"best {shown(best)} of {trial}"
             return _why(f"phase {phase + 1} done in {seconds:.1f} s, {trials} trials", won)
@@ -89,9 +91,9 @@ def _search(event: events.Event) -> str:
 
 def _trial(event: events.Event) -> str:
     match event:
-        case events.TrialStarted(trial=trial, label=label, start=start):
+        case events.TrialStarted(trial=trial, label=label, start=start, recommended=why):
             origin = f", from {start[0]} at epoch {start[2]}" if start else ""
-            return f"{trial} starts: {label}{origin}"
+            return _why(f"{trial} starts: {label}{origin}", why)
         case events.TrialPlaced(trial=trial, nodes=nodes):
             return f"{trial} is trained on {', '.join(nodes)}"
         case events.TrialReported(trial=trial, epoch=epoch, metrics=metrics, seconds=seconds):

@@ -27,6 +27,8 @@ def leaderboard(progress: Progress) -> list[dict[str, Any]]:
     `network` of a row has `trainable_params`, and `params`, `multiply_adds`, `whole_params`, `whole_multiply_adds` of
     the backbone where the space edits its structure: as it is, and before its edit.
 
+    `recommended` says why earlier tasks speak for it; it is empty for what was drawn, or named by the job.
+
     `varied` of a row has the learning rate and every field in which the trials differ, by its dotted key; a field
     that the strategy of the trial does not have is None.
     """
@@ -84,6 +86,7 @@ def _row(rank: int, trial: TrialProgress, progress: Progress) -> dict[str, Any]:
         "seconds": round(trial.seconds, 2),
         "label": trial.best_label or trial.label,
         "reason": trial.reason,
+        "recommended": trial.recommended,
         "network": {name: round(value) for name, value in trial.network.items()},
         "metrics": {
             name: value if math.isfinite(value) else None

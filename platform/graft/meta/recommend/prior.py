@@ -56,7 +56,13 @@ class Prior:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that `from_dict` reads back."""
-        return asdict(self)
+        return {
+            "expected": [asdict(one) for one in self.expected],
+            "portfolio": list(self.portfolio),
+            "basis": str(self.basis),
+            "tasks": self.tasks,
+            "confidence": self.confidence,
+        }
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Prior":

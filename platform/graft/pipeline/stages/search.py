@@ -17,7 +17,7 @@ from graft.experiments.progress import Progress
 from graft.experiments.replay import read_schedule
 from graft.experiments.retention import Kept, Retention
 from graft.journal import events
-from graft.journal.events import SearchEnded
+from graft.journal.events import RecommendationsMade, SearchEnded
 from graft.journal.journal import Journal
 from graft.learner.cached_features import FeatureCache
 from graft.learner.checkpoints import CheckpointStore
@@ -36,7 +36,9 @@ from graft.learner.trial import (
     train_in_group,
     train_in_host,
 )
+from graft.meta.recommend.prior import NO_PRIOR, Prior
 from graft.pipeline.context import RunContext
+from graft.pipeline.memory.recommending import reasons_of, recommend
 from graft.pipeline.proposing import Proposing
 from graft.pipeline.publishing import importance_of
 from graft.pipeline.recorder import Recorder, changed_node
@@ -92,6 +94,7 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
             history=run.history,
             end_of_search=lambda: _end_of_search(run, interrupt, dataset),
             phase_seconds=lambda phase: run.run_clock.seconds_for_phase(phase, dataset),
+            recommend=lambda phase: recommend(run.job, run.home, phase.index, run.clock.now()),
         )
         stage.run()
     chosen = run.winner()
@@ -127,6 +130,7 @@ class SearchStage:
         end_of_search: asked all the time; a reason ends the search with what is there.
         phase_seconds: how long a phase may take; None is no limit.
         places: which nodes train which trial.
+        recommend: what earlier tasks say of a phase; asked once for each that has not begun.
     """
 
     experiment: Experiment
@@ -140,6 +144,7 @@ class SearchStage:
     end_of_search: EndOf
     phase_seconds: Callable[[int], float | None]
     places: Places = field(default_factory=Places)
+    recommend: Callable[[Phase], RecommendationsMade | None] = lambda phase: None
 
     def run(self) -> SearchEnded:
         """Run the phases that are not finished yet; return why the search ended.
@@ -184,9 +189,12 @@ class SearchStage:
         scheduler_kind, searcher_kind = ("replay",) * 2 if replay else (phase.scheduler.kind, phase.searcher.kind)
         self.journal.append(events.PhaseStarted(phase.index, scheduler_kind, searcher_kind, phase.epochs))
         search = self.job.search
-        recorder = Recorder(self.journal, self.progress, search.seed, self.clock, self.job.reach.varied())
+        prior = self._prior(phase)
+        recorder = Recorder(
+            self.journal, self.progress, search.seed, self.clock, self.job.reach.varied(), reasons_of(prior)
+        )
         scheduler = replay or build_scheduler(phase, self.job.objective, search.seed, self.job.strategy)
-        proposing = Proposing(self.job, self.progress, self.history, self._store)
+        proposing = Proposing(self.job, self.progress, self.history, self._store, prior)
         proposer: Proposer = replay or proposing.of(phase, lambda: conductor.history())
         conductor = Conductor(scheduler, proposer, recorder, self.job.objective, runner.slots)
         conductor.restore(list(self.history.of_phase(phase.index)))
@@ -207,6 +215,16 @@ class SearchStage:
             self._finish(phase, self.clock.elapsed() - started)
         is_over = cause.ended is not None and cause.ended.by != "phase"
         return cause.ended if is_over else None, proposer.is_exhausted
+
+    def _prior(self, phase: Phase) -> Prior:
+        """What earlier tasks say: what was told when the phase began, whatever the memory has learned since."""
+        has_begun = bool(self.history.proposed([phase.index]))
+        if phase.index not in self.history.priors and not has_begun and self._replay(phase) is None:
+            made = self.recommend(phase)
+            if made is not None:
+                self.journal.append(made)
+                return Prior.from_dict(made.prior)
+        return self.history.priors.get(phase.index, NO_PRIOR)
 
     @property
     def _store(self) -> CheckpointStore:

@@ -9,6 +9,7 @@ from graft.journal.events import (
     ImportanceEstimated,
     PhaseFinished,
     PhaseStarted,
+    RecommendationsMade,
     SearchEnded,
     StageFailed,
     StageFinished,
@@ -210,6 +211,10 @@ def stage_failed(event: StageFailed) -> Iterator[Operation]:
 def phase_started(event: PhaseStarted) -> Iterator[Operation]:
     about = f"{event.scheduler} over {event.searcher}, to epoch {event.epochs}"
     yield SetTags(EXPERIMENT_RUN, {f"graft.phase.{event.phase + 1}": about})
+
+
+def recommendations_made(event: RecommendationsMade) -> Iterator[Operation]:
+    yield SetTags(EXPERIMENT_RUN, {f"graft.phase.{event.phase + 1}.recommended": event.told})
 
 
 def phase_finished(event: PhaseFinished) -> Iterator[Operation]:

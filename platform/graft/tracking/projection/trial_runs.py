@@ -63,6 +63,7 @@ class TrialRuns:
             # A trial that goes on may have copied another's strategy since, and a parameter of a run cannot change.
             yield LogParams(event.trial, trial_params(event))
         parent = {} if event.start is None else {"graft.parent": event.start[0]}
+        parent |= {"graft.recommended": event.recommended} if event.recommended else {}
         yield SetTags(event.trial, {"graft.status": "running", "graft.phase": str(event.phase + 1), **parent})
         if self._seen.dataset is not None:
             yield dataset_of(self._seen, event.trial)

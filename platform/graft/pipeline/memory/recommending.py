@@ -1,0 +1,91 @@
+"""What earlier tasks say of a job: the memory is asked once, before the first trial of a phase."""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from graft.core.errors import GraftError
+from graft.core.seeds import derive_seed
+from graft.core.storage import Home
+from graft.journal.events import RecommendationsMade
+from graft.meta.memory.records import HeldMemory, Memory
+from graft.meta.memory.store import MemoryStore
+from graft.meta.memory.trust import Reader
+from graft.meta.recommend.advice import Question, prior_for
+from graft.meta.recommend.pool import candidate_of
+from graft.meta.recommend.prior import NO_PRIOR, Prior
+from graft.pipeline.proposing import canonical
+from graft.search.protocol import LearnsFromTasks
+from graft.search.searchers.build import build_searcher
+from graft.spec.job import Job
+from graft.spec.strategy import Strategy
+from graft.tracking.provenance import versions_here
+
+_LOG = logging.getLogger(__name__)
+
+
+def recommend(job: Job, home: Home, phase: int, now: float) -> RecommendationsMade | None:
+    """What the searcher of a phase is to be told; None if it learns from no tasks, or the memory holds none.
+
+    Args:
+        job: resolved.
+        home: whose memory is asked.
+        phase: index of the phase.
+        now: seconds since the epoch: records age.
+
+    A memory that cannot be read costs the search its recommendations, not its run; that is told.
+    """
+    spec, seed = job.phases[phase], derive_seed(job.search.seed, phase)
+    if spec.from_top or not isinstance(build_searcher(spec.searcher, job.space, job.objective, seed), LearnsFromTasks):
+        return None
+    try:
+        memory = memory_of(home, now)
+        if not memory.records():
+            return None
+        prior = prior_for(memory, question_of(job, seed))
+    except GraftError as error:
+        _LOG.warning("the task memory cannot be used: %s", error)
+        told = f"the task memory cannot be used, so all is drawn: {error}"
+        return RecommendationsMade(phase, NO_PRIOR.to_dict(), told)
+    return RecommendationsMade(phase, prior.to_dict(), in_words(prior))
+
+
+def memory_of(home: Home, now: float, place: str | None = None) -> Memory:
+    """The memory of a home, weighed for this graft; an empty one where it is switched off.
+
+    Raises:
+        ResourceError: its place does not answer.
+    """
+    store = MemoryStore.find(home, place)
+    return HeldMemory() if store is None else store.contents().memory(Reader(now, versions_here()))
+
+
+def question_of(job: Job, seed: int = 0, similarity: Mapping[str, float] | None = None) -> Question:
+    """What is asked of the memory.
+
+    Args:
+        job: resolved.
+        seed: of what is drawn.
+        similarity: of each remembered task to this one; None where the data are not known.
+    """
+    return Question(
+        job.space, canonical, job.data.modality, job.decided_task.kind, similarity, seed=derive_seed(seed, "recommend")
+    )
+
+
+def in_words(prior: Prior) -> str:
+    """What is told, in a line."""
+    if prior.is_empty:
+        return "nothing is known of tasks like this one, so all is drawn"
+    tasks = f"{prior.tasks} earlier task{'s' * (prior.tasks != 1)}"
+    reasons = [prior.expected[place].reason for place in prior.portfolio[:1]]
+    first = f"{len(prior.portfolio)} strategies are tried first, by {tasks}"
+    return ": ".join([first, *filter(None, reasons)])
+
+
+def reasons_of(prior: Prior) -> Callable[[Strategy], str]:
+    """Why a strategy, in the form that trials have it, is recommended; empty if it is not."""
+    told = {}
+    for place in () if prior.is_empty else prior.portfolio:
+        strategy = Strategy.model_validate_json(prior.expected[place].strategy_json)
+        told[candidate_of(canonical(strategy)).strategy_json] = prior.expected[place].reason
+    return lambda strategy: told.get(candidate_of(strategy).strategy_json, "") if told else ""

@@ -1,0 +1,105 @@
+"""What a job hears of the tasks that its home remembers."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graft.core.storage import Home
+from graft.meta.memory.records import Record, TaskEntry
+from graft.meta.memory.store import MemoryStore
+from graft.meta.recommend.pool import candidate_of
+from graft.meta.recommend.prior import NO_PRIOR, Prior
+from graft.pipeline.memory.recommending import in_words, reasons_of, recommend
+from graft.pipeline.proposing import canonical
+from graft.spec.job import Job
+from graft.spec.load import parse_job
+from graft.spec.strategy import Strategy
+
+NOW = 2e9
+SPACE = {"freeze": {"choice": [0.0, 0.5, 1.0]}, "lr": {"choice": [1e-3, 1e-2]}}
+
+
+def job_of(**search: Any) -> Job:
+    raw = {"name": "x", "data": "digits", "strategy": SPACE, "training": {"epochs": 3}}
+    return parse_job({**raw, "search": {"searcher": "meta", **search}})
+
+
+def remember(home: Home, modality: str = "image", tasks: int = 3) -> None:
+    """Tasks on which half of the network frozen, at the lower rate, has won."""
+    records = []
+    for task in range(tasks):
+        for freeze in (0.0, 0.5, 1.0):
+            for lr in (1e-3, 1e-2):
+                strategy = canonical(Strategy(freeze=freeze, lr=lr))
+                told = candidate_of(strategy).strategy_json
+                value = 0.9 - 0.2 * abs(freeze - 0.5) - 5 * lr
+                name = f"t{task}-{freeze}-{lr}"
+                records.append(
+                    Record(
+                        *(f"t{task}", modality, "classification", strategy.backbone, "accuracy", "max", value),
+                        strategy_json=told,
+                        trial=name,
+                        source="run:x",
+                        written_at=NOW,
+                    )
+                )
+    entries = [TaskEntry(f"t{task}", modality, "classification", 100, 10, title=f"flowers {task}") for task in range(3)]
+    store = MemoryStore.find(home)
+    assert store is not None
+    store.append([*entries, *records])
+
+
+@pytest.fixture
+def memory_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.delenv("GRAFT_MEMORY", raising=False)
+    return Home(tmp_path / "home")
+
+
+def test_an_empty_memory_says_nothing(memory_home: Home) -> None:
+    assert recommend(job_of(), memory_home, 0, NOW) is None
+
+
+def test_a_searcher_that_learns_from_no_tasks_is_told_nothing(memory_home: Home) -> None:
+    remember(memory_home)
+    assert recommend(job_of(searcher="random"), memory_home, 0, NOW) is None
+
+
+def test_what_has_won_elsewhere_comes_first_with_its_reason(memory_home: Home) -> None:
+    remember(memory_home)
+    made = recommend(job_of(), memory_home, 0, NOW)
+    assert made is not None
+    prior = Prior.from_dict(made.prior)
+    best = prior.expected[prior.portfolio[0]]
+    strategy = Strategy.model_validate_json(best.strategy_json)
+    assert (strategy.freeze, strategy.lr, prior.tasks) == (0.5, 1e-3, 3)
+    assert best.reason.startswith("task flowers 0, where efficientnet_lite0 freeze=0.471 lr=0.001 won among")
+    assert made.told == in_words(prior)
+    assert made.told.startswith("6 strategies are tried first, by 3 earlier tasks: task flowers 0")
+    assert reasons_of(prior)(canonical(strategy)) == best.reason
+    assert reasons_of(prior)(Strategy(freeze=0.5, lr=0.5)) == ""
+    assert recommend(job_of(), memory_home, 0, NOW) == made
+
+
+def test_a_memory_of_another_kind_of_sample_makes_no_difference(memory_home: Home) -> None:
+    remember(memory_home, modality="text")
+    made = recommend(job_of(), memory_home, 0, NOW)
+    assert made is not None
+    assert Prior.from_dict(made.prior) == NO_PRIOR
+    assert made.told == "nothing is known of tasks like this one, so all is drawn"
+
+
+def test_a_memory_that_is_switched_off_says_nothing(memory_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    remember(memory_home)
+    monkeypatch.setenv("GRAFT_MEMORY", "off")
+    assert recommend(job_of(), memory_home, 0, NOW) is None
+
+
+def test_a_memory_that_does_not_answer_costs_the_recommendations_alone(
+    memory_home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GRAFT_MEMORY", "nowhere://bucket/memory")
+    made = recommend(job_of(), memory_home, 0, NOW)
+    assert made is not None
+    assert Prior.from_dict(made.prior).is_empty
+    assert made.told.startswith("the task memory cannot be used")
