@@ -1,6 +1,10 @@
 """The Dockerfiles: linted by hadolint, nobody is root, and what they copy is there."""
 
 import re
+import shutil
+import subprocess
+import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -69,6 +73,43 @@ def test_images_are_built_under_the_names_that_are_started(deploy: Path) -> None
     assert compose["head"]["image"] == ClusterSettings().container
     assert compose["head"]["build"]["target"] in stages_of((deploy / "Dockerfile").read_text())
     assert compose["head"]["build"]["dockerfile"] == "deploy/Dockerfile"
+
+
+@pytest.mark.slow
+def test_the_wheel_of_the_image_has_all_that_graft_needs(repository: Path, tmp_path: Path) -> None:
+    """The step `pip wheel` on what the stage copies; installed beside the packages of this environment, and used."""
+    source = stages_of((repository / "deploy" / "Dockerfile").read_text())["wheel"]
+    for line in (line for line in source if line.startswith("COPY ")):
+        *names, target = line.split()[1:]
+        for name in names:
+            place = tmp_path / "source" / target
+            here = repository / name
+            shutil.copytree(here, place) if here.is_dir() else shutil.copy(here, made(place) / name)
+    step = next(line.removeprefix("RUN ") for line in source if line.startswith("RUN "))
+    sh(
+        step.replace("pip wheel", f"{sys.executable} -m pip wheel").replace("/wheels", str(tmp_path)),
+        tmp_path / "source",
+    )
+    (wheel,) = tmp_path.glob("graft-*.whl")
+    sh(f"{sys.executable} -m venv {tmp_path}/venv && {tmp_path}/venv/bin/pip install -q --no-deps {wheel}", tmp_path)
+    (site,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
+    (site / "others.pth").write_text(sysconfig.get_path("purelib"))
+    tracked = sh("git ls-files platform/graft", repository).split()
+    assert [name for name in tracked if not (site / name.removeprefix("platform/")).exists()] == []
+    graft = tmp_path / "venv" / "bin" / "graft"
+    told = sh(f"{graft} cluster make kuberay > cluster.yaml && {graft} cluster check cluster.yaml", tmp_path)
+    assert "no problem found" in told
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def sh(script: str, folder: Path) -> str:
+    done = subprocess.run(["sh", "-ceu", script], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def stages_of(source: str) -> dict[str, list[str]]:

@@ -21,6 +21,8 @@ from PIL import Image
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 TOKEN = "ab" * 32
+# Of the machine that submits; they must not travel.
+PLANTED = {"AWS_SECRET_ACCESS_KEY": "planted-5e1b0001", "HF_TOKEN": "hf_planted5e1b0002"}
 READY_WITHIN_S = 180.0
 JOB = """
 name: mine
@@ -87,7 +89,7 @@ def head() -> Iterator[Head]:
         start += ["--dashboard-host", "127.0.0.1", "--dashboard-port", str(port), "--include-dashboard", "true"]
         with (Path(root) / "log.txt").open("w") as log:
             ray = subprocess.Popen(start, env=on_node, stdout=log, stderr=log, start_new_session=True)
-        cluster = Head(f"http://127.0.0.1:{port}", home, environment)
+        cluster = Head(f"http://127.0.0.1:{port}", home, {**environment, **PLANTED})
         try:
             wait_until(lambda: cluster.graft("jobs", "ls").returncode == 0)
             yield cluster
@@ -132,7 +134,20 @@ def test_a_job_with_data_of_its_own_runs_once_and_is_followed(head: Head, job_fi
     status = head.json("status", "first")
     assert (status["state"], status["trials"]["total"], status["job"]["status"]) == ("completed", 4, "SUCCEEDED")
     assert len(head.json("jobs", "ls")) == 1
+    assert told_secrets(head) == []
     assert [one.name for one in (head.home / "uploads").glob("*/*")] == ["photos"]
+
+
+def told_secrets(head: Head) -> list[str]:
+    """Where secrets of the submitting machine, and the token, stand: in what Ray shows and logs, and in the home."""
+    secrets = [TOKEN.encode(), *(text.encode() for text in PLANTED.values())]
+    files = [path for path in head.home.parent.rglob("*") if path.is_file() and path.name != "auth_token"]
+    assert any("session_" in str(path) for path in files), "Ray's logs are looked at too"
+    found = [str(path) for path in files if any(text in path.read_bytes() for text in secrets)]
+    shown = json.dumps(
+        [head.json("jobs", "ls"), head.json("jobs", "status", "first"), head.graft("jobs", "logs").stdout]
+    )
+    return found + [text.decode() for text in secrets if text in shown.encode()]
 
 
 def test_a_stopped_job_goes_on_and_trains_nothing_twice(head: Head, job_file: Path) -> None:

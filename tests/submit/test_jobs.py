@@ -108,13 +108,20 @@ def test_the_driver_is_placed_on_a_safe_node_where_there_is_one(cluster: Noteboo
 
 
 def test_secrets_do_not_travel(cluster: Notebook, job: Job) -> None:
-    environment = {"AWS_SECRET_ACCESS_KEY": "x", "HF_HUB_OFFLINE": "1", "MLFLOW_TRACKING_PASSWORD": "y"}
+    environment = {
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "HF_HUB_OFFLINE": "1",
+        "MLFLOW_TRACKING_PASSWORD": "y",
+        "DATABASE": "postgresql://ada:geheim@db/x",
+    }
     with pytest.raises(SpecError) as caught:
         submit(cluster, job, Submission("a", environment=environment))
     assert [str(one).split()[0] for one in caught.value.problems] == [
         "AWS_SECRET_ACCESS_KEY",
         "MLFLOW_TRACKING_PASSWORD",
+        "DATABASE",
     ]
+    assert "geheim" not in str(caught.value)
     assert cluster.requests == []
 
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
-from graft.core.credentials import is_secret
+from graft.core.credentials import credential_in, is_secret
 from graft.core.errors import Problem, SpecError
 from graft.core.registry import unknown
 from graft.experiments.directory import new_name, require_name
@@ -203,9 +203,9 @@ def _wanted_version() -> str:
 
 def _require_no_secrets(environment: Mapping[str, str]) -> None:
     problems = [
-        Problem("", f"{name} is a secret, but whoever sees the dashboard could read it; set it on the cluster's nodes")
-        for name in environment
-        if is_secret(name)
+        Problem("", f"{name} is or holds a secret, but whoever sees the dashboard could read it; set it on the cluster's nodes")
+        for name, value in environment.items()
+        if is_secret(name) or credential_in(value)
     ]
     if problems:
         raise SpecError(problems)

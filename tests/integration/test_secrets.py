@@ -1,0 +1,75 @@
+"""Secrets of the environment are planted, and looked for in all that runs leave: one that ends well, one that fails."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
+
+JOB = """
+name: quiet
+data: {kind: digits, limit: 200}
+strategy: {freeze: 1.0, resolution: 32}
+training: {epochs: 1, final_on: train}
+search: {scheduler: none, budget: {trials: 2}}
+resources: {concurrent_trials: 1}
+"""
+# A name each of what stores, hubs, trackers and Ray are told by, with a text that is nowhere else.
+PLANTED = {
+    "AWS_ACCESS_KEY_ID": "AKIAPLANTED000000001",
+    "AWS_SECRET_ACCESS_KEY": "planted-7f3a0002",
+    "AWS_SESSION_TOKEN": "planted-7f3a0003",
+    "AZURE_STORAGE_ACCOUNT_KEY": "planted-7f3a0004",
+    "HF_TOKEN": "hf_planted7f3a0005",
+    "MLFLOW_TRACKING_PASSWORD": "planted-7f3a0006",
+    "MLFLOW_TRACKING_TOKEN": "planted-7f3a0007",
+    "RAY_AUTH_TOKEN": "7f3a0008" * 8,
+    "DATABASE_URL": "postgresql://ada:planted-7f3a0009@db/mlflow",
+    "MY_PASSWORD": "planted-7f3a0010",
+}
+
+
+def secrets() -> list[bytes]:
+    return [b"planted-7f3a0009" if name == "DATABASE_URL" else text.encode() for name, text in PLANTED.items()]
+
+
+def holding(folder: Path) -> Iterator[tuple[str, str]]:
+    """Files below a folder that hold a secret, with its name."""
+    names = dict(zip(secrets(), PLANTED, strict=True))
+    for path in sorted(one for one in folder.rglob("*") if one.is_file()):
+        content = path.read_bytes()
+        yield from ((str(path.relative_to(folder)), name) for text, name in names.items() if text in content)
+
+
+def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    code = "from graft.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "--debug", "run", str(folder / "job.yaml"), "--json", *arguments]
+    environment = {**os.environ, **PLANTED, "GRAFT_HOME": str(folder / "home")}
+    environment.pop("RAY_AUTH_MODE", None)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def test_secrets_are_told_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(JOB)
+    good, bad = run(tmp_path), run(tmp_path, "--set", "search.budget.minutes=0.0001")
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert json.loads(good.stdout)["tracking_complete"]
+    assert bad.returncode == 3, bad.stdout + bad.stderr
+    assert "before the search could begin" in bad.stdout
+    home = tmp_path / "home"
+    kept = {path.suffix or path.name for path in home.rglob("*") if path.is_file()}
+    assert kept >= {".db", ".jsonl", ".txt", ".log", ".out", ".yaml", ".json"}, "else little was looked at"
+    assert list(home.rglob("ray-logs/*")), "a run that failed keeps Ray's own logs"
+    assert list(holding(home)) == []
+    printed = "".join(done.stdout + done.stderr for done in (good, bad)).encode()
+    assert [text for text in secrets() if text in printed] == []
+
+
+def test_what_is_planted_would_be_found(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text(f"told {PLANTED['HF_TOKEN']} to everybody")
+    assert list(holding(tmp_path)) == [("a.log", "HF_TOKEN")]
