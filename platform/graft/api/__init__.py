@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graft.api.frames import frame, with_frames
 from graft.api.notebook import NotebookDisplay, is_in_notebook
 from graft.core.storage import Home
+from graft.core.uris import local_path
 from graft.data.remote.here import copies_in
 from graft.experiments.directory import Experiment
 from graft.experiments.find_bundle import find_bundle
@@ -110,7 +111,7 @@ def features(
     from graft.pipeline.features.request import feature_request
     from graft.pipeline.features.table import check_target
 
-    target = None if output is None else Path(output)
+    target = None if output is None else local_path(output, "output")
     if target is not None:
         check_target(target, force)
     place = Home.find(home)

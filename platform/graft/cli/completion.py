@@ -1,7 +1,6 @@
 """What a shell offers when the user presses the tab key."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import typer
 
@@ -12,7 +11,7 @@ def experiment_names(context: typer.Context, incomplete: str) -> Iterator[str]:
     """Names that an experiment can be given by, newest first: ``latest``, jobs, experiments."""
     from graft.experiments.directory import Experiment
 
-    home: Path | None = context.params.get("home")
+    home: str | None = context.params.get("home")
     place = Home.find(home)
     experiments = [Experiment(place.experiments / name) for name in Experiment.names(place)]
     known = [

@@ -7,10 +7,16 @@ from typing import Annotated
 import typer
 
 from graft.cli.completion import experiment_names
+from graft.core.uris import local_path
 
 HomeOption = Annotated[
-    Path | None,
-    typer.Option("--home", envvar="GRAFT_HOME", help="Where graft keeps everything.", show_default="./.graft"),
+    str | None,
+    typer.Option(
+        "--home",
+        envvar="GRAFT_HOME",
+        help="Where graft keeps everything: a directory, or s3://BUCKET/PREFIX.",
+        show_default="./.graft",
+    ),
 ]
 
 
@@ -45,3 +51,8 @@ ExperimentArgument = Annotated[
         autocompletion=experiment_names,
     ),
 ]
+
+
+def output_path(text: str) -> Path:
+    """The file of an option that says where to write; no store can be written to."""
+    return local_path(text, "the file to write")

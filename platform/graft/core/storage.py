@@ -17,7 +17,9 @@ from graft.core.errors import ArtifactError, ResourceError, SpecError
 from graft.core.machine_faults import is_out_of_inodes
 from graft.core.passing_errors import machine_errors
 from graft.core.private_files import close_directory, make_private_directory
-from graft.core.uris import sqlite_uri
+from graft.core.stores.address import HomeAddress
+from graft.core.stores.home_path import copy_of
+from graft.core.uris import lost_scheme, scheme_of, sqlite_uri
 
 # What graft keeps at the top of a home. The database has companions while it is open.
 _HOME_ENTRIES = (
@@ -27,18 +29,31 @@ _HOME_ENTRIES = (
 
 @dataclass(frozen=True)
 class Home:
-    """The directory that holds everything graft writes (``--home``, ``GRAFT_HOME``, default ``./.graft``)."""
+    """The directory that holds everything graft writes (``--home``, ``GRAFT_HOME``, default ``./.graft``).
+
+    Attributes:
+        root: the directory; of a home in a store, this node's copy of it (`graft.core.stores`).
+        address: of a home in a store; empty for a directory.
+    """
 
     root: Path
+    address: str = ""
 
     @classmethod
     def find(cls, given: str | Path | None = None) -> "Home":
         """The home named by the argument, else by ``GRAFT_HOME``, else ``./.graft``; always absolute.
 
         Raises:
-            SpecError: there is no such path, or no library could be told of it.
+            SpecError: there is no such path, or no library could be told of it; or no home can be at that address.
+            ResourceError: this node's copy of a home in a store cannot be made.
         """
-        named = Path(given or os.environ.get("GRAFT_HOME") or ".graft")
+        text = os.fspath(given or os.environ.get("GRAFT_HOME") or ".graft")
+        if scheme_of(text):
+            address = HomeAddress.of(text)
+            return cls(copy_of(address), str(address))
+        if lost_scheme(text):
+            raise SpecError(f"home is the path {text}, which was an address; give it as text, as in s3://BUCKET/PREFIX")
+        named = Path(text)
         try:
             root = named.expanduser().absolute()
         except (RuntimeError, OSError) as error:  # `~nobody`; a working directory that was deleted
@@ -47,6 +62,11 @@ class Home:
             ) from error
         _require_utf8(root)
         return cls(root)
+
+    @property
+    def shown(self) -> str:
+        """What the user calls it."""
+        return self.address or str(self.root)
 
     @property
     def experiments(self) -> Path:

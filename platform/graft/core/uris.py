@@ -4,7 +4,7 @@ import re
 import urllib.parse
 from pathlib import Path
 
-from graft.core.errors import ArtifactError
+from graft.core.errors import ArtifactError, SpecError
 
 # As SQLAlchemy reads one: its driver, a host (which SQLite has not), the path, options.
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?://(?P<host>[^/?]*)(?:/(?P<path>[^?]*))?(?:\?(?P<options>.*))?", re.DOTALL)
@@ -13,12 +13,34 @@ REMOTE_SCHEMES = ("s3", "gs", "abfs", "hf", "http", "https")
 """Of the stores that data can be read from."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+# What a `Path` makes of an address.
+_LOST = re.compile(r"(?:s3|gs|gcs|abfs|az|hf|https?|file|folder):/[^/]")
+
+
+def lost_scheme(path: str | Path) -> bool:
+    """Whether a path was an address before somebody made a `Path` of it."""
+    return _LOST.match(str(path)) is not None
 
 
 def scheme_of(path: str | Path) -> str:
     """The scheme of an address, in lower case; empty for a path of this machine."""
     found = _SCHEME.match(path) if isinstance(path, str) else None
     return found[1].lower() if found else ""
+
+
+def local_path(text: str | Path, what: str) -> Path:
+    """A path of this machine, where no store can be written to.
+
+    Args:
+        text: as the user has it.
+        what: it is, for the message.
+
+    Raises:
+        SpecError: it is an address.
+    """
+    if scheme_of(str(text)) or lost_scheme(text):
+        raise SpecError(f"{what} is {text}, but must be a path of this machine; write it here, and copy it there")
+    return Path(text)
 
 
 def file_uri(path: Path) -> str:

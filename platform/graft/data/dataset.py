@@ -18,6 +18,7 @@ import numpy as np
 from graft.core.errors import ArtifactError, ResourceError
 from graft.core.passing_errors import machine_errors
 from graft.core.storage import file_digest, read_json
+from graft.core.stores.copy import bring_tree
 from graft.data.columns import (
     Column,
     ColumnSpec,
@@ -252,7 +253,7 @@ def open_dataset(directory: Path, verify: bool = False, decoder: "Decoder | None
         ArtifactError: it is missing, damaged, or of another format.
         ResourceError: memory or file handles have run out, which says nothing of it.
     """
-    manifest = _read_manifest(directory)
+    manifest = _read_manifest(bring_tree(directory, is_final=True))
     try:
         with machine_errors(directory, is_ours=True):
             dataset = _from_manifest(directory, manifest, decoder)
@@ -345,7 +346,7 @@ def _map_again(directory: Path, decoder: "Decoder | None") -> DatasetArrays:
         ResourceError: this machine does not see the directory.
         ArtifactError: it is damaged.
     """
-    if not directory.is_dir():
+    if not bring_tree(directory, is_final=True).is_dir():
         raise ResourceError(
             f"dataset {directory} is not there on {platform.node()}; every node must see graft's home under the same "
             "path (`--home`), or it was deleted while it was in use: `graft resume` makes it again"

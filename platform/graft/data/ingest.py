@@ -19,6 +19,7 @@ from ray.data import DataContext
 
 from graft.core.errors import ArtifactError
 from graft.core.storage import canonical_json, new_directory, text_digest
+from graft.core.stores.copy import bring_tree, publish_tree
 from graft.data.dataset import Dataset, Quarantined, open_dataset
 from graft.data.decoding.blocks import chunks_of, decode_block
 from graft.data.decoding.clean import clean
@@ -77,7 +78,9 @@ def _build(work: Ingestion, target: Path, on_progress: OnProgress) -> Dataset:
             decoding="" if plan.is_streamed else plan.decoding,
         )
         write_rows(scratch, rows, origin)
-    return open_dataset(_name_of(target, passing), decoder=work.decoder)
+    made = _name_of(target, passing)
+    publish_tree(made)
+    return open_dataset(made, decoder=work.decoder)
 
 
 def _name_of(target: Path, passing: Sequence[Quarantined]) -> Path:
@@ -123,7 +126,7 @@ def decoded_blocks(work: Ingestion) -> Generator[dict[str, np.ndarray], None, No
 
 
 def _cached(target: Path, work: Ingestion) -> Dataset | None:
-    if not target.exists():
+    if not bring_tree(target).exists():
         return None
     try:
         found = open_dataset(target, decoder=work.decoder)

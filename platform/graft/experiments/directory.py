@@ -11,11 +11,14 @@ import yaml
 from graft.core.errors import ArtifactError, SpecError
 from graft.core.registry import unknown
 from graft.core.storage import Home, write_text
+from graft.core.stores.copy import Copy, bring, publish
+from graft.experiments.sharing import fetch
 from graft.journal.events import ExperimentStarted
 from graft.journal.journal import read
 from graft.spec.job import Job
 
 JOB_NAME = "job.yaml"
+CONTACT_S = 10.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -51,6 +54,18 @@ class Experiment:
         directory.mkdir(parents=True)
         experiment = cls(directory)
         write_text(experiment.job_file, yaml.safe_dump(job.model_dump(mode="json"), sort_keys=False))
+        publish(experiment.job_file)
+        return experiment
+
+    @classmethod
+    def at(cls, home: Home, name: str) -> "Experiment":
+        """The experiment of exactly that name, which is there.
+
+        Raises:
+            GraftError: the home is a store that does not answer.
+        """
+        experiment = cls(home.experiments / name)
+        fetch(experiment.directory, experiment.journal_file)
         return experiment
 
     @classmethod
@@ -62,20 +77,26 @@ class Experiment:
         """
         known = cls.names(home)
         if name in known:
-            return cls(home.experiments / name)
+            return cls.at(home, name)
         experiments = (cls(home.experiments / one) for one in known)
         newest = next((one for one in experiments if name in ("latest", one.job_name)), None)
         if newest is not None:
-            return newest
+            return cls.at(home, newest.name)
         if not known:
-            raise SpecError(
-                f"experiment is `{name}`, but {home.experiments} holds none yet; start one with `graft run`"
-            )
+            raise SpecError(f"experiment is `{name}`, but {home.shown} holds none yet; start one with `graft run`")
         raise SpecError(unknown("experiment", name, ["latest", *known[:20]]))
 
     @classmethod
     def names(cls, home: Home) -> list[str]:
-        """All experiments of a home, newest first."""
+        """All experiments of a home, newest first.
+
+        Raises:
+            GraftError: the home is a store that does not answer.
+        """
+        if (copy := Copy.of(home.root)) is not None:
+            prefix = f"{copy.key(home.experiments)}/"
+            for name in copy.asked(lambda storage: list(storage.folders(prefix)), CONTACT_S):
+                bring(home.experiments / name / JOB_NAME, is_final=True)
         if not home.experiments.is_dir():
             return []
         found = [entry for entry in home.experiments.iterdir() if (entry / JOB_NAME).is_file()]

@@ -7,6 +7,7 @@ from graft.core.credentials import redact
 from graft.core.errors import ArtifactError, SpecError
 from graft.core.private_files import make_private_directory
 from graft.core.storage import Home
+from graft.core.stores.copy import bring_tree
 from graft.experiments.directory import Experiment
 from graft.experiments.registered import recorded_digest
 from graft.models.bundle import MANIFEST
@@ -38,7 +39,7 @@ def find_bundle(model: str, home: Home) -> Path:
             f"{model} is not a bundle (no {MANIFEST} in it); name a bundle, an experiment or a {SCHEME} URI"
         )
     experiment = Experiment.find(home, model)
-    if not (experiment.bundle / MANIFEST).is_file():
+    if not (bring_tree(experiment.bundle) / MANIFEST).is_file():
         raise ArtifactError(
             f"experiment {experiment.name} has no bundle; finish it with `graft resume {experiment.name}`"
         )

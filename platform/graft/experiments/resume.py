@@ -1,6 +1,5 @@
 """Going on with an experiment: which one a job would go on with, what may be changed, which trials are tried again."""
 
-import shutil
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ import yaml
 
 from graft.core.errors import ArtifactError, Problem, SpecError
 from graft.core.storage import Home, write_text
+from graft.core.stores.copy import drop, drop_tree, publish
 from graft.experiments.directory import Experiment
 from graft.experiments.progress import Progress
 from graft.experiments.stages import StageName, StageState
@@ -35,7 +35,8 @@ def find_unfinished(home: Home, job: Job) -> Experiment | None:
         except ArtifactError:
             return None
         is_over = status is ExperimentStatus.COMPLETED
-        return None if is_over or not is_same or is_being_written(experiment.journal_file) else experiment
+        is_free = not (is_over or is_being_written(experiment.journal_file))
+        return Experiment.at(home, name) if is_same and is_free else None
     return None
 
 
@@ -62,6 +63,7 @@ def change_job(experiment: Experiment, overrides: Sequence[str]) -> None:
         raise SpecError([Problem(key, told) for key in fixed])
     job = load_job(experiment.job_file, overrides)
     write_text(experiment.job_file, yaml.safe_dump(job.model_dump(mode="json"), sort_keys=False))
+    publish(experiment.job_file)
 
 
 def failed_trials(progress: Progress) -> list[str]:
@@ -86,9 +88,9 @@ def failed_trials(progress: Progress) -> list[str]:
 def reopen(experiment: Experiment) -> None:
     """Have every stage from the search on run again; what the search has recorded stays."""
     for stage in list(StageName)[1:]:
-        (experiment.stages / f"{stage}.json").unlink(missing_ok=True)
+        drop(experiment.stages / f"{stage}.json")
     # A fit that was cut off belongs to the winner there was.
-    shutil.rmtree(experiment.final, ignore_errors=True)
+    drop_tree(experiment.final)
 
 
 def where_it_stands(progress: Progress) -> dict[str, Any] | None:

@@ -1,14 +1,20 @@
 """Which weights are kept: all that somebody may still ask for, and nothing else."""
 
+import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from graft.core.clock import Clock, SystemClock
+from graft.core.errors import GraftError
 from graft.experiments.progress import Progress
 from graft.journal import events
 from graft.learner.checkpoints import CheckpointStore
 from graft.search.protocol import Checkpoint, Past, Proposal, Report, Retry, TrialEnd
 from graft.spec.outputs import KeepSpec
 
+_LOG = logging.getLogger(__name__)
+
+REST_S = 10.0
 MAY_GO_ON = (events.TrialStatus.INTERRUPTED, events.TrialStatus.FAILED)
 
 
@@ -44,6 +50,7 @@ class Retention:
         kept: how much is kept for its own sake.
         feeding: phases whose trials the next phase may go on from.
         past: what happened in earlier runs of the experiment.
+        clock: measures how long a store that does not answer is left alone.
     """
 
     def __init__(
@@ -53,22 +60,34 @@ class Retention:
         kept: Kept,
         feeding: frozenset[int],
         past: Iterable[Past] = (),
+        clock: Clock | None = None,
     ) -> None:
-        self._store, self._progress = store, progress
+        # The search must not wait for a store that is away to delete something there.
+        self._store, self._progress = replace(store, patience=0.0), progress
+        self._clock, self._rests_until = clock or SystemClock(), 0.0
         self._kept, self._feeding = kept, feeding
         self._pins: dict[str, Checkpoint] = {}
         for record in past:
             self._relive(record)
 
     def apply(self, event: events.Event) -> None:
-        """Take one event into account, and delete what it has made useless."""
+        """Take one event into account, and delete what it has made useless; what cannot be now is later, or stays."""
         match event:
             case events.TrialStarted(start=start) if start is not None:
                 self._pins[event.trial] = Checkpoint(*start)
             case events.TrialExploited():
                 self._pins[event.trial] = Checkpoint(event.donor, event.donor_segment, event.epoch)
+            case _ if self._clock.elapsed() >= self._rests_until:
+                try:
+                    self._delete_after(event)
+                except GraftError as error:
+                    _LOG.warning("weights that nobody needs any more stay for now: %s", error)
+                    self._rests_until = self._clock.elapsed() + REST_S
+
+    def _delete_after(self, event: events.Event) -> None:
+        match event:
             case events.TrialReported():
-                if self._stands_alone(event.trial):
+                if event.trial in self._pins and self._stands_alone(event.trial):
                     self._unpin_for(event.trial)
                 self._store.prune(event.trial, self._pins.values(), self._kept.newest)
             case events.TrialFinished(status=status) if status not in MAY_GO_ON:
@@ -101,7 +120,7 @@ class Retention:
         # What was tried first may win without being the best (`standing.choice`).
         others = [one for one in ended[self._kept.best :] if not one.runs_to_end] if self._kept.best is not None else []
         for one in others:
-            self._store.best_file(one.trial).unlink(missing_ok=True)
+            self._store.drop_best(one.trial)
 
     def _unpin_for(self, trial: str) -> None:
         """Let go what a trial has copied; its donor may have ended meanwhile."""

@@ -6,8 +6,12 @@ so a crash can only tear the last line, which every reader ignores and the next 
 One writer at a time: by a lock of the operating system, which a killed process lets go of at once, and by a lease for
 storage that several machines share (`lease`). A writer begins with the record `WriterOpened`; what one before it still
 writes after that does not count (`lines`).
+
+In a home that is a store, all this is so of the file in the driver's copy; `store` sends it on, under a lease of its
+own, and brings it up to date for readers elsewhere.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -26,6 +30,8 @@ from graft.journal.lease import Lease, Terms, looks_alive, take_lease
 from graft.journal.lease_files import find_holder
 from graft.journal.lines import Line, encode, parse, token_before, token_of
 from graft.journal.locking import try_lock
+from graft.journal.store.replica import Replica, pull
+from graft.journal.store.shipper import Shipper
 
 JOURNAL_NAME = "journal.jsonl"
 _BLOCK = 65536
@@ -55,10 +61,13 @@ class Journal:
         self._clock = clock or SystemClock()
         self._subscribers: list[Subscriber] = []
         self._lock = threading.RLock()
-        self._file, self._lease = _open(path, terms or Terms())
+        self._shipper: Shipper | None = None
+        self._file, self._lease, self._shipper = _open(path, terms)
         try:
             self._size = _cut_torn_line(self._file)
             self._open_as_writer(terms or Terms())
+            if self._shipper is not None:
+                self._shipper.start()
         except BaseException:
             self._let_go()
             raise
@@ -86,6 +95,15 @@ class Journal:
             self._subscribers.append(subscriber)
         return lambda: self._subscribers.remove(subscriber)
 
+    def settle(self) -> None:
+        """Wait until a home that is a store has all that was appended; what depends on it may be written there then.
+
+        Raises:
+            ResourceError: the store does not take it.
+        """
+        if self._shipper is not None:
+            self._shipper.settle()
+
     def close(self) -> None:
         """Flush to the disk and let another process write; closing twice is allowed."""
         with self._lock:
@@ -108,6 +126,8 @@ class Journal:
         self._write(opened, is_synced=True)
 
     def _let_go(self) -> None:
+        if self._shipper is not None:
+            self._shipper.close()
         self._lease.release()
         os.close(self._file)
         self._file = -1
@@ -119,6 +139,8 @@ class Journal:
         try:
             with disk_full_is_clear(self.path):
                 self._lease.require()
+                if self._shipper is not None:
+                    self._shipper.lease.require()
                 self._put(line, is_synced)
         except OSError as error:
             raise ResourceError(
@@ -164,7 +186,9 @@ def scan(path: Path, from_offset: int = 0) -> Iterator[Line]:
 
     Raises:
         ArtifactError: the file is missing.
+        ResourceError: the home is a store, which does not answer.
     """
+    pull(path)
     try:
         stream = path.open("rb")
     except OSError as error:
@@ -188,6 +212,9 @@ def is_being_written(path: Path) -> bool:
     Of a driver on another machine that is known only by its heartbeat, some seconds late, and only as well as the
     clocks of the two machines agree.
     """
+    replica = Replica.of(path)
+    if replica is not None and not path.exists():
+        return replica.is_being_written()
     try:
         file = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -198,29 +225,40 @@ def is_being_written(path: Path) -> bool:
         os.close(file)
     if is_free is False:
         return True
+    if replica is not None:
+        return replica.is_being_written()
     holder, terms = find_holder(path), Terms()
     if holder is None or (is_free and holder.machine == terms.machine):
         return False
     return looks_alive(holder, terms)
 
 
-def _open(path: Path, terms: Terms) -> tuple[int, Lease]:
+def _open(path: Path, terms: Terms | None) -> tuple[int, Lease, Shipper | None]:
+    replica = Replica.of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = open_private(path, os.O_RDWR | os.O_APPEND)
+        with replica.alone() if replica else contextlib.nullcontext():
+            return _opened(path, replica, terms)
     except OSError as error:
         raise ResourceError(f"journal {path} cannot be opened ({error.strerror}); choose another --home") from error
+
+
+def _opened(path: Path, replica: Replica | None, terms: Terms | None) -> tuple[int, Lease, Shipper | None]:
+    file, shipper = open_private(path, os.O_RDWR | os.O_APPEND), None
     try:
         is_locked = try_lock(file, fcntl.LOCK_EX, attempts=5)
         if is_locked is False:
             raise _refused(path)
+        if replica is not None:
+            _cut_torn_line(file)
+            shipper = Shipper(replica, terms)
         newest = token_before(file, os.fstat(file).st_size)
+        above = max(newest, shipper.lease.token - 1) if shipper else newest
         with disk_full_is_clear(path):
-            return file, take_lease(path, terms, is_locked=bool(is_locked), above=newest)
-    except OSError as error:
-        os.close(file)
-        raise ResourceError(f"journal {path} cannot be opened ({error.strerror}); choose another --home") from error
+            return file, take_lease(path, terms or Terms(), is_locked=bool(is_locked), above=above), shipper
     except BaseException:
+        if shipper is not None:
+            shipper.lease.release()
         os.close(file)
         raise
 

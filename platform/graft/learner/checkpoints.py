@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graft.core.errors import ArtifactError, ResourceError
+from graft.core.stores.copy import PATIENCE_S, Copy, bring, drop, publish
 from graft.search.protocol import Checkpoint
 from graft.spec.metrics import MetricSpec
 from graft.training.checkpoint import TrainingState, load_state, save_state, stored_metrics
@@ -22,9 +23,17 @@ OnDamage = Callable[[str], None]
 
 @dataclass(frozen=True)
 class CheckpointStore:
-    """The weights of an experiment's trials, one directory each. Pointers are names, so nothing is ever copied."""
+    """The weights of an experiment's trials, one directory each. Pointers are names, so nothing is ever copied.
+
+    In a home that is a store, each node has copies of what it has written or been asked for; the store has all of it.
+
+    Attributes:
+        directory: of all of them.
+        patience: how many seconds a store that is away is waited for when it is asked what is there.
+    """
 
     directory: Path
+    patience: float = PATIENCE_S
 
     def state_file(self, checkpoint: Checkpoint) -> Path:
         """The file of a checkpoint."""
@@ -50,7 +59,7 @@ class CheckpointStore:
             score: the trial's best value of it.
         """
         file = self.best_file(trial)
-        stored = (stored_metrics(file) or {}).get(f"val/{metric.name}")
+        stored = (stored_metrics(bring(file)) or {}).get(f"val/{metric.name}")
         if score is None or stored is None or metric.is_better(score, stored):
             return None
         return file
@@ -68,6 +77,7 @@ class CheckpointStore:
             if usage.free - needed < min(RESERVED_BYTES, usage.total * RESERVED_SHARE):
                 return f"the disk has {usage.free / 1e6:.0f} MB left, so {file.name} is not kept; free some"
             save_state(state, file)
+            publish(file)
         except (ResourceError, OSError) as error:  # full, read-only, away: training goes on without
             return f"{file.name} is not kept: {error}"
         return ""
@@ -81,7 +91,7 @@ class CheckpointStore:
 
     def best(self, trial: str, on_damage: OnDamage) -> TrainingState | None:
         """A trial's best epoch; None if it is not there, or damaged."""
-        return _load(self.best_file(trial), on_damage)
+        return _load(bring(self.best_file(trial)), on_damage)
 
     def load(self, checkpoint: Checkpoint, on_damage: OnDamage) -> TrainingState:
         """The state that a pointer names; if it is gone or damaged, the one before it in the same segment.
@@ -104,16 +114,24 @@ class CheckpointStore:
             file.unlink(missing_ok=True)
         for checkpoint in self.of_trial(trial)[newest:]:
             if checkpoint not in keep:
-                self.state_file(checkpoint).unlink(missing_ok=True)
+                drop(self.state_file(checkpoint))
+
+    def drop_best(self, trial: str) -> None:
+        """Delete a trial's best epoch."""
+        drop(self.best_file(trial))
 
     def _found(self, trial: str) -> Iterator[Checkpoint]:
         directory = self.directory / trial
-        for file in directory.iterdir() if directory.is_dir() else ():
-            if named := _STATE.fullmatch(file.name):
+        names = {file.name for file in directory.iterdir()} if directory.is_dir() else set()
+        if (copy := Copy.of(directory)) is not None:
+            names |= copy.names(directory, self.patience)
+        for name in names:
+            if named := _STATE.fullmatch(name):
                 yield Checkpoint(trial, int(named[1]), int(named[2]))
 
     def _newest(self, candidates: Iterator[Checkpoint], on_damage: OnDamage) -> TrainingState | None:
-        states = (_load(self.state_file(checkpoint), on_damage) for checkpoint in candidates)
+        files = (bring(self.state_file(checkpoint), is_final=True) for checkpoint in candidates)
+        states = (_load(file, on_damage) for file in files)
         return next((state for state in states if state is not None), None)
 
 

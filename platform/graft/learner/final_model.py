@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graft.core.stores.copy import bring
 from graft.data.batches import Batches
 from graft.data.dataset import Dataset, open_dataset
 from graft.data.inputs import Augmenter
@@ -59,7 +60,7 @@ def final_network(model: FinalModel, dataset: Dataset, num_threads: int) -> tupl
     """The network with the final weights, in eval mode on the CPU."""
     training_data = training_data_of(model.job, dataset, num_threads)
     network, preprocessing = build_network(training_data, model.strategy)
-    state = load_state(model.weights).part("best")
+    state = load_state(bring(model.weights)).part("best")
     return trained_network(network, model.strategy, training_data.seed, state).eval(), preprocessing
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from graft.core.clock import SystemClock
 from graft.core.errors import ArtifactError, TrialError
 from graft.core.heartbeat import Pulse, Watch
+from graft.core.stores.copy import bring, drop, publish
 from graft.data.dataset import Split
 from graft.learner.cached_features import FeatureCache
 from graft.learner.final_model import FinalModel
@@ -171,6 +172,7 @@ class _Keeper:
         self._saved = self._clock.elapsed()
         if self.world.rank == 0:
             save_state(session.state(with_best=False), self._task.state_file)
+            publish(self._task.state_file)
 
 
 def _train(
@@ -208,7 +210,7 @@ def _learner(task: FitTask, strategy: Strategy, keeper: _Keeper) -> SupervisedLe
 
 def _left_state(path: Path) -> TrainingState | None:
     """What a fit that was cut off has left; a damaged state is none."""
-    if not path.exists():
+    if not bring(path).exists():
         return None
     try:
         return load_state(path)
@@ -219,4 +221,5 @@ def _left_state(path: Path) -> TrainingState | None:
 def _keep_last(task: FitTask, state: TrainingState) -> None:
     tensors = {f"best/{name}": tensor for name, tensor in state.last.items()}
     save_state(TrainingState(state.epochs_done, state.epochs_done, {}, tensors), task.model.weights)
-    task.state_file.unlink(missing_ok=True)
+    publish(task.model.weights)
+    drop(task.state_file)

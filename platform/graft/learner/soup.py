@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from graft.core.stores.copy import bring, publish
 from graft.data.batches import Batches
 from graft.data.dataset import Dataset, Split
 from graft.learner.final_model import FinalModel
@@ -47,6 +48,7 @@ def make_soup(
     if is_better:
         tensors = {f"best/{name}": tensor for name, tensor in soup.items()}
         save_state(TrainingState(0, tensors=tensors), model.weights)
+        publish(model.weights)
     return {"score": mixed, "alone": alone, "used": len(used), "is_better": is_better}
 
 
@@ -63,7 +65,7 @@ class _SoupEvaluator:
     def weights(self, path: Path) -> dict[str, Tensor]:
         """All weights of a trial: a file holds only what its training may have changed."""
         network, _ = self._build()
-        state = load_state(path).part("best")
+        state = load_state(bring(path)).part("best")
         return dict(trained_network(network, self._model.strategy, self._training_data.seed, state).state_dict())
 
     def score(self, weights: dict[str, Tensor]) -> float:

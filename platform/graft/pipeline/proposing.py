@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from graft.core.errors import TrialError
 from graft.core.seeds import derive_seed
+from graft.core.stores.copy import is_there
 from graft.experiments.history import SearchHistory
 from graft.experiments.progress import Progress
 from graft.learner.checkpoints import CheckpointStore
@@ -83,7 +84,7 @@ class Proposing:
             last = Checkpoint(trial.trial, trial.segment, end)
             strategy = Strategy.read_stored(trial.strategy)
             is_trained = trial.phase == phase.index - 1 and trial.best_epoch and not strategy.head.is_solved
-            if is_trained and self.store.state_file(last).exists():
+            if is_trained and is_there(self.store.state_file(last)):
                 found.append((strategy, last))
         if not found:
             raise TrialError(

@@ -10,6 +10,8 @@ from graft.core.clock import Clock, SystemClock
 from graft.core.credentials import redact
 from graft.core.errors import ArtifactError, Interrupted, Problem, SpecError
 from graft.core.storage import Home, write_json, write_text
+from graft.core.stores.copy import Copy, is_there, require_conditional
+from graft.core.stores.home_path import located
 from graft.data.dataset import Dataset
 from graft.data.remote.here import copies_in
 from graft.experiments.budget import deadline_of
@@ -20,6 +22,7 @@ from graft.experiments.result import Result
 from graft.experiments.resume import CHANGEABLE, failed_trials, reopen, where_it_stands
 from graft.experiments.run_clock import RunClock
 from graft.experiments.savings import savings
+from graft.experiments.sharing import send, send_if_possible
 from graft.experiments.stages import StageName
 from graft.experiments.standing.closed_form import solved_heads
 from graft.experiments.standing.estimates import journal_estimates
@@ -99,9 +102,18 @@ def check_job(job: Job, home: Home) -> Sequence[str]:
         raise SpecError(found)
     check_inits(job)
     home.require_writable()
+    if (copy := Copy.of(home.root)) is not None:
+        require_conditional(copy)
     target, model = target_of(home, job), job.model_name if job.export.register else None
     absence = check_target(target, model, is_embedded=job.tracking.uri is None)
-    return [*foreign_settings(target), *([absence] if absence else [])]
+    return [*foreign_settings(target), *([absence] if absence else []), *_of_a_store(home, job)]
+
+
+def _of_a_store(home: Home, job: Job) -> Sequence[str]:
+    if not home.address or job.tracking.uri is not None:
+        return ()
+    told = "the home is a store, but MLflow's database and its models stay on this machine; `graft ui` makes them anew "
+    return (f"{told}elsewhere from the journal, and tracking.uri names a server for all",)
 
 
 def run_experiment(experiment: Experiment, home: Home, options: RunOptions | None = None) -> Result:
@@ -161,6 +173,7 @@ class _Run:
         except BaseException as error:
             self._close_relay()
             self._end(_status_of(error), str(error) or type(error).__name__)
+            send_if_possible(self._experiment.directory)
             raise
         return self._finish({**summary, "resumed_from": resumed_from})
 
@@ -200,7 +213,7 @@ class _Run:
     def _through_the_stages(self, context: RunContext, resources: ClusterResources) -> dict[str, Any]:
         job = self._job
         data = self._stages.run(StageName.INGEST, lambda: run_ingest(context), is_dataset_there)
-        dataset = open_ingested(Path(data["directory"]), job)
+        dataset = open_ingested(located(data["directory"]), job)
         if dataset.is_streamed:
             context = replace(context, run_clock=self._run_clock(resources.without_decoding()))
         # Not before: data that cannot be used is no run worth a process and a database.
@@ -289,6 +302,7 @@ class _Run:
         self._end(ExperimentStatus.COMPLETED, "")
         summary["tracking_complete"] = self._relay is not None and self._relay.drain(DRAIN_SECONDS, self._tell_waiting)
         write_json(self._experiment.result_file, summary)
+        send(self._experiment.directory)
         return Result(summary, rows)
 
     def _close_relay(self) -> None:
@@ -371,7 +385,7 @@ def _interval(intervals: Any, name: str) -> list[float] | None:
 
 
 def _has(key: str) -> Callable[[Output], bool]:
-    return lambda output: Path(output[key]).exists()
+    return lambda output: is_there(located(output[key]))
 
 
 def _status_of(error: BaseException) -> ExperimentStatus:

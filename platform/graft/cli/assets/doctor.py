@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graft.cli.options import HomeOption, JsonOption, SetOption
+from graft.cli.options import HomeOption, JsonOption, SetOption, output_path
 from graft.cli.output.tell import tell
 
 if TYPE_CHECKING:
@@ -28,7 +28,12 @@ def command(
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option("--html", metavar="FILE", help="Write a page with pictures; beside it JSON and what is left out."),
+        typer.Option(
+            "--html",
+            parser=output_path,
+            metavar="FILE",
+            help="Write a page with pictures; beside it JSON and what is left out.",
+        ),
     ] = None,
     override: SetOption = None,
     install: Annotated[bool, typer.Option("--install", help="Check what is installed, and this machine.")] = False,

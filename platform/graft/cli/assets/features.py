@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
+from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption, output_path
 from graft.cli.output.captured_output import chatter_to
 from graft.cli.output.looking import working
 from graft.cli.output.tell import tell
@@ -16,7 +16,9 @@ from graft.core.storage import Home
 
 def command(  # noqa: PLR0913 - each is an option
     job: JobArgument,
-    output: Annotated[Path, typer.Argument(metavar="OUT.parquet", help="The table to write.", show_default=False)],
+    output: Annotated[
+        Path, typer.Argument(parser=output_path, metavar="OUT.parquet", help="The table to write.", show_default=False)
+    ],
     backbone: Annotated[
         str | None, typer.Option("--backbone", metavar="NAME", help="Any network of `graft zoo ls`; else the job's.")
     ] = None,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graft.cli.options import JsonOption, SetOption
+from graft.cli.options import JsonOption, SetOption, output_path
 from graft.cli.output.tell import tell
 
 
@@ -23,7 +23,13 @@ def command(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="The job file to write; NAME.yaml here if left out."),
+        typer.Option(
+            "--output",
+            "-o",
+            parser=output_path,
+            metavar="FILE",
+            help="The job file to write; NAME.yaml here if left out.",
+        ),
     ] = None,
     sample: Annotated[
         str | None, typer.Option("--sample", metavar="COLUMN", help="Column of the texts or image files of a table.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from graft.cli.options import HomeOption, JsonOption
+from graft.cli.options import HomeOption, JsonOption, output_path
 from graft.cli.output.tell import tell
 from graft.core.storage import Home
 
@@ -31,7 +31,13 @@ def command(  # noqa: PLR0913 - each is an option
     ] = False,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write to a .csv, .parquet or .jsonl file instead."),
+        typer.Option(
+            "--output",
+            "-o",
+            parser=output_path,
+            metavar="FILE",
+            help="Write to a .csv, .parquet or .jsonl file instead.",
+        ),
     ] = None,
     tta: Annotated[
         int, typer.Option("--tta", metavar="N", min=1, max=32, help="Average over N views of each sample.")

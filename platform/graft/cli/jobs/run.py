@@ -16,6 +16,7 @@ from graft.cli.output.tell import tell
 from graft.core.errors import ResourceError, SpecError
 from graft.core.escaping import escaped
 from graft.core.storage import Home, write_json
+from graft.core.stores.copy import publish
 
 if TYPE_CHECKING:
     from graft.cli.output.captured_output import Terminal
@@ -127,6 +128,7 @@ def command(  # noqa: PLR0913 - what a run can be told
         experiment = Experiment.create(place, loaded, name)
     if schedule is not None:
         write_json(experiment.replay_file, schedule.to_dict())
+        publish(experiment.replay_file)
     run_and_report(experiment, place, manner)
 
 
@@ -174,7 +176,7 @@ def _named(home: Home, job: "Job", name: str) -> "Experiment | None":
 
     if require_name(name) not in Experiment.names(home):
         return None
-    found = Experiment(home.experiments / name)
+    found = Experiment.at(home, name)
     if found.job() != job:
         raise SpecError(f"experiment `{name}` is one of another job; name another, or `graft resume {name}`")
     return found
@@ -259,6 +261,8 @@ def _report(result: "Result", home: Home) -> None:
     # Registered models are looked for in the store of this home, unless MLFLOW_TRACKING_URI names another.
     is_found = summary["tracking_uri"] == (os.environ.get("MLFLOW_TRACKING_URI") or home.tracking_uri)
     model = summary["model_uri"] if summary["model_uri"] and is_found else summary["bundle"]
+    if home.address:  # what every machine finds
+        model = summary["experiment"]
     tell("")
     winner = summary["winner_trial"]
     tell(f"winner      {winner}, validation {summary['metric']} {shown(summary['validation'])}")

@@ -12,6 +12,8 @@ from typing import Any
 
 from graft.core.errors import ArtifactError
 from graft.core.storage import read_json, write_json
+from graft.core.stores.copy import is_there
+from graft.core.stores.home_path import located
 from graft.data.dataset import Dataset
 from graft.experiments.progress import TrialProgress
 from graft.experiments.standing.candidates import candidates_of
@@ -97,14 +99,14 @@ class Ensembling:
 def members_of(run: RunContext, dataset: Dataset, winner: TrialProgress, fitted: Output) -> tuple[Member, ...]:
     """The final model, by the output of the fit stage: the winner first."""
     return _members(run, dataset, winner, fitted, "weights") or (
-        Member(run.final_model(dataset, winner, Path(fitted["weights"])), trial=winner.trial),
+        Member(run.final_model(dataset, winner, located(fitted["weights"])), trial=winner.trial),
     )
 
 
 def judged_members(run: RunContext, dataset: Dataset, winner: TrialProgress, fitted: Output) -> tuple[Member, ...]:
     """The same as the search has left them, which have not seen the validation rows; none if weights are not there."""
     if found := _members(run, dataset, winner, fitted, "judged"):
-        return found if all(one.model.weights.exists() for one in found) else ()
+        return found if all(is_there(one.model.weights) for one in found) else ()
     store, progress = CheckpointStore(run.experiment.checkpoints), run.progress
     left = store.best_weights(winner.trial, progress.metric, progress.score(winner))
     return (Member(run.final_model(dataset, winner, left), trial=winner.trial),) if left else ()
@@ -112,7 +114,7 @@ def judged_members(run: RunContext, dataset: Dataset, winner: TrialProgress, fit
 
 def are_there(fitted: Output) -> bool:
     """Whether all weights are there that an output of the fit stage names."""
-    return all(Path(path).exists() for path in (fitted["weights"], *(one["weights"] for one in _kept(fitted))))
+    return all(is_there(located(path)) for path in (fitted["weights"], *(one["weights"] for one in _kept(fitted))))
 
 
 def _members(
@@ -120,7 +122,7 @@ def _members(
 ) -> tuple[Member, ...]:
     found = []
     for one in _kept(fitted):
-        model = run.final_model(dataset, run.progress.trials[one["trial"]], Path(one[which]))
+        model = run.final_model(dataset, run.progress.trials[one["trial"]], located(one[which]))
         found.append(Member(model, one["share"], one["facts"], one["trial"]))
     return tuple(found)
 
@@ -135,10 +137,10 @@ def _left(place: Path, trial: str) -> Output | None:
     try:
         found = read_json(place / FITTED)
         output: Output = found["output"]
-        is_there = found["trial"] == trial and Path(output["weights"]).exists()
+        is_kept = found["trial"] == trial and is_there(located(output["weights"]))
     except (ArtifactError, KeyError, TypeError):
         return None
-    return output if is_there else None
+    return output if is_kept else None
 
 
 def _reason(chosen: Mapping[str, Any], metric: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from graft.core.errors import ArtifactError
 from graft.core.storage import write_json
+from graft.core.stores.copy import publish
 from graft.data.dataset import Dataset, Split
 from graft.experiments.progress import TrialProgress
 from graft.journal import events
@@ -142,4 +143,6 @@ def _draw(report: dict[str, Any], dataset: Dataset, data: TrainingData, pictures
         return data.modality.previews(data.arrays.columns, rows)
 
     for name, content in data.task.figures(report, preview).items():
+        pictures.mkdir(parents=True, exist_ok=True)
         (pictures / name).write_bytes(content)
+        publish(pictures / name)

@@ -10,6 +10,7 @@ import numpy as np
 
 from graft.core.errors import ArtifactError
 from graft.core.storage import write_json
+from graft.core.stores.copy import bring, bring_tree, drop_tree, publish, publish_tree
 from graft.data.dataset import Dataset, Split
 from graft.experiments.progress import TrialProgress
 from graft.learner.checkpoints import CheckpointStore
@@ -46,20 +47,25 @@ def run_export(
     """
     members = members_of(run, dataset, winner, fitted)
     # A bundle that is there now was left by a run that died before it could say so.
-    shutil.rmtree(run.experiment.bundle, ignore_errors=True)
+    drop_tree(run.experiment.bundle)
     done = run_remote(export, members, run.experiment.bundle, scored["metrics"], scored.get("facts"))
+    bring(bring_tree(run.experiment.bundle).with_name(INPUT_EXAMPLE))
     exports = {}
     for spec in run.job.export.formats:
         target = run.experiment.exports / spec.kind
-        shutil.rmtree(target, ignore_errors=True)
-        exports[spec.kind] = str(run_remote(write_format, spec, run.experiment.bundle, target))
+        drop_tree(target)
+        exports[spec.kind] = str(target / run_remote(write_format, spec, run.experiment.bundle, target))
     summary = f"{run.experiment.bundle} ({done['bytes'] / 1e6:.1f} MB)" + "".join(f", {kind}" for kind in exports)
-    return {**done, "exports": exports, "summary": summary}
+    return {**done, "bundle": str(run.experiment.bundle), "exports": exports, "summary": summary}
 
 
 def write_format(spec: ExporterSpec, bundle: Path, target: Path) -> str:
-    """Write a bundle in another form."""
-    return str(build(spec, bundle)(target))
+    """Write a bundle in another form; what was written, as a path below `target`."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    made: Path = build(spec, bring_tree(bundle))(target)
+    publish_tree(target)
+    return made.relative_to(target).as_posix()
 
 
 def export_best_so_far(run: RunContext, dataset: Dataset) -> Path | None:
@@ -70,9 +76,9 @@ def export_best_so_far(run: RunContext, dataset: Dataset) -> Path | None:
     if best is None or weights is None:
         return None
     bundle = run.experiment.directory / f"best-so-far-{best.trial}"
-    shutil.rmtree(bundle, ignore_errors=True)
+    drop_tree(bundle)
     run_remote(export, [Member(run.final_model(dataset, best, weights))], bundle, dict(best.best))
-    return bundle
+    return bring_tree(bundle)
 
 
 def export(
@@ -94,12 +100,15 @@ def export(
     if len(members) > 1:
         own = {**data.arrays.facts, **members[0].facts}
         spec = spec.model_copy(update={"ensemble": EnsembleSpec(share=members[0].share, facts=own)})
+    shutil.rmtree(bundle, ignore_errors=True)  # what another run has left on this node
     write_bundle(bundle, network, spec, extra, _others(members[1:], dataset, data))
     _check_round_trip(bundle, members, dataset, data)
     row = data.arrays.rows(Split.TEST)[:1]
     predictions = data.task.decide(answer(members, data, row).outputs[0], known)
     write_json(bundle.with_name(INPUT_EXAMPLE), _example(data, known, int(row[0]), predictions))
-    return {"bundle": str(bundle), "bytes": sum(file.stat().st_size for file in bundle.rglob("*") if file.is_file())}
+    publish_tree(bundle)
+    publish(bundle.with_name(INPUT_EXAMPLE))
+    return {"bytes": sum(file.stat().st_size for file in bundle.rglob("*") if file.is_file())}
 
 
 def _part(

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from graft.core.errors import ArtifactError, DataError
+from graft.core.stores.copy import is_there
+from graft.core.stores.home_path import located
 from graft.data.dataset import Dataset, open_dataset
 from graft.data.examination.finding import Finding, check_findings
 from graft.data.ingest import ingest
@@ -98,8 +100,8 @@ def ingestion_of(job: Job) -> Ingestion:
 def placed(work: Ingestion, job: Job, datasets: Path) -> tuple[Ingestion, str]:
     """Decide whether decoded samples are stored or streamed; and why."""
     datasets.mkdir(parents=True, exist_ok=True)
-    is_there, free = (datasets / work.plan.key).exists(), shutil.disk_usage(datasets).free
-    found = place(job.data, work.plan.storage, len(work.plan.rows), free, is_there)
+    is_made, free = is_there(datasets / work.plan.key), shutil.disk_usage(datasets).free
+    found = place(job.data, work.plan.storage, len(work.plan.rows), free, is_made)
     return _streamed(work, found.is_streamed), found.reason
 
 
@@ -142,7 +144,7 @@ def _changed(work: Ingestion) -> DataError:
 def is_dataset_there(output: Output) -> bool:
     """Whether the dataset an earlier run left is still in the cache."""
     try:
-        open_dataset(Path(output["directory"]))
+        open_dataset(located(output["directory"]))
     except ArtifactError:
         return False
     return True

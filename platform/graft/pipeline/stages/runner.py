@@ -7,6 +7,8 @@ from typing import Any
 from graft.core.clock import Clock
 from graft.core.errors import ArtifactError
 from graft.core.storage import read_json, write_json
+from graft.core.stores.copy import publish_tree
+from graft.experiments.sharing import is_sent
 from graft.experiments.stages import StageName
 from graft.journal.events import StageFailed, StageFinished, StageSkipped, StageStarted
 from graft.journal.journal import Journal
@@ -63,6 +65,9 @@ class StageRunner:
         self._journal.append(
             StageFinished(stage=name, seconds=self.seconds[name], detail=str(output.get("summary", "")))
         )
+        # In this order: who finds the output of a stage in a store finds there what the journal says of it.
+        self._journal.settle()
+        publish_tree(self._directory.parent, is_sent)
         return output
 
     def _before(self, name: StageName) -> dict[str, Any] | None:
