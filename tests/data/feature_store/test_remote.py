@@ -1,11 +1,11 @@
-import os
-import uuid
+import pickle
 
 import numpy as np
-import pyarrow.fs as pafs
 import pytest
 
-from graft.core.errors import SpecError
+from graft.core.stores.address import HomeAddress
+from graft.core.stores.folder import FolderStorage
+from graft.core.stores.storage import StorageError, StorageFault
 from graft.data.feature_store.locks import NotStored
 from graft.data.feature_store.remote import Remote
 from graft.data.feature_store.store import FeatureStore
@@ -13,16 +13,10 @@ from graft.data.feature_store.store import FeatureStore
 ROWS, SHAPE, SHARD = 50, (3, 4), 480
 
 
-@pytest.fixture(params=["file", "mock", "memory", "directory"])
-def remote(request, tmp_path):
-    """A shared store on each kind of file system."""
-    if request.param == "file":
-        return Remote.parse(f"file://{tmp_path}/shared/features")
-    if request.param == "mock":
-        return Remote(*pafs.FileSystem.from_uri("mock:///shared/features"))
-    if request.param == "memory":
-        return Remote.parse(f"memory://{uuid.uuid4()}/features")
-    return Remote.parse(str(tmp_path / "shared"))
+@pytest.fixture
+def remote(store_home):
+    """Features of a home in each kind of store."""
+    return Remote(HomeAddress.of(store_home), "cache/features")
 
 
 @pytest.fixture
@@ -53,28 +47,27 @@ def test_one_node_computes_and_the_other_copies(node, key, produce, wanted):
 
 
 def test_the_manifest_goes_last(node, key, produce, remote, monkeypatch):
-    names = []
-    real = Remote._replacing
-    monkeypatch.setattr(
-        Remote, "_replacing", lambda self, path: (names.append(path.split("/")[-1]), real(self, path))[1]
-    )
+    names, kind = [], type(remote._storage)
+    real = kind.upload
+    monkeypatch.setattr(kind, "upload", lambda self, key, *given: (names.append(key), real(self, key, *given))[1])
     node("a").build(key, SHAPE, ROWS, produce).close()
     assert len(names) == 6
-    assert names[-1] == "manifest.json"
+    assert names[-1].endswith("/manifest.json")
 
 
-def test_an_upload_that_stopped_half_way_is_not_believed(node, key, produce, monkeypatch):
-    real = Remote._replacing
+def test_an_upload_that_stopped_half_way_is_not_believed(node, key, produce, remote, monkeypatch):
+    kind = type(remote._storage)
+    real = kind.upload
 
-    def fail_at_the_third(self, path):
+    def fail_at_the_third(self, *given):
         fail_at_the_third.count += 1
         if fail_at_the_third.count == 3:
-            raise OSError("the network is gone")
-        return real(self, path)
+            raise StorageError(StorageFault.AWAY, "the network is gone")
+        return real(self, *given)
 
     fail_at_the_third.count = 0
     with monkeypatch.context() as patch:
-        patch.setattr(Remote, "_replacing", fail_at_the_third)
+        patch.setattr(kind, "upload", fail_at_the_third)
         with node("a").build(key, SHAPE, ROWS, produce) as built:
             assert built.work.unshared == "the network is gone"
             assert len(built) == ROWS
@@ -83,11 +76,15 @@ def test_an_upload_that_stopped_half_way_is_not_believed(node, key, produce, mon
         assert (built.work.kind, built.work.unshared) == ("built", None)
 
 
+def write_there(remote, key, name, content):
+    remote._storage.delete(remote._at(key.digest(), name))
+    remote._storage.create(remote._at(key.digest(), name), content)
+
+
 def test_damage_there_is_found_and_mended(node, key, produce, wanted, remote):
     node("a").build(key, SHAPE, ROWS, produce).close()
     manifest = remote.find(key)
-    with remote._filesystem.open_output_stream(remote._at(key.digest(), manifest.shards[3].file)) as stream:
-        stream.write(b"x" * manifest.shards[3].bytes)
+    write_there(remote, key, manifest.shards[3].file, b"x" * manifest.shards[3].bytes)
     assert node("b").open(key) is None
     with node("b").build(key, SHAPE, ROWS, produce) as built:
         np.testing.assert_array_equal(built.rows(slice(None)), wanted)
@@ -99,8 +96,7 @@ def test_damage_there_is_found_and_mended(node, key, produce, wanted, remote):
 @pytest.mark.parametrize("content", [b"", b"{}", b"null"])
 def test_a_damaged_manifest_there_is_none(node, key, produce, remote, content):
     node("a").build(key, SHAPE, ROWS, produce).close()
-    with remote._filesystem.open_output_stream(remote._at(key.digest(), "manifest.json")) as stream:
-        stream.write(content)
+    write_there(remote, key, "manifest.json", content)
     assert remote.find(key) is None
     assert node("b").open(key) is None
 
@@ -108,15 +104,14 @@ def test_a_damaged_manifest_there_is_none(node, key, produce, remote, content):
 def test_features_under_another_name_there_are_not_believed(node, make_key, produce, remote):
     one, other = make_key(cut=1), make_key(cut=2)
     node("a").build(one, SHAPE, ROWS, produce).close()
-    remote._filesystem.create_dir(remote._at(other.digest()), recursive=True)
-    remote._filesystem.copy_file(remote._at(one.digest(), "manifest.json"), remote._at(other.digest(), "manifest.json"))
+    write_there(remote, other, "manifest.json", remote._storage.read(remote._at(one.digest(), "manifest.json"))[0])
     assert remote.find(one) is not None
     assert remote.find(other) is None
 
 
 def test_a_lost_file_there_is_no_error(node, key, produce, remote):
     node("a").build(key, SHAPE, ROWS, produce).close()
-    remote._filesystem.delete_file(remote._at(key.digest(), remote.find(key).shards[0].file))
+    remote._storage.delete(remote._at(key.digest(), remote.find(key).shards[0].file))
     assert node("b").open(key) is None
 
 
@@ -134,16 +129,26 @@ def test_a_copy_needs_room_here(node, key, produce, tmp_path, remote):
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["locks"]
 
 
-def test_a_place_that_cannot_be_reached_is_gone_round(tmp_path, key, produce):
-    (tmp_path / "file").write_text("")
-    remote = Remote(pafs.LocalFileSystem(), os.fspath(tmp_path / "file" / "features"))
-    store = FeatureStore(tmp_path / "a", 10**6, remote)
+def test_a_store_that_is_away_is_gone_round(tmp_path, key, produce, folder_home, monkeypatch):
+    def away(self, *given):
+        raise StorageError(StorageFault.AWAY, "gone")
+
+    for name in ("read", "upload"):
+        monkeypatch.setattr(FolderStorage, name, away)
+    store = FeatureStore(tmp_path / "a", 10**6, Remote(HomeAddress.of(folder_home), "features"))
     assert store.open(key) is None
     with store.build(key, SHAPE, ROWS, produce) as built:
-        assert built.work.kind == "built"
-        assert built.work.unshared
+        assert (built.work.kind, built.work.unshared) == ("built", "gone")
 
 
-def test_an_unknown_place_is_an_error():
-    with pytest.raises(SpecError, match="`nowhere://x` is no place for features"):
-        Remote.parse("nowhere://x")
+def test_a_home_in_a_store_shares_its_features(folder_home, go, key, produce):
+    store = FeatureStore(go("a", folder_home).features, 10**6)
+    store.build(key, SHAPE, ROWS, produce).close()
+    travelled = pickle.dumps(store)
+    go("b", folder_home)
+    with pickle.loads(travelled).build(key, SHAPE, ROWS, produce) as fetched:
+        assert fetched.work.kind == "fetched"
+
+
+def test_a_home_that_is_a_directory_shares_nothing(tmp_path):
+    assert Remote.of(tmp_path / "cache" / "features") is None

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from graft.chaos.environment.processes import MARK, Process, marked
@@ -27,12 +27,19 @@ class OwnCluster:
         environment: of its processes; holds the mark by which they are found.
         cpus: of each worker node.
         worker_nodes: how many.
+        of_node: what is different in the environment of each node, by its number; 0 is the head.
     """
 
-    def __init__(self, environment: Mapping[str, str], cpus: int, worker_nodes: int) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        cpus: int,
+        worker_nodes: int,
+        of_node: Callable[[int], Mapping[str, str]] = lambda number: {},
+    ) -> None:
         self._environment = {**environment, **_OPEN}
         self._environment.pop("RAY_ADDRESS", None)
-        self._cpus, self._worker_nodes = cpus, worker_nodes
+        self._cpus, self._worker_nodes, self._of_node = cpus, worker_nodes, of_node
         # Short, and not below the runner's directory: the names of sockets are limited to a hundred characters.
         self._directory = Path(tempfile.mkdtemp(prefix="g"))
         self._nodes: list[subprocess.Popen[bytes]] = []
@@ -77,9 +84,8 @@ class OwnCluster:
         command += ["--min-worker-port", "0", "--max-worker-port", "0", *arguments]
         log = self._directory / f"node-{len(self._nodes)}.log"
         with log.open("wb") as stream:
-            node = subprocess.Popen(
-                command, env=self._environment, stdout=stream, stderr=stream, start_new_session=True
-            )
+            environment = {**self._environment, **self._of_node(len(self._nodes))}
+            node = subprocess.Popen(command, env=environment, stdout=stream, stderr=stream, start_new_session=True)
         self._nodes.append(node)
         self._await(node, log)
 

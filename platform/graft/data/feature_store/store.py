@@ -56,7 +56,7 @@ class FeatureStore:
         root: directory on this node (`Home.features`), made when needed.
         limit_bytes: what it may hold, least recently used out first, never what is in use; None takes
             ``GRAFT_CACHE_GB`` (GB of 10^9 bytes), else a quarter of what is free on the disk or held by the store.
-        remote: where nodes share what they have computed; it is not bounded.
+        remote: where nodes share what they have computed, which is not bounded; None takes the home, if it is a store.
         shard_bytes: most bytes of one file; building holds so much in memory.
     """
 
@@ -68,7 +68,7 @@ class FeatureStore:
         shard_bytes: int = SHARD_BYTES,
     ) -> None:
         self.catalog = Catalog(root, limit_bytes)
-        self._remote = remote
+        self._remote = remote or Remote.of(root)
         self._shard_bytes = shard_bytes
 
     def open(self, key: FeatureKey) -> Features | None:
