@@ -1,7 +1,6 @@
 """The memory that a command is about."""
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,7 +22,7 @@ TaskArgument = Annotated[
 ]
 
 
-def store_of(home: Path | None, place: str | None) -> "MemoryStore":
+def store_of(home: str | None, place: str | None) -> "MemoryStore":
     """The memory of a home, or at the place that was named.
 
     Raises:

@@ -41,7 +41,7 @@ def command(
     tell(*([json.dumps(status)] if as_json else _lines(status)))
 
 
-def _status_here(home: Path | None, experiment: str) -> dict[str, Any]:
+def _status_here(home: str | None, experiment: str) -> dict[str, Any]:
     from graft.experiments.directory import Experiment
 
     return status_of(Experiment.find(Home.find(home), experiment))

@@ -19,6 +19,7 @@ from pyarrow import fs
 from graft.core.errors import ResourceError
 from graft.core.private_files import make_private_directory
 from graft.core.storage import Home, disk_full_is_clear
+from graft.core.stores.address import HomeAddress
 from graft.core.uris import scheme_of
 from graft.data.remote.arrow_store import filesystem_of
 from graft.journal.locking import exclusive
@@ -81,12 +82,17 @@ def place_of(home: Home, given: str | None = None) -> Place | None:
     Raises:
         SpecError: the address is of no store that can be written.
     """
-    named = given or os.environ.get(VARIABLE) or str(home.memory)
+    named = given or os.environ.get(VARIABLE) or _in_home(home)
     if named == OFF:
         return None
     if not scheme_of(named):
         return LocalPlace(Path(named).expanduser().absolute())
     return RemotePlace(named, *filesystem_of(named))
+
+
+def _in_home(home: Home) -> str:
+    """In a home that is a store, it lies there."""
+    return HomeAddress.of(home.address).at("memory").removeprefix("folder://") if home.address else str(home.memory)
 
 
 @dataclass(frozen=True)
