@@ -83,7 +83,9 @@ class Experiment:
         if newest is not None:
             return cls.at(home, newest.name)
         if not known:
-            raise SpecError(f"experiment is `{name}`, but {home.shown} holds none yet; start one with `graft run`")
+            raise SpecError(
+                f"experiment is `{name}`, but {home.shown}/experiments holds none yet; start one with `graft run`"
+            )
         raise SpecError(unknown("experiment", name, ["latest", *known[:20]]))
 
     @classmethod

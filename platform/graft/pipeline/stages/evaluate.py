@@ -10,7 +10,7 @@ import numpy as np
 
 from graft.core.errors import ArtifactError
 from graft.core.storage import write_json
-from graft.core.stores.copy import publish
+from graft.core.stores.copy import Copy, publish
 from graft.data.dataset import Dataset, Split
 from graft.experiments.progress import TrialProgress
 from graft.journal import events
@@ -142,7 +142,8 @@ def _draw(report: dict[str, Any], dataset: Dataset, data: TrainingData, pictures
         rows = np.array([places[name] for name in ids], dtype=np.int64)
         return data.modality.previews(data.arrays.columns, rows)
 
-    for name, content in data.task.figures(report, preview).items():
+    if Copy.of(pictures) is not None:  # of a node that has nothing of this experiment yet
         pictures.mkdir(parents=True, exist_ok=True)
+    for name, content in data.task.figures(report, preview).items():
         (pictures / name).write_bytes(content)
         publish(pictures / name)
