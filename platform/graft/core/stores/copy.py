@@ -146,7 +146,7 @@ class Copy:
     def publish_below(self, directory: Path, wanted: Callable[[str], bool]) -> None:
         """Write what is new or changed below a directory to the store, a manifest last."""
         files = [path for path in directory.rglob("*") if path.is_file() and not path.name.startswith(".")]
-        for path in sorted(files, key=lambda one: (one.name == MANIFEST, one)):
+        for path in sorted(files, key=lambda one: (one == directory / MANIFEST, one)):
             if wanted(path.relative_to(directory).as_posix()):
                 with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
                     self.publish(path)
