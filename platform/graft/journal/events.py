@@ -297,9 +297,7 @@ class PhaseFinished(Event):
 
 @dataclass(frozen=True)
 class SearchEnded(Event):
-    """Why the search ended: `by` is ``trials``, ``space``, ``minutes``, ``gpu_hours``, ``cost``, ``target`` or
-    ``interrupt``; `detail` is one line for the user.
-    """
+    """Why it ended: `by` trials, space, minutes, gpu_hours, cost, target or interrupt; `detail` is for the user."""
 
     by: str
     detail: str = ""

@@ -203,7 +203,7 @@ def _wanted_version() -> str:
 
 def _require_no_secrets(environment: Mapping[str, str]) -> None:
     problems = [
-        Problem("", f"{name} is or holds a secret, but whoever sees the dashboard could read it; set it on the cluster's nodes")
+        Problem("", f"{name} is or holds a secret, which the dashboard would show; set it on the cluster's nodes")
         for name, value in environment.items()
         if is_secret(name) or credential_in(value)
     ]
