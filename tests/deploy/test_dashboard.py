@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import promql_parser
 import pytest
 import yaml
 
@@ -41,6 +42,13 @@ def test_every_query_asks_for_what_is_there(deploy: Path) -> None:
     found = list(queries(deploy))
     assert len(found) > 15
     assert {query: unknown(query) for query in found if unknown(query)} == {}
+
+
+def test_prometheus_would_understand_every_query(deploy: Path) -> None:
+    asked = [query for query in queries(deploy) if not query.startswith("label_values(")]  # that is Grafana's own
+    assert [type(promql_parser.parse(query)).__name__ for query in asked]
+    with pytest.raises(ValueError, match="parenthesis"):
+        promql_parser.parse("sum by (experiment (ray_graft_trials)")
 
 
 def test_every_metric_is_shown(deploy: Path) -> None:
