@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from graft.core.errors import ArtifactError
+from graft.core.stores.sender import Sender
 from graft.learner.checkpoints import CheckpointStore
 from graft.search.protocol import Checkpoint
 from graft.spec.metrics import MetricSpec
@@ -142,16 +143,16 @@ def test_weights_leave_room_for_the_journal(
     store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, free: float, total: float, is_kept: bool
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", disk(free, total))
-    problem = store.keep(TrainingState(1), store.best_file("t01"))
+    problem = store.keep(TrainingState(1), store.best_file("t01"), Sender())
     assert store.best_file("t01").exists() == is_kept
     assert ("MB left, so best.safetensors is not kept" in problem) != is_kept
 
 
 def test_weights_that_do_not_fit_leave_what_was_there(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert store.keep(TrainingState(1), store.best_file("t01")) == ""
+    assert store.keep(TrainingState(1), store.best_file("t01"), Sender()) == ""
     large = TrainingState(2, tensors={"model/w": torch.zeros(1_000_000)})
     monkeypatch.setattr(shutil, "disk_usage", disk(66 << 20, 1e12))
-    assert "is not kept" in store.keep(large, store.best_file("t01"))
+    assert "is not kept" in store.keep(large, store.best_file("t01"), Sender())
     assert load_state(store.best_file("t01")).epochs_done == 1
 
 
@@ -163,7 +164,7 @@ def test_a_disk_that_takes_nothing_costs_the_weights_and_not_the_training(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    told = store.keep(TrainingState(1), store.best_file("t01"))
+    told = store.keep(TrainingState(1), store.best_file("t01"), Sender())
     assert told.startswith("best.safetensors is not kept: ")
     assert os.strerror(number) in told
 

@@ -2,12 +2,14 @@
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from graft.core.errors import ArtifactError, ResourceError
-from graft.core.stores.copy import PATIENCE_S, Copy, bring, drop, publish
+from graft.core.stores.copy import PATIENCE_S, Copy, bring, drop, is_there
+from graft.core.stores.sender import LATE_S, Sender
 from graft.search.protocol import Checkpoint
 from graft.spec.metrics import MetricSpec
 from graft.training.checkpoint import TrainingState, load_state, save_state, stored_metrics
@@ -16,6 +18,7 @@ _STATE = re.compile(r"s(\d+)-e(\d+)\.safetensors")
 # Weights leave so much of the disk free, or the twentieth part of a small one: the journal must be able to go on.
 RESERVED_BYTES = 64 << 20
 RESERVED_SHARE = 0.05
+_LOOK_S = 1.0
 
 OnDamage = Callable[[str], None]
 """Hears of a file that cannot be used, in a sentence for the user."""
@@ -68,8 +71,14 @@ class CheckpointStore:
         """The checkpoints of a trial that are there, newest first: by segment, then by epoch."""
         return sorted(self._found(trial), key=lambda one: (one.segment, one.epoch), reverse=True)
 
-    def keep(self, state: TrainingState, file: Path) -> str:
-        """Write weights, unless the disk does not take them; returns why they are not there, or nothing."""
+    def keep(self, state: TrainingState, file: Path, sender: Sender) -> str:
+        """Write weights, unless the disk does not take them; returns why they are not there, or nothing.
+
+        Args:
+            state: the weights.
+            file: where to.
+            sender: has a home that is a store have them.
+        """
         needed = sum(tensor.numel() * tensor.element_size() for tensor in state.tensors.values())
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +86,7 @@ class CheckpointStore:
             if usage.free - needed < min(RESERVED_BYTES, usage.total * RESERVED_SHARE):
                 return f"the disk has {usage.free / 1e6:.0f} MB left, so {file.name} is not kept; free some"
             save_state(state, file)
-            publish(file)
+            sender.send(file)
         except (ResourceError, OSError) as error:  # full, read-only, away: training goes on without
             return f"{file.name} is not kept: {error}"
         return ""
@@ -99,6 +108,7 @@ class CheckpointStore:
         Raises:
             ArtifactError: there is none.
         """
+        self._await(self.state_file(checkpoint))
         segment = [one for one in self.of_trial(checkpoint.trial) if one.segment == checkpoint.segment]
         state = self._newest((one for one in segment if one.epoch <= checkpoint.epoch), on_damage)
         if state is None:
@@ -107,6 +117,14 @@ class CheckpointStore:
                 "the trials that go on from it cannot"
             )
         return state
+
+    def _await(self, file: Path) -> None:
+        """Wait some seconds for a file of another node that is late (`Sender`)."""
+        if Copy.of(file) is None:
+            return
+        deadline = time.monotonic() + LATE_S
+        while not is_there(file) and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
 
     def prune(self, trial: str, keep: Collection[Checkpoint], newest: int) -> None:
         """Delete the states of a trial, but for its newest few and those to keep, and what it had of an epoch."""

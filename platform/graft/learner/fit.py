@@ -14,6 +14,7 @@ from graft.core.clock import SystemClock
 from graft.core.errors import ArtifactError, TrialError
 from graft.core.heartbeat import Pulse, Watch
 from graft.core.stores.copy import bring, drop, publish
+from graft.core.stores.sender import Sender
 from graft.data.dataset import Split
 from graft.learner.cached_features import FeatureCache
 from graft.learner.final_model import FinalModel
@@ -89,8 +90,8 @@ def fit(task: FitTask, world: World = ALONE, nodes: Sequence[str] = ()) -> dict[
         NodeLeaving: notice was given that a node will be taken away; the state is on the disk.
     """
     state, metrics = _left_state(task.state_file), dict[str, float]()
-    with Pulse(task.heartbeats, "fit") as pulse, leaving_notice(nodes) as notice:
-        keeper = _Keeper(task, world, pulse.over, notice)
+    with Pulse(task.heartbeats, "fit") as pulse, leaving_notice(nodes) as notice, Sender() as sender:
+        keeper = _Keeper(task, world, pulse.over, notice, sender)
         for stretch in task.model.schedule.stretches:
             done = 0 if state is None else state.epochs_done
             if keeper.is_out_of_time or done >= min(stretch.to_epoch, task.end):
@@ -127,7 +128,8 @@ def scaled(strategy: Strategy, spec: FitSpec, workers: int) -> Strategy:
 class _Keeper:
     """Saves the state often enough, and ends the fit when its time is over."""
 
-    def __init__(self, task: FitTask, world: World, watch: Watch, notice: LeavingNotice) -> None:
+    def __init__(self, task: FitTask, world: World, watch: Watch, notice: LeavingNotice, sender: Sender) -> None:
+        self._sender = sender
         self._task, self.world, self.watch, self._notice = task, world, watch, notice
         self._clock = SystemClock()
         self._started = self._saved = self._clock.elapsed()
@@ -172,7 +174,7 @@ class _Keeper:
         self._saved = self._clock.elapsed()
         if self.world.rank == 0:
             save_state(session.state(with_best=False), self._task.state_file)
-            publish(self._task.state_file)
+            self._sender.send(self._task.state_file)
 
 
 def _train(

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from graft.core.heartbeat import Pulse
+from graft.core.stores.sender import Sender
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.protocol import Learner, LearnerFactory
 from graft.search.protocol import Checkpoint, CheckpointEpochs, Proposal, TrialReporter
@@ -140,9 +141,9 @@ def train_proposal(
         NodeLeaving: notice was given that the node will be taken away; the state as it is in the middle of the epoch
             is on the disk.
     """
-    with Pulse(payload.heartbeats, proposal.trial) as pulse:
+    with Pulse(payload.heartbeats, proposal.trial) as pulse, Sender() as sender:
         learner = payload.factory(proposal.strategy, world, pulse.over)
-        keeper = _Keeper(payload, proposal, is_writer=world.rank == 0)
+        keeper = _Keeper(payload, proposal, world.rank == 0, sender)
         outcome = _train(proposal, keeper, learner, on_report, train_one)
         if notice is not None and outcome.status is TrainingStatus.STOPPED:
             _leave(keeper, learner, world, notice)
@@ -199,7 +200,8 @@ def _relay(messages: Iterator[Message], reporter: TrialReporter, nodes: Callable
 class _Keeper:
     """A trial's weights on the disk, and what the user should know of them."""
 
-    def __init__(self, payload: TrialPayload, proposal: Proposal, is_writer: bool) -> None:
+    def __init__(self, payload: TrialPayload, proposal: Proposal, is_writer: bool, sender: Sender) -> None:
+        self._sender = sender
         self._store, self._due, self._proposal, self._is_writer = payload.store, payload.due, proposal, is_writer
         self._notes: list[str] = []
         self._lacks_room = self._lacks_best = False
@@ -256,7 +258,7 @@ class _Keeper:
 
     def _write(self, state: TrainingState, file: Path) -> bool:
         """Whether the disk took it."""
-        problem = self._store.keep(state, file)
+        problem = self._store.keep(state, file, self._sender)
         if problem and not self._lacks_room:
             self._notes.append(problem)
         self._lacks_room = bool(problem)

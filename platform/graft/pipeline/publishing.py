@@ -8,6 +8,7 @@ from graft.core.storage import Home, read_json
 from graft.experiments.directory import Experiment
 from graft.journal import events
 from graft.journal.journal import read
+from graft.journal.store.replica import is_written_here
 from graft.modalities.registry import build_modality
 from graft.models.bundle import read_bundle
 from graft.pipeline.plan import make_plan
@@ -60,6 +61,17 @@ def sync_experiment(home: Home, experiment: Experiment, restart: bool = False) -
     """Ship what has not arrived yet, or with `restart` everything, now, in this process."""
     home.close()
     return sync(experiment.directory, target_of(home, experiment.job()), restart)
+
+
+def sync_home(home: Home) -> None:
+    """Have what the experiments of a home that is a store say in this machine's database; nothing to do elsewhere.
+
+    Those that a server tracks are there, and those that run on this machine have a relay.
+    """
+    for name in Experiment.names(home) if home.address else ():
+        experiment = Experiment.at(home, name)
+        if experiment.job().tracking.uri is None and not is_written_here(experiment.journal_file):
+            sync_experiment(home, experiment)
 
 
 def register_bundle(experiment: Experiment, target: Target, bundle: Path, model_name: str) -> tuple[str, str]:

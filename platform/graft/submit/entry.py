@@ -9,6 +9,8 @@ from pathlib import Path
 
 from graft.core.errors import ResourceError, SpecError
 from graft.core.storage import Home
+from graft.core.stores.address import HomeAddress
+from graft.core.stores.copy import publish_tree
 from graft.submit.package import DATA_FOLDER, JOB_FILE
 
 UNSAID = "-"
@@ -42,8 +44,17 @@ def prepare() -> None:
     sys.argv = ["graft", "run", JOB_FILE, "--experiment", name, *more]
     if digest != UNSAID:
         (source,) = Path(DATA_FOLDER).iterdir()
-        kept = keep(source, place.root / "uploads" / digest)
-        sys.argv += ["--set", f"data.path={kept}"]
+        sys.argv += ["--set", f"data.path={_kept_in(place, source, digest)}"]
+
+
+def _kept_in(home: Home, source: Path, digest: str) -> str:
+    """Where every node finds data that came with a job."""
+    folder = home.root / "uploads" / digest
+    kept = keep(source, folder)
+    if not home.address:
+        return str(kept)
+    publish_tree(folder)
+    return HomeAddress.of(home.address).at(f"uploads/{digest}/{source.name}").removeprefix("folder://")
 
 
 def keep(source: Path, folder: Path) -> Path:

@@ -43,8 +43,12 @@ def command(
     if remote is not None:
         _show(_addresses(place, experiment, remote), browser)
         return
+    if place.address:
+        from graft.pipeline.publishing import sync_home
+
+        sync_home(place)
     if not place.database.exists():
-        raise SpecError(f"{place.root} has no runs yet; start one with `graft run JOB`")
+        raise SpecError(f"{place.shown} has no runs yet; start one with `graft run JOB`")
     require_free_port(port)
     place.close()
     server = ui_server(place.tracking_uri, place.artifact_root, port)

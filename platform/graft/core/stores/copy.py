@@ -3,14 +3,12 @@
 For a path of a home that is a directory every function here does nothing, so callers need not ask. A file at the root
 of a copy tells the two apart (`home_path`), as `.git` does.
 
-What is known of each file (its tag in the store, its size and time here when the two were alike) stands in ``.tags/``
-below the root. A file that was changed here since is ahead of the store, and is not overwritten, unless the store's has
-changed too: then somebody else has gone on.
+A file that was changed here since the two were alike (`copy_files`) is ahead of the store, and is not overwritten,
+unless the store's has changed too: then somebody else has gone on.
 """
 
 import contextlib
 import fcntl
-import json
 import logging
 import os
 import secrets
@@ -18,14 +16,17 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from graft.core.errors import ResourceError
 from graft.core.storage import disk_full_is_clear, file_digest, text_digest
 from graft.core.stores.address import HomeAddress
+from graft.core.stores.copy_files import Known, KnownFiles
 from graft.core.stores.home_path import address_of, copy_root
-from graft.core.stores.storage import Entry, Storage, StorageError, StorageFault, kept_trying
+from graft.core.stores.room import make_room
+from graft.core.stores.storage import ConflictError, Storage, StorageError, kept_trying
 
 _LOG = logging.getLogger(__name__)
 
@@ -57,6 +58,11 @@ class Copy:
         return None if root is None else cls(root, HomeAddress.of(address_of(root)))
 
     @property
+    def known(self) -> KnownFiles:
+        """What is known of its files."""
+        return KnownFiles(self.root)
+
+    @property
     def storage(self) -> Storage:
         """What reads and writes the home."""
         return self.address.storage()
@@ -85,11 +91,12 @@ class Copy:
             is_final: one that is here is good, because files of its name never change.
         """
         if is_final and path.is_file():
+            self.known.mark_used(path)
             return True
         with self._alone(path):
             if is_final and path.is_file():
                 return True
-            entry, known = self.asked(lambda storage: storage.entry(self.key(path))), self._known(path)
+            entry, known = self.asked(lambda storage: storage.entry(self.key(path))), self.known.get(path)
             if entry is None or (known is not None and entry.tag == known.tag and path.is_file()):
                 return path.is_file()
             return self._download(path)
@@ -98,12 +105,13 @@ class Copy:
         """Have the store's version of a directory that has a manifest here; whether it is here. See `fetch`."""
         manifest = directory / MANIFEST
         if is_final and manifest.is_file():
+            self.known.mark_used(manifest)
             return True
         with self._alone(directory):
             if is_final and manifest.is_file():
                 return True
             entry = self.asked(lambda storage: storage.entry(self.key(manifest)))
-            known = self._known(manifest)
+            known = self.known.get(manifest)
             if entry is None or (known is not None and entry.tag == known.tag and manifest.is_file()):
                 return manifest.is_file()
             prefix = f"{self.key(directory)}/"
@@ -123,7 +131,7 @@ class Copy:
         prefix = f"{self.key(directory)}/"
         for entry in self.asked(lambda storage: list(storage.entries(prefix))):
             path = self.root / entry.key
-            known = self._known(path)
+            known = self.known.get(path)
             if not wanted(entry.key.removeprefix(prefix)) or (known and known.tag == entry.tag and path.is_file()):
                 continue
             with self._alone(path):
@@ -137,11 +145,10 @@ class Copy:
 
     def publish(self, path: Path, patience: float = PATIENCE_S) -> None:
         """Write a file of the copy to the store, unless it is there as it is here."""
-        if self._is_alike(path):
-            return
-        digest, found = file_digest(path), path.stat()
-        tag = self.asked(lambda storage: storage.upload(self.key(path), path, digest), patience)
-        self._remember(path, _Known(tag, found.st_size, found.st_mtime_ns))
+        while not self.known.is_alike(path):  # it may be written anew while it is sent
+            found, digest = path.stat(), file_digest(path)
+            tag = self.asked(partial(_uploaded, self.key(path), path, digest), patience)
+            self.known.put(path, Known.of(tag, found))
 
     def publish_below(self, directory: Path, wanted: Callable[[str], bool]) -> None:
         """Write what is new or changed below a directory to the store, a manifest last."""
@@ -153,7 +160,7 @@ class Copy:
 
     def drop(self, path: Path) -> None:
         """Delete a file from the store, which may be away: then it stays, and takes room only."""
-        self._forget(path)
+        self.known.forget(path)
         try:
             self.storage.delete(self.key(path))
         except StorageError as error:
@@ -165,11 +172,7 @@ class Copy:
         found = self.asked(lambda storage: [one.key for one in storage.entries(prefix)])
         for key in sorted(found, key=lambda key: not key.endswith(f"/{MANIFEST}")):
             self.asked(lambda storage, key=key: storage.delete(key))  # type: ignore[misc]
-            self._forget(self.root / key)
-
-    def _is_alike(self, path: Path) -> bool:
-        known, found = self._known(path), path.stat()
-        return known is not None and (known.size, known.modified) == (found.st_size, found.st_mtime_ns)
+            self.known.forget(self.root / key)
 
     def _download(self, path: Path) -> bool:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -184,27 +187,9 @@ class Copy:
             os.replace(scratch, path)
         finally:
             scratch.unlink(missing_ok=True)
-        self._remember(path, _Known(entry.tag, found.st_size, found.st_mtime_ns))
+        self.known.put(path, Known.of(entry.tag, found))
+        make_room(self.root)
         return True
-
-    def _tag_file(self, path: Path) -> Path:
-        return self.root / ".tags" / f"{self.key(path)}.json"
-
-    def _known(self, path: Path) -> "_Known | None":
-        try:
-            return _Known(**json.loads(self._tag_file(path).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            return None
-
-    def _remember(self, path: Path, known: "_Known") -> None:
-        file = self._tag_file(path)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        scratch = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-        scratch.write_text(json.dumps(known.__dict__), encoding="utf-8")
-        os.replace(scratch, file)
-
-    def _forget(self, path: Path) -> None:
-        self._tag_file(path).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _alone(self, path: Path) -> Iterator[None]:
@@ -216,13 +201,8 @@ class Copy:
             yield
 
 
-@dataclass(frozen=True)
-class _Known:
-    """A file as it was when copy and store were alike: its tag there, its size and time (ns) here."""
-
-    tag: str
-    size: int
-    modified: int
+def _uploaded(key: str, path: Path, digest: str, storage: Storage) -> str:
+    return storage.upload(key, path, digest)
 
 
 def bring(path: Path, is_final: bool = False) -> Path:
@@ -284,8 +264,6 @@ def require_conditional(copy: Copy) -> None:
     Raises:
         GraftError: it cannot, or does not.
     """
-    from graft.core.stores.storage import ConflictError
-
     key, patience = f".graft-probe/{secrets.token_hex(8)}", 3.0
     copy.asked(lambda storage: storage.create(key, b"graft"), patience)
     try:
@@ -298,9 +276,3 @@ def require_conditional(copy: Copy) -> None:
         f"home {copy.address} does not keep conditional writes (If-None-Match), so two runs could write one journal; "
         "take a store that does (S3, MinIO since 2024, Ceph, R2), or a directory that all nodes see"
     )
-
-
-__all__ = [
-    "Copy", "Entry", "StorageFault", "bring", "bring_tree", "drop", "drop_tree", "is_there", "publish", "publish_tree",
-    "require_conditional",
-]  # fmt: skip

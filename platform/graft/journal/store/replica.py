@@ -75,10 +75,10 @@ class Replica:
         Raises:
             GraftError: the store does not answer.
         """
-        if self._has_local_writer():
+        if self.is_written_here():
             return False
         with self.alone():
-            if self._has_local_writer():
+            if self.is_written_here():
                 return False
             self.catch_up()
         return True
@@ -116,7 +116,8 @@ class Replica:
             return False
         return looks_alive(holder, TERMS)
 
-    def _has_local_writer(self) -> bool:
+    def is_written_here(self) -> bool:
+        """Whether a driver of this machine writes it."""
         try:
             file = os.open(self.path, os.O_RDONLY)
         except FileNotFoundError:
@@ -151,3 +152,9 @@ def pull(path: Path) -> None:
     """Have what the store has of a journal in its file; nothing to do in a home that is a directory."""
     if (replica := Replica.of(path)) is not None:
         replica.pull()
+
+
+def is_written_here(path: Path) -> bool:
+    """Whether a driver of this machine writes the journal of a home that is a store."""
+    replica = Replica.of(path)
+    return replica is not None and replica.is_written_here()
