@@ -187,7 +187,8 @@ def test_every_metric_has_a_direction() -> None:
         ),
         (
             {"search": {"searcher": "tp"}},
-            "search.searcher: is `tp`, but must be one of random, grid, sobol, tpe, cmaes, bohb; did you mean `tpe`?",
+            "search.searcher: is `tp`, but must be one of random, meta, grid, sobol, tpe, cmaes, bohb; did you mean "
+            "`tpe`?",
         ),
         ({"search": {"budget": {"minutes": 0}}}, "search.budget.minutes: is 0, but must be > 0"),
         ({"search": {"budget": {"minutes": float("inf")}}}, "search.budget.minutes: is inf, but must be"),

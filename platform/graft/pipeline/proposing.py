@@ -54,9 +54,9 @@ class Proposing:
         if phase.from_top:
             return SurvivorProposer(self._survivors(phase), phase, self._explore(phase), earlier=earlier)
         searcher = build_searcher(phase.searcher, space, self.job.objective, derive_seed(search.seed, phase.index))
-        if isinstance(searcher, LearnsFromTasks):
-            searcher = searcher.informed(self.prior)
         if not phase.is_population_based:
+            if isinstance(searcher, LearnsFromTasks):
+                searcher = searcher.informed(self.prior)
             first = self.job.first if phase.index == 0 else ()
             return SearchProposer(searcher, phase, history=history, depth=_depth, earlier=earlier, first=first)
         kinds = architectures_of(space, _depth)

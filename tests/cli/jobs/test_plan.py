@@ -80,7 +80,7 @@ def test_the_text_says_the_same(graft, job_file):
     assert lines["backbone"] == f"efficientnet_lite0: 17 blocks, 3.4 M parameters; {note}"
     assert lines["space"] == "6 strategies, as the job says: freeze 0, 0.5 or 1; lr 0.001 or 0.01"
     assert lines["training"] == "4 epochs of 17 steps of 64 samples: 68 steps"
-    assert lines["phase 1"] == "none over random: 6 trials, to epoch 4, 4 epochs each on average"
+    assert lines["phase 1"] == "none over meta: 6 trials, to epoch 4, 4 epochs each on average"
     assert lines["time"] == "not measured (--measure does it); the budget ends it after 2 min"
 
 
@@ -113,9 +113,9 @@ def test_a_frozen_share_within_a_block_is_told_once(graft, job_file):
 def test_every_phase_is_planned(graft, job_file):
     plan = graft("plan", job_file(PHASES), "--json").json
     assert [(one["scheduler"], one["searcher"], one["trials"], one["epochs"]) for one in plan["phases"]] == [
-        ("asha", "random", 32, 2),
-        ("none", "random", 8, 4),
-        ("pbt", "random", 6, 6),
+        ("asha", "meta", 32, 2),
+        ("none", "meta", 8, 4),
+        ("pbt", "meta", 6, 6),
         ("pb2", "sobol", 8, 6),
     ]
     assert [one["expected_epochs"] for one in plan["phases"]] == [1.33, 2.0, 2.0, 6.0]
@@ -127,9 +127,9 @@ def test_the_text_says_who_may_copy_from_whom(graft, job_file):
     lines = graft("plan", job_file(PHASES)).out.splitlines()
     phases = [re.split(r"\s{2,}", line)[1] for line in lines if line.startswith("phase ")]
     assert phases == [
-        "asha over random: 32 trials, to epoch 2, 1.33 epochs each on average",
-        "none over random: 8 trials, to epoch 4, 2 epochs each on average; goes on from the best of the phase before",
-        "pbt over random: 6 trials, to epoch 6, 2 epochs each on average; "
+        "asha over meta: 32 trials, to epoch 2, 1.33 epochs each on average",
+        "none over meta: 8 trials, to epoch 4, 2 epochs each on average; goes on from the best of the phase before",
+        "pbt over meta: 6 trials, to epoch 6, 2 epochs each on average; "
         "one population, of the architecture of the best trial before",
         "pb2 over sobol: 8 trials, to epoch 6, 6 epochs each on average; 2 populations, one an architecture",
     ]
@@ -145,7 +145,7 @@ def test_a_search_that_only_time_ends_has_no_number_of_trials(graft, job_file):
     path = job_file("name: x\ndata: digits\nsearch: {budget: {minutes: 3}}\n")
     plan = graft("plan", path, "--json").json
     assert (plan["trials"], plan["phases"][0]["trials"], plan["seconds"]) == (None, None, None)
-    assert "asha over random: as many trials as fit, to epoch 10" in graft("plan", path).out
+    assert "asha over meta: as many trials as fit, to epoch 10" in graft("plan", path).out
 
 
 def test_an_override_changes_the_plan(graft, job_file):

@@ -12,7 +12,8 @@ from graft.meta.recommend.kernel import Fields
 from graft.meta.recommend.normalise import WORST, below_best, standardised
 from graft.meta.recommend.outcomes import Candidate, Outcome, TaskOutcomes
 from graft.meta.recommend.portfolio import greedy
-from graft.meta.recommend.recommender import Basis, Recommender
+from graft.meta.recommend.prior import Basis
+from graft.meta.recommend.recommender import Recommender
 from graft.meta.recommend.surrogate import Hyperparameters, Surrogate, fitted
 from graft.meta.recommend.table import score_features, score_table, table_of, unknown_similarity
 

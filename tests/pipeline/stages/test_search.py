@@ -18,8 +18,7 @@ from graft.journal.journal import Journal, read
 from graft.learner.supervised import SupervisedFactory
 from graft.learner.training_data import TrainingData
 from graft.meta.recommend.pool import candidate_of
-from graft.meta.recommend.prior import Expected, Prior
-from graft.meta.recommend.recommender import Basis
+from graft.meta.recommend.prior import Basis, Expected, Prior
 from graft.pipeline.stages.search import SearchStage
 from graft.search.protocol import Proposal
 from graft.search.strategy_schedule import Schedule, Stretch

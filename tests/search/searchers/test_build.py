@@ -15,7 +15,7 @@ from graft.spec.tasks.lookup import metric_named
 
 
 def test_a_searcher_is_found_by_its_kind() -> None:
-    assert tuple(sorted(members("searcher"))) == ("bohb", "cmaes", "grid", "random", "sobol", "tpe")
+    assert tuple(sorted(members("searcher"))) == ("bohb", "cmaes", "grid", "meta", "random", "sobol", "tpe")
     assert isinstance(build_searcher(RandomSearcher(), StrategySpace(), metric_named("loss"), 0), RandomSearch)
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from graft.meta.recommend.pool import candidate_of
-from graft.meta.recommend.prior import NO_PRIOR, Expected, Prior
-from graft.meta.recommend.recommender import Basis
+from graft.meta.recommend.prior import NO_PRIOR, Basis, Expected, Prior
 from graft.search.protocol import Observation
 from graft.search.searchers.build import build_searcher
 from graft.search.searchers.equal_epochs import losses_at_equal_epochs

@@ -8,7 +8,7 @@ from graft.spec.load import parse_job
 from graft.spec.search.phases import Phase, describe, phases_of, total_trials
 from graft.spec.search.schedulers import Asha, NoScheduler, Pbt
 from graft.spec.search.search import SearchSpec
-from graft.spec.search.searchers import RandomSearcher, TpeSearcher
+from graft.spec.search.searchers import MetaSearcher, TpeSearcher
 
 EXPLORE_THEN_EVOLVE = [
     {"scheduler": "asha", "trials": 32},
@@ -45,8 +45,8 @@ def test_a_list_is_a_search_of_phases() -> None:
         }
     )
     first, second = job.phases
-    assert (first.scheduler, first.searcher, first.trials, first.epochs) == (Asha(), RandomSearcher(), 32, 4)
-    assert (second.scheduler, second.searcher, second.trials, second.epochs) == (Pbt(), RandomSearcher(), 6, 8)
+    assert (first.scheduler, first.searcher, first.trials, first.epochs) == (Asha(), MetaSearcher(), 32, 4)
+    assert (second.scheduler, second.searcher, second.trials, second.epochs) == (Pbt(), MetaSearcher(), 6, 8)
     assert (first.from_top, first.feeds_next, first.is_population_based) == (False, True, False)
     assert (second.from_top, second.feeds_next, second.is_population_based) == (True, False, True)
 

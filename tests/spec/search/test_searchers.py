@@ -11,6 +11,7 @@ from graft.spec.search.searchers import (
     BohbSearcher,
     CmaEsSearcher,
     GridSearcher,
+    MetaSearcher,
     RandomSearcher,
     SobolSearcher,
     TpeSearcher,
@@ -18,6 +19,7 @@ from graft.spec.search.searchers import (
 
 GIVEN = {
     "random": ({}, RandomSearcher()),
+    "meta": ({"portfolio": 3, "free": 0.5}, MetaSearcher(portfolio=3, free=0.5)),
     "grid": ({"points": 5}, GridSearcher(points=5)),
     "sobol": ({}, SobolSearcher()),
     "tpe": ({"start_up": 4}, TpeSearcher(start_up=4)),
@@ -51,7 +53,10 @@ def test_its_parameters_can_be_given(kind: str) -> None:
         ({"kind": "tpe", "start_up": 0}, "search.searcher.start_up: is 0, but must be between 1 and 10000"),
         ({"kind": "grid", "points": 0}, "search.searcher.points: is 0, but must be between 1 and 1000"),
         ({"kind": "random", "points": 3}, "search.searcher.points: is not a key of search.searcher of kind random"),
-        ("cma_es", "search.searcher: is `cma_es`, but must be one of random, grid, sobol, tpe, cmaes, bohb; did you"),
+        (
+            "cma_es",
+            "search.searcher: is `cma_es`, but must be one of random, meta, grid, sobol, tpe, cmaes, bohb; did you",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(raw: Any, expected: str) -> None:

@@ -11,9 +11,9 @@ from graft.meta.recommend.normalise import standardised
 from graft.meta.recommend.outcomes import Candidate, TaskOutcomes, outcomes_of
 from graft.meta.recommend.pool import Canonical, Pool, candidate_of, pool_of, read_strategy
 from graft.meta.recommend.portfolio import greedy, outcomes_drawn
-from graft.meta.recommend.prior import NO_PRIOR, Expected, Prior
+from graft.meta.recommend.prior import NO_PRIOR, Basis, Expected, Prior
 from graft.meta.recommend.reasons import Reasons
-from graft.meta.recommend.recommender import Basis, Forecast, Recommender
+from graft.meta.recommend.recommender import Forecast, Recommender
 from graft.meta.recommend.table import Similarity, score_table, unknown_similarity
 from graft.spec.space.space import StrategySpace
 

@@ -11,7 +11,7 @@ from graft.meta.recommend.outcomes import Candidate, TaskOutcomes
 # Of the kernel; and how much a candidate that is like no other is taken to cost as much as the usual one.
 _LENGTH, _USUAL = 0.5, 0.05
 # Sooner or later than this no estimate is believed.
-_LEAST, _MOST = 0.05, 20.0
+_LEAST, _MOST = 0.2, 5.0
 
 
 def relative_seconds(outcomes: Sequence[TaskOutcomes], pool: Sequence[Candidate]) -> Floats | None:

@@ -3,9 +3,17 @@ again whatever the memory has learned since."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
 
-from graft.meta.recommend.recommender import Basis
+
+class Basis(StrEnum):
+    """What a recommendation rests on."""
+
+    BLEND = "blend"
+    PRIOR = "prior"
+    SCREENING = "screening"
+    NOTHING = "nothing"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from graft.meta.recommend.condense import condensed
 from graft.meta.recommend.kernel import Fields, Floats
 from graft.meta.recommend.outcomes import Candidate, TaskOutcomes
 from graft.meta.recommend.portfolio import greedy, outcomes_drawn
+from graft.meta.recommend.prior import Basis
 from graft.meta.recommend.surrogate import Posterior, Surrogate, fitted
 from graft.meta.recommend.table import (
     ScoreTable,
@@ -25,15 +25,6 @@ from graft.meta.recommend.table import (
 # A half of the blend replaces it only if it has been better on so many tasks, by more than this many standard errors.
 _FEWEST_TASKS, _ERRORS = 5, 2.0
 _JUDGED_AT = (1, 3, 5)
-
-
-class Basis(StrEnum):
-    """What a recommendation rests on."""
-
-    BLEND = "blend"
-    PRIOR = "prior"
-    SCREENING = "screening"
-    NOTHING = "nothing"
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ def recommend(job: Job, home: Home, phase: int, now: float) -> RecommendationsMa
     A memory that cannot be read costs the search its recommendations, not its run; that is told.
     """
     spec, seed = job.phases[phase], derive_seed(job.search.seed, phase)
-    if spec.from_top or not isinstance(build_searcher(spec.searcher, job.space, job.objective, seed), LearnsFromTasks):
+    is_drawn = not spec.from_top and not spec.is_population_based
+    if not is_drawn or not isinstance(build_searcher(spec.searcher, job.space, job.objective, seed), LearnsFromTasks):
         return None
     try:
         memory = memory_of(home, now)

@@ -63,7 +63,7 @@ class MetaSearch:
         first = [place for place in self._prior.portfolio[: self._spec.portfolio] if place in set(left)]
         if first and beliefs.observed < self._spec.portfolio:
             return self._strategies[first[0]]
-        improvement = beliefs.improvement(self._costs)
+        improvement = beliefs.improvement(np.sqrt(self._costs))
         return self._strategies[max(left, key=lambda place: (improvement[place], -place))]
 
     def _beliefs(self, history: tuple[Observation, ...], tried: list[Candidate]) -> Beliefs:

@@ -10,7 +10,7 @@ from graft.spec.registry import union
 from graft.spec.search.budget import METRIC_NAMES, BudgetSpec
 from graft.spec.search.evaluation import EvaluationSpec
 from graft.spec.search.schedulers import Asha, NoScheduler, OneEpochTopK, Pb2, Pbt, SchedulerSpec
-from graft.spec.search.searchers import RandomSearcher, SearcherSpec
+from graft.spec.search.searchers import MetaSearcher, SearcherSpec
 from graft.spec.space.space import StrategySpace
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ __all__ = [
     "Pb2",
     "Pbt",
     "PhaseSpec",
-    "RandomSearcher",
     "SearchSpec",
 ]
 
@@ -42,7 +41,7 @@ class PhaseSpec(Spec):
     model_config = ConfigDict(serialize_by_alias=True)
 
     scheduler: Scheduler = Field(Asha(), description="Decides which trials stop early.")
-    searcher: Searcher = Field(RandomSearcher(), description="Decides which strategies are tried.")
+    searcher: Searcher = Field(MetaSearcher(), description="Decides which strategies are tried.")
     trials: int | None = Field(None, ge=1, le=100_000, description="Most strategies this phase tries.")
     population: int | None = Field(
         None, ge=2, le=10_000, description=f"Trials of a population (pbt, pb2); {DEFAULT_POPULATION} if left out."
@@ -88,7 +87,7 @@ class SearchSpec(Spec):
     """Which strategies are tried, which are stopped early, and when to end."""
 
     scheduler: Scheduler = Field(Asha(), description="Decides which trials stop early; for a search of one phase.")
-    searcher: Searcher = Field(RandomSearcher(), description="Decides which strategies are tried.")
+    searcher: Searcher = Field(MetaSearcher(), description="Decides which strategies are tried.")
     population: int | None = Field(
         None, ge=2, le=10_000, description=f"Trials of a population (pbt, pb2); {DEFAULT_POPULATION} if left out."
     )
@@ -135,7 +134,7 @@ class SearchSpec(Spec):
             return []
         mine = {
             "scheduler": self.scheduler != Asha(),
-            "searcher": self.searcher != RandomSearcher(),
+            "searcher": self.searcher != MetaSearcher(),
             "population": self.population is not None,
         }
         given = [name for name, differs in mine.items() if differs]

@@ -11,7 +11,8 @@ from graft.meta.memory.records import Memory
 from graft.meta.recommend.evaluation.points import points_factor
 from graft.meta.recommend.evaluation.regret import at_random, of_order, of_ranking
 from graft.meta.recommend.outcomes import TaskOutcomes, outcomes_of
-from graft.meta.recommend.recommender import Basis, Recommender
+from graft.meta.recommend.prior import Basis
+from graft.meta.recommend.recommender import Recommender
 from graft.meta.recommend.table import ScoreTable, Similarity, score_table, unknown_similarity
 
 RANDOM, PRIOR, GRAFT = "random", "prior", "graft"
