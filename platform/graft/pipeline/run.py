@@ -24,6 +24,7 @@ from graft.experiments.run_clock import RunClock
 from graft.experiments.savings import savings
 from graft.experiments.sharing import send, send_if_possible
 from graft.experiments.stages import StageName
+from graft.experiments.standing.best_so_far import way_of
 from graft.experiments.standing.closed_form import solved_heads
 from graft.experiments.standing.estimates import journal_estimates
 from graft.experiments.standing.leaderboard import as_csv, leaderboard
@@ -288,6 +289,7 @@ class _Run:
             **found,
             "trials": self._progress.counts(),
             "closed_form": solved_heads(self._progress, self._job.data.modality),
+            **way_of(self._experiment.journal_file, self._progress),
             "retrained": sum(trial.is_retrained for trial in self._progress.trials.values()),
             **self._search_summary(),
             **savings(self._job, self._progress),
