@@ -37,7 +37,7 @@ def test_the_nodes_of_every_provider_are_read(nodes_of, provider: str, size: str
     assert [one.resources.get("GPU", 0) for one in found.workers] == [0, 1, 1]
     assert (found.head.resources["CPU"], found.head.resources["safe"]) == (0, 16)
     assert found.workers[0].resources["data"] == 1
-    assert found.idle_seconds == 300
+    assert found.idle_seconds == 60
     assert found.has_shared_home
     assert found.is_elastic
 
@@ -57,7 +57,7 @@ def test_machines_that_do_not_say_what_they_have_are_asked_to(nodes_of) -> None:
 
 def test_an_unknown_key_is_named_with_the_one_it_may_have_been(nodes_of) -> None:
     with pytest.raises(SpecError, match=r"idle_timeout_minute.*did you mean `idle_timeout_minutes`"):
-        nodes_of("aws", ("idle_timeout_minutes: 5", "idle_timeout_minute: 5"))
+        nodes_of("aws", ("idle_timeout_minutes: 1", "idle_timeout_minute: 1"))
     with pytest.raises(SpecError, match=r"maxReplica.*did you mean `maxReplicas`"):
         nodes_of("kuberay", ("maxReplicas: 8", "maxReplica: 8"))
 

@@ -111,11 +111,11 @@ def test_what_is_there_but_not_on_one_node_is_named() -> None:
 def test_a_cluster_that_grows_is_asked_for_more_than_it_has() -> None:
     growing = cluster((2, 0), can_grow=True)
     divided = allocate(ResourcesSpec(workers=4, cpus_per_worker=3, gpus_per_worker=1), growing, trials=8)
-    assert (divided.cpus, divided.gpus, divided.concurrent) == (12, 4, 1)
+    assert (divided.cpus, divided.gpus, divided.concurrent) == (12, 4, 8), "what is asked for tells it how far to grow"
     assert allocate(ResourcesSpec(concurrent_trials=6, cpus_per_worker=1), growing, trials=8).concurrent == 6
     assert allocate(ResourcesSpec(concurrent_trials=6, cpus_per_worker=1), growing, trials=3).concurrent == 3
     empty = allocate(ResourcesSpec(), cluster(can_grow=True), trials=4)
-    assert (empty.cpus, empty.concurrent, empty.all_threads) == (1, 1, 1)
+    assert (empty.cpus, empty.concurrent, empty.all_threads) == (1, 4, 1)
 
 
 @pytest.mark.parametrize(
@@ -164,3 +164,25 @@ def test_what_is_streamed_needs_a_cpu_of_its_own():
         cluster((1, 1)).without_decoding()
     growing = cluster((1, 1), can_grow=True)
     assert growing.without_decoding() is growing
+
+
+def test_a_cluster_that_says_what_it_can_become_is_divided_as_that() -> None:
+    head, gpu = Node(0), Node(8, 1, "A10G")
+    growing = ClusterResources((head,), can_grow=True, largest=(gpu,) * 4 + (Node(16),) * 2)
+    divided = allocate(ResourcesSpec(), growing.at_its_largest(), trials=20)
+    assert (divided.cpus, divided.gpus, divided.concurrent) == (8, 1, 4)
+    assert divided.all_threads == 8, "the larger node has no GPU"
+    assert allocate(ResourcesSpec(), growing.at_its_largest(most=3), trials=20).concurrent == 3
+    with pytest.raises(ResourceError, match="gpus_per_worker is 2, but the largest node"):
+        allocate(ResourcesSpec(gpus_per_worker=2), growing.at_its_largest(), trials=20)
+    assert ClusterResources((head,), can_grow=True).at_its_largest() == ClusterResources((head,), can_grow=True)
+
+
+def test_only_nodes_of_the_gpu_that_is_named_count() -> None:
+    there = ClusterResources((Node(8, 1, "A10G"), Node(8, 1, "L4"), Node(64)))
+    divided = allocate(ResourcesSpec(gpu_type="L4"), there, trials=4)
+    assert (divided.concurrent, divided.labels) == (1, {"ray.io/accelerator-type": "L4"})
+    with pytest.raises(ResourceError, match="gpu_type is H100, but the nodes of this session have A10G, L4; name"):
+        allocate(ResourcesSpec(gpu_type="H100"), there, trials=4)
+    growing = ClusterResources((Node(0),), can_grow=True)
+    assert allocate(ResourcesSpec(gpu_type="H100", gpus_per_worker=1), growing, trials=4).concurrent == 4

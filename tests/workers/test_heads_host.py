@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from graft.core.errors import GraftError, ResourceError, TrialError
+from graft.workers.allocation import Allocation
 from graft.workers.heads_host import HeadsHandle, HeadsHost, Seat, heads_hosts
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
@@ -25,7 +26,7 @@ def count(order: dict[str, Any], payload: str, seat: Seat) -> None:
 
 @pytest.fixture
 def hosts() -> Iterator[HeadsHandle]:
-    with heads_hosts(count, "shared", count=1, trials=4, cpus=1, gpus=0) as handle:
+    with heads_hosts(count, "shared", Allocation(1.0, 0.0, 1), trials=4) as handle:
         yield handle
 
 

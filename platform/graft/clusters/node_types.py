@@ -85,6 +85,22 @@ def read_cluster(path: Path) -> ClusterNodes:
     raise SpecError([Problem("", "holds no cluster, only jobs that name one; name the file of the cluster", str(path))])
 
 
+def launched_cluster(path: Path) -> ClusterNodes:
+    """The nodes of the cluster that this machine is the head of: the file that the launcher has left here.
+
+    It is Ray's own copy, with all defaults filled in, so nobody's schema is asked.
+
+    Raises:
+        SpecError: it cannot be read, or is no file of the launcher.
+    """
+    document = read_documents(path)[0]
+    if "cluster_name" not in document:
+        raise SpecError(
+            [Problem("", "is no file of Ray's launcher; name what `ray up` has left on the head", str(path))]
+        )
+    return _of_launcher(document, path)
+
+
 def _of_launcher(config: Mapping[str, Any], path: Path) -> ClusterNodes:
     provider = config.get("provider", {})
     if provider.get("type") == "local":

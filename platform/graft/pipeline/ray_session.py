@@ -5,16 +5,18 @@ import logging
 import os
 import secrets
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import ray
 from ray._private import ray_constants
 from ray.job_config import JobConfig
 
+from graft.clusters.node_types import launched_cluster
 from graft.core.errors import ResourceError
 from graft.pipeline.ray_directory import ray_directory
-from graft.workers.allocation import ClusterResources, Node
+from graft.pipeline.scaling.asked import nodes_to_come
+from graft.workers.allocation import ACCELERATOR, ClusterResources, Node
 from graft.workers.cluster_address import check_address, cluster_address, shake_hands
 from graft.workers.groups.shape import has_autoscaler
 from graft.workers.object_store import object_store_here
@@ -32,6 +34,9 @@ WORKER_ENVIRONMENT = {
     # A worker that was given no GPU must not see one: `choose_device` asks torch.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
 }
+
+CLUSTER_FILE = "GRAFT_CLUSTER"
+"""Variable of the head: the cluster's own file of Ray's launcher, by which a job knows what nodes there can be."""
 
 _SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", **WORKER_ENVIRONMENT}
 
@@ -181,7 +186,18 @@ def _usable_cpus() -> int:
 
 
 def _resources() -> ClusterResources:
-    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    alive = [node for node in ray.nodes() if node["Alive"]]
     # A session of our own is this machine, whatever is asked for.
     can_grow = cluster_address() is not None and has_autoscaler()
-    return ClusterResources(tuple(Node(has.get("CPU", 0.0), has.get("GPU", 0.0)) for has in alive), can_grow)
+    nodes = tuple(_node(one["Resources"], one.get("Labels") or {}) for one in alive)
+    return ClusterResources(nodes, can_grow, _largest() if can_grow else ())
+
+
+def _node(has: Mapping[str, float], labels: Mapping[str, str]) -> Node:
+    return Node(has.get("CPU", 0.0), has.get("GPU", 0.0), labels.get(ACCELERATOR, ""))
+
+
+def _largest() -> tuple[Node, ...]:
+    """All nodes that the cluster may have, where GRAFT_CLUSTER names the file that says so."""
+    file = os.environ.get(CLUSTER_FILE)
+    return nodes_to_come(launched_cluster(Path(file).expanduser())).nodes if file else ()

@@ -49,7 +49,7 @@ from graft.pipeline.stages.runner import Output, StageRunner
 from graft.pipeline.stages.search import run_search_stage
 from graft.pipeline.watchers import OnLost, watch_head
 from graft.pipeline.zoo.mapped import check_inits, needs_own_weights
-from graft.search.outlook import Outlook
+from graft.search.outlook import Outlook, worth_at_once
 from graft.spec.job import Job
 from graft.spec.search.phases import total_trials
 from graft.tracking.preflight import check_target, foreign_settings
@@ -234,10 +234,15 @@ class _Run:
 
     def _run_clock(self, resources: ClusterResources) -> RunClock:
         job = self._job
-        trials = total_trials(job.phases)
-        divided = allocate(job.resources, resources, trials)
+        trials, most = total_trials(job.phases), job.search.budget.nodes
+        there, at_once = resources.at_its_largest(most), trials
+        if resources.can_grow:
+            at_once = worth_at_once(job)
+            if most is not None and there.can_grow:  # a trial on each node: nobody knows how many one would hold
+                at_once = min(at_once or most, max(1, most // job.resources.workers))
+        divided = allocate(job.resources, there, at_once)
         is_fitted = job.training.final_on != "train"
-        fit = allocate_fit(job.resources, job.training.fit, resources) if is_fitted else divided
+        fit = allocate_fit(job.resources, job.training.fit, there) if is_fitted else divided
         deadline = deadline_of(job.search.budget, job.resources.price, divided, trials)
         return RunClock(job, self._progress, self._clock, divided, fit, deadline, self._started)
 

@@ -99,6 +99,16 @@ class Conductor:
         """Whether nothing runs, waits, or can be started any more."""
         return self._no_more and not self._open
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all trials have begun, and each that has not ended has a process."""
+        return self._no_more and all(trial.state.holds_slot for trial in self._open.values())
+
+    @property
+    def needed(self) -> int:
+        """The most processes that will be needed at once from now on."""
+        return min(self._slots, len(self._open)) if self._no_more else self._slots
+
     def history(self) -> tuple[Observation, ...]:
         """What became of each trial so far, for a searcher."""
         return tuple(trial.observed or trial.observe() for trial in self._trials.values())

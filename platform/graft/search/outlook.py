@@ -1,9 +1,14 @@
-"""How big a search is expected to be. Pure."""
+"""How big a search is expected to be, and how much of it is worth running at once. Pure."""
 
+import math
 from dataclasses import dataclass
 
 from graft.spec.job import Job
 from graft.spec.search.phases import Phase, drawn_from, total_trials
+
+# Where most trials end after their first comparison, nodes for all of them would be idle most of the time, and paid
+# for. With three in ten, the first epochs of the others wait for others; tests/benchmarks/scale.py has the figures.
+SHARE_AT_ONCE = 0.3
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,22 @@ class Outlook:
     def trials(self) -> int | None:
         """How many trials there will be at most; None is no limit."""
         return total_trials(drawn_from(self.phases, self.strategies))
+
+
+def worth_at_once(job: Job) -> int | None:
+    """Trials that are worth nodes of their own at the same time, where nodes come when they are asked for.
+
+    Of a search that compares its trials early three in ten; of others all. None is no limit; what the job says counts.
+    """
+    phases = drawn_from(job.phases, job.strategies)
+    if job.resources.concurrent_trials or any(phase.trials is None for phase in phases):
+        return total_trials(phases)
+    return max(_worth_at_once(phase) for phase in phases)
+
+
+def _worth_at_once(phase: Phase) -> int:
+    trials = phase.trials or 1
+    return math.ceil(trials * SHARE_AT_ONCE) if phase.scheduler.first_comparison() else trials
 
 
 def _with_first(phase: Phase, drawn: float, first: int) -> float:

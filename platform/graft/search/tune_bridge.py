@@ -68,8 +68,12 @@ def are_lost(nodes: Collection[str]) -> bool:
 def _node_of(actor: Any) -> str:
     if actor is None:
         return ""
-    known = cluster_state.actors(actor._actor_id.hex()) or {}
+    known = cluster_state.actor_table(actor._actor_id.hex()) or {}
     return str((known.get("Address") or {}).get("NodeID", ""))
+
+
+Keep = Callable[[int], None]
+"""``keep(count)``: from now on, so many trials need workers at once, and no more."""
 
 
 class TuneBridge:
@@ -85,8 +89,11 @@ class TuneBridge:
         observer: SearchObserver,
         is_starved: Callable[[], bool] = lambda: False,
         places: Places | None = None,
+        keep: Keep = lambda count: None,
     ) -> None:
         self.conductor, self.places = conductor, places or Places()
+        self._keep = keep
+        self._needed: int | None = None
         self._observer = observer
         self._lacks_workers = is_starved
         self._asked = 0.0
@@ -124,6 +131,7 @@ class TuneBridge:
                 controller.stop_trial(trial)
             else:
                 self._again.append((trial, action))
+        self._let_go(controller)
         suspended = self.conductor.to_suspend(self._is_starved(controller))
         if suspended is not None:
             controller.pause_trial(self._tune_trials[suspended], should_checkpoint=False)
@@ -143,6 +151,20 @@ class TuneBridge:
         """Tune has started a process for the trial, the first or another."""
         self._tune_trials[name_of(trial)] = trial
         self.places.begin(name_of(trial), trial.temporary_state.ray_actor)
+
+    def _let_go(self, controller: Any) -> None:
+        """Give back what no trial will use any more: a node that is idle can leave.
+
+        Tune keeps the process of a trial that has ended for the next one, and its resources with it, until the search
+        is over; where there is no next one, that is as long as the longest trial takes.
+        """
+        needed = self.conductor.needed
+        if needed != self._needed:
+            self._needed = needed
+            self._keep(needed)
+        tune_controller = controller._tune_controller
+        if tune_controller._actor_cache.num_cached_objects and self.conductor.is_complete:
+            tune_controller._cleanup_cached_actors(force_all=True)
 
     def _is_starved(self, controller: Any) -> bool:
         """Whether a trial has waited for a process for so long that there may be no room for one."""

@@ -35,6 +35,7 @@ from graft.search.tune_bridge import (
     NODES,
     NOTES,
     PROPOSAL,
+    Keep,
     Places,
     TuneBridge,
     are_lost,
@@ -64,6 +65,8 @@ class Execution:
         is_starved: asked now and then: whether a trial has a process, but not what that needs to train.
         heartbeats: where the processes of trials show that they are alive; None if nobody looks.
         places: is told which nodes train which trial.
+        labels: of the nodes that a trial's process may be on.
+        keep: told how many trials need workers at once, whenever that changes.
     """
 
     name: str
@@ -75,6 +78,15 @@ class Execution:
     is_starved: Callable[[], bool] = lambda: False
     heartbeats: Path | None = None
     places: Places = field(default_factory=Places)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    keep: Keep = lambda count: None
+
+    @property
+    def placement(self) -> tune.PlacementGroupFactory:
+        """What Tune asks Ray for, for each trial."""
+        bundle = {kind: amount for kind, amount in self.resources.items() if amount}
+        selector = {"bundle_label_selector": [dict(self.labels)]} if self.labels else {}
+        return tune.PlacementGroupFactory([bundle], **selector)
 
 
 def run_search(
@@ -95,13 +107,13 @@ def run_search(
 def _fit(
     execution: Execution, conductor: Conductor, observer: SearchObserver, trial_fn: TrialFunction, payload: Any
 ) -> None:
-    bridge = TuneBridge(conductor, observer, execution.is_starved, execution.places)
+    bridge = TuneBridge(conductor, observer, execution.is_starved, execution.places, execution.keep)
     tuner = tune.Tuner(
         tune.with_resources(
             tune.with_parameters(
                 _run_trial, trial_fn=trial_fn, payload=payload, metric=execution.metric, heartbeats=execution.heartbeats
             ),
-            dict(execution.resources),
+            execution.placement,
         ),
         tune_config=tune.TuneConfig(
             num_samples=-1,

@@ -12,20 +12,42 @@ DECODING_SHARE = 0.25
 """Of the CPUs, where samples are streamed."""
 
 
+ACCELERATOR = "ray.io/accelerator-type"
+"""Ray's label of the kind of GPU that a node has."""
+
+
 @dataclass(frozen=True)
 class Node:
     """What one node has."""
 
     cpus: float
     gpus: float = 0.0
+    gpu_type: str = ""
 
 
 @dataclass(frozen=True)
 class ClusterResources:
-    """What a session can hand out, and whether it gets more nodes when they are asked for."""
+    """What a session can hand out, and whether it gets more nodes when they are asked for.
+
+    Attributes:
+        nodes: that are there.
+        can_grow: whether something adds nodes.
+        largest: all nodes that there can be at once, where that is known.
+    """
 
     nodes: tuple[Node, ...]
     can_grow: bool = False
+    largest: tuple[Node, ...] = ()
+
+    def at_its_largest(self, most: int | None = None) -> "ClusterResources":
+        """What is divided: a cluster that grows as large as it can become, and as a job allows; else what is there.
+
+        Args:
+            most: workers that a job asks for at once; None is no limit.
+        """
+        if not self.can_grow or not self.largest:
+            return self
+        return ClusterResources(self.largest[:most])
 
     @property
     def cpus(self) -> float:
@@ -46,6 +68,24 @@ class ClusterResources:
     def most_gpus(self) -> float:
         """GPUs of the node that has most."""
         return max((node.gpus for node in self.nodes), default=0.0)
+
+    def of_gpu_type(self, name: str | None) -> "ClusterResources":
+        """The nodes with one kind of GPU; all of them if none is named.
+
+        Raises:
+            ResourceError: there is none, and none can come.
+        """
+        if name is None:
+            return self
+        mine = [tuple(node for node in nodes if node.gpu_type == name) for nodes in (self.nodes, self.largest)]
+        if not any(mine) and (not self.can_grow or self.largest):
+            others = (
+                ", ".join(sorted({node.gpu_type for node in (*self.nodes, *self.largest)} - {""})) or "none of any type"
+            )
+            raise ResourceError(
+                f"resources.gpu_type is {name}, but the nodes of this session have {others}; name another"
+            )
+        return replace(self, nodes=mine[0], largest=mine[1])
 
     def without_decoding(self) -> "ClusterResources":
         """What is left for training where samples are streamed: a quarter of the CPUs decodes, one at least.
@@ -86,6 +126,7 @@ class Allocation:
         workers: processes that train one trial.
         placement: whether they share nodes.
         most_cpus: the most that one process can have.
+        gpu_type: the only kind of GPU that its nodes may have; empty if any will do.
     """
 
     cpus: float
@@ -94,6 +135,12 @@ class Allocation:
     workers: int = 1
     placement: Literal["pack", "spread"] = "pack"
     most_cpus: float = math.inf
+    gpu_type: str = ""
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Of the nodes that it may be on."""
+        return {ACCELERATOR: self.gpu_type} if self.gpu_type else {}
 
     @property
     def cpus_per_worker(self) -> float:
@@ -125,6 +172,7 @@ def allocate(spec: ResourcesSpec, there: ClusterResources, trials: int | None) -
     Raises:
         ResourceError: one trial asks for more than there is.
     """
+    there = there.of_gpu_type(spec.gpu_type)
     workers = spec.workers
     cpus = 1.0 if spec.cpus_per_worker == "auto" else float(spec.cpus_per_worker)
     gpus = (1.0 if there.gpus else 0.0) if spec.gpus_per_worker == "auto" else float(spec.gpus_per_worker)
@@ -133,13 +181,16 @@ def allocate(spec: ResourcesSpec, there: ClusterResources, trials: int | None) -
         _require("gpus", gpus, workers, (there.gpus, there.most_gpus))
         _require_room(spec, there.room(cpus, gpus))
     fit = there.room(cpus, gpus) // workers
-    if there.can_grow and spec.concurrent_trials:
-        fit = spec.concurrent_trials
+    if there.can_grow:  # nobody knows to what: it is told by what is asked for
+        fit = max(fit, spec.concurrent_trials or trials or 1)
     concurrent = max(1, min(fit, spec.concurrent_trials or fit, trials or fit))
     if spec.cpus_per_worker == "auto":
         wanted = range(int(there.most_cpus), 1, -1)
         cpus = next((float(more) for more in wanted if there.room(more, gpus) >= concurrent * workers), cpus)
-    return Allocation(cpus * workers, gpus * workers, concurrent, workers, spec.placement, max(there.most_cpus, cpus))
+    # A process with GPUs is on a node that has some, however many CPUs others have.
+    most_cpus = max([cpus, *(node.cpus for node in there.nodes if node.gpus >= min(1.0, gpus))])
+    kind = spec.gpu_type or ""
+    return Allocation(cpus * workers, gpus * workers, concurrent, workers, spec.placement, most_cpus, kind)
 
 
 def allocate_fit(spec: ResourcesSpec, fit: FitSpec, there: ClusterResources) -> Allocation:

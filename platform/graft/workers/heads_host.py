@@ -21,6 +21,7 @@ from ray.exceptions import ActorUnavailableError, RayActorError
 
 from graft.core.errors import GraftError, ResourceError, TrialError
 from graft.training.rendezvous import Rendezvous
+from graft.workers.allocation import Allocation
 
 # How often a host may die before its trials are given up.
 RESTARTS = 3
@@ -162,22 +163,19 @@ class HeadsHandle:
 
 
 @contextmanager
-def heads_hosts(
-    work: WorkInHost, payload: Any, count: int, trials: int, cpus: float, gpus: float
-) -> Iterator[HeadsHandle]:
+def heads_hosts(work: WorkInHost, payload: Any, allocation: Allocation, trials: int) -> Iterator[HeadsHandle]:
     """Start hosts, and end them when the block is left.
 
     Args:
         work: what they do with an order; can be imported or pickled.
         payload: what all orders share; put into the object store once.
-        count: how many hosts.
+        allocation: how many hosts, and what each occupies; torch uses as many threads as it has CPUs.
         trials: most at once in one of them.
-        cpus: of a host; torch uses as many threads.
-        gpus: of a host.
     """
-    kind = ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=RESTARTS, max_concurrency=2 * trials + 2)(HeadsHost)
+    options = {"max_restarts": RESTARTS, "max_concurrency": 2 * trials + 2, "label_selector": allocation.labels}
+    kind = ray.remote(num_cpus=allocation.cpus, num_gpus=allocation.gpus, **options)(HeadsHost)
     shared = ray.put(payload)
-    hosts = [kind.remote(work, shared, max(1, int(cpus))) for _ in range(count)]
+    hosts = [kind.remote(work, shared, allocation.num_threads) for _ in range(allocation.concurrent)]
     try:
         yield HeadsHandle(hosts)
     finally:

@@ -1,6 +1,6 @@
 """Running one function in a Ray worker, with our errors coming out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import ray
@@ -8,11 +8,19 @@ import torch
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskError, WorkerCrashedError
 
 from graft.core.errors import GraftError, NodeLeaving, ResourceError, TrialError
+from graft.workers.groups.shape import has_autoscaler
 
 T = TypeVar("T")
 
 
-def run_remote(fn: Callable[..., T], *args: Any, num_cpus: float = 1.0, num_gpus: float = 0.0, attempts: int = 1) -> T:
+def run_remote(
+    fn: Callable[..., T],
+    *args: Any,
+    num_cpus: float = 1.0,
+    num_gpus: float = 0.0,
+    attempts: int = 1,
+    labels: Mapping[str, str] | None = None,
+) -> T:
     """Run ``fn(*args)`` in a Ray worker and wait for its result; Ray must have been started.
 
     Torch in the worker uses as many threads as the CPUs asked for, at least one. Large arguments should be put into
@@ -25,6 +33,7 @@ def run_remote(fn: Callable[..., T], *args: Any, num_cpus: float = 1.0, num_gpus
         num_gpus: GPUs to reserve.
         attempts: how often to begin when the worker dies; more than once only for what goes on where it was. One that
             leaves a node before that is taken away counts for none.
+        labels: that its node must have.
 
     Raises:
         GraftError: whatever `fn` raised, if it was one of ours.
@@ -33,7 +42,8 @@ def run_remote(fn: Callable[..., T], *args: Any, num_cpus: float = 1.0, num_gpus
     """
     _require_feasible({"CPU": num_cpus, "GPU": num_gpus})
     # Ray's own retries would begin again after an out-of-memory kill as well, and be killed again.
-    remote = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_retries=0)(_call)
+    selector = {"label_selector": dict(labels)} if labels else {}
+    remote = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_retries=0, **selector)(_call)
     failures = 0
     while failures < attempts:
         reference = remote.remote(fn, max(1, int(num_cpus)), *args)
@@ -77,6 +87,8 @@ def _require_feasible(wanted: dict[str, float]) -> None:
     largest = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if any(all(node.get(kind, 0.0) >= amount for kind, amount in wanted.items() if amount) for node in largest):
         return
+    if has_autoscaler():
+        return  # a node that has them may come
     asked = ", ".join(f"{amount:g} {kind}" for kind, amount in wanted.items() if amount)
     have = max((node.get("CPU", 0.0) for node in largest), default=0.0)
     raise ResourceError(

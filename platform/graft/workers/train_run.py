@@ -120,6 +120,7 @@ def fit(run: TrainRun, function: Callable[[Any], Any], config: Any, callbacks: S
             use_gpu=run.shape.gpus_per_worker > 0,
             resources_per_worker={**run.shape.resources, "memory": run.mark},
             placement_strategy=run.shape.placement.upper(),
+            label_selector=run.shape.labels or None,
             elastic_resize_monitor_interval_s=run.resize_s,
         ),
         run_config=RunConfig(

@@ -98,7 +98,7 @@ class TestTraining:
         done = fitting.run()
         ((fn, (task,), options),) = ran.calls
         assert fn is fit
-        assert options == {"num_cpus": 2, "num_gpus": 0, "attempts": 3}
+        assert options == {"num_cpus": 2, "num_gpus": 0, "attempts": 3, "labels": {}}
         assert task.model.schedule == SCHEDULE
         assert (task.model.weights, task.num_threads, task.workers, task.seconds) == (fitting.final_weights, 2, 1, None)
         assert done["weights"] == str(fitting.final_weights)

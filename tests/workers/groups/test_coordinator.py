@@ -566,3 +566,37 @@ async def test_the_only_group_is_waited_for():
     here.coordinator.lose_nodes(set())
     await here.at(200)
     assert await here.coordinator.nodes("trial") == ("node-0", "node-1")
+
+
+@scene
+async def test_a_group_that_is_not_needed_is_let_go_and_comes_back():
+    here = Harness(groups=2, size=1)
+    first, second = await here.start("a", 0), await here.start("b", 1)
+    tasks = [*await here.wait_for_orders(first), *await here.wait_for_orders(second)]
+    await here.lease()
+    await here.coordinator.keep(1)
+    await quiet()
+    assert [task.done() for task in tasks] == [False, True]
+    assert await tasks[1] is None, "its worker has to go"
+    await here.coordinator.run_ended(1, "its workers left")
+    wanted = await begun(here.coordinator.wanted(1))
+    await here.at(1000.0)
+    assert not wanted.done(), "it rests, and is not given up for being late"
+    await here.lease_later("second trial")
+    await here.coordinator.keep(2)
+    assert await wanted, "it is started again for the trial that waits"
+
+
+@scene
+async def test_a_group_at_work_is_let_go_when_its_trial_has_ended():
+    here = Harness(groups=2, size=1)
+    first, second = await here.start("a", 0), await here.start("b", 1)
+    tasks = [*await here.wait_for_orders(first), *await here.wait_for_orders(second)]
+    await here.lease()
+    await here.lease("other")
+    await here.coordinator.keep(1)
+    await quiet()
+    assert [task.done() for task in tasks] == [False, False], "both are held"
+    await here.coordinator.release("other")
+    await quiet()
+    assert [task.done() for task in tasks] == [False, True]

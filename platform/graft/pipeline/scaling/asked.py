@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from graft.clusters.autoscaling.gang import Gang
 from graft.clusters.node_types import ACCELERATOR, ClusterNodes
 from graft.learner.head_fusion import heads_at_once, reason_not_fused
+from graft.search.outlook import worth_at_once
 from graft.spec.job import Job
 from graft.spec.search.phases import total_trials
 from graft.workers.allocation import Allocation, ClusterResources, Node, allocate, allocate_fit
@@ -39,7 +40,9 @@ def wished(job: Job) -> Gang:
     spec = job.resources
     cpus = 1.0 if spec.cpus_per_worker == "auto" else float(spec.cpus_per_worker)
     gpus = 0.0 if spec.gpus_per_worker == "auto" else float(spec.gpus_per_worker)
-    return Gang(spec.workers, {"CPU": cpus, "GPU": gpus}, spec.placement, labels_of(job))
+    return Gang(
+        spec.workers, {"CPU": cpus, "GPU": gpus}, spec.placement, {ACCELERATOR: spec.gpu_type} if spec.gpu_type else {}
+    )
 
 
 def wished_fit(job: Job) -> Gang:
@@ -49,31 +52,25 @@ def wished_fit(job: Job) -> Gang:
     return replace(trial, workers=fit.min_workers or workers)
 
 
-def labels_of(job: Job) -> dict[str, str]:
-    """Labels of the nodes on which a job trains."""
-    return {ACCELERATOR: job.resources.gpu_type} if job.resources.gpu_type else {}
-
-
 def asked_of(job: Job, cluster: ClusterNodes) -> Asked:
     """What a job asks of a cluster, as a run there would.
 
     Raises:
         ResourceError: it has no room for one trial.
     """
-    there = nodes_to_come(cluster)
-    trials = total_trials(job.phases)
+    there = ClusterResources(nodes_to_come(cluster).nodes[: job.search.budget.nodes])
+    trials = worth_at_once(job) if cluster.is_elastic else total_trials(job.phases)
     share = allocate(job.resources, there, trials)
     fit = allocate_fit(job.resources, job.training.fit, there)
     fused = not reason_not_fused(job, share)
-    at_once = heads_at_once(job, share, trials) if fused else share.concurrent
-    data = {"CPU": 1.0, **({"data": 0.001} if any("data" in one.resources for one in cluster.workers) else {})}
-    return Asked(_gang(job, share), share.concurrent, at_once, _gang(job, fit), Gang(1, data))
+    at_once = heads_at_once(job, share, total_trials(job.phases)) if fused else share.concurrent
+    return Asked(_gang(job, share), share.concurrent, at_once, _gang(job, fit), Gang(1, {"CPU": 1.0}))
 
 
 def nodes_to_come(cluster: ClusterNodes) -> ClusterResources:
     """All nodes that a cluster may have at once, the largest first where it may not have all kinds."""
     nodes = [
-        Node(one.resources.get("CPU", 0.0), one.resources.get("GPU", 0.0))
+        Node(one.resources.get("CPU", 0.0), one.resources.get("GPU", 0.0), one.labels.get(ACCELERATOR, ""))
         for one in cluster.workers
         for _ in range(one.most)
     ]
@@ -82,4 +79,4 @@ def nodes_to_come(cluster: ClusterNodes) -> ClusterResources:
 
 def _gang(job: Job, share: Allocation) -> Gang:
     each = {"CPU": share.cpus_per_worker, "GPU": share.gpus_per_worker}
-    return Gang(share.workers, each, share.placement, labels_of(job))
+    return Gang(share.workers, each, share.placement, share.labels)

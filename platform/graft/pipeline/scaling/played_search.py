@@ -72,7 +72,7 @@ def play_search(job: Job, fleet: Fleet, asked: Asked, times: Times, spent: Spent
         for phase in drawn_from(job.phases, job.strategies):
             proposer = _Numbered(job, phase, limits.begun)
             scheduler = build_scheduler(_playable(phase), job.objective, job.search.seed, job.strategy)
-            conductor = Conductor(scheduler, proposer, _Silent(), job.objective, asked.trials_at_once)
+            conductor = Conductor(scheduler, proposer, Silent(), job.objective, asked.trials_at_once)
             limits.proposers.append(proposer)
             room = Unlimited() if asked.is_fused else fleet
             now = simulate(conductor, _curve(job), lambda proposal, epoch: times.epoch, room, limits.check, now)
@@ -160,7 +160,7 @@ class _Numbered:
         return Proposal(name, strategy, start, 0, epochs, self._phase.index, runs_to_end=is_first)
 
 
-class _Silent:
+class Silent:
     """Hears of everything, and tells nobody."""
 
     def on_duplicate(self, duplicate: Duplicate) -> None: ...

@@ -29,8 +29,9 @@ def run_evaluate(run: RunContext, dataset: Dataset, winner: TrialProgress, fitte
     """Score in a Ray worker; keep the whole report, journal the metrics and their intervals."""
     threads = run.run_clock.allocation.all_threads
     members, judged = (found(run, dataset, winner, fitted) for found in (members_of, judged_members))
-    gpus, pictures = run.run_clock.allocation.gpus_per_worker, run.experiment.directory
-    report = run_remote(evaluate, members, judged, threads, pictures, num_cpus=threads, num_gpus=gpus)
+    share, pictures = run.run_clock.allocation, run.experiment.directory
+    asked = (members, judged, threads, pictures)
+    report = run_remote(evaluate, *asked, num_cpus=threads, num_gpus=share.gpus_per_worker, labels=share.labels)
     write_json(run.experiment.report_file, report)
     intervals = {name: (one["low"], one["high"]) for name, one in report["intervals"].items()}
     tta, ensemble = report.get("tta"), report.get("ensemble")

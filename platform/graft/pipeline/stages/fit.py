@@ -156,8 +156,10 @@ class Fitting:
         share = self.run_clock.fit
         if task.workers == 1:
             cpus, gpus = task.num_threads, share.gpus_per_worker
-            return run_remote(fit, task, num_cpus=cpus, num_gpus=gpus, attempts=ATTEMPTS), ()
-        shape = GroupShape(task.workers, share.cpus_per_worker, share.gpus_per_worker, self.job.resources.placement)
+            return run_remote(fit, task, num_cpus=cpus, num_gpus=gpus, attempts=ATTEMPTS, labels=share.labels), ()
+        shape = GroupShape(
+            task.workers, share.cpus_per_worker, share.gpus_per_worker, self.job.resources.placement, share.gpu_type
+        )
         least = self.job.training.fit.min_workers
         done = run_distributed(fit_in_group, (task,), shape, self.experiment.tune, least, ATTEMPTS)
         return done.value, done.nodes

@@ -1,7 +1,7 @@
 """The search stage: its phases one after the other, each a scheduler and a searcher on Ray Tune."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -48,7 +48,7 @@ from graft.search.conductor import Conductor
 from graft.search.protocol import CheckpointEpochs, Proposer, Scheduler
 from graft.search.schedulers.build import build_scheduler
 from graft.search.schedulers.replay import Replay
-from graft.search.tune_bridge import Places
+from graft.search.tune_bridge import Keep, Places
 from graft.search.tuner import Execution, run_search
 from graft.spec.job import Job
 from graft.spec.search.phases import Phase, total_trials
@@ -209,6 +209,8 @@ class SearchStage:
             is_starved=runner.is_starved,
             heartbeats=self.experiment.heartbeats,
             places=self.places,
+            labels=runner.labels,
+            keep=runner.keep,
         )
         run_search(execution, conductor, recorder, runner.function, runner.payload(_due(phase, scheduler)))
         if cause.ended is None or cause.ended.by == "phase":
@@ -250,7 +252,11 @@ class SearchStage:
     def _shape(self) -> GroupShape:
         allocation = self.allocation
         return GroupShape(
-            allocation.workers, allocation.cpus_per_worker, allocation.gpus_per_worker, allocation.placement
+            allocation.workers,
+            allocation.cpus_per_worker,
+            allocation.gpus_per_worker,
+            allocation.placement,
+            allocation.gpu_type,
         )
 
     def _finish(self, phase: Phase, seconds: float) -> None:
@@ -296,7 +302,8 @@ class SearchStage:
             return
         if allocation.workers == 1:
             resources = {"CPU": allocation.cpus, "GPU": allocation.gpus}
-            yield _TrialRunner(run_trial, resources, allocation.concurrent, lambda due: replace(payload, due=due))
+            mine = _TrialRunner(run_trial, resources, allocation.concurrent, lambda due: replace(payload, due=due))
+            yield replace(mine, labels=allocation.labels)
             return
         # A group that lost a worker goes on from the last epoch, whatever the scheduler needs.
         every_epoch = replace(payload, due=CheckpointEpochs(every=1))
@@ -311,6 +318,7 @@ class SearchStage:
                 lambda due: handle,
                 handle.is_starved,
                 handle.on,
+                keep=handle.keep,
             )
 
     @contextmanager
@@ -319,16 +327,15 @@ class SearchStage:
         allocation = self.allocation
         slots = heads_at_once(self.job, allocation, total_trials(self.job.phases))
         each = math.ceil(slots / allocation.concurrent)
-        with heads_hosts(
-            train_in_host, payload, allocation.concurrent, each, allocation.cpus, allocation.gpus
-        ) as handle:
+        with heads_hosts(train_in_host, payload, allocation, each) as handle:
             yield _TrialRunner(run_trial_in_host, DRIVER_RESOURCES, slots, lambda due: Hosted(handle, due))
 
 
 @dataclass(frozen=True)
 class _TrialRunner:
     """How trials are run: the function, what its process occupies, how many at once, its payload for what is due in a
-    phase, whether one lacks workers, and which of them are trained on a node."""
+    phase, whether one lacks workers, which of them are trained on a node, labels of its nodes, and who is told how many
+    need workers."""
 
     function: Any
     resources: dict[str, float]
@@ -336,6 +343,8 @@ class _TrialRunner:
     payload: Callable[[CheckpointEpochs], Any]
     is_starved: Callable[[], bool] = lambda: False
     on: Callable[[str], Sequence[str]] = lambda node: ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    keep: Keep = lambda count: None
 
 
 class _FirstCause:

@@ -7,7 +7,6 @@ milliseconds, and no rank ever waits for another one by polling.
 import asyncio
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Any
 
 import ray
@@ -17,6 +16,8 @@ from graft.workers.groups.broadcast import Broadcast
 from graft.workers.groups.messages import (
     Command,
     Ended,
+    LeaseRecord,
+    LeaseReply,
     Limits,
     Member,
     Order,
@@ -25,6 +26,7 @@ from graft.workers.groups.messages import (
     WorkStatus,
     WorkUpdate,
 )
+from graft.workers.groups.resting import Resting
 from graft.workers.groups.run_record import RunRecord
 from graft.workers.groups.work_queue import Work, WorkQueue
 
@@ -32,23 +34,6 @@ TICK_S = 0.5
 ATTEND_S = 0.5
 # How often it is asked which nodes are there.
 LOOK_S = 5.0
-
-
-@dataclass
-class LeaseRecord:
-    """A trial that holds a group, or waits for one (`group` is None)."""
-
-    renewed: float
-    waiting_since: float
-    group: int | None = None
-
-
-@dataclass(frozen=True)
-class LeaseReply:
-    """The answer to one who wants a group: its number, or why there will be none; neither means to go on waiting."""
-
-    group: int | None = None
-    reason: str = ""
 
 
 class Coordinator:
@@ -69,6 +54,7 @@ class Coordinator:
         self._leases: dict[str, LeaseRecord] = {}
         self._lease_changes = Broadcast()
         self._is_closing = False
+        self._resting = Resting(groups)
         self._attending: set[asyncio.Task[None]] = set()
 
     # --- the workers ---
@@ -274,6 +260,8 @@ class Coordinator:
         queue, record = self._queues[group], self._records[group]
 
         def is_needed() -> bool:
+            if self._resting.has(group):
+                return False
             is_waited_for = any(lease.group is None for lease in self._leases.values())
             return not record.has_begun or queue.work is not None or is_waited_for
 
@@ -292,6 +280,11 @@ class Coordinator:
             queue.fail(record.reason)
         self._changed(group)
 
+    async def keep(self, count: int) -> None:
+        """So many groups are needed from now on; see `Resting`."""
+        self._resting.keep(count)
+        self._changed()
+
     async def close(self) -> None:
         """Send all workers away; running orders are abandoned."""
         self._is_closing = True
@@ -302,7 +295,7 @@ class Coordinator:
 
     async def are_up(self) -> bool:
         """Whether every group has all its workers."""
-        return all(queue.is_up for queue in self._queues)
+        return all(queue.is_up or self._resting.has(group) for group, queue in enumerate(self._queues))
 
     async def keep_time(self) -> None:
         """Look at the clock, and now and then at the cluster, for ever."""
@@ -333,7 +326,7 @@ class Coordinator:
                 self._changed(record.group)
         self._move_leases(now)
         for group, queue in enumerate(self._queues):
-            if self._records[group].is_late(now):
+            if not self._resting.has(group) and self._records[group].is_late(now):
                 queue.fail(self._records[group].reason)
                 self._changed(group)
             if queue.terminate_late(now - self._limits.leave_s):
@@ -363,6 +356,8 @@ class Coordinator:
                 self._changed(group)
 
     def _is_gone(self, member: Member) -> bool:
+        if self._resting.has(member.group) and self._queues[member.group].work is None:
+            return True
         return self._is_closing or self._queues[member.group].is_stale(member)
 
     def _without_group(self, lease: str) -> WorkUpdate:
@@ -385,12 +380,16 @@ class Coordinator:
     def _changed(self, group: int | None = None) -> None:
         """Hand out free groups in the order of asking, then wake who waits."""
         taken = {record.group for record in self._leases.values()}
-        free = [index for index, queue in enumerate(self._queues) if queue.is_idle and index not in taken]
         waiting = [record for record in self._leases.values() if record.group is None]
+        spare = [index for index in range(len(self._queues)) if index not in taken]
+        let_go = self._resting.choose(spare, len(waiting))
+        for index in let_go:
+            self._records[index].rest()
+        free = [index for index in spare if self._queues[index].is_idle and not self._resting.has(index)]
         for record, index in zip(waiting, free, strict=False):
             record.group = index
         for index, change in enumerate(self._changes):
-            if group in (None, index) or waiting:
+            if group in (None, index) or waiting or index in let_go:
                 change.notify_all()
         self._lease_changes.notify_all()
 

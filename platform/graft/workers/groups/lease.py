@@ -12,8 +12,7 @@ from ray import cloudpickle
 from ray.exceptions import RayActorError
 
 from graft.core.errors import ResourceError, TrialError
-from graft.workers.groups.coordinator import LeaseReply
-from graft.workers.groups.messages import WorkStatus, WorkUpdate
+from graft.workers.groups.messages import LeaseReply, WorkStatus, WorkUpdate
 from graft.workers.groups.shape import GroupShape, waiting_for
 
 RENEW_S = 2.0
@@ -85,6 +84,10 @@ class GroupsHandle:
     def on(self, node: str) -> list[str]:
         """Who has leased a group with a worker on this node, by Ray's id of it."""
         return list(_call(self._coordinator.on_node.remote(node)))
+
+    def keep(self, count: int) -> None:
+        """Let go of groups beyond `count` as soon as nobody uses them; more than there are brings back those let go."""
+        _tell(self._coordinator.keep, count)
 
     @contextlib.contextmanager
     def lease(self, who: str) -> Iterator[Lease]:

@@ -106,3 +106,20 @@ class Limits:
     start_s: float = 300.0
     barren_runs: int = 3
     poll_s: float = 1.0
+
+
+@dataclass
+class LeaseRecord:
+    """A trial that holds a group, or waits for one (`group` is None)."""
+
+    renewed: float
+    waiting_since: float
+    group: int | None = None
+
+
+@dataclass(frozen=True)
+class LeaseReply:
+    """The answer to one who wants a group: its number, or why there will be none; neither means to go on waiting."""
+
+    group: int | None = None
+    reason: str = ""

@@ -37,6 +37,10 @@ class RunRecord:
         """Whether its workers have been gone, or on their way, for at least so long."""
         return self._starting_since is not None and self._starting_since + seconds <= now
 
+    def rest(self) -> None:
+        """It has been let go: it is neither late nor good for nothing."""
+        self._starting_since, self._barren = None, 0
+
     def come_up(self) -> None:
         """All workers are there; if the group had been given up, it is welcome again."""
         self._starting_since, self.reason = None, ""

@@ -12,6 +12,7 @@ from ray.autoscaler.v2.sdk import get_cluster_status
 from ray.experimental.internal_kv import _internal_kv_get
 
 from graft.core.errors import ResourceError
+from graft.workers.allocation import ACCELERATOR
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,19 @@ class GroupShape:
         cpus_per_worker: CPUs of each.
         gpus_per_worker: GPUs of each; a share below 1 lets workers share one.
         placement: ``pack`` puts the workers on as few nodes as possible, ``spread`` on as many.
+        gpu_type: the only kind of GPU that their nodes may have; empty if any will do.
     """
 
     workers: int
     cpus_per_worker: float
     gpus_per_worker: float = 0.0
     placement: Literal["pack", "spread"] = "pack"
+    gpu_type: str = ""
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Of the nodes that its workers may be on."""
+        return {ACCELERATOR: self.gpu_type} if self.gpu_type else {}
 
     @property
     def resources(self) -> dict[str, float]:
