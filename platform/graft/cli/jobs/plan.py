@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from graft.pipeline.measuring.lr_range import TestedRange
     from graft.pipeline.scaling.cluster_plan import ClusterPlan
     from graft.spec.job import Job
+    from graft.workers.allocation import ClusterResources
 
 
 def command(  # noqa: PLR0913 - each is an option
@@ -61,7 +62,6 @@ def command(  # noqa: PLR0913 - each is an option
     from graft.pipeline.look import overview_of, placement_of
     from graft.pipeline.plan import describe, make_plan
     from graft.pipeline.resolve import resolve_job
-    from graft.pipeline.scaling.asked import nodes_to_come
     from graft.pipeline.zoo.mapped import check_inits
     from graft.spec.defaults.scale import Scale
     from graft.spec.load import load_job
@@ -76,7 +76,7 @@ def command(  # noqa: PLR0913 - each is an option
     loaded = resolved.job
     check_inits(loaded)
     nodes = _nodes_of(cluster, loaded, as_json) if cluster else None
-    there = nodes_to_come(nodes) if nodes else None
+    there = _all_of(nodes) if nodes else None
     overview = overview_of(loaded, resolved.listing, looking(f"{loaded.data.modality}s"))
     size = Scale(overview.splits["train"], overview.splits["validation"])
     if not measure:
@@ -137,6 +137,12 @@ def _nodes_of(file: Path, job: "Job", as_json: bool) -> "ClusterNodes":
             tell(*(str(one) for one in problems), err=True)
         raise typer.Exit(2)
     return nodes
+
+
+def _all_of(nodes: "ClusterNodes") -> "ClusterResources":
+    from graft.pipeline.scaling.asked import nodes_to_come
+
+    return nodes_to_come(nodes)
 
 
 def _on_cluster(
