@@ -3,7 +3,7 @@
 import typer
 
 from graft.cli.help import show_overview
-from graft.cli.memory import contents, evaluating, files
+from graft.cli.memory import contents, evaluating, files, recommending
 
 app = typer.Typer(
     help="What earlier tasks gave: kept by every run, read by every search. GRAFT_MEMORY says where it lies.",
@@ -23,3 +23,4 @@ app.command("forget")(contents.forget)
 app.command("export")(files.export)
 app.command("import")(files.import_)
 app.command("evaluate")(evaluating.evaluate)
+app.command("recommend")(recommending.recommend)

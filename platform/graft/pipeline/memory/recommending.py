@@ -1,7 +1,8 @@
 """What earlier tasks say of a job: the memory is asked once, before the first trial of a phase."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from graft.core.errors import GraftError
 from graft.core.seeds import derive_seed
@@ -12,7 +13,7 @@ from graft.meta.memory.store import MemoryStore
 from graft.meta.memory.trust import Reader
 from graft.meta.recommend.advice import Question, prior_for
 from graft.meta.recommend.pool import candidate_of
-from graft.meta.recommend.prior import NO_PRIOR, Prior
+from graft.meta.recommend.prior import NO_PRIOR, Expected, Prior
 from graft.pipeline.proposing import canonical
 from graft.search.protocol import LearnsFromTasks
 from graft.search.searchers.build import build_searcher
@@ -20,6 +21,7 @@ from graft.spec.job import Job
 from graft.spec.strategy import Strategy
 from graft.tracking.provenance import versions_here
 
+SHIPPED = "what graft ships for data of this kind and size (docs/defaults.md)"
 _LOG = logging.getLogger(__name__)
 
 
@@ -71,6 +73,44 @@ def question_of(job: Job, seed: int = 0, similarity: Mapping[str, float] | None 
     return Question(
         job.space, canonical, job.data.modality, job.decided_task.kind, similarity, seed=derive_seed(seed, "recommend")
     )
+
+
+def recommendations(job: Job, memory: Memory, count: int) -> dict[str, Any]:
+    """The first strategies of a job that are worth a trial, as plain values.
+
+    ``recommendations``: each ``strategy``, ``label``, ``below_best`` (0 is the best, 1 as far below it as the median;
+    None where nothing is known), ``deviation``, ``cost`` (of the usual one), ``reason``; ``basis``, ``tasks``,
+    ``confidence``, and ``told``, all of it in a line.
+
+    Args:
+        job: resolved.
+        memory: what is remembered.
+        count: how many at most.
+    """
+    prior = prior_for(memory, question_of(job, derive_seed(job.search.seed, 0)))
+    fields = job.reach.varied()
+    if prior.is_empty:
+        rows = [_recommended(one, fields, None, SHIPPED) for one in job.first[:count]]
+        told = f"{in_words(prior)}; what graft ships is tried first" if rows else in_words(prior)
+    else:
+        told, rows = in_words(prior), []
+        for place in prior.portfolio[:count]:
+            expected = prior.expected[place]
+            strategy = Strategy.model_validate_json(expected.strategy_json)
+            rows.append(_recommended(strategy, fields, expected, expected.reason))
+    about = {"basis": str(prior.basis), "tasks": prior.tasks, "confidence": round(prior.confidence, 3), "told": told}
+    return {"job": job.name, "recommendations": rows, **about}
+
+
+def _recommended(strategy: Strategy, fields: Sequence[str], expected: Expected | None, reason: str) -> dict[str, Any]:
+    return {
+        "strategy": strategy.model_dump(mode="json"),
+        "label": strategy.label(fields),
+        "below_best": None if expected is None else round(max(0.0, -expected.mean), 4),
+        "deviation": None if expected is None else round(expected.deviation, 4),
+        "cost": 1.0 if expected is None else round(expected.cost, 4),
+        "reason": reason,
+    }
 
 
 def in_words(prior: Prior) -> str:

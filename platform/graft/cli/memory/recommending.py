@@ -1,0 +1,57 @@
+"""`graft memory recommend`: what to try first on a job's data."""
+
+import json
+import time
+from typing import Annotated, Any
+
+import typer
+
+from graft.cli.memory.held import PlaceOption
+from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
+from graft.cli.output.tell import tell
+
+
+def recommend(
+    job: JobArgument,
+    count: Annotated[int, typer.Option("-k", min=1, max=100, help="How many strategies.")] = 5,
+    override: SetOption = None,
+    home: HomeOption = None,
+    place: PlaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Recommend strategies of a job's space, the first to try first, each with its reason. Nothing is trained.
+
+    They are what a search with `search.searcher: meta` begins with. Where the memory knows nothing of tasks like this
+    one, they are those that graft ships (`search.first`), and that is said.
+
+    Example: graft memory recommend jobs/digits.yaml -k 3
+    """
+    from graft.core.storage import Home
+    from graft.pipeline.memory.recommending import memory_of, recommendations
+    from graft.pipeline.resolve import resolve_job
+    from graft.spec.load import load_job
+
+    loaded = resolve_job(load_job(job, override or ())).job
+    found = recommendations(loaded, memory_of(Home.find(home), time.time(), place), count)
+    if as_json:
+        tell(json.dumps(found))
+        return
+    _print(found)
+
+
+def _print(found: dict[str, Any]) -> None:
+    from graft.cli.output.tables import print_table
+
+    rows = [
+        [
+            str(rank),
+            one["label"],
+            "–" if one["below_best"] is None else f"{one['below_best']:.2f} ± {one['deviation']:.2f}",
+            f"{one['cost']:.2g}",
+            one["reason"],
+        ]
+        for rank, one in enumerate(found["recommendations"], start=1)
+    ]
+    if rows:
+        print_table(["", "strategy", "below the best", "cost", "why"], rows, ("", "cost"))
+    tell(found["told"])
