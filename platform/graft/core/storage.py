@@ -18,7 +18,7 @@ from graft.core.machine_faults import is_out_of_inodes
 from graft.core.passing_errors import machine_errors
 from graft.core.private_files import close_directory, make_private_directory
 from graft.core.stores.address import HomeAddress
-from graft.core.stores.home_path import copy_of
+from graft.core.stores.home_path import HomePath, address_of, copy_of, is_copy
 from graft.core.uris import lost_scheme, scheme_of, sqlite_uri
 
 # What graft keeps at the top of a home. The database has companions while it is open.
@@ -61,6 +61,8 @@ class Home:
                 f"home directory is `{named}`, which cannot be found ({error}); name one with --home or GRAFT_HOME"
             ) from error
         _require_utf8(root)
+        if is_copy(root):  # named by its own path
+            return cls(HomePath(root), address_of(root))
         return cls(root)
 
     @property

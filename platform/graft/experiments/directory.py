@@ -97,11 +97,13 @@ class Experiment:
         """
         if (copy := Copy.of(home.root)) is not None:
             prefix = f"{copy.key(home.experiments)}/"
-            for name in copy.asked(lambda storage: list(storage.folders(prefix)), CONTACT_S):
-                bring(home.experiments / name / JOB_NAME, is_final=True)
-        if not home.experiments.is_dir():
+            known = copy.asked(lambda storage: list(storage.folders(prefix)), CONTACT_S)
+            entries = [bring(home.experiments / name / JOB_NAME, is_final=True).parent for name in known]
+        elif not home.experiments.is_dir():
             return []
-        found = [entry for entry in home.experiments.iterdir() if (entry / JOB_NAME).is_file()]
+        else:
+            entries = list(home.experiments.iterdir())
+        found = [entry for entry in entries if (entry / JOB_NAME).is_file()]
         return [
             entry.name for entry in sorted(found, key=lambda entry: (entry / JOB_NAME).stat().st_mtime, reverse=True)
         ]

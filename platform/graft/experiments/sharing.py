@@ -14,7 +14,7 @@ from graft.journal.store.replica import Replica
 
 _LOG = logging.getLogger(__name__)
 
-_STAY = ("checkpoints", "heartbeats", "tune", "ray-logs", "tracking", "final")
+_STAY = ("journal", "checkpoints", "heartbeats", "tune", "ray-logs", "tracking", "final")
 _JOURNAL = "journal."
 _STAGES = "stages"
 

@@ -9,6 +9,7 @@ import pytest
 from tests.fixtures.homes import Node
 
 from graft.core.errors import ResourceError, SpecError
+from graft.core.storage import Home
 from graft.core.stores import copy as copies
 from graft.core.stores.address import HomeAddress
 from graft.core.stores.copy import Copy, bring, bring_tree, drop, drop_tree, is_there, publish, publish_tree
@@ -224,3 +225,9 @@ def test_a_copy_that_cannot_be_made_is_told(node: Node, tmp_path: Path, folder_h
 
 def test_copies_are_their_owners_only(node: Node, folder_home: str) -> None:
     assert os.stat(node("a", folder_home).root).st_mode & 0o077 == 0
+
+
+def test_a_copy_that_is_named_by_its_path_is_its_home(node: Node, folder_home: str) -> None:
+    home = node("a", folder_home)
+    assert Home.find(str(home.root)) == home
+    assert isinstance(Home.find(str(home.root)).experiments, HomePath)

@@ -11,6 +11,7 @@ import typer
 
 from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
 from graft.cli.output.tell import tell
+from graft.core.errors import SpecError
 from graft.core.storage import Home
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ def command(
     from graft.chaos.small_job import make_small
     from graft.core.errors import GraftError
 
-    root = Home.find(home).root / "chaos" / f"{loaded.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    place = Home.find(home)
+    if place.address:
+        raise SpecError(f"home is {place.address}, but faults are injected into a directory; name one with --home")
+    root = place.root / "chaos" / f"{loaded.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     outcomes: list[Outcome] = []
     with ChaosRunner.of(make_small(loaded), root, lambda line: tell(line, err=True)) as runner:
         try:

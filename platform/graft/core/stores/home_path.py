@@ -63,9 +63,14 @@ def copy_of(address: HomeAddress) -> HomePath:
     return root
 
 
+def is_copy(root: Path) -> bool:
+    """Whether a directory is a copy of a home."""
+    return (root / MARKER).is_file()
+
+
 def copy_root(path: Path) -> Path | None:
     """The root of the copy that a path lies in; None for a path of a home that is a directory."""
-    return next((one for one in (path, *path.parents) if (one / MARKER).is_file()), None)
+    return next((one for one in (path, *path.parents) if is_copy(one)), None)
 
 
 def address_of(root: Path) -> str:
