@@ -12,7 +12,7 @@ import typer
 
 from graft.cli.assets import cache, cluster, components, doctor, features, space, zoo
 from graft.cli.help import named_command, show_overview
-from graft.cli.jobs import chaos, init, plan, predict, resume, run, schema, submit, submitted, validate
+from graft.cli.jobs import chaos, fewshot, init, plan, predict, resume, run, schema, submit, submitted, validate
 from graft.cli.memory import app as memory
 from graft.cli.output.tell import tell
 from graft.cli.output.unfailing import final_exit_code, guard_standard_streams
@@ -33,6 +33,8 @@ Examples:
   graft watch latest                               follow a run from another terminal
 
   graft leaderboard latest                         which strategy won, and why the others did not
+
+  graft fewshot mushrooms                          a model of a few samples a class, in seconds
 
   graft predict models:/digits@champion photo.png  labels with probabilities
 
@@ -61,6 +63,7 @@ app = typer.Typer(
 app.command("init")(init.command)
 app.command("run")(run.command)
 app.command("resume")(resume.command)
+app.command("fewshot")(fewshot.command)
 app.command("submit")(submit.command)
 app.add_typer(submitted.app, name="jobs")
 app.command("validate")(validate.command)

@@ -1,0 +1,66 @@
+"""`graft fewshot`: a model of 1 to 20 samples a class, in seconds."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graft.cli.options import HomeOption, JsonOption, SetOption, output_path
+from graft.cli.output.tell import tell
+
+
+def command(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH",
+            show_default=False,
+            help="A folder with a folder of samples for each class, a table, or a job file (.yaml).",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            parser=output_path,
+            metavar="DIRECTORY",
+            help="Where the model goes; fewshot/NAME in the home if left out.",
+        ),
+    ] = None,
+    sample: Annotated[
+        str | None, typer.Option("--sample", metavar="COLUMN", help="Column of the texts or image files of a table.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option("--label", metavar="COLUMN", help="Column of the labels of a table.")
+    ] = None,
+    override: SetOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn from a few labelled samples of each class, at once: no search, no training, no Ray.
+
+    Heads in closed form (ridge and logistic regression, class means) on the features of each backbone and size that the
+    job names are compared by samples that they have not seen; the best one is written as a model. With more samples, or
+    minutes to spare, `graft run` also trains the network.
+
+    Example: graft fewshot mushrooms
+
+    Example: graft fewshot tickets.csv --label team --json
+
+    Example: graft fewshot job.yaml --set 'strategy.backbone={choice: [efficientnet_lite0, mobilenet_v2]}'
+    """
+    from graft.core.storage import Home
+    from graft.data.draft import Wish
+    from graft.pipeline.fewshot.answer import answer_few_shots
+    from graft.pipeline.fewshot.shots import few_shot_job, shots_of
+
+    wish = Wish(sample, (label,) if label else ())
+    job = few_shot_job(path, wish, tuple(override or ()))
+    target = output or Home.find(home).root / "fewshot" / job.name
+    answer = answer_few_shots(shots_of(job), target)
+    if as_json:
+        tell(json.dumps(answer.to_dict()))
+        return
+    tell(*answer.lines(), "", "next:", f"  graft predict {answer.bundle} FILE…")

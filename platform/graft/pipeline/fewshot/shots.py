@@ -1,0 +1,147 @@
+"""The labelled samples of a few-shot job, decoded in this process: for so few that is sooner than Ray starts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from graft.core.errors import DataError, SpecError
+from graft.core.uris import REMOTE_SCHEMES
+from graft.data.columns import Column, ColumnSpec, Ragged
+from graft.data.dataset import DatasetArrays, Quarantined, Split
+from graft.data.decoding.blocks import local_blocks, received
+from graft.data.draft import Wish, drafts_of
+from graft.data.plan import Ingestion, IngestPlan, check_quarantine, facts_of
+from graft.learner.training_data import TrainingData
+from graft.modalities.registry import build_modality
+from graft.pipeline.draft.draft_job import absolute, choose
+from graft.pipeline.resolve import Resolved, resolve_job
+from graft.spec.job import Job
+from graft.spec.load import load_job, parse_job
+from graft.tasks.registry import build_task
+
+MOST_SHOTS = 100
+"""Of a class, on the mean; with more, a search pays, and folds are no longer done in seconds."""
+_JOB_FILES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class Shots:
+    """Labelled samples, ready to be embedded.
+
+    Attributes:
+        job: with its task decided.
+        data: the samples; those that the source itself calls test samples have that split, all others are training.
+        ids: what each is called.
+        contents: digest of each one's content; copies have the same.
+        left_out: what could not be read.
+    """
+
+    job: Job
+    data: TrainingData
+    ids: tuple[str, ...]
+    contents: tuple[str, ...]
+    left_out: tuple[Quarantined, ...] = ()
+
+    @property
+    def rows(self) -> np.ndarray:
+        """int64, the labelled samples that are learned from."""
+        return self.data.arrays.rows(Split.TRAIN)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """int64 [K], how many each class has."""
+        arrays = self.data.arrays
+        return np.bincount(arrays.targets[self.rows], minlength=len(arrays.names))
+
+    @property
+    def k(self) -> int:
+        """Samples of the class that has the fewest."""
+        return int(self.counts.min())
+
+
+def few_shot_job(path: Path, wish: Wish, overrides: tuple[str, ...] = ()) -> Job:
+    """The job of a job file, or of a folder or a table that is looked at.
+
+    Raises:
+        SpecError: the file is wrong, or nothing is there.
+        DataError: it holds nothing that could be used, or what it holds has several meanings.
+    """
+    if path.suffix.lower() in _JOB_FILES:
+        return load_job(path, overrides)
+    where = absolute(path)
+    drafts = drafts_of(where, wish) or drafts_of(where, Wish(wish.sample, wish.labels, "table"))
+    draft = choose(where, drafts)
+    data = {"kind": draft.kind, "path": str(draft.path), **draft.section}
+    name = "".join(one if one.isalnum() or one in "-_" else "-" for one in where.stem).strip("-_") or "fewshot"
+    return parse_job({"version": 1, "name": name.lower(), "data": data, "strategy": dict(draft.strategy)}, overrides)
+
+
+def shots_of(job: Job) -> Shots:
+    """Read the samples of a job.
+
+    Raises:
+        DataError: they cannot be read, are no classes, are of one class, or are too many.
+        SpecError: they lie in a store, or the job is wrong.
+    """
+    if str(job.data.path if hasattr(job.data, "path") else "").partition("://")[0] in REMOTE_SCHEMES:
+        raise SpecError("data.path is in a store, but graft fewshot reads files of this machine; fetch them first")
+    resolved = resolve_job(job, by_size=False)
+    whole, listing = resolved.job, resolved.listing
+    if whole.decided_task.kind != "classification":
+        told = f"the task is {whole.decided_task.kind}, but graft fewshot answers with classes"
+        raise SpecError(f"{told}; use graft run, or say task: classification")
+    modality, task = build_modality(whole.data.modality), build_task(whole.decided_task)
+    listing = listing or modality.list(whole.data)
+    targets = task.read(listing.targets, listing.source)
+    splits = np.where(listing.given == Split.TEST, Split.TEST, Split.TRAIN).astype(np.uint8)
+    _check_counts(np.bincount(targets.values[splits == Split.TRAIN], minlength=len(targets.names)), targets.names)
+    storage = modality.storage(listing, whole.reach)
+    plan = IngestPlan(listing, targets, storage, np.arange(len(listing)), splits, key="")
+    work = Ingestion(plan, modality.decoder(whole.data, listing, storage), task, whole.data.max_unreadable)
+    return _decoded(resolved, work)
+
+
+def _check_counts(counts: np.ndarray, names: tuple[str, ...]) -> None:
+    if empty := [name for name, count in zip(names, counts, strict=True) if not count]:
+        raise DataError(
+            f"class {empty[0]} has no sample to learn from, but must have one; add one, or remove the class"
+        )
+    if counts.mean() > MOST_SHOTS:
+        told = f"there are {counts.mean():.0f} samples a class, but graft fewshot is for {MOST_SHOTS} at most"
+        raise DataError(f"{told}; use graft run, which searches, or data.limit")
+
+
+def _decoded(resolved: Resolved, work: Ingestion) -> Shots:
+    plan, job = work.plan, resolved.job
+    blocks = list(local_blocks(work))
+    reasons = np.concatenate([block["reason"] for block in blocks])
+    kinds, passing = (np.concatenate([block[name] for block in blocks]) for name in ("kind", "passing"))
+    good = np.flatnonzero(reasons == "")
+    left_out = tuple(
+        Quarantined(plan.ids[row], str(reasons[row]), bool(passing[row]), str(kinds[row]))
+        for row in np.flatnonzero(reasons != "").tolist()
+    )
+    check_quarantine(left_out, len(good), work.max_unreadable)
+    targets, splits = plan.targets.values[good], plan.splits[good]
+    _check_counts(np.bincount(targets[splits == Split.TRAIN], minlength=len(plan.targets.names)), plan.targets.names)
+    columns = {
+        spec.name: _column(spec, [block[f"column_{spec.name}"] for block in blocks], good)
+        for spec in plan.storage.columns
+    }
+    facts = facts_of(work.task, plan.targets, plan.splits)
+    arrays = DatasetArrays(columns, targets, splits, plan.targets.names, facts)
+    data = TrainingData(
+        arrays, plan.storage, job.data, job.decided_task, job.objective, epochs=1, patience=None,
+        seed=job.search.seed, num_threads=1,
+    )  # fmt: skip
+    digests = np.concatenate([block["sha256"] for block in blocks])[good]
+    return Shots(job, data, tuple(plan.ids[row] for row in good.tolist()), tuple(map(str, digests)), left_out)
+
+
+def _column(spec: ColumnSpec, parts: list[np.ndarray], good: np.ndarray) -> Column:
+    if spec.shape is not None:
+        joined: np.ndarray = np.concatenate(parts)[good]
+        return joined
+    rows = [row for part in parts for row in received(spec, part)]
+    return Ragged.of([rows[index] for index in good.tolist()], spec.dtype)

@@ -1,0 +1,186 @@
+"""A model of a few samples a class: what is compared, what is chosen, what is written, what is refused."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import graft
+from graft.core.errors import DataError, GraftError
+from graft.data.draft import Wish
+from graft.models.bundle import read_bundle
+from graft.pipeline.fewshot.answer import answer_few_shots
+from graft.pipeline.fewshot.candidates import Candidate, _folds, candidates_of, chosen, embedded_in
+from graft.pipeline.fewshot.shots import Shots, few_shot_job, shots_of
+from graft.spec.strategy import Strategy
+
+CLASSES = {"red": 0, "green": 1, "blue": 2}
+
+
+def paint(path: Path, channel: int, seed: int) -> None:
+    """A noisy square of one colour."""
+    pixels = np.random.default_rng(seed).integers(0, 90, (40, 40, 3))
+    pixels[..., channel] += 120
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+
+
+def painted(root: Path, shots: int, split: str = "") -> Path:
+    for name, channel in CLASSES.items():
+        for index in range(shots):
+            paint(root / split / name / f"{index}.png", channel, 10 * channel + index + 1000 * (split == "test"))
+    return root
+
+
+def shots_in(root: Path, *overrides: str) -> Shots:
+    return shots_of(few_shot_job(root, Wish(), ("strategy.resolution=32", *overrides)))
+
+
+def test_all_heads_are_compared_on_samples_they_have_not_seen_and_the_model_answers(tmp_path: Path) -> None:
+    painted(tmp_path / "colours", 3, "train")
+    shots = shots_in(painted(tmp_path / "colours", 4, "test"))
+    assert (shots.k, len(shots.rows)) == (3, 9)
+    found = answer_few_shots(shots, tmp_path / "bundle")
+    assert {one.strategy.head.kind for one in found.candidates} == {"ridge", "logistic", "prototype"}
+    assert all(0 <= one.interval.low <= one.estimate <= one.interval.high <= 1 for one in found.candidates)
+    assert found.test["accuracy"] > 0.8
+    told = json.loads(json.dumps(found.to_dict()))
+    assert told["chosen"] in [one["method"] for one in told["candidates"]]
+    assert read_bundle(tmp_path / "bundle").spec.strategy.head.is_solved
+    model = graft.load(str(tmp_path / "bundle"))
+    paint(tmp_path / "new.png", 2, 77)
+    assert model.predict(str(tmp_path / "new.png"))[0].label == "blue"
+
+
+def test_one_sample_of_each_class_has_no_estimate_but_a_model(tmp_path: Path) -> None:
+    found = answer_few_shots(shots_in(painted(tmp_path / "colours", 1)), tmp_path / "bundle")
+    assert found.chosen.strategy.head.kind == "ridge"
+    assert [one.estimate for one in found.candidates] == [None] * 3
+    assert "no class has two samples" in "\n".join(found.lines())
+    assert found.to_dict()["estimate"] is None
+
+
+def test_a_class_of_one_sample_is_always_learned_from(tmp_path: Path) -> None:
+    root = painted(tmp_path / "colours", 4)
+    for path in (root / "blue").iterdir():
+        if path.name != "0.png":
+            path.unlink()
+    shots = shots_in(root)
+    (one,) = embedded_in(shots)
+    candidates = candidates_of(shots, [one])
+    assert shots.k == 1
+    assert all(one.estimate > 0.5 for one in candidates)
+
+
+def test_every_backbone_and_size_of_the_job_is_tried(tmp_path: Path) -> None:
+    shots = shots_in(painted(tmp_path / "colours", 2), "strategy.resolution={choice: [32, 48]}")
+    embedded = list(embedded_in(shots))
+    assert {one.strategy.resolution for one in embedded} == {32, 48}
+    methods = [one.method for one in candidates_of(shots, embedded)]
+    assert len(set(methods)) == 6
+    assert "ridge on efficientnet_lite0 at 48" in methods
+
+
+def test_the_same_samples_give_the_same_model(tmp_path: Path) -> None:
+    root = painted(tmp_path / "colours", 3)
+    first, second = (answer_few_shots(shots_in(root), tmp_path / name) for name in ("a", "b"))
+    assert first.chosen.method == second.chosen.method
+    assert [one.estimate for one in first.candidates] == [one.estimate for one in second.candidates]
+    assert (tmp_path / "a" / "weights.safetensors").read_bytes() == (
+        tmp_path / "b" / "weights.safetensors"
+    ).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("rights", "k", "expected"),
+    [
+        ({"ridge": 0.5, "prototype": 0.5, "logistic": 0.5}, 1, "ridge"),
+        ({"ridge": 0.5, "prototype": 0.5, "logistic": 0.5}, 5, "logistic"),
+        ({"ridge": 0.5, "prototype": 0.9, "logistic": 0.5}, 5, "prototype"),
+        ({"ridge": 0.5, "prototype": 0.52, "logistic": 0.5}, 1, "ridge"),
+        ({"ridge": None, "prototype": None, "logistic": None}, 1, "ridge"),
+    ],
+)
+def test_the_prior_decides_between_heads_that_are_as_good(
+    rights: dict[str, float | None], k: int, expected: str
+) -> None:
+    noise = np.random.default_rng(0)
+    candidates = [
+        Candidate(
+            Strategy(head=kind, freeze=1.0),
+            None,
+            None if right is None else noise.permutation(50) < 50 * right,
+            None,
+            0.0,
+        )
+        for kind, right in rights.items()
+    ]
+    candidates = [one if one.right is None else replace(one, right=one.right.astype(float)) for one in candidates]
+    assert chosen(candidates, k).strategy.head.kind == expected
+
+
+def test_copies_of_a_sample_are_held_out_together(tmp_path: Path) -> None:
+    root = tmp_path / "noise"
+    for name in ("a", "b"):
+        for index in range(4):
+            paint(root / name / f"{index}.png", 0, index // 2 + 10 * (name == "b"))
+    shots = shots_in(root)
+    for train, held in _folds(shots):
+        assert not {shots.contents[row] for row in train} & {shots.contents[row] for row in held}
+
+
+def test_texts_of_a_table(tmp_path: Path) -> None:
+    rows = [
+        ("the match ended two to one", "sport"),
+        ("our striker scored twice", "sport"),
+        ("the team won the cup", "sport"),
+        ("the court has ruled on the tax", "law"),
+        ("a judge fined the company", "law"),
+        ("the new law passed", "law"),
+    ]
+    table = tmp_path / "news.csv"
+    table.write_text("text,label\n" + "\n".join(f"{text},{label}" for text, label in rows) + "\n")
+    found = answer_few_shots(shots_of(few_shot_job(table, Wish())), tmp_path / "bundle")
+    assert found.k == 3
+    predicted = graft.load(str(tmp_path / "bundle")).predict("the goalkeeper saved a penalty")
+    assert predicted[0].label == "sport"
+
+
+@pytest.mark.parametrize(
+    ("shots", "told"),
+    [
+        (lambda root: paint(root / "red" / "0.png", 0, 1), "class"),
+        (lambda root: root.mkdir(), "nothing that graft can learn from"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_told(tmp_path: Path, shots, told: str) -> None:
+    shots(tmp_path / "colours")
+    with pytest.raises(GraftError, match=told):
+        shots_in(tmp_path / "colours")
+
+
+def test_too_many_samples_are_for_a_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graft.pipeline.fewshot.shots.MOST_SHOTS", 2)
+    with pytest.raises(
+        DataError, match="there are 3 samples a class, but graft fewshot is for 2 at most; use graft run"
+    ):
+        shots_in(painted(tmp_path / "colours", 3))
+
+
+def test_what_cannot_be_read_is_left_out_and_named(tmp_path: Path) -> None:
+    root = painted(tmp_path / "colours", 3)
+    (root / "red" / "bad.png").write_bytes(b"no picture")
+    shots = shots_in(root, "data.max_unreadable=0.5")
+    assert [one.path for one in shots.left_out] == ["red/bad.png"]
+    assert shots.counts.tolist() == [3, 3, 3]
+
+
+def test_a_directory_that_is_no_bundle_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    with pytest.raises(GraftError, match="is no bundle that could be replaced; name another with --output"):
+        answer_few_shots(shots_in(painted(tmp_path / "colours", 1)), tmp_path / "mine")
+    assert (tmp_path / "mine" / "letter.txt").exists()
