@@ -162,12 +162,11 @@ def test_what_cannot_be_learned_from_is_told(tmp_path: Path, shots, told: str) -
         shots_in(tmp_path / "colours")
 
 
-def test_too_many_samples_are_for_a_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graft.pipeline.fewshot.shots.MOST_SHOTS", 2)
-    with pytest.raises(
-        DataError, match="there are 3 samples a class, but graft fewshot is for 2 at most; use graft run"
-    ):
-        shots_in(painted(tmp_path / "colours", 3))
+def test_too_many_samples_are_for_a_search(tmp_path: Path) -> None:
+    job = few_shot_job(painted(tmp_path / "colours", 3), Wish(), ("strategy.resolution=32",))
+    told = "there are 3 samples a class, but graft fewshot is for 2 at most; use graft run"
+    with pytest.raises(DataError, match=told):
+        shots_of(job, most=2)
 
 
 def test_what_cannot_be_read_is_left_out_and_named(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from graft.data.dataset import DatasetArrays, Quarantined, Split
 from graft.data.decoding.blocks import local_blocks, received
 from graft.data.draft import Wish, drafts_of
 from graft.data.plan import Ingestion, IngestPlan, check_quarantine, facts_of
+from graft.data.targets import Targets
 from graft.learner.training_data import TrainingData
 from graft.modalities.registry import build_modality
 from graft.pipeline.draft.draft_job import absolute, choose
@@ -77,8 +78,12 @@ def few_shot_job(path: Path, wish: Wish, overrides: tuple[str, ...] = ()) -> Job
     return parse_job({"version": 1, "name": name.lower(), "data": data, "strategy": dict(draft.strategy)}, overrides)
 
 
-def shots_of(job: Job) -> Shots:
+def shots_of(job: Job, most: int = MOST_SHOTS) -> Shots:
     """Read the samples of a job.
+
+    Args:
+        job: names them.
+        most: of a class, on the mean.
 
     Raises:
         DataError: they cannot be read, are no classes, are of one class, or are too many.
@@ -95,24 +100,26 @@ def shots_of(job: Job) -> Shots:
     listing = listing or modality.list(whole.data)
     targets = task.read(listing.targets, listing.source)
     splits = np.where(listing.given == Split.TEST, Split.TEST, Split.TRAIN).astype(np.uint8)
-    _check_counts(np.bincount(targets.values[splits == Split.TRAIN], minlength=len(targets.names)), targets.names)
+    _check_counts(targets, splits, most)
     storage = modality.storage(listing, whole.reach)
     plan = IngestPlan(listing, targets, storage, np.arange(len(listing)), splits, key="")
     work = Ingestion(plan, modality.decoder(whole.data, listing, storage), task, whole.data.max_unreadable)
-    return _decoded(resolved, work)
+    return _decoded(resolved, work, most)
 
 
-def _check_counts(counts: np.ndarray, names: tuple[str, ...]) -> None:
+def _check_counts(targets: Targets, splits: np.ndarray, most: int) -> None:
+    names = targets.names
+    counts = np.bincount(targets.values[splits == Split.TRAIN], minlength=len(names))
     if empty := [name for name, count in zip(names, counts, strict=True) if not count]:
         raise DataError(
             f"class {empty[0]} has no sample to learn from, but must have one; add one, or remove the class"
         )
-    if counts.mean() > MOST_SHOTS:
-        told = f"there are {counts.mean():.0f} samples a class, but graft fewshot is for {MOST_SHOTS} at most"
+    if counts.mean() > most:
+        told = f"there are {counts.mean():.0f} samples a class, but graft fewshot is for {most} at most"
         raise DataError(f"{told}; use graft run, which searches, or data.limit")
 
 
-def _decoded(resolved: Resolved, work: Ingestion) -> Shots:
+def _decoded(resolved: Resolved, work: Ingestion, most: int) -> Shots:
     plan, job = work.plan, resolved.job
     blocks = list(local_blocks(work))
     reasons = np.concatenate([block["reason"] for block in blocks])
@@ -124,7 +131,7 @@ def _decoded(resolved: Resolved, work: Ingestion) -> Shots:
     )
     check_quarantine(left_out, len(good), work.max_unreadable)
     targets, splits = plan.targets.values[good], plan.splits[good]
-    _check_counts(np.bincount(targets[splits == Split.TRAIN], minlength=len(plan.targets.names)), plan.targets.names)
+    _check_counts(Targets(targets, plan.targets.names), splits, most)
     columns = {
         spec.name: _column(spec, [block[f"column_{spec.name}"] for block in blocks], good)
         for spec in plan.storage.columns
