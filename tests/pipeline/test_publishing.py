@@ -1,21 +1,23 @@
 """What the journal says of a run for MLflow's sake, and what is registered."""
 
+import sqlite3
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fixtures.homes import Node
 
 from graft.core.errors import TrackingError
 from graft.core.storage import Home, write_json
 from graft.experiments.directory import Experiment
-from graft.journal.events import TrialReported, TrialStarted
+from graft.journal.events import ExperimentStarted, TrialReported, TrialStarted
 from graft.journal.journal import Journal
 from graft.models.bundle import BundleSpec, write_bundle
 from graft.models.libraries import build_backbone
 from graft.models.network import Network, build_head
-from graft.pipeline.publishing import importance_of, plan_made, register_bundle
+from graft.pipeline.publishing import importance_of, plan_made, register_bundle, sync_home
 from graft.pipeline.run import check_job
 from graft.pipeline.stages.export import INPUT_EXAMPLE
 from graft.spec.load import parse_job
@@ -24,13 +26,14 @@ from graft.spec.strategy import Strategy
 from graft.spec.tasks.classification import Classification
 from graft.tracking.mlflow import registration as mlflow
 from graft.tracking.target import Target
-from graft.workers.allocation import Allocation, ClusterResources, Node
+from graft.workers.allocation import Allocation, ClusterResources
+from graft.workers.allocation import Node as ClusterNode
 
 JOB = parse_job({"name": "x", "data": "digits"})
 
 
 def test_a_plan_says_with_what() -> None:
-    made = plan_made(JOB, ClusterResources((Node(4.0), Node(2.0, 1.0))), Allocation(2.0, 0.5, 3))
+    made = plan_made(JOB, ClusterResources((ClusterNode(4.0), ClusterNode(2.0, 1.0))), Allocation(2.0, 0.5, 3))
     assert made.resources == "2 nodes, 6 CPU, 1 GPU"
     assert (made.cpus, made.gpus) == (2.0, 0.5)
     assert made.plan["job"] == "x"
@@ -107,3 +110,18 @@ def test_a_registered_model_shows_an_image_of_the_data(tmp_path: Path, monkeypat
     assert list(registered[1].input_example["image"]) == ["iVBORw=="]
     assert set(registered[1].inputs) == {"image"}
     assert registered[1].outputs == {"label": "string", "probability": "double"}
+
+
+@pytest.mark.slow
+def test_a_home_in_a_store_has_its_runs_in_the_database_of_whoever_looks(node: Node, folder_home: str) -> None:
+    experiment = Experiment.create(node("a", folder_home), JOB)
+    with Journal(experiment.journal_file) as journal:
+        journal.append(ExperimentStarted(experiment.name, experiment.name, {}, {}))
+        journal.append(TrialStarted("t01", Strategy(lr=0.01).model_dump(mode="json"), "lr=0.01", 0, epochs=2))
+        journal.append(TrialReported("t01", 1, {"val/accuracy": 0.5}, 1.0))
+    there = node("b", folder_home)
+    sync_home(there)
+    sync_home(there)
+    with sqlite3.connect(there.database) as database:
+        assert database.execute("select count(*) from runs").fetchone() == (2,)
+        assert database.execute("select count(*) from metrics where key = 'val/accuracy'").fetchone() == (1,)

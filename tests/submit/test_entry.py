@@ -41,6 +41,15 @@ def test_data_are_kept_in_the_home_that_is_named(there: Path, monkeypatch: pytes
     assert (kept / "1.png").read_bytes() == b"x"
 
 
+def test_data_lie_in_a_home_that_is_a_store_for_all_nodes(there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (there / "share").mkdir()
+    monkeypatch.setenv("GRAFT_COPIES", str(there / "copies"))
+    *_, override = prepared(monkeypatch, UNSAID, "0123", f"folder://{there}/share", "run", "mine")
+    kept = there / "share" / "uploads" / "0123" / "photos"
+    assert override == f"data.path={kept}"
+    assert (kept / "1.png").read_bytes() == b"x"
+
+
 def test_the_home_of_the_node_is_taken_if_none_is_named(there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     *_, override = prepared(monkeypatch, UNSAID, "0123", UNSAID, "run", "mine")
     assert override == f"data.path={there / 'nodes-home' / 'uploads' / '0123' / 'photos'}"

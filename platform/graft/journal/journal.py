@@ -27,7 +27,7 @@ from graft.core.private_files import open_private
 from graft.core.storage import disk_full_is_clear
 from graft.journal.events import Event, TrialReported, WriterOpened
 from graft.journal.lease import Lease, Terms, looks_alive, take_lease
-from graft.journal.lease_files import find_holder
+from graft.journal.lease_files import Holder, find_holder
 from graft.journal.lines import Line, encode, parse, token_before, token_of
 from graft.journal.locking import try_lock
 from graft.journal.store.replica import Replica, pull
@@ -204,6 +204,16 @@ def scan(path: Path, from_offset: int = 0) -> Iterator[Line]:
             newest = max(newest, token_of(line.text))
             yield line
             offset = line.end
+
+
+def find_writer(path: Path) -> Holder | None:
+    """Who writes a journal, or wrote it last; None if nobody has.
+
+    Raises:
+        ResourceError: the home is a store, which does not answer.
+    """
+    replica = Replica.of(path)
+    return find_holder(path) if replica is None else replica.holder()
 
 
 def is_being_written(path: Path) -> bool:

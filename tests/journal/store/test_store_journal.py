@@ -1,5 +1,6 @@
 """A journal in a store: written on one machine, read and gone on with on another."""
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,7 @@ from graft.core.stores.copy import Copy
 from graft.core.stores.folder import FolderStorage
 from graft.core.stores.storage import ConflictError, StorageError, StorageFault
 from graft.journal.events import ResourcesAwaited
-from graft.journal.journal import Journal, is_being_written, read
+from graft.journal.journal import Journal, find_writer, is_being_written, read
 from graft.journal.lease import Terms
 from graft.journal.store import shipper as shipping
 from graft.journal.store.parts import Parts
@@ -51,6 +52,9 @@ def test_what_one_machine_writes_another_reads_while_it_grows(node: Node, store_
         there = node("b", store_home)
         assert told(there) == ["one"]
         assert is_being_written(journal_of(there))
+        writer = find_writer(journal_of(there))
+        assert writer is not None
+        assert (writer.pid, writer.token) == (os.getpid(), 1)
         node("a", store_home)
         journal.append(ResourcesAwaited("two"))
         journal.settle()

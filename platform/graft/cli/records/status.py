@@ -146,9 +146,9 @@ def _budget(job: "Job", progress: "Progress") -> dict[str, Any]:
 
 
 def _writer(experiment: "Experiment", is_alive: bool) -> dict[str, Any] | None:
-    from graft.journal.lease_files import find_holder
+    from graft.journal.journal import find_writer
 
-    holder = find_holder(experiment.journal_file)
+    holder = find_writer(experiment.journal_file)
     if holder is None:
         return None
     told = {"host": holder.machine.host, "pid": holder.pid, "token": holder.token, "since": holder.since}

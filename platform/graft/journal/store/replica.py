@@ -18,6 +18,7 @@ from graft.core.private_files import open_private
 from graft.core.storage import write_text
 from graft.core.stores.copy import Copy
 from graft.journal.lease import Terms, looks_alive
+from graft.journal.lease_files import Holder
 from graft.journal.locking import exclusive, try_lock
 from graft.journal.store.parts import Parts
 from graft.journal.store.store_lease import store_holder
@@ -108,6 +109,10 @@ class Replica:
             os.close(file)
         self.remember(seen + len(content))
         return seen + len(content)
+
+    def holder(self) -> Holder | None:
+        """Who holds the lease in the store, or held it last."""
+        return store_holder(self.copy, self.lease_key)[0]
 
     def is_being_written(self) -> bool:
         """Whether a driver on another machine seems to live, at one look."""
