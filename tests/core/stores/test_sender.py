@@ -59,6 +59,27 @@ def test_work_goes_on_while_the_store_is_away_and_all_arrives(
     assert (root.parent.parent / "share" / "two").read_text() == "two, newer"
 
 
+def test_a_file_that_is_deleted_while_it_is_sent_is_forgotten(
+    node: Node, folder_home: str, away: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = node("a", folder_home).root
+    for name in ("one", "two"):
+        (root / name).write_text(name)
+    upload = FolderStorage.upload
+
+    def deleting(self, key, file, digest):
+        (root / "one").unlink(missing_ok=True)
+        return upload(self, key, file, digest)
+
+    away.set()
+    with Sender() as sender:
+        sender.send(root / "one")
+        sender.send(root / "two")
+        monkeypatch.setattr(FolderStorage, "upload", deleting)
+        away.clear()
+    assert is_there(node("b", folder_home).root / "two")
+
+
 def test_what_does_not_arrive_is_told(
     node: Node, folder_home: str, away: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:

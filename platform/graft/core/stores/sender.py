@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 from graft.core.errors import GraftError
@@ -67,18 +66,14 @@ class Sender:
     def _keep_sending(self) -> None:
         while not self._is_closed.wait(_PAUSE_S):
             with contextlib.suppress(GraftError):
-                for path in self._waiting():
-                    self._late[path].publish(path, 0.0)
+                for path, copy in self._waiting():
+                    with contextlib.suppress(FileNotFoundError):  # deleted: nobody needs it any more
+                        copy.publish(path, 0.0)
                     self._has_arrived(path)
 
-    def _waiting(self) -> Iterator[Path]:
+    def _waiting(self) -> tuple[tuple[Path, Copy], ...]:
         with self._guard:
-            found = tuple(self._late)
-        for path in found:
-            if path.exists():
-                yield path
-            else:  # nobody needs it any more
-                self._has_arrived(path)
+            return tuple(self._late.items())
 
     def _has_arrived(self, path: Path) -> None:
         with self._guard:
