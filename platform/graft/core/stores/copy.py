@@ -38,6 +38,8 @@ MANIFEST = "manifest.json"
 PATIENCE_S = 600.0
 """How long a store that is away is waited for by work that cannot go on without."""
 
+_UNTOLD_S = 15.0
+
 
 @dataclass(frozen=True)
 class Copy:
@@ -72,14 +74,22 @@ class Copy:
         return path.relative_to(self.root).as_posix()
 
     def asked(self, ask: Callable[[Storage], T], patience: float = PATIENCE_S) -> T:
-        """The store's answer, waited for.
+        """The store's answer, waited for; a long wait is told in the log.
 
         Raises:
             GraftError: it has said no, or does not answer.
         """
-        storage = self.storage
+        storage, told = self.storage, False
+
+        def wait(seconds: float) -> None:
+            nonlocal told
+            if not told and patience > _UNTOLD_S:
+                _LOG.warning("waits for home %s, which does not answer, for %g s at most", self.address, patience)
+                told = True
+            time.sleep(seconds)
+
         try:
-            return kept_trying(lambda: ask(storage), patience, time.sleep, time.monotonic)
+            return kept_trying(lambda: ask(storage), patience, wait, time.monotonic)
         except StorageError as error:
             raise self.address.told(error) from error
 

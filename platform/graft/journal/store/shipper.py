@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 
 from graft.core.errors import ResourceError
-from graft.core.stores.copy import PATIENCE_S
+from graft.core.stores.copy import PATIENCE_S as LONG_S
 from graft.core.stores.storage import ConflictError, StorageError, StorageFault
 from graft.journal.lease import Terms
+from graft.journal.locking import PATIENCE_S
 from graft.journal.store.parts import MERGED_BYTES, Part
 from graft.journal.store.replica import TERMS, Replica
 from graft.journal.store.store_lease import StoreLease
@@ -61,17 +62,21 @@ class Shipper:
         """Begin to send."""
         self._thread.start()
 
-    def settle(self, patience: float = PATIENCE_S) -> None:
+    def settle(self, patience: float = LONG_S) -> None:
         """Wait until the store has all that has been written so far.
 
         Raises:
             ResourceError: it has not, within so many seconds; or another writer has the journal.
         """
-        end, deadline = self._size(), time.monotonic() + patience
+        end, began = self._size(), time.monotonic()
         self._wake.set()
+        is_told = False
         with self._moved:
-            while self._sent < end and self.lease.is_held and time.monotonic() < deadline:
+            while self._sent < end and self.lease.is_held and time.monotonic() < began + patience:
                 self._moved.wait(0.5)
+                if not is_told and time.monotonic() - began > PATIENCE_S:
+                    is_told = True
+                    _LOG.warning("waits for home %s to take the journal", self._replica.copy.address)
         self.lease.require()
         if self._sent < end:
             raise ResourceError(
