@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from graft.core.errors import ResourceError
-from graft.experiments.budget import Deadline, Reserve, deadline_of, fit_epochs, fit_seconds, search_end
+from graft.experiments.budget import Deadline, Reserve, cost_end, deadline_of, fit_epochs, fit_seconds, search_end
 from graft.experiments.progress import Progress
-from graft.journal.events import SearchEnded, TrialStatus
+from graft.journal.events import NodesCounted, SearchEnded, TrialStatus
 from graft.spec.resources import PriceSpec
 from graft.spec.search.budget import BudgetSpec
 from graft.workers.allocation import Allocation
@@ -135,3 +135,18 @@ def test_a_fit_is_judged_by_the_trials_own_epochs(fold: Fold, trials: Any) -> No
     progress = fold(*trials.of("t01", [0.5] * 4, seconds=3.0), *trials.of("t02", [], None))
     assert fit_seconds(progress.trials["t01"], 4, fit_scale=2.0) == 24.0
     assert fit_seconds(progress.trials["t02"], 4, fit_scale=2.0) == 0.0
+
+
+@pytest.mark.parametrize(("cost", "is_over"), [(1.0, False), (1.9, False), (2.0, True), (3.0, True)])
+def test_nodes_that_have_cost_the_budget_end_the_search(cost: float, is_over: bool) -> None:
+    counted = NodesCounted({"gpu": 2}, {"gpu": 100.0}, cost, an_hour=6.0)
+    ended = cost_end(BudgetSpec(cost=3.0), counted, needed=600.0)
+    assert (ended is not None) == is_over
+    if ended is not None:
+        assert ended.by == "cost"
+        assert "need about 1.00 of 3" in ended.detail
+
+
+def test_where_nobody_counts_nodes_none_end_the_search() -> None:
+    assert cost_end(BudgetSpec(cost=3.0), None, 600.0) is None
+    assert cost_end(BudgetSpec(), NodesCounted({}, {}, 99.0, 0.0), 600.0) is None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from graft.core.errors import ResourceError
 from graft.experiments.progress import Progress, TrialProgress
 from graft.experiments.standing.choice import choose
-from graft.journal.events import SearchEnded, TrialStatus
+from graft.journal.events import NodesCounted, SearchEnded, TrialStatus
 from graft.spec.metrics import MetricSpec
 from graft.spec.resources import PriceSpec
 from graft.spec.search.budget import BudgetSpec
@@ -64,7 +64,7 @@ def deadline_of(budget: BudgetSpec, price: PriceSpec, allocation: Allocation, tr
         ResourceError: nothing would ever end the search, because nothing is used that the budget limits.
     """
     first = min(_deadlines(budget, price, allocation), key=lambda one: one.seconds, default=None)
-    if first is None and trials is None:
+    if first is None and trials is None and not price.node_hour:
         limits = {"gpu_hours": budget.gpu_hours, "cost": budget.cost}
         given = next(f"search.budget.{name} is {value:g}" for name, value in limits.items() if value is not None)
         used = f"{allocation.cpus:g} CPU and {allocation.gpus:g} GPU"
@@ -112,6 +112,23 @@ def search_end(
     )
 
 
+def cost_end(budget: BudgetSpec, counted: NodesCounted | None, needed: float) -> SearchEnded | None:
+    """Whether the nodes of a cluster have cost so much that the rest of the budget is just enough for what comes after.
+
+    Args:
+        budget: for its cost.
+        counted: the nodes so far; None where nobody counts them.
+        needed: seconds of what comes after the search, taken to cost as much as the nodes that are there now.
+    """
+    if budget.cost is None or counted is None:
+        return None
+    after = counted.an_hour * needed / 3600
+    if counted.cost + after < budget.cost:
+        return None
+    told = f"nodes have cost {counted.cost:.2f}, and the fit and the rest need about {after:.2f} of {budget.cost:g}"
+    return SearchEnded("cost", told)
+
+
 def fit_epochs(winner: TrialProgress, epochs: int) -> int:
     """Epochs of the final fit.
 
@@ -140,7 +157,8 @@ def _deadlines(budget: BudgetSpec, price: PriceSpec, allocation: Allocation) -> 
     if budget.gpu_hours is not None and gpus:
         yield Deadline(budget.gpu_hours / gpus * 3600, "gpu_hours")
     an_hour = price_of_an_hour(price, allocation)
-    if budget.cost is not None and an_hour:
+    # Where nodes have prices they are counted while they are there: `cost_end`.
+    if budget.cost is not None and an_hour and not price.node_hour:
         yield Deadline(budget.cost / an_hour * 3600, "cost")
 
 

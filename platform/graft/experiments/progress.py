@@ -116,6 +116,7 @@ class Progress:
         shares: of the members of an ensemble, by trial; empty while the winner answers alone.
         at_once: how many trials the machine trains side by side.
         awaited: what trials wait for, in words; empty if nothing is missing.
+        nodes_counted: nodes of a cluster that grows, and what they cost; None elsewhere.
         trained_since: when the first epoch of this run began; None before it has ended.
         reported: epochs that trials of this run have ended.
         start_up: seconds from the beginning of this run to its first trial, without ingest; None before there is one.
@@ -144,6 +145,7 @@ class Progress:
         self.samples: Mapping[str, int] = {}
         self.at_once = 1
         self.awaited = ""
+        self.nodes_counted: events.NodesCounted | None = None
         self.trained_since: float | None = None
         self.reported = 0
         self.start_up: float | None = None
@@ -258,6 +260,8 @@ class Progress:
                 self.nodes_told.pop(event.node, None)
                 if event.state != "back":
                     self.nodes_told[event.node] = event.text
+            case events.NodesCounted():
+                self.nodes_counted = event
             case events.PlanMade():
                 share = event.plan.get("share") or {}
                 self.at_once = max(1, int(share.get("concurrent") or 1))

@@ -43,6 +43,23 @@ class NodeChanged(Event):
 
 
 @dataclass(frozen=True)
+class NodesCounted(Event):
+    """How many nodes a cluster that grows and shrinks has now, and what has been paid for since the experiment began.
+
+    Attributes:
+        nodes: of each type.
+        node_seconds: of each type, of all runs of the experiment together.
+        cost: of them, at the prices of the job.
+        an_hour: what those that are there now cost an hour.
+    """
+
+    nodes: Mapping[str, int]
+    node_seconds: Mapping[str, float]
+    cost: float
+    an_hour: float
+
+
+@dataclass(frozen=True)
 class TimeLeftEstimated(Event):
     """What the display says: so many seconds until the run is over, give or take `band`."""
 

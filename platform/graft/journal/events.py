@@ -9,6 +9,7 @@ from typing import Any
 
 from graft.journal.circumstances import Event as Event
 from graft.journal.circumstances import NodeChanged as NodeChanged
+from graft.journal.circumstances import NodesCounted as NodesCounted
 from graft.journal.circumstances import RelayEnded as RelayEnded
 from graft.journal.circumstances import ResourcesAwaited as ResourcesAwaited
 from graft.journal.circumstances import SystemSampled as SystemSampled

@@ -39,6 +39,7 @@ from graft.pipeline.library_logs import without_expected_warnings
 from graft.pipeline.plan import moved_freezes, own_head_problem
 from graft.pipeline.publishing import DRAIN_SECONDS, plan_made
 from graft.pipeline.ray_session import check_cluster, head_address, ray_session
+from graft.pipeline.scaling.metering import machines_looked_at
 from graft.pipeline.stages.ensemble import Ensembling, are_there
 from graft.pipeline.stages.evaluate import run_evaluate
 from graft.pipeline.stages.export import export_best_so_far, run_export
@@ -57,7 +58,6 @@ from graft.tracking.provenance import git_commit, machine, versions_here
 from graft.tracking.relay import start_relay
 from graft.tracking.relay_files import RelayFiles
 from graft.tracking.relay_supervisor import RelaySupervisor
-from graft.tracking.system_sampling import system_sampling
 from graft.tracking.target import target_of
 from graft.workers.allocation import ClusterResources, allocate, allocate_fit
 from graft.workers.exporter import exporting
@@ -200,7 +200,7 @@ class _Run:
             without_expected_warnings(),
             ray_session(self._experiment.directory / "ray-logs") as resources,
             watch_head(head_address(), self._lose_head),
-            system_sampling(self._journal),
+            machines_looked_at(self._journal, job, self._progress),
         ):
             run_clock = self._run_clock(resources)
             self._journal.append(plan_made(job, resources, run_clock.allocation))

@@ -16,6 +16,7 @@ from uuid import uuid4
 import ray
 from ray._private.services import get_node_ip_address
 from ray.autoscaler._private.fake_multi_node.node_provider import FAKE_HEAD_NODE_ID
+from ray.autoscaler.v2.sdk import get_cluster_status
 
 # Apart from the ports that Ray takes where nobody says others, so that a second Ray on the machine is not disturbed.
 GCS_PORT, DASHBOARD_PORT, CLIENT_PORT, AGENT_PORT = 26379, 26381, 26382, 26383
@@ -151,10 +152,10 @@ class NodeWatch:
 
     def _look(self) -> None:
         counts = dict.fromkeys(self._kinds, 0)
-        for node in ray.nodes():
-            kind = node["Labels"].get("ray.io/node-group", "")
-            if node["Alive"] and kind in counts:
-                counts[kind] += 1
+        cluster = get_cluster_status(ray.get_runtime_context().gcs_address)
+        for node in (*cluster.active_nodes, *cluster.idle_nodes):
+            if node.ray_node_type_name in counts:
+                counts[node.ray_node_type_name] += 1
         if not self.seen or counts != self.seen[-1][1]:
             self.seen.append((self.seconds, counts))
 

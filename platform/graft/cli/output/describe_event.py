@@ -75,17 +75,25 @@ def _search(event: events.Event) -> str:
             return _why(f"phase {phase + 1} done in {seconds:.1f} s, {trials} trials", won)
         case events.SearchEnded(by=by, detail=detail):
             return _why(f"search ends by {by}", detail)
+        case events.DuplicateSkipped(of=of):
+            return f"a strategy is left out: it means the same as that of {of}"
+    return _circumstance(event)
+
+
+def _circumstance(event: events.Event) -> str:
+    match event:
         case events.TimeLeftEstimated(seconds=seconds, band=band):
             return f"about {seconds:.0f} ± {band:.0f} s are left"
         case events.ResourcesAwaited(what=what):
             return f"waiting {what}" if what else "waiting is over"
         case events.NodeChanged(text=text):
             return text
+        case events.NodesCounted(nodes=nodes, cost=cost):
+            there = ", ".join(f"{count} {kind}" for kind, count in nodes.items()) or "no nodes"
+            return f"{there}; {cost:.2f} spent" if cost else there
         case events.RelayEnded(reason=reason, restarts=restarts, is_restarted=is_restarted):
             what = f"is started again ({restarts + 1})" if is_restarted else "is not started again"
             return f"the relay to MLflow {what}: {reason}"
-        case events.DuplicateSkipped(of=of):
-            return f"a strategy is left out: it means the same as that of {of}"
     return ""
 
 

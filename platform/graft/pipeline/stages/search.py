@@ -10,7 +10,7 @@ from graft.core.clock import Clock
 from graft.core.errors import Interrupted
 from graft.core.storage import write_json
 from graft.data.dataset import Dataset
-from graft.experiments.budget import search_end
+from graft.experiments.budget import cost_end, search_end
 from graft.experiments.directory import Experiment
 from graft.experiments.history import SearchHistory
 from graft.experiments.progress import Progress
@@ -114,10 +114,13 @@ def _training_data(run: RunContext, dataset: Dataset, feature_cache: FeatureCach
 def _end_of_search(run: RunContext, interrupt: Interrupt, dataset: Dataset) -> SearchEnded | None:
     if interrupt.is_requested:
         return SearchEnded("interrupt")
-    search, run_clock = run.job.search, run.run_clock
-    return search_end(
-        run_clock.deadline, search.budget, run.job.objective, run.progress, run_clock.spent, run_clock.reserve(dataset)
-    )
+    search, run_clock, progress = run.job.search, run.run_clock, run.progress
+    reserve = run_clock.reserve(dataset)
+    ended = search_end(run_clock.deadline, search.budget, run.job.objective, progress, run_clock.spent, reserve)
+    if ended is not None or not run.job.resources.price.node_hour:
+        return ended
+    best = next((trial for trial in progress.ranked() if trial.best_epoch), None)
+    return cost_end(search.budget, progress.nodes_counted, reserve.after(best, progress.epochs))
 
 
 @dataclass(frozen=True)
