@@ -20,6 +20,7 @@ from graft.spec.space.space import StrategySpace
 THIS_TASK = "this task"
 """What the new task is called among the others: the memory may know its data already, from earlier jobs."""
 FIRST = 10
+MOST_TASKS = 100
 _UNLIKE, _ALIKE = 0.05, 0.5
 _FEWEST_CONFIDENT = 3
 
@@ -55,7 +56,7 @@ class Question:
 
 def prior_for(memory: Memory, question: Question) -> Prior:
     """What the memory, and the scores, have to say; `NO_PRIOR` if it is nothing."""
-    outcomes = list(outcomes_of(filter(question.concerns, memory.records())).values())
+    outcomes = list(outcomes_of(_of_nearest(memory, question)).values())
     outcomes = [one for one in outcomes if len(one.values) > 1]
     if not outcomes and not question.scores:
         return NO_PRIOR
@@ -85,6 +86,17 @@ def prior_for(memory: Memory, question: Question) -> Prior:
         for place, strategy in enumerate(strategies.values())
     )
     return Prior(expected, tuple(portfolio), forecast.basis, forecast.tasks, _confidence(forecast, outcomes, question))
+
+
+def _of_nearest(memory: Memory, question: Question) -> list[Record]:
+    """The records that concern the question; of many tasks those that are most alike, of equal ones the newest."""
+    records = [record for record in memory.records() if question.concerns(record)]
+    tasks = list(dict.fromkeys(record.task for record in records))
+    if len(tasks) <= MOST_TASKS:
+        return records
+    known = question.similarity or {}
+    kept = set(sorted(reversed(tasks), key=lambda task: -known.get(task, 0.0))[:MOST_TASKS])
+    return [record for record in records if record.task in kept]
 
 
 def _portfolio(forecast: Forecast, costs: "np.ndarray | None", seed: int) -> list[int]:

@@ -10,6 +10,8 @@ from graft.meta.recommend.outcomes import Candidate, TaskOutcomes
 
 # Of the kernel; and how much a candidate that is like no other is taken to cost as much as the usual one.
 _LENGTH, _USUAL = 0.5, 0.05
+# Candidates that are looked at, of the tasks in their order.
+MOST = 1000
 # Sooner or later than this no estimate is believed.
 _LEAST, _MOST = 0.2, 5.0
 
@@ -28,6 +30,7 @@ def relative_seconds(outcomes: Sequence[TaskOutcomes], pool: Sequence[Candidate]
                 known.setdefault(at, []).append(value - mean)
     if not known:
         return None
+    known = dict(list(known.items())[:MOST])
     candidates = tuple(dict.fromkeys((*pool, *known)))
     weights = Fields(candidates).kernel(list(pool), list(known), _LENGTH)
     weights = weights * np.array([len(values) for values in known.values()])

@@ -26,6 +26,7 @@ class Fields:
 
     def __init__(self, candidates: Sequence[Candidate]) -> None:
         self._place = {candidate: row for row, candidate in enumerate(candidates)}
+        self._kernels: dict[float, Floats] = {}
         rows = [candidate.fields for candidate in candidates]
         names = dict.fromkeys(name for row in rows for name in row)
         columns = [[row.get(name) for row in rows] for name in names]
@@ -50,6 +51,13 @@ class Fields:
     def kernel(self, ones: Sequence[Candidate], others: Sequence[Candidate], length: float) -> Floats:
         """exp(−distance / length): 1 for equal candidates, and positive definite as a product of Laplace kernels."""
         return np.asarray(np.exp(-self.distance(ones, others) / length))
+
+    def whole(self, length: float) -> Floats:
+        """The kernel of all candidates with each other; computed once for each length."""
+        if length not in self._kernels:
+            everyone = list(self._place)
+            self._kernels[length] = self.kernel(everyone, everyone, length)
+        return self._kernels[length]
 
 
 def _is_numeric(column: Sequence[object]) -> bool:

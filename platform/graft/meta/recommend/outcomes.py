@@ -86,44 +86,43 @@ def outcomes_of(
 
 
 def _of_task(task: str, rows: Sequence[Record], weights: Mapping[str, float], wanted: str | None) -> TaskOutcomes:
+    usable = [record.value is not None and math.isfinite(record.value) for record in rows]
     counts: dict[str, int] = {}
-    for record in rows:
-        if _is_usable(record):
+    for record, is_usable in zip(rows, usable, strict=True):
+        if is_usable:
             counts[record.metric] = counts.get(record.metric, 0) + 1
     metric = wanted or min(counts, key=lambda name: (-counts[name], name), default=rows[0].metric)
-    trials: dict[tuple[Candidate, str], list[Record]] = {}
+    trials: dict[tuple[str, str, str], list[Record]] = {}
     left_out = 0
-    for record in rows:
-        if record.metric == metric and (_is_usable(record) or record.state == "failed"):
-            key = (Candidate(record.backbone, record.strategy_json or ""), record.trial)
-            trials.setdefault(key, []).append(record)
+    for record, is_usable in zip(rows, usable, strict=True):
+        if record.metric == metric and (is_usable or record.state == "failed"):
+            trials.setdefault((record.backbone, record.strategy_json or "", record.trial), []).append(record)
         else:
             left_out += 1
     found: dict[Candidate, list[Outcome]] = {}
-    for (candidate, _), told in trials.items():
-        found.setdefault(candidate, []).append(_of_trial(told, weights))
+    for (backbone, strategy, _), told in trials.items():
+        found.setdefault(Candidate(backbone, strategy), []).append(_of_trial(told, weights))
     is_loss = any(record.direction == "min" for record in rows if record.metric == metric)
     return TaskOutcomes(task, metric, is_loss, {at: _mean(of) for at, of in found.items()}, left_out)
 
 
-def _is_usable(record: Record) -> bool:
-    return record.value is not None and math.isfinite(record.value)
-
-
 def _of_trial(rows: Sequence[Record], weights: Mapping[str, float]) -> Outcome:
-    usable = [one for one in rows if _is_usable(one)]
-    weight = min(one.weight * weights.get(one.source, 1.0) for one in rows)
-    failed = any(one.state == "failed" for one in rows)
-    seconds = [one.seconds for one in rows if one.seconds is not None and one.seconds > 0]
-    values = [one.better for one in usable if one.better is not None]
-    curve = [
-        (one.epoch, one.epochs or 0, one.better) for one in usable if one.epoch is not None and one.better is not None
-    ]
+    curve: list[tuple[int, int, float]] = []
+    best, seconds, weight, failed = -math.inf, 0.0, 1.0, False
+    for one in rows:
+        failed = failed or one.state == "failed"
+        weight = min(weight, one.weight * weights.get(one.source, 1.0) if weights else one.weight)
+        seconds = max(seconds, one.seconds or 0.0)
+        value = one.better
+        if value is not None and math.isfinite(value):
+            best = max(best, value)
+            if one.epoch is not None:
+                curve.append((one.epoch, one.epochs or 0, value))
     planned = max((length for _, length, _ in curve), default=0) or max((at for at, *_ in curve), default=0)
     return Outcome(
-        None if failed or not values else max(values),
-        max(seconds, default=None),
-        max(min(weight, 1.0), 1e-3),
+        None if failed or best == -math.inf else best,
+        seconds or None,
+        max(weight, 1e-3),
         tuple(sorted((at, planned, value) for at, _, value in curve)),
     )
 

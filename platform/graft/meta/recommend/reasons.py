@@ -8,6 +8,8 @@ from graft.meta.recommend.outcomes import Candidate, TaskOutcomes
 from graft.meta.recommend.pool import read_strategy
 from graft.meta.recommend.table import Similarity
 
+# Tasks that are looked at, the most alike first.
+MOST_TASKS = 20
 # Backbones that are ranked by a score must be more than this.
 _FEWEST_RANKED = 2
 # What is this far from the best, in units of `below_best`, has done well.
@@ -35,7 +37,7 @@ class Reasons:
         titles: Mapping[str, str] | None = None,
         varied: Sequence[str] = (),
     ) -> None:
-        order = sorted(outcomes, key=lambda one: -similarity(task, one.task))
+        order = sorted(outcomes, key=lambda one: -similarity(task, one.task))[:MOST_TASKS]
         self._tasks = [(one, below_best({at: out.value for at, out in one.outcomes.items()})) for one in order]
         self._scores, self._titles, self._varied = scores, titles or {}, varied
         self._likeness = {one.task: similarity(task, one.task) for one in outcomes}

@@ -17,6 +17,7 @@ from graft.meta.recommend.table import (
     ScoreTable,
     Similarity,
     Table,
+    compacted,
     score_features,
     table_of,
     unknown_similarity,
@@ -73,7 +74,7 @@ class Recommender:
         """
         others = [one for one in self.outcomes if one.task != task]
         table = table_of(others, self.scores, pool)
-        table = condensed(table, self.similarity, task)
+        table = compacted(condensed(table, self.similarity, task), len(pool))
         fields = Fields(table.candidates)
         features = score_features(pool, self.scores.get(task, {}), table.names)
         with_scores = bool(features.any()) and only != Basis.PRIOR

@@ -84,7 +84,7 @@ class Surrogate:
         rounds: int = 2,
     ) -> None:
         self.table, self.parameters = table, parameters
-        self._candidates = fields.kernel(table.candidates, table.candidates, parameters.length)
+        self._candidates = fields.whole(parameters.length)
         self._similarity = similarity
         likeness = [similarity(one, other) for one in table.tasks for other in table.tasks]
         self._tasks = np.array(likeness, dtype=np.float64).reshape(len(table.tasks), len(table.tasks))

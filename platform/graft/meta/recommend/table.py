@@ -74,6 +74,23 @@ class Table:
         )
 
 
+def compacted(table: Table, pool: int) -> Table:
+    """The same rows, with only those tasks and candidates that have any; the first `pool` candidates stay in place."""
+    used = np.unique(table.candidate[table.candidate >= pool])
+    places = np.concatenate([np.arange(pool), used])
+    tasks = np.unique(table.task)
+    return Table(
+        tuple(table.tasks[at] for at in tasks),
+        tuple(table.candidates[at] for at in places),
+        np.searchsorted(tasks, table.task),
+        np.searchsorted(places, table.candidate),
+        table.loss,
+        table.weight,
+        table.features,
+        table.names,
+    )
+
+
 def table_of(outcomes: Sequence[TaskOutcomes], scores: ScoreTable, pool: Sequence[Candidate] = ()) -> Table:
     """The observations of some tasks.
 
