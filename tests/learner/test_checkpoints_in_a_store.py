@@ -80,6 +80,13 @@ def test_a_driver_that_holds_no_weights_deletes_what_nobody_needs(node: Node, fo
     assert store_of(node("c", folder_home)).best("t01", print) is None
 
 
+def test_a_node_keeps_the_newest_states_of_a_trial(node: Node, folder_home: str, told: list[str]) -> None:
+    store = store_of(node("a", folder_home))
+    kept = [keep(store, epoch) for epoch in (1, 2, 3, 4)]
+    assert [store.state_file(one).exists() for one in kept] == [False, False, True, True]
+    assert store.load(kept[0], told.append).epochs_done == 1
+
+
 def test_a_state_that_is_on_its_way_is_waited_for(
     node: Node, folder_home: str, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

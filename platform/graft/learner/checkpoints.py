@@ -19,6 +19,7 @@ _STATE = re.compile(r"s(\d+)-e(\d+)\.safetensors")
 RESERVED_BYTES = 64 << 20
 RESERVED_SHARE = 0.05
 _LOOK_S = 1.0
+_KEPT_HERE = 2
 
 OnDamage = Callable[[str], None]
 """Hears of a file that cannot be used, in a sentence for the user."""
@@ -87,6 +88,7 @@ class CheckpointStore:
                 return f"the disk has {usage.free / 1e6:.0f} MB left, so {file.name} is not kept; free some"
             save_state(state, file)
             sender.send(file)
+            self._let_go(file)
         except (ResourceError, OSError) as error:  # full, read-only, away: training goes on without
             return f"{file.name} is not kept: {error}"
         return ""
@@ -117,6 +119,16 @@ class CheckpointStore:
                 "the trials that go on from it cannot"
             )
         return state
+
+    def _let_go(self, file: Path) -> None:
+        """Keep only the newest states of a trial on a node: a home that is a store has the others."""
+        copy, named = Copy.of(file), _STATE.fullmatch(file.name)
+        if copy is None or named is None:
+            return
+        states = (path for path in file.parent.iterdir() if _STATE.fullmatch(path.name))
+        for path in sorted(states, key=lambda path: path.stat().st_mtime, reverse=True)[_KEPT_HERE:]:
+            if copy.known.is_alike(path):
+                path.unlink(missing_ok=True)
 
     def _await(self, file: Path) -> None:
         """Wait some seconds for a file of another node that is late (`Sender`)."""

@@ -159,6 +159,7 @@ class Copy:
             found, digest = path.stat(), file_digest(path)
             tag = self.asked(partial(_uploaded, self.key(path), path, digest), patience)
             self.known.put(path, Known.of(tag, found))
+            make_room(self.root)
 
     def publish_below(self, directory: Path, wanted: Callable[[str], bool]) -> None:
         """Write what is new or changed below a directory to the store, a manifest last."""
@@ -275,9 +276,9 @@ def require_conditional(copy: Copy) -> None:
         GraftError: it cannot, or does not.
     """
     key, patience = f".graft-probe/{secrets.token_hex(8)}", 3.0
-    copy.asked(lambda storage: storage.create(key, b"graft"), patience)
     try:
-        copy.asked(lambda storage: storage.create(key, b"graft"), patience)
+        for _ in range(2):
+            copy.asked(lambda storage: storage.create(key, b"graft"), patience)
     except ConflictError:
         return
     finally:
