@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.fixtures.stores import knows_nobody, no_stores, s3, s3_server
 
 from graft.cli.main import main
 from graft.core.storage import Home
@@ -22,6 +23,8 @@ from graft.spec.load import parse_job
 from graft.spec.modalities.image import ImagePreprocessing
 from graft.spec.strategy import Strategy
 from graft.spec.tasks.classification import Classification
+
+__all__ = ["knows_nobody", "no_stores", "s3", "s3_server"]
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
