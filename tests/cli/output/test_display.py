@@ -148,6 +148,11 @@ def test_what_becomes_of_nodes_is_told_and_shown_until_they_answer_again(progres
     assert "10.77.0.12" not in shown(progress, [*story, silent, back])
 
 
+def test_nodes_of_a_cluster_that_grows_are_shown_with_what_they_cost(progress, story):
+    counted = events.NodesCounted({"data": 1, "gpu": 4}, {"gpu": 900.0}, 1.234, 6.0)
+    assert "nodes 1 data, 4 gpu; 1.23 spent" in shown(progress, [*story, counted])
+
+
 def test_a_relay_that_dies_is_told(progress):
     dead = "the relay was killed by signal 9"
     ends = [events.RelayEnded(dead, 0, is_restarted=True), events.RelayEnded(dead, 1, is_restarted=False)]

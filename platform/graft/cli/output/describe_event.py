@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from graft.cli.output import words
 from graft.journal import events
 from graft.journal.lines import Line
 from graft.spec.metrics import shown
@@ -88,9 +89,8 @@ def _circumstance(event: events.Event) -> str:
             return f"waiting {what}" if what else "waiting is over"
         case events.NodeChanged(text=text):
             return text
-        case events.NodesCounted(nodes=nodes, cost=cost):
-            there = ", ".join(f"{count} {kind}" for kind, count in nodes.items()) or "no nodes"
-            return f"{there}; {cost:.2f} spent" if cost else there
+        case events.NodesCounted():
+            return f"nodes: {words.nodes(event)}"
         case events.RelayEnded(reason=reason, restarts=restarts, is_restarted=is_restarted):
             what = f"is started again ({restarts + 1})" if is_restarted else "is not started again"
             return f"the relay to MLflow {what}: {reason}"

@@ -97,6 +97,8 @@ class _View:
         if best is not None:
             name = f"{progress.metric.name} {words.score(progress, best)}"
             table.add_row(cell(f"best {name}: {best.trial} {best.best_label}", "bold"))
+        if progress.nodes_counted is not None:
+            table.add_row(cell(f"nodes {words.nodes(progress.nodes_counted)}"))
         if progress.status is not None and progress.status != events.ExperimentStatus.COMPLETED:
             return table
         doing = activity(progress)

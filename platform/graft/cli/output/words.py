@@ -2,7 +2,7 @@
 
 from graft.experiments.progress import RUNNING, Progress, TrialProgress
 from graft.experiments.standing.time_left import time_left
-from graft.journal.events import TrialStatus
+from graft.journal.events import NodesCounted, TrialStatus
 from graft.search.outlook import Outlook
 from graft.spec.metrics import shown
 
@@ -42,3 +42,9 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(max(0.0, seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def nodes(counted: NodesCounted) -> str:
+    """Nodes of a cluster that grows, and what they have cost: ``4 gpu_spot, 1 data; 1.23 spent``."""
+    there = ", ".join(f"{count} {kind}" for kind, count in counted.nodes.items()) or "none"
+    return f"{there}; {counted.cost:.2f} spent" if counted.cost else there

@@ -80,6 +80,7 @@ def status_of(experiment: "Experiment") -> dict[str, Any]:
         "spent_s": round(progress.spent + since, 1),
         "eta": _eta(progress, job) if state == "running" else None,
         "budget": _budget(job, progress),
+        "nodes": _nodes(progress),
         "writer": _writer(experiment, is_written),
         "tracking": _tracking(experiment),
         "relay": _relay(experiment),
@@ -93,6 +94,15 @@ def state_of(progress: "Progress", is_written: bool) -> str:
     if progress.status is not None:
         return str(progress.status)
     return "running" if is_written else "killed"
+
+
+def _nodes(progress: "Progress") -> dict[str, Any] | None:
+    """Of a cluster that grows and shrinks, and what they have cost; None elsewhere."""
+    counted = progress.nodes_counted
+    if counted is None:
+        return None
+    seconds = dict(counted.node_seconds)
+    return {"now": dict(counted.nodes), "node_seconds": seconds, "cost": counted.cost, "an_hour": counted.an_hour}
 
 
 def _stage(progress: "Progress") -> str | None:
