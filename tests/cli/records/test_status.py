@@ -9,7 +9,7 @@ from graft.journal.locking import exclusive
 from graft.tracking.relay_files import RelayFiles, RelayState, RelayStatus
 
 KEYS = {
-    "experiment", "state", "stage", "phase", "trials", "best", "elapsed_s", "spent_s", "eta", "budget", "writer",
+    "experiment", "state", "stage", "phase", "trials", "best", "elapsed_s", "spent_s", "eta", "budget", "nodes", "writer",
     "tracking", "relay", "disk", "last_record",
 }  # fmt: skip
 
@@ -39,8 +39,15 @@ def test_a_running_experiment(graft, make_experiment, recent):
     assert status["eta"]["seconds"] > 0
     assert status["eta"]["band"] >= 0
     assert status["writer"]["is_alive"]
+    assert status["nodes"] is None, "this machine neither grows nor shrinks"
     assert status["writer"]["token"] == 2
     assert status["elapsed_s"] == pytest.approx(status["spent_s"], abs=1) == pytest.approx(22, abs=3)
+
+
+def test_nodes_of_a_cluster_that_grows_are_told_with_their_cost(graft, make_experiment, story):
+    make_experiment([*story, events.NodesCounted({"gpu": 2}, {"gpu": 90.0}, 0.5, 6.0)])
+    found = graft("status", "--json").json["nodes"]
+    assert found == {"now": {"gpu": 2}, "node_seconds": {"gpu": 90.0}, "cost": 0.5, "an_hour": 6.0}
 
 
 def test_a_killed_one_has_left_no_end(graft, make_experiment, story):
