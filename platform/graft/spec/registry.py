@@ -159,6 +159,15 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.meta.adapters:MamlAdapter",
         "graft.spec.meta.adapters:ReptileAdapter",
     ),
+    "proposer": (
+        "graft.spec.meta.proposers:TypicalThenMargin",
+        "graft.spec.meta.proposers:TypicalProposer",
+        "graft.spec.meta.proposers:RandomProposer",
+        "graft.spec.meta.proposers:MarginProposer",
+        "graft.spec.meta.proposers:EntropyProposer",
+        "graft.spec.meta.proposers:BadgeProposer",
+        "graft.spec.meta.proposers:CoreSetProposer",
+    ),
     "check": (
         "graft.spec.checks.samples:LeftOutCheck",
         "graft.spec.checks.samples:CopiesCheck",

@@ -1,13 +1,15 @@
-"""A start and an adapter for tasks of few samples."""
+"""A start and an adapter for tasks of few samples, and a proposer of samples."""
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from graft.episodes.adapters.protocol import ClosedForm, Head
 from graft.episodes.samples import FEATURES, Inputs
 from graft.episodes.starts.protocol import Moments, Start
+from graft.exploration.proposers.protocol import View
 from graft_flowers import specs
 
 
@@ -32,3 +34,11 @@ class Nearest(ClosedForm):
 
 def nearest_flower(spec: specs.NearestFlower, start: Start) -> Nearest:
     return Nearest()
+
+
+class First:
+    def __init__(self, spec: specs.FirstFlower) -> None:
+        self.spec = spec
+
+    def propose(self, view: View, count: int, rng: np.random.Generator) -> np.ndarray:
+        return view.free[:count]

@@ -21,6 +21,7 @@ from graft.spec.components.tuning import TuningSpec
 from graft.spec.components.unfreezing import UnfreezingSpec
 from graft.spec.exporters import ExporterSpec
 from graft.spec.meta.adapters import AdapterSpec
+from graft.spec.meta.proposers import ProposerSpec
 from graft.spec.meta.starts import StartSpec
 from graft.spec.metrics import MetricSpec
 from graft.spec.modalities.base import DataSpec, ModalitySpec, Preprocessing
@@ -229,3 +230,10 @@ class NearestFlower(AdapterSpec):
     kind: Literal["nearest_flower"] = "nearest_flower"
     built_by: ClassVar[str] = "graft_flowers.episodes:nearest_flower"
     is_solved: ClassVar[bool] = True
+
+
+class FirstFlower(ProposerSpec):
+    """The first flowers."""
+
+    kind: Literal["first_flower"] = "first_flower"
+    built_by: ClassVar[str] = "graft_flowers.episodes:First"
