@@ -135,6 +135,7 @@ RAY_ROOMS = (
     "search/tune_bridge.py",
     "pipeline/ray_session.py",
     "submit/connection.py",
+    "submit/restarts.py",
 )
 MLFLOW_ROOMS = ("tracking/mlflow",)
 

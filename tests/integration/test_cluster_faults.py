@@ -7,6 +7,7 @@ so they can be compared with the same search without processes, to the last bit.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -135,6 +136,25 @@ class TestInTheFinalFit:
 
     def test_it_leaves_nothing_behind(self, fit):
         assert fit["left_over"] == []
+
+
+@pytest.mark.slow
+def test_a_whole_run_leaves_a_node_before_it_is_taken_away():
+    found = in_own_cluster("whole_run.py", "drain")
+    assert found["exit_code"] == 0, found["told"]
+    assert found["lost_trained"]
+    assert found["node"] not in {node for nodes in found["after_the_notice"] for node in nodes}
+    assert {key: found["summary"]["trials"][key] for key in ("total", "completed", "failed")} == {
+        "total": 2,
+        "completed": 2,
+        "failed": 0,
+    }
+    assert found["epochs"] == {"t01": [1, 2, 3, 4], "t02": [1, 2, 3, 4]}
+    # A node that has nothing left to do goes at once, maybe before anybody has looked at it.
+    assert {state for _, state, *_ in found["told_of_nodes"]} <= {"leaving", "gone"}
+    assert set(found["notes"]) <= set(found["lost_trained"])
+    for text in found["notes"].values():
+        assert re.fullmatch(r"its node will be taken away; epoch \d up to step \d+ is on the disk, .*", text)
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from tests.fixtures.learner_trials import Told, Trial, proposal, same
 from graft.core.errors import NodeLeaving
 from graft.learner import trial as module
 from graft.learner.trial import train_in_group, train_proposal
+from graft.search.protocol import Checkpoint
 from graft.training.loop import train_epoch
 from graft.training.world import ALONE
 from graft.workers.nodes.leaving import LeavingNotice
@@ -58,13 +59,21 @@ def test_it_may_have_to_leave_twice_in_an_epoch(make: Callable[[str], Trial]) ->
     assert same(broken.model("t01", 4), whole.model("t01", 4))
 
 
-def test_what_was_cut_off_is_forgotten_when_an_epoch_has_come_to_its_end(here: Trial) -> None:
+def test_what_was_cut_off_is_forgotten_when_there_is_a_newer_state(here: Trial) -> None:
     leave(here, 1, Told())
-    assert here.store.cut_file("t01", 0).exists()
+    cut = here.store.cut_file(Checkpoint("t01", 0, 0))
+    here.store.prune("t01", (), newest=2)
+    assert cut.exists()
     here.train(proposal())
     here.store.prune("t01", (), newest=2)
-    assert not here.store.cut_file("t01", 0).exists()
+    assert not cut.exists()
     assert [one.epoch for one in here.store.of_trial("t01")] == [4, 3]
+
+
+def test_what_was_cut_off_ends_with_its_trial(here: Trial) -> None:
+    leave(here, 1, Told())
+    here.store.prune("t01", (), newest=0)
+    assert not here.store.cut_file(Checkpoint("t01", 0, 0)).exists()
 
 
 def test_a_cut_that_is_older_than_the_newest_state_does_not_count(here: Trial) -> None:
@@ -73,6 +82,15 @@ def test_a_cut_that_is_older_than_the_newest_state_does_not_count(here: Trial) -
     newest = here.store.newest("t01", 0, pytest.fail)
     assert newest is not None
     assert (newest.epochs_done, newest.partial.steps) == (4, 0)
+
+
+def test_a_damaged_cut_costs_what_it_held(here: Trial) -> None:
+    whole = Told()
+    leave(here, 1, Told())
+    here.store.cut_file(Checkpoint("t01", 0, 0)).write_bytes(b"no weights")
+    here.train(proposal(), whole)
+    assert whole.epochs == [1, 2, 3, 4]
+    assert [one.partition(" ")[0] for one in whole.notes] == [str(here.store.cut_file(Checkpoint("t01", 0, 0)))]
 
 
 def test_a_worker_of_a_group_leaves_too(here: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,4 +115,4 @@ def test_a_worker_of_a_group_leaves_too(here: Trial, monkeypatch: pytest.MonkeyP
     with pytest.raises(NodeLeaving):
         train_in_group(proposal(), here.payload(), channel)  # type: ignore[arg-type]
     assert asked == [("a", "b")]
-    assert here.store.cut_file("t01", 0).exists()
+    assert here.store.cut_file(Checkpoint("t01", 0, 0)).exists()

@@ -174,6 +174,7 @@ def test_a_label_has_every_field_that_the_space_leaves_open(file: Path, progress
         ),
         ("silent", 20.0, (), "has not answered for 20 s"),
         ("back", 31.2, (), "answers again, after 31 s"),
+        ("back", 31.2, ("t1", "t2"), "answers again, after 31 s; its trials go on from what is on the disk"),
         ("gone", 40.0, ("t1",), f"is gone; its trials is {AGAIN}, from what is on the disk"),
         ("leaving", 12.0, ("t1", "t2"), "will be taken away in 12 s; its trials go on elsewhere"),
         ("leaving", 0.0, ("t1",), "will be taken away; its trials goes on elsewhere"),

@@ -22,6 +22,8 @@ class Details:
     message: str = ""
     driver_exit_code: int | None = None
     start_time: int | None = 1_000
+    error_type: str | None = None
+    runtime_env: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

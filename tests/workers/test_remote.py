@@ -1,4 +1,5 @@
 import os
+import time
 
 import pytest
 
@@ -70,6 +71,25 @@ def test_a_dead_worker_is_a_trial_error_and_not_run_again(run_remote, tmp_path):
     with pytest.raises(TrialError, match="worker process died"):
         run_remote(die)
     assert (tmp_path / "runs").read_text() == "x"
+
+
+def test_a_result_that_is_lost_with_its_node_is_not_waited_for(run_remote, tmp_path):
+    def work(place):
+        begun = len(list(place.iterdir()))
+        (place / str(begun)).touch()
+        if not begun:
+            time.sleep(1000)
+        return begun
+
+    told = []
+
+    def was_away():
+        is_new = (tmp_path / "0").exists() and not told
+        if is_new:
+            told.append("it is back")
+        return is_new
+
+    assert run_remote(work, tmp_path, was_away=was_away) == 1
 
 
 @pytest.mark.parametrize("wanted", [{"num_cpus": 1000}, {"num_gpus": 64}])

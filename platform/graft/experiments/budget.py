@@ -96,7 +96,7 @@ def search_end(
         spent: seconds since the start of the run.
         reserve: what comes after.
     """
-    best = next((trial for trial in progress.ranked() if trial.best_epoch), None)
+    best = progress.tally.leader
     target = budget.target_value
     if best is not None and target is not None and _reaches(metric, progress.score(best) or 0.0, target):
         reached = f"{best.trial} has {metric.name} {progress.score(best):.4f}; the target is {target:g}"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.experiments.stages import StageName, StageState
+from graft.experiments.standing.tally import Tally
 from graft.journal import events
 from graft.journal.journal import read
 from graft.spec.job import Job
@@ -120,6 +121,7 @@ class Progress:
         trained_since: when the first epoch of this run began; None before it has ended.
         reported: epochs that trials of this run have ended.
         start_up: seconds from the beginning of this run to its first trial, without ingest; None before there is one.
+        tally: counts over the trials.
     """
 
     def __init__(self, metric: MetricSpec, epochs: int) -> None:
@@ -149,6 +151,7 @@ class Progress:
         self.trained_since: float | None = None
         self.reported = 0
         self.start_up: float | None = None
+        self.tally = Tally[TrialProgress](metric, RUNNING)
 
     @classmethod
     def of(cls, journal_file: Path, job: Job) -> "Progress":
@@ -191,6 +194,9 @@ class Progress:
                 self.spent_before += event.seconds
             case _:
                 self._apply_circumstance(event)
+        changed, leader = self.trials.get(getattr(event, "trial", None) or ""), self.tally.leader
+        if changed is not None:
+            self.tally.take(changed, self.score(changed), self.score(leader) if leader else None)
 
     @property
     def spent(self) -> float:

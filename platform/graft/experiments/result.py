@@ -1,6 +1,6 @@
 """What a run gives back: the numbers, the winner, and the model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -96,3 +96,35 @@ class Result:
 
 def _number(score: Any) -> str:
     return f"{score:.4f}" if isinstance(score, float | int) else "–"
+
+
+def all_metrics(scored: Mapping[str, Any]) -> dict[str, Any]:
+    """Every metric on validation and test, each with its interval."""
+    splits = {"validation": scored.get("validation"), "test": scored}
+    return {
+        split: {
+            name: {"value": value, "interval": _interval(found["intervals"], name)}
+            for name, value in found["metrics"].items()
+        }
+        for split, found in splits.items()
+        if found
+    }
+
+
+def ensemble_of(fitted: Mapping[str, Any], scored: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What was selected, whether it is kept, and what its answers cost; None where the job asked for none."""
+    chosen = fitted.get("ensemble")
+    if not chosen:
+        return None
+    told = {name: chosen.get(name) for name in ("is_kept", "reason", "candidates", "score", "alone")}
+    measured = scored.get("ensemble") or {}
+    members = [{name: one.get(name) for name in ("trial", "share", "label", "fitted")} for one in chosen["members"]]
+    test = {"test_alone": measured["alone"]} if measured else {}
+    return {**told, "members": members, "ms": measured.get("ms"), "ms_alone": measured.get("ms_alone"), **test}
+
+
+def _interval(intervals: Any, name: str) -> list[float] | None:
+    one = intervals.get(name)
+    if isinstance(one, dict):
+        return [one["low"], one["high"]]
+    return list(one) if one else None

@@ -67,6 +67,7 @@ class Retention:
         self._clock, self._rests_until = clock or SystemClock(), 0.0
         self._kept, self._feeding = kept, feeding
         self._pins: dict[str, Checkpoint] = {}
+        self._best: set[str] | None = None
         for record in past:
             self._relive(record)
 
@@ -116,11 +117,19 @@ class Retention:
     def _after_end(self, trial: str) -> None:
         self._unpin_for(trial)
         self._prune_ended(trial)
-        ended = [one for one in self._progress.ranked() if self._is_over(one.trial)]
-        # What was tried first may win without being the best (`standing.choice`).
-        others = [one for one in ended[self._kept.best :] if not one.runs_to_end] if self._kept.best is not None else []
+        if self._kept.best is None:
+            return
+        progress = self._progress
+        # At first all that earlier runs have left, then the newest against those that are kept.
+        candidates = progress.trials.keys() if self._best is None else {*self._best, trial}
+        ended = [progress.trials[name] for name in candidates if self._is_over(name)]
+        ended.sort(key=lambda one: progress.metric.best_first(progress.score(one), one.trial))
+        best, others = ended[: self._kept.best], ended[self._kept.best :]
+        self._best = {one.trial for one in best}
         for one in others:
-            self._store.drop_best(one.trial)
+            # What was tried first may win without being the best (`standing.choice`).
+            if not one.runs_to_end:
+                self._store.drop_best(one.trial)
 
     def _unpin_for(self, trial: str) -> None:
         """Let go what a trial has copied; its donor may have ended meanwhile."""

@@ -79,11 +79,12 @@ class RunClock:
         Where trials train on stored features, scoring goes through the frozen blocks besides, once for each sample that
         is scored: those of the test, and the validation samples for what is calibrated on them.
         """
-        measured = next((trial for trial in self.progress.ranked() if trial.epoch_seconds), None)
+        tally = self.progress.tally
+        measured = tally.leader or next((trial for trial in self.progress.ranked() if trial.epoch_seconds), None)
         counts = dataset.counts
         rows, scored = counts["train"] + counts["validation"], counts["test"] + counts["validation"]
         start = GROUP_SECONDS if self.fit_workers > 1 else WORKER_SECONDS
-        below = max((trial.cache.get("pass_seconds", 0.0) for trial in self.progress.trials.values()), default=0.0)
+        below = tally.pass_seconds
         each = _mean_epoch(measured) / counts["train"]
         fit = self.job.training.fit
         # An ensemble is selected from what its candidates say of validation samples, and then all members are scored.

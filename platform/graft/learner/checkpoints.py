@@ -14,7 +14,9 @@ from graft.search.protocol import Checkpoint
 from graft.spec.metrics import MetricSpec
 from graft.training.checkpoint import TrainingState, load_state, save_state, stored_metrics
 
+_SUFFIX = ".safetensors"
 _STATE = re.compile(r"s(\d+)-e(\d+)\.safetensors")
+_CUT = re.compile(r"s(\d+)-e(\d+)\.cut\.safetensors")
 # Weights leave so much of the disk free, or the twentieth part of a small one: the journal must be able to go on.
 RESERVED_BYTES = 64 << 20
 RESERVED_SHARE = 0.05
@@ -43,9 +45,9 @@ class CheckpointStore:
         """The file of a checkpoint."""
         return self.directory / checkpoint.trial / f"s{checkpoint.segment}-e{checkpoint.epoch:04d}.safetensors"
 
-    def cut_file(self, trial: str, segment: int) -> Path:
-        """The file of a state from the middle of an epoch, which a process has left that had to go."""
-        return self.directory / trial / f"s{segment}-cut.safetensors"
+    def cut_file(self, checkpoint: Checkpoint) -> Path:
+        """The file of a state from the middle of the epoch after, which a process has left that had to go."""
+        return self.state_file(checkpoint).with_suffix(f".cut{_SUFFIX}")
 
     def best_file(self, trial: str) -> Path:
         """The file with a trial's best epoch."""
@@ -70,7 +72,7 @@ class CheckpointStore:
 
     def of_trial(self, trial: str) -> list[Checkpoint]:
         """The checkpoints of a trial that are there, newest first: by segment, then by epoch."""
-        return sorted(self._found(trial), key=lambda one: (one.segment, one.epoch), reverse=True)
+        return self._found(trial, self._names(trial), _STATE)
 
     def keep(self, state: TrainingState, file: Path, sender: Sender) -> str:
         """Write weights, unless the disk does not take them; returns why they are not there, or nothing.
@@ -95,10 +97,13 @@ class CheckpointStore:
 
     def newest(self, trial: str, segment: int, on_damage: OnDamage) -> TrainingState | None:
         """The newest whole state of a segment, be it in an epoch; a damaged one counts as if it was not there."""
-        state = self._newest((one for one in self.of_trial(trial) if one.segment == segment), on_damage)
-        cut = _load(self.cut_file(trial, segment), on_damage)
-        is_newer = cut is not None and (state is None or cut.epochs_done >= state.epochs_done)
-        return cut if is_newer else state
+        names = self._names(trial)
+        states, cuts = (
+            [one for one in self._found(trial, names, pattern) if one.segment == segment] for pattern in (_STATE, _CUT)
+        )
+        newer = [one for one in cuts if not states or one.epoch >= states[0].epoch]
+        cut = next((found for one in newer if (found := _load(bring(self.cut_file(one)), on_damage))), None)
+        return cut or self._newest(iter(states), on_damage)
 
     def best(self, trial: str, on_damage: OnDamage) -> TrainingState | None:
         """A trial's best epoch; None if it is not there, or damaged."""
@@ -139,30 +144,40 @@ class CheckpointStore:
             time.sleep(_LOOK_S)
 
     def prune(self, trial: str, keep: Collection[Checkpoint], newest: int) -> None:
-        """Delete the states of a trial, but for its newest few and those to keep, and what it had of an epoch."""
-        for file in (self.directory / trial).glob("s*-cut.safetensors"):
-            file.unlink(missing_ok=True)
-        for checkpoint in self.of_trial(trial)[newest:]:
+        """Delete the states of a trial, but for its newest few and those to keep, and old ones from within an epoch."""
+        names = self._names(trial)
+        states = self._found(trial, names, _STATE)
+        for checkpoint in states[newest:]:
             if checkpoint not in keep:
                 drop(self.state_file(checkpoint))
+        for cut in self._found(trial, names, _CUT):
+            if not newest or (states and _order(cut) < _order(states[0])):
+                drop(self.cut_file(cut))
 
     def drop_best(self, trial: str) -> None:
         """Delete a trial's best epoch."""
         drop(self.best_file(trial))
 
-    def _found(self, trial: str) -> Iterator[Checkpoint]:
+    def _names(self, trial: str) -> set[str]:
         directory = self.directory / trial
         names = {file.name for file in directory.iterdir()} if directory.is_dir() else set()
         if (copy := Copy.of(directory)) is not None:
             names |= copy.names(directory, self.patience)
-        for name in names:
-            if named := _STATE.fullmatch(name):
-                yield Checkpoint(trial, int(named[1]), int(named[2]))
+        return names
+
+    def _found(self, trial: str, names: set[str], pattern: re.Pattern[str]) -> list[Checkpoint]:
+        """What names say, newest first."""
+        found = (pattern.fullmatch(name) for name in names)
+        return sorted((Checkpoint(trial, int(one[1]), int(one[2])) for one in found if one), key=_order, reverse=True)
 
     def _newest(self, candidates: Iterator[Checkpoint], on_damage: OnDamage) -> TrainingState | None:
         files = (bring(self.state_file(checkpoint), is_final=True) for checkpoint in candidates)
         states = (_load(file, on_damage) for file in files)
         return next((state for state in states if state is not None), None)
+
+
+def _order(checkpoint: Checkpoint) -> tuple[int, int]:
+    return checkpoint.segment, checkpoint.epoch
 
 
 def _load(file: Path, on_damage: OnDamage) -> TrainingState | None:

@@ -244,7 +244,8 @@ class _Keeper:
     def keep_cut(self, state: TrainingState) -> None:
         """Write what an epoch has come to that is cut off."""
         if self._is_writer and not self._lacks_best:
-            self._write(state, self._store.cut_file(self._proposal.trial, self._proposal.segment))
+            here = Checkpoint(self._proposal.trial, self._proposal.segment, state.epochs_done)
+            self._write(state, self._store.cut_file(here))
 
     def note(self, text: str) -> None:
         """Tell the user something with the next report."""

@@ -107,14 +107,17 @@ def changed_node(news: NodeNews, trials: Sequence[str], what: str) -> events.Nod
         what: is trained there, for the user: ``its 2 trials``; empty for nothing any more.
     """
     verb, goes = ("is", "goes") if len(trials) < 2 else ("are", "go")
-    again = f"; {what} {verb} tried again elsewhere" if what else ""
-    told = {
-        NodeState.SILENT: f"has not answered for {news.seconds:.0f} s{again}{' unless it comes back' if what else ''}",
-        NodeState.BACK: f"answers again, after {news.seconds:.0f} s",
-        NodeState.GONE: f"is gone{again}{', from what is on the disk' if what else ''}",
-        NodeState.LEAVING: f"will be taken away{_in_seconds(news)}{f'; {what} {goes} on elsewhere' if what else ''}",
+    fact, then = {
+        NodeState.SILENT: (
+            f"has not answered for {news.seconds:.0f} s",
+            f"{verb} tried again elsewhere unless it comes back",
+        ),
+        NodeState.BACK: (f"answers again, after {news.seconds:.0f} s", f"{goes} on from what is on the disk"),
+        NodeState.GONE: ("is gone", f"{verb} tried again elsewhere, from what is on the disk"),
+        NodeState.LEAVING: (f"will be taken away{_in_seconds(news)}", f"{goes} on elsewhere"),
     }[news.state]
-    return events.NodeChanged(news.node, news.address, str(news.state), tuple(trials), f"node {news.address} {told}")
+    told = f"node {news.address} {fact}" + (f"; {what} {then}" if what else "")
+    return events.NodeChanged(news.node, news.address, str(news.state), tuple(trials), told)
 
 
 def _in_seconds(news: NodeNews) -> str:

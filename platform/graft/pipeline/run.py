@@ -18,7 +18,7 @@ from graft.experiments.budget import deadline_of
 from graft.experiments.directory import Experiment
 from graft.experiments.history import SearchHistory
 from graft.experiments.progress import Progress
-from graft.experiments.result import Result
+from graft.experiments.result import Result, all_metrics, ensemble_of
 from graft.experiments.resume import CHANGEABLE, failed_trials, reopen, where_it_stands
 from graft.experiments.run_clock import RunClock
 from graft.experiments.savings import savings
@@ -76,12 +76,14 @@ class RunOptions:
         clock: the machine's, but for tests.
         retry_errored: whether trials that have failed are tried again.
         on_lost_head: told when the head of the cluster is gone; Ray ends the process half a minute later.
+        on_session: called when Ray is up.
     """
 
     listeners: Sequence[Listener] = ()
     clock: Clock = field(default_factory=SystemClock)
     retry_errored: bool = False
     on_lost_head: OnLost = _LOG.critical
+    on_session: Callable[[], object] = lambda: None
 
 
 def check_job(job: Job, home: Home) -> Sequence[str]:
@@ -158,7 +160,7 @@ class _Run:
         options: RunOptions,
     ) -> None:
         clock = options.clock
-        self._on_lost_head = options.on_lost_head
+        self._on_lost_head, self._on_session = options.on_lost_head, options.on_session
         self._experiment, self._home, self._job = experiment, home, job
         self._journal, self._progress, self._history, self._clock = journal, progress, history, clock
         self._stages = StageRunner(experiment.stages, journal, clock)
@@ -202,6 +204,7 @@ class _Run:
             watch_head(head_address(), self._lose_head),
             machines_looked_at(self._journal, job, self._progress),
         ):
+            self._on_session()
             run_clock = self._run_clock(resources)
             self._journal.append(plan_made(job, resources, run_clock.allocation))
             context = RunContext(
@@ -261,13 +264,13 @@ class _Run:
         return {
             "task": self._job.decided_task.kind,
             "modalities": [self._job.data.modality],
-            "metrics": _all_metrics(scored),
+            "metrics": all_metrics(scored),
             "validation": self._progress.score(winner),
             "validation_interval": self._progress.interval(winner),
             "test": scored["metrics"][metric],
             "test_interval": scored["intervals"][metric],
             "tta": scored.get("tta"),
-            "ensemble": _ensemble(fitted, scored),
+            "ensemble": ensemble_of(fitted, scored),
             "winner": winner.best_strategy,
             "winner_trial": winner.trial,
             "workers": context.run_clock.allocation.workers,
@@ -357,38 +360,6 @@ def _backbone_problem(name: str, needs_weights: bool) -> str | None:
     except (ArtifactError, SpecError) as error:
         return str(error)
     return None
-
-
-def _all_metrics(scored: Output) -> dict[str, Any]:
-    """Every metric on validation and test, each with its interval."""
-    splits = {"validation": scored.get("validation"), "test": scored}
-    return {
-        split: {
-            name: {"value": value, "interval": _interval(found["intervals"], name)}
-            for name, value in found["metrics"].items()
-        }
-        for split, found in splits.items()
-        if found
-    }
-
-
-def _ensemble(fitted: Output, scored: Output) -> dict[str, Any] | None:
-    """What was selected, whether it is kept, and what its answers cost; None where the job asked for none."""
-    chosen = fitted.get("ensemble")
-    if not chosen:
-        return None
-    told = {name: chosen.get(name) for name in ("is_kept", "reason", "candidates", "score", "alone")}
-    measured = scored.get("ensemble") or {}
-    members = [{name: one.get(name) for name in ("trial", "share", "label", "fitted")} for one in chosen["members"]]
-    test = {"test_alone": measured["alone"]} if measured else {}
-    return {**told, "members": members, "ms": measured.get("ms"), "ms_alone": measured.get("ms_alone"), **test}
-
-
-def _interval(intervals: Any, name: str) -> list[float] | None:
-    one = intervals.get(name)
-    if isinstance(one, dict):
-        return [one["low"], one["high"]]
-    return list(one) if one else None
 
 
 def _has(key: str) -> Callable[[Output], bool]:

@@ -1,7 +1,7 @@
 """Keeps Ray Tune's trials and ours together, and carries the conductor's actions out on Tune's controller."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import ray
@@ -28,6 +28,7 @@ class Places:
         self._nodes: dict[str, tuple[str, ...]] = {}
         self._actors: dict[str, Any] = {}
         self._died: dict[str, set[str]] = {}
+        self._ended_by_us: set[str] = set()
 
     def begin(self, trial: str, actor: Any) -> None:
         """It has a process, the first or another."""
@@ -50,6 +51,20 @@ class Places:
         for node in nodes:
             self._died.setdefault(node, set()).add(trial)
         return nodes
+
+    def begin_again(self, trials: Iterable[str]) -> None:
+        """End the processes of trials whose node was away: what they said then may be lost, and waited for for ever."""
+        for trial in trials:
+            actor = self._actors.get(trial)
+            if actor is not None:
+                self._ended_by_us.add(trial)
+                ray.kill(actor)
+
+    def were_ended(self, trial: str) -> bool:
+        """Whether a process that died was ended by `begin_again`; asked once a death."""
+        is_ours = trial in self._ended_by_us
+        self._ended_by_us.discard(trial)
+        return is_ours
 
     def on(self, node: str) -> list[str]:
         """The trials on a node, by Ray's id of it; asks the head for those that have not reported yet."""
@@ -146,6 +161,10 @@ class TuneBridge:
             self._observer.on_note(name, note)
         metrics = {key: value for key, value in result.items() if _is_metric(key) and isinstance(value, int | float)}
         return self.conductor.reported(name, int(result[EPOCH]), metrics)
+
+    def left(self, trial: Any, why: str) -> None:
+        """A trial's process has ended because its node is to go."""
+        self._observer.on_note(name_of(trial), why)
 
     def started(self, trial: Any) -> None:
         """Tune has started a process for the trial, the first or another."""

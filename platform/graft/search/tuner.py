@@ -239,7 +239,10 @@ class _Events(tune.Callback):
         error = str(trial.get_error() or "").strip()
         last = error.splitlines()[-1] if error else "no message"
         told, nodes = f"the trial's process died: {last}", self._stage.places.die(name_of(trial))
-        is_node_lost = any(why in error for why in NODE_LOST) or are_lost(nodes)
+        was_away = self._stage.places.were_ended(name_of(trial))
+        is_node_lost = was_away or any(why in error for why in NODE_LOST) or are_lost(nodes)
+        if NodeLeaving.__name__ in last:
+            self._stage.left(trial, last.partition(": ")[2])
         self._stage.conductor.crashed(name_of(trial), told, _end_of(error), is_node_lost)
 
 

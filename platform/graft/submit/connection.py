@@ -20,6 +20,8 @@ _CHATTY = (
 )
 # What a head answers whose agents are still starting (Ray 2.60).
 _NOT_YET = "No available agent"
+# A dashboard on a busy head needs seconds.
+CONNECT_S, ANSWER_S = 10.0, 60.0
 _RETRY_S = (1.0, 2.0, 5.0, 10.0)
 
 T = TypeVar("T")
@@ -58,6 +60,7 @@ class Cluster:
         os.environ.setdefault("RAY_AUTH_MODE", "token" if _has_token() else "disabled")
         from ray.job_submission import JobSubmissionClient
 
+        _require_dashboard(address)
         for name in _CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
         with _only(address):
@@ -171,9 +174,35 @@ class Cluster:
         if "413" in text:
             return ResourceError(f"the cluster at {self.address} takes no package of this size; name data in a store")
         if kind in ("ConnectionError", "ConnectTimeout", "ClientConnectorError", "ServerUnavailable"):
-            told = f"no Ray cluster answers at {self.address}"
-            return ResourceError(f"{told}; correct --address, or bring the dashboard there (`ray dashboard FILE`)")
+            return ResourceError(_nobody(self.address))
         return ResourceError(f"the cluster at {self.address} did not do it: {kind}: {text[:300]}")
+
+
+def _nobody(address: str) -> str:
+    told = f"no Ray cluster answers at {address}"
+    return f"{told}; correct --address, or bring the dashboard there (`ray dashboard FILE`)"
+
+
+def _require_dashboard(address: str) -> None:
+    """Find out in time whether a dashboard of Ray seems to listen: Ray's own client waits for an answer for ever.
+
+    Raises:
+        ResourceError: it does not.
+    """
+    import requests
+
+    advice = "correct --address (the dashboard's port is 8265 by default)"
+    try:
+        answer = requests.get(f"{address}/api/version", timeout=(CONNECT_S, ANSWER_S))
+    except requests.exceptions.SSLError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ResourceError(f"what listens at {address} is not trusted by TLS ({reason}); {advice}") from error
+    except requests.Timeout as error:
+        raise ResourceError(f"what listens at {address} has not answered for {ANSWER_S:.0f} s; {advice}") from error
+    except requests.RequestException as error:
+        raise ResourceError(_nobody(address)) from error
+    if answer.status_code not in (401, 403) and "ray_version" not in answer.text:
+        raise ResourceError(f"what answers at {address} is no dashboard of Ray; {advice}")
 
 
 @contextlib.contextmanager

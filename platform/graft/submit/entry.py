@@ -13,6 +13,9 @@ from graft.core.stores.address import HomeAddress
 from graft.core.stores.copy import publish_tree
 from graft.submit.package import DATA_FOLDER, JOB_FILE
 
+VARIABLE = "GRAFT_SUBMITTED"
+"""Names the experiment in the environment of a driver that was submitted."""
+
 UNSAID = "-"
 """In place of an argument that is not given."""
 
@@ -38,6 +41,7 @@ def prepare() -> None:
     if home != UNSAID:
         os.environ["GRAFT_HOME"] = home
     place = Home.find()
+    os.environ[VARIABLE] = name
     if verb != "run":
         sys.argv = ["graft", verb, name, *more]
         return

@@ -4,7 +4,7 @@ import getpass
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,19 +18,27 @@ from graft.submit.entry import UNSAID, entrypoint
 from graft.submit.package import Package, code_to_ship, pack
 
 PREFIX = "graft-"
+# What a submission says of the one it goes on with.
+_KEPT = ("job", "digest", "user", "commit")
 # On nodes that are not taken away: what the files of cluster/ give to their head.
 SAFE = "safe"
 _ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
+# What Ray says of a job whose driver's node died; the second, where the head was away meanwhile.
+_NODE_LOST = ("JOB_SUPERVISOR_ACTOR_DIED", "JOB_SUPERVISOR_ACTOR_START_FAILURE")
 
 
-class JobsApi(Protocol):
-    """What is needed of a cluster; `graft.submit.connection.Cluster` is one."""
+class JobList(Protocol):
+    """What is needed of a cluster to find jobs; `graft.submit.connection.Cluster` is one."""
 
     address: str
 
-    def submit(self, **request: Any) -> str: ...
-
     def jobs(self) -> list[Any]: ...
+
+
+class JobsApi(JobList, Protocol):
+    """What is needed to send some."""
+
+    def submit(self, **request: Any) -> str: ...
 
     def resources(self) -> dict[str, float]: ...
 
@@ -65,6 +73,8 @@ class Submitted:
         user: who has submitted it.
         started: seconds since 1970; None where Ray does not say.
         metadata: all that was said of it.
+        environment: the variables it was submitted with.
+        is_node_lost: its driver died with its node, or became unreachable with it.
     """
 
     job_id: str
@@ -75,6 +85,8 @@ class Submitted:
     user: str
     started: float | None
     metadata: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    is_node_lost: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -133,19 +145,20 @@ def request_about(
         more: arguments of the command.
     """
     home = submission.home or earlier.metadata.get("home") or UNSAID
+    submission = replace(submission, environment={**earlier.environment, **(submission.environment or {})})
     command = [_wanted_version(), UNSAID, home, verb, earlier.experiment, *more]
     request = _request(cluster, earlier.experiment, command, submission, None)
-    request["metadata"] |= {name: earlier.metadata[name] for name in ("job", "digest") if name in earlier.metadata}
-    request["metadata"]["home"] = home
+    kept = {name: earlier.metadata[name] for name in _KEPT if name in earlier.metadata}
+    request["metadata"] |= {**kept, "home": home}
     return request
 
 
-def jobs_of(cluster: JobsApi) -> list[Submitted]:
+def jobs_of(cluster: JobList) -> list[Submitted]:
     """The jobs that graft has submitted, oldest first."""
     return [_read(one) for one in cluster.jobs() if str(one.submission_id).startswith(PREFIX)]
 
 
-def find_job(cluster: JobsApi, name: str) -> Submitted:
+def find_job(cluster: JobList, name: str) -> Submitted:
     """The newest job of an experiment, of a job's name, or with this id; ``latest`` is the newest of all.
 
     Raises:
@@ -232,4 +245,6 @@ def _read(details: Any) -> Submitted:
         metadata.get("user", ""),
         details.start_time / 1000 if details.start_time else None,
         metadata,
+        dict((getattr(details, "runtime_env", None) or {}).get("env_vars") or {}),
+        status == "FAILED" and getattr(details, "error_type", None) in _NODE_LOST,
     )

@@ -11,6 +11,7 @@ from graft.core.errors import GraftError, NodeLeaving, ResourceError, TrialError
 from graft.workers.groups.shape import has_autoscaler
 
 T = TypeVar("T")
+LOOK_S = 2.0
 
 
 def run_remote(
@@ -20,6 +21,7 @@ def run_remote(
     num_gpus: float = 0.0,
     attempts: int = 1,
     labels: Mapping[str, str] | None = None,
+    was_away: Callable[[], bool] | None = None,
 ) -> T:
     """Run ``fn(*args)`` in a Ray worker and wait for its result; Ray must have been started.
 
@@ -34,6 +36,8 @@ def run_remote(
         attempts: how often to begin when the worker dies; more than once only for what goes on where it was. One that
             leaves a node before that is taken away counts for none.
         labels: that its node must have.
+        was_away: asked now and then whether the worker's node was away, so that its result may be lost; then another
+            begins.
 
     Raises:
         GraftError: whatever `fn` raised, if it was one of ours.
@@ -48,6 +52,9 @@ def run_remote(
     while failures < attempts:
         reference = remote.remote(fn, max(1, int(num_cpus)), *args)
         try:
+            if was_away is not None and _is_lost(reference, was_away):
+                ray.cancel(reference, force=True)
+                continue
             result: T = ray.get(reference)
         except KeyboardInterrupt:
             ray.cancel(reference, force=True)
@@ -64,6 +71,14 @@ def run_remote(
         else:
             return result
     raise ValueError(f"attempts is {attempts}, but must be >= 1")
+
+
+def _is_lost(reference: Any, was_away: Callable[[], bool]) -> bool:
+    """Wait for a result; whether it may never come."""
+    while not ray.wait([reference], timeout=LOOK_S)[0]:
+        if was_away():
+            return True
+    return False
 
 
 def to_graft_error(error: RayError) -> GraftError:

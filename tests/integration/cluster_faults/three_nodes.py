@@ -2,16 +2,20 @@
 
 import contextlib
 import os
+import time
 from types import TracebackType
 from typing import Self
 
 import ray
 from ray._private.ray_constants import PROCESS_TYPE_RAYLET
+from ray._raylet import GcsClient
 from ray.cluster_utils import Cluster
+from ray.core.generated.autoscaler_pb2 import DrainNodeReason
 
 # isort: split
 import psutil  # Ray brings it, and only makes it importable when it is imported itself
 
+DRAIN_NODE_REASON_PREEMPTION = DrainNodeReason.DRAIN_NODE_REASON_PREEMPTION
 NODE = {"num_cpus": 1, "object_store_memory": 100_000_000}
 
 
@@ -50,6 +54,14 @@ class ThreeNodes:
     def others(self) -> tuple[str, ...]:
         """Ids of the nodes that can still be lost."""
         return tuple(self._nodes)
+
+    def drain(self, node: str, seconds: float) -> None:
+        """Say that a node will be taken away, as a cloud's notice would (`ray drain-node`)."""
+        until = int((time.time() + seconds) * 1000)
+        gcs = GcsClient(address=self._cluster.address)
+        is_accepted, why = gcs.drain_node(node, DRAIN_NODE_REASON_PREEMPTION, "spot", until)
+        if not is_accepted:
+            raise RuntimeError(f"node {node} is not drained: {why}")
 
     def lose(self, node: str) -> None:
         """Kill a node's raylet and all that runs there, at once and without a warning; only in the main thread."""

@@ -1,4 +1,7 @@
-"""`graft run` on the cluster, from another process; a node is lost as soon as a trial there has reported."""
+"""`graft run` on the cluster, from another process; a node is lost as soon as a trial there has reported.
+
+With ``drain``, the notice comes then, and the node is taken away as soon as its trials have reported elsewhere.
+"""
 
 import json
 import subprocess
@@ -25,6 +28,10 @@ JOB = {
 }
 
 
+NOTICE_S = 120.0
+LATEST = time.monotonic() + 600
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as name, ThreeNodes() as nodes:
         home, job = Home(Path(name) / "home"), Path(name) / "job.yaml"
@@ -32,14 +39,21 @@ def main() -> None:
         command = [str(Path(sys.executable).with_name("graft")), "run", str(job), "--json", "--home", str(home.root)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
             node = node_that_has_reported(home, running, nodes.others)
-            nodes.lose(node)
             before = journal(home)
+            if "drain" in sys.argv:
+                nodes.drain(node, NOTICE_S)
+                wait_until_left(home, running, node)
+            left = journal(home)
+            nodes.lose(node)
             out, err = running.communicate()
         found = {
             "exit_code": running.returncode,
             "told": err[-4000:],
             "summary": json.loads(out.strip().splitlines()[-1]) if running.returncode == 0 else None,
             "ended_before": sum(isinstance(event, events.TrialFinished) for event in before),
+            "after_the_notice": [one.nodes for one in left[len(before) :] if isinstance(one, events.TrialPlaced)],
+            "node": node,
+            "notes": {one.trial: one.text for one in journal(home) if isinstance(one, events.TrialNoted)},
             "epochs": epochs_of(journal(home)),
             "lost_trained": sorted(trials_on(node, before)),
             "told_of_nodes": [[one.node == node, one.state, one.trials, one.text] for one in changes(journal(home))],
@@ -57,6 +71,18 @@ def node_that_has_reported(home: Home, running: subprocess.Popen[str], others: t
                 return node
         time.sleep(0.02)
     raise SystemExit(f"the run ended before a node could be lost: {running.communicate()}")
+
+
+def wait_until_left(home: Home, running: subprocess.Popen[str], node: str) -> None:
+    """Wait until every trial that has reported from the node has done so from another, or has ended."""
+    trained = trials_on(node, journal(home))
+    while running.poll() is None and time.monotonic() < LATEST:
+        found = journal(home)
+        last = {one.trial: one.nodes for one in found if isinstance(one, events.TrialPlaced)}
+        ended = {one.trial for one in found if isinstance(one, events.TrialFinished)}
+        if not {trial for trial in trained - ended if node in last[trial]}:
+            return
+        time.sleep(0.05)
 
 
 def journal(home: Home) -> list[events.Event]:

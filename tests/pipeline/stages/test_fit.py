@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from graft.core.heartbeat import Pulse
+from graft.core.process_identity import Machine
 from graft.core.storage import Home
 from graft.data.dataset import Dataset, Split
 from graft.experiments.budget import Deadline
@@ -30,6 +33,7 @@ from graft.workers.allocation import Allocation
 from graft.workers.elastic import DistributedResult
 from graft.workers.elastic_host import Start
 from graft.workers.groups.shape import GroupShape
+from graft.workers.nodes.judge import NodeNews, NodeState
 
 SCHEDULE = Schedule((Stretch(0, 2, Strategy(lr=0.1)), Stretch(2, 4, Strategy(lr=0.2))))
 ONE = Allocation(cpus=1, gpus=0, concurrent=2, most_cpus=2)
@@ -98,11 +102,22 @@ class TestTraining:
         done = fitting.run()
         ((fn, (task,), options),) = ran.calls
         assert fn is fit
+        assert not options.pop("was_away")()
         assert options == {"num_cpus": 2, "num_gpus": 0, "attempts": 3, "labels": {}}
         assert task.model.schedule == SCHEDULE
         assert (task.model.weights, task.num_threads, task.workers, task.seconds) == (fitting.final_weights, 2, 1, None)
         assert done["weights"] == str(fitting.final_weights)
         assert (done["summary"], done["nodes"]) == ("4 epochs on 30 samples", [])
+
+    def test_a_node_that_was_away_has_the_fit_begun_again_once(self, make: Make, ran: Ran) -> None:
+        fitting = make()
+        away = NodeNews("a", "10.77.0.12", Machine.here().host, NodeState.BACK, 31.0)
+        fitting.experiment.heartbeats.mkdir(parents=True)
+        with Pulse(fitting.experiment.heartbeats, "fit"):
+            fitting._tell_node(replace(away, host="elsewhere"))
+            assert not fitting._was_away()
+            fitting._tell_node(away)
+        assert [fitting._was_away(), fitting._was_away()] == [True, False]
 
     def test_a_process_that_hangs_is_looked_for_and_told(
         self, make: Make, ran: Ran, monkeypatch: pytest.MonkeyPatch

@@ -143,12 +143,22 @@ def run_and_report(experiment: "Experiment", home: Home, manner: Manner, retry_e
         manner.note(told, experiment.name)
     with chatter_to(experiment.log_file) as terminal, _display(experiment, terminal.err, manner) as listener:
         lost = _leave_at_once(terminal, manner.is_plain)
-        options = RunOptions(listeners=(listener,), retry_errored=retry_errored, on_lost_head=lost)
+        options = RunOptions((listener,), retry_errored=retry_errored, on_lost_head=lost, on_session=_keep_submitted)
         result = run_experiment(experiment, home, options)
     if manner.is_plain:
         tell(json.dumps(result.summary))
         return
     _report(result, home)
+
+
+def _keep_submitted() -> None:
+    """Have a driver that was submitted to a cluster started again if its node dies."""
+    from graft.submit.entry import VARIABLE
+
+    if VARIABLE in os.environ:
+        from graft.submit.restarts import keep_driver
+
+        keep_driver()
 
 
 def _leave_at_once(terminal: "Terminal", as_json: bool) -> Callable[[str], None]:

@@ -70,16 +70,14 @@ def command(  # noqa: PLR0913 - what a submission can say
 
 
 def follow_to_its_end(cluster: "Cluster", submitted: "Submitted", as_json: bool = False) -> None:
-    """Print what a job prints until it ends, and end with its exit code.
+    """Print what a job prints until it ends, and end with its exit code; go on with the one that takes its place.
 
     Raises:
         typer.Exit: always.
     """
-    from graft.submit.jobs import find_job
+    from graft.submit.following import follow
 
-    for line in cluster.follow(submitted.job_id, lambda text: tell(text, err=True)):
-        tell(line, err=as_json)
-    ended = find_job(cluster, submitted.job_id)
+    ended = follow(cluster, submitted, lambda line: tell(line, err=as_json), lambda text: tell(text, err=True))
     if as_json:
         told = {"job_id": ended.job_id, "experiment": ended.experiment, "address": cluster.address}
         tell(json.dumps({**told, "status": ended.status, "exit_code": ended.exit_code}))

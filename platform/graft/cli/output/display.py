@@ -93,7 +93,7 @@ class _View:
         )
         table = Table.grid()
         table.add_row(bar)
-        best = next((trial for trial in progress.ranked() if trial.best_epoch), None)
+        best = progress.tally.leader
         if best is not None:
             name = f"{progress.metric.name} {words.score(progress, best)}"
             table.add_row(cell(f"best {name}: {best.trial} {best.best_label}", "bold"))

@@ -112,7 +112,7 @@ def _trouble(event: events.Event) -> str:
 
 
 def _best(progress: Progress) -> str:
-    best = next((trial for trial in progress.ranked() if trial.best_epoch), None)
+    best = progress.tally.leader
     return f", best {words.score(progress, best)} of {best.trial}" if best else ""
 
 

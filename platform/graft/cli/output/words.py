@@ -1,6 +1,6 @@
 """How numbers of a run read: scores, states, clocks and the time left."""
 
-from graft.experiments.progress import RUNNING, Progress, TrialProgress
+from graft.experiments.progress import Progress, TrialProgress
 from graft.experiments.standing.time_left import time_left
 from graft.journal.events import NodesCounted, TrialStatus
 from graft.search.outlook import Outlook
@@ -23,7 +23,7 @@ def state(trial: TrialProgress) -> str:
 
 def ended(progress: Progress) -> int:
     """How many trials do not run any more."""
-    return sum(one.status != RUNNING for one in progress.trials.values())
+    return len(progress.trials) - len(progress.tally.running)
 
 
 def planned(outlook: Outlook) -> str:

@@ -1,10 +1,11 @@
 """How long a run will still take: the rest of the search, and the stages that follow it. Pure."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graft.experiments.budget import fit_epochs
-from graft.experiments.progress import RUNNING, Progress, StageProgress, TrialProgress
+from graft.experiments.progress import Progress, StageProgress
 from graft.experiments.stages import StageName, StageState
 from graft.search.outlook import Outlook
 from graft.spec.search.phases import Phase
@@ -76,8 +77,7 @@ def _after_search(progress: Progress) -> bool:
 
 
 def _search_share(progress: Progress) -> float:
-    ended = sum(trial.has_ended for trial in progress.trials.values())
-    return _SEARCH + _FIRST_TRIALS / math.sqrt(1 + ended)
+    return _SEARCH + _FIRST_TRIALS / math.sqrt(1 + progress.tally.num_ended)
 
 
 def _search_seconds(progress: Progress, outlook: Outlook, now: float) -> float:
@@ -85,7 +85,7 @@ def _search_seconds(progress: Progress, outlook: Outlook, now: float) -> float:
     if progress.search_ended is not None:
         return 0.0
     epochs = sum(_epochs_left(progress, outlook, phase) for phase in outlook.phases)
-    running = sum(trial.status == RUNNING for trial in progress.trials.values())
+    running = len(progress.tally.running)
     began = progress.trained_since or now
     # Of those that run, each is half-way through an epoch on average.
     return epochs * (now - began) / (progress.reported + 0.5 * max(0, running - 1))
@@ -112,7 +112,7 @@ def _stages(progress: Progress, outlook: Outlook, now: float) -> list[tuple[floa
 
 def _work(name: StageName, progress: Progress, outlook: Outlook) -> float:
     """What a stage computes: epochs of the best trial, on the rows of validation too; a pass over the test rows."""
-    best = next((trial for trial in progress.ranked() if trial.epoch_seconds), None)
+    best = progress.tally.leader or next((trial for trial in progress.ranked() if trial.epoch_seconds), None)
     train = progress.samples.get("train", 0)
     if best is None or not train or name not in (StageName.FIT, StageName.EVALUATE):
         return 0.0
@@ -122,23 +122,24 @@ def _work(name: StageName, progress: Progress, outlook: Outlook) -> float:
     if name == StageName.FIT:
         return fit_epochs(best, outlook.fit_epochs) * (train + validation) * a_row
     # Where trials train on stored features, scoring goes through the frozen blocks besides.
-    below = max((trial.cache.get("pass_seconds", 0.0) for trial in progress.trials.values()), default=0.0)
-    return a_row * test + below / (train + validation) * (test + validation) / speed_up
+    return a_row * test + progress.tally.pass_seconds / (train + validation) * (test + validation) / speed_up
 
 
 def _epochs_left(progress: Progress, outlook: Outlook, phase: Phase) -> float:
-    begun = [trial for trial in progress.trials.values() if trial.phase == phase.index]
-    ended = [_trained(trial, outlook, phase) for trial in begun if trial.has_ended]
-    expected = (_PRIOR * outlook.epochs[phase.index] + sum(ended)) / (_PRIOR + len(ended))
+    tally = progress.tally
+    ended: Mapping[int, int] = tally.ended.get(phase.index, {})
+    trained = sum(count * _trained(epoch, outlook, phase) for epoch, count in ended.items())
+    expected = (_PRIOR * outlook.epochs[phase.index] + trained) / (_PRIOR + sum(ended.values()))
     is_over = phase.index in progress.phases and progress.phases[phase.index].seconds is not None
-    pending = 0 if is_over or phase.trials is None else max(0, phase.trials - len(begun))
-    running = [_trained(trial, outlook, phase) for trial in begun if trial.status == RUNNING]
-    most = max((trial.epochs for trial in begun), default=0) - _before(outlook, phase)
+    pending = 0 if is_over or phase.trials is None else max(0, phase.trials - tally.begun[phase.index])
+    mine = [trial for trial in tally.running.values() if trial.phase == phase.index]
+    running = [_trained(trial.epoch, outlook, phase) for trial in mine]
+    most = tally.most.get(phase.index, 0) - _before(outlook, phase)
     return pending * expected + sum(max(expected - one, _GOES_ON * (most - one), 0.0) for one in running)
 
 
-def _trained(trial: TrialProgress, outlook: Outlook, phase: Phase) -> int:
-    return max(0, trial.epoch - _before(outlook, phase))
+def _trained(epoch: int, outlook: Outlook, phase: Phase) -> int:
+    return max(0, epoch - _before(outlook, phase))
 
 
 def _before(outlook: Outlook, phase: Phase) -> int:

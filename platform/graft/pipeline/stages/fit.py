@@ -1,7 +1,8 @@
 """The fit stage: train the winner's schedule anew on all it may see, or take weights that the search has left."""
 
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from graft.workers.elastic import run_distributed
 from graft.workers.end_process import end_process
 from graft.workers.groups.shape import GroupShape
 from graft.workers.hang_watch import watch_for_hangs
-from graft.workers.nodes.judge import NodeNews
+from graft.workers.nodes.judge import NodeNews, NodeState
 from graft.workers.nodes.watch import watch_nodes
 from graft.workers.remote import run_remote
 
@@ -70,6 +71,7 @@ class Fitting:
         schedule: what the winner was trained under.
         feature_cache: where features of frozen blocks are.
         place: directory of the weights that are made.
+        came_back: set when a node that was away answers again.
     """
 
     experiment: Experiment
@@ -81,6 +83,7 @@ class Fitting:
     schedule: Schedule
     feature_cache: FeatureCache | None = None
     place: Path | None = None
+    came_back: threading.Event = field(default_factory=threading.Event)
 
     @property
     def final_weights(self) -> Path:
@@ -145,6 +148,14 @@ class Fitting:
         hosts = {beat.process.machine.host for _, beat in read_heartbeats(self.experiment.heartbeats)}
         if news.host in hosts:
             self.journal.append(changed_node(news, (), "the final fit"))
+            if news.state is NodeState.BACK:
+                self.came_back.set()
+
+    def _was_away(self) -> bool:
+        """Whether a node of the fit has come back that was away; said once."""
+        is_set = self.came_back.is_set()
+        self.came_back.clear()
+        return is_set
 
     def _note(self, work: str, text: str) -> None:
         self.journal.append(events.TrialNoted(self.winner.trial, f"{work}: {text}"))
@@ -156,13 +167,22 @@ class Fitting:
         share = self.run_clock.fit
         if task.workers == 1:
             cpus, gpus = task.num_threads, share.gpus_per_worker
-            return run_remote(fit, task, num_cpus=cpus, num_gpus=gpus, attempts=ATTEMPTS, labels=share.labels), ()
+            done = run_remote(
+                fit,
+                task,
+                num_cpus=cpus,
+                num_gpus=gpus,
+                attempts=ATTEMPTS,
+                labels=share.labels,
+                was_away=self._was_away,
+            )
+            return done, ()
         shape = GroupShape(
             task.workers, share.cpus_per_worker, share.gpus_per_worker, self.job.resources.placement, share.gpu_type
         )
         least = self.job.training.fit.min_workers
-        done = run_distributed(fit_in_group, (task,), shape, self.experiment.tune, least, ATTEMPTS)
-        return done.value, done.nodes
+        shared = run_distributed(fit_in_group, (task,), shape, self.experiment.tune, least, ATTEMPTS)
+        return shared.value, shared.nodes
 
     def _take(self, best: Path) -> Output:
         """The winner's weights, or the average of the best trials' if that is better."""

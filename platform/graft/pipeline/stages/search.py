@@ -42,6 +42,7 @@ from graft.pipeline.memory.recommending import reasons_of, recommend
 from graft.pipeline.proposing import Proposing
 from graft.pipeline.publishing import importance_of
 from graft.pipeline.recorder import Recorder, changed_node
+from graft.pipeline.stages.ending import EndOf, FirstCause, Seldom
 from graft.pipeline.stages.runner import Output
 from graft.pipeline.watchers import Interrupt, graceful_interrupt, tell_what_is_awaited
 from graft.search.conductor import Conductor
@@ -58,16 +59,13 @@ from graft.workers.groups.group import WorkerGroups
 from graft.workers.groups.shape import GroupShape, waiting_for
 from graft.workers.hang_watch import watch_for_hangs
 from graft.workers.heads_host import heads_hosts
-from graft.workers.nodes.judge import NodeNews
+from graft.workers.nodes.judge import NodeNews, NodeState
 from graft.workers.nodes.watch import watch_nodes
 
 # Trials whose best weights are kept at least if they, or their answers, are to be averaged.
 KEPT_FOR_SOUP, KEPT_FOR_ENSEMBLE = 5, 12
 # A driver of a worker group needs no CPU; Ray wants a resource all the same, and every head node has this one.
 DRIVER_RESOURCES = {"CPU": 0.0, "node:__internal_head__": 0.0001}
-
-EndOf = Callable[[], SearchEnded | None]
-"""Why the search must end now; None if it goes on."""
 
 
 def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
@@ -92,7 +90,7 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
             allocation=run.run_clock.allocation,
             factory=SupervisedFactory(_training_data(run, dataset, feature_cache)),
             history=run.history,
-            end_of_search=lambda: _end_of_search(run, interrupt, dataset),
+            end_of_search=_end_of_search(run, interrupt, dataset),
             phase_seconds=lambda phase: run.run_clock.seconds_for_phase(phase, dataset),
             recommend=lambda phase: recommend(run.job, run.home, phase.index, run.clock.now()),
         )
@@ -111,16 +109,18 @@ def _training_data(run: RunContext, dataset: Dataset, feature_cache: FeatureCach
     return replace(data, folds=folds_of(run.job.search.evaluation, data, dataset))
 
 
-def _end_of_search(run: RunContext, interrupt: Interrupt, dataset: Dataset) -> SearchEnded | None:
-    if interrupt.is_requested:
-        return SearchEnded("interrupt")
+def _end_of_search(run: RunContext, interrupt: Interrupt, dataset: Dataset) -> EndOf:
     search, run_clock, progress = run.job.search, run.run_clock, run.progress
-    reserve = run_clock.reserve(dataset)
-    ended = search_end(run_clock.deadline, search.budget, run.job.objective, progress, run_clock.spent, reserve)
-    if ended is not None or not run.job.resources.price.node_hour:
-        return ended
-    best = next((trial for trial in progress.ranked() if trial.best_epoch), None)
-    return cost_end(search.budget, progress.nodes_counted, reserve.after(best, progress.epochs))
+
+    def is_spent() -> SearchEnded | None:
+        reserve = run_clock.reserve(dataset)
+        ended = search_end(run_clock.deadline, search.budget, run.job.objective, progress, run_clock.spent, reserve)
+        if ended is not None or not run.job.resources.price.node_hour:
+            return ended
+        return cost_end(search.budget, progress.nodes_counted, reserve.after(progress.tally.leader, progress.epochs))
+
+    spent = Seldom(is_spent)
+    return lambda: SearchEnded("interrupt") if interrupt.is_requested else spent()
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ class SearchStage:
         proposer: Proposer = replay or proposing.of(phase, lambda: conductor.history())
         conductor = Conductor(scheduler, proposer, recorder, self.job.objective, runner.slots)
         conductor.restore(list(self.history.of_phase(phase.index)))
-        cause = _FirstCause(self.end_of_search, self._phase_end(phase, started))
+        cause = FirstCause(self.end_of_search, self._phase_end(phase, started))
         execution = Execution(
             name=f"phase-{phase.index + 1}-{len(self.history.past)}",
             storage=self.experiment.tune,
@@ -241,6 +241,8 @@ class SearchStage:
         if trials or news.node in self.progress.nodes_told:
             many = f"its {len(trials)} trials" if trials else ""
             self.journal.append(changed_node(news, trials, f"its trial {trials[0]}" if len(trials) == 1 else many))
+        if news.state is NodeState.BACK and not self.allocation.workers > 1:
+            self.places.begin_again(trials)
 
     def _note(self, trial: str, text: str) -> None:
         self.journal.append(events.TrialNoted(trial, text))
@@ -348,19 +350,6 @@ class _TrialRunner:
     on: Callable[[str], Sequence[str]] = lambda node: ()
     labels: Mapping[str, str] = field(default_factory=dict)
     keep: Keep = lambda count: None
-
-
-class _FirstCause:
-    """Asked all the time whether the search must end; remembers the first reason."""
-
-    def __init__(self, *causes: EndOf) -> None:
-        self._causes = causes
-        self.ended: SearchEnded | None = None
-
-    def __call__(self) -> bool:
-        if self.ended is None:
-            self.ended = next((ended for cause in self._causes if (ended := cause()) is not None), None)
-        return self.ended is not None
 
 
 def _due(phase: Phase, scheduler: Scheduler) -> CheckpointEpochs:

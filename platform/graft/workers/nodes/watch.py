@@ -45,15 +45,16 @@ def _watch(tell: Tell, done: threading.Event) -> None:
     judge = NodeJudge()
     while not done.wait(LOOK_S):
         try:
-            seen = look()
-            news = judge.look(seen, time.monotonic())
+            news = judge.look(look(), time.monotonic())
         except (RayError, OSError, RuntimeError) as error:  # the head is gone, which `watch_head` tells
             _LOG.debug("the nodes cannot be seen: %s", error)
             continue
-        with contextlib.suppress(GraftError, ValueError):  # a journal that cannot be written ends the run elsewhere
-            for one in news:
+        for one in news:
+            try:
                 if not done.is_set():
                     tell(one)
+            except (GraftError, RayError, OSError, RuntimeError, ValueError) as error:
+                _LOG.warning("node %s is %s, but that cannot be told: %s", one.address, one.state, error)
 
 
 def look() -> dict[str, NodeLook]:

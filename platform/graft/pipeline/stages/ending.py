@@ -1,0 +1,44 @@
+"""Whether a search must end now: several may say so, some are asked seldom."""
+
+import time
+from collections.abc import Callable
+
+from graft.journal.events import SearchEnded
+
+EndOf = Callable[[], SearchEnded | None]
+"""Why the search must end now; None if it goes on."""
+
+
+class FirstCause:
+    """Asked all the time whether the search must end; remembers the first reason."""
+
+    def __init__(self, *causes: EndOf) -> None:
+        self._causes = causes
+        self.ended: SearchEnded | None = None
+
+    def __call__(self) -> bool:
+        if self.ended is None:
+            self.ended = next((ended for cause in self._causes if (ended := cause()) is not None), None)
+        return self.ended is not None
+
+
+class Seldom:
+    """Asks a question no more often than one that costs what it does may be asked, so that it takes `SHARE` at most.
+
+    Whether a budget is spent is looked for in all trials there are: at every report, that would cost more with each
+    trial that has ended.
+    """
+
+    SHARE = 0.02
+
+    def __init__(self, ask: EndOf) -> None:
+        self._ask, self._next = ask, 0.0
+
+    def __call__(self) -> SearchEnded | None:
+        began = time.perf_counter()
+        if began < self._next:
+            return None
+        answer = self._ask()
+        ended = time.perf_counter()
+        self._next = ended + (ended - began) / self.SHARE
+        return answer

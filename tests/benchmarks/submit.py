@@ -1,0 +1,175 @@
+"""How long a submitted job needs to its first trial, beside what Ray's own Jobs API needs for one that does nothing.
+
+A head with a token is started on this machine, and warmed up. Then, in turn: `bare`, a process that submits `python -c
+pass` with Ray's client and waits for its end; `run`, `graft run` on the node, to the start of its first trial;
+`submit`, `graft submit` of the same job from outside, to the start of its first trial. What submitting costs beyond the
+run itself, over what the bare client costs: (submit - run) / bare, by medians. The data are ingested once, before.
+"""
+
+import argparse
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from reporting import json_line, provenance, spread, table
+
+EXAMPLE = """example:
+  python tests/benchmarks/submit.py --runs 5
+  python tests/benchmarks/submit.py --smoke
+"""
+TARGET = 1.2
+JOB = {
+    "name": "submitted",
+    "data": {"kind": "digits", "limit": 200},
+    "strategy": {"resolution": 32, "freeze": 1.0, "lr": {"loguniform": [1.0e-3, 1.0e-1]}},
+    "training": {"epochs": 2, "final_on": "train"},
+    "search": {"scheduler": "none", "budget": {"trials": 1}},
+    "resources": {"concurrent_trials": 1},
+    "export": {"register": False},
+}
+GRAFT = (sys.executable, "-c", "from graft.cli.main import main; main()")
+BARE = """
+import sys, time
+from ray.job_submission import JobSubmissionClient
+client = JobSubmissionClient(sys.argv[1])
+job = client.submit_job(entrypoint="python -c pass", entrypoint_num_cpus=0)
+while not client.get_job_status(job).is_terminal():
+    time.sleep(0.05)
+sys.exit(str(client.get_job_status(job)) != "SUCCEEDED")
+"""
+UP_WITHIN_S, ENDS_WITHIN_S = 300.0, 600.0
+
+
+@dataclass(frozen=True)
+class Head:
+    """A head, and the environments of its node and of a machine outside."""
+
+    dashboard: str
+    gcs: str
+    home: Path
+    outside: Mapping[str, str]
+    inside: Mapping[str, str]
+
+
+def main() -> int:
+    """Measure, print the table and the JSON line; 1 if it missed its target."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=5, help="of each (default: 5)")
+    parser.add_argument("--smoke", action="store_true", help="one run, to see that it works")
+    options = parser.parse_args()
+    runs, origin = 1 if options.smoke else options.runs, provenance()
+    found: dict[str, list[float]] = {"bare": [], "run": [], "submit": []}
+    with tempfile.TemporaryDirectory(prefix="gs") as name, head(Path(name)) as cluster:
+        job = Path(name) / "job.yaml"
+        job.write_text(yaml.safe_dump(JOB))
+        for number in range(runs + 1):
+            seconds = {"bare": bare(cluster), "run": run(cluster, job, number), "submit": submit(cluster, job, number)}
+            for kind, value in seconds.items() if number else ():  # the first ones warm up
+                found[kind].append(value)
+    medians = {kind: statistics.median(values) for kind, values in found.items()}
+    over = (medians["submit"] - medians["run"]) / medians["bare"]
+    rows = [[kind, *spread(values).values()] for kind, values in found.items()]
+    print(table(["what", "min s", "median s", "max s"], rows))
+    print(f"(submit - run) / bare: {over:.2f}, target <= {TARGET}")
+    print(json_line("submit", origin, {"runs": runs, "seconds": medians, "over": over}))
+    return 0 if options.smoke or over <= TARGET else 1
+
+
+@contextlib.contextmanager
+def head(root: Path) -> Iterator[Head]:
+    """A head of one node that asks for a token."""
+    gcs, dashboard, agent = (free_port() for _ in range(3))
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    outside = plain | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "HOME": str(root)}
+    inside = outside | {"GRAFT_HOME": str(root / "home"), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats"]
+    start += ["--port", str(gcs), "--num-cpus", "2", "--resources", '{"safe": 16}', "--temp-dir", f"{root}/r"]
+    start += ["--dashboard-agent-listen-port", str(agent), "--dashboard-host", "127.0.0.1"]
+    start += ["--dashboard-port", str(dashboard), "--include-dashboard", "true"]
+    with (root / "log.txt").open("w") as log:
+        ray = subprocess.Popen(start, env=inside, stdout=log, stderr=log, start_new_session=True)
+    address = f"http://127.0.0.1:{dashboard}"
+    found = Head(address, f"127.0.0.1:{gcs}", root / "home", outside, inside)
+    try:
+        ask = [*GRAFT, "jobs", "ls", "--address", address]
+        wait_until(lambda: subprocess.run(ask, env=outside, capture_output=True, check=False).returncode == 0)
+        yield found
+    finally:
+        ray.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            ray.wait(30)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(ray.pid, signal.SIGKILL)
+
+
+def bare(cluster: Head) -> float:
+    """Seconds of a process that has Ray run nothing."""
+    started = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-c", BARE, cluster.dashboard], env=cluster.outside, check=True, capture_output=True
+    )
+    return time.perf_counter() - started
+
+
+def run(cluster: Head, job: Path, number: int) -> float:
+    """Seconds from `graft run` on the node to the start of its first trial."""
+    name = f"run-{number}"
+    environment = {**cluster.inside, "RAY_ADDRESS": cluster.gcs}
+    command = [*GRAFT, "run", str(job), "--experiment", name]
+    started = time.perf_counter()
+    running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    seconds = to_the_first_trial(cluster, name, started)
+    running.wait(ENDS_WITHIN_S)
+    return seconds
+
+
+def submit(cluster: Head, job: Path, number: int) -> float:
+    """Seconds from `graft submit` outside to the start of the job's first trial."""
+    name = f"submit-{number}"
+    command = [*GRAFT, "submit", str(job), "--experiment", name, "--wait", "--address", cluster.dashboard]
+    started = time.perf_counter()
+    running = subprocess.Popen(command, env=cluster.outside, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    seconds = to_the_first_trial(cluster, name, started)
+    running.wait(ENDS_WITHIN_S)
+    return seconds
+
+
+def to_the_first_trial(cluster: Head, name: str, started: float) -> float:
+    """Seconds until the journal says that a trial has begun."""
+    journal = cluster.home / "experiments" / name / "journal.jsonl"
+    wait_until(lambda: journal.exists() and '"kind":"TrialStarted"' in journal.read_text(), 0.02)
+    return time.perf_counter() - started
+
+
+def wait_until(happened: Callable[[], bool], every: float = 1.0) -> None:
+    """Raise if it has not happened in time."""
+    until = time.monotonic() + UP_WITHIN_S
+    while not happened():
+        if time.monotonic() > until:
+            raise RuntimeError(f"it has not happened within {UP_WITHIN_S:.0f} s")
+        time.sleep(every)
+
+
+def free_port() -> int:
+    """A port that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+if __name__ == "__main__":
+    sys.exit(main())
