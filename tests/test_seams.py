@@ -19,7 +19,14 @@ ROOMS = {
     # are asked for one at a time are classes.
     "classes": (
         CLASSES,
-        ("tasks/classification", "spec/tasks/classification.py", "episodes", "exploration", "pipeline/exploration"),
+        (
+            "tasks/classification",
+            "spec/tasks/classification.py",
+            "episodes",
+            "pipeline/episodes",
+            "exploration",
+            "pipeline/exploration",
+        ),
     ),
 }
 # What may stay, and why: docs/adr/0010 says it at length. These lists only shrink.

@@ -12,7 +12,20 @@ import typer
 
 from graft.cli.assets import cache, cluster, components, doctor, features, space, zoo
 from graft.cli.help import named_command, show_overview
-from graft.cli.jobs import chaos, fewshot, init, plan, predict, resume, run, schema, submit, submitted, validate
+from graft.cli.jobs import (
+    chaos,
+    fewshot,
+    init,
+    meta_train,
+    plan,
+    predict,
+    resume,
+    run,
+    schema,
+    submit,
+    submitted,
+    validate,
+)
 from graft.cli.memory import app as memory
 from graft.cli.output.tell import tell
 from graft.cli.output.unfailing import final_exit_code, guard_standard_streams
@@ -68,6 +81,7 @@ app.command("submit")(submit.command)
 app.add_typer(submitted.app, name="jobs")
 app.command("validate")(validate.command)
 app.command("plan")(plan.command)
+app.command("meta-train")(meta_train.command)
 app.command("status")(status.command)
 app.command("watch")(watch.command)
 app.command("leaderboard")(leaderboard.command)

@@ -35,7 +35,8 @@ USUAL_EPOCHS = 8
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """A name that a job can have."""
     if not _SLUG.fullmatch(name):
         raise broken("must be 1 to 64 of a-z, 0-9, `_` and `-`, and start with a letter or digit")
     return name
@@ -45,7 +46,7 @@ class Job(Spec):
     """All that graft needs to know to turn data into a model."""
 
     version: Literal[1] = Field(1, description="Version of the format of this file.")
-    name: Annotated[str, AfterValidator(_slug), Field(json_schema_extra={"pattern": f"^{_SLUG.pattern}$"})] = Field(
+    name: Annotated[str, AfterValidator(slug), Field(json_schema_extra={"pattern": f"^{_SLUG.pattern}$"})] = Field(
         description="Name of the job; its experiments, and by default its model, are called by it."
     )
     data: DataSpec = Field(description="Where the samples are, and how they are split.")

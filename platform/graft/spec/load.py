@@ -5,7 +5,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -15,12 +15,14 @@ from graft.spec.job import Job
 from graft.spec.messages.no_credentials import credential_findings
 from graft.spec.messages.problems import MOST_FINDINGS, Origin, findings_of
 from graft.spec.messages.rules import shown
+from graft.spec.meta.job import MetaJob
 from graft.spec.modalities.data_path import BASE
 from graft.spec.overrides import Override, apply_override, read_overrides
 from graft.spec.space.space import StrategySpace
 from graft.spec.yaml_text import Document, YamlError, read_yaml
 
 MAX_BYTES = 1_000_000
+AnyJob = TypeVar("AnyJob", bound=Spec)
 
 
 def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
@@ -36,6 +38,19 @@ def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
     Raises:
         SpecError: the file cannot be read, or something in it or in an override is wrong; all problems at once.
     """
+    return _loaded(path, overrides, Job)
+
+
+def load_meta_job(path: str | Path, overrides: Sequence[str] = ()) -> MetaJob:
+    """Read and validate a job of meta-training, as `load_job` does others.
+
+    Raises:
+        SpecError: the file cannot be read, or something in it or in an override is wrong; all problems at once.
+    """
+    return _loaded(path, overrides, MetaJob)
+
+
+def _loaded(path: str | Path, overrides: Sequence[str], model: type[AnyJob]) -> AnyJob:
     file = str(path)
     document = _read_document(Path(path), file)
     twice = document.findings[:MOST_FINDINGS]
@@ -44,7 +59,11 @@ def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
         told = "is empty" if document.data is None else f"holds {shown(document.data)}"
         raise SpecError([Problem("", f"{told}, but must hold keys and values, such as `name: digits`", file)])
     origin = Origin(file, document.lines)
-    return _validated(document.data, overrides, origin, Path(path).absolute().parent, problems)
+    if (document.data.get("kind") == "meta") != (model is MetaJob):
+        told = "is a job of meta-training; run it with" if model is Job else "has no `kind: meta`; run it with"
+        command = "graft meta-train" if model is Job else "graft run"
+        raise SpecError([Problem("kind", f"{told} `{command} {file}`", file)])
+    return _validated(document.data, overrides, (origin, Path(path).absolute().parent, model), problems)
 
 
 def parse_job(raw: Mapping[str, Any] | Job, overrides: Sequence[str] = ()) -> Job:
@@ -65,12 +84,16 @@ def parse_job(raw: Mapping[str, Any] | Job, overrides: Sequence[str] = ()) -> Jo
         plain = _plain(raw)
     except RecursionError:
         raise SpecError("the job holds itself, or is nested without end; give each value once") from None
-    return _validated(plain, overrides, Origin(), Path.cwd(), [])
+    return _validated(plain, overrides, (Origin(), Path.cwd(), Job), [])
 
 
 def _validated(
-    raw: dict[str, Any], overrides: Sequence[str], origin: Origin, base: Path, problems: list[Problem]
-) -> Job:
+    raw: dict[str, Any],
+    overrides: Sequence[str],
+    meant: tuple[Origin, Path, type[AnyJob]],
+    problems: list[Problem],
+) -> AnyJob:
+    origin, base, model = meant
     given, bad = read_overrides(overrides)
     problems = [*problems, *bad]
     made: set[tuple[str | int, ...]] = set()
@@ -84,10 +107,10 @@ def _validated(
         base = Path.cwd()
     told = [*credential_findings(raw)]
     try:
-        job = Job.model_validate(raw, context={BASE: str(base)})
+        job = model.model_validate(raw, context={BASE: str(base)})
     except ValidationError as error:
         places = {finding.path for finding in told}
-        told += [finding for finding in findings_of(error, Job) if finding.path not in places]
+        told += [finding for finding in findings_of(error, model) if finding.path not in places]
     problems += [origin.problem(finding) for finding in told]
     if problems:
         raise SpecError(sorted(problems, key=lambda problem: problem.line or 0))

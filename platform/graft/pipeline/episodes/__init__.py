@@ -1,0 +1,1 @@
+"""`graft meta-train`: from a job to a meta-model."""

@@ -1,0 +1,186 @@
+"""A meta-training from samples to a meta-model: cut off and gone on, updated, refused where it cannot be."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from graft.core.errors import ArtifactError, DataError, SpecError
+from graft.core.storage import Home
+from graft.episodes.meta_model import read_meta_model
+from graft.episodes.samples import RAW, Samples
+from graft.journal import events
+from graft.journal.journal import read
+from graft.pipeline.episodes import keeping, run
+from graft.pipeline.episodes.keeping import champion_of
+from graft.pipeline.episodes.run import MetaResult, meta_train
+from graft.pipeline.episodes.samples import Pool, divided
+from graft.spec.load import parse_job
+from graft.spec.meta.job import MetaJob
+
+WIDTH = 10
+
+
+def samples_of(classes: int = 24, seed: int = 0) -> Samples:
+    rng = np.random.default_rng(seed)
+    centres = np.zeros((classes, WIDTH))
+    centres[:, :4] = rng.normal(size=(classes, 4))
+    labels = np.repeat(np.arange(classes), 8)
+    features = centres[labels] + rng.normal(size=(len(labels), WIDTH)) * np.r_[[0.3] * 4, [1.2] * (WIDTH - 4)]
+    return Samples.of({RAW: features.astype(np.float32)}, labels)
+
+
+def pool_of(samples: Samples, fingerprint: str = "first") -> Pool:
+    job = parse_job({"name": "tiny", "data": {"kind": "digits"}})
+    names = tuple(f"class {code}" for code in samples.classes)
+    dataset: Any = SimpleNamespace(source="made", fingerprint=fingerprint)
+    request: Any = SimpleNamespace(job=job, strategy=None)
+    return Pool(samples, names, dataset, request)
+
+
+def job_of(**changes: Any) -> MetaJob:
+    given: dict[str, Any] = {
+        "kind": "meta",
+        "name": "tiny",
+        "data": {"kind": "digits"},
+        "start": {"kind": "network", "channels": 16},
+        "tasks": {"ways": 4, "shots": [1, 2], "queries": 3, "within": 0.0},
+        "held_out": {"validation": 0.25, "test": 0.25},
+        "training": {"epochs": 3, "steps": 6, "tasks": 2, "lr": 0.01},
+        "report": {"protocols": ["3w1s"], "episodes": 30},
+    }
+    return MetaJob.model_validate({**given, **changes})
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setattr(run, "_shipped", lambda *_: "")  # tests/tracking has the way to MLflow
+    return Home(tmp_path)
+
+
+def trained(home: Home, job: MetaJob, samples: Samples | None = None, **options: Any) -> MetaResult:
+    return meta_train(job, home, pool_of(samples or samples_of()), lambda *_: None, **options)
+
+
+def test_it_leaves_a_meta_model_that_says_what_it_was_learned_on(home: Home) -> None:
+    result = trained(home, job_of())
+    told = result.to_json()
+    assert set(told) >= {"meta_model", "tasks", "accuracy", "beats_prototypes", "seconds"}
+    assert told["tasks"] == 3 * 6 * 2
+    low, high = told["accuracy"]["3w1s"]["interval"]
+    assert low < told["accuracy"]["3w1s"]["accuracy"] < high
+    model = read_meta_model(Path(told["meta_model"]))
+    assert len(model.spec.tasks[0].classes) == 12
+    assert model.spec.about == "meta-learned on 12 classes"
+    assert champion_of(home, "tiny").model.digest == model.digest
+    assert len(model.replay().classes) == 12  # type: ignore[union-attr]
+    kinds = [type(one).__name__ for _, one in read(Path(told["meta_model"]).parent / "journal.jsonl")]
+    assert kinds.count("TrialReported") == 3
+    assert kinds[-2:] == ["Evaluated", "ExperimentFinished"]
+
+
+def test_one_that_was_cut_off_goes_on_bit_for_bit(home: Home, tmp_path: Path) -> None:
+    whole = trained(home, job_of())
+
+    class CutError(Exception):
+        pass
+
+    def cut(epoch: int, metrics: Any) -> None:
+        if epoch == 2:
+            raise CutError
+
+    other = Home(tmp_path / "other")
+    with pytest.raises(CutError):
+        meta_train(job_of(), other, pool_of(samples_of()), cut)
+    result = trained(other, job_of())
+    one, two = whole.model.weights(), result.model.weights()
+    assert one.keys() == two.keys()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    reported = [one.epoch for _, one in read(result.model.directory.parent / "journal.jsonl") if _is_report(one)]
+    assert reported == [1, 2, 3]
+    assert result.to_json()["accuracy"] == whole.to_json()["accuracy"]
+
+
+def _is_report(one: Any) -> bool:
+    return isinstance(one, events.TrialReported)
+
+
+def test_an_update_takes_over_if_it_is_not_worse(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = trained(home, job_of())
+    monkeypatch.setattr(keeping, "MARGIN", 1.0)
+    later = trained(home, job_of(), samples_of(seed=7), is_update=True)
+    assert later.kept.role == "champion"
+    assert "points on new tasks" in later.kept.reason
+    assert "points on old tasks" in later.kept.reason
+    assert champion_of(home, "tiny").model.digest == later.model.digest != first.model.digest
+    assert [len(one.classes) for one in later.model.spec.tasks] == [12, 12]
+    assert len(later.model.replay().classes) == 24  # type: ignore[union-attr]
+
+
+def test_an_update_that_is_worse_stays_a_challenger(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = trained(home, job_of())
+    monkeypatch.setattr(keeping, "MARGIN", -1.0)
+    later = trained(home, job_of(), samples_of(seed=7), is_update=True)
+    assert later.kept.role == "challenger"
+    assert "it may be worse than the earlier one" in later.kept.reason
+    assert champion_of(home, "tiny").model.digest == first.model.digest
+    assert read_meta_model(later.model.directory).digest == later.model.digest
+
+
+def test_what_cannot_be_updated_is_told(home: Home) -> None:
+    with pytest.raises(SpecError, match=r"there is no meta-model `tiny` in .*; make one with `graft meta-train JOB`"):
+        trained(home, job_of(), is_update=True)
+    trained(home, job_of())
+    with pytest.raises(SpecError, match=r"start: is .*8.*, but that of meta-model tiny is .*16"):
+        trained(home, job_of(start={"kind": "network", "channels": 8}), is_update=True)
+
+
+def test_a_damaged_meta_model_is_refused(home: Home) -> None:
+    model = trained(home, job_of()).model
+    (model.directory / "weights.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ArtifactError, match=r"weights.safetensors of meta-model .* is damaged"):
+        champion_of(home, "tiny")
+    with pytest.raises(ArtifactError, match="is no meta-model: it has no manifest"):
+        read_meta_model(model.directory.parent)
+
+
+@pytest.mark.parametrize(
+    ("changes", "classes", "told"),
+    [
+        ({}, 2, "there are 2 classes, but training, validation and test need at least one each"),
+        ({"tasks": {"ways": 20}}, 24, "there are 12 classes, but a task of 20 ways needs 20"),
+        ({"report": {"protocols": ["9w1s"]}}, 24, "there are 6 classes, but a task of 9 ways needs 9"),
+        ({"report": {"protocols": ["3w8s"]}}, 24, "0 of 6 classes have the 11 samples"),
+    ],
+)
+def test_too_little_is_told_before_anything_is_written(home: Home, changes: Any, classes: int, told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        trained(home, job_of(**changes), samples_of(classes))
+    assert not (home.root / "meta").exists()
+
+
+def test_groups_are_held_out_whole() -> None:
+    samples = samples_of(24)
+    grouped = Samples(samples.inputs, samples.labels, samples.labels // 4)
+    division = divided(grouped, 0.2, 0.2, seed=0)
+    sides = [set(one.groups) for one in (division.training, division.validation, division.test)]
+    assert [len(one) for one in sides] == [4, 1, 1]
+    assert not sides[0] & sides[1] | sides[1] & sides[2] | sides[0] & sides[2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"adapter": "logistic"}, "is logistic, through which no start is learned"),
+        ({"held_out": {"validation": 0.5, "test": 0.5}}, "no class is left to learn from"),
+        ({"report": {"protocols": ["5shots"]}}, "must be like `5w1s`"),
+        ({"report": {"protocols": ["1w1s"]}}, "must be like `5w1s`"),
+        ({"tasks": {"ways": 1}}, "greater than or equal to 2"),
+    ],
+)
+def test_a_job_that_makes_no_sense_is_refused(changes: Any, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        job_of(**changes)
