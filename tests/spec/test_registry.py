@@ -115,7 +115,7 @@ def test_the_kinds_of_a_group_are_in_the_order_of_the_list(group: str) -> None:
 
 
 NOTHING_TO_BUILD = {
-    "auto", "none", "pretrained", "reinitialise", "mapped",  # what is read before anything is built
+    "auto", "none", "pretrained", "reinitialise", "mapped", "meta",  # what is read before anything is built
     "spread", "drawn", "at",  # places of blocks, which the spec itself counts
     "random", "closed_form",  # how a head that is built otherwise starts
 }  # fmt: skip

@@ -5,8 +5,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from graft.spec.load import parse_job
-from graft.spec.schema import job_schema, schema_text
+from graft.spec.load import load_meta_job, parse_job
+from graft.spec.schema import job_schema, meta_job_schema, schema_text
 from graft.spec.yaml_text import read_yaml
 
 SNAPSHOT = Path(__file__).parents[2] / "docs" / "job.schema.json"
@@ -137,7 +137,12 @@ def test_it_is_json() -> None:
 
 def test_every_job_of_the_repository_is_valid_as_it_stands(repository: Path) -> None:
     for path in sorted((repository / "jobs").glob("*.yaml")):
-        assert is_valid(dict(read_yaml(path.read_text(encoding="utf-8")).data)), path
+        data = dict(read_yaml(path.read_text(encoding="utf-8")).data)
+        if data.get("kind") == "meta":
+            jsonschema.validate(data, meta_job_schema())
+            load_meta_job(path)
+        else:
+            assert is_valid(data), path
 
 
 def test_a_stored_job_is_valid_too() -> None:

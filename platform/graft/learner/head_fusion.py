@@ -46,6 +46,8 @@ def _why_heads_differ(job: Job) -> str:
             return "the space also trains blocks, or samples that are new in every epoch"
         if prefix not in wanted:
             return "too few trials share their frozen blocks"
+        if strategy.init.map_shape:
+            return "the space maps features by a meta-model"
         if strategy.scales_features(num_blocks):
             return "the space standardises or selects features"
         if strategy.sam:

@@ -7,13 +7,14 @@ import torch
 
 from graft.core.seeds import derive_seed
 from graft.learner.mapped.backbone import mapped_backbone
+from graft.learner.mapped.meta_map import fill_mapping
 from graft.learner.training_data import TrainingData
 from graft.modalities.registry import build_modality
 from graft.models.backbone import Backbone
 from graft.models.load import LoadedBackbone, describe_backbone, load_backbone, weights_version
 from graft.models.network import Network, head_of
 from graft.models.structure.edited import edit_of, edited
-from graft.spec.components.initialisation import Mapped
+from graft.spec.components.initialisation import Mapped, MetaLearned
 from graft.spec.modalities.base import Preprocessing
 from graft.spec.strategy import Strategy
 
@@ -25,6 +26,8 @@ def build_network(data: TrainingData, strategy: Strategy) -> tuple[Network, Prep
         torch.manual_seed(derive_seed(data.seed, "head"))
         outputs = data.task.num_outputs(data.arrays.names)
         head = head_of(strategy, backbone, outputs)
+    if isinstance(strategy.init, MetaLearned):
+        fill_mapping(head, strategy.init, backbone, preprocessing_for(data, strategy))
     return Network(copy.deepcopy(backbone), head), preprocessing_for(data, strategy)
 
 

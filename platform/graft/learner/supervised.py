@@ -25,6 +25,7 @@ from graft.learner.mapped.head_rows import start_head
 from graft.learner.prefix import prefix_of
 from graft.learner.pretrained import build_network, choose_device, edit_facts, edited_backbone, preprocessing_for
 from graft.learner.training_data import TrainingData, columns_of, examples_of
+from graft.models.feature_scaling import FeatureScaling
 from graft.models.network import Network
 from graft.spec.modalities.base import Preprocessing
 from graft.spec.registry import build
@@ -166,7 +167,7 @@ class SupervisedLearner:
                 self._fit_scaling(one.session.model.network, one.fold.training)
 
     def _fit_scaling(self, network: Network, rows: np.ndarray) -> None:
-        if network.scaling is not None:
+        if isinstance(network.scaling, FeatureScaling):
             training = Training(self._features_of, rows, self.data.arrays.targets, self.data.seed)
             fit_scaling(network.scaling, self.session.plan.strategy, training)
 

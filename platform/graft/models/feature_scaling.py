@@ -25,6 +25,34 @@ class FeatureScaling(nn.Module):
         return (features - self.mean) * self.scale
 
 
+class FeatureMapping(nn.Module):
+    """A map that was meta-learned, in front of a head: W x of centred features x of length 1, of length 1 again.
+
+    With hidden units it is two layers with ReLU between them. Its numbers are buffers: no gradient changes them.
+
+    Args:
+        num_features: length F of a feature vector.
+        width: length of what it gives.
+        hidden: units of a hidden layer; 0 is none.
+    """
+
+    mean: Tensor
+    first: Tensor
+    second: Tensor | None
+
+    def __init__(self, num_features: int, width: int, hidden: int = 0) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(num_features))
+        self.register_buffer("first", torch.eye(hidden or width, num_features))
+        self.register_buffer("second", torch.eye(width, hidden) if hidden else None)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features [B, F] to [B, width]."""
+        mapped = functional.normalize(features - self.mean, dim=1) @ self.first.T
+        mapped = mapped if self.second is None else functional.relu(mapped) @ self.second.T
+        return functional.normalize(mapped, dim=1)
+
+
 class CentredUnitLength(nn.Module):
     """(x - mean) / ‖x - mean‖, so that a linear layer behind it gives cosines.
 

@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from graft.models.backbone import Backbone, Hidden
-from graft.models.feature_scaling import CentredUnitLength, FeatureScaling, behind_scaling
+from graft.models.feature_scaling import CentredUnitLength, FeatureMapping, FeatureScaling, behind_scaling
 from graft.spec.components.head import HeadSpec, LinearHead, LogisticHead, MlpHead, PrototypeHead, RidgeHead
 from graft.spec.registry import build
 from graft.spec.strategy import Strategy
@@ -62,10 +62,10 @@ class Network(nn.Module):
         return outputs
 
     @property
-    def scaling(self) -> FeatureScaling | None:
-        """What scales the features of its head; None where nothing does."""
+    def scaling(self) -> FeatureScaling | FeatureMapping | None:
+        """What scales or maps the features of its head; None where nothing does."""
         first = next(iter(self.head), None) if isinstance(self.head, nn.Sequential) else None
-        return first if isinstance(first, FeatureScaling) else None
+        return first if isinstance(first, FeatureScaling | FeatureMapping) else None
 
     def above(self, hidden: Hidden, cut: int) -> Tensor:
         """Outputs [B, K] of what ``backbone.below(batch, cut)`` gives."""
@@ -101,7 +101,10 @@ def build_head(head: HeadSpec, in_features: int, num_outputs: int) -> nn.Module:
 
 
 def head_of(strategy: Strategy, backbone: Backbone, num_outputs: int) -> nn.Module:
-    """The head of a strategy on a backbone: with what scales its features, where the strategy has some."""
+    """The head of a strategy on a backbone: with what scales or maps its features, where the strategy has some."""
+    if strategy.init.map_shape:
+        mapping = FeatureMapping(backbone.num_features, *strategy.init.map_shape)
+        return nn.Sequential(mapping, build_head(strategy.head, strategy.init.map_shape[0], num_outputs))
     head = build_head(strategy.head, backbone.num_features, num_outputs)
     is_scaled = strategy.scales_features(len(backbone.blocks))
     return behind_scaling(head, backbone.num_features) if is_scaled else head

@@ -12,6 +12,7 @@ from graft.pipeline.dry_build import foreign_problems, problems_in_backbones
 from graft.pipeline.edits import structure_problems
 from graft.pipeline.look import overview_of
 from graft.pipeline.zoo.mapped import init_problems, settle_sources
+from graft.pipeline.zoo.meta_learned import settle_meta_models
 from graft.spec.defaults.default_space import completed, completed_first, recommended
 from graft.spec.defaults.length import with_length
 from graft.spec.defaults.preset import MEANINGS, SOUP_SAMPLES
@@ -86,7 +87,7 @@ def resolve_job(job: Job, look: bool = True, by_size: bool = True) -> Resolved:
     raw["strategy"] = completed(job.strategy.dump(), job.data, task)
     if job.search.first is not None or job.strategy.dump():
         raw["search"]["first"] = [completed_first(one.dump(), raw["strategy"]) for one in job.search.first or ()]
-    problems += settle_sources(raw)
+    problems += [*settle_sources(raw), *settle_meta_models(raw)]
     whole = parse_job(raw)
     problems += [
         *strategy_problems(whole, task),

@@ -25,6 +25,7 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.components.initialisation:Pretrained",
         "graft.spec.components.initialisation:Reinitialise",
         "graft.spec.components.initialisation:Mapped",
+        "graft.spec.components.initialisation:MetaLearned",
     ),
     "tuning": (
         "graft.spec.components.tuning:AllWeights",

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from graft.spec.base import Spec
 from graft.spec.job import Job
+from graft.spec.meta.job import MetaJob
 from graft.spec.registry import members
 from graft.spec.space.mutation import MUTABLE
 from graft.spec.strategy import Strategy
@@ -25,21 +27,31 @@ def job_schema() -> JsonSchema:
     a distribution of what it may be as a value, and a search may be the list of its phases. Rules across keys, such as
     the order of two bounds, are not in it.
     """
-    raw = _without_titles(Job.model_json_schema())
+    return _schema_of(Job, "graft job")
+
+
+def meta_job_schema() -> JsonSchema:
+    """The JSON Schema of a job of meta-training (`kind: meta`)."""
+    return _schema_of(MetaJob, "graft job of meta-training")
+
+
+def _schema_of(model: type[Spec], title: str) -> JsonSchema:
+    raw = _without_titles(model.model_json_schema())
     strategy = _without_titles(Strategy.model_json_schema())
     definitions: JsonSchema = raw["$defs"] | strategy.pop("$defs") | {"Strategy": strategy}
-    about = Job.model_fields["strategy"].description
+    about = model.model_fields["strategy"].description
     raw["properties"]["strategy"] = {"description": about, "default": {}, "$ref": "#/$defs/Strategy"}
-    definitions["SearchSpec"]["properties"]["first"]["anyOf"][0]["items"] = {"$ref": "#/$defs/Strategy"}
-    raw["properties"]["search"] = _or_phases(raw["properties"]["search"], definitions["SearchSpec"])
+    if "search" in raw["properties"]:
+        definitions["SearchSpec"]["properties"]["first"]["anyOf"][0]["items"] = {"$ref": "#/$defs/Strategy"}
+        raw["properties"]["search"] = _or_phases(raw["properties"]["search"], definitions["SearchSpec"])
     for kind in members("scheduler").values():
-        if "mutate" not in kind.model_fields:
+        if "mutate" not in kind.model_fields or kind.__name__ not in definitions:
             continue
         definitions[kind.__name__]["properties"]["mutate"]["anyOf"][0]["items"] = {"enum": [*MUTABLE]}
     in_strategy = _reachable("Strategy", definitions)
     opened = {name: _opened(one, definitions, name in in_strategy) for name, one in definitions.items()}
     top = _opened(raw, definitions, False)
-    return {"$schema": _DRAFT, "title": "graft job", **top, "$defs": opened | _range_definitions()}
+    return {"$schema": _DRAFT, "title": title, **top, "$defs": opened | _range_definitions()}
 
 
 def schema_text() -> str:

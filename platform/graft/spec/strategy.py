@@ -197,8 +197,8 @@ class Strategy(_Fields):
             "head_start": self.head_start if isinstance(self.head, LinearHead) else RandomStart(),
         }
         init, freeze = changes["init"], changes["freeze"]
-        if there is not None and (freeze < 1 or init.redrawn(1)):
-            # Features that training changes are neither standardised nor selected.
+        if init.map_shape or (there is not None and (freeze < 1 or init.redrawn(1))):
+            # Features that a map makes, or that training changes, are neither standardised nor selected.
             changes |= {"standardise": False, "select": NoSelection()}
         penalty = self.penalty if structure == Structure() else self.penalty.on_new_features()
         changes["penalty"] = _penalty(penalty, init, freeze, there)
@@ -234,7 +234,7 @@ class Strategy(_Fields):
         """Whether it standardises or selects features: only where it trains none of the `num_blocks` that there are."""
         freeze = _depth(self, num_blocks)["freeze"]
         is_wanted = self.standardise or not isinstance(self.select.simplest(), NoSelection)
-        return is_wanted and freeze == 1 and not self.init.redrawn(1)
+        return is_wanted and freeze == 1 and not self.init.redrawn(1) and not self.init.map_shape
 
     def flat(self) -> dict[str, str | int | float | bool]:
         """One level of plain values: ``{"penalty": "l2_sp", "penalty.strength": 0.01, ...}``."""
@@ -255,8 +255,8 @@ class Strategy(_Fields):
             parts.append(f"freeze={self.freeze:.3g}")
         if redrawn := self.init.redrawn(_MANY):
             parts.append(f"reinitialise={redrawn}")
-        if self.init.weights:
-            parts.append(f"mapped={_last_part(flat['init.source'])}" if "init.source" in flat else self.init.kind)
+        source = f"={_last_part(flat['init.source'])}" if "init.source" in flat else ""
+        parts += [f"{self.init.kind}{source}"] * bool(self.init.weights)
         for name in _TOLD_APART_BY_KIND:
             kind, usual = getattr(self, name).kind, getattr(default, name).kind
             if name in wanted or (kind != usual and not (name == "loss" and kind in _default_losses())):
@@ -266,7 +266,7 @@ class Strategy(_Fields):
             parts.append(f"lr_decay={self.lr_decay:.3g}")
         told = {"backbone", "freeze", "init.blocks", "standardise", "lr_decay", *_TOLD_APART_BY_KIND}
         told |= {name for name in flat if name.startswith("structure.")}
-        told |= {"init.source", "init.digest", "init.min_coverage"}
+        told |= {"init.source", "init.digest", "init.min_coverage", "init.width", "init.hidden"}
         there = [name for name in wanted if flat.get(name) is not None and name not in told]
         return " ".join([*parts, *(f"{name}={_short(flat[name])}" for name in there)])
 

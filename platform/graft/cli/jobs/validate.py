@@ -75,7 +75,7 @@ def _needs_networks(job: "Job") -> bool:
     """Whether a network must be built to know if the job can be run: of a library, or one whose layers decide."""
     is_of_library = any(":" in str(name) for name in job.reach.values("backbone"))
     tuned = {*job.reach.values("tune")} - {"all", "surgical"}
-    return is_of_library or "mapped" in job.reach.values("init") or bool(tuned)
+    return is_of_library or bool({"mapped", "meta"} & {*job.reach.values("init")}) or bool(tuned)
 
 
 def _structure_problems(job: "Job") -> "list[Problem]":

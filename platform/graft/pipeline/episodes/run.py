@@ -149,7 +149,7 @@ def meta_train(job: MetaJob, home: Home, pool: Pool, on_report: OnReport, is_upd
         accuracies = {protocol: one.to_json() for protocol, one in scores.items()}
         spec = spec.model_copy(update={"scores": accuracies, "created": datetime.now(UTC).isoformat()})
         seen = bounded(_with_earlier(division.training, factory.earlier), REPLAYED_CLASSES, REPLAYED_EACH)
-        model = write_meta_model(_free(directory / "model"), spec, learner.loss.state_dict(), seen)
+        model = write_meta_model(_free(directory / job.name), spec, learner.loss.state_dict(), seen)
         kept = keep(home, job.name, model, earlier, division)
         _end(journal, outcome, scores, time.monotonic() - began)
     tasks = outcome.epochs_done * job.training.steps * job.training.tasks

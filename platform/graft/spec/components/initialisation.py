@@ -19,6 +19,11 @@ class Initialisation(Component):
         """What the weights are, where they are not the backbone's own; models that differ in it share no weights."""
         return ""
 
+    @property
+    def map_shape(self) -> tuple[int, int] | None:
+        """Length of the vectors that it maps features to, and hidden units of that map; None where it maps none."""
+        return None
+
 
 class Pretrained(Initialisation):
     """Start from the pretrained weights."""
@@ -53,3 +58,26 @@ class Mapped(Initialisation):
     def weights(self) -> str:
         """Source and digest."""
         return f"{self.source} {self.digest}".rstrip()
+
+
+class MetaLearned(Initialisation):
+    """Start from the pretrained weights, with a map on their features that was meta-learned (`graft meta-train`).
+
+    The map stays as it is; the head is given what it makes of the features.
+    """
+
+    kind: Literal["meta"] = "meta"
+    source: str = Field("", description="Name of a meta-model of this home, or its directory.")
+    digest: str = Field("", pattern="^[0-9a-f]*$", description="Of the source; graft writes it when a job begins.")
+    width: int = Field(0, ge=0, description="Length of its vectors; graft writes it when a job begins.")
+    hidden: int = Field(0, ge=0, description="Hidden units of its map; graft writes it when a job begins.")
+
+    @property
+    def weights(self) -> str:
+        """Source and digest."""
+        return f"{self.source} {self.digest}".rstrip()
+
+    @property
+    def map_shape(self) -> tuple[int, int] | None:
+        """As graft has written it."""
+        return (self.width, self.hidden) if self.width else None

@@ -1,0 +1,91 @@
+"""The map of a meta-model in front of a head: `init: {kind: meta, source: …}`."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graft.core.errors import ArtifactError, Problem, SpecError
+from graft.core.storage import canonical_json
+from graft.data.feature_store.key import weights_digest
+from graft.episodes.meta_model import MetaModel, MetaModelSpec, read_meta_model
+from graft.models.backbone import Backbone
+from graft.models.feature_scaling import FeatureMapping
+from graft.spec.components.initialisation import MetaLearned
+from graft.spec.meta.starts import MapStart
+from graft.spec.modalities.base import Preprocessing
+
+_MEAN, _LAYERS = "start.centring.mean", "start.map."
+
+
+def fill_mapping(head: nn.Module, init: MetaLearned, backbone: Backbone, preprocessing: Preprocessing) -> None:
+    """Put the weights of a meta-model into the map in front of a head, in place.
+
+    Raises:
+        SpecError: it was learned on the features of another backbone, or of samples that were prepared otherwise.
+        ArtifactError: it is damaged, or another one than when the job began.
+    """
+    model = _opened(init.source, init.digest)
+    if told := misfit(model.spec, _digest_of(backbone), preprocessing.model_dump(mode="json")):
+        raise SpecError([Problem("strategy.init.source", told)])
+    mapping = head[0]  # type: ignore[index]
+    assert isinstance(mapping, FeatureMapping), "head_of puts it there where the strategy has one"
+    mapping.load_state_dict(mapping_state(model))
+
+
+def misfit(spec: MetaModelSpec, backbone_digest: str, preprocessing: dict[str, Any]) -> str | None:
+    """Why a meta-model cannot be used with a backbone, as one sentence; None if it can."""
+    if spec.backbone_digest != backbone_digest:
+        return (
+            f"meta-model {spec.name} was learned on features of {spec.backbone} with other weights or blocks than the "
+            f"backbone has; set strategy.backbone to {spec.backbone} as it was pretrained, or meta-train on this one"
+        )
+    if canonical_json(spec.preprocessing) != canonical_json(preprocessing):
+        differs = [name for name, value in preprocessing.items() if spec.preprocessing.get(name) != value]
+        name = differs[0] if differs else next(iter(spec.preprocessing.keys() - preprocessing.keys()))
+        return (
+            f"meta-model {spec.name} was learned with {name} {spec.preprocessing.get(name)}, but the samples are "
+            f"prepared with {preprocessing.get(name)}; give both the same, or meta-train anew"
+        )
+    return None
+
+
+def mapping_state(model: MetaModel) -> dict[str, Tensor]:
+    """The tensors of `FeatureMapping`.
+
+    Raises:
+        SpecError: the meta-model has no map on features.
+    """
+    if not isinstance(model.spec.start, MapStart):
+        told = f"is meta-model {model.spec.name}, whose start is {model.spec.start.kind}, but it must be map"
+        raise SpecError([Problem("strategy.init.source", f"{told}; meta-train one with `start: map`")])
+    weights = model.weights()
+    layers = [one for name, one in sorted(weights.items()) if name.startswith(_LAYERS)]
+    return {"mean": weights[_MEAN]} | dict(zip(("first", "second"), layers, strict=False))
+
+
+def require_meta_digest(model: MetaModel, digest: str) -> None:
+    """Refuse a meta-model that has changed since a job was begun.
+
+    Raises:
+        ArtifactError: it has.
+    """
+    if digest and model.digest != digest:
+        raise ArtifactError(
+            f"meta-model {model.directory} has digest {model.digest[:12]}…, but had {digest[:12]}… when the experiment "
+            "began; put it back, or start a new one with `graft run`"
+        )
+
+
+@functools.lru_cache(maxsize=4)
+def _opened(source: str, digest: str) -> MetaModel:
+    model = read_meta_model(Path(source))
+    require_meta_digest(model, digest)
+    return model
+
+
+@torch.no_grad()
+def _digest_of(backbone: Backbone) -> str:
+    return weights_digest([backbone.stem, *backbone.blocks])
