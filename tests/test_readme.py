@@ -13,7 +13,7 @@ from graft.spec.registry import members
 
 FENCE = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
-COMMAND = re.compile(r"(?:^|`|&& )graft ((?:[a-z]+ ?)+)", re.MULTILINE)
+COMMAND = re.compile(r"(?:^|`|&& )graft ((?:[a-z]+(?:-[a-z]+)* ?)+)", re.MULTILINE)
 
 
 @pytest.fixture
