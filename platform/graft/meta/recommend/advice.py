@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from graft.meta.memory.records import Memory, Record
+from graft.meta.memory.records import Memory, Record, Scores
 from graft.meta.recommend.costs import relative_seconds
-from graft.meta.recommend.normalise import standardised
 from graft.meta.recommend.outcomes import Candidate, TaskOutcomes, outcomes_of
 from graft.meta.recommend.pool import Canonical, Pool, candidate_of, pool_of, read_strategy
 from graft.meta.recommend.portfolio import greedy, outcomes_drawn
@@ -124,8 +123,11 @@ def _likeness(question: Question) -> Similarity:
 
 
 def _own_scores(question: Question) -> dict[str, dict[str, dict[str, float]]]:
-    found = {name: standardised(values) for name, values in question.scores.items()}
-    return {THIS_TASK: found} if found else {}
+    return score_table(
+        Scores(THIS_TASK, backbone, name, value)
+        for name, values in question.scores.items()
+        for backbone, value in values.items()
+    )
 
 
 def _confidence(forecast: Forecast, outcomes: Sequence[TaskOutcomes], question: Question) -> float:

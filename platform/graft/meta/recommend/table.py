@@ -15,7 +15,15 @@ Similarity = Callable[[str, str], float]
 """``similarity(task, task)`` in [0, 1]: whether tasks want the same; 1 for a task and itself."""
 
 ScoreTable = Mapping[str, Mapping[str, Mapping[str, float]]]
-"""task -> name of the score -> backbone -> its value, standardised over the backbones of the task."""
+"""task -> name of the score -> backbone -> its value, standardised over all that the task has of it.
+
+What a score says of a part of a backbone's depth, ``logme@0.7``, stands as ``logme`` of ``backbone@0.7``: it is
+comparable with that of the whole, and belongs to the candidates that keep so much of it.
+"""
+
+_KEPT = "structure.keep"
+# A share of the blocks is rounded to whole ones: what differs by less is the same depth.
+_SAME_DEPTH = 0.1
 
 
 def unknown_similarity(one: str, other: str) -> float:
@@ -27,7 +35,8 @@ def score_table(scores: Iterable[Scores]) -> dict[str, dict[str, dict[str, float
     """Scores by task and name, standardised within them; a later one of the same place counts."""
     raw: dict[str, dict[str, dict[str, float]]] = {}
     for one in scores:
-        raw.setdefault(one.task, {}).setdefault(one.score_name, {})[one.backbone] = one.value
+        name, at, depth = one.score_name.partition("@")
+        raw.setdefault(one.task, {}).setdefault(name, {})[f"{one.backbone}{at}{depth}"] = one.value
     return {task: {name: standardised(values) for name, values in by_name.items()} for task, by_name in raw.items()}
 
 
@@ -132,8 +141,30 @@ def score_features(
     """The mean of the scores that a candidate's backbone has, then each of them; 0, the mean, where it has none."""
     found = np.zeros((len(candidates), len(names) + 1))
     for row, candidate in enumerate(candidates):
-        known = [scores.get(name, {}).get(candidate.backbone) for name in names]
+        known = [_score_of(candidate, scores.get(name, {})) for name in names]
         told = [one for one in known if one is not None]
         found[row, 0] = sum(told) / len(told) if told else 0.0
         found[row, 1:] = [0.0 if one is None else one for one in known]
     return found
+
+
+def _score_of(candidate: Candidate, values: Mapping[str, float]) -> float | None:
+    """Of its backbone at the depth that it keeps; of the whole one where that has no score of its own."""
+    whole = values.get(candidate.backbone)
+    if not candidate.strategy_json:
+        return whole
+    kept = candidate.fields.get(_KEPT, 1.0)
+    if not isinstance(kept, int | float) or kept == 1:
+        return whole
+    for key, value in values.items():
+        backbone, _, depth = key.partition("@")
+        if backbone == candidate.backbone and depth and abs(_number(depth) - kept) < _SAME_DEPTH:
+            return value
+    return whole
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return -1.0

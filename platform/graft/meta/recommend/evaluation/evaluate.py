@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graft.core.errors import DataError
@@ -120,6 +120,9 @@ class Evaluator:
         """
         outcomes = outcomes_of(memory.records(), metrics=metrics)
         scores = score_table(memory.scores())
+        alone: dict[str, dict[str, dict[str, float]]] = {}
+        for score in memory.scores():
+            alone.setdefault(score.task, {}).setdefault(score.score_name, {})[score.backbone] = score.value
         usable = {name: one for name, one in outcomes.items() if len(one.values) > 1}
         if not usable:
             raise DataError(
@@ -131,7 +134,8 @@ class Evaluator:
         thinned: dict[int, list[Regrets]] = {size: [] for size in THINNED_TO if size < total - 1}
         for done, one in enumerate(usable.values(), start=1):
             others = [other for name, other in outcomes.items() if name != one.task]
-            held_out.append(self._held_out(one, others, scores, points[one.metric]))
+            found = self._held_out(one, others, scores, alone.get(one.task, {}))
+            held_out.append(replace(found, regrets=_scaled(found.regrets, points[one.metric])))
             for size in thinned:
                 regrets = [self._thinned(one, others, scores, size, draw) for draw in range(self.draws)]
                 thinned[size].append(_scaled(mean_regrets(regrets), points[one.metric]))
@@ -146,11 +150,15 @@ class Evaluator:
         )
 
     def _held_out(
-        self, one: TaskOutcomes, others: Sequence[TaskOutcomes], scores: ScoreTable, points: float
+        self,
+        one: TaskOutcomes,
+        others: Sequence[TaskOutcomes],
+        scores: ScoreTable,
+        alone: Mapping[str, Mapping[str, float]],
     ) -> HeldOut:
         values = one.values
         regrets, basis = self._recommended(one, others, scores)
-        for name, by_backbone in scores.get(one.task, {}).items():
+        for name, by_backbone in alone.items():
             ranks = {at: by_backbone[at.backbone] for at in values if at.backbone in by_backbone}
             if ranks:
                 regrets[f"score:{name}"] = {k: of_ranking(values, ranks, k) for k in self.counts}
@@ -161,7 +169,7 @@ class Evaluator:
             len(values),
             -best if one.is_loss else best,
             basis,
-            _scaled({RANDOM: {k: at_random(values, k) for k in self.counts}, **regrets}, points),
+            {RANDOM: {k: at_random(values, k) for k in self.counts}, **regrets},
         )
 
     def _thinned(
