@@ -111,7 +111,7 @@ def _compared(
         told: dict[str, list[Reached]] = {}
         for task in tasks:
             others = [one for one in memory.records() if one.task != task.name]
-            prior = told_by(remembered(others, task), task)
+            prior = told_by(remembered(others, task), task, memory.scores())
             told[task.name] = [play(task, MetaSearcher(), prior, seed) for seed in seeds]
             if by_task:
                 rows.append([task.name, *_row(plain[task.name], told[task.name])])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graft.core.seeds import derive_seed
-from graft.meta.memory.records import HeldMemory, Record
+from graft.meta.memory.records import HeldMemory, Record, Scores
 from graft.meta.recommend.advice import Question, prior_for
 from graft.meta.recommend.pool import candidate_of
 from graft.meta.recommend.prior import Prior
@@ -189,17 +189,20 @@ class _Watcher:
         return Reached(trials, seconds, self._when is not None, self._best)
 
 
-def told_by(others: Sequence[Record], task: BankTask, similarity: Mapping[str, float] | None = None) -> Prior:
-    """What a memory of other tasks says of one."""
-    pool = {candidate_of(one): one for one in task.curves}
-    space = ListedSpace(listed=tuple(task.curves))
+def told_by(others: Sequence[Record], task: BankTask, scores: Sequence[Scores] = ()) -> Prior:
+    """What a memory of other tasks, and the scores of this one, say of it."""
+    own: dict[str, dict[str, float]] = {}
+    for one in scores:
+        if one.task == task.name:
+            own.setdefault(one.score_name, {})[one.backbone] = one.value
     question = Question(
-        space,
+        ListedSpace(listed=tuple(task.curves)),
         lambda strategy: strategy,
         task.modality,
         "classification",
-        similarity,
+        scores=own,
         seed=derive_seed(0, task.name),
-        pool=pool,
+        pool={candidate_of(one): one for one in task.curves},
     )
-    return prior_for(HeldMemory(list(others)), question)
+    foreign = [one for one in scores if one.task != task.name]
+    return prior_for(HeldMemory(list(others), (), foreign), question)

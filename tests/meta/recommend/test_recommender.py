@@ -172,3 +172,12 @@ def test_scores_that_do_not_differ_or_are_not_finite_tell_nothing() -> None:
     assert standardised({"a": 1.0, "b": 1.0}) == {}
     assert standardised({"a": 1.0, "b": math.nan, "c": 3.0}) == {"a": -1.0, "c": 1.0}
     assert standardised({"a": 1.0}) == {}
+
+
+def test_a_score_of_a_depth_belongs_to_the_candidates_that_keep_it() -> None:
+    table = score_table(
+        [Scores("t", "a", "ridge", 0.5), Scores("t", "a", "ridge@0.7", 0.9), Scores("t", "b", "ridge", 0.7)]
+    )
+    kept = [Candidate(name, json.dumps({"structure": {"keep": share}})) for name, share in (("a", 0.68), ("a", 1.0))]
+    found = score_features([*kept, Candidate("b", json.dumps({"structure": {"keep": 0.7}}))], table["t"], ("ridge",))
+    assert found[:, 0].round(3).tolist() == [1.225, -1.225, 0.0]
