@@ -14,6 +14,8 @@ import pytest
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# What a run finds out of its task for later runs costs seconds; tests of the memory turn it on.
+os.environ.setdefault("GRAFT_MEMORY", "off")
 # Metrics reach Ray's endpoint within this, in ms; ten times as often as in use.
 os.environ.setdefault("RAY_metrics_report_interval_ms", "1000")
 

@@ -7,6 +7,7 @@ solved to whole networks, over all tasks each. One process, one thread; Ray deco
 """
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from bank.files import entry, lines_of, records, scores, write_bank
 from bank.grid import LEVELS, planned
 from bank.pools import pools
 from bank.tasks import TASKS, BankTask, job_of
@@ -24,14 +26,18 @@ from reporting import json_line, provenance
 from graft.core.storage import Home
 from graft.data.dataset import Dataset
 from graft.data.ingest import ingest
+from graft.meta.memory.records import Record, Scores, TaskEntry
+from graft.pipeline.features.extract import is_there
 from graft.pipeline.ray_session import ray_session
 from graft.pipeline.resolve import resolve_job
 from graft.pipeline.stages.ingest import ingestion_of
 from graft.spec.job import Job
+from graft.tracking.provenance import machine
 
 EXAMPLE = """examples:
   python tests/benchmarks/task_bank.py --root usr/share --texts ~/.cache/graft-texts --home /tmp/bank --levels 0,1
   python tests/benchmarks/task_bank.py --home /tmp/bank --only digits_few,digits_alike --levels 0
+  python tests/benchmarks/task_bank.py --home /tmp/bank --export tests/assets/bank
 """
 
 
@@ -50,8 +56,9 @@ def jobs(options: argparse.Namespace, tasks: list[BankTask]) -> Iterator[tuple[B
 def datasets(found: list[tuple[BankTask, Job]], home: Home) -> dict[str, Dataset]:
     """The samples, decoded."""
     home.require_writable()
-    with ray_session():
-        return {task.name: ingest(ingestion_of(job), home.datasets) for task, job in found}
+    work = {task.name: ingestion_of(job) for task, job in found}
+    with contextlib.nullcontext() if all(is_there(one, home) for one in work.values()) else ray_session():
+        return {name: ingest(one, home.datasets) for name, one in work.items()}
 
 
 def done_in(path: Path) -> set[tuple[str, str]]:
@@ -81,15 +88,30 @@ def run(options: argparse.Namespace) -> dict[str, float]:
     return {"trainings": count, "seconds": time.process_time() - begun}
 
 
+def export(options: argparse.Namespace) -> dict[str, float]:
+    """Write the tasks of which something was trained as files of a memory; how many entries there are."""
+    lines = lines_of([options.results, *options.also])
+    trained = {line["task"] for line in lines}
+    home, found = Home(options.home), list(jobs(options, [task for task in TASKS if task.name in trained]))
+    decoded = datasets(found, home)
+    entries: list[Record | Scores | TaskEntry] = list(
+        records(lines, {task.name: job for task, job in found}, machine())
+    )
+    for task, job in found:
+        entries.append(entry(task.name, job, decoded[task.name], home))
+        entries += scores(task.name, job, decoded[task.name], home)
+    return {**write_bank(options.export, entries), "trained": len(lines)}
+
+
 def main() -> int:
-    """Train, and say what it took."""
+    """Train, or write what was trained, and say what it took."""
     torch.set_num_threads(1)
     options = _parser().parse_args()
     options.home = options.home.absolute()
     options.results = options.results or options.home / "bank.jsonl"
     options.home.mkdir(parents=True, exist_ok=True)
     origin = provenance()
-    print(json_line("task_bank", origin, run(options)))
+    print(json_line("task_bank", origin, export(options) if options.export else run(options)))
     return 0
 
 
@@ -104,6 +126,12 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--home", type=Path, required=True, help="directory for samples and features")
     add("--results", type=Path, help="a line a training (default: bank.jsonl in --home)")
+    add(
+        "--export",
+        type=Path,
+        help="train nothing; write what was trained as records, scores and tasks to this directory",
+    )
+    add("--also", type=Path, nargs="*", default=[], help="more files of results to export")
     add("--root", type=Path, default=Path("/usr/share"), help="where the packages of the pictures are unpacked")
     add("--texts", type=Path, default=Path.home() / ".cache/graft-texts", help="cache of text_sets.py")
     add("--only", type=lambda text: text.split(","), default=[], help="names of tasks (default: all)")

@@ -20,6 +20,7 @@ from graft.spec.load import load_job
 # trials that have ended incomparable with those to come.
 CHANGEABLE = tuple(f"search.budget.{name}" for name in ("minutes", "gpu_hours", "cost", "nodes", "target"))
 CHANGEABLE += ("keep.checkpoints", "keep.losers", "tracking.uri", "tracking.experiment")
+CHANGEABLE += ("memory.keep", "memory.label_names")
 
 
 def find_unfinished(home: Home, job: Job) -> Experiment | None:

@@ -29,10 +29,12 @@ from graft.experiments.standing.closed_form import solved_heads
 from graft.experiments.standing.estimates import journal_estimates
 from graft.experiments.standing.leaderboard import as_csv, leaderboard
 from graft.experiments.standing.metrics import measured
+from graft.experiments.task_memory.synchronise import remembering
 from graft.journal import events
 from graft.journal.events import ExperimentStatus
 from graft.journal.journal import Journal, read
 from graft.journal.record import Record
+from graft.meta.memory.place import place_of
 from graft.models.load import check_backbone, load_backbone
 from graft.pipeline.context import RunContext
 from graft.pipeline.library_logs import without_expected_warnings
@@ -48,6 +50,7 @@ from graft.pipeline.stages.ingest import is_dataset_there, open_ingested, run_in
 from graft.pipeline.stages.register import run_register
 from graft.pipeline.stages.runner import Output, StageRunner
 from graft.pipeline.stages.search import run_search_stage
+from graft.pipeline.task_memory.entry import note_its_task
 from graft.pipeline.watchers import OnLost, watch_head
 from graft.pipeline.zoo.mapped import check_inits, needs_own_weights
 from graft.search.outlook import Outlook, worth_at_once
@@ -93,7 +96,8 @@ def check_job(job: Job, home: Home) -> Sequence[str]:
         What the user should know of, though the run can go on.
 
     Raises:
-        SpecError: a backbone is unknown or its weights are not installed; all such problems.
+        SpecError: a backbone is unknown or its weights are not installed; all such problems;
+            or the task memory has an address that cannot be written.
         TrackingError: the tracking store will not take the run or its model.
         ResourceError: the home cannot be written, or the cluster to join does not answer.
     """
@@ -107,6 +111,7 @@ def check_job(job: Job, home: Home) -> Sequence[str]:
     home.require_writable()
     if (copy := Copy.of(home.root)) is not None:
         require_conditional(copy)
+    place_of(home)
     target, model = target_of(home, job), job.model_name if job.export.register else None
     absence = check_target(target, model, is_embedded=job.tracking.uri is None)
     return [*foreign_settings(target), *([absence] if absence else []), *_of_a_store(home, job)]
@@ -131,7 +136,7 @@ def run_experiment(experiment: Experiment, home: Home, options: RunOptions | Non
     Record.of(experiment.journal_file).require_same(job, experiment.job_file, CHANGEABLE)
     for note in check_job(job, home):
         _LOG.warning("%s", note)
-    with Journal(experiment.journal_file, options.clock) as journal:
+    with remembering(experiment, home), Journal(experiment.journal_file, options.clock) as journal:
         progress = Progress(job.objective, job.epochs)
         history = SearchHistory(job.objective)
         for _, event in read(experiment.journal_file):
@@ -142,8 +147,9 @@ def run_experiment(experiment: Experiment, home: Home, options: RunOptions | Non
             journal.subscribe(listener)
         resumed_from = where_it_stands(progress)
         run = _Run(experiment, home, job, journal, progress, history, options)
+        retried = failed_trials(progress) if options.retry_errored else []
         with copies_in(home):
-            return run.to_the_end(failed_trials(progress) if options.retry_errored else [], resumed_from)
+            return run.to_the_end(retried, resumed_from)
 
 
 class _Run:
@@ -252,6 +258,7 @@ class _Run:
     def _after_ingest(self, context: RunContext, dataset: Dataset) -> dict[str, Any]:
         run = self._stages.run
         found = run(StageName.SEARCH, lambda: run_search_stage(context, dataset), detail=moved_freezes(self._job))
+        note_its_task(context, dataset)
         winner = self._progress.trials[found["winner"]]
         detail = fit_detail(context, dataset, winner)
         fitted = run(StageName.FIT, Ensembling(context, dataset, winner).fit, are_there, detail)

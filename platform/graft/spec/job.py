@@ -13,7 +13,7 @@ from graft.spec.messages.rules import Finding, Path, broken, joined, rejected, s
 from graft.spec.messages.sentences import must_be_one_of, nearest_hint
 from graft.spec.metrics import MetricSpec
 from graft.spec.modalities.base import DataSpec as _AnyData
-from graft.spec.outputs import ExportSpec, KeepSpec, TrackingSpec
+from graft.spec.outputs import ExportSpec, KeepSpec, MemorySpec, TrackingSpec
 from graft.spec.registry import members, union
 from graft.spec.resources import ResourcesSpec
 from graft.spec.search.phases import Phase, phases_of
@@ -66,6 +66,7 @@ class Job(Spec):
     resources: ResourcesSpec = Field(ResourcesSpec(), description="What a trial may use.")
     tracking: TrackingSpec = Field(TrackingSpec(), description="Where runs are recorded.")
     keep: KeepSpec = Field(KeepSpec(), description="Which weights stay on the disk.")
+    memory: MemorySpec = Field(MemorySpec(), description="What later searches learn from this one.")
     export: ExportSpec = Field(ExportSpec(), description="What becomes of the winner.")
 
     @property

@@ -1,4 +1,4 @@
-"""`tracking`, `keep` and `export`: where runs are recorded, what stays on the disk, and what becomes of the winner."""
+"""`tracking`, `keep`, `memory` and `export`: where runs are recorded, what stays, what becomes of the winner."""
 
 import warnings
 from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
@@ -62,6 +62,15 @@ class TrackingSpec(Spec):
         if self.experiment == DEFAULT_EXPERIMENT and not is_served:
             raise rejected("tracking", [Finding(("experiment",), _NOT_DEFAULT)])
         return self
+
+
+class MemorySpec(Spec):
+    """What later searches learn from this one."""
+
+    keep: bool = Field(
+        True, description="Whether what trials give goes to the task memory (`graft memory`); no sample ever does."
+    )
+    label_names: bool = Field(False, description="Whether the names of classes or labels go there too.")
 
 
 class KeepSpec(Spec):

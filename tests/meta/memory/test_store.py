@@ -239,6 +239,7 @@ def test_an_object_store_holds_a_memory_as_well(tmp_path, record):
 
 def test_the_place_is_that_of_the_home_unless_another_is_named(tmp_path, monkeypatch):
     home = Home(tmp_path)
+    monkeypatch.delenv("GRAFT_MEMORY", raising=False)
     assert str(place_of(home)) == str(tmp_path / "memory")
     monkeypatch.setenv("GRAFT_MEMORY", str(tmp_path / "shared"))
     assert str(place_of(home)) == str(tmp_path / "shared")

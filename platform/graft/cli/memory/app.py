@@ -3,7 +3,7 @@
 import typer
 
 from graft.cli.help import show_overview
-from graft.cli.memory import contents, evaluating, files, recommending
+from graft.cli.memory import contents, evaluating, files, recommending, similarity, sync
 
 app = typer.Typer(
     help="What earlier tasks gave: kept by every run, read by every search. GRAFT_MEMORY says where it lies.",
@@ -24,3 +24,6 @@ app.command("export")(files.export)
 app.command("import")(files.import_)
 app.command("evaluate")(evaluating.evaluate)
 app.command("recommend")(recommending.recommend)
+app.command("sync")(sync.sync)
+app.command("embed")(similarity.embed)
+app.command("map")(similarity.map_)

@@ -38,6 +38,7 @@ class ModalitySpec(Component):
         default_space: keys of `strategy`, as a job file has them, that are searched where a job says nothing of it, as
             long as nobody has counted the samples.
         length: how long trainings are where a job does not say it.
+        reference: keys of the strategy whose frozen backbone all tasks are compared with (`graft memory`).
         features_by: ``module:function`` that takes what is examined and rows, int64 [n], and gives features [n, D],
             dense or sparse, that labels are judged by; None where there is nothing to go by. Empty if nobody knows.
     """
@@ -49,6 +50,7 @@ class ModalitySpec(Component):
     takes: ClassVar[str] = ""
     features_by: ClassVar[str] = ""
     length: ClassVar[Length] = Length()
+    reference: ClassVar[Mapping[str, Any]] = {}
     default_space: ClassVar[Mapping[str, Any]] = {
         "freeze": {"choice": [1.0, 0.5, 0.0]},
         "lr": {"loguniform": [5e-4, 6e-3]},

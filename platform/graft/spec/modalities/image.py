@@ -90,6 +90,7 @@ class ImageModality(ModalitySpec):
     preprocessing: ClassVar[type[Preprocessing]] = ImagePreprocessing
     takes: ClassVar[str] = "images"
     features_by: ClassVar[str] = "graft.modalities.image.checks.features:image_features"
+    reference: ClassVar[Mapping[str, Any]] = {"backbone": "efficientnet_lite0", "resolution": 64}
     default_space: ClassVar[Mapping[str, Any]] = {
         "freeze": {"choice": [0.0, 0.5, 0.75, 1.0]},
         "lr": {"loguniform": [5e-4, 6e-3]},

@@ -68,6 +68,7 @@ class TextModality(ModalitySpec):
     preprocessing: ClassVar[type[Preprocessing]] = TextPreprocessing
     takes: ClassVar[str] = "texts"
     features_by: ClassVar[str] = "graft.modalities.text.checks.features:text_features"
+    reference: ClassVar[Mapping[str, Any]] = {"backbone": "minilm_l6", "max_tokens": 64}
     default_space: ClassVar[Mapping[str, Any]] = {
         "freeze": {"choice": [1.0, 0.83, 0.67, 0.5, 0.0]},
         "lr": {"loguniform": [5e-5, 1e-3]},

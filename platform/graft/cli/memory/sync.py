@@ -1,0 +1,54 @@
+"""`graft memory sync`: what experiments, here or of others on the MLflow server, have found and the memory lacks."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from graft.cli.memory.held import PlaceOption, store_of
+from graft.cli.options import HomeOption, JsonOption
+from graft.cli.output.tell import tell
+from graft.core.storage import Home
+
+
+def sync(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[EXPERIMENT]…", help="Experiments of this home; all if left out.", show_default=False),
+    ] = None,
+    anew: Annotated[bool, typer.Option("--anew", help="Read those again that are remembered already.")] = False,
+    mlflow: Annotated[
+        str | None,
+        typer.Option(
+            "--mlflow", metavar="URI", help="Also the runs of all experiments, of anybody, in this MLflow store."
+        ),
+    ] = None,
+    home: HomeOption = None,
+    place: PlaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remember what experiments have found: also of runs that were killed, or were made before there was a memory.
+
+    Every run does this when it ends. Doing it again changes nothing.
+
+    Example: graft memory sync
+
+    Example: graft memory sync --mlflow http://tracking:5000
+    """
+    from graft.experiments.directory import Experiment
+    from graft.experiments.task_memory.synchronise import synchronise, synchronise_runs
+
+    found = Home.find(home)
+    store = store_of(home, place)
+    wanted = None if not names else [Experiment.find(found, name).name for name in names]
+    done = synchronise(found, store, wanted, anew)
+    others = None if mlflow is None else synchronise_runs(mlflow, store)
+    if as_json:
+        tell(json.dumps({**asdict(done), "mlflow": others and asdict(others), "memory": str(store.place)}))
+        return
+    tell(*(f"graft: {line}" for line in done.problems), err=True) if done.problems else None
+    out = f"; {done.kept_out} experiments are kept out by their jobs" if done.kept_out else ""
+    tell(f"{done.records:,} records of {done.trials:,} trials in {done.experiments:,} experiments added{out}")
+    if others is not None:
+        tell(f"{others.records:,} records of {others.trials:,} runs of the MLflow store added")
