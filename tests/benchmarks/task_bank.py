@@ -11,6 +11,7 @@ import contextlib
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ from graft.pipeline.stages.ingest import ingestion_of
 from graft.spec.job import Job
 from graft.tracking.provenance import machine
 
+FEWEST_TRAININGS = 8
+"""A task with fewer is not exported: it was only begun."""
 EXAMPLE = """examples:
   python tests/benchmarks/task_bank.py --root usr/share --texts ~/.cache/graft-texts --home /tmp/bank --levels 0,1
   python tests/benchmarks/task_bank.py --home /tmp/bank --only digits_few,digits_alike --levels 0
@@ -91,7 +94,8 @@ def run(options: argparse.Namespace) -> dict[str, float]:
 def export(options: argparse.Namespace) -> dict[str, float]:
     """Write the tasks of which something was trained as files of a memory; how many entries there are."""
     lines = lines_of([options.results, *options.also])
-    trained = {line["task"] for line in lines}
+    counts = Counter(line["task"] for line in lines)
+    trained = {task for task, count in counts.items() if count >= FEWEST_TRAININGS}
     home, found = Home(options.home), list(jobs(options, [task for task in TASKS if task.name in trained]))
     decoded = datasets(found, home)
     entries: list[Record | Scores | TaskEntry] = list(
