@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 from PIL import Image
 from tests.integration.machines.cluster import HEAD, ONE, OTHER, Machines, reason_against, wait_until
 
@@ -40,6 +41,9 @@ def machines() -> Iterator[Machines]:
         pytest.skip(why)
     # Ray puts sockets below its directory, whose paths must be short.
     with tempfile.TemporaryDirectory(prefix="gm") as name, Machines(Path(name)) as running:
+        # MLflow needs a minute to make it on a busy machine, and cannot go on with one that was left half made.
+        running.home.mkdir(exist_ok=True)
+        MlflowClient(f"sqlite:///{running.home}/mlflow.db").search_experiments()
         yield running
 
 
