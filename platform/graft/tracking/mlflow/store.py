@@ -11,6 +11,7 @@ from typing import Any
 from graft.core.credentials import redact
 from graft.core.errors import StoreBusyError, TrackingError
 from graft.core.private_files import close_to_others, open_private
+from graft.core.uris import sqlite_uri
 from graft.journal.locking import exclusive
 from graft.tracking.environment import settle_environment
 from graft.tracking.mlflow.failures import explain, first_line, is_busy, is_of_store
@@ -140,6 +141,8 @@ def _open_sqlite(target: Target, database: Path) -> Any:
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
         with exclusive(database.with_name(f".{database.name}.lock")):
+            if not database.exists() or not database.stat().st_size:
+                _make(database)
             # Asked first, because MLflow tries for a minute to open what is no database.
             _close(database)
             _write_ahead(database)
@@ -151,6 +154,16 @@ def _open_sqlite(target: Target, database: Path) -> Any:
             f"tracking database {database} cannot be opened ({first_line(error)}); if another version of MLflow "
             f"wrote it, back it up and run `mlflow db upgrade '{target.uri}'`"
         ) from error
+
+
+def _make(database: Path) -> None:
+    """Make a new database, which is there when it is whole: MLflow cannot go on with tables it has half made."""
+    fresh = database.with_name(f".{database.name}.new")
+    fresh.unlink(missing_ok=True)
+    os.close(open_private(fresh, os.O_RDWR))
+    uri = sqlite_uri(fresh)
+    MlflowClient(uri, registry_uri=uri)._tracking_client.store.engine.dispose()
+    fresh.replace(database)
 
 
 def _close(database: Path) -> None:
