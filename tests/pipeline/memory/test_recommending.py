@@ -103,3 +103,22 @@ def test_a_memory_that_does_not_answer_costs_the_recommendations_alone(
     assert made is not None
     assert Prior.from_dict(made.prior).is_empty
     assert made.told.startswith("the task memory cannot be used")
+
+
+def test_tasks_that_are_alike_are_believed_and_unlike_ones_are_not(memory_home: Home) -> None:
+    remember(memory_home)
+    store = MemoryStore.find(memory_home)
+    assert store is not None
+    features = {"log_rows": 5.0, "log_outputs": 2.3, "balance": 1.0}
+    about = [TaskEntry(f"t{one}", "image", "classification", 100, 10, features, written_at=NOW) for one in range(3)]
+    store.append(about)
+
+    def told(apart: float) -> Prior:
+        entry = TaskEntry("new", "image", "classification", 100, 10, {k: v + apart for k, v in features.items()})
+        made = recommend(job_of(), memory_home, 0, NOW, lambda: entry)
+        assert made is not None
+        return Prior.from_dict(made.prior)
+
+    assert told(0.0).confidence > 0.9
+    assert "alike)" in told(0.0).expected[told(0.0).portfolio[0]].reason
+    assert told(50.0) == NO_PRIOR or told(50.0).is_empty

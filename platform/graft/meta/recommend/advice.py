@@ -22,6 +22,8 @@ FIRST = 10
 MOST_TASKS = 100
 _UNLIKE, _ALIKE = 0.05, 0.5
 _FEWEST_CONFIDENT = 3
+# How far tasks are believed of whose data nothing is known, where that of others is.
+_UNDESCRIBED = 0.7
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,10 @@ def _confidence(forecast: Forecast, outcomes: Sequence[TaskOutcomes], question: 
     few = 1.0 if len(outcomes) >= _FEWEST_CONFIDENT or forecast.basis == Basis.SCREENING else 0.7
     if question.similarity is None or forecast.basis == Basis.SCREENING:
         return few
-    nearest = max((question.similarity.get(one.task, 0.0) for one in outcomes), default=0.0)
+    known = [question.similarity[one.task] for one in outcomes if one.task in question.similarity]
+    if not known:
+        return few * _UNDESCRIBED
+    nearest = max(known)
     return few * float(np.clip((nearest - _UNLIKE) / (_ALIKE - _UNLIKE), 0.0, 1.0))
 
 

@@ -8,12 +8,13 @@ from graft.core.errors import GraftError
 from graft.core.seeds import derive_seed
 from graft.core.storage import Home
 from graft.journal.events import RecommendationsMade
-from graft.meta.memory.records import HeldMemory, Memory
+from graft.meta.memory.records import HeldMemory, Memory, TaskEntry
 from graft.meta.memory.store import MemoryStore
 from graft.meta.memory.trust import Reader
 from graft.meta.recommend.advice import Question, prior_for
 from graft.meta.recommend.pool import candidate_of
 from graft.meta.recommend.prior import NO_PRIOR, Expected, Prior
+from graft.meta.task_embedding.similarity import similarity
 from graft.pipeline.proposing import canonical
 from graft.search.protocol import LearnsFromTasks
 from graft.search.searchers.build import build_searcher
@@ -25,7 +26,13 @@ SHIPPED = "what graft ships for data of this kind and size (docs/defaults.md)"
 _LOG = logging.getLogger(__name__)
 
 
-def recommend(job: Job, home: Home, phase: int, now: float) -> RecommendationsMade | None:
+EntryOf = Callable[[], TaskEntry]
+"""What the task of a job is like; asked only if there is a memory to compare it with."""
+
+
+def recommend(
+    job: Job, home: Home, phase: int, now: float, entry_of: EntryOf | None = None
+) -> RecommendationsMade | None:
     """What the searcher of a phase is to be told; None if it learns from no tasks, or the memory holds none.
 
     Args:
@@ -33,6 +40,7 @@ def recommend(job: Job, home: Home, phase: int, now: float) -> RecommendationsMa
         home: whose memory is asked.
         phase: index of the phase.
         now: seconds since the epoch: records age.
+        entry_of: what the task is like; None where nothing is known of its data.
 
     A memory that cannot be read costs the search its recommendations, not its run; that is told.
     """
@@ -44,7 +52,7 @@ def recommend(job: Job, home: Home, phase: int, now: float) -> RecommendationsMa
         memory = memory_of(home, now)
         if not memory.records():
             return None
-        prior = prior_for(memory, question_of(job, seed))
+        prior = prior_for(memory, question_of(job, seed, memory, entry_of() if entry_of else None))
     except GraftError as error:
         _LOG.warning("the task memory cannot be used: %s", error)
         told = f"the task memory cannot be used, so all is drawn: {error}"
@@ -62,17 +70,34 @@ def memory_of(home: Home, now: float, place: str | None = None) -> Memory:
     return HeldMemory() if store is None else store.contents().memory(Reader(now, versions_here()))
 
 
-def question_of(job: Job, seed: int = 0, similarity: Mapping[str, float] | None = None) -> Question:
+def question_of(job: Job, seed: int, memory: Memory, entry: TaskEntry | None = None) -> Question:
     """What is asked of the memory.
 
     Args:
         job: resolved.
         seed: of what is drawn.
-        similarity: of each remembered task to this one; None where the data are not known.
+        memory: whose tasks are compared with this one, and which may have scores of it.
+        entry: what the task is like; None where nothing is known of its data.
     """
+    scores: dict[str, dict[str, float]] = {}
+    for one in memory.scores() if entry else ():
+        if entry and one.task == entry.task:
+            scores.setdefault(one.score_name, {})[one.backbone] = one.value
     return Question(
-        job.space, canonical, job.data.modality, job.decided_task.kind, similarity, seed=derive_seed(seed, "recommend")
+        job.space,
+        canonical,
+        job.data.modality,
+        job.decided_task.kind,
+        _alike(entry, memory) if entry else None,
+        scores,
+        derive_seed(seed, "recommend"),
     )
+
+
+def _alike(entry: TaskEntry, memory: Memory) -> Mapping[str, float] | None:
+    """How like the task each remembered one is of which anything is known; None if that is none."""
+    described = [one for one in memory.tasks() if one.meta_features or one.embedding]
+    return {one.task: similarity(entry, one) for one in described} or None
 
 
 def recommendations(job: Job, memory: Memory, count: int) -> dict[str, Any]:
@@ -87,7 +112,7 @@ def recommendations(job: Job, memory: Memory, count: int) -> dict[str, Any]:
         memory: what is remembered.
         count: how many at most.
     """
-    prior = prior_for(memory, question_of(job, derive_seed(job.search.seed, 0)))
+    prior = prior_for(memory, question_of(job, derive_seed(job.search.seed, 0), memory))
     fields = job.reach.varied()
     if prior.is_empty:
         rows = [_recommended(one, fields, None, SHIPPED) for one in job.first[:count]]

@@ -44,6 +44,7 @@ from graft.pipeline.publishing import importance_of
 from graft.pipeline.recorder import Recorder, changed_node
 from graft.pipeline.stages.ending import EndOf, FirstCause, Seldom
 from graft.pipeline.stages.runner import Output
+from graft.pipeline.task_memory.entry import task_entry
 from graft.pipeline.watchers import Interrupt, graceful_interrupt, tell_what_is_awaited
 from graft.search.conductor import Conductor
 from graft.search.protocol import CheckpointEpochs, Proposer, Scheduler
@@ -92,7 +93,9 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
             history=run.history,
             end_of_search=_end_of_search(run, interrupt, dataset),
             phase_seconds=lambda phase: run.run_clock.seconds_for_phase(phase, dataset),
-            recommend=lambda phase: recommend(run.job, run.home, phase.index, run.clock.now()),
+            recommend=lambda phase: recommend(
+                run.job, run.home, phase.index, run.clock.now(), lambda: task_entry(run.job, dataset, run.home)
+            ),
         )
         stage.run()
     chosen = run.winner()
