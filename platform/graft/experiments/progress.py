@@ -53,6 +53,7 @@ class TrialProgress:
         values: of the metric, by the epochs of its newest segment.
         runs_to_end: whether the job named it to be tried first.
         recommended: why earlier tasks speak for it; empty if it was drawn, or named.
+        estimate: metrics by folds, once the search has ended; empty if it was no finalist.
     """
 
     trial: str
@@ -80,6 +81,7 @@ class TrialProgress:
     values: dict[int, float] = field(default_factory=dict)
     runs_to_end: bool = False
     recommended: str = ""
+    estimate: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def has_ended(self) -> bool:
@@ -179,6 +181,7 @@ class Progress:
                 | events.TrialExploited()
                 | events.TrialPlaced()
                 | events.TrialNoted()
+                | events.TrialEstimated()
             ):
                 self._apply_trial(event)
             case (
@@ -220,6 +223,12 @@ class Progress:
             return None
         bounds = wilson(round(score * count), count)
         return bounds.low, bounds.high
+
+    def estimate(self, trial: TrialProgress) -> tuple[float, float, float] | None:
+        """A finalist's mean over folds, and its 95 % bounds; None of the others."""
+        name = self.metric.name
+        found = tuple(trial.estimate.get(key) for key in (name, f"{name}_low", f"{name}_high"))
+        return None if None in found else found  # type: ignore[return-value]
 
     def ranked(self) -> list[TrialProgress]:
         """All trials, best first; those without a score last, in the order they started."""
@@ -325,6 +334,9 @@ class Progress:
 
     def _apply_trial(self, event: Any) -> None:
         trial = self.trials[event.trial]
+        if isinstance(event, events.TrialEstimated):
+            trial.estimate = event.metrics
+            return
         trial.seconds = max(0.0, event.time - trial.started)
         match event:
             case events.TrialPlaced():

@@ -8,6 +8,8 @@ from graft.data.dataset import Dataset
 from graft.experiments.budget import Deadline, Reserve, fit_epochs
 from graft.experiments.progress import Progress, TrialProgress
 from graft.experiments.standing.candidates import MOST_CANDIDATES
+from graft.experiments.standing.choice import choose
+from graft.experiments.standing.finalists import finalists_of, seconds_of
 from graft.search.outlook import Outlook
 from graft.spec.job import Job
 from graft.spec.training import SELECTION_ROWS
@@ -65,10 +67,10 @@ class RunClock:
             return 0.0
         rows = dataset.counts["train"] + dataset.counts["validation"]
         of_a_trial = dataset.counts["train"] + self.job.search.evaluation.extra_rows(rows)
-        return rows / of_a_trial / self._fit_speed_up
+        return rows / of_a_trial / self.speed_up
 
     @property
-    def _fit_speed_up(self) -> float:
+    def speed_up(self) -> float:
         """How many times as fast as a trial the stages after the search compute."""
         speed_up = self.fit_threads * self.fit_workers / max(1.0, self.allocation.cpus) * THREAD_EFFICIENCY
         return max(1.0, speed_up)
@@ -90,8 +92,25 @@ class RunClock:
         # An ensemble is selected from what its candidates say of validation samples, and then all members are scored.
         heard = 0 if fit.most_members < 2 else MOST_CANDIDATES * min(counts["validation"], SELECTION_ROWS)
         scored = scored * fit.most_members + heard
-        evaluation = (each * (counts["test"] * fit.most_members + heard) + below / rows * scored) / self._fit_speed_up
+        evaluation = (
+            self._finals(dataset)
+            + (each * (counts["test"] * fit.most_members + heard) + below / rows * scored) / self.speed_up
+        )
         return Reserve(start, self.fit_scale(dataset), evaluation, REST_SECONDS)
+
+    def _finals(self, dataset: Dataset) -> float:
+        """Seconds that the folds of the finalists take which were not scored by them yet."""
+        spec = self.job.search.evaluation
+        left = [one for one in finalists_of(self.progress, spec) if not one.estimate]
+        return sum(seconds_of(one, spec, dataset.counts) + WORKER_SECONDS for one in left) / self.speed_up
+
+    def seconds_for_finals(self, dataset: Dataset) -> float | None:
+        """How long the folds of one finalist may take, so that the fit of the winner still fits; None is no limit."""
+        if self.deadline is None or self.progress.runs > 1:
+            return None
+        reserve = self.reserve(dataset)
+        after = reserve.after(choose(self.progress).trial, self.job.epochs) - self._finals(dataset)
+        return self.deadline.seconds - self.spent - after
 
     def seconds_for_fit(self, dataset: Dataset) -> float | None:
         """How long the fit may take; it is cut only if it is much slower than expected.

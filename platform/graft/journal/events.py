@@ -333,6 +333,20 @@ class DuplicateSkipped(Event):
 
 
 @dataclass(frozen=True)
+class TrialEstimated(Event):
+    """A finalist of the search was scored by folds.
+
+    Attributes:
+        metrics: name -> mean over the folds; of the job's metric also ``<metric>_low`` and ``<metric>_high``.
+        seconds: that it took.
+    """
+
+    trial: str
+    metrics: Mapping[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True)
 class WinnerChosen(Event):
     """The trial whose strategy is fitted for good."""
 

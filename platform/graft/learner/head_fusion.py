@@ -20,7 +20,7 @@ def reason_not_fused(job: Job, allocation: Allocation) -> str:
         return "resources.fuse_heads is never"
     if job.resources.workers > 1:
         return "a trial has several workers"
-    if job.search.evaluation.folds is not None:
+    if job.search.evaluation.is_of_all:
         return "each trial trains a model for each fold"
     if reason := _why_heads_differ(job):
         return reason

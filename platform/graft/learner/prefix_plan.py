@@ -107,7 +107,7 @@ def plan_prefixes(job: Job) -> PrefixPlan:
     """Draw strategies from a job's space, and count which frozen blocks they have; those tried first count as many
     epochs as they train."""
     outlook, models, first = Outlook.of(job), job.search.evaluation.models, job.first
-    epochs = 0.0
+    epochs, finals = 0.0, job.search.evaluation.finals
     for phase in outlook.phases:
         count = max(0, (phase.trials or UNKNOWN_TRIALS) - (0 if phase.index else len(first)))
         epochs += models * count * expected_epochs(outlook.phases, phase.index)
@@ -115,7 +115,7 @@ def plan_prefixes(job: Job) -> PrefixPlan:
     reads: Counter[Prefix] = Counter({prefix: share * epochs for prefix, share in _counted(job).items()})
     for strategy in first:
         if (prefix := prefix_of(strategy)) is not None:
-            reads[prefix] += models if strategy.head.is_solved else each
+            reads[prefix] += models + finals if strategy.head.is_solved else each
     found = [
         Expected(prefix, count, count >= MIN_READS * max(1, prefix.views))
         for prefix, count in sorted(reads.items(), key=lambda one: astuple(one[0]))

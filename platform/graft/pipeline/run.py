@@ -274,6 +274,7 @@ class _Run:
             "metrics": all_metrics(scored),
             "validation": self._progress.score(winner),
             "validation_interval": self._progress.interval(winner),
+            "estimate": self._progress.estimate(winner),
             "test": scored["metrics"][metric],
             "test_interval": scored["intervals"][metric],
             "tta": scored.get("tta"),

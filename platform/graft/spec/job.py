@@ -203,7 +203,7 @@ class Job(Spec):
         folds, at = self.search.evaluation.folds, ("search", "evaluation", "folds")
         if folds is None:
             return
-        if self.resources.workers > 1:
+        if self.resources.workers > 1 and self.search.evaluation.is_of_all:
             told = f"is {folds}, but a trial has {self.resources.workers} workers; set resources.workers to 1"
             yield Finding(at, told)
         if any(phase.is_population_based or phase.from_top for phase in self.phases):

@@ -39,6 +39,7 @@ def told(event, **how):
         (events.TrialRetried("t01"), "t01 is to be tried again"),
         (events.WinnerChosen("t01", "the best"), "t01 wins: the best"),
         (events.Evaluated({"accuracy": 0.97}), "the final model on the test data: accuracy 0.97"),
+        (events.TrialEstimated("t01", {"accuracy": 0.9}, 5.0), "t01 by folds, in 5.0 s: accuracy 0.9"),
         (events.EnsembleChosen({"t01": 0.6}, True, 0.9, 0.8, "ensemble of t01 0.60"), "ensemble of t01 0.60"),
         (
             events.Evaluated({"accuracy": 0.97}, alone={"accuracy": 0.96}, ms={"all": 9.0, "alone": 3.0}),

@@ -276,6 +276,9 @@ def _report(result: "Result", home: Home) -> None:
     tell("")
     winner = summary["winner_trial"]
     tell(f"winner      {winner}, validation {summary['metric']} {shown(summary['validation'])}")
+    if estimate := summary.get("estimate"):
+        mean, least, most = map(shown, estimate)
+        tell(f"folds       {summary['metric']} {mean}, 95 % interval {least} to {most}")
     tell(*(f"strategy    {row['label']}" for row in result.rows if row["trial"] == winner))
     tell(f"test        {summary['metric']} {shown(summary['test'])}, 95 % interval {shown(low)} to {shown(high)}")
     if tta := summary.get("tta"):

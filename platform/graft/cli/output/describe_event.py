@@ -40,6 +40,8 @@ def _story(event: events.Event) -> str:
             return _why(f"data {source}: {sizes}", "; ".join(left_out))
         case events.WinnerChosen(trial=trial, reason=reason):
             return _why(f"{trial} wins", reason)
+        case events.TrialEstimated(trial=trial, metrics=metrics, seconds=seconds):
+            return f"{trial} by folds, in {seconds:.1f} s: {_numbers(metrics)}"
         case events.EnsembleChosen(reason=reason):
             return reason
         case events.Evaluated(metrics=metrics, tta=tta, alone=alone, ms=ms):

@@ -41,7 +41,18 @@ def print_leaderboard(
     """
     table = Table(box=None, padding=(0, 2), header_style="bold")
     costs = [name for name in _MILLIONS if any(name in row.get("network", {}) for row in rows)]
-    columns = ["#", "trial", metric, "epochs", "seconds", *(_MILLIONS[name] for name in costs), "state", "strategy"]
+    folds = ["by folds"] if any(row.get("estimate") for row in rows) else []
+    columns = [
+        "#",
+        "trial",
+        metric,
+        *folds,
+        "epochs",
+        "seconds",
+        *(_MILLIONS[name] for name in costs),
+        "state",
+        "strategy",
+    ]
     columns += ["why it ended"] if limit is None else []
     for column in columns:
         is_number = column in ("#", metric, "epochs", "seconds", *_MILLIONS.values())
@@ -56,6 +67,7 @@ def print_leaderboard(
             str(row["rank"]),
             row["trial"],
             score,
+            *([_estimated(row)] if folds else []),
             str(row["epochs"]),
             f"{row['seconds']:.1f}",
             *(_millions(row["network"].get(name)) for name in costs),
@@ -70,6 +82,14 @@ def print_leaderboard(
     console.print(table)
     if limit is not None and len(rows) > limit:
         console.print(f"  … and {len(rows) - limit} more", style="dim")
+
+
+def _estimated(row: dict[str, Any]) -> str:
+    """What a finalist scores by folds."""
+    if not (found := row.get("estimate")):
+        return ""
+    mean, low, high = map(shown, found)
+    return f"{mean} ({low} to {high})"
 
 
 def _millions(value: float | None) -> str:

@@ -12,9 +12,9 @@ def candidates_of(progress: Progress, winner: TrialProgress) -> list[TrialProgre
     """The winner, then the best others by what they are worth over their last epochs."""
     scored = [one for one in progress.ranked() if one.best_epoch and one is not winner]
     ranked = sorted(scored, key=lambda one: progress.metric.best_first(steady(one), one.trial))
-    chosen, solved = [winner], int(_is_solved(winner))
+    chosen, solved = [winner], int(is_solved(winner))
     for one in ranked:
-        if _is_solved(one):
+        if is_solved(one):
             solved += 1
             if solved > MOST_SOLVED:
                 continue
@@ -22,5 +22,6 @@ def candidates_of(progress: Progress, winner: TrialProgress) -> list[TrialProgre
     return chosen[:MOST_CANDIDATES]
 
 
-def _is_solved(trial: TrialProgress) -> bool:
+def is_solved(trial: TrialProgress) -> bool:
+    """Whether its head was solved rather than trained."""
     return bool(Strategy.read_stored(trial.best_strategy or trial.strategy).head.is_solved)

@@ -28,14 +28,52 @@ class Choice:
     reason: str
 
 
-def choose(progress: Progress) -> Choice:
+def choose(progress: Progress, by_estimates: bool = True) -> Choice:
     """The winner of a search with at least one score.
 
-    Where nothing was to be tried first, the best epoch of all wins.
+    Where nothing was to be tried first, the best epoch of all wins. Where finalists were scored by folds, the winner by
+    the validation samples among them, the best of them by folds takes its place.
+
+    Args:
+        progress: how the search stands.
+        by_estimates: whether scores by folds are looked at.
 
     Raises:
         ValueError: no trial has a score.
     """
+    found = _by_validation(progress)
+    if not by_estimates or progress.estimate(found.trial) is None:
+        return found
+    return _by_folds(progress, found.trial)
+
+
+def _by_folds(progress: Progress, before: TrialProgress) -> Choice:
+    """The best finalist; what was tried first gives way only to more than a standard error."""
+    values = {one.trial: found[0] for one in progress.trials.values() if (found := progress.estimate(one))}
+    finalists = [progress.trials[name] for name in values if math.isfinite(values[name])]
+    if not finalists:
+        return Choice(before, "no score by folds is a number; it is the best of the validation samples")
+
+    def best_of(some: Sequence[TrialProgress]) -> TrialProgress:
+        return min(some, key=lambda one: progress.metric.best_first(values[one.trial], one.trial))
+
+    best, first = best_of(finalists), [one for one in finalists if one.runs_to_end]
+    of_first, winner = best_of(first) if first else best, best
+    low, high = (progress.estimate(best) or (0.0,) * 3)[1:]
+    error = (high - low) / (2 * _Z)
+    if of_first is not best and abs(values[best.trial] - values[of_first.trial]) <= error:
+        winner = of_first
+    name = f"{progress.metric.name} {shown(values[winner.trial])} over folds"
+    told = f"{name}, of {len(finalists)} finalists"
+    if winner is not best:
+        kept = f"{best.trial}, which was drawn, has {shown(values[best.trial])}, within one standard error"
+        told = f"{told}; {kept} of {shown(error)}"
+    elif winner is not before and before.trial in values:
+        told = f"{told}; {before.trial}, the best of the validation samples, has {shown(values[before.trial])}"
+    return Choice(winner, told)
+
+
+def _by_validation(progress: Progress) -> Choice:
     scored = [trial for trial in progress.ranked() if trial.best_epoch]
     if not scored:
         raise ValueError("no trial has a score, but the winner must have one")

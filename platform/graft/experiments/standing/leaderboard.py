@@ -22,6 +22,8 @@ def leaderboard(progress: Progress) -> list[dict[str, Any]]:
 
     `interval` of a row has the 95 % bounds of a score that is a mean over folds, else it is None.
 
+    `estimate` of a row has the mean over folds of a finalist and its 95 % bounds, else it is None.
+
     `ensemble` of a row is how much the trial counts in the final model, where that averages several; else it is None.
 
     `network` of a row has `trainable_params`, and `params`, `multiply_adds`, `whole_params`, `whole_multiply_adds` of
@@ -78,6 +80,7 @@ def _row(rank: int, trial: TrialProgress, progress: Progress) -> dict[str, Any]:
         "status": trial.status,
         "score": progress.score(trial),
         "interval": None if interval is None else list(interval),
+        "estimate": progress.estimate(trial),
         "ensemble": progress.shares.get(trial.trial),
         "epochs": trial.epoch,
         "best_epoch": trial.best_epoch,

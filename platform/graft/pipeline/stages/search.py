@@ -19,7 +19,6 @@ from graft.experiments.retention import Kept, Retention
 from graft.journal import events
 from graft.journal.events import RecommendationsMade, SearchEnded
 from graft.journal.journal import Journal
-from graft.learner.cached_features import FeatureCache
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.cross_validation.folds import folds_of
 from graft.learner.head_fusion import heads_at_once, reason_not_fused
@@ -43,6 +42,7 @@ from graft.pipeline.proposing import Proposing
 from graft.pipeline.publishing import importance_of
 from graft.pipeline.recorder import Recorder, changed_node
 from graft.pipeline.stages.ending import EndOf, FirstCause, Seldom
+from graft.pipeline.stages.finals import estimate_finalists
 from graft.pipeline.stages.runner import Output
 from graft.pipeline.task_memory.entry import task_entry
 from graft.pipeline.watchers import Interrupt, graceful_interrupt, tell_what_is_awaited
@@ -81,6 +81,7 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
     feature_cache = run.feature_cache(dataset)
     if feature_cache is not None:
         materialise(feature_cache, run.job, dataset)
+    data = training_data_of(run.job, dataset, run.run_clock.allocation.num_threads, feature_cache=feature_cache)
     with graceful_interrupt() as interrupt:
         stage = SearchStage(
             experiment=run.experiment,
@@ -89,7 +90,7 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
             progress=run.progress,
             clock=run.clock,
             allocation=run.run_clock.allocation,
-            factory=SupervisedFactory(_training_data(run, dataset, feature_cache)),
+            factory=SupervisedFactory(_of_trials(run, dataset, data)),
             history=run.history,
             end_of_search=_end_of_search(run, interrupt, dataset),
             phase_seconds=lambda phase: run.run_clock.seconds_for_phase(phase, dataset),
@@ -98,6 +99,7 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
             ),
         )
         stage.run()
+    estimate_finalists(run, dataset, data)
     chosen = run.winner()
     winner = chosen.trial
     write_json(run.experiment.schedule_file, run.schedule(winner).to_dict())
@@ -106,10 +108,10 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
     return {"winner": winner.trial, "summary": f"{winner.trial} {winner.best_label}: {chosen.reason}"}
 
 
-def _training_data(run: RunContext, dataset: Dataset, feature_cache: FeatureCache | None) -> TrainingData:
-    """What trials are trained on, and the folds that they are scored on."""
-    data = training_data_of(run.job, dataset, run.run_clock.allocation.num_threads, feature_cache=feature_cache)
-    return replace(data, folds=folds_of(run.job.search.evaluation, data, dataset))
+def _of_trials(run: RunContext, dataset: Dataset, data: TrainingData) -> TrainingData:
+    """What trials are trained on, with the folds where each of them is scored by folds."""
+    evaluation = run.job.search.evaluation
+    return replace(data, folds=folds_of(evaluation, data, dataset)) if evaluation.is_of_all else data
 
 
 def _end_of_search(run: RunContext, interrupt: Interrupt, dataset: Dataset) -> EndOf:

@@ -15,6 +15,7 @@ from graft.journal.events import (
     StageFinished,
     StageSkipped,
     SystemSampled,
+    TrialEstimated,
     TrialStatus,
 )
 from graft.spec.metrics import shown
@@ -96,6 +97,11 @@ def importance(event: ImportanceEstimated) -> Iterator[Operation]:
         return
     ranked = sorted(event.shares.items(), key=lambda one: -one[1])
     yield UploadTable(EXPERIMENT_RUN, IMPORTANCE, ("field", "share"), tuple((name, share) for name, share in ranked))
+
+
+def estimated(event: TrialEstimated) -> Iterator[Operation]:
+    """What a finalist scores by folds, in its own run."""
+    yield from log(event.trial, {f"folds/{name}": value for name, value in event.metrics.items()}, event.time, 0)
 
 
 def ensemble(event: EnsembleChosen) -> Iterator[Operation]:
