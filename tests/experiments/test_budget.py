@@ -150,3 +150,12 @@ def test_nodes_that_have_cost_the_budget_end_the_search(cost: float, is_over: bo
 def test_where_nobody_counts_nodes_none_end_the_search() -> None:
     assert cost_end(BudgetSpec(cost=3.0), None, 600.0) is None
     assert cost_end(BudgetSpec(), NodesCounted({}, {}, 99.0, 0.0), 600.0) is None
+
+
+def test_prices_of_nodes_count_where_nodes_are_counted() -> None:
+    price, budget = PriceSpec(cpu_hour=0.5, node_hour={"gpu": 2.0}), BudgetSpec(cost=2.0)
+    assert deadline_of(budget, price.where_nodes(are_counted=True), CPUS, None) is None
+    assert deadline_of(budget, price.where_nodes(are_counted=False), CPUS, None) == Deadline(3600, "cost")
+    alone = PriceSpec(node_hour={"gpu": 2.0}).where_nodes(are_counted=False)
+    with pytest.raises(ResourceError, match="spends nothing of it; set minutes or trials too"):
+        deadline_of(budget, alone, CPUS, None)

@@ -65,3 +65,11 @@ def test_the_last_node_leaves_when_it_has_been_idle(found: dict[str, Any]) -> No
     assert at(found, found["ended"]) >= 1
     assert counts(found)[-1] == 0
     assert found["seen"][-1][0] > found["ended"]
+
+
+def test_what_the_nodes_cost_is_counted(found: dict[str, Any]) -> None:
+    counted = found["counted"]
+    assert max(one["nodes"].get("gpu_spot", 0) for one in counted) == 4
+    last = counted[-1]
+    assert last["cost"] == pytest.approx(last["node_seconds"]["gpu_spot"] * 3.6 / 3600, rel=0.01)
+    assert 0 < last["node_seconds"]["gpu_spot"] <= 4 * found["ended"]

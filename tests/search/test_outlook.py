@@ -31,3 +31,11 @@ def test_three_in_ten_of_what_is_compared_early_all_of_the_rest(search: dict[str
 
 def test_what_the_job_says_counts() -> None:
     assert worth_at_once(job({"budget": {"trials": 24}}, resources={"concurrent_trials": 20})) == 24
+
+
+def test_a_cap_on_nodes_is_a_cap_on_trials_where_nobody_knows_what_a_node_holds() -> None:
+    capped = job({"budget": {"trials": 100, "nodes": 8}}, resources={"workers": 2})
+    assert worth_at_once(capped) == 30
+    assert worth_at_once(capped, is_size_known=False) == 4
+    endless = job({"budget": {"minutes": 9, "nodes": 8}})
+    assert worth_at_once(endless, is_size_known=False) == 8

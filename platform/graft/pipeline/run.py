@@ -243,16 +243,13 @@ class _Run:
 
     def _run_clock(self, resources: ClusterResources) -> RunClock:
         job = self._job
-        trials, most = total_trials(job.phases), job.search.budget.nodes
-        there, at_once = resources.at_its_largest(most), trials
-        if resources.can_grow:
-            at_once = worth_at_once(job)
-            if most is not None and there.can_grow:  # a trial on each node: nobody knows how many one would hold
-                at_once = min(at_once or most, max(1, most // job.resources.workers))
+        trials, there = total_trials(job.phases), resources.at_its_largest(job.search.budget.nodes)
+        at_once = worth_at_once(job, is_size_known=not there.can_grow) if resources.can_grow else trials
         divided = allocate(job.resources, there, at_once)
         is_fitted = job.training.final_on != "train"
         fit = allocate_fit(job.resources, job.training.fit, there) if is_fitted else divided
-        deadline = deadline_of(job.search.budget, job.resources.price, divided, trials)
+        price = job.resources.price.where_nodes(are_counted=resources.can_grow)
+        deadline = deadline_of(job.search.budget, price, divided, trials)
         return RunClock(job, self._progress, self._clock, divided, fit, deadline, self._started)
 
     def _after_ingest(self, context: RunContext, dataset: Dataset) -> dict[str, Any]:

@@ -51,15 +51,24 @@ class Outlook:
         return total_trials(drawn_from(self.phases, self.strategies))
 
 
-def worth_at_once(job: Job) -> int | None:
+def worth_at_once(job: Job, is_size_known: bool = True) -> int | None:
     """Trials that are worth nodes of their own at the same time, where nodes come when they are asked for.
 
     Of a search that compares its trials early three in ten; of others all. None is no limit; what the job says counts.
+
+    Args:
+        job: whose search.
+        is_size_known: whether somebody knows how many trials the nodes hold that ``search.budget.nodes`` allows; else
+            it is taken to be one a node.
     """
-    phases = drawn_from(job.phases, job.strategies)
-    if job.resources.concurrent_trials or any(phase.trials is None for phase in phases):
-        return total_trials(phases)
-    return max(_worth_at_once(phase) for phase in phases)
+    phases, nodes = drawn_from(job.phases, job.strategies), job.search.budget.nodes
+    worth = total_trials(phases)
+    if worth is not None and not job.resources.concurrent_trials:
+        worth = max(_worth_at_once(phase) for phase in phases)
+    if nodes is None or is_size_known:
+        return worth
+    most = max(1, nodes // job.resources.workers)
+    return most if worth is None else min(most, worth)
 
 
 def _worth_at_once(phase: Phase) -> int:

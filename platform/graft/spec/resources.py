@@ -40,6 +40,10 @@ class PriceSpec(Spec):
         "their CPUs and GPUs cost.",
     )
 
+    def where_nodes(self, are_counted: bool) -> "PriceSpec":
+        """The prices that count: those of nodes only where somebody counts nodes."""
+        return self if are_counted else self.model_copy(update={"node_hour": {}})
+
     @property
     def is_given(self) -> bool:
         """Whether anything has a price."""

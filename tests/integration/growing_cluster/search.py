@@ -17,6 +17,7 @@ from growing import NodeWatch, dump, growing_cluster, launcher_file
 from graft.clusters.autoscaling.bill import NodeCount
 from graft.clusters.node_types import launched_cluster
 from graft.clusters.prices import Prices
+from graft.journal.events import NodesCounted
 from graft.pipeline.ray_session import ray_session
 from graft.pipeline.scaling.cluster_plan import make_cluster_plan
 from graft.pipeline.scaling.picture import draw
@@ -26,8 +27,10 @@ from graft.search.protocol import Duplicate, Proposal, TrialReporter
 from graft.search.schedulers.build import build_scheduler
 from graft.search.tuner import Execution, run_search
 from graft.spec.job import Job
+from graft.spec.resources import PriceSpec
 from graft.spec.strategy import Strategy
 from graft.workers.allocation import allocate
+from graft.workers.nodes.meter import counting_nodes
 
 EPOCH_S, IDLE_S = 4.0, 8.0
 TRIALS, EPOCHS = 12, 9
@@ -73,7 +76,8 @@ def _search(file: Path, directory: Path) -> dict[str, Any]:
         asked = {"CPU": share.cpus, "GPU": share.gpus}
         execution = Execution("search", directory, job.objective, asked, share.concurrent, labels=share.labels)
         record.seconds = lambda: watch.seconds
-        run_search(execution, conductor, record, train, None)
+        with counting_nodes(record.counted.append, PriceSpec(node_hour={"gpu_spot": 3.6}), None):
+            run_search(execution, conductor, record, train, None)
         ended = watch.seconds
         watch.wait_for(0)
         watch.close()
@@ -83,6 +87,7 @@ def _search(file: Path, directory: Path) -> dict[str, Any]:
             "seen": watch.seen,
             "ended": ended,
             "ends": record.ends,
+            "counted": [vars(one) for one in record.counted],
         }
 
 
@@ -112,6 +117,7 @@ class Record:
 
     def __init__(self) -> None:
         self.ends: dict[str, float] = {}
+        self.counted: list[NodesCounted] = []
         self.seconds: Callable[[], float] = lambda: 0.0
 
     def __getattr__(self, name: str) -> Any:

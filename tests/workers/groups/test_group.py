@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import ray
 
 from graft.core.errors import ResourceError, TrialError
+from graft.workers.groups.channel import Channel
 from graft.workers.groups.group import WorkerGroups
 from graft.workers.groups.lease import GroupsHandle
 from graft.workers.groups.shape import GroupShape
@@ -194,3 +196,22 @@ def test_after_all_that_nothing_is_left(disturbed):
 def test_when_the_driver_dies_everything_is_free_again():
     found = in_own_ray("dying_driver.py")
     assert found == {"cpus_while_up": 1.0, "cpus_after": 2.0, "left": []}
+
+
+@pytest.mark.slow
+def test_a_group_that_is_not_needed_gives_back_what_it_holds_and_comes_back(ray_session: None, tmp_path: Path) -> None:
+    with WorkerGroups(GroupShape(1, 0.25), 2, report_the_order, None, tmp_path) as groups:
+        handle = groups.handle
+        with handle.lease("a") as one, handle.lease("b") as other:
+            assert [*one.run(1), *other.run(2)] == [1, 2]
+            held = ray.available_resources().get("CPU", 0.0)
+        handle.keep(1)
+        while ray.available_resources().get("CPU", 0.0) < held + 0.25:
+            time.sleep(0.2)
+        handle.keep(2)
+        with handle.lease("c") as one, handle.lease("d") as other:
+            assert [*one.run(3), *other.run(4)] == [3, 4]
+
+
+def report_the_order(order: int, payload: None, channel: Channel) -> None:
+    channel.report(order)
