@@ -10,7 +10,7 @@ from graft.meta.memory.importing import read_memory
 from graft.meta.task_embedding.similarity import nearest
 
 HERE = Path(__file__).parent
-TASKS = 16
+TASKS = 24
 
 
 @pytest.fixture
