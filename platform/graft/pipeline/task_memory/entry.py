@@ -53,8 +53,10 @@ def note_its_task(run: RunContext, dataset: Dataset) -> None:
     try:
         if run.job.memory.keep and place_of(run.home) is not None:
             note_task(run.experiment, task_entry(run.job, dataset, run.home, run.run_clock.allocation.num_threads))
-    except GraftError as error:
-        _LOG.warning("the task memory has no vector of this task: %s", error)
+    except (GraftError, KeyError, ValueError, RuntimeError, OSError) as error:
+        # Samples that the reference cannot read, such as tokens of another tokenizer: the search is over and whole.
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        _LOG.warning("the task memory has no vector of this task (%s)", reason)
 
 
 def _plain_entry(job: Job, dataset: Dataset) -> TaskEntry:
