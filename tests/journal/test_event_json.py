@@ -9,6 +9,9 @@ from graft.core.errors import ArtifactError
 from graft.journal import events
 from graft.journal.event_json import KINDS, from_json, to_json
 from graft.journal.events import Event, TrialFinished, TrialReported, TrialStarted, TrialStatus
+from graft.journal.explorations import ExplorationStarted, ExplorationStopped, LabelGiven, SamplesProposed
+
+EXPLORATIONS = {"ExplorationStarted", "SamplesProposed", "LabelGiven", "ExplorationStopped"}
 
 
 def test_every_record_survives_the_round_trip(story: list[Event]) -> None:
@@ -23,7 +26,19 @@ def test_the_story_has_most_kinds(story: list[Event]) -> None:
         "StageFailed",
         "WriterOpened",
         "TimeLeftEstimated",
+        *EXPLORATIONS,
     }
+
+
+def test_records_of_an_exploration_survive_the_round_trip() -> None:
+    story: list[Event] = [
+        ExplorationStarted("pool", "photos", 12, {"budget": 3}),
+        SamplesProposed(("a.png", "b.png"), "train", "proposed by margin"),
+        LabelGiven("a.png", None, "train", "terminal me", "proposed by margin"),
+        ExplorationStopped("reached", "shown", {"labels": 2}),
+    ]
+    assert {type(event).__name__ for event in story} == EXPLORATIONS
+    assert [from_json(to_json(event)) for event in story] == story
 
 
 def test_a_record_is_one_line_of_strict_json() -> None:

@@ -14,6 +14,7 @@ from graft.cli.assets import cache, cluster, components, doctor, features, space
 from graft.cli.help import named_command, show_overview
 from graft.cli.jobs import (
     chaos,
+    explore,
     fewshot,
     init,
     meta_train,
@@ -89,6 +90,7 @@ app.command("lineage")(lineage.command)
 app.command("compare")(compare.command)
 app.command("chaos")(chaos.command)
 app.command("experiments")(experiments.command)
+app.command("explore")(explore.command)
 app.command("predict")(predict.command)
 app.command("ui")(ui.command)
 app.command("components")(components.command)

@@ -75,6 +75,11 @@ class Home:
         return self.root / "experiments"
 
     @property
+    def explorations(self) -> Path:
+        """Pools whose samples are labelled one after another."""
+        return self.root / "explorations"
+
+    @property
     def datasets(self) -> Path:
         return self.root / "cache" / "datasets"
 

@@ -112,6 +112,11 @@ class Explorer:
         self._judge()
         return self._stop() or self._asked()
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether answers to what was proposed last are still wanted."""
+        return self._waiting() is not None
+
     def proposed(self, ask: Ask) -> None:
         """These samples are being asked about; the rest of what is being asked already is nothing new."""
         if self._waiting() is None:
@@ -230,7 +235,7 @@ class Explorer:
         reserved = len(self.reserve) - len(labels.audit)
         if len(labels.train) == len(self.own):
             return min(BATCH, reserved)
-        rate = audit_rate(verdict.estimate, self.terms.requirement.accuracy, verdict.expected, self.left)
+        rate = audit_rate(verdict.guess, self.terms.requirement.accuracy, verdict.expected, self.left)
         if math.isinf(rate):
             return min(BATCH, reserved)
         if self._pending is None or self._pending.role != "train":

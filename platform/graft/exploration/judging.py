@@ -55,6 +55,11 @@ class Verdict:
         return self.right / self.total if self.total else None
 
     @property
+    def guess(self) -> float | None:
+        """Of its accuracy, drawn to one half, so that a few audit labels decide nothing (Laplace's rule)."""
+        return (self.right + 1) / (self.total + 2) if self.total else None
+
+    @property
     def interval(self) -> tuple[float, float]:
         """That holds however often one looks."""
         return interval(self.right, self.total, self.alpha)

@@ -15,9 +15,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from graft.core.credentials import redact
 from graft.core.errors import ArtifactError
+from graft.journal import events, explorations
 from graft.journal.events import Event
 
 VERSION = 1
+MODULES = (events, explorations)
+"""That define them."""
 KINDS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
 """All kinds of records, by the name that a line gives."""
 

@@ -1,0 +1,73 @@
+"""What the journal of an exploration records: each label, with who gave it, when, and why it was asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graft.journal.circumstances import Event
+
+
+@dataclass(frozen=True)
+class ExplorationStarted(Event):
+    """An exploration began.
+
+    Attributes:
+        name: of it.
+        pool: where the samples are.
+        samples: that can be read.
+        settings: what is fixed for all of it.
+    """
+
+    name: str
+    pool: str
+    samples: int
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SamplesProposed(Event):
+    """Labels are asked for.
+
+    Attributes:
+        samples: which, by their ids.
+        role: ``train``, ``audit`` or ``repeat``.
+        why: in words.
+    """
+
+    samples: tuple[str, ...]
+    role: str
+    why: str
+
+
+@dataclass(frozen=True)
+class LabelGiven(Event):
+    """Somebody answered.
+
+    Attributes:
+        sample: by its id.
+        label: None where nobody could tell.
+        role: as it was asked for.
+        by: who.
+        why: it was asked for.
+    """
+
+    sample: str
+    label: str | None
+    role: str
+    by: str
+    why: str
+
+
+@dataclass(frozen=True)
+class ExplorationStopped(Event):
+    """An exploration came to its end.
+
+    Attributes:
+        by: ``reached``, ``cannot be reached`` or ``budget spent``.
+        detail: in words.
+        standing: what was known then.
+    """
+
+    by: str
+    detail: str
+    standing: Mapping[str, Any]

@@ -1,0 +1,215 @@
+"""An exploration as a process that may be killed: what was answered is in its journal, and is not asked again."""
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graft.core.errors import SpecError
+from graft.core.storage import Home, new_directory, read_json, write_json
+from graft.core.stores.copy import bring_tree, publish_tree
+from graft.exploration.explorer import Ask, Explorer, Stop, Terms
+from graft.exploration.head import HeadFit
+from graft.exploration.requirement import Requirement
+from graft.exploration.vectors import unit_vectors
+from graft.journal.explorations import ExplorationStarted, ExplorationStopped, LabelGiven, SamplesProposed
+from graft.journal.journal import Journal, journal_path, read
+from graft.pipeline.exploration.backbone import OnProgress
+from graft.pipeline.exploration.model import write_model
+from graft.pipeline.exploration.pool import Pool, ReadPool, read_pool
+from graft.pipeline.exploration.sources import LabelSource
+from graft.pipeline.exploration.standing import Standing
+from graft.spec.meta.proposers import ProposerSpec
+from graft.spec.registry import build
+
+WANTED = "labels wanted"
+"""Why it stopped for now: whoever labels has not answered yet."""
+OnStanding = Callable[[Standing], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is fixed for all of an exploration.
+
+    Attributes:
+        requirement: when enough is known.
+        budget: labels of all kinds.
+        seed: of all that is random.
+        proposer: of samples to train on.
+    """
+
+    requirement: Requirement
+    budget: int
+    seed: int
+    proposer: ProposerSpec
+
+    def to_dict(self, backbone: str) -> dict[str, Any]:
+        """What must be the same when it goes on."""
+        return {
+            "requirement": str(self.requirement),
+            "budget": self.budget,
+            "seed": self.seed,
+            "proposer": self.proposer.model_dump(mode="json"),
+            "backbone": backbone,
+        }
+
+
+@dataclass(frozen=True)
+class Explored:
+    """How far it came.
+
+    Attributes:
+        directory: of the exploration.
+        stopped_by: why.
+        detail: in words.
+        standing: what is known.
+        bundle: the model; None where there is none.
+        wanted: ids of samples whose labels are wanted.
+        left_out: why samples cannot be read, by their ids.
+    """
+
+    directory: Path
+    stopped_by: str
+    detail: str
+    standing: Standing
+    bundle: Path | None
+    wanted: tuple[str, ...]
+    left_out: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return {
+            **self.standing.to_dict(),
+            "stopped_by": self.stopped_by,
+            "detail": self.detail,
+            "bundle": str(self.bundle) if self.bundle else None,
+            "wanted": list(self.wanted),
+            "left_out": len(self.left_out),
+            "directory": str(self.directory),
+        }
+
+
+class Exploration:
+    """The exploration of a name, begun or gone on with; close it.
+
+    Args:
+        home: where it is kept.
+        name: of it.
+        pool: the samples.
+        settings: as it was begun with, if it was.
+        on_read: told how many samples of how many are read.
+
+    Raises:
+        SpecError: it was begun with other settings.
+        DataError: no sample can be read.
+        ResourceError: another process goes on with it.
+    """
+
+    def __init__(self, home: Home, name: str, pool: Pool, settings: Settings, on_read: OnProgress) -> None:
+        self.directory, self._pool_spec, self.settings = home.explorations / name, pool, settings
+        path = journal_path(self.directory)
+        self._journal = Journal(path)
+        try:
+            self._require_same(path, pool)
+            self.pool = _kept(self.directory / "pool", pool, on_read)
+            self._rows = {one: row for row, one in enumerate(self.pool.ids)}
+            self._vectors = unit_vectors(self.pool.features)
+            if not list(read(path)):
+                told = settings.to_dict(pool.embedding.strategy.backbone)
+                self._journal.append(ExplorationStarted(name, pool.source, len(self.pool.ids), told))
+        except BaseException:
+            self._journal.close()
+            raise
+
+    def __enter__(self) -> "Exploration":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._journal.close()
+
+    def run(self, source: LabelSource, on_standing: OnStanding) -> Explored:
+        """Ask until enough is known, nothing is left, or nobody answers."""
+        explorer = self._replayed(source.repeats)
+        while isinstance(found := explorer.next(), Ask):
+            if not explorer.is_asking:
+                self._journal.append(SamplesProposed(self._names(found.rows), found.role, found.why))
+            explorer.proposed(found)
+            for row in found.rows:
+                name = self.pool.ids[row]
+                answer = source.ask(name, found.why)
+                if answer is None and source.repeats:
+                    break
+                if answer is None:
+                    continue
+                self._journal.append(LabelGiven(name, answer.label, found.role, source.by, found.why))
+                explorer.record(row, answer.label, found.role)
+            on_standing(Standing.of(explorer))
+            open_ones = explorer.next()
+            if explorer.is_asking and isinstance(open_ones, Ask):
+                return self._waiting(explorer, open_ones)
+        return self._stopped(explorer, found)
+
+    def _replayed(self, repeats: bool) -> Explorer:
+        settings = self.settings
+        terms = Terms(settings.requirement, settings.budget, settings.seed, repeats)
+        fit, proposer = HeadFit.of(self.pool.features), build(settings.proposer)
+        explorer = Explorer(self._vectors, terms, proposer, fit, settings.proposer.kind)
+        for _, event in read(self._journal.path):
+            if isinstance(event, SamplesProposed):
+                rows = tuple(self._rows[name] for name in event.samples)
+                explorer.proposed(Ask(rows, event.role, event.why))  # type: ignore[arg-type]
+            elif isinstance(event, LabelGiven):
+                explorer.record(self._rows[event.sample], event.label, event.role)  # type: ignore[arg-type]
+        return explorer
+
+    def _waiting(self, explorer: Explorer, ask: Ask) -> Explored:
+        wanted = self._names(ask.rows)
+        with (self.directory / "wanted.csv").open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows([("id", "label", "why"), *((one, "", ask.why) for one in wanted)])
+        told = f"{len(wanted)} samples are to be labelled: {self.directory / 'wanted.csv'}"
+        return Explored(self.directory, WANTED, told, Standing.of(explorer), None, wanted, self.pool.left_out)
+
+    def _stopped(self, explorer: Explorer, stop: Stop) -> Explored:
+        standing, bundle = Standing.of(explorer), None
+        (self.directory / "wanted.csv").unlink(missing_ok=True)
+        labels = explorer.labels.everything()
+        if len(set(labels.values())) > 1:
+            bundle = self.directory / "bundle"
+            pool = self._pool_spec
+            write_model(bundle, pool.name, pool.embedding, self.pool.features, labels)
+            publish_tree(bundle)
+        *_, newest = (event for _, event in read(self._journal.path))
+        if not isinstance(newest, ExplorationStopped):
+            self._journal.append(ExplorationStopped(stop.by, stop.detail, standing.to_dict()))
+        return Explored(self.directory, stop.by, stop.detail, standing, bundle, (), self.pool.left_out)
+
+    def _names(self, rows: Sequence[int]) -> tuple[str, ...]:
+        return tuple(self.pool.ids[row] for row in rows)
+
+    def _require_same(self, path: Path, pool: Pool) -> None:
+        """A requirement that is chosen after its audit has been seen is no requirement."""
+        begun = next((event for _, event in read(path) if isinstance(event, ExplorationStarted)), None)
+        if begun is None:
+            return
+        now = json.loads(json.dumps({"pool": pool.source, **self.settings.to_dict(pool.embedding.strategy.backbone)}))
+        for key, value in {"pool": begun.pool, **begun.settings}.items():
+            if now.get(key) != value:
+                told = f"{key} is {now.get(key)}, but exploration {self.directory.name} was begun with {value}"
+                raise SpecError(f"{told}; give that again, or begin another one with --name")
+
+
+def _kept(directory: Path, pool: Pool, on_read: OnProgress) -> ReadPool:
+    """The pool as it was read first: what comes to it later is for another exploration."""
+    if not bring_tree(directory).is_dir():
+        found = read_pool(pool, directory.with_name("reader"), on_read)
+        with new_directory(directory) as scratch:
+            np.save(scratch / "features.npy", found.features)
+            write_json(scratch / "pool.json", {"ids": found.ids, "left_out": found.left_out})
+        publish_tree(directory)
+    told = read_json(directory / "pool.json")
+    features = np.load(directory / "features.npy", allow_pickle=False)
+    return ReadPool(tuple(told["ids"]), features, dict(told["left_out"]))

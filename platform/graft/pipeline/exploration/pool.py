@@ -1,0 +1,159 @@
+"""The samples that may be labelled: a folder, a table, or those of a job."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graft.core.errors import DataError, SpecError
+from graft.data.tables.labelled import SUFFIXES
+from graft.data.tables.samples import read_samples
+from graft.modalities.registry import build_modality
+from graft.models.load import describe_backbone
+from graft.pipeline.exploration.backbone import Embedding
+from graft.pipeline.resolve import resolve_job
+from graft.spec.job import Job
+from graft.spec.load import load_job, parse_job
+from graft.spec.registry import members
+from graft.tasks.registry import build_task
+
+JOB_SUFFIXES = (".yaml", ".yml")
+_FOLDERS = (("image_folder", "image"), ("text_folder", "text"))
+FOLDERS, OF_JOB = "folders", "labels"
+"""What `--oracle` may be beside a column: the folder of each sample, or the labels of a job."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Samples, and what is known of them.
+
+    Attributes:
+        name: of the pool.
+        source: where it is.
+        embedding: of the samples.
+        ids: what each is called.
+        samples: as the modality's reader takes them.
+        truth: the label of each, where an oracle is wanted; None otherwise.
+    """
+
+    name: str
+    source: str
+    embedding: Embedding
+    ids: tuple[str, ...]
+    samples: Sequence[Any]
+    truth: tuple[str | None, ...] | None = None
+
+
+def find_pool(path: Path, sample: str | None, oracle: str | None, backbone: str | None) -> Pool:
+    """The pool at a path.
+
+    Args:
+        path: of a folder, a table or a job file.
+        sample: column of the samples of a table.
+        oracle: where the labels are, if they are known.
+        backbone: whose features are taken; the job's, or that of the kind of sample, if left out.
+
+    Raises:
+        SpecError: there is no such path, column or oracle.
+        DataError: it holds no sample.
+    """
+    if not path.exists():
+        raise SpecError(f"{path} does not exist; name a folder of samples, a table or a job file")
+    if path.suffix.lower() in JOB_SUFFIXES:
+        return _of_job(load_job(path), oracle, backbone)
+    if path.is_dir():
+        return _of_folder(path.absolute(), oracle, backbone)
+    if path.suffix.lower() in SUFFIXES:
+        return _of_table(path.absolute(), sample, oracle, backbone)
+    raise SpecError(f"{path} is neither a folder, a table ({', '.join(SUFFIXES)}) nor a job file (.yaml); name one")
+
+
+def _of_job(given: Job, oracle: str | None, backbone: str | None) -> Pool:
+    job = resolve_job(given).job
+    if job.decided_task.kind != "classification":
+        raise SpecError(f"task is {job.decided_task.kind}, but only classification is explored; name another job")
+    if oracle not in (None, OF_JOB):
+        raise SpecError(f"--oracle is `{oracle}`, but a job's labels are called `{OF_JOB}`; give that, or leave it out")
+    modality = build_modality(job.data.modality)
+    listing = modality.list(job.data)
+    embedding = Embedding.of(job, backbone, dict(listing.facts))
+    targets = build_task(job.decided_task).read(listing.targets, listing.source)
+    truth = tuple(targets.names[code] for code in targets.values) if oracle else None
+    samples = [modality.sample_of(listing, row) for row in range(len(listing))]
+    return Pool(job.name, listing.source, embedding, tuple(map(str, listing.ids)), samples, truth)
+
+
+def _of_folder(path: Path, oracle: str | None, backbone: str | None) -> Pool:
+    if oracle not in (None, FOLDERS):
+        raise SpecError(f"--oracle is `{oracle}`, but of a folder it must be `{FOLDERS}`: each sample's own folder")
+    found: list[tuple[Sequence[Any], Embedding]] = []
+    problems: list[str] = []
+    for kind, modality in _FOLDERS:
+        if backbone and describe_backbone(backbone).modality != modality:
+            continue
+        embedding = _embedding(path, {"kind": kind}, backbone or _usual(modality), {})
+        try:
+            found.append((embedding.modality.find([path], embedding.preprocessing), embedding))
+        except SpecError as error:
+            problems.append(str(error))
+    if not found:
+        raise DataError(f"{path} is an empty pool: {'; '.join(problems)}")
+    samples, embedding = max(found, key=lambda one: len(one[0]))
+    ids = tuple(Path(one).relative_to(path).as_posix() for one in samples)
+    truth = tuple(Path(one).parent.name for one in samples) if oracle else None
+    return Pool(path.name, str(path), embedding, ids, samples, truth)
+
+
+def _of_table(path: Path, sample: str | None, oracle: str | None, backbone: str | None) -> Pool:
+    column = sample or "text"
+    section: dict[str, Any] = {"kind": "table", "text": column, "label": oracle or "label"}
+    embedding = _embedding(path, section, backbone or _usual("text"), {"text_column": column})
+    samples = embedding.modality.find([path], embedding.preprocessing)
+    if not samples:
+        raise DataError(f"{path} is an empty pool: it has no rows; name a table that has some")
+    truth = tuple(read_samples(path, (oracle,), "utf-8")) if oracle else None
+    ids = tuple(f"{path.name}:{row}" for row in range(1, len(samples) + 1))
+    return Pool(path.stem, str(path), embedding, ids, samples, truth)
+
+
+def _usual(modality: str) -> str:
+    return str(getattr(members("modality")[modality], "default_backbone", ""))
+
+
+def _embedding(path: Path, section: dict[str, Any], backbone: str, facts: dict[str, Any]) -> Embedding:
+    data, strategy = {"path": str(path), **section}, {"backbone": backbone}
+    job = parse_job({"version": 1, "name": "pool", "data": data, "strategy": strategy})
+    return Embedding.of(job, backbone, facts)
+
+
+@dataclass(frozen=True)
+class ReadPool:
+    """The samples of a pool that can be read; what an exploration keeps of it.
+
+    Attributes:
+        ids: what each is called.
+        features: float32 [N, F].
+        left_out: why others cannot be read, by their ids.
+    """
+
+    ids: tuple[str, ...]
+    features: np.ndarray
+    left_out: dict[str, str]
+
+
+def read_pool(pool: Pool, scratch: Path, told: Any) -> ReadPool:
+    """Read every sample once.
+
+    Raises:
+        DataError: none can be read.
+    """
+    features, errors = pool.embedding.features(pool.samples, scratch, told)
+    left_out = {pool.ids[place]: reason for place, reason in sorted(errors.items())}
+    if not len(features):
+        name, reason = next(iter(left_out.items()))
+        told_of = f"none of the {len(left_out)} samples of {pool.source} can be read: {name} {reason}"
+        raise DataError(f"{told_of}; repair them, or name another pool")
+    ids = tuple(name for place, name in enumerate(pool.ids) if place not in errors)
+    return ReadPool(ids, features, left_out)

@@ -1,0 +1,191 @@
+"""An exploration goes on where it was killed, asks nothing twice, and is refused to a second process."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.fixtures import pools
+
+from graft.core.errors import ArtifactError, DataError, ResourceError, SpecError
+from graft.core.storage import Home
+from graft.exploration.requirement import Requirement
+from graft.journal.explorations import ExplorationStopped, LabelGiven
+from graft.journal.journal import journal_path, read
+from graft.pipeline.exploration.explore import WANTED, Exploration, Explored, Settings
+from graft.pipeline.exploration.pool import Pool
+from graft.pipeline.exploration.sources import Answer, Called, LabelSource, Oracle, labels_of_file
+from graft.spec.meta.proposers import TypicalThenMargin
+
+SETTINGS = Settings(Requirement(0.75), 260, 0, TypicalThenMargin())
+
+
+class Vectors:
+    """In place of a backbone: samples are vectors, None is one that cannot be read."""
+
+    class strategy:  # noqa: N801 - stands for an object
+        backbone = "none"
+
+    def features(self, samples: Sequence[Any], scratch: Path, told: Any) -> tuple[np.ndarray, dict[int, str]]:
+        errors = {place: "is damaged" for place, one in enumerate(samples) if one is None}
+        readable = [one for one in samples if one is not None]
+        return np.array(readable, np.float32).reshape(len(readable), 8), errors
+
+
+@pytest.fixture(autouse=True)
+def _no_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(directory: Path, name: str, embedding: Any, features: np.ndarray, labels: dict[int, str]) -> None:
+        directory.mkdir(exist_ok=True)
+
+    monkeypatch.setattr("graft.pipeline.exploration.explore.write_model", write)
+
+
+def pool_of(points: pools.Pool, samples: Sequence[Any] | None = None) -> Pool:
+    given: Sequence[Any] = list(points.features) if samples is None else samples
+    ids = tuple(f"{row:04}.png" for row in range(len(given)))
+    embedding: Any = Vectors()
+    return Pool("points", "points", embedding, ids, given)
+
+
+def oracle_of(points: pools.Pool) -> Oracle:
+    return Oracle({f"{row:04}.png": points.name(row) for row in range(len(points.codes))})
+
+
+def explored(home: Home, points: pools.Pool, source: LabelSource, settings: Settings = SETTINGS) -> Explored:
+    with Exploration(home, "points", pool_of(points), settings, lambda done, of: None) as one:
+        return one.run(source, lambda standing: None)
+
+
+def answers(home: Home) -> list[LabelGiven]:
+    path = journal_path(home.explorations / "points")
+    return [event for _, event in read(path) if isinstance(event, LabelGiven)]
+
+
+def test_a_killed_exploration_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None:
+    points = pools.Pool()
+    whole = explored(Home(tmp_path / "whole"), points, oracle_of(points))
+    assert whole.stopped_by == "reached"
+    assert whole.bundle
+    assert whole.bundle.is_dir()
+    truth, asked = oracle_of(points), list[str]()
+
+    def dying(sample: str, why: str) -> Answer | None:
+        asked.append(sample)
+        if len(asked) in (1, 17, 58):
+            asked.pop()
+            asked.append("")
+            raise KeyboardInterrupt
+        return truth.ask(sample, why)
+
+    cut = Home(tmp_path / "cut")
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            explored(cut, points, Called(dying, "me", repeats=False))
+    again = explored(cut, points, Called(dying, "me", repeats=False))
+    told = [one for one in asked if one]
+    assert len(told) == len(set(told))
+    assert (again.stopped_by, again.standing) == (whole.stopped_by, whole.standing)
+    given = [[(one.sample, one.label, one.role) for one in answers(Home(tmp_path / name))] for name in ("whole", "cut")]
+    assert given[0] == given[1]
+    assert {(one.by, bool(one.why), one.time > 0) for one in answers(cut)} == {("me", True, True)}
+
+
+def test_what_has_ended_says_so_again_and_asks_nothing(tmp_path: Path) -> None:
+    points, home = pools.Pool(), Home(tmp_path)
+    first = explored(home, points, oracle_of(points))
+    count = len(answers(home))
+    assert explored(home, points, oracle_of(points)).to_dict() == first.to_dict()
+    assert len(answers(home)) == count
+    ends = [event for _, event in read(journal_path(home.explorations / "points"))]
+    assert sum(isinstance(event, ExplorationStopped) for event in ends) == 1
+
+
+def test_a_second_process_is_refused(tmp_path: Path) -> None:
+    points, home = pools.Pool(count=60), Home(tmp_path)
+    with Exploration(home, "points", pool_of(points), SETTINGS, lambda done, of: None):  # noqa: SIM117
+        with pytest.raises(ResourceError, match="is being written by another process"):
+            explored(home, points, oracle_of(points))
+
+
+def test_a_requirement_is_not_changed_when_its_audit_has_been_seen(tmp_path: Path) -> None:
+    points, home = pools.Pool(count=60), Home(tmp_path)
+    explored(home, points, oracle_of(points))
+    with pytest.raises(SpecError, match=r"requirement is accuracy >= 0.7 at 95 %, but .* begun with accuracy >= 0.75"):
+        explored(home, points, oracle_of(points), Settings(Requirement(0.7), 260, 0, TypicalThenMargin()))
+
+
+def test_a_file_of_labels_grows(tmp_path: Path) -> None:
+    points, home, file = pools.Pool(), Home(tmp_path), tmp_path / "answers.csv"
+    file.write_text("id,label\n")
+    known = set(pool_of(points).ids)
+    for _ in range(200):
+        found = explored(home, points, labels_of_file(file, known))
+        if found.stopped_by != WANTED:
+            break
+        with (found.directory / "wanted.csv").open() as stream:
+            wanted = [row["id"] for row in csv.DictReader(stream)]
+        assert wanted == list(found.wanted)
+        with file.open("a") as stream:
+            stream.writelines(f"{one},{points.name(int(one[:4]))}\n" for one in wanted)
+    assert found.stopped_by == "reached"
+    assert not (found.directory / "wanted.csv").exists()
+    assert {one.by for one in answers(home)} == {"file answers.csv"}
+    assert not found.standing.noise.pairs, "a file says the same when it is asked again"
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("id,label\nnobody.png,cat\n", "line 2 labels `nobody.png`, which is not in the pool"),
+        ("id,label\n0001.png,cat\n0001.png,dog\n", "says `dog` of `0001.png`, which has been called `cat` before"),
+        ("name,kind\n", "whose columns are name, kind, but must be"),
+        ("", r"whose columns are \(none\)"),
+    ],
+)
+def test_files_that_cannot_be_meant(tmp_path: Path, rows: str, told: str) -> None:
+    file = tmp_path / "answers.csv"
+    file.write_text(rows)
+    with pytest.raises((SpecError, DataError), match=told):
+        labels_of_file(file, {"0001.png"})
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="cannot be read as CSV"):
+        labels_of_file(tmp_path / "none.csv", set())
+
+
+def test_samples_that_cannot_be_read_are_left_out_and_named(tmp_path: Path) -> None:
+    points = pools.Pool(count=80)
+    samples: list[Any] = [None if row % 8 == 0 else one for row, one in enumerate(points.features)]
+    with Exploration(Home(tmp_path), "points", pool_of(points, samples), SETTINGS, lambda done, of: None) as one:
+        found = one.run(oracle_of(points), lambda standing: None)
+    assert len(found.left_out) == 10
+    assert not {one.sample for one in answers(Home(tmp_path))} & set(found.left_out)
+
+
+def test_a_pool_of_unreadable_samples_alone(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none of the 2 samples of points can be read: 0000.png is damaged; repair"):
+        Exploration(Home(tmp_path), "points", pool_of(pools.Pool(), [None, None]), SETTINGS, lambda done, of: None)
+
+
+def test_a_person_who_leaves_is_not_asked_on(tmp_path: Path) -> None:
+    points, truth, asked = pools.Pool(), oracle_of(pools.Pool()), list[str]()
+
+    def leaving(sample: str, why: str) -> Answer | None:
+        asked.append(sample)
+        return truth.ask(sample, why) if len(asked) < 5 else None
+
+    found = explored(Home(tmp_path), points, Called(leaving, "me"))
+    assert (found.stopped_by, len(asked), found.standing.labels) == (WANTED, 5, 4)
+    assert len(found.wanted) == 6
+
+
+def test_a_damaged_journal_is_not_gone_on_with(tmp_path: Path) -> None:
+    points, home = pools.Pool(count=60), Home(tmp_path)
+    explored(home, points, oracle_of(points))
+    path = journal_path(home.explorations / "points")
+    path.write_bytes(path.read_bytes().replace(b"class 1", b"class 9", 1))
+    with pytest.raises(ArtifactError, match="checksum"):
+        explored(home, points, oracle_of(points))

@@ -1,0 +1,53 @@
+"""Pools as users name them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from graft.core.errors import DataError, SpecError
+from graft.models.load import check_backbone
+from graft.pipeline.exploration.model import write_model
+from graft.pipeline.exploration.pool import find_pool, read_pool
+from graft.serving.predictor import Predictor
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rng, root = np.random.default_rng(0), tmp_path / "shades"
+    for name, level in (("dark", 40), ("light", 210)):
+        (root / name).mkdir(parents=True)
+        for number in range(6):
+            pixels = np.clip(rng.normal(level, 12, (32, 32, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{number}.png")
+    (root / "dark" / "broken.png").write_bytes(b"no picture")
+    return root
+
+
+@pytest.mark.skipif(bool(check_backbone("efficientnet_lite0")), reason="needs the weights")
+def test_a_folder_becomes_a_model_that_answers(folder: Path, tmp_path: Path) -> None:
+    pool = find_pool(folder, None, "folders", None)
+    assert pool.ids[0] == "dark/0.png"
+    found = read_pool(pool, tmp_path / "reader", lambda done, of: None)
+    assert list(found.left_out) == ["dark/broken.png"]
+    truth = dict(zip(pool.ids, pool.truth or (), strict=True))
+    labels = {row: str(truth[name]) for row, name in enumerate(found.ids)}
+    write_model(tmp_path / "bundle", "shades", pool.embedding, found.features, labels)
+    predictor = Predictor.from_directory(tmp_path / "bundle")
+    answers = predictor.predict_files(folder / "light")
+    assert [one.label for one in answers] == ["light"] * 6
+
+
+def test_what_is_no_pool(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.pdf").write_bytes(b"")
+    (tmp_path / "none.csv").write_text("text\n")
+    wrong = {"nowhere": "does not exist", "empty": "is an empty pool", "notes.pdf": "is neither a folder"}
+    for name, told in wrong.items():
+        with pytest.raises((SpecError, DataError), match=told):
+            find_pool(tmp_path / name, None, None, None)
+    with pytest.raises(SpecError, match="of a folder it must be `folders`"):
+        find_pool(tmp_path / "empty", None, "label", None)
+    with pytest.raises((SpecError, DataError), match=r"no rows|empty pool"):
+        find_pool(tmp_path / "none.csv", None, None, None)
