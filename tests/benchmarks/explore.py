@@ -5,7 +5,7 @@
 
 The first simulates whole explorations whose models are just below the requirement, or come up to it from below: a
 certificate is wrong in each of them. The second counts labels until a model has 90 % of the accuracy that all labels
-give. A set holds `features` [N, F] (or `f64`) and `y` [N]; five sevenths are the pool, the rest is the test.
+give. A set holds `features` [N, F] (or `f96`, …) and `y` [N]; five sevenths are the pool, the rest is the test.
 """
 
 import argparse
@@ -118,7 +118,9 @@ def main() -> None:
         return
     for path in given.sets:
         data = np.load(path)
-        features = data["features"] if "features" in data else data["f64"]
+        # `f96`, `f128`: features at several sizes.
+        sized = sorted((one for one in data if one[1:].isdigit()), key=lambda one: int(one[1:]))
+        features = data["features" if "features" in data else sized[-1]]
         yardstick = 0.0
         for kind in given.proposers.split(","):
             began = time.process_time()
