@@ -161,7 +161,7 @@ def conductor_of(job: Job, journal: Journal, progress: Progress, slots: int) -> 
         reserve = Reserve(5.0, 1.0, 1.0, 5.0)
         return search_end(deadline, job.search.budget, metric, progress, 1.0, reserve)
 
-    conductor.recorder, conductor.is_over, conductor.cpu = recorder, Seldom(end), []
+    conductor.recorder, conductor.is_over, conductor.cpu = recorder, Seldom(end, SystemClock()), []
     return conductor
 
 

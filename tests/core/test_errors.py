@@ -8,6 +8,7 @@ from graft.core.errors import (
     DataError,
     GraftError,
     Interrupted,
+    NodeLeaving,
     Problem,
     ResourceError,
     SpecError,
@@ -21,6 +22,7 @@ EXIT_CODES = {
     SpecError: 2,
     DataError: 2,
     ResourceError: 3,
+    NodeLeaving: 3,
     TrialError: 1,
     ArtifactError: 1,
     TrackingError: 1,
@@ -67,6 +69,7 @@ def test_exit_codes_are_those_of_the_contract(kind):
 def test_everything_raised_on_purpose_has_one_root():
     below = {kind: kind.__base__ for kind in all_errors() if kind is not GraftError}
     assert below.pop(StoreBusyError) is TrackingError
+    assert below.pop(NodeLeaving) is ResourceError
     assert set(below.values()) == {GraftError}
 
 

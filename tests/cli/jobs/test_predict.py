@@ -175,7 +175,7 @@ def test_json_says_where_the_file_is(graft, bundle, photo, tmp_path):
 def test_views_and_their_cost_are_told(graft, bundle, photo):
     done = graft("predict", bundle, photo, "--tta", 3, "--json")
     assert (done.exit_code, done.err) == (0, "")
-    assert set(done.json["tta"]) == {"views", "ms_plain", "ms"}
+    assert set(done.json["tta"]) == {"views", "members", "ms_plain", "ms", "ms_first"}
     assert done.json["tta"]["views"] == 3
     assert "tta" not in graft("predict", bundle, photo, "--json").json
     assert graft("predict", bundle, photo, "--tta", 3).err.startswith("3 views a sample: ")

@@ -1,8 +1,8 @@
 """Whether a search must end now: several may say so, some are asked seldom."""
 
-import time
 from collections.abc import Callable
 
+from graft.core.clock import Clock
 from graft.journal.events import SearchEnded
 
 EndOf = Callable[[], SearchEnded | None]
@@ -27,18 +27,22 @@ class Seldom:
 
     Whether a budget is spent is looked for in all trials there are: at every report, that would cost more with each
     trial that has ended.
+
+    Args:
+        ask: the question.
+        clock: that its cost is taken by.
     """
 
     SHARE = 0.02
 
-    def __init__(self, ask: EndOf) -> None:
-        self._ask, self._next = ask, 0.0
+    def __init__(self, ask: EndOf, clock: Clock) -> None:
+        self._ask, self._clock, self._next = ask, clock, 0.0
 
     def __call__(self) -> SearchEnded | None:
-        began = time.perf_counter()
+        began = self._clock.elapsed()
         if began < self._next:
             return None
         answer = self._ask()
-        ended = time.perf_counter()
+        ended = self._clock.elapsed()
         self._next = ended + (ended - began) / self.SHARE
         return answer

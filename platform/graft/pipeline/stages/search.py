@@ -124,7 +124,7 @@ def _end_of_search(run: RunContext, interrupt: Interrupt, dataset: Dataset) -> E
             return ended
         return cost_end(search.budget, progress.nodes_counted, reserve.after(progress.tally.leader, progress.epochs))
 
-    spent = Seldom(is_spent)
+    spent = Seldom(is_spent, run_clock.clock)
     return lambda: SearchEnded("interrupt") if interrupt.is_requested else spent()
 
 
