@@ -182,7 +182,9 @@ class TuneBridge:
             self._needed = needed
             self._keep(needed)
         tune_controller = controller._tune_controller
-        if tune_controller._actor_cache.num_cached_objects and self.conductor.is_complete:
+        # One that holds a slot again may not have been given its process yet.
+        waits = any(trial.status in (trial.PENDING, trial.PAUSED) for trial in controller.get_trials())
+        if tune_controller._actor_cache.num_cached_objects and self.conductor.is_complete and not waits:
             tune_controller._cleanup_cached_actors(force_all=True)
 
     def _is_starved(self, controller: Any) -> bool:

@@ -50,6 +50,16 @@ def load_meta_job(path: str | Path, overrides: Sequence[str] = ()) -> MetaJob:
     return _loaded(path, overrides, MetaJob)
 
 
+def is_meta_job(path: str | Path) -> bool:
+    """Whether a file says that it is a job of meta-training.
+
+    Raises:
+        SpecError: the file cannot be read, or is no YAML.
+    """
+    data = _read_document(Path(path), str(path)).data
+    return isinstance(data, dict) and data.get("kind") == "meta"
+
+
 def _loaded(path: str | Path, overrides: Sequence[str], model: type[AnyJob]) -> AnyJob:
     file = str(path)
     document = _read_document(Path(path), file)

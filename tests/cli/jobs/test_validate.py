@@ -179,6 +179,20 @@ def test_every_job_of_the_repository_is_valid(graft, repository):
         assert graft("validate", path, "--no-data").exit_code == 0, path
 
 
+def test_a_job_of_meta_training_is_checked_as_one(graft, repository, job_file):
+    found = graft("validate", repository / "jobs" / "wordnet_meta.yaml", "--json").json
+    assert (found["status"], found["kind"]) == ("ok", "meta")
+    wrong = graft("validate", job_file("kind: meta\nname: x\ndata: digits\nwayz: 5\n"))
+    assert wrong.exit_code == 2
+    assert "wayz" in wrong.err
+
+
+def test_a_chance_without_a_place_is_refused(graft, job_file):
+    told = graft("validate", job_file("name: x\ndata: digits\nstrategy: {backbone_dropout: 0.1}\n"), "--no-data")
+    assert told.exit_code == 2
+    assert "the trained blocks of efficientnet_lite0 have no layers of dropout" in told.err
+
+
 @pytest.mark.parametrize(("task", "told"), [("auto", "auto (the labels decide)"), ("regression", "regression (given")])
 def test_without_its_data_only_the_job_file_is_looked_at(graft, job_file, task, told):
     path = job_file(f"name: x\ndata: {{kind: table, path: gone.csv, text: t, label: y}}\ntask: {task}\n")

@@ -9,8 +9,13 @@ from graft.cli.options import JobArgument, JsonOption, SetOption
 from graft.cli.output.tell import tell
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from graft.core.errors import Problem
     from graft.spec.job import Job
+
+_CHANCES = ("drop_path", "backbone_dropout", "stochastic_norm")
 
 
 def command(
@@ -29,9 +34,12 @@ def command(
     from graft.core.errors import SpecError
     from graft.data.overview import light_overview
     from graft.spec.fit import ensemble_problems, metric_problems, strategy_problems
-    from graft.spec.load import load_job
+    from graft.spec.load import is_meta_job, load_job
     from graft.spec.search.phases import describe
 
+    if is_meta_job(job):
+        _of_meta_training(job, override or (), as_json)
+        return
     loaded = load_job(job, override or ())
     noun = f"{loaded.data.modality}s"
     overview = None
@@ -71,11 +79,24 @@ def command(
         tell(*(f"{what:<10} {told}" for what, told in overview.lines()))
 
 
+def _of_meta_training(job: "Path", overrides: "Sequence[str]", as_json: bool) -> None:
+    """The job file alone: which tasks its data make is seen where they are ingested."""
+    from graft.spec.load import load_meta_job
+
+    loaded = load_meta_job(job, overrides)
+    if as_json:
+        tell(json.dumps({"status": "ok", "kind": "meta", "job": loaded.model_dump(mode="json")}))
+        return
+    tell(f"{job} is a valid job of meta-training: {loaded.name}; run it with graft meta-train {job}")
+
+
 def _needs_networks(job: "Job") -> bool:
     """Whether a network must be built to know if the job can be run: of a library, or one whose layers decide."""
     is_of_library = any(":" in str(name) for name in job.reach.values("backbone"))
     tuned = {*job.reach.values("tune")} - {"all", "surgical"}
-    return is_of_library or bool({"mapped", "meta"} & {*job.reach.values("init")}) or bool(tuned)
+    chances = (one for key in _CHANCES for one in job.reach.values(key))
+    is_by_chance = any(chance not in (None, 0) for chance in chances)
+    return is_of_library or bool({"mapped", "meta"} & {*job.reach.values("init")}) or bool(tuned) or is_by_chance
 
 
 def _structure_problems(job: "Job") -> "list[Problem]":
