@@ -15,7 +15,7 @@ from graft.pipeline.zoo.mapped import init_problems, settle_sources
 from graft.pipeline.zoo.meta_learned import settle_meta_models
 from graft.spec.defaults.default_space import completed, completed_first, recommended
 from graft.spec.defaults.length import with_length
-from graft.spec.defaults.preset import MEANINGS, SOUP_SAMPLES
+from graft.spec.defaults.preset import ENSEMBLES, MEANINGS, SOUP_SAMPLES
 from graft.spec.defaults.scale import Scale
 from graft.spec.fit import can_average, ensemble_problems, metric_problems, strategy_problems, taken_by
 from graft.spec.job import Job
@@ -142,11 +142,10 @@ def _recommended(given: Job, whole: Job, scale: Scale) -> Job:
     if "tta" not in given.export.model_fields_set:
         raw["export"]["tta"] = found.views
     is_open = not {"final_on", "fit"} & given.training.model_fields_set
-    if is_open and scale.preset == "best":
-        if scale.training >= SOUP_SAMPLES:
-            raw["training"] |= {"final_on": "train", "fit": {**raw["training"]["fit"], "soup": "greedy"}}
-        if can_average(whole) and all(one.takes_ensembles for one in whole.export.formats):
-            raw["training"]["fit"]["ensemble"] = "auto"
+    if is_open and scale.preset == "best" and scale.training >= SOUP_SAMPLES:
+        raw["training"] |= {"final_on": "train", "fit": {**raw["training"]["fit"], "soup": "greedy"}}
+    if is_open and can_average(whole) and all(one.takes_ensembles for one in whole.export.formats):
+        raw["training"]["fit"]["ensemble"] = ENSEMBLES[scale.preset]
     return parse_job(raw)
 
 
