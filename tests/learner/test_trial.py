@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from tests.fixtures.learner_trials import Told, Trial, proposal, same
 
+from graft.core.stores.sender import Sender
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.trial import (
     train_proposal,
@@ -174,11 +175,11 @@ class TestAfterABreak:
         real = CheckpointStore.keep
         refused: list[str] = []
 
-        def keep(store: CheckpointStore, state: TrainingState, file: Path) -> str:
+        def keep(store: CheckpointStore, state: TrainingState, file: Path, sender: Sender) -> str:
             if file.name == "best.safetensors" and len(refused) < 2:
                 refused.append(file.name)
                 return "there is no room"
-            return real(store, state, file)
+            return real(store, state, file, sender)
 
         monkeypatch.setattr(CheckpointStore, "keep", keep)
         here.train(proposal())

@@ -296,7 +296,10 @@ def test_dimensions_and_ranges_are_those_of_one_strategy() -> None:
             "strategy.penalty.kind.choice[1]: is `l3`, but must be one of",
         ),
         ({"frezee": 1}, "strategy.frezee: is not a key of strategy; did you mean `freeze`?"),
-        ({"width": 1}, "strategy.width: is not a key of strategy; did you mean `strategy.head.width`?"),
+        (
+            {"width": 1},
+            "strategy.width: is not a key of strategy; did you mean `strategy.init.width` or `strategy.head.width`?",
+        ),
         ({"kind": "x"}, "strategy.kind: is not a key of strategy; its keys are backbone, init"),
         ({"lr": {"choice": [0.1, 0.1]}}, "strategy.lr.choice[1]: is 0.1, which is in the list already"),
         (
