@@ -51,12 +51,11 @@ def load_meta_job(path: str | Path, overrides: Sequence[str] = ()) -> MetaJob:
 
 
 def is_meta_job(path: str | Path) -> bool:
-    """Whether a file says that it is a job of meta-training.
-
-    Raises:
-        SpecError: the file cannot be read, or is no YAML.
-    """
-    data = _read_document(Path(path), str(path)).data
+    """Whether a file says that it is a job of meta-training; of one that cannot be read, `load_job` says why."""
+    try:
+        data = _read_document(Path(path), str(path)).data
+    except SpecError:
+        return False
     return isinstance(data, dict) and data.get("kind") == "meta"
 
 
