@@ -13,8 +13,9 @@ MAX_MODULES_IN_A_FOLDER = 15
 # Folders that are still too full, with what they hold; this only shrinks.
 CROWDED: dict[str, int] = {}
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "constants", "misc"}
-
-
+# Folders at the top, by the layout that is fixed; beside them stand the usual single files.
+TOP_FOLDERS = {".ci", "cluster", "deploy", "docs", "jobs", "platform", "tests"}
+TOP_FILES = {".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "pyproject.toml"}
 # Beside the folders that mirror the package.
 OTHER_TESTS = {"contracts", "deploy", "integration", "benchmarks", "browser", "fixtures", "assets"}
 
@@ -29,6 +30,15 @@ def test_platform_is_a_source_root_not_a_package(repository: Path) -> None:
     import platform
 
     assert platform.system()
+
+
+def test_nothing_else_stands_at_the_top(repository: Path) -> None:
+    """A whole virtual environment was once committed beside them, in a folder called ``\\``."""
+    command = ["git", "ls-files", "-z"]
+    tracked = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True).stdout.split("\0")
+    paths = [Path(name) for name in tracked if name]
+    assert {path.parts[0] for path in paths if len(path.parts) > 1} <= TOP_FOLDERS
+    assert {str(path) for path in paths if len(path.parts) == 1} <= TOP_FILES
 
 
 def test_modules_are_short_and_well_named(repository: Path) -> None:
