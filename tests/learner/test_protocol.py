@@ -4,13 +4,14 @@ It rolls down a quadratic bowl. An epoch is some steps, its loss the height; rat
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tests.fixtures.learner_trials import Cut, Told
 from torch import Tensor
 
 from graft.core.clock import SystemClock
@@ -124,30 +125,8 @@ class BowlFactory:
 FACTORY: LearnerFactory = BowlFactory()
 
 
-class Cut(BaseException):
-    """The process is gone."""
-
-
-class Told:
-    """Takes reports; at the end of `cut` the process dies, before or after the search has heard of the epoch."""
-
-    def __init__(self, cut: int = 0, is_lost: bool = False) -> None:
-        self._cut, self._is_lost = cut, is_lost
-        self.reports: list[tuple[int, Mapping[str, float]]] = []
-        self.notes: list[str] = []
-
-    def __call__(self, epoch: int, metrics: Mapping[str, float], notes: Sequence[str]) -> bool:
-        self.notes += notes
-        if epoch == self._cut and self._is_lost:
-            raise Cut
-        self.reports.append((epoch, metrics))
-        if epoch == self._cut:
-            raise Cut
-        return True
-
-    @property
-    def heights(self) -> list[tuple[int, float]]:
-        return [(epoch, metrics["val/loss"]) for epoch, metrics in self.reports]
+def heights_of(told: Told) -> list[tuple[int, float]]:
+    return [(epoch, metrics["val/loss"]) for epoch, metrics in told.reports]
 
 
 def proposal(**changes: Any) -> Proposal:
@@ -176,7 +155,7 @@ class TestATrial:
         assert {metrics["train/lr"] for _, metrics in told.reports} == {0.1}
         assert [one.epoch for one in payload.store.of_trial("t01")] == [*range(EPOCHS, 0, -1)]
         best = load_state(payload.store.best_file("t01"))
-        assert best.best_metrics["val/loss"] == min(height for _, height in told.heights)
+        assert best.best_metrics["val/loss"] == min(height for _, height in heights_of(told))
 
     @pytest.mark.parametrize("is_lost", [False, True])
     @pytest.mark.parametrize("cut", [1, 3, EPOCHS])
@@ -188,7 +167,7 @@ class TestATrial:
             train_proposal(proposal(), payload, ALONE, before)
         outcome = train_proposal(proposal(reported=len(before.reports)), payload, ALONE, after)
         assert outcome.epochs_done == EPOCHS
-        assert [*before.heights, *after.heights] == whole.heights
+        assert [*heights_of(before), *heights_of(after)] == heights_of(whole)
 
     def test_it_goes_on_from_a_donor_under_its_own_rate(self, payload: TrialPayload) -> None:
         train_proposal(proposal(trial="t02", epochs=2), payload, ALONE, Told())
@@ -212,7 +191,7 @@ class TestATrial:
     def test_a_group_trains_it_as_well(self, payload: TrialPayload, whole: Told) -> None:
         channel = Channel()
         train_in_group(proposal(), payload, channel)  # type: ignore[arg-type]
-        assert [(one.epoch, one.metrics["val/loss"]) for one in channel.messages] == whole.heights
+        assert [(one.epoch, one.metrics["val/loss"]) for one in channel.messages] == heights_of(whole)
 
 
 class Reporter:

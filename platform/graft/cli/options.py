@@ -42,6 +42,9 @@ SetOption = Annotated[
         "--set", metavar="KEY=VALUE", help="Override one key of the job: --set training.epochs=3. May be repeated."
     ),
 ]
+SampleOption = Annotated[
+    str | None, typer.Option("--sample", metavar="COLUMN", help="Column of the texts or image files of a table.")
+]
 JobArgument = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).", show_default=False)]
 ExperimentArgument = Annotated[
     str,

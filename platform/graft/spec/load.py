@@ -22,6 +22,8 @@ from graft.spec.space.space import StrategySpace
 from graft.spec.yaml_text import Document, YamlError, read_yaml
 
 MAX_BYTES = 1_000_000
+JOB_SUFFIXES = (".yaml", ".yml")
+"""Of job files, where a path may also be that of data."""
 AnyJob = TypeVar("AnyJob", bound=Spec)
 
 

@@ -42,6 +42,12 @@ class Target:
         """The SQLite file, if the store is one."""
         return sqlite_path(self.uri)
 
+    @property
+    def is_unmade(self) -> bool:
+        """Whether the store is a database that nobody has made yet, so that it holds nothing."""
+        database = self.database()
+        return database is not None and not database.exists()
+
     def artifact_location(self) -> str | None:
         """URI of the directory for the experiment's files; None if the server chooses it.
 

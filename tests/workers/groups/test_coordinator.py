@@ -1,10 +1,9 @@
 import asyncio
-from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from ray.exceptions import ActorDiedError
+from tests.fixtures.coordination import LIMITS, Harness, begun, quiet, scene
 
 from graft.workers.groups.coordinator import Coordinator
 from graft.workers.groups.messages import (
@@ -18,90 +17,6 @@ from graft.workers.groups.messages import (
     WorkStatus,
     WorkUpdate,
 )
-
-LIMITS = Limits(max_failures=1, lease_s=15, leave_s=10, start_s=300, barren_runs=2, poll_s=60)
-
-HANGS_S = 30
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Harness:
-    """A coordinator, and what happens around it; pending calls are tasks."""
-
-    def __init__(self, groups: int = 1, size: int = 2, limits: Limits = LIMITS) -> None:
-        self.clock = Clock()
-        self.size = size
-        self.coordinator = Coordinator(groups, limits, self.clock)
-
-    async def start(self, incarnation: str = "a", group: int = 0) -> list[Member]:
-        """All workers of a group come up."""
-        await self.coordinator.wanted(group)
-        return await self.restart(incarnation, group)
-
-    async def restart(self, incarnation: str, group: int = 0) -> list[Member]:
-        members = [Member(group, incarnation, rank) for rank in range(self.size)]
-        for member in members:
-            await self.coordinator.join(member, WorkerLocation(self.size, f"node-{member.rank}"))
-        return members
-
-    async def wait_for_orders(self, members: list[Member], ended: list[Ended | None] | None = None) -> list[Any]:
-        ended = ended or [None] * len(members)
-        return [
-            await begun(self.coordinator.next_order(member, end)) for member, end in zip(members, ended, strict=True)
-        ]
-
-    async def lease(self, name: str = "trial") -> None:
-        reply = await self.coordinator.acquire(name, None)
-        assert reply.group is not None
-
-    async def lease_later(self, name: str) -> None:
-        """Ask for a group, and do not wait for it."""
-        await begun(self.coordinator.acquire(name, None))
-
-    async def at(self, seconds: float, renew: bool = True) -> None:
-        """Let the time come, and the coordinator look at the clock; the trial has shown a sign of life just before."""
-        self.clock.now = seconds
-        if renew:
-            await self.coordinator.renew("trial")
-        self.coordinator.tick()
-        await quiet()
-
-    async def under_way(self, name: str = "order") -> tuple[list[Member], Ticket]:
-        """A leased group that works on an order."""
-        members = await self.start()
-        tasks = await self.wait_for_orders(members)
-        await self.lease()
-        assert await self.coordinator.submit("trial", name, b"body")
-        orders = await asyncio.gather(*tasks)
-        return members, orders[0].ticket
-
-
-async def begun(call: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-    """Start a call, and let it get as far as it can."""
-    task = asyncio.create_task(call)
-    await quiet()
-    return task
-
-
-async def quiet() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0)
-
-
-def scene(test: Any) -> Any:
-    """Run an async test; one that waits for what does not come fails."""
-
-    def run() -> None:
-        asyncio.run(asyncio.wait_for(test(), HANGS_S))
-
-    run.__name__ = test.__name__
-    return run
 
 
 @scene

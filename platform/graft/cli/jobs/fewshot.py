@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from graft.cli.options import HomeOption, JsonOption, SetOption, output_path
+from graft.cli.options import HomeOption, JsonOption, SampleOption, SetOption, output_path
 from graft.cli.output.tell import tell
 
 
@@ -29,9 +29,7 @@ def command(
             help="Where the model goes; fewshot/NAME in the home if left out.",
         ),
     ] = None,
-    sample: Annotated[
-        str | None, typer.Option("--sample", metavar="COLUMN", help="Column of the texts or image files of a table.")
-    ] = None,
+    sample: SampleOption = None,
     label: Annotated[
         str | None, typer.Option("--label", metavar="COLUMN", help="Column of the labels of a table.")
     ] = None,

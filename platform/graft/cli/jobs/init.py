@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graft.cli.options import JsonOption, SetOption, output_path
+from graft.cli.options import JsonOption, SampleOption, SetOption, output_path
 from graft.cli.output.tell import tell
 
 
@@ -31,9 +31,7 @@ def command(
             help="The job file to write; NAME.yaml here if left out.",
         ),
     ] = None,
-    sample: Annotated[
-        str | None, typer.Option("--sample", metavar="COLUMN", help="Column of the texts or image files of a table.")
-    ] = None,
+    sample: SampleOption = None,
     label: Annotated[
         list[str] | None,
         typer.Option("--label", metavar="COLUMN", help="Column of the labels of a table; may be repeated."),

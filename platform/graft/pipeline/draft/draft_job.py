@@ -120,7 +120,7 @@ class _Making:
         """The job, once task, splits and space are decided; ingest would refuse what this refuses, but later."""
         raw: dict[str, Any] = {
             "version": 1,
-            "name": _slug(self.where.stem if self.where.is_file() else self.where.name),
+            "name": model_name(self.where.stem if self.where.is_file() else self.where.name),
             "data": {"kind": draft.kind, "path": str(draft.path), **draft.section},
         }
         budget = {"trials": DEFAULT_TRIALS, "minutes": MINUTES}
@@ -232,6 +232,7 @@ def _told(raw: dict[str, Any], draft: Draft, resolved: Resolved, overview: Overv
     return DraftJob(raw, title, reasons, summary, suggested)
 
 
-def _slug(name: str) -> str:
+def model_name(name: str) -> str:
+    """What a job, and so its model, is called after a path of this name."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9_]+", "-", plain).strip("-_")[:64].strip("-_") or "my-data"

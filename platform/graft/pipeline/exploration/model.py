@@ -1,15 +1,13 @@
 """The model that an exploration ends in: its head on the frozen backbone, as a bundle like any other."""
 
-import shutil
-import time
 from pathlib import Path
 
 import numpy as np
 
 from graft.exploration.head import STRENGTH, HeadFit
-from graft.models.bundle import BundleSpec, write_bundle
-from graft.models.network import Network, build_head
+from graft.models.network import build_head
 from graft.pipeline.exploration.backbone import Embedding
+from graft.pipeline.fewshot.frozen_model import FrozenModel, write_frozen
 from graft.spec.components.head import LogisticHead
 from graft.spec.registry import build
 from graft.spec.tasks.classification import Classification
@@ -32,20 +30,15 @@ def write_model(directory: Path, name: str, embedding: Embedding, features: np.n
     head = LogisticHead(strength=STRENGTH)
     module = build_head(head, features.shape[1], len(names))
     copy_tensors(module.state_dict(), dict(solution.state), "solution of the head")
-    strategy = embedding.strategy.model_copy(update={"head": head})
     task = Classification()
-    spec = BundleSpec(
+    model = FrozenModel(
         name=name,
-        architecture=embedding.info.architecture,
-        strategy=strategy,
-        modality=embedding.info.modality,
+        strategy=embedding.strategy.model_copy(update={"head": head}),
+        backbone=embedding.backbone(),
+        head=module,
+        preprocessing=embedding.preprocessing,
         task=task,
         names=names,
         facts=build(task).facts(codes, names),
-        num_outputs=len(names),
-        preprocessing=embedding.preprocessing,
-        created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     )
-    shutil.rmtree(directory, ignore_errors=True)
-    network = Network(embedding.backbone(), module).eval()
-    write_bundle(directory, network, spec, embedding.modality.bundle_files(embedding.preprocessing, embedding.info))
+    write_frozen(model, directory)

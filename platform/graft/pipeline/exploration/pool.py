@@ -15,11 +15,10 @@ from graft.models.load import describe_backbone
 from graft.pipeline.exploration.backbone import Embedding
 from graft.pipeline.resolve import resolve_job
 from graft.spec.job import Job
-from graft.spec.load import load_job, parse_job
+from graft.spec.load import JOB_SUFFIXES, load_job, parse_job
 from graft.spec.registry import members
 from graft.tasks.registry import build_task
 
-JOB_SUFFIXES = (".yaml", ".yml")
 _FOLDERS = (("image_folder", "image"), ("text_folder", "text"))
 FOLDERS, OF_JOB = "folders", "labels"
 """What `--oracle` may be beside a column: the folder of each sample, or the labels of a job."""

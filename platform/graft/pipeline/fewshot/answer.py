@@ -1,6 +1,5 @@
 """`graft fewshot`: embed, compare, choose, and write the bundle of the head that was chosen."""
 
-import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +10,7 @@ import torch
 
 from graft.core.errors import ArtifactError
 from graft.data.dataset import Split
-from graft.models.bundle import BundleSpec, read_bundle, write_bundle
-from graft.models.load import describe_backbone
-from graft.models.network import Network
+from graft.models.bundle import read_bundle
 from graft.pipeline.fewshot.candidates import (
     Candidate,
     candidates_of,
@@ -23,6 +20,7 @@ from graft.pipeline.fewshot.candidates import (
     held_out_logits,
     with_rows,
 )
+from graft.pipeline.fewshot.frozen_model import FrozenModel, write_frozen
 from graft.pipeline.fewshot.shots import Shots
 from graft.tasks.intervals import wilson
 
@@ -109,28 +107,21 @@ def answer_few_shots(shots: Shots, bundle: Path) -> FewShotAnswer:
     best = chosen(candidates, shots.k)
     data, embedded = shots.data, best.embedded
     head = head_for(data, embedded, best.strategy, shots.rows)
-    facts = {**data.arrays.facts, **_calibration(shots, best)}
-    network = Network(embedded.network.backbone, head).eval()
     test = _tested(shots, best, head)
-    info = describe_backbone(best.strategy.backbone)
     metrics = {} if best.estimate is None else {"held_out_accuracy": best.estimate}
-    spec = BundleSpec(
+    model = FrozenModel(
         name=shots.job.model_name,
-        architecture=info.architecture,
         strategy=best.strategy,
-        modality=info.modality,
+        backbone=embedded.network.backbone,
+        head=head,
+        preprocessing=embedded.preprocessing,
         task=data.task_spec,
         names=data.arrays.names,
-        facts=facts,
-        num_outputs=data.task.num_outputs(data.arrays.names),
-        preprocessing=embedded.preprocessing,
-        invariances=dict(data.modality.invariances(data.data)),
+        facts={**data.arrays.facts, **_calibration(shots, best)},
         metrics={**metrics, **({"test_accuracy": test["accuracy"]} if test else {})},
-        created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        invariances=data.modality.invariances(data.data),
     )
-    shutil.rmtree(bundle, ignore_errors=True)
-    bundle.parent.mkdir(parents=True, exist_ok=True)
-    write_bundle(bundle, network, spec, data.modality.bundle_files(embedded.preprocessing, info))
+    write_frozen(model, bundle)
     _check(bundle, best.embedded.features[torch.from_numpy(shots.rows[:8])], head)
     return FewShotAnswer(
         k=shots.k,

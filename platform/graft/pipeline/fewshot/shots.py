@@ -15,15 +15,14 @@ from graft.data.plan import Ingestion, IngestPlan, check_quarantine, facts_of
 from graft.data.targets import Targets
 from graft.learner.training_data import TrainingData
 from graft.modalities.registry import build_modality
-from graft.pipeline.draft.draft_job import absolute, choose
+from graft.pipeline.draft.draft_job import absolute, choose, model_name
 from graft.pipeline.resolve import Resolved, resolve_job
 from graft.spec.job import Job
-from graft.spec.load import load_job, parse_job
+from graft.spec.load import JOB_SUFFIXES, load_job, parse_job
 from graft.tasks.registry import build_task
 
 MOST_SHOTS = 100
 """Of a class, on the mean; with more, a search pays, and folds are no longer done in seconds."""
-_JOB_FILES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -68,14 +67,14 @@ def few_shot_job(path: Path, wish: Wish, overrides: tuple[str, ...] = ()) -> Job
         SpecError: the file is wrong, or nothing is there.
         DataError: it holds nothing that could be used, or what it holds has several meanings.
     """
-    if path.suffix.lower() in _JOB_FILES:
+    if path.suffix.lower() in JOB_SUFFIXES:
         return load_job(path, overrides)
     where = absolute(path)
     drafts = drafts_of(where, wish) or drafts_of(where, Wish(wish.sample, wish.labels, "table"))
     draft = choose(where, drafts)
     data = {"kind": draft.kind, "path": str(draft.path), **draft.section}
-    name = "".join(one if one.isalnum() or one in "-_" else "-" for one in where.stem).strip("-_") or "fewshot"
-    return parse_job({"version": 1, "name": name.lower(), "data": data, "strategy": dict(draft.strategy)}, overrides)
+    name = model_name(where.stem if where.is_file() else where.name)
+    return parse_job({"version": 1, "name": name, "data": data, "strategy": dict(draft.strategy)}, overrides)
 
 
 def shots_of(job: Job, most: int = MOST_SHOTS) -> Shots:

@@ -37,8 +37,7 @@ def find_runs(target: Target, key: str) -> list[Found]:
     Raises:
         TrackingError: the store does not answer, or cannot be used.
     """
-    database = target.database()
-    if database is not None and not database.exists():
+    if target.is_unmade:
         return []
     with tracking_errors(target):
         client = open_client(target)

@@ -24,8 +24,7 @@ def ended_runs(target: Target, is_wanted: Callable[[str], bool], experiments: tu
     Raises:
         TrackingError: the store does not answer, or cannot be used.
     """
-    database = target.database()
-    if database is not None and not database.exists():
+    if target.is_unmade:
         return []
     with tracking_errors(target):
         client = open_client(target)
