@@ -380,7 +380,7 @@ TABLES = [
     Hostile("JSONL nested without end", lambda p: table(p, "a.jsonl", '{"text": ' + "[" * 100_000), "is no JSON"),
     Hostile("JSONL of lists", lambda p: table(p, "a.jsonl", '["a", "b"]\n'), "is a list"),
     Hostile(
-        "JSONL with NaN labels", lambda p: table(p, "a.jsonl", '{"text": "a", "label": NaN}\n'), "is empty in row 1"
+        "JSONL with NaN labels", lambda p: table(p, "a.jsonl", '{"text": "a", "label": NaN}\n'), "is empty in every row"
     ),
     Hostile(
         "JSONL with endless numbers", lambda p: table(p, "a.jsonl", '{"text": "a", "label": 1e999}\n'), "must be finite"

@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from graft.data.overview import Ignored, Progress
+from graft.data.contents.made import Picked
+from graft.data.overview import MOST_EXAMPLES, Ignored, Progress
 from graft.data.read import Unreachable, Unreadable
 from graft.data.targets import RawTargets
 from graft.spec.modalities.base import DataSpec
 from graft.spec.registry import build
 
 __all__ = ["DecodedBlock", "Decoder", "Listing", "Progress", "list_samples"]
+
+UNLABELLED = "row without a label"
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def without_signs(decoder: Decoder) -> Decoder:
 
 
 def list_samples(spec: DataSpec, progress: Progress | None = None) -> Listing:
-    """List the samples of the user's data, as its kind does.
+    """List the samples of the user's data, as its kind does; those without a label are left out, and told of.
 
     Args:
         spec: the job's data section.
@@ -136,4 +139,21 @@ def list_samples(spec: DataSpec, progress: Progress | None = None) -> Listing:
         SpecError: the kind is another package's, and does not work.
     """
     listing: Listing = build(spec, progress)
-    return listing
+    return _labelled(listing)
+
+
+def _labelled(listing: Listing) -> Listing:
+    """Without the samples that have no label, which are told of."""
+    missing = listing.targets.missing
+    if not len(missing):
+        return listing
+    rows = np.delete(np.arange(len(listing)), missing)
+    few = tuple(str(listing.ids[int(row)]) for row in missing[:MOST_EXAMPLES])
+    picked: dict[str, Any] = {}
+    for name in ("ids", "sources", "keys", "versions"):
+        values = getattr(listing, name)
+        picked[name] = None if values is None else Picked(values, rows)
+    for name in ("given", "groups", "times", "weights"):
+        values = getattr(listing, name)
+        picked[name] = None if values is None else values[rows]
+    return replace(listing, **picked, ignored=(*listing.ignored, Ignored(UNLABELLED, len(missing), few)))

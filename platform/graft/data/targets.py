@@ -1,6 +1,6 @@
 """What the samples are to be told apart by, or measured in: as a source says it, and as a task has read it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,11 +16,13 @@ class RawTargets:
             where missing), texts, or lists (object, or coded where there is one column).
         categories: the source's own names of the codes, in their order, where it has any: folders, label files.
         columns: names of the label columns, where the source has any.
+        missing: int64 [m], rows of the source that have no label; `values` are those of the N others.
     """
 
     values: np.ndarray | Coded
     categories: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    missing: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64), compare=False)
 
     def __len__(self) -> int:
         return len(self.values)

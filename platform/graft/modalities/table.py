@@ -8,7 +8,7 @@ def list_table(spec: TableData, progress: Progress | None = None) -> Listing:
     """List the rows of a table.
 
     Raises:
-        DataError: the file cannot be read, lacks a column, or a row has no label.
+        DataError: the file cannot be read, lacks a column, or no row has a label.
     """
     if spec.modality == "image":
         from graft.modalities.image.sources.table import list_image_table

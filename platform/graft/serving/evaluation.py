@@ -11,6 +11,7 @@ from graft.core.errors import DataError, SpecError
 from graft.core.html import html_table
 from graft.data.draft import Wish, drafts_of
 from graft.data.listing import Listing
+from graft.data.overview import Ignored, summed_up
 from graft.data.split import UNASSIGNED, Split
 from graft.data.splits.divide import divide
 from graft.data.targets import Targets
@@ -39,6 +40,7 @@ class Evaluation:
         intervals: 95 % of each, as (low, high).
         unreadable: why the other samples could not be read, by name.
         report: everything the task has to say, as in ``report.json`` of an experiment.
+        ignored: what of the source is no sample, or has no label, by its reason.
     """
 
     source: str
@@ -48,6 +50,7 @@ class Evaluation:
     intervals: Mapping[str, tuple[float, float]]
     unreadable: Mapping[str, str] = field(default_factory=dict)
     report: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    ignored: tuple[Ignored, ...] = ()
 
     def __repr__(self) -> str:
         scores = ", ".join(f"{name} {score} ({bounds})" for name, score, bounds in self._rows())
@@ -58,7 +61,8 @@ class Evaluation:
 
     def _of(self) -> str:
         unread = f", {len(self.unreadable)} unreadable" if self.unreadable else ""
-        return f"{self.num_samples} samples of {self.source}, {self.split}{unread}"
+        left_out = f", left out {summed_up(self.ignored)}" if self.ignored else ""
+        return f"{self.num_samples} samples of {self.source}, {self.split}{unread}{left_out}"
 
     def _rows(self) -> Iterator[tuple[str, str, str]]:
         for name, score in self.metrics.items():
@@ -104,6 +108,7 @@ def evaluate(predictor: "Predictor", data: Any, split: str | None = None) -> Eva
         intervals={name: (one["low"], one["high"]) for name, one in report["intervals"].items()},
         unreadable={ids[place]: reason for place, reason in found.errors.items()},
         report=report,
+        ignored=listing.ignored,
     )
 
 

@@ -143,10 +143,14 @@ def test_columns_that_cannot_be(section: dict[str, str], told: str, saved: Path)
 
 def test_rows_without_a_label(tmp_path: Path) -> None:
     features = datasets.Features(text=datasets.Value("string"), label=datasets.ClassLabel(names=NAMES))
-    made = datasets.Dataset.from_dict({"text": ["a", "b"], "label": [0, -1]}, features=features)
-    made.save_to_disk(tmp_path / "set")
-    with pytest.raises(DataError, match="is -1 in row 2, but must be 0 to 1"):
-        listed(path=str(tmp_path / "set"), text="text")
+    for name, labels in (("some", [0, -1, 1]), ("none", [-1, -1, -1])):
+        made = datasets.Dataset.from_dict({"text": ["a", "b", "c"], "label": labels}, features=features)
+        made.save_to_disk(tmp_path / name)
+    found = listed(path=str(tmp_path / "some"), text="text")
+    assert found.targets.values.tolist() == [0, 1]
+    assert (list(found.ids), found.ignored[0].count) == (["row/1", "row/3"], 1)
+    with pytest.raises(DataError, match="is -1 in every row, which stands for no label"):
+        listed(path=str(tmp_path / "none"), text="text")
 
 
 def test_settings_that_cannot_be() -> None:

@@ -94,7 +94,7 @@ def test_what_is_no_file_is_left_out_by_its_reason(tmp_path: Path, encode: Encod
     ("members", "changes", "told"),
     [
         ([("1.png", b"x")], {}, r"1 of 1 samples lack a member \(no .cls member.*endings are png \(1\)"),
-        ([("1.png", b"x"), ("1.cls", b"")], {}, "is empty in row 1"),
+        ([("1.png", b"x"), ("1.cls", b"")], {}, "is empty in every row"),
         ([("1.png", b"x"), ("1.cls", b"\xff")], {}, "no UTF-8"),
         ([("1.png", b"x"), ("1.cls", b"1" * 70000)], {}, "has 70000 bytes"),
         ([("1.png", b"x"), ("1.json", b"{}")], {"label": "json"}, "is an object with the keys"),

@@ -44,6 +44,12 @@ def test_columns_of_zeros_and_ones():
     assert found.values.dtype == np.uint8
 
 
+def test_an_empty_cell_of_a_table_may_mean_either():
+    raw = RawTargets(objects("red;small", ";", "round"), missing=np.array([2, 4]))
+    with pytest.raises(DataError, match=r"is empty in rows 3, 5, which may mean that no label applies.* write `;`"):
+        read_labels(raw, "x", ";")
+
+
 def test_a_label_must_keep_a_sample_to_learn_it_from():
     targets = Targets(np.array([[1, 0], [1, 1], [0, 1], [1, 0]], np.uint8), ("red", "small"))
     splits = np.array([Split.TRAIN, Split.TRAIN, Split.VALIDATION, Split.TEST], np.uint8)

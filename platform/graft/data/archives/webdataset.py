@@ -9,7 +9,7 @@ import array
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
@@ -31,7 +31,7 @@ from graft.data.overview import Progress, Tally
 from graft.data.read import Unreadable
 from graft.data.split import UNASSIGNED, code_of
 from graft.data.splits.names import split_within
-from graft.data.tables.labels import Place, raw_targets, text_numbers
+from graft.data.tables.labels import Place, number_of, raw_targets, text_numbers
 from graft.data.targets import RawTargets
 from graft.spec.modalities.webdataset import WebDatasetData
 
@@ -209,9 +209,9 @@ def _targets(spec: WebDatasetData, labels: Coded) -> RawTargets:
     is_class = spec.label.lower() == "cls"
     different = labels.different
     if not is_class and all(label is None or isinstance(label, str) for label in different) and text_numbers(different):
-        labels = labels.mapped(lambda label: None if label is None else float(label))
+        labels = labels.mapped(number_of)
     targets = raw_targets([(place, labels)])
-    return RawTargets(targets.values) if is_class else targets
+    return replace(targets, columns=()) if is_class else targets
 
 
 def _codes(place: Place, labels: Coded, count: int) -> np.ndarray:

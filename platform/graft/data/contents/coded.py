@@ -79,6 +79,10 @@ class Coded(ListLike[Any]):
         other._different = [change(value) for value in self._different]
         return other
 
+    def picked(self, rows: Iterable[int]) -> "Coded":
+        """Some of the rows, in this order."""
+        return Coded(self.at(row) for row in rows)
+
     def rows(self, has: Callable[[Any], bool]) -> np.ndarray:
         """int64 [n], rows whose value has something."""
         return np.flatnonzero(self.taken([has(value) for value in self._different], bool))

@@ -46,7 +46,7 @@ def list_hub(spec: HuggingFaceData, progress: Progress | None = None) -> PlacedS
     """List the rows of a set.
 
     Raises:
-        DataError: it is not there, damaged, or lacks a column; or a row has no label.
+        DataError: it is not there, damaged, or lacks a column; or no row has a label.
         ResourceError: the hub cannot be reached.
     """
     if spec.path is None:
@@ -172,13 +172,17 @@ def _targets(spec: HuggingFaceData, file: _File, cells: Coded) -> RawTargets:
         return raw_targets([(place, cells)])
     if any(isinstance(one, list) for one in cells.different):
         return raw_targets([(place, cells.mapped(lambda one: one and [_named(names, n) for n in one]))])
-    unlabelled = cells.rows(lambda one: not isinstance(one, int) or not 0 <= one < len(names))
-    if len(unlabelled):
+    missing = cells.rows(lambda one: one is None or one == -1)  # data sets write -1 where nobody has looked
+    strange = cells.rows(lambda one: one not in (None, -1) and not (isinstance(one, int) and 0 <= one < len(names)))
+    if len(strange):
         raise DataError(
-            f"{place} is {cells[int(unlabelled[0])]} in row {unlabelled[0] + 1}, but must be 0 to {len(names) - 1} in "
-            "every row; -1 stands for no label: leave such rows out, or the split that holds them"
+            f"{place} is {cells[int(strange[0])]} in row {strange[0] + 1}, but must be 0 to {len(names) - 1}, or -1 "
+            "for no label; correct it"
         )
-    return RawTargets(cells.taken(cells.different, np.int64), tuple(names))
+    if len(missing) == len(cells):
+        raise DataError(f"{place} is -1 in every row, which stands for no label; name another column, or another set")
+    codes = cells.picked(np.delete(np.arange(len(cells)), missing).tolist())
+    return RawTargets(codes.taken(codes.different, np.int64), tuple(names), missing=missing)
 
 
 def _named(names: Sequence[str], number: Any) -> Any:

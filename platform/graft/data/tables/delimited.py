@@ -14,7 +14,7 @@ from graft.core.passing_errors import machine_errors
 from graft.data.contents.coded import Coded
 from graft.data.contents.spool import Spool
 from graft.data.tables.encoding import MAX_LINE_BYTES, check_encoding, is_utf8
-from graft.data.tables.labels import text_numbers
+from graft.data.tables.labels import number_of, text_numbers
 from graft.data.tables.rows import append_samples, column_named, require_columns
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
@@ -131,7 +131,7 @@ class DelimitedTable:
 
 def _values(values: Coded) -> Coded:
     if text_numbers(values.different):
-        return values.mapped(lambda value: None if value is None else float(value))
+        return values.mapped(number_of)
     return values
 
 

@@ -70,7 +70,7 @@ class LabelledRows:
 
     Attributes:
         path: of the table, as the job has it.
-        ids: such as ``reviews.csv:12``.
+        ids: such as ``reviews.csv:12``; of those without a label, too.
         samples: the cell of each sample as UTF-8, empty where there is none; or its place, if there are `contents`.
         targets: what the labels say.
         given: uint8 [N], the split that a row says, or `UNASSIGNED`.
@@ -103,7 +103,7 @@ def read_labelled(path: Path | str, columns: Columns, progress: Progress | None 
         progress: told now and then that a copy from a store goes on.
 
     Raises:
-        DataError: the file cannot be read, lacks a column, or a row has no label.
+        DataError: the file cannot be read, lacks a column, or no row has a label.
         ResourceError: the store it lies in cannot be used.
     """
     _check_differ([name for name in columns.names if name != columns.sides.get("time")])  # a label may be a time

@@ -12,7 +12,6 @@ from graft.data.contents.coded import Coded
 from graft.data.targets import RawTargets
 
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
-_NAMED_ROWS = 5
 
 
 @dataclass(frozen=True)
@@ -32,57 +31,79 @@ class Place:
 
 
 def raw_targets(columns: Sequence[tuple[Place, Sequence[Any]]]) -> RawTargets:
-    """What the label columns of a table say.
+    """What the label columns of a table say. Rows that lack a label in one of them are `missing`.
 
     Args:
         columns: the values of each, None where a row has none.
 
     Raises:
-        DataError: a label is missing, or not all are of one kind, or of a kind that no task reads.
+        DataError: no row has a label, or not all are of one kind, or of a kind that no task reads.
     """
-    read = [_column(place, Coded.of(values)) for place, values in columns]
+    coded = [(place, Coded.of(values)) for place, values in columns]
+    missing = _missing([values for _, values in coded])
+    if len(missing):
+        _require_some(coded, len(missing))
+        there = np.delete(np.arange(len(coded[0][1])), missing).tolist()
+        coded = [(place, values.picked(there)) for place, values in coded]
+    read = [_column(place, values, missing) for place, values in coded]
     names = tuple(place.column for place, _ in columns)
     if len(read) == 1:
-        return RawTargets(read[0], columns=names)
+        return RawTargets(read[0], columns=names, missing=missing)
     numbers = [values for values in read if isinstance(values, np.ndarray)]
-    for (place, _), values in zip(columns, read, strict=True):
+    for (place, _), values in zip(coded, read, strict=True):
         if len(values) and isinstance(values[0], list):
             raise DataError(f"{place} holds lists, which only a single label column may; name that column alone")
     if len(numbers) == len(read):
-        return RawTargets(np.stack(numbers, axis=1), columns=names)
+        return RawTargets(np.stack(numbers, axis=1), columns=names, missing=missing)
     together = np.empty((len(read[0]), len(read)), dtype=object)
-    for index, ((_, given), values) in enumerate(zip(columns, read, strict=True)):
+    for index, ((_, given), values) in enumerate(zip(coded, read, strict=True)):
         together[:, index] = values.array() if isinstance(values, Coded) else [_as_text(value) for value in given]
-    return RawTargets(together, columns=names)
+    return RawTargets(together, columns=names, missing=missing)
 
 
 def text_numbers(values: Sequence[str | None]) -> bool:
-    """Whether there are values, and all of them are written as numbers."""
-    given = [value for value in values if value is not None]
+    """Whether there are values that are not blank, and all of them are written as numbers."""
+    given = [value for value in values if value and not value.isspace()]
     return bool(given) and all(NUMBER.fullmatch(value) for value in given)
 
 
-def _column(place: Place, values: Coded) -> np.ndarray | Coded:
-    _check_missing(place, values)
-    rows = [first + 1 for first in values.firsts]
+def number_of(value: str | None) -> float | None:
+    """The number that such a value is; None if it is blank."""
+    return float(value) if value and not value.isspace() else None
+
+
+def _column(place: Place, values: Coded, missing: np.ndarray) -> np.ndarray | Coded:
+    rows = _rows_before(values.firsts, missing)
     kinds = [_kind(place, row, value) for row, value in zip(rows, values.different, strict=True)]
     if len(set(kinds)) > 1:
         other = next(at for at, kind in enumerate(kinds) if kind != kinds[0])
         raise DataError(
             f"{place} is a {kinds[other]} in row {rows[other]} (`{_short(values.different[other])}`), but a {kinds[0]} "
-            "in row 1; make all of them one kind"
+            f"in row {rows[0]}; make all of them one kind"
         )
     if kinds and kinds[0] == "number":
         return values.taken([float(value) for value in values.different], np.float64)
     return values.mapped(lambda value: _as_list(value) if isinstance(value, list) else _as_text(value))
 
 
-def _check_missing(place: Place, values: Coded) -> None:
-    missing = (values.rows(_is_missing) + 1).tolist()
-    if missing:
-        some = ", ".join(map(str, missing[:_NAMED_ROWS])) + (", …" if len(missing) > _NAMED_ROWS else "")
-        rows = f"{len(missing)} rows ({some})" if len(missing) > 1 else f"row {missing[0]}"
-        raise DataError(f"{place} is empty in {rows}, but every row must have a label; fill it or remove the row")
+def _missing(columns: Sequence[Coded]) -> np.ndarray:
+    """int64 [m], rows without a value in one of the columns."""
+    return np.unique(np.concatenate([values.rows(_is_missing) for values in columns]))
+
+
+def _require_some(columns: Sequence[tuple[Place, Coded]], num_missing: int) -> None:
+    place, values = columns[0]
+    if num_missing == len(values):
+        told = str(place) if len(columns) == 1 else f"one of the {len(columns)} label columns of {place.table}"
+        raise DataError(f"{told} is empty in every row, but some must have a label; fill it, or name another column")
+
+
+def _rows_before(there: Sequence[int], missing: np.ndarray) -> list[int]:
+    """Rows of the source, counted from 1, of rows that are counted without those that are missing."""
+    if not len(missing):
+        return [row + 1 for row in there]
+    shifts = np.searchsorted(missing - np.arange(len(missing)), np.asarray(there), side="right")
+    return [row + int(shift) + 1 for row, shift in zip(there, shifts, strict=True)]
 
 
 def _is_missing(value: Any) -> bool:

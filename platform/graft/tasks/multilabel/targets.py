@@ -8,7 +8,7 @@ import numpy as np
 from graft.core.errors import DataError
 from graft.data.split import Split
 from graft.data.targets import RawTargets, Targets
-from graft.tasks.reading import LabelColumn, label_columns, one_column, shown
+from graft.tasks.reading import LabelColumn, label_columns, one_column, rows_named, shown
 
 
 def read_labels(raw: RawTargets, source: str, separator: str) -> Targets:
@@ -24,6 +24,7 @@ def read_labels(raw: RawTargets, source: str, separator: str) -> Targets:
         return _indicators(label_columns(raw, source))
     column = one_column(raw, source, "multilabel")
     column.require_one_form()
+    _require_all(column, raw.missing, separator)
     if column.form == "numbers":
         raise DataError(
             f"{column.where} holds numbers ({column.examples()}), but multilabel needs lists, or texts separated by "
@@ -37,6 +38,19 @@ def read_labels(raw: RawTargets, source: str, separator: str) -> Targets:
     for row, labels in enumerate(found):
         values[row, [place[label] for label in labels]] = 1
     return Targets(values, tuple(names))
+
+
+def _require_all(column: LabelColumn, missing: np.ndarray, separator: str) -> None:
+    """An empty cell is none of the labels, or one that nobody has looked at.
+
+    Raises:
+        DataError: there is one.
+    """
+    if len(missing):
+        raise DataError(
+            f"{column.where} is empty in {rows_named(missing)}, which may mean that no label applies, or that nobody "
+            f"has looked; write `{separator}` (or an empty list) where none applies, and remove the others"
+        )
 
 
 def check_labels_left(targets: Targets, splits: np.ndarray, readable: np.ndarray, ids: Sequence[str]) -> None:

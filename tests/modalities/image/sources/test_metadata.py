@@ -62,7 +62,7 @@ def test_it_is_found_by_its_path(root: Path) -> None:
         ("", "is empty"),
         ("file_name,label\n", "holds no rows"),
         ("file,label\n0.png,a\n", "no column `file_name`"),
-        ("file_name,label\ntrain/0.png,\n", "is empty in row 1"),
+        ("file_name,label\ntrain/0.png,\n", "is empty in every row"),
         ("file_name,label\ntrain/0.png,a,b\n", "has 3 fields"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from pyarrow import feather, parquet
 
 from graft.core.errors import DataError
-from graft.data.listing import Listing
+from graft.data.listing import Listing, list_samples
 from graft.data.split import UNASSIGNED, Split, plan_splits
 from graft.data.tables.samples import read_samples
 from graft.modalities.text.sources.table import list_text_table
@@ -197,11 +197,23 @@ BAD: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     ),
     "no label": (
         ".csv",
-        "text,label\na,\nb,  \nc,3\n",
+        "text,label\na,\nb,  \n",
         {},
-        r"`label` of a.csv is empty in 2 rows \(1, 2\).*fill it or",
+        r"column `label` of a.csv is empty in every row, but some must have a label; fill it",
     ),
-    "no label in JSON": (".jsonl", '{"text":"a","label":1}\n{"text":"b"}\n', {}, "empty in row 2, but every row must"),
+    "no label in JSON": (".jsonl", '{"text":"a","label":null}\n{"text":"b"}\n', {}, "a.jsonl is empty in every"),
+    "no label in any of two columns": (
+        ".csv",
+        "text,a,b\nx,1,\ny,,2\n",
+        {"label": ["a", "b"]},
+        "one of the 2 label columns of a.csv is empty in every row",
+    ),
+    "mixed behind a missing one": (
+        ".jsonl",
+        '{"text":"a"}\n{"text":"a","label":1}\n{"text":"c"}\n{"text":"b","label":"x"}\n',
+        {},
+        "is a text in row 4 .`x`., but a number in row 2",
+    ),
     "mixed": (
         ".jsonl",
         '{"text":"a","label":1}\n{"text":"b","label":"x"}\n',
@@ -250,6 +262,30 @@ BAD: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     "damaged Arrow": (".arrow", b"ARROW1 garbage", {}, "is damaged or of another form than its name says"),
     "unknown suffix": (".xlsx", b"PK", {}, "ends in `.xlsx`, but must end in one of .csv"),
 }
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content", "values"),
+    [
+        (".csv", "text,label,who\na,,p\nb,x,q\nc,  ,\nd,y,r\n,,\n,x,q\n", ["x", "y", "x"]),
+        (".csv", "text,label,who\na,,p\nb,1,q\nc,  ,\nd,2.5,r\n,,\n,1,q\n", [1.0, 2.5, 1.0]),
+        (".jsonl", '{"text":"a","who":"p"}\n{"text":"b","label":["x"],"who":"q"}\n', [["x"]]),
+    ],
+)
+def test_rows_without_a_label_are_left_out_and_counted(
+    suffix: str, content: str, values: list[Any], tmp_path: Path
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_text(content)
+    found = list_samples(TableData(path=path, text="text", label="label", group="who"))
+    assert found.targets.values.tolist() == values
+    assert found.groups is not None
+    assert (len(found), len(found.given), len(found.groups)) == (len(values),) * 3
+    assert (found.ids[0], found.sources[0], found.keys[0], found.groups[0]) == (f"a{suffix}:2", b"b", b"b", "q")  # type: ignore[index]
+    reasons = {one.reason: (one.count, one.examples[0]) for one in (*found.ignored, *found.unreadable)}
+    rows = 4 if suffix == ".jsonl" else 6
+    assert reasons.pop("row without a label") == (1 if rows == 4 else 3, f"a{suffix}:1")
+    assert reasons == ({} if rows == 4 else {"row without a text": (1, "a.csv:6")})
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -38,7 +38,7 @@ def list_metadata(spec: MetadataData, progress: Progress | None = None) -> Listi
     """List the images that the tables of a directory name.
 
     Raises:
-        DataError: there is no table, one lacks a column, or a row has no label.
+        DataError: there is no table, one lacks a column, or no row has a label.
     """
     with tree_here(spec.path, _is_table, progress) as here:
         directory = require_directory(here.path)
@@ -60,14 +60,15 @@ def list_metadata(spec: MetadataData, progress: Progress | None = None) -> Listi
     found = [(printable(os.fsdecode(path)), *stamp) for path, stamp in zip(paths, stamps_of(paths), strict=True)]
     settings = [stamps, spec.file, spec.label, spec.encoding]
     shown = [printable(os.path.relpath(os.fsdecode(path), root)) if path else "row without a file" for path in paths]
-    missing = Tally()
-    for name, (_, size, _) in zip(shown, found, strict=True):
-        if size < 0:
+    targets = raw_targets([(Place(tables[0].name, spec.label), values[spec.label])])
+    missing, unlabelled = Tally(), set(targets.missing.tolist())
+    for row, (name, (_, size, _)) in enumerate(zip(shown, found, strict=True)):
+        if size < 0 and row not in unlabelled:
             missing.add("row whose file is not there", name)
     return Listing(
         source=f"images in {root}",
         ids=Texts(shown),
-        targets=raw_targets([(Place(tables[0].name, spec.label), values[spec.label])]),
+        targets=targets,
         given=np.array(given, dtype=np.uint8),
         identity=text_digest(canonical_json([settings, found])),
         sources=paths,

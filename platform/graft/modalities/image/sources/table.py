@@ -22,7 +22,7 @@ def list_image_table(spec: TableData, progress: Progress | None = None) -> Listi
     """List the rows of a table of images. A file that is not there is left to the decoder, which will name it.
 
     Raises:
-        DataError: the table cannot be read, lacks a column, or a row has no label.
+        DataError: the table cannot be read, lacks a column, or no row has a label.
     """
     rows = read_labelled(spec.path, Columns.of(spec.image or "", spec), progress)
     contents = rows.contents or (Base64Contents() if are_base64(rows.samples) else None)
@@ -52,7 +52,7 @@ def _of_files(spec: TableData, rows: LabelledRows) -> Listing:
         reader=FileReader(spec.max_pixels),
         table=SourceTable(str(rows.path), spec.encoding, spec.labels[0], spec.used),
         facts={"max_pixels": spec.max_pixels, "column": spec.image, "encoding": spec.encoding},
-        unreadable=_unreadable(rows.ids, files),
+        unreadable=_unreadable(rows, files),
     )
 
 
@@ -75,9 +75,10 @@ def _of_cells(spec: TableData, rows: LabelledRows, contents: Contents) -> Listin
     )
 
 
-def _unreadable(ids: Sequence[str], files: Sequence[tuple[str, int, int | str]]) -> tuple[Ignored, ...]:
-    tally = Tally()
-    for row, (path, size, _) in zip(ids, files, strict=True):
-        if size < 0:
-            tally.add("row whose file is not there" if path else "row without a file", f"{row} {redact(path)}".rstrip())
+def _unreadable(rows: LabelledRows, files: Sequence[tuple[str, int, int | str]]) -> tuple[Ignored, ...]:
+    tally, unlabelled = Tally(), set(rows.targets.missing.tolist())
+    for row, (name, (path, size, _)) in enumerate(zip(rows.ids, files, strict=True)):
+        if size < 0 and row not in unlabelled:
+            reason = "row whose file is not there" if path else "row without a file"
+            tally.add(reason, f"{name} {redact(path)}".rstrip())
     return tally.result()

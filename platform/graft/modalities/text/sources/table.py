@@ -20,7 +20,7 @@ def list_text_table(spec: TableData, progress: Progress | None = None) -> Listin
     """List the rows of a table of texts.
 
     Raises:
-        DataError: the file cannot be read, lacks a column, or a row has no label.
+        DataError: the file cannot be read, lacks a column, or no row has a label.
     """
     rows = read_labelled(spec.path, Columns.of(spec.text or "", spec), progress)
     _require_texts(spec.text or "", rows)
@@ -38,7 +38,7 @@ def list_text_table(spec: TableData, progress: Progress | None = None) -> Listin
         versions=Made(len(rows.samples), lambda row: version_of(rows.samples[row])),
         identity=rows.identity,
         sources=rows.samples,
-        unreadable=_unreadable(rows.ids, rows.samples),
+        unreadable=_unreadable(rows),
         reader=InlineText(),
         table=SourceTable(str(rows.path), spec.encoding, spec.labels[0], spec.used),
         facts={
@@ -65,9 +65,9 @@ def _are_numbers(texts: Sequence[bytes]) -> bool:
     return text_numbers([text.decode("utf-8", "replace") if text else None for text in texts])
 
 
-def _unreadable(ids: Sequence[str], texts: Sequence[bytes]) -> tuple[Ignored, ...]:
-    tally = Tally()
-    for row, text in zip(ids, texts, strict=True):
-        if not text.strip():
-            tally.add("row without a text", row)
+def _unreadable(rows: LabelledRows) -> tuple[Ignored, ...]:
+    tally, unlabelled = Tally(), set(rows.targets.missing.tolist())
+    for row, (name, text) in enumerate(zip(rows.ids, rows.samples, strict=True)):
+        if not text.strip() and row not in unlabelled:
+            tally.add("row without a text", name)
     return tally.result()
