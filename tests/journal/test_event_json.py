@@ -26,8 +26,15 @@ def test_the_story_has_most_kinds(story: list[Event]) -> None:
         "StageFailed",
         "WriterOpened",
         "TimeLeftEstimated",
+        "MetaModelMade",
         *EXPLORATIONS,
     }
+
+
+def test_the_record_of_a_meta_model_survives_the_round_trip() -> None:
+    tasks = ({"source": "glyphs", "dataset": "ab", "classes": ["alpha", "beta"]},)
+    made = events.MetaModelMade("glyphs", "ab", "lite0", "cd", tasks, "champion", "it is the first of its name")
+    assert from_json(to_json(made)) == made
 
 
 def test_records_of_an_exploration_survive_the_round_trip() -> None:

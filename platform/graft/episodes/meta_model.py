@@ -57,6 +57,7 @@ class MetaModelSpec(Spec):
     start: AnyStart = Field(description="Where adaptation starts.")
     adapter: AnyAdapter = Field(description="How it is adapted.")
     shapes: dict[str, Shape] = Field(description="Of a sample, by view.")
+    bytes: tuple[str, ...] = Field((), strict=False, description="Views whose numbers are bytes, 0 to 255.")
     modality: str = Field("", description="What a sample is.")
     backbone: str = Field("", description="Whose features it is given; empty if it reads samples themselves.")
     backbone_digest: str = Field("", description="sha256 of that backbone's weights.")

@@ -16,6 +16,7 @@ from graft.journal.circumstances import SystemSampled as SystemSampled
 from graft.journal.circumstances import TimeLeftEstimated as TimeLeftEstimated
 from graft.journal.outcome import EnsembleChosen as EnsembleChosen
 from graft.journal.outcome import Evaluated as Evaluated
+from graft.journal.outcome import MetaModelMade as MetaModelMade
 from graft.journal.outcome import ModelRegistered as ModelRegistered
 from graft.journal.outcome import TrialEstimated as TrialEstimated
 from graft.journal.outcome import WinnerChosen as WinnerChosen

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from graft.journal.circumstances import Event
 
@@ -64,6 +65,29 @@ class Evaluated(Event):
     tta: Mapping[str, float] = field(default_factory=dict)
     alone: Mapping[str, float] = field(default_factory=dict)
     ms: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MetaModelMade(Event):
+    """A meta-training has left a meta-model.
+
+    Attributes:
+        name: what it is called.
+        digest: sha256 of its weights.
+        backbone: whose features it is given; empty if it reads samples themselves.
+        backbone_digest: sha256 of that backbone's weights.
+        tasks: what it was learned on, in turn, each ``{"source": …, "dataset": …, "classes": […]}``.
+        role: ``champion``: it is used from now on; ``challenger``: the earlier one is.
+        reason: one line that says why.
+    """
+
+    name: str
+    digest: str
+    backbone: str
+    backbone_digest: str
+    tasks: tuple[Mapping[str, Any], ...]
+    role: str
+    reason: str
 
 
 @dataclass(frozen=True)

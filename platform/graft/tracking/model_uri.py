@@ -6,7 +6,7 @@ from graft.core.errors import SpecError
 from graft.spec.tracking.names import model_name_problem
 
 SCHEME = "models:/"
-CHAMPION = "champion"
+CHAMPION, CHALLENGER = "champion", "challenger"
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,10 @@ def told(event, **how):
             "the final model on the test data: accuracy 0.97; the winner alone: accuracy 0.96; "
             "ms a sample: all 9, alone 3",
         ),
+        (
+            events.MetaModelMade("glyphs", "ab", "lite0", "cd", (), "challenger", "it may be worse"),
+            "meta-model glyphs is challenger: it may be worse",
+        ),
         (events.ModelRegistered("models:/x/1", "1"), "registered as models:/x/1"),
         (events.ExperimentFinished(ExperimentStatus.FAILED, 3.0, "no"), "experiment failed after 3.0 s: no"),
     ],

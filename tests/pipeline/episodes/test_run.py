@@ -57,7 +57,8 @@ def job_of(**changes: Any) -> MetaJob:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    monkeypatch.setattr(run, "_shipped", lambda *_: "")  # tests/tracking has the way to MLflow
+    for step in ("_registered", "_shipped"):  # test_registering has the way to MLflow
+        monkeypatch.setattr(run, step, lambda *_: "")
     return Home(tmp_path)
 
 
@@ -79,7 +80,7 @@ def test_it_leaves_a_meta_model_that_says_what_it_was_learned_on(home: Home) -> 
     assert len(model.replay().classes) == 12  # type: ignore[union-attr]
     kinds = [type(one).__name__ for _, one in read(Path(told["meta_model"]).parent / "journal.jsonl")]
     assert kinds.count("TrialReported") == 3
-    assert kinds[-2:] == ["Evaluated", "ExperimentFinished"]
+    assert kinds[-3:] == ["Evaluated", "MetaModelMade", "ExperimentFinished"]
 
 
 def test_one_that_was_cut_off_goes_on_bit_for_bit(home: Home, tmp_path: Path) -> None:

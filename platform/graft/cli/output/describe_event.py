@@ -48,10 +48,17 @@ def _story(event: events.Event) -> str:
             averaged = f"; as the mean over several views: {_numbers(tta)}" if tta else ""
             beside = f"; the winner alone: {_numbers(alone)}; ms a sample: {_numbers(ms)}" if alone else ""
             return f"the final model on the test data: {_numbers(metrics)}{averaged}{beside}"
+        case _:
+            return _model(event) or _stage(event) or _search(event) or _trial(event)
+
+
+def _model(event: events.Event) -> str:
+    match event:
+        case events.MetaModelMade(name=name, role=role, reason=reason):
+            return _why(f"meta-model {name} is {role}", reason)
         case events.ModelRegistered(uri=uri):
             return f"registered as {uri}"
-        case _:
-            return _stage(event) or _search(event) or _trial(event)
+    return ""
 
 
 def _stage(event: events.Event) -> str:

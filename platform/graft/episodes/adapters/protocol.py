@@ -100,6 +100,11 @@ class ClosedForm(Adapter):
         return lambda queries: head(start(queries, moments)[0])
 
 
+def probabilities(start: Start, adapter: Adapter, support: Support, queries: Inputs) -> Tensor:
+    """[n, ways], what an adapted start holds queries to be."""
+    return adapter.adapt(start, support)(queries).detach().softmax(dim=1)
+
+
 def one_hot(labels: Tensor, ways: int) -> Tensor:
     """float32 [S, ways]; also where tasks are mapped over."""
     return (labels.unsqueeze(-1) == torch.arange(ways, device=labels.device)).float()
@@ -113,7 +118,8 @@ def require_task(labels: Tensor, ways: int) -> None:
     """
     found = torch.bincount(labels, minlength=ways)
     if ways < 2:
-        raise SpecError(f"the task has {ways} class, but must have 2 at least; add samples of another")
+        classes = "1 class" if ways == 1 else f"{ways} classes"
+        raise SpecError(f"the task has {classes}, but must have 2 at least; add samples of another")
     if len(found) > ways or not bool((found > 0).all()):
         lacking = int((found[:ways] == 0).sum())
         raise SpecError(f"{lacking} of {ways} classes have no sample, but each must have one; leave them out, or add")

@@ -26,12 +26,13 @@ from graft.learner.pretrained import preprocessing_for, pretrained
 from graft.learner.training_data import training_data_of
 from graft.learner.trial import TrialPayload, train_proposal
 from graft.pipeline.episodes.keeping import Champion, Kept, champion_of, keep
+from graft.pipeline.episodes.registering import made_of, register_meta_model
 from graft.pipeline.episodes.report import Measured, baseline_of, measured, tasks_of
 from graft.pipeline.episodes.samples import Division, Pool, divided
 from graft.search.protocol import CheckpointEpochs, Proposal
 from graft.spec.meta.job import MetaJob
 from graft.spec.strategy import Strategy
-from graft.tracking.target import target_of
+from graft.tracking.target import Target, target_of
 from graft.training.loop import TrainingOutcome, TrainingStatus
 from graft.training.world import ALONE, World
 
@@ -134,7 +135,7 @@ def meta_train(job: MetaJob, home: Home, pool: Pool, on_report: OnReport, is_upd
     earlier = champion_of(home, job.name) if is_update else None
     division = divided(pool.samples, job.held_out.validation, job.held_out.test, job.held_out.seed)
     tests = tasks_of(division.test, job.report, job.tasks.queries, derive_seed(job.training.seed, "report"))
-    spec = _spec_of(job, pool, division, earlier)
+    spec, target = _spec_of(job, pool, division, earlier), target_of(home, pool.request.job)
     if earlier is not None:
         earlier.require_same_features(spec)
     factory = MetaFactory(job, division, earlier.model if earlier else None)
@@ -151,9 +152,12 @@ def meta_train(job: MetaJob, home: Home, pool: Pool, on_report: OnReport, is_upd
         seen = bounded(_with_earlier(division.training, factory.earlier), REPLAYED_CLASSES, REPLAYED_EACH)
         model = write_meta_model(_free(directory / job.name), spec, learner.loss.state_dict(), seen)
         kept = keep(home, job.name, model, earlier, division)
-        _end(journal, outcome, scores, time.monotonic() - began)
+        _evaluated(journal, outcome, scores, time.monotonic() - began)
+        journal.append(made_of(model, kept))
+        note = _registered(directory, target, model, kept, journal)
+        journal.append(events.ExperimentFinished(events.ExperimentStatus.COMPLETED, time.monotonic() - began))
     tasks = outcome.epochs_done * job.training.steps * job.training.tasks
-    note = _shipped(directory, home, pool)
+    note = note or _shipped(directory, target)
     return MetaResult(model, kept, tasks, scores, time.monotonic() - began, note)
 
 
@@ -209,6 +213,7 @@ def _spec_of(job: MetaJob, pool: Pool, division: Division, earlier: Champion | N
         start=job.start,
         adapter=job.adapter,
         shapes={name: tuple(view.shape[1:]) for name, view in pool.samples.inputs.items()},
+        bytes=tuple(name for name, view in pool.samples.inputs.items() if view.dtype is torch.uint8),
         modality=request.job.data.modality,
         tasks=(*(earlier.model.spec.tasks if earlier else ()), source),
         **backbone,
@@ -232,15 +237,16 @@ def _begin(journal: Journal, job: MetaJob, directory: Path) -> None:
     journal.append(events.TrialStarted(TRIAL, chosen, label, job.training.seed, 0, job.training.epochs))
 
 
-def _end(journal: Journal, outcome: TrainingOutcome, scores: Mapping[str, Measured], seconds: float) -> None:
+def _evaluated(journal: Journal, outcome: TrainingOutcome, scores: Mapping[str, Measured], seconds: float) -> None:
     done = events.TrialStatus.COMPLETED
     journal.append(
         events.TrialFinished(TRIAL, done, outcome.reason, outcome.epochs_done, dict(outcome.best_metrics), seconds)
     )
+    told = f"its best epoch on tasks of held-out classes is {outcome.best_epoch}"
+    journal.append(events.WinnerChosen(TRIAL, told))
     metrics = {protocol: one.ours.accuracy for protocol, one in scores.items()}
     intervals = {protocol: one.ours.interval for protocol, one in scores.items()}
     journal.append(events.Evaluated(metrics, intervals))
-    journal.append(events.ExperimentFinished(events.ExperimentStatus.COMPLETED, seconds))
 
 
 def _with_earlier(training: Samples, earlier: MetaModel | None) -> Samples:
@@ -256,13 +262,22 @@ def _free(path: Path) -> Path:
     return free
 
 
-def _shipped(directory: Path, home: Home, pool: Pool) -> str:
-    """Bring the journal to MLflow; what went wrong, or nothing: the meta-model is there all the same."""
+def _registered(directory: Path, target: Target, model: MetaModel, kept: Kept, journal: Journal) -> str:
+    """Register it; what went wrong, or nothing: the meta-model is there all the same."""
+    try:
+        register_meta_model(directory, target, model, kept, journal)
+    except TrackingError as error:
+        return f"it is not registered in MLflow: {error}; run the same command again"
+    return ""
+
+
+def _shipped(directory: Path, target: Target) -> str:
+    """Bring the journal to MLflow; what went wrong, or nothing."""
     from graft.tracking.mlflow.shipping import Shipper
     from graft.tracking.relay_files import RelayState
 
     try:
-        status = Shipper(directory, target_of(home, pool.request.job)).ship()
+        status = Shipper(directory, target).ship()
     except TrackingError as error:
         return f"it is not in MLflow: {error}"
     return "" if status.state is RelayState.DONE else f"it is not in MLflow yet: {status.message}"

@@ -58,6 +58,8 @@ class ModelPackage:
         inputs: column -> MLflow type name (``string``, ``binary``, ``double``, …) of the table that ``predict`` takes.
         outputs: the same of the table it gives.
         input_example: a table or mapping of columns to lists, shown in the user interface.
+        alias: what the version is called.
+        tags: of the version.
     """
 
     bundle: Path
@@ -67,6 +69,8 @@ class ModelPackage:
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
     input_example: Any = field(default=None, compare=False)
+    alias: str = CHAMPION
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class RegisteredModel:
 
 
 def register(experiment_dir: Path, target: Target, package: ModelPackage) -> RegisteredModel:
-    """Register the bundle of an experiment under the alias ``champion``.
+    """Register the bundle of an experiment under the alias of its package, ``champion`` unless it says otherwise.
 
     The same bundle of the same experiment is one version, however often this is called. The alias moves forward only:
     it stays with a newer version that another experiment has registered meanwhile.
@@ -101,10 +105,10 @@ def register(experiment_dir: Path, target: Target, package: ModelPackage) -> Reg
         version = _find_version(store, package.name, key)
         if version is None:
             writer = Writer(store, projection.experiment_key, experiment_dir, projection.open_run)
-            tags = {KEY_TAG: key, DIGEST_TAG: digest}
+            tags = {**package.tags, KEY_TAG: key, DIGEST_TAG: digest}
             version = _create_version(store, writer.run_id(EXPERIMENT_RUN), package, tags)
             _describe(store, package.name, version, projection.describe_model())
-        _promote(store, package.name, version)
+        _promote(store, package.name, version, package.alias)
     return RegisteredModel(package.name, version)
 
 
@@ -271,7 +275,7 @@ def _schema(columns: Mapping[str, str]) -> Schema:
     return Schema([ColSpec(DataType[kind], name) for name, kind in columns.items()])
 
 
-def _promote(store: Store, name: str, version: str) -> None:
+def _promote(store: Store, name: str, version: str, alias: str) -> None:
     aliases = store.client.get_registered_model(name).aliases
-    if int(aliases.get(CHAMPION, 0)) < int(version):
-        store.client.set_registered_model_alias(name, CHAMPION, version)
+    if int(aliases.get(alias, 0)) < int(version):
+        store.client.set_registered_model_alias(name, alias, version)

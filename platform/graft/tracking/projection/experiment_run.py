@@ -7,6 +7,7 @@ from graft.journal.events import (
     EnsembleChosen,
     Evaluated,
     ImportanceEstimated,
+    MetaModelMade,
     PhaseFinished,
     PhaseStarted,
     RecommendationsMade,
@@ -129,6 +130,16 @@ def evaluated(seen: Seen, event: Evaluated) -> Iterator[Operation]:
         yield UploadFiles(run, EVALUATION_FILES)
 
 
+def meta_model(event: MetaModelMade) -> Iterator[Operation]:
+    """What a meta-model fits, what it was learned on, and whether it is used."""
+    classes = sum(len(one["classes"]) for one in event.tasks)
+    tags = {"digest": event.digest, "classes": str(classes), "role": event.role, "reason": event.reason}
+    if event.backbone:
+        tags |= {"backbone": event.backbone, "backbone_digest": event.backbone_digest}
+    yield SetTags(EXPERIMENT_RUN, {f"graft.meta.{name}": value for name, value in tags.items()})
+    yield UploadJson(EXPERIMENT_RUN, "training_tasks.json", {"tasks": [dict(one) for one in event.tasks]})
+
+
 def dataset(seen: Seen) -> Iterator[Operation]:
     """What is known of the data: fingerprint, counts, what was left out, what lies in two splits."""
     event = seen.dataset
@@ -164,6 +175,8 @@ def dataset(seen: Seen) -> Iterator[Operation]:
 
 def outcome(seen: Seen) -> list[str]:
     """Who won and how good it is, in sentences; empty if nobody has won."""
+    if seen.meta_model is not None:
+        return _outcome_of_meta_training(seen, seen.meta_model)
     metric, winner = seen.metric, seen.trials.get(seen.winner)
     if metric is None or winner is None or winner.best is None:
         return []
@@ -180,6 +193,9 @@ def outcome(seen: Seen) -> list[str]:
 
 def purpose(seen: Seen) -> str:
     """What the final model is for: the task, the samples, and what is predicted."""
+    if seen.meta_model is not None:
+        features = f" on features of {seen.meta_model.backbone}" if seen.meta_model.backbone else ""
+        return f"A meta-model{features}: learned over tasks, to learn another one from few samples"
     data = seen.dataset
     if data is None or not data.task:
         return "A model"
@@ -198,7 +214,8 @@ def note(seen: Seen) -> Iterator[Operation]:
         lines.append(f"Model: `{seen.registered.uri}`.")
     if seen.importance is not None:
         lines.append(f"What mattered: {seen.importance.note}.")
-    lines.append(f"The views *strategies* and *trials* of {experiment.name} compare all trials.")
+    if seen.meta_model is None:
+        lines.append(f"The views *strategies* and *trials* of {experiment.name} compare all trials.")
     yield SetTags(EXPERIMENT_RUN, {"mlflow.note.content": "\n\n".join(lines)})
 
 
@@ -237,6 +254,19 @@ def system(seen: Seen, event: SystemSampled) -> Iterator[Operation]:
     """By seconds since the start: MLflow's page of system metrics draws them over time."""
     step = round(event.time - seen.began)
     yield from log(EXPERIMENT_RUN, {f"system/{name}": value for name, value in event.metrics.items()}, event.time, step)
+
+
+def _outcome_of_meta_training(seen: Seen, made: MetaModelMade) -> list[str]:
+    classes = sum(len(one["classes"]) for one in made.tasks)
+    lines = [f"**{made.role}**: {made.reason}. Meta-learned on {classes:,} classes."]
+    if seen.evaluated is not None:
+        told = (
+            f"{protocol} {shown(value)} ({shown(low)} to {shown(high)})"
+            for protocol, value in seen.evaluated.metrics.items()
+            for low, high in [seen.evaluated.intervals[protocol]]
+        )
+        lines.append(f"Accuracy on tasks of classes never seen, with 95 % intervals: {', '.join(told)}.")
+    return lines
 
 
 def _most_telling_first(params: tuple[str, ...], found: ImportanceEstimated | None) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from graft.journal.events import (
     ExperimentStarted,
     ExperimentStatus,
     ImportanceEstimated,
+    MetaModelMade,
     ModelRegistered,
     PhaseFinished,
     PhaseStarted,
@@ -108,6 +109,7 @@ class Projection:
             StageFailed: experiment_run.stage_failed,
             EnsembleChosen: experiment_run.ensemble,
             Evaluated: self._evaluated,
+            MetaModelMade: self._meta_model_made,
             ModelRegistered: self._model_registered,
         }
 
@@ -199,6 +201,10 @@ class Projection:
     def _evaluated(self, event: Evaluated) -> Iterator[Operation]:
         self._seen.evaluated = event
         yield from experiment_run.evaluated(self._seen, event)
+
+    def _meta_model_made(self, event: MetaModelMade) -> Iterator[Operation]:
+        self._seen.meta_model = event
+        yield from experiment_run.meta_model(event)
 
     def _model_registered(self, event: ModelRegistered) -> Iterator[Operation]:
         self._seen.registered = event

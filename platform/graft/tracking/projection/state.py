@@ -10,6 +10,7 @@ from graft.journal.events import (
     Evaluated,
     ExperimentStarted,
     ImportanceEstimated,
+    MetaModelMade,
     ModelRegistered,
     PlanMade,
     TrialFinished,
@@ -45,6 +46,7 @@ class Seen:
         dataset: the data.
         importance: what the results depended on.
         evaluated: the final model's score.
+        meta_model: what a meta-training has left.
         registered: the final model's version.
         winner: the trial that won; empty while none has.
         trials: by name, in the order they began.
@@ -61,6 +63,7 @@ class Seen:
     dataset: DatasetReady | None = None
     importance: ImportanceEstimated | None = None
     evaluated: Evaluated | None = None
+    meta_model: MetaModelMade | None = None
     registered: ModelRegistered | None = None
     winner: str = ""
     trials: dict[str, TrialSeen] = field(default_factory=dict)
