@@ -3,7 +3,7 @@
 import pytest
 
 
-@pytest.mark.parametrize("address", ["gs://bucket/home", "abfs://c@a/home", "quux://x", "s3://", "s3:/bucket/home"])
+@pytest.mark.parametrize("address", ["az://box/home", "abfs://c@a/home", "quux://x", "s3://", "gs:/bucket/home"])
 def test_an_address_that_is_no_home_is_refused_in_a_line(graft, address, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = graft("experiments", "--home", address)
@@ -14,7 +14,7 @@ def test_an_address_that_is_no_home_is_refused_in_a_line(graft, address, tmp_pat
 
 
 def test_it_is_refused_in_the_environment_too(graft, monkeypatch):
-    monkeypatch.setenv("GRAFT_HOME", "gs://bucket/home")
+    monkeypatch.setenv("GRAFT_HOME", "gcs://bucket/home")
     done = graft("experiments", "--json")
     assert done.exit_code == 2
     assert "homes are kept in directories" in done.json["problems"][0]
@@ -38,23 +38,39 @@ def test_a_file_to_write_is_one_of_this_machine(graft, arguments, tmp_path, monk
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_empty_home_in_a_store(graft, s3, tmp_path, monkeypatch):
+@pytest.fixture(params=["s3", "google", "azure"])
+def bucket(request, tmp_path, monkeypatch):
+    """The address of an empty bucket, in each kind of store."""
     monkeypatch.setenv("GRAFT_COPIES", str(tmp_path / "copies"))
-    done = graft("experiments", "--home", s3.at("home"))
+    found = request.getfixturevalue(request.param)
+    return found if isinstance(found, str) else found.at()
+
+
+def test_an_empty_home_in_a_store(graft, bucket):
+    home = f"{bucket}/home"
+    done = graft("experiments", "--home", home)
     assert (done.exit_code, done.err) == (0, "")
-    done = graft("status", "digits", "--home", s3.at("home"))
+    done = graft("status", "digits", "--home", home)
     assert (done.exit_code, done.out) == (2, "")
-    assert done.err.endswith(f"but {s3.at('home')}/experiments holds none yet; start one with `graft run`\n")
+    assert done.err.endswith(f"but {home}/experiments holds none yet; start one with `graft run`\n")
 
 
-def test_a_bucket_that_is_not_there(graft, s3, tmp_path, monkeypatch):
-    monkeypatch.setenv("GRAFT_COPIES", str(tmp_path / "copies"))
-    done = graft("experiments", "--home", "s3://no-such-bucket-here/home")
+def test_a_bucket_that_is_not_there(graft, bucket):
+    scheme, what = bucket.partition(":")[0], "container" if bucket.startswith("abfs") else "bucket"
+    more = " and AWS_ENDPOINT_URL" if scheme == "s3" else ""
+    done = graft("experiments", "--home", f"{scheme}://no-such-one-here/home")
     assert (done.exit_code, done.out) == (2, "")
     assert done.err == (
-        "graft: home is s3://no-such-bucket-here/home, but there is no bucket no-such-bucket-here; create it, or check "
-        "its name and AWS_ENDPOINT_URL\n"
+        f"graft: home is {scheme}://no-such-one-here/home, but there is no {what} no-such-one-here; create it, or "
+        f"check its name{more}\n"
     )
+
+
+def test_an_address_with_a_password_is_refused_and_the_password_not_told(graft):
+    done = graft("experiments", "--home", "abfs://box:verysecret@acc.dfs.core.windows.net/home")
+    assert done.exit_code == 2
+    assert "with the name of a container" in done.err
+    assert "verysecret" not in done.out + done.err
 
 
 def test_credentials_that_nobody_knows(graft, s3, knows_nobody, tmp_path, monkeypatch):

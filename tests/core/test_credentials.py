@@ -5,6 +5,8 @@ import pytest
 from graft.core.credentials import RedactingFormatter, credential_in, is_secret, redact, without_login
 
 WITH_ONE = [
+    "abfs://box:canary@account.dfs.core.windows.net/x",
+    "https://account.blob.core.windows.net/box/x?sv=2026-02-06&sr=b&sig=canary%3D",
     "http://me:canary@host:5000",
     "https://me:canary@host/path?x=1",
     "postgresql://me:canary@host/db",
@@ -80,6 +82,7 @@ def test_the_rest_of_a_text_stays() -> None:
     )
     assert redact("host=db user=me password=pw dbname=x") == "host=db user=me password=*** dbname=x"
     assert redact("AWS_SECRET_ACCESS_KEY=abc") == "AWS_SECRET_ACCESS_KEY=***"
+    assert redact("AccountName=a;AccountKey=abc==;x=1") == "AccountName=a;AccountKey=***;x=1"
     assert redact("freeze=0.5, key=accuracy, max_tokens=128") == "freeze=0.5, key=accuracy, max_tokens=128"
 
 
@@ -92,7 +95,9 @@ def test_an_address_to_open_has_no_login() -> None:
 @pytest.mark.parametrize(
     "name", ["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "MLFLOW_TRACKING_PASSWORD",
              "MLFLOW_TRACKING_TOKEN", "RAY_AUTH_TOKEN", "HF_TOKEN", "OPENAI_API_KEY", "AZURE_STORAGE_KEY",
-             "AWS_SECURITY_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS", "PGPASSWORD", "SENTRY_DSN", "data.api_key"]
+             "AWS_SECURITY_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS", "PGPASSWORD", "SENTRY_DSN", "data.api_key",
+             "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN",
+             "AZURE_CLIENT_SECRET"]
 )  # fmt: skip
 def test_names_of_secrets(name: str) -> None:
     assert is_secret(name)

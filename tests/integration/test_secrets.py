@@ -1,6 +1,7 @@
 """Secrets of the environment are planted, and looked for in all that runs leave: one that ends well, one that fails."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -28,6 +29,9 @@ PLANTED = {
     "AWS_SECRET_ACCESS_KEY": "planted-7f3a0002",
     "AWS_SESSION_TOKEN": "planted-7f3a0003",
     "AZURE_STORAGE_ACCOUNT_KEY": "planted-7f3a0004",
+    "AZURE_STORAGE_SAS_TOKEN": "sv=2026&sig=planted-7f3a0011",
+    "AZURE_STORAGE_CONNECTION_STRING": "AccountName=a;AccountKey=planted-7f3a0012;",
+    "AZURE_CLIENT_SECRET": "planted-7f3a0013",
     "HF_TOKEN": "hf_planted7f3a0005",
     "MLFLOW_TRACKING_PASSWORD": "planted-7f3a0006",
     "MLFLOW_TRACKING_TOKEN": "planted-7f3a0007",
@@ -35,10 +39,12 @@ PLANTED = {
     "DATABASE_URL": "postgresql://ada:planted-7f3a0009@db/mlflow",
     "MY_PASSWORD": "planted-7f3a0010",
 }
+_PLANTED = re.compile(r"planted-\w+")
 
 
 def secrets() -> list[bytes]:
-    return [b"planted-7f3a0009" if name == "DATABASE_URL" else text.encode() for name, text in PLANTED.items()]
+    """What is looked for: of an address or a setting with other parts, the secret alone."""
+    return [(found[0] if (found := _PLANTED.search(text)) else text).encode() for text in PLANTED.values()]
 
 
 def holding(folder: Path) -> Iterator[tuple[str, str]]:

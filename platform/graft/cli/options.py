@@ -14,7 +14,7 @@ HomeOption = Annotated[
     typer.Option(
         "--home",
         envvar="GRAFT_HOME",
-        help="Where graft keeps everything: a directory, or s3://BUCKET/PREFIX.",
+        help="Where graft keeps everything: a directory, or a store (s3://BUCKET/PREFIX, gs://…, abfs://…).",
         show_default="./.graft",
     ),
 ]

@@ -10,7 +10,10 @@ LONGEST_IDLE_MINUTES = 30
 _ANYWHERE = ("0.0.0.0/0", "::/0")
 _TOKEN_FILE = ".ray/auth_token"
 _LITERAL_TOKEN = re.compile(r"RAY_AUTH_TOKEN=(?!\$)\S")
-_SECRET = re.compile(r"\b(AWS_SECRET_ACCESS_KEY|MLFLOW_TRACKING_PASSWORD|AZURE_STORAGE_KEY)=(?!\$)\S")
+_SECRET = re.compile(
+    r"\b(AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|MLFLOW_TRACKING_PASSWORD|AZURE_CLIENT_SECRET|"
+    r"AZURE_STORAGE_(KEY|ACCOUNT_KEY|SAS_TOKEN|CONNECTION_STRING))=(?!\$)\S"
+)
 _OPEN_DASHBOARD = re.compile(r"--dashboard-host[= ](0\.0\.0\.0|::)")
 _HOME = re.compile(r"GRAFT_HOME=[\"']?([^\s\"']+)")
 _COMMANDS = (

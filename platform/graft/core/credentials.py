@@ -10,6 +10,7 @@ HIDDEN = "***"
 _SECRET = re.compile(
     r"token(?!s|iz)|secret|passw|passphrase|passcode|pwd|credential|authorization|signature|bearer|jwt"
     r"|(?:api|access|account|private|session|shared|auth|client|subscription|encryption|storage)[-_. ]?key"
+    r"|connection[-_. ]?string"
     r"|(?<![a-z])dsn(?![a-z])",
     re.IGNORECASE,
 )

@@ -194,8 +194,11 @@ def test_work_waits_for_a_store_that_comes_back(node: Node, folder_home: str, mo
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("gs://bucket/x", "homes are kept in directories, in S3 .*gcsfuse"),
-        ("abfs://c@a/x", "blobfuse"),
+        ("gcs://bucket/x", "homes are kept in directories, in S3 .*; write gs://"),
+        ("az://container/x", "; write abfs://"),
+        ("gs://", "must be gs://BUCKET/PREFIX with the name of a bucket"),
+        ("abfs://c@a/x", r"must be abfs://CONTAINER@ACCOUNT.dfs.* with the name of a container"),
+        ("abfs://box:secret@acc.dfs.core.windows.net/x", "must be abfs://CONTAINER@"),
         ("nfs://host/x", "mount the share"),
         ("file:///x", "write the path alone"),
         ("s3a://bucket/x", "write s3://"),

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from tests.fixtures.homes import Node
+from tests.fixtures.stores import Gate
 
 from graft.core.errors import ArtifactError, ResourceError
 from graft.core.process_identity import Machine
@@ -237,6 +238,19 @@ def test_an_answer_that_was_lost_makes_nothing_twice(
             journal.append(ResourcesAwaited(str(number)))
             journal.settle()
     assert told(node("b", folder_home)) == [str(number) for number in range(10)]
+
+
+def test_answers_that_are_lost_on_the_way_make_nothing_twice(
+    node: Node, object_home: str, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipping, "_LONGEST_PAUSE_S", 0.02)
+    home = node("a", object_home)
+    with Journal(journal_of(home), terms=TERMS) as journal:
+        for number in range(4):
+            gate.to_lose = number % 2
+            journal.append(ResourcesAwaited(str(number)))
+            journal.settle()
+    assert told(node("b", object_home)) == [str(number) for number in range(4)]
 
 
 def test_many_parts_become_few_and_readers_notice_nothing(

@@ -284,6 +284,6 @@ def require_conditional(copy: Copy) -> None:
     finally:
         copy.drop(copy.root / key)
     raise ResourceError(
-        f"home {copy.address} does not keep conditional writes (If-None-Match), so two runs could write one journal; "
-        "take a store that does (S3, MinIO since 2024, Ceph, R2), or a directory that all nodes see"
+        f"home {copy.address} does not keep conditional writes, so two runs could write one journal; take a store that "
+        "does (S3, MinIO since 2024, Ceph, R2, Google Cloud Storage, Azure), or a directory that all nodes see"
     )

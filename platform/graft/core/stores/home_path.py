@@ -45,8 +45,7 @@ def copy_of(address: HomeAddress) -> HomePath:
     Raises:
         ResourceError: it cannot be written.
     """
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-    digest = hashlib.sha256(f"{endpoint}\n{address}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{address.origin}\n{address}".encode()).hexdigest()[:16]
     root = HomePath(copies_directory() / digest)
     marker = root / MARKER
     try:

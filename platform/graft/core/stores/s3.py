@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.errors import ResourceError, SpecError
-from graft.core.stores.storage import ConflictError, Entry, StorageError, StorageFault
+from graft.core.stores.storage import Answer, ConflictError, Entry, StorageError, StorageFault, few_words
 
 _CONNECT_S, _SILENCE_S = 3.0, 20.0
 _ATTEMPTS = 2
@@ -51,7 +51,8 @@ class S3Storage:
         for page in self._pages(prefix, **start):
             for one in page.get("Contents", ()):
                 key = one["Key"].removeprefix(self._prefix)
-                yield Entry(key, one["Size"], one["ETag"], one["LastModified"].timestamp())
+                if not key.endswith("/"):
+                    yield Entry(key, one["Size"], one["ETag"], one["LastModified"].timestamp())
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Names between a prefix that ends in a slash and the next slash."""
@@ -143,19 +144,11 @@ def _client() -> Any:
         raise SpecError(f"the settings of S3 in the environment are wrong ({error}); correct them") from error
 
 
-class _Answer:
-    """The HTTP status with which the store has said that something is not there, or not as it was thought to be."""
-
-    status = 0
-
-
 _DENIED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"})
-_ABSENT = (404, 412, 416)
-_REFUSED = (401, 403)
 
 
 @contextlib.contextmanager
-def _sorted() -> Iterator[_Answer]:
+def _sorted() -> Iterator[Answer]:
     """The errors of boto3 as those of a store; "not there" and "not as it was" end the block, and are in what it got.
 
     Raises:
@@ -170,7 +163,7 @@ def _sorted() -> Iterator[_Answer]:
     )
     from urllib3.exceptions import HTTPError
 
-    answer = _Answer()
+    answer = Answer()
     try:
         yield answer
     except ClientError as error:
@@ -182,20 +175,18 @@ def _sorted() -> Iterator[_Answer]:
     except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
         raise StorageError(StorageFault.DENIED, str(error).rstrip(".")) from error
     except (BotoCoreError, HTTPError) as error:
-        raise StorageError(StorageFault.AWAY, " ".join(str(error).split())[:160].rstrip(".")) from error
+        raise StorageError(StorageFault.AWAY, few_words(error)) from error
 
 
 def _fault(code: str, status: int) -> StorageFault | None:
     """None if the store has answered that something is not there, or not as it was thought to be."""
     if code == "NoSuchBucket":
         return StorageFault.NO_BUCKET
-    if code in _DENIED or status in _REFUSED:
+    if code in _DENIED:
         return StorageFault.DENIED
-    if code == "ConditionalRequestConflict":
-        return StorageFault.AWAY  # two at once; who asks again gets an answer
-    if status in _ABSENT:
-        return None
-    return StorageFault.AWAY if status >= 500 or status in (408, 429) or code == "SlowDown" else StorageFault.OTHER
+    if code in ("ConditionalRequestConflict", "SlowDown"):
+        return StorageFault.AWAY  # two at once, or too many; who asks again gets an answer
+    return StorageFault.of_status(status)
 
 
 def _few_words(response: Any, code: str) -> str:

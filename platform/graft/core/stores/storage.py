@@ -18,6 +18,15 @@ class StorageFault(Enum):
     DENIED = "denied"
     OTHER = "other"
 
+    @classmethod
+    def of_status(cls, status: int) -> "StorageFault | None":
+        """What an HTTP status means; None if it says that an object is not there, or not as it was thought to be."""
+        if status in (404, 412, 416):
+            return None
+        if status in (401, 403):
+            return cls.DENIED
+        return cls.AWAY if status >= 500 or status in (408, 429) else cls.OTHER
+
 
 class StorageError(Exception):
     """A store's error, sorted.
@@ -37,6 +46,12 @@ class StorageError(Exception):
 
 class ConflictError(Exception):
     """A conditional write that did not happen: somebody else was first."""
+
+
+class Answer:
+    """The HTTP status with which a store has said that something is not there, or not as it was thought to be."""
+
+    status = 0
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,7 @@ class Entry:
 class Storage(Protocol):
     """Objects by key. All methods raise `StorageError`; an object that is not there is None.
 
+    Keys that end in a slash are no objects: some tools leave them as marks of folders.
     A write is whole or did not happen, and who reads after it sees it. `create` and `replace` are atomic: of several
     who try at once, one wins, and the others get `ConflictError`.
     """
@@ -96,6 +112,11 @@ class Storage(Protocol):
 
     def delete(self, key: str) -> None:
         """Delete an object, if it is there."""
+
+
+def few_words(text: object) -> str:
+    """What a library says of an error, short enough for a line."""
+    return " ".join(str(text).split())[:160].rstrip(". ")
 
 
 def kept_trying(ask: Callable[[], T], seconds: float, wait: Callable[[float], object], now: Callable[[], float]) -> T:
