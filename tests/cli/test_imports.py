@@ -1,12 +1,17 @@
 """What commands must not import: each of these costs a second or more of what a user waits for after Enter."""
 
 import json
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from graft.core.storage import directory_digest
+from graft.journal.events import ModelRegistered
 
 COMPILER = {"torch._dynamo", "torch._inductor", "sympy", "triton"}
 TRAINING = {"ray", "mlflow", "pandas", "sklearn", "scipy", "matplotlib", "optuna"}
@@ -34,6 +39,18 @@ def imported_by(*arguments: object) -> set[str]:
 
 def test_predicting_an_image_imports_neither_compiler_nor_training(bundle: Path, photo: Path) -> None:
     assert not imported_by("predict", bundle, photo) & (COMPILER | TRAINING | {"transformers"})
+
+
+def test_a_model_that_this_home_has_registered_needs_no_mlflow(
+    bundle: Path, photo: Path, make_experiment, home: Path
+) -> None:
+    experiment = make_experiment([ModelRegistered("models:/digits/1", "1", directory_digest(bundle))])
+    shutil.copytree(bundle, experiment.bundle)
+    with sqlite3.connect(home / "mlflow.db") as database:
+        database.execute("CREATE TABLE model_versions (name TEXT, version INTEGER, current_stage TEXT)")
+        database.execute("CREATE TABLE registered_model_aliases (name TEXT, alias TEXT, version INTEGER)")
+        database.execute("INSERT INTO model_versions VALUES ('digits', 1, 'None')")
+    assert not imported_by("predict", "models:/digits", photo) & (COMPILER | TRAINING | {"transformers"})
 
 
 JOBS = {

@@ -6,7 +6,7 @@ import pytest
 from graft.core.errors import ArtifactError
 from graft.core.storage import Home, directory_digest
 from graft.experiments.directory import Experiment
-from graft.experiments.registered import recorded_digest
+from graft.experiments.registered import registration_of
 from graft.journal.events import ModelRegistered
 from graft.journal.journal import Journal
 from graft.spec.load import parse_job
@@ -27,34 +27,57 @@ def registered(home: Home, version: str, digest: str, **job: Any) -> Experiment:
     return experiment
 
 
+def digest_of(*version: Any) -> str | None:
+    found = registration_of(*version)
+    return found.digest if found else None
+
+
 def test_the_journal_of_the_experiment_that_registered_it_is_asked(place: Home) -> None:
     registered(place, "1", "one")
     registered(place, "2", "two")
     registered(place, "1", "other", export={"model_name": "another"})
     registered(place, "1", "far", tracking={"uri": REMOTE})
-    assert recorded_digest(place, place.tracking_uri, "digits", "1") == "one"
-    assert recorded_digest(place, place.tracking_uri, "digits", "2") == "two"
-    assert recorded_digest(place, place.tracking_uri, "another", "1") == "other"
-    assert recorded_digest(place, REMOTE, "digits", "1") == "far"
+    assert digest_of(place, place.tracking_uri, "digits", "1") == "one"
+    assert digest_of(place, place.tracking_uri, "digits", "2") == "two"
+    assert digest_of(place, place.tracking_uri, "another", "1") == "other"
+    assert digest_of(place, REMOTE, "digits", "1") == "far"
 
 
 def test_a_version_that_nobody_here_registered_is_refused_in_our_own_store_only(place: Home) -> None:
     registered(place, "1", "one")
     with pytest.raises(ArtifactError, match="models:/digits/9 was registered by no experiment"):
-        recorded_digest(place, place.tracking_uri, "digits", "9")
-    assert recorded_digest(place, REMOTE, "digits", "9") is None
+        registration_of(place, place.tracking_uri, "digits", "9")
+    assert digest_of(place, REMOTE, "digits", "9") is None
 
 
 def test_damage_elsewhere_is_no_reason_not_to_load(place: Home) -> None:
     registered(place, "1", "one")
     registered(place, "2", "two").job_file.write_text("{")
-    assert recorded_digest(place, place.tracking_uri, "digits", "1") == "one"
+    assert digest_of(place, place.tracking_uri, "digits", "1") == "one"
 
 
 def test_an_old_journal_without_a_digest_trusts_its_own_bundle(place: Home) -> None:
     experiment = registered(place, "1", "")
     with pytest.raises(ArtifactError, match="whose bundle is gone"):
-        recorded_digest(place, place.tracking_uri, "digits", "1")
+        registration_of(place, place.tracking_uri, "digits", "1")
     experiment.bundle.mkdir()
     (experiment.bundle / "manifest.json").write_text("{}")
-    assert recorded_digest(place, place.tracking_uri, "digits", "1") == directory_digest(experiment.bundle)
+    assert digest_of(place, place.tracking_uri, "digits", "1") == directory_digest(experiment.bundle)
+
+
+def test_the_files_are_those_that_were_registered_or_none(place: Home) -> None:
+    experiment = registered(place, "1", "")
+    experiment.bundle.mkdir()
+    (experiment.bundle / "manifest.json").write_text("{}")
+    registered(place, "2", directory_digest(experiment.bundle))
+    first, second = (registration_of(place, place.tracking_uri, "digits", version) for version in "12")
+    assert first is not None
+    assert second is not None
+    assert first.bundle(place) == experiment.bundle
+    assert second.bundle(place) is None
+    copy = place.models / second.digest[:32]
+    copy.mkdir(parents=True)
+    (copy / "manifest.json").write_text("{}")
+    assert second.bundle(place) == copy
+    (copy / "manifest.json").write_text("{ }")
+    assert second.bundle(place) is None

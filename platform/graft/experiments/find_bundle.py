@@ -9,10 +9,11 @@ from graft.core.private_files import make_private_directory
 from graft.core.storage import Home
 from graft.core.stores.copy import bring_tree
 from graft.experiments.directory import Experiment
-from graft.experiments.registered import recorded_digest
+from graft.experiments.registered import registration_of
 from graft.models.bundle import MANIFEST
 from graft.spec.tracking.names import store_address_problem
 from graft.tracking.environment import settle_environment
+from graft.tracking.mlflow.embedded_registry import version_in
 from graft.tracking.model_uri import SCHEME, ModelUri
 
 
@@ -47,7 +48,7 @@ def find_bundle(model: str, home: Home) -> Path:
 
 
 def _fetch(uri: str, home: Home) -> Path:
-    ModelUri.parse(uri)
+    wanted = ModelUri.parse(uri)
     named = os.environ.get("MLFLOW_TRACKING_URI")
     if named and (problem := store_address_problem(named)):
         raise SpecError(f"MLFLOW_TRACKING_URI is `{redact(named)}`, but {problem}; unset it to look in {home.root}")
@@ -56,8 +57,22 @@ def _fetch(uri: str, home: Home) -> Path:
         raise SpecError(
             f"{uri} is not there: {home.root} has no runs yet; start one with `graft run`, or name its --home"
         )
+    if store == home.tracking_uri and (here := _registered_here(wanted, home)):
+        return here
     settle_environment()
     from graft.tracking.mlflow.registration import fetch_bundle  # MLflow takes seconds to import
 
     make_private_directory(home.root)
-    return fetch_bundle(store, uri, home.models, lambda name, version: recorded_digest(home, store, name, version))
+
+    def recorded(name: str, version: str) -> str | None:
+        found = registration_of(home, store, name, version)
+        return found.digest if found else None
+
+    return fetch_bundle(store, uri, home.models, recorded)
+
+
+def _registered_here(wanted: ModelUri, home: Home) -> Path | None:
+    """The files of a version that an experiment of this home has registered, as long as they are on this machine."""
+    version = version_in(home.database, wanted)
+    found = registration_of(home, home.tracking_uri, wanted.name, version) if version else None
+    return found.bundle(home) if found else None

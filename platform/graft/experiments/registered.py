@@ -1,6 +1,8 @@
 """What the journals of a home say of the models that its experiments have registered."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 from graft.core.errors import ArtifactError
 from graft.core.storage import Home, directory_digest
@@ -12,8 +14,28 @@ from graft.tracking.model_uri import ModelUri
 from graft.tracking.target import target_of
 
 
-def recorded_digest(home: Home, store: str, name: str, version: str) -> str | None:
-    """Digest of the bundle that was registered as a version of a model; None for a store of others.
+@dataclass(frozen=True)
+class Registration:
+    """What a journal says of a version.
+
+    Attributes:
+        digest: of the bundle that was registered.
+        experiment: that registered it.
+    """
+
+    digest: str
+    experiment: Experiment
+
+    def bundle(self, home: Home) -> Path | None:
+        """A directory on this machine with the very files that were registered; None if there is none."""
+        for directory in (self.experiment.bundle, home.models / self.digest[:32]):
+            if (directory / MANIFEST).is_file() and directory_digest(directory) == self.digest:
+                return directory
+        return None
+
+
+def registration_of(home: Home, store: str, name: str, version: str) -> Registration | None:
+    """What was registered as a version of a model; None for a store of others.
 
     Args:
         home: whose experiments are asked.
@@ -28,7 +50,7 @@ def recorded_digest(home: Home, store: str, name: str, version: str) -> str | No
     for experiment in _registering(home, store, name):
         for _, event in read(experiment.journal_file):
             if isinstance(event, events.ModelRegistered) and event.uri == uri:
-                return event.digest or _digest_of_bundle(experiment, uri)
+                return Registration(event.digest or _digest_of_bundle(experiment, uri), experiment)
     if store == home.tracking_uri:
         raise ArtifactError(
             f"{uri} was registered by no experiment that is still in {home.experiments}, so nobody can tell whether "
