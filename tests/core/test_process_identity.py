@@ -20,6 +20,17 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
+def test_a_process_that_was_stopped_lives_and_does_nothing(child: subprocess.Popen[bytes]) -> None:
+    process = ProcessIdentity.of(child.pid)
+    assert not process.is_stopped
+    process.send(signal.SIGSTOP)
+    os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
+    assert (process.is_alive, process.is_stopped) == (True, True)
+    process.send(signal.SIGKILL)
+    child.wait()
+    assert not process.is_stopped
+
+
 def test_a_process_is_signalled_as_long_as_it_is_itself(child: subprocess.Popen[bytes]) -> None:
     recorded = ProcessIdentity.from_text(ProcessIdentity.of(child.pid).to_text())
     assert recorded is not None

@@ -30,11 +30,15 @@ class FakeRelay:
     pid: int = 7
     has_ended: bool = False
     has_died: bool = False
+    is_stopped: bool = False
     state: RelayState = RelayState.FOLLOWING
     done_at: float | None = None
 
     def status(self) -> RelayStatus:
         return RelayStatus(self.state, "the relay was killed by signal 9" if self.has_died else "told")
+
+    def stop(self, timeout: float) -> None:
+        self.die()
 
     def drain(self, timeout: float) -> bool:
         if not self.has_ended:
@@ -57,7 +61,7 @@ class World:
         self.clock, self.relays, self.told, self.waits = Clock(), list[FakeRelay](), list[RelayEnded](), list[str]()
         self._problems = iter(problems)
         self.make: Callable[[], FakeRelay] = lambda: FakeRelay(self.clock)
-        policy = RestartPolicy(most=3, first_pause=1.0, healthy=600.0, look=1.0)
+        policy = RestartPolicy(most=3, first_pause=1.0, healthy=600.0, look=1.0, patience=30)
         self.supervisor = RelaySupervisor(self._start, self.told.append, policy, self.clock, self._sleep)
 
     def look(self, seconds: float = 0.0) -> None:
@@ -131,6 +135,35 @@ def test_one_that_somebody_has_stopped_is_missing_too() -> None:
     world.look()
     world.look(1.0)
     assert len(world.relays) == 2
+
+
+def test_one_that_does_nothing_since_somebody_stopped_it_is_started_again() -> None:
+    world = World()
+    world.relays[0].is_stopped = True
+    for _ in range(29):
+        world.look(1.0)
+    assert world.told == []
+    world.look(1.0)
+    assert world.told == [RelayEnded("the relay (process 7) was stopped for 30 s, and was ended", 0, True)]
+    assert world.relays[0].has_ended
+    world.look(1.0)
+    assert len(world.relays) == 2
+
+
+def test_one_that_goes_on_again_is_left_alone() -> None:
+    world = World()
+    for look in range(90):
+        world.relays[0].is_stopped = look % 30 != 29
+        world.look(1.0)
+    assert (len(world.relays), world.told) == (1, [])
+
+
+def test_one_that_is_stopped_at_the_end_does_not_keep_the_run_waiting() -> None:
+    world = World()
+    world.make = lambda: FakeRelay(world.clock, done_at=40.0)
+    world.relays[0].is_stopped = True
+    assert world.drain()
+    assert (len(world.relays), world.clock.time) == (2, 40.0)
 
 
 def test_one_that_can_never_go_on_is_reported_once_and_not_restarted() -> None:

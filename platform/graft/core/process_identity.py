@@ -11,6 +11,7 @@ from typing import Any
 
 _PROC = Path("/proc")
 _ENDED = ("Z", "X")
+_STOPPED = ("T", "t")
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,11 @@ class ProcessIdentity:
         is_known = self.pid > 1 and self.started != "" and self.machine.boot != ""
         return is_known and self.machine == Machine.here() and _started(self.pid) == self.started
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it lives, but was stopped (SIGSTOP, a debugger): it does nothing until somebody lets it go on."""
+        return self.is_alive and any(state in _STOPPED for state in _fields(self.pid)[:1])
+
     def send(self, number: signal.Signals) -> bool:
         """Send a signal, if it is this very process that would get it; whether it was sent."""
         if not self.is_alive:
@@ -110,9 +116,14 @@ class ProcessIdentity:
 
 def _started(pid: int) -> str:
     """Empty if there is no such process, or it has ended."""
+    fields = _fields(pid)
+    return fields[19] if len(fields) > 19 and fields[0] not in _ENDED else ""
+
+
+def _fields(pid: int) -> list[str]:
+    """What the kernel says of a process, its state first; empty if there is none."""
     try:
         # The name before these fields may hold blanks and brackets.
-        fields = (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        return (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
-        return ""
-    return fields[19] if len(fields) > 19 and fields[0] not in _ENDED else ""
+        return []

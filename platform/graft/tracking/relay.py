@@ -20,6 +20,7 @@ from pathlib import Path
 from graft.core.credentials import RedactingFormatter
 from graft.core.errors import GraftError, TrackingError
 from graft.core.private_files import open_private
+from graft.core.process_identity import ProcessIdentity
 from graft.journal.journal import is_being_written, journal_path
 from graft.journal.locking import exclusive, holder
 from graft.tracking.environment import python_module, relay_environment, settle_environment
@@ -52,6 +53,11 @@ class RelayProcess:
     def has_died(self) -> bool:
         """Whether it has ended without saying why: killed, or by a bug."""
         return self.has_ended and not self._files.read_status().state.is_terminal
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it was stopped (SIGSTOP): it neither ends nor does anything."""
+        return not self.has_ended and ProcessIdentity.of(self.pid).is_stopped
 
     def status(self) -> RelayStatus:
         """How far it is; a process that died without a word is FAILED."""
@@ -180,7 +186,11 @@ def _follow(files: RelayFiles, target: Target, stopping: threading.Event, linger
 def _dismiss(files: RelayFiles) -> bool:
     """Ask the relay at work to end; false if there is none, or it runs on another machine."""
     previous = holder(files.lock)
-    return previous is not None and previous.send(signal.SIGTERM)
+    if previous is None or not previous.send(signal.SIGTERM):
+        return False
+    if previous.is_stopped:
+        previous.send(signal.SIGCONT)  # so that it hears that it is to end
+    return True
 
 
 def _environment(target: Target) -> dict[str, str]:

@@ -23,12 +23,14 @@ class RestartPolicy:
         first_pause: seconds before the first; each further pause is twice as long.
         healthy: seconds after which a relay that lives counts as well again, so that the count starts anew.
         look: seconds between looks.
+        patience: looks one after the other at which a relay that was stopped (SIGSTOP) is left alone.
     """
 
     most: int = 5
     first_pause: float = 1.0
     healthy: float = 600.0
     look: float = 1.0
+    patience: int = 30
 
 
 class Relay(Protocol):
@@ -44,7 +46,14 @@ class Relay(Protocol):
     def has_died(self) -> bool:
         """Whether it has ended without saying why."""
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it lives, but was stopped and does nothing."""
+
     def status(self) -> RelayStatus: ...
+
+    def stop(self, timeout: float) -> None:
+        """End it; after `timeout` seconds by force."""
 
     def drain(self, timeout: float) -> bool: ...
 
@@ -72,7 +81,7 @@ class RelaySupervisor:
         self._policy, self._clock = policy or RestartPolicy(), clock or SystemClock()
         self._relay = start()
         self._since = self._clock.elapsed()
-        self._restarts = self._in_a_row = 0
+        self._restarts = self._in_a_row = self._stopped = 0
         self._due: float | None = None
         self._is_given_up = False
         self._done = threading.Event()
@@ -97,7 +106,10 @@ class RelaySupervisor:
             if self._clock.elapsed() >= self._due:
                 self._start_again()
             return
-        if self._is_given_up or not self._relay.has_ended:
+        if self._is_given_up:
+            return
+        if not self._relay.has_ended:
+            self._look_whether_stopped()
             return
         status = self._relay.status()
         # While the run goes on, one that was stopped is missing as much as one that has died.
@@ -126,6 +138,16 @@ class RelaySupervisor:
                 is_told = True
                 on_wait(f"for the relay (process {self._relay.pid}) to bring the last records to MLflow")
         return False
+
+    def _look_whether_stopped(self) -> None:
+        """Looks are counted, not seconds: a machine or a driver that was stopped itself has seen nothing meanwhile."""
+        self._stopped = self._stopped + 1 if self._relay.is_stopped else 0
+        if self._stopped < self._policy.patience:
+            return
+        seconds = self._stopped * self._policy.look
+        self._stopped = 0
+        self._relay.stop(0.0)  # it may hold a lock of the database
+        self._restart_later(f"the relay (process {self._relay.pid}) was stopped for {seconds:.0f} s, and was ended")
 
     def _restart_later(self, reason: str) -> None:
         now = self._clock.elapsed()

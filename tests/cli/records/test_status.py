@@ -2,6 +2,7 @@ import time
 
 import pytest
 
+from graft.core.process_identity import ProcessIdentity
 from graft.journal import events
 from graft.journal.events import ExperimentStatus
 from graft.journal.journal import Journal, read
@@ -107,12 +108,14 @@ def test_the_lag_of_the_tracking_is_what_it_has_not_sent(graft, make_experiment,
     assert "unsynced, 3 records behind" in graft("status").out
 
 
-def test_a_relay_that_was_killed_is_not_said_to_follow(graft, make_experiment, story):
+def test_a_relay_that_was_killed_or_stopped_is_not_said_to_follow(graft, make_experiment, story, monkeypatch):
     files = RelayFiles(make_experiment(story).directory)
     files.write_status(RelayStatus(RelayState.FOLLOWING))
     assert graft("status", "--json").json["tracking"]["state"] == "killed"
     with exclusive(files.lock):
         assert graft("status", "--json").json["tracking"]["state"] == "following"
+        monkeypatch.setattr(ProcessIdentity, "is_stopped", True)
+        assert graft("status", "--json").json["relay"]["state"] == "stopped"
 
 
 def test_the_relay_is_told_with_its_restarts(graft, make_experiment, story):

@@ -66,6 +66,16 @@ def _kill_relay(sandbox: Sandbox) -> str:
     return moment
 
 
+def _stop_relay(sandbox: Sandbox) -> str:
+    child = sandbox.run()
+    moment = sandbox.await_report(child, 1)
+    sandbox.await_process(child, RELAY).identity.send(signal.SIGSTOP)
+    child.wait().require_success()
+    ends = [event for event in sandbox.records if isinstance(event, events.RelayEnded)]
+    require(len(ends) == 1 and "was stopped" in ends[0].reason, f"it was told otherwise: {ends}")
+    return moment
+
+
 STOPPING_FAULTS = (
     Fault(
         "trial-stopped",
@@ -92,6 +102,13 @@ STOPPING_FAULTS = (
         "the process that brings the records to MLflow is killed after the first epoch",
         "it is started again, which is told, and no record is lost or doubled",
         _kill_relay,
+        needs_own_processes,
+    ),
+    Fault(
+        "relay-stopped",
+        "the process that brings the records to MLflow is stopped (SIGSTOP) after the first epoch, and never goes on",
+        "it is ended and started again, which is told, and no record is lost or doubled",
+        _stop_relay,
         needs_own_processes,
     ),
 )

@@ -198,15 +198,18 @@ def _relay(experiment: "Experiment") -> dict[str, Any]:
 
 
 def _relay_state(files: "RelayFiles") -> str:
-    """As it says itself; but a relay that was killed while it followed the journal can say nothing any more."""
-    from graft.journal.locking import is_held
+    """As it says itself; but one that was killed or stopped (SIGSTOP) in the middle can say nothing any more."""
+    from graft.journal.locking import holder, is_held
     from graft.tracking.relay_files import RelayState
 
     if not files.status.exists():
         return "none"
     state = files.read_status().state
     is_at_work = state in (RelayState.FOLLOWING, RelayState.WAITING)
-    return "killed" if is_at_work and not is_held(files.lock) else state.label
+    if is_at_work and not is_held(files.lock):
+        return "killed"
+    process = holder(files.lock)
+    return "stopped" if process is not None and process.is_stopped else state.label
 
 
 def _disk(experiment: "Experiment") -> dict[str, int]:
