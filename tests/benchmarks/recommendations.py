@@ -5,7 +5,12 @@ alone and each score alone; also with few other tasks. `warm_start`: each task i
 curves, by random draws and by `meta`, which remembers the others; trials and simulated seconds until 99 % of the best
 value of the task, over seeds; a search that never comes there counts whole. `robustness`: the same where a share of the
 remembered trials is wrong, where all values are upside down, and where only tasks of another pool are remembered.
-`overhead`: seconds from 100,000 records to what a search is told.
+`same_task`: the memory holds an earlier search of the very task, of 4, 8 or 16 strategies drawn at random; how far the
+first recommended strategy is below the best of them, in points, and at which place that one stands. `overhead`: seconds
+from 100,000 records to what a search is told.
+
+`--half choose` and `--half report` look at every second task each: rules are chosen on the one, figures told of the
+other.
 """
 
 import argparse
@@ -34,7 +39,7 @@ EXAMPLE = """examples:
   python tests/benchmarks/recommendations.py --bank tests/assets/bank
   python tests/benchmarks/recommendations.py --bank tests/assets/bank --only warm_start --seeds 2
 """
-FIGURES = ("regret", "warm_start", "robustness", "overhead")
+FIGURES = ("regret", "warm_start", "robustness", "same_task", "overhead")
 WRONG = 0.3
 
 
@@ -77,6 +82,30 @@ def robustness(memory: HeldMemory, options: argparse.Namespace) -> tuple[list[st
     return _compared(memory, options, memories, by_task=False)
 
 
+def same_task(memory: HeldMemory, options: argparse.Namespace) -> tuple[list[str], list[list[Any]]]:
+    """The first recommended strategy against the best that an earlier search of the same task has found."""
+    rows = []
+    for count in (4, 8, 16):
+        found = [
+            _again(memory, task, count, seed) for task in _looked_at(memory, options) for seed in range(options.seeds)
+        ]
+        below, below_3, place = (sum(column) / len(found) for column in zip(*found, strict=True))
+        rows.append([count, round(below, 2), round(below_3, 2), round(place, 2)])
+    return ["strategies tried before", "first pick below their best", "best of 3", "place of their best"], rows
+
+
+def _again(memory: HeldMemory, task: BankTask, count: int, seed: int) -> tuple[float, float, int]:
+    rng = random.Random(derive_seed(seed, "same task", task.name))
+    worth = {candidate_of(one).strategy_json: 100 * curve.best for one, curve in task.curves.items()}
+    tried = rng.sample(list(worth), min(count, len(worth)))
+    own = [one for one in memory.records() if one.task == task.name and one.strategy_json in tried]
+    prior = told_by(own, task, (), memory.tasks())
+    order = [prior.expected[place].strategy_json for place in prior.portfolio]
+    best = max(tried, key=worth.__getitem__)
+    place = order.index(best) if best in order else len(order)
+    return worth[best] - worth[order[0]], worth[best] - max(map(worth.__getitem__, order[:3])), place + 1
+
+
 def overhead(memory: HeldMemory, options: argparse.Namespace) -> tuple[list[str], list[list[Any]]]:
     """Processor seconds of a recommendation from more and more records."""
     space = StrategySpace.parse({"freeze": {"choice": [0.0, 0.5, 1.0]}, "lr": {"loguniform": [1e-4, 1e-2]}})
@@ -95,6 +124,7 @@ _MEASURES: Mapping[str, Callable[[HeldMemory, argparse.Namespace], tuple[list[st
     "regret": regret,
     "warm_start": warm_start,
     "robustness": robustness,
+    "same_task": same_task,
     "overhead": overhead,
 }
 Remembered = Callable[[Sequence[Record], BankTask], list[Record]]
@@ -103,7 +133,7 @@ Remembered = Callable[[Sequence[Record], BankTask], list[Record]]
 def _compared(
     memory: HeldMemory, options: argparse.Namespace, memories: Mapping[str, Remembered], by_task: bool
 ) -> tuple[list[str], list[list[Any]]]:
-    tasks = bank_tasks(memory.records())
+    tasks = _looked_at(memory, options)
     seeds = range(options.seeds)
     plain = {task.name: [play(task, RandomSearcher(), None, seed) for seed in seeds] for task in tasks}
     rows = []
@@ -111,7 +141,7 @@ def _compared(
         told: dict[str, list[Reached]] = {}
         for task in tasks:
             others = [one for one in memory.records() if one.task != task.name]
-            prior = told_by(remembered(others, task), task, memory.scores())
+            prior = told_by(remembered(others, task), task, memory.scores(), memory.tasks())
             told[task.name] = [play(task, MetaSearcher(), prior, seed) for seed in seeds]
             if by_task:
                 rows.append([task.name, *_row(plain[task.name], told[task.name])])
@@ -119,6 +149,17 @@ def _compared(
         rows.append([f"total, {name}", *_row(*every)])
     headers = ["task", "random trials", "meta trials", "ratio", "random s", "meta s", "ratio s", "best lost"]
     return headers, rows
+
+
+def _looked_at(memory: HeldMemory, options: argparse.Namespace) -> list[BankTask]:
+    """All tasks, or every second one of each modality, by name."""
+    tasks = sorted(bank_tasks(memory.records()), key=lambda task: (task.modality, task.name))
+    if options.half == "all":
+        return tasks
+    numbered: dict[str, list[BankTask]] = {}
+    for task in tasks:
+        numbered.setdefault(task.modality, []).append(task)
+    return [task for of in numbered.values() for task in of[options.half == "report" :: 2]]
 
 
 def _row(plain: Sequence[Reached], told: Sequence[Reached]) -> list[Any]:
@@ -182,6 +223,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--bank", type=Path, required=True, help="directory of records.parquet, scores.parquet, tasks.parquet")
     add("--only", type=lambda text: text.split(","), default=list(FIGURES), help=f"of {','.join(FIGURES)}")
     add("--seeds", type=int, default=5, help="searches of each task (default: 5)")
+    add("--half", choices=("all", "choose", "report"), default="all", help="tasks that are searched (default: all)")
     add("--draws", type=int, default=5, help="draws of the other tasks of a thinned memory (default: 5)")
     add("--records", type=int, default=100_000, help="the most of the overhead (default: 100000)")
     return parser

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graft.core.seeds import derive_seed
-from graft.meta.memory.records import HeldMemory, Record, Scores
+from graft.meta.memory.records import HeldMemory, Record, Scores, TaskEntry
 from graft.meta.recommend.advice import Question, prior_for
 from graft.meta.recommend.pool import candidate_of
 from graft.meta.recommend.prior import Prior
+from graft.meta.task_embedding.similarity import similarity
 from graft.search.conductor import Conductor
 from graft.search.proposer import SearchProposer
 from graft.search.protocol import LearnsFromTasks, Proposal
@@ -41,6 +42,11 @@ class Curve:
         """How long it was trained."""
         return max(self.values)
 
+    @property
+    def best(self) -> float:
+        """Its best value."""
+        return max(self.values.values())
+
 
 @dataclass(frozen=True)
 class BankTask:
@@ -59,7 +65,7 @@ class BankTask:
     @property
     def best(self) -> float:
         """The best value that any strategy came to."""
-        return max(max(curve.values.values()) for curve in self.curves.values())
+        return max(curve.best for curve in self.curves.values())
 
 
 def bank_tasks(records: Sequence[Record]) -> list[BankTask]:
@@ -189,8 +195,17 @@ class _Watcher:
         return Reached(trials, seconds, self._when is not None, self._best)
 
 
-def told_by(others: Sequence[Record], task: BankTask, scores: Sequence[Scores] = ()) -> Prior:
-    """What a memory of other tasks, and the scores of this one, say of it."""
+def told_by(
+    others: Sequence[Record], task: BankTask, scores: Sequence[Scores] = (), entries: Sequence[TaskEntry] = ()
+) -> Prior:
+    """What a memory of other tasks, and the scores of this one, say of it.
+
+    Args:
+        others: what is remembered.
+        task: the new one.
+        scores: of any tasks.
+        entries: what tasks are like; with that of the new one, those that are like it count for more.
+    """
     own: dict[str, dict[str, float]] = {}
     for one in scores:
         if one.task == task.name:
@@ -200,9 +215,16 @@ def told_by(others: Sequence[Record], task: BankTask, scores: Sequence[Scores] =
         lambda strategy: strategy,
         task.modality,
         "classification",
-        scores=own,
+        _alike(task.name, entries),
+        own,
         seed=derive_seed(0, task.name),
         pool={candidate_of(one): one for one in task.curves},
     )
     foreign = [one for one in scores if one.task != task.name]
     return prior_for(HeldMemory(list(others), (), foreign), question)
+
+
+def _alike(task: str, entries: Sequence[TaskEntry]) -> Mapping[str, float] | None:
+    """How like a task each of the described ones is; None where nothing is known of it."""
+    own = next((one for one in entries if one.task == task), None)
+    return None if own is None else {one.task: similarity(own, one) for one in entries}

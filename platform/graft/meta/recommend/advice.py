@@ -105,7 +105,7 @@ def _portfolio(forecast: Forecast, costs: "np.ndarray | None", seed: int) -> lis
     if costs is None:
         return list(forecast.order[:FIRST])
     draws, weights = outcomes_drawn(forecast.posterior, np.zeros((0, len(forecast.pool))), seed)
-    return greedy(draws, weights, FIRST, costs=np.sqrt(costs))
+    return greedy(draws, weights, FIRST, costs=costs)
 
 
 def _likeness(question: Question) -> Similarity:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from graft.meta.recommend.kernel import Floats
-from graft.meta.recommend.normalise import WORST
 from graft.meta.recommend.surrogate import Posterior
 
 DRAWS = 256
+COST_SAY = 0.25
+"""Of costs against gains, as a power: a trial that is 16 times as cheap may gain half as much."""
 # How many tasks weigh as much as what the surrogate imagines.
 _TASKS = 3.0
 
@@ -19,20 +20,26 @@ def greedy(
     """Places of the candidates whose best is expected to be best, each chosen beside those before it.
 
     E[max over the chosen] is submodular, so the greedy choice has at least 63 % of the best possible gain (Nemhauser,
-    Wolsey & Fisher, 1978). Equal gains go to the candidate with the larger mean, then to the earlier one.
+    Wolsey & Fisher, 1978). Equal gains go to the candidate with the larger mean, then to the earlier one. The first is
+    the one with the largest mean, whatever it costs: there is nothing yet that it could gain on, so a quotient of worth
+    and cost would prefer a cheap candidate however poor it is. What is cheap comes behind it, beside it where trials
+    run side by side.
 
     Args:
         draws: [D, P], what may come of each candidate.
         weights: [D], sum 1.
         count: how many.
         taken: candidates that are tried anyway.
-        costs: [P]; then it is the gain for each unit of cost that decides.
+        costs: [P], in units of the usual one; gains are divided by costs ** `COST_SAY`.
     """
-    price = np.ones(draws.shape[1]) if costs is None else costs
+    price = np.ones(draws.shape[1]) if costs is None else costs**COST_SAY
     mean = weights @ draws
     left = [place for place in range(draws.shape[1]) if place not in taken]
-    best = draws[:, list(taken)].max(axis=1) if len(taken) else np.full(len(draws), 2 * WORST)
     chosen: list[int] = []
+    if left and count and not len(taken):
+        chosen.append(max(left, key=lambda place: (mean[place].round(9), -place)))
+        left.remove(chosen[0])
+    best = draws[:, [*taken, *chosen]].max(axis=1, initial=-np.inf)
     while left and len(chosen) < count:
         gains = (weights @ (np.maximum(draws[:, left], best[:, None]) - best[:, None])) / price[left]
         at = left[int(np.lexsort((np.array(left), -mean[left], -gains.round(9)))[0])]

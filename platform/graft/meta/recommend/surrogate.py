@@ -86,7 +86,7 @@ class Surrogate:
         self.table, self.parameters = table, parameters
         self._candidates = fields.whole(parameters.length)
         self._similarity = similarity
-        likeness = [similarity(one, other) for one in table.tasks for other in table.tasks]
+        likeness = [_correlation(similarity(one, other)) for one in table.tasks for other in table.tasks]
         self._tasks = np.array(likeness, dtype=np.float64).reshape(len(table.tasks), len(table.tasks))
         self._weight = table.weight.copy()
         self._fit()
@@ -105,7 +105,7 @@ class Surrogate:
             features: their scores on the task, [P, J + 1].
         """
         own, table = self.parameters, self.table
-        likeness = np.array([self._similarity(task, other) for other in table.tasks])
+        likeness = np.array([_correlation(self._similarity(task, other)) for other in table.tasks])
         among = self._candidates[np.ix_(candidates, candidates)] * (own.shared + own.own)
         among = among + self._linear(features, features)
         mean = features[:, 0] * own.slope if own.slopes else np.zeros(len(candidates))
@@ -155,6 +155,11 @@ class Surrogate:
         """Of the scores: each by itself has a quarter of the variance that their mean has."""
         variances = self.parameters.slopes * np.array([1.0, *[0.25] * (ones.shape[1] - 1)])
         return np.asarray((ones * variances) @ others.T)
+
+
+def _correlation(similarity: float) -> float:
+    """k_t of two tasks: similarity², still positive definite (Schur), so that the nearest tasks stand out."""
+    return similarity * similarity
 
 
 GRID = tuple(
