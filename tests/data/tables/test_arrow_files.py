@@ -7,12 +7,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import feather, parquet
 
 from graft.core.errors import DataError, SpecError
+from graft.data.columnar.groups import ArrowGroups
 from graft.data.tables.arrow_files import ArrowFile
+from graft.data.tables.columnar import ColumnarTable
 from graft.data.tables.samples import read_samples
 from graft.modalities.image.serving import find_images
 from graft.modalities.text.serving import find_texts
@@ -169,3 +172,44 @@ def test_a_file_that_promises_terabytes_is_damaged(tmp_path: Path) -> None:
         path.write_bytes(whole[:at] + (1 << 50).to_bytes(8, "little") + whole[at + 8 :])
         with pytest.raises(DataError, match="is damaged or of another form"):
             read_samples(path, ("image",), "utf-8")
+
+
+def views_of(text: str, rows: int) -> pa.Array:
+    """As many rows that all point to one text."""
+    views = np.zeros((rows, 4), np.int32)
+    views[:, 0], views[:, 1] = len(text), int.from_bytes(text[:4].encode(), "little")
+    buffers = [None, pa.py_buffer(views.tobytes()), pa.py_buffer(text.encode())]
+    return pa.Array.from_buffers(pa.string_view(), rows, buffers)
+
+
+def coded(text: str, rows: int) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([text]))
+
+
+@pytest.mark.parametrize("make", [views_of, coded])
+@pytest.mark.parametrize("name", FORMS)
+def test_rows_that_point_to_one_large_value_are_not_unpacked_together(make: Any, name: str, tmp_path: Path) -> None:
+    texts = make("x" * (4 << 20), 40)
+    if name.endswith(".parquet") and make is views_of:
+        texts = texts.cast(pa.large_string())
+    path = write(tmp_path / name, {"text": texts})
+    sizes = [batch.num_rows for batch in ArrowGroups(path).batches(["text"])]
+    assert max(sizes) <= 16
+    assert sum(sizes) == 40
+
+
+@pytest.mark.parametrize("make", [views_of, coded])
+@pytest.mark.parametrize("name", FORMS)
+def test_a_cell_beside_a_sample_may_not_be_huge(make: Any, name: str, tmp_path: Path) -> None:
+    labels = make("x" * 70_000, 3)
+    if name.endswith(".parquet") and make is views_of:
+        labels = labels.cast(pa.large_string())
+    path = write(tmp_path / name, {"text": ["a", "b", "c"], "label": labels})
+    with pytest.raises(DataError, match=f"column `label` of {name} has a value of 70000 bytes, but may have 65536"):
+        ColumnarTable(path).read("text", ["label"])
+
+
+def test_a_list_of_labels_may_not_be_endless(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.parquet", {"text": ["a"], "label": [["x"] * 10_001]})
+    with pytest.raises(DataError, match="has a list of 10001 values, but may have 10000"):
+        ColumnarTable(path).read("text", ["label"])

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from graft.data.columnar.arrow_layout import BatchPart, parts_of
 from graft.data.columnar.parquet_layout import Chunk, RowGroup, pages_of, row_groups
+from graft.data.columnar.value_sizes import largest_value
 from graft.data.tables.arrow_files import ArrowFile
 
 MOST_CELL_BYTES = 256 * 1024**2
@@ -73,7 +74,7 @@ class ArrowGroups:
             batches = reader if self._file.is_stream else map(reader.get_batch, range(reader.num_record_batches))
             for batch in batches:
                 batch.validate(full=True)
-                yield batch.select(list(columns))
+                yield from _in_slices(batch.select(list(columns)))
 
     def group(self, group: int, column: str) -> Iterator[pa.RecordBatch]:
         """The rows of a group, some at a time.
@@ -113,7 +114,7 @@ class ArrowGroups:
                             f"column {chunk.column} has {page.unpacked >> 20} MiB in one piece, more than any sample"
                         )
                     largest = max(largest, page.unpacked if page.is_dictionary else 1)
-        return min(max(_TOGETHER_BYTES // largest, 1), _MOST_ROWS)
+        return _few(largest)
 
     @cached_property
     def _layout(self) -> tuple[RowGroup, ...]:
@@ -143,3 +144,15 @@ class ArrowGroups:
         if largest > MOST_BATCH_BYTES:
             raise ValueError(f"a record batch of it unpacks to {largest >> 20} MiB; save it with fewer rows in each")
         return found
+
+
+def _in_slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The same rows, so many at a time that they stay small when they are unpacked."""
+    together = _few(max((largest_value(column) for column in batch.columns), default=1))
+    for start in range(0, batch.num_rows, together):
+        yield batch.slice(start, together)
+
+
+def _few(largest: int) -> int:
+    """How many rows are unpacked together of which each may be so many bytes."""
+    return min(max(_TOGETHER_BYTES // largest, 1), _MOST_ROWS)

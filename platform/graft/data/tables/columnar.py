@@ -12,9 +12,11 @@ from graft.core.errors import DataError
 from graft.core.passing_errors import machine_errors
 from graft.data.columnar.cells import CellSources, ColumnCells, holds_bytes
 from graft.data.columnar.groups import ArrowGroups
+from graft.data.columnar.value_sizes import is_list, largest_value, longest_list
 from graft.data.contents.coded import Coded
 from graft.data.contents.parts import Contents, StampedFile
 from graft.data.contents.spool import Spool
+from graft.data.tables.labels import MOST_LABEL_BYTES, MOST_MEMBERS
 from graft.data.tables.rows import append_samples, column_named, require_columns
 
 _ASKED = re.compile(r"of size (\d+)")
@@ -85,18 +87,37 @@ class ColumnarTable:
 
     def _values(self, column: pa.Array, name: str) -> list[Any]:
         kind = _value_type(column.type)
-        member = kind.value_type if _is_list(kind) else kind
+        member = kind.value_type if is_list(kind) else kind
         if pa.types.is_temporal(kind) and not (pa.types.is_time(kind) or pa.types.is_duration(kind)):
             moments: list[Any] = column.cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=False).to_pylist()
             return moments
+        self._check_short(column, name)
         plain = _is_string(member) or pa.types.is_null(member) or pa.types.is_boolean(member)
-        if pa.types.is_decimal(member) and not _is_list(kind):
+        if pa.types.is_decimal(member) and not is_list(kind):
             column = column.cast(pa.float64())
         elif not (plain or pa.types.is_integer(member) or pa.types.is_floating(member)):
             rule = "but must be numbers, texts, or lists of texts; name another column"
             raise DataError(f"column `{name}` of {self._path.name} is {column.type}, {rule}")
         values: list[Any] = _decoded(column).to_pylist()
         return values
+
+    def _check_short(self, column: pa.Array, name: str) -> None:
+        """Refuse cells that are too large for what stands beside a sample, before they are unpacked row by row.
+
+        Raises:
+            DataError: a text, or a list, is.
+        """
+        kind = _value_type(column.type)
+        told = f"column `{name}` of {self._path.name} has a"
+        if is_list(kind) and (most := longest_list(column)) > MOST_MEMBERS:
+            raise DataError(
+                f"{told} list of {most} values, but may have {MOST_MEMBERS} in each; name a column of labels"
+            )
+        size = largest_value(column.flatten() if is_list(kind) else column)
+        if size > MOST_LABEL_BYTES:
+            raise DataError(
+                f"{told} value of {size} bytes, but may have {MOST_LABEL_BYTES} in each; name a column of labels"
+            )
 
     def _check_plain(self, name: str) -> None:
         """Refuse types that bring code of their own to convert them.
@@ -143,7 +164,3 @@ def _value_type(kind: pa.DataType) -> pa.DataType:
 
 def _is_string(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))

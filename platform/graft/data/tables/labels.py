@@ -14,6 +14,12 @@ from graft.data.targets import RawTargets
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 
 
+MOST_LABEL_BYTES = 64 * 1024
+"""Of a label, or of another cell beside a sample: more is a text, or an attack on the memory."""
+MOST_MEMBERS = 10_000
+"""Of a list of labels."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a label stands, for messages.
@@ -114,6 +120,8 @@ def _is_missing(value: Any) -> bool:
 
 def _kind(place: Place, row: int, value: Any) -> str:
     match value:
+        case str() if len(value) > MOST_LABEL_BYTES:
+            raise too_long(place, row, len(value))
         case bool() | str():
             return "text"
         case int() | float():
@@ -132,6 +140,13 @@ def _kind(place: Place, row: int, value: Any) -> str:
             raise DataError(
                 f"{place} is {'an object' if isinstance(value, dict) else type(value).__name__} in row {row}, {rule}"
             )
+
+
+def too_long(place: Place, row: int, size: int) -> DataError:
+    """What to say of a cell that is no label by its size."""
+    return DataError(
+        f"{place} has {size} characters in row {row}, but may have {MOST_LABEL_BYTES}; name a column of labels"
+    )
 
 
 def _as_list(values: Sequence[Any]) -> list[str]:
