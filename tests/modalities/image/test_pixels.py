@@ -98,9 +98,30 @@ def test_where_nothing_is_white_grey_of_16_bits_is_turned_round():
 
 def test_dark_colours_of_16_bits_are_read_as_12():
     found = decode(png(2, 16, RGB, struct.pack(">6H", 0, 0, 0, 4095, 2048, 256)), LIMIT)
-    assert found.pixels[0].tolist() == [[0, 0, 0], [255, 136, 17]]
+    assert found.pixels[0].tolist() == [[0, 0, 0], [255, 128, 16]]
     assert found.remark.startswith("hold values of 12 bits in 16")
+    dark = decode(png(2, 16, RGB, struct.pack(">6H", 0, 0, 0, 255, 128, 7)), LIMIT)
+    assert dark.pixels[0].tolist() == [[0, 0, 0], [255, 128, 7]]
+    assert dark.remark.startswith("hold values of 8 bits in 16")
+    black = decode(png(1, 16, RGB, struct.pack(">3H", 0, 0, 0)), LIMIT)
+    assert (black.pixels[0].tolist(), black.remark) == ([[0, 0, 0]], "")
     assert decode(png(1, 8, RGB, bytes((0, 3, 15))), LIMIT).pixels[0].tolist() == [[0, 3, 15]]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_dark_colours_of_a_tiff_of_either_byte_order(order: str):
+    values = struct.pack(f"{order}6H", 0, 1, 0, 4095, 2048, 256)
+    tags = [(256, 3, 1, 2), (257, 3, 1, 1), (258, 3, 3, 8), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 1, 14),
+            (277, 3, 1, 3), (278, 3, 1, 1), (279, 4, 1, len(values))]  # fmt: skip
+    written = [
+        struct.pack(f"{order}HHI", *tag[:3])
+        + (struct.pack(f"{order}HH", tag[3], 0) if tag[1] == 3 and tag[2] == 1 else struct.pack(f"{order}I", tag[3]))
+        for tag in tags
+    ]
+    start = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 14 + len(values))
+    depths = struct.pack(f"{order}3H", 16, 16, 16)
+    content = start + depths + values + struct.pack(f"{order}H", len(tags)) + b"".join(written) + bytes(4)
+    assert decode(content, LIMIT).pixels[0].tolist() == [[0, 0, 0], [255, 128, 16]]
 
 
 def floats(values: list[float]) -> bytes:

@@ -7,6 +7,7 @@ says, transparent parts on white, 16-bit grey scaled to 8 bits, the first frame 
 import codecs
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from graft.core.passing_errors import is_used_up
 from graft.data.read import Oversized, Unreadable
 from graft.modalities.image.look import look_of
 from graft.modalities.image.metadata import without_metadata
-from graft.modalities.image.pixels import Picture, raw_mode, seen
+from graft.modalities.image.pixels import Picture, of_low_bytes, raw_mode, seen
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 """The formats that are read; PIL knows many more, and each decoder less is one that hostile bytes cannot reach."""
@@ -90,16 +91,18 @@ def _decode(content: bytes, max_pixels: int, min_side: int | None) -> Picture:
     _require_size(image, max_pixels)
     if min_side is not None:
         image.draft(None, (min_side * _SHRINK_MARGIN, min_side * _SHRINK_MARGIN))
-    return _loaded(image, max_pixels, size)
+    return _loaded(image, max_pixels, size, lambda: of_low_bytes(Image.open(io.BytesIO(content), formats=FORMATS)))
 
 
-def _loaded(image: Image.Image, max_pixels: int, size: tuple[int, int]) -> Picture:
+def _loaded(
+    image: Image.Image, max_pixels: int, size: tuple[int, int], low: Callable[[], Image.Image] | None = None
+) -> Picture:
     _require_size(image, max_pixels)
     raw = raw_mode(image)
     try:
         image.load()
         look = look_of(image, raw, size)
-        return replace(seen(image, raw), look=look)
+        return replace(seen(image, raw, low), look=look)
     except Unreadable:
         raise
     except Exception as error:

@@ -6,11 +6,13 @@ At 8 bits such a picture would have at most 16 shades next to black, so little i
 the pictures read so are counted and told. What a TIFF itself says of its bits and its largest value comes first.
 """
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageFile
 
 from graft.data.read import Unreadable
 from graft.modalities.image.look import Look
@@ -60,18 +62,34 @@ def raw_mode(image: Image.Image) -> str:
     return first if isinstance(first, str) else ""
 
 
-def seen(image: Image.Image, raw: str = "") -> Picture:
+def of_low_bytes(image: ImageFile.ImageFile) -> Image.Image:
+    """An image of colours of 16 bits that is not loaded yet, whose lower 8 bits Pillow shall give, not the upper ones.
+
+    Pillow keeps 8 bits of colours, and takes the first or the second byte by the order that it is told of.
+    """
+    other = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+    raw = raw_mode(image)
+    swapped = raw[:-1] + other[raw[-1]]
+    image.tile = [
+        tile._replace(args=(swapped, *tile.args[1:]) if isinstance(tile.args, tuple) else swapped)
+        for tile in image.tile
+    ]
+    return image
+
+
+def seen(image: Image.Image, raw: str = "", low: Callable[[], Image.Image] | None = None) -> Picture:
     """A loaded image as everybody sees it: turned as EXIF says, transparent parts on white.
 
     Args:
         image: loaded.
         raw: its `raw_mode` before that.
+        low: the same image, `of_low_bytes`, where its file is at hand.
 
     Raises:
         Unreadable: its pixels have no defined brightness.
     """
     orientation = _orientation(image)
-    picture, remark = _rgb(image, raw)
+    picture, remark = _rgb(image, raw, low)
     turn = _TURNS.get(orientation)
     return Picture(picture if turn is None else picture.transpose(turn), remark)
 
@@ -83,7 +101,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _rgb(image: Image.Image, raw: str) -> tuple[Image.Image, str]:
+def _rgb(image: Image.Image, raw: str, low: Callable[[], Image.Image] | None) -> tuple[Image.Image, str]:
     if image.mode == "F":
         return _from_floats(image)
     if image.mode.startswith("I"):
@@ -97,7 +115,7 @@ def _rgb(image: Image.Image, raw: str) -> tuple[Image.Image, str]:
         flat = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
         return flat, ""
     rgb = image if image.mode == "RGB" else image.convert("RGB")
-    return _from_dark_colours(rgb) if raw.startswith("RGB;16") else (rgb, "")
+    return _from_dark_colours(rgb, low) if raw.startswith("RGB;16") else (rgb, "")
 
 
 def _scale_transparency(image: Image.Image, raw: str) -> None:
@@ -114,7 +132,7 @@ def _from_16_bit(image: Image.Image) -> tuple[Image.Image, str]:
     if values.size and (values.min() < 0 or values.max() > _WHITE):
         raise Unreadable("has pixels beyond 16 bits, whose white is not defined; convert it to 8 or 16 bits")
     white, remark = _white_of(image, int(values.max(initial=0)))
-    shades = ((np.arange(_WHITE + 1) * 255 + white // 2) // white).clip(max=255).astype(np.uint8)
+    shades = _shades(white)
     if _tag(image, _PHOTOMETRIC) == 0:  # 0 is white; Pillow turns 8 bits round, but not 16
         shades = 255 - shades
     grey = shades[values]
@@ -131,10 +149,19 @@ def _white_of(image: Image.Image, brightest: int) -> tuple[int, str]:
         return 2**bits - 1, ""
     if largest is not None and 255 <= largest < _WHITE and brightest <= largest:
         return largest, ""
+    return _step(brightest)
+
+
+def _step(brightest: int) -> tuple[int, str]:
     for white, name in _STEPS:
         if 0 < brightest <= white:
             return white, f"hold values of {name} bits in 16 and are read as such (white is {white})"
     return _WHITE, ""
+
+
+def _shades(white: int) -> np.ndarray:
+    """uint8 [65536], the 8 bits of each value."""
+    return ((np.arange(_WHITE + 1) * 255 + white // 2) // white).clip(max=255).astype(np.uint8)
 
 
 def _tag(image: Image.Image, number: int) -> int | None:
@@ -144,12 +171,15 @@ def _tag(image: Image.Image, number: int) -> int | None:
     return first if isinstance(first, int) else None
 
 
-def _from_dark_colours(rgb: Image.Image) -> tuple[Image.Image, str]:
-    """Colours of 16 bits, of which Pillow gives the upper 8: in those of a sensor of 12, only 4 are used."""
-    values = np.asarray(rgb)
-    if not 0 < values.max(initial=0) <= 15:
+def _from_dark_colours(rgb: Image.Image, low: Callable[[], Image.Image] | None) -> tuple[Image.Image, str]:
+    """Colours of 16 bits, of which Pillow gives the upper 8: a sensor of 12 uses 4 of them, one of 8 none."""
+    upper = np.asarray(rgb)
+    if upper.max(initial=0) > _STEPS[-1][0] >> 8:
         return rgb, ""
-    return Image.fromarray(values * np.uint8(17)), "hold values of 12 bits in 16 and are read as such (white is 4095)"
+    lower = np.asarray(low()) if low else upper * np.uint8(17)
+    values = upper.astype(np.uint16) << 8 | lower
+    white, remark = _step(int(values.max(initial=0)))
+    return Image.fromarray(_shades(white)[values]), remark
 
 
 def _from_floats(image: Image.Image) -> tuple[Image.Image, str]:
