@@ -38,7 +38,9 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module
 
 
-@pytest.mark.parametrize("script", ["text", "multilabel", "regression", "batch_cost", "adapters", "closed_form"])
+@pytest.mark.parametrize(
+    "script", ["text", "multilabel", "regression", "batch_cost", "adapters", "closed_form", "head_phase"]
+)
 def test_the_smallest_run_of_each_ends_with_its_json_line(script: str) -> None:
     assert last_line(script)["benchmark"] == script
 

@@ -71,7 +71,7 @@ class Scored:
         assert prefix is not None, "all blocks are frozen, and views are stored"
         cache = FeatureCache(FeatureStore(scratch, 10**10), "wordnet", frozenset([prefix]))
         self._data = replace(data, feature_cache=cache)
-        self._cached = build_learner(self._data, self._strategy, (Split.TRAIN,)).cached
+        self._cached = build_learner(self._data, self._strategy, (Split.TRAIN,)).given.frozen
         one = extraction_for(self._data, self._strategy, Split.TEST)
         with cache.store.build(one.key, one.extract(0, 1).shape[1:], one.rows, in_process(one.extract, 128)) as found:
             self._test = found.tensor(slice(None))
@@ -83,7 +83,8 @@ class Scored:
         epochs = round(data.epochs * share**-0.5)
         arrays = replace(data.arrays, splits=sampled(data, share, seed))
         some = replace(data, arrays=arrays, seed=seed, epochs=epochs, feature_cache=None)
-        learner = replace(build_learner(some, self._strategy, (Split.TRAIN,)), cached=self._cached)
+        learner = build_learner(some, self._strategy, (Split.TRAIN,))
+        learner = replace(learner, given=replace(learner.given, frozen=self._cached))
         learner.train(None, validate=True)
         learner.session.restore_best()
         with torch.inference_mode():
@@ -98,12 +99,12 @@ def costs(data: TrainingData, tokens: int = 32) -> list[dict[str, Any]]:
     rows = data.arrays.rows(Split.TRAIN)[:32]
     told = []
     for policy in POLICIES:
-        augmenter = data.modality.augmenter(strategy_of(policy).augment, data.data, learner.inputs.given)  # type: ignore[attr-defined]
+        augmenter = data.modality.augmenter(strategy_of(policy).augment, data.data, learner.given.samples.given)  # type: ignore[attr-defined]
         if augmenter is not None:
-            batch = learner.inputs.plain(rows)
+            batch = learner.given.samples.plain(rows)
             seconds = _least(lambda a=augmenter, b=batch: a.apply(b, Draws.of_epoch(rows, 0, 1)))
             told.append({"policy": policy, "ms_a_text": round(1000 * seconds / len(rows), 4)})
-    seconds = _least(lambda: learner.session.model(learner.inputs.plain(rows)))
+    seconds = _least(lambda: learner.session.model(learner.given.samples.plain(rows)))
     return [*told, {"policy": "(a forward pass)", "ms_a_text": round(1000 * seconds / len(rows), 4)}]
 
 

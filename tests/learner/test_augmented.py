@@ -57,7 +57,7 @@ def test_another_magnitude_holds_from_the_next_epoch_on(training_data: TrainingD
     rows = weak.rows[:8]
     changed = []
     for made in (weak, strong):
-        plain = made.inputs.plain(rows)[PIXELS]
-        augmented = made.inputs.augmented(made.augmenter, Draws.of_epoch(rows, 0, 2))[PIXELS]  # type: ignore[arg-type]
+        plain = made.given.samples.plain(rows)[PIXELS]
+        augmented = made.given.samples.augmented(made.augmenter, Draws.of_epoch(rows, 0, 2))[PIXELS]  # type: ignore[arg-type]
         changed.append((augmented - plain).abs().mean())
     assert changed[0] < changed[1]

@@ -64,7 +64,7 @@ def test_other_data_has_other_features(make: Make) -> None:
 
 
 def test_a_deeper_cut_is_computed_from_a_shallower_one(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = make(BLOCKS).cached
+    wanted = make(BLOCKS).given.frozen
     assert wanted is not None
     rows = torch.arange(20).numpy()
     images = wanted.inputs.plain(rows)[FEATURES].clone()
@@ -75,7 +75,7 @@ def test_a_deeper_cut_is_computed_from_a_shallower_one(make: Make, monkeypatch: 
     fresh = make(8, fingerprint="other")
     assert fresh.takes_features
     monkeypatch.setattr(Backbone, "below", never)
-    staged = make(BLOCKS, fingerprint="other").cached
+    staged = make(BLOCKS, fingerprint="other").given.frozen
     assert staged is not None
     torch.testing.assert_close(staged.inputs.plain(rows)[FEATURES], images, rtol=1e-4, atol=1e-4)
 

@@ -42,7 +42,7 @@ def scaling_of(learner: SupervisedLearner) -> FeatureScaling:
 def test_a_probe_learns_on_scaled_features_of_its_training_rows(training_data: TrainingData) -> None:
     learner = build_learner(training_data, strategy(**SCALED), (Split.TRAIN,))
     scaling, rows = scaling_of(learner), training_data.arrays.rows(Split.TRAIN)
-    features = learner.session.model.network.backbone(learner.inputs.plain(rows))
+    features = learner.session.model.network.backbone(learner.given.samples.plain(rows))
     kept = scaling.scale > 0
     assert int(kept.sum()) == 320
     varied = kept & (features.std(dim=0) > 1e-4)  # of noise, many features are constant

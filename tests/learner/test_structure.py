@@ -124,7 +124,7 @@ def test_features_of_every_depth_are_those_of_the_edited_network(training_data: 
         learner = build_learner(training_data, one, (Split.TRAIN,))
         rows = training_data.arrays.rows(Split.TRAIN)[:5]
         with torch.inference_mode():
-            direct = learner.session.model.network.backbone.eval()(learner.inputs.plain(rows))
+            direct = learner.session.model.network.backbone.eval()(learner.given.samples.plain(rows))
         np.testing.assert_allclose(features, direct.numpy(), rtol=1e-4, atol=1e-5)
 
 

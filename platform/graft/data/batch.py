@@ -7,13 +7,15 @@ from torch import Tensor
 
 FEATURES = "features"
 """Name of the one tensor of a batch of stored features; every other name is an input of a modality."""
+RESTING = "resting"
+"""The same of features of blocks that train later; whoever is given them knows how many rest."""
 
 
 class Batch(dict[str, Tensor]):
     """Named tensors with a row for each sample; a plain dict to whoever computes with them.
 
     Each modality names its own: ``pixels``; ``input_ids`` and ``attention_mask``; or ``features``, what the frozen
-    blocks have made of them.
+    blocks have made of them; or ``resting``, what those have made that train later.
     """
 
     @property

@@ -116,11 +116,13 @@ class StoredFeatures:
         parts: by view, None for the plain samples; the parts of a view have no row in common.
         device: where the features go.
         lengths: of the rows' samples, where they differ; they decide the batches.
+        name: of the tensor in a batch; it says which blocks have made it.
     """
 
     parts: Mapping[int | None, Sequence[Part]]
     device: torch.device
     lengths: np.ndarray | None = None
+    name: str = FEATURES
     fixed: ClassVar[None] = None
 
     def plain(self, rows: Rows) -> Batch:
@@ -154,7 +156,7 @@ class StoredFeatures:
             found |= is_here
         if taken is None or not found.all():
             raise ValueError(f"{int((~found).sum())} of {len(rows)} rows have no stored features, but all must have")
-        return Batch({FEATURES: to_device(taken, self.device)})
+        return Batch({self.name: to_device(taken, self.device)})
 
 
 def _empty(shape: tuple[int, ...]) -> Tensor:

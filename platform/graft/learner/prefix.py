@@ -48,17 +48,27 @@ def prefix_of(strategy: Strategy) -> Prefix | None:
     Raises:
         SpecError: there is no such backbone.
     """
-    info = describe_backbone(strategy.backbone)
     places = blocks_of(strategy.backbone, strategy.structure)
     part = frozen_part(strategy, len(places))
-    if not part.is_constant:
-        return None
-    below = places[: part.cut]
+    return prefix_below(strategy, places, part.cut, part.views or 0) if part.is_constant else None
+
+
+def prefix_below(strategy: Strategy, places: tuple[int, ...], cut: int, views: int) -> Prefix | None:
+    """The first `cut` blocks of a strategy's backbone; None where no other strategy can have the same ones.
+
+    Args:
+        strategy: with backbone, structure, start and size of inputs.
+        places: of its blocks in the whole backbone.
+        cut: how many of them, at least 1.
+        views: stored augmentations of each sample; 0 if samples are not augmented.
+    """
+    info = describe_backbone(strategy.backbone)
+    below = places[:cut]
     if len(set(below)) < len(below) or (strategy.structure.widen > 1 and below):
         return None  # copies of blocks, or wider ones: nobody else has them
     left_out = tuple(place for place in range(below[-1] + 1) if place not in below)
     is_edited = strategy.structure.pool != "own" or len(places) < info.num_blocks
-    pool = strategy.structure.pool if is_edited and part.cut == len(places) else ""
+    pool = strategy.structure.pool if is_edited and cut == len(places) else ""
     size = build_modality(info.modality).size(strategy)
     start = canonical_json(strategy.plain("init")) if strategy.init.weights else ""
-    return Prefix(strategy.backbone, size, part.cut, part.views or 0, left_out, pool, start)
+    return Prefix(strategy.backbone, size, cut, views, left_out, pool, start)

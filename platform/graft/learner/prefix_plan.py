@@ -1,11 +1,12 @@
 """Which frozen blocks are worth being computed once: how often a search is expected to meet each of them. Pure."""
 
 import random
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
 
 from graft.core.seeds import derive_seed
+from graft.learner.phases.head_phase import head_epochs, head_prefix_of, starts_solved
 from graft.learner.prefix import Prefix, prefix_of
 from graft.modalities.registry import build_modality
 from graft.models.load import describe_backbone
@@ -48,11 +49,13 @@ class Expected:
         prefix: which.
         reads: epochs, over all trials, that would go through them.
         is_kept: whether their features are to be stored.
+        starts: heads, over all trials, whose start is solved on them; each is a pass beside the epochs.
     """
 
     prefix: Prefix
     reads: float
     is_kept: bool
+    starts: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -76,15 +79,17 @@ class PrefixPlan:
         """How many times less arithmetic the search does: each stored prefix is computed once, not once an epoch.
 
         With f the share of the forward pass below a cut and n its reads, a search without stored features costs
-        n (f + 3 (1 - f)), one with them 3 n (1 - f) + f; this is the quotient of the sums over all prefixes.
+        n (f + 3 (1 - f)), one with them 3 n (1 - f) + f; this is the quotient of the sums over all prefixes. A start
+        that is solved adds f without them.
         """
         without = kept = least = 0.0
         for one in self.expected:
             share = share_below(one.prefix)
             above, once = one.reads * (1 + BACKWARD) * (1 - share), share * max(1, one.prefix.views)
-            without += above + one.reads * share
-            kept += above + (once if one.is_kept else one.reads * share)
-            least += above + min(once, one.reads * share)
+            passes = (one.reads + one.starts) * share
+            without += above + passes
+            kept += above + (once if one.is_kept else passes)
+            least += above + min(once, passes)
         # Nothing frozen, or samples that are new in every epoch.
         rest = (self.epochs - sum(one.reads for one in self.expected)) * (1 + BACKWARD)
         return SpeedUp((without + rest) / (kept + rest), (without + rest) / (least + rest))
@@ -107,21 +112,54 @@ def plan_prefixes(job: Job) -> PrefixPlan:
     """Draw strategies from a job's space, and count which frozen blocks they have; those tried first count as many
     epochs as they train."""
     outlook, models, first = Outlook.of(job), job.search.evaluation.models, job.first
-    epochs, finals = 0.0, job.search.evaluation.finals
+    trials = epochs = 0.0
     for phase in outlook.phases:
         count = max(0, (phase.trials or UNKNOWN_TRIALS) - (0 if phase.index else len(first)))
+        trials += models * count
         epochs += models * count * expected_epochs(outlook.phases, phase.index)
-    each = models * outlook.phases[0].epochs
-    reads: Counter[Prefix] = Counter({prefix: share * epochs for prefix, share in _counted(job).items()})
+    found = _Tally(job.epochs)
+    for strategy in drawn_strategies(job):
+        found.add(strategy, trials / DRAWS, epochs / trials if trials else 0.0)
+    whole = outlook.phases[0].epochs
     for strategy in first:
-        if (prefix := prefix_of(strategy)) is not None:
-            reads[prefix] += models + finals if strategy.head.is_solved else each
-    found = [
-        Expected(prefix, count, count >= MIN_READS * max(1, prefix.views))
-        for prefix, count in sorted(reads.items(), key=lambda one: astuple(one[0]))
-    ]
+        if strategy.head.is_solved:
+            found.add(strategy, models + job.search.evaluation.finals, 1.0)
+        else:
+            found.add(strategy, models, whole)
     trained = sum(not strategy.head.is_solved for strategy in first)
-    return PrefixPlan(tuple(found), epochs + each * trained + models * (len(first) - trained))
+    total = epochs + models * (whole * trained + len(first) - trained)
+    return PrefixPlan(found.expected(), total)
+
+
+class _Tally:
+    """Counts what trials read of which blocks.
+
+    Args:
+        epochs: of a whole training.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        self._epochs = epochs
+        self._reads: defaultdict[Prefix, float] = defaultdict(float)
+        self._starts: defaultdict[Prefix, float] = defaultdict(float)
+
+    def add(self, strategy: Strategy, trials: float, epochs: float) -> None:
+        """So many trials of a strategy, each of so many epochs."""
+        alone = 0.0
+        if (resting := head_prefix_of(strategy)) is not None:
+            alone = min(head_epochs(strategy, self._epochs), epochs)
+            self._reads[resting] += trials * alone
+            self._starts[resting] += trials * starts_solved(strategy)
+        if (frozen := prefix_of(strategy)) is not None:
+            self._reads[frozen] += trials * (epochs - alone)
+
+    def expected(self) -> tuple[Expected, ...]:
+        """What was counted, in the order of the prefixes."""
+        found = sorted(self._reads, key=astuple)
+        return tuple(Expected(one, self._reads[one], self._is_kept(one), self._starts[one]) for one in found)
+
+    def _is_kept(self, prefix: Prefix) -> bool:
+        return self._reads[prefix] + self._starts[prefix] >= MIN_READS * max(1, prefix.views)
 
 
 def blocks_below(prefix: Prefix) -> float:
@@ -161,8 +199,3 @@ def _bytes(prefix: Prefix) -> int:
         return 2 * info.num_features * 4 * max(1, prefix.views)  # at most: both poolings, of the widest block
     numbers = build_modality(info.modality).stored_numbers(info, prefix.size, prefix.cut)
     return (numbers or 0) * 4 * max(1, prefix.views)
-
-
-def _counted(job: Job) -> Mapping[Prefix, float]:
-    found = Counter(prefix_of(strategy) for strategy in drawn_strategies(job))
-    return {prefix: count / DRAWS for prefix, count in found.items() if prefix is not None}

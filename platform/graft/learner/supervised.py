@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,13 +16,15 @@ from graft.data.augmentation.mixing import Mixing
 from graft.data.batch import Batch
 from graft.data.batches import Batches, Shard, TrainingBatch
 from graft.data.dataset import Split
-from graft.data.feature_store.locks import NotStored
 from graft.data.inputs import Augmenter, Inputs, Views
-from graft.learner.cached_features import CachedFeatures, Extraction, Source, extraction, load_or_compute, views_of
+from graft.learner.cached_features import Extraction, Source, extraction, views_of
 from graft.learner.closed_form.head_solver import HeadSolver, note_of, require_frozen
-from graft.learner.closed_form.head_start import Beginning, begin_head, has_start
+from graft.learner.closed_form.head_start import Beginning, begin_head
 from graft.learner.cross_validation.folds import FoldModel, FoldScores, copies_of, of_fold
 from graft.learner.mapped.head_rows import start_head
+from graft.learner.phases.head_phase import starts_solved
+from graft.learner.phases.inputs import PhaseInputs
+from graft.learner.phases.stored import stored_inputs
 from graft.learner.prefix import prefix_of
 from graft.learner.pretrained import build_network, choose_device, edit_facts, edited_backbone, preprocessing_for
 from graft.learner.training_data import TrainingData, columns_of, examples_of
@@ -58,8 +61,7 @@ class SupervisedLearner:
     Attributes:
         session: the training.
         rows: trained on.
-        inputs: what the whole network takes.
-        cached: what the frozen blocks make of them, if it is there.
+        given: what the network takes: samples, or stored features of blocks that rest.
         augmenter: changes the samples.
         data: what is trained on.
         note: why there are no stored features although there should be; empty otherwise.
@@ -70,10 +72,9 @@ class SupervisedLearner:
 
     session: Session
     rows: np.ndarray
-    inputs: Inputs
+    given: PhaseInputs
     augmenter: Augmenter | Views | None
     data: TrainingData
-    cached: CachedFeatures | None = None
     note: str = ""
     watch: Watch = unwatched
     folds: FoldScores | None = None
@@ -82,7 +83,7 @@ class SupervisedLearner:
     @property
     def takes_features(self) -> bool:
         """Whether training goes on from stored features: weights that were trained below the cut would change them."""
-        return self.cached is not None and self.session.model.is_pretrained_below
+        return self.given.frozen is not None and self.session.model.is_pretrained_below
 
     @property
     def epochs_done(self) -> int:
@@ -108,7 +109,7 @@ class SupervisedLearner:
     def facts(self) -> Mapping[str, float]:
         """Trainable parameters and their share, what the structure makes of the backbone's cost, what it took to have
         the stored features, and what a solver has chosen."""
-        cache = self.cached.metrics if self.cached and self.takes_features else {}
+        cache = self.given.facts(self.session.model)
         told = {**edit_facts(self.data, self.session.plan.strategy), **cache}
         chosen, adapted = self.solver.chosen if self.solver else {}, self.session.adapted
         trained = {"model/trainable_params": float(adapted.trainable_params)}
@@ -151,7 +152,8 @@ class SupervisedLearner:
         def watched(session: Session, batches: Iterable[TrainingBatch]) -> Ending | None:
             return whole_epoch(session, batches if self.solver else self.watch(batches))
 
-        return train(self.session, self.batches(), evaluate if validate else None, on_epoch, self.augmenter, watched)
+        judge = evaluate if validate else None
+        return train(self.session, _Epochs(self), judge, on_epoch, self.augmenter, watched)
 
     def fit_scaling(self) -> None:
         """Fit what standardises and selects features, if there is any, to the rows that are trained on.
@@ -186,27 +188,27 @@ class SupervisedLearner:
 
     def _fit_penalty(self, session: Session, rows: np.ndarray) -> None:
         if session.adapted.activation_penalty is not None:
-            inputs: Inputs = self.cached.inputs if self.cached else self.inputs
             views = self.augmenter if isinstance(self.augmenter, Views) else None
-            examples = examples_of(self.data, session.plan.strategy, rows, partial(_plain, inputs, views))
+            plain = partial(_plain, self.given.below, views)
+            examples = examples_of(self.data, session.plan.strategy, rows, plain)
             session.adapted.activation_penalty.fit(examples)
 
     def _features_of(self, rows: np.ndarray) -> np.ndarray:
         """Pooled features of rows: of their first view where there are stored ones, else of the samples as they are."""
-        inputs: Inputs = self.cached.inputs if self.cached else self.inputs
         views = self.augmenter if isinstance(self.augmenter, Views) else None
         found, precision = [], self.session.plan.strategy.precision
         for start in range(0, len(rows), EVALUATION_BATCH):
             some = rows[start : start + EVALUATION_BATCH]
-            batch = _plain(inputs, views, some)
+            batch = _plain(self.given.at_start, views, some)
             with torch.inference_mode(), autocast(precision, batch.device):
                 features = self.session.model.features(batch)
             found.append(features.float().cpu().numpy())
         return np.concatenate(found)
 
-    def batches(self) -> Batches:
-        """Of the rows that are trained on: of features where the model as it stands can go on from them."""
-        batches = self._batches(self.rows, self.session.plan.strategy.batch_size)
+    def batches(self, epoch: int = 1) -> Batches:
+        """Of the rows that are trained on in an epoch, from 1: of features where the model can go on from them."""
+        inputs = self.given.trained(self.session.model, epoch)
+        batches = self._batches(inputs, self.rows, self.session.plan.strategy.batch_size)
         return batches.weighted(self.data.arrays.weights).mixed(mixing_of(self.data, self.session.plan.strategy))
 
     def _scored(self, model: nn.Module, epoch: int) -> dict[str, float]:
@@ -217,18 +219,26 @@ class SupervisedLearner:
         """The metrics on the validation rows, on rank 0; the other ranks predict their part, and get nothing."""
         session, task, arrays = self.session, self.data.task, self.data.arrays
         rows = arrays.rows(Split.VALIDATION)
-        batches = _Watched(self._batches(rows, EVALUATION_BATCH), self.watch)
+        batches = _Watched(self._batches(self.given.judged(session.model), rows, EVALUATION_BATCH), self.watch)
         outputs = predict_in_parts(model, batches, session.plan.strategy.precision, session.world)
         if outputs is None:
             return {}
         names = tuple(dict.fromkeys((*task.trial_metrics, self.data.metric.name)))
         return task.score(task.decide(outputs, arrays.facts), arrays.targets[rows], names, arrays.facts)
 
-    def _batches(self, rows: np.ndarray, batch_size: int) -> Batches:
-        """Batches for the model as it stands; a state that was loaded decides what it takes."""
+    def _batches(self, inputs: Inputs, rows: np.ndarray, batch_size: int) -> Batches:
         world = self.session.world
-        inputs: Inputs = self.cached.inputs if self.cached and self.takes_features else self.inputs
         return Batches(inputs, self.data.arrays.targets, rows, batch_size, Shard(world.rank, world.size))
+
+
+@dataclass(frozen=True)
+class _Epochs:
+    """The batches that a learner is trained on, each epoch's of what the model is given in it."""
+
+    learner: SupervisedLearner
+
+    def epoch(self, seed: int, epoch: int, augmenter: Any, first: int) -> Iterable[TrainingBatch]:
+        return self.learner.batches(epoch).epoch(seed, epoch, augmenter, first)
 
 
 @dataclass(frozen=True)
@@ -292,17 +302,16 @@ def build_learner(
     data.modality.place(adapted.model, device)
     session = _session(data, strategy, adapted, rows, len(batches), world)
     note = note_of(strategy, rows, network.backbone.num_features)
-    learner = SupervisedLearner(session, rows, inputs, views_of(data, strategy, preprocessing), data, None, note, watch)
-    try:
-        learner = replace(learner, cached=_cached(learner, preprocessing, splits))
-    except NotStored as error:
-        note = f"frozen blocks are computed anew in every epoch, because their features cannot be kept: {error}"
-        learner = replace(learner, note=note)
+    augmenter = views_of(data, strategy, preprocessing)
+    learner = SupervisedLearner(session, rows, PhaseInputs(inputs), augmenter, data, note, watch)
+    source = source_of(data, strategy, preprocessing)
+    given, lack = stored_inputs(learner.given, source, splits, len(batches), watch)
+    learner = replace(learner, given=given, note=lack or note)
     if copies:
         learner = replace(learner, folds=_fold_scores(learner, copies))
     learner.fit_scaling()
     learner.fit_penalty()
-    if has_start(strategy):
+    if starts_solved(strategy):
         begin_head(Beginning(session, data, rows, learner._features_of))
         for one in learner.folds.models if learner.folds else ():
             begin_head(Beginning(one.session, one.data, one.fold.training, learner._features_of))
@@ -326,18 +335,17 @@ def mixing_of(data: TrainingData, strategy: Strategy) -> Mixing | None:
 def _fold_scores(learner: SupervisedLearner, networks: Sequence[Network]) -> FoldScores:
     """Models of all folds, which take what the learner's own model takes at its start."""
     data, strategy = learner.data, learner.session.plan.strategy
-    inputs: Inputs = learner.cached.inputs if learner.cached else learner.inputs
     models = []
     for fold, network in zip(data.folds, networks, strict=True):
         own, adapted = of_fold(data, fold), adapt(network, strategy, data.seed)
         start_head(network, data, strategy)
         data.modality.place(adapted.model, learner.session.device)
-        steps = len(Batches(inputs, data.arrays.targets, fold.training, strategy.batch_size))
+        steps = len(Batches(learner.given.samples, data.arrays.targets, fold.training, strategy.batch_size))
         session = _session(own, strategy, adapted, fold.training, steps, ALONE)
         solver = HeadSolver(own, fold.training, learner._features_of, learner.watch)
         train_one = solver if strategy.head.is_solved else train_epoch
         models.append(FoldModel(session, fold, own, mixing_of(own, strategy), train_one))
-    return FoldScores(models, inputs, learner.augmenter, learner.watch)
+    return FoldScores(models, learner.given, learner.augmenter, learner.watch)
 
 
 def extraction_for(data: TrainingData, strategy: Strategy, split: Split) -> Extraction:
@@ -381,20 +389,3 @@ def _session(
         told = f"is {strategy.loss.kind}, which takes no weights, but data.weight is given; take another loss"
         raise SpecError([Problem("strategy.loss", told)])
     return prepare(adapted, plan, steps, loss, world=world)
-
-
-def _cached(
-    learner: SupervisedLearner, preprocessing: Preprocessing, splits: tuple[Split, ...]
-) -> CachedFeatures | None:
-    """Features of the strategy's frozen blocks, or None, if there is nothing to keep; see `load_or_compute`."""
-    data, strategy = learner.data, learner.session.plan.strategy
-    prefix = prefix_of(strategy)
-    if data.feature_cache is None or prefix is None or prefix not in data.feature_cache.wanted:
-        return None
-    if data.folds:
-        if prefix.views:
-            return None  # a row that one fold trains on, and another is scored on, would need its features twice
-        splits = (Split.TRAIN, Split.VALIDATION)
-    source = source_of(data, strategy, preprocessing)
-    backbone = edited_backbone(strategy, data)
-    return load_or_compute(data.feature_cache, prefix, backbone, source, splits, learner.watch)

@@ -82,7 +82,7 @@ def adapt(network: Network, strategy: Strategy, seed: int) -> Adapted:
     divided = frozen_part(strategy, len(blocks))
     reinitialise([network.head], seed, "head")
     reinitialise(blocks[len(blocks) - divided.redrawn :], seed, "blocks")
-    model = AdaptedModel(network, divided.cut)
+    model = AdaptedModel(network, divided.cut, divided.stop)
     make_stochastic(model, strategy)
     model.narrow(tune(model, strategy, len(blocks) - divided.redrawn, seed))
     parts = trainable_parts(model, divided.redrawn)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from graft.core.errors import ArtifactError
-from graft.data.batch import FEATURES, Batch
-from graft.models.backbone import unpacked
+from graft.data.batch import FEATURES, RESTING, Batch
+from graft.models.backbone import Hidden, unpacked
 from graft.models.network import Network, Part
 
 
@@ -23,17 +23,21 @@ class AdaptedModel(nn.Module):
         network: the wrapped model; the same object, so its weights are what training produces.
         cut: 0 freezes nothing; c >= 1 freezes the stem and ``blocks[:c]``.
         held: blocks, from the input, that do not train now; `cut` or more.
+        rest: blocks, from the input, none of which trains while the head trains alone; `cut` or more.
     """
 
-    def __init__(self, network: Network, cut: int) -> None:
+    def __init__(self, network: Network, cut: int, rest: int | None = None) -> None:
         super().__init__()
         num_blocks = len(network.backbone.blocks)
         if not 0 <= cut <= num_blocks:
             raise ValueError(f"cut is {cut}, but must be between 0 and the {num_blocks} blocks of the backbone")
         self.network = network
         self.cut = self.held = cut
+        self.rest = max(cut, num_blocks if rest is None else rest)
+        self._trained_above = num_blocks
         self._still: tuple[nn.Module, ...] = ()
         self._loaded: frozenset[str] = frozenset()
+        self._replaced: frozenset[str] = frozenset()
         network.requires_grad_(True)
         for module in self.frozen_modules():
             module.requires_grad_(False)
@@ -41,16 +45,16 @@ class AdaptedModel(nn.Module):
         self.train(network.training)
 
     def forward(self, batch: Mapping[str, Tensor] | Tensor) -> Tensor:
-        """Outputs [B, K] of a batch: of samples, or of features, which are what the blocks below the cut give.
+        """Outputs [B, K] of a batch: of samples, or of features, which are what the blocks below the cut give, or those
+        that rest.
 
         No graph is recorded below the cut: nothing there needs a gradient.
         """
-        if isinstance(batch, Tensor) or FEATURES not in batch:
+        stored = self._stored(batch)
+        if stored is None:
             outputs: Tensor = self.network(batch)
             return outputs
-        is_pooled = self.cut == len(self.network.backbone.blocks)
-        is_sequence = self.network.backbone.is_sequential and not is_pooled
-        return self.network.above(unpacked(batch[FEATURES], is_sequence), self.cut)
+        return self.network.above(*stored)
 
     @property
     def lowest_cut(self) -> int:
@@ -64,16 +68,19 @@ class AdaptedModel(nn.Module):
         """Features [B, F] that the head is given, of a batch of samples, or of what the blocks below the cut give; the
         backbone is in eval mode from then on."""
         backbone = self.network.backbone.eval()
-        if FEATURES not in batch:
-            return backbone(batch)  # type: ignore[no-any-return]
-        if self.cut == len(backbone.blocks):
-            return batch[FEATURES]
-        return backbone.above(unpacked(batch[FEATURES], backbone.is_sequential), self.cut)
+        stored = self._stored(batch)
+        return backbone(batch) if stored is None else backbone.above(*stored)
 
     @property
     def is_pretrained_below(self) -> bool:
         """Whether everything below the cut is as it was pretrained, so that stored features are what it would give."""
         return self.cut > 0 and self.lowest_cut == self.cut
+
+    @property
+    def rests_as_pretrained(self) -> bool:
+        """Whether the blocks that rest at first are as they were pretrained: no step has trained one of them, and no
+        state that was loaded has had other values."""
+        return self._trained_above >= self.rest and self._cut_of(self._replaced) >= self.rest
 
     def narrow(self, still: Iterable[nn.Module]) -> None:
         """Take what requires a gradient now as all that ever trains.
@@ -90,6 +97,7 @@ class AdaptedModel(nn.Module):
 
         They take no gradients and are in eval mode. Less than `cut` cannot be held.
         """
+        self._trained_above = min(self._trained_above, max(blocks, self.cut))
         if blocks == self.held:
             return
         self.held = max(blocks, self.cut)
@@ -132,8 +140,21 @@ class AdaptedModel(nn.Module):
         tensors = self._tensors()
         head = {name for part in self.network.parts() if part.role == "head" for name in part.state()}
         into = {name: tensors[name] for name in tensors if name in state or name in head}
+        replaced = {name for name, tensor in into.items() if not _is_same(tensor, state.get(name))}
         copy_tensors(into, state, "model state")
         self._loaded |= state.keys() - self._own
+        self._replaced |= replaced
+
+    def _stored(self, batch: Mapping[str, Tensor] | Tensor) -> tuple[Hidden, int] | None:
+        """What blocks have given already, and how many of them; None for samples."""
+        if isinstance(batch, Tensor):
+            return None
+        backbone = self.network.backbone
+        for name, cut in ((FEATURES, self.cut), (RESTING, self.rest)):
+            if name in batch:
+                is_pooled = cut == len(backbone.blocks)
+                return unpacked(batch[name], backbone.is_sequential and not is_pooled), cut
+        return None
 
     def _tensors(self) -> dict[str, Tensor]:
         return {name: tensor for part in self.network.parts() for name, tensor in part.state().items()}
@@ -164,6 +185,10 @@ class AdaptedModel(nn.Module):
 def is_below(part: Part, cut: int) -> bool:
     """Whether a cut freezes a part: the stem with any block, a block up to the cut, never the head."""
     return cut > 0 and part.role in ("stem", "block") and part.depth <= cut
+
+
+def _is_same(tensor: Tensor, other: Tensor | None) -> bool:
+    return other is not None and tensor.shape == other.shape and torch.equal(tensor, other.to(tensor))
 
 
 def copy_tensors(into: dict[str, Tensor], source: dict[str, Tensor], what: str) -> None:

@@ -8,10 +8,9 @@ from torch import Tensor
 
 from graft.learner.closed_form.head_solver import FeaturesOf, fitted_rows, inner_head, solved
 from graft.learner.training_data import TrainingData
-from graft.spec.components.head import HeadSpec, LinearHead, LogisticHead, RidgeHead
+from graft.spec.components.head import HeadSpec, LogisticHead, RidgeHead
 from graft.spec.components.head_start import ClosedFormStart
 from graft.spec.registry import call
-from graft.spec.strategy import Strategy
 from graft.tasks.protocol import LossFunction
 from graft.training.session import Session
 from graft.transfer.freezing import copy_tensors
@@ -34,11 +33,6 @@ class Beginning:
     data: TrainingData
     rows: np.ndarray
     features_of: FeaturesOf
-
-
-def has_start(strategy: Strategy) -> bool:
-    """Whether the head of a strategy starts elsewhere than a new one does."""
-    return bool(strategy.head_start.started_by) and isinstance(strategy.head, LinearHead)
 
 
 def begin_head(beginning: Beginning) -> None:

@@ -18,9 +18,10 @@ from graft.core.heartbeat import Watch
 from graft.data.augmentation.mixing import Mixing
 from graft.data.batches import Batches
 from graft.data.dataset import Dataset, DatasetArrays, Split
-from graft.data.inputs import Augmenter, Inputs, Views
+from graft.data.inputs import Augmenter, Views
 from graft.data.splits.folds import fold_codes
 from graft.data.targets import Targets
+from graft.learner.phases.inputs import PhaseInputs
 from graft.learner.training_data import TrainingData
 from graft.models.network import Network
 from graft.spec.search.evaluation import EvaluationSpec
@@ -78,15 +79,15 @@ class FoldScores:
 
     Args:
         models: one for each fold of each repeat.
-        inputs: what they take, by row.
+        given: what they take, by row.
         augmenter: changes what they are trained on.
         watch: what batches go through.
     """
 
     def __init__(
-        self, models: Sequence[FoldModel], inputs: Inputs, augmenter: Augmenter | Views | None, watch: Watch
+        self, models: Sequence[FoldModel], given: PhaseInputs, augmenter: Augmenter | Views | None, watch: Watch
     ) -> None:
-        self.models, self._inputs, self._augmenter, self._watch = models, inputs, augmenter, watch
+        self.models, self._given, self._augmenter, self._watch = models, given, augmenter, watch
 
     def after(self, epoch: int) -> dict[str, float]:
         """The mean of each metric over the folds after an epoch, and the bounds of the job's own metric.
@@ -109,7 +110,8 @@ class FoldScores:
         while session.epochs_done < epoch:
             if not self._train(model):
                 return dict.fromkeys(names, float("nan"))
-        batches = _Watched(Batches(self._inputs, data.arrays.targets, rows, EVALUATION_BATCH), self._watch)
+        inputs = self._given.judged(session.model)
+        batches = _Watched(Batches(inputs, data.arrays.targets, rows, EVALUATION_BATCH), self._watch)
         with session.as_judged():
             outputs = predict_outputs(session.model, batches, session.plan.strategy.precision)
         facts = data.arrays.facts
@@ -118,8 +120,11 @@ class FoldScores:
     def _train(self, model: FoldModel) -> bool:
         """Train an epoch; whether the loss stayed finite."""
         session, arrays = model.session, model.data.arrays
-        batch_size = session.plan.strategy.batch_size
-        batches = Batches(self._inputs, arrays.targets, model.fold.training, batch_size)
+        inputs, batch_size = (
+            self._given.trained(session.model, session.epochs_done + 1),
+            session.plan.strategy.batch_size,
+        )
+        batches = Batches(inputs, arrays.targets, model.fold.training, batch_size)
         batches = batches.weighted(arrays.weights).mixed(model.mixing)
         with torch.random.fork_rng(devices=session.cuda_devices):
             epoch = batches.epoch(session.plan.seed, session.epochs_done + 1, self._augmenter)

@@ -1,0 +1,1 @@
+"""The phases of a training: what rests while the head trains alone is computed once."""
