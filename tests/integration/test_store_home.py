@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
+from PIL import Image
+from tests.fixtures.homes import home_in
 from tests.fixtures.stores import Gate
 
 from graft.chaos.environment.own_cluster import OwnCluster
@@ -76,9 +78,16 @@ class Machine:
 
 
 @pytest.fixture
-def environment(s3, tmp_path: Path) -> dict[str, str]:
+def home(request: pytest.FixtureRequest) -> str:
+    """The address of an empty home: in S3, unless a test names another kind of store."""
+    return home_in(getattr(request, "param", "s3"), request)
+
+
+@pytest.fixture
+def environment(home: str, tmp_path: Path) -> dict[str, str]:
     given = {**os.environ, MARK: str(tmp_path), "OMP_NUM_THREADS": "1", "HOME": str(tmp_path / "nobody")}
-    given.pop("GRAFT_HOME", None)
+    for name in ("GRAFT_HOME", "GRAFT_MEMORY"):  # the memory is in the home, as it usually is
+        given.pop(name, None)
     return given
 
 
@@ -135,6 +144,19 @@ def until_reported(process: subprocess.Popen[str], look: Callable[[], list[event
         time.sleep(0.5)
 
 
+def whole_story_is_told(machine: Machine, home: str, picture: Path) -> None:
+    """A machine that had nothing to do with a run lists, shows and follows it, and uses its model and its records."""
+    (listed,) = json.loads(machine.graft("experiments", "--home", home, "--json"))
+    assert listed["status"] == "completed"
+    assert "completed" in machine.graft("status", "small", "--home", home)
+    assert machine.graft("watch", "small", "--home", home).rstrip().endswith("is completed")
+    Image.new("L", (32, 32), 128).save(picture)
+    answered = json.loads(machine.graft("predict", "small", str(picture), "--home", home, "--json"))
+    assert answered["predictions"][0]["label"] in "0123456789"
+    (remembered,) = json.loads(machine.graft("memory", "ls", "--home", home, "--json"))["tasks"]
+    assert (remembered["title"], remembered["trials"]) == ("small", 4)
+
+
 def epochs_of(found: list[events.Event]) -> dict[str, list[int]]:
     reported: dict[str, list[int]] = {}
     for event in found:
@@ -145,9 +167,9 @@ def epochs_of(found: list[events.Event]) -> dict[str, list[int]]:
 
 @pytest.mark.parametrize("search", [ASHA, POPULATION, DISTRIBUTED], ids=["asha", "population", "distributed"])
 def test_nodes_that_share_no_directory_find_what_one_machine_finds(
-    search: dict[str, Any], cluster: Mapping[str, str], environment: dict[str, str], s3, tmp_path: Path
+    search: dict[str, Any], cluster: Mapping[str, str], environment: dict[str, str], home: str, tmp_path: Path
 ) -> None:
-    job, home = job_file(tmp_path, search), s3.at("some/home")
+    job = job_file(tmp_path, search)
     there = Machine("laptop", tmp_path, {**environment, **cluster}).run(job, home)
     assert (there["status"], there["trials"]["failed"]) == ("completed", 0)
     nodes = (tmp_path / f"copies-node-{number}" for number in (1, 2))
@@ -159,10 +181,11 @@ def test_nodes_that_share_no_directory_find_what_one_machine_finds(
     assert alike(there) == alike(here)
 
 
+@pytest.mark.parametrize("home", ["s3", "google", "azurite"], indirect=True)
 def test_another_machine_goes_on_when_a_driver_is_killed(
-    environment: dict[str, str], s3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    environment: dict[str, str], home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job, home = job_file(tmp_path, {**ASHA, "training": {"epochs": 6}}), s3.at("some/home")
+    job = job_file(tmp_path, {**ASHA, "training": {"epochs": 6}})
     first, second = (Machine(name, tmp_path, environment) for name in ("first", "second"))
     with running(first, "run", str(job), "--home", home) as process:
         until_reported(process, lambda: story(second, home, monkeypatch))
@@ -174,13 +197,15 @@ def test_another_machine_goes_on_when_a_driver_is_killed(
     assert (result["status"], result["trials"]["total"], result["trials"]["failed"]) == ("completed", 4, 0)
     epochs = epochs_of(story(second, home, monkeypatch))
     assert all(one == [*range(1, len(one) + 1)] for one in epochs.values()), epochs
-    assert epochs == epochs_of(story(Machine("third", tmp_path, environment), home, monkeypatch))
+    third = Machine("third", tmp_path, environment)
+    assert epochs == epochs_of(story(third, home, monkeypatch))
+    whole_story_is_told(third, home, tmp_path / "digit.png")
 
 
 def test_a_search_goes_on_while_the_store_is_away_for_half_a_minute(
-    environment: dict[str, str], s3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    environment: dict[str, str], home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job, home = job_file(tmp_path, {**ASHA, "training": {"epochs": 6}}), s3.at("some/home")
+    job = job_file(tmp_path, {**ASHA, "training": {"epochs": 6}})
     onlooker = Machine("onlooker", tmp_path, environment)
     with Gate(environment["AWS_ENDPOINT_URL"]) as gate:
         machine = Machine("laptop", tmp_path, {**environment, "AWS_ENDPOINT_URL": gate.url})

@@ -5,14 +5,15 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.fixtures.homes import AZURITE, home_in
 
 from graft.core.stores.address import HomeAddress
 from graft.core.stores.storage import ConflictError, Storage, StorageError, StorageFault, kept_trying
 
 
-@pytest.fixture
-def storage(store_home: str) -> Storage:
-    return HomeAddress.of(store_home).storage()
+@pytest.fixture(params=["folder", "s3", "google", "azure", AZURITE])
+def storage(request: pytest.FixtureRequest) -> Storage:
+    return HomeAddress.of(home_in(request.param, request)).storage()
 
 
 def test_what_was_written_is_read(storage: Storage) -> None:

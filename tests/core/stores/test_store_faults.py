@@ -1,5 +1,6 @@
 """What every store that is reached by a network keeps to when something is wrong (`core.stores.storage.Storage`)."""
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -109,6 +110,12 @@ def test_a_key_of_azure_that_is_refused_is_told(azure: str, node: Node, azure_se
     told = told_by(f"{azure}/home", node)
     assert "refuses these credentials" in told
     assert "check AZURE_STORAGE_ACCOUNT_KEY" in told
+
+
+@pytest.mark.slow
+def test_a_key_that_signs_wrongly_is_told(azurite: str, node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", base64.b64encode(b"another").decode())
+    assert "refuses these credentials" in told_by(f"{azurite}/home", node)
 
 
 def test_no_credentials_of_azure_are_told(azure: str, node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
