@@ -118,8 +118,17 @@ LAUNCHER: Mapping[str, tuple[str, Spoil]] = {
             worker_start_ray_commands=["RAY_AUTH_MODE=token ray start --address=$RAY_HEAD_IP:6379"],
         ),
     ),
+    "a home that is none": ("GRAFT_HOME", lambda c: c.update(worker_start_ray_commands=[start("az://box/graft")])),
+    "spot with a folder that nobody mounts": (
+        "GRAFT_HOME",
+        lambda c: c.update(worker_start_ray_commands=[start("folder:///data/graft")]),
+    ),
     "an image without a version": ("docker.image", lambda c: c["docker"].update(image="graft")),
 }
+
+
+def start(home: str) -> str:
+    return f"RAY_AUTH_MODE=token GRAFT_HOME={home} ray start --address=$RAY_HEAD_IP:6379"
 
 
 @pytest.mark.parametrize("name", LAUNCHER)
@@ -191,6 +200,10 @@ KUBERAY: Mapping[str, tuple[str, Spoil]] = {
     "an image without a version": (
         "spec.workerGroupSpecs.1.template.spec.containers.0.image",
         lambda m: container(m).update(image="graft:latest"),
+    ),
+    "a home that is none": (
+        "spec.workerGroupSpecs.1.template.spec.containers.0.env.0",
+        lambda m: container(m).update(env=[{"name": "GRAFT_HOME", "value": "az://box/graft"}]),
     ),
     "no limit of memory": (
         "spec.workerGroupSpecs.1.template.spec.containers.0.resources.limits.memory",

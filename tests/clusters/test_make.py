@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from graft.clusters.check import check_file
 from graft.clusters.make import PROVIDERS, SIZES, ClusterSettings, make_cluster_file, settings_of
 from graft.core.errors import SpecError
 
@@ -38,6 +39,39 @@ def test_what_the_user_says_is_in_it() -> None:
     assert any("fs-1.efs.internal:/ /shared" in command for command in config["initialization_commands"])
 
 
+@pytest.mark.parametrize(
+    ("provider", "home"),
+    [
+        ("aws", "s3://bucket/graft"),
+        ("gcp", "gs://bucket/graft"),
+        ("azure", "abfs://box@acc.dfs.core.windows.net/graft"),
+        ("on_premise", "s3://bucket/graft"),
+        ("kuberay", "gs://bucket/graft"),
+    ],
+)
+def test_a_home_in_a_store_needs_no_mount_and_passes_the_check(provider: str, home: str, tmp_path: Path) -> None:
+    text = make_cluster_file(provider, ClusterSettings(home=home))
+    assert "/shared" not in text
+    assert "#if" not in text
+    assert home in text
+    (tmp_path / "cluster.yaml").write_text(text)
+    assert check_file(tmp_path / "cluster.yaml") == []
+
+
+@pytest.mark.parametrize(
+    ("home", "told"),
+    [
+        ("az://box/graft", "write abfs://"),
+        ("quux://x", "name one of these"),
+        ("/home/graft", "must be a path below /shared/"),
+        ("s3://", "with the name of a bucket; correct it"),
+    ],
+)
+def test_a_home_that_is_none_is_refused(home: str, told: str) -> None:
+    with pytest.raises(SpecError, match=told):
+        make_cluster_file("gcp", ClusterSettings(home=home))
+
+
 def test_an_unknown_provider_and_size_are_refused_at_once() -> None:
     with pytest.raises(SpecError) as caught:
         make_cluster_file("aws2", ClusterSettings(size="huge"))
@@ -53,5 +87,5 @@ def test_settings_are_changed_by_key_and_value() -> None:
 
 @pytest.mark.parametrize("change", ["nmae=x", "name", "name=", "size=small"])
 def test_a_change_that_means_nothing_is_refused(change: str) -> None:
-    with pytest.raises(SpecError, match="must be KEY=VALUE with one of name, container, allow"):
+    with pytest.raises(SpecError, match="must be KEY=VALUE with one of name, container, allow, home"):
         settings_of("small", [change])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from graft.clusters.homes import home_violation, path_on_nodes
 from graft.clusters.violation import Violation, is_pinned
 
 Manifest = Mapping[str, Any]
@@ -72,7 +73,8 @@ def _groups(key: str, spec: Manifest) -> Iterator[Violation]:
             yield Violation(f"{here}.template.spec.tolerations", told, "tolerate `nvidia.com/gpu`")
         if group.get("labels", {}).get("ray.io/market-type") == "spot" and not has_shared_home(pod):
             told = "has no GRAFT_HOME on a volume that is claimed, but a spot pod takes its own disk with it"
-            yield Violation(f"{here}.template.spec.volumes", told, "mount a persistentVolumeClaim at GRAFT_HOME")
+            fix = "mount a persistentVolumeClaim at GRAFT_HOME, or name a store there"
+            yield Violation(f"{here}.template.spec.volumes", told, fix)
 
 
 def _pods(key: str, spec: Manifest) -> Iterator[tuple[str, Manifest]]:
@@ -95,6 +97,9 @@ def _pod(key: str, pod: Manifest) -> Iterator[Violation]:
             told = "may run as root, but must not: a pickled task has all rights of its pod"
             yield Violation(f"{here}.securityContext.runAsNonRoot", told, "write `true`")
         for place, variable in enumerate(container.get("env", ())):
+            home = variable.get("value", "") if variable["name"] == "GRAFT_HOME" else ""
+            if (wrong := home_violation(f"{here}.env.{place}", home)) is not None:
+                yield wrong
             if _is_secret(variable):
                 told = f"holds {variable['name']} in plain text, but manifests are kept by version control"
                 yield Violation(f"{here}.env.{place}", told, "take it by `valueFrom.secretKeyRef`")
@@ -106,7 +111,7 @@ def _is_unprivileged(pod: Manifest, container: Manifest) -> bool:
 
 
 def _is_secret(variable: Manifest) -> bool:
-    words = ("TOKEN", "PASSWORD", "SECRET", "ACCESS_KEY")
+    words = ("TOKEN", "PASSWORD", "SECRET", "ACCESS_KEY", "ACCOUNT_KEY", "CONNECTION_STRING")
     return bool(variable.get("value")) and any(word in variable.get("name", "").upper() for word in words)
 
 
@@ -120,7 +125,7 @@ def has_shared_home(pod: Manifest) -> bool:
     claimed = {one["name"] for one in pod.get("volumes", ()) if "persistentVolumeClaim" in one}
     for container in pod.get("containers", ()):
         homes = [one.get("value", "") for one in container.get("env", ()) if one.get("name") == "GRAFT_HOME"]
-        mounts = [one["mountPath"] for one in container.get("volumeMounts", ()) if one["name"] in claimed]
-        if any("://" in home or any(home.startswith(mount) for mount in mounts) for home in homes):
+        mounts = tuple(one["mountPath"] for one in container.get("volumeMounts", ()) if one["name"] in claimed)
+        if any(not (path := path_on_nodes(home)) or path.startswith(mounts) for home in filter(None, homes)):
             return True
     return False

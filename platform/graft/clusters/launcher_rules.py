@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from graft.clusters.homes import home_violation, path_on_nodes
 from graft.clusters.violation import Violation, is_pinned
 
 LONGEST_IDLE_MINUTES = 30
@@ -35,6 +36,7 @@ def launcher_violations(config: Config) -> Iterator[Violation]:
     yield from _nobody_from_outside(config)
     yield from _scaling(config)
     yield from _head(config)
+    yield from filter(None, (home_violation("GRAFT_HOME", home) for home in dict.fromkeys(_homes(config))))
     yield from _spot(config)
     yield from _container(config)
 
@@ -132,12 +134,13 @@ def _spot(config: Config) -> Iterator[Violation]:
     homes = _homes(config)
     if not homes:
         told = "is nowhere set, but a spot node takes its disk with it: checkpoints must lie on shared storage"
-        yield Violation("GRAFT_HOME", told, "set it before `ray start` to a path that all nodes mount")
+        yield Violation("GRAFT_HOME", told, "set it before `ray start` to a path that all nodes mount, or to a store")
     for home in dict.fromkeys(homes):
         if _outlives_a_node(home, config):
             continue
         told = f"is {home}, but no command mounts it: a spot node takes its own disk with it"
-        yield Violation("GRAFT_HOME", told, "mount shared storage there in initialization_commands or setup_commands")
+        fix = "mount shared storage there in initialization_commands or setup_commands, or name a store"
+        yield Violation("GRAFT_HOME", told, fix)
 
 
 def _container(config: Config) -> Iterator[Violation]:
@@ -171,7 +174,8 @@ def _homes(config: Config) -> list[str]:
 
 
 def _outlives_a_node(home: str, config: Config) -> bool:
-    return "://" in home or any("mount" in command and _root(home) in command for _, _, command in _commands(config))
+    path = path_on_nodes(home)
+    return not path or any("mount" in command and _root(path) in command for _, _, command in _commands(config))
 
 
 def _workers(config: Config) -> dict[str, Config]:

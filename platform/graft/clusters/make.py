@@ -1,10 +1,16 @@
 """Writes a cluster file for a provider and a size."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from importlib.resources import files
 
+from graft.clusters.homes import home_violation
 from graft.core.errors import Problem, SpecError
+from graft.core.uris import scheme_of
+
+_MOUNTED = "/shared/"
+_CONDITION = re.compile(r"\s*#if (\w+)$")
 
 PROVIDERS = ("aws", "gcp", "azure", "on_premise", "kuberay")
 
@@ -41,6 +47,7 @@ class ClusterSettings:
         size: a key of `SIZES`.
         container: reference of the image of every node.
         allow: network that may come in by SSH, as CIDR.
+        home: of all nodes: below ``/shared``, which is mounted, or in a store.
         shared: where the home is mounted from: a host, or a share, as the provider writes it.
         project: of Google Cloud.
         security_group: of all nodes on AWS.
@@ -50,6 +57,7 @@ class ClusterSettings:
     size: str = "medium"
     container: str = "graft:0.1.0"
     allow: str = "10.0.0.0/8"
+    home: str = "/shared/graft"
     shared: str = "files.internal"
     project: str = "graft"
     security_group: str = "sg-00000000000000000"
@@ -77,7 +85,7 @@ def make_cluster_file(provider: str, settings: ClusterSettings) -> str:
     """The text of a cluster file: YAML with comments that say how to go on.
 
     Raises:
-        SpecError: the provider or the size is not known.
+        SpecError: the provider or the size is not known, or no home can be there.
     """
     known = {"provider": (provider, PROVIDERS), "size": (settings.size, tuple(SIZES))}
     problems = [
@@ -85,6 +93,7 @@ def make_cluster_file(provider: str, settings: ClusterSettings) -> str:
         for what, (value, names) in known.items()
         if value not in names
     ]
+    problems += _home_problems(settings.home)
     if problems:
         raise SpecError(problems)
     size = SIZES[settings.size]
@@ -93,6 +102,7 @@ def make_cluster_file(provider: str, settings: ClusterSettings) -> str:
         "NAME": settings.name,
         "IMAGE": settings.container,
         "ALLOW": settings.allow,
+        "HOME": settings.home,
         "SHARED": settings.shared,
         "PROJECT": settings.project,
         "SECURITY_GROUP": settings.security_group,
@@ -101,7 +111,28 @@ def make_cluster_file(provider: str, settings: ClusterSettings) -> str:
         "MAX_GPU": size.gpu,
         "MAX_SPOT": size.spot,
     }
-    text = files("graft.clusters.templates").joinpath(f"{provider}.yaml").read_text(encoding="utf-8")
+    template = files("graft.clusters.templates").joinpath(f"{provider}.yaml").read_text(encoding="utf-8")
+    text = _suited(template, "store" if scheme_of(settings.home) else "mounted")
     for name, value in values.items():
         text = text.replace(f"@{name}@", str(value))
     return text
+
+
+def _home_problems(home: str) -> list[Problem]:
+    if scheme_of(home):
+        wrong = home_violation("home", home)
+        return [] if wrong is None else [Problem("", str(wrong))]
+    if home.startswith(_MOUNTED):
+        return []
+    told = f"home: is {home}, but must be a path below {_MOUNTED}, which is what nodes mount, or the address of a store"
+    return [Problem("", f"{told}; write {_MOUNTED}graft")]
+
+
+def _suited(template: str, kind: str) -> str:
+    """The lines of a template that are for every kind of home, or for this one."""
+    kept = []
+    for line in template.splitlines():
+        condition = _CONDITION.search(line)
+        if condition is None or condition[1] == kind:
+            kept.append(_CONDITION.sub("", line))
+    return "\n".join(kept) + "\n"

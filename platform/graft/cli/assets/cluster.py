@@ -31,8 +31,9 @@ def make(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="name; container (reference of the nodes' image); shared (host or share of the home); allow (network "
-            "that may come in by SSH); security_group (AWS); project (Google Cloud).",
+            help="name; container (reference of the nodes' image); home (below /shared, or in a store, as in "
+            "gs://bucket/graft); shared (host or share that /shared is mounted from); allow (network that may come in "
+            "by SSH); security_group (AWS); project (Google Cloud).",
         ),
     ] = None,
 ) -> None:
