@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from graft.clusters.make import PROVIDERS, SIZES, ClusterSettings, make_cluster_file
-from graft.clusters.node_types import ClusterNodes, quantity, read_cluster
+from graft.clusters.make import PROVIDERS, SIZES, ClusterSettings, make_cluster_file, settings_of
+from graft.clusters.node_types import ClusterNodes, launched_cluster, quantity, read_cluster
 from graft.core.errors import SpecError
 
 
@@ -81,3 +81,14 @@ def test_a_file_without_a_cluster_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(SpecError, match="holds no cluster"):
         read_cluster(file)
+
+
+def test_a_driver_reads_the_manifest_of_its_cluster_as_a_plan_does(tmp_path: Path) -> None:
+    """What `kubectl create configmap` mounts on the head, and what the launcher leaves there."""
+    for provider in ("kuberay", "aws"):
+        file = tmp_path / f"{provider}.yaml"
+        file.write_text(make_cluster_file(provider, settings_of("small", ())))
+        assert launched_cluster(file) == read_cluster(file)
+    file.write_text("apiVersion: ray.io/v1\nkind: RayJob\nspec: {clusterSelector: {ray.io/cluster: graft}}\n")
+    with pytest.raises(SpecError, match=r"holds no cluster; name what `ray up` has left on the head, or the manifest"):
+        launched_cluster(file)

@@ -96,11 +96,15 @@ def test_a_planted_fault_is_found(overlays: Mapping[str, Manifests], fault: str)
     assert [one for one in problems(manifests) if told in one]
 
 
-def test_the_cluster_of_graft_fits_in(overlays: Mapping[str, Manifests]) -> None:
+def test_the_cluster_of_graft_fits_in(overlays: Mapping[str, Manifests], deploy: Path) -> None:
     """What `graft cluster make kuberay` writes mounts a claim that is there, and the job finds it by its name."""
-    cluster = yaml.safe_load(make_cluster_file("kuberay", settings_of("small", ())))
+    text = make_cluster_file("kuberay", settings_of("small", ()))
+    cluster = yaml.safe_load(text)
     volumes = cluster["spec"]["headGroupSpec"]["template"]["spec"]["volumes"]
-    claims = {one["persistentVolumeClaim"]["claimName"] for one in volumes}
+    claims = {one["persistentVolumeClaim"]["claimName"] for one in volumes if "persistentVolumeClaim" in one}
+    (maps,) = [one["configMap"]["name"] for one in volumes if "configMap" in one]
+    assert f"kubectl create configmap {maps} --from-file=cluster.yaml=" in text
+    assert (deploy / "README.md").read_text().count(f"create configmap {maps} --from-file=cluster.yaml=") == 1
     for manifests in overlays.values():
         assert all(find(manifests, "PersistentVolumeClaim", name) for name in claims)
         assert (

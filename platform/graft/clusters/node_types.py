@@ -86,19 +86,22 @@ def read_cluster(path: Path) -> ClusterNodes:
 
 
 def launched_cluster(path: Path) -> ClusterNodes:
-    """The nodes of the cluster that this machine is the head of: the file that the launcher has left here.
+    """The nodes of the cluster that this machine is the head of: the file that the launcher has left here, or the
+    manifest that KubeRay was given.
 
-    It is Ray's own copy, with all defaults filled in, so nobody's schema is asked.
+    The launcher's is Ray's own copy, with all defaults filled in, and the API server has judged the other one, so
+    nobody's schema is asked.
 
     Raises:
-        SpecError: it cannot be read, or is no file of the launcher.
+        SpecError: it cannot be read, or holds no cluster.
     """
-    document = read_documents(path)[0]
-    if "cluster_name" not in document:
-        raise SpecError(
-            [Problem("", "is no file of Ray's launcher; name what `ray up` has left on the head", str(path))]
-        )
-    return _of_launcher(document, path)
+    for document in read_documents(path):
+        if "cluster_name" in document:
+            return _of_launcher(document, path)
+        if (found := cluster_of(document)) is not None:
+            return _of_kuberay(found[1])
+    told = "holds no cluster; name what `ray up` has left on the head, or the manifest that KubeRay was given"
+    raise SpecError([Problem("", told, str(path))])
 
 
 def _of_launcher(config: Mapping[str, Any], path: Path) -> ClusterNodes:
