@@ -2,9 +2,10 @@
 
 Lengths and learning curves are those of 144 recorded trials (`recorded/digits_trials.json`, six searches on the digits:
 seconds of an epoch over their mean, validation accuracy after each), drawn with replacement and a little noise. Every
-decision is graft's own: conductor, ASHA, and how many trials run at once (`search/outlook.py`). The nodes are those of
-`clusters/autoscaling`: paid for from the moment they are asked for, of use `--startup` seconds later, gone when they
-have been idle for `--idle` seconds.
+decision is graft's own: conductor, ASHA, how many trials run at once (`search/outlook.py`, on whole nodes), and which
+nodes are emptied when no trial is to begin any more (`clusters/autoscaling/packing.py`; a trial that moves loses 20 s).
+The nodes are those of `clusters/autoscaling`: paid for from the moment they are asked for, of use `--startup` seconds
+later, gone when they have been idle for `--idle` seconds, or soon after they were emptied.
 
 - *paid*: node-seconds that are paid, over those that the same epochs take where they are packed without a gap.
 - *wall*: the end of the search, over the end of the same search with all nodes of the cluster there from the start.
@@ -31,6 +32,7 @@ from graft.search.schedulers.build import build_scheduler
 from graft.search.simulation import simulate
 from graft.spec.job import Job
 from graft.spec.strategy import Strategy
+from graft.workers.allocation import ClusterResources, Node, on_whole_nodes
 
 RECORDED = Path(__file__).parent / "recorded" / "digits_trials.json"
 EPOCHS, NOISE = 9, 0.01
@@ -107,6 +109,7 @@ def job_of(setting: Setting) -> Job:
     """The job whose search is played."""
     search = {"scheduler": {"kind": "asha", "grace_epochs": 1}, "budget": {"trials": setting.trials}}
     given = {"strategy": {"lr": {"loguniform": [1e-4, 1e-2]}}, "training": {"epochs": EPOCHS}}
+    given |= {"resources": {"gpus_per_worker": 1}}
     return Job.model_validate({"name": "scale", "data": {"kind": "digits"}, "search": search, **given})
 
 
@@ -114,7 +117,8 @@ def play(setting: Setting, is_ideal: bool = False) -> Played:
     """Play a search; ideally, all nodes are there, and nobody waits for a place."""
     job, recorded, work = job_of(setting), Recorded(setting.seed), [0.0]
     room = setting.nodes * setting.gpus
-    decided = setting.at_once or worth_at_once(job) or room
+    there = ClusterResources((Node(float(setting.gpus), float(setting.gpus)),) * setting.nodes)
+    decided = setting.at_once or on_whole_nodes(worth_at_once(job), job.resources, there) or room
     slots = room if is_ideal else min(decided, room)
     kind = NodeType("gpu", {"GPU": setting.gpus}, most=setting.nodes)
     cluster = ClusterNodes("aws", NodeType("head", {}), (kind,), setting.nodes, setting.idle)

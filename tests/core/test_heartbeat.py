@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from graft.core import heartbeat as module
-from graft.core.heartbeat import Heartbeat, Pulse, forget, read_heartbeats
+from graft.core.heartbeat import FolderBoard, Heartbeat, Pulse, forget, read_heartbeats
 from graft.core.process_identity import ProcessIdentity
 
 
@@ -22,7 +22,7 @@ def only(directory: Path) -> Heartbeat:
 
 
 def test_it_is_shown_at_once_and_says_who_it_is(tmp_path: Path) -> None:
-    with Pulse(tmp_path, "t01"):
+    with Pulse(FolderBoard(tmp_path), "t01"):
         found = only(tmp_path)
     assert found == Heartbeat(ProcessIdentity.here(), "t01", 1, 0, 0.0, is_working=False)
 
@@ -30,7 +30,7 @@ def test_it_is_shown_at_once_and_says_who_it_is(tmp_path: Path) -> None:
 def test_steps_are_counted_and_measured_within_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([0.0, 1.0, 4.0, 5.0])
     monkeypatch.setattr(module.time, "monotonic", lambda: next(times))
-    with Pulse(tmp_path, "t01") as pulse:
+    with Pulse(FolderBoard(tmp_path), "t01") as pulse:
         shown = []
         for _ in pulse.over("abc"):
             pulse.beat()
@@ -43,15 +43,27 @@ def test_steps_are_counted_and_measured_within_an_epoch(tmp_path: Path, monkeypa
 
 
 def test_an_epoch_that_breaks_off_expects_no_step_any_more(tmp_path: Path) -> None:
-    with Pulse(tmp_path, "t01") as pulse:
+    with Pulse(FolderBoard(tmp_path), "t01") as pulse:
         for _ in pulse.over("abc"):
             break
         pulse.beat()
         assert not only(tmp_path).is_working
 
 
+def test_whoever_prepares_the_first_step_says_so(tmp_path: Path) -> None:
+    with Pulse(FolderBoard(tmp_path), "t01") as pulse:
+        with pulse.starting():
+            for _ in pulse.over("a"):  # features that are computed before
+                pulse.beat()
+                assert (only(tmp_path).is_starting, only(tmp_path).is_working) == (True, True)
+            pulse.beat()
+            assert (only(tmp_path).is_starting, only(tmp_path).is_working) == (True, False)
+        pulse.beat()
+        assert not only(tmp_path).is_starting
+
+
 def test_what_is_over_shows_nothing(tmp_path: Path) -> None:
-    Pulse(tmp_path, "t01").close()
+    Pulse(FolderBoard(tmp_path), "t01").close()
     assert list(read_heartbeats(tmp_path)) == []
 
 
@@ -62,7 +74,7 @@ def test_nobody_looks(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_cannot_be_written_costs_the_heartbeat_only(tmp_path: Path) -> None:
-    with Pulse(tmp_path / "gone", "t01") as pulse:
+    with Pulse(FolderBoard(tmp_path / "gone"), "t01") as pulse:
         assert list(pulse.over("ab")) == ["a", "b"]
 
 
@@ -73,7 +85,7 @@ def test_what_is_half_written_is_passed_over(tmp_path: Path, text: str) -> None:
 
 
 def test_what_is_forgotten_is_gone(tmp_path: Path) -> None:
-    pulse = Pulse(tmp_path, "t01")
+    pulse = Pulse(FolderBoard(tmp_path), "t01")
     ((name, _),) = read_heartbeats(tmp_path)
     forget(tmp_path, name)
     forget(tmp_path, name)

@@ -15,7 +15,7 @@ import pytest
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
-SCRIPT = Path(__file__).parent / "growing_cluster" / "search.py"
+SCRIPTS = Path(__file__).parent / "growing_cluster"
 # A script that hangs is ended; nothing is concluded from how long one takes.
 WATCHDOG_S = 900
 
@@ -23,12 +23,17 @@ WATCHDOG_S = 900
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     picture = tmp_path_factory.mktemp("picture") / "nodes.png"
+    found = said_by("search.py", picture)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    return found
+
+
+def said_by(script: str, *arguments: Path) -> dict[str, Any]:
     environment = {**os.environ, "RAY_AUTH_MODE": "disabled", "OMP_NUM_THREADS": "1"}
     environment.pop("RAY_ADDRESS", None)
-    command = [sys.executable, SCRIPT, picture]
+    command = [sys.executable, SCRIPTS / script, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=WATCHDOG_S)
     assert done.returncode == 0, done.stderr[-4000:]
-    assert picture.read_bytes().startswith(b"\x89PNG")
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
@@ -73,3 +78,18 @@ def test_what_the_nodes_cost_is_counted(found: dict[str, Any]) -> None:
     last = counted[-1]
     assert last["cost"] == pytest.approx(last["node_seconds"]["gpu_spot"] * 3.6 / 3600, rel=0.01)
     assert 0 < last["node_seconds"]["gpu_spot"] <= 4 * found["ended"]
+
+
+def test_trials_that_are_left_move_together_and_a_node_leaves_while_they_train() -> None:
+    found = said_by("packing.py")
+    assert max(counts(found)) == 3
+    ((moved_at, moved),) = found["moved"]
+    longest = [trial for trial, epochs in found["epochs"].items() if len(epochs) > 1]
+    assert moved in longest
+    assert len(longest) == 3, "three were left, one on each node of two GPUs"
+    assert at(found, min(found["ends"][trial][0] for trial in longest)) == 2
+    assert counts(found)[counts(found).index(3) :] == sorted(counts(found)[counts(found).index(3) :], reverse=True)
+    assert all(epochs == sorted(set(epochs)) for epochs in found["epochs"].values()), "no epoch counts twice"
+    assert {len(found["epochs"][trial]) for trial in longest} == {12}
+    assert {status for _, status in found["ends"].values()} == {"completed"}
+    assert moved_at < found["ends"][moved][0]

@@ -14,7 +14,7 @@ import torch
 from tests.fixtures.learner_trials import EVERY, PROBE, Told, Trial, proposal
 
 from graft.core.errors import SpecError
-from graft.core.heartbeat import Pulse
+from graft.core.heartbeat import FolderBoard, Pulse
 from graft.data.feature_store.store import FeatureStore
 from graft.learner.cached_features import FeatureCache
 from graft.learner.prefix import Prefix
@@ -238,7 +238,7 @@ class TestTogether:
                 yield batch
 
         monkeypatch.setattr(Pulse, "over", counted)
-        self.run(replace(cached, heartbeats=tmp_path), self.STRATEGIES)
+        self.run(replace(cached, heartbeats=FolderBoard(tmp_path)), self.STRATEGIES)
         assert set(shown) == {"t0", "t1", "t2"}
 
     def test_one_whose_loss_is_infinite_fails_alone(self, cached: TrialPayload) -> None:

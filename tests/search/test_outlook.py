@@ -19,6 +19,8 @@ def job(search: dict[str, Any], **given: Any) -> Job:
     [
         ({"scheduler": "asha", "budget": {"trials": 24}}, 8),
         ({"scheduler": "asha", "budget": {"trials": 2}}, 1),
+        ({"scheduler": "asha", "budget": {"trials": 100}}, 30),
+        ({"scheduler": "asha", "budget": {"trials": 200}}, 40),
         ({"scheduler": "none", "budget": {"trials": 24}}, 24),
         ({"scheduler": "pbt", "population": 6}, 6),
         ({"scheduler": "asha", "budget": {"minutes": 10}}, None),

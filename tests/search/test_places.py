@@ -35,6 +35,18 @@ def test_a_trial_is_where_its_process_is_until_it_reports(actors: dict[str, str]
     assert places.on("b") == []
 
 
+def test_trials_that_have_reported_from_one_node_are_settled(actors: dict[str, str]) -> None:
+    places = Places()
+    actors["x"] = "a"
+    places.begin("t1", actor("x"))
+    assert places.settled({"t1"}) == {}
+    for trial, nodes in {"t1": ("a",), "t2": ("a",), "t3": ("a", "b"), "t4": ("a",)}.items():
+        places.report(trial, nodes)
+    assert places.settled({"t1", "t2", "t3"}) == {"a": ["t1", "t2"]}
+    places.begin("t1", actor("x"))
+    assert places.settled({"t1", "t2"}) == {"a": ["t2"]}
+
+
 def test_where_a_process_died_is_remembered(actors: dict[str, str]) -> None:
     places = Places()
     actors["x"] = "a"

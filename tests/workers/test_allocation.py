@@ -7,7 +7,7 @@ import pytest
 from graft.core.errors import ResourceError
 from graft.spec.resources import ResourcesSpec
 from graft.spec.training import FitSpec
-from graft.workers.allocation import Allocation, ClusterResources, Node, allocate, allocate_fit
+from graft.workers.allocation import Allocation, ClusterResources, Node, allocate, allocate_fit, on_whole_nodes
 
 
 def cluster(*nodes: tuple[float, float], can_grow: bool = False) -> ClusterResources:
@@ -186,3 +186,25 @@ def test_only_nodes_of_the_gpu_that_is_named_count() -> None:
         allocate(ResourcesSpec(gpu_type="H100"), there, trials=4)
     growing = ClusterResources((Node(0),), can_grow=True)
     assert allocate(ResourcesSpec(gpu_type="H100", gpus_per_worker=1), growing, trials=4).concurrent == 4
+
+
+@pytest.mark.parametrize(
+    ("spec", "nodes", "trials", "expected"),
+    [
+        ({}, [(8, 4)] * 16, 42, 44),
+        ({}, [(8, 4)] * 16, 8, 8),
+        ({}, [(8, 1)] * 16, 7, 7),
+        ({"gpus_per_worker": 2}, [(8, 4)] * 4, 3, 4),
+        ({}, [(96, 8), (8, 2)], 5, 6),  # nobody knows which come: the smaller ones are filled in any case
+        ({}, [(8, 0)] * 4, 7, 7),
+        ({"gpus_per_worker": 0}, [(8, 4)] * 4, 7, 7),
+        ({"concurrent_trials": 5}, [(8, 4)] * 4, 5, 5),
+        ({"workers": 2}, [(8, 4)] * 4, 5, 5),
+        ({}, [(8, 4)] * 4, None, None),
+        ({"gpus_per_worker": 16}, [(8, 4)] * 4, 3, 3),
+    ],
+)
+def test_no_gpu_of_a_node_that_comes_is_idle_from_the_start(
+    spec: dict[str, Any], nodes: list[tuple[float, float]], trials: int | None, expected: int | None
+) -> None:
+    assert on_whole_nodes(trials, ResourcesSpec(**spec), cluster(*nodes)) == expected

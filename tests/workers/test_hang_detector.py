@@ -60,6 +60,25 @@ def test_nobody_takes_steps_who_waits_for_the_search() -> None:
     assert Look().for_seconds(7200, replace(AT_WORK, is_working=False)) == []
 
 
+def test_who_does_not_come_to_the_first_step_hangs() -> None:
+    look, starting = Look(), replace(AT_WORK, is_working=False, is_starting=True)
+    assert look.for_seconds(3600, starting) == []
+    (hang,) = look.for_seconds(5, starting)
+    assert hang.reason == "its process 7 on here has prepared its first step for 3600 s, and waits for nobody"
+
+
+def test_the_first_step_has_all_its_time_however_long_it_was_prepared() -> None:
+    look, starting = Look(), replace(AT_WORK, is_working=False, is_starting=True)
+    look.for_seconds(3000, starting)
+    assert look.for_seconds(600, AT_WORK) == []
+    assert len(look.for_seconds(10, AT_WORK)) == 1
+
+
+def test_who_waits_for_another_that_computes_its_features_does_not_hang() -> None:
+    waiting = replace(AT_WORK, is_working=False, is_starting=True)
+    assert Look().for_seconds(20_000, waiting, steps=True) == []
+
+
 def test_work_that_waits_for_other_work_of_its_process_does_not_hang() -> None:
     look, waiting = Look(), replace(AT_WORK, trial="t02")
     for count in range(720):

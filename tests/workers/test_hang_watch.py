@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from graft.core.heartbeat import Heartbeat, read_heartbeats
+from graft.core.heartbeat import FolderBoard, Heartbeat, read_heartbeats
 from graft.workers import hang_watch
 from graft.workers.end_process import end_process
 from graft.workers.hang_detector import HangDetector, HangLimits
@@ -21,7 +21,8 @@ import sys
 from pathlib import Path
 from graft.core import heartbeat
 heartbeat.PERIOD_S = 0.01
-with heartbeat.Pulse(Path(sys.argv[1]), "t01"), heartbeat.Pulse(Path(sys.argv[1]), "t01"):
+board = heartbeat.FolderBoard(Path(sys.argv[1]))
+with heartbeat.Pulse(board, "t01"), heartbeat.Pulse(board, "t01"):
     print("alive", flush=True)
     sys.stdin.read()
 """
@@ -91,6 +92,7 @@ def test_where_nobody_can_write_silence_says_nothing(
 def test_the_directory_is_there_while_somebody_looks(tmp_path: Path) -> None:
     (tmp_path / "heartbeats").mkdir()
     (tmp_path / "heartbeats" / "of-a-run-before.json").write_text("{}")
-    with watch_for_hangs(tmp_path / "heartbeats", lambda *_: None, lambda _: False) as directory:
-        assert list(directory.iterdir()) == []
+    with watch_for_hangs(tmp_path / "heartbeats", lambda *_: None, lambda _: False) as board:
+        assert board == FolderBoard(tmp_path / "heartbeats")
+        assert list((tmp_path / "heartbeats").iterdir()) == []
     assert not (tmp_path / "heartbeats").exists()

@@ -1,8 +1,8 @@
 """A process that trains shows that it is alive, and that it gets on; somebody else looks (`workers/hang_watch.py`).
 
-A thread writes a small file every few seconds: it falls silent when the process is stopped, or its machine is. In it is
-the number of steps: it stands still when the work is stuck (a deadlock, a device that does not answer), though the
-thread goes on.
+A thread shows a few words every few seconds: it falls silent when the process is stopped, or its machine is. Among the
+words is the number of steps: it stands still when the work is stuck (a deadlock, a device that does not answer), though
+the thread goes on.
 """
 
 import contextlib
@@ -46,7 +46,9 @@ class Heartbeat:
         steps: how many it has taken.
         longest_step: seconds that the longest of them took.
         is_working: whether steps are to be expected: while it trains, validates or computes features, not while it
-            loads weights or waits for what the search says.
+            waits for what the search says.
+        is_starting: whether it prepares its first step: reads weights, finds the other ranks, waits for features that
+            another process computes.
     """
 
     process: ProcessIdentity
@@ -55,6 +57,7 @@ class Heartbeat:
     steps: int
     longest_step: float
     is_working: bool
+    is_starting: bool = False
 
     @classmethod
     def of(cls, text: str) -> "Heartbeat | None":
@@ -67,23 +70,47 @@ class Heartbeat:
             return None
 
 
+class Board(Protocol):
+    """Where heartbeats are shown; can be pickled into any process that trains. Whatever fails costs a heartbeat."""
+
+    def show(self, name: str, text: str) -> None:
+        """Show it in the place of what was shown by that name."""
+
+    def take_down(self, name: str) -> None:
+        """Show it no more."""
+
+
+@dataclass(frozen=True)
+class FolderBoard:
+    """A directory that all who train can write."""
+
+    directory: Path
+
+    def show(self, name: str, text: str) -> None:
+        with contextlib.suppress(OSError):
+            (self.directory / name).write_text(text, encoding="utf-8")
+
+    def take_down(self, name: str) -> None:
+        forget(self.directory, name)
+
+
 class Pulse:
-    """Writes the heartbeats of one piece of work, until it is closed.
+    """Shows the heartbeats of one piece of work, until it is closed.
 
     Args:
-        directory: where to; None writes nothing.
+        board: where; None shows nothing.
         trial: what is worked on.
     """
 
-    def __init__(self, directory: Path | None, trial: str) -> None:
-        self._file = None if directory is None else directory / f"{trial}-{secrets.token_hex(4)}.json"
+    def __init__(self, board: Board | None, trial: str) -> None:
+        self._board, self._name = board, f"{trial}-{secrets.token_hex(4)}.json"
         self._process, self.trial = ProcessIdentity.here(), trial
         self._beats = self._steps = 0
         self._longest = 0.0
         self._last: float | None = None
-        self._is_working = False
+        self._is_working = self._is_starting = False
         self._done = threading.Event()
-        if self._file is not None:
+        if board is not None:
             self.beat()
             threading.Thread(target=self._keep, name="graft-heartbeat", daemon=True).start()
 
@@ -100,21 +127,29 @@ class Pulse:
         finally:
             self._is_working = False
 
+    @contextlib.contextmanager
+    def starting(self) -> Iterator[None]:
+        """While the block runs, the first step is prepared; what is watched meanwhile counts as steps."""
+        self._is_starting = True
+        try:
+            yield
+        finally:
+            self._is_starting = False
+
     def beat(self) -> None:
-        """Show what is so now; a disk that cannot be written is not this one's business."""
-        if self._file is None:
+        """Show what is so now."""
+        if self._board is None:
             return
         self._beats += 1
-        shown = Heartbeat(self._process, self.trial, self._beats, self._steps, self._longest, self._is_working)
-        with contextlib.suppress(OSError):
-            self._file.write_text(json.dumps({**asdict(shown), "process": self._process.to_text()}), encoding="utf-8")
+        now = self._is_working, self._is_starting
+        shown = Heartbeat(self._process, self.trial, self._beats, self._steps, self._longest, *now)
+        self._board.show(self._name, json.dumps({**asdict(shown), "process": self._process.to_text()}))
 
     def close(self) -> None:
         """Show nothing any more."""
         self._done.set()
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.unlink(missing_ok=True)
+        if self._board is not None:
+            self._board.take_down(self._name)
 
     def __enter__(self) -> "Pulse":
         return self
@@ -125,9 +160,8 @@ class Pulse:
     def _keep(self) -> None:
         while not self._done.wait(PERIOD_S):
             self.beat()
-        if self._file is not None:  # a beat may have been under way while it was closed
-            with contextlib.suppress(OSError):
-                self._file.unlink(missing_ok=True)
+        if self._board is not None:  # a beat may have been under way while it was closed
+            self._board.take_down(self._name)
 
 
 def read_heartbeats(directory: Path) -> Iterator[tuple[str, Heartbeat]]:

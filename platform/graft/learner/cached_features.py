@@ -16,6 +16,7 @@ from graft.data.feature_store.features import Extract, Features, in_process
 from graft.data.feature_store.key import FeatureKey, View, weights_digest
 from graft.data.feature_store.locks import NotStored
 from graft.data.feature_store.store import FeatureStore
+from graft.data.feature_store.store import Watch as BuildWatch
 from graft.data.inputs import Augmenter, Inputs, Part, StoredFeatures, Views
 from graft.learner.prefix import Prefix
 from graft.learner.training_data import TrainingData
@@ -180,8 +181,14 @@ class _Builder:
             one = self.extraction(split, view)
             shape = one.extract(0, 1).shape[1:]
             produce = in_process(one.extract, EXTRACTION_BATCH)
-            features = store.build(key, shape, one.rows, lambda start, stop: self._watch(produce(start, stop)))
+            waiting = BuildWatch(on_wait=self._wait)
+            features = store.build(key, shape, one.rows, lambda start, stop: self._watch(produce(start, stop)), waiting)
         return Part(self._arrays.rows(split), features)
+
+    def _wait(self, seconds: float, share: float) -> None:
+        """Whoever waits for another builder does not hang: somebody looks after that one."""
+        for _ in self._watch(("another look",)):
+            pass
 
     def _key(self, split: Split, view: int | None, cut: int) -> FeatureKey:
         key = replace(self._plain_key, split=split.name.lower(), cut=cut)

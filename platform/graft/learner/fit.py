@@ -12,7 +12,7 @@ from typing import Any
 
 from graft.core.clock import SystemClock
 from graft.core.errors import ArtifactError, TrialError
-from graft.core.heartbeat import Pulse, Watch
+from graft.core.heartbeat import Board, Pulse
 from graft.core.stores.copy import bring, drop, publish
 from graft.core.stores.sender import Sender
 from graft.data.dataset import Split
@@ -49,7 +49,7 @@ class FitTask:
     workers: int = 1
     seconds: float | None = None
     feature_cache: FeatureCache | None = None
-    heartbeats: Path | None = None
+    heartbeats: Board | None = None
     last_epoch: int | None = None
 
     @property
@@ -91,7 +91,7 @@ def fit(task: FitTask, world: World = ALONE, nodes: Sequence[str] = ()) -> dict[
     """
     state, metrics = _left_state(task.state_file), dict[str, float]()
     with Pulse(task.heartbeats, "fit") as pulse, leaving_notice(nodes) as notice, Sender() as sender:
-        keeper = _Keeper(task, world, pulse.over, notice, sender)
+        keeper = _Keeper(task, world, pulse, notice, sender)
         for stretch in task.model.schedule.stretches:
             done = 0 if state is None else state.epochs_done
             if keeper.is_out_of_time or done >= min(stretch.to_epoch, task.end):
@@ -128,9 +128,9 @@ def scaled(strategy: Strategy, spec: FitSpec, workers: int) -> Strategy:
 class _Keeper:
     """Saves the state often enough, and ends the fit when its time is over."""
 
-    def __init__(self, task: FitTask, world: World, watch: Watch, notice: LeavingNotice, sender: Sender) -> None:
+    def __init__(self, task: FitTask, world: World, pulse: Pulse, notice: LeavingNotice, sender: Sender) -> None:
         self._sender = sender
-        self._task, self.world, self.watch, self._notice = task, world, watch, notice
+        self._task, self.world, self.pulse, self._notice = task, world, pulse, notice
         self._clock = SystemClock()
         self._started = self._saved = self._clock.elapsed()
         self.is_out_of_time = False
@@ -181,10 +181,11 @@ def _train(
     task: FitTask, stretch: Stretch, state: TrainingState | None, keeper: _Keeper
 ) -> tuple[Session, TrainingOutcome]:
     """Train one stretch of the schedule, from the state that the one before has left."""
-    learner = _learner(task, stretch.strategy, keeper)
-    session = learner.session
-    if state is not None:
-        session.load(state)
+    with keeper.pulse.starting():
+        learner = _learner(task, stretch.strategy, keeper)
+        session = learner.session
+        if state is not None:
+            session.load(state)
     outcome = learner.train(keeper.until(session, stretch), validate=False, train_one=keeper.train_one(session))
     if outcome.status is TrainingStatus.STOPPED and session.partial.steps:
         keeper.leave_if_told(session)
@@ -207,7 +208,7 @@ def _learner(task: FitTask, strategy: Strategy, keeper: _Keeper) -> SupervisedLe
         sync_batch_norm=spec.sync_batch_norm,
     )
     adapted = scaled(strategy, spec, task.workers)
-    return build_learner(training_data, adapted, task.splits, keeper.world, keeper.watch)
+    return build_learner(training_data, adapted, task.splits, keeper.world, keeper.pulse.over)
 
 
 def _left_state(path: Path) -> TrainingState | None:

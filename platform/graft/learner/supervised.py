@@ -197,7 +197,7 @@ class SupervisedLearner:
         """Pooled features of rows: of their first view where there are stored ones, else of the samples as they are."""
         views = self.augmenter if isinstance(self.augmenter, Views) else None
         found, precision = [], self.session.plan.strategy.precision
-        for start in range(0, len(rows), EVALUATION_BATCH):
+        for start in self.watch(range(0, len(rows), EVALUATION_BATCH)):
             some = rows[start : start + EVALUATION_BATCH]
             batch = _plain(self.given.at_start, views, some)
             with torch.inference_mode(), autocast(precision, batch.device):

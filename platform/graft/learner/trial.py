@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from graft.core.heartbeat import Pulse
+from graft.core.heartbeat import Board, Pulse
 from graft.core.stores.sender import Sender
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.protocol import Learner, LearnerFactory
@@ -46,7 +46,7 @@ class TrialPayload:
     factory: LearnerFactory
     store: CheckpointStore
     due: CheckpointEpochs
-    heartbeats: Path | None = None
+    heartbeats: Board | None = None
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,10 @@ def train_proposal(
             is on the disk.
     """
     with Pulse(payload.heartbeats, proposal.trial) as pulse, Sender() as sender:
-        learner = payload.factory(proposal.strategy, world, pulse.over)
         keeper = _Keeper(payload, proposal, world.rank == 0, sender)
+        with pulse.starting():
+            learner = payload.factory(proposal.strategy, world, pulse.over)
+            keeper.go_on_from(learner)
         outcome = _train(proposal, keeper, learner, on_report, train_one)
         if notice is not None and outcome.status is TrainingStatus.STOPPED:
             _leave(keeper, learner, world, notice)
@@ -163,7 +165,6 @@ def _leave(keeper: "_Keeper", learner: Learner, world: World, notice: LeavingNot
 def _train(
     proposal: Proposal, keeper: "_Keeper", learner: Learner, on_report: OnReport, train_one: TrainEpoch | None
 ) -> TrainingOutcome:
-    keeper.go_on_from(learner)
     keeper.note(learner.note)
     if learner.epochs_done > max(proposal.reported, proposal.start.epoch if proposal.start else 0):
         metrics = {f"val/{name}": value for name, value in learner.validation().items()}

@@ -12,7 +12,7 @@ import ray
 from ray._private import ray_constants
 from ray.job_config import JobConfig
 
-from graft.clusters.node_types import launched_cluster
+from graft.clusters.node_types import ClusterNodes, launched_cluster
 from graft.core.errors import ResourceError
 from graft.pipeline.ray_directory import ray_directory
 from graft.pipeline.scaling.asked import nodes_to_come
@@ -198,6 +198,13 @@ def _node(has: Mapping[str, float], labels: Mapping[str, str]) -> Node:
 
 
 def _largest() -> tuple[Node, ...]:
-    """All nodes that the cluster may have, where GRAFT_CLUSTER names the file that says so."""
+    cluster = nodes_there_may_be()
+    return nodes_to_come(cluster).nodes if cluster else ()
+
+
+def nodes_there_may_be() -> ClusterNodes | None:
+    """All nodes of the growing cluster that this session has joined, where GRAFT_CLUSTER names its file."""
     file = os.environ.get(CLUSTER_FILE)
-    return nodes_to_come(launched_cluster(Path(file).expanduser())).nodes if file else ()
+    if not file or cluster_address() is None or not has_autoscaler():
+        return None
+    return launched_cluster(Path(file).expanduser())

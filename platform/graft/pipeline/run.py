@@ -62,7 +62,7 @@ from graft.tracking.relay import start_relay
 from graft.tracking.relay_files import RelayFiles
 from graft.tracking.relay_supervisor import RelaySupervisor
 from graft.tracking.target import target_of
-from graft.workers.allocation import ClusterResources, allocate, allocate_fit
+from graft.workers.allocation import ClusterResources, allocate, allocate_fit, on_whole_nodes
 from graft.workers.exporter import exporting
 
 _LOG = logging.getLogger(__name__)
@@ -244,8 +244,11 @@ class _Run:
     def _run_clock(self, resources: ClusterResources) -> RunClock:
         job = self._job
         trials, there = total_trials(job.phases), resources.at_its_largest(job.search.budget.nodes)
-        at_once = worth_at_once(job, is_size_known=not there.can_grow) if resources.can_grow else trials
-        divided = allocate(job.resources, there, at_once)
+        if resources.can_grow:
+            worth = worth_at_once(job, is_size_known=not there.can_grow)
+            divided = allocate(job.resources, there, on_whole_nodes(worth, job.resources, there))
+        else:
+            divided = allocate(job.resources, there, trials)
         is_fitted = job.training.final_on != "train"
         fit = allocate_fit(job.resources, job.training.fit, there) if is_fitted else divided
         price = job.resources.price.where_nodes(are_counted=resources.can_grow)

@@ -109,6 +109,11 @@ class Conductor:
         """The most processes that will be needed at once from now on."""
         return min(self._slots, len(self._open)) if self._no_more else self._slots
 
+    @property
+    def training(self) -> frozenset[str]:
+        """Trials that train now; those that are held only wait."""
+        return frozenset(name for name, trial in self._open.items() if trial.state is _State.RUNNING)
+
     def history(self) -> tuple[Observation, ...]:
         """What became of each trial so far, for a searcher."""
         return tuple(trial.observed or trial.observe() for trial in self._trials.values())

@@ -7,8 +7,9 @@ from graft.spec.job import Job
 from graft.spec.search.phases import Phase, drawn_from, total_trials
 
 # Where most trials end after their first comparison, nodes for all of them would be idle most of the time, and paid
-# for. With three in ten, the first epochs of the others wait for others; tests/benchmarks/scale.py has the figures.
-SHARE_AT_ONCE = 0.3
+# for. With three in ten, the first epochs of the others wait for others; of many trials fewer are enough, as they wait
+# less long for the last. tests/benchmarks/scale.py has the figures.
+SHARE_AT_ONCE, FEW, SHARE_OF_MORE = 0.3, 100, 0.1
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class Outlook:
 def worth_at_once(job: Job, is_size_known: bool = True) -> int | None:
     """Trials that are worth nodes of their own at the same time, where nodes come when they are asked for.
 
-    Of a search that compares its trials early three in ten; of others all. None is no limit; what the job says counts.
+    Of a search that compares its trials early three in ten, of more than a hundred fewer; of others all. None is no
+    limit; what the job says counts.
 
     Args:
         job: whose search.
@@ -73,7 +75,9 @@ def worth_at_once(job: Job, is_size_known: bool = True) -> int | None:
 
 def _worth_at_once(phase: Phase) -> int:
     trials = phase.trials or 1
-    return math.ceil(trials * SHARE_AT_ONCE) if phase.scheduler.first_comparison() else trials
+    if not phase.scheduler.first_comparison():
+        return trials
+    return math.ceil(min(trials, FEW) * SHARE_AT_ONCE + max(0, trials - FEW) * SHARE_OF_MORE)
 
 
 def _with_first(phase: Phase, drawn: float, first: int) -> float:

@@ -2,7 +2,7 @@
 
 import heapq
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from graft.journal.events import TrialStatus
@@ -19,6 +19,10 @@ OnStep = Callable[[float], None]
 """``on_step(now)``: called before trials are started."""
 
 
+# Of a trial that is moved to another node in the middle of an epoch: its process starts there, and loads its state.
+MOVE_S = 20.0
+
+
 class Room(Protocol):
     """Where trials are trained: who has room, and since when."""
 
@@ -33,6 +37,9 @@ class Room(Protocol):
 
     def next_change(self) -> float:
         """When there may be a place for one that waits; infinity if nothing is to come."""
+
+    def pack(self, now: float, may_move: Collection[str]) -> list[str]:
+        """Move some of these trials together, so that nodes can leave; returns those that were moved."""
 
 
 class Unlimited:
@@ -53,6 +60,10 @@ class Unlimited:
 
     def next_change(self) -> float:
         return math.inf
+
+    def pack(self, now: float, may_move: Collection[str]) -> list[str]:
+        """All of it is one place."""
+        return []
 
 
 def simulate(
@@ -93,6 +104,8 @@ class _Simulation:
         self._waiting: dict[str, Proposal] = {}
         self._due: list[tuple[float, str]] = []
         self._left_off: dict[tuple[str, int], int] = {}
+        # Trials that have reported from where they are.
+        self._settled: set[str] = set()
 
     def run(self, start: float) -> float:
         self._now = start
@@ -102,6 +115,7 @@ class _Simulation:
             self._start()
             for trial in self._room.placed(self._now):
                 self._begin(self._waiting.pop(trial))
+            self._pack()
             change = self._room.next_change() if self._waiting else math.inf
             if self._due and self._due[0][0] <= change:
                 self._now, trial = heapq.heappop(self._due)
@@ -124,6 +138,15 @@ class _Simulation:
             self._waiting[proposal.trial] = proposal
             self._room.ask(proposal.trial, self._now)
 
+    def _pack(self) -> None:
+        if not self._conductor.is_complete or self._waiting:
+            return
+        may_move = self._settled.intersection(trial for _, trial in self._due)
+        if moved := set(self._room.pack(self._now, may_move)):
+            self._settled -= moved
+            self._due = [(at + MOVE_S if trial in moved else at, trial) for at, trial in self._due]
+            heapq.heapify(self._due)
+
     def _begin(self, proposal: Proposal) -> None:
         """From its own newest epoch, where it has one, as a real trial would find its checkpoint."""
         start = proposal.start.epoch if proposal.start else 0
@@ -142,6 +165,7 @@ class _Simulation:
             self._conductor.ended(trial, TrialEnd(TrialStatus.FAILED, f"failed in epoch {epoch}"))
             return
         self._left_off[(trial, proposal.segment)] = epoch
+        self._settled.add(trial)
         verdict = self._conductor.reported(trial, epoch, metrics)
         if epoch >= proposal.epochs:
             self._forget(trial)
@@ -165,4 +189,5 @@ class _Simulation:
     def _forget(self, trial: str) -> None:
         """The trial has no process any more."""
         del self._doing[trial]
+        self._settled.discard(trial)
         self._room.leave(trial, self._now)

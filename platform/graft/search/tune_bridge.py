@@ -1,7 +1,7 @@
 """Keeps Ray Tune's trials and ours together, and carries the conductor's actions out on Tune's controller."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import ray
@@ -19,6 +19,8 @@ FAILURE, LOG = "graft_failure", "graft_log"
 STARVED_S = 20.0
 # How often it is asked whether a trial lacks workers.
 ASK_S = 5.0
+# How often, when no trial is to begin any more, it is asked whether those that train have room on fewer nodes.
+PACK_S = 5.0
 
 
 class Places:
@@ -66,6 +68,14 @@ class Places:
         self._ended_by_us.discard(trial)
         return is_ours
 
+    def settled(self, among: Collection[str]) -> dict[str, list[str]]:
+        """Those of these trials that have reported from the one node where they are, by that node."""
+        found: dict[str, list[str]] = {}
+        for trial, nodes in self._nodes.items():
+            if trial in among and len(nodes) == 1:
+                found.setdefault(nodes[0], []).append(trial)
+        return found
+
     def on(self, node: str) -> list[str]:
         """The trials on a node, by Ray's id of it; asks the head for those that have not reported yet."""
         known, actors = dict(self._nodes), dict(self._actors)
@@ -90,6 +100,9 @@ def _node_of(actor: Any) -> str:
 Keep = Callable[[int], None]
 """``keep(count)``: from now on, so many trials need workers at once, and no more."""
 
+Pack = Callable[[Mapping[str, Sequence[str]]], None]
+"""``pack(trials)``: these, by their nodes, can move now, and none is to begin: let nodes go that need not be there."""
+
 
 class TuneBridge:
     """Keeps Tune's trials and ours together.
@@ -105,13 +118,14 @@ class TuneBridge:
         is_starved: Callable[[], bool] = lambda: False,
         places: Places | None = None,
         keep: Keep = lambda count: None,
+        pack: Pack = lambda trials: None,
     ) -> None:
         self.conductor, self.places = conductor, places or Places()
-        self._keep = keep
+        self._keep, self._pack = keep, pack
         self._needed: int | None = None
         self._observer = observer
         self._lacks_workers = is_starved
-        self._asked = 0.0
+        self._asked = self._packed = 0.0
         self._tune_trials: dict[str, Any] = {}
         self._new: list[Proposal] = []
         self._again: list[tuple[Any, Proposal]] = []
@@ -184,8 +198,13 @@ class TuneBridge:
         tune_controller = controller._tune_controller
         # One that holds a slot again may not have been given its process yet.
         waits = any(trial.status in (trial.PENDING, trial.PAUSED) for trial in controller.get_trials())
-        if tune_controller._actor_cache.num_cached_objects and self.conductor.is_complete and not waits:
+        if not self.conductor.is_complete or waits:
+            return
+        if tune_controller._actor_cache.num_cached_objects:
             tune_controller._cleanup_cached_actors(force_all=True)
+        elif time.monotonic() - self._packed > PACK_S:
+            self._packed = time.monotonic()
+            self._pack(self.places.settled(self.conductor.training))
 
     def _is_starved(self, controller: Any) -> bool:
         """Whether a trial has waited for a process for so long that there may be no room for one."""

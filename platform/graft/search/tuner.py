@@ -23,7 +23,7 @@ from ray.tune.stopper import Stopper
 
 from graft.core.credentials import is_secret
 from graft.core.errors import GraftError, NodeLeaving
-from graft.core.heartbeat import Pulse
+from graft.core.heartbeat import Board, Pulse
 from graft.journal.events import TrialStatus
 from graft.search.conductor import Conductor
 from graft.search.protocol import GoOn, SearchObserver, Stop, TrialEnd, TrialFunction
@@ -36,6 +36,7 @@ from graft.search.tune_bridge import (
     NOTES,
     PROPOSAL,
     Keep,
+    Pack,
     Places,
     TuneBridge,
     are_lost,
@@ -67,6 +68,7 @@ class Execution:
         places: is told which nodes train which trial.
         labels: of the nodes that a trial's process may be on.
         keep: told how many trials need workers at once, whenever that changes.
+        pack: told which trials can move, and from where, when none is to begin any more.
     """
 
     name: str
@@ -76,10 +78,11 @@ class Execution:
     slots: int
     is_over: Callable[[], bool] = lambda: False
     is_starved: Callable[[], bool] = lambda: False
-    heartbeats: Path | None = None
+    heartbeats: Board | None = None
     places: Places = field(default_factory=Places)
     labels: Mapping[str, str] = field(default_factory=dict)
     keep: Keep = lambda count: None
+    pack: Pack = lambda trials: None
 
     @property
     def placement(self) -> tune.PlacementGroupFactory:
@@ -107,7 +110,7 @@ def run_search(
 def _fit(
     execution: Execution, conductor: Conductor, observer: SearchObserver, trial_fn: TrialFunction, payload: Any
 ) -> None:
-    bridge = TuneBridge(conductor, observer, execution.is_starved, execution.places, execution.keep)
+    bridge = TuneBridge(conductor, observer, execution.is_starved, execution.places, execution.keep, execution.pack)
     tuner = tune.Tuner(
         tune.with_resources(
             tune.with_parameters(
@@ -281,7 +284,7 @@ class _TuneReporter:
 
 
 def _run_trial(
-    config: dict[str, Any], trial_fn: TrialFunction, payload: Any, metric: MetricSpec, heartbeats: Path | None
+    config: dict[str, Any], trial_fn: TrialFunction, payload: Any, metric: MetricSpec, heartbeats: Board | None
 ) -> None:
     """The function trainable. A failing trial says so and ends normally, so that its actor can be used again."""
     reporter = _TuneReporter(metric)

@@ -174,8 +174,7 @@ def allocate(spec: ResourcesSpec, there: ClusterResources, trials: int | None) -
     """
     there = there.of_gpu_type(spec.gpu_type)
     workers = spec.workers
-    cpus = 1.0 if spec.cpus_per_worker == "auto" else float(spec.cpus_per_worker)
-    gpus = (1.0 if there.gpus else 0.0) if spec.gpus_per_worker == "auto" else float(spec.gpus_per_worker)
+    cpus, gpus = _of_a_worker(spec, there)
     if not there.can_grow:
         _require("cpus", cpus, workers, (there.cpus, there.most_cpus))
         _require("gpus", gpus, workers, (there.gpus, there.most_gpus))
@@ -191,6 +190,22 @@ def allocate(spec: ResourcesSpec, there: ClusterResources, trials: int | None) -
     most_cpus = max([cpus, *(node.cpus for node in there.nodes if node.gpus >= min(1.0, gpus))])
     kind = spec.gpu_type or ""
     return Allocation(cpus * workers, gpus * workers, concurrent, workers, spec.placement, most_cpus, kind)
+
+
+def on_whole_nodes(trials: int | None, spec: ResourcesSpec, there: ClusterResources) -> int | None:
+    """Trials at once, where nodes come for them: so many more that no GPU of a node is idle from the start.
+
+    Args:
+        trials: that are worth nodes; None is no limit.
+        spec: what the job asks for; a number of its own is kept.
+        there: the nodes that there can be.
+    """
+    cpus, gpus = _of_a_worker(spec, there)
+    if trials is None or spec.concurrent_trials or spec.workers > 1 or not gpus or there.can_grow:
+        return trials
+    rooms = (replace(there, nodes=(node,)).room(cpus, gpus) for node in there.nodes)
+    each = min((room for room in rooms if room), default=1)
+    return each * math.ceil(trials / each)
 
 
 def allocate_fit(spec: ResourcesSpec, fit: FitSpec, there: ClusterResources) -> Allocation:
@@ -209,6 +224,13 @@ def allocate_fit(spec: ResourcesSpec, fit: FitSpec, there: ClusterResources) -> 
     return replace(
         fewest, cpus=fewest.cpus_per_worker * workers, gpus=fewest.gpus_per_worker * workers, workers=workers
     )
+
+
+def _of_a_worker(spec: ResourcesSpec, there: ClusterResources) -> tuple[float, float]:
+    """CPUs, at the least, and GPUs."""
+    cpus = 1.0 if spec.cpus_per_worker == "auto" else float(spec.cpus_per_worker)
+    gpus = (1.0 if there.gpus else 0.0) if spec.gpus_per_worker == "auto" else float(spec.gpus_per_worker)
+    return cpus, gpus
 
 
 def _require(kind: str, each: float, workers: int, there: tuple[float, float]) -> None:

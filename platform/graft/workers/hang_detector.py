@@ -14,6 +14,7 @@ class HangLimits:
         silence: without any heartbeat: it is stopped, or its machine is.
         still: without a step, at least.
         steps: without a step, in longest steps so far.
+        start: without a step, while the first one is prepared.
         look: between looks. Whoever has not looked for `absence` was stopped too, and knows nothing.
         absence: see `look`.
     """
@@ -21,6 +22,7 @@ class HangLimits:
     silence: float = 120.0
     still: float = 600.0
     steps: float = 50.0
+    start: float = 3600.0
     look: float = 5.0
     absence: float = 30.0
 
@@ -85,14 +87,18 @@ class HangDetector:
         seen = self._seen.setdefault(name, _Seen(heartbeat, now, now))
         if heartbeat.beats != seen.heartbeat.beats:
             seen.beat_at = now
-        if not heartbeat.is_working:
+        # The first step has all its time, however long it was prepared.
+        was_starting = seen.heartbeat.is_starting and not seen.heartbeat.is_working
+        if not (heartbeat.is_working or heartbeat.is_starting) or (was_starting and heartbeat.is_working):
             seen.step_at = now
         seen.heartbeat = heartbeat
         limits, who = self.limits, f"its process {heartbeat.process.pid} on {heartbeat.process.machine.host}"
         silent, still = now - seen.beat_at, now - seen.step_at
         if silent >= limits.silence:
             return f"{who} has shown no sign of life for {silent:.0f} s"
-        if still >= max(limits.still, limits.steps * heartbeat.longest_step):
+        if heartbeat.is_working and still >= max(limits.still, limits.steps * heartbeat.longest_step):
             longest = f"{heartbeat.longest_step:.1f}"
             return f"{who} has taken no step for {still:.0f} s, and its longest before took {longest} s"
+        if heartbeat.is_starting and not heartbeat.is_working and still >= limits.start:
+            return f"{who} has prepared its first step for {still:.0f} s, and waits for nobody"
         return ""

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from graft.core.errors import GraftError
-from graft.core.heartbeat import Heartbeat, forget, read_heartbeats
+from graft.core.heartbeat import Board, Heartbeat, forget, read_heartbeats
 from graft.core.process_identity import ProcessIdentity
+from graft.workers.driver_board import board_in
 from graft.workers.hang_detector import HangDetector, HangLimits
 
 End = Callable[[Heartbeat], bool]
@@ -21,8 +22,8 @@ Tell = Callable[[str, str], object]
 
 
 @contextlib.contextmanager
-def watch_for_hangs(directory: Path, tell: Tell, end: End, limits: HangLimits | None = None) -> Iterator[Path]:
-    """While the block runs, look at the heartbeats in a directory, which it makes and yields."""
+def watch_for_hangs(directory: Path, tell: Tell, end: End, limits: HangLimits | None = None) -> Iterator[Board]:
+    """While the block runs, look at the heartbeats in a directory that it makes; yields where to show them."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     done = threading.Event()
@@ -30,7 +31,7 @@ def watch_for_hangs(directory: Path, tell: Tell, end: End, limits: HangLimits | 
     thread = threading.Thread(target=watch.run, args=(done,), name="graft-hang-watch", daemon=True)
     thread.start()
     try:
-        yield directory
+        yield board_in(directory)
     finally:
         done.set()
         thread.join()

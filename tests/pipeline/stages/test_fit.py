@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from graft.core.heartbeat import Pulse
+from graft.core.heartbeat import Board, FolderBoard, Pulse
 from graft.core.process_identity import Machine
 from graft.core.storage import Home
 from graft.data.dataset import Dataset, Split
@@ -113,7 +113,7 @@ class TestTraining:
         fitting = make()
         away = NodeNews("a", "10.77.0.12", Machine.here().host, NodeState.BACK, 31.0)
         fitting.experiment.heartbeats.mkdir(parents=True)
-        with Pulse(fitting.experiment.heartbeats, "fit"):
+        with Pulse(FolderBoard(fitting.experiment.heartbeats), "fit"):
             fitting._tell_node(replace(away, host="elsewhere"))
             assert not fitting._was_away()
             fitting._tell_node(away)
@@ -125,16 +125,17 @@ class TestTraining:
         looking: list[Path] = []
 
         @contextmanager
-        def watch(directory: Path, tell: Callable[[str, str], object], end: object) -> Iterator[Path]:
+        def watch(directory: Path, tell: Callable[[str, str], object], end: object) -> Iterator[Board]:
             looking.append(directory)
             tell("fit", "its process 7 hangs")
-            yield directory
+            yield FolderBoard(directory)
 
         monkeypatch.setattr(module, "watch_for_hangs", watch)
         fitting = make()
         fitting.run()
         ((_, (task,), _),) = ran.calls
-        assert looking == [task.heartbeats] == [fitting.experiment.heartbeats]
+        assert looking == [fitting.experiment.heartbeats]
+        assert task.heartbeats == FolderBoard(fitting.experiment.heartbeats)
         noted = [event for _, event in read(fitting.experiment.journal_file) if isinstance(event, TrialNoted)]
         assert [(one.trial, one.text) for one in noted] == [("t01", "fit: its process 7 hangs")]
 

@@ -3,15 +3,19 @@
 The model (autoscaler version 2 of Ray 2.60): what waits and fits on no node that is there or on its way brings nodes;
 of several kinds that fit, those without a GPU come first for what needs none, then those that it fills best, then the
 higher `priority`, then the order of the file. A node is paid for from the moment it is asked for; it can be used
-`startup_s` later; it leaves when it has been idle for the cluster's time-out.
+`startup_s` later; it leaves when it has been idle for the cluster's time-out, or soon after graft has emptied it.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from graft.clusters.autoscaling.gang import Gang, place, room_for
+from graft.clusters.autoscaling.packing import node_to_empty
 from graft.clusters.node_types import ClusterNodes, NodeType
+
+# A node that is drained ends its Ray when nothing runs there any more; the autoscaler sees that in its next turns.
+DRAINED_S = 15.0
 
 
 @dataclass
@@ -77,6 +81,20 @@ class Fleet:
         placed, self._placed = self._placed, []
         return placed
 
+    def pack(self, now: float, may_move: Collection[str]) -> list[str]:
+        """Move trials of one process each together, as graft does on a cluster that grows; returns those moved."""
+        moved: list[str] = []
+        while node := self._to_empty(set(may_move) - set(moved)):
+            node.ended = now + DRAINED_S
+            for trial in [*node.used]:
+                gang, _ = self._running[trial]
+                del node.used[trial]
+                (other,) = place(gang, {one.name: self._free(one) for one in self._alive() if one.used}) or {}
+                self._running[trial] = (gang, [one for one in self._alive() if one.name == other])
+                self._running[trial][1][0].used[trial] = 1
+                moved.append(trial)
+        return moved
+
     def next_change(self) -> float:
         """When the next node comes up for those that wait."""
         return min((node.up for node in self._alive() if node.up > self._now), default=math.inf)
@@ -93,6 +111,19 @@ class Fleet:
             if node.kind.least == 0:
                 node.ended = node.idle_since + self._cluster.idle_seconds
         return max([now, *(node.ended for node in self.nodes if node.ended < math.inf)])
+
+    def _to_empty(self, may_move: Collection[str]) -> FleetNode | None:
+        if self._gang.workers > 1 or not self._cluster.is_elastic:
+            return None
+        busy = {node.name: node for node in self._alive() if node.used}
+        room = {name: room_for(self._free(node), self._gang.resources) for name, node in busy.items()}
+        movable = {
+            name: len(node.used)
+            for name, node in busy.items()
+            if not node.kind.least and set(may_move).issuperset(node.used)
+        }
+        found = node_to_empty(movable, room)
+        return None if found is None else busy[found]
 
     def _settle(self, now: float) -> None:
         self._now = now

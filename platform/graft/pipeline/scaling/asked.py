@@ -8,7 +8,7 @@ from graft.learner.head_fusion import heads_at_once, reason_not_fused
 from graft.search.outlook import worth_at_once
 from graft.spec.job import Job
 from graft.spec.search.phases import total_trials
-from graft.workers.allocation import Allocation, ClusterResources, Node, allocate, allocate_fit
+from graft.workers.allocation import Allocation, ClusterResources, Node, allocate, allocate_fit, on_whole_nodes
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def asked_of(job: Job, cluster: ClusterNodes) -> Asked:
         ResourceError: it has no room for one trial.
     """
     there = ClusterResources(nodes_to_come(cluster).nodes[: job.search.budget.nodes])
-    trials = worth_at_once(job) if cluster.is_elastic else total_trials(job.phases)
-    share = allocate(job.resources, there, trials)
+    worth = on_whole_nodes(worth_at_once(job), job.resources, there)
+    share = allocate(job.resources, there, worth if cluster.is_elastic else total_trials(job.phases))
     fit = allocate_fit(job.resources, job.training.fit, there)
     fused = not reason_not_fused(job, share)
     at_once = heads_at_once(job, share, total_trials(job.phases)) if fused else share.concurrent

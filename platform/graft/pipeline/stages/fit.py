@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,11 +133,13 @@ class Fitting:
             run_clock.fit_workers,
             run_clock.seconds_for_fit(self.dataset),
             self.feature_cache,
-            self.experiment.heartbeats,
-            last_epoch,
+            last_epoch=last_epoch,
         )
-        with watch_for_hangs(self.experiment.heartbeats, self._note, end_process), watch_nodes(self._tell_node):
-            done, nodes = self._run(task)
+        with (
+            watch_for_hangs(self.experiment.heartbeats, self._note, end_process) as board,
+            watch_nodes(self._tell_node),
+        ):
+            done, nodes = self._run(replace(task, heartbeats=board))
         workers = f" by {task.workers} workers" if task.workers > 1 else ""
         cut = f" instead of {wanted}, to keep the budget" if done["epochs"] < wanted else ""
         summary = f"{done['epochs']} epochs on {done['samples']} samples{workers}{cut}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from graft.core.clock import Clock
 from graft.core.errors import Interrupted
+from graft.core.heartbeat import Board
 from graft.core.storage import write_json
 from graft.data.dataset import Dataset
 from graft.experiments.budget import cost_end, search_end
@@ -40,7 +41,9 @@ from graft.pipeline.context import RunContext
 from graft.pipeline.memory.recommending import reasons_of, recommend
 from graft.pipeline.proposing import Proposing
 from graft.pipeline.publishing import importance_of
+from graft.pipeline.ray_session import nodes_there_may_be
 from graft.pipeline.recorder import Recorder, changed_node
+from graft.pipeline.scaling.packing import packing_of
 from graft.pipeline.stages.ending import EndOf, FirstCause, Seldom
 from graft.pipeline.stages.finals import estimate_finalists
 from graft.pipeline.stages.runner import Output
@@ -50,7 +53,7 @@ from graft.search.conductor import Conductor
 from graft.search.protocol import CheckpointEpochs, Proposer, Scheduler
 from graft.search.schedulers.build import build_scheduler
 from graft.search.schedulers.replay import Replay
-from graft.search.tune_bridge import Keep, Places
+from graft.search.tune_bridge import Keep, Pack, Places
 from graft.search.tuner import Execution, run_search
 from graft.spec.job import Job
 from graft.spec.search.phases import Phase, total_trials
@@ -163,8 +166,8 @@ class SearchStage:
         unsubscribe = self.journal.subscribe(self.history.apply), self.journal.subscribe(self._retention().apply)
         try:
             with (
-                watch_for_hangs(self.experiment.heartbeats, self._note, end_process),
-                self._trial_runner() as runner,
+                watch_for_hangs(self.experiment.heartbeats, self._note, end_process) as board,
+                self._trial_runner(board) as runner,
                 watch_nodes(lambda news: self._tell_node(news, runner)),
                 tell_what_is_awaited(self.journal, self._awaited, self._has_begun),
             ):
@@ -215,10 +218,11 @@ class SearchStage:
             slots=runner.slots,
             is_over=cause,
             is_starved=runner.is_starved,
-            heartbeats=self.experiment.heartbeats,
+            heartbeats=runner.board,
             places=self.places,
             labels=runner.labels,
             keep=runner.keep,
+            pack=runner.pack,
         )
         run_search(execution, conductor, recorder, runner.function, runner.payload(_due(phase, scheduler)))
         if cause.ended is None or cause.ended.by == "phase":
@@ -302,9 +306,9 @@ class SearchStage:
         return Retention(self._store, self.progress, kept, feeding, self.history.past)
 
     @contextmanager
-    def _trial_runner(self) -> Iterator["_TrialRunner"]:
+    def _trial_runner(self, board: Board) -> Iterator["_TrialRunner"]:
         """Trials in Tune's own processes, or in groups of workers that live as long as the search."""
-        payload = TrialPayload(self.factory, self._store, CheckpointEpochs(), self.experiment.heartbeats)
+        payload = TrialPayload(self.factory, self._store, CheckpointEpochs(), board)
         allocation = self.allocation
         if not reason_not_fused(self.job, allocation):
             with self._hosts(payload) as runner:
@@ -313,7 +317,8 @@ class SearchStage:
         if allocation.workers == 1:
             resources = {"CPU": allocation.cpus, "GPU": allocation.gpus}
             mine = _TrialRunner(run_trial, resources, allocation.concurrent, lambda due: replace(payload, due=due))
-            yield replace(mine, labels=allocation.labels)
+            pack = packing_of(allocation, nodes_there_may_be(), self._note)
+            yield replace(mine, labels=allocation.labels, pack=pack, board=board)
             return
         # A group that lost a worker goes on from the last epoch, whatever the scheduler needs.
         every_epoch = replace(payload, due=CheckpointEpochs(every=1))
@@ -329,6 +334,7 @@ class SearchStage:
                 handle.is_starved,
                 handle.on,
                 keep=handle.keep,
+                board=board,
             )
 
     @contextmanager
@@ -338,14 +344,15 @@ class SearchStage:
         slots = heads_at_once(self.job, allocation, total_trials(self.job.phases))
         each = math.ceil(slots / allocation.concurrent)
         with heads_hosts(train_in_host, payload, allocation, each) as handle:
-            yield _TrialRunner(run_trial_in_host, DRIVER_RESOURCES, slots, lambda due: Hosted(handle, due))
+            runner = _TrialRunner(run_trial_in_host, DRIVER_RESOURCES, slots, lambda due: Hosted(handle, due))
+            yield replace(runner, board=payload.heartbeats)
 
 
 @dataclass(frozen=True)
 class _TrialRunner:
     """How trials are run: the function, what its process occupies, how many at once, its payload for what is due in a
-    phase, whether one lacks workers, which of them are trained on a node, labels of its nodes, and who is told how many
-    need workers."""
+    phase, whether one lacks workers, which of them are trained on a node, labels of its nodes, who is told how many
+    need workers, who empties nodes, and where heartbeats are shown."""
 
     function: Any
     resources: dict[str, float]
@@ -355,6 +362,8 @@ class _TrialRunner:
     on: Callable[[str], Sequence[str]] = lambda node: ()
     labels: Mapping[str, str] = field(default_factory=dict)
     keep: Keep = lambda count: None
+    pack: Pack = lambda trials: None
+    board: Board | None = None
 
 
 def _due(phase: Phase, scheduler: Scheduler) -> CheckpointEpochs:

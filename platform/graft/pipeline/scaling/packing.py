@@ -1,0 +1,78 @@
+"""Empties nodes that several trials share, when those that are left have room on fewer (`graft.search.tuner`)."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from graft.clusters.autoscaling.gang import room_for
+from graft.clusters.autoscaling.packing import node_to_empty
+from graft.clusters.node_types import ClusterNodes
+from graft.workers.allocation import Allocation
+from graft.workers.nodes.draining import HEAD_AWAY, NodeUse, drain, nodes_in_use
+
+_LOG = logging.getLogger(__name__)
+MOVED = "moves to a node that others of this search are on, so that its own can leave"
+# What a node's uses are compared by.
+_KINDS = ("CPU", "GPU")
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Called with the trials that can move, by their nodes, when no trial is to begin any more.
+
+    Attributes:
+        share: what a trial occupies.
+        cluster: the nodes there may be.
+        tell: told of each trial that moves.
+    """
+
+    share: Allocation
+    cluster: ClusterNodes
+    tell: Callable[[str, str], object]
+
+    def __call__(self, trials: Mapping[str, Sequence[str]]) -> None:
+        try:
+            node = to_empty(trials, nodes_in_use(), self.share, self.cluster)
+            is_emptied = node is not None and drain(node)
+        except HEAD_AWAY as error:  # the head is away: nobody has to move now
+            _LOG.debug("nodes cannot be emptied: %s", error)
+            return
+        for trial in trials.get(node or "", ()) if is_emptied else ():
+            self.tell(trial, MOVED)
+
+
+def packing_of(
+    share: Allocation, cluster: ClusterNodes | None, tell: Callable[[str, str], object]
+) -> Callable[[Mapping[str, Sequence[str]]], None]:
+    """What to call; does nothing where nodes stay, or trials have several workers."""
+    if cluster is None or not cluster.is_elastic or share.workers > 1:
+        return lambda trials: None
+    return Packing(share, cluster, tell)
+
+
+def to_empty(
+    trials: Mapping[str, Sequence[str]], nodes: Sequence[NodeUse], share: Allocation, cluster: ClusterNodes
+) -> str | None:
+    """The node to empty: one that may leave, where nothing is but trials that can move. Pure.
+
+    Args:
+        trials: that can move, by their nodes.
+        nodes: on which something is taken.
+        share: what a trial occupies.
+        cluster: the nodes there may be.
+    """
+    each = {"CPU": share.cpus, "GPU": share.gpus}
+    suiting = {kind.name for kind in cluster.workers if share.labels.items() <= kind.labels.items()}
+    leaves = {kind.name for kind in cluster.workers if not kind.least}
+    room = {one.node: room_for(one.free, each) for one in nodes if one.kind in suiting}
+    movable = {
+        one.node: len(trials[one.node])
+        for one in nodes
+        if one.kind in leaves and one.node in trials and _is_all(one, len(trials[one.node]), each)
+    }
+    return node_to_empty(movable, room)
+
+
+def _is_all(node: NodeUse, trials: int, each: Mapping[str, float]) -> bool:
+    """Whether so many trials are all that is on a node."""
+    return all(abs(node.used.get(kind, 0.0) - trials * each[kind]) < 1e-3 for kind in _KINDS)
