@@ -19,13 +19,9 @@ machine, with no other Ray on it.
 
 import argparse
 import os
-import secrets
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -36,6 +32,7 @@ from typing import Any
 from reporting import json_line, provenance, ratio, table, usable_cpus
 from throughput.candidates import CANDIDATES, RESOLUTION, Candidate
 from throughput.exchange import Outcome, Request
+from throughput.process import TUNED_TRAIN, run_module
 
 from graft.learner.prefix import Prefix
 from graft.learner.prefix_plan import Expected, PrefixPlan
@@ -61,12 +58,6 @@ TITLES = {
 STORES = {"a": "cold", "w": "warm", "n": "none"}
 # Load a CPU above which the machine counts as not idle.
 BUSY = 0.5
-# What a user finds who looks for the reason of Train's slow start (facts: 2 s a poll by default).
-TUNED_TRAIN = {
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
-    "RAY_TRAIN_METRICS_ENABLED": "0",
-}
 
 
 @dataclass(frozen=True)
@@ -188,44 +179,10 @@ def _measure(request: Request, options: argparse.Namespace) -> list[Run]:
 
 
 def _run(variant: str, request: Request, options: argparse.Namespace) -> Run:
-    """Run a variant in a process of its own; what it prints goes to a log, whose end is shown if it fails."""
-    stem = request.work / f"{variant}-{secrets.token_hex(3)}"
-    asked, answered, log = (stem.with_suffix(suffix) for suffix in (".request.json", ".outcome.json", ".log"))
-    replace(request, store=STORES.get(variant, "none")).write(asked)
-    command = [sys.executable, "-m", f"throughput.{VARIANTS.get(variant, variant)}", str(asked), str(answered)]
-    load = os.getloadavg()[0]
-    started = time.perf_counter()
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            command, stdout=stream, stderr=stream, env=_environment(variant, options), start_new_session=True
-        )
-        try:
-            code = process.wait(options.timeout * 60)
-        except BaseException as error:  # also Ctrl-C: nobody else would end a session of its own
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            if not isinstance(error, subprocess.TimeoutExpired):
-                raise
-            code = -1
-            print(f"  {variant} was ended after {options.timeout:g} minutes", flush=True)
-    seconds = time.perf_counter() - started
-    if code != 0 or not answered.exists():
-        print(f"  {variant} ended with {code}; the end of its log:\n{_tail(log)}", flush=True)
-        return Run(variant, seconds, load, None)
-    return Run(variant, seconds, load, Outcome.read(answered))
-
-
-def _environment(variant: str, options: argparse.Namespace) -> dict[str, str]:
-    here = str(Path(__file__).resolve().parent)
-    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
-    # One token for this process only, else a local Ray writes one under the user's home directory.
-    environment |= {"RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0", "HF_HUB_OFFLINE": "1"}
-    return environment | (TUNED_TRAIN if variant == "b" and options.b_tuned else {})
-
-
-def _tail(log: Path, lines: int = 25) -> str:
-    return "\n".join(f"    {line}" for line in log.read_text(errors="replace").splitlines()[-lines:])
+    extra = TUNED_TRAIN if variant == "b" and options.b_tuned else {}
+    stored = replace(request, store=STORES.get(variant, "none"))
+    ended = run_module(VARIANTS.get(variant, variant), stored, options.timeout, extra)
+    return Run(variant, ended.seconds, ended.load_before, ended.outcome)
 
 
 def _print(figures: Mapping[str, Figures], request: Request, names: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 HERE = Path(__file__).parent
@@ -88,6 +89,30 @@ def test_ratios_name_both_times_of_both_scripts(module: Any) -> None:
     }
     wanted = {"b/a search": 10.0, "b/a process": 5.5, "c/a search": None, "c/a process": None}
     assert bench.ratios(figures) == wanted
+
+
+def test_time_to_quality_is_to_the_best_of_the_script_less_half_a_point(module: Any) -> None:
+    bench = module("time_to_quality")
+    script = bench.Way("b", [(10.0, 0.80), (40.0, 0.898), (90.0, 0.90)], 120.0)
+    fast = bench.Way("graft, empty", [(4.0, 0.88), (8.0, 0.895)], 60.0)
+    never = bench.Way("graft, bank", [(4.0, 0.88)], 60.0)
+    first, second = bench.comparisons([script], [fast, never])
+    assert (first["script_s"], first["graft_s"]) == (40.0, 8.0)
+    assert (first["ratio"], first["ratio_whole"]) == (5.0, 15.0)
+    assert second["graft_s"] is None
+    assert second["ratio"] is None
+
+
+def test_a_bank_is_remembered_without_the_tasks_of_the_same_set(module: Any, tmp_path: Path) -> None:
+    module("time_to_quality").remember(tmp_path / "memory", "fashion")
+    tasks = [name for file in (tmp_path / "memory" / "tasks").glob("*.parquet") for name in names_in(file)]
+    assert tasks
+    assert not any(name.startswith("fashion") for name in tasks)
+
+
+def names_in(file: Path) -> list[str]:
+    names: list[str] = pq.read_table(file)["task"].to_pylist()
+    return names
 
 
 def test_request_survives_its_file(module: Any, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from graft.spec.registry import build
 from graft.spec.strategy import Strategy
 from graft.spec.tasks.classification import Classification
 from graft.tasks.registry import build_task
-from graft.training.batch_norm import GlobalBatchNorm
+from graft.training.batch_norm import global_batch_norm
 from graft.training.checkpoint import load_state, save_state
 from graft.training.loop import Session, TrainingPlan, prepare, train, train_epoch
 from graft.training.predict import predict_in_parts
@@ -341,7 +341,7 @@ def normalised(world: World) -> Result:
     weight = torch.tensor([1.0, 2.0, -1.0]).requires_grad_()
     bias = torch.tensor([0.0, 1.0, 2.0]).requires_grad_()
     mean, variance = torch.zeros(3), torch.ones(3)
-    with GlobalBatchNorm(world):
+    with global_batch_norm(world):
         y = functional.batch_norm(x, mean, variance, weight, bias, True, 0.3)
         half = functional.batch_norm(whole[part].bfloat16(), None, None, training=True)
         fixed = functional.batch_norm(whole[part], mean, variance)

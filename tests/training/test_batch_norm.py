@@ -5,7 +5,7 @@ import torch
 from timm.layers import BatchNormAct2d
 from torch import nn
 
-from graft.training.batch_norm import GlobalBatchNorm
+from graft.training.batch_norm import global_batch_norm
 from graft.training.world import ALONE
 
 NORMS = {
@@ -40,20 +40,20 @@ def test_one_process_normalises_as_torch_does(norm, shape):
             parameter.uniform_(index + 0.5, index + 1.5, generator=draw)
     norm.start = {name: tensor.clone() for name, tensor in norm.state_dict().items()}
     expected = run(norm, x, target, torch.enable_grad())
-    found = run(norm, x, target, GlobalBatchNorm(ALONE))
+    found = run(norm, x, target, global_batch_norm(ALONE))
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
 def test_evaluation_is_left_alone():
     norm, x = nn.BatchNorm2d(3).eval(), torch.randn(4, 3, 5, 5)
-    with GlobalBatchNorm(ALONE):
+    with global_batch_norm(ALONE):
         torch.testing.assert_close(norm(x), x / torch.sqrt(torch.tensor(1 + norm.eps)))
 
 
 def test_a_constant_channel_stays_finite():
     x = torch.full((4, 1, 2, 2), 1e4, requires_grad=True)
-    with GlobalBatchNorm(ALONE):
+    with global_batch_norm(ALONE):
         nn.BatchNorm2d(1)(x).sum().backward()
     assert torch.isfinite(x.grad).all()
 
@@ -61,6 +61,6 @@ def test_a_constant_channel_stays_finite():
 def test_names_and_classes_of_the_network_stay():
     network = nn.Sequential(nn.BatchNorm2d(3))
     before = {name: type(module) for name, module in network.named_modules()}, [*network.state_dict()]
-    with GlobalBatchNorm(ALONE):
+    with global_batch_norm(ALONE):
         network(torch.randn(4, 3, 2, 2))
     assert ({name: type(module) for name, module in network.named_modules()}, [*network.state_dict()]) == before

@@ -11,7 +11,7 @@ from graft.models.network import Network, build_head
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 from graft.transfer.adapt import adapt
-from graft.transfer.stochastic import DropPath, StochasticNorm
+from graft.transfer.stochastic import DropPath, stochastic_norm
 
 
 def adapted(name, strategy, size=32):
@@ -101,7 +101,7 @@ class TestStochasticNorm:
         norm, x = nn.BatchNorm2d(5), torch.randn(4, 5, 3, 3) + 2
         twin = nn.BatchNorm2d(5)
         expected = twin(x)
-        with StochasticNorm(chance):
+        with stochastic_norm(chance):
             found = norm(x)
         assert torch.equal(norm.running_mean, twin.running_mean)
         if by_running:
@@ -111,7 +111,7 @@ class TestStochasticNorm:
     def test_between_them_each_channel_is_one_of_both(self):
         norm, x = nn.BatchNorm1d(200), torch.randn(8, 200)
         torch.manual_seed(0)
-        with StochasticNorm(0.3):
+        with stochastic_norm(0.3):
             found = norm(x)
         by_batch = functional.batch_norm(x, None, None, training=True)
         by_running = functional.batch_norm(x, norm.running_mean, norm.running_var)
@@ -121,7 +121,7 @@ class TestStochasticNorm:
 
     def test_subclasses_and_evaluation_keep_what_they_have(self):
         norm = timm.layers.BatchNormAct2d(3)
-        with StochasticNorm(0.5):
+        with stochastic_norm(0.5):
             assert norm(torch.randn(4, 3, 2, 2)).min() >= 0
             x = torch.randn(4, 3, 2, 2)
             inside = norm.eval()(x)

@@ -1,64 +1,43 @@
 """Batch norm with the statistics of the batches of all ranks together.
 
 torch.nn.SyncBatchNorm runs on GPUs only, and putting it in place of the modules of a network loses what subclasses add
-(timm's batch norms hold the activation). So no module is replaced: for the time of a forward pass the function that
-they all call is another one, and names and classes in the network stay what they are.
+(see `graft.transfer.batch_norm_mode`).
 """
 
-from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from graft.training.world import World
+from graft.transfer.batch_norm_mode import BatchNormCall, BatchNormMode
 
 
-class GlobalBatchNorm(TorchFunctionMode):
-    """While it is entered, ``torch.nn.functional.batch_norm`` in training mode normalises over all ranks.
+def global_batch_norm(world: World) -> BatchNormMode:
+    """While it is entered, batch norm in training mode normalises over all ranks.
 
     The mean and variance are those of all samples of all ranks, however many each has; running statistics move by them.
     Gradients are those of the whole batch, up to what `World.data_parallel` does with parameters.
     """
+    return BatchNormMode(partial(_over_ranks, world))
 
-    def __init__(self, world: World) -> None:
-        super().__init__()
-        self._world = world
 
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Sequence[type], args: Any = (), kwargs: Any = None
-    ) -> Any:
-        if func is functional.batch_norm:
-            return self._batch_norm(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
-
-    def _batch_norm(  # noqa: PLR0913 - the arguments of torch's function
-        self,
-        input: Tensor,
-        running_mean: Tensor | None,
-        running_var: Tensor | None,
-        weight: Tensor | None = None,
-        bias: Tensor | None = None,
-        training: bool = False,
-        momentum: float = 0.1,
-        eps: float = 1e-5,
-    ) -> Tensor:
-        if not training:
-            return functional.batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
-        mean, variance, count = _statistics(input, self._world)
-        if running_mean is not None and running_var is not None:
-            unbiased = variance * count / (count - 1)
-            running_mean.lerp_(mean.to(running_mean.dtype), momentum)
-            running_var.lerp_(unbiased.to(running_var.dtype), momentum)
-        inverse = (variance + eps).rsqrt()
-        normal: Tensor = _Normalise.apply(_at_least_float32(input), mean, inverse, count, self._world)
-        if weight is not None:
-            normal = normal * _per_channel(weight, input)
-        if bias is not None:
-            normal = normal + _per_channel(bias, input)
-        return normal.to(input.dtype)
+def _over_ranks(world: World, call: BatchNormCall) -> Tensor:
+    if not call.training:
+        return call.torch()
+    mean, variance, count = _statistics(call.input, world)
+    if call.running_mean is not None and call.running_var is not None:
+        unbiased = variance * count / (count - 1)
+        call.running_mean.lerp_(mean.to(call.running_mean.dtype), call.momentum)
+        call.running_var.lerp_(unbiased.to(call.running_var.dtype), call.momentum)
+    inverse = (variance + call.eps).rsqrt()
+    normal: Tensor = _Normalise.apply(_at_least_float32(call.input), mean, inverse, count, world)
+    if call.weight is not None:
+        normal = normal * _per_channel(call.weight, call.input)
+    if call.bias is not None:
+        normal = normal + _per_channel(call.bias, call.input)
+    return normal.to(call.input.dtype)
 
 
 class _Normalise(torch.autograd.Function):

@@ -13,7 +13,7 @@ from graft.core.errors import ArtifactError
 from graft.core.seeds import derive_seed
 from graft.spec.registry import build
 from graft.tasks.protocol import LossFunction
-from graft.training.batch_norm import GlobalBatchNorm
+from graft.training.batch_norm import global_batch_norm
 from graft.training.checkpoint import TrainingState
 from graft.training.compiled import Forward
 from graft.training.optimizer import load_optimizer_state, lr_factor, optimizer_state
@@ -22,7 +22,7 @@ from graft.training.steps.average import WeightAverage
 from graft.training.world import World
 from graft.transfer.adapt import Adapted
 from graft.transfer.freezing import AdaptedModel
-from graft.transfer.stochastic import StochasticNorm
+from graft.transfer.stochastic import stochastic_norm
 from graft.transfer.unfreezing import Moment, Phase
 
 
@@ -110,9 +110,9 @@ class Session:
         """A context for the forward pass, in which batch norm sees what plan and strategy say; entered at once."""
         seen = ExitStack()
         if self.plan.sync_batch_norm and self.world.size > 1:
-            seen.enter_context(GlobalBatchNorm(self.world))
+            seen.enter_context(global_batch_norm(self.world))
         if self.plan.strategy.stochastic_norm:
-            seen.enter_context(StochasticNorm(self.plan.strategy.stochastic_norm))
+            seen.enter_context(stochastic_norm(self.plan.strategy.stochastic_norm))
         return seen
 
     def seed_step(self) -> None:

@@ -4,17 +4,17 @@ Only trained blocks are changed, and nothing that has weights: names and values 
 eval mode the network is the one it was.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.overrides import TorchFunctionMode
 
 from graft.core.errors import Problem, SpecError
 from graft.spec.strategy import Strategy
+from graft.transfer.batch_norm_mode import BatchNormCall, BatchNormMode
 from graft.transfer.freezing import AdaptedModel
 
 # What timm and torchvision call the place of a residual branch at which it may be left out.
@@ -71,47 +71,27 @@ class DropPath(nn.Module):
         return _thinned(branch, self.rate) if self.training else branch
 
 
-class StochasticNorm(TorchFunctionMode):
+def stochastic_norm(chance: float) -> BatchNormMode:
     """Stochastic normalisation (Kou et al., NeurIPS 2020), while it is entered and batch norm is in training mode.
 
     Each channel is normalised by the running statistics with chance p, else by those of the batch:
     (1 − s) · x_batch + s · x_running, s ~ Bernoulli(p). Running statistics, which start at the pretrained ones, move as
     without it.
-    No module is replaced: subclasses of batch norm keep what they add (see `graft.training.batch_norm`).
 
     Args:
         chance: p.
     """
+    return BatchNormMode(partial(_by_chance, chance))
 
-    def __init__(self, chance: float) -> None:
-        super().__init__()
-        self._chance = chance
 
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Sequence[type], args: Any = (), kwargs: Any = None
-    ) -> Any:
-        if func is functional.batch_norm:
-            return self._batch_norm(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
-
-    def _batch_norm(  # noqa: PLR0913 - the arguments of torch's function
-        self,
-        input: Tensor,
-        running_mean: Tensor | None,
-        running_var: Tensor | None,
-        weight: Tensor | None = None,
-        bias: Tensor | None = None,
-        training: bool = False,
-        momentum: float = 0.1,
-        eps: float = 1e-5,
-    ) -> Tensor:
-        by_batch = functional.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
-        if not training or running_mean is None or running_var is None:
-            return by_batch
-        mean, variance = running_mean.clone(), running_var.clone()
-        by_running = functional.batch_norm(input, mean, variance, weight, bias, False, momentum, eps)
-        is_running = torch.rand(input.shape[1], device=input.device) < self._chance
-        return torch.where(is_running.view(1, -1, *(1 for _ in range(input.ndim - 2))), by_running, by_batch)
+def _by_chance(chance: float, call: BatchNormCall) -> Tensor:
+    by_batch = call.torch()
+    if not call.training or call.running_mean is None or call.running_var is None:
+        return by_batch
+    mean, variance = call.running_mean.clone(), call.running_var.clone()
+    by_running = call.torch(running_mean=mean, running_var=variance, training=False)
+    is_running = torch.rand(call.input.shape[1], device=call.input.device) < chance
+    return torch.where(is_running.view(1, -1, *(1 for _ in range(call.input.ndim - 2))), by_running, by_batch)
 
 
 class _DropOutput:

@@ -63,12 +63,14 @@ class Outcome:
         search_seconds: from handing the list over to the last trial's end; Ray is up before it.
         training_seconds: of all epochs together (training and validation), as measured inside the trials.
         scores: best validation accuracy of each candidate that got to its last epoch.
+        reports: (seconds since the list was handed over, validation accuracy) of every epoch of every trial.
         more: seconds of other parts, by name.
     """
 
     search_seconds: float
     training_seconds: float
     scores: dict[str, float]
+    reports: list[tuple[float, float]] = field(default_factory=list)
     more: dict[str, float] = field(default_factory=dict)
 
     @classmethod

@@ -8,6 +8,7 @@ ingest (the dataset is in the cache), the final fit, evaluation and export.
 import shutil
 import time
 from collections.abc import Callable
+from typing import Any
 
 from throughput.candidates import BACKBONES, CANDIDATES, RESOLUTION, SHARES
 from throughput.exchange import Outcome, Request, main
@@ -43,6 +44,10 @@ from graft.tracking.target import target_of
 
 # Where the Debian package dataset-fashion-mnist puts its files.
 FASHION_MNIST = "/usr/share/datasets/fashion-mnist"
+DATA: dict[str, dict[str, Any]] = {
+    "digits": {"kind": "digits"},
+    "fashion": {"kind": "idx", "path": FASHION_MNIST, "limit": 5000},
+}
 
 
 class FixedProposer:
@@ -61,12 +66,11 @@ class FixedProposer:
 
 def benchmark_job(request: Request) -> Job:
     """The job that a user would write for this search; the proposer sets what its strategy leaves open."""
-    data = {"kind": "idx", "path": FASHION_MNIST, "limit": 5000} if request.data == "fashion" else {"kind": "digits"}
     return parse_job(
         {
             "version": 1,
             "name": "throughput",
-            "data": data,
+            "data": DATA[request.data],
             "strategy": {
                 "backbone": {"choice": list(BACKBONES)},
                 "freeze": {"choice": list(SHARES)},

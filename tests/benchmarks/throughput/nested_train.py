@@ -65,13 +65,13 @@ def search(request: Request) -> Outcome:
         tune_config=tune.TuneConfig(max_concurrent_trials=request.lanes),
         run_config=tune.RunConfig(name="search", storage_path=storage),
     )
-    started = time.perf_counter()
+    began, started = time.time(), time.perf_counter()
     grid = tuner.fit()
     seconds = time.perf_counter() - started
-    return _outcome(grid, request.epochs, seconds)
+    return _outcome(grid, request.epochs, seconds, began)
 
 
-def _outcome(grid: tune.ResultGrid, epochs: int, seconds: float) -> Outcome:
+def _outcome(grid: tune.ResultGrid, epochs: int, seconds: float, began: float) -> Outcome:
     trials = [result for result in grid if not result.error and result.metrics["training_iteration"] == epochs]
     names = [result.config["train_loop_config"]["candidate"]["name"] for result in trials]
     history = [result.metrics_dataframe for result in trials]
@@ -79,6 +79,11 @@ def _outcome(grid: tune.ResultGrid, epochs: int, seconds: float) -> Outcome:
         search_seconds=seconds,
         training_seconds=float(sum(frame["seconds"].sum() for frame in history)),
         scores={name: float(frame["accuracy"].max()) for name, frame in zip(names, history, strict=True)},
+        reports=[
+            (float(at - began), float(accuracy))
+            for frame in history
+            for at, accuracy in zip(frame["timestamp"], frame["accuracy"], strict=True)
+        ],
     )
 
 

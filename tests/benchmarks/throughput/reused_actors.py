@@ -38,6 +38,8 @@ class Scores(tune.Callback):
         self.best: dict[str, float] = {}
         self.epochs: dict[str, int] = {}
         self.seconds = 0.0
+        self.reports: list[tuple[float, float]] = []
+        self._began = time.perf_counter()
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -46,6 +48,7 @@ class Scores(tune.Callback):
         self.best[name] = max(self.best.get(name, -1.0), result["accuracy"])
         self.epochs[name] = result["training_iteration"]
         self.seconds += result["seconds"]
+        self.reports.append((time.perf_counter() - self._began, result["accuracy"]))
 
 
 def search(request: Request) -> Outcome:
@@ -70,7 +73,7 @@ def search(request: Request) -> Outcome:
     tuner.fit()
     seconds = time.perf_counter() - started
     whole = {name: best for name, best in scores.best.items() if scores.epochs[name] == request.epochs}
-    return Outcome(seconds, scores.seconds, whole)
+    return Outcome(seconds, scores.seconds, whole, scores.reports)
 
 
 if __name__ == "__main__":

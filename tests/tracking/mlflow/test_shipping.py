@@ -91,6 +91,17 @@ def test_it_gives_way_to_nobody_while_somebody_waits_for_it(experiment_dir: Path
     assert lags == [math.inf]
 
 
+def test_a_new_database_is_made_before_it_gives_way(experiment_dir: Path, target: Target, told: Tell) -> None:
+    told()
+    database = target.database()
+    assert database is not None
+    there: list[bool] = []
+    give_way = lambda lag: there.append(database.exists())  # noqa: E731
+    Shipper(experiment_dir, target).follow(Patience(Naps(), give_way=give_way))
+    assert there
+    assert all(there), "who holds the lock of a database that is being made must not starve"
+
+
 def test_shipping_again_sends_nothing(
     experiment_dir: Path, target: Target, told: Tell, crashing: dict[str, int]
 ) -> None:

@@ -131,10 +131,12 @@ class Shipper:
         self._write_pending()
         records = read(self._journal, self._read_to)
         while batch := list(islice(records, _BATCH)):
-            self._give_way([event for _, event in batch])
             wanted = [operation for _, event in batch for operation in self._projection.operations(event)]
             self._read_to, self._finished = batch[-1][0], isinstance(batch[-1][1], ExperimentFinished)
             self._pending.extend(batched(wanted))
+            # A database is made under a lock that the driver may wait for: nobody is to starve who holds it.
+            self._open_writer()
+            self._give_way([event for _, event in batch])
             self._write_pending()
 
     def _give_way(self, batch: Sequence[Event]) -> None:
