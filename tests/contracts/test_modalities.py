@@ -221,6 +221,13 @@ def test_a_row_of_a_served_table_is_read_again(case: Case) -> None:
     assert len(case.modality.previews(case.columns(), np.array([0, 1]))) == 2
 
 
+def test_a_sample_of_a_listing_can_be_looked_at(case: Case) -> None:
+    for row in range(3):
+        shown = case.modality.exhibit(case.modality.sample_of(case.listing, row))
+        assert (shown.text is None) == bool(shown.content)
+        assert bool(shown.content) == bool(shown.media_type)
+
+
 def test_a_sample_of_a_listing_is_what_the_reader_takes(case: Case) -> None:
     samples = [case.modality.sample_of(case.listing, row) for row in range(3)]
     assert all(case.modality.is_sample(one) for one in samples)

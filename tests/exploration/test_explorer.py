@@ -127,3 +127,71 @@ def test_a_learning_curve_is_continued() -> None:
     found = forecast(sizes, correct, 5000, np.random.default_rng(0))
     assert found.low < 0.9 - 2.0 * 5000**-0.7 < found.high
     assert found.high - found.low < 0.2
+
+
+def test_labels_of_the_audit_count_for_their_own_samples_whichever_comes_first(pool: Pool) -> None:
+    forward, backward = pool.explorer(required=0.75), pool.explorer(required=0.75)
+    for explorer, step in ((forward, 1), (backward, -1)):
+        while len(explorer.labels.audit) < 30:
+            ask = explorer.next()
+            assert isinstance(ask, Ask)
+            explorer.proposed(ask)
+            rows = ask.rows[::step] if ask.role == "audit" else ask.rows
+            for row in rows:
+                explorer.record(row, pool.name(row), ask.role)
+    assert forward.verdict == backward.verdict
+    assert [*forward.labels.audit] != [*backward.labels.audit]
+
+
+def test_the_newest_answer_is_taken_back_and_asked_for_again(pool: Pool) -> None:
+    explorer, straight = pool.explorer(required=0.75), pool.explorer(required=0.75)
+    while len(explorer.labels.train) < 60:
+        ask = explorer.next()
+        assert isinstance(ask, Ask)
+        explorer.proposed(ask)
+        row = ask.rows[0]
+        if ask.role == "train" and len(explorer.labels.train) % 7 == 3:
+            explorer.record(row, "a slip", ask.role)
+            assert "a slip" in explorer.labels.names
+            explorer.withdraw()
+            assert explorer.next() == ask
+        explorer.record(row, pool.name(row), ask.role)
+    asked, _ = explored(straight, lambda row, role: pool.name(row), most=explorer.labels.spent)
+    assert [row for row, role in asked if role == "train"] == [*explorer.labels.train]
+    assert straight.labels == explorer.labels
+
+
+def test_a_training_label_of_a_round_that_is_over_can_be_corrected(pool: Pool) -> None:
+    explorer = pool.explorer()
+    explored(explorer, lambda row, role: pool.name(row), most=10)
+    ask = explorer.next()
+    assert isinstance(ask, Ask)
+    explorer.proposed(ask)
+    assert ask.role == "audit"
+    (row, role), names = explorer.revocable or (0, ""), list(explorer.labels.names)
+    assert role == "train"
+    explorer.withdraw()
+    again = explorer.next()
+    assert isinstance(again, Ask)
+    assert (again.rows, again.role) == ((row,), "train")
+    explorer.record(row, pool.name(row), "train")
+    assert explorer.next() == ask
+    assert sorted(explorer.labels.names) == sorted(names)
+
+
+def test_an_audit_label_that_has_been_counted_stands(pool: Pool) -> None:
+    explorer = pool.explorer(required=0.5)
+    while not (isinstance(ask := explorer.next(), Ask) and ask.role == "audit" and len(ask.rows) > 1):
+        explorer.proposed(ask)
+        explorer.record(ask.rows[0], pool.name(ask.rows[0]), ask.role)
+    explorer.proposed(ask)
+    before = explorer.verdict
+    for row in ask.rows[:-1]:
+        explorer.record(row, pool.name(row), "audit")
+        assert explorer.revocable == (row, "audit")
+        assert explorer.verdict == before, "what may still be taken back shows nothing"
+    explorer.record(ask.rows[-1], pool.name(ask.rows[-1]), "audit")
+    assert explorer.verdict != before
+    assert explorer.revocable is None
+    with pytest.raises(ValueError, match="no answer"):
+        explorer.withdraw()

@@ -9,9 +9,15 @@ from graft.core.errors import ArtifactError
 from graft.journal import events
 from graft.journal.event_json import KINDS, from_json, to_json
 from graft.journal.events import Event, TrialFinished, TrialReported, TrialStarted, TrialStatus
-from graft.journal.explorations import ExplorationStarted, ExplorationStopped, LabelGiven, SamplesProposed
+from graft.journal.explorations import (
+    ExplorationStarted,
+    ExplorationStopped,
+    LabelGiven,
+    LabelWithdrawn,
+    SamplesProposed,
+)
 
-EXPLORATIONS = {"ExplorationStarted", "SamplesProposed", "LabelGiven", "ExplorationStopped"}
+EXPLORATIONS = {"ExplorationStarted", "SamplesProposed", "LabelGiven", "LabelWithdrawn", "ExplorationStopped"}
 
 
 def test_every_record_survives_the_round_trip(story: list[Event]) -> None:
@@ -42,6 +48,7 @@ def test_records_of_an_exploration_survive_the_round_trip() -> None:
         ExplorationStarted("pool", "photos", 12, {"budget": 3}),
         SamplesProposed(("a.png", "b.png"), "train", "proposed by margin"),
         LabelGiven("a.png", None, "train", "terminal me", "proposed by margin"),
+        LabelWithdrawn("a.png", "train", "page me"),
         ExplorationStopped("reached", "shown", {"labels": 2}),
     ]
     assert {type(event).__name__ for event in story} == EXPLORATIONS

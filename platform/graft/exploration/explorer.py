@@ -96,6 +96,8 @@ class Explorer:
     models: list[Judged] = field(default_factory=list)
     model: Model | None = None
     _pending: Ask | None = None
+    _given: list[tuple[int, Role]] = field(default_factory=list)
+    _withdrawn: list[int] = field(default_factory=list)
     _round: int = 0
     _fitted: int = 0
     _shares: int = 0
@@ -126,11 +128,42 @@ class Explorer:
     def record(self, row: int, name: str | None, role: Role) -> None:
         """An answer; None where nobody could tell."""
         self.labels.add(row, name, role)
+        self._given.append((row, role))
+        if role == "train" and row in self._withdrawn:
+            self._withdrawn.remove(row)
+
+    @property
+    def revocable(self) -> tuple[int, Role] | None:
+        """The newest answer, if it may be taken back.
+
+        One that is trained on always may. One of the audit may as long as others of its round are open: after that the
+        estimate that it is part of has been shown, and answers that are looked at again because an estimate disappoints
+        are no audit.
+        """
+        if not self._given:
+            return None
+        row, role = self._given[-1]
+        waiting = self._pending_left()
+        is_open = waiting is not None and waiting.role == role and self._is_pending(row, role)
+        return (row, role) if role == "train" or is_open else None
+
+    def withdraw(self) -> None:
+        """Take the newest answer back; its sample is asked for again, before all others."""
+        found = self.revocable
+        if found is None:
+            raise ValueError("there is no answer that may be taken back")
+        self._given.pop()
+        row, role = found
+        self.labels.remove(row, role)
+        if role == "train":
+            self._fitted = 0
+            if not self._is_pending(row, role):
+                self._withdrawn.insert(0, row)
 
     @property
     def verdict(self) -> Verdict:
         """What the audit says of the newest model."""
-        return verdict_of(self.models, self.labels.audit, self.terms.requirement.alpha)
+        return verdict_of(self.models, self._audited(), self.terms.requirement.alpha)
 
     @property
     def noise(self) -> LabelNoise:
@@ -144,9 +177,24 @@ class Explorer:
 
     def forecast(self) -> Forecast | None:
         """What all of the pool would give."""
-        return forecast_of(self.models, self.labels.audit, len(self.vectors), self.terms.seed)
+        return forecast_of(self.models, self._audited(), len(self.vectors), self.terms.seed)
+
+    def _audited(self) -> dict[int, str | None]:
+        """Labels of the audit in the order in which they were drawn, without a round that is open."""
+        left, audit = self._pending_left(), self.labels.audit
+        is_open = self._pending is not None and left is not None and left.role == "audit"
+        open_rows = self._pending.rows if is_open and self._pending is not None else ()
+        return {row: audit[row] for row in self.reserve.tolist() if row in audit and row not in open_rows}
+
+    def _is_pending(self, row: int, role: Role) -> bool:
+        return self._pending is not None and self._pending.role == role and row in self._pending.rows
 
     def _waiting(self) -> Ask | None:
+        if self._withdrawn and self.left:
+            return Ask(tuple(self._withdrawn), "train", "the answer was taken back")
+        return self._pending_left()
+
+    def _pending_left(self) -> Ask | None:
         if self._pending is None:
             return None
         known = getattr(self.labels, self._pending.role)

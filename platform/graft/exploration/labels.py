@@ -32,6 +32,19 @@ class Labels:
         if role == "train" and name is not None and name not in self.names:
             self.names.append(name)
 
+    def remove(self, row: int, role: Role) -> None:
+        """Forget an answer, as if it had never been given."""
+        known: dict[int, str | None] = getattr(self, role)
+        name = known.pop(row)
+        if role == "train" and name is not None and name not in self.train.values():
+            self.names.remove(name)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Every class that an answer has named."""
+        told = [*self.names, *self.train.values(), *self.audit.values(), *self.repeat.values()]
+        return tuple(dict.fromkeys(name for name in told if name is not None))
+
     @property
     def spent(self) -> int:
         """Of the budget."""

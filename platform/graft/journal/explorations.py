@@ -59,6 +59,21 @@ class LabelGiven(Event):
 
 
 @dataclass(frozen=True)
+class LabelWithdrawn(Event):
+    """Somebody took the newest answer back.
+
+    Attributes:
+        sample: by its id.
+        role: as it was asked for.
+        by: who.
+    """
+
+    sample: str
+    role: str
+    by: str
+
+
+@dataclass(frozen=True)
 class ExplorationStopped(Event):
     """An exploration came to its end.
 

@@ -43,6 +43,21 @@ Reader = Callable[[Sequence[Any]], Readings]
 """Reads values of a modality (files, bytes, arrays, texts) for prediction, as ingest has read those of training."""
 
 
+@dataclass(frozen=True)
+class Exhibit:
+    """A sample as a person looks at it in a browser: a text, or the content of a file that was made anew.
+
+    Attributes:
+        text: as it is; None for a file.
+        content: of the file.
+        media_type: of it.
+    """
+
+    text: str | None = None
+    content: bytes = b""
+    media_type: str = ""
+
+
 class Modality(Protocol):
     """What a sample is. Stateless."""
 
@@ -162,6 +177,13 @@ class Modality(Protocol):
 
     def sample_of(self, listing: Listing, row: int) -> Any:
         """A row of a listing as the reader takes it; None if it cannot be read."""
+
+    def exhibit(self, sample: Any) -> Exhibit:
+        """A sample, as the reader takes it, to look at.
+
+        Raises:
+            Unreadable: it cannot be read.
+        """
 
     def is_sample(self, value: Any) -> bool:
         """Whether a value is one sample that the reader takes, not several, and nothing else."""

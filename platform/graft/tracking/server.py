@@ -1,4 +1,4 @@
-"""MLflow's own server, for this machine only, and the addresses of its pages."""
+"""Servers for this machine only: MLflow's own, and those of applications; and the addresses of MLflow's pages."""
 
 import contextlib
 import json
@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from graft.core.errors import ResourceError
 from graft.core.uris import file_uri
 from graft.tracking.comparison_view import ViewKind, view_key
 from graft.tracking.environment import python_module, server_environment
+
+if TYPE_CHECKING:
+    from werkzeug.serving import BaseWSGIServer
 
 _HOST = "127.0.0.1"
 DEFAULT_PORT = 5000
@@ -70,6 +74,21 @@ def compare_url(base: str, runs: Sequence[tuple[str, str]]) -> str:
     experiments, ids = [*dict.fromkeys(experiment for experiment, _ in runs)], [run for _, run in runs]
     quoted = [urllib.parse.quote(json.dumps(part, separators=(",", ":"))) for part in (ids, experiments)]
     return f"{base.rstrip('/')}/#/compare-runs?runs={quoted[0]}&experiments={quoted[1]}"
+
+
+def loopback_server(application: Any, port: int) -> "BaseWSGIServer":
+    """What serves a WSGI application on this machine, a thread for each request; port 0 is any that is free."""
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Quiet(WSGIRequestHandler):
+        """Tells nobody the addresses that are asked for: the first one holds the token."""
+
+        protocol_version = "HTTP/1.1"
+
+        def log_request(self, *_: Any) -> None:
+            """Nothing."""
+
+    return make_server(_HOST, port, application, threaded=True, request_handler=Quiet)
 
 
 def is_up(base: str) -> bool:

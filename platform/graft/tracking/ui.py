@@ -35,8 +35,13 @@ class UiServer:
 
     def address(self, page: str) -> str:
         """The address of one of its pages, with the token, for the user to open."""
-        before, sign, fragment = page.partition("#")
-        return f"{before.rstrip('/')}/?{TOKEN_PARAMETER}={quote(self.token)}{sign}{fragment}"
+        return with_token(page, self.token)
+
+
+def with_token(page: str, token: str) -> str:
+    """The address of a page of a guarded server, for the user to open."""
+    before, sign, fragment = page.partition("#")
+    return f"{before.rstrip('/')}/?{TOKEN_PARAMETER}={quote(token)}{sign}{fragment}"
 
 
 def ui_server(tracking_uri: str, artifact_root: Path, port: int = DEFAULT_PORT) -> UiServer:

@@ -1,8 +1,8 @@
-"""Who may do what on the server of `graft ui`: a door before MLflow's application, which has none.
+"""Who may do what on a server for one user: a door before an application that has none, such as MLflow's.
 
 Every user of a machine reaches its loopback interface, and MLflow lets whoever reaches it replace models. So nothing
-but the health check is answered without the token that `graft ui` prints, artifacts and models are read-only even with
-it, and no page of another server makes the user's browser do anything here.
+but the health check is answered without the token that the command prints, nothing is changed even with it but what the
+door names, and no page of another server makes the user's browser do anything here.
 """
 
 import base64
@@ -46,17 +46,36 @@ class Verdict(enum.Enum):
     WRONG_HOST = (HTTPStatus.FORBIDDEN, "this server answers to localhost only")
     NO_TOKEN = (
         HTTPStatus.UNAUTHORIZED,
-        "open the address with `?token=` that `graft ui` has printed, or send it as `Authorization: Bearer TOKEN`",
+        "open the address with `?token=` that `{command}` has printed, or send it as `Authorization: Bearer TOKEN`",
     )
-    OTHER_SITE = (HTTPStatus.FORBIDDEN, "another page asked for this; open the address that `graft ui` has printed")
-    READ_ONLY = (
-        HTTPStatus.FORBIDDEN,
-        "`graft ui` shows runs, models and files and changes none of them; a server that does is `mlflow server`",
-    )
+    OTHER_SITE = (HTTPStatus.FORBIDDEN, "another page asked for this; open the address that `{command}` has printed")
+    READ_ONLY = (HTTPStatus.FORBIDDEN, "{read_only}")
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         self.status = status
         self.message = message
+
+
+@dataclass(frozen=True)
+class Door:
+    """What is behind a gate.
+
+    Attributes:
+        command: that serves it, and prints the token.
+        posts: paths that may be posted to.
+        read_only: what whoever wants to change anything else is told.
+    """
+
+    command: str
+    posts: re.Pattern[str]
+    read_only: str
+
+
+TO_MLFLOW = Door(
+    "graft ui",
+    _ALLOWED_POST,
+    "`graft ui` shows runs, models and files and changes none of them; a server that does is `mlflow server`",
+)
 
 
 @dataclass(frozen=True)
@@ -91,15 +110,17 @@ class Gate:
     Attributes:
         token: the secret that lets in.
         port: where it listens, on the loopback interface.
+        door: what it guards.
     """
 
     token: str
     port: int
+    door: Door = TO_MLFLOW
 
     @property
     def cookie(self) -> str:
         """Name of the session's cookie: browsers keep those of all ports of a host together."""
-        return f"graft-ui-{self.port}"
+        return f"{self.door.command.replace(' ', '-')}-{self.port}"
 
     def judge(self, request: Request) -> Verdict:
         """What becomes of a request."""
@@ -113,8 +134,12 @@ class Gate:
             return Verdict.OTHER_SITE
         if request.method in _READING_METHODS:
             return Verdict.LOG_IN if request.is_log_in else Verdict.PASS
-        is_allowed = request.method == "POST" and _ALLOWED_POST.fullmatch(request.path)
+        is_allowed = request.method == "POST" and self.door.posts.fullmatch(request.path)
         return Verdict.PASS if is_allowed else Verdict.READ_ONLY
+
+    def told(self, verdict: Verdict) -> str:
+        """What is answered to a request that is not passed on."""
+        return verdict.message.format(command=self.door.command, read_only=self.door.read_only)
 
     def read(self, environ: Environ) -> Request:
         """The request of a WSGI environment."""
@@ -166,7 +191,7 @@ class GatedApplication:
             headers += [("Location", _without_token(environ)), ("Set-Cookie", self._set_cookie())]
         if verdict is Verdict.NO_TOKEN:
             headers += [("WWW-Authenticate", "Bearer")]
-        body = f"{verdict.message}\n".encode()
+        body = f"{self._gate.told(verdict)}\n".encode()
         status = verdict.status
         start_response(f"{status.value} {status.phrase}", [*headers, ("Content-Length", str(len(body)))])
         return [body]

@@ -19,7 +19,7 @@ from graft.data.examination.found import Found
 from graft.data.listing import DecodedBlock, Listing, Progress, list_samples
 from graft.data.split import UNASSIGNED
 from graft.data.targets import RawTargets
-from graft.modalities.protocol import Readings
+from graft.modalities.protocol import Exhibit, Readings
 from graft.spec.registry import build
 from graft_flowers.specs import Flowers, Jitter, Measurements, Scaling, Withered
 
@@ -165,6 +165,9 @@ class MeasurementModality:
 
     def sample_of(self, listing: Listing, row: int) -> Any:
         return np.frombuffer(listing.sources[row], np.float32).tolist()
+
+    def exhibit(self, sample: Any) -> Exhibit:
+        return Exhibit(" ".join(f"{one:g}" for one in sample))
 
     def is_sample(self, value: Any) -> bool:
         return isinstance(value, list) and len(value) == 4 and not isinstance(value[0], list)

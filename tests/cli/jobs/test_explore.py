@@ -24,13 +24,52 @@ def table(tmp_path: Path) -> Path:
 
 @needs_weights
 def test_a_table_with_its_labels_is_explored(table: Path, tmp_path: Path) -> None:
-    asked = ["explore", str(table), "--oracle", "kind", "--budget", "14", "--home", str(tmp_path / "home"), "--json"]
+    asked = ["explore", str(table), "--oracle", "kind", "--budget", "14", "--home", str(tmp_path / "home")]
+    asked += ["--no-experiment", "--json"]
     done = CliRunner().invoke(app, asked)
     assert done.exit_code == 1, "14 labels certify nothing"
     found = json.loads(done.stdout)
     assert {"labels", "audit_labels", "estimate", "interval", "certified", "stopped_by"} <= set(found)
     assert (found["labels"], found["stopped_by"], found["certified"]) == (14, "budget spent", False)
     assert Path(found["bundle"], "manifest.json").is_file()
+    assert "experiment" not in found
+
+
+@needs_weights
+@pytest.mark.slow
+def test_it_ends_in_an_experiment_that_is_tested_on_the_test_samples_of_the_job(tmp_path: Path) -> None:
+    food = ("bread", "cheese", "soup", "apples", "rice", "cake", "tea", "plums")
+    kinds = [(f"we ate {one} today", "food") for one in food] + [
+        (f"the {one} train was late", "travel") for one in food
+    ]
+    rows = [f"{text} {number},{kind},train" for text, kind in kinds for number in range(4)]
+    rows += [f"{text} after all,{kind},test" for text, kind in kinds]
+    (tmp_path / "notes.csv").write_text("\n".join(["text,kind,split", *rows]))
+    job, home = tmp_path / "job.yaml", tmp_path / "home"
+    data = f"{{kind: table, path: {tmp_path / 'notes.csv'}, text: text, label: kind, split: split}}"
+    job.write_text(f"name: notes\ndata: {data}\nstrategy: {{backbone: minilm_l6}}\n")
+    asked = ["explore", str(job), "--oracle", "labels", "--require", "accuracy >= 0.5", "--budget", "60"]
+    asked += ["--home", str(home), "--json"]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert (found["stopped_by"], found["test_samples"], found["no_experiment"]) == ("reached", 16, None)
+    assert found["test_interval"][0] <= found["test"] <= found["test_interval"][1]
+    assert found["model_uri"] == "models:/notes@champion"
+    kept = home / "experiments" / found["experiment"]
+    for name in ("journal.jsonl", "report.json", "result.json", "leaderboard.json", "bundle/manifest.json"):
+        assert (kept / name).is_file(), name
+    assert json.loads((kept / "result.json").read_text())["tracking_complete"]
+    answered = {one["sample"] for one in map(json.loads, _journal(home)) if one["kind"] == "LabelGiven"}
+    assert len(answered) == found["labels"]
+    assert not answered & {f"notes.csv:{row}" for row in range(len(rows) - 15, len(rows) + 1)}, "tests are in no pool"
+    again = CliRunner().invoke(app, asked)
+    assert json.loads(again.stdout) == found, "what has ended says so again"
+
+
+def _journal(home: Path) -> list[str]:
+    lines = (home / "explorations" / "notes" / "journal.jsonl").read_text().splitlines()
+    return [line[line.index("{") : line.rindex("}") + 1] for line in lines if '"kind":"LabelGiven"' in line]
 
 
 @needs_weights
@@ -49,7 +88,8 @@ def test_a_person_answers_and_leaves(table: Path, tmp_path: Path) -> None:
     [
         (["--require", "accuracy >= 1.0"], "never wrong"),
         (["--proposer", "guessing"], "must be one of typiclust_then_margin"),
-        (["--labels", "a.csv", "--oracle", "kind"], "both given"),
+        (["--labels", "a.csv", "--oracle", "kind"], "--labels and --oracle are both given"),
+        (["--page", "--oracle", "kind"], "--oracle and --page are both given"),
     ],
 )
 def test_what_cannot_be_meant(table: Path, tmp_path: Path, options: list[str], told: str) -> None:

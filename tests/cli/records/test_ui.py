@@ -148,7 +148,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         content = Path(url.removeprefix("file://")).read_text() if url.startswith("file:") else url
         pages.append(html.unescape(content.partition("url=")[2].partition('">')[0]) if content != url else url)
 
-    monkeypatch.setattr(module, "webbrowser", SimpleNamespace(open=show))
+    monkeypatch.setattr("webbrowser.open", show)
     monkeypatch.setattr("graft.tracking.server.is_up", lambda base: True)
     monkeypatch.setenv("DISPLAY", ":0")
     return pages
@@ -177,7 +177,7 @@ def test_no_browser_is_opened_if_not_wanted_or_without_a_display(graft, opened, 
     graft("ui", "--no-browser", "--port", free_port)
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(module.sys, "platform", "linux")
+    monkeypatch.setattr("sys.platform", "linux")
     graft("ui", "--port", free_port)
     assert opened == []
 

@@ -12,11 +12,11 @@ from tests.fixtures import pools
 from graft.core.errors import ArtifactError, DataError, ResourceError, SpecError
 from graft.core.storage import Home
 from graft.exploration.requirement import Requirement
-from graft.journal.explorations import ExplorationStopped, LabelGiven
+from graft.journal.explorations import ExplorationStopped, LabelGiven, LabelWithdrawn
 from graft.journal.journal import journal_path, read
 from graft.pipeline.exploration.explore import WANTED, Exploration, Explored, Settings
 from graft.pipeline.exploration.pool import Pool
-from graft.pipeline.exploration.sources import Answer, Called, LabelSource, Oracle, labels_of_file
+from graft.pipeline.exploration.sources import Answer, Called, LabelSource, Oracle, Question, TakeBack, labels_of_file
 from graft.spec.meta.proposers import TypicalThenMargin
 
 SETTINGS = Settings(Requirement(0.75), 260, 0, TypicalThenMargin())
@@ -77,7 +77,7 @@ def test_a_killed_exploration_goes_on_and_asks_nothing_twice(tmp_path: Path) -> 
             asked.pop()
             asked.append("")
             raise KeyboardInterrupt
-        return truth.ask(sample, why)
+        return Answer(truth.truth[sample])
 
     cut = Home(tmp_path / "cut")
     for _ in range(3):
@@ -175,7 +175,7 @@ def test_a_person_who_leaves_is_not_asked_on(tmp_path: Path) -> None:
 
     def leaving(sample: str, why: str) -> Answer | None:
         asked.append(sample)
-        return truth.ask(sample, why) if len(asked) < 5 else None
+        return Answer(truth.truth[sample]) if len(asked) < 5 else None
 
     found = explored(Home(tmp_path), points, Called(leaving, "me"))
     assert (found.stopped_by, len(asked), found.standing.labels) == (WANTED, 5, 4)
@@ -189,3 +189,42 @@ def test_a_damaged_journal_is_not_gone_on_with(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"class 1", b"class 9", 1))
     with pytest.raises(ArtifactError, match="checksum"):
         explored(home, points, oracle_of(points))
+
+
+class Slipping:
+    """A person who takes back every seventh answer, and may be cut off."""
+
+    by, repeats = "me", False
+
+    def __init__(self, truth: dict[str, str | None], most: int = 10_000) -> None:
+        self.truth, self.most, self.given, self.slips = truth, most, 0, 0
+        self.has_slipped = False
+
+    def ask(self, question: Question) -> Answer | TakeBack:
+        if self.given == self.most:
+            raise KeyboardInterrupt
+        if self.has_slipped and question.last is not None:
+            self.has_slipped = False
+            return TakeBack()
+        self.has_slipped = self.given % 7 == 3
+        self.slips += self.has_slipped
+        self.given += 1
+        return Answer("a slip" if self.has_slipped else self.truth[question.sample])
+
+
+def test_answers_that_were_taken_back_are_so_when_it_goes_on(tmp_path: Path) -> None:
+    points = pools.Pool()
+    truth = oracle_of(points).truth
+    whole = explored(Home(tmp_path / "whole"), points, Slipping(truth))
+    cut, source = Home(tmp_path / "cut"), Slipping(truth, most=40)
+    with pytest.raises(KeyboardInterrupt):
+        explored(cut, points, source)
+    source.most = 10_000
+    again = explored(cut, points, source)
+    assert source.slips > 5
+    assert (again.stopped_by, again.standing) == (whole.stopped_by, whole.standing)
+    events = [event for _, event in read(journal_path(cut.explorations / "points"))]
+    withdrawn = [event.sample for event in events if isinstance(event, LabelWithdrawn)]
+    assert len(withdrawn) > 5
+    counted = {event.sample for event in events if isinstance(event, LabelGiven)}
+    assert whole.standing.labels == len(counted)

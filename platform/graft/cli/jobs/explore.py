@@ -1,5 +1,6 @@
 """`graft explore`: label a pool until enough is known."""
 
+import contextlib
 import getpass
 import json
 from pathlib import Path
@@ -11,9 +12,12 @@ from graft.cli.options import HomeOption, JsonOption
 from graft.cli.output.tell import tell
 
 if TYPE_CHECKING:
-    from graft.pipeline.exploration.explore import Explored
+    from graft.core.storage import Home
+    from graft.pipeline.exploration.ending import Ending
+    from graft.pipeline.exploration.explore import Exploration, Explored
     from graft.pipeline.exploration.pool import Pool
     from graft.pipeline.exploration.sources import Answer, LabelSource
+    from graft.pipeline.exploration.standing import Standing
 
 SKIP = "?"
 
@@ -42,6 +46,15 @@ def command(  # noqa: PLR0913 - each is an option
             "--oracle", metavar="COLUMN|folders|labels", help="The pool knows its labels: try how many it would take."
         ),
     ] = None,
+    page: Annotated[
+        bool, typer.Option("--page", help="You are asked on a page of this machine, which shows the samples.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option("--port", "-p", min=0, max=65535, help="Of the page; 0 for any that is free.")
+    ] = 0,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page, if there is a display.")
+    ] = True,
     sample: Annotated[str | None, typer.Option("--sample", metavar="COLUMN", help="Texts of a table.")] = None,
     proposer: Annotated[
         str, typer.Option("--proposer", help="What chooses samples; see `graft components proposer`.")
@@ -51,6 +64,12 @@ def command(  # noqa: PLR0913 - each is an option
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Of the exploration; else the pool's.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of all that is random.")] = 0,
+    experiment: Annotated[
+        bool,
+        typer.Option(
+            "--experiment/--no-experiment", help="End in one: fit, test on untouched samples, register if reached."
+        ),
+    ] = True,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,6 +80,8 @@ def command(  # noqa: PLR0913 - each is an option
     Exit code 0: reached, or labels are wanted; 1: it cannot be reached, or the budget is spent.
 
     Example: graft explore photos --require "accuracy >= 0.9" --budget 300
+
+    Example: graft explore photos --page
 
     Example: graft explore tickets.csv --sample text --labels answers.csv
 
@@ -79,8 +100,9 @@ def command(  # noqa: PLR0913 - each is an option
     kinds = members("proposer")
     if proposer not in kinds:
         raise SpecError(f"--proposer is `{proposer}`, but must be one of {', '.join(kinds)}")
-    if labels and oracle:
-        raise SpecError("--labels and --oracle are both given, but one of them answers; leave one out")
+    answering = [name for name, given in (("--labels", labels), ("--oracle", oracle), ("--page", page)) if given]
+    if len(answering) > 1:
+        raise SpecError(f"{' and '.join(answering)} are both given, but one of them answers; leave one out")
     chosen = kinds[proposer].model_validate({})
     assert isinstance(chosen, ProposerSpec)
     place = Home.find(home)
@@ -88,17 +110,64 @@ def command(  # noqa: PLR0913 - each is an option
     found = find_pool(pool, sample, oracle, backbone)
     settings, called = Settings(required, budget, seed, chosen), require_name(name or found.name)
     tell(f"{len(found.ids):,} samples in {found.source}; what is required: {required}", err=True)
-    with Exploration(
-        place, called, found, settings, lambda done, of: tell(f"read {done:,} of {of:,}", err=True)
-    ) as one:
-        explored = one.run(_source(found, labels), lambda standing: tell(str(standing), err=True))
-    tell(*([json.dumps(explored.to_dict())] if as_json else _lines(explored)))
+    with Exploration(place, called, found, settings, _reading) as one:
+        explored = _by_page(one, port, browser) if page else one.run(_source(found, labels), _standing)
+        ending = _ended(one, explored, place, as_json) if experiment and explored.is_over else None
+    told = {**explored.to_dict(), **(ending.to_dict() if ending else {})}
+    tell(*([json.dumps(told)] if as_json else _lines(explored, ending)))
     if explored.stopped_by not in ("reached", "labels wanted"):
         raise typer.Exit(1)
 
 
 def _reading(done: int, of: int) -> None:
     tell(f"read {done:,} of {of:,} samples", err=True)
+
+
+def _standing(standing: "Standing") -> None:
+    tell(str(standing), err=True)
+
+
+def _ended(exploration: "Exploration", explored: "Explored", home: "Home", as_json: bool) -> "Ending":
+    """The experiment that it ends in, run to its end; one that has been run says so again."""
+    from graft.cli.jobs.run import Manner, run_displayed
+    from graft.core.storage import read_json
+    from graft.pipeline.exploration.ending import Ending, Labelled, experiment_of
+
+    pool = exploration.asked
+    labelled = Labelled.of(explored.labels, exploration.pool.ids, len(pool.tests))
+    found = experiment_of(explored.directory, pool, labelled, home, explored.standing.certified)
+    if isinstance(found, str):
+        return Ending(problem=found)
+    if found.result_file.is_file():
+        return Ending(found.name, read_json(found.result_file), tests=labelled.tests)
+    tell(f"{explored.stopped_by}: {explored.detail}", f"experiment {found.name} begins", err=True)
+    result = run_displayed(found, home, Manner(is_plain=as_json))
+    return Ending(found.name, result.summary, tests=labelled.tests)
+
+
+def _by_page(exploration: "Exploration", port: int, browser: bool) -> "Explored":
+    """Ask on a page, until nothing is left to ask; its address is told here only."""
+    from graft.cli.output.browser import has_display, opened
+    from graft.pipeline.exploration.page.application import LabelPage
+    from graft.pipeline.exploration.page.desk import Desk
+    from graft.pipeline.exploration.page.server import serving
+
+    pool, settings = exploration.asked, exploration.settings
+    desk = Desk(f"page {getpass.getuser()}", pool.exhibit, pool.names)
+
+    def known(standing: "Standing") -> None:
+        desk.know(standing)
+        _standing(standing)
+
+    shown = LabelPage(desk, settings.requirement, settings.budget, exploration.directory.name)
+    with serving(shown, port) as address, contextlib.ExitStack() as stack:
+        tell(f"label here: {address}", err=True)
+        tell("Whoever has this address can label, so keep it to yourself. Ctrl-C stops for now.", err=True)
+        if browser and has_display():
+            stack.enter_context(opened(address))
+        explored = exploration.run(desk, known)
+        desk.close(f"{explored.stopped_by}: {explored.detail}")
+    return explored
 
 
 def _source(pool: "Pool", labels: Path | None) -> "LabelSource":
@@ -129,11 +198,14 @@ def _prompted(name: str, sample: object, why: str) -> "Answer | None":
     return Answer(None if given.strip() == SKIP else given.strip())
 
 
-def _lines(explored: "Explored") -> list[str]:
+def _lines(explored: "Explored", ending: "Ending | None") -> list[str]:
     told = [f"{explored.stopped_by}: {explored.detail}", str(explored.standing)]
     if explored.left_out:
         first = next(iter(explored.left_out.items()))
         told.append(f"left out: {len(explored.left_out)} that cannot be read, such as {first[0]}, which {first[1]}")
-    if explored.bundle:
-        told.append(f"the model, fitted to all labels: graft predict {explored.bundle} FILE…")
+    if ending:
+        told.append(str(ending))
+    bundle = (ending.to_dict().get("bundle") if ending else None) or explored.bundle
+    if bundle:
+        told.append(f"the model: graft predict {bundle} FILE…")
     return told

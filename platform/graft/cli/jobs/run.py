@@ -134,6 +134,15 @@ def command(  # noqa: PLR0913 - what a run can be told
 
 def run_and_report(experiment: "Experiment", home: Home, manner: Manner, retry_errored: bool = False) -> None:
     """Run an experiment with a display, and print what came out."""
+    result = run_displayed(experiment, home, manner, retry_errored)
+    if manner.is_plain:
+        tell(json.dumps(result.summary))
+        return
+    _report(result, home)
+
+
+def run_displayed(experiment: "Experiment", home: Home, manner: Manner, retry_errored: bool = False) -> "Result":
+    """Run an experiment with a display."""
     from graft.cli.output.captured_output import chatter_to
     from graft.journal.record import Record
     from graft.pipeline.run import RunOptions, run_experiment
@@ -144,11 +153,7 @@ def run_and_report(experiment: "Experiment", home: Home, manner: Manner, retry_e
     with chatter_to(experiment.log_file) as terminal, _display(experiment, terminal.err, manner) as listener:
         lost = _leave_at_once(terminal, manner.is_plain)
         options = RunOptions((listener,), retry_errored=retry_errored, on_lost_head=lost, on_session=_keep_submitted)
-        result = run_experiment(experiment, home, options)
-    if manner.is_plain:
-        tell(json.dumps(result.summary))
-        return
-    _report(result, home)
+        return run_experiment(experiment, home, options)
 
 
 def _keep_submitted() -> None:

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 import webbrowser
 from typing import Annotated
@@ -12,6 +11,7 @@ from typing import Annotated
 import typer
 
 from graft.cli.options import ExperimentArgument, HomeOption
+from graft.cli.output.browser import has_display, opened
 from graft.cli.output.tell import tell
 from graft.core.storage import Home
 
@@ -36,7 +36,7 @@ def command(
     """
     from graft.core.errors import SpecError
     from graft.tracking.server import is_up, require_free_port
-    from graft.tracking.ui import page_that_leads_to, ui_server
+    from graft.tracking.ui import ui_server
 
     place = Home.find(home)
     remote = _server_of(place, experiment)
@@ -65,12 +65,12 @@ def command(
         tell(
             "Whoever has this address can look, so keep it to yourself. It takes some seconds to start; Ctrl-C ends it."
         )
-        with contextlib.ExitStack() as opened:
-            if browser and _has_display():
+        with contextlib.ExitStack() as stack:
+            if browser and has_display():
                 while process.poll() is None and not is_up(server.url):
                     time.sleep(_POLL_S)
                 if process.poll() is None:
-                    webbrowser.open(opened.enter_context(page_that_leads_to(next(iter(addresses.values())))))
+                    stack.enter_context(opened(next(iter(addresses.values()))))
             raise SystemExit(process.wait())
     except KeyboardInterrupt:
         with contextlib.suppress(ProcessLookupError):
@@ -81,7 +81,7 @@ def command(
 def _show(addresses: dict[str, str], browser: bool) -> None:
     for name, url in addresses.items():
         tell(f"{name}: {url}")
-    if browser and _has_display():
+    if browser and has_display():
         webbrowser.open(next(iter(addresses.values())))
 
 
@@ -109,7 +109,3 @@ def _server_of(home: Home, experiment: str) -> str | None:
         return None
     uri = target_of(home, Experiment.find(home, experiment).job()).uri
     return without_login(uri) if uri.startswith(("http://", "https://")) else None
-
-
-def _has_display() -> bool:
-    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

@@ -15,9 +15,17 @@ from graft.data.listing import Decoder, Listing, Progress, list_samples
 from graft.data.read import Unreadable
 from graft.modalities.image.info import PIXELS
 from graft.modalities.image.read import FileReader
-from graft.modalities.image.serving import IMAGE_COLUMNS, CellImage, ImageReader, decode_cell, encode_cell, find_images
+from graft.modalities.image.serving import (
+    IMAGE_COLUMNS,
+    CellImage,
+    ImageReader,
+    decode_cell,
+    encode_cell,
+    exhibit_of,
+    find_images,
+)
 from graft.modalities.image.storage import COLUMNS, ImageDecoder, StoredImages, shown
-from graft.modalities.protocol import Reader
+from graft.modalities.protocol import Exhibit, Reader
 from graft.models.info import BackboneInfo
 from graft.models.load import check_backbone, size_problem
 from graft.spec.components.augmentation import Augmentation
@@ -195,6 +203,10 @@ class Images:
             return listing.reader(source, 0).pixels
         except Unreadable:
             return None
+
+    def exhibit(self, sample: Any) -> Exhibit:
+        """As a PNG of its pixels."""
+        return exhibit_of(sample, DEFAULT_MAX_PIXELS)
 
     def is_sample(self, value: Any) -> bool:
         """Names of files, encoded bytes, pictures, and arrays that may be one; the reader looks closer."""

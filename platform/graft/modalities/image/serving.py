@@ -20,11 +20,11 @@ from graft.data.read import Unreadable, read_file
 from graft.data.tables.labelled import SUFFIXES
 from graft.data.tables.samples import read_column
 from graft.modalities.finding import find_all
-from graft.modalities.image.decode import decode_picture
+from graft.modalities.image.decode import decode_image, decode_picture
 from graft.modalities.image.sources.cells import Base64Contents, are_base64
 from graft.modalities.image.sources.image_folder import image_files
 from graft.modalities.image.storage import COLUMNS, StoredImages, decode_square, square
-from graft.modalities.protocol import Readings
+from graft.modalities.protocol import Exhibit, Readings
 
 IMAGE_COLUMNS = ("image", "path", "file", "filename")
 """What the column of the images may be called in a table that is not like the one trained on."""
@@ -44,6 +44,9 @@ class CellImage:
     cell: bytes
     contents: Contents
 
+
+_SHOWN_SIDE = 1024
+"""Of what a person looks at."""
 
 ImageLike = str | Path | bytes | np.ndarray | Image.Image | CellImage
 
@@ -149,6 +152,24 @@ def _pixels(image: Image.Image | np.ndarray, max_pixels: int) -> np.ndarray:
         given = f"{image.dtype} {image.shape}"
         raise SpecError(f"an image array is {given}, but must be uint8 [H, W], [H, W, 1] or [H, W, 3]")
     return image
+
+
+def exhibit_of(image: ImageLike, max_pixels: int) -> Exhibit:
+    """The pixels of an image, encoded anew: nothing else that its file may hold reaches a browser.
+
+    Raises:
+        Unreadable: it cannot be read.
+    """
+    with machine_errors(_name(image, 0)):
+        if isinstance(image, Image.Image | np.ndarray):
+            pixels = _pixels(image, max_pixels)
+        else:
+            pixels = decode_image(_content(image), max_pixels, _SHOWN_SIDE)
+    picture = Image.fromarray(pixels.squeeze(2) if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
+    picture.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE))
+    stream = io.BytesIO()
+    picture.save(stream, format="PNG", compress_level=1)
+    return Exhibit(content=stream.getvalue(), media_type="image/png")
 
 
 def encode_cell(image: np.ndarray) -> str:

@@ -1,8 +1,11 @@
 """Texts that a program holds, as cells of a table."""
 
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+
+from graft.modalities.text.serving import RowText, text_of
 
 
 class TextCells:
@@ -12,6 +15,8 @@ class TextCells:
 
     def fingerprint(self, value: Any) -> bytes:
         """Its bytes."""
+        if isinstance(value, Path | RowText):
+            value = self.stored(value)
         return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else b""
 
     def stored(self, value: Any) -> str | None:
@@ -20,6 +25,8 @@ class TextCells:
         Raises:
             ValueError: it is no text.
         """
+        if isinstance(value, Path | RowText):
+            value = text_of(value, "utf-8")
         if value is None or (isinstance(value, float) and value != value) or type(value).__name__ == "NAType":
             return None
         if not isinstance(value, str):

@@ -11,10 +11,11 @@ from graft.core.errors import ArtifactError, Problem, SpecError
 from graft.data.columns import Column, Ragged, StorageSpec
 from graft.data.listing import Listing, Progress, list_samples
 from graft.data.read import Unreadable
+from graft.modalities.protocol import Exhibit
 from graft.modalities.text.decode import TextDecoder, decoder_for
 from graft.modalities.text.files import InlineText
 from graft.modalities.text.info import TextInput
-from graft.modalities.text.serving import RowText, TextRequests, find_texts, reader_of
+from graft.modalities.text.serving import RowText, TextRequests, find_texts, reader_of, text_of
 from graft.modalities.text.storage import REPAIRS, TEXT, count_cut, length_column, storage_for
 from graft.modalities.text.tokenizer import SHORT_DIGEST, backbone_tokenizer, content_of, tokenizer_of
 from graft.models.load import describe_backbone
@@ -241,6 +242,10 @@ class Texts:
         except Unreadable:
             return None
         return text
+
+    def exhibit(self, sample: Any) -> Exhibit:
+        """Its text."""
+        return Exhibit(text_of(sample, "utf-8"))
 
     def is_sample(self, value: Any) -> bool:
         """Strings, their bytes, and `Path`s of files."""

@@ -59,22 +59,7 @@ class TextRequests:
         return Readings(sources, self._columns(texts), errors)
 
     def _text(self, value: Any) -> str:
-        return usable(self._read(value), self.given.repairs)
-
-    def _read(self, value: Any) -> str:
-        match value:
-            case str():
-                return usable(value)
-            case bytes():
-                return decoded(value, "utf-8")
-            case Path():
-                return decoded(read_file(value, MAX_TEXT_BYTES), self.given.encoding)
-            case RowText():
-                return usable(value.text or "")
-            case None:
-                raise Unreadable("is missing")
-            case _:
-                raise Unreadable(f"is a {type(value).__name__}, but must be a text")
+        return usable(text_of(value, self.given.encoding), self.given.repairs)
 
     def _columns(self, texts: list[str]) -> Mapping[str, Column]:
         tokens, lengths = self.tokenizer.encode(texts, self.given.max_tokens)
@@ -84,6 +69,31 @@ class TextRequests:
             self.given.column: Ragged.of(tokens, "int32"),
             length_column(self.given.tokenizer): lengths,
         }
+
+
+def text_of(value: Any, encoding: str) -> str:
+    """The text of a value for prediction.
+
+    Args:
+        value: a text, UTF-8 bytes, a `Path` of a file, or a `RowText`.
+        encoding: of files.
+
+    Raises:
+        Unreadable: there is none.
+    """
+    match value:
+        case str():
+            return usable(value)
+        case bytes():
+            return decoded(value, "utf-8")
+        case Path():
+            return decoded(read_file(value, MAX_TEXT_BYTES), encoding)
+        case RowText():
+            return usable(value.text or "")
+        case None:
+            raise Unreadable("is missing")
+        case _:
+            raise Unreadable(f"is a {type(value).__name__}, but must be a text")
 
 
 def reader_of(given: TextPreprocessing, directory: Path) -> TextRequests:

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,21 @@ from graft.core.storage import Home, new_directory, read_json, write_json
 from graft.core.stores.copy import bring_tree, publish_tree
 from graft.exploration.explorer import Ask, Explorer, Stop, Terms
 from graft.exploration.head import HeadFit
+from graft.exploration.labels import Labels
 from graft.exploration.requirement import Requirement
 from graft.exploration.vectors import unit_vectors
-from graft.journal.explorations import ExplorationStarted, ExplorationStopped, LabelGiven, SamplesProposed
+from graft.journal.explorations import (
+    ExplorationStarted,
+    ExplorationStopped,
+    LabelGiven,
+    LabelWithdrawn,
+    SamplesProposed,
+)
 from graft.journal.journal import Journal, journal_path, read
 from graft.pipeline.exploration.backbone import OnProgress
 from graft.pipeline.exploration.model import write_model
 from graft.pipeline.exploration.pool import Pool, ReadPool, read_pool
-from graft.pipeline.exploration.sources import LabelSource
+from graft.pipeline.exploration.sources import LabelSource, Question, TakeBack
 from graft.pipeline.exploration.standing import Standing
 from graft.spec.meta.proposers import ProposerSpec
 from graft.spec.registry import build
@@ -70,6 +77,7 @@ class Explored:
         bundle: the model; None where there is none.
         wanted: ids of samples whose labels are wanted.
         left_out: why samples cannot be read, by their ids.
+        labels: all of them.
     """
 
     directory: Path
@@ -79,6 +87,12 @@ class Explored:
     bundle: Path | None
     wanted: tuple[str, ...]
     left_out: dict[str, str]
+    labels: Labels = field(default_factory=Labels)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will be asked."""
+        return self.stopped_by != WANTED
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON."""
@@ -110,7 +124,7 @@ class Exploration:
     """
 
     def __init__(self, home: Home, name: str, pool: Pool, settings: Settings, on_read: OnProgress) -> None:
-        self.directory, self._pool_spec, self.settings = home.explorations / name, pool, settings
+        self.directory, self.asked, self.settings = home.explorations / name, pool, settings
         path = journal_path(self.directory)
         self._journal = Journal(path)
         try:
@@ -134,24 +148,40 @@ class Exploration:
     def run(self, source: LabelSource, on_standing: OnStanding) -> Explored:
         """Ask until enough is known, nothing is left, or nobody answers."""
         explorer = self._replayed(source.repeats)
+        on_standing(Standing.of(explorer))
         while isinstance(found := explorer.next(), Ask):
             if not explorer.is_asking:
                 self._journal.append(SamplesProposed(self._names(found.rows), found.role, found.why))
             explorer.proposed(found)
-            for row in found.rows:
-                name = self.pool.ids[row]
-                answer = source.ask(name, found.why)
-                if answer is None and source.repeats:
-                    break
-                if answer is None:
-                    continue
-                self._journal.append(LabelGiven(name, answer.label, found.role, source.by, found.why))
-                explorer.record(row, answer.label, found.role)
+            is_answered = self._ask(explorer, found, source)
             on_standing(Standing.of(explorer))
             open_ones = explorer.next()
-            if explorer.is_asking and isinstance(open_ones, Ask):
+            if not is_answered and explorer.is_asking and isinstance(open_ones, Ask):
                 return self._waiting(explorer, open_ones)
         return self._stopped(explorer, found)
+
+    def _ask(self, explorer: Explorer, ask: Ask, source: LabelSource) -> bool:
+        """Whether whoever labels goes on; not so if an answer is not to be had now."""
+        is_answered = True
+        for row in ask.rows:
+            name, last = self.pool.ids[row], explorer.revocable
+            answer = source.ask(Question(name, ask.why, self.pool.ids[last[0]] if last else None))
+            if isinstance(answer, TakeBack):
+                self._take_back(explorer, source.by)
+                return True
+            if answer is None and source.repeats:
+                return False
+            if answer is None:
+                is_answered = False
+                continue
+            self._journal.append(LabelGiven(name, answer.label, ask.role, source.by, ask.why))
+            explorer.record(row, answer.label, ask.role)
+        return is_answered
+
+    def _take_back(self, explorer: Explorer, by: str) -> None:
+        if last := explorer.revocable:
+            self._journal.append(LabelWithdrawn(self.pool.ids[last[0]], last[1], by))
+            explorer.withdraw()
 
     def _replayed(self, repeats: bool) -> Explorer:
         settings = self.settings
@@ -164,6 +194,8 @@ class Exploration:
                 explorer.proposed(Ask(rows, event.role, event.why))  # type: ignore[arg-type]
             elif isinstance(event, LabelGiven):
                 explorer.record(self._rows[event.sample], event.label, event.role)  # type: ignore[arg-type]
+            elif isinstance(event, LabelWithdrawn):
+                explorer.withdraw()
         return explorer
 
     def _waiting(self, explorer: Explorer, ask: Ask) -> Explored:
@@ -179,13 +211,13 @@ class Exploration:
         labels = explorer.labels.everything()
         if len(set(labels.values())) > 1:
             bundle = self.directory / "bundle"
-            pool = self._pool_spec
+            pool = self.asked
             write_model(bundle, pool.name, pool.embedding, self.pool.features, labels)
             publish_tree(bundle)
         *_, newest = (event for _, event in read(self._journal.path))
         if not isinstance(newest, ExplorationStopped):
             self._journal.append(ExplorationStopped(stop.by, stop.detail, standing.to_dict()))
-        return Explored(self.directory, stop.by, stop.detail, standing, bundle, (), self.pool.left_out)
+        return Explored(self.directory, stop.by, stop.detail, standing, bundle, (), self.pool.left_out, explorer.labels)
 
     def _names(self, rows: Sequence[int]) -> tuple[str, ...]:
         return tuple(self.pool.ids[row] for row in rows)

@@ -1,15 +1,18 @@
 """The samples that may be labelled: a folder, a table, or those of a job."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graft.core.errors import DataError, SpecError
+from graft.data.dataset import Split
 from graft.data.tables.labelled import SUFFIXES
 from graft.data.tables.samples import read_samples
+from graft.modalities.protocol import Exhibit
 from graft.modalities.registry import build_modality
 from graft.models.load import describe_backbone
 from graft.pipeline.exploration.backbone import Embedding
@@ -20,6 +23,7 @@ from graft.spec.registry import members
 from graft.tasks.registry import build_task
 
 _FOLDERS = (("image_folder", "image"), ("text_folder", "text"))
+_TAKEN_OVER = ("tracking", "resources", "export")
 FOLDERS, OF_JOB = "folders", "labels"
 """What `--oracle` may be beside a column: the folder of each sample, or the labels of a job."""
 
@@ -35,6 +39,9 @@ class Pool:
         ids: what each is called.
         samples: as the modality's reader takes them.
         truth: the label of each, where an oracle is wanted; None otherwise.
+        names: of the classes, where they are known.
+        tests: test samples of the source's own with their labels, which nobody is asked about.
+        sections: of the job, where the pool is one's: what its experiment takes over.
     """
 
     name: str
@@ -43,6 +50,21 @@ class Pool:
     ids: tuple[str, ...]
     samples: Sequence[Any]
     truth: tuple[str | None, ...] | None = None
+    names: tuple[str, ...] = ()
+    tests: tuple[tuple[Any, str], ...] = ()
+    sections: Mapping[str, Any] = field(default_factory=dict)
+
+    def exhibit(self, sample: str) -> Exhibit:
+        """A sample to look at, by its id.
+
+        Raises:
+            Unreadable: it cannot be read any more.
+        """
+        return self.embedding.modality.exhibit(self.samples[self._places[sample]])
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.ids)}
 
 
 def find_pool(path: Path, sample: str | None, oracle: str | None, backbone: str | None) -> Pool:
@@ -79,9 +101,22 @@ def _of_job(given: Job, oracle: str | None, backbone: str | None) -> Pool:
     listing = modality.list(job.data)
     embedding = Embedding.of(job, backbone, dict(listing.facts))
     targets = build_task(job.decided_task).read(listing.targets, listing.source)
-    truth = tuple(targets.names[code] for code in targets.values) if oracle else None
-    samples = [modality.sample_of(listing, row) for row in range(len(listing))]
-    return Pool(job.name, listing.source, embedding, tuple(map(str, listing.ids)), samples, truth)
+    rows, tests = np.flatnonzero(listing.given != Split.TEST), np.flatnonzero(listing.given == Split.TEST)
+    if not len(rows):
+        raise DataError(f"{listing.source} is an empty pool: all its samples are for the test; name others")
+    named = [targets.names[code] for code in targets.values]
+    sample_of = partial(modality.sample_of, listing)
+    return Pool(
+        name=job.name,
+        source=listing.source,
+        embedding=embedding,
+        ids=tuple(str(listing.ids[row]) for row in rows.tolist()),
+        samples=[sample_of(row) for row in rows.tolist()],
+        truth=tuple(named[row] for row in rows.tolist()) if oracle else None,
+        names=targets.names,
+        tests=tuple((sample, named[row]) for row in tests.tolist() if (sample := sample_of(row)) is not None),
+        sections={name: getattr(job, name).model_dump(mode="json") for name in _TAKEN_OVER},
+    )
 
 
 def _of_folder(path: Path, oracle: str | None, backbone: str | None) -> Pool:

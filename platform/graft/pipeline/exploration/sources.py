@@ -18,6 +18,26 @@ class Answer:
     label: str | None
 
 
+@dataclass(frozen=True)
+class TakeBack:
+    """In place of an answer: the one before was wrong."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A label is wanted.
+
+    Attributes:
+        sample: its id.
+        why: in words.
+        last: the sample whose answer may be taken back; None if none may.
+    """
+
+    sample: str
+    why: str
+    last: str | None = None
+
+
 class LabelSource(Protocol):
     """Gives labels."""
 
@@ -29,7 +49,7 @@ class LabelSource(Protocol):
     def repeats(self) -> bool:
         """Whether an answer to the same question may be another one: a person's, not that of a list."""
 
-    def ask(self, sample: str, why: str) -> Answer | None:
+    def ask(self, question: Question) -> Answer | TakeBack | None:
         """The label of a sample; None if it is not to be had now, so that a person need not be asked for others."""
 
 
@@ -45,9 +65,9 @@ class Oracle:
     by: str = "oracle"
     repeats: bool = False
 
-    def ask(self, sample: str, why: str) -> Answer | None:
+    def ask(self, question: Question) -> Answer:
         """What it knows."""
-        return Answer(self.truth.get(sample))
+        return Answer(self.truth.get(question.sample))
 
 
 @dataclass(frozen=True)
@@ -63,9 +83,9 @@ class Called:
     by: str
     repeats: bool = True
 
-    def ask(self, sample: str, why: str) -> Answer | None:
+    def ask(self, question: Question) -> Answer | None:
         """What it answers."""
-        return self.function(sample, why)
+        return self.function(question.sample, question.why)
 
 
 def labels_of_file(path: Path, known: Collection[str]) -> Called:

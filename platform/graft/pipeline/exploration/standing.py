@@ -21,6 +21,7 @@ class Standing:
         noise: of the labels.
         classes: that training labels have named.
         left: of the budget.
+        named: every class that an answer has named, those of the audit too.
     """
 
     labels: int
@@ -32,6 +33,7 @@ class Standing:
     noise: LabelNoise
     classes: tuple[str, ...]
     left: int
+    named: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, explorer: Explorer) -> "Standing":
@@ -47,6 +49,7 @@ class Standing:
             noise=explorer.noise,
             classes=tuple(labels.names),
             left=explorer.left,
+            named=labels.named,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -14,14 +14,12 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from graft.core.uris import file_uri
 from graft.tracking.environment import settle_environment
+from graft.tracking.server import loopback_server
 from graft.tracking.ui import TOKEN_VARIABLE
 from graft.tracking.ui_gate import Gate, GatedApplication
-
-HOST = "127.0.0.1"
 
 
 def gated_application(uri: str, artifact_root: Path, gate: Gate) -> GatedApplication:
@@ -51,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     threading.Thread(target=_end_with_input, name="graft-ui-end", daemon=True).start()
     application = gated_application(options.uri, options.artifact_root, Gate(token, options.port))
-    _serve(application, options.port)
+    loopback_server(application, options.port).serve_forever()
     return 0
 
 
@@ -59,20 +57,6 @@ def _end_with_input() -> None:
     while sys.stdin.buffer.read(4096):
         pass
     os._exit(0)
-
-
-def _serve(application: Any, port: int) -> None:
-    from werkzeug.serving import WSGIRequestHandler, make_server
-
-    class Quiet(WSGIRequestHandler):
-        """Tells nobody the addresses that are asked for: the first one holds the token."""
-
-        protocol_version = "HTTP/1.1"
-
-        def log_request(self, *_: Any) -> None:
-            """Nothing."""
-
-    make_server(HOST, port, application, threaded=True, request_handler=Quiet).serve_forever()
 
 
 def _parser() -> argparse.ArgumentParser:
