@@ -123,6 +123,10 @@ class Progress:
         trained_since: when the first epoch of this run began; None before it has ended.
         reported: epochs that trials of this run have ended.
         start_up: seconds from the beginning of this run to its first trial, without ingest; None before there is one.
+        first_wait: seconds that the first trial of this run to report has waited for its first epoch: its process
+            started, and imported torch; None before.
+        reported_at: when each of the `reported` epochs has ended.
+        is_ensemble_chosen: whether it is known who answers with the winner.
         tally: counts over the trials.
     """
 
@@ -153,6 +157,9 @@ class Progress:
         self.trained_since: float | None = None
         self.reported = 0
         self.start_up: float | None = None
+        self.first_wait: float | None = None
+        self.reported_at: list[float] = []
+        self.is_ensemble_chosen = False
         self.tally = Tally[TrialProgress](metric, RUNNING)
 
     @classmethod
@@ -255,7 +262,7 @@ class Progress:
             case events.WinnerChosen():
                 self.winner, self.shares = event.trial, {}
             case events.EnsembleChosen():
-                self.shares = event.shares if event.is_kept else {}
+                self.shares, self.is_ensemble_chosen = event.shares if event.is_kept else {}, True
 
     def _begin_run(self, time: float, before: float) -> None:
         """A run that was killed has left no end: it lasted to its last record."""
@@ -264,6 +271,7 @@ class Progress:
         self.runs += 1
         self.started, self._run_started, self.status = self.started or time, time, None
         self.trained_since, self.reported, self.awaited, self.start_up = None, 0, "", None
+        self.first_wait, self.reported_at, self.is_ensemble_chosen = None, [], False
         self.nodes_told.clear()
 
     def _apply_circumstance(self, event: events.Event) -> None:
@@ -348,8 +356,11 @@ class Progress:
                 trial.epoch = event.epoch
                 trial.epoch_seconds.append(event.seconds)
                 self.reported, self.awaited = self.reported + 1, ""
+                self.reported_at.append(event.time)
                 self.trained_since = self.trained_since or event.time - event.seconds
                 _add_up(trial.cache, event.metrics)
+                if self.reported == 1 and len(trial.epoch_seconds) == 1:
+                    self.first_wait = max(0.0, trial.seconds - event.seconds - trial.cache.get("pass_seconds", 0.0))
                 if (value := event.metrics.get(f"val/{self.metric.name}")) is not None:
                     trial.values[event.epoch] = value
                 trial.network |= {

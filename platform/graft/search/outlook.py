@@ -23,6 +23,8 @@ class Outlook:
         strategies: that there are to draw; None is without end.
         fit_epochs: the most that the winner is trained anew; 0 if the search's own weights are taken.
         is_registered: whether the model is registered at the end.
+        members: networks that the final model may have.
+        is_remembered: whether what the task is like is found out behind the search.
     """
 
     phases: tuple[Phase, ...]
@@ -31,6 +33,8 @@ class Outlook:
     strategies: int | None = None
     fit_epochs: int = 0
     is_registered: bool = False
+    members: int = 1
+    is_remembered: bool = False
 
     @classmethod
     def of(cls, job: Job) -> "Outlook":
@@ -44,6 +48,8 @@ class Outlook:
             job.strategies,
             fit_epochs=0 if job.training.final_on == "train" else job.epochs,
             is_registered=job.export.register,
+            members=job.training.fit.most_members,
+            is_remembered=job.memory.keep,
         )
 
     @property
