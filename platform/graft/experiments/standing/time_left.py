@@ -31,8 +31,8 @@ _PRIOR = 2.0
 # How often an ensemble beats the winner alone, so that its other members are fitted, too.
 _KEPT = 0.5
 # How far off estimates are, measured by tests/benchmarks/eta.py: as shares of what they are of, and at least so many
-# seconds. That of a search shrinks as trials end; what other processes do to the machine does not. Registering waits for
-# whoever writes to the store just then.
+# seconds. That of a search shrinks as trials end; what other processes do to the machine does not. Registering waits
+# for whoever writes to the store just then.
 _SEARCH, _FIRST_TRIALS, _FIT, _REST, _REGISTER, _LEAST = 0.3, 0.6, 0.5, 0.7, 1.5, 2.0
 _OFF = {StageName.FIT: _FIT, StageName.REGISTER: _REGISTER}
 # On a machine that is e times slower than an idle one, others take it: all that is left may be so much off together.
