@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from graft.pipeline.ray_session import check_cluster
+from graft.core.errors import ResourceError
+from graft.pipeline.ray_session import check_cluster, ray_session
 from graft.search import tuner
 
 
@@ -42,6 +43,20 @@ def test_a_ray_without_login_is_said_aloud(
     monkeypatch.setenv("RAY_AUTH_MODE", mode)
     check_cluster()
     assert ("RAY_AUTH_MODE is disabled" in caplog.text) is told
+
+
+@pytest.mark.parametrize("error", [Exception("The current node timed out during startup."), ValueError("no")])
+def test_a_ray_that_does_not_start_is_the_machine_s_fault(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    import ray
+
+    def init(**settings: object) -> None:
+        raise error
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(ResourceError, match=f"^Ray cannot be started on this machine .{error}."), ray_session():
+        pass
 
 
 def test_tune_puts_no_keys_into_the_environment_of_trials(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from graft.core.errors import SpecError
 from graft.spec.components.penalty import L2
 from graft.spec.job import Job
-from graft.spec.load import MAX_BYTES, load_job, parse_job
+from graft.spec.load import MAX_BYTES, is_meta_job, load_job, parse_job
 from graft.spec.strategy import Strategy
 
 DIGITS = """\
@@ -313,6 +313,18 @@ def test_a_pipe_of_the_shell_is_read(job_file: Path) -> None:
     os.close(writing)
     try:
         assert load_job(f"/dev/fd/{reading}").name == load_job(job_file).name
+    finally:
+        os.close(reading)
+
+
+def test_a_pipe_is_read_once_and_its_paths_start_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    reading, writing = os.pipe()
+    os.write(writing, b"name: x\ndata: {kind: image_folder, path: photos}\n")
+    os.close(writing)
+    try:
+        assert not is_meta_job(f"/dev/fd/{reading}")
+        assert load_job(f"/dev/fd/{reading}").data.path == tmp_path / "photos"  # type: ignore[attr-defined]
     finally:
         os.close(reading)
 

@@ -92,6 +92,11 @@ def head_address() -> str:
     return str(ray.get_runtime_context().gcs_address)
 
 
+# Besides plain exceptions, such as of a node that "timed out during startup" on a busy machine. The last two: a hook
+# that RAY_RUNTIME_ENV_HOOK names is none.
+_START_FAULTS = (ConnectionError, RuntimeError, ValueError, OSError, ImportError, AttributeError)
+
+
 def _start(address: str | None, directory: Path | None) -> None:
     preset = preset_settings()
     for name, value in _SETTINGS.items():
@@ -121,8 +126,9 @@ def _start(address: str | None, directory: Path | None) -> None:
                 _temp_dir=str(directory),
                 **quiet,
             )
-    # The last two: a hook that RAY_RUNTIME_ENV_HOOK names is none.
-    except (ConnectionError, RuntimeError, ValueError, OSError, ImportError, AttributeError) as error:
+    except Exception as error:
+        if not (type(error) is Exception or isinstance(error, _START_FAULTS)):
+            raise
         joined = f"the Ray cluster at {address} cannot be joined"
         where = "Ray cannot be started on this machine" if address is None else joined
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]

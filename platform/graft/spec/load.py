@@ -53,7 +53,12 @@ def load_meta_job(path: str | Path, overrides: Sequence[str] = ()) -> MetaJob:
 
 
 def is_meta_job(path: str | Path) -> bool:
-    """Whether a file says that it is a job of meta-training; of one that cannot be read, `load_job` says why."""
+    """Whether a file says that it is a job of meta-training; of one that cannot be read, `load_job` says why.
+
+    A shell's pipe is left to that, too: it can be read but once.
+    """
+    if not os.path.isfile(path):
+        return False
     try:
         data = _read_document(Path(path), str(path)).data
     except SpecError:
@@ -74,7 +79,8 @@ def _loaded(path: str | Path, overrides: Sequence[str], model: type[AnyJob]) -> 
         told = "is a job of meta-training; run it with" if model is Job else "has no `kind: meta`; run it with"
         command = "graft meta-train" if model is Job else "graft run"
         raise SpecError([Problem("kind", f"{told} `{command} {file}`", file)])
-    return _validated(document.data, overrides, (origin, Path(path).absolute().parent, model), problems)
+    base = Path(path).absolute().parent if os.path.isfile(path) else Path.cwd()
+    return _validated(document.data, overrides, (origin, base, model), problems)
 
 
 def parse_job(raw: Mapping[str, Any] | Job, overrides: Sequence[str] = ()) -> Job:

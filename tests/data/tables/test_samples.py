@@ -48,6 +48,17 @@ def test_a_file_is_found_in_either_form_of_its_accents(on_disk: str, in_table: s
     assert file_beside(tmp_path / "list.csv", named.encode()) == os.fsencode(there)
 
 
+@pytest.mark.parametrize("name", ["photos\\é 1.png", "photos/é 1.png", ".\\photos\\é 1.png"])
+def test_a_name_that_was_written_on_windows_is_found(name: str, tmp_path: Path) -> None:
+    there = tmp_path / "photos" / "é 1.png"
+    there.parent.mkdir()
+    there.touch()
+    assert Path(os.fsdecode(file_beside(tmp_path / "list.csv", name.encode()))).samefile(there)
+    literal = tmp_path / "photos\\é 1.png"
+    literal.touch()
+    assert file_beside(tmp_path / "list.csv", b"photos\\\xc3\xa9 1.png") == os.fsencode(literal)
+
+
 def test_a_file_of_just_this_name_comes_first(tmp_path: Path) -> None:
     for form in ("NFC", "NFD"):
         (tmp_path / unicodedata.normalize(form, "é.png")).touch()

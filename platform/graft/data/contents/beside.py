@@ -15,16 +15,16 @@ def file_beside(table: Path | str, name: bytes) -> bytes:
     A table in a store names nothing on this machine: ``/a`` is an `a` at the top of its bucket or server.
 
     A name with accents is found in either of the forms that it can be typed in: tables mostly have the one, and disks
-    that a Mac has written the other.
+    that a Mac has written the other. And one that was written on Windows is found by its backslashes.
     """
     if is_remote_source(name):
         return name
     if isinstance(table, str):
         return os.fsencode(beside(table, os.fsdecode(name)))
     path = os.path.join(os.fsencode(table.parent), name)
-    if path.isascii() or b"\0" in path or os.path.lexists(path):
+    if (path.isascii() and b"\\" not in name) or b"\0" in path or os.path.lexists(path):
         return path
-    typed = os.fsdecode(name)
+    typed = os.fsdecode(name).replace("\\", "/")
     forms = (os.fsencode(unicodedata.normalize(form, typed)) for form in ("NFC", "NFD"))
     others = (os.path.join(os.fsencode(table.parent), form) for form in forms)
     return next((other for other in others if os.path.lexists(other)), path)
