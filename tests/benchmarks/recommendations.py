@@ -98,12 +98,18 @@ def _again(memory: HeldMemory, task: BankTask, count: int, seed: int) -> tuple[f
     rng = random.Random(derive_seed(seed, "same task", task.name))
     worth = {candidate_of(one).strategy_json: 100 * curve.best for one, curve in task.curves.items()}
     tried = rng.sample(list(worth), min(count, len(worth)))
-    own = [one for one in memory.records() if one.task == task.name and one.strategy_json in tried]
+    names = {one.strategy_json: _name(one) for one in memory.records() if one.task == task.name}
+    own = [one for one in memory.records() if one.task == task.name and names[one.strategy_json] in tried]
     prior = told_by(own, task, (), memory.tasks())
     order = [prior.expected[place].strategy_json for place in prior.portfolio]
     best = max(tried, key=worth.__getitem__)
     place = order.index(best) if best in order else len(order)
     return worth[best] - worth[order[0]], worth[best] - max(map(worth.__getitem__, order[:3])), place + 1
+
+
+def _name(record: Record) -> str:
+    """Of its strategy, with the fields that strategies have today."""
+    return candidate_of(Strategy.read_stored(record.nested_strategy or {})).strategy_json
 
 
 def overhead(memory: HeldMemory, options: argparse.Namespace) -> tuple[list[str], list[list[Any]]]:

@@ -1,12 +1,13 @@
 """What a search believes of its strategies once trials have returned: the prior, as far as they agree with it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from graft.meta.recommend.kernel import Fields, Floats
 from graft.meta.recommend.outcomes import Candidate
@@ -18,7 +19,7 @@ _LENGTH = 2.0
 # How far from a strategy of the pool another one may lie and still be expected to be like it, as a kernel length.
 _NEAR = 0.5
 LEAST_BELIEF = 0.25
-"""Of the prior: below it, once `FEWEST` trials have returned, the search goes on without it."""
+"""Of the prior: below it, once `FEWEST` trials have returned, the search learns from them alone."""
 FEWEST = 4
 
 
@@ -49,7 +50,8 @@ class Beliefs:
         """Expected improvement over the best, for each unit of cost (Snoek, Larochelle & Adams, NeurIPS 2012), [P]."""
         deviation = np.maximum(self.deviation, 1e-9)
         ahead = (self.mean - self.best) / deviation
-        expected = deviation * (ahead * norm.cdf(ahead) + norm.pdf(ahead))
+        density = np.exp(-np.square(ahead) / 2) / math.sqrt(2 * math.pi)
+        expected = deviation * (ahead * ndtr(ahead) + density)
         return np.asarray(expected / costs)
 
 

@@ -22,8 +22,9 @@ class MetaSearch:
     """First a portfolio of strategies that complement each other, then the best expected improvement for its cost.
 
     A share of the draws is free of the prior: they are those that random search would make, at the same places. All of
-    them are where there is no prior, and from the moment on at which what it predicts does not come true
-    (`Beliefs.is_refuted`). So the search is at most a few trials behind the plain one, whatever the memory holds.
+    them are where there is no prior. From the moment on at which what it predicts does not come true
+    (`Beliefs.is_refuted`), the others go by what has returned alone: strategies like those that the memory praised for
+    nothing are left aside, and what they have cost is made up for.
 
     Args:
         spec: the share, and how many strategies of the portfolio come first.
@@ -57,20 +58,26 @@ class MetaSearch:
         left = [place for place, one in enumerate(self._pool) if one not in set(tried)]
         if not left:
             return at_random
-        beliefs = self._beliefs(history, tried)
+        beliefs = self._beliefs(history, tried, self._prior.confidence)
         if beliefs.is_refuted:
-            return at_random
+            beliefs = self._beliefs(history, tried, confidence=0.0)
+            return self._most_improving(beliefs, left)
         first = [place for place in self._prior.portfolio[: self._spec.portfolio] if place in set(left)]
         if first and beliefs.observed < self._spec.portfolio:
             return self._strategies[first[0]]
+        return self._most_improving(beliefs, left)
+
+    def _most_improving(self, beliefs: Beliefs, left: list[int]) -> Strategy:
         improvement = beliefs.improvement(np.sqrt(self._costs))
         return self._strategies[max(left, key=lambda place: (improvement[place], -place))]
 
-    def _beliefs(self, history: tuple[Observation, ...], tried: list[Candidate]) -> Beliefs:
+    def _beliefs(self, history: tuple[Observation, ...], tried: list[Candidate], confidence: float) -> Beliefs:
+        """With no confidence, what has returned says all."""
+        means = self._means if confidence else np.zeros(len(self._pool))
         losses = losses_at_equal_epochs(history, self._metric)
         observed = {tried[place]: loss for place, loss in losses.items()}
         pending = [one for place, one in enumerate(tried) if place not in losses]
-        return updated(self._pool, self._means, self._prior.confidence, observed, list(dict.fromkeys(pending)))
+        return updated(self._pool, means, confidence, observed, list(dict.fromkeys(pending)))
 
     def _is_free(self, index: int) -> bool:
         """Whether the draw is one of the share, which is spread evenly and begins late."""
