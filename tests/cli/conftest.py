@@ -21,6 +21,8 @@ from graft.experiments.directory import Experiment
 from graft.journal import events
 from graft.journal.events import Event, TrialStatus
 from graft.journal.journal import Journal
+from graft.meta.recommend.pool import candidate_of
+from graft.models.load import canonical
 from graft.spec.load import parse_job
 from graft.spec.modalities.image import ImagePreprocessing
 from graft.spec.strategy import Strategy
@@ -211,3 +213,18 @@ def population() -> list[Event]:
         events.PhaseFinished(1, 2, 0.9, "t04", 8.0, time=112.0),
         events.SearchEnded("target", "t04 has accuracy 0.9000; the target is 0.9", time=112.0),
     ]
+
+
+@pytest.fixture
+def memory(graft: Graft, tmp_path: Path) -> Path:
+    """Three tasks on which half of the network frozen was best."""
+    lines = ["task,modality,backbone,strategy_json,metric,value,seconds"]
+    for task in range(3):
+        for freeze in (0.0, 0.5, 1.0):
+            strategy = canonical(Strategy(freeze=freeze))
+            told = json.dumps(json.loads(candidate_of(strategy).strategy_json)).replace('"', '""')
+            value = 0.9 - 0.2 * abs(freeze - 0.5)
+            lines.append(f't{task},image,{strategy.backbone},"{told}",accuracy,{value},{2 - freeze}')
+    (tmp_path / "r.csv").write_text("\n".join(lines) + "\n")
+    assert graft("memory", "import", tmp_path / "r.csv", "--memory", tmp_path / "memory").exit_code == 0
+    return tmp_path / "memory"

@@ -65,6 +65,13 @@ def test_looking_at_a_job_imports_no_networks(command: str, job: str, job_file: 
     assert not imported_by(command, job_file(JOBS[job])) & (COMPILER | TRAINING | NETWORKS)
 
 
+def test_a_plan_with_recommendations_imports_no_networks(memory: Path, job_file, monkeypatch) -> None:
+    """The arithmetic of recommendations alone, and pandas, which Arrow imports for an array of NumPy."""
+    monkeypatch.setenv("GRAFT_MEMORY", str(memory))
+    heavy = COMPILER | (TRAINING - {"scipy", "pandas"}) | NETWORKS
+    assert imported_by("plan", job_file(JOBS["bundled"])) & heavy == set()
+
+
 @pytest.mark.parametrize("command", ["status", "leaderboard", "experiments"])
 def test_looking_at_an_experiment_imports_nothing_heavy(command: str, make_experiment, story) -> None:
     make_experiment(story)

@@ -10,6 +10,7 @@ from graft.models.info import BackboneInfo
 from graft.models.zoo import ZOO, ZooEntry, find_entry
 from graft.spec.components.skip import Depth
 from graft.spec.components.structure import Structure
+from graft.spec.strategy import Strategy
 
 if TYPE_CHECKING:
     from torch import nn
@@ -81,6 +82,15 @@ def depth_of_backbone(name: str, structure: Structure | None = None) -> Depth:
     from graft.models.structure.edited import depth_of
 
     return depth_of(info.architecture)
+
+
+def canonical(strategy: Strategy) -> Strategy:
+    """The form in which trials train it: with the depth of its backbone.
+
+    Raises:
+        SpecError: there is no such backbone.
+    """
+    return strategy.canonical(depth_of_backbone(strategy.backbone, strategy.structure))
 
 
 def blocks_of(name: str, structure: Structure) -> tuple[int, ...]:

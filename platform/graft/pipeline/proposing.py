@@ -107,10 +107,5 @@ class Proposing:
         return explore
 
 
-def canonical(strategy: Strategy) -> Strategy:
-    """The form in which trials train it: with the depth of its backbone."""
-    return strategy.canonical(_depth(strategy))
-
-
 def _depth(strategy: Strategy) -> Depth:
     return depth_of_backbone(strategy.backbone, strategy.structure)

@@ -283,3 +283,36 @@ def test_a_job_that_no_node_type_can_run_ends_the_plan(graft, job_file):
 def test_what_is_about_a_cluster_needs_one(graft, job_file):
     done = graft("plan", job_file(GRID), "--epoch-seconds", "5")
     assert (done.exit_code, "name --cluster" in done.err) == (2, True)
+
+
+def test_it_shows_what_the_memory_recommends_and_why(graft, job_file, memory, monkeypatch):
+    monkeypatch.setenv("GRAFT_MEMORY", str(memory))
+    told = graft("plan", job_file(GRID), "--json").json["recommended"]
+    assert (told["tasks"], told["basis"], len(told["recommendations"])) == (3, "prior", 5)
+    first = told["recommendations"][0]
+    assert first["strategy"]["freeze"] == 0.5
+    assert "won among 3" in first["reason"]
+    lines = [line[10:].strip() for line in graft("plan", job_file(GRID)).out.splitlines() if line.startswith("memory")]
+    assert lines[0].startswith("6 strategies are tried first, by 3 earlier tasks: ")
+    assert lines[1] == f"1. {first['label']}: {first['reason']}"
+    assert len(lines) == 6
+
+
+@pytest.mark.parametrize("searcher", ["random", "sobol"])
+def test_a_searcher_that_learns_from_no_tasks_is_recommended_nothing(graft, job_file, memory, monkeypatch, searcher):
+    monkeypatch.setenv("GRAFT_MEMORY", str(memory))
+    assert graft("plan", job_file(GRID), "--set", f"search.searcher={searcher}", "--json").json["recommended"] is None
+
+
+def test_without_a_memory_nothing_is_recommended(graft, job_file, monkeypatch):
+    monkeypatch.setenv("GRAFT_MEMORY", "off")
+    done = graft("plan", job_file(GRID), "--json")
+    assert done.json["recommended"] is None
+    assert "\nmemory" not in graft("plan", job_file(GRID)).out
+
+
+def test_a_memory_that_does_not_answer_is_told_and_costs_the_recommendations_alone(graft, job_file, monkeypatch):
+    monkeypatch.setenv("GRAFT_MEMORY", "nowhere://bucket/memory")
+    done = graft("plan", job_file(GRID))
+    assert done.exit_code == 0
+    assert "memory     the task memory cannot be used, so all is drawn: " in done.out

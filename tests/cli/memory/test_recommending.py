@@ -1,11 +1,5 @@
-import json
-
 import pytest
 import yaml
-
-from graft.meta.recommend.pool import candidate_of
-from graft.pipeline.proposing import canonical
-from graft.spec.strategy import Strategy
 
 SPACE = {"freeze": {"choice": [0.0, 0.5, 1.0]}, "lr": 1.0e-3}
 
@@ -15,21 +9,6 @@ def job(tmp_path):
     path = tmp_path / "job.yaml"
     path.write_text(yaml.safe_dump({"name": "x", "data": "digits", "strategy": SPACE, "training": {"epochs": 2}}))
     return path
-
-
-@pytest.fixture
-def memory(graft, tmp_path):
-    """Three tasks on which half of the network frozen was best."""
-    lines = ["task,modality,backbone,strategy_json,metric,value,seconds"]
-    for task in range(3):
-        for freeze in (0.0, 0.5, 1.0):
-            strategy = canonical(Strategy(freeze=freeze))
-            told = json.dumps(json.loads(candidate_of(strategy).strategy_json)).replace('"', '""')
-            value = 0.9 - 0.2 * abs(freeze - 0.5)
-            lines.append(f't{task},image,{strategy.backbone},"{told}",accuracy,{value},{2 - freeze}')
-    (tmp_path / "r.csv").write_text("\n".join(lines) + "\n")
-    assert graft("memory", "import", tmp_path / "r.csv", "--memory", tmp_path / "memory").exit_code == 0
-    return tmp_path / "memory"
 
 
 def test_what_was_best_elsewhere_is_recommended_with_its_reason(graft, job, memory):

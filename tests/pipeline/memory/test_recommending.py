@@ -1,5 +1,6 @@
 """What a job hears of the tasks that its home remembers."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ from graft.meta.memory.records import Record, TaskEntry
 from graft.meta.memory.store import MemoryStore
 from graft.meta.recommend.pool import candidate_of
 from graft.meta.recommend.prior import NO_PRIOR, Prior
+from graft.models.load import canonical
 from graft.pipeline.memory.recommending import in_words, reasons_of, recommend
-from graft.pipeline.proposing import canonical
 from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.spec.strategy import Strategy
@@ -122,3 +123,48 @@ def test_tasks_that_are_alike_are_believed_and_unlike_ones_are_not(memory_home: 
     assert told(0.0).confidence > 0.9
     assert "alike)" in told(0.0).expected[told(0.0).portfolio[0]].reason
     assert told(50.0) == NO_PRIOR or told(50.0).is_empty
+
+
+def test_a_backbone_that_no_longer_exists_is_knowledge_and_never_recommended(memory_home: Home) -> None:
+    """Its records stay among those of its task, where they say what its best was worth; it is drawn nowhere."""
+    remember(memory_home)
+    store = MemoryStore.find(memory_home)
+    assert store is not None
+    gone = json.dumps({**json.loads(candidate_of(canonical(Strategy())).strategy_json), "backbone": "resnet_of_old"})
+    store.append(
+        Record(
+            *(f"t{task}", "image", "classification", "resnet_of_old", "accuracy", "max", 0.99),
+            strategy_json=gone,
+            trial=f"old-{task}",
+            source="run:x",
+            written_at=NOW,
+        )
+        for task in range(3)
+    )
+    made = recommend(job_of(), memory_home, 0, NOW)
+    assert made is not None
+    prior = Prior.from_dict(made.prior)
+    strategies = [Strategy.model_validate_json(one.strategy_json) for one in prior.expected]
+    assert {one.backbone for one in strategies} == {"efficientnet_lite0"}
+    assert strategies[prior.portfolio[0]].freeze == 0.5
+    assert "resnet_of_old" not in made.told
+
+
+def test_a_vector_of_another_version_is_not_compared(memory_home: Home) -> None:
+    """Then the sizes of the data decide, and no task is more alike than they can say."""
+    remember(memory_home)
+    store = MemoryStore.find(memory_home)
+    assert store is not None
+    features, vector = {"log_rows": 3.0, "log_outputs": 1.0, "balance": 1.0}, (0.1,) * 44
+    kind = ("image", "classification", 100, 10, features, vector)
+    store.append([TaskEntry(f"t{one}", *kind, "1:efficientnet_lite0@64", written_at=NOW) for one in range(3)])
+
+    def told(version: str) -> str:
+        entry = TaskEntry("new", "image", "classification", 100, 10, features, vector, version)
+        made = recommend(job_of(), memory_home, 0, NOW, lambda: entry)
+        assert made is not None
+        return made.told
+
+    assert "(1.00 alike)" in told("1:efficientnet_lite0@64")
+    assert "(0.60 alike)" in told("2:efficientnet_lite0@64")
+    assert "(0.60 alike)" in told("1:another@64")

@@ -1,6 +1,7 @@
 """`graft plan`: what a job will do before it does it."""
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,6 +61,7 @@ def command(  # noqa: PLR0913 - each is an option
     """
     from graft.core.storage import Home
     from graft.pipeline.look import overview_of, placement_of
+    from graft.pipeline.memory.beginning import beginning_of, lines_of
     from graft.pipeline.plan import describe, make_plan
     from graft.pipeline.resolve import resolve_job
     from graft.pipeline.zoo.mapped import check_inits
@@ -89,17 +91,19 @@ def command(  # noqa: PLR0913 - each is an option
 
         plan = make_plan(loaded, size, forward_seconds, measure_depths, resolved.reasons, there)
     stored = placement_of(loaded, sum(overview.splits.values()), Home.find(home).datasets, resolved.listing)
+    beginning = beginning_of(loaded, Home.find(home), overview, time.time())
     measured = _measured(loaded, Home.find(home), lr_range, batch_sizes)
     on_cluster = _on_cluster(loaded, nodes, prices, epoch_seconds, picture) if nodes else None
     if as_json:
         store = {"streamed": stored.is_streamed, "reason": stored.reason}
-        found = {"modalities": [plan.modality], "data": overview.to_dict(), "store": store}
+        found = {"modalities": [plan.modality], "data": overview.to_dict(), "store": store, "recommended": beginning}
         found |= {name: one.to_dict() for name, one in measured.items()}
         tell(json.dumps({**plan.to_dict(), **found, **_contract(on_cluster)}))
         return
     columns = [(name.replace("_", " "), line) for name, one in measured.items() for line in one.lines()]
     told = [*describe(plan), *(f"{name:<10} {line}" for name, line in columns)]
     store_line = f"store      {'streamed' if stored.is_streamed else 'stored'}: {stored.reason}"
+    told += [f"{'memory':<10} {line}" for line in (lines_of(beginning) if beginning else ())]
     # Behind the job and its task, before what is done with the data.
     tell(*told[:2], *(f"{what:<10} {line}" for what, line in overview.lines()), store_line, *told[2:])
     if on_cluster is not None:

@@ -15,7 +15,7 @@ from graft.meta.recommend.advice import Question, prior_for
 from graft.meta.recommend.pool import candidate_of
 from graft.meta.recommend.prior import NO_PRIOR, Expected, Prior
 from graft.meta.task_embedding.similarity import similarity
-from graft.pipeline.proposing import canonical
+from graft.models.load import canonical
 from graft.search.protocol import LearnsFromTasks
 from graft.search.searchers.build import build_searcher
 from graft.spec.job import Job
@@ -44,10 +44,9 @@ def recommend(
 
     A memory that cannot be read costs the search its recommendations, not its run; that is told.
     """
-    spec, seed = job.phases[phase], derive_seed(job.search.seed, phase)
-    is_drawn = not spec.from_top and not spec.is_population_based
-    if not is_drawn or not isinstance(build_searcher(spec.searcher, job.space, job.objective, seed), LearnsFromTasks):
+    if not asks_the_memory(job, phase):
         return None
+    seed = derive_seed(job.search.seed, phase)
     try:
         memory = memory_of(home, now)
         if not memory.records():
@@ -58,6 +57,15 @@ def recommend(
         told = f"the task memory cannot be used, so all is drawn: {error}"
         return RecommendationsMade(phase, NO_PRIOR.to_dict(), told)
     return RecommendationsMade(phase, prior.to_dict(), in_words(prior))
+
+
+def asks_the_memory(job: Job, phase: int) -> bool:
+    """Whether the trials of a phase are drawn by a searcher that learns from tasks."""
+    spec = job.phases[phase]
+    if spec.from_top or spec.is_population_based:
+        return False
+    searcher = build_searcher(spec.searcher, job.space, job.objective, derive_seed(job.search.seed, phase))
+    return isinstance(searcher, LearnsFromTasks)
 
 
 def memory_of(home: Home, now: float, place: str | None = None) -> Memory:
@@ -100,7 +108,7 @@ def _alike(entry: TaskEntry, memory: Memory) -> Mapping[str, float] | None:
     return {one.task: similarity(entry, one) for one in described} or None
 
 
-def recommendations(job: Job, memory: Memory, count: int) -> dict[str, Any]:
+def recommendations(job: Job, memory: Memory, count: int, entry: TaskEntry | None = None) -> dict[str, Any]:
     """The first strategies of a job that are worth a trial, as plain values.
 
     ``recommendations``: each ``strategy``, ``label``, ``below_best`` (0 is the best, 1 as far below it as the median;
@@ -111,8 +119,9 @@ def recommendations(job: Job, memory: Memory, count: int) -> dict[str, Any]:
         job: resolved.
         memory: what is remembered.
         count: how many at most.
+        entry: what the task is like; None where nothing is known of its data.
     """
-    prior = prior_for(memory, question_of(job, derive_seed(job.search.seed, 0), memory))
+    prior = prior_for(memory, question_of(job, derive_seed(job.search.seed, 0), memory, entry))
     fields = job.reach.varied()
     if prior.is_empty:
         rows = [_recommended(one, fields, None, SHIPPED) for one in job.first[:count]]

@@ -1,0 +1,60 @@
+"""What a search would begin with, for whoever looks at a job: nothing is trained, and no network is loaded."""
+
+from typing import Any
+
+from graft.core.errors import GraftError
+from graft.core.storage import Home
+from graft.data.overview import Overview
+from graft.meta.memory.records import TaskEntry
+from graft.meta.memory.store import MemoryStore
+from graft.meta.task_embedding.meta_features import meta_features
+from graft.meta.task_embedding.sample import TaskSample
+from graft.spec.job import Job
+
+SHOWN = 5
+
+
+def beginning_of(job: Job, home: Home, overview: Overview, now: float) -> dict[str, Any] | None:
+    """What the first phase is recommended by the task memory, as `recommendations` has it.
+
+    Tasks are compared by their sizes alone, which the overview knows; a run looks at a sample of the data too, so what
+    it begins with may differ.
+
+    Args:
+        job: resolved.
+        home: whose memory is asked.
+        overview: of the job's data.
+        now: seconds since the epoch: records age.
+
+    Returns:
+        None where nothing is remembered, or the searcher learns from no tasks. A memory that cannot be read is told,
+        as a run tells it.
+    """
+    try:
+        store = MemoryStore.find(home)
+        if store is None or not store.contents().records.num_rows:
+            return None
+        # Arithmetic that costs a second to import, of which a job without a memory has no need.
+        from graft.pipeline.memory.recommending import asks_the_memory, memory_of, recommendations
+
+        if not asks_the_memory(job, 0):
+            return None
+        return recommendations(job, memory_of(home, now), SHOWN, _entry_of(job, overview))
+    except GraftError as error:
+        told = f"the task memory cannot be used, so all is drawn: {error}"
+        return {"job": job.name, "recommendations": [], "basis": "nothing", "tasks": 0, "confidence": 0.0, "told": told}
+
+
+def lines_of(beginning: dict[str, Any]) -> list[str]:
+    """The same for the terminal: all of it in a line, then each with its reason."""
+    rows = beginning["recommendations"] if beginning["tasks"] else []
+    ranked = (f"{rank}. {one['label']}: {one['reason']}" for rank, one in enumerate(rows, start=1))
+    return [beginning["told"], *ranked]
+
+
+def _entry_of(job: Job, overview: Overview) -> TaskEntry:
+    counts = tuple(one for one in overview.counts.values() if isinstance(one, int))  # of values they are ranges
+    rows, outputs = overview.splits["train"], len(overview.names)
+    sample = TaskSample(rows, outputs, counts)
+    kind = job.decided_task.kind
+    return TaskEntry("", job.data.modality, kind, rows, outputs, meta_features(sample), title=job.name)
