@@ -1,28 +1,37 @@
 """How many labels an exploration takes, and how often its certificate is wrong.
 
     python tests/benchmarks/explore.py certificate [--runs 1000]
+    python tests/benchmarks/explore.py features FOLDER|JOB SET.npz
+    python tests/benchmarks/explore.py real SET.npz [SET.npz …] [--runs 50]
     python tests/benchmarks/explore.py labels SET.npz [SET.npz …] [--seeds 10] [--proposers random,margin]
 
 The first simulates whole explorations whose models are just below the requirement, or come up to it from below: a
-certificate is wrong in each of them. The second counts labels until a model has 90 % of the accuracy that all labels
-give. A set holds `features` [N, F] (or `f96`, …) and `y` [N]; five sevenths are the pool, the rest is the test.
+certificate is wrong in each of them. `features` makes a set of class folders, or of a job. `real` runs whole
+explorations of sets, whose requirement is about what their models can do, and holds each certificate against samples
+that were never in the pool. `labels` counts labels until a model has 90 % of the accuracy that all labels give. A set
+holds `features` [N, F] (or `f96`, …) and `y` [N]; five sevenths are the pool, the rest is the test.
 """
 
 import argparse
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
 from graft.exploration.explorer import Ask, Explorer, Terms
-from graft.exploration.head import HeadFit
+from graft.exploration.head import HeadFit, SolvedHead
 from graft.exploration.proposers.protocol import View
 from graft.exploration.requirement import Requirement
 from graft.exploration.vectors import unit_vectors
+from graft.pipeline.exploration.pool import FOLDERS, OF_JOB, find_pool, read_pool
+from graft.spec.load import JOB_SUFFIXES
 from graft.spec.meta.proposers import RandomProposer
 from graft.spec.registry import build, members
 
 BATCH, MOST = 10, 800
+SHARES = (0.85, 0.95, 1.0)
+"""Of the accuracy of all labels: what is required in runs on real sets."""
 
 
 class AtTheRequirement:
@@ -75,6 +84,58 @@ def wrongly_certified(runs: int) -> dict[str, float]:
     return found
 
 
+class Remembering:
+    """Models with the accuracy of each on samples that are in no pool, by how many labels it was trained on."""
+
+    def __init__(self, features: np.ndarray, codes: np.ndarray, pool: np.ndarray, test: np.ndarray) -> None:
+        self.fit, self.codes, self.pool, self.test = HeadFit.of(features), codes, pool, test
+        self.truths: dict[int, float] = {}
+
+    def __call__(self, rows: np.ndarray, codes: np.ndarray, classes: int) -> "OfPool":
+        model = self.fit(self.pool[rows], codes, classes)
+        # The names of codes, in the order in which the explorer met them.
+        names = np.array([self.codes[self.pool[rows[codes == code][0]]] for code in range(classes)])
+        self.truths[len(rows)] = _accuracy(model, self.test, self.codes[self.test], names)
+        return OfPool(model, self.pool)
+
+
+class OfPool:
+    """A model that answers for rows of a pool."""
+
+    def __init__(self, model: SolvedHead, pool: np.ndarray) -> None:
+        self.model, self.pool = model, pool
+
+    def probabilities(self, rows: np.ndarray) -> np.ndarray:
+        return self.model.probabilities(self.pool[rows])
+
+
+def explored(features: np.ndarray, codes: np.ndarray, seed: int, share: float, budget: int) -> tuple[str, float, float]:
+    """A whole exploration of a real set: why it stopped, what was required, and the accuracy of the model that the
+    audit judged last, on the samples that are in no pool.
+
+    Args:
+        features: float32 [N, F].
+        codes: int64 [N], classes.
+        seed: of the pool and the exploration.
+        share: of the accuracy of all labels of the pool that is required.
+        budget: labels.
+    """
+    order = np.random.default_rng([seed, 11]).permutation(len(codes))
+    pool, test = np.split(order, [len(order) * 5 // 7])
+    total = int(codes.max()) + 1
+    required = share * _accuracy(HeadFit.of(features)(pool, codes[pool], total), test, codes[test], np.arange(total))
+    fit = Remembering(features, codes, pool, test)
+    chooser = build(members("proposer")["typiclust_then_margin"].model_validate({}))
+    terms = Terms(Requirement(required), budget, seed, repeats=False)
+    explorer = Explorer(unit_vectors(features[pool]), terms, chooser, fit)
+    while isinstance(found := explorer.next(), Ask):
+        explorer.proposed(found)
+        for row in found.rows:
+            explorer.record(row, str(codes[pool[row]]), found.role)
+    judged = [one.size for one in explorer.models if one.test]
+    return found.by, required, fit.truths[judged[-1]] if judged else 0.0
+
+
 def labels_needed(features: np.ndarray, codes: np.ndarray, kind: str, seed: int, share: float = 0.9) -> int:
     """Training labels until the model has a share of the accuracy of all labels; `MOST` + 1 if they do not suffice."""
     order = np.random.default_rng([seed, 7]).permutation(len(codes))
@@ -101,11 +162,46 @@ def _accuracy(model: object, rows: np.ndarray, codes: np.ndarray, names: np.ndar
     return float(np.mean(names[best] == codes))
 
 
+def read_set(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Features [N, F] and classes int64 [N]."""
+    data = np.load(path)
+    # `f96`, `f128`: features at several sizes.
+    sized = sorted((one for one in data if one[1:].isdigit()), key=lambda one: int(one[1:]))
+    return data["features" if "features" in data else sized[-1]], data["y"].astype(np.int64)
+
+
+def write_features(source: Path, target: Path) -> None:
+    """Make a set of what an exploration would see of class folders, or of a job."""
+    pool = find_pool(source, None, OF_JOB if source.suffix in JOB_SUFFIXES else FOLDERS, None)
+    with tempfile.TemporaryDirectory() as scratch:
+        found = read_pool(pool, Path(scratch), lambda done, of: print(f"{done:,} of {of:,}", flush=True))
+    truth = dict(zip(pool.ids, pool.truth or (), strict=True))
+    _, codes = np.unique([str(truth[one]) for one in found.ids], return_inverse=True)
+    np.savez(target, features=found.features, y=codes)
+
+
+def tell_real(sets: list[Path], runs: int, budget: int) -> None:
+    """Run explorations of all sets by turns, at three requirements by turns: below, at, and above what can be."""
+    loaded = [(path.stem, *read_set(path)) for path in sets]
+    certified = wrong = 0
+    for run in range(runs):
+        name, features, codes = loaded[run % len(loaded)]
+        share = SHARES[run // len(loaded) % len(SHARES)]
+        by, required, truth = explored(features, codes, run, share, budget)
+        certified += by == "reached"
+        wrong += by == "reached" and truth < required
+        print(f"{run} {name:12} required {required:.3f}, true {truth:.3f}: {by}", flush=True)
+    print(
+        f"certified wrongly in {wrong} of {runs} runs (target 5 % at most), rightly in {certified - wrong}", flush=True
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["certificate", "labels"])
+    parser.add_argument("what", choices=["certificate", "features", "real", "labels"])
     parser.add_argument("sets", nargs="*", type=Path)
     parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--budget", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--proposers", default="random,typiclust_then_margin,typiclust,margin,badge,entropy,core_set")
     given = parser.parse_args()
@@ -116,15 +212,19 @@ def main() -> None:
                 flush=True,
             )
         return
+    if given.what == "features":
+        source, target = given.sets
+        write_features(source, target)
+        return
+    if given.what == "real":
+        tell_real(given.sets, given.runs, given.budget)
+        return
     for path in given.sets:
-        data = np.load(path)
-        # `f96`, `f128`: features at several sizes.
-        sized = sorted((one for one in data if one[1:].isdigit()), key=lambda one: int(one[1:]))
-        features = data["features" if "features" in data else sized[-1]]
+        features, codes = read_set(path)
         yardstick = 0.0
         for kind in given.proposers.split(","):
             began = time.process_time()
-            needed = [labels_needed(features, data["y"].astype(np.int64), kind, seed) for seed in range(given.seeds)]
+            needed = [labels_needed(features, codes, kind, seed) for seed in range(given.seeds)]
             median, cost = float(np.median(needed)), (time.process_time() - began) / given.seeds
             yardstick = yardstick or median
             told = f"{median:.0f} labels to 90 %, {median / yardstick:.2f} of {given.proposers.split(',')[0]}"

@@ -1,7 +1,7 @@
 """The benchmark's smallest run: explorations whose models are not good enough."""
 
 import numpy as np
-from tests.benchmarks.explore import labels_needed, wrongly_certified
+from tests.benchmarks.explore import explored, labels_needed, wrongly_certified
 from tests.fixtures.pools import Pool
 
 
@@ -12,3 +12,13 @@ def test_few_explorations_are_certified_wrongly() -> None:
 def test_labels_are_counted() -> None:
     points = Pool(count=300)
     assert 10 <= labels_needed(points.features, points.codes.astype(np.int64), "typiclust_then_margin", 0) <= 220
+
+
+def test_certificates_of_real_sets_are_held_against_samples_that_were_in_no_pool() -> None:
+    points = Pool(count=700)
+    codes = points.codes.astype(np.int64)
+    by, required, truth = explored(points.features, codes, 0, 0.8, budget=200)
+    assert (by, truth > required) == ("reached", True)
+    by, required, truth = explored(points.features, codes, 0, 1.0, budget=60)
+    assert by != "reached"
+    assert 0 < truth < 1

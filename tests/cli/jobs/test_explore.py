@@ -7,7 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from graft.cli.main import app
-from graft.core.errors import SpecError
+from graft.core.errors import DataError, ResourceError, SpecError
+from graft.journal.journal import Journal, journal_path
 from graft.models.load import check_backbone
 
 needs_weights = pytest.mark.skipif(bool(check_backbone("minilm_l6")), reason="needs the weights")
@@ -96,3 +97,43 @@ def test_what_cannot_be_meant(table: Path, tmp_path: Path, options: list[str], t
     done = CliRunner().invoke(app, ["explore", str(table), "--home", str(tmp_path), *options])
     assert isinstance(done.exception, SpecError)
     assert told in str(done.exception)
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    folder = tmp_path / "damaged"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / f"{name}.png").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.mark.skipif(bool(check_backbone("efficientnet_lite0")), reason="needs the weights")
+def test_a_folder_of_unreadable_samples_alone_is_one_line(damaged: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["explore", str(damaged), "--home", str(tmp_path / "home")])
+    assert isinstance(done.exception, DataError)
+    assert "none of the 2 samples" in str(done.exception)
+    assert "a.png" in str(done.exception)
+    assert "\n" not in str(done.exception)
+
+
+@needs_weights
+def test_a_second_explorer_of_the_same_pool_is_one_line(table: Path, tmp_path: Path) -> None:
+    asked = ["explore", str(table), "--budget", "14", "--home", str(tmp_path / "home")]
+    assert CliRunner().invoke(app, asked, input="\n").exit_code == 0
+    with Journal(journal_path(tmp_path / "home" / "explorations" / "notes")):
+        done = CliRunner().invoke(app, asked, input="food\n\n")
+    assert isinstance(done.exception, ResourceError)
+    assert done.exception.exit_code == 3
+    told = str(done.exception)
+    assert "is being written by another process" in told
+    assert "wait for it, or stop it" in told
+    assert "\n" not in told
+
+
+def test_an_empty_pool_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    done = CliRunner().invoke(app, ["explore", str(tmp_path / "nothing"), "--home", str(tmp_path / "home")])
+    assert isinstance(done.exception, DataError)
+    assert "is an empty pool" in str(done.exception)
+    assert "\n" not in str(done.exception)
