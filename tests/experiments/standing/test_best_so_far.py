@@ -1,5 +1,10 @@
+from pathlib import Path
+
+import pytest
+
 from graft.experiments.progress import Progress
-from graft.experiments.standing.best_so_far import NAMED, best_so_far, recommended_trials
+from graft.experiments.standing import best_so_far as module
+from graft.experiments.standing.best_so_far import NAMED, best_so_far, recommended_trials, way_of
 from graft.journal import events
 from graft.spec.tasks.lookup import metric_named
 
@@ -53,3 +58,19 @@ def test_trials_that_were_tried_for_a_reason_are_told() -> None:
         {"trial": "t01", "strategy": "label of t01", "reason": NAMED, "validation": 0.6},
         {"trial": "t02", "strategy": "label of t02", "reason": "like task pets", "validation": 0.5},
     ]
+
+
+@pytest.mark.parametrize(
+    ("events_so_far", "first", "curve"), [(STORY, 5.0, [[5.0, 0.5], [7.5, 0.6]]), (STORY[:4], None, [])]
+)
+def test_the_result_has_the_keys_that_scripts_rely_on(
+    monkeypatch: pytest.MonkeyPatch, events_so_far: list[events.Event], first: float | None, curve: list[list[float]]
+) -> None:
+    monkeypatch.setattr(module, "read", lambda file: enumerate(events_so_far))
+    progress = Progress(ACCURACY, 3)
+    for event in events_so_far:
+        progress.apply(event)
+    told = way_of(Path("journal"), progress)
+    assert (told["first_model_s"], told["curve"]) == (first, curve)
+    assert [one["trial"] for one in told["recommended"]] == ["t01", "t02"]
+    assert set(told) == {"first_model_s", "curve", "recommended"}
