@@ -8,6 +8,7 @@ import pytest
 from graft.core.errors import DataError
 from graft.core.storage import Home
 from graft.data.dataset import Split
+from graft.data.read import Unreadable
 from graft.exploration.labels import Labels
 from graft.models.load import check_backbone
 from graft.pipeline.exploration.ending import Ending, Labelled, experiment_of, job_of
@@ -108,6 +109,17 @@ def test_a_killed_exploration_finds_its_experiment_again(table: Path, tmp_path: 
     assert not isinstance(first, str)
     assert first.job().export.register
     assert experiment_of(directory, pool, Labelled({}, {}), home, is_reached=True) == Labelled({}, {}).problem
+
+
+@needs_weights
+def test_a_labelled_sample_that_has_gone_is_named(table: Path, tmp_path: Path) -> None:
+    pool = find_pool(table, "text", None, None)
+    gone = Labelled({"notes.csv:1": "a", "notes.csv:2": "a", "notes.csv:99": "b"}, {"notes.csv:3": "b"})
+    with pytest.raises(DataError, match=r"notes.csv:99 has been labelled, but is not in .* any more; put it back"):
+        job_of(pool, gone, Home(tmp_path / "home"), is_reached=True)
+    with pytest.raises(Unreadable, match="not in the pool any more"):
+        pool.exhibit("notes.csv:99")
+    assert pool.exhibit("notes.csv:1").text == "text number 0"
 
 
 @needs_weights

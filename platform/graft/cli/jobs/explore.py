@@ -178,7 +178,7 @@ def _source(pool: "Pool", labels: Path | None) -> "LabelSource":
     if labels is not None:
         return labels_of_file(labels, set(pool.ids))
     samples = dict(zip(pool.ids, pool.samples, strict=True))
-    return Called(lambda one, why: _prompted(one, samples[one], why), f"terminal {getpass.getuser()}")
+    return Called(lambda one, why: _prompted(one, samples.get(one), why), f"terminal {getpass.getuser()}")
 
 
 def _prompted(name: str, sample: object, why: str) -> "Answer | None":

@@ -117,10 +117,13 @@ def job_of(pool: Pool, labelled: Labelled, home: Home, is_reached: bool) -> Job:
         labelled: their labels.
         home: where the table goes.
         is_reached: whether the requirement is shown, so that the model may become the champion.
+
+    Raises:
+        DataError: a sample that was labelled has gone.
     """
-    places, splits = {name: place for place, name in enumerate(pool.ids)}, labelled.splits()
-    rows = [(pool.samples[places[one]], name, splits[one]) for one, name in labelled.train.items()]
-    rows += [(pool.samples[places[one]], name, "test") for one, name in labelled.test.items()]
+    splits = labelled.splits()
+    rows = [(pool.sample(one), name, splits[one]) for one, name in labelled.train.items()]
+    rows += [(pool.sample(one), name, "test") for one, name in labelled.test.items()]
     rows += [(sample, name, "test") for sample, name in pool.tests]
     modality, strategy = pool.embedding.modality.name, pool.embedding.strategy
     columns = Columns(dict(zip(("sample", "label", SPLIT), map(list, zip(*rows, strict=True)), strict=True)))

@@ -10,6 +10,7 @@ import numpy as np
 
 from graft.core.errors import DataError, SpecError
 from graft.data.dataset import Split
+from graft.data.read import Unreadable
 from graft.data.tables.labelled import SUFFIXES
 from graft.data.tables.samples import read_samples
 from graft.modalities.protocol import Exhibit
@@ -60,7 +61,22 @@ class Pool:
         Raises:
             Unreadable: it cannot be read any more.
         """
-        return self.embedding.modality.exhibit(self.samples[self._places[sample]])
+        place = self._places.get(sample)
+        if place is None:
+            raise Unreadable("is not in the pool any more")
+        return self.embedding.modality.exhibit(self.samples[place])
+
+    def sample(self, name: str) -> Any:
+        """A sample that was labelled, by its id.
+
+        Raises:
+            DataError: it has gone.
+        """
+        place = self._places.get(name)
+        if place is None:
+            told = f"{name} has been labelled, but is not in {self.source} any more"
+            raise DataError(f"{told}; put it back, or leave it at the bundle with --no-experiment")
+        return self.samples[place]
 
     @cached_property
     def _places(self) -> dict[str, int]:
