@@ -10,6 +10,7 @@ import pytest
 from graft.episodes.samples import FEATURES, RAW, Samples
 
 HERE = Path(__file__).parent
+OMNIGLOT = ["--parts", "metric,gradient,omniglot,speed", "--omniglot-seconds", "0.05"]
 
 
 @pytest.fixture
@@ -30,12 +31,14 @@ def samples_of(seed: int) -> Samples:
 def test_everything_is_measured(glyphs: Any, capsys: pytest.CaptureFixture[str]) -> None:
     sides = glyphs.Sides(samples_of(0), samples_of(1), samples_of(2))
     small = ["--map-seconds", "0.05", "--network-seconds", "0.05", "--gradient-seconds", "0.05", "--episodes", "4"]
-    options = glyphs._parser().parse_args([*small, "--speed-seconds", "0.01", "--ways", "4", "--tasks", "2"])
+    options = glyphs._parser().parse_args([*small, "--speed-seconds", "0.01", "--ways", "4", "--tasks", "2", *OMNIGLOT])
     told = glyphs.run(sides, options)
     (one,) = told["runs"]
     assert set(one["scores"]) == {"frozen", "map", "network", "both"}
     assert one["weight"] in glyphs.WEIGHTS
     assert set(one["gradient"]) == {"maml", "anil"}
+    assert set(one["omniglot"]) == {"prototypes, unturned", "maml, unturned", "prototypes, turned", "maml, turned"}
+    assert {"5w1s", "20w1s"} <= set(one["omniglot"]["maml, turned"]["scores"])
     assert told["vmap_over_loop"]["ratio"] > 0
     assert "20w1s" in capsys.readouterr().out
 

@@ -421,6 +421,7 @@ if "lr_decay" in Strategy.model_fields:
 """What `session_of` trains; structures, scaled features and solved heads are compared where they are built."""
 ELSEWHERE = {
     "backbone", "structure", "augment", "mix", "standardise", "select", "batch_size", "precision", "head_start",
+    "episodes",
     *modality_fields(),
 }  # fmt: skip
 

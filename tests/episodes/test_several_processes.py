@@ -53,6 +53,8 @@ def work(rank: int, folder: str) -> None:
         functional_gradient(wrapped, learner(ALONE).source.batch(0, 2))
     with pytest.raises(SpecError, match="module 0 is wrapped"):
         require_unwrapped(nn.Sequential(wrapped))
+    with pytest.raises(SpecError, match="is wrapped for several processes"):
+        MetaLearner(wrapped, learner(ALONE).source, None, MetaPlan(tasks=4), world)  # type: ignore[arg-type]
     torch.save((found, weights), f"{folder}/{rank}.pt")
     distributed.barrier()
     distributed.destroy_process_group()

@@ -19,6 +19,7 @@ from graft.spec.components.selection import NoSelection
 from graft.spec.components.structure import Structure
 from graft.spec.components.tuning import AllWeights, BiasTuning, LowRank, NormTuning, Rescaling, SurgicalTuning
 from graft.spec.components.unfreezing import AtOnce, Gradual, HeadFirst
+from graft.spec.meta.episode_settings import EpisodeSettings
 from graft.spec.modalities.image import LightAugmentation
 from graft.spec.registry import members
 from graft.spec.strategy import Strategy, modality_fields
@@ -279,7 +280,7 @@ def test_every_key_has_a_default_and_a_description() -> None:
         for name, field in spec.model_fields.items():
             assert not field.is_required(), (spec, name)
             assert name == "kind" or field.description, (spec, name)
-        assert spec in (Strategy, Structure) or kind_of(spec)
+        assert spec in (Strategy, Structure, EpisodeSettings) or kind_of(spec)
 
 
 def test_a_stored_strategy_of_a_newer_version_is_read() -> None:

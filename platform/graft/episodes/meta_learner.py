@@ -12,6 +12,7 @@ from torch import Tensor
 from graft.core.heartbeat import Watch, unwatched
 from graft.core.seeds import derive_seed
 from graft.episodes.evaluator import Score, evaluate
+from graft.episodes.guard import require_unwrapped
 from graft.episodes.objective import MetaLoss
 from graft.episodes.task_source import TaskSource
 from graft.spec.components.optimizer import AdamW
@@ -84,6 +85,7 @@ class MetaLearner:
     def __post_init__(self) -> None:
         if self.plan.tasks % self.world.size:
             raise ValueError(f"tasks is {self.plan.tasks}, but must be a multiple of the {self.world.size} ranks")
+        require_unwrapped(self.loss)  # what was wrapped by somebody else has a gradient that no rank would share
         settle(self.loss, self.source)
         named = [(name, one) for name, one in self.loss.named_parameters() if one.requires_grad]
         group = {

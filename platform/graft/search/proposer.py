@@ -209,7 +209,8 @@ def architectures_of(space: StrategySpace, depth: DepthOf = lambda _: None) -> t
         space: what is drawn from.
         depth: blocks of a strategy's backbone, or None if unknown; it snaps shares of them to block borders.
     """
-    shape = tuple((name, node) for name, node in space.root.fields if name in ("backbone", "structure", "head"))
+    shaping = ("backbone", "structure", "head", "episodes")
+    shape = tuple((name, node) for name, node in space.root.fields if name in shaping)
     metric = MetricSpec("any", "max")  # nothing is compared here
     grid = GridSearch(GridSearcher(points=1), StrategySpace(Component(None, shape)), metric, seed=0)
     drawn = [grid.draw(index, ()) for index in range(grid.size)]

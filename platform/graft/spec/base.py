@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import SkipJsonSchema
 
 STORED = "stored"
 
@@ -73,8 +74,16 @@ def places_of(key: str, model: type[Spec]) -> tuple[tuple[str, ...], ...]:
 
 
 def keys_of(model: type[Spec]) -> dict[str, FieldInfo]:
-    """The fields of a model by the keys that a job file has for them (`from` cannot be a name in Python)."""
-    return {field.alias or name: field for name, field in model.model_fields.items()}
+    """The fields of a model by the keys that a job file has for them (`from` cannot be a name in Python).
+
+    Those that are left out of the schema are none: graft fills them in.
+    """
+    shown = {name: field for name, field in model.model_fields.items() if _is_shown(field)}
+    return {field.alias or name: field for name, field in shown.items()}
+
+
+def _is_shown(field: FieldInfo) -> bool:
+    return not any(isinstance(one, SkipJsonSchema) for one in field.metadata)  # type: ignore[misc]
 
 
 def kind_of(spec: type[Spec]) -> str | None:

@@ -71,6 +71,9 @@ def strategy_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
     yield from _mix_problems(job, task)
     yield from _penalty_problems(job, task)
     yield from _head_problems(job, task)
+    if "episodes" in dict(space.root.fields):
+        told = "is given, but belongs to jobs with `kind: meta`, which say it in `start`, `adapter` and `tasks`"
+        yield Problem("strategy.episodes", f"{told}; leave it out")
     for name, owner in modality_fields().items():
         if owner != modality and any(value is not None for value in space.values(name)):
             told = f"is given, but belongs to {taken_by(owner)}, and the data are {taken_by(modality)}; leave it out"

@@ -159,6 +159,9 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.meta.adapters:AnilAdapter",
         "graft.spec.meta.adapters:MamlAdapter",
         "graft.spec.meta.adapters:ReptileAdapter",
+        "graft.spec.meta.adapters:LpFtAdapter",
+        "graft.spec.meta.adapters:BitFitAdapter",
+        "graft.spec.meta.adapters:LoraAdapter",
     ),
     "proposer": (
         "graft.spec.meta.proposers:TypicalThenMargin",

@@ -9,6 +9,7 @@ from typing import Any
 from graft.spec.base import Spec
 from graft.spec.job import Job
 from graft.spec.meta.job import MetaJob
+from graft.spec.meta.searched import SEARCHABLE
 from graft.spec.registry import members
 from graft.spec.space.mutation import MUTABLE
 from graft.spec.strategy import Strategy
@@ -41,7 +42,7 @@ def _schema_of(model: type[Spec], title: str) -> JsonSchema:
     definitions: JsonSchema = raw["$defs"] | strategy.pop("$defs") | {"Strategy": strategy}
     about = model.model_fields["strategy"].description
     raw["properties"]["strategy"] = {"description": about, "default": {}, "$ref": "#/$defs/Strategy"}
-    if "search" in raw["properties"]:
+    if "SearchSpec" in definitions:
         definitions["SearchSpec"]["properties"]["first"]["anyOf"][0]["items"] = {"$ref": "#/$defs/Strategy"}
         raw["properties"]["search"] = _or_phases(raw["properties"]["search"], definitions["SearchSpec"])
     for kind in members("scheduler").values():
@@ -51,7 +52,22 @@ def _schema_of(model: type[Spec], title: str) -> JsonSchema:
     in_strategy = _reachable("Strategy", definitions)
     opened = {name: _opened(one, definitions, name in in_strategy) for name, one in definitions.items()}
     top = _opened(raw, definitions, False)
+    if model is MetaJob:
+        _open_searched(top, raw, definitions, opened)
     return {"$schema": _DRAFT, "title": title, **top, "$defs": opened | _range_definitions()}
+
+
+def _open_searched(top: JsonSchema, raw: JsonSchema, definitions: JsonSchema, opened: JsonSchema) -> None:
+    """Let the keys that a meta-training can search be distributions, in place."""
+    for path in SEARCHABLE:
+        owner, target = (raw, top) if len(path) == 1 else (definitions, opened)
+        if len(path) == 2:
+            name = _target(raw["properties"][path[0]])
+            owner, target = definitions[name], opened[name]
+        plain = owner["properties"][path[-1]]
+        target["properties"][path[-1]] = _property(plain, definitions, True)
+        for name in {one for start in _references(plain) for one in _reachable(start, definitions)}:
+            opened[name] = _opened(definitions[name], definitions, True)
 
 
 def schema_text() -> str:

@@ -6,10 +6,11 @@ kind that uses it, so a search space built from these types never holds an inact
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, create_model, model_serializer
+from pydantic.json_schema import SkipJsonSchema
 
 from graft.core.storage import canonical_json, text_digest
 from graft.spec.augmentation.mixing import Mix, NoMix
@@ -27,8 +28,10 @@ from graft.spec.components.structure import Structure
 from graft.spec.components.tuning import AllWeights, TuningSpec
 from graft.spec.components.unfreezing import AtOnce, UnfreezingSpec
 from graft.spec.messages.rules import broken
+from graft.spec.meta.episode_settings import EpisodeSettings
 from graft.spec.modalities.base import ModalitySpec
 from graft.spec.registry import members, union
+from graft.spec.space.flat import flattened
 from graft.spec.tasks.base import LossSpec
 from graft.spec.tasks.classification import CrossEntropy
 
@@ -122,6 +125,9 @@ class _Core(Spec):
     batch_size: int = Field(64, ge=2, le=65536, description="Samples a step.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 on a GPU that has it, else fp32."
+    )
+    episodes: SkipJsonSchema[EpisodeSettings | None] = Field(
+        None, description="How a start is learned over tasks; of meta-trainings alone, whose jobs say it elsewhere."
     )
 
 
@@ -224,6 +230,8 @@ class Strategy(_Fields):
         shape = {name: value for name, value in self.head.model_dump(mode="json").items() if name not in weightless}
         dumped = self.model_dump(mode="json")
         besides = {name: dumped[name] for name in _SHAPING if name in dumped}
+        if self.episodes is not None:
+            besides["episodes"] = self.episodes.shape()
         if adapters := self.tune.shape():
             besides |= {"tune": dict(adapters), "freeze": self.freeze, "redrawn": self.init.redrawn(_MANY)}
         started = [self.init.weights] if self.init.weights else []
@@ -251,6 +259,8 @@ class Strategy(_Fields):
         """
         default, flat, wanted = Strategy(), self.flat(), dict.fromkeys(fields)
         parts = [self.backbone, *self.structure.label()]
+        if self.episodes is not None:
+            parts[0] = f"{self.episodes.start.kind} {self.episodes.adapter.kind}"
         if self.freeze != default.freeze or "freeze" in wanted:
             parts.append(f"freeze={self.freeze:.3g}")
         if redrawn := self.init.redrawn(_MANY):
@@ -267,8 +277,9 @@ class Strategy(_Fields):
         told = {"backbone", "freeze", "init.blocks", "standardise", "lr_decay", *_TOLD_APART_BY_KIND}
         told |= {name for name in flat if name.startswith("structure.")}
         told |= {"init.source", "init.digest", "init.min_coverage", "init.width", "init.hidden"}
+        told |= {"episodes.start", "episodes.adapter"}
         there = [name for name in wanted if flat.get(name) is not None and name not in told]
-        return " ".join([*parts, *(f"{name}={_short(flat[name])}" for name in there)])
+        return " ".join([*parts, *(f"{name.removeprefix('episodes.')}={_short(flat[name])}" for name in there)])
 
 
 _TOLD_APART_BY_KIND = (
@@ -303,23 +314,6 @@ _NEVER = object()
 _SHAPING = ("standardise", "select", "structure")
 # More blocks than any network has.
 _MANY = 10_000
-
-
-def flattened(value: Mapping[str, Any], key: str = "") -> Iterator[tuple[str, Any]]:
-    """The plain values of a stored strategy by their dotted keys, as `Strategy.flat` has them."""
-    for name, inner in value.items():
-        path = key if name == "kind" and key else f"{key}.{name}" if key else name
-        if isinstance(inner, Mapping):
-            yield from flattened(inner, path)
-        else:
-            yield path, _one_value(inner)
-
-
-def _one_value(value: Any) -> Any:
-    """A list of specs as one text: ``flip 0.5 0.5, rotate 0.5 0.2``."""
-    if not isinstance(value, list):
-        return value
-    return ", ".join(" ".join(map(str, one.values())) if isinstance(one, dict) else str(one) for one in value)
 
 
 def _last_part(source: object) -> str:

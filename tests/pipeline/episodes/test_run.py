@@ -89,7 +89,7 @@ def test_one_that_was_cut_off_goes_on_bit_for_bit(home: Home, tmp_path: Path) ->
     class CutError(Exception):
         pass
 
-    def cut(epoch: int, metrics: Any) -> None:
+    def cut(trial: str, epoch: int, metrics: Any) -> None:
         if epoch == 2:
             raise CutError
 

@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -13,6 +13,9 @@ from graft.cli.output.captured_output import chatter_to
 from graft.cli.output.looking import working
 from graft.cli.output.tell import tell
 from graft.core.storage import Home
+
+MOST_TOLD = 10
+"""Trials of a search that are listed."""
 
 
 def command(
@@ -39,21 +42,25 @@ def command(
     place = Home.find(home)
     place.require_writable()
 
-    def on_report(epoch: int, metrics: Mapping[str, float]) -> None:
-        if "train/loss" in metrics:  # an epoch that was trained before a crash, and is only told now, has none
-            score, spread = metrics["val/accuracy"], metrics["val/half_width"]
-            told = f"epoch {epoch:>3}  loss {metrics['train/loss']:.3f}  held-out tasks {score:.3f} ± {spread:.3f}"
-            tell(told, err=True)
-
     # What Ray prints is of no use here: what goes wrong is raised.
     with tempfile.TemporaryDirectory() as scratch, chatter_to(Path(scratch, "log")) as terminal:
         pool = pool_of(loaded, place, working(terminal.err))
-    result = meta_train(loaded, place, pool, on_report, update)
+        result = meta_train(loaded, place, pool, lambda *report: _tell_epoch(terminal.err, *report), update)
     if as_json:
         tell(json.dumps(result.to_json()))
         return
+    for trial in result.trained.trials[:MOST_TOLD]:
+        score = "-" if trial["accuracy"] is None else f"{trial['accuracy']:.3f}"
+        tell(f"{trial['trial']:<5} {score}  {trial['epochs']:>3} epochs  {trial['status']:<10} {trial['strategy']}")
     for protocol, one in result.scores.items():
         tell(f"{protocol:<8} {one.ours}   prototypes {one.prototypes}   gain {one.gain}")
     tell(f"{result.kept.role}: {result.kept.reason}", f"{result.model.spec.about}: {result.model.directory}")
     if result.note:
         tell(result.note, err=True)
+
+
+def _tell_epoch(stream: TextIO, trial: str, epoch: int, metrics: Mapping[str, float]) -> None:
+    if "train/loss" in metrics:  # an epoch that was trained before a crash, and is only told now, has none
+        score, spread = metrics["val/accuracy"], metrics["val/half_width"]
+        told = f"epoch {epoch:>3}  loss {metrics['train/loss']:.3f}  held-out tasks {score:.3f} ± {spread:.3f}"
+        tell(f"{trial}  {told}", stream=stream)

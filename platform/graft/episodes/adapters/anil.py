@@ -4,10 +4,9 @@ import math
 
 import torch
 from torch import nn
-from torch.func import grad
 from torch.nn import functional
 
-from graft.episodes.adapters.inner_loop import FIVE_STEPS, InnerSteps, TaskHead, logits_of, stepped
+from graft.episodes.adapters.inner_loop import FIVE_STEPS, InnerSteps, TaskHead, logits_of, moved
 from graft.episodes.adapters.protocol import Adapter, Answer, Support, one_hot
 from graft.episodes.starts.protocol import Start
 
@@ -32,7 +31,10 @@ class Anil(Adapter):
         """The head of the task."""
         vectors, moments = start(support.inputs)
         weights = self.head.begin(vectors, one_hot(support.labels, support.ways))
-        for _ in range(self.inner.steps):
-            slopes = grad(lambda now: functional.cross_entropy(logits_of(vectors, now), support.labels))(weights)
-            weights = stepped(weights, slopes, self.log_rate.exp(), self.inner.is_first_order)
-        return lambda queries: logits_of(start(queries, moments)[0], weights)
+        found = moved(
+            lambda now: functional.cross_entropy(logits_of(vectors, now), support.labels),
+            weights,
+            self.log_rate.exp(),
+            self.inner,
+        )
+        return lambda queries: logits_of(start(queries, moments)[0], found)

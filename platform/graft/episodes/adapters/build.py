@@ -1,9 +1,12 @@
 """Adapters as job files name them."""
 
 from graft.episodes.adapters.anil import Anil
+from graft.episodes.adapters.bit_fit import BitFit
 from graft.episodes.adapters.inner_loop import InnerSteps
 from graft.episodes.adapters.label_propagation import LabelPropagation
 from graft.episodes.adapters.logistic import LogisticRegression
+from graft.episodes.adapters.lora import Lora
+from graft.episodes.adapters.lp_ft import LpFt
 from graft.episodes.adapters.maml import Maml
 from graft.episodes.adapters.prototypes import Prototypes
 from graft.episodes.adapters.reptile import Reptile
@@ -11,7 +14,10 @@ from graft.episodes.adapters.ridge import RidgeRegression
 from graft.episodes.starts.protocol import Start
 from graft.spec.meta.adapters import (
     AnilAdapter,
+    BitFitAdapter,
     LogisticAdapter,
+    LoraAdapter,
+    LpFtAdapter,
     MamlAdapter,
     PropagationAdapter,
     PrototypeAdapter,
@@ -54,3 +60,19 @@ def maml(spec: MamlAdapter, start: Start) -> Maml:
 def reptile(spec: ReptileAdapter, start: Start) -> Reptile:
     """Steps of all weights, and no gradient through them."""
     return Reptile(start, InnerSteps(spec.steps, spec.rate), spec.head == "prototypes")
+
+
+def lp_ft(spec: LpFtAdapter, start: Start) -> LpFt:
+    """Steps of the head, then of all weights."""
+    probe, tune = InnerSteps(spec.probe_steps, spec.probe_rate), InnerSteps(spec.steps, spec.rate)
+    return LpFt(start, probe, tune, spec.head == "prototypes")
+
+
+def bit_fit(spec: BitFitAdapter, start: Start) -> BitFit:
+    """Steps of biases and the head."""
+    return BitFit(start, InnerSteps(spec.steps, spec.rate), spec.head == "prototypes")
+
+
+def lora(spec: LoraAdapter, start: Start) -> Lora:
+    """Steps of updates of low rank and the head."""
+    return Lora(start, InnerSteps(spec.steps, spec.rate), spec.rank, spec.head == "prototypes")

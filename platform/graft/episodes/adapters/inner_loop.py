@@ -1,6 +1,7 @@
 """Gradient steps on the support, through which a meta-gradient flows."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from graft.episodes.samples import Inputs
 from graft.episodes.starts.protocol import Moments, Start
 
 Weights = dict[str, Tensor]
+Loss = Callable[[Weights], Tensor]
 WEIGHT, BIAS = "head.weight", "head.bias"
 """Of the head of a task, among the weights that are adapted; no start has parameters of these names."""
 SMALLEST_RATE = 1e-6
@@ -101,12 +103,15 @@ def stepped(weights: Weights, slopes: Weights, rates: Weights | Tensor, is_first
     return moved
 
 
+def moved(loss: Loss, weights: Weights, rates: Weights | Tensor, inner: InnerSteps) -> Weights:
+    """Weights after K steps down a loss of them."""
+    for _ in range(inner.steps):
+        weights = stepped(weights, grad(loss)(weights), rates, inner.is_first_order)
+    return weights
+
+
 def adapted(
     start: Start, weights: Weights, support: tuple[Inputs, Tensor], rates: Weights | Tensor, inner: InnerSteps
 ) -> Weights:
     """All weights after K steps on the support."""
-    inputs, labels = support
-    for _ in range(inner.steps):
-        slopes = grad(lambda now: support_loss(start, now, inputs, labels))(weights)
-        weights = stepped(weights, slopes, rates, inner.is_first_order)
-    return weights
+    return moved(lambda now: support_loss(start, now, *support), weights, rates, inner)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
-from graft.spec.strategy import flattened
+from graft.spec.space.flat import flattened
 
 Direction = Literal["max", "min"]
 Flat = Mapping[str, str | int | float | bool]

@@ -1,7 +1,7 @@
 """`graft meta-train`: a meta-training that is journalled, goes on where it was, and leaves a meta-model."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,38 +10,33 @@ from typing import Any
 import torch
 import yaml
 
-from graft.core.errors import TrackingError, TrialError
-from graft.core.heartbeat import Watch, unwatched
+from graft.core.errors import Problem, SpecError, TrackingError
 from graft.core.seeds import derive_seed
 from graft.core.storage import Home, canonical_json, text_digest, write_text
 from graft.data.feature_store.key import weights_digest
-from graft.episodes.meta_learner import MetaLearner, MetaPlan
-from graft.episodes.meta_model import MetaModel, MetaModelSpec, TrainingTasks, bounded, built, joined, write_meta_model
+from graft.episodes.meta_model import MetaModel, MetaModelSpec, TrainingTasks, bounded, joined, write_meta_model
+from graft.episodes.objective import MetaLoss
 from graft.episodes.samples import FEATURES, Samples
 from graft.episodes.task_source import EpisodeShape, TaskSource
 from graft.journal import events
-from graft.journal.journal import Journal, read
-from graft.learner.checkpoints import CheckpointStore
+from graft.journal.journal import Journal
 from graft.learner.pretrained import preprocessing_for, pretrained
 from graft.learner.training_data import training_data_of
-from graft.learner.trial import TrialPayload, train_proposal
 from graft.pipeline.episodes.keeping import Champion, Kept, champion_of, keep
 from graft.pipeline.episodes.registering import made_of, register_meta_model
 from graft.pipeline.episodes.report import Measured, baseline_of, measured, tasks_of
 from graft.pipeline.episodes.samples import Division, Pool, divided
-from graft.search.protocol import CheckpointEpochs, Proposal
+from graft.pipeline.episodes.training import MetaFactory, OnReport, Trained, settings_of, train
+from graft.spec.meta.episode_settings import EpisodeSettings
 from graft.spec.meta.job import MetaJob
-from graft.spec.strategy import Strategy
+from graft.spec.meta.search import MetaResourcesSpec, MetaSearchSpec
+from graft.spec.meta.search_job import search_job
+from graft.spec.meta.searched import first_of
 from graft.tracking.target import Target, target_of
-from graft.training.loop import TrainingOutcome, TrainingStatus
-from graft.training.world import ALONE, World
+from graft.training.world import ALONE
 
-TRIAL = "meta"
 REPLAYED_CLASSES, REPLAYED_EACH = 200, 10
 """Of earlier tasks, that an update sees again."""
-
-OnReport = Callable[[int, Mapping[str, float]], None]
-"""Told of each epoch: its number, and its metrics."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,7 @@ class MetaResult:
     Attributes:
         model: the meta-model.
         kept: whether it is the one that is used from now on, and why.
-        tasks: that were trained on.
+        trained: under which strategy, on how many tasks, and the trials of a search.
         scores: by protocol.
         seconds: all in all.
         note: what the user should know; empty if nothing.
@@ -59,7 +54,7 @@ class MetaResult:
 
     model: MetaModel
     kept: Kept
-    tasks: int
+    trained: Trained
     scores: Mapping[str, Measured]
     seconds: float
     note: str = ""
@@ -73,7 +68,8 @@ class MetaResult:
         """Plain values."""
         return {
             "meta_model": str(self.model.directory),
-            "tasks": self.tasks,
+            "tasks": self.trained.tasks,
+            "trials": [*self.trained.trials],
             "accuracy": {protocol: one.to_json() for protocol, one in self.scores.items()},
             "beats_prototypes": self.beats_prototypes,
             "role": self.kept.role,
@@ -81,39 +77,6 @@ class MetaResult:
             "seconds": round(self.seconds, 1),
             "note": self.note,
         }
-
-
-@dataclass(frozen=True)
-class MetaFactory:
-    """Makes the learner of a job (`graft.learner.protocol.LearnerFactory`); what is learned follows from the job alone.
-
-    Attributes:
-        job: what is asked for.
-        division: samples by what they are for.
-        earlier: a meta-model that it goes on from, and the samples that it sees again.
-    """
-
-    job: MetaJob
-    division: Division
-    earlier: MetaModel | None = None
-
-    def __call__(self, strategy: Strategy, world: World, watch: Watch = unwatched) -> MetaLearner:
-        """The learner at its start."""
-        job, training = self.job, self.division.training
-        shapes = {name: tuple(view.shape[1:]) for name, view in training.inputs.items()}
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive_seed(job.training.seed, "meta"))
-            loss = built(job.start, job.adapter, shapes)
-        if self.earlier is not None:
-            loss.load_state_dict(self.earlier.weights())
-            seen = self.earlier.replay()
-            training = training if seen is None else joined(training, seen)
-        shape = EpisodeShape(job.tasks.ways, job.tasks.shots, job.tasks.queries, job.tasks.within)
-        source = TaskSource(training, shape, derive_seed(job.training.seed, "tasks"), checked=True)
-        first = next(
-            iter(tasks_of(self.division.validation, job.report, job.tasks.queries, job.training.seed).values())
-        )
-        return MetaLearner(loss, source, first, _plan(job), world, watch)
 
 
 def meta_train(job: MetaJob, home: Home, pool: Pool, on_report: OnReport, is_update: bool = False) -> MetaResult:
@@ -135,72 +98,85 @@ def meta_train(job: MetaJob, home: Home, pool: Pool, on_report: OnReport, is_upd
     earlier = champion_of(home, job.name) if is_update else None
     division = divided(pool.samples, job.held_out.validation, job.held_out.test, job.held_out.seed)
     tests = tasks_of(division.test, job.report, job.tasks.queries, derive_seed(job.training.seed, "report"))
-    spec, target = _spec_of(job, pool, division, earlier), target_of(home, pool.request.job)
+    _require_tasks(job, division)
+    if job.is_search:
+        search_job(job)
     if earlier is not None:
-        earlier.require_same_features(spec)
-    factory = MetaFactory(job, division, earlier.model if earlier else None)
-    factory(Strategy(), ALONE)  # what cannot be done is said before anything is written
+        _require_same(job, earlier, _spec_of(settings_of(job.space.build(first_of)), job, pool, division, earlier))
+    factory, target = MetaFactory(job, division, earlier.model if earlier else None), target_of(home, pool.request.job)
+    factory(job.space.build(first_of), ALONE)  # what cannot be done is said before anything is written
     directory = _directory(home, job, earlier)
     with Journal(directory / "journal.jsonl") as journal:
         _begin(journal, job, directory)
-        outcome = _trained(factory, directory, journal, on_report)
-        learner = factory(Strategy(), ALONE)
-        learner.loss.load_state_dict(dict(outcome.best_state))
-        scores = measured(learner.loss, baseline_of(division.training), tests, job.report.episodes)
-        accuracies = {protocol: one.to_json() for protocol, one in scores.items()}
-        spec = spec.model_copy(update={"scores": accuracies, "created": datetime.now(UTC).isoformat()})
-        seen = bounded(_with_earlier(division.training, factory.earlier), REPLAYED_CLASSES, REPLAYED_EACH)
-        model = write_meta_model(_free(directory / job.name), spec, learner.loss.state_dict(), seen)
+        trained = _trained(factory, directory, journal, on_report)
+        loss = factory(trained.strategy, ALONE).loss
+        loss.load_state_dict(dict(trained.weights))
+        scores = measured(loss, baseline_of(division.training), tests, job.report.episodes)
+        spec = _spec_of(settings_of(trained.strategy), job, pool, division, earlier)
+        model = _written(directory, spec, loss, scores, _with_earlier(division.training, factory.earlier))
         kept = keep(home, job.name, model, earlier, division)
-        _evaluated(journal, outcome, scores, time.monotonic() - began)
+        _evaluated(journal, scores)
         journal.append(made_of(model, kept))
         note = _registered(directory, target, model, kept, journal)
         journal.append(events.ExperimentFinished(events.ExperimentStatus.COMPLETED, time.monotonic() - began))
-    tasks = outcome.epochs_done * job.training.steps * job.training.tasks
     note = note or _shipped(directory, target)
-    return MetaResult(model, kept, tasks, scores, time.monotonic() - began, note)
+    return MetaResult(model, kept, trained, scores, time.monotonic() - began, note)
 
 
-def _trained(factory: MetaFactory, directory: Path, journal: Journal, on_report: OnReport) -> TrainingOutcome:
-    reported = max((one.epoch for _, one in read(journal.path) if isinstance(one, events.TrialReported)), default=0)
+def _trained(factory: MetaFactory, directory: Path, journal: Journal, on_report: OnReport) -> Trained:
+    """In this process where one training is asked for, else as a search on Ray."""
+    if factory.job.is_search or factory.job.resources.workers > 1:
+        from graft.pipeline.episodes.searching import MetaSearch  # Tune takes a second to import
 
-    def report(epoch: int, metrics: Mapping[str, float], notes: Sequence[str]) -> bool:
-        for text in notes:
-            journal.append(events.TrialNoted(TRIAL, text))
-        if epoch > reported:
-            journal.append(events.TrialReported(TRIAL, epoch, dict(metrics), metrics.get("train/seconds", 0.0)))
-        on_report(epoch, metrics)
-        return True
-
-    epochs = factory.job.training.epochs
-    payload = TrialPayload(factory, CheckpointStore(directory / "checkpoints"), CheckpointEpochs(every=1))
-    outcome = train_proposal(Proposal(TRIAL, Strategy(), epochs=epochs, reported=reported), payload, ALONE, report)
-    if outcome.status is TrainingStatus.NON_FINITE:
-        raise TrialError(outcome.reason)
-    return outcome
+        return MetaSearch(factory, directory, journal, on_report).run()
+    return train(factory, directory, journal, on_report)
 
 
-def _plan(job: MetaJob) -> MetaPlan:
-    given = job.training
-    return MetaPlan(
-        given.epochs,
-        given.steps,
-        given.tasks,
-        given.lr,
-        given.weight_decay,
-        seed=derive_seed(given.seed, "steps"),
-        patience=given.patience,
-    )
+def _require_tasks(job: MetaJob, division: Division) -> None:
+    """Refuse tasks that are larger than the data, for all that may be tried.
+
+    Raises:
+        DataError: there are too few classes, or too few samples of each.
+    """
+    ways, queries, within = (job.bounds(name) for name in ("ways", "queries", "within"))
+    for share in {*within}:
+        TaskSource(division.training, EpisodeShape(int(ways[1]), job.tasks.shots, int(queries[1]), share), checked=True)
 
 
-def _spec_of(job: MetaJob, pool: Pool, division: Division, earlier: Champion | None) -> MetaModelSpec:
+def _require_same(job: MetaJob, earlier: Champion, spec: MetaModelSpec) -> None:
+    """Refuse an update that would not go on from the earlier meta-model.
+
+    Raises:
+        SpecError: it learns something else, or on something else.
+    """
+    for name in ("start", "adapter"):
+        if any(one.partition(".")[0] == name for one in job.searched):
+            told = "is searched, but an update goes on from the weights of one; give it one value"
+            raise SpecError([Problem(name, told)])
+    earlier.require_same_features(spec)
+
+
+def _written(
+    directory: Path, spec: MetaModelSpec, loss: MetaLoss, scores: Mapping[str, Measured], samples: Samples
+) -> MetaModel:
+    """The meta-model on the disk, with a bounded part of the samples that it was learned on."""
+    accuracies = {protocol: one.to_json() for protocol, one in scores.items()}
+    whole = spec.model_copy(update={"scores": accuracies, "created": datetime.now(UTC).isoformat()})
+    seen = bounded(samples, REPLAYED_CLASSES, REPLAYED_EACH)
+    return write_meta_model(_free(directory / spec.name), whole, loss.state_dict(), seen)
+
+
+def _spec_of(
+    settings: EpisodeSettings, job: MetaJob, pool: Pool, division: Division, earlier: Champion | None
+) -> MetaModelSpec:
     """What the meta-model of a job is, but for its scores."""
     request, codes = pool.request, division.training.classes
     source = TrainingTasks(
         source=pool.dataset.source, dataset=pool.dataset.fingerprint, classes=tuple(pool.names[code] for code in codes)
     )
+    views = {name: view for name, view in pool.samples.inputs.items() if name in settings.start.views}
     backbone: dict[str, Any] = {}
-    if FEATURES in job.start.views:
+    if FEATURES in settings.start.views:
         data = training_data_of(request.job, pool.dataset, num_threads=1)
         loaded = pretrained(request.strategy, data)
         backbone = {
@@ -210,10 +186,10 @@ def _spec_of(job: MetaJob, pool: Pool, division: Division, earlier: Champion | N
         }
     return MetaModelSpec(
         name=job.name,
-        start=job.start,
-        adapter=job.adapter,
-        shapes={name: tuple(view.shape[1:]) for name, view in pool.samples.inputs.items()},
-        bytes=tuple(name for name, view in pool.samples.inputs.items() if view.dtype is torch.uint8),
+        start=settings.start,
+        adapter=settings.adapter,
+        shapes={name: tuple(view.shape[1:]) for name, view in views.items()},
+        bytes=tuple(name for name, view in views.items() if view.dtype is torch.uint8),
         modality=request.job.data.modality,
         tasks=(*(earlier.model.spec.tasks if earlier else ()), source),
         **backbone,
@@ -222,28 +198,24 @@ def _spec_of(job: MetaJob, pool: Pool, division: Division, earlier: Champion | N
 
 def _directory(home: Home, job: MetaJob, earlier: Champion | None) -> Path:
     """Of this job: the same job goes on in the same one; an update of another meta-model is another training."""
-    told = canonical_json([job.model_dump(mode="json"), earlier.model.digest if earlier else ""])
+    plain = job.model_dump(mode="json")
+    for name, usual in (("search", None), ("resources", MetaResourcesSpec().model_dump(mode="json"))):
+        if plain[name] == usual:  # as it was before there were such keys
+            del plain[name]
+    told = canonical_json([plain, earlier.model.digest if earlier else ""])
     return home.root / "meta" / job.name / "trainings" / text_digest(told)[:12]
 
 
 def _begin(journal: Journal, job: MetaJob, directory: Path) -> None:
-    if any(isinstance(one, events.ExperimentStarted) for _, one in read(journal.path)):
-        return
     plain = job.model_dump(mode="json")
-    write_text(directory / "job.yaml", yaml.safe_dump(plain, sort_keys=False))
+    if not (directory / "job.yaml").exists():
+        write_text(directory / "job.yaml", yaml.safe_dump(plain, sort_keys=False))
+    if job.is_search and job.search is None:  # what trials are compared by must be said where they are shown
+        plain["search"] = MetaSearchSpec().model_dump(mode="json")
     journal.append(events.ExperimentStarted(job.name, f"{job.name}-{directory.name}", plain))
-    chosen = {"start": job.start.model_dump(mode="json"), "adapter": job.adapter.model_dump(mode="json")}
-    label = f"{job.start.kind} {job.adapter.kind}"
-    journal.append(events.TrialStarted(TRIAL, chosen, label, job.training.seed, 0, job.training.epochs))
 
 
-def _evaluated(journal: Journal, outcome: TrainingOutcome, scores: Mapping[str, Measured], seconds: float) -> None:
-    done = events.TrialStatus.COMPLETED
-    journal.append(
-        events.TrialFinished(TRIAL, done, outcome.reason, outcome.epochs_done, dict(outcome.best_metrics), seconds)
-    )
-    told = f"its best epoch on tasks of held-out classes is {outcome.best_epoch}"
-    journal.append(events.WinnerChosen(TRIAL, told))
+def _evaluated(journal: Journal, scores: Mapping[str, Measured]) -> None:
     metrics = {protocol: one.ours.accuracy for protocol, one in scores.items()}
     intervals = {protocol: one.ours.interval for protocol, one in scores.items()}
     journal.append(events.Evaluated(metrics, intervals))

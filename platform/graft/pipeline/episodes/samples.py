@@ -63,9 +63,9 @@ def pool_of(job: MetaJob, home: Home, on_progress: OnProgress) -> Pool:
         told = f"is {dataset.task}, but tasks are drawn from classes; name data whose samples have one class each"
         raise SpecError([Problem("data", told)])
     views, rows = {}, np.arange(len(targets))
-    if FEATURES in job.start.views:
+    if FEATURES in job.views:
         views[FEATURES], rows = _features(request, dataset, home, on_progress)
-    if RAW in job.start.views:
+    if RAW in job.views:
         views[RAW] = _raw(dataset, rows)
     groups = groups_of(job.tasks, dataset, rows)
     samples = Samples.of(views, targets[rows], groups)

@@ -92,3 +92,36 @@ class ReptileAdapter(AdapterSpec):
     steps: Annotated[int, Field(ge=2, le=100)] = Field(5, description="Of the inner loop.")
     rate: Rate = Field(0.1, description="Of an inner step.")
     head: Literal["prototypes", "shared"] = Field("shared", description=_FROM)
+
+
+class LpFtAdapter(AdapterSpec):
+    """Gradient steps of the head first, then of all weights (Kumar and others, ICLR 2022)."""
+
+    kind: Literal["lp_ft"] = "lp_ft"
+    built_by: ClassVar[str] = "graft.episodes.adapters.build:lp_ft"
+    probe_steps: Steps = Field(5, description="Of the head alone.")
+    probe_rate: Rate = Field(0.1, description="Of such a step at first; it is learned.")
+    steps: Steps = Field(2, description="Of all weights.")
+    rate: Rate = Field(0.01, description="Of such a step at first; it is learned.")
+    head: Literal["prototypes", "shared"] = Field("prototypes", description=_FROM)
+
+
+class BitFitAdapter(AdapterSpec):
+    """Gradient steps of biases, gains and shifts, and of the head (Ben Zaken and others, ACL 2022)."""
+
+    kind: Literal["bit_fit"] = "bit_fit"
+    built_by: ClassVar[str] = "graft.episodes.adapters.build:bit_fit"
+    steps: Steps = Field(5, description="Of the inner loop.")
+    rate: Rate = Field(0.1, description="Of an inner step at first; it is learned.")
+    head: Literal["prototypes", "shared"] = Field("prototypes", description=_FROM)
+
+
+class LoraAdapter(AdapterSpec):
+    """Gradient steps of updates of low rank, and of the head (Hu and others, ICLR 2022)."""
+
+    kind: Literal["lora"] = "lora"
+    built_by: ClassVar[str] = "graft.episodes.adapters.build:lora"
+    rank: Annotated[int, Field(ge=1, le=256)] = Field(4, description="Of an update of a matrix.")
+    steps: Steps = Field(5, description="Of the inner loop.")
+    rate: Rate = Field(0.1, description="Of an inner step at first; it is learned.")
+    head: Literal["prototypes", "shared"] = Field("prototypes", description=_FROM)

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from graft.spec.base import Spec, kind_of, places_of, spec_types, without_none
+from graft.spec.base import Spec, keys_of, kind_of, places_of, spec_types, without_none
 from graft.spec.messages.rules import Finding, Path, dotted, shown
 from graft.spec.messages.sentences import (
     MANY_UNKNOWN,
@@ -67,8 +67,9 @@ def _component(model: type[Spec], kind: str | None, raw: Mapping[Any, Any], read
     if len(unknown) > MANY_UNKNOWN:
         reading.reject(unknown_keys(unknown, owner))
         unknown = []
+    told = [name for name in keys_of(model) if name != "kind"]
     for key in unknown:
-        reading.at(key).reject(not_a_key(key, owner, known, () if kind else _elsewhere(key)))
+        reading.at(key).reject(not_a_key(key, owner, told, () if kind else _elsewhere(key)))
     nodes = ((name, _node(model, name, raw[name], reading.at(name))) for name in known if name in raw)
     return Component(kind, tuple((name, node) for name, node in nodes if node is not None))
 
@@ -89,7 +90,7 @@ def _node(model: type[Spec], name: str, raw: Any, reading: _Reading) -> Node | N
     kinds = {kind: spec for spec in spec_types(model.model_fields[name].annotation) if (kind := kind_of(spec))}
     if kinds:
         return _member(kinds, raw, reading)
-    annotation = model.model_fields[name].annotation
+    annotation = without_none(model.model_fields[name].annotation)
     if isinstance(annotation, type) and issubclass(annotation, Spec):
         return _part(annotation, raw, reading)
     return _value(model, name, raw, reading)

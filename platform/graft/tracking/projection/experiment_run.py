@@ -123,7 +123,7 @@ def evaluated(seen: Seen, event: Evaluated) -> Iterator[Operation]:
     values |= {f"final/test_alone_{name}": value for name, value in event.alone.items()}
     values |= {f"final/ms_{name}": value for name, value in event.ms.items()}
     for name, (low, high) in event.intervals.items():
-        if seen.metric is None or name == seen.metric.name:
+        if seen.metric is None or name == seen.metric.name or seen.metric.name not in event.metrics:
             values |= {f"final/test_{name}_low": low, f"final/test_{name}_high": high}
     for run in [EXPERIMENT_RUN, *([seen.winner] if seen.winner in seen.trials else [])]:
         yield from log(run, values, event.time, 0)
