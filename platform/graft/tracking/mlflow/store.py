@@ -1,20 +1,15 @@
 """An MLflow tracking store: opening it, its experiment, and runs that exist once."""
 
 import contextlib
-import os
 import shlex
-import sqlite3
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from graft.core.credentials import redact
 from graft.core.errors import StoreBusyError, TrackingError
-from graft.core.private_files import close_to_others, open_private
-from graft.core.uris import sqlite_uri
-from graft.journal.locking import exclusive
 from graft.tracking.environment import settle_environment
-from graft.tracking.mlflow.failures import explain, first_line, is_busy, is_of_store
+from graft.tracking.mlflow.embedded_database import open_database
+from graft.tracking.mlflow.failures import explain, is_busy, is_of_store
 from graft.tracking.mlflow.filters import tag_is
 from graft.tracking.target import Target
 
@@ -83,7 +78,9 @@ def open_client(target: Target) -> Any:
     """
     target.check()
     database = target.database()
-    return MlflowClient(target.uri, registry_uri=target.uri) if database is None else _open_sqlite(target, database)
+    return (
+        MlflowClient(target.uri, registry_uri=target.uri) if database is None else open_database(target.uri, database)
+    )
 
 
 def ensure_experiment(client: Any, target: Target) -> str:
@@ -134,50 +131,3 @@ def tracking_errors(target: Target) -> Iterator[None]:
 def milliseconds(seconds: float) -> int:
     """MLflow's unit of time."""
     return round(seconds * 1000)
-
-
-def _open_sqlite(target: Target, database: Path) -> Any:
-    """Create the tables in one process only, and let readers not block the writer."""
-    try:
-        database.parent.mkdir(parents=True, exist_ok=True)
-        with exclusive(database.with_name(f".{database.name}.lock")):
-            if not database.exists() or not database.stat().st_size:
-                _make(database)
-            # Asked first, because MLflow tries for a minute to open what is no database.
-            _close(database)
-            _write_ahead(database)
-            return MlflowClient(target.uri, registry_uri=target.uri)
-    except (OSError, sqlite3.Error) as error:
-        raise TrackingError(f"tracking database {database} cannot be used ({error}); choose another --home") from error
-    except MlflowException as error:
-        raise TrackingError(
-            f"tracking database {database} cannot be opened ({first_line(error)}); if another version of MLflow "
-            f"wrote it, back it up and run `mlflow db upgrade '{target.uri}'`"
-        ) from error
-
-
-def _make(database: Path) -> None:
-    """Make a new database, which is there when it is whole: MLflow cannot go on with tables it has half made."""
-    fresh = database.with_name(f".{database.name}.new")
-    fresh.unlink(missing_ok=True)
-    os.close(open_private(fresh, os.O_RDWR))
-    uri = sqlite_uri(fresh)
-    MlflowClient(uri, registry_uri=uri)._tracking_client.store.engine.dispose()
-    fresh.replace(database)
-
-
-def _close(database: Path) -> None:
-    """SQLite gives the files beside the database the database's own mode."""
-    if not database.exists():
-        os.close(open_private(database, os.O_RDWR))
-    for companion in ("", "-wal", "-shm"):
-        close_to_others(database.with_name(f"{database.name}{companion}"))
-
-
-def _write_ahead(database: Path) -> None:
-    with contextlib.closing(sqlite3.connect(database)) as connection:
-        if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-            return
-        # While someone else has it open the mode cannot change; it works without, only with longer waits.
-        with contextlib.suppress(sqlite3.OperationalError):
-            connection.execute("PRAGMA journal_mode=wal")
