@@ -27,12 +27,16 @@ def recommend(
     Example: graft memory recommend jobs/digits.yaml -k 3
     """
     from graft.core.storage import Home
+    from graft.pipeline.look import overview_of
+    from graft.pipeline.memory.beginning import entry_by_size
     from graft.pipeline.memory.recommending import memory_of, recommendations
     from graft.pipeline.resolve import resolve_job
     from graft.spec.load import load_job
 
-    loaded = resolve_job(load_job(job, override or ())).job
-    found = recommendations(loaded, memory_of(Home.find(home), time.time(), place), count)
+    resolved = resolve_job(load_job(job, override or ()))
+    loaded = resolved.job
+    entry = entry_by_size(loaded, overview_of(loaded, resolved.listing))
+    found = recommendations(loaded, memory_of(Home.find(home), time.time(), place), count, entry)
     if as_json:
         tell(json.dumps(found))
         return

@@ -39,7 +39,7 @@ def beginning_of(job: Job, home: Home, overview: Overview, now: float) -> dict[s
 
         if not asks_the_memory(job, 0):
             return None
-        return recommendations(job, memory_of(home, now), SHOWN, _entry_of(job, overview))
+        return recommendations(job, memory_of(home, now), SHOWN, entry_by_size(job, overview))
     except GraftError as error:
         told = f"the task memory cannot be used, so all is drawn: {error}"
         return {"job": job.name, "recommendations": [], "basis": "nothing", "tasks": 0, "confidence": 0.0, "told": told}
@@ -52,7 +52,8 @@ def lines_of(beginning: dict[str, Any]) -> list[str]:
     return [beginning["told"], *ranked]
 
 
-def _entry_of(job: Job, overview: Overview) -> TaskEntry:
+def entry_by_size(job: Job, overview: Overview) -> TaskEntry:
+    """What a task is like as far as its sizes say; it has no vector."""
     counts = tuple(one for one in overview.counts.values() if isinstance(one, int))  # of values they are ranges
     rows, outputs = overview.splits["train"], len(overview.names)
     sample = TaskSample(rows, outputs, counts)

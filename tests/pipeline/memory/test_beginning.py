@@ -1,0 +1,28 @@
+"""What is known of a task before any of its samples has been read."""
+
+from dataclasses import replace
+
+import pytest
+
+from graft.data.overview import Overview
+from graft.meta.task_embedding.similarity import UNVECTORED, similarity
+from graft.pipeline.memory.beginning import entry_by_size
+from graft.spec.load import parse_job
+
+JOB = parse_job({"name": "x", "data": "digits", "training": {"epochs": 3}})
+TEN = Overview("images", tuple("0123456789"), dict.fromkeys("0123456789", 100), {"train": 600, "validation": 200})
+
+
+def test_sizes_say_how_alike_tasks_are_as_far_as_sizes_can() -> None:
+    own = replace(entry_by_size(JOB, TEN), task="own")
+    assert (own.rows, own.outputs, own.modality, own.task_kind) == (600, 10, "image", "classification")
+    assert own.meta_features["balance"] == pytest.approx(1)
+    many = replace(entry_by_size(JOB, replace(TEN, splits={"train": 60_000, "validation": 200})), task="many")
+    uneven = replace(entry_by_size(JOB, replace(TEN, counts={**TEN.counts, "0": 1})), task="uneven")
+    assert similarity(own, replace(own, task="other")) == UNVECTORED
+    assert similarity(own, many) < similarity(own, uneven) < UNVECTORED
+
+
+def test_values_have_no_counts() -> None:
+    prices = Overview("rows", ("price",), {"price": (0.0, 9.5)}, {"train": 50, "validation": 10})
+    assert set(entry_by_size(JOB, prices).meta_features) == {"log_rows", "log_outputs", "log_rows_per_output"}
