@@ -49,10 +49,10 @@ def command(tmp_path: Path) -> Any:
     source = str(Path(__file__).parents[2] / "platform")
     environment = {**os.environ, **SHELL, "PYTHONPATH": source}
 
-    def run(*arguments: object, **changes: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: object, stdout: Any = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, "-P", "-c", "from graft.cli.main import main; main()", *map(str, arguments)]
         return subprocess.run(
-            line, cwd=here, env={**environment, **changes}, capture_output=True, text=True, check=False
+            line, cwd=here, env=environment, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False
         )
 
     return run
@@ -78,3 +78,15 @@ def test_a_run_and_what_follows_it(tmp_path: Path, command: Any) -> None:
     assert resumed.returncode == 0, resumed.stderr
     assert json.loads(resumed.stdout)["bundle"].startswith(str(moved))
     assert not home.exists()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_a_whole_run_whose_output_finds_no_room(tmp_path: Path, command: Any) -> None:
+    job = {**JOB, "name": "lost", "tracking": {}, "export": {"register": False}}
+    (tmp_path / "job.yaml").write_text(yaml.safe_dump(job))
+    with open("/dev/full", "wb") as full:
+        done = command("run", tmp_path / "job.yaml", "--home", tmp_path / "home", stdout=full)
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1].startswith("graft: standard output cannot be written (No space left on device)")
+    status = json.loads(command("status", "latest", "--home", tmp_path / "home", "--json").stdout)
+    assert (status["state"], status["trials"]["completed"]) == ("completed", 1)
