@@ -17,13 +17,12 @@ from graft.data.splits.divide import divide
 from graft.data.targets import Targets
 from graft.modalities.frames.frame import Frame
 from graft.spec.job import Job
-from graft.spec.load import load_job, parse_job
+from graft.spec.load import is_job_file, load_job, parse_job
 from graft.spec.modalities.base import DataSpec
 
 if TYPE_CHECKING:
     from graft.serving.predictor import Predictor
 
-JOB_FILES = (".yaml", ".yml")
 ALL = "all"
 SPLITS = (*(split.name.lower() for split in Split), ALL)
 
@@ -116,7 +115,7 @@ def _data_of(data: Any, predictor: "Predictor") -> tuple[DataSpec, bool]:
     """The section `data` that is meant, and whether it is that of a job, which says how samples are split."""
     if isinstance(data, str | Path):
         path = Path(data).expanduser()
-        if path.suffix.lower() in JOB_FILES:
+        if is_job_file(path):
             return load_job(path).data, True
         return _drafted(path, predictor), False
     if isinstance(data, Job):

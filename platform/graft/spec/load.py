@@ -52,6 +52,11 @@ def load_meta_job(path: str | Path, overrides: Sequence[str] = ()) -> MetaJob:
     return _loaded(path, overrides, MetaJob)
 
 
+def is_job_file(path: str | Path) -> bool:
+    """Whether a name is that of a job file, where a folder or a table may be meant as well."""
+    return os.path.splitext(path)[1].lower() in (".yaml", ".yml")
+
+
 def is_meta_job(path: str | Path) -> bool:
     """Whether a file says that it is a job of meta-training; of one that cannot be read, `load_job` says why.
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 FAILED = 4
 """Exit code: the data have what `data.clean` does not accept."""
-_JOBS = (".yaml", ".yml")
 
 
 def command(
@@ -71,9 +70,9 @@ def _examine(data: Path, overrides: list[str], home: "Home", as_json: bool, html
     from graft.doctor.files import write_beside
     from graft.pipeline.examination.examine import examine, unexamined
     from graft.pipeline.resolve import resolve_job
-    from graft.spec.load import load_job, parse_job
+    from graft.spec.load import is_job_file, load_job, parse_job
 
-    if data.suffix.lower() in _JOBS:
+    if is_job_file(data):
         given = load_job(data, overrides)
     else:
         from graft.pipeline.draft.first_look import first_look
