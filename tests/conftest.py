@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -18,6 +19,10 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("GRAFT_MEMORY", "off")
 # Metrics reach Ray's endpoint within this, in ms; ten times as often as in use.
 os.environ.setdefault("RAY_metrics_report_interval_ms", "1000")
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("graft", deadline=None)
+hypothesis.settings.load_profile("graft")
 
 REPOSITORY = Path(__file__).parent.parent
 SLOWEST = 20

@@ -61,7 +61,7 @@ SPACE = StrategySpace.parse(
 
 each_kind = pytest.mark.parametrize("kind", SPECS)
 each_population = pytest.mark.parametrize("kind", POPULATIONS)
-few_examples = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few_examples = settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ MIXED = StrategySpace.parse(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32), st.integers(0, 20))
 def test_what_is_chosen_is_inside_the_space(seed: int, count: int) -> None:
     rng = random.Random(seed)

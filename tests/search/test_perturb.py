@@ -57,7 +57,7 @@ def assert_inside(space: StrategySpace, strategy: Strategy) -> None:
     assert rebuilt == strategy
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.sampled_from([0.0, 0.25, 1.0]))
 def test_a_variation_is_inside_the_space_and_equal_outside_its_keys(seed: int, resample: float) -> None:
     rng = random.Random(seed)
@@ -74,7 +74,7 @@ def test_a_variation_is_inside_the_space_and_equal_outside_its_keys(seed: int, r
     assert all(donor.flat().get(key) == old and varied.flat().get(key) == new for key, (old, new) in changes.items())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32), st.sets(st.sampled_from(KEYS), min_size=1))
 def test_only_the_given_keys_change(seed: int, keys: set[str]) -> None:
     rng = random.Random(seed)

@@ -15,7 +15,7 @@ def ranked(seed, num):
     return np.round(rng.random(num) + 0.3 * positive, 1), positive  # rounded: with ties
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), num=st.integers(2, 60))
 def test_values_are_those_of_scikit_learn(seed, num):
     scores, positive = ranked(seed, num)

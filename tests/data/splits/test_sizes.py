@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from graft.core.errors import DataError
@@ -30,7 +30,6 @@ def told(decide):
 COUNTS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=6)
 
 
-@settings(deadline=None)
 @given(COUNTS, st.sampled_from([0.05, 0.2, 0.4]), st.sampled_from([0.0, 0.1, 0.5]), st.none() | st.integers(2, 120))
 def test_sizes_are_those_of_the_rows_that_are_drawn(counts, validation, test, limit):
     found = {

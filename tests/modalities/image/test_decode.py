@@ -176,7 +176,7 @@ def test_a_jpeg_may_be_decoded_smaller_but_never_below_twice_the_side(encode, no
     assert decode_image(content, LIMIT, min_side=250).shape == (400, 640, 3)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kind=st.sampled_from(["JPEG", "PNG", "WEBP", "BMP", "GIF"]),
     changes=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=8),

@@ -49,7 +49,7 @@ def test_fewer_units_are_refused():
         copy_indices(5, 4)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(old=st.integers(1, 8), more=st.integers(0, 16), spread=st.sampled_from([0.0, 0.5, 1.0]))
 def test_what_is_taken_sums_to_what_it_was(old, more, spread):
     weight = torch.randn(3, old)

@@ -67,7 +67,7 @@ def test_blocks_that_the_source_has_more_of_are_told():
     assert {name.split(".")[1] for name in done.unexpected} == {"2"}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     mine=st.tuples(st.integers(2, 6), st.integers(2, 6), st.integers(1, 3)),
     other=st.tuples(st.integers(2, 6), st.integers(2, 6), st.integers(1, 3)),

@@ -15,7 +15,7 @@ from graft.spec.search.schedulers import Asha as AshaSpec
 from graft.spec.strategy import Strategy
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     seed=st.integers(0, 2**32),
     epochs=st.integers(1, 30),

@@ -13,7 +13,7 @@ from graft.search.schedulers.median import MedianStopping
 from graft.spec.search.schedulers import Median
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     seed=st.integers(0, 2**32),
     epochs=st.integers(2, 12),

@@ -361,7 +361,7 @@ def test_a_border_whose_report_was_lost_is_passed(came: tuple[int, ...]) -> None
 names = st.sampled_from([f"t{index:02d}" for index in range(1, 7)])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     starts=st.lists(st.integers(0, 6), min_size=6, max_size=6),
     fails=st.frozensets(st.tuples(names, st.integers(1, 8)), max_size=4),

@@ -17,7 +17,7 @@ def predictions(seed, num=60, num_classes=5, missing=()):
     return probs, rng.choice(allowed, size=num)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), num=st.integers(1, 40), missing=st.sets(st.integers(0, 4), max_size=3))
 def test_metrics_are_those_of_scikit_learn(seed, num, missing):
     probs, labels = predictions(seed, num, missing=missing)

@@ -17,7 +17,7 @@ def predictions(seed, num=60, num_labels=4):
     return np.clip(rng.random((num, num_labels)) * 0.7 + 0.25 * labels, 0, 1), labels
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), num=st.integers(20, 60))
 def test_metrics_are_those_of_scikit_learn(seed, num):
     probs, labels = predictions(seed, num)

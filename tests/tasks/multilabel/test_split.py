@@ -53,7 +53,7 @@ def test_a_label_that_occurs_once_is_for_training():
     assert {int(split(labels, seed=seed)[70]) for seed in range(5)} == {int(Split.TRAIN)}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(num=st.integers(3, 50), seed=st.integers(0, 99), limit=st.none() | st.integers(2, 50), brings=st.booleans())
 def test_any_number_of_rows_is_split(num, seed, limit, brings):
     labels = labels_of(num, seed=seed)

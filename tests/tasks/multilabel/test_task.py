@@ -16,7 +16,7 @@ PROBS = np.array([[0.9, 0.2, 0.8], [0.1, 0.3, 0.2], [0.2, 0.1, 0.7]])
 LABELS = np.array([[1, 0, 1], [0, 0, 0], [1, 0, 0]], np.uint8)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), num=st.integers(2, 40))
 def test_a_threshold_has_the_best_f1(seed, num):
     rng = np.random.default_rng(seed)

@@ -16,7 +16,7 @@ def numbers(seed, num, spread=1.0):
     return targets + spread * rng.normal(0, [1, 200], (num, 2)), targets
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), num=st.integers(3, 60))
 def test_metrics_are_those_of_scikit_learn_and_scipy(seed, num):
     predictions, targets = numbers(seed, num)

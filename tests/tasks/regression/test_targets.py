@@ -80,7 +80,7 @@ def test_equal_values_are_shared_out_too():
     assert [int(np.sum(codes == code)) for code in Split] == [60, 20, 20]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(num=st.integers(3, 60), seed=st.integers(0, 50), limit=st.none() | st.integers(2, 60))
 def test_any_number_of_rows_is_split(num, seed, limit):
     values = np.random.default_rng(seed).normal(size=num)
