@@ -7,22 +7,20 @@ run itself, over what the bare client costs: (submit - run) / bare, by medians. 
 """
 
 import argparse
-import contextlib
-import os
 import secrets
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from reporting import json_line, provenance, spread, table
+from tests.fixtures.clusters import ENDS_WITHIN_S, GRAFT, Head, head_with_token, wait_until
 
 EXAMPLE = """example:
   python tests/benchmarks/submit.py --runs 5
@@ -38,7 +36,6 @@ JOB = {
     "resources": {"concurrent_trials": 1},
     "export": {"register": False},
 }
-GRAFT = (sys.executable, "-c", "from graft.cli.main import main; main()")
 BARE = """
 import sys, time
 from ray.job_submission import JobSubmissionClient
@@ -48,18 +45,6 @@ while not client.get_job_status(job).is_terminal():
     time.sleep(0.05)
 sys.exit(str(client.get_job_status(job)) != "SUCCEEDED")
 """
-UP_WITHIN_S, ENDS_WITHIN_S = 300.0, 600.0
-
-
-@dataclass(frozen=True)
-class Head:
-    """A head, and the environments of its node and of a machine outside."""
-
-    dashboard: str
-    gcs: str
-    home: Path
-    outside: Mapping[str, str]
-    inside: Mapping[str, str]
 
 
 def main() -> int:
@@ -72,7 +57,8 @@ def main() -> int:
     options = parser.parse_args()
     runs, origin = 1 if options.smoke else options.runs, provenance()
     found: dict[str, list[float]] = {"bare": [], "run": [], "submit": []}
-    with tempfile.TemporaryDirectory(prefix="gs") as name, head(Path(name)) as cluster:
+    token = secrets.token_hex(32)
+    with tempfile.TemporaryDirectory(prefix="gs") as name, head_with_token(Path(name), token) as cluster:
         job = Path(name) / "job.yaml"
         job.write_text(yaml.safe_dump(JOB))
         for number in range(runs + 1):
@@ -88,39 +74,10 @@ def main() -> int:
     return 0 if options.smoke or over <= TARGET else 1
 
 
-@contextlib.contextmanager
-def head(root: Path) -> Iterator[Head]:
-    """A head of one node that asks for a token."""
-    gcs, dashboard, agent = (free_port() for _ in range(3))
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    outside = plain | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "HOME": str(root)}
-    inside = outside | {"GRAFT_HOME": str(root / "home"), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats"]
-    start += ["--port", str(gcs), "--num-cpus", "2", "--resources", '{"safe": 16}', "--temp-dir", f"{root}/r"]
-    start += ["--dashboard-agent-listen-port", str(agent), "--dashboard-host", "127.0.0.1"]
-    start += ["--dashboard-port", str(dashboard), "--include-dashboard", "true"]
-    with (root / "log.txt").open("w") as log:
-        ray = subprocess.Popen(start, env=inside, stdout=log, stderr=log, start_new_session=True)
-    address = f"http://127.0.0.1:{dashboard}"
-    found = Head(address, f"127.0.0.1:{gcs}", root / "home", outside, inside)
-    try:
-        ask = [*GRAFT, "jobs", "ls", "--address", address]
-        wait_until(lambda: subprocess.run(ask, env=outside, capture_output=True, check=False).returncode == 0)
-        yield found
-    finally:
-        ray.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            ray.wait(30)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(ray.pid, signal.SIGKILL)
-
-
 def bare(cluster: Head) -> float:
     """Seconds of a process that has Ray run nothing."""
     started = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-c", BARE, cluster.dashboard], env=cluster.outside, check=True, capture_output=True
-    )
+    subprocess.run([sys.executable, "-c", BARE, cluster.address], env=cluster.outside, check=True, capture_output=True)
     return time.perf_counter() - started
 
 
@@ -139,7 +96,7 @@ def run(cluster: Head, job: Path, number: int) -> float:
 def submit(cluster: Head, job: Path, number: int) -> float:
     """Seconds from `graft submit` outside to the start of the job's first trial."""
     name = f"submit-{number}"
-    command = [*GRAFT, "submit", str(job), "--experiment", name, "--wait", "--address", cluster.dashboard]
+    command = [*GRAFT, "submit", str(job), "--experiment", name, "--wait", "--address", cluster.address]
     started = time.perf_counter()
     running = subprocess.Popen(command, env=cluster.outside, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     seconds = to_the_first_trial(cluster, name, started)
@@ -150,25 +107,8 @@ def submit(cluster: Head, job: Path, number: int) -> float:
 def to_the_first_trial(cluster: Head, name: str, started: float) -> float:
     """Seconds until the journal says that a trial has begun."""
     journal = cluster.home / "experiments" / name / "journal.jsonl"
-    wait_until(lambda: journal.exists() and '"kind":"TrialStarted"' in journal.read_text(), 0.02)
+    wait_until(lambda: journal.exists() and '"kind":"TrialStarted"' in journal.read_text(), "a trial runs", 0.02)
     return time.perf_counter() - started
-
-
-def wait_until(happened: Callable[[], bool], every: float = 1.0) -> None:
-    """Raise if it has not happened in time."""
-    until = time.monotonic() + UP_WITHIN_S
-    while not happened():
-        if time.monotonic() > until:
-            raise RuntimeError(f"it has not happened within {UP_WITHIN_S:.0f} s")
-        time.sleep(every)
-
-
-def free_port() -> int:
-    """A port that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

@@ -6,18 +6,18 @@ machines see, as NFS is.
 """
 
 import json
+import shutil
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from mlflow import MlflowClient
-from PIL import Image
-from tests.integration.machines.cluster import HEAD, ONE, OTHER, Machines, reason_against, wait_until
+from tests.fixtures.clusters import wait_until, write_photos
+from tests.integration.machines.cluster import HEAD, ONE, OTHER, Machines, reason_against
 
 from graft.journal import events
 from graft.journal.journal import read
@@ -37,27 +37,22 @@ export: {register: false}
 
 @pytest.fixture(scope="module")
 def machines() -> Iterator[Machines]:
+    with cluster() as running:
+        yield running
+
+
+@contextmanager
+def cluster(redis: str | None = None) -> Iterator[Machines]:
     if why := reason_against():
         pytest.skip(why)
     # Ray puts sockets below its directory, whose paths must be short.
-    with tempfile.TemporaryDirectory(prefix="gm") as name, Machines(Path(name)) as running:
-        # MLflow needs a minute to make it on a busy machine, and cannot go on with one that was left half made.
-        running.home.mkdir(exist_ok=True)
-        MlflowClient(f"sqlite:///{running.home}/mlflow.db").search_experiments()
+    with tempfile.TemporaryDirectory(prefix="gm") as name, Machines(Path(name), redis) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def job_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("user")
-    rng = np.random.default_rng(0)
-    for label, level in (("dark", 60), ("light", 180)):
-        (folder / "photos" / label).mkdir(parents=True)
-        for number in range(100):
-            pixels = rng.integers(level - 40, level + 40, (64, 64), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / "photos" / label / f"{number}.png")
-    (folder / "job.yaml").write_text(JOB)
-    return folder / "job.yaml"
+    return write_photos(tmp_path_factory.mktemp("user"), JOB, count=100, size=64)
 
 
 class Followed:
@@ -120,8 +115,7 @@ def test_a_cut_cable_is_told_and_the_driver_survives_its_node(machines: Machines
 
 def test_what_a_head_had_begun_goes_on_when_there_is_one_again(machines: Machines, job_file: Path) -> None:
     name = "head"
-    missing = [one for one in (ONE, OTHER) if one not in machines.running]
-    machines.start(*missing)
+    machines.start()
     command = ("submit", str(job_file), "--experiment", name, "--home", str(machines.home))
     machines.json(*command)
     run = Followed(machines, name)
@@ -138,3 +132,39 @@ def test_what_a_head_had_begun_goes_on_when_there_is_one_again(machines: Machine
     done = machines.graft(*command, "--wait")
     assert done.returncode == 0, done.stdout + done.stderr
     run.assert_nothing_is_lost_or_counted_twice(4)
+
+
+def test_a_rank_that_dies_on_another_machine_is_replaced(machines: Machines, job_file: Path) -> None:
+    name = "ranks"
+    machines.start()
+    ranks = ("--set", "resources.workers=2", "--set", "resources.placement=spread", "--set", "search.budget.trials=2")
+    machines.json("submit", str(job_file), "--experiment", name, "--home", str(machines.home), *ranks)
+    run = Followed(machines, name)
+    wait_until(lambda: len(run.records(events.TrialReported)) >= 2, "two epochs were reported")
+    assert len(run.records(events.TrialPlaced)[-1].nodes) == 2, "a rank on each machine"
+    machines.end_process(OTHER if run.hosts()[-1] == "node1" else ONE, "ray::RayTrainWorker")
+    followed = machines.graft("jobs", "logs", "-f", name)
+    assert followed.returncode == 0, followed.stdout + followed.stderr
+    run.assert_nothing_is_lost_or_counted_twice(2)
+
+
+def test_a_head_that_keeps_what_it_knows_elsewhere_knows_its_jobs_again(job_file: Path) -> None:
+    redis = shutil.which("redis-server")
+    if redis is None:
+        pytest.skip("there is no redis-server")
+    name = "kept"
+    with cluster(redis) as machines:
+        machines.json("submit", str(job_file), "--experiment", name, "--home", str(machines.home))
+        run = Followed(machines, name)
+        wait_until(lambda: len(run.records(events.TrialReported)) >= 2, "two epochs were reported")
+        machines.kill(HEAD)
+        machines.start()
+        (job,) = machines.json("jobs", "ls")
+        assert job["experiment"] == name
+        wait_until(lambda: machines.json("jobs", "status", name)["is_over"], "its driver has ended")
+        if not (run.directory / "result.json").exists():
+            assert f"`graft resume {name}` goes on" in run.records(events.ExperimentFinished)[-1].detail
+            machines.json("jobs", "resume", name)
+        followed = machines.graft("jobs", "logs", "-f", name)
+        assert followed.returncode == 0, followed.stdout + followed.stderr
+        run.assert_nothing_is_lost_or_counted_twice(4)

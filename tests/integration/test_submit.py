@@ -1,29 +1,19 @@
 """Submitting to a real cluster of one node that asks for a token, from a process that is no part of it."""
 
-import contextlib
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
+from tests.fixtures.clusters import Head, head_with_token, wait_until, write_photos
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 TOKEN = "ab" * 32
 # Of the machine that submits; they must not travel.
 PLANTED = {"AWS_SECRET_ACCESS_KEY": "planted-5e1b0001", "HF_TOKEN": "hf_planted5e1b0002"}
-READY_WITHIN_S = 180.0
 JOB = """
 name: mine
 data: {kind: image_folder, path: photos}
@@ -35,91 +25,16 @@ export: {register: false}
 """
 
 
-@dataclass(frozen=True)
-class Head:
-    """A cluster, and how a machine outside it is set up."""
-
-    address: str
-    home: Path
-    environment: Mapping[str, str]
-
-    def graft(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        code = "from graft.cli.main import main; main()"
-        command = [sys.executable, "-c", code, *arguments, "--address", self.address]
-        outside = {**self.environment, **environment}
-        return subprocess.run(command, capture_output=True, text=True, env=outside, timeout=600, check=False)
-
-    def json(self, *arguments: str) -> Any:
-        done = self.graft(*arguments, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="module")
 def head() -> Iterator[Head]:
-    # Ray puts sockets below its directory, whose paths must be short.
-    with tempfile.TemporaryDirectory(prefix="gs") as root:
-        port, home = free_port(), Path(root) / "home"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-        environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "HOME": root}
-        on_node = {
-            **environment,
-            "GRAFT_HOME": str(home),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        }
-        start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats"]
-        start += [
-            "--port",
-            str(free_port()),
-            "--num-cpus",
-            "2",
-            "--resources",
-            '{"safe": 16}',
-            "--temp-dir",
-            f"{root}/r",
-        ]
-        start += ["--dashboard-agent-listen-port", str(free_port())]  # the usual one may be taken, by another cluster
-        start += ["--dashboard-host", "127.0.0.1", "--dashboard-port", str(port), "--include-dashboard", "true"]
-        with (Path(root) / "log.txt").open("w") as log:
-            ray = subprocess.Popen(start, env=on_node, stdout=log, stderr=log, start_new_session=True)
-        cluster = Head(f"http://127.0.0.1:{port}", home, {**environment, **PLANTED})
-        try:
-            wait_until(lambda: cluster.graft("jobs", "ls").returncode == 0)
-            yield cluster
-        finally:
-            ray.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                ray.wait(30)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(ray.pid, signal.SIGKILL)
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    until = time.monotonic() + READY_WITHIN_S
-    while not happened():
-        assert time.monotonic() < until, "it has not happened"
-        time.sleep(1)
+    with tempfile.TemporaryDirectory(prefix="gs") as root, head_with_token(Path(root), TOKEN) as made:
+        yield replace(made, outside={**made.outside, **PLANTED})
 
 
 @pytest.fixture(scope="module")
 def job_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A job with photos of its own beside it."""
-    folder = tmp_path_factory.mktemp("user")
-    rng = np.random.default_rng(0)
-    for label, level in (("dark", 60), ("light", 180)):
-        (folder / "photos" / label).mkdir(parents=True)
-        for number in range(30):
-            pixels = rng.integers(level - 40, level + 40, (24, 24), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / "photos" / label / f"{number}.png")
-    (folder / "job.yaml").write_text(JOB)
-    return folder / "job.yaml"
+    return write_photos(tmp_path_factory.mktemp("user"), JOB, count=30, size=24)
 
 
 def test_a_job_with_data_of_its_own_runs_once_and_is_followed(head: Head, job_file: Path) -> None:
@@ -153,9 +68,9 @@ def told_secrets(head: Head) -> list[str]:
 def test_a_stopped_job_goes_on_and_trains_nothing_twice(head: Head, job_file: Path) -> None:
     head.json("submit", str(job_file), "--experiment", "second", "--set", "search.budget.trials=8")
     journal = head.home / "experiments" / "second" / "journal.jsonl"
-    wait_until(lambda: journal.exists() and '"kind":"TrialFinished"' in journal.read_text())
+    wait_until(lambda: journal.exists() and '"kind":"TrialFinished"' in journal.read_text(), "a trial has ended")
     assert head.json("jobs", "stop", "second")["stopped"]
-    wait_until(lambda: head.json("jobs", "status", "second")["is_over"])
+    wait_until(lambda: head.json("jobs", "status", "second")["is_over"], "the job has ended")
     assert head.json("jobs", "resume", "second")["job_id"] == "graft-second-r1"
     followed = head.graft("jobs", "logs", "-f", "second")
     assert followed.returncode == 0, followed.stdout + followed.stderr

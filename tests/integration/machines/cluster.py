@@ -11,18 +11,18 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import psutil
+from tests.fixtures.clusters import GRAFT, wait_until
+
 SCRIPT = Path(__file__).with_name("netns.sh")
-READY_WITHIN_S = 300.0
 HEAD, ONE, OTHER, LAPTOP = range(4)
-NAMES = {HEAD: "10.77.0.10", ONE: "10.77.0.11", OTHER: "10.77.0.12"}
+NAMES = {HEAD: "10.77.0.10", ONE: "10.77.0.11", OTHER: "10.77.0.12", LAPTOP: "10.77.0.13"}
 ADDRESS = f"http://{NAMES[HEAD]}:8265"
-GRAFT = (sys.executable, "-c", "from graft.cli.main import main; main()")
 
 
 def reason_against() -> str:
@@ -45,16 +45,18 @@ class Machines:
 
     Args:
         directory: short, for what the machines do not share; `home` in it is shared.
+        redis: a Redis server, which runs on the laptop and keeps what the head knows; None keeps it in the head.
 
     Attributes:
         home: of graft, on all of them.
         running: the first process of each node.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory, self._prefix = directory, f"g{os.getpid()}"
+    def __init__(self, directory: Path, redis: str | None = None) -> None:
+        self._directory, self._prefix, self._redis = directory, f"g{os.getpid()}", redis
         self.home = directory / "home"
         self.running: dict[int, subprocess.Popen[bytes]] = {}
+        self._keeper: subprocess.Popen[bytes] | None = None
         plain = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
         token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "HOME": str(directory)}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -65,6 +67,8 @@ class Machines:
     def __enter__(self) -> Self:
         self._script("up", "4", self._prefix)
         try:
+            if self._redis:
+                self._keep_for_the_head(self._redis)
             self.start()
         except BaseException:
             self.end()
@@ -80,15 +84,23 @@ class Machines:
         """Take all machines away."""
         for machine in [*self.running]:
             self.kill(machine)
+        if self._keeper is not None:
+            os.killpg(self._keeper.pid, signal.SIGKILL)
+            self._keeper.wait()
         self._script("down", "4", self._prefix)
 
-    def start(self, *machines: int) -> None:
-        """Start Ray on machines, all but the laptop if none are named, and wait until the cluster has them."""
-        for machine in machines or (HEAD, ONE, OTHER):
+    def start(self) -> None:
+        """Start Ray on all machines but the laptop that do not run, and wait until the cluster has them."""
+        for machine in [one for one in (HEAD, ONE, OTHER) if one not in self.running]:
             self.running[machine] = self._start(machine)
             if machine == HEAD:
                 wait_until(lambda: self.graft("jobs", "ls").returncode == 0, "the head is up")
         wait_until(lambda: len(self.nodes()) >= len(self.running), "all nodes are there")
+
+    def end_process(self, machine: int, title: str) -> None:
+        """End one process of a machine, by how its title begins; the machine itself stays."""
+        mine = psutil.Process(self.running[machine].pid).children(recursive=True)
+        next(one for one in mine if " ".join(one.cmdline()).startswith(title)).kill()
 
     def nodes(self) -> list[str]:
         """Addresses of those that the head counts on."""
@@ -138,6 +150,12 @@ class Machines:
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         return subprocess.Popen(whole, env=self._environment, **pipes)
 
+    def _keep_for_the_head(self, redis: str) -> None:
+        serve = [redis, "--bind", NAMES[LAPTOP], "--protected-mode", "no", "--save", "", "--appendonly", "no"]
+        command = self._command(LAPTOP, serve)
+        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._keeper = subprocess.Popen(command, start_new_session=True, **quiet)
+
     def _start(self, machine: int) -> "subprocess.Popen[bytes]":
         ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--disable-usage-stats"]
         ray += ["--node-ip-address", NAMES[machine], "--object-store-memory", "200000000"]
@@ -147,18 +165,16 @@ class Machines:
             ray += ["--address", f"{NAMES[HEAD]}:6379", "--num-cpus", "1", "--resources", '{"safe": 16}']
         log = (self._directory / f"{machine}.log").open("ab")
         # With --block, Ray ends all where its own client server has not come up in 30 s, as on a busy machine.
-        whole = self._command(machine, ["bash", "-c", f"{shlex.join(ray)}; exec sleep infinity"])
-        return subprocess.Popen(whole, env=self._environment, stdout=log, stderr=log, start_new_session=True)
+        # A raylet has 30 s to come up, whatever is said: too little where all machines start at once on two cores.
+        again = f"until {shlex.join(ray)}; do sleep 1; done; exec sleep infinity"
+        whole = self._command(machine, ["bash", "-c", again])
+        kept = {"RAY_REDIS_ADDRESS": f"{NAMES[LAPTOP]}:6379"} if self._redis and machine == HEAD else {}
+        return subprocess.Popen(
+            whole, env={**self._environment, **kept}, stdout=log, stderr=log, start_new_session=True
+        )
 
     def _command(self, machine: int, command: Sequence[str]) -> list[str]:
         return ["bash", str(SCRIPT), "node", str(machine), self._prefix, str(self._directory), *command]
 
     def _script(self, *arguments: str) -> None:
         subprocess.run(["bash", SCRIPT, *arguments], check=True, capture_output=True)
-
-
-def wait_until(happened: Callable[[], object], what: str) -> None:
-    until = time.monotonic() + READY_WITHIN_S
-    while not happened():
-        assert time.monotonic() < until, f"it has not happened that {what}"
-        time.sleep(1)
