@@ -39,7 +39,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize(
-    "script", ["text", "multilabel", "regression", "batch_cost", "adapters", "closed_form", "head_phase"]
+    "script", ["text", "multilabel", "regression", "batch_cost", "adapters", "closed_form", "head_phase", "contrast"]
 )
 def test_the_smallest_run_of_each_ends_with_its_json_line(script: str) -> None:
     assert last_line(script)["benchmark"] == script

@@ -42,6 +42,8 @@ PARTS: dict[str, dict[str, object]] = {
     "delta without attention": {"penalty": {"kind": "delta", "attention": False, "blocks": 9}},
     "delta below redrawn blocks": {"penalty": "delta", "init": "reinitialise"},
     "bss": {"penalty": {"kind": "bss", "strength": 0.01, "smallest": 2}},
+    "contrast": {"penalty": {"kind": "contrast", "strength": 2.0}},
+    "contrast of adapters": {"penalty": "contrast", "tune": "lora", "freeze": 0.25},
     "co-tuning": {"penalty": "co_tuning"},
     "l2_sp of redrawn blocks": {"penalty": "l2_sp", "init": "reinitialise"},
     "mlp": {"head": {"kind": "mlp", "width": 8, "depth": 2, "dropout": 0.1}},
@@ -268,7 +270,7 @@ def test_the_penalty_is_zero_where_it_must_be(strategy):
                 # neither frozen weights nor biases and norms count; new weights are set to zero to be out of the way
                 parameter.mul_(0.0 if name.startswith(new) and parameter.ndim >= 2 else 3.0)
     value = penalty.value().item()
-    assert value == (0.0 if kind in ("none", "bss", "co_tuning", *PULLS) else pytest.approx(before))
+    assert value == (0.0 if kind in ("none", "bss", "contrast", "co_tuning", *PULLS) else pytest.approx(before))
 
 
 @every_strategy

@@ -40,7 +40,7 @@ def test_co_tuning_learns_what_imagenet_says_of_each_label(training_data: Traini
     assert learner.train(None, validate=True).status.value == "completed"
 
 
-@pytest.mark.parametrize("penalty", ["delta", "co_tuning", "bss"])
+@pytest.mark.parametrize("penalty", ["delta", "co_tuning", "bss", "contrast"])
 def test_stored_features_give_the_same_training(training_data: TrainingData, tmp_path: Path, penalty: str) -> None:
     one = strategy(penalty, optimizer="sgd", lr=1e-3)
     prefix = Prefix(LITE0, 32, 16)

@@ -11,12 +11,17 @@ def problems(strategy, task="classification", **changes):
     return {problem.where: problem.message for problem in strategy_problems(job, job.task)}
 
 
-@pytest.mark.parametrize("kind", ["delta", "bss", "co_tuning"])
+@pytest.mark.parametrize("kind", ["delta", "bss", "contrast", "co_tuning"])
 def test_compiled_code_does_not_show_activations(kind):
     told = problems({"penalty": {"choice": ["none", kind]}}, training={"compile": True})
     assert told["strategy.penalty"].startswith(f"is {kind}, which looks into the network, but training.compile is true")
     assert problems({"penalty": kind}) == {}
     assert problems({"penalty": "l2_sp"}, training={"compile": True}) == {}
+
+
+def test_mixed_samples_have_no_label_to_compare():
+    told = problems({"penalty": {"choice": ["none", "contrast"]}, "mix": "mixup"})
+    assert told["strategy.mix"].startswith("is mixup, but the penalty contrast compares labels, and a mixed sample has")
 
 
 def test_source_classes_belong_to_a_task_with_classes():

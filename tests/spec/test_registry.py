@@ -328,7 +328,7 @@ def test_what_is_wrong_with_a_foreign_component_is_told_as_with_ours(tmp_path: P
     """
     done = run_with_stranger(tmp_path, program, "l0 = stranger:L0")
     assert done.stdout.splitlines() == [
-        "strategy.penalty: is `l9`, but must be one of none, l1, l2, l2_sp, l1_sp, delta, bss, co_tuning, l0",
+        "strategy.penalty: is `l9`, but must be one of none, l1, l2, l2_sp, l1_sp, delta, bss, contrast, co_tuning, l0",
         "strategy.penalty.strength: is the text '0.1', but must be a number; remove the quotes",
         "strategy.penalty.size: is not a key of strategy.penalty of kind l0; its keys are strength",
     ], done.stderr

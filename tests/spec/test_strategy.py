@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from graft.spec.augmentation.mixing import MixUp
 from graft.spec.base import kind_of, spec_types
-from graft.spec.components.activation_penalty import BatchSpectralShrinkage, Delta
+from graft.spec.components.activation_penalty import BatchSpectralShrinkage, Delta, SupervisedContrast
 from graft.spec.components.augmentation import NoAugmentation
 from graft.spec.components.head import LinearHead, LogisticHead, MlpHead
 from graft.spec.components.initialisation import Pretrained, Reinitialise
@@ -40,6 +40,7 @@ penalties = st.one_of(
     st.builds(L1SP, strength=st.floats(1e-6, 1), head_strength=head_strengths),
     st.builds(Delta, blocks=st.integers(1, 9), head_strength=head_strengths),
     st.builds(BatchSpectralShrinkage, smallest=st.integers(1, 9)),
+    st.builds(SupervisedContrast, strength=st.floats(0.1, 10)),
     st.just(CoTuning()),
 )
 strategies = st.builds(

@@ -213,6 +213,11 @@ def head_first(world: World) -> Result:
     return learn(world, Strategy(lr=0.01, unfreeze="head_first", penalty="l2_sp", batch_size=8))
 
 
+def contrasted(world: World) -> Result:
+    """Samples are compared with those of the other rank, too."""
+    return learn(world, Strategy(lr=0.02, penalty={"kind": "contrast", "strength": 3.0}, batch_size=8))
+
+
 def low_rank(world: World) -> Result:
     strategy = Strategy(lr=0.05, optimizer="sgd", tune={"kind": "lora", "rank": 2}, unfreeze="gradual", batch_size=8)
     return learn(world, strategy, norm=True)
@@ -371,6 +376,7 @@ SCENARIOS: dict[str, Callable[[World], Result]] = {
         synchronised_micro_batches,
         gradual,
         head_first,
+        contrasted,
         low_rank,
         statistics,
         infinite,

@@ -117,6 +117,10 @@ def _mix_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
         elif mix.tasks and task.kind not in mix.tasks:
             fitting = [name for name, one in members("mix").items() if issubclass(one, Mix) and _takes(one, task)]
             yield Problem("strategy.mix", f"is {kind}, but task {task.kind} takes one of {', '.join(fitting)}")
+        for name in job.reach.values("penalty"):
+            if getattr(members("penalty")[name], "compares", False):
+                told = f"is {kind}, but the penalty {name} compares labels, and a mixed sample has two; leave one out"
+                yield Problem("strategy.mix", told)
         for name in job.reach.values("loss"):
             loss = members("loss")[name]
             if issubclass(loss, LossSpec) and not loss.takes_mixed:

@@ -48,6 +48,7 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.components.penalty:L1SP",
         "graft.spec.components.activation_penalty:Delta",
         "graft.spec.components.activation_penalty:BatchSpectralShrinkage",
+        "graft.spec.components.activation_penalty:SupervisedContrast",
         "graft.spec.tasks.classification:CoTuning",
     ),
     "skip": (

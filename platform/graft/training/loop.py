@@ -34,6 +34,7 @@ from graft.training.session import Session
 from graft.training.steps.average import WeightAverage
 from graft.training.steps.sharpness import at_the_sharpest
 from graft.training.steps.update import move_weights
+from graft.training.steps.whole_batch import of_all_ranks
 from graft.training.world import ALONE, World
 from graft.transfer.adapt import Adapted
 from graft.transfer.penalties.activations import watching
@@ -265,8 +266,12 @@ def _losses(session: Session, part: TrainingBatch) -> _Losses:
     loss, count = session.loss(outputs, part.targets, *weights), len(part.targets)
     if penalty is None or seen is None:
         return _Losses(loss, loss.item() * count, 0.0)
+    targets, share = part.targets, 1.0
+    if getattr(session.plan.strategy.penalty, "compares", False):
+        seen.features, targets = of_all_ranks(seen.pooled, part, session.world)
+        share = len(targets) / count  # what `_backward` takes off a part: each rank has the loss of all
     with autocast(precision, session.device):
-        term = penalty.term(part.inputs, part.targets, seen)
+        term = penalty.term(part.inputs, targets, seen) * share
     return _Losses(loss + term, loss.item() * count, term.item() * count)
 
 

@@ -15,7 +15,7 @@ from graft.spec.space.distributions import Choice, Distribution, LogUniform, Ran
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
 
-PENALTIES = "none, l1, l2, l2_sp, l1_sp, delta, bss, co_tuning"
+PENALTIES = "none, l1, l2, l2_sp, l1_sp, delta, bss, contrast, co_tuning"
 
 CONDITIONAL = {
     "penalty": {"choice": ["none", {"kind": "l2_sp", "strength": {"loguniform": [1e-4, 1e-1]}}]},

@@ -9,7 +9,7 @@ from graft.models.backbone import Backbone, Masked
 from graft.models.load import load_backbone
 from graft.models.network import Network
 from graft.models.weights.source_head import source_head, source_head_problem
-from graft.spec.components.activation_penalty import BatchSpectralShrinkage, Delta
+from graft.spec.components.activation_penalty import BatchSpectralShrinkage, Delta, SupervisedContrast
 from graft.spec.components.penalty import L2SP
 from graft.spec.tasks.classification import CoTuning
 from graft.transfer.freezing import AdaptedModel
@@ -166,6 +166,38 @@ class TestSpectral:
         seen = Activations(features=torch.ones(2, 6))
         assert penalty.term({}, torch.zeros(2), seen).item() == pytest.approx(1e-3 * 12)
         assert penalty.term({}, torch.zeros(2), Activations(features=torch.tensor([[torch.inf, 1.0]]))).isnan()
+
+
+class TestContrast:
+    def test_values_by_hand(self):
+        penalty = build_activation_penalty(SupervisedContrast(strength=2.0, temperature=0.5), linear_model(), 0)
+        points = torch.nn.functional.normalize(torch.randn(5, 6, generator=torch.manual_seed(0)), dim=1)
+        labels, terms = [0, 1, 0, 2, 0], []
+        for i in range(5):
+            alike = [p for p in range(5) if p != i and labels[p] == labels[i]]
+            whole = sum(torch.exp(points[i] @ points[a] / 0.5) for a in range(5) if a != i)
+            if alike:
+                told = [torch.log(torch.exp(points[i] @ points[p] / 0.5) / whole) for p in alike]
+                terms.append(-sum(told) / len(alike))
+        seen = Activations(features=3 * points)
+        wanted = 2 * float(sum(terms)) / 3
+        assert penalty.term({}, torch.tensor(labels), seen).item() == pytest.approx(wanted, rel=1e-5)
+
+    def test_labels_that_occur_once_teach_nothing(self):
+        penalty = build_activation_penalty(SupervisedContrast(), linear_model(), 0)
+        features = torch.randn(4, 6, requires_grad=True)
+        term = penalty.term({}, torch.arange(4), Activations(features=features))
+        term.backward()
+        assert term.item() == 0
+        assert features.grad.abs().sum() == 0
+
+    def test_what_is_infinite_is_told(self):
+        penalty = build_activation_penalty(SupervisedContrast(), linear_model(), 0)
+        seen = Activations(features=torch.tensor([[torch.inf, 1.0], [1.0, 1.0]]))
+        assert penalty.term({}, torch.zeros(2), seen).isnan()
+
+    def test_there_is_none_where_nothing_trains(self):
+        assert build_activation_penalty(SupervisedContrast(), linear_model(cut=3), 0) is None
 
 
 class TestCoTuning:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from graft.core.errors import SpecError
-from graft.spec.components.activation_penalty import BatchSpectralShrinkage, Delta
+from graft.spec.components.activation_penalty import BatchSpectralShrinkage, Delta, SupervisedContrast
 from graft.spec.components.penalty import L1, L1SP, L2, L2SP, NoPenalty
 from graft.spec.registry import members
 from graft.spec.space.space import StrategySpace
@@ -19,6 +19,7 @@ SPECS = {
     "l1_sp": L1SP(strength=0.3, head_strength=0.7),
     "delta": Delta(head_strength=0.7),
     "bss": BatchSpectralShrinkage(),
+    "contrast": SupervisedContrast(),
     "co_tuning": CoTuning(),
 }
 
@@ -128,7 +129,9 @@ def test_weights_that_were_moved_are_followed(make_classifier, spec):
     before = penalty.value().item()
     network.to(torch.float64)
     penalty.follow_weights()
-    assert penalty.value().dtype == (torch.float32 if spec.kind in ("none", "bss", "co_tuning") else torch.float64)
+    assert penalty.value().dtype == (
+        torch.float32 if spec.kind in ("none", "bss", "contrast", "co_tuning") else torch.float64
+    )
     assert penalty.value().item() == pytest.approx(before)
 
 

@@ -13,8 +13,10 @@ class ActivationPenaltySpec(PenaltySpec):
     Attributes:
         tasks: kinds of the tasks whose targets it can take; empty where it looks at no target.
         needs_source_head: whether it needs the head that the backbone was pretrained with.
+        compares: whether it compares samples of a batch with each other: it is given features and targets of all ranks.
     """
 
+    compares: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ()
     needs_source_head: ClassVar[bool] = False
 
@@ -62,3 +64,18 @@ class BatchSpectralShrinkage(ActivationPenaltySpec):
     built_by: ClassVar[str] = "graft.transfer.penalties.spectral:BssPenalty"
     strength: float = Field(1e-3, gt=0, description="η: factor of the squared singular values.")
     smallest: Annotated[int, Field(ge=1, le=1024)] = Field(1, description="k: how many of the smallest ones.")
+
+
+class SupervisedContrast(ActivationPenaltySpec):
+    """Samples of one label come together in feature space, others part (Khosla et al., NeurIPS 2020; beside the task's
+    loss: Gunel et al., ICLR 2021).
+
+    For few labels: a batch of B samples has B² pairs to learn from. Labels that occur once in a batch teach nothing.
+    """
+
+    kind: Literal["contrast"] = "contrast"
+    built_by: ClassVar[str] = "graft.transfer.penalties.contrast:ContrastPenalty"
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
+    compares: ClassVar[bool] = True
+    strength: float = Field(1.0, gt=0, le=1000, description="λ: factor of the contrastive loss.")
+    temperature: float = Field(0.1, ge=0.01, le=10, description="τ: cosines are divided by it.")
