@@ -21,7 +21,7 @@ os.environ.setdefault("GRAFT_MEMORY", "off")
 os.environ.setdefault("RAY_metrics_report_interval_ms", "1000")
 
 # How long an example takes says more of the machine than of the code.
-hypothesis.settings.register_profile("graft", deadline=None)
+hypothesis.settings.register_profile("graft", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("graft")
 
 REPOSITORY = Path(__file__).parent.parent
