@@ -29,10 +29,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from children import TUNED_TRAIN
 from reporting import json_line, provenance, ratio, table, usable_cpus
 from throughput.candidates import CANDIDATES, RESOLUTION, Candidate
 from throughput.exchange import Outcome, Request
-from throughput.process import TUNED_TRAIN, run_module
+from throughput.process import run_module
 
 from graft.learner.prefix import Prefix
 from graft.learner.prefix_plan import Expected, PrefixPlan

@@ -2,21 +2,11 @@
 
 import os
 import secrets
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
+from children import run_child
 from throughput.exchange import Outcome, Request
-
-# What a user finds who looks for the reason of Train's slow start (facts: 2 s a poll by default).
-TUNED_TRAIN = {
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
-    "RAY_TRAIN_METRICS_ENABLED": "0",
-}
 
 
 @dataclass(frozen=True)
@@ -40,40 +30,7 @@ def run_module(module: str, request: Request, minutes: float, extra: dict[str, s
     stem = request.work / f"{module}-{secrets.token_hex(3)}"
     asked, answered, log = (stem.with_suffix(suffix) for suffix in (".request.json", ".outcome.json", ".log"))
     request.write(asked)
-    command = [sys.executable, "-m", f"throughput.{module}", str(asked), str(answered)]
-    load = os.getloadavg()[0]
-    started = time.perf_counter()
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            command, stdout=stream, stderr=stream, env=_environment() | (extra or {}), start_new_session=True
-        )
-        try:
-            code = process.wait(minutes * 60)
-        except BaseException as error:  # also Ctrl-C: nobody else would end a session of its own
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            if not isinstance(error, subprocess.TimeoutExpired):
-                raise
-            code = -1
-            print(f"  {module} was ended after {minutes:g} minutes", flush=True)
+    load, started = os.getloadavg()[0], time.perf_counter()
+    is_well = run_child(["-m", f"throughput.{module}", str(asked), str(answered)], log, minutes * 60, extra)
     seconds = time.perf_counter() - started
-    if code != 0 or not answered.exists():
-        print(f"  {module} ended with {code}; the end of its log:\n{_tail(log)}", flush=True)
-        return Ended(seconds, load, None)
-    return Ended(seconds, load, Outcome.read(answered))
-
-
-def _environment() -> dict[str, str]:
-    here = str(Path(__file__).resolve().parent.parent)
-    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
-    # One token for this process only, else a local Ray writes one under the user's home directory.
-    return environment | {
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "HF_HUB_OFFLINE": "1",
-    }
-
-
-def _tail(log: Path, lines: int = 25) -> str:
-    return "\n".join(f"    {line}" for line in log.read_text(errors="replace").splitlines()[-lines:])
+    return Ended(seconds, load, Outcome.read(answered) if is_well and answered.exists() else None)
