@@ -14,6 +14,7 @@ from graft.experiments.run_clock import (
     GROUP_SECONDS,
     MIN_FIT_SECONDS,
     REST_SECONDS,
+    SCORING_SHARE,
     THREAD_EFFICIENCY,
     TOLERANCE,
     UNKNOWN_FIT_SECONDS,
@@ -73,7 +74,8 @@ def test_what_comes_after_the_search_is_measured_by_its_trials(make: MakePace, d
     assert (unknown.worker, unknown.evaluation, unknown.rest) == (WORKER_SECONDS, 0.0, REST_SECONDS)
     run_clock = make(story=trials.of("t01", [0.5, 0.6], seconds=6.0))
     reserve = run_clock.reserve(dataset)
-    assert reserve.evaluation == pytest.approx(6.0 * run_clock.fit_scale(dataset) * 6 / 30)
+    # 6 test and 10 validation samples; an epoch has 20
+    assert reserve.evaluation == pytest.approx(6.0 / 20 * SCORING_SHARE * 16 / (2 * THREAD_EFFICIENCY))
     assert make(allocation=TWO).reserve(dataset).worker == GROUP_SECONDS
     kept = make(training={"final_on": "train", "epochs": 4}, story=trials.of("t01", [0.5, 0.6], seconds=6.0))
     assert kept.reserve(dataset).evaluation == reserve.evaluation
@@ -88,6 +90,24 @@ def test_scoring_goes_through_the_frozen_blocks_that_epochs_on_stored_features_l
     without = make(story=trials.of("t01", [0.5, 0.6], seconds=6.0)).reserve(dataset).evaluation
     # a second each for 6 test and 10 validation samples, on two CPUs
     assert plain - without == pytest.approx(16 / (2 * THREAD_EFFICIENCY))
+    # four stored views, which are no more samples to score, and the validation samples
+    viewed = replace(first, metrics={**first.metrics, "cache/misses": 5.0, "cache/pass_seconds": 75.0})
+    assert make(story=(started, viewed, *rest)).reserve(dataset).evaluation == pytest.approx(plain)
+
+
+def test_what_others_have_frozen_is_not_gone_through_when_the_best_has_nothing_frozen(
+    make: MakePace, dataset: Dataset, trials: Any
+) -> None:
+    started, first, *rest = trials.of("t02", [0.1, 0.2], seconds=1.0)
+    frozen = replace(first, metrics={**first.metrics, "cache/hits": 0.0, "cache/pass_seconds": 30.0})
+    whole = trials.of("t01", [0.5, 0.6], seconds=6.0)
+    alone = make(story=whole).reserve(dataset).evaluation
+    assert make(story=(*whole, started, frozen, *rest)).reserve(dataset).evaluation == alone
+    # features that another trial has stored: as long as that one took for them
+    begun, best, *others = whole
+    read = replace(best, metrics={**best.metrics, "cache/hits": 2.0})
+    story = (begun, read, *others, started, frozen, *rest)
+    assert make(story=story).reserve(dataset).evaluation == pytest.approx(alone + 16 / (2 * THREAD_EFFICIENCY))
 
 
 def test_a_fit_may_take_what_is_left_and_a_little_more(make: MakePace, dataset: Dataset, trials: Any) -> None:

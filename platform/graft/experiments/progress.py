@@ -84,6 +84,14 @@ class TrialProgress:
     estimate: Mapping[str, float] = field(default_factory=dict)
 
     @property
+    def pass_seconds(self) -> float:
+        """Seconds to bring training and validation samples through its frozen blocks once; 0 if others have done it.
+
+        Each split is a pass, and so is each stored view of the training samples.
+        """
+        return 2 * self.cache.get("pass_seconds", 0.0) / max(2.0, self.cache.get("misses", 0.0))
+
+    @property
     def has_ended(self) -> bool:
         """For good: one that was cut off with its run goes on with the next."""
         return self.status not in (RUNNING, events.TrialStatus.INTERRUPTED)

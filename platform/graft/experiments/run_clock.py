@@ -7,7 +7,7 @@ from graft.core.errors import ResourceError
 from graft.data.dataset import Dataset
 from graft.experiments.budget import Deadline, Reserve, fit_epochs
 from graft.experiments.progress import Progress, TrialProgress
-from graft.experiments.standing.candidates import MOST_CANDIDATES
+from graft.experiments.standing.candidates import MOST_CANDIDATES, is_solved
 from graft.experiments.standing.choice import choose
 from graft.experiments.standing.finalists import finalists_of, seconds_of
 from graft.search.outlook import Outlook
@@ -21,6 +21,8 @@ THREAD_EFFICIENCY = 0.75
 WORKER_SECONDS, GROUP_SECONDS, REST_SECONDS = 5.0, 15.0, 5.0
 # How far a run may miss its budget, and what a fit gets however late it is.
 TOLERANCE, MIN_FIT_SECONDS = 0.03, 1.0
+# Of the time that training on a sample takes: a third is the forward pass, the rest is room.
+SCORING_SHARE = 0.5
 # A fit that has less than this fraction of its epochs is not worth it.
 MIN_FIT_SHARE = 0.5
 # Until a trial has been measured, the fit is taken to need this long.
@@ -76,27 +78,28 @@ class RunClock:
         return max(1.0, speed_up)
 
     def reserve(self, dataset: Dataset) -> Reserve:
-        """What comes after the search. Scoring a sample takes at most as long as training on it.
-
-        Where trials train on stored features, scoring goes through the frozen blocks besides, once for each sample that
-        is scored: those of the test, and the validation samples for what is calibrated on them.
-        """
+        """What comes after the search, as long as the best trial so far would take for each member of an ensemble."""
         tally = self.progress.tally
         measured = tally.leader or next((trial for trial in self.progress.ranked() if trial.epoch_seconds), None)
-        counts = dataset.counts
-        rows, scored = counts["train"] + counts["validation"], counts["test"] + counts["validation"]
+        counts, fit = dataset.counts, self.job.training.fit
         start = GROUP_SECONDS if self.fit_workers > 1 else WORKER_SECONDS
-        below = tally.pass_seconds
-        each = _mean_epoch(measured) / counts["train"]
-        fit = self.job.training.fit
         # An ensemble is selected from what its candidates say of validation samples, and then all members are scored.
         heard = 0 if fit.most_members < 2 else MOST_CANDIDATES * min(counts["validation"], SELECTION_ROWS)
-        scored = scored * fit.most_members + heard
-        evaluation = (
-            self._finals(dataset)
-            + (each * (counts["test"] * fit.most_members + heard) + below / rows * scored) / self.speed_up
-        )
+        scored = (counts["test"] + counts["validation"]) * fit.most_members + heard
+        evaluation = self._finals(dataset) + self._seconds_to_score(measured, dataset) * scored / self.speed_up
         return Reserve(start, self.fit_scale(dataset), evaluation, REST_SECONDS)
+
+    def _seconds_to_score(self, trial: TrialProgress | None, dataset: Dataset) -> float:
+        """Seconds that the network of a trial takes for one sample, in a process like the trial's.
+
+        What is trained goes forward only. Blocks whose features were stored are gone through once for each sample.
+        """
+        if trial is None:
+            return 0.0
+        counts, most = dataset.counts, self.progress.tally.pass_seconds
+        below = trial.pass_seconds or (most if trial.cache.get("hits") else 0.0)
+        above = 0.0 if is_solved(trial) else _mean_epoch(trial) / counts["train"] * SCORING_SHARE
+        return above + below / (counts["train"] + counts["validation"])
 
     def _finals(self, dataset: Dataset) -> float:
         """Seconds that the folds of the finalists take which were not scored by them yet."""

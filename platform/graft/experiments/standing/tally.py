@@ -15,10 +15,12 @@ class Counted(Protocol):
     epoch: int
     epochs: int
     best_epoch: int
-    cache: dict[str, float]
 
     @property
     def has_ended(self) -> bool: ...
+
+    @property
+    def pass_seconds(self) -> float: ...
 
 
 T = TypeVar("T", bound=Counted)
@@ -37,7 +39,7 @@ class Tally(Generic[T]):
         begun: phase -> trials.
         ended: phase -> epochs they have trained -> trials that have ended for good.
         most: phase -> most epochs that a trial of it has behind it when it is done.
-        pass_seconds: the most that a trial has spent on features of frozen blocks.
+        pass_seconds: the most that a trial has taken to bring training and validation samples through frozen blocks.
     """
 
     def __init__(self, metric: MetricSpec, running: str) -> None:
@@ -73,7 +75,7 @@ class Tally(Generic[T]):
         else:
             self.running.pop(trial.trial, None)
         self._count(trial)
-        self.pass_seconds = max(self.pass_seconds, trial.cache.get("pass_seconds", 0.0))
+        self.pass_seconds = max(self.pass_seconds, trial.pass_seconds)
         key, leader = self._metric.best_first, self.leader
         if trial.best_epoch and (leader is None or key(score, trial.trial) < key(of_leader, leader.trial)):
             self.leader = trial
