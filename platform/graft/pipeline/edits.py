@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from graft.core.errors import Problem, SpecError
 from graft.modalities.registry import build_modality
@@ -16,7 +15,7 @@ from graft.spec.job import Job
 from graft.spec.metrics import MetricSpec
 from graft.spec.registry import members
 from graft.spec.search.searchers import GridSearcher
-from graft.spec.space.distributions import Choice
+from graft.spec.space.leaves import components_in, numbers_in, values_in
 from graft.spec.space.nodes import Component, Node, Value
 from graft.spec.space.space import StrategySpace
 
@@ -76,32 +75,32 @@ def planned_edits(job: Job) -> tuple[PlannedEdit, ...]:
 
 def structure_problems(job: Job) -> Iterator[Problem]:
     """Shares that keep or leave out no block, and poolings of what pools by itself, for any backbone of the job."""
-    node = dict(job.reach.root.fields).get(FIELD)
-    for name in job.reach.values("backbone") if node is not None else ():
+    node = dict(job.reach.root.fields).get(FIELD, Value("none"))
+    for name in job.reach.values("backbone"):
         if not has_backbone(name):
             continue  # said by `check_job`, with the nearest names
         info = describe_backbone(name)
-        for option in _components(node):
+        for option in components_in(node):
             yield from _problems(option, info)
 
 
 def _problems(option: Component, info: BackboneInfo) -> Iterator[Problem]:
     fields = dict(option.fields)
-    shares = [*_numbers(fields.get("keep", Value(1.0)))]
+    shares = [*numbers_in(fields.get("keep", Value(1.0)))]
     lost = [share for share in shares if round(share * info.num_blocks) < 1]
     if lost:
         least = 1 / info.num_blocks
         told = f"is {lost[0]:g}, which keeps none of the {info.num_blocks} blocks of {info.name}"
         yield Problem("strategy.structure.keep", f"{told}; keep {least:.2g} at least, which is one of them")
         return
-    for skip in _components(fields.get("skip")):
+    for skip in components_in(fields.get("skip", Value("none"))):
         if told := _skip_problem(skip, max(shares), info):
             yield Problem("strategy.structure.skip", told)
-    if any(share > 0 for share in _numbers(fields.get("deepen", Value(0.0)))) and (told := _deepen_problem(info)):
+    if any(share > 0 for share in numbers_in(fields.get("deepen", Value(0.0)))) and (told := _deepen_problem(info)):
         yield Problem("strategy.structure.deepen", told)
-    if any(factor > 1 for factor in _numbers(fields.get("widen", Value(1.0)))) and (told := _widen_problem(info)):
+    if any(factor > 1 for factor in numbers_in(fields.get("widen", Value(1.0)))) and (told := _widen_problem(info)):
         yield Problem("strategy.structure.widen", told)
-    for pool in _values(fields.get("pool")):
+    for pool in values_in(fields.get("pool", Value("own"))):
         structure = Structure.model_validate({"keep": max(shares), "pool": pool})
         if pool != "own" and (told := _pool_problem(structure, info)):
             yield Problem("strategy.structure.pool", told)
@@ -111,7 +110,7 @@ def _skip_problem(skip: Component, keep: float, info: BackboneInfo) -> str:
     """What is wrong with the most that a skip leaves out."""
     if skip.kind == "none":
         return ""
-    most = {name: max(_numbers(node), default=None) or next(_values(node)) for name, node in skip.fields}
+    most = {name: max(numbers_in(node), default=None) or next(values_in(node)) for name, node in skip.fields}
     spec = members("skip")[str(skip.kind)].model_validate(most)
     assert isinstance(spec, SkipSpec)
     structure = Structure(keep=keep, skip=spec)
@@ -162,34 +161,3 @@ def _structures(node: Node) -> Iterator[Structure]:
     metric = MetricSpec("any", "max")  # nothing is compared here
     grid = GridSearch(GridSearcher(points=POINTS), space, metric, seed=0)
     return (one.structure for index in range(grid.size) if (one := grid.draw(index, ())) is not None)
-
-
-def _components(node: Node | None) -> Iterator[Component]:
-    match node:
-        case Component():
-            yield node
-        case Choice(options):
-            for option in options:
-                yield from _components(option)
-
-
-def _values(node: Node | None) -> Iterator[Any]:
-    match node:
-        case Value(value):
-            yield value
-        case Choice(options):
-            for option in options:
-                yield from _values(option)
-
-
-def _numbers(node: Node) -> Iterator[float]:
-    match node:
-        case Value(int() | float() as value):
-            yield float(value)
-        case Choice(options):
-            for option in options:
-                yield from _numbers(option)
-        case Value() | Component():
-            return
-        case _:
-            yield from node.bounds()

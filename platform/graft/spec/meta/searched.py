@@ -1,13 +1,14 @@
 """The keys of a job of meta-training that may be distributions, and the strategies that they are a space of."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
 from graft.spec.messages.rules import Finding, Path
 from graft.spec.space.distributions import NAMES, Choice, Distribution
-from graft.spec.space.nodes import Component, Node, Value
+from graft.spec.space.leaves import components_in, numbers_in
+from graft.spec.space.nodes import Component, Node
 from graft.spec.space.reader import read_space
 from graft.spec.space.space import StrategySpace
 
@@ -74,16 +75,12 @@ def space_of(plain: Mapping[str, Any]) -> StrategySpace:
 
 def kinds_in(space: StrategySpace, name: str) -> tuple[str, ...]:
     """The kinds of starts, or of adapters, that a space holds."""
-    inside = dict(space.root.fields)["episodes"]
-    assert isinstance(inside, Component), "a meta-training says it"
-    return tuple(dict.fromkeys(_kinds(dict(inside.fields)[name])))
+    return tuple(dict.fromkeys(one.kind for one in components_in(_of_episodes(space, name)) if one.kind))
 
 
 def bounds_in(space: StrategySpace, name: str) -> tuple[float, float]:
     """The lowest and the highest number that a key of the tasks may be."""
-    inside = dict(space.root.fields)["episodes"]
-    assert isinstance(inside, Component), "a meta-training says it"
-    found = [*_numbers(dict(inside.fields)[name])]
+    found = [*numbers_in(_of_episodes(space, name))]
     return min(found), max(found)
 
 
@@ -94,29 +91,15 @@ def has_distribution(value: Any) -> bool:
     return isinstance(value, list) and any(map(has_distribution, value))
 
 
-def _kinds(node: Node) -> Iterator[str]:
-    if isinstance(node, Component) and node.kind:
-        yield node.kind
-    for option in node.options if isinstance(node, Choice) else ():
-        yield from _kinds(option)
-
-
-def _numbers(node: Node) -> Iterator[float]:
-    match node:
-        case Value(int() | float() as value):
-            yield value
-        case Choice(options):
-            for option in options:
-                yield from _numbers(option)
-        case Value() | Component():
-            return
-        case _:
-            yield from node.bounds()
-
-
 def first_of(key: str, distribution: Distribution) -> Any:
     """Of a range the lowest, of a choice the first: a strategy of a space that is always the same."""
     return distribution.options[0] if isinstance(distribution, Choice) else distribution.bounds()[0]
+
+
+def _of_episodes(space: StrategySpace, name: str) -> Node:
+    inside = dict(space.root.fields)["episodes"]
+    assert isinstance(inside, Component), "a meta-training says it"
+    return dict(inside.fields)[name]
 
 
 def _strategy_of(given: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:

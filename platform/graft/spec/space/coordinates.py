@@ -6,6 +6,7 @@ from typing import Any
 
 from graft.spec.base import Spec, kind_of, spec_types
 from graft.spec.space.distributions import Choice, RandInt, Range
+from graft.spec.space.leaves import is_number, numbers_in
 from graft.spec.space.nodes import Component, Node, Value, field_key, option_key
 from graft.spec.strategy import Strategy
 
@@ -50,7 +51,7 @@ class _Field:
                     yield key, index
                     yield from self.coordinates(options[index], value, option_key(key, options, index))
             case _:
-                if _is_number(value):
+                if is_number(value):
                     yield key, _nearest(node, value)
 
     def distance(self, node: Node, value: Any) -> float:
@@ -67,7 +68,7 @@ class _Field:
             case Choice(options):
                 return min(self.distance(option, value) for option in options)
             case _:
-                return _distance(_nearest(node, value), value) if _is_number(value) else math.inf
+                return _distance(_nearest(node, value), value) if is_number(value) else math.inf
 
     def _distance_of(self, node: Node | None, value: Any) -> float:
         """What is not given has its default."""
@@ -84,24 +85,11 @@ def _with_drawn_rates(nodes: Mapping[str, Node], plain: Mapping[str, Any]) -> Ma
     default = Strategy.model_fields
     rate_node, factor_node = (nodes.get(name, Value(default[name].default)) for name in ("lr", "head_lr_factor"))
     product = plain["lr"]
-    factors = [1.0, *_numbers(factor_node), *(product / rate for rate in _numbers(rate_node))]
+    factors = [1.0, *numbers_in(factor_node), *(product / rate for rate in numbers_in(rate_node))]
     rate, factor = _Field(Strategy, "lr"), _Field(Strategy, "head_lr_factor")
     possible = [one for one in factors if factor.distance(factor_node, one) == 0]
     drawn = min(possible, key=lambda one: rate.distance(rate_node, product / one))
     return {**plain, "lr": product / drawn, "head_lr_factor": drawn}
-
-
-def _numbers(node: Node) -> Iterator[float]:
-    match node:
-        case Value(int() | float() as value) if _is_number(value):
-            yield float(value)
-        case Choice(options):
-            for option in options:
-                yield from _numbers(option)
-        case Component() | Value():
-            return
-        case _:
-            yield from node.bounds()
 
 
 def _nearest(distribution: Range, value: float) -> int | float:
@@ -113,8 +101,4 @@ def _nearest(distribution: Range, value: float) -> int | float:
 def _distance(own: Any, value: Any) -> float:
     if own == value:
         return 0.0
-    return abs(own - value) if _is_number(own) and _is_number(value) else math.inf
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return abs(own - value) if is_number(own) and is_number(value) else math.inf

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from graft.spec.space.distributions import Choice, Number
+from graft.spec.space.leaves import is_number
 from graft.spec.space.nodes import Component, Node, Value, field_key, option_key
 
 if TYPE_CHECKING:
@@ -47,12 +48,8 @@ def _of_options(choice: Choice, key: str, one: _Place, other: _Place) -> float:
     here, there = int(one[key]), int(other[key])
     if here == there:
         return _between(options[here], option_key(key, options, here), one, other) or 0.0
-    numbers = [option.value for option in options if isinstance(option, Value) and _is_number(option.value)]
+    numbers = [option.value for option in options if isinstance(option, Value) and is_number(option.value)]
     if len(numbers) < len(options):
         return 1.0
     order = sorted(numbers)
     return abs(order.index(numbers[here]) - order.index(numbers[there])) / (len(order) - 1)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

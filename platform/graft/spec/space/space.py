@@ -16,6 +16,7 @@ from graft.spec.messages.rules import Finding, dotted, rejected
 from graft.spec.space.coordinates import coordinates_of
 from graft.spec.space.distance import distance
 from graft.spec.space.distributions import Choice, Distribution, LogUniform, RandInt, Range, Uniform, name_of
+from graft.spec.space.leaves import values_in
 from graft.spec.space.nodes import Component, Node, Value, field_key, option_key
 from graft.spec.space.reader import read_space
 from graft.spec.strategy import Strategy
@@ -126,7 +127,7 @@ class StrategySpace:
         if node is None:
             default = Strategy.model_fields[key].default
             return (getattr(default, "kind", default),)
-        return tuple(dict.fromkeys(_values(node)))
+        return tuple(dict.fromkeys(values_in(node)))
 
     def distributions(self) -> dict[str, Distribution]:
         """Every distribution by its dotted key; one inside an option has the option's kind in its key."""
@@ -209,19 +210,6 @@ def _combined(sizes: Iterator[int | None], operation: Callable[[list[int]], int]
     known = list(sizes)
     finite = [size for size in known if size is not None]
     return operation(finite) if len(finite) == len(known) else None
-
-
-def _values(node: Node) -> Iterator[Any]:
-    match node:
-        case Value(value):
-            yield value
-        case Component(kind, _):
-            yield kind
-        case Choice(options):
-            for option in options:
-                yield from _values(option)
-        case Uniform() | LogUniform() | RandInt():
-            yield from node.bounds()
 
 
 def _distributions(node: Node, key: str) -> Iterator[tuple[str, Distribution]]:
