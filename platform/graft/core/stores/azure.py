@@ -11,8 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.errors import ResourceError, SpecError
+from graft.core.storage import file_digest
 from graft.core.stores.kinds import azure_account
-from graft.core.stores.storage import Answer, ConflictError, Entry, StorageError, StorageFault, few_words
+from graft.core.stores.storage import (
+    Answer,
+    ConflictError,
+    Entry,
+    StorageError,
+    StorageFault,
+    few_words,
+    require_arrived,
+)
 
 _CONNECT_S, _SILENCE_S = 3.0, 20.0
 _AGAIN_S = 1
@@ -96,10 +105,7 @@ class AzureStorage:
             with file.open("wb") as target:
                 found.readinto(target)
             entry = self._entry(found.properties)
-            with file.open("rb") as stream:
-                digest = hashlib.file_digest(stream, _DIGEST).hexdigest()
-            if entry.digest and entry.digest != digest:
-                raise StorageError(StorageFault.AWAY, f"{key} did not arrive as it was sent")
+            require_arrived(entry, file_digest(file))
             return entry
         return _absent(key, asked)
 

@@ -11,12 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.errors import ResourceError
-from graft.core.stores.storage import Answer, ConflictError, Entry, StorageError, StorageFault, few_words
+from graft.core.storage import file_digest
+from graft.core.stores.storage import (
+    Answer,
+    ConflictError,
+    Entry,
+    StorageError,
+    StorageFault,
+    few_words,
+    require_arrived,
+)
 
 _TIMEOUT = (3.0, 20.0)  # to connect, and of silence
 _AGAIN_S = 2.0
 _DIGEST = "sha256"
 _LISTED = "items(name,size,generation,updated,metadata),prefixes,nextPageToken"
+_KIND = "application/octet-stream"
 _NO_BUCKET = "bucket does not exist"
 
 
@@ -86,10 +96,7 @@ class GoogleStorage:
             blob.download_to_filename(
                 str(file), raw_download=True, if_generation_match=int(entry.tag), checksum=None, **_patient()
             )
-            with file.open("rb") as stream:
-                found = hashlib.file_digest(stream, _DIGEST).hexdigest()
-            if entry.digest and entry.digest != found:
-                raise StorageError(StorageFault.AWAY, f"{key} did not arrive as it was sent")
+            require_arrived(entry, file_digest(file))
             return entry
         if asked.status != 404:
             raise StorageError(StorageFault.AWAY, f"{key} changed while it was read")
@@ -137,9 +144,6 @@ class GoogleStorage:
         digest = (blob.metadata or {}).get(_DIGEST, "")
         key = blob.name.removeprefix(self._prefix)
         return Entry(key, int(blob.size), str(blob.generation), blob.updated.timestamp(), digest)
-
-
-_KIND = "application/octet-stream"
 
 
 def _require_package() -> None:

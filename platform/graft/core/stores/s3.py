@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.errors import ResourceError, SpecError
-from graft.core.stores.storage import Answer, ConflictError, Entry, StorageError, StorageFault, few_words
+from graft.core.stores.storage import (
+    Answer,
+    ConflictError,
+    Entry,
+    StorageError,
+    StorageFault,
+    few_words,
+    require_arrived,
+)
 
 _CONNECT_S, _SILENCE_S = 3.0, 20.0
 _ATTEMPTS = 2
@@ -86,8 +94,7 @@ class S3Storage:
                 for piece in answer["Body"].iter_chunks(_PIECE):
                     found.update(piece)
                     target.write(piece)
-            if entry.digest and entry.digest != found.hexdigest():
-                raise StorageError(StorageFault.AWAY, f"{key} did not arrive as it was sent")
+            require_arrived(entry, found.hexdigest())
             return entry
         return None
 

@@ -114,6 +114,20 @@ class Storage(Protocol):
         """Delete an object, if it is there."""
 
 
+def require_arrived(entry: Entry, digest: str) -> None:
+    """Hold what was read against the digest that its writer has given.
+
+    Args:
+        entry: what was asked for.
+        digest: sha256 of what arrived, in hex.
+
+    Raises:
+        StorageError: they differ; who asks again may get the whole of it.
+    """
+    if entry.digest and entry.digest != digest:
+        raise StorageError(StorageFault.AWAY, f"{entry.key} did not arrive as it was sent")
+
+
 def few_words(text: object) -> str:
     """What a library says of an error, short enough for a line."""
     return " ".join(str(text).split())[:160].rstrip(". ")
