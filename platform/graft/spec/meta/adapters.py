@@ -8,7 +8,10 @@ from graft.spec.base import Component
 
 Steps = Annotated[int, Field(ge=1, le=100)]
 Rate = Annotated[float, Field(gt=0, le=10)]
-_FROM = "Where the head of a task starts: its prototypes, or one learned row for all classes."
+HeadFrom = Annotated[
+    Literal["prototypes", "shared"],
+    Field(description="Where the head of a task starts: its prototypes, or one learned row for all classes."),
+]
 
 
 class AdapterSpec(Component):
@@ -69,7 +72,7 @@ class AnilAdapter(AdapterSpec):
     built_by: ClassVar[str] = "graft.episodes.adapters.build:anil"
     steps: Steps = Field(5, description="Of the inner loop.")
     rate: Rate = Field(0.1, description="Of an inner step at first; it is learned.")
-    head: Literal["prototypes", "shared"] = Field("prototypes", description=_FROM)
+    head: HeadFrom = "prototypes"
 
 
 class MamlAdapter(AdapterSpec):
@@ -81,7 +84,7 @@ class MamlAdapter(AdapterSpec):
     rate: Rate = Field(0.1, description="Of an inner step at first; it is learned.")
     order: Literal["first", "second"] = Field("second", description="first: no gradient through inner gradients.")
     rates: Literal["shared", "own"] = Field("shared", description="own: a learned rate for each weight (Meta-SGD).")
-    head: Literal["prototypes", "shared"] = Field("prototypes", description=_FROM)
+    head: HeadFrom = "prototypes"
 
 
 class ReptileAdapter(AdapterSpec):
@@ -91,7 +94,7 @@ class ReptileAdapter(AdapterSpec):
     built_by: ClassVar[str] = "graft.episodes.adapters.build:reptile"
     steps: Annotated[int, Field(ge=2, le=100)] = Field(5, description="Of the inner loop.")
     rate: Rate = Field(0.1, description="Of an inner step.")
-    head: Literal["prototypes", "shared"] = Field("shared", description=_FROM)
+    head: HeadFrom = "shared"
 
 
 class LpFtAdapter(AdapterSpec):
@@ -103,7 +106,7 @@ class LpFtAdapter(AdapterSpec):
     probe_rate: Rate = Field(0.1, description="Of such a step at first; it is learned.")
     steps: Steps = Field(2, description="Of all weights.")
     rate: Rate = Field(0.01, description="Of such a step at first; it is learned.")
-    head: Literal["prototypes", "shared"] = Field("prototypes", description=_FROM)
+    head: HeadFrom = "prototypes"
 
 
 class BitFitAdapter(AdapterSpec):
@@ -113,7 +116,7 @@ class BitFitAdapter(AdapterSpec):
     built_by: ClassVar[str] = "graft.episodes.adapters.build:bit_fit"
     steps: Steps = Field(5, description="Of the inner loop.")
     rate: Rate = Field(0.1, description="Of an inner step at first; it is learned.")
-    head: Literal["prototypes", "shared"] = Field("prototypes", description=_FROM)
+    head: HeadFrom = "prototypes"
 
 
 class LoraAdapter(AdapterSpec):
@@ -124,4 +127,4 @@ class LoraAdapter(AdapterSpec):
     rank: Annotated[int, Field(ge=1, le=256)] = Field(4, description="Of an update of a matrix.")
     steps: Steps = Field(5, description="Of the inner loop.")
     rate: Rate = Field(0.1, description="Of an inner step at first; it is learned.")
-    head: Literal["prototypes", "shared"] = Field("prototypes", description=_FROM)
+    head: HeadFrom = "prototypes"
