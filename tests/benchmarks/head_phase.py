@@ -18,7 +18,7 @@ from typing import Any
 from reporting import json_line, provenance, table
 
 EXAMPLE = """example:
-  python tests/benchmarks/head_phase.py --samples 500 --epochs 10 --texts /tmp/bench_cache
+  python tests/benchmarks/head_phase.py --samples 500 --epochs 10 --texts ~/.cache/graft-texts
 """
 DIGITS, TEXTS = "digits", "fine_foods"
 BACKBONES = {DIGITS: {"backbone": "efficientnet_lite0"}, TEXTS: {"backbone": "minilm_l6"}}

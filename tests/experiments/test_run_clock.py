@@ -14,13 +14,13 @@ from graft.experiments.run_clock import (
     GROUP_SECONDS,
     MIN_FIT_SECONDS,
     REST_SECONDS,
-    SCORING_SHARE,
     THREAD_EFFICIENCY,
     TOLERANCE,
     UNKNOWN_FIT_SECONDS,
     WORKER_SECONDS,
     RunClock,
 )
+from graft.experiments.standing.scoring import SCORING_SHARE
 from graft.journal import events
 from graft.spec.load import parse_job
 from graft.workers.allocation import Allocation

@@ -144,10 +144,7 @@ def fit_epochs(winner: TrialProgress, epochs: int) -> int:
 
 def fit_seconds(winner: TrialProgress, epochs: int, fit_scale: float) -> float:
     """How long the final fit of a trial's strategy will take, judged by the trial's own epochs."""
-    if not winner.epoch_seconds:
-        return 0.0
-    mean = sum(winner.epoch_seconds) / len(winner.epoch_seconds)
-    return mean * fit_scale * fit_epochs(winner, epochs)
+    return winner.mean_epoch * fit_scale * fit_epochs(winner, epochs)
 
 
 def _deadlines(budget: BudgetSpec, price: PriceSpec, allocation: Allocation) -> Iterator[Deadline]:

@@ -39,8 +39,7 @@ class TrialProgress:
         best: metrics of its best epoch so far, as the search compares them.
         best_epoch: the epoch of `best`, 1-based; 0 before the first report.
         best_segment: the segment of `best`.
-        best_strategy: what was trained in `best`, as plain data; empty before the first report.
-        best_label: the same at a glance.
+        best_strategy, best_label: what was trained in `best`, as plain data and at a glance; empty before it.
         epoch_seconds: seconds of each epoch.
         seconds: wall time.
         reason: why it ended.
@@ -84,12 +83,15 @@ class TrialProgress:
     estimate: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def pass_seconds(self) -> float:
-        """Seconds to bring training and validation samples through its frozen blocks once; 0 if others have done it.
+    def mean_epoch(self) -> float:
+        """Seconds of an epoch on average; 0 before the first has ended."""
+        return sum(self.epoch_seconds) / len(self.epoch_seconds) if self.epoch_seconds else 0.0
 
-        Each split is a pass, and so is each stored view of the training samples.
-        """
-        return 2 * self.cache.get("pass_seconds", 0.0) / max(2.0, self.cache.get("misses", 0.0))
+    @property
+    def pass_seconds(self) -> float:
+        """Seconds to bring training and validation samples through its frozen blocks once; 0 if others have done it."""
+        passes = max(2.0, self.cache.get("misses", 0.0))  # of both splits, one more for each stored view
+        return 2 * self.cache.get("pass_seconds", 0.0) / passes
 
     @property
     def has_ended(self) -> bool:

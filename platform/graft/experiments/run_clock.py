@@ -7,9 +7,10 @@ from graft.core.errors import ResourceError
 from graft.data.dataset import Dataset
 from graft.experiments.budget import Deadline, Reserve, fit_epochs
 from graft.experiments.progress import Progress, TrialProgress
-from graft.experiments.standing.candidates import MOST_CANDIDATES, is_solved
+from graft.experiments.standing.candidates import MOST_CANDIDATES
 from graft.experiments.standing.choice import choose
 from graft.experiments.standing.finalists import finalists_of, seconds_of
+from graft.experiments.standing.scoring import seconds_to_score
 from graft.search.outlook import Outlook
 from graft.spec.job import Job
 from graft.spec.training import SELECTION_ROWS
@@ -21,8 +22,6 @@ THREAD_EFFICIENCY = 0.75
 WORKER_SECONDS, GROUP_SECONDS, REST_SECONDS = 5.0, 15.0, 5.0
 # How far a run may miss its budget, and what a fit gets however late it is.
 TOLERANCE, MIN_FIT_SECONDS = 0.03, 1.0
-# Of the time that training on a sample takes: a third is the forward pass, the rest is room.
-SCORING_SHARE = 0.5
 # A fit that has less than this fraction of its epochs is not worth it.
 MIN_FIT_SHARE = 0.5
 # Until a trial has been measured, the fit is taken to need this long.
@@ -86,20 +85,9 @@ class RunClock:
         # An ensemble is selected from what its candidates say of validation samples, and then all members are scored.
         heard = 0 if fit.most_members < 2 else MOST_CANDIDATES * min(counts["validation"], SELECTION_ROWS)
         scored = (counts["test"] + counts["validation"]) * fit.most_members + heard
-        evaluation = self._finals(dataset) + self._seconds_to_score(measured, dataset) * scored / self.speed_up
+        each = seconds_to_score(measured, counts, tally.pass_seconds) if measured else 0.0
+        evaluation = self._finals(dataset) + each * scored / self.speed_up
         return Reserve(start, self.fit_scale(dataset), evaluation, REST_SECONDS)
-
-    def _seconds_to_score(self, trial: TrialProgress | None, dataset: Dataset) -> float:
-        """Seconds that the network of a trial takes for one sample, in a process like the trial's.
-
-        What is trained goes forward only. Blocks whose features were stored are gone through once for each sample.
-        """
-        if trial is None:
-            return 0.0
-        counts, most = dataset.counts, self.progress.tally.pass_seconds
-        below = trial.pass_seconds or (most if trial.cache.get("hits") else 0.0)
-        above = 0.0 if is_solved(trial) else _mean_epoch(trial) / counts["train"] * SCORING_SHARE
-        return above + below / (counts["train"] + counts["validation"])
 
     def _finals(self, dataset: Dataset) -> float:
         """Seconds that the folds of the finalists take which were not scored by them yet."""
@@ -133,7 +121,7 @@ class RunClock:
         0 if there would not be time for half of them: then the weights that the search has left are the better model.
         """
         wanted = fit_epochs(winner, self.job.epochs)
-        seconds, an_epoch = self.seconds_for_fit(dataset), _mean_epoch(winner) * self.fit_scale(dataset)
+        seconds, an_epoch = self.seconds_for_fit(dataset), winner.mean_epoch * self.fit_scale(dataset)
         if seconds is None or not an_epoch:
             return wanted
         affordable = int((seconds - self.reserve(dataset).worker) / an_epoch)
@@ -163,7 +151,3 @@ class RunClock:
             f"search.budget.{self.deadline.by} allows {self.deadline.seconds:.0f} s, but {self.spent:.0f} s were spent "
             "before the search could begin; raise it (the data is ingested now, so the next run is quicker)"
         )
-
-
-def _mean_epoch(trial: TrialProgress | None) -> float:
-    return sum(trial.epoch_seconds) / len(trial.epoch_seconds) if trial else 0.0

@@ -31,6 +31,6 @@ def seconds_of(trial: TrialProgress, spec: EvaluationSpec, counts: Mapping[str, 
     if spec.folds is None or not trial.epoch_seconds:
         return 0.0
     epochs = 1 if is_solved(trial) else trial.epoch
-    each = sum(trial.epoch_seconds) / len(trial.epoch_seconds)
+    each = trial.mean_epoch
     rows = counts["train"] + counts["validation"]
     return each * epochs * spec.repeats * (spec.folds - 1) * rows / counts["train"]

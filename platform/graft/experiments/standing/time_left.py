@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from graft.experiments.budget import fit_epochs
 from graft.experiments.progress import Progress, StageProgress
 from graft.experiments.stages import StageName, StageState
+from graft.experiments.standing.scoring import seconds_to_score
 from graft.search.outlook import Outlook
 from graft.spec.search.phases import Phase
 
@@ -183,12 +184,10 @@ def _work(name: StageName, progress: Progress, outlook: Outlook) -> float:
         return 0.0
     validation, test = progress.samples.get("validation", 0), progress.samples.get("test", 0)
     speed_up = max(1.0, progress.at_once * _TOGETHER)
-    a_row = sum(best.epoch_seconds) / len(best.epoch_seconds) / train / speed_up
     if name == StageName.FIT:
-        return fit_epochs(best, outlook.fit_epochs) * (train + validation) * a_row
-    # Where trials train on stored features, scoring goes through the frozen blocks besides.
-    below = progress.tally.pass_seconds / (train + validation) * (test + validation) / speed_up
-    return (a_row * test + below) * max(1, len(progress.shares))
+        return fit_epochs(best, outlook.fit_epochs) * (train + validation) * best.mean_epoch / train / speed_up
+    each = seconds_to_score(best, progress.samples, progress.tally.pass_seconds)
+    return each * (test + validation) / speed_up * max(1, len(progress.shares))
 
 
 def _epochs_left(progress: Progress, outlook: Outlook, phase: Phase) -> float:
