@@ -1,10 +1,11 @@
 """Ranks are threads here, and their collective operation is a barrier: who leaves alone leaves the others hanging."""
 
 import asyncio
+import contextlib
 import random
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -63,8 +64,20 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     yield loop
+
+    async def end() -> None:
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    asyncio.run_coroutine_threadsafe(end(), loop).result(HANGS_S)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
+    loop.close()
+
+
+def listen(call: Any, lines: StopBarriers) -> None:
+    with contextlib.suppress(CancelledError):  # the loop has ended
+        handle_commands(call, lines, lambda: None)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -91,7 +104,7 @@ def test_ranks_of_different_speeds_leave_at_the_same_step(loop, seed):
             return wait(getattr(coordinator, method)(member, *arguments))
 
         call("join", WorkerLocation(RANKS, "node"))
-        threading.Thread(target=handle_commands, args=(call, lines, lambda: None), daemon=True).start()
+        threading.Thread(target=listen, args=(call, lines), daemon=True).start()
         order = call("next_order", None)
         ticket = order.ticket
         send = lambda ticket, count, value: call("report", ticket, count, b"%d" % value)  # noqa: E731
