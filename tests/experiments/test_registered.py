@@ -7,7 +7,7 @@ from graft.core.errors import ArtifactError
 from graft.core.storage import Home, directory_digest
 from graft.experiments.directory import Experiment
 from graft.experiments.registered import registration_of
-from graft.journal.events import ModelRegistered
+from graft.journal.events import ExperimentStarted, ModelRegistered
 from graft.journal.journal import Journal
 from graft.spec.load import parse_job
 
@@ -81,3 +81,31 @@ def test_the_files_are_those_that_were_registered_or_none(place: Home) -> None:
     assert second.bundle(place) == copy
     (copy / "manifest.json").write_text("{ }")
     assert second.bundle(place) is None
+
+
+def meta_trained(home: Home, training: str, version: str, uri: str | None = None) -> Path:
+    directory = home.meta_models / "glyphs" / "trainings" / training
+    (directory / "glyphs").mkdir(parents=True)
+    (directory / "glyphs" / "manifest.json").write_text(f'{{"training": "{training}"}}')
+    with Journal(directory / "journal.jsonl") as journal:
+        journal.append(ExperimentStarted("glyphs", training, {"tracking": {"uri": uri}}))
+        digest = directory_digest(directory / "glyphs")
+        journal.append(ModelRegistered(f"models:/glyphs.meta/{version}", version, digest))
+    return directory / "glyphs"
+
+
+def test_so_is_that_of_the_meta_training(place: Home) -> None:
+    first, _, far = (
+        meta_trained(place, "a", "1"),
+        meta_trained(place, "b", "2"),
+        meta_trained(place, "c", "1", uri=REMOTE),
+    )
+    (place.meta_models / "glyphs" / "trainings" / "begun").mkdir()
+    found = registration_of(place, place.tracking_uri, "glyphs.meta", "1")
+    assert found is not None
+    assert found.bundle(place) == first
+    assert digest_of(place, REMOTE, "glyphs.meta", "1") == directory_digest(far)
+    (first / "manifest.json").write_text("{}")
+    assert found.bundle(place) is None
+    with pytest.raises(ArtifactError, match=r"models:/glyphs.meta/3 was registered by no experiment"):
+        registration_of(place, place.tracking_uri, "glyphs.meta", "3")

@@ -80,6 +80,11 @@ class Home:
         return self.root / "explorations"
 
     @property
+    def meta_models(self) -> Path:
+        """What was learned over tasks, by name, with the trainings."""
+        return self.root / "meta"
+
+    @property
     def datasets(self) -> Path:
         return self.root / "cache" / "datasets"
 

@@ -168,6 +168,9 @@ def read_meta_model(directory: Path) -> MetaModel:
     manifest = read_json(directory / MANIFEST)
     if not isinstance(manifest, dict) or type(manifest.get("format")) is not int:
         raise _damaged(directory, MANIFEST)
+    if "files" in manifest:
+        told = f"{directory} is the bundle of a model, but no meta-model"
+        raise ArtifactError(f"{told}; name one that `graft meta-train` has made, such as models:/NAME.meta@champion")
     if manifest["format"] > FORMAT:
         raise ArtifactError(
             f"meta-model {directory} has format {manifest['format']}, but this graft reads up to {FORMAT}; "

@@ -1,6 +1,7 @@
 """Finds the bundle that a user means by a directory, an experiment or a registered model."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from graft.core.credentials import redact
@@ -15,6 +16,19 @@ from graft.spec.tracking.names import store_address_problem
 from graft.tracking.environment import settle_environment
 from graft.tracking.mlflow.embedded_registry import version_in
 from graft.tracking.model_uri import SCHEME, ModelUri
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version of a registered model.
+
+    Attributes:
+        directory: with the files that were registered.
+        uri: the version, by its number.
+    """
+
+    directory: Path
+    uri: str
 
 
 def find_bundle(model: str, home: Home) -> Path:
@@ -32,7 +46,7 @@ def find_bundle(model: str, home: Home) -> Path:
     """
     home.close()
     if model.startswith(SCHEME):
-        return _fetch(model, home)
+        return find_registered(model, home).directory
     if (Path(model) / MANIFEST).is_file():
         return Path(model)
     if Path(model).exists():
@@ -47,8 +61,37 @@ def find_bundle(model: str, home: Home) -> Path:
     return experiment.bundle
 
 
-def _fetch(uri: str, home: Home) -> Path:
+def find_registered(uri: str, home: Home) -> Registered:
+    """The files of a registered model: a bundle, or a meta-model, as they were when it was registered.
+
+    Args:
+        uri: ``models:/name``, ``models:/name@alias`` or ``models:/name/3``.
+        home: as for `find_bundle`.
+
+    Raises:
+        SpecError: it is no such address, or the home has no store.
+        ArtifactError: it is not what was registered.
+        TrackingError: the store does not answer or has no such model.
+    """
     wanted = ModelUri.parse(uri)
+    store = _store(uri, home)
+    if store == home.tracking_uri and (here := _registered_here(wanted, home)):
+        return here
+    settle_environment()
+    from graft.tracking.mlflow.registration import fetch_bundle, version_of  # MLflow takes seconds to import
+
+    make_private_directory(home.root)
+
+    def recorded(name: str, version: str) -> str | None:
+        found = registration_of(home, store, name, version)
+        return found.digest if found else None
+
+    version = str(version_of(store, uri))
+    return Registered(fetch_bundle(store, version, home.models, recorded), version)
+
+
+def _store(uri: str, home: Home) -> str:
+    """Address of the tracking store that is asked."""
     named = os.environ.get("MLFLOW_TRACKING_URI")
     if named and (problem := store_address_problem(named)):
         raise SpecError(f"MLFLOW_TRACKING_URI is `{redact(named)}`, but {problem}; unset it to look in {home.root}")
@@ -57,22 +100,12 @@ def _fetch(uri: str, home: Home) -> Path:
         raise SpecError(
             f"{uri} is not there: {home.root} has no runs yet; start one with `graft run`, or name its --home"
         )
-    if store == home.tracking_uri and (here := _registered_here(wanted, home)):
-        return here
-    settle_environment()
-    from graft.tracking.mlflow.registration import fetch_bundle  # MLflow takes seconds to import
-
-    make_private_directory(home.root)
-
-    def recorded(name: str, version: str) -> str | None:
-        found = registration_of(home, store, name, version)
-        return found.digest if found else None
-
-    return fetch_bundle(store, uri, home.models, recorded)
+    return store
 
 
-def _registered_here(wanted: ModelUri, home: Home) -> Path | None:
-    """The files of a version that an experiment of this home has registered, as long as they are on this machine."""
+def _registered_here(wanted: ModelUri, home: Home) -> Registered | None:
+    """A version that was registered from this home, as long as its files are on this machine."""
     version = version_in(home.database, wanted)
     found = registration_of(home, home.tracking_uri, wanted.name, version) if version else None
-    return found.bundle(home) if found else None
+    directory = found.bundle(home) if found else None
+    return Registered(directory, str(ModelUri(wanted.name, version=version))) if directory else None

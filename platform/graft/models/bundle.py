@@ -205,6 +205,9 @@ def read_bundle(directory: Path) -> Bundle:
     manifest = _read_manifest(directory)
     files = manifest.get("files")
     payload = _PAYLOAD_1 if manifest["format"] == 1 else _PAYLOAD
+    if files is None and {"start", "adapter"} <= manifest.keys():
+        told = f"{directory} is a meta-model, which learns tasks and answers none by itself"
+        raise ArtifactError(f"{told}; name it in `strategy.init`, as `{{kind: meta, source: …}}`")
     if not isinstance(files, dict) or not set(payload) <= files.keys():
         raise ArtifactError(f"{MANIFEST} of bundle {directory} does not list {', '.join(payload)}; export it again")
     for name, seal in files.items():

@@ -53,6 +53,7 @@ from graft.pipeline.stages.search import run_search_stage
 from graft.pipeline.task_memory.entry import note_its_task
 from graft.pipeline.watchers import OnLost, watch_head
 from graft.pipeline.zoo.mapped import check_inits, needs_own_weights
+from graft.pipeline.zoo.meta_learned import check_meta_models
 from graft.search.outlook import Outlook, worth_at_once
 from graft.spec.job import Job
 from graft.spec.search.phases import total_trials
@@ -108,6 +109,7 @@ def check_job(job: Job, home: Home) -> Sequence[str]:
     if found:
         raise SpecError(found)
     check_inits(job)
+    check_meta_models(job, home)
     home.require_writable()
     if (copy := Copy.of(home.root)) is not None:
         require_conditional(copy)

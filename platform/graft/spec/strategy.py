@@ -6,7 +6,7 @@ kind that uses it, so a search space built from these types never holds an inact
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, create_model, model_serializer
@@ -265,7 +265,7 @@ class Strategy(_Fields):
             parts.append(f"freeze={self.freeze:.3g}")
         if redrawn := self.init.redrawn(_MANY):
             parts.append(f"reinitialise={redrawn}")
-        source = f"={_last_part(flat['init.source'])}" if "init.source" in flat else ""
+        source = f"={_called(flat)}" if "init.source" in flat else ""
         parts += [f"{self.init.kind}{source}"] * bool(self.init.weights)
         for name in _TOLD_APART_BY_KIND:
             kind, usual = getattr(self, name).kind, getattr(default, name).kind
@@ -276,7 +276,7 @@ class Strategy(_Fields):
             parts.append(f"lr_decay={self.lr_decay:.3g}")
         told = {"backbone", "freeze", "init.blocks", "standardise", "lr_decay", *_TOLD_APART_BY_KIND}
         told |= {name for name in flat if name.startswith("structure.")}
-        told |= {"init.source", "init.digest", "init.min_coverage", "init.width", "init.hidden"}
+        told |= {"init.source", "init.digest", "init.version", "init.min_coverage", "init.width", "init.hidden"}
         told |= {"episodes.start", "episodes.adapter"}
         there = [name for name in wanted if flat.get(name) is not None and name not in told]
         return " ".join([*parts, *(f"{name.removeprefix('episodes.')}={_short(flat[name])}" for name in there)])
@@ -316,9 +316,10 @@ _SHAPING = ("standardise", "select", "structure")
 _MANY = 10_000
 
 
-def _last_part(source: object) -> str:
-    """``bundle`` of ``/data/earlier/bundle``."""
-    return str(source).rstrip("/").rpartition("/")[2]
+def _called(flat: Mapping[str, object]) -> str:
+    """``bundle`` of ``/data/earlier/bundle``; ``glyphs.meta/3`` of a registered model."""
+    version = str(flat.get("init.version", "")).partition(":/")[2]
+    return version or str(flat["init.source"]).rstrip("/").rpartition("/")[2]
 
 
 def _short(value: str | int | float | bool) -> str:

@@ -7,6 +7,8 @@ from graft.spec.tracking.names import model_name_problem
 
 SCHEME = "models:/"
 CHAMPION, CHALLENGER = "champion", "challenger"
+META_SUFFIX = ".meta"
+"""Behind the name of a meta-model: a search of the same name registers models of another kind."""
 
 
 @dataclass(frozen=True)

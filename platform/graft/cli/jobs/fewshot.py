@@ -51,13 +51,16 @@ def command(
     """
     from graft.core.storage import Home
     from graft.data.draft import Wish
+    from graft.data.remote.here import copies_in
     from graft.pipeline.fewshot.answer import answer_few_shots
     from graft.pipeline.fewshot.shots import few_shot_job, shots_of
 
     wish = Wish(sample, (label,) if label else ())
     job = few_shot_job(path, wish, tuple(override or ()))
-    target = output or Home.find(home).root / "fewshot" / job.name
-    answer = answer_few_shots(shots_of(job), target)
+    place = Home.find(home)
+    with copies_in(place):
+        shots = shots_of(job)
+    answer = answer_few_shots(shots, output or place.root / "fewshot" / job.name)
     if as_json:
         tell(json.dumps(answer.to_dict()))
         return

@@ -60,11 +60,13 @@ def command(  # noqa: PLR0913 - each is an option
     Example: graft plan jobs/digits.yaml --cluster cluster/aws/medium.yaml --epoch-seconds 90
     """
     from graft.core.storage import Home
+    from graft.data.remote.here import copies_in
     from graft.pipeline.look import overview_of, placement_of
     from graft.pipeline.memory.beginning import beginning_of, lines_of
     from graft.pipeline.plan import describe, make_plan
     from graft.pipeline.resolve import resolve_job
     from graft.pipeline.zoo.mapped import check_inits
+    from graft.pipeline.zoo.meta_learned import check_meta_models
     from graft.spec.defaults.scale import Scale
     from graft.spec.load import load_job
 
@@ -74,9 +76,12 @@ def command(  # noqa: PLR0913 - each is an option
         raise SpecError(
             "--prices, --picture and --epoch-seconds are about a cluster, but there is none; name --cluster"
         )
-    resolved = resolve_job(load_job(job, override or ()))
+    place = Home.find(home)
+    with copies_in(place):
+        resolved = resolve_job(load_job(job, override or ()))
     loaded = resolved.job
     check_inits(loaded)
+    check_meta_models(loaded, place)
     nodes = _nodes_of(cluster, loaded, as_json) if cluster else None
     there = _all_of(nodes) if nodes else None
     overview = overview_of(loaded, resolved.listing, looking(f"{loaded.data.modality}s"))
@@ -90,9 +95,9 @@ def command(  # noqa: PLR0913 - each is an option
         from graft.learner.probe import forward_seconds, measure_depths
 
         plan = make_plan(loaded, size, forward_seconds, measure_depths, resolved.reasons, there)
-    stored = placement_of(loaded, sum(overview.splits.values()), Home.find(home).datasets, resolved.listing)
-    beginning = beginning_of(loaded, Home.find(home), overview, time.time())
-    measured = _measured(loaded, Home.find(home), lr_range, batch_sizes)
+    stored = placement_of(loaded, sum(overview.splits.values()), place.datasets, resolved.listing)
+    beginning = beginning_of(loaded, place, overview, time.time())
+    measured = _measured(loaded, place, lr_range, batch_sizes)
     on_cluster = _on_cluster(loaded, nodes, prices, epoch_seconds, picture) if nodes else None
     if as_json:
         store = {"streamed": stored.is_streamed, "reason": stored.reason}

@@ -2,7 +2,6 @@
 
 import functools
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 from graft.core.errors import ArtifactError, Problem, SpecError
 from graft.core.storage import canonical_json
 from graft.data.feature_store.key import weights_digest
-from graft.episodes.meta_model import MetaModel, MetaModelSpec, read_meta_model
+from graft.episodes.meta_model import MetaModel, read_meta_model
 from graft.models.backbone import Backbone
 from graft.models.feature_scaling import FeatureMapping
 from graft.spec.components.initialisation import MetaLearned
@@ -27,29 +26,45 @@ def fill_mapping(head: nn.Module, init: MetaLearned, backbone: Backbone, preproc
         SpecError: it was learned on the features of another backbone, or of samples that were prepared otherwise.
         ArtifactError: it is damaged, or another one than when the job began.
     """
-    model = _opened(init.source, init.digest)
-    if told := misfit(model.spec, _digest_of(backbone), preprocessing.model_dump(mode="json")):
+    model = open_meta_model(init)
+    if told := misfit(model, backbone) or misprepared(model, preprocessing):
         raise SpecError([Problem("strategy.init.source", told)])
     mapping = head[0]  # type: ignore[index]
     assert isinstance(mapping, FeatureMapping), "head_of puts it there where the strategy has one"
     mapping.load_state_dict(mapping_state(model))
 
 
-def misfit(spec: MetaModelSpec, backbone_digest: str, preprocessing: dict[str, Any]) -> str | None:
-    """Why a meta-model cannot be used with a backbone, as one sentence; None if it can."""
-    if spec.backbone_digest != backbone_digest:
-        return (
-            f"meta-model {spec.name} was learned on features of {spec.backbone} with other weights or blocks than the "
-            f"backbone has; set strategy.backbone to {spec.backbone} as it was pretrained, or meta-train on this one"
-        )
-    if canonical_json(spec.preprocessing) != canonical_json(preprocessing):
-        differs = [name for name, value in preprocessing.items() if spec.preprocessing.get(name) != value]
-        name = differs[0] if differs else next(iter(spec.preprocessing.keys() - preprocessing.keys()))
-        return (
-            f"meta-model {spec.name} was learned with {name} {spec.preprocessing.get(name)}, but the samples are "
-            f"prepared with {preprocessing.get(name)}; give both the same, or meta-train anew"
-        )
-    return None
+def open_meta_model(init: MetaLearned) -> MetaModel:
+    """The meta-model of a settled job; kept, because a process builds many networks with it.
+
+    Raises:
+        ArtifactError: it is gone, damaged, or another one than when the job began.
+    """
+    return _opened(init.source, init.digest)
+
+
+def misfit(model: MetaModel, backbone: Backbone) -> str | None:
+    """Why a meta-model cannot be used on a backbone, as one sentence; None if it can."""
+    spec = model.spec
+    if spec.backbone_digest == _digest_of(backbone):
+        return None
+    return (
+        f"meta-model {spec.name} was learned on features of {spec.backbone} with other weights or blocks than the "
+        f"backbone has; set strategy.backbone to {spec.backbone} as it was pretrained, or meta-train on this one"
+    )
+
+
+def misprepared(model: MetaModel, preprocessing: Preprocessing) -> str | None:
+    """Why it cannot be used on samples that are prepared so, as one sentence; None if it can."""
+    spec, given = model.spec, preprocessing.model_dump(mode="json")
+    if canonical_json(spec.preprocessing) == canonical_json(given):
+        return None
+    differs = [name for name, value in given.items() if spec.preprocessing.get(name) != value]
+    name = differs[0] if differs else next(iter(spec.preprocessing.keys() - given.keys()))
+    return (
+        f"meta-model {spec.name} was learned with {name} {spec.preprocessing.get(name)}, but the samples are "
+        f"prepared with {given.get(name)}; give both the same, or meta-train anew"
+    )
 
 
 def mapping_state(model: MetaModel) -> dict[str, Tensor]:

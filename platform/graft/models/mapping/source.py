@@ -54,10 +54,12 @@ class Source:
     Attributes:
         name: a backbone's name, or an absolute path.
         kind: what it is.
+        version: of a registered model, by its number; empty for all else.
     """
 
     name: str
     kind: Literal["backbone", "bundle", "file"]
+    version: str = ""
 
     def digest(self) -> str:
         """sha256 of all that the mapping depends on, in hex: other weights, labels or tokens have another one.

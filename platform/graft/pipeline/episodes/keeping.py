@@ -109,4 +109,4 @@ def difference(model: MetaModel, earlier: MetaModel, samples: Samples) -> Score:
 
 
 def _place(home: Home, name: str) -> Path:
-    return home.root / "meta" / name
+    return home.meta_models / name

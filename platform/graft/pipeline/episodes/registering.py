@@ -13,14 +13,12 @@ from graft.journal import events
 from graft.journal.journal import Journal
 from graft.pipeline.episodes.keeping import Kept
 from graft.tracking.environment import settle_environment
-from graft.tracking.model_uri import CHALLENGER, CHAMPION
+from graft.tracking.model_uri import CHALLENGER, CHAMPION, META_SUFFIX
 from graft.tracking.target import Target
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SUFFIX = ".meta"
-"""Behind the name of a meta-model: a search of the same name registers models of another kind."""
 MOST_TAG = 5000
 """Characters of a tag that every store takes."""
 
@@ -55,7 +53,7 @@ def register_meta_model(
     spec = model.spec
     package = ModelPackage(
         bundle=model.directory,
-        name=f"{spec.name}{SUFFIX}",
+        name=f"{spec.name}{META_SUFFIX}",
         loader_module="graft.serving.mlflow_meta_model",
         requirements=(f"graft=={version('graft')}",),
         inputs={**dict.fromkeys(spec.shapes, "string"), "label": "string"},

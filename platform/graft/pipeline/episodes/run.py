@@ -203,7 +203,7 @@ def _directory(home: Home, job: MetaJob, earlier: Champion | None) -> Path:
         if plain[name] == usual:  # as it was before there were such keys
             del plain[name]
     told = canonical_json([plain, earlier.model.digest if earlier else ""])
-    return home.root / "meta" / job.name / "trainings" / text_digest(told)[:12]
+    return home.meta_models / job.name / "trainings" / text_digest(told)[:12]
 
 
 def _begin(journal: Journal, job: MetaJob, directory: Path) -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from graft.core.errors import ArtifactError, Problem, SpecError
@@ -83,7 +83,10 @@ def located(source: str, home: Home) -> Source:
         TrackingError: the store does not answer.
     """
     if source.startswith(SCHEME):
-        return find_source(_bundle(source, home))
+        from graft.experiments.find_bundle import find_registered  # torch is imported only for jobs that name one
+
+        registered = find_registered(source, home)
+        return replace(find_source(str(registered.directory.absolute())), version=registered.uri)
     try:
         return find_source(source)
     except SpecError as error:
@@ -113,6 +116,7 @@ def settle_sources(raw: dict[str, Any]) -> list[Problem]:
             try:
                 found = located(source, home_of_copies())
                 init["source"], init["digest"] = found.name, found.digest()
+                init |= {"version": found.version} if found.version else {}
             except (SpecError, ArtifactError) as error:
                 problems.append(Problem(f"{_WHERE}.source", str(error)))
     return problems
@@ -179,7 +183,7 @@ def _mapped_in(init: Any) -> Iterator[dict[str, Any]]:
 
 
 def _bundle(name: str, home: Home) -> str:
-    """The directory of an experiment's or registered model's bundle; torch is imported only for jobs that name one."""
+    """The directory of an experiment's bundle; torch is imported only for jobs that name one."""
     from graft.experiments.find_bundle import find_bundle
 
     return str(find_bundle(name, home).absolute())

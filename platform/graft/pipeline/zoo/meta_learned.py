@@ -1,11 +1,21 @@
 """Meta-models that a job starts from: settled before it runs, so that what it means stays the same for ever."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graft.core.errors import ArtifactError, Problem, SpecError
+from graft.core.storage import Home
 from graft.data.remote.here import home_of_copies
+from graft.modalities.registry import build_modality
+from graft.models.load import load_backbone
+from graft.spec.components.initialisation import MetaLearned
+from graft.spec.job import Job
+from graft.tracking.model_uri import SCHEME
+
+if TYPE_CHECKING:
+    from graft.experiments.find_bundle import Registered
 
 _KIND, _WHERE = "meta", "strategy.init"
 
@@ -31,27 +41,70 @@ def settle_meta_models(raw: dict[str, Any]) -> list[Problem]:
     return problems
 
 
+def check_meta_models(job: Job, home: Home) -> None:
+    """Hold every meta-model of a settled job against every backbone of it, before anything expensive starts.
+
+    A registered one whose copy is gone is fetched again, and is the same version.
+
+    Raises:
+        SpecError: a backbone has other weights than the one that it was learned on.
+        ArtifactError: it is gone, damaged, or another one than when the job began.
+        TrackingError: a registered one must be fetched again, but the store does not answer.
+    """
+    inits = dict.fromkeys(MetaLearned.model_validate(one) for one in _meta_in(job.reach.dump().get("init")))
+    if not inits:
+        return
+    from graft.learner.mapped.meta_map import misfit, open_meta_model
+
+    for init in inits:
+        if init.version and not Path(init.source).is_dir():
+            _registered(init.version, home)
+    problems = []
+    sizes = build_modality(job.data.modality).sizes(job.reach)
+    for name, size in itertools.product(job.reach.values("backbone"), sizes):
+        backbone = load_backbone(name, size).backbone
+        told = (misfit(open_meta_model(init), backbone) for init in inits)
+        problems += [Problem(f"{_WHERE}.source", one) for one in told if one]
+    if problems:
+        raise SpecError(list(dict.fromkeys(problems)))
+
+
 def _settled(source: str) -> dict[str, Any]:
     """What a job is told of a meta-model.
 
     Raises:
         SpecError: there is none of that name, or it has no map.
-        ArtifactError: it is damaged.
+        ArtifactError: it is damaged, or not what was registered.
+        TrackingError: the store does not answer, or has no such model.
     """
     from graft.episodes.meta_model import read_meta_model
     from graft.learner.mapped.meta_map import mapping_state
     from graft.pipeline.episodes.keeping import champion_of
 
-    is_path = "/" in source or Path(source).is_dir()
-    model = read_meta_model(Path(source)) if is_path else champion_of(home_of_copies(), source).model
+    version: dict[str, str] = {}
+    if source.startswith(SCHEME):
+        registered = _registered(source, home_of_copies())
+        model, version = read_meta_model(registered.directory), {"version": registered.uri}
+    elif "/" in source or Path(source).is_dir():
+        model = read_meta_model(Path(source))
+    else:
+        model = champion_of(home_of_copies(), source).model
     state = mapping_state(model)
     last = state.get("second", state["first"])
     return {
         "source": str(model.directory.absolute()),
         "digest": model.digest,
+        **version,
         "width": len(last),
         "hidden": len(state["first"]) if "second" in state else 0,
     }
+
+
+def _registered(uri: str, home: Home) -> "Registered":
+    """Torch and what reads bundles are imported only for jobs that name one."""
+    from graft.experiments.find_bundle import find_registered
+
+    return find_registered(uri, home)
 
 
 def _meta_in(init: Any) -> Iterator[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """`strategy.init`: where the weights start."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from graft.spec.base import Component, Share
 
@@ -44,7 +44,28 @@ class Reinitialise(Initialisation):
         return min(self.blocks, num_blocks)
 
 
-class Mapped(Initialisation):
+class FromSource(Initialisation):
+    """Start from what somebody names; when a job begins it is settled which it is, for ever."""
+
+    source: str = Field("", description="What the weights come from.")
+    digest: str = Field("", pattern="^[0-9a-f]*$", description="Of the source; graft writes it when a job begins.")
+    version: str = Field(
+        "", description="Of the source, if it is a registered model: models:/NAME/3; graft writes it when a job begins."
+    )
+
+    @property
+    def weights(self) -> str:
+        """Source and digest."""
+        return f"{self.source} {self.digest}".rstrip()
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The version came later: strategies without one are written as they were, so they are found again."""
+        found: dict[str, Any] = handler(self)
+        return found if self.version else {name: value for name, value in found.items() if name != "version"}
+
+
+class Mapped(FromSource):
     """Start from the weights of another network: a larger or smaller one, a file, or the bundle of an earlier task."""
 
     kind: Literal["mapped"] = "mapped"
@@ -52,30 +73,20 @@ class Mapped(Initialisation):
         "", description="A backbone, a file of weights, a folder, a bundle, or models:/NAME (`graft zoo map`)."
     )
     min_coverage: Share = Field(0.5, description="Share of the backbone's parameters that the source must fill.")
-    digest: str = Field("", pattern="^[0-9a-f]*$", description="Of the source; graft writes it when a job begins.")
-
-    @property
-    def weights(self) -> str:
-        """Source and digest."""
-        return f"{self.source} {self.digest}".rstrip()
 
 
-class MetaLearned(Initialisation):
+class MetaLearned(FromSource):
     """Start from the pretrained weights, with a map on their features that was meta-learned (`graft meta-train`).
 
     The map stays as it is; the head is given what it makes of the features.
     """
 
     kind: Literal["meta"] = "meta"
-    source: str = Field("", description="Name of a meta-model of this home, or its directory.")
-    digest: str = Field("", pattern="^[0-9a-f]*$", description="Of the source; graft writes it when a job begins.")
+    source: str = Field(
+        "", description="Name of a meta-model of this home, its directory, or models:/NAME.meta@champion."
+    )
     width: int = Field(0, ge=0, description="Length of its vectors; graft writes it when a job begins.")
     hidden: int = Field(0, ge=0, description="Hidden units of its map; graft writes it when a job begins.")
-
-    @property
-    def weights(self) -> str:
-        """Source and digest."""
-        return f"{self.source} {self.digest}".rstrip()
 
     @property
     def map_shape(self) -> tuple[int, int] | None:

@@ -112,6 +112,18 @@ def register(experiment_dir: Path, target: Target, package: ModelPackage) -> Reg
     return RegisteredModel(package.name, version)
 
 
+def version_of(tracking_uri: str, model_uri: str) -> ModelUri:
+    """The version that an address means now, by its number.
+
+    Raises:
+        TrackingError: the store does not answer, or has no such model.
+        SpecError: the address is none of a registered model.
+    """
+    target = Target(tracking_uri, experiment="")
+    with tracking_errors(target):
+        return _version(open_client(target), model_uri)
+
+
 def fetch_bundle(tracking_uri: str, model_uri: str, destination: Path, recorded: Recorded = _nowhere) -> Path:
     """Copy the bundle of a registered model to a directory below `destination`, and return that.
 
