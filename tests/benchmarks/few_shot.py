@@ -20,7 +20,8 @@ from small.tables import SmallSet, write_small_set
 
 from graft.data.dataset import Split
 from graft.data.draft import Wish
-from graft.pipeline.fewshot.candidates import Embedded, candidates_of, chosen, embedded_in, head_for
+from graft.pipeline.fewshot.candidates import Embedded, candidates_of, chosen, embedded_in
+from graft.pipeline.fewshot.heads import Method, head_for
 from graft.pipeline.fewshot.shots import Shots, few_shot_job, shots_of
 from graft.spec.load import parse_job
 
@@ -60,15 +61,16 @@ def scores_of(shots: Shots, embedded: Embedded) -> dict[str, tuple[float, float]
     """Accuracy and balanced accuracy on the test rows of each head, and of the choice (``graft``)."""
     candidates = candidates_of(shots, [embedded])
     best = chosen(candidates, shots.k)
-    found = {one.strategy.head.kind: _tested(shots, embedded, one.strategy) for one in candidates}
+    found = {one.strategy.head.kind: _tested(shots, embedded, one.how) for one in candidates}
     return {**found, "graft": found[best.strategy.head.kind]}
 
 
-def _tested(shots: Shots, embedded: Embedded, strategy: Any) -> tuple[float, float]:
+def _tested(shots: Shots, embedded: Embedded, how: Method) -> tuple[float, float]:
     arrays = shots.data.arrays
     rows = arrays.rows(Split.TEST)
+    head = head_for(shots.data, embedded.network, how, embedded.features[torch.from_numpy(shots.rows)], shots.rows)
     with torch.inference_mode():
-        answers = head_for(shots.data, embedded, strategy, shots.rows)(embedded.features[torch.from_numpy(rows)])
+        answers = head(embedded.features[torch.from_numpy(rows)])
     right = answers.argmax(dim=1).numpy() == arrays.targets[rows]
     of_classes = [right[arrays.targets[rows] == code].mean() for code in np.unique(arrays.targets[rows])]
     return float(right.mean()), float(np.mean(of_classes))

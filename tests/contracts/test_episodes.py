@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graft.core.errors import SpecError
+from graft.episodes.adapters.by_gradient import ByGradient
 from graft.episodes.adapters.protocol import Adapter, ClosedForm, Support, require_task
 from graft.episodes.evaluator import evaluate
 from graft.episodes.meta_learner import MetaLearner, MetaPlan
@@ -22,6 +23,10 @@ from graft.episodes.objective import MetaLoss
 from graft.episodes.samples import FEATURES, RAW, Samples
 from graft.episodes.starts.protocol import Start
 from graft.episodes.task_source import Episode, EpisodeShape, TaskSource
+from graft.learner.mapped.meta_map import fill_adapted
+from graft.models.feature_scaling import FeatureMapping
+from graft.models.network import linear_head
+from graft.spec.components.head import LinearHead
 from graft.spec.meta.adapters import AdapterSpec, PrototypeAdapter
 from graft.spec.meta.starts import MapStart, StartSpec
 from graft.spec.registry import build, members
@@ -125,10 +130,26 @@ def test_what_is_left_out_is_judged_by_the_others(adapter: AdapterSpec) -> None:
     torch.testing.assert_close(quick, slow, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("hidden", [0, 6])
+@every_adapter
+def test_what_one_by_gradient_makes_of_a_map_is_a_model_that_answers_alike(adapter: AdapterSpec, hidden: int) -> None:
+    """`graft fewshot` writes it as a bundle: the map with the head of the task."""
+    one, other = built(MapStart(width=8, hidden=hidden), adapter)
+    assert isinstance(other, ByGradient) is not (type(adapter).is_solved or _is_foreign(adapter))
+    if isinstance(other, ByGradient):
+        head = nn.Sequential(FeatureMapping(WIDTH, 8, hidden), linear_head(LinearHead(), 8, 4))
+        fill_adapted(head, one, other.adapted(one.eval(), Support.of(EPISODE)))
+        torch.testing.assert_close(head(EPISODE.query[FEATURES]), answered(one, other, EPISODE), rtol=1e-4, atol=1e-5)
+
+
+def _is_foreign(adapter: AdapterSpec) -> bool:
+    return not type(adapter).__module__.startswith("graft.")
+
+
 @every_start
 @every_adapter
 def test_mapped_tasks_have_the_gradient_of_single_ones(start: StartSpec, adapter: AdapterSpec) -> None:
-    if not type(adapter).learns or type(adapter).__module__.startswith("graft_flowers"):
+    if not type(adapter).learns or _is_foreign(adapter):
         return
     batch, found = TaskSource(SAMPLES, SHAPE).batch(0, 3), []
     for over in ("vmap", "loop"):

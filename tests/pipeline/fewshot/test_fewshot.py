@@ -6,15 +6,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import graft
 from graft.core.errors import DataError, GraftError
 from graft.data.draft import Wish
+from graft.data.feature_store.key import weights_digest
+from graft.episodes.meta_model import MetaModelSpec, built, write_meta_model
+from graft.episodes.samples import FEATURES
 from graft.models.bundle import read_bundle
+from graft.pipeline.fewshot import answer
 from graft.pipeline.fewshot.answer import answer_few_shots
 from graft.pipeline.fewshot.candidates import Candidate, _folds, candidates_of, chosen, embedded_in
+from graft.pipeline.fewshot.heads import Method, adapters_named
 from graft.pipeline.fewshot.shots import Shots, few_shot_job, shots_of
+from graft.spec.meta.adapters import MamlAdapter
+from graft.spec.meta.starts import MapStart
 from graft.spec.strategy import Strategy
 
 CLASSES = {"red": 0, "green": 1, "blue": 2}
@@ -110,7 +118,7 @@ def test_the_prior_decides_between_heads_that_are_as_good(
     noise = np.random.default_rng(0)
     candidates = [
         Candidate(
-            Strategy(head=kind, freeze=1.0),
+            Method(Strategy(head=kind, freeze=1.0)),
             None,
             None if right is None else noise.permutation(50) < 50 * right,
             None,
@@ -183,3 +191,65 @@ def test_a_directory_that_is_no_bundle_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(GraftError, match="is no bundle that could be replaced; name another with --output"):
         answer_few_shots(shots_in(painted(tmp_path / "colours", 1)), tmp_path / "mine")
     assert (tmp_path / "mine" / "letter.txt").exists()
+
+
+class TestAMetaModel:
+    """A map that was meta-learned, in front of the heads, and adapted by gradient."""
+
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> Path:
+        return painted(tmp_path / "colours", 3)
+
+    @pytest.fixture
+    def source(self, tmp_path: Path, root: Path) -> Path:
+        """One on the features of these samples, with what MAML has learned over tasks."""
+        shots = shots_in(root)
+        (embedded,) = embedded_in(shots)
+        backbone, start = embedded.network.backbone, MapStart(width=8)
+        shapes = {FEATURES: (backbone.num_features,)}
+        torch.manual_seed(0)
+        loss = built(start, MamlAdapter(), shapes)
+        loss.start.settle({FEATURES: embedded.features})
+        spec = MetaModelSpec(
+            name="tiny",
+            start=start,
+            adapter=MamlAdapter(),
+            shapes=shapes,
+            backbone="efficientnet_lite0",
+            backbone_digest=weights_digest([backbone.stem, *backbone.blocks]),
+            preprocessing=embedded.preprocessing.model_dump(mode="json"),
+        )
+        return write_meta_model(tmp_path / "tiny", spec, loss.state_dict()).directory
+
+    def test_heads_and_adapters_are_compared_behind_its_map(self, root: Path, source: Path) -> None:
+        shots = shots_in(root, f"strategy.init={{choice: [pretrained, {{kind: meta, source: {source}}}]}}")
+        embedded = list(embedded_in(shots))
+        found = candidates_of(shots, embedded, adapters_named(["lp_ft", "bit_fit", "lora"]))
+        of_meta = [one.how.kind for one in found if one.strategy.init.kind == "meta"]
+        assert sorted(of_meta) == ["bit_fit", "logistic", "lora", "lp_ft", "maml", "prototype", "ridge"]
+        assert len(found) == len(of_meta) + 3, "without a map there is nothing that an adapter could adapt"
+        assert all(one.estimate > 0.6 for one in found), {one.method: one.estimate for one in found}
+        assert {f"{kind} on efficientnet_lite0 (meta) at 32" for kind in of_meta} <= {one.method for one in found}
+
+    @pytest.mark.parametrize("kind", ["ridge", "maml", "lora"])
+    def test_its_bundle_answers_as_it_does(
+        self, root: Path, source: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(answer, "chosen", lambda found, k: next(one for one in found if one.how.kind == kind))
+        shots = shots_in(root, f"strategy.init={{kind: meta, source: {source}}}")
+        found = answer_few_shots(shots, tmp_path / "bundle", adapters_named(["lora"]))
+        assert found.chosen.method.startswith(f"{kind} on")
+        paint(tmp_path / "new.png", 2, 77)
+        assert graft.load(str(tmp_path / "bundle")).predict(str(tmp_path / "new.png"))[0].label == "blue"
+
+    @pytest.mark.parametrize(
+        ("names", "told"),
+        [
+            (["prototypes"], "which is solved in closed form, but must go by gradient"),
+            (["lorra"], "did you mean `lora`"),
+            (["lora"], "which adapts a meta-learned map, but strategy.init names none"),
+        ],
+    )
+    def test_an_adapter_that_cannot_be_is_told(self, root: Path, names: list[str], told: str) -> None:
+        with pytest.raises(GraftError, match=told):
+            candidates_of(shots_in(root), list(embedded_in(shots_in(root))), adapters_named(names))

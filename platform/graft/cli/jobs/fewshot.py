@@ -10,7 +10,7 @@ from graft.cli.options import HomeOption, JsonOption, SampleOption, SetOption, o
 from graft.cli.output.tell import tell
 
 
-def command(
+def command(  # noqa: PLR0913 - each is an option
     path: Annotated[
         Path,
         typer.Argument(
@@ -33,6 +33,14 @@ def command(
     label: Annotated[
         str | None, typer.Option("--label", metavar="COLUMN", help="Column of the labels of a table.")
     ] = None,
+    adapter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--adapter",
+            metavar="KIND",
+            help="Also try this adapter by gradient on a meta-learned map; repeatable.",
+        ),
+    ] = None,
     override: SetOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -53,14 +61,16 @@ def command(
     from graft.data.draft import Wish
     from graft.data.remote.here import copies_in
     from graft.pipeline.fewshot.answer import answer_few_shots
+    from graft.pipeline.fewshot.heads import adapters_named
     from graft.pipeline.fewshot.shots import few_shot_job, shots_of
 
+    adapters = adapters_named(adapter or ())
     wish = Wish(sample, (label,) if label else ())
     job = few_shot_job(path, wish, tuple(override or ()))
     place = Home.find(home)
     with copies_in(place):
         shots = shots_of(job)
-    answer = answer_few_shots(shots, output or place.root / "fewshot" / job.name)
+    answer = answer_few_shots(shots, output or place.root / "fewshot" / job.name, adapters)
     if as_json:
         tell(json.dumps(answer.to_dict()))
         return

@@ -6,12 +6,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from graft.episodes.adapters.inner_loop import FIVE_STEPS, InnerSteps, TaskHead, logits_of, moved
-from graft.episodes.adapters.protocol import Adapter, Answer, Support, one_hot
+from graft.episodes.adapters.by_gradient import ByGradient
+from graft.episodes.adapters.inner_loop import FIVE_STEPS, InnerSteps, TaskHead, Weights, logits_of, moved
+from graft.episodes.adapters.protocol import Support, one_hot
 from graft.episodes.starts.protocol import Start
 
 
-class Anil(Adapter):
+class Anil(ByGradient):
     """The inner loop of MAML for the last layer only (Raghu, Raghu, Bengio & Vinyals, *Rapid learning or feature
     reuse?*, ICLR 2020): vectors of the support are made once. Batch normalisation takes the moments of the support.
 
@@ -27,14 +28,13 @@ class Anil(Adapter):
         self.head = TaskHead(width, from_prototypes)
         self.log_rate = nn.Parameter(torch.tensor(math.log(inner.rate)))
 
-    def adapt(self, start: Start, support: Support) -> Answer:
-        """The head of the task."""
-        vectors, moments = start(support.inputs)
-        weights = self.head.begin(vectors, one_hot(support.labels, support.ways))
+    def adapted(self, start: Start, support: Support) -> Weights:
+        """The start as it is, and the head of the task."""
+        vectors = start(support.inputs)[0]
         found = moved(
             lambda now: functional.cross_entropy(logits_of(vectors, now), support.labels),
-            weights,
+            self.head.begin(vectors, one_hot(support.labels, support.ways)),
             self.log_rate.exp(),
             self.inner,
         )
-        return lambda queries: logits_of(start(queries, moments)[0], found)
+        return {**dict(start.named_parameters()), **found}

@@ -5,21 +5,13 @@ import math
 import torch
 from torch import Tensor, nn
 
-from graft.episodes.adapters.inner_loop import (
-    FIVE_STEPS,
-    InnerSteps,
-    TaskHead,
-    Weights,
-    adapted,
-    called,
-    logits_of,
-    split,
-)
-from graft.episodes.adapters.protocol import Adapter, Answer, Support, one_hot
+from graft.episodes.adapters.by_gradient import ByGradient
+from graft.episodes.adapters.inner_loop import FIVE_STEPS, InnerSteps, TaskHead, Weights, adapted
+from graft.episodes.adapters.protocol import Support, one_hot
 from graft.episodes.starts.protocol import Start
 
 
-class Maml(Adapter):
+class Maml(ByGradient):
     """θ′ = θ − α ∇ L_support(θ), K times; min over θ of Σ L_query(θ′) (Finn, Abbeel & Levine, *Model-agnostic
     meta-learning*, ICML 2017, equation 1; first order: their section 5.2).
 
@@ -59,9 +51,3 @@ class Maml(Adapter):
         begun = self.head.begin(start(support.inputs)[0], members)
         weights = {**dict(start.named_parameters()), **begun}
         return adapted(start, weights, (support.inputs, support.labels), self.rates(), self.inner)
-
-    def adapt(self, start: Start, support: Support) -> Answer:
-        """The network of the task."""
-        body, head = split(self.adapted(start, support))
-        moments = called(start, body, support.inputs, None)[1]
-        return lambda queries: logits_of(called(start, body, queries, moments)[0], head)

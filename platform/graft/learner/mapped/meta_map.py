@@ -1,6 +1,7 @@
 """The map of a meta-model in front of a head: `init: {kind: meta, source: …}`."""
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -9,14 +10,16 @@ from torch import Tensor, nn
 from graft.core.errors import ArtifactError, Problem, SpecError
 from graft.core.storage import canonical_json
 from graft.data.feature_store.key import weights_digest
+from graft.episodes.adapters.inner_loop import BIAS, WEIGHT, Weights
 from graft.episodes.meta_model import MetaModel, read_meta_model
+from graft.episodes.starts.protocol import Start
 from graft.models.backbone import Backbone
 from graft.models.feature_scaling import FeatureMapping
 from graft.spec.components.initialisation import MetaLearned
 from graft.spec.meta.starts import MapStart
 from graft.spec.modalities.base import Preprocessing
 
-_MEAN, _LAYERS = "start.centring.mean", "start.map."
+_MEAN, _LAYERS = "centring.mean", "map."
 
 
 def fill_mapping(head: nn.Module, init: MetaLearned, backbone: Backbone, preprocessing: Preprocessing) -> None:
@@ -76,7 +79,25 @@ def mapping_state(model: MetaModel) -> dict[str, Tensor]:
     if not isinstance(model.spec.start, MapStart):
         told = f"is meta-model {model.spec.name}, whose start is {model.spec.start.kind}, but it must be map"
         raise SpecError([Problem("strategy.init.source", f"{told}; meta-train one with `start: map`")])
-    weights = model.weights()
+    return _as_mapping({name.removeprefix("start."): one for name, one in model.weights().items()})
+
+
+def fill_adapted(head: nn.Sequential, start: Start, weights: Weights) -> None:
+    """Put what an adapter has made of a map, and the head of its task, into a linear head behind a map, in place.
+
+    Args:
+        head: as `graft.models.network.head_of` builds it for a strategy with such a map and head linear.
+        start: that was adapted.
+        weights: of the task (`graft.episodes.adapters.by_gradient.ByGradient.adapted`).
+    """
+    mapping, inner = head
+    assert isinstance(inner, nn.Sequential), "a linear head is one"
+    mapping.load_state_dict(_as_mapping({**start.state_dict(), **weights}))
+    inner[-1].load_state_dict({"weight": weights[WEIGHT], "bias": weights[BIAS]})
+
+
+def _as_mapping(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of `FeatureMapping`, of those of a `FeatureMap`."""
     layers = [one for name, one in sorted(weights.items()) if name.startswith(_LAYERS)]
     return {"mean": weights[_MEAN]} | dict(zip(("first", "second"), layers, strict=False))
 

@@ -1,6 +1,7 @@
 """`graft fewshot`: embed, compare, choose, and write the bundle of the head that was chosen."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from graft.pipeline.fewshot.candidates import (
     candidates_of,
     chosen,
     embedded_in,
-    head_for,
     held_out_logits,
     with_rows,
 )
 from graft.pipeline.fewshot.frozen_model import FrozenModel, write_frozen
+from graft.pipeline.fewshot.heads import head_for
 from graft.pipeline.fewshot.shots import Shots
+from graft.spec.meta.adapters import AdapterSpec
 from graft.tasks.intervals import wilson
 
 _TOLERANCE = 1e-4
@@ -91,22 +93,24 @@ class FewShotAnswer:
         return (*told, *rows, f"bundle {self.bundle}, {self.seconds:.1f} s")
 
 
-def answer_few_shots(shots: Shots, bundle: Path) -> FewShotAnswer:
+def answer_few_shots(shots: Shots, bundle: Path, adapters: Sequence[AdapterSpec] = ()) -> FewShotAnswer:
     """Choose a head for a few samples and write the model.
 
     Args:
         shots: the samples.
         bundle: directory to write; what another call has left there is replaced.
+        adapters: by gradient, that are tried on the maps of meta-models.
 
     Raises:
         ArtifactError: there is something else at `bundle`, or weights are missing.
+        SpecError: there are adapters, but nothing that they adapt; or a meta-model is not of these features.
     """
     began = time.perf_counter()
     _require_ours(bundle)
-    candidates = candidates_of(shots, list(embedded_in(shots)))
+    candidates = candidates_of(shots, list(embedded_in(shots)), adapters)
     best = chosen(candidates, shots.k)
     data, embedded = shots.data, best.embedded
-    head = head_for(data, embedded, best.strategy, shots.rows)
+    head = head_for(data, embedded.network, best.how, embedded.features[torch.from_numpy(shots.rows)], shots.rows)
     test = _tested(shots, best, head)
     metrics = {} if best.estimate is None else {"held_out_accuracy": best.estimate}
     model = FrozenModel(

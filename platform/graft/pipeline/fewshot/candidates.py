@@ -1,10 +1,11 @@
 """What a few-shot job can answer with, and how good each is on samples that it has not seen.
 
-All candidates are heads in closed form on the features of frozen backbones: they cost milliseconds, so all of them are
-tried. Measured over 15 draws on two sets (1 to 20 samples a class): up to five samples the heads differ by less than
-their noise, ridge being the best of one sample and the cheapest; from ten on logistic regression leads by 2 to 4 points
-over class means, and ridge is within one of it. That order is the prior; held-out samples decide against it only where
-they say so by more than a standard error.
+Candidates are heads in closed form on the features of frozen backbones: they cost milliseconds, so all of them are
+tried; and adapters by gradient of a meta-learned map, whose steps cost little more. Measured over 15 draws on two sets
+(1 to 20 samples a class): up to five samples the heads differ by less than their noise, ridge being the best of one
+sample and the cheapest; from ten on logistic regression leads by 2 to 4 points over class means, and ridge is within
+one of it. That order is the prior, gradients come last; held-out samples decide against it only where they say so by
+more than a standard error.
 """
 
 import random
@@ -16,21 +17,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from graft.core.errors import SpecError
 from graft.core.seeds import derive_seed
 from graft.data.splits.folds import fold_codes
 from graft.data.targets import Targets
-from graft.learner.closed_form.head_solver import solved
 from graft.learner.final_model import outputs_on
 from graft.learner.pretrained import build_network
 from graft.learner.training_data import TrainingData
-from graft.models.network import Network, build_head
+from graft.models.network import Network
+from graft.pipeline.fewshot.heads import Method, adapted_methods, head_for
 from graft.pipeline.fewshot.shots import Shots
 from graft.spec.components.head import HeadSpec, LogisticHead, PrototypeHead, RidgeHead
 from graft.spec.components.initialisation import Pretrained
+from graft.spec.meta.adapters import AdapterSpec
 from graft.spec.modalities.base import Preprocessing
 from graft.spec.strategy import Strategy
 from graft.tasks.intervals import Interval, resampled
-from graft.transfer.freezing import copy_tensors
 
 REPEATS = 4
 MOST_FOLDS = 5
@@ -48,9 +50,9 @@ class Embedded:
 
     Attributes:
         strategy: names backbone and size; its head is not looked at.
-        network: the backbone, with no head.
+        network: the backbone; its head is not looked at, but for the map of a meta-model in front of it.
         preprocessing: from a sample to its input.
-        features: float32 [N, F]; NaN for samples that have not been embedded yet.
+        features: float32 [N, F], below such a map; NaN for samples that have not been embedded yet.
         seconds: that it took.
     """
 
@@ -66,7 +68,7 @@ class Candidate:
     """A head on the features of a backbone.
 
     Attributes:
-        strategy: all of it.
+        how: it comes about, and its strategy.
         embedded: the features.
         right: float64 [R], how often each labelled sample was answered rightly when it was held out; None where no
             class has two samples, so that none can be.
@@ -75,7 +77,7 @@ class Candidate:
         size: of the inputs.
     """
 
-    strategy: Strategy
+    how: Method
     embedded: Embedded
     right: np.ndarray | None
     interval: Interval | None
@@ -84,10 +86,15 @@ class Candidate:
 
     @property
     def method(self) -> str:
-        """Head, backbone, its start where it is not its own weights, and size."""
+        """Head or adapter, backbone, its start where it is not its own weights, and size."""
         init = self.strategy.init
         start = "" if isinstance(init, Pretrained) else f" ({init.kind})"
-        return f"{self.strategy.head.kind} on {self.strategy.backbone}{start} at {self.size}"
+        return f"{self.how.kind} on {self.strategy.backbone}{start} at {self.size}"
+
+    @property
+    def strategy(self) -> Strategy:
+        """As the bundle of it has it."""
+        return self.how.strategy
 
     @property
     def estimate(self) -> float | None:
@@ -114,35 +121,42 @@ def with_rows(data: TrainingData, embedded: Embedded, rows: np.ndarray) -> Embed
     return replace(embedded, features=features)
 
 
-def candidates_of(shots: Shots, embedded: Sequence[Embedded]) -> list[Candidate]:
-    """Every head on every backbone, each with its score on held-out samples."""
+def candidates_of(shots: Shots, embedded: Sequence[Embedded], adapters: Sequence[AdapterSpec] = ()) -> list[Candidate]:
+    """Every head on every backbone, each with its score on held-out samples.
+
+    Args:
+        shots: the samples.
+        embedded: they in every backbone.
+        adapters: that are tried beside the meta-model's own on each of its maps.
+
+    Raises:
+        SpecError: there are adapters, but no map.
+    """
     folds = list(_folds(shots))
     heads = [_head(kind, shots.k) for kind in _prior(shots.k)]
-    return [_judged(shots, one, head, folds) for one in embedded for head in heads]
+    if adapters and not any(one.strategy.init.map_shape for one in embedded):
+        told = f"--adapter is {adapters[0].kind}, which adapts a meta-learned map, but strategy.init names none"
+        raise SpecError(f"{told}; give --set 'strategy.init={{kind: meta, source: NAME}}' as well")
+    found = []
+    for one in embedded:
+        methods = [Method(one.strategy.model_copy(update={"head": head})) for head in heads]
+        methods += adapted_methods(one.strategy, adapters)
+        found += [_judged(shots, one, method, folds) for method in methods]
+    return found
 
 
 def chosen(candidates: Sequence[Candidate], k: int) -> Candidate:
     """The first by the prior that is not worse than the best by more than a standard error of the difference."""
     order = {kind: place for place, kind in enumerate(_prior(k))}
-    ranked = sorted(candidates, key=lambda one: order[one.strategy.head.kind])
+    ranked = sorted(candidates, key=lambda one: order.get(one.how.kind, len(order)))
     best = max(ranked, key=lambda one: -1.0 if one.estimate is None else one.estimate)
     return next((one for one in ranked if _is_as_good(one, best)), best)
-
-
-def head_for(data: TrainingData, embedded: Embedded, strategy: Strategy, rows: np.ndarray) -> nn.Module:
-    """The head of a strategy, solved for some rows."""
-    arrays, head = data.arrays, strategy.head
-    module = build_head(head, embedded.network.backbone.num_features, data.task.num_outputs(arrays.names))
-    solution = solved(head, data, rows, embedded.features[torch.from_numpy(rows)])
-    copy_tensors(module.state_dict(), dict(solution.state), f"solution of head {head.kind}")
-    return module.eval()
 
 
 def held_out_logits(shots: Shots, candidate: Candidate) -> tuple[Tensor, np.ndarray]:
     """Logits [M, K] of samples by heads that have not seen them, over all repeats, and which rows they are of."""
     found = [
-        (_logits(shots.data, candidate.embedded, candidate.strategy, train, held), held)
-        for train, held in _folds(shots)
+        (_logits(shots.data, candidate.embedded, candidate.how, train, held), held) for train, held in _folds(shots)
     ]
     return torch.cat([one for one, _ in found]), np.concatenate([held for _, held in found])
 
@@ -150,41 +164,39 @@ def held_out_logits(shots: Shots, candidate: Candidate) -> tuple[Tensor, np.ndar
 def _embedded(data: TrainingData, strategy: Strategy, rows: np.ndarray) -> Embedded:
     began = time.perf_counter()
     network, preprocessing = build_network(data, strategy)
-    network.head = nn.Identity()
     features = torch.full((len(data.arrays.targets), network.backbone.num_features), float("nan"))
     features[torch.from_numpy(rows)] = _features(data, network, preprocessing, rows)
     return Embedded(strategy, network, preprocessing, features, time.perf_counter() - began)
 
 
 def _features(data: TrainingData, network: Network, preprocessing: Preprocessing, rows: np.ndarray) -> Tensor:
-    return outputs_on(data, network.eval(), preprocessing, rows).float().cpu()
+    headless = Network(network.backbone, nn.Identity()).eval()
+    return outputs_on(data, headless, preprocessing, rows).float().cpu()
 
 
 def _judged(
-    shots: Shots, embedded: Embedded, head: HeadSpec, folds: Sequence[tuple[np.ndarray, np.ndarray]]
+    shots: Shots, embedded: Embedded, method: Method, folds: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> Candidate:
     began = time.perf_counter()
-    strategy = embedded.strategy.model_copy(update={"head": head})
     targets, right = shots.data.arrays.targets, np.zeros(len(shots.data.arrays.targets))
     scores = []
     for train, held in folds:
-        hits = (_logits(shots.data, embedded, strategy, train, held).argmax(dim=1).numpy() == targets[held]).astype(
-            float
-        )
+        hits = (_logits(shots.data, embedded, method, train, held).argmax(dim=1).numpy() == targets[held]).astype(float)
         right[held] += hits / REPEATS
         scores.append(float(hits.mean()))
-    seconds, size = time.perf_counter() - began, shots.data.modality.size(strategy)
+    seconds, size = time.perf_counter() - began, shots.data.modality.size(method.strategy)
     if not folds:
-        return Candidate(strategy, embedded, None, None, seconds, size)
+        return Candidate(method, embedded, None, None, seconds, size)
     share = float(np.mean([len(held) / len(train) for train, held in folds]))
     bounds = resampled(scores, share)
     interval = Interval(max(bounds.low, 0.0), min(bounds.high, 1.0), bounds.method)
-    return Candidate(strategy, embedded, right[shots.rows], interval, seconds, size)
+    return Candidate(method, embedded, right[shots.rows], interval, seconds, size)
 
 
-def _logits(data: TrainingData, embedded: Embedded, strategy: Strategy, train: np.ndarray, held: np.ndarray) -> Tensor:
+def _logits(data: TrainingData, embedded: Embedded, method: Method, train: np.ndarray, held: np.ndarray) -> Tensor:
+    head = head_for(data, embedded.network, method, embedded.features[torch.from_numpy(train)], train)
     with torch.inference_mode():
-        found: Tensor = head_for(data, embedded, strategy, train)(embedded.features[torch.from_numpy(held)])
+        found: Tensor = head(embedded.features[torch.from_numpy(held)])
     return found
 
 
