@@ -12,6 +12,11 @@ from typing import Any
 import hypothesis
 import pytest
 
+# Many folders ask for stores and pictures: one server of each stands for all. Only what is imported fast is here.
+pytest_plugins = [
+    f"tests.fixtures.{name}" for name in ("stores", "homes", "azure_store", "azurite", "google_store", "images")
+]
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

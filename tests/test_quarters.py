@@ -34,7 +34,8 @@ def collected(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     """The tests of each quarter, and of a run without."""
     place = tmp_path_factory.mktemp("suite")
     shutil.copy(repository / "tests" / "conftest.py", place)
-    (place / "pytest.ini").write_text("[pytest]\nmarkers = slow: takes minutes\n")
+    paths = f"{repository / 'platform'} {repository}"
+    (place / "pytest.ini").write_text(f"[pytest]\nmarkers = slow: takes minutes\npythonpath = {paths}\n")
     (place / "test_it.py").write_text(TESTS)
     found = {}
     for options in ("", "--quarter=1", "--quarter=2", "--quarter=3", "--quarter=4"):

@@ -11,9 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tests.fixtures.azure_store import azure, azure_server
-from tests.fixtures.google_store import google, google_server
-from tests.fixtures.stores import knows_nobody, no_stores, s3, s3_server
 
 from graft.cli.main import main
 from graft.core.storage import Home
@@ -27,8 +24,6 @@ from graft.spec.load import parse_job
 from graft.spec.modalities.image import ImagePreprocessing
 from graft.spec.strategy import Strategy
 from graft.spec.tasks.classification import Classification
-
-__all__ = ["azure", "azure_server", "google", "google_server", "knows_nobody", "no_stores", "s3", "s3_server"]
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 

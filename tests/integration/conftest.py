@@ -11,13 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.fixtures.azurite import azurite, azurite_server
-from tests.fixtures.google_store import google, google_server
-from tests.fixtures.stores import knows_nobody, no_stores, s3, s3_server
 
 from graft.cli.main import main
-
-__all__ = ["azurite", "azurite_server", "google", "google_server", "knows_nobody", "no_stores", "s3", "s3_server"]
 
 Images = Callable[[Path, Mapping[str, int]], Path]
 

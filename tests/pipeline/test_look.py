@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.fixtures.images import encode, idx_directory, image_folder, noise, write_idx
 
 from graft.core.errors import DataError
 from graft.data.listing import list_samples
@@ -12,8 +11,6 @@ from graft.data.overview import Overview
 from graft.pipeline.look import overview_of
 from graft.spec.job import Job
 from graft.spec.load import parse_job
-
-__all__ = ["encode", "idx_directory", "image_folder", "noise", "write_idx"]
 
 
 def job(**data: object) -> Job:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.fixtures.images import encode, folder, pixels
 
 from graft.models.bundle import BundleSpec, write_bundle
 from graft.models.load import load_backbone
@@ -14,8 +13,6 @@ from graft.serving.predictor import Predictor
 from graft.spec.modalities.image import ImagePreprocessing
 from graft.spec.strategy import Strategy
 from graft.spec.tasks.classification import Classification
-
-__all__ = ["encode", "folder", "pixels"]
 
 LABELS = ("cat", "dog", "emu")
 

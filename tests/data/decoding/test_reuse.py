@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.fixtures.images import encode, image_folder, noise
 
 from graft.data import ingest as module
 from graft.data.columns import ColumnSpec, Ragged, StorageSpec
@@ -27,8 +26,6 @@ from graft.spec.modalities.image import ImageFolderData
 from graft.spec.modalities.table import TableData
 from graft.spec.tasks.classification import Classification
 from graft.tasks.registry import build_task
-
-__all__ = ["encode", "image_folder", "noise"]
 
 FORM = StoredImages(8, 3)
 

@@ -7,27 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.fixtures.azure_store import azure, azure_server
-from tests.fixtures.google_store import google, google_server
-from tests.fixtures.homes import folder_home, store_home
-from tests.fixtures.homes import node as go
-from tests.fixtures.stores import no_stores, s3, s3_server
 
 from graft.data.feature_store.key import FeatureKey
 from graft.data.feature_store.store import FeatureStore
-
-__all__ = [
-    "azure",
-    "azure_server",
-    "folder_home",
-    "go",
-    "google",
-    "google_server",
-    "no_stores",
-    "s3",
-    "s3_server",
-    "store_home",
-]
 
 ROWS, SHAPE = 50, (3, 4)
 SHARD_BYTES = 10 * 48

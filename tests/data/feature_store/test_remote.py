@@ -20,8 +20,8 @@ def remote(store_home):
 
 
 @pytest.fixture
-def node(tmp_path, remote):
-    """A store of a node: `node("a")`."""
+def store_of(tmp_path, remote):
+    """A store of a node: `store_of("a")`."""
     return lambda name: FeatureStore(tmp_path / name, 10**6, remote, SHARD)
 
 
@@ -32,30 +32,30 @@ def wanted(produce):
     return wanted
 
 
-def test_one_node_computes_and_the_other_copies(node, key, produce, wanted):
-    assert node("a").open(key) is None
-    with node("a").build(key, SHAPE, ROWS, produce) as built:
+def test_one_node_computes_and_the_other_copies(store_of, key, produce, wanted):
+    assert store_of("a").open(key) is None
+    with store_of("a").build(key, SHAPE, ROWS, produce) as built:
         assert (built.work.kind, built.work.unshared) == ("built", None)
-    with node("b").open(key) as fetched:
+    with store_of("b").open(key) as fetched:
         np.testing.assert_array_equal(fetched.rows(slice(None)), wanted)
         assert (fetched.work.kind, fetched.work.bytes) == ("fetched", fetched.manifest.bytes)
-    with node("c").build(key, SHAPE, ROWS, produce) as fetched:
+    with store_of("c").build(key, SHAPE, ROWS, produce) as fetched:
         assert fetched.work.kind == "fetched"
-    with node("b").open(key) as again:
+    with store_of("b").open(key) as again:
         assert again.work.kind == "hit"
     assert produce.asked == [(0, 50)]
 
 
-def test_the_manifest_goes_last(node, key, produce, remote, monkeypatch):
+def test_the_manifest_goes_last(store_of, key, produce, remote, monkeypatch):
     names, kind = [], type(remote._storage)
     real = kind.upload
     monkeypatch.setattr(kind, "upload", lambda self, key, *given: (names.append(key), real(self, key, *given))[1])
-    node("a").build(key, SHAPE, ROWS, produce).close()
+    store_of("a").build(key, SHAPE, ROWS, produce).close()
     assert len(names) == 6
     assert names[-1].endswith("/manifest.json")
 
 
-def test_an_upload_that_stopped_half_way_is_not_believed(node, key, produce, remote, monkeypatch):
+def test_an_upload_that_stopped_half_way_is_not_believed(store_of, key, produce, remote, monkeypatch):
     kind = type(remote._storage)
     real = kind.upload
 
@@ -68,11 +68,11 @@ def test_an_upload_that_stopped_half_way_is_not_believed(node, key, produce, rem
     fail_at_the_third.count = 0
     with monkeypatch.context() as patch:
         patch.setattr(kind, "upload", fail_at_the_third)
-        with node("a").build(key, SHAPE, ROWS, produce) as built:
+        with store_of("a").build(key, SHAPE, ROWS, produce) as built:
             assert built.work.unshared == "the network is gone"
             assert len(built) == ROWS
-    assert node("b").open(key) is None
-    with node("b").build(key, SHAPE, ROWS, produce) as built:
+    assert store_of("b").open(key) is None
+    with store_of("b").build(key, SHAPE, ROWS, produce) as built:
         assert (built.work.kind, built.work.unshared) == ("built", None)
 
 
@@ -81,49 +81,49 @@ def write_there(remote, key, name, content):
     remote._storage.create(remote._at(key.digest(), name), content)
 
 
-def test_damage_there_is_found_and_mended(node, key, produce, wanted, remote):
-    node("a").build(key, SHAPE, ROWS, produce).close()
+def test_damage_there_is_found_and_mended(store_of, key, produce, wanted, remote):
+    store_of("a").build(key, SHAPE, ROWS, produce).close()
     manifest = remote.find(key)
     write_there(remote, key, manifest.shards[3].file, b"x" * manifest.shards[3].bytes)
-    assert node("b").open(key) is None
-    with node("b").build(key, SHAPE, ROWS, produce) as built:
+    assert store_of("b").open(key) is None
+    with store_of("b").build(key, SHAPE, ROWS, produce) as built:
         np.testing.assert_array_equal(built.rows(slice(None)), wanted)
         assert built.work.kind == "built"
-    with node("c").open(key) as fetched:
+    with store_of("c").open(key) as fetched:
         np.testing.assert_array_equal(fetched.rows(slice(None)), wanted)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"null"])
-def test_a_damaged_manifest_there_is_none(node, key, produce, remote, content):
-    node("a").build(key, SHAPE, ROWS, produce).close()
+def test_a_damaged_manifest_there_is_none(store_of, key, produce, remote, content):
+    store_of("a").build(key, SHAPE, ROWS, produce).close()
     write_there(remote, key, "manifest.json", content)
     assert remote.find(key) is None
-    assert node("b").open(key) is None
+    assert store_of("b").open(key) is None
 
 
-def test_features_under_another_name_there_are_not_believed(node, make_key, produce, remote):
+def test_features_under_another_name_there_are_not_believed(store_of, make_key, produce, remote):
     one, other = make_key(cut=1), make_key(cut=2)
-    node("a").build(one, SHAPE, ROWS, produce).close()
+    store_of("a").build(one, SHAPE, ROWS, produce).close()
     write_there(remote, other, "manifest.json", remote._storage.read(remote._at(one.digest(), "manifest.json"))[0])
     assert remote.find(one) is not None
     assert remote.find(other) is None
 
 
-def test_a_lost_file_there_is_no_error(node, key, produce, remote):
-    node("a").build(key, SHAPE, ROWS, produce).close()
+def test_a_lost_file_there_is_no_error(store_of, key, produce, remote):
+    store_of("a").build(key, SHAPE, ROWS, produce).close()
     remote._storage.delete(remote._at(key.digest(), remote.find(key).shards[0].file))
-    assert node("b").open(key) is None
+    assert store_of("b").open(key) is None
 
 
-def test_damage_here_is_repaired_here(node, key, produce, flip, tmp_path):
-    node("a").build(key, SHAPE, ROWS, produce).close()
+def test_damage_here_is_repaired_here(store_of, key, produce, flip, tmp_path):
+    store_of("a").build(key, SHAPE, ROWS, produce).close()
     flip(next((tmp_path / "a" / key.digest()).glob("*.arrow")))
-    with node("a").build(key, SHAPE, ROWS, produce) as features:
+    with store_of("a").build(key, SHAPE, ROWS, produce) as features:
         assert features.work.kind in ("fetched", "repaired")
 
 
-def test_a_copy_needs_room_here(node, key, produce, tmp_path, remote):
-    node("a").build(key, SHAPE, ROWS, produce).close()
+def test_a_copy_needs_room_here(store_of, key, produce, tmp_path, remote):
+    store_of("a").build(key, SHAPE, ROWS, produce).close()
     with pytest.raises(NotStored, match="raise GRAFT_CACHE_GB"):
         FeatureStore(tmp_path / "b", 100, remote).open(key)
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["locks"]
@@ -141,11 +141,11 @@ def test_a_store_that_is_away_is_gone_round(tmp_path, key, produce, folder_home,
         assert (built.work.kind, built.work.unshared) == ("built", "gone")
 
 
-def test_a_home_in_a_store_shares_its_features(folder_home, go, key, produce):
-    store = FeatureStore(go("a", folder_home).features, 10**6)
+def test_a_home_in_a_store_shares_its_features(folder_home, node, key, produce):
+    store = FeatureStore(node("a", folder_home).features, 10**6)
     store.build(key, SHAPE, ROWS, produce).close()
     travelled = pickle.dumps(store)
-    go("b", folder_home)
+    node("b", folder_home)
     with pickle.loads(travelled).build(key, SHAPE, ROWS, produce) as fetched:
         assert fetched.work.kind == "fetched"
 

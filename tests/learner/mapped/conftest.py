@@ -1,4 +1,4 @@
-"""Bundles of earlier tasks, and the fixtures of `tests/fixtures/runs.py`."""
+"""Bundles of earlier tasks."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from tests.fixtures.runs import clock, dataset, training_data
 
 from graft.models.bundle import BundleSpec, write_bundle
 from graft.models.libraries import build_backbone
@@ -15,8 +14,6 @@ from graft.models.structure.edited import edited
 from graft.spec.modalities.image import ImagePreprocessing
 from graft.spec.strategy import Strategy
 from graft.spec.tasks.classification import Classification
-
-__all__ = ["clock", "dataset", "training_data"]
 
 ARCHITECTURE = "timm/test_efficientnet"
 

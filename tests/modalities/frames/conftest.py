@@ -1,5 +1,0 @@
-"""Fixtures of `tests/fixtures/images.py`."""
-
-from tests.fixtures.images import encode, noise
-
-__all__ = ["encode", "noise"]
