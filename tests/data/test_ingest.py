@@ -1,6 +1,7 @@
 import fcntl
 import json
 import os
+import pickle
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from graft.data import ingest as module
 from graft.data.columns import ColumnSpec, StorageSpec
 from graft.data.dataset import MANIFEST, Dataset, Quarantined, Split, open_dataset
 from graft.data.decoding import blocks as decoded_blocks
+from graft.data.decoding.blocks import local_blocks
 from graft.data.ingest import ingest
 from graft.data.listing import DecodedBlock, Listing, list_samples
 from graft.data.plan import Ingestion, plan_ingest
@@ -31,16 +33,22 @@ from graft.spec.modalities.image import DigitsData, IdxData, ImageFolderData
 from graft.spec.tasks.classification import Classification
 from graft.tasks.registry import build_task
 
-pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
-
 FORM = StoredImages(8, 3)
 
 
 def work(spec: DataSpec, form: StoredImages = FORM) -> Ingestion:
-    """Classify the images of a data section."""
+    """Classify the images of a data section, by a decoder that has travelled."""
     task = build_task(Classification())
     plan = plan_ingest(list_samples(spec), spec, task, form.spec())
-    return Ingestion(plan, ImageDecoder(plan.listing.reader, form), task, spec.max_unreadable)
+    decoder = pickle.loads(pickle.dumps(ImageDecoder(plan.listing.reader, form)))
+    return Ingestion(plan, decoder, task, spec.max_unreadable)
+
+
+@pytest.fixture(autouse=True)
+def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples are decoded in this process, in a hundredth of the time, but for the tests that are of Ray's part."""
+    if request.node.get_closest_marker("ray") is None:
+        monkeypatch.setattr(module, "decoded_blocks", local_blocks)
 
 
 @pytest.fixture
@@ -70,18 +78,6 @@ def test_a_folder_becomes_arrays(photos, cache):
         expected = decode_square((photos.path / name).read_bytes(), FORM)
         np.testing.assert_array_equal(dataset.columns[PIXELS][row], expected)
         assert dataset.names[dataset.targets[row]] == name.split("/")[0]
-
-
-def test_several_blocks_keep_the_order(photos, cache, monkeypatch):
-    monkeypatch.setattr(decoded_blocks, "MAX_BLOCK_ROWS", 4)
-    seen: list[tuple[int, int]] = []
-    (photos.path / "cat" / "005.png").write_bytes(b"")
-    dataset = ingest(work(photos), cache, lambda done, total: seen.append((done, total)))
-    assert [done for done, _ in seen] == [4, 8, 12, 16, 20, 22]
-    assert list(dataset.ids) == sorted(dataset.ids)
-    assert len(dataset.ids) == 21
-    expected = [decode_square((photos.path / name).read_bytes(), FORM) for name in dataset.ids]
-    np.testing.assert_array_equal(dataset.columns[PIXELS], np.stack(expected))
 
 
 def test_unreadable_files_are_left_out_and_named(photos, cache, encode, noise):
@@ -178,19 +174,6 @@ def test_only_one_process_builds_a_dataset(cache):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def test_a_failure_in_the_middle_leaves_nothing(photos, cache, monkeypatch):
-    def stop(done: int, total: int) -> None:
-        raise KeyboardInterrupt
-
-    context = DataContext.get_current()
-    with pytest.raises(KeyboardInterrupt) as caught:
-        ingest(work(photos), cache, stop)
-    assert caught.tb is not None  # the frames are still alive, and yet Ray's settings are back
-    assert DataContext.get_current() is context
-    assert not [path for path in cache.iterdir() if path.is_dir()]
-    assert isinstance(ingest(work(photos), cache), Dataset)
-
-
 def test_duplicates_across_splits_are_counted(photos, cache):
     first = ingest(work(photos), cache)
     validation, train = first.rows(Split.VALIDATION)[0], first.rows(Split.TRAIN)[0]
@@ -238,32 +221,6 @@ def test_what_is_streamed_is_looked_at_and_left_where_it_is(photos, cache):
     assert not (streamed.directory / f"{PIXELS}.npy").exists()
     rows = np.array([20, 0, 7])
     np.testing.assert_array_equal(streamed.columns[PIXELS][rows], stored.columns[PIXELS][rows])
-
-
-def test_rays_own_settings_stay_as_they_were(photos, cache):
-    context = DataContext.get_current()
-    before = (context.enable_progress_bars, context.execution_options.preserve_order)
-    ingest(work(photos), cache)
-    after = DataContext.get_current()
-    assert (after.enable_progress_bars, after.execution_options.preserve_order) == before
-    assert after is context
-
-
-def test_without_a_free_cpu_ray_waits_no_longer_than_the_limit(photos, cache, monkeypatch):
-    @ray.remote
-    class Busy:
-        def ready(self) -> bool:
-            return True
-
-    cpus = int(ray.cluster_resources()["CPU"])
-    busy = Busy.options(num_cpus=cpus).remote()
-    ray.get(busy.ready.remote())
-    monkeypatch.setattr(ray_data, "NO_PROGRESS_TIMEOUT_S", 0.5)
-    try:
-        with pytest.raises(ResourceError, match="needs one free CPU"):
-            ingest(work(photos), cache)
-    finally:
-        ray.kill(busy)
 
 
 @dataclass(frozen=True)
@@ -369,23 +326,6 @@ class Starved:
         raise self.error
 
 
-@pytest.mark.parametrize(
-    ("error", "told"),
-    [
-        (ResourceError("a.png cannot be read (Too many open files); raise the limit"), "^a.png cannot be read"),
-        (MemoryError("7000 x 7000 pixels need about 373 MiB"), "a sample cannot be read .*373 MiB.*free some memory"),
-        (OSError(24, "Too many open files"), "a sample cannot be read .Too many open files.*raise the limit"),
-    ],
-)
-def test_what_the_machine_lacks_is_no_fault_of_the_data_and_leaves_nothing(error, told, cache):
-    sources = [b"word"] * 40
-    with pytest.raises(ResourceError, match=told) as raised:
-        ingest(replace(words(sources), decoder=Starved(error)), cache)
-    assert "\n" not in str(raised.value)
-    assert not [path for path in cache.iterdir() if path.is_dir()]
-    assert sum(ingest(words(sources), cache).counts.values()) == 40
-
-
 @pytest.mark.parametrize("number", [13, 5, 24, 12])
 def test_a_dataset_that_cannot_be_opened_now_is_not_thrown_away(number, cache, monkeypatch):
     dataset = ingest(words([b"word"] * 40), cache)
@@ -398,3 +338,85 @@ def test_a_dataset_that_cannot_be_opened_now_is_not_thrown_away(number, cache, m
         with pytest.raises(ResourceError, match=rf"cannot be read \({os.strerror(number)}\)"):
             ingest(words([b"word"] * 40), cache)
     assert open_dataset(dataset.directory, verify=True) == dataset
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_session")
+class TestOnRay:
+    def test_blocks_are_those_that_are_made_here(self, monkeypatch, tmp_path):
+        monkeypatch.setattr(decoded_blocks, "MAX_BLOCK_ROWS", 7)
+        sources = [("ab " * (index % 7)).encode() for index in range(40)]
+        sources[5], sources[9], sources[21], sources[30] = b"bad one", b"secret word", b"bad two", b"odd one"
+        given = replace(words(sources), decoder=Locked(str(tmp_path)))
+        theirs, ours = list(module.decoded_blocks(given)), list(local_blocks(given))
+        assert len(theirs) == len(ours) == 6
+        for their, our in zip(theirs, ours, strict=True):
+            assert {name: list(values) for name, values in their.items()} == {
+                name: list(values) for name, values in our.items()
+            }
+
+    def test_several_blocks_keep_the_order(self, photos, cache, monkeypatch):
+        monkeypatch.setattr(decoded_blocks, "MAX_BLOCK_ROWS", 4)
+        seen: list[tuple[int, int]] = []
+        (photos.path / "cat" / "005.png").write_bytes(b"")
+        dataset = ingest(work(photos), cache, lambda done, total: seen.append((done, total)))
+        assert [done for done, _ in seen] == [4, 8, 12, 16, 20, 22]
+        assert list(dataset.ids) == sorted(dataset.ids)
+        assert len(dataset.ids) == 21
+        expected = [decode_square((photos.path / name).read_bytes(), FORM) for name in dataset.ids]
+        np.testing.assert_array_equal(dataset.columns[PIXELS], np.stack(expected))
+
+    def test_a_failure_in_the_middle_leaves_nothing(self, photos, cache, monkeypatch):
+        def stop(done: int, total: int) -> None:
+            raise KeyboardInterrupt
+
+        context = DataContext.get_current()
+        with pytest.raises(KeyboardInterrupt) as caught:
+            ingest(work(photos), cache, stop)
+        assert caught.tb is not None  # the frames are still alive, and yet Ray's settings are back
+        assert DataContext.get_current() is context
+        assert not [path for path in cache.iterdir() if path.is_dir()]
+        assert isinstance(ingest(work(photos), cache), Dataset)
+
+    def test_rays_own_settings_stay_as_they_were(self, photos, cache):
+        context = DataContext.get_current()
+        before = (context.enable_progress_bars, context.execution_options.preserve_order)
+        ingest(work(photos), cache)
+        after = DataContext.get_current()
+        assert (after.enable_progress_bars, after.execution_options.preserve_order) == before
+        assert after is context
+
+    def test_without_a_free_cpu_ray_waits_no_longer_than_the_limit(self, photos, cache, monkeypatch):
+        @ray.remote
+        class Busy:
+            def ready(self) -> bool:
+                return True
+
+        cpus = int(ray.cluster_resources()["CPU"])
+        busy = Busy.options(num_cpus=cpus).remote()
+        ray.get(busy.ready.remote())
+        monkeypatch.setattr(ray_data, "NO_PROGRESS_TIMEOUT_S", 0.5)
+        try:
+            with pytest.raises(ResourceError, match="needs one free CPU"):
+                ingest(work(photos), cache)
+        finally:
+            ray.kill(busy)
+
+    @pytest.mark.parametrize(
+        ("error", "told"),
+        [
+            (ResourceError("a.png cannot be read (Too many open files); raise the limit"), "^a.png cannot be read"),
+            (
+                MemoryError("7000 x 7000 pixels need about 373 MiB"),
+                "a sample cannot be read .*373 MiB.*free some memory",
+            ),
+            (OSError(24, "Too many open files"), "a sample cannot be read .Too many open files.*raise the limit"),
+        ],
+    )
+    def test_what_the_machine_lacks_is_no_fault_of_the_data_and_leaves_nothing(self, error, told, cache):
+        sources = [b"word"] * 40
+        with pytest.raises(ResourceError, match=told) as raised:
+            ingest(replace(words(sources), decoder=Starved(error)), cache)
+        assert "\n" not in str(raised.value)
+        assert not [path for path in cache.iterdir() if path.is_dir()]
+        assert sum(ingest(words(sources), cache).counts.values()) == 40
