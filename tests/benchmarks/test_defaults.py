@@ -1,9 +1,6 @@
 """The parts of the benchmark of defaults that need no measurement."""
 
 import importlib
-import json
-import subprocess
-import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -22,11 +19,9 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module
 
 
-def test_the_smallest_run_writes_a_set_and_ends_with_its_json_line(tmp_path: Path) -> None:
-    arguments = ["--cache", str(tmp_path), "--sets", "digits", "--train", "40", "--test", "20", "--only", "none"]
-    command = [sys.executable, str(HERE / "defaults.py"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout.splitlines()[-1])
+def test_the_smallest_run_writes_a_set_and_ends_with_its_json_line(run_script: Any, tmp_path: Path) -> None:
+    arguments = ["--cache", tmp_path, "--sets", "digits", "--train", "40", "--test", "20", "--only", "none"]
+    found = run_script("defaults", *arguments)[-1]
     assert (found["benchmark"], found["results"][0]["methods"]) == ("defaults", [])
     assert len(list((tmp_path / "small/digits-40-20-0/train").rglob("*.png"))) == 40
     assert len(list((tmp_path / "small/digits-40-20-0/test").rglob("*.png"))) == 20

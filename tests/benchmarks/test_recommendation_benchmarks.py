@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -33,10 +34,8 @@ def bank(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_smallest_run_prints_each_figure(bank: Path) -> None:
-    command = [sys.executable, str(HERE / "recommendations.py"), "--bank", str(bank), "--seeds", "1", "--draws", "1"]
-    done = subprocess.run([*command, "--records", "2000"], capture_output=True, text=True, check=True)
-    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+def test_the_smallest_run_prints_each_figure(run_script: Any, bank: Path) -> None:
+    told = run_script("recommendations", "--bank", bank, "--seeds", "1", "--draws", "1", "--records", "2000")
     assert [one["benchmark"] for one in told] == list(FIGURES)
     total = next(row for row in told[1]["rows"] if row["task"].startswith("total"))
     assert total["meta trials"] <= total["random trials"]
