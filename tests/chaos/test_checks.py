@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from graft.chaos.checks import Facts, problems
+from graft.chaos.fault import Broken
 from graft.journal import events
 
 COUNTS = {
@@ -91,3 +92,27 @@ def test_an_epoch_after_an_exploit_is_another_one(tmp_path):
     assert facts.epochs == {"t01": ((0, 1), (0, 2), (1, 2))}
     assert facts.reports == 3
     assert problems(facts, None) == []
+
+
+def meta_search(*more: events.Event) -> Facts:
+    journal = [
+        events.TrialStarted("t00", {"lr": 0.1}, "one"),
+        events.TrialReported("t00", 1, {"val/accuracy": 0.6}, 1.0),
+        events.TrialReported("t00", 2, {"val/accuracy": 0.8}, 1.0),
+        events.TrialFinished("t00", events.TrialStatus.COMPLETED, "", 2),
+        *more,
+        events.WinnerChosen("t00", "it is the best"),
+        events.Evaluated({"2w1s": 0.7}, {}),
+        events.ExperimentFinished(events.ExperimentStatus.COMPLETED, 9.0),
+    ]
+    return Facts.of_meta_search(journal, COUNTS)
+
+
+def test_a_meta_search_is_read_from_its_journal() -> None:
+    found = meta_search()
+    assert (found.status, found.winner, found.validation, found.test) == ("completed", {"lr": 0.1}, 0.8, 0.7)
+    assert (found.trials, found.epochs) == ({"t00": "completed"}, {"t00": ((0, 1), (0, 2))})
+    assert found.retrained == 0
+    assert meta_search(events.TrialReported("t00", 3, {"val/accuracy": 0.1}, 1.0)).retrained == 1
+    with pytest.raises(Broken, match="the meta-search has no winner that was evaluated"):
+        Facts.of_meta_search([events.TrialStarted("t00", {}, "one")], COUNTS)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from graft.chaos.small_job import make_small
+from graft.chaos.small_job import make_small, meta_search_of
 from graft.spec.load import parse_job
+from graft.spec.meta.job import MetaJob
 
 JOB = {
     "name": "pets",
@@ -56,3 +57,13 @@ def test_what_is_smaller_already_stays():
 )
 def test_the_scheduler_stays_if_it_fits(search, kind):
     assert small(search=search).search.scheduler.kind == kind
+
+
+def test_a_meta_search_over_its_classes_has_the_features_of_one_backbone() -> None:
+    backbones = {"choice": ["efficientnet_lite0", "mobilenet_v2"]}
+    job = small(strategy={"backbone": backbones, "resolution": {"choice": [64, 32]}})
+    found = MetaJob.model_validate(meta_search_of(job))
+    assert found.is_search
+    assert found.strategy.dump() == {"backbone": "efficientnet_lite0", "resolution": 32}
+    assert (found.data.limit, found.search.budget.trials, found.resources.concurrent_trials) == (300, 3, 1)
+    assert found.tracking.uri is None

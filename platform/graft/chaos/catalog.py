@@ -7,6 +7,7 @@ from graft.chaos.faults.cluster import CLUSTER_FAULTS
 from graft.chaos.faults.combined import COMBINED_FAULTS
 from graft.chaos.faults.driver import DRIVER_FAULTS
 from graft.chaos.faults.feature import FEATURE_FAULTS
+from graft.chaos.faults.meta import META_FAULTS
 from graft.chaos.faults.process import PROCESS_FAULTS
 from graft.chaos.faults.stopping import STOPPING_FAULTS
 from graft.chaos.faults.storage import STORAGE_FAULTS
@@ -26,6 +27,7 @@ FAULTS: Mapping[str, Fault] = {
         *STORAGE_FAULTS,
         *FEATURE_FAULTS,
         *TRAINING_FAULTS,
+        *META_FAULTS,
         *COMBINED_FAULTS,
     )
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from graft.chaos.fault import require
 from graft.core.storage import read_json
 from graft.journal import events
 from graft.journal.events import ExperimentStatus
@@ -43,25 +44,26 @@ class Facts:
     def of(cls, result_file: Path, journal: Sequence[events.Event], counts: Mapping[str, int | None]) -> "Facts":
         """Of a result, the journal behind it, and how that stands against MLflow."""
         result = read_json(result_file)
-        trials: dict[str, str] = {}
-        segments: dict[str, int] = {}
-        epochs: dict[str, list[tuple[int, int]]] = {}
-        for event in journal:
-            match event:
-                case events.TrialStarted():
-                    trials[event.trial] = "running"
-                case events.TrialFinished():
-                    trials[event.trial] = str(event.status)
-                case events.TrialExploited():
-                    segments[event.trial] = event.segment
-                case events.TrialReported():
-                    at = (segments.get(event.trial, 0), event.epoch)
-                    epochs.setdefault(event.trial, []).append(at)
-                case _:
-                    pass
-        reported = {trial: tuple(found) for trial, found in epochs.items()}
+        trials, epochs = _of_trials(journal)
         scores = result["validation"], result["test"]
-        return cls(result["status"], trials, reported, result["winner"], *scores, result["retrained"], counts)
+        return cls(result["status"], trials, epochs, result["winner"], *scores, result["retrained"], counts)
+
+    @classmethod
+    def of_meta_search(cls, journal: Sequence[events.Event], counts: Mapping[str, int | None]) -> "Facts":
+        """Of a meta-search, which leaves no result but its journal.
+
+        Raises:
+            Broken: it came to no winner, or that was not evaluated.
+        """
+        trials, epochs = _of_trials(journal)
+        winner = next((one.trial for one in journal if isinstance(one, events.WinnerChosen)), None)
+        tested = [value for one in journal if isinstance(one, events.Evaluated) for value in one.metrics.values()]
+        ended = [str(one.status) for one in journal if isinstance(one, events.ExperimentFinished)]
+        require(winner is not None and tested and ended, "the meta-search has no winner that was evaluated")
+        begun = next(one for one in journal if isinstance(one, events.TrialStarted) and one.trial == winner)
+        reports = (one for one in journal if isinstance(one, events.TrialReported) and one.trial == winner)
+        score = max(one.metrics["val/accuracy"] for one in reports)
+        return cls(ended[-1], trials, epochs, begun.strategy, score, tested[0], _begun_again(journal), counts)
 
     @property
     def reports(self) -> int:
@@ -72,6 +74,42 @@ class Facts:
         """Whether both have found the same strategy, with the same scores."""
         apart = max(abs(self.validation - other.validation), abs(self.test - other.test))
         return self.winner == other.winner and apart <= SAME_SCORE
+
+
+Epochs = Mapping[str, tuple[tuple[int, int], ...]]
+"""By trial, (segment, epoch) of each report."""
+
+
+def _of_trials(journal: Sequence[events.Event]) -> tuple[Mapping[str, str], Epochs]:
+    """How each trial ended, and what it has reported."""
+    trials: dict[str, str] = {}
+    segments: dict[str, int] = {}
+    epochs: dict[str, list[tuple[int, int]]] = {}
+    for event in journal:
+        match event:
+            case events.TrialStarted():
+                trials[event.trial] = "running"
+            case events.TrialFinished():
+                trials[event.trial] = str(event.status)
+            case events.TrialExploited():
+                segments[event.trial] = event.segment
+            case events.TrialReported():
+                at = (segments.get(event.trial, 0), event.epoch)
+                epochs.setdefault(event.trial, []).append(at)
+            case _:
+                pass
+    return trials, {trial: tuple(found) for trial, found in epochs.items()}
+
+
+def _begun_again(journal: Sequence[events.Event]) -> int:
+    """Trials that were started after they had ended."""
+    ended, again = set[str](), set[str]()
+    for event in journal:
+        if isinstance(event, events.TrialFinished) and event.status != events.TrialStatus.INTERRUPTED:
+            ended.add(event.trial)
+        elif isinstance(event, events.TrialStarted | events.TrialReported) and event.trial in ended:
+            again.add(event.trial)
+    return len(again)
 
 
 def problems(found: Facts, undisturbed: Facts | None) -> list[str]:

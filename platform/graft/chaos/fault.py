@@ -48,6 +48,7 @@ class Fault:
         lack: why it cannot be done here; empty if it can.
         overrides: of the job, ``a.b=value``; the undisturbed run it is compared with has them too.
         is_compared: whether the winner must be that of the undisturbed run; not if the fault is in the job itself.
+        sandbox: what is run; None: the job itself.
         home: under which name it has a home of its own; faults without one share theirs, and so the ingested data.
     """
 
@@ -58,6 +59,7 @@ class Fault:
     lack: Callable[["RunnerContext"], str] = field(default=_nothing, repr=False, compare=False)
     overrides: tuple[str, ...] = ()
     is_compared: bool = True
+    sandbox: "type[Sandbox] | None" = None
     home: str = ""
 
 

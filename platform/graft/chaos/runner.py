@@ -70,7 +70,7 @@ class ChaosRunner:
 
     def _run_in_sandbox(self, fault: Fault, home: Home, seed: int) -> Outcome:
         started = time.monotonic()
-        with Sandbox(self._context, home, fault.overrides, seed) as sandbox:
+        with (fault.sandbox or Sandbox)(self._context, home, fault.overrides, seed) as sandbox:
             moment, broken = "–", []
             try:
                 moment = fault.act(sandbox)
@@ -83,7 +83,8 @@ class ChaosRunner:
         return replace(outcome, injected_at=moment, seconds=round(time.monotonic() - started, 1))
 
     def _judge(self, fault: Fault, found: Facts | None, broken: list[str]) -> Outcome:
-        undisturbed = self._context.undisturbed[fault.overrides] if fault.is_compared else None
+        kind = fault.sandbox or Sandbox
+        undisturbed = self._context.undisturbed[kind, fault.overrides] if fault.is_compared else None
         if found is not None:
             broken = [*broken, *problems(found, undisturbed)]
         verdict = Verdict.BROKEN if broken else Verdict.KEPT
@@ -93,28 +94,29 @@ class ChaosRunner:
 
     def _lacks_undisturbed(self, fault: Fault) -> str:
         """Why there is nothing to compare a fault with; empty if there is, or need not be."""
-        if not fault.is_compared or fault.overrides in self._context.undisturbed:
+        kind = fault.sandbox or Sandbox
+        if not fault.is_compared or (kind, fault.overrides) in self._context.undisturbed:
             return ""
         wanted = f" with {', '.join(fault.overrides)}" if fault.overrides else ""
         self._tell(f"undisturbed{wanted}")
         try:
-            self._run_undisturbed(fault.overrides)
+            self._run_undisturbed(kind, fault.overrides)
         except Broken as problem:
             told = f"without any fault{wanted}: {problem}"
-            if not fault.overrides:
+            if not fault.overrides and fault.sandbox is None:
                 raise Broken(told) from problem
             return told
         return ""
 
-    def _run_undisturbed(self, overrides: tuple[str, ...]) -> None:
-        with Sandbox(self._context, self._home, overrides) as sandbox:
+    def _run_undisturbed(self, kind: type[Sandbox], overrides: tuple[str, ...]) -> None:
+        with kind(self._context, self._home, overrides) as sandbox:
             sandbox.run().wait().require_success()
             sandbox.settle()
             facts = sandbox.facts()
         own = problems(facts, None)
         if own:
             raise Broken("; ".join(own))
-        self._context.undisturbed[overrides] = facts
+        self._context.undisturbed[kind, overrides] = facts
 
 
 def _count(sandbox: Sandbox) -> tuple[Facts | None, list[str]]:

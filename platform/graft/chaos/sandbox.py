@@ -24,6 +24,7 @@ from graft.journal import events
 from graft.journal.journal import read, scan
 from graft.journal.locking import is_held
 from graft.tracking.relay_files import RelayFiles, RelayState
+from graft.tracking.target import target_of
 
 _SOURCE_ROOT = Path(__file__).parents[3]
 _SWEEP_S = 15.0
@@ -37,13 +38,13 @@ class RunnerContext:
     Attributes:
         root: an empty directory.
         job_file: the job, made small.
-        undisturbed: what a run without faults gives, by the overrides of the job.
+        undisturbed: what a run without faults gives, by what is run, and the overrides of the job.
         log: hears what is going on.
     """
 
     root: Path
     job_file: Path
-    undisturbed: dict[tuple[str, ...], Facts] = field(default_factory=dict)
+    undisturbed: dict[tuple[type, tuple[str, ...]], Facts] = field(default_factory=dict)
     log: Callable[[str], None] = lambda _: None
     _stack: ExitStack = field(default_factory=ExitStack)
 
@@ -103,7 +104,7 @@ class Sandbox:
     def undisturbed(self) -> Facts:
         """The same job without a fault; one of the same length if that is not known."""
         known = self.context.undisturbed
-        return known.get(tuple(self.overrides)) or next(iter(known.values()))
+        return known.get((type(self), tuple(self.overrides))) or next(iter(known.values()))
 
     @property
     def found(self) -> Experiment | None:
@@ -241,7 +242,8 @@ class Sandbox:
         """
         result = self.experiment.result_file
         require(result.exists(), f"the run has left no {result.name}")
-        return Facts.of(result, self.records, count(self.home, self.experiment))
+        counts = count(target_of(self.home, self.experiment.job()), self.experiment.directory)
+        return Facts.of(result, self.records, counts)
 
     def call(self, *arguments: str) -> Ended:
         """Any command, to its end."""

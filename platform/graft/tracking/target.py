@@ -10,6 +10,7 @@ from graft.core.errors import TrackingError
 from graft.core.storage import Home, text_digest
 from graft.core.uris import file_uri, inside, sqlite_path
 from graft.spec.job import Job
+from graft.spec.meta.job import MetaJob
 from graft.spec.tracking.names import is_database, store_address_problem
 
 # Names that directories can have on every file system.
@@ -77,7 +78,7 @@ def directory_name(name: str) -> str:
     return f"{readable or 'experiment'}-{text_digest(name)[:8]}"
 
 
-def target_of(home: Home, job: Job) -> Target:
+def target_of(home: Home, job: Job | MetaJob) -> Target:
     """Where a job's runs are recorded: its own store, or the one in the home.
 
     A server keeps files itself. A database does not, and MLflow would put them wherever a process was started: they lie

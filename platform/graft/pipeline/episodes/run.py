@@ -103,7 +103,7 @@ def meta_train(job: MetaJob, home: Home, pool: Pool, on_report: OnReport, is_upd
         search_job(job)
     if earlier is not None:
         _require_same(job, earlier, _spec_of(settings_of(job.space.build(first_of)), job, pool, division, earlier))
-    factory, target = MetaFactory(job, division, earlier.model if earlier else None), target_of(home, pool.request.job)
+    factory, target = MetaFactory(job, division, earlier.model if earlier else None), target_of(home, job)
     factory(job.space.build(first_of), ALONE)  # what cannot be done is said before anything is written
     directory = _directory(home, job, earlier)
     with Journal(directory / "journal.jsonl") as journal:

@@ -55,7 +55,6 @@ def pool_of(job: MetaJob, home: Home, on_progress: OnProgress) -> Pool:
         DataError: the data cannot be used.
     """
     raw = {"version": 1, "name": job.name, "data": job.data.model_dump(mode="json"), "strategy": job.strategy.dump()}
-    raw["tracking"] = job.tracking.model_dump(mode="json")
     request = feature_request(parse_job(raw))
     dataset = dataset_of(request, home, lambda done, total: on_progress("samples", done, total))
     targets = np.asarray(dataset.targets)

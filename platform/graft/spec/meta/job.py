@@ -127,6 +127,11 @@ class MetaJob(Spec):
     _searched: Searched = PrivateAttr(default=Searched())
 
     @property
+    def experiment_name(self) -> str:
+        """Name of the MLflow experiment."""
+        return self.tracking.experiment or self.name
+
+    @property
     def is_search(self) -> bool:
         """Whether anything in it is a distribution."""
         return bool(self._searched.given)
