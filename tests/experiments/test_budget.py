@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 
 from graft.core.errors import ResourceError
-from graft.experiments.budget import Deadline, Reserve, cost_end, deadline_of, fit_epochs, fit_seconds, search_end
+from graft.experiments.budget import (
+    NOTHING_AFTER,
+    Deadline,
+    Reserve,
+    cost_end,
+    deadline_of,
+    fit_epochs,
+    fit_seconds,
+    search_end,
+)
 from graft.experiments.progress import Progress
 from graft.journal.events import NodesCounted, SearchEnded, TrialStatus
 from graft.spec.resources import PriceSpec
@@ -105,6 +114,14 @@ def test_the_search_leaves_time_for_what_follows(fold: Fold, trials: Any) -> Non
     found = end(progress, 300 - needed + 0.1, seconds=300, reserve=reserve)
     assert found is not None
     assert (found.by, found.detail) == ("minutes", "266 s are spent, and the fit and the rest need about 34 of 300 s")
+
+
+def test_a_search_whose_minutes_are_its_own_leaves_none(fold: Fold, trials: Any) -> None:
+    progress = fold(*trials.of("t01", [0.9] * 4, seconds=5.0))
+    assert end(progress, 299.0, seconds=300, reserve=NOTHING_AFTER) is None
+    found = end(progress, 301.0, seconds=300, reserve=NOTHING_AFTER)
+    assert found is not None
+    assert (found.by, found.detail) == ("minutes", "301 of 300 s are spent")
 
 
 def test_as_long_as_nothing_has_a_score_there_is_nothing_to_fit(fold: Fold, trials: Any) -> None:

@@ -49,6 +49,10 @@ class Reserve:
         return self.worker + fit + self.evaluation + self.rest
 
 
+NOTHING_AFTER = Reserve(0.0, 0.0, 0.0, 0.0)
+"""Of a search whose budget is its own: what comes after it is not of the budget."""
+
+
 def deadline_of(budget: BudgetSpec, price: PriceSpec, allocation: Allocation, trials: int | None) -> Deadline | None:
     """The first of a job's limits to be reached; None if it has none but the number of trials.
 
@@ -106,10 +110,8 @@ def search_end(
     needed = reserve.after(choose(progress).trial if best else None, progress.epochs)
     if spent + needed < deadline.seconds:
         return None
-    return SearchEnded(
-        deadline.by,
-        f"{spent:.0f} s are spent, and the fit and the rest need about {needed:.0f} of {deadline.seconds:.0f} s",
-    )
+    told = f"{spent:.0f} s are spent, and the fit and the rest need about {needed:.0f} of {deadline.seconds:.0f} s"
+    return SearchEnded(deadline.by, told if needed else f"{spent:.0f} of {deadline.seconds:.0f} s are spent")
 
 
 def cost_end(budget: BudgetSpec, counted: NodesCounted | None, needed: float) -> SearchEnded | None:

@@ -15,6 +15,7 @@ from graft.journal import events
 from graft.journal.journal import read
 from graft.pipeline.episodes import run, searching
 from graft.pipeline.episodes.run import MetaResult, meta_train
+from graft.pipeline.stages.ending import EndOf
 from graft.training.checkpoint import load_state
 
 SPACES: dict[str, Any] = {
@@ -85,7 +86,7 @@ class TestASearch:
         self, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         whole = trained(home, job_of(**PBT))
-        other, ends = Home(tmp_path / "other"), searching._Ends.__call__
+        other, ends = Home(tmp_path / "other"), searching.MetaSearch._end_of_search
         seen: list[int] = []
 
         def count(trial: str, epoch: int, metrics: Mapping[str, float]) -> None:
@@ -93,7 +94,12 @@ class TestASearch:
 
         with monkeypatch.context() as patch:
             over = events.SearchEnded("interrupt")
-            patch.setattr(searching._Ends, "__call__", lambda self: over if len(seen) >= 6 else ends(self))
+
+            def ending(*given: Any) -> EndOf:
+                usual = ends(*given)
+                return lambda: over if len(seen) >= 6 else usual()
+
+            patch.setattr(searching.MetaSearch, "_end_of_search", ending)
             with pytest.raises(Interrupted):
                 meta_train(job_of(**PBT), other, pool_of(samples_of()), count)
         assert 6 <= len(seen) < 12

@@ -3,7 +3,8 @@
 import pytest
 
 from graft.journal.events import SearchEnded
-from graft.pipeline.stages.ending import Seldom
+from graft.pipeline.stages.ending import Seldom, end_of_search
+from graft.pipeline.watchers import Interrupt
 
 
 class Stopwatch:
@@ -37,3 +38,12 @@ def test_it_takes_its_share_at_most(cost: float) -> None:
 def test_its_answer_comes_through() -> None:
     answer = SearchEnded("minutes")
     assert Seldom(lambda: answer, Stopwatch(0.0))() is answer
+
+
+def test_an_interrupt_ends_a_search_at_once_however_seldom_its_budget_is_asked() -> None:
+    watch, interrupt = Stopwatch(1.0), Interrupt()
+    ends = end_of_search(interrupt, watch.ask, watch)
+    assert (ends(), ends(), watch.asked) == (None, None, 1)
+    interrupt.is_requested = True
+    assert ends() == SearchEnded("interrupt")
+    assert end_of_search(Interrupt(), lambda: SearchEnded("minutes"), Stopwatch(0.0))() == SearchEnded("minutes")

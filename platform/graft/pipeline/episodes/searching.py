@@ -1,6 +1,5 @@
 """Meta-training as a search: trials on Ray Tune, each a meta-training, judged on tasks of held-out classes."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from typing import Any
 
 from graft.core.clock import Clock, SystemClock
 from graft.core.errors import TrialError
+from graft.experiments.budget import NOTHING_AFTER, Deadline, search_end
 from graft.experiments.directory import Experiment
 from graft.experiments.history import SearchHistory
 from graft.experiments.progress import Progress, TrialProgress
@@ -20,6 +20,7 @@ from graft.learner.checkpoints import CheckpointStore
 from graft.pipeline.episodes.training import MetaFactory, OnReport, Trained, tasks_of_epoch
 from graft.pipeline.publishing import importance_of
 from graft.pipeline.ray_session import ray_session
+from graft.pipeline.stages.ending import EndOf, end_of_search
 from graft.pipeline.stages.search import SearchStage
 from graft.pipeline.watchers import Interrupt, graceful_interrupt
 from graft.spec.job import Job
@@ -77,14 +78,22 @@ class MetaSearch:
                 allocation=allocation,
                 factory=replace(self.factory, num_threads=allocation.num_threads),
                 history=history,
-                end_of_search=_Ends(interrupt, self._minutes, clock, progress.spent, clock.elapsed()),
+                end_of_search=self._end_of_search(job, progress, interrupt, clock),
                 phase_seconds=lambda phase: None,
             ).run()
         self.journal.append(importance_of(self.journal.path, job))
 
-    @property
-    def _minutes(self) -> float | None:
-        return (self.factory.job.search or MetaSearchSpec()).budget.minutes
+    def _end_of_search(self, job: Job, progress: Progress, interrupt: Interrupt, clock: Clock) -> EndOf:
+        """The minutes of a job are those of its trials: what comes after them is not counted."""
+        minutes = (self.factory.job.search or MetaSearchSpec()).budget.minutes
+        deadline = None if minutes is None else Deadline(minutes * 60, "minutes")
+        before, began = progress.spent, clock.elapsed()
+
+        def is_spent() -> SearchEnded | None:
+            spent = before + clock.elapsed() - began
+            return search_end(deadline, job.search.budget, job.objective, progress, spent, NOTHING_AFTER)
+
+        return end_of_search(interrupt, is_spent, clock)
 
     def _winner(self, job: Job, progress: Progress) -> Trained:
         if not any(one.best_epoch for one in progress.trials.values()):
@@ -119,25 +128,6 @@ class MetaSearch:
             yield
         finally:
             unsubscribe()
-
-
-@dataclass(frozen=True)
-class _Ends:
-    """When a search has spent its minutes, or is interrupted."""
-
-    interrupt: Interrupt
-    minutes: float | None
-    clock: Clock
-    before: float
-    began: float
-
-    def __call__(self) -> SearchEnded | None:
-        if self.interrupt.is_requested:
-            return SearchEnded("interrupt")
-        spent = (self.before + self.clock.elapsed() - self.began) / 60
-        if spent < (math.inf if self.minutes is None else self.minutes):
-            return None
-        return SearchEnded("minutes", f"search.budget.minutes is {self.minutes:g}")
 
 
 def _strategy_of(trial: TrialProgress) -> Strategy:

@@ -4,9 +4,16 @@ from collections.abc import Callable
 
 from graft.core.clock import Clock
 from graft.journal.events import SearchEnded
+from graft.pipeline.watchers import Interrupt
 
 EndOf = Callable[[], SearchEnded | None]
 """Why the search must end now; None if it goes on."""
+
+
+def end_of_search(interrupt: Interrupt, spent: EndOf, clock: Clock) -> EndOf:
+    """That of any search: the user's Ctrl-C at once, else what of the budget is spent, which is asked seldom."""
+    seldom = Seldom(spent, clock)
+    return lambda: SearchEnded("interrupt") if interrupt.is_requested else seldom()
 
 
 class FirstCause:

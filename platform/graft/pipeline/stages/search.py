@@ -44,7 +44,7 @@ from graft.pipeline.publishing import importance_of
 from graft.pipeline.ray_session import nodes_there_may_be
 from graft.pipeline.recorder import Recorder, changed_node
 from graft.pipeline.scaling.packing import packing_of
-from graft.pipeline.stages.ending import EndOf, FirstCause, Seldom
+from graft.pipeline.stages.ending import EndOf, FirstCause, end_of_search
 from graft.pipeline.stages.finals import estimate_finalists
 from graft.pipeline.stages.runner import Output
 from graft.pipeline.task_memory.entry import task_entry
@@ -127,8 +127,7 @@ def _end_of_search(run: RunContext, interrupt: Interrupt, dataset: Dataset) -> E
             return ended
         return cost_end(search.budget, progress.nodes_counted, reserve.after(progress.tally.leader, progress.epochs))
 
-    spent = Seldom(is_spent, run_clock.clock)
-    return lambda: SearchEnded("interrupt") if interrupt.is_requested else spent()
+    return end_of_search(interrupt, is_spent, run_clock.clock)
 
 
 @dataclass(frozen=True)
