@@ -6,15 +6,20 @@ curves, by random draws and by `meta`, which remembers the others; trials and si
 value of the task, over seeds; a search that never comes there counts whole. `robustness`: the same where a share of the
 remembered trials is wrong, where all values are upside down, and where only tasks of another pool are remembered.
 `same_task`: the memory holds an earlier search of the very task, of 4, 8 or 16 strategies drawn at random; how far the
-first recommended strategy is below the best of them, in points, and at which place that one stands. `overhead`: seconds
-from 100,000 records to what a search is told.
+first recommended strategy is below the best of them, in points, and at which place that one stands. `screening`: the
+same searches without and with the scores of the task's own backbones, where nothing, or the other tasks are remembered,
+or these with their scores; how much of the whole search the scores gain is what they may cost. `overhead`: seconds from
+100,000 records to what a search is told.
 
 `--half choose` and `--half report` look at every second task each: rules are chosen on the one, figures told of the
 other.
 """
 
 import argparse
+import itertools
+import math
 import random
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +44,7 @@ EXAMPLE = """examples:
   python tests/benchmarks/recommendations.py --bank tests/assets/bank
   python tests/benchmarks/recommendations.py --bank tests/assets/bank --only warm_start --seeds 2
 """
-FIGURES = ("regret", "warm_start", "robustness", "same_task", "overhead")
+FIGURES = ("regret", "warm_start", "robustness", "same_task", "screening", "overhead")
 WRONG = 0.3
 
 
@@ -112,6 +117,38 @@ def _name(record: Record) -> str:
     return candidate_of(Strategy.read_stored(record.nested_strategy or {})).strategy_json
 
 
+def screening(memory: HeldMemory, options: argparse.Namespace) -> tuple[list[str], list[list[Any]]]:
+    """Simulated seconds to the target without and with scores, and the gain as a share of the whole search."""
+    rows = []
+    scores, tasks = list(memory.scores()), _looked_at(memory, options)
+    for modality in dict.fromkeys(task.modality for task in tasks):
+        mine = [task for task in tasks if task.modality == modality]
+        for name in ("nothing", "other tasks", "other tasks, scored"):
+            with_theirs = name.endswith("scored")
+            found: dict[bool, list[Reached]] = {False: [], True: []}
+            for task, is_scored in itertools.product(mine, found):
+                others = [] if name == "nothing" else [one for one in memory.records() if one.task != task.name]
+                own = [one for one in scores if is_scored and (with_theirs or one.task == task.name)]
+                prior = told_by(others, task, own, memory.tasks()) if others or own else None
+                found[is_scored] += [play(task, MetaSearcher(), prior, seed) for seed in range(options.seeds)]
+            rows.append([modality, name, *_gain(found[False], found[True])])
+    headers = ["modality", "remembered", "trials", "scored", "ratio", "seconds", "scored s", "ratio s", "± (log)"]
+    return [*headers, "gain of whole"], rows
+
+
+def _gain(plain: Sequence[Reached], scored: Sequence[Reached]) -> list[Any]:
+    """Means and their ratios, the standard error of log(seconds / seconds), and what is gained of the whole search."""
+    means = [
+        [sum(getattr(one, what) for one in runs) / len(runs) for runs in (plain, scored)]
+        for what in ("trials", "seconds", "whole")
+    ]
+    (trials, trials_scored), (seconds, seconds_scored), (whole, _) = means
+    logs = [math.log(b.seconds / a.seconds) for a, b in zip(plain, scored, strict=True)]
+    error = statistics.stdev(logs) / len(logs) ** 0.5
+    shown = [trials, trials_scored, trials_scored / trials, seconds, seconds_scored, seconds_scored / seconds, error]
+    return [*(round(one, 2) for one in shown), round((seconds - seconds_scored) / whole, 3)]
+
+
 def overhead(memory: HeldMemory, options: argparse.Namespace) -> tuple[list[str], list[list[Any]]]:
     """Processor seconds of a recommendation from more and more records."""
     space = StrategySpace.parse({"freeze": {"choice": [0.0, 0.5, 1.0]}, "lr": {"loguniform": [1e-4, 1e-2]}})
@@ -131,6 +168,7 @@ _MEASURES: Mapping[str, Callable[[HeldMemory, argparse.Namespace], tuple[list[st
     "warm_start": warm_start,
     "robustness": robustness,
     "same_task": same_task,
+    "screening": screening,
     "overhead": overhead,
 }
 Remembered = Callable[[Sequence[Record], BankTask], list[Record]]

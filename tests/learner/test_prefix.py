@@ -88,6 +88,14 @@ class TestSpeedUp:
         found = plan.speed_up(lambda prefix: share)
         assert found.predicted == found.ceiling == pytest.approx(wanted)
 
+    def test_passes_count_backward_ones_twice_and_stored_blocks_once(self) -> None:
+        def passes(is_kept: bool) -> float:
+            plan = PrefixPlan((Expected(Prefix("x", 32, 1), 10.0, is_kept),), epochs=12.0)
+            return plan.passes(lambda prefix: 0.5)
+
+        assert passes(False) == pytest.approx(2 * 3 + 10 * (0.5 + 3 * 0.5))
+        assert passes(True) == pytest.approx(2 * 3 + 0.5 + 10 * 3 * 0.5)
+
     def test_what_is_not_kept_gains_nothing_and_could(self) -> None:
         plan = PrefixPlan((Expected(Prefix("x", 32, 1), 10.0, False),), epochs=10.0)
         found = plan.speed_up(lambda prefix: 0.5)

@@ -1,6 +1,6 @@
 """What the journal knows of an earlier run's search, in the terms of the search."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from graft.experiments.progress import Progress, TrialProgress
@@ -23,6 +23,7 @@ class SearchHistory:
         past: the records that bring a phase back, in order.
         duplicates: strategies that were drawn again, by phase.
         priors: what searchers were told of earlier tasks, by phase.
+        screened: scores of the backbones, by name and backbone; None where nobody has decided whether to score any.
     """
 
     metric: MetricSpec
@@ -31,17 +32,12 @@ class SearchHistory:
     past: list[Past] = field(default_factory=list)
     duplicates: dict[int, int] = field(default_factory=dict)
     priors: dict[int, Prior] = field(default_factory=dict)
+    screened: Mapping[str, Mapping[str, float]] | None = None
     phase: int = 0
 
     def apply(self, event: events.Event) -> None:
         """Take one event into account."""
         match event:
-            case events.PhaseStarted():
-                self.phase = event.phase
-            case events.RecommendationsMade():
-                self.priors[event.phase] = Prior.from_dict(event.prior)
-            case events.DuplicateSkipped():
-                self.duplicates[self.phase] = self.duplicates.get(self.phase, 0) + 1
             case events.TrialStarted():
                 self._begin(_proposal(event))
             case events.TrialExploited():
@@ -54,6 +50,19 @@ class SearchHistory:
                 self.past.append(Past(event.trial, TrialEnd(event.status, event.reason, event.rung)))
             case events.TrialRetried():
                 self.past.append(Past(event.trial, Retry()))
+            case _:
+                self._take_what_is_no_trial(event)
+
+    def _take_what_is_no_trial(self, event: events.Event) -> None:
+        match event:
+            case events.PhaseStarted():
+                self.phase = event.phase
+            case events.BackbonesScreened():
+                self.screened = event.scores
+            case events.RecommendationsMade():
+                self.priors[event.phase] = Prior.from_dict(event.prior)
+            case events.DuplicateSkipped():
+                self.duplicates[self.phase] = self.duplicates.get(self.phase, 0) + 1
             case _:
                 pass
 

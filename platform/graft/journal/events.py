@@ -272,6 +272,22 @@ class PhaseStarted(Event):
 
 
 @dataclass(frozen=True)
+class BackbonesScreened(Event):
+    """The backbones of the space were scored in closed form, or were not worth it: once for the whole search.
+
+    Attributes:
+        scores: name of the score, with ``@`` and the share of the blocks where it is not all -> backbone -> its value;
+            larger is better. Empty where nothing was scored.
+        seconds: that it took.
+        told: the same in a line.
+    """
+
+    scores: Mapping[str, Mapping[str, float]]
+    seconds: float
+    told: str
+
+
+@dataclass(frozen=True)
 class RecommendationsMade(Event):
     """What the searcher of a phase is told of earlier tasks, before its first trial and once for all.
 

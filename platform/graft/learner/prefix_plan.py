@@ -82,6 +82,15 @@ class PrefixPlan:
         n (f + 3 (1 - f)), one with them 3 n (1 - f) + f; this is the quotient of the sums over all prefixes. A start
         that is solved adds f without them.
         """
+        without, kept, least = self._forwards(share_below)
+        return SpeedUp(without / kept, without / least)
+
+    def passes(self, share_below: Callable[[Prefix], float]) -> float:
+        """Forward passes of all samples that the search amounts to with what is stored; a backward pass is two."""
+        return self._forwards(share_below)[1]
+
+    def _forwards(self, share_below: Callable[[Prefix], float]) -> tuple[float, float, float]:
+        """Without stored features, with those that are kept, and with all of them where reading cost nothing."""
         without = kept = least = 0.0
         for one in self.expected:
             share = share_below(one.prefix)
@@ -92,7 +101,7 @@ class PrefixPlan:
             least += above + min(once, passes)
         # Nothing frozen, or samples that are new in every epoch.
         rest = (self.epochs - sum(one.reads for one in self.expected)) * (1 + BACKWARD)
-        return SpeedUp((without + rest) / (kept + rest), (without + rest) / (least + rest))
+        return without + rest, kept + rest, least + rest
 
 
 @dataclass(frozen=True)

@@ -113,12 +113,14 @@ class Reached:
         seconds: of simulated time until then; of the whole search if it never came there.
         is_there: whether it came there.
         best: the best value of the whole search.
+        whole: seconds of simulated time that the whole search took.
     """
 
     trials: int
     seconds: float
     is_there: bool
     best: float
+    whole: float
 
 
 METRIC = metric_named("accuracy")
@@ -192,7 +194,7 @@ class _Watcher:
 
     def reached(self) -> Reached:
         trials, seconds = self._when or (len(self._begun), self._last)
-        return Reached(trials, seconds, self._when is not None, self._best)
+        return Reached(trials, seconds, self._when is not None, self._best, self._last)
 
 
 def told_by(

@@ -36,6 +36,15 @@ def test_json_says_what_the_job_says(graft, job_file):
     assert (plan["task_reason"], plan["metric"]) == ("each image shows one of ten digits", "accuracy")
 
 
+def test_it_says_which_backbones_are_scored_before_the_trials_or_why_none_are(graft, job_file):
+    assert "screening  none: there is no choice of backbones or depths\n" in graft("plan", job_file(GRID)).out
+    two = GRID.replace("{freeze", "{backbone: {choice: [efficientnet_lite0, mobilenet_v2]}, freeze")
+    found = graft("plan", job_file(two), "--json").json["screening"]
+    assert [one["backbone"] for one in found["candidates"]] == ["efficientnet_lite0", "mobilenet_v2"]
+    assert found["rows"] > 0
+    assert found["told"] == f"2 backbones on {found['rows']} rows, in 1 s at most"
+
+
 def test_there_are_no_more_trials_than_strategies(graft, job_file):
     plan = graft("plan", job_file(GRID), "--json").json
     assert (plan["grid"], plan["trials"]) == (6, 6)
@@ -73,6 +82,7 @@ def test_the_text_says_the_same(graft, job_file):
         "compute",
         "heads",
         "time",
+        "screening",
     ]
     assert lines["task"] == "classification of images by accuracy: each image shows one of ten digits"
     assert lines["stages"] == "ingest → search → fit → evaluate → export"

@@ -12,7 +12,7 @@ from graft.meta.memory.store import MemoryStore
 from graft.meta.recommend.pool import candidate_of
 from graft.meta.recommend.prior import NO_PRIOR, Prior
 from graft.models.load import canonical
-from graft.pipeline.memory.recommending import in_words, reasons_of, recommend
+from graft.pipeline.memory.recommending import Samples, in_words, reasons_of, recommend
 from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.spec.strategy import Strategy
@@ -116,7 +116,7 @@ def test_tasks_that_are_alike_are_believed_and_unlike_ones_are_not(memory_home: 
 
     def told(apart: float) -> Prior:
         entry = TaskEntry("new", "image", "classification", 100, 10, {k: v + apart for k, v in features.items()})
-        made = recommend(job_of(), memory_home, 0, NOW, lambda: entry)
+        made = recommend(job_of(), memory_home, 0, NOW, Samples(lambda: entry))
         assert made is not None
         return Prior.from_dict(made.prior)
 
@@ -161,10 +161,26 @@ def test_a_vector_of_another_version_is_not_compared(memory_home: Home) -> None:
 
     def told(version: str) -> str:
         entry = TaskEntry("new", "image", "classification", 100, 10, features, vector, version)
-        made = recommend(job_of(), memory_home, 0, NOW, lambda: entry)
+        made = recommend(job_of(), memory_home, 0, NOW, Samples(lambda: entry))
         assert made is not None
         return made.told
 
     assert "(1.00 alike)" in told("1:efficientnet_lite0@64")
     assert "(0.60 alike)" in told("2:efficientnet_lite0@64")
     assert "(0.60 alike)" in told("1:another@64")
+
+
+def test_scores_of_backbones_order_the_first_trials_where_nothing_is_remembered(memory_home: Home) -> None:
+    two = {"backbone": {"choice": ["efficientnet_lite0", "mobilenet_v2"]}, "freeze": {"choice": [0.5, 1.0]}}
+    raw = {"name": "x", "data": "digits", "strategy": two, "training": {"epochs": 3}, "search": {"searcher": "meta"}}
+    scores = {"ridge": {"efficientnet_lite0": 0.4, "mobilenet_v2": 0.9}, "logme": {"efficientnet_lite0": 0.1}}
+
+    def no_entry() -> TaskEntry:
+        raise AssertionError("there is nothing to compare the task with")
+
+    made = recommend(parse_job(raw), memory_home, 0, NOW, Samples(no_entry, lambda known: scores))
+    assert made is not None
+    prior = Prior.from_dict(made.prior)
+    backbones = [Strategy.model_validate_json(prior.expected[at].strategy_json).backbone for at in prior.portfolio]
+    assert backbones == ["mobilenet_v2"] * 2 + ["efficientnet_lite0"] * 2
+    assert made.told == "4 strategies are tried first, by the scores of their backbones: screening 1st of 2"

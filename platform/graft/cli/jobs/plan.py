@@ -15,6 +15,7 @@ from graft.core.errors import SpecError
 if TYPE_CHECKING:
     from graft.clusters.node_types import ClusterNodes
     from graft.core.storage import Home
+    from graft.data.overview import Overview
     from graft.pipeline.measuring.batch_size import BatchSpeeds
     from graft.pipeline.measuring.lr_range import TestedRange
     from graft.pipeline.scaling.cluster_plan import ClusterPlan
@@ -96,25 +97,43 @@ def command(  # noqa: PLR0913 - each is an option
 
         plan = make_plan(loaded, size, forward_seconds, measure_depths, resolved.reasons, there)
     stored = placement_of(loaded, sum(overview.splits.values()), place.datasets, resolved.listing)
+    screening = _screening(loaded, overview)
     beginning = beginning_of(loaded, place, overview, time.time())
     measured = _measured(loaded, place, lr_range, batch_sizes)
     on_cluster = _on_cluster(loaded, nodes, prices, epoch_seconds, picture) if nodes else None
     if as_json:
         store = {"streamed": stored.is_streamed, "reason": stored.reason}
-        found = {"modalities": [plan.modality], "data": overview.to_dict(), "store": store, "recommended": beginning}
+        found: dict[str, Any] = {
+            "modalities": [plan.modality],
+            "data": overview.to_dict(),
+            "store": store,
+            "screening": screening,
+            "recommended": beginning,
+        }
         found |= {name: one.to_dict() for name, one in measured.items()}
         tell(json.dumps({**plan.to_dict(), **found, **_contract(on_cluster)}))
         return
     columns = [(name.replace("_", " "), line) for name, one in measured.items() for line in one.lines()]
     told = [*describe(plan), *(f"{name:<10} {line}" for name, line in columns)]
     store_line = f"store      {'streamed' if stored.is_streamed else 'stored'}: {stored.reason}"
-    told += [f"{'memory':<10} {line}" for line in (lines_of(beginning) if beginning else ())]
+    told += _beforehand(screening, lines_of(beginning) if beginning else [])
     # Behind the job and its task, before what is done with the data.
     tell(*told[:2], *(f"{what:<10} {line}" for what, line in overview.lines()), store_line, *told[2:])
     if on_cluster is not None:
         from graft.pipeline.scaling.describe import describe_on_cluster
 
         tell(f"cluster    {cluster}", *describe_on_cluster(on_cluster))
+
+
+def _beforehand(screening: dict[str, Any], memory: list[str]) -> list[str]:
+    """What comes before the first trial, and which that will be."""
+    return [f"{'screening':<10} {screening['told']}", *(f"{'memory':<10} {line}" for line in memory)]
+
+
+def _screening(job: "Job", overview: "Overview") -> dict[str, Any]:
+    from graft.pipeline.memory.worth_screening import plan_of
+
+    return plan_of(job, overview.splits["train"])
 
 
 def _measured(job: "Job", home: "Home", lr_range: bool, batch_sizes: bool) -> dict[str, "TestedRange | BatchSpeeds"]:

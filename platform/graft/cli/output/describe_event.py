@@ -78,7 +78,7 @@ def _search(event: events.Event) -> str:
     match event:
         case events.PhaseStarted(phase=phase, scheduler=scheduler, searcher=searcher, epochs=epochs):
             return f"phase {phase + 1} starts: {scheduler} over {searcher}, to epoch {epochs}"
-        case events.RecommendationsMade(told=told):
+        case events.BackbonesScreened(told=told) | events.RecommendationsMade(told=told):
             return told
         case events.PhaseFinished(phase=phase, trials=trials, best=best, trial=trial, seconds=seconds):
             won = "" if best is None else f"best {shown(best)} of {trial}"

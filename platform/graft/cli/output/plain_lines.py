@@ -86,6 +86,8 @@ def _line(event: events.Event, progress: Progress, outlook: Outlook) -> str:
             return f"{stage}: {'failed' if isinstance(event, events.StageFailed) else 'skipped'}{_behind(detail)}"
         case events.PhaseStarted(phase=phase, scheduler=scheduler, epochs=epochs) if len(outlook.phases) > 1:
             return f"  phase {phase + 1} of {len(outlook.phases)}: {scheduler}, to epoch {epochs}"
+        case events.BackbonesScreened(told=told):
+            return f"  {told}"
         case events.TrialExploited(trial=name, reason=told):
             return f"  {name}: {told}"
         case events.TrialNoted(trial=name, text=told) if progress.notes[event.what] is event:

@@ -148,7 +148,8 @@ def _noted(experiment: Experiment, found: Remembered) -> tuple[TaskEntry | None,
             embedding=tuple(map(float, held["entry"]["embedding"])),
             embedding_version=str(held["entry"]["embedding_version"]),
         )
-        scores = [replace(Scores(**one), task=found.task.task) for one in held["scores"]]
+        origin = {"task": found.task.task, "source": found.task.source, "written_at": found.task.written_at}
+        scores = [Scores(**{**one, **origin}) for one in held["scores"]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArtifactError(f"{file} is damaged ({error}); delete it") from error
     return entry, scores

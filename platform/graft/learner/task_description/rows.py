@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from graft.core.heartbeat import Watch, unwatched
 from graft.core.seeds import derive_seed
 from graft.data.dataset import Split
 from graft.data.feature_store.key import FeatureKey
@@ -27,10 +28,16 @@ def sample_rows(data: TrainingData, most: int = SAMPLE_ROWS) -> np.ndarray:
     return np.sort(rng.choice(rows, most, replace=False))
 
 
-def features_of_rows(data: TrainingData, strategy: Strategy, rows: np.ndarray) -> np.ndarray:
+def features_of_rows(data: TrainingData, strategy: Strategy, rows: np.ndarray, watch: Watch = unwatched) -> np.ndarray:
     """Features float32 [n, F] of the frozen blocks of a strategy, for some training rows, ascending.
 
     They are read where a search has stored those of all training rows.
+
+    Args:
+        data: what is trained on.
+        strategy: whose frozen blocks.
+        rows: which.
+        watch: what the batches go through that have to be computed.
     """
     whole = extraction_for(data, strategy, Split.TRAIN)
     stored = _stored(data, whole.key)
@@ -40,7 +47,7 @@ def features_of_rows(data: TrainingData, strategy: Strategy, rows: np.ndarray) -
     splits[rows] = Split.TRAIN
     few = replace(data, arrays=replace(data.arrays, splits=splits, directory=None))
     extract = extraction_for(few, strategy, Split.TRAIN).extract
-    parts = [extract(start, min(start + _BATCH, len(rows))) for start in range(0, len(rows), _BATCH)]
+    parts = [extract(start, min(start + _BATCH, len(rows))) for start in watch(range(0, len(rows), _BATCH))]
     return np.concatenate(parts).astype(np.float32)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from graft.meta.recommend.kernel import Fields
-from graft.meta.recommend.normalise import below_best
+from graft.meta.recommend.normalise import below_best, standardised
 from graft.meta.recommend.outcomes import Candidate, TaskOutcomes
 from graft.meta.recommend.pool import read_strategy
 from graft.meta.recommend.table import Similarity
@@ -49,7 +49,7 @@ class Reasons:
             candidate: one of the pool.
             pool: all that were compared.
         """
-        told = [self._of_task(candidate), *self._of_scores(candidate, pool)]
+        told = [self._of_task(candidate), self._of_scores(candidate, pool)]
         return "; ".join(part for part in told if part)
 
     def _of_task(self, candidate: Candidate) -> str:
@@ -75,16 +75,20 @@ class Reasons:
         did = "was near the best" if loss >= _WELL else "was the nearest that was tried"
         return f"{like}, where {what} {did} of {len(task.outcomes)}"
 
-    def _of_scores(self, candidate: Candidate, pool: Sequence[Candidate]) -> list[str]:
+    def _of_scores(self, candidate: Candidate, pool: Sequence[Candidate]) -> str:
+        """The place of its backbone: by a score, or by the mean of several."""
         backbones = {one.backbone for one in pool}
-        found = []
-        for name, values in self._scores.items():
-            known = {backbone: value for backbone, value in values.items() if backbone in backbones}
-            own = known.get(candidate.backbone)
-            if own is not None and len(known) >= _FEWEST_RANKED:
-                rank = 1 + sum(value > own for value in known.values())
-                found.append(f"{name} {ordinal(rank)} of {len(known)}")
-        return found
+        worth: dict[str, list[float]] = {}
+        names = [name for name in self._scores if "@" not in name]
+        for name in names:
+            known = {backbone: value for backbone, value in self._scores[name].items() if backbone in backbones}
+            for backbone, value in standardised(known).items():
+                worth.setdefault(backbone, []).append(value)
+        if candidate.backbone not in worth or len(worth) < _FEWEST_RANKED:
+            return ""
+        means = {backbone: sum(values) / len(values) for backbone, values in worth.items()}
+        rank = 1 + sum(value > means[candidate.backbone] for value in means.values())
+        return f"{names[0] if len(names) == 1 else 'screening'} {ordinal(rank)} of {len(means)}"
 
 
 def ordinal(number: int) -> str:

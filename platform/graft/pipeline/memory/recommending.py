@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 from graft.core.errors import GraftError
 from graft.core.seeds import derive_seed
@@ -26,21 +27,34 @@ SHIPPED = "what graft ships for data of this kind and size (docs/defaults.md)"
 _LOG = logging.getLogger(__name__)
 
 
-EntryOf = Callable[[], TaskEntry]
-"""What the task of a job is like; asked only if there is a memory to compare it with."""
+ScoresByName: TypeAlias = Mapping[str, Mapping[str, float]]
+"""Name of a score, with ``@`` and the depth where it is not the whole one -> backbone -> its value."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What the samples of a job can tell, each at a cost of seconds.
+
+    Attributes:
+        entry: what the task is like; asked only if there is a memory to compare it with.
+        scores: of the backbones, given those that the memory has of this very task.
+    """
+
+    entry: Callable[[], TaskEntry]
+    scores: Callable[[ScoresByName], ScoresByName] = lambda known: known
 
 
 def recommend(
-    job: Job, home: Home, phase: int, now: float, entry_of: EntryOf | None = None
+    job: Job, home: Home, phase: int, now: float, samples: Samples | None = None
 ) -> RecommendationsMade | None:
-    """What the searcher of a phase is to be told; None if it learns from no tasks, or the memory holds none.
+    """What the searcher of a phase is to be told; None if it learns from no tasks, or there is nothing to tell.
 
     Args:
         job: resolved.
         home: whose memory is asked.
         phase: index of the phase.
         now: seconds since the epoch: records age.
-        entry_of: what the task is like; None where nothing is known of its data.
+        samples: of the job; None where nothing is known of them.
 
     A memory that cannot be read costs the search its recommendations, not its run; that is told.
     """
@@ -49,9 +63,12 @@ def recommend(
     seed = derive_seed(job.search.seed, phase)
     try:
         memory = memory_of(home, now)
-        if not memory.records():
+        entry = samples.entry() if samples and memory.records() else None
+        scores = _remembered_scores(memory, entry)
+        scores = samples.scores(scores) if samples else scores
+        if not memory.records() and not scores:
             return None
-        prior = prior_for(memory, question_of(job, seed, memory, entry_of() if entry_of else None))
+        prior = prior_for(memory, replace(question_of(job, seed, memory, entry), scores=scores))
     except GraftError as error:
         _LOG.warning("the task memory cannot be used: %s", error)
         told = f"the task memory cannot be used, so all is drawn: {error}"
@@ -87,19 +104,24 @@ def question_of(job: Job, seed: int, memory: Memory, entry: TaskEntry | None = N
         memory: whose tasks are compared with this one, and which may have scores of it.
         entry: what the task is like; None where nothing is known of its data.
     """
-    scores: dict[str, dict[str, float]] = {}
-    for one in memory.scores() if entry else ():
-        if entry and one.task == entry.task:
-            scores.setdefault(one.score_name, {})[one.backbone] = one.value
     return Question(
         job.space,
         canonical,
         job.data.modality,
         job.decided_task.kind,
         _alike(entry, memory) if entry else None,
-        scores,
+        _remembered_scores(memory, entry),
         derive_seed(seed, "recommend"),
     )
+
+
+def _remembered_scores(memory: Memory, entry: TaskEntry | None) -> ScoresByName:
+    """Those that the memory has of this very task."""
+    scores: dict[str, dict[str, float]] = {}
+    for one in memory.scores() if entry else ():
+        if entry and one.task == entry.task:
+            scores.setdefault(one.score_name, {})[one.backbone] = one.value
+    return scores
 
 
 def _alike(entry: TaskEntry, memory: Memory) -> Mapping[str, float] | None:
@@ -151,7 +173,7 @@ def in_words(prior: Prior) -> str:
     """What is told, in a line."""
     if prior.is_empty:
         return "nothing is known of tasks like this one, so all is drawn"
-    tasks = f"{prior.tasks} earlier task{'s' * (prior.tasks != 1)}"
+    tasks = f"{prior.tasks} earlier task{'s' * (prior.tasks != 1)}" if prior.tasks else "the scores of their backbones"
     reasons = [prior.expected[place].reason for place in prior.portfolio[:1]]
     first = f"{len(prior.portfolio)} strategies are tried first, by {tasks}"
     return ": ".join([first, *filter(None, reasons)])

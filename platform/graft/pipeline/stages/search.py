@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from graft.core.clock import Clock
@@ -38,7 +39,8 @@ from graft.learner.trial import (
 )
 from graft.meta.recommend.prior import NO_PRIOR, Prior
 from graft.pipeline.context import RunContext
-from graft.pipeline.memory.recommending import reasons_of, recommend
+from graft.pipeline.memory.recommending import Samples, reasons_of, recommend
+from graft.pipeline.memory.screening import Screener
 from graft.pipeline.proposing import Proposing
 from graft.pipeline.publishing import importance_of
 from graft.pipeline.ray_session import nodes_there_may_be
@@ -98,7 +100,7 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
             end_of_search=_end_of_search(run, interrupt, dataset),
             phase_seconds=lambda phase: run.run_clock.seconds_for_phase(phase, dataset),
             recommend=lambda phase: recommend(
-                run.job, run.home, phase.index, run.clock.now(), lambda: task_entry(run.job, dataset, run.home)
+                run.job, run.home, phase.index, run.clock.now(), _samples(run, dataset, phase)
             ),
         )
         stage.run()
@@ -109,6 +111,12 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
     run.journal.append(importance_of(run.experiment.journal_file, run.job))
     run.journal.append(events.WinnerChosen(winner.trial, chosen.reason))
     return {"winner": winner.trial, "summary": f"{winner.trial} {winner.best_label}: {chosen.reason}"}
+
+
+def _samples(run: RunContext, dataset: Dataset, phase: Phase) -> Samples:
+    screener = Screener(run, dataset)
+    entry = partial(task_entry, run.job, dataset, run.home)
+    return Samples(entry, lambda known: screener.scores(phase.index, known))
 
 
 def _of_trials(run: RunContext, dataset: Dataset, data: TrainingData) -> TrainingData:

@@ -14,7 +14,7 @@ from graft.learner.task_description.describe import describe_task, reference_of
 from graft.learner.training_data import TrainingData, training_data_of
 from graft.meta.memory.from_journal import task_name
 from graft.meta.memory.place import place_of
-from graft.meta.memory.records import TaskEntry
+from graft.meta.memory.records import Scores, TaskEntry
 from graft.meta.task_embedding.vector import version_of
 from graft.pipeline.context import RunContext
 from graft.spec.job import Job
@@ -52,7 +52,10 @@ def note_its_task(run: RunContext, dataset: Dataset) -> None:
     """Leave what the task of a run is like in its directory; what cannot be found out ends no run."""
     try:
         if run.job.memory.keep and place_of(run.home) is not None:
-            note_task(run.experiment, task_entry(run.job, dataset, run.home, run.run_clock.allocation.num_threads))
+            entry = task_entry(run.job, dataset, run.home, run.run_clock.allocation.num_threads)
+            screened = (run.history.screened or {}).items()
+            scores = [Scores(entry.task, at, name, one) for name, values in screened for at, one in values.items()]
+            note_task(run.experiment, entry, scores)
     except (GraftError, KeyError, ValueError, RuntimeError, OSError) as error:
         # Samples that the reference cannot read, such as tokens of another tokenizer: the search is over and whole.
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]

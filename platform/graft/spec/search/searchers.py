@@ -25,7 +25,7 @@ class RandomSearcher(SearcherSpec):
 class MetaSearcher(SearcherSpec):
     """What earlier tasks want comes first, then the best expected improvement for its cost; else random.
 
-    With an empty memory, or one of unlike tasks, the draws are those of `random`.
+    With an empty memory, or one of unlike tasks, the draws are those of `random`, unless several backbones are scored.
     """
 
     kind: Literal["meta"] = "meta"
@@ -34,6 +34,12 @@ class MetaSearcher(SearcherSpec):
         5, ge=0, le=100, description="Strategies that come first, chosen together, until as many trials have returned."
     )
     free: float = Field(0.25, ge=0, le=1, description="Share of the draws that stays random, whatever is known.")
+    screening: float = Field(
+        0.01,
+        ge=0,
+        le=0.5,
+        description="Most of the search that scoring its backbones in closed form may take; 0 scores none.",
+    )
 
 
 class GridSearcher(SearcherSpec):

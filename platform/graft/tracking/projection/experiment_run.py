@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from graft.journal.events import (
+    BackbonesScreened,
     EnsembleChosen,
     Evaluated,
     ImportanceEstimated,
@@ -234,6 +235,10 @@ def stage_failed(event: StageFailed) -> Iterator[Operation]:
 def phase_started(event: PhaseStarted) -> Iterator[Operation]:
     about = f"{event.scheduler} over {event.searcher}, to epoch {event.epochs}"
     yield SetTags(EXPERIMENT_RUN, {f"graft.phase.{event.phase + 1}": about})
+
+
+def backbones_screened(event: BackbonesScreened) -> Iterator[Operation]:
+    yield SetTags(EXPERIMENT_RUN, {"graft.search.screened": event.told})
 
 
 def recommendations_made(event: RecommendationsMade) -> Iterator[Operation]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graft.journal.events import (
+    BackbonesScreened,
     DatasetReady,
     DuplicateSkipped,
     EnsembleChosen,
@@ -96,6 +97,7 @@ class Projection:
             TrialNoted: self._trials.noted,
             DuplicateSkipped: self._duplicate_skipped,
             PhaseStarted: experiment_run.phase_started,
+            BackbonesScreened: experiment_run.backbones_screened,
             RecommendationsMade: experiment_run.recommendations_made,
             PhaseFinished: experiment_run.phase_finished,
             SearchEnded: experiment_run.search_ended,
