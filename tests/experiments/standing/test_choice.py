@@ -1,6 +1,7 @@
 """Who wins is not who was lucky: a trial is worth its last epochs, and what was drawn must beat what came first."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -8,22 +9,35 @@ import pytest
 from graft.experiments.progress import Progress
 from graft.experiments.standing.choice import choose, standard_error, steady_of
 from graft.journal import events
+from graft.spec.components.head import RidgeHead
 from graft.spec.metrics import MetricSpec
 from graft.spec.strategy import Strategy
 
 COUNTS = {"train": 400, "validation": 100, "test": 100}
 
 
-def progress_of(*trials: tuple[str, Sequence[float], bool], metric: Any = None, samples: Any = COUNTS) -> Progress:
+SOLVED = Strategy(head=RidgeHead(), freeze=1.0)
+
+
+def progress_of(
+    *trials: tuple[str, Sequence[float], bool],
+    metric: Any = None,
+    samples: Any = COUNTS,
+    losses: Mapping[str, float] | None = None,
+    solved: Sequence[str] = (),
+) -> Progress:
+    """Trials by their values of each epoch, and whether they were tried first."""
     progress = Progress(metric or MetricSpec("accuracy", "max", is_share=True), 8)
     progress.samples = samples
     for name, values, is_first in trials:
+        strategy = SOLVED if name in solved else Strategy()
+        loss = {"val/loss": losses[name]} if losses else {}
         told: list[events.Event] = [
-            events.TrialStarted(name, Strategy().model_dump(mode="json"), name, runs_to_end=is_first, time=1.0)
+            events.TrialStarted(name, strategy.model_dump(mode="json"), name, runs_to_end=is_first, time=1.0)
         ]
         name_of_metric = f"val/{progress.metric.name}"
         told += [
-            events.TrialReported(name, epoch, {name_of_metric: value}, 1.0, time=2.0)
+            events.TrialReported(name, epoch, {name_of_metric: value, **loss}, 1.0, time=2.0)
             for epoch, value in enumerate(values, start=1)
         ]
         for event in told:
@@ -48,6 +62,39 @@ def test_what_was_drawn_must_be_better_by_a_standard_error(drawn: float, winner:
     found = choose(progress_of(("t01", [0.80], True), ("t02", [drawn], False)))
     assert found.trial.trial == winner
     assert ("within one standard error" in found.reason) == (winner == "t01")
+
+
+@pytest.mark.parametrize(("head", "winner"), [(0.83, "t01"), (0.88, "t02")], ids=["within", "beyond"])
+def test_a_head_that_was_solved_must_be_better_than_a_training_by_a_standard_error(head: float, winner: str) -> None:
+    found = choose(progress_of(("t01", [0.80], True), ("t02", [head], True), solved=["t02"]))
+    assert found.trial.trial == winner
+    assert ("t02, whose head was solved, has 0.830" in found.reason) == (winner == "t01")
+
+
+def test_heads_alone_are_compared_with_each_other() -> None:
+    found = choose(progress_of(("t01", [0.80], True), ("t02", [0.81], True), solved=["t01", "t02"]))
+    assert found.trial.trial == "t02"
+
+
+LOSSES = {"t01": 0.5, "t02": 0.4, "t03": 0.1}
+
+
+def test_of_scores_within_a_standard_error_the_lowest_loss_wins() -> None:
+    trials = (("t01", [0.82], True), ("t02", [0.80], True), ("t03", [0.70], True))
+    found = choose(progress_of(*trials, losses=LOSSES))
+    assert found.trial.trial == "t02"
+    told = "validation accuracy 0.800 over its last epochs of 3 trials"
+    assert found.reason == f"{told}; t01 has 0.820, no more than chance, and a higher loss"
+
+
+@pytest.mark.parametrize(
+    ("metric", "losses"),
+    [(MetricSpec("accuracy", "max", is_share=True), {**LOSSES, "t01": math.nan}), (MetricSpec("map", "max"), LOSSES)],
+    ids=["not known", "no share"],
+)
+def test_where_no_loss_or_no_error_is_known_the_higher_score_wins(metric: MetricSpec, losses: Any) -> None:
+    trials = (("t01", [0.82], True), ("t02", [0.80], True), ("t03", [0.70], True))
+    assert choose(progress_of(*trials, metric=metric, losses=losses)).trial.trial == "t01"
 
 
 def test_the_more_samples_the_less_it_takes() -> None:

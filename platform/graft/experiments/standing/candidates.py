@@ -1,8 +1,7 @@
 """Which trials an ensemble may be made of: the best, and not only heads that were solved. Pure."""
 
 from graft.experiments.progress import Progress, TrialProgress
-from graft.experiments.standing.choice import steady
-from graft.spec.strategy import Strategy
+from graft.experiments.standing.choice import is_solved, steady
 
 MOST_CANDIDATES, MOST_SOLVED = 12, 6
 """Candidates; those of them whose head was solved: they are alike, and there are many of them where data are few."""
@@ -20,8 +19,3 @@ def candidates_of(progress: Progress, winner: TrialProgress) -> list[TrialProgre
                 continue
         chosen.append(one)
     return chosen[:MOST_CANDIDATES]
-
-
-def is_solved(trial: TrialProgress) -> bool:
-    """Whether its head was solved rather than trained."""
-    return bool(Strategy.read_stored(trial.best_strategy or trial.strategy).head.is_solved)

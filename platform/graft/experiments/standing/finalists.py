@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from graft.experiments.progress import Progress, TrialProgress
-from graft.experiments.standing.candidates import MOST_SOLVED, is_solved
-from graft.experiments.standing.choice import choose, steady
+from graft.experiments.standing.candidates import MOST_SOLVED
+from graft.experiments.standing.choice import choose, is_solved, steady
 from graft.spec.search.evaluation import EvaluationSpec
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from graft.experiments.progress import TrialProgress
-from graft.experiments.standing.candidates import is_solved
+from graft.experiments.standing.choice import is_solved
 
 SCORING_SHARE = 0.5
 """Of the time that training on a sample takes: a third is the forward pass, the rest is room."""
