@@ -3,10 +3,10 @@
 A pool of strategies is trained as the trials of a search are: heads that are solved at two depths and sizes, parts of
 the network, the whole of it. The *winner* is the best by its last epochs; the *soup* averages the weights of the
 trials of its architecture (greedy; the winner where it is no better); *ensemble of k* is what `fit.ensemble: k`
-selects, kept or not; *kept* is what a run would have: the ensemble of five where it beats the winner by more than a
-standard error. All were trained on the training rows alone (`final_on: train`). Differences are of test accuracy on
-the same rows, with a paired bootstrap interval; `time` is milliseconds a sample, and `size` that of all weights, over
-the winner's. One process, one thread, no Ray.
+selects, kept or not; *kept* is what a run would have: the ensemble of five where it is expected to gain enough
+(`learner.ensemble.worth`). All were trained on the training rows alone (`final_on: train`). Differences are of test
+accuracy on the same rows, with a paired bootstrap interval; `time` is milliseconds a sample, and `size` that of all
+weights, over the winner's. One process, one thread, no Ray.
 """
 
 import argparse

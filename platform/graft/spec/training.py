@@ -70,7 +70,7 @@ class FitSpec(Spec):
     ] = Field(
         "off",
         description="Average the answers of the winner and other trials, selected greedily on the validation samples "
-        "(Caruana et al., ICML 2004), if that beats the winner alone by more than a standard error; an answer takes as "
+        "(Caruana et al., ICML 2004), if that is expected to take enough off the winner's loss; an answer takes as "
         f"many times longer. off; auto: at most {USUAL_MEMBERS}; or the most members.",
     )
 

@@ -38,7 +38,7 @@ from graft.workers.allocation import Allocation
 ONE = Allocation(cpus=1, gpus=0, concurrent=2, most_cpus=2)
 CHOSEN = {
     "is_kept": True, "candidates": 3, "rows": 100, "score": 0.9, "alone": 0.85, "gain": 0.1, "error": 0.02,
-    "left_out": [],
+    "expected": 0.1, "left_out": [],
     "members": [
         {"trial": "t01", "share": 0.6, "facts": {"temperature": 1.2}},
         {"trial": "t03", "share": 0.4, "facts": {"temperature": 0.9}},
@@ -149,7 +149,7 @@ def test_it_is_told_everywhere(begin: Begin, away: Away) -> None:
     assert (event.is_kept, event.score, event.alone) == (True, 0.9, 0.85)
     assert event.reason == (
         "ensemble of t01 0.60, t03 0.40: validation accuracy 0.900, 0.850 of the winner alone, loss lower by 0.1, "
-        "standard error 0.02"
+        "standard error 0.02, expected gain 10% of it"
     )
     assert done["summary"] == f"4 epochs on 30 samples; {event.reason}"
     rows = {row["trial"]: row["ensemble"] for row in leaderboard(stage.run.progress)}
@@ -195,7 +195,7 @@ def test_one_that_is_not_kept_leaves_the_winner_alone(begin: Begin, away: Away) 
     assert away.fitted == [stage.run.experiment.final / "weights.safetensors"]
     (alone,) = members_of(stage.run, stage.dataset, stage.winner, done)
     assert (alone.trial, alone.share) == ("t01", 1.0)
-    assert told(stage.run)[0].reason.startswith("no ensemble: that of t01 0.60, t03 0.40 is no better than the winner")
+    assert told(stage.run)[0].reason.startswith("no ensemble: that of t01 0.60, t03 0.40 is not worth the time")
     assert stage.run.progress.shares == {}
 
 

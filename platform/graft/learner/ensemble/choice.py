@@ -15,6 +15,7 @@ from graft.core.seeds import derive_seed
 from graft.data.dataset import Split
 from graft.learner.ensemble.members import Member, answer
 from graft.learner.ensemble.selection import Library, held_out_shares, select
+from graft.learner.ensemble.worth import NOISE, WORTH, expected_gain
 from graft.learner.training_data import TrainingData, training_data_of
 from graft.spec.training import SELECTION_ROWS
 from graft.tasks.averaging import evidence_of, losses_of
@@ -38,9 +39,9 @@ class _Heard:
 def choose_members(candidates: Sequence[Member], most: int, num_threads: int) -> dict[str, Any]:
     """Select an ensemble (`selection`), and judge it on validation rows that its selection has not seen.
 
-    It is kept if its loss is smaller than that of the winner alone by more than a standard error of the difference, row
-    by row, and its score of the job's metric is not worse by more than a standard error of the difference: of a hundred
-    rows, a metric that counts moves by a point with each.
+    It is kept if it is expected to lower the loss of the winner alone by enough (`worth`), and its score of the job's
+    metric is not worse by more than two standard errors of the difference: of a hundred rows, a metric that counts
+    moves by a point with each.
 
     Args:
         candidates: as the search has left them, the winner first.
@@ -49,7 +50,8 @@ def choose_members(candidates: Sequence[Member], most: int, num_threads: int) ->
 
     Returns:
         ``members``: trial, share and facts of each, the winner first; ``is_kept``; ``score`` and ``alone``, of the
-        job's metric on rows not seen; ``gain`` and ``error``, of the loss; ``candidates`` and ``rows``, how many;
+        job's metric on rows not seen; ``gain`` and ``error``, of the loss, and the share of it that is ``expected`` to
+        be gained; ``candidates`` and ``rows``, how many;
         ``left_out``, trials whose weights could not be read.
     """
     model = candidates[0].model
@@ -106,19 +108,21 @@ def _judged(
     for part, shares in held_out_shares(library, most):
         together[part] = np.tensordot(shares, decided[:, part], axes=1)
         losses[part] = library.losses(np.tensordot(shares, library.evidence[:, part], axes=1))
-    gains = library.losses(library.evidence[0]) - losses
+    winners = library.losses(library.evidence[0])
+    gains = winners - losses
     gain, error = float(gains.mean()), float(gains.std(ddof=1)) / math.sqrt(len(gains))
     name, facts = data.metric.name, data.arrays.facts
     score = data.task.score(together, targets, [name], facts)[name]
     alone = data.task.score(decided[0], targets, [name], known[0])[name]
-    is_kept = gain > error and not _is_worse(data, together, decided[0], targets, known[0])
-    return {"is_kept": is_kept, "score": score, "alone": alone, "gain": gain, "error": error}
+    expected = expected_gain(gain, error, float(winners.mean()))
+    is_kept = expected >= WORTH and not _is_worse(data, together, decided[0], targets, known[0])
+    return {"is_kept": is_kept, "score": score, "alone": alone, "gain": gain, "error": error, "expected": expected}
 
 
 def _is_worse(
     data: TrainingData, together: np.ndarray, alone: np.ndarray, targets: np.ndarray, facts: dict[str, Any]
 ) -> bool:
-    """Whether an ensemble scores less than the winner by more than a standard error of the difference.
+    """Whether an ensemble scores less than the winner by more than is noise (`worth.NOISE` standard errors).
 
     The error is the jackknife's over blocks of rows: a bootstrap would leave out classes, which some metrics need.
     """
@@ -134,4 +138,4 @@ def _is_worse(
     every = np.random.default_rng(derive_seed(data.seed, "ensemble metric")).permutation(len(targets))
     without = np.array([lost(np.setdiff1d(every, block)) for block in np.array_split(every, BLOCKS)])
     error = math.sqrt((BLOCKS - 1) * float(np.nanvar(without)))
-    return lost(np.sort(every)) > error
+    return lost(np.sort(every)) > NOISE * error

@@ -150,8 +150,9 @@ def _reason(chosen: Mapping[str, Any], metric: str) -> str:
         return "no ensemble: too few trials whose weights are kept, or too few validation samples"
     if len(chosen["members"]) == 1:
         return f"no ensemble: of {chosen['candidates']} candidates, the winner alone was selected"
-    gain = f"loss lower by {chosen['gain']:.3g}, standard error {chosen['error']:.2g}"
+    lower = f"loss lower by {chosen['gain']:.3g}, standard error {chosen['error']:.2g}"
+    gain = f"{lower}, expected gain {chosen['expected']:.0%} of it"
     told = f"validation {metric} {shown(chosen['score'])}, {shown(chosen['alone'])} of the winner alone, {gain}"
     if not chosen["is_kept"]:
-        return f"no ensemble: that of {members} is no better than the winner by more than chance ({told})"
+        return f"no ensemble: that of {members} is not worth the time it takes ({told})"
     return f"ensemble of {members}: {told}"

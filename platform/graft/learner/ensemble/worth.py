@@ -1,0 +1,31 @@
+"""Whether an ensemble is worth the time that its members take. Pure.
+
+A hundred rows say little of a gain, so what they say is weighed against what ensembles gain elsewhere: with a normal
+prior of the relative gain and a normal error of the measured one, the expectation is the mean of both, each weighed by
+its precision (Gelman et al., Bayesian Data Analysis, 3rd edition, section 2.5).
+"""
+
+USUAL, SPREAD = 0.10, 0.05
+"""The share of a model's loss that others take away, and how that differs between tasks: docs/ensembles.md."""
+
+WORTH = 0.02
+"""The share of the loss that must be gained for answers that take several times as long."""
+
+NOISE = 2.0
+"""Standard errors by which the score of the metric may be worse."""
+
+
+def expected_gain(gain: float, error: float, alone: float) -> float:
+    """The share of its loss that a model is expected to lose where others answer with it.
+
+    Args:
+        gain: the loss by which they were better together.
+        error: the standard error of it.
+        alone: the loss of the model.
+    """
+    if not alone > 0:
+        return 0.0
+    if not error > 0:
+        return gain / alone
+    measured, usual = (alone / error) ** 2, SPREAD**-2
+    return (gain / alone * measured + USUAL * usual) / (measured + usual)
