@@ -111,9 +111,12 @@ def _brought_to_life(network, images):
     return network.eval()
 
 
-@pytest.fixture(params=ARCHITECTURES)
+@pytest.fixture(params=ARCHITECTURES, scope="module")
 def pair(request):
-    """(what the library's network gives, the Backbone, its facts, the images, numbers of parameters and of tensors)."""
+    """(what the library's network gives, the Backbone, its facts, the images, numbers of parameters and of tensors).
+
+    Built once for all tests of an architecture, which leave it as it is, but for gradients.
+    """
     adapter, name = library_for(request.param)
     network = adapter.create(name)
     side = 56 if "patch14" in name else 64
@@ -178,13 +181,18 @@ def test_bundled_facts_are_those_of_the_network(name):
     assert stated.input == found.input
 
 
-@pytest.mark.parametrize("name", BUNDLED)
-def test_bundled_weights_fill_the_whole_network(name):
-    loaded = load_backbone(name, SIZE)
+@pytest.fixture(params=BUNDLED, scope="module")
+def bundled(request):
+    """(a backbone with its real weights, its batch), loaded once for all tests, which leave it as it is."""
+    return load_backbone(request.param, SIZE), _batch(request.param)
+
+
+def test_bundled_weights_fill_the_whole_network(bundled):
+    loaded, batch = bundled
     assert loaded.report is not None
     assert loaded.report.missing == loaded.report.reshaped == ()
     assert all(key.startswith("_fc.") for key in loaded.report.unexpected)
-    random, batch = load_backbone(name, SIZE, pretrained=False), _batch(name)
+    random = load_backbone(loaded.info.name, SIZE, pretrained=False)
     with torch.inference_mode():
         features = loaded.backbone(batch)
         assert not torch.equal(features, random.backbone.eval()(batch))
@@ -192,10 +200,9 @@ def test_bundled_weights_fill_the_whole_network(name):
     assert torch.isfinite(features).all()
 
 
-@pytest.mark.parametrize("name", BUNDLED)
-def test_a_bundled_backbone_goes_on_from_what_is_stored_at_any_cut(name):
+def test_a_bundled_backbone_goes_on_from_what_is_stored_at_any_cut(bundled):
     """Through the one float tensor that the feature store keeps, filled up beyond what the batch needs."""
-    backbone, batch = load_backbone(name, SIZE).backbone, _batch(name)
+    backbone, batch = bundled[0].backbone, bundled[1]
     num_blocks = len(backbone.blocks)
     with torch.inference_mode():
         expected = backbone(batch)
@@ -209,20 +216,18 @@ def test_a_bundled_backbone_goes_on_from_what_is_stored_at_any_cut(name):
             assert torch.equal(backbone.above(unpacked(stored, is_sequence), cut), expected)
 
 
-@pytest.mark.parametrize("name", BUNDLED)
-def test_every_parameter_of_a_bundled_backbone_is_in_the_stem_or_one_block(name):
-    backbone = load_backbone(name, SIZE).backbone
+def test_every_parameter_of_a_bundled_backbone_is_in_the_stem_or_one_block(bundled):
+    backbone, batch = bundled[0].backbone, bundled[1]
     parts = [backbone.stem, *backbone.blocks]
     seen = [id(parameter) for part in parts for parameter in part.parameters()]
     assert len(seen) == len(set(seen)) == len(list(backbone.parameters()))
     assert not list(backbone.pool.parameters())
-    backbone(_batch(name)).sum().backward()
+    backbone(batch).sum().backward()
     assert [key for key, parameter in backbone.named_parameters() if parameter.grad is None] == []
 
 
-@pytest.mark.parametrize("name", BUNDLED)
-def test_a_sample_is_what_it_is_in_any_batch(name):
-    backbone, batch = load_backbone(name, SIZE).backbone, _batch(name)
+def test_a_sample_is_what_it_is_in_any_batch(bundled):
+    backbone, batch = bundled[0].backbone, bundled[1]
     with torch.inference_mode():
         together = backbone(batch)
         alone = torch.cat([backbone(one) for one in batch.split(batch.size)])

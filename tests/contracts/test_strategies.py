@@ -8,6 +8,7 @@
 
 import math
 import random
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy, modality_fields
 from graft.tasks.registry import build_task
 from graft.training.checkpoint import load_state, save_state
-from graft.training.loop import TrainingPlan, TrainingStatus, prepare, train
+from graft.training.loop import Session, TrainingPlan, TrainingStatus, prepare, train
 from graft.transfer.adapt import adapt, trained_network
 from graft.transfer.penalties.activations import Examples
 
@@ -237,20 +238,34 @@ def test_every_kind_of_every_part_is_in_this_suite(group):
     assert {getattr(one, GROUPS[group]).kind for one in STRATEGIES.values()} == trained
 
 
-@every_strategy
-def test_frozen_stays_frozen_to_the_bit_and_the_rest_moves(strategy):
-    session = session_of(strategy)
+@dataclass(frozen=True)
+class Trained:
+    """A session that was trained to its end, with its weights before and after."""
+
+    strategy: Strategy
+    session: Session
+    before: dict[str, torch.Tensor]
+    after: dict[str, torch.Tensor]
+
+
+@pytest.fixture(params=STRATEGIES.values(), ids=STRATEGIES.keys(), scope="module")
+def trained(request):
+    """Trained once for all tests, which change gradients alone."""
+    session = session_of(request.param)
     before = weights(session)
-    assert train(session, _Rows(strategy), None, None, noise).status is TrainingStatus.COMPLETED
-    changed = {name for name, tensor in weights(session).items() if not torch.equal(tensor, before[name])}
-    mapping = ("head.0.",) if strategy.init.map_shape else ()  # numbers that a meta-training has found
-    assert changed == {one for one in weights(session).keys() - frozen_names(session) if not one.startswith(mapping)}
+    assert train(session, _Rows(request.param), None, None, noise).status is TrainingStatus.COMPLETED
+    return Trained(request.param, session, before, weights(session))
 
 
-@every_strategy
-def test_frozen_parameters_take_no_part(strategy):
-    session = session_of(strategy)
-    train(session, _Rows(strategy), None, lambda result: False, noise)
+def test_frozen_stays_frozen_to_the_bit_and_the_rest_moves(trained):
+    changed = {name for name, tensor in trained.after.items() if not torch.equal(tensor, trained.before[name])}
+    mapping = ("head.0.",) if trained.strategy.init.map_shape else ()  # numbers that a meta-training has found
+    free = trained.after.keys() - frozen_names(trained.session)
+    assert changed == {one for one in free if not one.startswith(mapping)}
+
+
+def test_frozen_parameters_take_no_part(trained):
+    session = trained.session
     named = dict(session.model.network.named_parameters())
     optimised = {id(parameter) for group in session.optimizer.param_groups for parameter in group["params"]}
     for name in frozen_names(session) & named.keys():
@@ -273,10 +288,8 @@ def test_the_penalty_is_zero_where_it_must_be(strategy):
     assert value == (0.0 if kind in ("none", "bss", "contrast", "co_tuning", *PULLS) else pytest.approx(before))
 
 
-@every_strategy
-def test_the_gradients_of_the_penalty_are_those_of_its_value(strategy):
-    session = session_of(strategy)
-    train(session, _Rows(strategy), None, lambda result: False, noise)
+def test_the_gradients_of_the_penalty_are_those_of_its_value(trained):
+    session = trained.session
     session.optimizer.zero_grad()
     trained = [parameter for parameter in session.model.parameters() if parameter.requires_grad]
     for parameter in trained:
@@ -288,18 +301,16 @@ def test_the_gradients_of_the_penalty_are_those_of_its_value(strategy):
         torch.testing.assert_close(parameter.grad, torch.zeros_like(parameter) if gradient is None else gradient)
 
 
-@every_strategy
-def test_training_goes_on_from_a_file_bit_for_bit(strategy, tmp_path):
-    straight = session_of(strategy)
-    train(straight, _Rows(strategy), None, None, noise)
+def test_training_goes_on_from_a_file_bit_for_bit(trained, tmp_path):
+    strategy = trained.strategy
     stopped = session_of(strategy)
     train(stopped, _Rows(strategy), None, lambda result: result.epoch < 2, noise)
     save_state(stopped.state(), tmp_path / "state")
     resumed = session_of(strategy)
     resumed.load(load_state(tmp_path / "state"))
     train(resumed, _Rows(strategy), None, None, noise)
-    found, expected = weights(resumed), weights(straight)
-    assert not [name for name, tensor in expected.items() if not torch.equal(tensor, found[name])]
+    found = weights(resumed)
+    assert not [name for name, tensor in trained.after.items() if not torch.equal(tensor, found[name])]
 
 
 @every_strategy
