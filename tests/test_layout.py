@@ -144,6 +144,8 @@ RAY_ROOMS = (
     "search/tuner.py",
     "search/tune_bridge.py",
     "pipeline/ray_session.py",
+    "pipeline/serving/application.py",
+    "pipeline/serving/replica.py",
     "submit/connection.py",
     "submit/restarts.py",
 )

@@ -21,9 +21,7 @@ from graft.journal.journal import Journal
 from graft.meta.recommend.pool import candidate_of
 from graft.models.load import canonical
 from graft.spec.load import parse_job
-from graft.spec.modalities.image import ImagePreprocessing
 from graft.spec.strategy import Strategy
-from graft.spec.tasks.classification import Classification
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -91,28 +89,9 @@ def job_file(tmp_path: Path) -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real bundle of a tiny network with a random head."""
-    import torch
+    from tests.fixtures.bundles import write_tiny_bundle
 
-    from graft.models.bundle import BundleSpec, write_bundle
-    from graft.models.libraries import build_backbone
-    from graft.models.network import Network, build_head
-
-    spec = BundleSpec(
-        name="pets",
-        architecture="timm/test_efficientnet",
-        strategy=Strategy(),
-        task=Classification(),
-        names=("cat", "dog", "emu", "fox"),
-        num_outputs=4,
-        preprocessing=ImagePreprocessing(stored_size=32, resolution=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        backbone = build_backbone(spec.architecture, 32)
-        head = build_head(spec.strategy.head, backbone.num_features, spec.num_outputs)
-    directory = tmp_path_factory.mktemp("bundles") / "pets"
-    write_bundle(directory, Network(backbone, head), spec)
-    return directory
+    return write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "pets")
 
 
 @pytest.fixture

@@ -231,8 +231,9 @@ def test_a_fault_of_a_manifest_is_found(check: Check, name: str) -> None:
 def test_the_cluster_of_a_job_and_of_a_service_is_held_against_the_same_rules(check: Check) -> None:
     spec = document("kuberay")["spec"]
     spec.pop("authOptions")
-    for kind, key in (("RayJob", "rayClusterSpec"), ("RayService", "rayClusterConfig")):
-        manifest = {"apiVersion": "ray.io/v1", "kind": kind, "metadata": {"name": "x"}, "spec": {key: spec}}
+    served = {"serveConfigV2": "applications: [{import_path: 'mine:app'}]"}
+    for kind, key, more in (("RayJob", "rayClusterSpec", {}), ("RayService", "rayClusterConfig", served)):
+        manifest = {"apiVersion": "ray.io/v1", "kind": kind, "metadata": {"name": "x"}, "spec": {key: spec, **more}}
         assert [one.key for one in check(manifest)] == [f"spec.{key}.authOptions.mode"]
 
 

@@ -7,7 +7,7 @@ import pytest
 from graft.core.errors import ArtifactError, SpecError
 from graft.core.storage import Home
 from graft.experiments.directory import Experiment
-from graft.experiments.find_bundle import find_bundle
+from graft.experiments.find_bundle import find_bundle, pinned_model
 from graft.spec.load import parse_job
 
 JOB = parse_job({"name": "digits", "data": "digits", "strategy": {"lr": {"loguniform": [1e-4, 1e-2]}}})
@@ -54,3 +54,16 @@ def test_an_experiment_without_a_bundle_says_how_to_get_one(home: Path) -> None:
 def test_a_directory_that_is_no_bundle_is_refused(home: Path, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="is not a bundle"):
         find_bundle(str(tmp_path), Home.find())
+
+
+def test_the_address_of_a_model_is_pinned(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = Experiment.create(Home.find(), JOB).name
+    monkeypatch.chdir(tmp_path.parent)
+    assert pinned_model("digits", Home.find()) == pinned_model("latest", Home.find()) == name
+    assert pinned_model(tmp_path.name, Home.find()) == str(tmp_path)
+
+
+def test_a_model_that_is_not_there_is_not_pinned(home: Path) -> None:
+    for model in ("digits", "models:/digits@champion"):
+        with pytest.raises(SpecError, match=model):
+            pinned_model(model, Home.find())

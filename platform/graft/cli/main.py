@@ -23,6 +23,7 @@ from graft.cli.jobs import (
     resume,
     run,
     schema,
+    serve,
     submit,
     submitted,
     validate,
@@ -92,6 +93,7 @@ app.command("chaos")(chaos.command)
 app.command("experiments")(experiments.command)
 app.command("explore")(explore.command)
 app.command("predict")(predict.command)
+app.command("serve")(serve.command)
 app.command("ui")(ui.command)
 app.command("components")(components.command)
 app.command("features")(features.command)

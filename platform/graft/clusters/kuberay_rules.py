@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graft.clusters.homes import home_violation, path_on_nodes
+from graft.clusters.service_rules import service_violations
 from graft.clusters.violation import Violation, is_pinned
 
 Manifest = Mapping[str, Any]
@@ -11,6 +12,8 @@ Manifest = Mapping[str, Any]
 
 def kuberay_violations(manifest: Manifest) -> Iterator[Violation]:
     """What our rules refuse in a manifest whose structure KubeRay's schema has accepted."""
+    if manifest["kind"] == "RayService":
+        yield from service_violations(manifest)
     found = cluster_of(manifest)
     if found is None:
         if manifest["kind"] == "RayJob" and not manifest.get("spec", {}).get("clusterSelector"):
@@ -20,6 +23,8 @@ def kuberay_violations(manifest: Manifest) -> Iterator[Violation]:
     key, spec = found
     yield from _token(key, spec)
     yield from _scaling(key, spec)
+    if manifest["kind"] != "RayService":
+        yield from _drivers(key, spec)
     yield from _groups(key, spec)
     for at, pod in _pods(key, spec):
         yield from _pod(at, pod)
@@ -55,6 +60,10 @@ def _scaling(key: str, spec: Manifest) -> Iterator[Violation]:
     if head.get("num-cpus") != "0":
         told = "gives the head's CPUs to trials, but a trial that takes its memory takes the cluster with it"
         yield Violation(f"{key}.headGroupSpec.rayStartParams.num-cpus", told, 'write `num-cpus: "0"`')
+
+
+def _drivers(key: str, spec: Manifest) -> Iterator[Violation]:
+    head = spec.get("headGroupSpec", {}).get("rayStartParams", {})
     if "safe" not in head.get("resources", ""):
         told = "has no `safe`, but drivers of jobs are placed by it, on a pod that is not taken away"
         yield Violation(f"{key}.headGroupSpec.rayStartParams.resources", told, 'write `"\'{\\"safe\\": 16}\'"`')

@@ -8,11 +8,14 @@ from importlib.resources import files
 from graft.clusters.homes import home_violation
 from graft.core.errors import Problem, SpecError
 from graft.core.uris import scheme_of
+from graft.spec.service import IMPORT_PATH
 
 _MOUNTED = "/shared/"
 _CONDITION = re.compile(r"\s*#if (\w+)$")
 
 PROVIDERS = ("aws", "gcp", "azure", "on_premise", "kuberay")
+SERVICE = "kuberay_service"
+"""A cluster that runs no jobs, but answers with a model."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class ClusterSettings:
         shared: where the home is mounted from: a host, or a share, as the provider writes it.
         project: of Google Cloud.
         security_group: of all nodes on AWS.
+        model: that a service answers with.
     """
 
     name: str = "graft"
@@ -61,6 +65,7 @@ class ClusterSettings:
     shared: str = "files.internal"
     project: str = "graft"
     security_group: str = "sg-00000000000000000"
+    model: str = "models:/digits/1"
 
 
 def settings_of(size: str, changes: Iterable[str]) -> ClusterSettings:
@@ -87,7 +92,7 @@ def make_cluster_file(provider: str, settings: ClusterSettings) -> str:
     Raises:
         SpecError: the provider or the size is not known, or no home can be there.
     """
-    known = {"provider": (provider, PROVIDERS), "size": (settings.size, tuple(SIZES))}
+    known = {"provider": (provider, (*PROVIDERS, SERVICE)), "size": (settings.size, tuple(SIZES))}
     problems = [
         Problem("", f"{what} is `{value}`, but must be one of {', '.join(names)}; name one of them")
         for what, (value, names) in known.items()
@@ -106,6 +111,8 @@ def make_cluster_file(provider: str, settings: ClusterSettings) -> str:
         "SHARED": settings.shared,
         "PROJECT": settings.project,
         "SECURITY_GROUP": settings.security_group,
+        "MODEL": settings.model,
+        "IMPORT_PATH": IMPORT_PATH,
         "MAX_WORKERS": size.workers,
         "MAX_DATA": size.data,
         "MAX_GPU": size.gpu,

@@ -90,6 +90,31 @@ def find_registered(uri: str, home: Home) -> Registered:
     return Registered(fetch_bundle(store, version, home.models, recorded), version)
 
 
+def pinned_model(model: str, home: Home) -> str:
+    """The address of a model that means the same whenever it is read: a number for an alias, an experiment for a job.
+
+    Args:
+        model: as for `find_bundle`.
+        home: where experiments and the tracking store are.
+
+    Raises:
+        SpecError: nothing of that name is there.
+        TrackingError: the store does not answer or has no such model.
+    """
+    home.close()
+    if not model.startswith(SCHEME):
+        return str(Path(model).absolute()) if Path(model).exists() else Experiment.find(home, model).name
+    wanted = ModelUri.parse(model)
+    store = _store(model, home)
+    version = version_in(home.database, wanted) if store == home.tracking_uri else None
+    if version:
+        return str(ModelUri(wanted.name, version=version))
+    settle_environment()
+    from graft.tracking.mlflow.registration import version_of  # MLflow takes seconds to import
+
+    return str(version_of(store, model))
+
+
 def _store(uri: str, home: Home) -> str:
     """Address of the tracking store that is asked."""
     named = os.environ.get("MLFLOW_TRACKING_URI")

@@ -3,12 +3,14 @@
 The logged model holds the bundle and nothing else; MLflow imports this module and hands it the bundle's directory.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from graft.core.errors import SpecError
+from graft.serving.prediction import Prediction
 from graft.serving.predictor import Predictor
 from graft.tracking.mlflow.invalid_input import invalid_input
 
@@ -18,6 +20,7 @@ class BundleModel:
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
+        self.inputs = predictor.modality.signature
 
     def predict(self, table: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Predict.
@@ -33,16 +36,27 @@ class BundleModel:
             MlflowException: there is no such column, or a cell is not what it must be; a server answers 400.
         """
         with invalid_input():
-            return self._answer(table)
+            return self.table(self.answers(self.samples(table)))
 
-    def _answer(self, table: pd.DataFrame) -> pd.DataFrame:
-        modality = self._predictor.modality
-        wanted = next(iter(modality.signature))
+    def samples(self, table: pd.DataFrame) -> list[Any]:
+        """What a table asks about.
+
+        Raises:
+            SpecError: there is no such column, or a cell is not what it must be.
+        """
+        wanted = next(iter(self.inputs))
         if wanted not in table.columns:
             there = ", ".join(map(str, table.columns))
             raise SpecError(f"the table has the columns {there}, but needs `{wanted}`")
-        frame = self._predictor.predict_frame(modality.from_table(list(table[wanted])), probabilities=False)
-        return frame.drop(columns=["source", "error"])
+        return list(self._predictor.modality.from_table(list(table[wanted])))
+
+    def answers(self, samples: Sequence[Any]) -> list[Prediction]:
+        """What the model says of samples, of one table or of several."""
+        return self._predictor.predict(samples)
+
+    def table(self, found: Sequence[Prediction]) -> pd.DataFrame:
+        """The table that answers another."""
+        return self._predictor.frame_of(found, probabilities=False).drop(columns=["source", "error"])
 
 
 def _load_pyfunc(path: str) -> BundleModel:

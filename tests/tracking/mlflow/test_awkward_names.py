@@ -8,7 +8,7 @@ import yaml
 
 from graft.core.errors import ArtifactError
 from graft.core.storage import Home, directory_digest
-from graft.experiments.find_bundle import find_bundle
+from graft.experiments.find_bundle import find_bundle, pinned_model
 from graft.journal.events import ModelRegistered
 from graft.journal.journal import Journal, journal_path
 from graft.spec.load import parse_job
@@ -116,6 +116,7 @@ def test_any_model_is_registered_once_and_found(
         found = find_bundle(address, home)
         assert found.is_relative_to(home.root)
         assert found.joinpath("manifest.json").is_file()
+        assert pinned_model(address, home) == first.uri
 
 
 def test_two_names_of_one_bundle_are_two_models(target: Target, experiment_dir: Path, told: Tell, bundle: Path) -> None:

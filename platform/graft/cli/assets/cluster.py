@@ -22,7 +22,10 @@ def _cluster(context: typer.Context) -> None:
 
 @app.command("make")
 def make(
-    provider: Annotated[str, typer.Argument(metavar="PROVIDER", help="aws, gcp, azure, on_premise or kuberay.")],
+    provider: Annotated[
+        str,
+        typer.Argument(metavar="PROVIDER", help="aws, gcp, azure, on_premise, kuberay, or kuberay_service (a model)."),
+    ],
     size: Annotated[
         str, typer.Option("--size", help="small, medium or large: 4, 14 or 72 workers at most.")
     ] = "medium",
@@ -33,11 +36,11 @@ def make(
             metavar="KEY=VALUE",
             help="name; container (reference of the nodes' image); home (below /shared, or in a store, as in "
             "gs://bucket/graft); shared (host or share that /shared is mounted from); allow (network that may come in "
-            "by SSH); security_group (AWS); project (Google Cloud).",
+            "by SSH); security_group (AWS); project (Google Cloud); model (of kuberay_service).",
         ),
     ] = None,
 ) -> None:
-    """Print a cluster file for a provider: for Ray's launcher (`ray up`), or for KubeRay.
+    """Print a cluster file for a provider: for Ray's launcher (`ray up`), or for KubeRay; or a service with a model.
 
     Example: graft cluster make aws --size small --set security_group=sg-0123 > cluster.yaml
     """

@@ -179,6 +179,11 @@ def _require_digest(uri: str, bundle: Path, expected: str | None) -> None:
         )
 
 
+def signature_of(inputs: Mapping[str, str], outputs: Mapping[str, str] | None = None) -> ModelSignature:
+    """What MLflow knows of the tables that a model takes and gives: column -> type name, of each."""
+    return ModelSignature(_schema(inputs), None if outputs is None else _schema(outputs))
+
+
 def find_run(target: Target, experiment_key: str, run: str = EXPERIMENT_RUN) -> tuple[str, str | None]:
     """MLflow's ids of the experiment and of a run in it, for links; no run if it has not arrived yet.
 
@@ -277,7 +282,7 @@ def _save(path: Path, package: ModelPackage, model: Model) -> None:
         loader_module=package.loader_module,
         data_path=str(package.bundle),
         mlflow_model=model,
-        signature=ModelSignature(_schema(package.inputs), _schema(package.outputs)),
+        signature=signature_of(package.inputs, package.outputs),
         input_example=package.input_example,
         pip_requirements=list(package.requirements),
     )
