@@ -213,6 +213,7 @@ class Channel:
 
     size = 1
     nodes = ()
+    ended_by = ""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []

@@ -89,6 +89,13 @@ class TestTrialFunctions:
         assert [(message.epoch, message.failure) for message in channel.messages] == [(1, ""), (2, "")]
         assert channel.messages[0].metrics["val/loss"] > 0
 
+    def test_a_worker_in_the_place_of_one_that_died_says_so_once(self, here: Trial) -> None:
+        channel = Channel(ended_by="a worker died")
+        train_in_group(proposal(epochs=2), here.payload(), channel)  # type: ignore[arg-type]
+        first, second = (message.notes for message in channel.messages)
+        assert first == ("a worker died; others go on from its newest checkpoint",)
+        assert second == ()
+
     def test_a_worker_of_a_group_tells_why_it_cannot_go_on(self, here: Trial) -> None:
         poison(here, "t01")
         channel = Channel()
@@ -115,8 +122,9 @@ class Channel:
     size = 1
     nodes = ()
 
-    def __init__(self, is_abandoned: bool = False) -> None:
+    def __init__(self, is_abandoned: bool = False, ended_by: str = "") -> None:
         self.messages: list[Message] = []
+        self.ended_by = ended_by
         self._is_abandoned = is_abandoned
 
     def report(self, message: Message) -> bool:

@@ -108,9 +108,12 @@ def run_trial_in_group(proposal: Proposal, groups: GroupsHandle, reporter: Trial
 def train_in_group(proposal: Proposal, payload: TrialPayload, channel: Channel) -> None:
     """What each worker of a group does with a proposal."""
     world = Ranks() if channel.size > 1 else ALONE
+    untold = [f"{channel.ended_by}; others go on from its newest checkpoint"] if channel.ended_by else []
 
     def on_report(epoch: int, metrics: Mapping[str, float], notes: Sequence[str]) -> bool:
-        return channel.report(Message(epoch, metrics, tuple(notes)))
+        told = (*untold, *notes)
+        untold.clear()
+        return channel.report(Message(epoch, metrics, told))
 
     with leaving_notice(channel.nodes) as notice:
 

@@ -123,7 +123,7 @@ def _work(given: tuple[Any, bytes, GroupShape]) -> Any:
     import torch
     from ray.train.torch import get_device
 
-    from graft.workers.groups.member import set_up_process_group
+    from graft.workers.groups.process_group import set_up_process_group
 
     host, work, shape = given
     torch.set_num_threads(shape.num_threads)

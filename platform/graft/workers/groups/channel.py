@@ -97,6 +97,7 @@ class Channel:
             resumes from its newest checkpoint.
         device: the torch device of this rank.
         nodes: on which the ranks run, by Ray's ids.
+        ended_by: what ended the attempt before this one, for the user; empty for the first.
     """
 
     def __init__(
@@ -107,8 +108,9 @@ class Channel:
         stop_barrier: StopBarrier,
         send: Callable[[Ticket, int, Any], bool],
         nodes: Sequence[str] = (),
+        ended_by: str = "",
     ) -> None:
-        self.nodes = tuple(nodes)
+        self.nodes, self.ended_by = tuple(nodes), ended_by
         self.attempt = ticket.attempt
         self.rank, self.size = rank_of_size
         self.device = device

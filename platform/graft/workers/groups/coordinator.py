@@ -160,7 +160,7 @@ class Coordinator:
             holder: handle of the actor that wants it, whose death ends the lease at once; None if it is no actor.
         """
         if lease not in self._leases:
-            self._leases[lease] = LeaseRecord(self._clock(), self._clock())
+            self._leases[lease] = LeaseRecord(self._clock() if holder is None else None, self._clock())
             if holder is not None:
                 attending = asyncio.create_task(self._attend(lease, holder))
                 self._attending.add(attending)
@@ -178,7 +178,7 @@ class Coordinator:
         return LeaseReply(reason=self._refusal())
 
     async def renew(self, lease: str) -> None:
-        """The leaseholder is alive."""
+        """The leaseholder, which is no actor, is alive."""
         if lease in self._leases:
             self._leases[lease].renewed = self._clock()
 
@@ -319,7 +319,8 @@ class Coordinator:
     def tick(self) -> None:
         """Take back leases of the dead, end workers that do not leave, give up groups that do not come up."""
         now = self._clock()
-        for lease in [name for name, record in self._leases.items() if record.renewed + self._limits.lease_s < now]:
+        latest = now - self._limits.lease_s
+        for lease in [name for name, record in self._leases.items() if record.is_over(latest)]:
             record = self._leases.pop(lease)
             if record.group is not None:
                 self._queues[record.group].abandon(now)
@@ -343,7 +344,7 @@ class Coordinator:
             except ActorDiedError:
                 await self.release(lease)
             except RayError:
-                pass  # cannot be reached at the moment; the lease runs out if that lasts
+                pass  # cannot be reached at the moment; if that lasts, Ray takes it for dead
             await asyncio.sleep(ATTEND_S)
 
     def _move_leases(self, now: float) -> None:

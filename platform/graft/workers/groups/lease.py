@@ -93,7 +93,7 @@ class GroupsHandle:
     def lease(self, who: str) -> Iterator[Lease]:
         """Wait for a free group that is up, and hold it; afterwards it is free again at once.
 
-        If this process dies, the group is free again: at once if it was an actor, else after some 15 s. A process that
+        If this process dies, the group is free again: at once if it was an actor, else after some 15 s. An actor that
         is merely slow keeps its lease.
 
         Args:
@@ -104,17 +104,18 @@ class GroupsHandle:
         """
         name = f"{who}-{uuid4().hex}"
         stop = threading.Event()
-        threading.Thread(target=self._renew, args=(name, stop), name="graft-lease", daemon=True).start()
+        context = ray.get_runtime_context()
+        holder = context.current_actor if context.get_actor_id() else None
+        if holder is None:
+            threading.Thread(target=self._renew, args=(name, stop), name="graft-lease", daemon=True).start()
         try:
-            self._wait_for(name)
-            yield Lease(self._coordinator, name, self.shape, lambda: self._wait_for(name))
+            self._wait_for(name, holder)
+            yield Lease(self._coordinator, name, self.shape, lambda: self._wait_for(name, holder))
         finally:
             stop.set()
             _tell(self._coordinator.release, name)
 
-    def _wait_for(self, name: str) -> None:
-        context = ray.get_runtime_context()
-        holder = context.current_actor if context.get_actor_id() else None
+    def _wait_for(self, name: str, holder: Any) -> None:
         while True:
             reply: LeaseReply = _call(self._coordinator.acquire.remote(name, holder))
             if reply.group is not None:

@@ -1,20 +1,14 @@
-"""One worker of a worker group: does orders until it is sent away. Runs as the train function of a Ray Train run.
-
-Its torch process group is set up as often as needed without new processes (torch 2.13). Ray Train can do this too, once
-a start; but its backend imports torch into two processes that never compute, half a GB and two to four seconds each.
-"""
+"""One worker of a worker group: does orders until it is sent away. Runs as the train function of a Ray Train run."""
 
 import contextlib
 import os
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import ray
 import ray.train
 import ray.train.torch
 import torch
-import torch.distributed as dist
 from ray import cloudpickle
 from ray.exceptions import RayError
 from ray.util import get_current_placement_group
@@ -23,8 +17,7 @@ from graft.core.errors import GraftError, NodeLeaving
 from graft.workers.groups.channel import Channel, StopBarriers, WorkFunction, handle_commands
 from graft.workers.groups.host import WorkerConfig
 from graft.workers.groups.messages import Ended, Member, Order, Ticket, WorkerLocation
-
-Address = tuple[str, int]
+from graft.workers.groups.process_group import leave_process_group, set_up_process_group
 
 EXIT_CODE_WHEN_TERMINATED, EXIT_CODE_WHEN_LEAVING = 70, 71
 
@@ -40,40 +33,6 @@ def serve(config: WorkerConfig) -> None:
     ended: Ended | None = None
     while (order := worker.call("next_order", ended)) is not None:
         ended = worker.do(order, *loaded)
-
-
-def set_up_process_group(
-    backend: str, rank: int, size: int, host: str, meet: Callable[[Address | None], Address | None]
-) -> bool:
-    """Leave the process group there may be, and join a new one; every rank calls it. Takes some hundredths of a second.
-
-    Args:
-        backend: of `torch.distributed`.
-        rank: of this process.
-        size: number of processes.
-        host: address at which this process's node is reached.
-        meet: brings the address of rank 0's store to all ranks: called with it by rank 0, with None by the others;
-            returns it, or None if the others are gone.
-
-    Returns:
-        Whether there is a process group now.
-    """
-    leave_process_group()
-    store = None
-    if rank == 0:
-        store = dist.TCPStore(host, 0, size, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
-    address = meet((host, store.port) if store else None)
-    if address is None:
-        return False
-    store = store or dist.TCPStore(*address, size, is_master=False)  # type: ignore[attr-defined]
-    dist.init_process_group(backend, store=store, rank=rank, world_size=size)
-    return True
-
-
-def leave_process_group() -> None:
-    """Leave the process group; ranks that wait for this one in a collective operation get an error."""
-    if dist.is_initialized():
-        dist.destroy_process_group()
 
 
 class _Worker:
@@ -120,6 +79,7 @@ class _Worker:
             self._barriers.of(order.ticket),
             self._send,
             self.call("nodes_of_group"),
+            order.ended_by,
         )
         error = ""
         try:

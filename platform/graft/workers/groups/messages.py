@@ -42,11 +42,13 @@ class Order:
     Attributes:
         body: the pickled order; the coordinator never looks inside.
         generation: the process group this attempt needs; a worker with an older one rebuilds it first.
+        ended_by: what ended the attempt before this one; empty for the first.
     """
 
     ticket: Ticket
     body: bytes
     generation: int
+    ended_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Limits:
 
     Attributes:
         max_failures: how often an order is begun again after its workers died.
-        lease_s: a lease that was not renewed for so long is taken back.
+        lease_s: a lease of a process that is no actor, and was not renewed for so long, is taken back.
         leave_s: workers that have not left an abandoned order after so long are ended.
         move_s: a lease of a group that has been down for so long is one of whichever group is free next.
         start_s: worker groups that are not up after so long are given up.
@@ -110,11 +112,19 @@ class Limits:
 
 @dataclass
 class LeaseRecord:
-    """A trial that holds a group, or waits for one (`group` is None)."""
+    """A trial that holds a group, or waits for one (`group` is None).
 
-    renewed: float
+    Attributes:
+        renewed: when its process has last shown a sign of life; None if it is an actor, of whose death Ray tells.
+    """
+
+    renewed: float | None
     waiting_since: float
     group: int | None = None
+
+    def is_over(self, latest: float) -> bool:
+        """Whether its process is taken for dead: the last sign of life was before `latest`."""
+        return self.renewed is not None and self.renewed < latest
 
 
 @dataclass(frozen=True)

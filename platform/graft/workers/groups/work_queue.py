@@ -15,6 +15,7 @@ class Work:
 
     Attributes:
         failures: attempts that ended with workers that died while their nodes were there.
+        ended_by: what ended the attempt before this one; empty for the first.
         handed: ranks that have not fetched the order yet, once it is under way.
         ended: rank → error ("" if it returned) of those that have left the work function.
         counts: rank → how often it had asked whether to stop, when it was told that it will have to.
@@ -28,6 +29,7 @@ class Work:
     body: bytes
     attempt: int = 0
     failures: int = 0
+    ended_by: str = ""
     is_under_way: bool = False
     is_abandoned: bool = False
     error: str = ""
@@ -48,6 +50,7 @@ class Work:
     def next_attempt(self, is_failure: bool) -> None:
         """Forget all that belongs to the attempt whose workers died."""
         self.attempt, self.failures = self.attempt + 1, self.failures + is_failure
+        self.ended_by = "a worker died" if is_failure else "a node of its workers has left"
         self.is_under_way, self.error, self.stopping_since, self.shown = False, "", None, None
         for record in (self.handed, self.ended, self.counts, self.asked, self.values, self.verdicts):
             record.clear()
@@ -138,7 +141,7 @@ class WorkQueue:
         if work is None or member.rank not in work.handed:
             return None
         work.handed.remove(member.rank)
-        return Order(work.ticket, work.body, self._generation)
+        return Order(work.ticket, work.body, self._generation, work.ended_by)
 
     def end(self, member: Member, ended: Ended, now: float) -> None:
         """This rank has left the work function. An error of one ends the work of all, and breaks the process group: a
