@@ -20,7 +20,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from reporting import json_line, provenance, spread, table
-from tests.fixtures.clusters import ENDS_WITHIN_S, GRAFT, Head, head_with_token, wait_until
+from tests.fixtures.clusters import GRAFT, Head, head_with_token, wait_for
 
 EXAMPLE = """example:
   python tests/benchmarks/submit.py --runs 5
@@ -89,7 +89,7 @@ def run(cluster: Head, job: Path, number: int) -> float:
     started = time.perf_counter()
     running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     seconds = to_the_first_trial(cluster, name, started)
-    running.wait(ENDS_WITHIN_S)
+    running.wait()
     return seconds
 
 
@@ -100,14 +100,13 @@ def submit(cluster: Head, job: Path, number: int) -> float:
     started = time.perf_counter()
     running = subprocess.Popen(command, env=cluster.outside, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     seconds = to_the_first_trial(cluster, name, started)
-    running.wait(ENDS_WITHIN_S)
+    running.wait()
     return seconds
 
 
 def to_the_first_trial(cluster: Head, name: str, started: float) -> float:
     """Seconds until the journal says that a trial has begun."""
-    journal = cluster.home / "experiments" / name / "journal.jsonl"
-    wait_until(lambda: journal.exists() and '"kind":"TrialStarted"' in journal.read_text(), "a trial runs", 0.02)
+    wait_for(cluster.home / "experiments" / name / "journal.jsonl", "TrialStarted", every=0.02)
     return time.perf_counter() - started
 
 

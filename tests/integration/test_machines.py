@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,17 @@ class Followed:
         lines = (self.directory / "journal.jsonl").read_text().splitlines()
         return [one["host"] for one in map(json.loads, lines) if one["kind"] == "WriterOpened"]
 
+    def wait_until(self, happened: Callable[[], object], what: str) -> None:
+        """Return when it has happened; fails if the run ends before."""
+        wait_until(happened, what, why_not=self._ending)
+
+    def wait_for_two_epochs(self) -> None:
+        self.wait_until(lambda: len(self.records(events.TrialReported)) >= 2, "two epochs were reported")
+
+    def _ending(self) -> str:
+        ended = self.records(events.ExperimentFinished)
+        return f"the run has ended ({ended[-1].status}, {ended[-1].detail})" if ended else ""
+
     def assert_nothing_is_lost_or_counted_twice(self, trials: int) -> None:
         result = json.loads((self.directory / "result.json").read_text())
         assert (result["status"], result["retrained"]) == ("completed", 0)
@@ -89,22 +100,24 @@ def test_a_cut_cable_is_told_and_the_driver_survives_its_node(machines: Machines
     machines.json("submit", str(job_file), "--experiment", name, "--home", str(machines.home))
     looking = machines.following("jobs", "logs", "-f", name)
     run = Followed(machines, name)
-    wait_until(lambda: len(run.records(events.TrialReported)) >= 2, "two epochs were reported")
+    run.wait_for_two_epochs()
     driver = {"node1": ONE, "node2": OTHER}[run.hosts()[-1]]
     worker = OTHER if driver == ONE else ONE
-    wait_until(lambda: len({one.nodes for one in run.records(events.TrialPlaced)}) == 2, "both nodes train")
+    run.wait_until(lambda: len({one.nodes for one in run.records(events.TrialPlaced)}) == 2, "both nodes train")
     machines.cut(worker)
     cut = time.monotonic()
-    wait_until(lambda: run.records(events.NodeChanged), "somebody has said that a node does not answer")
+    run.wait_until(lambda: run.records(events.NodeChanged), "somebody has said that a node does not answer")
     time.sleep(max(0.0, CUT_S - (time.monotonic() - cut)))
     machines.heal(worker)
     silent = run.records(events.NodeChanged)[0]
     assert (silent.state, len(silent.trials)) == ("silent", 1)
     assert silent.text.startswith(f"node 10.77.0.{10 + worker} has not answered for 2")
-    wait_until(lambda: run.records(events.NodeChanged)[-1].state in ("back", "gone"), "it was told what became of it")
+    run.wait_until(
+        lambda: run.records(events.NodeChanged)[-1].state in ("back", "gone"), "it was told what became of it"
+    )
     assert f"10.77.0.{10 + worker}" in machines.nodes(), "the node has come back"
     machines.kill(driver)
-    out, _ = looking.communicate(timeout=1500)
+    out, _ = looking.communicate()
     assert looking.returncode == 0, out
     assert f"its node is gone; {name} goes on as graft-{name}-r1" in out
     assert len(set(run.hosts())) == 2
@@ -119,9 +132,9 @@ def test_what_a_head_had_begun_goes_on_when_there_is_one_again(machines: Machine
     command = ("submit", str(job_file), "--experiment", name, "--home", str(machines.home))
     machines.json(*command)
     run = Followed(machines, name)
-    wait_until(lambda: len(run.records(events.TrialReported)) >= 2, "two epochs were reported")
+    run.wait_for_two_epochs()
     machines.kill(HEAD)
-    wait_until(lambda: run.records(events.ExperimentFinished), "the driver has said that the head is gone")
+    run.wait_until(lambda: run.records(events.ExperimentFinished), "the driver has said that the head is gone")
     (ended,) = run.records(events.ExperimentFinished)
     assert ended.status == "interrupted"
     assert f"when there is a head again, `graft resume {name}` goes on" in ended.detail
@@ -140,12 +153,14 @@ def test_a_rank_that_dies_on_another_machine_is_replaced(machines: Machines, job
     ranks = ("--set", "resources.workers=2", "--set", "resources.placement=spread", "--set", "search.budget.trials=2")
     machines.json("submit", str(job_file), "--experiment", name, "--home", str(machines.home), *ranks)
     run = Followed(machines, name)
-    wait_until(lambda: len(run.records(events.TrialReported)) >= 2, "two epochs were reported")
+    run.wait_for_two_epochs()
     assert len(run.records(events.TrialPlaced)[-1].nodes) == 2, "a rank on each machine"
     machines.end_process(OTHER if run.hosts()[-1] == "node1" else ONE, "ray::RayTrainWorker")
     followed = machines.graft("jobs", "logs", "-f", name)
     assert followed.returncode == 0, followed.stdout + followed.stderr
     run.assert_nothing_is_lost_or_counted_twice(2)
+    (told,) = {one.text for one in run.records(events.TrialNoted)}
+    assert told == "a worker died; others go on from its newest checkpoint"
 
 
 def test_a_head_that_keeps_what_it_knows_elsewhere_knows_its_jobs_again(job_file: Path) -> None:
@@ -156,7 +171,7 @@ def test_a_head_that_keeps_what_it_knows_elsewhere_knows_its_jobs_again(job_file
     with cluster(redis) as machines:
         machines.json("submit", str(job_file), "--experiment", name, "--home", str(machines.home))
         run = Followed(machines, name)
-        wait_until(lambda: len(run.records(events.TrialReported)) >= 2, "two epochs were reported")
+        run.wait_for_two_epochs()
         machines.kill(HEAD)
         machines.start()
         (job,) = machines.json("jobs", "ls")

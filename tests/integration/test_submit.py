@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.fixtures.clusters import Head, head_with_token, wait_until, write_photos
+from tests.fixtures.clusters import Head, head_with_token, wait_for, wait_until, write_photos
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -67,8 +67,7 @@ def told_secrets(head: Head) -> list[str]:
 
 def test_a_stopped_job_goes_on_and_trains_nothing_twice(head: Head, job_file: Path) -> None:
     head.json("submit", str(job_file), "--experiment", "second", "--set", "search.budget.trials=8")
-    journal = head.home / "experiments" / "second" / "journal.jsonl"
-    wait_until(lambda: journal.exists() and '"kind":"TrialFinished"' in journal.read_text(), "a trial has ended")
+    wait_for(head.home / "experiments" / "second" / "journal.jsonl", "TrialFinished")
     assert head.json("jobs", "stop", "second")["stopped"]
     wait_until(lambda: head.json("jobs", "status", "second")["is_over"], "the job has ended")
     assert head.json("jobs", "resume", "second")["job_id"] == "graft-second-r1"

@@ -57,7 +57,8 @@ class Machines:
         self.home = directory / "home"
         self.running: dict[int, subprocess.Popen[bytes]] = {}
         self._keeper: subprocess.Popen[bytes] | None = None
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+        # Ray keeps its sockets and sessions in TMPDIR where it is set: each machine has a /tmp/ray of its own.
+        plain = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "TMPDIR"))}
         token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "HOME": str(directory)}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         # The head counts looks that fail: by default five, which a cut of 30 s on a busy machine may come to.
@@ -142,7 +143,7 @@ class Machines:
     def on_laptop(self, *command: str) -> "subprocess.CompletedProcess[str]":
         """A command on the machine that is no node."""
         whole = self._command(LAPTOP, command)
-        return subprocess.run(whole, env=self._environment, capture_output=True, text=True, timeout=1800, check=False)
+        return subprocess.run(whole, env=self._environment, capture_output=True, text=True, check=False)
 
     def following(self, *arguments: str) -> "subprocess.Popen[str]":
         """A command of graft on the laptop that goes on."""
@@ -166,7 +167,9 @@ class Machines:
         log = (self._directory / f"{machine}.log").open("ab")
         # With --block, Ray ends all where its own client server has not come up in 30 s, as on a busy machine.
         # A raylet has 30 s to come up, whatever is said: too little where all machines start at once on two cores.
-        again = f"until {shlex.join(ray)}; do sleep 1; done; exec sleep infinity"
+        # What it leaves then is in the way of the next try; `ray stop` sees the processes of its own machine alone.
+        clear = shlex.join([*ray[:3], "stop", "--force"])
+        again = f"until {shlex.join(ray)}; do {clear}; sleep 1; done; exec sleep infinity"
         whole = self._command(machine, ["bash", "-c", again])
         kept = {"RAY_REDIS_ADDRESS": f"{NAMES[LAPTOP]}:6379"} if self._redis and machine == HEAD else {}
         return subprocess.Popen(
