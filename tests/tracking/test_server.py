@@ -1,4 +1,5 @@
 import contextlib
+import re
 import socket
 import subprocess
 import urllib.error
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from graft.core.errors import ResourceError
+from graft.core.errors import ResourceError, SpecError
 from graft.tracking.comparison_view import view_key
 from graft.tracking.mlflow.registration import ModelPackage, fetch_bundle, find_run, register
 from graft.tracking.mlflow.store import MlflowClient
@@ -132,6 +133,13 @@ def test_the_server_serves_what_is_shipped_through_it_and_refuses_other_names(
     assert register(experiment_dir, remote, package) == register(experiment_dir, remote, package)
     fetched = fetch_bundle(running.url, "models:/remote@champion", experiment_dir / "fetched")
     assert fetched.joinpath("manifest.json").read_text() == "{}"
+    for address, lacks in (
+        ("models:/remot", "no model `remot`; did you mean `remote`?"),
+        ("models:/remote/7", "no version 7 of `remote`; the newest is models:/remote/1"),
+        ("models:/remote@best", "no alias `best` of `remote`; its aliases are @champion (version 1)"),
+    ):
+        with pytest.raises(SpecError, match=re.escape(f"{running.url} has {lacks}")):
+            fetch_bundle(running.url, address, experiment_dir / "fetched")
     page = urllib.request.Request(running.url, headers={"Host": "10.evil.example"})
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(page)

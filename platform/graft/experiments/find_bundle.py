@@ -40,9 +40,9 @@ def find_bundle(model: str, home: Home) -> Path:
         home: where experiments and the tracking store are; ``MLFLOW_TRACKING_URI`` names another store.
 
     Raises:
-        SpecError: nothing of that name is there.
+        SpecError: nothing of that name is there, nor such a version of it.
         ArtifactError: the experiment has no bundle (yet), or a registered model is not what was registered.
-        TrackingError: the store does not answer or has no such model.
+        TrackingError: the store does not answer.
     """
     home.close()
     if model.startswith(SCHEME):
@@ -69,9 +69,9 @@ def find_registered(uri: str, home: Home) -> Registered:
         home: as for `find_bundle`.
 
     Raises:
-        SpecError: it is no such address, or the home has no store.
+        SpecError: it is no such address, or the store has no such model or version.
         ArtifactError: it is not what was registered.
-        TrackingError: the store does not answer or has no such model.
+        TrackingError: the store does not answer.
     """
     wanted = ModelUri.parse(uri)
     store = _store(uri, home)

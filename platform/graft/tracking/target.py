@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from graft.core.credentials import redact
@@ -29,11 +29,13 @@ class Target:
         uri: tracking URI, ``sqlite:////absolute/path`` or ``http(s)://…`` or whatever else MLflow takes.
         experiment: name of the MLflow experiment.
         artifact_root: directory for artifacts, given when the store is a database, so that no server knows one.
+        named_by: what of the user's names the store, for errors.
     """
 
     uri: str
     experiment: str
     artifact_root: Path | None = None
+    named_by: str = field(default="tracking.uri", compare=False)
 
     def digest(self) -> str:
         """Names this target in files, without the password its URI may hold."""
@@ -67,7 +69,7 @@ class Target:
         """
         problem = store_address_problem(self.uri)
         if problem:
-            raise TrackingError(f"tracking.uri is `{redact(self.uri)}`, but {problem}")
+            raise TrackingError(f"{self.named_by} is `{redact(self.uri)}`, but {problem}")
 
 
 def directory_name(name: str) -> str:

@@ -1,7 +1,11 @@
+import contextlib
 import json
+import sqlite3
 
 import pandas as pd
 import pytest
+
+from graft.core.storage import Home
 
 
 def test_json_gives_every_class_of_every_image(graft, bundle, photo):
@@ -68,6 +72,29 @@ def test_an_unknown_model_is_told(graft, photo):
     done = graft("predict", "nope", photo)
     assert done.exit_code == 2
     assert "`nope`" in done.err
+
+
+def test_a_registered_model_that_is_not_there_is_told_with_those_that_are(graft, home, photo):
+    (database := Home(home).database).parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("CREATE TABLE registered_models (name TEXT)")
+        connection.execute("CREATE TABLE model_versions (name TEXT, version INTEGER, current_stage TEXT)")
+        connection.execute("CREATE TABLE registered_model_aliases (name TEXT, alias TEXT, version INTEGER)")
+        connection.execute("INSERT INTO registered_models VALUES ('digits')")
+    done = graft("predict", "models:/digts", photo)
+    assert (done.exit_code, done.out) == (2, "")
+    store = Home(home).tracking_uri
+    told = f"tracking store {store} has no model `digts`; did you mean `digits`?"
+    assert done.err == f"graft: model is `models:/digts`, but {told}\n"
+
+
+@pytest.mark.usefixtures("home")
+def test_a_server_that_does_not_answer_is_told(graft, photo, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    done = graft("predict", "models:/digits", photo)
+    assert (done.exit_code, done.out) == (1, "")
+    told = "tracking store http://127.0.0.1:9 does not answer; start it, or correct MLFLOW_TRACKING_URI"
+    assert done.err.splitlines()[-1] == f"graft: {told}"
 
 
 def test_an_experiment_without_a_bundle_says_how_to_finish_it(graft, make_experiment, photo):

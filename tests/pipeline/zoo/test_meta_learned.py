@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.learner.mapped.test_meta_map import backbone, meta_model
 
-from graft.core.errors import ArtifactError, SpecError, TrackingError
+from graft.core.errors import ArtifactError, SpecError
 from graft.core.storage import Home
 from graft.data.remote.here import copies_in
 from graft.episodes.meta_model import MetaModel, read_meta_model
@@ -109,5 +109,5 @@ def test_what_is_no_meta_model_is_refused_in_a_line(place: Home, tmp_path: Path)
         settled(place, str(tmp_path))
     with pytest.raises(SpecError, match=r"model is `models:/tiny\.meta/x`, but must be models:/<name>@champion"):
         settled(place, "models:/tiny.meta/x")
-    with pytest.raises(TrackingError, match=r"tiny\.meta"):
+    with pytest.raises(SpecError, match=r"no version 9 of `tiny\.meta`; the newest is models:/tiny\.meta/"):
         settled(place, "models:/tiny.meta/9")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from graft.core.errors import SpecError
 from graft.tracking.mlflow.embedded_registry import version_in
 from graft.tracking.mlflow.store import open_store
 from graft.tracking.model_uri import ModelUri
@@ -31,18 +32,29 @@ def database(store_root: Path) -> Path:
     [
         ("models:/three", "2"),
         ("models:/three/1", "1"),
-        ("models:/three/3", None),
-        ("models:/three/4", None),
         ("models:/three@best-yet", "1"),
-        ("models:/three@champion", None),
-        ("models:/none", None),
         ("models:/won", "1"),
         ("models:/won@champion", "1"),
-        ("models:/nobody", None),
     ],
 )
-def test_versions(database: Path, address: str, version: str | None) -> None:
+def test_versions(database: Path, address: str, version: str) -> None:
     assert version_in(database, ModelUri.parse(address)) == version
+
+
+@pytest.mark.parametrize(
+    ("address", "lacks"),
+    [
+        ("models:/three/3", "no version 3 of `three`; the newest is models:/three/2"),
+        ("models:/three/4", "no version 4 of `three`; the newest is models:/three/2"),
+        ("models:/three@champion", "no alias `champion` of `three`; its aliases are @best-yet (version 1)"),
+        ("models:/none", "no version of `none` any more"),
+        ("models:/thee", "no model `thee`; did you mean `three`?"),
+    ],
+)
+def test_what_the_database_lacks(database: Path, address: str, lacks: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        version_in(database, ModelUri.parse(address))
+    assert str(caught.value).startswith(f"model is `{address}`, but tracking store sqlite:///{database} has {lacks}")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no database", "other tables"])

@@ -1,8 +1,8 @@
 import sys
 import urllib.parse
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import mlflow.pyfunc
@@ -10,8 +10,7 @@ import pandas
 import pytest
 
 from graft.core.errors import ArtifactError, SpecError, TrackingError
-from graft.core.storage import directory_digest
-from graft.tracking.mlflow import registration
+from graft.core.storage import directory_digest, text_digest
 from graft.tracking.mlflow.registration import (
     CHAMPION,
     DIGEST_TAG,
@@ -21,7 +20,6 @@ from graft.tracking.mlflow.registration import (
     register,
 )
 from graft.tracking.mlflow.store import MlflowClient, open_client, open_store
-from graft.tracking.model_uri import ModelUri
 from graft.tracking.projection.operations import EXPERIMENT_RUN
 from graft.tracking.relay import sync
 from graft.tracking.target import Target, run_key
@@ -175,33 +173,30 @@ def test_a_store_that_is_down_is_a_clear_error(experiment_dir: Path, told: Tell,
         find_run(away, "x")
 
 
-def test_a_model_that_does_not_exist_is_a_clear_error(target: Target, tmp_path: Path) -> None:
-    open_store(target)
-    with pytest.raises(TrackingError, match="refused: Registered Model"):
-        fetch_bundle(target.uri, "models:/nothing/1", tmp_path / "model")
-
-
 @pytest.mark.parametrize(
-    ("aliases", "versions", "found"),
-    [({}, ["1", "9", "10"], "10"), ({"best": "1"}, ["2"], "2"), ({CHAMPION: "1"}, ["2"], "1")],
+    ("address", "lacks"),
+    [
+        ("models:/{name}/7", "no version 7 of `{name}`; the newest is models:/{name}/1"),
+        ("models:/{name}@best", "no alias `best` of `{name}`; its aliases are @champion (version 1)"),
+        ("models:/{name}s", "no model `{name}s`; did you mean `{name}`?"),
+    ],
 )
-def test_a_name_alone_means_the_champion_else_the_newest(aliases, versions, found) -> None:
-    model = SimpleNamespace(aliases=aliases, latest_versions=[SimpleNamespace(version=one) for one in versions])
-    client = SimpleNamespace(
-        get_registered_model=lambda name: model,
-        get_model_version_by_alias=lambda name, alias: SimpleNamespace(version=aliases[alias]),
-    )
-    assert registration._version(client, "models:/digits") == ModelUri("digits", version=found)
-    assert registration._version(client, "models:/digits/7") == ModelUri("digits", version="7")
-    for alias, version in aliases.items():
-        assert registration._version(client, f"models:/digits@{alias}") == ModelUri("digits", version=version)
+def test_a_model_that_does_not_exist_is_told_with_those_that_do(
+    address: str, lacks: str, experiment_dir: Path, target: Target, told: Tell, package: ModelPackage, tmp_path: Path
+) -> None:
+    told()
+    named = replace(package, name="lacking-" + text_digest(address)[:6])
+    register(experiment_dir, target, named)
+    with pytest.raises(SpecError) as caught:
+        fetch_bundle(target.uri, address.format(name=named.name), tmp_path / "model")
+    assert lacks.format(name=named.name) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
-def test_a_model_without_a_version_is_a_clear_error() -> None:
-    model = SimpleNamespace(aliases={}, latest_versions=[])
-    client = SimpleNamespace(get_registered_model=lambda name: model, get_model_version_download_uri=None)
-    with pytest.raises(TrackingError, match="registered model `digits` has no version"):
-        registration._version(client, "models:/digits")
+def test_a_model_without_a_version_is_a_clear_error(target: Target, tmp_path: Path) -> None:
+    open_client(target).create_registered_model("versionless")
+    with pytest.raises(SpecError, match="has no version of `versionless` any more"):
+        fetch_bundle(target.uri, "models:/versionless", tmp_path / "model")
 
 
 @pytest.mark.parametrize("uri", ["runs:/abc/model", "digits", "models:/digits/x"])

@@ -8,6 +8,7 @@ import typer
 
 from graft.cli.options import HomeOption, JsonOption, output_path
 from graft.cli.output.tell import tell
+from graft.cli.output.waiting import telling_long_wait
 from graft.core.storage import Home
 
 if TYPE_CHECKING:
@@ -58,7 +59,6 @@ def command(  # noqa: PLR0913 - each is an option
     from graft.cli.output.predictions_file import writer_for
     from graft.core.errors import Problem, SpecError
     from graft.experiments.find_bundle import find_bundle
-    from graft.serving.predictor import Predictor
 
     if not paths and not text:
         raise SpecError("nothing is given to predict; name files, or give a text with --text")
@@ -68,7 +68,11 @@ def command(  # noqa: PLR0913 - each is an option
     if missing:
         told = "does not exist; name a file, a folder or a table"
         raise SpecError([Problem("", f"{path} {told}") for path in missing])
-    predictor = Predictor.from_directory(find_bundle(model, Home.find(home)), tta)
+    with telling_long_wait(f"looking for {model}"):
+        bundle = find_bundle(model, Home.find(home))
+    from graft.serving.predictor import Predictor  # torch takes seconds, which a model that is not there need not cost
+
+    predictor = Predictor.from_directory(bundle, tta)
     if text and predictor.modality.name != "text":
         raise SpecError(f"--text is given, but {model} takes {predictor.modality.name}s; name files instead")
     samples: list[Any] = [*(predictor.find(paths) if paths else ()), *(text or ())]

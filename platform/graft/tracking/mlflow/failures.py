@@ -54,7 +54,7 @@ def is_of_store(error: Exception) -> bool:
 
 def explain(error: Exception, target: Target) -> str:
     """What happened and what to do, in one line without passwords."""
-    return f"tracking store {redact(target.uri)} {_trouble(error)}"
+    return f"tracking store {redact(target.uri)} {_trouble(error, target.named_by)}"
 
 
 def first_line(error: Exception) -> str:
@@ -62,7 +62,7 @@ def first_line(error: Exception) -> str:
     return redact(str(error).strip().partition("\n")[0])[:_MAX_REASON]
 
 
-def _trouble(error: Exception) -> str:
+def _trouble(error: Exception, address: str) -> str:
     if isinstance(error, ImportError):
         return f"needs {_missing(error)}"
     status, reason = _http_status(error), first_line(error)
@@ -71,17 +71,17 @@ def _trouble(error: Exception) -> str:
     if status == HTTPStatus.FORBIDDEN:
         return f"does not permit it ({reason}); ask its administrator, or choose another tracking.experiment"
     if is_read_only(error):
-        return f"cannot be written ({reason}); ask its administrator, or choose another tracking.uri"
+        return f"cannot be written ({reason}); ask its administrator, or choose another {address}"
 
     if is_busy(error):
         return "is locked by another program that writes to it; end that, or try again later"
     if _library(error) in _ARTIFACT_STORES:
         return f"keeps its files in S3, which failed ({reason}); check AWS_* and MLFLOW_S3_ENDPOINT_URL"
     if _library(error.__cause__ or error.__context__ or error) in _TRANSPORTS:
-        return "does not answer; start it, or correct tracking.uri"
+        return f"does not answer; start it, or correct {address}"
     if is_refusal(error):
         return f"refused: {reason}"
-    return f"failed ({reason}); start it, or correct tracking.uri"
+    return f"failed ({reason}); start it, or correct {address}"
 
 
 def _missing(error: ImportError) -> str:

@@ -3,7 +3,7 @@
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,15 @@ from typing import Any
 import yaml
 
 from graft.core.credentials import redact
-from graft.core.errors import ArtifactError, TrackingError
+from graft.core.errors import ArtifactError
 from graft.core.storage import directory_digest
 from graft.core.uris import inside
 from graft.journal.journal import journal_path, read
+from graft.tracking.mlflow.failures import is_refusal
 from graft.tracking.mlflow.filters import tag_is
 from graft.tracking.mlflow.store import KEY_TAG, Store, open_client, open_store, tracking_errors
 from graft.tracking.mlflow.writer import Writer
-from graft.tracking.model_uri import CHAMPION, ModelUri
+from graft.tracking.model_uri import CHAMPION, HeldVersions, ModelUri, no_such_model, no_such_version
 from graft.tracking.projection.operations import EXPERIMENT_RUN
 from graft.tracking.projection.projection import ModelDescription, Projection
 from graft.tracking.target import Target, run_key
@@ -34,6 +35,7 @@ from mlflow.types import ColSpec, DataType, Schema  # isort: skip
 
 DIGEST_TAG = "graft.digest"
 _FLAVOUR_DATA = "data"
+_MODELS_LOOKED_AT = 1000
 # What MLflow refuses in the name of a logged model, though not in that of a registered one.
 _NOT_IN_LOGGED_NAMES = re.compile(r"""[/:.%"']""")
 
@@ -116,12 +118,12 @@ def version_of(tracking_uri: str, model_uri: str) -> ModelUri:
     """The version that an address means now, by its number.
 
     Raises:
-        TrackingError: the store does not answer, or has no such model.
-        SpecError: the address is none of a registered model.
+        TrackingError: the store does not answer.
+        SpecError: the address is none of a registered model, or the store has no such model or version.
     """
-    target = Target(tracking_uri, experiment="")
+    target = Target(tracking_uri, experiment="", named_by="MLFLOW_TRACKING_URI")
     with tracking_errors(target):
-        return _version(open_client(target), model_uri)
+        return _version(open_client(target), ModelUri.parse(model_uri), tracking_uri)
 
 
 def fetch_bundle(tracking_uri: str, model_uri: str, destination: Path, recorded: Recorded = _nowhere) -> Path:
@@ -138,14 +140,14 @@ def fetch_bundle(tracking_uri: str, model_uri: str, destination: Path, recorded:
             None asks the store itself.
 
     Raises:
-        TrackingError: the store does not answer, or has no such model.
-        SpecError: the address is none of a registered model.
+        TrackingError: the store does not answer.
+        SpecError: the address is none of a registered model, or the store has no such model or version.
         ArtifactError: the model was not made by graft, or is not what was registered.
     """
-    target = Target(tracking_uri, experiment="")
+    target = Target(tracking_uri, experiment="", named_by="MLFLOW_TRACKING_URI")
     with tracking_errors(target):
         client = open_client(target)
-        named = _version(client, model_uri)
+        named = _version(client, ModelUri.parse(model_uri), tracking_uri)
         location = str(client.get_model_version_download_uri(named.name, named.version))
         found = client.get_model_version(named.name, named.version)
     expected = recorded(found.name, str(found.version)) or found.tags.get(DIGEST_TAG)
@@ -204,21 +206,35 @@ def _payload(description: Path) -> str:
         return ""
 
 
-def _version(client: Any, model_uri: str) -> ModelUri:
+def _version(client: Any, wanted: ModelUri, store: str) -> ModelUri:
     """The version that is meant. MLflow's own resolver asks the default store, not the one named."""
-    found = ModelUri.parse(model_uri)
-    return ModelUri(found.name, version=found.version or str(_number(client, found)))
+    try:
+        model = client.get_registered_model(wanted.name)
+    except MlflowException as error:
+        if not is_refusal(error):
+            raise
+        raise no_such_model(wanted, store, _names_of_models(client)) from error
+    newest = {int(one.version) for one in model.latest_versions}
+    held = HeldVersions(frozenset(newest), {alias: int(number) for alias, number in model.aliases.items()})
+    number = held.number_of(wanted)
+    if number is None or not _is_there(client, wanted.name, number):
+        raise no_such_version(wanted, store, held)
+    return ModelUri(wanted.name, version=str(number))
 
 
-def _number(client: Any, wanted: ModelUri) -> Any:
-    if wanted.alias:
-        return client.get_model_version_by_alias(wanted.name, wanted.alias).version
-    model = client.get_registered_model(wanted.name)
-    newest = max((one.version for one in model.latest_versions), key=int, default=None)
-    version = model.aliases.get(CHAMPION, newest)
-    if version is None:
-        raise TrackingError(f"registered model `{wanted.name}` has no version; name another")
-    return version
+def _is_there(client: Any, name: str, number: int) -> bool:
+    try:
+        client.get_model_version(name, str(number))
+    except MlflowException as error:
+        if not is_refusal(error):
+            raise
+        return False
+    return True
+
+
+def _names_of_models(client: Any) -> Iterator[str]:
+    """Of the first thousand models of a store, to tell a user who has mistyped one."""
+    return (str(one.name) for one in client.search_registered_models(max_results=_MODELS_LOOKED_AT))
 
 
 def _experiment_of(experiment_dir: Path) -> Projection:
