@@ -55,7 +55,7 @@ def images_in(folder: Path, count: int) -> Path:
     for place in range(count):
         path = folder / f"c{place % 2}" / f"{place}.png"
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"")
+        path.write_bytes(b"x")
     return folder
 
 

@@ -9,6 +9,8 @@ import typer
 from graft.cli.completion import experiment_names
 from graft.core.uris import local_path
 
+STANDARD_INPUT = Path("/dev/stdin")
+
 HomeOption = Annotated[
     str | None,
     typer.Option(
@@ -45,7 +47,15 @@ SetOption = Annotated[
 SampleOption = Annotated[
     str | None, typer.Option("--sample", metavar="COLUMN", help="Column of the texts or image files of a table.")
 ]
-JobArgument = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).", show_default=False)]
+JobArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="JOB",
+        help="The job file (YAML); `-` reads it from standard input.",
+        show_default=False,
+        callback=lambda job: STANDARD_INPUT if str(job) == "-" else job,
+    ),
+]
 ExperimentArgument = Annotated[
     str,
     typer.Argument(

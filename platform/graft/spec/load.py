@@ -24,14 +24,15 @@ from graft.spec.yaml_text import Document, YamlError, read_yaml
 MAX_BYTES = 1_000_000
 JOB_SUFFIXES = (".yaml", ".yml")
 """Of job files, where a path may also be that of data."""
+_OPEN_ALREADY = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 AnyJob = TypeVar("AnyJob", bound=Spec)
 
 
 def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
     """Read and validate a job file.
 
-    A relative `data.path` starts at the directory of the file; one given by an override starts at the current
-    directory, as any path typed into a shell does.
+    A relative `data.path` starts at the directory of the file; one given by an override, or from standard input, starts
+    at the current directory, as any path typed into a shell does.
 
     Args:
         path: the file.
@@ -84,7 +85,8 @@ def _loaded(path: str | Path, overrides: Sequence[str], model: type[AnyJob]) -> 
         told = "is a job of meta-training; run it with" if model is Job else "has no `kind: meta`; run it with"
         command = "graft meta-train" if model is Job else "graft run"
         raise SpecError([Problem("kind", f"{told} `{command} {file}`", file)])
-    base = Path(path).absolute().parent if os.path.isfile(path) else Path.cwd()
+    lies_somewhere = os.path.isfile(path) and not _is_open_already(file)
+    base = Path(path).absolute().parent if lies_somewhere else Path.cwd()
     return _validated(document.data, overrides, (origin, base, model), problems)
 
 
@@ -179,8 +181,13 @@ def _require_file(path: Path) -> None:
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise YamlError("is a directory, but must be a job file")
-    if not stat.S_ISREG(mode) and not str(path).startswith(("/dev/fd/", "/dev/stdin", "/proc/self/fd/")):
+    if not stat.S_ISREG(mode) and not _is_open_already(str(path)):
         raise YamlError("is not a regular file, but must be a job file; save the job to one")
+
+
+def _is_open_already(path: str) -> bool:
+    """Whether a path is that of a stream that the shell has opened, wherever what flows from it lies."""
+    return path.startswith(_OPEN_ALREADY)
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,5 @@
 import gzip
+import os
 import subprocess
 import sys
 
@@ -229,7 +230,7 @@ def samples(tmp_path):
             for suffix in ("png", "txt"):
                 path = tmp_path / suffix / name / f"{number}.{suffix}"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.touch()
+                path.write_text("x")
     (tmp_path / "png" / "cat" / "notes.doc").touch()
     labels = bytes(n % 3 for n in range(30))
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(b"\0\0\x08\x01\0\0\0\x1e" + labels))
@@ -273,9 +274,25 @@ def test_the_data_are_told_by_names_and_counts(graft, samples, job_file):
     assert graft("validate", path, "--json", "--no-data").json["data"] is None
 
 
+def test_files_without_a_byte_are_told_without_a_look_into_any(graft, samples, job_file):
+    for number in (1, 2):
+        (samples / "png" / "dog" / f"none{number}.png").touch()
+    path = job_file(f"name: x\ndata: {{kind: image_folder, path: {samples / 'png'}, max_unreadable: 0.2}}\n")
+    told = "empty file: 2 (dog/none1.png, dog/none2.png)"
+    for command in ("validate", "plan"):
+        assert f"left out   suffix .doc: 1 (cat/notes.doc); {told}" in graft(command, path).out.splitlines()
+    data = graft("validate", path, "--json").json["data"]
+    assert data["counts"] == {"cat": 5, "dog": 5}
+    assert {"reason": "empty file", "count": 2, "examples": ["dog/none1.png", "dog/none2.png"]} in data["ignored"]
+    done = graft("validate", path, "--set", "data.max_unreadable=0.1")
+    assert (done.exit_code, done.err.count("\n")) == (2, 1)
+    assert "2 of 12 images in" in done.err
+    assert "are empty, links to nothing, or no regular files (dog/none1.png)" in done.err
+
+
 def test_what_cannot_be_read_in_one_way_is_told_before_the_run(graft, samples, job_file, home):
     (samples / "png" / "test" / "cat").mkdir(parents=True)
-    (samples / "png" / "test" / "cat" / "0.png").touch()
+    (samples / "png" / "test" / "cat" / "0.png").write_text("x")
     path = job_file(f"name: x\ndata: {{kind: image_folder, path: {samples / 'png'}}}\n")
     for command in ("validate", "plan", "run"):
         done = graft(command, path)
@@ -343,7 +360,7 @@ def test_groups_of_a_folder_are_in_the_names_of_its_files(graft, tmp_path, job_f
     for label in ("cat", "dog"):
         (tmp_path / "photos" / label).mkdir(parents=True)
         for number in range(40):
-            (tmp_path / "photos" / label / f"ann{number % 10}_{number}.png").touch()
+            (tmp_path / "photos" / label / f"ann{number % 10}_{number}.png").write_text("x")
     data = f"kind: image_folder, path: {tmp_path / 'photos'}"
     path = job_file(f"name: x\ndata: {{{data}, group: '/(ann[0-9]+)_'}}\n")
     division = graft("validate", path, "--json").json["data"]["division"]
@@ -362,3 +379,55 @@ def test_a_resolution_that_a_network_of_a_library_cannot_take_is_refused(graft, 
     assert done.exit_code == 2
     assert "strategy.resolution: is 16, which timm:test_convnext cannot take (" in done.err
     assert done.err.rstrip().endswith("the smallest that works is 32")
+
+
+@pytest.fixture
+def standard_input(tmp_path):
+    """Gives the process something to read: `standard_input(text)`, through a pipe or redirected from a file."""
+    kept = os.dup(0)
+
+    def give(text, is_file=False):
+        (file := tmp_path / "redirected" / "job.yaml").parent.mkdir(exist_ok=True)
+        file.write_text(text)
+        if is_file:
+            reading = os.open(file, os.O_RDONLY)
+        else:
+            reading, writing = os.pipe()
+            os.write(writing, text.encode())
+            os.close(writing)
+        os.dup2(reading, 0)
+        os.close(reading)
+
+    yield give
+    os.dup2(kept, 0)
+    os.close(kept)
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+@pytest.mark.parametrize("command", ["validate", "plan"])
+def test_a_dash_is_standard_input_whose_paths_start_where_one_is(
+    graft, standard_input, samples, monkeypatch, command, is_file
+):
+    monkeypatch.chdir(samples)
+    standard_input("name: piped\ndata: {kind: image_folder, path: png}\n", is_file)
+    done = graft(command, "-", "--json")
+    assert (done.exit_code, done.err) == (0, "")
+    assert done.json["data"]["counts"] == {"cat": 5, "dog": 5}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "is empty, but must hold keys and values, such as `name: digits`"),
+        ("no job", "holds `no job`, but must hold keys and values, such as `name: digits`"),
+        ("name: [x\n", "opens a list with `[` that is not closed before the end of the text; close it"),
+        ("name: x\ndata: digits\nlr: 1\n", "lr: is not a key of a job"),
+    ],
+)
+@pytest.mark.parametrize("command", ["validate", "plan", "run"])
+def test_what_comes_from_standard_input_and_is_no_job_is_one_line(graft, standard_input, home, command, text, told):
+    standard_input(text)
+    done = graft(command, "-")
+    assert (done.exit_code, done.out, done.err.count("\n"), home.exists()) == (2, "", 1, False)
+    assert done.err.startswith("graft: /dev/stdin")
+    assert told in done.err

@@ -1,4 +1,4 @@
-"""Directories of empty files: what their names say is all that is looked at."""
+"""Directories of files that hold a byte: what their names say is all that is looked at."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ def grow(tmp_path: Path) -> Grow:
                 for number in range(int(count or 1)):
                     path = root / name.replace("%", str(number))
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    path.touch()
+                    path.write_text("x")
         return root
 
     return grow

@@ -91,6 +91,17 @@ def test_links_and_what_is_no_file(grow):
     assert tree.top.files() == ["cat/0.png", "dog/0.png"]
 
 
+def test_files_without_a_byte_are_left_out_and_told(grow):
+    root = grow("cat/%.png*2", "dog/0.png", "dog/link.png->../cat/none.png")
+    (root / "cat" / "none.png").touch()
+    (root / "cat" / "none.doc").touch()
+    tree = walk(root, IMAGE_FILES)
+    (told,) = tree.unreadable
+    assert (told.reason, told.count, sorted(told.examples)) == ("empty file", 2, ["cat/none.png", "dog/link.png"])
+    assert [one.reason for one in tree.ignored] == ["suffix .doc"]
+    assert (tree.top.count, len(tree.top.files()), len(tree.top.files(broken=True))) == (3, 3, 5)
+
+
 def test_a_folder_is_known_by_its_own_name_before_those_of_links(grow):
     root = grow("a->z", "z/0.png", "far/%.png*2", "b->far")
     assert [(one.path, one.first) for one in walk(root, IMAGE_FILES).again] == [("a", "z"), ("b", "far")]

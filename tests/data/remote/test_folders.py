@@ -55,6 +55,13 @@ def test_the_identity_changes_with_a_name_a_size_or_a_version(s3):
     assert len({first, second, identity()}) == 3
 
 
+def test_objects_without_a_byte_are_told_by_the_listing(s3):
+    for name, content in (("cat/1.png", b"1"), ("cat/none.png", b""), ("dog/1.png", b"1")):
+        s3.put(f"set/{name}", content)
+    (told,) = list_samples(ImageFolderData(path=s3.at("set"))).unreadable
+    assert (told.reason, told.count, told.examples) == ("empty file", 1, ("cat/none.png",))
+
+
 def test_names_that_are_no_paths_are_left_out(s3):
     for name in ("cat/1.png", "dog/1.png", "dog/../2.png", "dog//3.png"):
         s3.put(f"set/{name}", b"1")

@@ -30,6 +30,13 @@ def file_beside(table: Path | str, name: bytes) -> bytes:
     return next((other for other in others if os.path.lexists(other)), path)
 
 
+def reason_unreadable(path: str, size: int) -> str:
+    """Why the file that a row names cannot be read, as far as its size tells (`stamps_of`); empty if it may be."""
+    if size < 0:
+        return "row whose file is not there" if path else "row without a file"
+    return "" if size else "row whose file is empty"
+
+
 def stamps_of(files: Sequence[bytes]) -> list[tuple[int, int | str]]:
     """Size and time of change, or version, of files and of what lies at addresses; -1 where there is nothing.
 

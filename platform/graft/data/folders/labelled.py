@@ -38,7 +38,7 @@ class LabelledFiles:
         given: uint8 [N], the split that its folder says.
         identity: digest of paths, sizes and times of change; of names, sizes and versions in a store.
         ignored: what is no sample, by its reason.
-        unreadable: samples that no file stands behind; they are among them.
+        unreadable: samples that no file stands behind, or an empty one; they are among them.
         versions: of each, another when its file has changed.
         groups: object [N], what `data.group` finds in each path, if there is one.
     """

@@ -155,7 +155,7 @@ def _instead(folder: Folder, samples: SampleFiles) -> str:
     others = sum(one.others for one in folder.below())
     broken = sum(len(one.broken) for one in folder.below())
     if broken:
-        return f" (its {broken} {samples.noun} are links to nothing, or no regular files)"
+        return f" (its {broken} {samples.noun} are empty, links to nothing, or no regular files)"
     return f" (its {others} files are not named {samples.named})" if others else ""
 
 

@@ -15,7 +15,7 @@ def folder_overview(spec: FolderSource, samples: SampleFiles, progress: Progress
 
     Raises:
         DataError: it can be read in two ways, or in none; or more samples than `data.max_unreadable` allows are links
-            to nothing.
+            to nothing, or empty.
     """
     tree = look_below(spec.path, samples, spec.ignore, progress)
     meaning = meaning_of(tree, samples, spec.layout)
@@ -34,6 +34,6 @@ def _check_broken(root: str, meaning: Meaning, samples: SampleFiles, most: float
     total = len(broken) + sum(group.folder.count for group in meaning.groups)
     if len(broken) > most * total:
         raise DataError(
-            f"{len(broken)} of {total} {samples.noun} in {root} are links to nothing, or no regular files "
-            f"({printable(broken[0])}), but data.max_unreadable allows {most:g}; restore what they point to"
+            f"{len(broken)} of {total} {samples.noun} in {root} are empty, links to nothing, or no regular files "
+            f"({printable(broken[0])}), but data.max_unreadable allows {most:g}; restore them, or what they point to"
         )

@@ -15,7 +15,7 @@ class Folder:
     Attributes:
         path: relative to the directory, with slashes; empty for the directory itself.
         samples: names of the files in it that are samples.
-        broken: names of samples in it that cannot be read: links to nothing, pipes.
+        broken: names of samples in it that cannot be read: links to nothing, pipes, empty files.
         others: how many other files lie in it.
         folders: in it, by name.
         count: samples in it and below.
@@ -92,7 +92,7 @@ class Tree:
         root: the directory, absolute; or an address.
         top: the directory as a folder.
         ignored: what was left out by its name or kind.
-        unreadable: samples by their names that no file stands behind.
+        unreadable: samples by their names that no file stands behind, or an empty one.
         again: links to folders that have been read already.
         dangling: links to nothing that may have been folders.
         beside: folders with samples beside the directory, looked for where it holds samples and no folders.

@@ -19,6 +19,7 @@ from graft.data.overview import Progress, Tally
 
 DANGLING = "dangling link"
 SPECIAL = "not a regular file"
+EMPTY = "empty file"
 
 _PROGRESS_EVERY = 1000
 _SUFFIX = re.compile(r"\.[a-z][a-z0-9_+-]{0,9}")
@@ -152,7 +153,7 @@ class _Walk:
         name = entry.name
         if not (self._samples.includes(name) and entry.is_file(follow_symlinks=False)):
             return False
-        if reason_left_out(join(path, name), self._ignore, bool):
+        if reason_left_out(join(path, name), self._ignore, bool) or _is_empty(entry):
             return False
         self._note(name, found)
         return True
@@ -173,13 +174,13 @@ class _Walk:
         is_sample = self._samples.includes(name)
         if kind == "folder":
             found.folders.append(name)
-        elif kind == "file" and is_sample:
-            self._note(name, found)
-        elif kind == "file":
+        elif kind == "file" and not is_sample:
             found.others += 1
             self._tally.add(suffix_reason(name), printable(path))
-        elif is_sample and _has_suffix(name):
-            self._unreadable.add(kind, printable(path))
+        elif kind == "file" and not _is_empty(entry):
+            self._note(name, found)
+        elif is_sample and (kind == "file" or _has_suffix(name)):
+            self._unreadable.add(EMPTY if kind == "file" else kind, printable(path))
             found.broken.append(name)
         else:
             self._tally.add(kind, printable(path))
@@ -216,6 +217,14 @@ def _kind(entry: "os.DirEntry[str]") -> str:
             return DANGLING
         raise _cannot_read(error) from error
     return SPECIAL
+
+
+def _is_empty(entry: "os.DirEntry[str]") -> bool:
+    """Whether a file has no bytes; of one that is gone, who reads it says so."""
+    try:
+        return entry.stat().st_size == 0
+    except OSError:
+        return False
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

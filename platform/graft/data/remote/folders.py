@@ -20,7 +20,7 @@ _TOGETHER = 16
 class Names(Protocol):
     """Takes the names below an address."""
 
-    def add(self, path: str, is_folder: bool = False) -> bool: ...
+    def add(self, path: str, is_folder: bool = False, size: int = -1) -> bool: ...
     def tree(self, root: str, places: Places) -> Tree: ...
 
 
@@ -38,7 +38,7 @@ def look_below_address(uri: str, names: Names) -> Tree:
         return names.tree(root, WebPlaces(kept))
     stamps: dict[str, tuple[int, int | str]] = {}
     for entry in list_below(address):
-        if names.add(entry.path, entry.is_folder):
+        if names.add(entry.path, entry.is_folder, entry.size):
             stamps[entry.path] = (entry.size, entry.version)
     return names.tree(str(address), StorePlaces(str(address), stamps))
 

@@ -51,6 +51,16 @@ def test_one_category_each(root: Path, noise: Callable[..., np.ndarray]) -> None
     assert np.array_equal(listing.reader(listing.sources[1], 0).pixels, noise(4, 5, 3, seed=1))
 
 
+def test_files_that_are_missing_or_empty_are_told(root: Path) -> None:
+    (root / "images" / "none.png").touch()
+    labels = {"0.png": [7], "1.png": [3], "gone.png": [3], "none.png": [7]}
+    told = listed(write(root / "a.json", annotated(labels))).unreadable
+    assert {(one.reason, one.examples) for one in told} == {
+        ("row whose file is not there", ("gone.png",)),
+        ("row whose file is empty", ("none.png",)),
+    }
+
+
 def test_several_categories(root: Path) -> None:
     path = write(root / "a.json", annotated({"0.png": [3, 7], "1.png": [3], "2.png": []}))
     assert listed(path).targets.values.tolist() == [["dog", "cat"], ["cat"], []]

@@ -40,12 +40,14 @@ def test_a_table_in_the_folder_of_each_split(root: Path, noise: Callable[..., np
 
 
 def test_one_table_at_the_top(root: Path) -> None:
-    (root / "metadata.csv").write_text("path,price\ntrain/0.png,1.5\ntest/1.png,2\ntest/gone.png,3\n")
+    (root / "metadata.csv").write_text("path,price\ntrain/0.png,1.5\ntest/1.png,2\ntest/gone.png,3\ntest/none.png,4\n")
+    (root / "test" / "none.png").touch()
     listing = listed(root, file="path", label="price")
-    assert listing.given.tolist() == [UNASSIGNED, int(Split.TEST), int(Split.TEST)]
-    assert listing.targets.values.tolist() == [1.5, 2, 3]
+    assert listing.given.tolist() == [UNASSIGNED, *[int(Split.TEST)] * 3]
+    assert listing.targets.values.tolist() == [1.5, 2, 3, 4]
     assert [(one.reason, one.examples) for one in listing.unreadable] == [
-        ("row whose file is not there", ("test/gone.png",))
+        ("row whose file is empty", ("test/none.png",)),
+        ("row whose file is not there", ("test/gone.png",)),
     ]
 
 

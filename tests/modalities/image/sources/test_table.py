@@ -48,6 +48,20 @@ def test_a_file_that_is_not_there_is_left_to_the_decoder(photos: Path, cell: str
         listing.reader(listing.sources[1], 8)
 
 
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("photos/gone.png", "row whose file is not there"),
+        ("photos/none.png", "row whose file is empty"),
+        ('""', "row without a file"),
+    ],
+)
+def test_what_cannot_be_read_is_told_by_its_size(photos: Path, cell: str, reason: str) -> None:
+    (photos / "photos" / "none.png").touch()
+    (told,) = listed(photos, f"photos/0.png,1,a\n{cell},2,b\n{cell},,b\n").unreadable
+    assert (told.reason, told.count) == (reason, 1)
+
+
 def test_identity_changes_with_an_image(photos: Path) -> None:
     before = listed(photos, "photos/0.png,1,a\n").identity
     Image.new("RGB", (21, 20)).save(photos / "photos" / "0.png")

@@ -16,13 +16,13 @@ import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
-from graft.data.contents.beside import file_beside, stamps_of
+from graft.data.contents.beside import file_beside, reason_unreadable, stamps_of
 from graft.data.contents.coded import Coded
 from graft.data.contents.parts import StampedFile
 from graft.data.decoding.versions import version_of
 from graft.data.folders.paths import printable
 from graft.data.listing import Listing, Progress
-from graft.data.overview import Tally
+from graft.data.overview import Ignored, Tally
 from graft.data.read import Unreadable, read_file
 from graft.data.remote.address import is_remote
 from graft.data.remote.here import Here, file_here, tree_here
@@ -86,10 +86,19 @@ def list_coco(spec: CocoData, progress: Progress | None = None) -> Listing:
         reader=FileReader(spec.max_pixels),
         facts={"max_pixels": spec.max_pixels},
         ignored=tally.result(),
+        unreadable=_unreadable(kept, stats),
         groups=sides.groups,
         times=sides.times,
         weights=sides.weights,
     )
+
+
+def _unreadable(kept: Sequence[_Annotated], stats: Sequence[tuple[str, int, int | str]]) -> tuple[Ignored, ...]:
+    tally = Tally()
+    for one, (path, size, _) in zip(kept, stats, strict=True):
+        if reason := reason_unreadable(path, size):
+            tally.add(reason, one.name)
+    return tally.result()
 
 
 def _annotations_here(path: Path | str, progress: Progress | None) -> AbstractContextManager[Here]:

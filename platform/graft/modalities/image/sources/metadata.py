@@ -12,7 +12,7 @@ import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
-from graft.data.contents.beside import file_beside, stamps_of
+from graft.data.contents.beside import file_beside, reason_unreadable, stamps_of
 from graft.data.contents.coded import Coded
 from graft.data.contents.packed import Texts
 from graft.data.contents.parts import StampedFile
@@ -62,9 +62,10 @@ def list_metadata(spec: MetadataData, progress: Progress | None = None) -> Listi
     shown = [printable(os.path.relpath(os.fsdecode(path), root)) if path else "row without a file" for path in paths]
     targets = raw_targets([(Place(tables[0].name, spec.label), values[spec.label])])
     missing, unlabelled = Tally(), set(targets.missing.tolist())
-    for row, (name, (_, size, _)) in enumerate(zip(shown, found, strict=True)):
-        if size < 0 and row not in unlabelled:
-            missing.add("row whose file is not there", name)
+    for row, (name, (path, size, _)) in enumerate(zip(shown, found, strict=True)):
+        reason = reason_unreadable(path, size)
+        if reason and row not in unlabelled:
+            missing.add(reason, name)
     return Listing(
         source=f"images in {root}",
         ids=Texts(shown),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from graft.core.credentials import redact
 from graft.core.storage import canonical_json, text_digest
-from graft.data.contents.beside import file_beside, stamps_of
+from graft.data.contents.beside import file_beside, reason_unreadable, stamps_of
 from graft.data.contents.made import Made
 from graft.data.contents.parts import Contents
 from graft.data.decoding.versions import version_of
@@ -78,7 +78,7 @@ def _of_cells(spec: TableData, rows: LabelledRows, contents: Contents) -> Listin
 def _unreadable(rows: LabelledRows, files: Sequence[tuple[str, int, int | str]]) -> tuple[Ignored, ...]:
     tally, unlabelled = Tally(), set(rows.targets.missing.tolist())
     for row, (name, (path, size, _)) in enumerate(zip(rows.ids, files, strict=True)):
-        if size < 0 and row not in unlabelled:
-            reason = "row whose file is not there" if path else "row without a file"
+        reason = reason_unreadable(path, size)
+        if reason and row not in unlabelled:
             tally.add(reason, f"{name} {redact(path)}".rstrip())
     return tally.result()
