@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from graft.core.errors import ArtifactError, TrackingError
-from graft.journal.events import Event
+from graft.journal.events import Event, RelayEnded
 from graft.journal.journal import Journal
 from graft.journal.locking import exclusive
 from graft.tracking.relay import RelayProcess, main, start_relay, sync
 from graft.tracking.relay_files import RelayFiles, RelayState, RelayStatus
+from graft.tracking.relay_supervisor import RelaySupervisor, RestartPolicy
 from graft.tracking.target import Target
 
 Look = Callable[[], dict[str, dict[str, Any]]]
@@ -191,6 +192,34 @@ def test_a_relay_that_does_not_stop_is_killed(experiment_dir: Path) -> None:
     RelayProcess(process, RelayFiles(experiment_dir)).stop(timeout=0.05)
     assert process.returncode == -9
     process.communicate()
+
+
+def test_a_relay_whose_loop_is_blocked_though_nobody_stopped_it_is_ended_and_told(experiment_dir: Path) -> None:
+    (files := RelayFiles(experiment_dir)).directory.mkdir()
+    blocked = "import threading; lock = threading.Lock(); lock.acquire(); print('x', flush=True); lock.acquire()"
+    process = subprocess.Popen([sys.executable, "-c", blocked], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    told: list[RelayEnded] = []
+    supervisor = RelaySupervisor(lambda: RelayProcess(process, files), told.append, RestartPolicy(hung=100))
+    while not told:
+        supervisor.look()
+    assert told == [RelayEnded(f"the relay (process {process.pid}) has done nothing for 100 s, and was ended", 0, True)]
+    assert process.returncode in (-signal.SIGTERM, -signal.SIGKILL)
+    process.communicate()
+
+
+def test_a_relay_that_works_makes_progress(experiment_dir: Path) -> None:
+    (files := RelayFiles(experiment_dir)).directory.mkdir()
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+        relay = RelayProcess(process, files)
+        before = relay.progress
+        while relay.progress == before:  # it uses the CPU
+            pass
+        process.kill()
+    before = relay.progress
+    files.show_turn()
+    assert relay.progress != before, "its loop turns"
 
 
 def test_it_gives_way_to_the_trials() -> None:

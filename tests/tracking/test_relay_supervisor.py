@@ -33,6 +33,11 @@ class FakeRelay:
     is_stopped: bool = False
     state: RelayState = RelayState.FOLLOWING
     done_at: float | None = None
+    is_hung: bool = False
+
+    @property
+    def progress(self) -> float:
+        return 0.0 if self.is_hung or self.is_stopped else self.clock.time
 
     def status(self) -> RelayStatus:
         return RelayStatus(self.state, "the relay was killed by signal 9" if self.has_died else "told")
@@ -61,7 +66,7 @@ class World:
         self.clock, self.relays, self.told, self.waits = Clock(), list[FakeRelay](), list[RelayEnded](), list[str]()
         self._problems = iter(problems)
         self.make: Callable[[], FakeRelay] = lambda: FakeRelay(self.clock)
-        policy = RestartPolicy(most=3, first_pause=1.0, healthy=600.0, look=1.0, patience=30)
+        policy = RestartPolicy(most=3, first_pause=1.0, healthy=600.0, look=1.0, patience=30, hung=300)
         self.supervisor = RelaySupervisor(self._start, self.told.append, policy, self.clock, self._sleep)
 
     def look(self, seconds: float = 0.0) -> None:
@@ -148,6 +153,30 @@ def test_one_that_does_nothing_since_somebody_stopped_it_is_started_again() -> N
     assert world.relays[0].has_ended
     world.look(1.0)
     assert len(world.relays) == 2
+
+
+def test_one_that_hangs_is_ended_and_started_again() -> None:
+    world = World()
+    world.relays[0].is_hung = True
+    for _ in range(300):
+        world.look(1.0)
+    assert world.told == []
+    world.look(1.0)
+    assert world.told == [RelayEnded("the relay (process 7) has done nothing for 300 s, and was ended", 0, True)]
+    assert world.relays[0].has_ended
+    world.look(1.0)
+    assert len(world.relays) == 2
+    for _ in range(600):
+        world.look(1.0)
+    assert len(world.relays) == 2, "the new one works"
+
+
+def test_one_that_waits_long_for_an_answer_and_gets_it_is_left_alone() -> None:
+    world = World()
+    for look in range(900):
+        world.relays[0].is_hung = look % 299 != 0
+        world.look(1.0)
+    assert (len(world.relays), world.told) == (1, [])
 
 
 def test_one_that_goes_on_again_is_left_alone() -> None:

@@ -88,6 +88,12 @@ class ProcessIdentity:
         """Whether it lives, but was stopped (SIGSTOP, a debugger): it does nothing until somebody lets it go on."""
         return self.is_alive and any(state in _STOPPED for state in _fields(self.pid)[:1])
 
+    @property
+    def ticks(self) -> int:
+        """Clock ticks of CPU that all its threads have used; 0 if unknown. It grows as long as it does anything."""
+        used = _fields(self.pid)[11:13] if self.is_alive else []
+        return sum(map(int, used))
+
     def send(self, number: signal.Signals) -> bool:
         """Send a signal, if it is this very process that would get it; whether it was sent."""
         if not self.is_alive:

@@ -55,6 +55,11 @@ class RelayProcess:
         return self.has_ended and not self._files.read_status().state.is_terminal
 
     @property
+    def progress(self) -> tuple[float, int]:
+        """Another value as long as it does anything: its loop turns, or it uses the CPU."""
+        return self._files.last_turn(), ProcessIdentity.of(self.pid).ticks
+
+    @property
     def is_stopped(self) -> bool:
         """Whether it was stopped (SIGSTOP): it neither ends nor does anything."""
         return not self.has_ended and ProcessIdentity.of(self.pid).is_stopped

@@ -1,5 +1,6 @@
 """The files of a relay, in ``tracking/`` below the experiment's directory: the state it shows, how far it has come."""
 
+import contextlib
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
@@ -8,6 +9,9 @@ from graft.core.errors import ArtifactError
 from graft.core.storage import read_json, write_json
 from graft.journal.journal import journal_path, read
 from graft.tracking.target import Target
+
+HUNG_S = 300.0
+"""A loop that has not turned for so long hangs: a nap lasts 39 s at most, an answer of a server 10 s."""
 
 
 class RelayState(Enum):
@@ -61,6 +65,11 @@ class RelayFiles:
         return self.directory / "relay.json"
 
     @property
+    def turn(self) -> Path:
+        """Touched at each turn of the relay's loop, and after each operation."""
+        return self.directory / "relay.turn"
+
+    @property
     def log(self) -> Path:
         return self.directory / "relay.log"
 
@@ -85,6 +94,18 @@ class RelayFiles:
         """Age in seconds of the oldest record that has not arrived yet; 0 if all have."""
         oldest = next(read(journal_path(self.experiment_dir), self.read_status().offset), None)
         return 0.0 if oldest is None else max(0.0, now - oldest[1].time)
+
+    def show_turn(self) -> None:
+        """Show that the loop goes on; a full disk must not end it."""
+        with contextlib.suppress(OSError):
+            self.turn.touch()
+
+    def last_turn(self) -> float:
+        """When the loop showed last that it goes on, in seconds since the epoch; 0 if it never did."""
+        try:
+            return self.turn.stat().st_mtime
+        except OSError:
+            return 0.0
 
     def write_status(self, status: RelayStatus) -> None:
         """Show the state to whoever looks."""

@@ -1,4 +1,4 @@
-"""Keeps the relay of a run alive: one that dies is started again, a few times, and the user is told."""
+"""Keeps the relay of a run alive: one that dies or hangs is started again, a few times, and the user is told."""
 
 import contextlib
 import threading
@@ -11,7 +11,7 @@ from graft.core.clock import Clock, SystemClock
 from graft.core.errors import GraftError
 from graft.journal.events import RelayEnded
 from graft.journal.locking import PATIENCE_S
-from graft.tracking.relay_files import RelayState, RelayStatus
+from graft.tracking.relay_files import HUNG_S, RelayState, RelayStatus
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class RestartPolicy:
         healthy: seconds after which a relay that lives counts as well again, so that the count starts anew.
         look: seconds between looks.
         patience: looks one after the other at which a relay that was stopped (SIGSTOP) is left alone.
+        hung: the same of one that does nothing though nobody has stopped it: it may wait for an answer.
     """
 
     most: int = 5
@@ -31,6 +32,7 @@ class RestartPolicy:
     healthy: float = 600.0
     look: float = 1.0
     patience: int = 30
+    hung: int = round(HUNG_S)
 
 
 class Relay(Protocol):
@@ -45,6 +47,10 @@ class Relay(Protocol):
     @property
     def has_died(self) -> bool:
         """Whether it has ended without saying why."""
+
+    @property
+    def progress(self) -> object:
+        """Another value as long as it does anything."""
 
     @property
     def is_stopped(self) -> bool:
@@ -81,7 +87,8 @@ class RelaySupervisor:
         self._policy, self._clock = policy or RestartPolicy(), clock or SystemClock()
         self._relay = start()
         self._since = self._clock.elapsed()
-        self._restarts = self._in_a_row = self._stopped = 0
+        self._restarts = self._in_a_row = self._stopped = self._still = 0
+        self._progress: object = None
         self._due: float | None = None
         self._is_given_up = False
         self._done = threading.Event()
@@ -109,7 +116,7 @@ class RelaySupervisor:
         if self._is_given_up:
             return
         if not self._relay.has_ended:
-            self._look_whether_stopped()
+            self._look_whether_it_works()
             return
         status = self._relay.status()
         # While the run goes on, one that was stopped is missing as much as one that has died.
@@ -139,15 +146,18 @@ class RelaySupervisor:
                 on_wait(f"for the relay (process {self._relay.pid}) to bring the last records to MLflow")
         return False
 
-    def _look_whether_stopped(self) -> None:
+    def _look_whether_it_works(self) -> None:
         """Looks are counted, not seconds: a machine or a driver that was stopped itself has seen nothing meanwhile."""
+        before, self._progress = self._progress, self._relay.progress
         self._stopped = self._stopped + 1 if self._relay.is_stopped else 0
-        if self._stopped < self._policy.patience:
+        self._still = self._still + 1 if self._progress == before else 0
+        if self._stopped < self._policy.patience and self._still < self._policy.hung:
             return
-        seconds = self._stopped * self._policy.look
-        self._stopped = 0
+        looks, what = (self._stopped, "was stopped") if self._stopped else (self._still, "has done nothing")
+        self._stopped = self._still = 0
         self._relay.stop(0.0)  # it may hold a lock of the database
-        self._restart_later(f"the relay (process {self._relay.pid}) was stopped for {seconds:.0f} s, and was ended")
+        seconds = looks * self._policy.look
+        self._restart_later(f"the relay (process {self._relay.pid}) {what} for {seconds:.0f} s, and was ended")
 
     def _restart_later(self, reason: str) -> None:
         now = self._clock.elapsed()

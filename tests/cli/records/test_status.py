@@ -1,3 +1,4 @@
+import os
 import time
 
 import pytest
@@ -108,12 +109,17 @@ def test_the_lag_of_the_tracking_is_what_it_has_not_sent(graft, make_experiment,
     assert "unsynced, 3 records behind" in graft("status").out
 
 
-def test_a_relay_that_was_killed_or_stopped_is_not_said_to_follow(graft, make_experiment, story, monkeypatch):
+def test_a_relay_that_was_killed_or_stopped_or_hangs_is_not_said_to_follow(graft, make_experiment, story, monkeypatch):
     files = RelayFiles(make_experiment(story).directory)
     files.write_status(RelayStatus(RelayState.FOLLOWING))
     assert graft("status", "--json").json["tracking"]["state"] == "killed"
     with exclusive(files.lock):
         assert graft("status", "--json").json["tracking"]["state"] == "following"
+        files.show_turn()
+        assert graft("status", "--json").json["tracking"]["state"] == "following"
+        os.utime(files.turn, (time.time() - 301, time.time() - 301))
+        assert graft("status", "--json").json["relay"]["state"] == "hung"
+        assert "tracking    hung, " in graft("status").out
         monkeypatch.setattr(ProcessIdentity, "is_stopped", True)
         assert graft("status", "--json").json["relay"]["state"] == "stopped"
 

@@ -58,6 +58,7 @@ def test_a_whole_experiment(experiment_dir: Path, target: Target, told: Tell, sh
     told()
     status = Shipper(experiment_dir, target).follow(Patience(Naps()))
     assert status.state is RelayState.DONE
+    assert RelayFiles(experiment_dir).last_turn() > 0, "whoever looks sees that it goes on"
     runs = shown()
     assert [run["status"] for _, run in sorted(runs.items())] == [
         "FINISHED",

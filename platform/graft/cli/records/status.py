@@ -198,9 +198,9 @@ def _relay(experiment: "Experiment") -> dict[str, Any]:
 
 
 def _relay_state(files: "RelayFiles") -> str:
-    """As it says itself; but one that was killed or stopped (SIGSTOP) in the middle can say nothing any more."""
+    """As it says itself; but one that was killed or stopped (SIGSTOP), or hangs, can say nothing any more."""
     from graft.journal.locking import holder, is_held
-    from graft.tracking.relay_files import RelayState
+    from graft.tracking.relay_files import HUNG_S, RelayState
 
     if not files.status.exists():
         return "none"
@@ -209,7 +209,10 @@ def _relay_state(files: "RelayFiles") -> str:
     if is_at_work and not is_held(files.lock):
         return "killed"
     process = holder(files.lock)
-    return "stopped" if process is not None and process.is_stopped else state.label
+    if process is not None and process.is_stopped:
+        return "stopped"
+    is_hung = is_at_work and 0 < files.last_turn() < time.time() - HUNG_S
+    return "hung" if is_hung else state.label
 
 
 def _disk(experiment: "Experiment") -> dict[str, int]:

@@ -75,6 +75,7 @@ class Shipper:
         pause, ended_at = _FIRST_PAUSE, None
         self._patience = patience
         while True:
+            self._files.show_turn()
             alive = is_being_written(self._journal)
             if self._attempt(alive):
                 if self._finished or not alive:
@@ -161,6 +162,8 @@ class Shipper:
                     raise
                 self._note_refusal(operation, error)
             self._pending.popleft()
+            if self._patience is not None:
+                self._files.show_turn()
         if self._read_to > self._cursor.offset:
             self._cursor.move(self._read_to)
 
