@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from graft.core.errors import ResourceError
-from graft.core.machine_faults import is_out_of_inodes, machine_fault
+from graft.core.machine_faults import is_out_of_inodes, machine_fault, memory_kills
 from graft.core.storage import disk_full_is_clear
 
 
@@ -55,3 +55,13 @@ def test_a_library_that_finds_no_room_in_memory_is_no_bug_of_graft():
     error = ImportError("libtorch_cpu.so: failed to map segment from shared object")
     assert machine_fault(error) == machine_fault(MemoryError())
     assert machine_fault(ImportError("No module named x")) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "count"),
+    [("a 1\noom_kill 3\nb 2\n", 3), ("a 1\n", 0), ("oom_kill x\n", 0), ("oom_kill\n", 0), (None, 0)],
+)
+def test_the_kernel_counts_whom_it_ends(content: str | None, count: int, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "vmstat").write_text(content)
+    assert memory_kills(tmp_path / "vmstat") == count

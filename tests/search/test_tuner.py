@@ -1,6 +1,7 @@
 """Whole searches on Ray Tune, with curves instead of training; what is decided is compared with the simulation."""
 
 import os
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from graft.core import machine_faults
 from graft.core.errors import ResourceError
-from graft.journal.events import TrialStatus
+from graft.journal.events import TrialFinished, TrialStatus
+from graft.journal.journal import Journal, read
 from graft.search.conductor import Conductor
 from graft.search.proposer import SearchProposer
 from graft.search.protocol import Duplicate, Exploit, Proposal, TrialEnd, TrialReporter
@@ -198,3 +201,43 @@ def test_what_the_observer_raises_ends_the_search_as_it_is(tmp_path: Path) -> No
     led, full = conductor("none", 2, observer=Full())
     with pytest.raises(ResourceError, match=r"^no space left while writing"):
         run_search(execution(tmp_path), led, full, train, {"marks": str(tmp_path)})
+
+
+class Written(Heard):
+    """An observer that journals how trials end."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__()
+        self._journal = journal
+
+    def on_finished(self, trial: str, end: TrialEnd) -> None:
+        super().on_finished(trial, end)
+        self._journal.append(TrialFinished(trial, end.status, end.reason))
+
+
+def killed_by_the_kernel(proposal: Proposal, payload: dict[str, Any], reporter: TrialReporter) -> None:
+    """As the kernel does where memory runs out: it counts, and the process is gone."""
+    if proposal.trial == "t02":
+        kills = Path(payload["vmstat"])
+        kills.write_text(f"pgfault 1\noom_kill {int(kills.read_text().split()[-1]) + 1}\n")
+        os.kill(os.getpid(), signal.SIGKILL)
+    train(proposal, payload, reporter)
+
+
+def test_a_trial_that_the_kernel_ends_for_lack_of_memory_is_told_so_and_the_search_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (vmstat := tmp_path / "vmstat").write_text("pgfault 1\noom_kill 7\n")
+    monkeypatch.setattr(machine_faults, "VMSTAT", vmstat)
+    payload = {"marks": str(tmp_path), "vmstat": str(vmstat)}
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        led, heard = conductor("none", 3, observer=Written(journal))
+        run_search(execution(tmp_path), led, heard, killed_by_the_kernel, payload)
+    told = "the trial's process was ended by the kernel because memory ran out"
+    remedy = "lower strategy.batch_size, or resources.concurrent_trials"
+    assert heard.ends["t02"].reason == f"{told}; {remedy}; it died 3 times"
+    assert {trial: end.status for trial, end in heard.ends.items()} == {
+        "t01": TrialStatus.COMPLETED, "t02": TrialStatus.FAILED, "t03": TrialStatus.COMPLETED
+    }  # fmt: skip
+    ends = [event for _, event in read(tmp_path / "journal.jsonl") if isinstance(event, TrialFinished)]
+    assert {end.trial: end.reason for end in ends} == {trial: end.reason for trial, end in heard.ends.items()}

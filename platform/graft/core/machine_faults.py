@@ -1,5 +1,5 @@
-"""Which errors of the operating system are the machine's fault, and what to tell the user of them. Pure but for a look
-at the disk."""
+"""Which errors of the operating system are the machine's fault, and what to tell the user of them. Pure but for looks
+at the disk and at the kernel's counters."""
 
 import errno
 import os
@@ -26,6 +26,10 @@ _FAULTS = {
 # What the loader of shared objects says where the address space has no room for one, in place of an error number.
 _UNMAPPED = "failed to map segment from shared object"
 
+VMSTAT = Path("/proc/vmstat")
+"""Where Linux tells its counters."""
+_KILLS = "oom_kill"
+
 
 def machine_fault(error: BaseException) -> str | None:
     """One line for an error that the machine is to blame for, and not graft; None for any other."""
@@ -38,6 +42,21 @@ def machine_fault(error: BaseException) -> str | None:
     if error.errno == errno.ENOSPC and where and is_out_of_inodes(Path(os.fsdecode(error.filename))):
         return f"{where}no inodes left (its disk has room, but for no more files); delete some"
     return f"{where}{reason}; {_FAULTS[error.errno]}"
+
+
+def memory_kills(vmstat: Path | None = None) -> int:
+    """How many processes the kernel has ended for lack of memory since the machine was started.
+
+    Those that were over the memory limit of a container are among them; 0 where the system does not count.
+
+    Args:
+        vmstat: where it tells; `VMSTAT` if left out.
+    """
+    try:
+        pairs = [line.split() for line in (vmstat or VMSTAT).read_text(encoding="ascii").splitlines()]
+    except (OSError, ValueError):
+        return 0
+    return next((int(pair[1]) for pair in pairs if len(pair) == 2 and pair[0] == _KILLS and pair[1].isdigit()), 0)
 
 
 def is_out_of_inodes(path: Path) -> bool:

@@ -27,13 +27,8 @@ _OF_THE_PATH = frozenset(
 
 
 # Libraries that are not written in Python wrap what the system said in errors of their own.
-_WORDS = (
-    "can't allocate memory",
-    "Cannot allocate memory",
-    "out of memory error",
-    "Too many open files",
-    "No space left on device",
-)
+_OF_MEMORY = ("can't allocate memory", "Cannot allocate memory", "out of memory")
+_WORDS = (*_OF_MEMORY, "Too many open files", "No space left on device")
 
 
 def is_used_up(error: BaseException) -> bool:
@@ -43,6 +38,14 @@ def is_used_up(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in _USED_UP
     return not isinstance(error, GraftError) and any(words in str(error) for words in _WORDS)
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether memory, of the machine or of its GPU, has run out."""
+    if isinstance(error, GraftError):
+        return False
+    is_told = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    return is_told or any(words in str(error) for words in _OF_MEMORY)
 
 
 def is_passing(error: BaseException) -> bool:

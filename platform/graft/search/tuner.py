@@ -24,6 +24,8 @@ from ray.tune.stopper import Stopper
 from graft.core.credentials import is_secret
 from graft.core.errors import GraftError, NodeLeaving
 from graft.core.heartbeat import Board, Pulse
+from graft.core.machine_faults import memory_kills
+from graft.core.passing_errors import lacks_memory
 from graft.journal.events import TrialStatus
 from graft.search.conductor import Conductor
 from graft.search.protocol import GoOn, SearchObserver, Stop, TrialEnd, TrialFunction
@@ -49,6 +51,9 @@ from graft.spec.metrics import MetricSpec
 
 # What an error says of a process that died with its node, or has left it (Ray 2.60).
 NODE_LOST = ("its node has died", "Actor died by preemption", NodeLeaving.__name__)
+# The error that Ray raises where its own monitor has ended a process (Ray 2.60).
+MEMORY_WATCHED = "OutOfMemoryError"
+LESS_MEMORY = "lower strategy.batch_size, or resources.concurrent_trials"
 # Characters of a crashed trial's log that are kept.
 MAX_LOG = 16_000
 
@@ -224,7 +229,8 @@ class _Events(tune.Callback):
     """Tune's events, passed on."""
 
     def __init__(self, bridge: TuneBridge) -> None:
-        self._stage = bridge
+        self._stage, self._deaths = bridge, Deaths()
+        self._here = str(ray.get_runtime_context().get_node_id())
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._stage.started(trial)
@@ -240,13 +246,42 @@ class _Events(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         error = str(trial.get_error() or "").strip()
-        last = error.splitlines()[-1] if error else "no message"
-        told, nodes = f"the trial's process died: {last}", self._stage.places.die(name_of(trial))
+        last = error.splitlines()[-1] if error else ""
+        nodes = self._stage.places.die(name_of(trial))
+        told = self._deaths.reason(error, self._here in nodes)
         was_away = self._stage.places.were_ended(name_of(trial))
         is_node_lost = was_away or any(why in error for why in NODE_LOST) or are_lost(nodes)
         if NodeLeaving.__name__ in last:
             self._stage.left(trial, last.partition(": ")[2])
         self._stage.conductor.crashed(name_of(trial), told, _end_of(error), is_node_lost)
+
+
+class Deaths:
+    """Tells of each death why, as long as a search runs.
+
+    Args:
+        count_kills: how many processes the kernel of this machine has ended for lack of memory so far.
+    """
+
+    def __init__(self, count_kills: Callable[[], int] = memory_kills) -> None:
+        self._count_kills = count_kills
+        self._counted = count_kills()
+
+    def reason(self, error: str, was_here: bool) -> str:
+        """Why a process died; the kernel's count is looked at once a death.
+
+        Args:
+            error: what Ray says of it.
+            was_here: whether it ran on this machine, of whose memory alone the kernel here tells.
+        """
+        kills, before = self._count_kills(), self._counted
+        self._counted = kills
+        if MEMORY_WATCHED in error:
+            return f"the trial's process was ended by Ray because memory was running out; {LESS_MEMORY}"
+        if was_here and kills > before:
+            return f"the trial's process was ended by the kernel because memory ran out; {LESS_MEMORY}"
+        last = error.splitlines()[-1] if error else "no message"
+        return f"the trial's process died: {last}"
 
 
 class _EndOfSearch(Stopper):
@@ -295,9 +330,15 @@ def _run_trial(
         raise  # this process must not be used again
     except Exception as error:
         traceback.print_exc()
-        reporter.fail(f"{type(error).__name__}: {error}".splitlines()[0], _end_of(traceback.format_exc()))
+        reporter.fail(_reason_of(error), _end_of(traceback.format_exc()))
 
 
 def _end_of(log: str) -> str:
     """What says why is at the end; a record of the journal must stay small."""
     return log if len(log) <= MAX_LOG else f"…{log[-MAX_LOG:]}"
+
+
+def _reason_of(error: BaseException) -> str:
+    """Why a trial failed that could still say so."""
+    said = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
+    return f"ran out of memory ({said}); {LESS_MEMORY}" if lacks_memory(error) else said
