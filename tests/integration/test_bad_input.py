@@ -326,7 +326,7 @@ class TestUnreadable:
     def test_a_class_that_loses_all_its_images_ends_the_run(self, graft, folder_job, photos, image_folder, home):
         image_folder(photos, {"cat": 10, "dog": 3})
         for path in (photos / "dog").iterdir():
-            path.write_bytes(b"")
+            path.write_bytes(b"no picture")
         one_line(
             graft("run", folder_job(max_unreadable=1.0)), 2, "class `dog` has no readable sample left for train",
             r"dog/00\d\.png", "cannot be read", "repair or remove",

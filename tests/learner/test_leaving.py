@@ -111,7 +111,7 @@ def test_a_worker_of_a_group_leaves_too(here: Trial, monkeypatch: pytest.MonkeyP
         return Noticed(nodes)
 
     monkeypatch.setattr(module, "leaving_notice", leaving_notice)
-    channel = SimpleNamespace(size=1, rank=0, nodes=("a", "b"), is_abandoned=lambda: False)
+    channel = SimpleNamespace(size=1, rank=0, nodes=("a", "b"), ended_by="", is_abandoned=lambda: False)
     with pytest.raises(NodeLeaving):
         train_in_group(proposal(), here.payload(), channel)  # type: ignore[arg-type]
     assert asked == [("a", "b")]

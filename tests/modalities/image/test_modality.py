@@ -72,8 +72,8 @@ def test_a_decoder_travels_and_squares(modality):
 
 def test_an_unreadable_image_is_a_black_row_with_a_reason(modality, tmp_path, image_folder):
     spec = ImageFolderData(path=image_folder(tmp_path, {"cat": 1, "dog": 1}))
-    (tmp_path / "cat" / "000.png").write_bytes(b"")
     listing = modality.list(spec)
+    (tmp_path / "cat" / "000.png").write_bytes(b"")
     block = modality.decoder(spec, listing, StoredImages(8).spec())(listing.sources)
     assert block.reasons == ["is empty", ""]
     assert block.digests[0] == ""
