@@ -15,7 +15,14 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Spec(BaseModel):
     """A part of a job file: frozen, unknown keys are an error, nothing is converted, defaults are checked too."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        validate_default=True,
+        allow_inf_nan=False,
+        defer_build=True,  # there are two hundred of them, of which a job reads some
+    )
 
     @classmethod
     def read_stored(cls, raw: Mapping[str, Any]) -> Self:
