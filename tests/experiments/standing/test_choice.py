@@ -87,6 +87,16 @@ def test_of_scores_within_a_standard_error_the_lowest_loss_wins() -> None:
     assert found.reason == f"{told}; t01 has 0.820, no more than chance, and a higher loss"
 
 
+def test_a_higher_loss_is_told_of_one_that_has_it() -> None:
+    # Of the drawn ones t03 has the lowest loss, and is no better than t01, whose loss is the highest of all.
+    trials = (("t01", [0.82], True), ("t02", [0.83], False), ("t03", [0.81], False))
+    found = choose(progress_of(*trials, losses={"t01": 0.9, "t02": 0.5, "t03": 0.4}))
+    assert found.trial.trial == "t01"
+    assert found.reason == (
+        "validation accuracy 0.820 over its last epochs of 3 trials; t02 has 0.830, no more than chance"
+    )
+
+
 @pytest.mark.parametrize(
     ("metric", "losses"),
     [(MetricSpec("accuracy", "max", is_share=True), {**LOSSES, "t01": math.nan}), (MetricSpec("map", "max"), LOSSES)],

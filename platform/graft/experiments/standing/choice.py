@@ -104,8 +104,9 @@ def _told(progress: Progress, winner: TrialProgress, scored: Sequence[TrialProgr
     highest = _highest(progress, scored)
     if winner is highest:
         return f"{_worth(progress, winner)}, the best of {len(scored)} trials"
-    than = f"{highest.trial} has {shown(steady(highest))}, no more than chance, and a higher loss"
-    return f"{_worth(progress, winner)} of {len(scored)} trials; {than}"
+    than = f"{highest.trial} has {shown(steady(highest))}, no more than chance"
+    loss = ", and a higher loss" if _loss(highest) > _loss(winner) else ""
+    return f"{_worth(progress, winner)} of {len(scored)} trials; {than}{loss}"
 
 
 def _worth(progress: Progress, trial: TrialProgress) -> str:
