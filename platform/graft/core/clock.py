@@ -1,6 +1,9 @@
 """Time as a parameter, so that nothing has to sleep to be tested."""
 
+import contextlib
+import threading
 import time
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 
@@ -20,3 +23,16 @@ class SystemClock:
 
     def elapsed(self) -> float:
         return time.monotonic()
+
+
+@contextlib.contextmanager
+def acting_after(seconds: float, act: Callable[[], None]) -> Iterator[None]:
+    """If the block takes longer, act once, in a thread of its own; after the block nothing acts any more."""
+    timer = threading.Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from graft.core.clock import Clock
+from graft.core.clock import Clock, acting_after
 from graft.data.decoding.collect import OnProgress
 from graft.data.remote.address import is_remote_source
 from graft.journal.events import ResourcesAwaited
@@ -24,14 +24,10 @@ def telling_long_wait(journal: Journal, for_whom: Callable[[], str], patience: f
         told.set()
         journal.append(ResourcesAwaited(for_whom()))
 
-    timer = threading.Timer(patience, tell)
-    timer.daemon = True
-    timer.start()
     try:
-        yield
+        with acting_after(patience, tell):
+            yield
     finally:
-        timer.cancel()
-        timer.join()
         if told.is_set():
             journal.append(ResourcesAwaited(""))
 
