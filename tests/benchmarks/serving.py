@@ -28,8 +28,8 @@ from reporting import json_line, provenance, ratio, table
 from sklearn.datasets import load_digits
 
 EXAMPLE = """example:
-  graft run jobs/digits.yaml --home /tmp/home
-  python tests/benchmarks/serving.py --home /tmp/home --model models:/digits@champion
+  graft run jobs/digits.yaml --home HOME
+  python tests/benchmarks/serving.py --home HOME --model models:/digits@champion
 """
 PORT = 8641
 BESIDE_PYTHON = Path(sys.executable).parent

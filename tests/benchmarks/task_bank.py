@@ -38,9 +38,9 @@ from graft.tracking.provenance import machine
 FEWEST_TRAININGS = 8
 """A task with fewer is not exported: it was only begun."""
 EXAMPLE = """examples:
-  python tests/benchmarks/task_bank.py --root usr/share --texts ~/.cache/graft-texts --home /tmp/bank --levels 0,1
-  python tests/benchmarks/task_bank.py --home /tmp/bank --only digits_few,digits_alike --levels 0
-  python tests/benchmarks/task_bank.py --home /tmp/bank --export tests/assets/bank
+  python tests/benchmarks/task_bank.py --root usr/share --texts ~/.cache/graft-texts --home BANK --levels 0,1
+  python tests/benchmarks/task_bank.py --home BANK --only digits_few,digits_alike --levels 0
+  python tests/benchmarks/task_bank.py --home BANK --export tests/assets/bank
 """
 
 
