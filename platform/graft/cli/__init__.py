@@ -1,6 +1,8 @@
 """The command line. Commands make a hundred thousand objects on their way to the first line, of which none is garbage:
-they are not looked through every seven hundred."""
+they are not looked through every seven hundred, nor at the end, when the process gives all of them back."""
 
+import atexit
 import gc
 
 gc.set_threshold(100_000)
+atexit.register(gc.freeze)

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -15,11 +15,13 @@ from graft.spec.job import Job
 from graft.spec.messages.no_credentials import credential_findings
 from graft.spec.messages.problems import MOST_FINDINGS, Origin, findings_of
 from graft.spec.messages.rules import shown
-from graft.spec.meta.job import MetaJob
 from graft.spec.modalities.data_path import BASE
 from graft.spec.overrides import Override, apply_override, read_overrides
 from graft.spec.space.space import StrategySpace
 from graft.spec.yaml_text import Document, YamlError, read_yaml
+
+if TYPE_CHECKING:
+    from graft.spec.meta.job import MetaJob
 
 MAX_BYTES = 1_000_000
 JOB_SUFFIXES = (".yaml", ".yml")
@@ -44,12 +46,14 @@ def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
     return _loaded(path, overrides, Job)
 
 
-def load_meta_job(path: str | Path, overrides: Sequence[str] = ()) -> MetaJob:
+def load_meta_job(path: str | Path, overrides: Sequence[str] = ()) -> "MetaJob":
     """Read and validate a job of meta-training, as `load_job` does others.
 
     Raises:
         SpecError: the file cannot be read, or something in it or in an override is wrong; all problems at once.
     """
+    from graft.spec.meta.job import MetaJob  # most jobs are none
+
     return _loaded(path, overrides, MetaJob)
 
 
@@ -66,8 +70,9 @@ def is_meta_job(path: str | Path) -> bool:
     if not os.path.isfile(path):
         return False
     try:
-        data = _read_document(Path(path), str(path)).data
-    except SpecError:
+        text = _read_text(Path(path))
+        data = read_yaml(text).data if "meta" in text else None  # it is read again by who loads it
+    except YamlError:
         return False
     return isinstance(data, dict) and data.get("kind") == "meta"
 
@@ -81,7 +86,7 @@ def _loaded(path: str | Path, overrides: Sequence[str], model: type[AnyJob]) -> 
         told = "is empty" if document.data is None else f"holds {shown(document.data)}"
         raise SpecError([Problem("", f"{told}, but must hold keys and values, such as `name: digits`", file)])
     origin = Origin(file, document.lines)
-    if (document.data.get("kind") == "meta") != (model is MetaJob):
+    if (document.data.get("kind") == "meta") == (model is Job):
         told = "is a job of meta-training; run it with" if model is Job else "has no `kind: meta`; run it with"
         command = "graft meta-train" if model is Job else "graft run"
         raise SpecError([Problem("kind", f"{told} `{command} {file}`", file)])

@@ -5,7 +5,7 @@ import itertools
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -138,8 +138,7 @@ class _Walk:
         found = _Found()
         try:
             with os.scandir(self._at(path)) as entries:
-                # Entries take 300 bytes each, names 60: of plain samples nothing else is kept.
-                there = sorted((one for one in entries if not self._is_plain_sample(one, path, found)), key=_name)
+                there = sorted(self._take_samples(entries, path, found), key=_name)
         except OSError as error:
             raise _cannot_read(error) from error
         for entry in there:
@@ -148,15 +147,28 @@ class _Walk:
         found.names = []
         return found
 
-    def _is_plain_sample(self, entry: "os.DirEntry[str]", path: str, found: _Found) -> bool:
-        """Whether an entry is a regular file that is a sample; it is noted then."""
-        name = entry.name
-        if not (self._samples.includes(name) and entry.is_file(follow_symlinks=False)):
-            return False
-        if reason_left_out(join(path, name), self._ignore, bool) or _is_empty(entry):
-            return False
-        self._note(name, found)
-        return True
+    def _take_samples(
+        self, entries: "Iterable[os.DirEntry[str]]", path: str, found: _Found
+    ) -> "Iterator[os.DirEntry[str]]":
+        """Note the regular files that are samples and hold a byte; yield all that is anything else.
+
+        Entries take 300 bytes each, names 60: of plain samples nothing else is kept. There are many of them, so that
+        this calls as little as it can.
+        """
+        includes, note = self._samples.includes, self._note
+        for entry in entries:
+            name = entry.name
+            if (
+                not includes(name)
+                or not entry.is_file(follow_symlinks=False)
+                or name[0] == "."
+                or is_system_file(name)
+                or (self._ignore and is_named_by(self._ignore, join(path, name)))
+                or _is_empty(entry)
+            ):
+                yield entry
+            else:
+                note(name, found)
 
     def _note(self, name: str, found: _Found) -> None:
         found.names.append(name)
