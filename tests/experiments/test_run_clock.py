@@ -8,16 +8,13 @@ import pytest
 
 from graft.core.errors import ResourceError
 from graft.data.dataset import Dataset
-from graft.experiments.budget import Deadline
+from graft.experiments.budget import REST_SECONDS, TOLERANCE, WORKER_SECONDS, Deadline
 from graft.experiments.progress import Progress
 from graft.experiments.run_clock import (
     GROUP_SECONDS,
     MIN_FIT_SECONDS,
-    REST_SECONDS,
     THREAD_EFFICIENCY,
-    TOLERANCE,
     UNKNOWN_FIT_SECONDS,
-    WORKER_SECONDS,
     RunClock,
 )
 from graft.experiments.standing.scoring import SCORING_SHARE
@@ -79,6 +76,8 @@ def test_what_comes_after_the_search_is_measured_by_its_trials(make: MakePace, d
     assert make(allocation=TWO).reserve(dataset).worker == GROUP_SECONDS
     kept = make(training={"final_on": "train", "epochs": 4}, story=trials.of("t01", [0.5, 0.6], seconds=6.0))
     assert kept.reserve(dataset).evaluation == reserve.evaluation
+    viewed = make(export={"tta": 2}, story=trials.of("t01", [0.5, 0.6], seconds=6.0))
+    assert viewed.reserve(dataset).evaluation == pytest.approx(reserve.evaluation * (2 * 6 + 10) / 16)
 
 
 def test_scoring_goes_through_the_frozen_blocks_that_epochs_on_stored_features_leave_out(

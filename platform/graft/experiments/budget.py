@@ -13,6 +13,13 @@ from graft.spec.search.budget import BudgetSpec
 from graft.spec.strategy import Strategy
 from graft.workers.allocation import Allocation
 
+# What follows the search, on two cores: a process that imports torch; export and registration.
+WORKER_SECONDS, REST_SECONDS = 5.0, 5.0
+# How far a run may miss its budget.
+TOLERANCE = 0.03
+# A fit that has less than this fraction of its epochs is not worth it.
+MIN_FIT_SHARE = 0.5
+
 
 @dataclass(frozen=True)
 class Deadline:
@@ -142,6 +149,15 @@ def fit_epochs(winner: TrialProgress, epochs: int) -> int:
         return 1
     ran_out_of_patience = winner.status == TrialStatus.COMPLETED and winner.epoch < min(epochs, winner.epochs or epochs)
     return winner.best_epoch if ran_out_of_patience else epochs
+
+
+def affordable_epochs(wanted: int, seconds: float, an_epoch: float) -> int:
+    """Epochs of a fit that there is time for: all that it should have, or fewer.
+
+    0 if there would not be time for half of them: then the weights that the search has left are the better model.
+    """
+    affordable = int(seconds / an_epoch) if an_epoch else wanted
+    return 0 if affordable < wanted * MIN_FIT_SHARE else min(wanted, affordable)
 
 
 def fit_seconds(winner: TrialProgress, epochs: int, fit_scale: float) -> float:

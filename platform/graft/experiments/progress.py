@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from graft.experiments.stages import StageName, StageState
+from graft.experiments.stages import StageState
+from graft.experiments.standing.pace import Pace
 from graft.experiments.standing.tally import Tally
 from graft.journal import events
 from graft.journal.journal import read
@@ -130,13 +131,8 @@ class Progress:
         at_once: how many trials the machine trains side by side.
         awaited: what trials wait for, in words; empty if nothing is missing.
         nodes_counted: nodes of a cluster that grows, and what they cost; None elsewhere.
-        trained_since: when the first epoch of this run began; None before it has ended.
-        reported: epochs that trials of this run have ended.
-        start_up: seconds from the beginning of this run to its first trial, without ingest; None before there is one.
-        first_wait: seconds that the first trial of this run to report has waited for its first epoch: its process
-            started, and imported torch; None before.
-        reported_at: when each of the `reported` epochs has ended.
-        is_ensemble_chosen: whether it is known who answers with the winner.
+        pace: how fast this run goes.
+        ensemble_chosen: when it was decided who answers with the winner; None before.
         tally: counts over the trials.
     """
 
@@ -164,12 +160,8 @@ class Progress:
         self.at_once = 1
         self.awaited = ""
         self.nodes_counted: events.NodesCounted | None = None
-        self.trained_since: float | None = None
-        self.reported = 0
-        self.start_up: float | None = None
-        self.first_wait: float | None = None
-        self.reported_at: list[float] = []
-        self.is_ensemble_chosen = False
+        self.pace = Pace()
+        self.ensemble_chosen: float | None = None
         self.tally = Tally[TrialProgress](metric, RUNNING)
 
     @classmethod
@@ -214,6 +206,7 @@ class Progress:
                 self.spent_before += event.seconds
             case _:
                 self._apply_circumstance(event)
+        self.pace.apply(event)
         changed, leader = self.trials.get(getattr(event, "trial", None) or ""), self.tally.leader
         if changed is not None:
             self.tally.take(changed, self.score(changed), self.score(leader) if leader else None)
@@ -272,7 +265,7 @@ class Progress:
             case events.WinnerChosen():
                 self.winner, self.shares = event.trial, {}
             case events.EnsembleChosen():
-                self.shares, self.is_ensemble_chosen = event.shares if event.is_kept else {}, True
+                self.shares, self.ensemble_chosen = event.shares if event.is_kept else {}, event.time
 
     def _begin_run(self, time: float, before: float) -> None:
         """A run that was killed has left no end: it lasted to its last record."""
@@ -280,8 +273,7 @@ class Progress:
             self.spent_before += max(0.0, before - self._run_started)
         self.runs += 1
         self.started, self._run_started, self.status = self.started or time, time, None
-        self.trained_since, self.reported, self.awaited, self.start_up = None, 0, "", None
-        self.first_wait, self.reported_at, self.is_ensemble_chosen = None, [], False
+        self.awaited, self.ensemble_chosen, self.pace = "", None, Pace(time)
         self.nodes_told.clear()
 
     def _apply_circumstance(self, event: events.Event) -> None:
@@ -343,9 +335,6 @@ class Progress:
                 recommended=event.recommended,
             )
         trial.is_retrained |= trial.has_ended
-        if self.start_up is None and self._run_started is not None:
-            ingest = self.stages.get(StageName.INGEST, StageProgress())
-            self.start_up = max(0.0, event.time - self._run_started - ingest.seconds)
         # The time between two runs is nobody's, and the clock may have been set meanwhile.
         trial.started = event.time - trial.seconds
         trial.status, trial.reason = RUNNING, ""
@@ -365,12 +354,8 @@ class Progress:
                 trial.is_retrained |= trial.has_ended
                 trial.epoch = event.epoch
                 trial.epoch_seconds.append(event.seconds)
-                self.reported, self.awaited = self.reported + 1, ""
-                self.reported_at.append(event.time)
-                self.trained_since = self.trained_since or event.time - event.seconds
+                self.awaited = ""
                 _add_up(trial.cache, event.metrics)
-                if self.reported == 1 and len(trial.epoch_seconds) == 1:
-                    self.first_wait = max(0.0, trial.seconds - event.seconds - trial.cache.get("pass_seconds", 0.0))
                 if (value := event.metrics.get(f"val/{self.metric.name}")) is not None:
                     trial.values[event.epoch] = value
                 trial.network |= {

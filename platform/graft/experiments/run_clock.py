@@ -5,25 +5,29 @@ from dataclasses import dataclass
 from graft.core.clock import Clock
 from graft.core.errors import ResourceError
 from graft.data.dataset import Dataset
-from graft.experiments.budget import Deadline, Reserve, fit_epochs
+from graft.experiments.budget import (
+    REST_SECONDS,
+    TOLERANCE,
+    WORKER_SECONDS,
+    Deadline,
+    Reserve,
+    affordable_epochs,
+    fit_epochs,
+)
 from graft.experiments.progress import Progress, TrialProgress
-from graft.experiments.standing.candidates import MOST_CANDIDATES
 from graft.experiments.standing.choice import choose
 from graft.experiments.standing.finalists import finalists_of, seconds_of
-from graft.experiments.standing.scoring import seconds_to_score
+from graft.experiments.standing.scoring import rows_evaluated, rows_heard, seconds_to_score
 from graft.search.outlook import Outlook
 from graft.spec.job import Job
-from graft.spec.training import SELECTION_ROWS
 from graft.workers.allocation import Allocation
 
 # How much of n times the CPUs is n times the speed, for the convolutions of small images.
 THREAD_EFFICIENCY = 0.75
-# What follows the search, on two cores: a process that imports torch; a group of them; export and registration.
-WORKER_SECONDS, GROUP_SECONDS, REST_SECONDS = 5.0, 15.0, 5.0
-# How far a run may miss its budget, and what a fit gets however late it is.
-TOLERANCE, MIN_FIT_SECONDS = 0.03, 1.0
-# A fit that has less than this fraction of its epochs is not worth it.
-MIN_FIT_SHARE = 0.5
+# What a group of processes that import torch takes, on two cores.
+GROUP_SECONDS = 15.0
+# What a fit gets however late it is.
+MIN_FIT_SECONDS = 1.0
 # Until a trial has been measured, the fit is taken to need this long.
 UNKNOWN_FIT_SECONDS = 15.0
 
@@ -83,8 +87,8 @@ class RunClock:
         counts, fit = dataset.counts, self.job.training.fit
         start = GROUP_SECONDS if self.fit_workers > 1 else WORKER_SECONDS
         # An ensemble is selected from what its candidates say of validation samples, and then all members are scored.
-        heard = 0 if fit.most_members < 2 else MOST_CANDIDATES * min(counts["validation"], SELECTION_ROWS)
-        scored = (counts["test"] + counts["validation"]) * fit.most_members + heard
+        heard = 0 if fit.most_members < 2 else rows_heard(counts)
+        scored = rows_evaluated(counts, self.job.export.tta) * fit.most_members + heard
         each = seconds_to_score(measured, counts, tally.pass_seconds) if measured else 0.0
         evaluation = self._finals(dataset) + each * scored / self.speed_up
         return Reserve(start, self.fit_scale(dataset), evaluation, REST_SECONDS)
@@ -116,18 +120,12 @@ class RunClock:
         return max(end - self.spent - reserve.evaluation - reserve.rest, MIN_FIT_SECONDS)
 
     def fit_epochs(self, dataset: Dataset, winner: TrialProgress) -> int:
-        """Epochs of the final fit: all that it should have, or fewer if the budget has no time for them.
-
-        0 if there would not be time for half of them: then the weights that the search has left are the better model.
-        """
-        wanted = fit_epochs(winner, self.job.epochs)
-        seconds, an_epoch = self.seconds_for_fit(dataset), winner.mean_epoch * self.fit_scale(dataset)
-        if seconds is None or not an_epoch:
+        """Epochs of the final fit: all that it should have, or fewer if the budget has no time for them."""
+        wanted, seconds = fit_epochs(winner, self.job.epochs), self.seconds_for_fit(dataset)
+        if seconds is None:
             return wanted
-        affordable = int((seconds - self.reserve(dataset).worker) / an_epoch)
-        if affordable < wanted * MIN_FIT_SHARE:
-            return 0
-        return min(wanted, affordable)
+        an_epoch = winner.mean_epoch * self.fit_scale(dataset)
+        return affordable_epochs(wanted, seconds - self.reserve(dataset).worker, an_epoch)
 
     def seconds_for_phase(self, phase: int, dataset: Dataset) -> float | None:
         """The fraction of the search's remaining time that a phase gets, by the epochs it is expected to train."""

@@ -1,9 +1,10 @@
 """How big a search is expected to be, and how much of it is worth running at once. Pure."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graft.spec.job import Job
+from graft.spec.search.evaluation import EvaluationSpec
 from graft.spec.search.phases import Phase, drawn_from, total_trials
 
 # Where most trials end after their first comparison, nodes for all of them would be idle most of the time, and paid
@@ -25,6 +26,8 @@ class Outlook:
         is_registered: whether the model is registered at the end.
         members: networks that the final model may have.
         is_remembered: whether what the task is like is found out behind the search.
+        views: of each test sample.
+        evaluation: how strategies are scored, and the finalists once the search has ended.
     """
 
     phases: tuple[Phase, ...]
@@ -35,6 +38,8 @@ class Outlook:
     is_registered: bool = False
     members: int = 1
     is_remembered: bool = False
+    views: int = 1
+    evaluation: EvaluationSpec = field(default_factory=EvaluationSpec)
 
     @classmethod
     def of(cls, job: Job) -> "Outlook":
@@ -50,6 +55,8 @@ class Outlook:
             is_registered=job.export.register,
             members=job.training.fit.most_members,
             is_remembered=job.memory.keep,
+            views=job.export.tta,
+            evaluation=job.search.evaluation,
         )
 
     @property

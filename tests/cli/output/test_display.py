@@ -163,8 +163,9 @@ def test_without_a_limit_of_trials_there_is_no_total(progress, story):
     endless = outlook({"scheduler": "none", "budget": {"minutes": 9}})
     lines = [line for line in told(progress, *story, outlook=endless) if line.startswith("  [")]
     assert [line.split(" ")[2] for line in lines] == ["[1/…]", "[2/…]", "[3/…]"]
-    # nine minutes from the start of the experiment, of which 19 s are over; it may miss them by a twentieth
-    assert lines[-1].endswith(", 8:41 ± 0:30 left")
+    # nine minutes from the start of the experiment, of which 19 s are over; it may miss them by a twentieth, and more
+    # where processes start slowly
+    assert lines[-1].endswith(", 8:41 ± 0:50 left")
     assert "3/… trials" in shown(progress, [], endless).splitlines()[0]
 
 

@@ -82,3 +82,11 @@ def test_a_run_that_came_to_no_end_has_no_truth(experiment: Experiment) -> None:
     assert checks_of(experiment) == []
     recorded(experiment, run(begin=200.0), is_estimated=False)
     assert [check.truth for check in checks_of(experiment)] == [24.0, 18.0]
+
+
+def test_a_journal_can_be_asked_again_what_this_graft_would_have_said(experiment: Experiment) -> None:
+    story = run()
+    recorded(experiment, [*story[:5], events.TimeLeftEstimated(20.0, 5.0, time=106.0), *story[5:]], is_estimated=False)
+    found = checks_of(experiment, is_asked_again=True)
+    assert [check.truth for check in found] == [24.0, 18.0]
+    assert 20.0 not in [check.left.seconds for check in found]

@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 
+from graft.experiments.budget import REST_SECONDS, WORKER_SECONDS
 from graft.experiments.progress import Progress
 from graft.experiments.stages import StageName
-from graft.experiments.standing.time_left import DESCRIBING, SECONDS, TimeLeft, time_left
+from graft.experiments.standing.after_search import DESCRIBING, SECONDS
+from graft.experiments.standing.candidates import MOST_CANDIDATES
+from graft.experiments.standing.scoring import USUAL_SHARE
+from graft.experiments.standing.time_left import TimeLeft, time_left
 from graft.journal import events
+from graft.learner.ensemble.worth import chance_of_worth
 from graft.search.outlook import Outlook, expected_epochs
 from graft.spec.load import parse_job
 from graft.spec.search.phases import phases_of
@@ -202,18 +207,114 @@ def test_what_follows_the_search_counts(fold: Fold) -> None:
     assert apart == pytest.approx(2 * 6.0 + SECONDS[StageName.FIT] + SECONDS[StageName.REGISTER] - 0.5 + DESCRIBING)
 
 
-def test_the_other_members_of_an_ensemble_may_be_fitted_too(fold: Fold) -> None:
-    search = {"scheduler": "none", "budget": {"trials": 4}}
-    alone, both = outlook(search, epochs=2), outlook(search, epochs=2, fit={"ensemble": 2})
-    ready = events.DatasetReady("ab", "x", {"train": 100, "validation": 50, "test": 50}, time=5.0)
-    story = [BEGIN, ready, *trial("t01", 10.0, 2, 4.0, is_over=True, of=2)]
-    fit = 2 * 6.0 + SECONDS[StageName.FIT]
+READY = events.DatasetReady("ab", "x", {"train": 100, "validation": 50, "test": 50}, time=5.0)
+FOUR_TRIALS = {"scheduler": "none", "budget": {"trials": 4}}
+FIT = SECONDS[StageName.FIT]
+# Seconds for an answer of a network that takes four for a hundred rows of training.
+A_ROW = 4.0 / 100 * USUAL_SHARE
+
+
+def test_the_other_members_of_an_ensemble_are_fitted_as_often_as_ensembles_are_kept(fold: Fold) -> None:
+    alone, both = outlook(FOUR_TRIALS, epochs=2), outlook(FOUR_TRIALS, epochs=2, fit={"ensemble": 2})
+    story = [BEGIN, READY, *trial("t01", 10.0, 2, 4.0, is_over=True, of=2)]
     before, after = left_of(fold(*story), alone), left_of(fold(*story), both)
-    # a process that chooses, and half a fit, since it may come or not
-    assert after.seconds - before.seconds == pytest.approx(SECONDS[StageName.FIT] + 0.5 * fit)
+    # Both candidates are heard on 50 rows in a process of their own; the other is trained for two epochs on 150 rows,
+    # and answers for 100.
+    heard, other = FIT + 2 * 50 * A_ROW, FIT + 2 * 6.0 + 100 * A_ROW
+    assert after.seconds - before.seconds == pytest.approx(heard + chance_of_worth(50) * other)
     assert after.band > before.band
-    chosen = events.EnsembleChosen({"t01": 1.0}, False, None, None, "no", time=18.0)
-    assert left_of(fold(*story, chosen), both).seconds == pytest.approx(before.seconds)
+
+
+def test_of_too_few_validation_samples_no_ensemble_is_kept(fold: Fold) -> None:
+    alone, both = outlook(FOUR_TRIALS, epochs=2), outlook(FOUR_TRIALS, epochs=2, fit={"ensemble": 2})
+    ready = events.DatasetReady("ab", "x", {"train": 100, "validation": 10, "test": 50}, time=5.0)
+    story = [BEGIN, ready, *trial("t01", 10.0, 2, 4.0, is_over=True, of=2)]
+    apart = left_of(fold(*story), both).seconds - left_of(fold(*story), alone).seconds
+    assert apart == pytest.approx(FIT + 2 * 10 * A_ROW)
+
+
+def after_two(*fitting: Any) -> list[Any]:
+    """A search of two trials, one of which takes four times as long for an epoch; the quicker one has won."""
+    return [
+        BEGIN,
+        READY,
+        events.StageStarted("search", time=8.0),
+        *trial("t01", 10.0, 2, 4.0, is_over=True, of=2),
+        *trial("t02", 18.0, 2, 16.0, is_over=True, of=2),
+        events.SearchEnded("trials", time=50.0),
+        events.WinnerChosen("t01", "best", time=50.0),
+        events.StageFinished("search", 42.0, time=50.0),
+        *fitting,
+    ]
+
+
+def test_once_the_winner_is_known_the_others_take_what_they_have_taken(fold: Fold) -> None:
+    both = outlook(FOUR_TRIALS, epochs=2, fit={"ensemble": 2})
+    alone = outlook(FOUR_TRIALS, epochs=2)
+    story = after_two(events.StageStarted("fit", time=50.0))
+    apart = left_of(fold(*story), both).seconds - left_of(fold(*story), alone).seconds
+    other = FIT + 2 * 24.0 + 100 * A_ROW  # its epochs; scoring, as the winner's network does it
+    assert apart == pytest.approx(FIT + 2 * 50 * A_ROW + chance_of_worth(50) * other)
+
+
+@pytest.mark.parametrize(("is_kept", "left"), [(True, FIT + 2 * 24.0 + 100 * A_ROW), (False, 0.0)])
+def test_once_members_are_chosen_theirs_are_the_fits_that_are_left(fold: Fold, is_kept: bool, left: float) -> None:
+    both = outlook(FOUR_TRIALS, epochs=2, fit={"ensemble": 2})
+    shares = {"t01": 0.6, "t02": 0.4}
+    chosen = events.EnsembleChosen(shares, is_kept, 0.5, 0.5, "because", time=80.0)
+    progress = fold(*after_two(events.StageStarted("fit", time=50.0), chosen))
+    rest = SECONDS[StageName.EVALUATE] + 100 * A_ROW + SECONDS[StageName.EXPORT] + SECONDS[StageName.REGISTER]
+    assert left_of(progress, both).seconds == pytest.approx(left + rest)
+    if is_kept:
+        assert left_of(progress, both, 90.0).seconds == pytest.approx(left + rest - 10.0)
+
+
+def test_a_fit_is_cut_where_the_budget_has_no_time_for_it(fold: Fold) -> None:
+    """Of a run that was resumed it is not."""
+    long = outlook({"scheduler": "none", "budget": {"trials": 2, "minutes": 1}}, epochs=20)
+    story = after_two(events.StageStarted("fit", time=50.0))
+    # 14 s are left, of which nothing is for a fit of two minutes: weights of the search are copied.
+    rest = sum(SECONDS[name] for name in (StageName.EVALUATE, StageName.EXPORT, StageName.REGISTER))
+    assert left_of(fold(*story), long).seconds == pytest.approx(SECONDS[StageName.EXPORT] + rest + 100 * A_ROW)
+    again = [*story, events.ExperimentStarted("x", "x", {}, time=100.0), events.StageStarted("fit", time=101.0)]
+    assert left_of(fold(*again), long).seconds > 20 * 6.0
+
+
+def test_views_of_test_samples_are_scored_too(fold: Fold) -> None:
+    raw = {"name": "x", "data": "digits", "strategy": {"lr": {"loguniform": [1e-4, 1e-1]}}, "search": FOUR_TRIALS}
+    one, two = (Outlook.of(parse_job({**raw, "export": {"tta": views}})) for views in (1, 2))
+    progress = fold(BEGIN, READY, *trial("t01", 10.0, 2, 4.0, is_over=True, of=2))
+    assert left_of(progress, two).seconds - left_of(progress, one).seconds == pytest.approx(50 * A_ROW)
+
+
+def test_finalists_that_are_scored_by_folds_take_their_time(fold: Fold) -> None:
+    folds = {"folds": 3, "top": 2}
+    plain, final = (bare({**FOUR_TRIALS, "evaluation": one}, epochs=2) for one in ({}, folds))
+    # Beside its own model, two folds of one finalist, two epochs on 150 rows each.
+    each = FIT + 2 * 2 * 6.0
+    story = [BEGIN, READY, *trial("t01", 10.0, 2, 4.0, is_over=True, of=2)]
+    apart = left_of(fold(*story), final).seconds - left_of(fold(*story), plain).seconds
+    assert apart == pytest.approx(2 * each)
+    story += [*trial("t02", 18.0, 2, 4.0, is_over=True, of=2), events.SearchEnded("trials", time=26.0)]
+    story.append(events.TrialEstimated("t01", {"accuracy": 0.5}, 20.0, time=50.0))
+    apart = left_of(fold(*story), final).seconds - left_of(fold(*story), plain).seconds
+    assert apart == pytest.approx(each)
+
+
+def test_what_is_computed_of_the_data_makes_no_slow_machine(fold: Fold) -> None:
+    """Scores of backbones take a minute before the first trial: they are no sign of a process that starts slowly."""
+
+    def story(late: float) -> list[Any]:
+        return [
+            BEGIN,
+            events.StageStarted("search", time=5.0),
+            events.PhaseStarted(0, "none", "meta", 4, time=5.0),
+            events.BackbonesScreened({"logme": {"a": 1.0, "b": 2.0}}, late, "a is better", time=5.0 + late),
+            *trial("t01", 10.0 + late, 1, 4.0, of=2),
+        ]
+
+    quick, screened = (left_of(fold(*story(late)), FOUR) for late in (0.0, 60.0))
+    assert screened == quick
 
 
 def test_others_that_take_the_machine_widen_the_band(fold: Fold) -> None:
@@ -265,14 +366,31 @@ def test_phases_count_each_for_itself(fold: Fold) -> None:
     assert left_of(fold(BEGIN, *first, *second), both).seconds == pytest.approx((2 + 1) * 2.0 + AFTER)
 
 
-def test_a_deadline_is_what_is_left_at_most(fold: Fold) -> None:
+def test_a_deadline_ends_the_search_when_it_has_just_enough_for_what_follows(fold: Fold) -> None:
     progress = fold(BEGIN, *trial("t01", 10.0, 1, 54.0))  # a minute has passed
+    reserved = WORKER_SECONDS + REST_SECONDS
     short = left_of(progress, bare({"scheduler": "none", "budget": {"trials": 2, "minutes": 3}}))
-    assert (short.seconds, short.band) == (120.0, pytest.approx(0.05 * 180 + 2, rel=0.1))
+    assert (short.seconds, short.band) == (120.0 - reserved + AFTER, pytest.approx(0.05 * 180 + 2, rel=0.1))
     long = left_of(progress, bare({"scheduler": "none", "budget": {"trials": 2, "minutes": 30}}))
     assert long.seconds == pytest.approx(7 * 54.0 + AFTER)
     unlimited = left_of(progress, bare({"scheduler": "none", "budget": {"minutes": 30}}))
-    assert unlimited.seconds == 29 * 60.0
+    assert unlimited.seconds == 29 * 60.0 - reserved + AFTER
+
+
+def test_members_that_the_budget_has_no_time_for_are_not_fitted(fold: Fold) -> None:
+    """What a search keeps for the rest of its run is the fit of one."""
+    progress = fold(BEGIN, READY, *trial("t01", 10.0, 1, 10.0))
+    one, three = (
+        outlook({"scheduler": "none", "budget": {"minutes": 10}}, epochs=9, fit={"ensemble": members})
+        for members in ("off", 3)
+    )
+    scored = (50 + 50) * 0.05 / 0.5 * USUAL_SHARE
+    after = FIT + 9 * 15.0 + SECONDS[StageName.EVALUATE] + SECONDS[StageName.EXPORT] + SECONDS[StageName.REGISTER]
+    reserved = WORKER_SECONDS + 9 * 15.0 + (50 + 50) * 0.05 + REST_SECONDS
+    assert left_of(progress, one).seconds == pytest.approx(584.0 - reserved + after + scored + DESCRIBING)
+    heard = FIT + 3 * 50 * 0.05 / 0.5 * USUAL_SHARE
+    more = heard + 2 * chance_of_worth(50) * scored - 2 * (50 + 50) * 0.05 - MOST_CANDIDATES * 50 * 0.05
+    assert left_of(progress, three).seconds - left_of(progress, one).seconds == pytest.approx(more)
 
 
 def test_what_is_overdue_still_has_to_be_scored(fold: Fold) -> None:

@@ -13,6 +13,7 @@ from graft.data.dataset import Dataset, Split
 from graft.learner.ensemble import choice
 from graft.learner.ensemble.choice import choose_members
 from graft.learner.ensemble.members import Answered, Member, answer
+from graft.learner.ensemble.worth import FEWEST_ROWS
 from graft.learner.final_model import FinalModel
 from graft.learner.training_data import TrainingData, training_data_of
 from graft.search.strategy_schedule import Schedule, Stretch
@@ -105,7 +106,7 @@ def test_without_the_winner_there_is_none(said: Said, model: FinalModel) -> None
 
 
 def test_a_few_rows_decide_nothing(monkeypatch: pytest.MonkeyPatch, model: FinalModel) -> None:
-    said = Said(monkeypatch, rows=choice.FEWEST_ROWS - 1)
+    said = Said(monkeypatch, rows=FEWEST_ROWS - 1)
     for name in ("t01", "t02"):
         said.model(name, skill=0.6)
     assert not choose_members([Member(model, trial=name) for name in said.outputs], 5, 1)["is_kept"]

@@ -322,7 +322,7 @@ def test_a_search_that_goes_on_is_told_what_it_was_told(make: Any, curve_search:
     curve_search(better_with_a_higher_rate)
 
     def after_two(progress: Progress) -> SearchEnded | None:
-        return SearchEnded("interrupt") if len(progress.trials) >= 2 and progress.reported >= 3 else None
+        return SearchEnded("interrupt") if len(progress.trials) >= 2 and progress.pace.reported >= 3 else None
 
     with pytest.raises(Interrupted):
         broken.run(after_two, recommend=told_of([0.1, 0.03, 0.01, 0.003]))

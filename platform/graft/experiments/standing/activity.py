@@ -54,7 +54,7 @@ def _search(progress: Progress) -> Activity:
         return Activity("choosing the winner", progress.now)
     if not running:
         return Activity("choosing strategies", progress.now)
-    if not progress.reported:
+    if not progress.pace.reported:
         count = len(running)
         return Activity(f"starting {count} worker{'s' * (count != 1)}", min(trial.started for trial in running))
     silent = max((trial.started + trial.seconds for trial in progress.trials.values()), default=began)

@@ -13,9 +13,11 @@ def candidates_of(progress: Progress, winner: TrialProgress) -> list[TrialProgre
     ranked = sorted(scored, key=lambda one: progress.metric.best_first(steady(one), one.trial))
     chosen, solved = [winner], int(is_solved(winner))
     for one in ranked:
+        if len(chosen) == MOST_CANDIDATES:
+            break
         if is_solved(one):
             solved += 1
             if solved > MOST_SOLVED:
                 continue
         chosen.append(one)
-    return chosen[:MOST_CANDIDATES]
+    return chosen

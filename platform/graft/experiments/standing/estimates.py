@@ -13,7 +13,13 @@ from graft.search.outlook import Outlook
 
 # Estimates are journaled no closer than this.
 INTERVAL_S = 5.0
-MOMENTS = (events.StageStarted, events.TrialReported, events.TrialFinished)
+MOMENTS = (
+    events.StageStarted,
+    events.TrialReported,
+    events.TrialFinished,
+    events.TrialEstimated,
+    events.EnsembleChosen,
+)
 
 
 @dataclass(frozen=True)
@@ -57,8 +63,12 @@ def share_held(checks: Sequence[Check]) -> float:
     return sum(check.left.holds(check.truth) for check in checks) / len(checks)
 
 
-def checks_of(experiment: Experiment) -> list[Check]:
+def checks_of(experiment: Experiment, is_asked_again: bool = False) -> list[Check]:
     """All estimates of the runs of an experiment that came to their end.
+
+    Args:
+        experiment: whose journal is read.
+        is_asked_again: what this graft would have said counts, whatever the runs have.
 
     Raises:
         ArtifactError: job or journal are missing or damaged.
@@ -66,7 +76,7 @@ def checks_of(experiment: Experiment) -> list[Check]:
     job = experiment.job()
     progress, outlook = Progress(job.objective, job.epochs), Outlook.of(job)
     story = [event for _, event in read(experiment.journal_file)]
-    is_recorded = any(isinstance(event, events.TimeLeftEstimated) for event in story)
+    is_recorded = not is_asked_again and any(isinstance(event, events.TimeLeftEstimated) for event in story)
     found: list[Check] = []
     said: list[tuple[float, TimeLeft]] = []
     moments = Moments()
@@ -75,7 +85,7 @@ def checks_of(experiment: Experiment) -> list[Check]:
         match event:
             case events.ExperimentStarted():
                 moments, said = Moments(), []
-            case events.TimeLeftEstimated(seconds=seconds, band=band):
+            case events.TimeLeftEstimated(seconds=seconds, band=band) if is_recorded:
                 said.append((event.time, TimeLeft(seconds, band)))
             case events.ExperimentFinished(status=ExperimentStatus.COMPLETED):
                 found += [Check(left, event.time - at) for at, left in said]

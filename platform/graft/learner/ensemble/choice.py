@@ -15,13 +15,10 @@ from graft.core.seeds import derive_seed
 from graft.data.dataset import Split
 from graft.learner.ensemble.members import Member, answer
 from graft.learner.ensemble.selection import Library, held_out_shares, select
-from graft.learner.ensemble.worth import NOISE, WORTH, expected_gain
+from graft.learner.ensemble.worth import FEWEST_ROWS, NOISE, WORTH, expected_gain
 from graft.learner.training_data import TrainingData, training_data_of
 from graft.spec.training import SELECTION_ROWS
 from graft.tasks.averaging import evidence_of, losses_of
-
-FEWEST_ROWS = 20
-"""With fewer nothing can be said of an ensemble."""
 
 BLOCKS = 10
 """Of rows, by which the noise of a difference between two scores is estimated."""

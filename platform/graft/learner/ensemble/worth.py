@@ -5,6 +5,11 @@ prior of the relative gain and a normal error of the measured one, the expectati
 its precision (Gelman et al., Bayesian Data Analysis, 3rd edition, section 2.5).
 """
 
+import math
+
+FEWEST_ROWS = 20
+"""With fewer nothing can be said of an ensemble."""
+
 USUAL, SPREAD = 0.10, 0.05
 """The share of a model's loss that others take away, and how that differs between tasks: docs/ensembles.md."""
 
@@ -29,3 +34,17 @@ def expected_gain(gain: float, error: float, alone: float) -> float:
         return gain / alone
     measured, usual = (alone / error) ** 2, SPREAD**-2
     return (gain / alone * measured + USUAL * usual) / (measured + usual)
+
+
+def chance_of_worth(rows: int) -> float:
+    """How likely it is that `WORTH` or more will be expected, before anything is measured.
+
+    Gains differ between tasks as `SPREAD` says. So does what is expected after a measurement without noise; noise draws
+    it towards `USUAL`, which makes an ensemble more likely still.
+
+    Args:
+        rows: that it is going to be measured on.
+    """
+    if rows < FEWEST_ROWS:
+        return 0.0
+    return 0.5 + 0.5 * math.erf((USUAL - WORTH) / (SPREAD * math.sqrt(2)))

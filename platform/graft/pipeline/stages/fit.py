@@ -8,10 +8,10 @@ from typing import Any
 
 from graft.core.heartbeat import read_heartbeats
 from graft.data.dataset import Dataset
-from graft.experiments.budget import fit_epochs, fit_seconds
+from graft.experiments.budget import MIN_FIT_SHARE, fit_epochs, fit_seconds
 from graft.experiments.directory import Experiment
 from graft.experiments.progress import TrialProgress
-from graft.experiments.run_clock import MIN_FIT_SHARE, RunClock
+from graft.experiments.run_clock import RunClock
 from graft.journal import events
 from graft.journal.journal import Journal
 from graft.learner.cached_features import FeatureCache
