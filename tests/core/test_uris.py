@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 
-from graft.core.errors import ArtifactError
-from graft.core.uris import file_uri, inside, sqlite_path, sqlite_uri
+from graft.core.errors import ArtifactError, SpecError
+from graft.core.uris import advice_for_missing, file_uri, inside, sqlite_path, sqlite_uri, user_path
 
 AWKWARD = [
     "a%2Fb", "a%20b", "100%", "%", "a?b=c", "a#b", "a b", " a ", "o'neil", 'a"b', "a`b", "a;b", "a:b", "a&b=c", "a@b",
@@ -81,3 +81,35 @@ def test_a_root_behind_a_link_is_a_root(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "home").symlink_to(tmp_path / "disk")
     assert inside(tmp_path / "home", "a") == tmp_path / "home" / "a"
+
+
+def test_a_home_directory_that_nobody_has_is_told_unless_something_is_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    assert user_path("~/photos") == Path("/home/me/photos")
+    with pytest.raises(SpecError, match=r"^~no-such-user/x begins with `~no-such-user`, whose home directory is not"):
+        user_path("~no-such-user/x")
+    Path("~no-such-user").mkdir()
+    assert user_path("~no-such-user/x") == Path("~no-such-user/x")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ("phots", "did you mean {here}/photos?"),
+        ("Photos/cats", "did you mean {here}/photos?"),
+        ("photos ", "did you mean {here}/photos?"),
+        ("“photos”", "did you mean {here}/photos?"),
+        ("cafe\u0301", "{here}/caf\u00e9 looks the same, but is written with other Unicode characters; rename it"),
+        ("photos/summer/june", "check the path from {here}/photos on, which is there"),
+        ("elsewhere", "check the path"),
+        ("$HOME/photos", "variables are not filled in there, so write the path in full"),
+        ("${DATA}/photos", "variables are not filled in there, so write the path in full"),
+    ],
+)
+def test_what_to_do_about_a_path_at_which_there_is_nothing(wanted: str, told: str, tmp_path: Path) -> None:
+    for name in ("photos", "caf\u00e9"):
+        (tmp_path / name).mkdir()
+    assert advice_for_missing(tmp_path / wanted) == told.format(here=tmp_path)

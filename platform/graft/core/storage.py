@@ -19,12 +19,18 @@ from graft.core.passing_errors import machine_errors
 from graft.core.private_files import close_directory, make_private_directory
 from graft.core.stores.address import HomeAddress
 from graft.core.stores.home_path import HomePath, address_of, copy_of, is_copy
-from graft.core.uris import lost_scheme, scheme_of, sqlite_uri
+from graft.core.uris import lost_scheme, scheme_of, sqlite_uri, user_path
 
 # What graft keeps at the top of a home. The database has companions while it is open.
 _HOME_ENTRIES = (
     "experiments", "cache", "mlartifacts", "mlflow.db", "mlflow.db-wal", "mlflow.db-shm", ".mlflow.db.lock", "memory"
 )  # fmt: skip
+
+# What stands in a clone for a large file that was not fetched.
+_POINTERS = {
+    b"version https://git-lfs.github.com/spec/": "is a pointer of Git LFS, not the file; fetch it with `git lfs pull`",
+    b"/annex/objects/": "is a pointer of git-annex, not the file; fetch it with `git annex get`",
+}
 
 
 @dataclass(frozen=True)
@@ -53,12 +59,12 @@ class Home:
             return cls(copy_of(address), str(address))
         if lost_scheme(text):
             raise SpecError(f"home is the path {text}, which was an address; give it as text, as in s3://BUCKET/PREFIX")
-        named = Path(text)
         try:
-            root = named.expanduser().absolute()
-        except (RuntimeError, OSError) as error:  # `~nobody`; a working directory that was deleted
+            root = user_path(text).absolute()
+        except FileNotFoundError as error:
             raise SpecError(
-                f"home directory is `{named}`, which cannot be found ({error}); name one with --home or GRAFT_HOME"
+                f"home directory is `{text}`, but the working directory that it starts at has been deleted; change to "
+                "one that is there (cd), or name a whole path with --home or GRAFT_HOME"
             ) from error
         _require_utf8(root)
         if is_copy(root):  # named by its own path
@@ -262,6 +268,11 @@ def _open_to_readers(directory: Path) -> None:
     for path in directory.rglob("*"):
         if path.is_file():
             path.chmod(mode)
+
+
+def pointer_reason(start: bytes) -> str:
+    """Why the first bytes of a file are not those of the file that is meant, to follow its name; empty if they are."""
+    return next((reason for mark, reason in _POINTERS.items() if start.startswith(mark)), "")
 
 
 @contextlib.contextmanager

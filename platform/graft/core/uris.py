@@ -1,10 +1,14 @@
 """Paths as the URIs that libraries take, quoted by the rules of each; and paths that stay where they belong."""
 
+import difflib
+import itertools
+import os
 import re
 import urllib.parse
 from pathlib import Path
 
 from graft.core.errors import ArtifactError, SpecError
+from graft.core.unicode_form import composed, folded
 
 # As SQLAlchemy reads one: its driver, a host (which SQLite has not), the path, options.
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?://(?P<host>[^/?]*)(?:/(?P<path>[^?]*))?(?:\?(?P<options>.*))?", re.DOTALL)
@@ -15,6 +19,9 @@ REMOTE_SCHEMES = ("s3", "gs", "abfs", "hf", "http", "https")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 # What a `Path` makes of an address.
 _LOST = re.compile(r"(?:s3|gs|gcs|abfs|az|hf|https?|file|folder):/[^/]")
+_VARIABLE = re.compile(r"\$\w|\$\{|%\w+%")
+_AROUND_NAMES = " \t\"'“”‘’"
+_MOST_NAMES, _ALIKE = 1000, 0.75
 
 
 def lost_scheme(path: str | Path) -> bool:
@@ -41,6 +48,46 @@ def local_path(text: str | Path, what: str) -> Path:
     if scheme_of(str(text)) or lost_scheme(text):
         raise SpecError(f"{what} is {text}, but must be a path of this machine; write it here, and copy it there")
     return Path(text)
+
+
+def user_path(named: str | Path) -> Path:
+    """A path as a user has it; ``~`` is the home directory, and a name as others are where something is called so.
+
+    Raises:
+        SpecError: it begins with a home directory that is not known: of another user, or where nobody has one.
+    """
+    path = Path(os.path.expanduser(named))
+    first = path.parts[0] if path.parts else ""
+    if first.startswith("~") and not os.path.lexists(first):
+        raise SpecError(f"{named} begins with `{first}`, whose home directory is not known; write the path in full")
+    return path
+
+
+def advice_for_missing(path: Path) -> str:
+    """What to do about a path at which there is nothing: the path that may be meant, or the part that is wrong."""
+    if _VARIABLE.search(str(path)):
+        return "variables are not filled in there, so write the path in full"
+    whole = path.absolute()
+    there = next((parent for parent in whole.parents if parent.exists()), whole)
+    wanted = whole.relative_to(there).parts[0] if there != whole else ""
+    near = _nearest(wanted, there)
+    if near and composed(near) == composed(wanted):
+        return f"{there / near} looks the same, but is written with other Unicode characters; rename it"
+    if near:
+        return f"did you mean {there / near}?"
+    return "check the path" if there == whole.parent else f"check the path from {there} on, which is there"
+
+
+def _nearest(wanted: str, directory: Path) -> str:
+    """The name in a directory that is most like another; empty if none is."""
+    try:
+        with os.scandir(directory) as entries:
+            names = [entry.name for entry in itertools.islice(entries, _MOST_NAMES)]
+    except OSError:  # it is only looked at for a better message
+        return ""
+    plain = {folded(name).strip(): name for name in names}
+    near = difflib.get_close_matches(folded(wanted).strip(_AROUND_NAMES), plain, n=1, cutoff=_ALIKE)
+    return plain[near[0]] if near else ""
 
 
 def file_uri(path: Path) -> str:

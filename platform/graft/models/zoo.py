@@ -1,5 +1,6 @@
 """The names of backbones: bundled ones, ``library:architecture``, and ``local:library/architecture:path``."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,4 +93,4 @@ def _local(name: str, rest: str) -> ZooEntry:
     if not (path and slash and base and library in LIBRARIES):
         form = "`local:LIBRARY/ARCHITECTURE:PATH`, such as `local:timm/resnet18:weights/resnet18.pth`"
         raise SpecError([Problem("", f"backbone is `{name}`, but must have the form {form}")])
-    return ZooEntry(architecture, FileWeights(Path(path).expanduser().absolute()))
+    return ZooEntry(architecture, FileWeights(Path(os.path.expanduser(path)).absolute()))

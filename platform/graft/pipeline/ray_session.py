@@ -14,6 +14,7 @@ from ray.job_config import JobConfig
 
 from graft.clusters.node_types import ClusterNodes, launched_cluster
 from graft.core.errors import ResourceError
+from graft.core.uris import user_path
 from graft.pipeline.ray_directory import ray_directory
 from graft.pipeline.scaling.asked import nodes_to_come
 from graft.workers.allocation import ACCELERATOR, ClusterResources, Node
@@ -213,4 +214,4 @@ def nodes_there_may_be() -> ClusterNodes | None:
     file = os.environ.get(CLUSTER_FILE)
     if not file or cluster_address() is None or not has_autoscaler():
         return None
-    return launched_cluster(Path(file).expanduser())
+    return launched_cluster(user_path(file))

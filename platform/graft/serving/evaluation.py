@@ -9,6 +9,7 @@ import numpy as np
 
 from graft.core.errors import DataError, SpecError
 from graft.core.html import html_table
+from graft.core.uris import user_path
 from graft.data.draft import Wish, drafts_of
 from graft.data.listing import Listing
 from graft.data.overview import Ignored, summed_up
@@ -114,7 +115,7 @@ def evaluate(predictor: "Predictor", data: Any, split: str | None = None) -> Eva
 def _data_of(data: Any, predictor: "Predictor") -> tuple[DataSpec, bool]:
     """The section `data` that is meant, and whether it is that of a job, which says how samples are split."""
     if isinstance(data, str | Path):
-        path = Path(data).expanduser()
+        path = user_path(data)
         if is_job_file(path):
             return load_job(path).data, True
         return _drafted(path, predictor), False

@@ -9,6 +9,7 @@ import typer
 from graft.cli.memory.held import PlaceOption, store_of, task_named, tell_left_out
 from graft.cli.options import HomeOption, JsonOption
 from graft.cli.output.tell import tell
+from graft.core.uris import user_path
 
 DirectoryArgument = Annotated[
     Path, typer.Argument(metavar="DIRECTORY", help="Where the files go; it is made.", show_default=False)
@@ -36,7 +37,7 @@ def export(
 
     contents = store_of(home, place).contents()
     only = None if task is None else task_named(contents, task)
-    written = export_memory(contents, directory.expanduser(), only)
+    written = export_memory(contents, user_path(directory), only)
     if as_json:
         tell(json.dumps({"directory": str(directory), "entries": written}))
         return

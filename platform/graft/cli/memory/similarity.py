@@ -10,6 +10,7 @@ from graft.cli.memory.held import PlaceOption, store_of, tell_left_out, weighed
 from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
 from graft.cli.output.tell import tell
 from graft.core.storage import Home
+from graft.core.uris import user_path
 
 
 def embed(
@@ -66,7 +67,7 @@ def map_(
     if picture is not None:
         from graft.cli.memory.drawing import draw_map
 
-        draw_map(entries, points, picture.expanduser())
+        draw_map(entries, points, user_path(picture))
     if as_json:
         rows = [
             {"task": one.task, "title": one.title, "modality": one.modality, "x": float(x), "y": float(y)}

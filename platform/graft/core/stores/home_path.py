@@ -14,6 +14,7 @@ from typing import Any
 from graft.core.errors import ArtifactError, ResourceError
 from graft.core.private_files import make_private_directory
 from graft.core.stores.address import HomeAddress
+from graft.core.uris import user_path
 
 MARKER = ".graft-home.json"
 COPIES = "GRAFT_COPIES"
@@ -34,9 +35,9 @@ def copies_directory() -> Path:
     """Where this node keeps copies of homes: ``GRAFT_COPIES``, else below the user's cache directory."""
     named = os.environ.get(COPIES)
     if named:
-        return Path(named).expanduser().absolute()
+        return user_path(named).absolute()
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser().absolute() / "graft" / "homes"
+    return user_path(cache).absolute() / "graft" / "homes"
 
 
 def copy_of(address: HomeAddress) -> HomePath:

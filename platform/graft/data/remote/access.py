@@ -94,7 +94,7 @@ def _google(address: Address, given: Mapping[str, str]) -> str | None:
     if named:
         told = f"GOOGLE_APPLICATION_CREDENTIALS is {named}, but there is no such file; correct it"
         return None if Path(named).is_file() else told
-    settings = Path(given.get("CLOUDSDK_CONFIG") or "~/.config/gcloud").expanduser()
+    settings = Path(os.path.expanduser(given.get("CLOUDSDK_CONFIG") or "~/.config/gcloud"))
     if (settings / "application_default_credentials.json").is_file() or _answers("gs"):
         return None
     return (
@@ -119,7 +119,7 @@ def _azure(address: Address, given: Mapping[str, str]) -> str | None:
         "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE",
         "IDENTITY_ENDPOINT", "MSI_ENDPOINT",
     )  # fmt: skip
-    if any(given.get(name) for name in ways) or Path("~/.azure/msal_token_cache.json").expanduser().exists():
+    if any(given.get(name) for name in ways) or os.path.exists(os.path.expanduser("~/.azure/msal_token_cache.json")):
         return None
     return (
         "AZURE_STORAGE_ACCOUNT_KEY is not set; set it, or AZURE_STORAGE_SAS_TOKEN, or AZURE_CLIENT_ID with "

@@ -20,7 +20,7 @@ from graft.core.errors import ResourceError
 from graft.core.private_files import make_private_directory
 from graft.core.storage import Home, disk_full_is_clear
 from graft.core.stores.address import HomeAddress
-from graft.core.uris import scheme_of
+from graft.core.uris import scheme_of, user_path
 from graft.data.remote.arrow_store import filesystem_of
 from graft.journal.locking import exclusive
 
@@ -86,7 +86,7 @@ def place_of(home: Home, given: str | None = None) -> Place | None:
     if named == OFF:
         return None
     if not scheme_of(named):
-        return LocalPlace(Path(named).expanduser().absolute())
+        return LocalPlace(user_path(named).absolute())
     return RemotePlace(named, *filesystem_of(named))
 
 

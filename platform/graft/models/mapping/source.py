@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from graft.core.errors import ArtifactError, SpecError
 from graft.core.storage import canonical_json, file_digest, text_digest
+from graft.core.uris import user_path
 from graft.models.info import BackboneInfo
 from graft.models.zoo import ZOO, find_entry, has_backbone
 
@@ -146,7 +147,7 @@ def find_source(name: str) -> Source:
     Raises:
         SpecError: nothing of that name is there.
     """
-    path = Path(name).expanduser()
+    path = user_path(name)
     if path.is_dir():
         return _in_folder(name, path.absolute())
     if path.is_file():

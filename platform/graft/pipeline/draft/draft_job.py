@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.errors import DataError, Problem, SpecError
-from graft.core.uris import REMOTE_SCHEMES
+from graft.core.uris import REMOTE_SCHEMES, advice_for_missing, user_path
 from graft.data.draft import Draft, Wish, drafts_of, kinds_with_draft
 from graft.data.overview import Overview
 from graft.pipeline.look import overview_of
@@ -180,9 +180,9 @@ def absolute(path: Path) -> Path:
             f"{in_store[1]}://{in_store[2]} lies in a store, but a path of this machine is looked at here; write a job "
             "with `data: {kind: image_folder, path: …}` for it (docs/remote.md), and give that to graft"
         )
-    where = path.expanduser().absolute()
+    where = user_path(path).absolute()
     if not where.exists():
-        raise SpecError(f"{path} does not exist; name a directory or a table")
+        raise SpecError(f"{path} does not exist; name a directory or a table ({advice_for_missing(where)})")
     if where.is_file() and (tool := _UNPACKERS.get(where.suffix.lower())):
         raise SpecError(f"{path} is an archive, which is not read as it is; unpack it ({tool}), and name the directory")
     try:

@@ -4,6 +4,7 @@ Only JSON is read here. Code that a folder brings (`auto_map`) is never run.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,7 @@ def folder_of(architecture: str, files: tuple[str, ...]) -> Path:
     Raises:
         ArtifactError: there is no such folder or name, or it lacks a file.
     """
-    path = Path(architecture).expanduser()
+    path = Path(os.path.expanduser(architecture))
     if path.is_dir():
         missing = [name for name in files if not (path / name).is_file()]
         if missing:
@@ -139,7 +140,7 @@ def folder_of(architecture: str, files: tuple[str, ...]) -> Path:
 
 def is_hub_name(architecture: str) -> bool:
     """Whether it can only be a name on the hub: no configuration, and no folder."""
-    is_here = is_configuration(architecture) or Path(architecture).expanduser().exists()
+    is_here = is_configuration(architecture) or os.path.exists(os.path.expanduser(architecture))
     return not is_here and not _looks_like_path(architecture)
 
 

@@ -5,6 +5,7 @@ An architecture is a folder that `save_pretrained` has written (``hf:/path/to/fo
 """
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,7 @@ class TransformersLibrary:
             return ""
         if is_hub_name(architecture):
             return " ".join(file.stated for file in weight_files(architecture))
-        folder = Path(architecture).expanduser()
+        folder = Path(os.path.expanduser(architecture))
         entries = [
             (path.name, path.stat().st_size, path.stat().st_mtime_ns)
             for path in sorted(folder.iterdir())
