@@ -23,6 +23,19 @@ def test_a_huge_file_is_not_read(tmp_path):
         read_file(tmp_path / "a.png", 10)
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "Git LFS, .* `git lfs pull`"),
+        (b"/annex/objects/SHA256E-s9--0.png\n", "git-annex, .* `git annex get`"),
+    ],
+)
+def test_what_stands_in_a_clone_for_a_file_is_not_the_file(content, told, tmp_path):
+    (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(Unreadable, match=f"^is a pointer of {told}$"):
+        read_file(tmp_path / "a.txt")
+
+
 def test_a_path_that_is_none_is_told(tmp_path):
     with pytest.raises(Unreadable, match="is no path"):
         read_file(b"a\0b")

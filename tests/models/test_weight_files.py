@@ -72,6 +72,14 @@ def test_damaged_file(tmp_path, suffix, content):
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_a_pointer_in_place_of_the_file(tmp_path, suffix):
+    path = tmp_path / f"w{suffix}"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(ArtifactError, match=r"is a pointer of Git LFS, not the file; fetch it with `git lfs pull`$"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_truncated_file(tmp_path, suffix):
     whole, part = tmp_path / f"whole{suffix}", tmp_path / f"part{suffix}"
     save_file(WEIGHTS, whole) if suffix == ".safetensors" else torch.save(WEIGHTS, whole)

@@ -4,6 +4,7 @@ import os
 import stat
 
 from graft.core.passing_errors import is_passing, is_used_up, printable_path, reason_of, used_up
+from graft.core.storage import pointer_reason
 from graft.data.remote.address import is_remote_source
 
 MAX_FILE_BYTES = 512 * 1024**2
@@ -41,9 +42,9 @@ def read_file(path: bytes | str | os.PathLike[str], most: int = MAX_FILE_BYTES) 
     if is_remote_source(path):
         from graft.data.remote.read import read_remote  # its libraries take a second
 
-        return read_remote(path, most)
+        return _fetched(read_remote(path, most))
     try:
-        return _content(path, most)
+        return _fetched(_content(path, most))
     except (OSError, MemoryError) as error:
         if is_used_up(error):
             raise used_up(printable_path(path), error) from error
@@ -53,6 +54,12 @@ def read_file(path: bytes | str | os.PathLike[str], most: int = MAX_FILE_BYTES) 
         if isinstance(error, Unreadable):
             raise
         raise Unreadable(f"is no path ({error})") from error
+
+
+def _fetched(content: bytes) -> bytes:
+    if reason := pointer_reason(content[:64]):
+        raise Unreadable(reason)
+    return content
 
 
 def _content(path: bytes | str | os.PathLike[str], most: int) -> bytes:

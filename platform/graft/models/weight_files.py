@@ -11,6 +11,7 @@ from torch import Tensor
 
 from graft.core.errors import ArtifactError, ResourceError
 from graft.core.passing_errors import machine_errors
+from graft.core.storage import pointer_reason
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
@@ -33,8 +34,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise ArtifactError(f"weights file {path} ends in `{path.suffix}`, but must end in {', '.join(SUFFIXES)}")
     try:
         with machine_errors(path, is_ours=True):
+            _require_fetched(path)
             content = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except ResourceError:
+    except (ArtifactError, ResourceError):
         raise
     except pickle.UnpicklingError as error:
         raise ArtifactError(
@@ -45,6 +47,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ArtifactError(f"weights file {path} is damaged or of another format ({first_line})") from error
     return _without_prefix(_tensors(content, path))
+
+
+def _require_fetched(path: Path) -> None:
+    with path.open("rb") as stream:
+        reason = pointer_reason(stream.read(64))
+    if reason:
+        raise ArtifactError(f"weights file {path} {reason}")
 
 
 def _tensors(content: Any, path: Path) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """What folders mean: every sample that has been read wrongly somewhere, for images and for texts."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from graft.data.folders.paths import SampleFiles
 from graft.data.folders.walk import walk
 from graft.modalities.image.file_names import IMAGE_FILES
 from graft.modalities.text.file_names import TEXT_FILES
+from graft.spec.modalities.image import ImageFolderData
+from graft.spec.yaml_text import read_yaml
 
 KINDS = [pytest.param(IMAGE_FILES, ".png", id="images"), pytest.param(TEXT_FILES, ".txt", id="texts")]
 
@@ -113,6 +116,7 @@ REFUSED = {
     "a container beside masks": ([*both("images"), "masks/%S*3"], r"data.path: .*/data/images", AS_CLASSES),
     "a copy by Windows": ([*PLAIN, "dog (1)/%S"], "named as a copy of dog", AS_CLASSES),
     "a copy by macOS": ([*PLAIN, "dog copy/%S"], "named as a copy of dog", AS_CLASSES),
+    "augmented": ([*PLAIN, "dog_augmented/%S"], "named as a copy of dog", AS_CLASSES),
     "a backup": ([*PLAIN, "dog.bak/%S"], "named as a copy of dog", AS_CLASSES),
     "a folder that was never named": ([*PLAIN, "New folder (2)/%S"], "a system gives to a new folder", AS_CLASSES),
     "thumbnails": ([*PLAIN, "dog/thumbs/%S"], "of the same names", r"data.ignore: \[thumbs\]", AS_CLASSES),
@@ -188,3 +192,43 @@ def test_a_few_samples_beside_the_classes_are_left_out_and_told(grow):
     root = grow("cat/%.png*3", "dog/%.png*3", "banner.png", "README")
     (found,) = read(root, IMAGE_FILES).ignored
     assert (found.reason, found.count, found.examples) == ("outside the class folders", 2, ("README", "banner.png"))
+
+
+NAMES = [
+    "extra",
+    "extra: 2",
+    "a, b [old]",
+    "2019",
+    "1e3",
+    "#x",
+    "null",
+    "it's",
+    "star*",
+    "-",
+    " ",
+    "what?",
+    "\udcff",
+    "a\nb",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_message_says_to_leave_out_is_left_out_if_it_is_written_so(grow, name):
+    root = grow(*(item.replace("%S", "%.png") for item in both("train", "test")))
+    (root / name / "cat").mkdir(parents=True)
+    (root / name / "cat" / "0.png").write_text("x")
+    with pytest.raises(DataError, match="to be left out") as refused:
+        read(root, IMAGE_FILES)
+    advice = re.search(r"data.ignore: (\[.*\])\), or", str(refused.value))
+    assert advice is not None
+    ignore = read_yaml(f"ignore: {advice[1]}").data["ignore"]
+    assert ImageFolderData.model_validate({"kind": "image_folder", "path": str(root), "ignore": ignore}).ignore
+    assert set(sizes(read(root, IMAGE_FILES, ignore=ignore))) == {"cat", "dog"}
+
+
+def test_a_path_that_a_message_names_can_be_written_so(grow, tmp_path):
+    root = grow("my pets: #1/cat/%.png*3", "my pets: #1/dog/%.png*3")
+    with pytest.raises(DataError) as refused:
+        read(root, IMAGE_FILES)
+    advice = str(refused.value).partition("write ")[2]
+    assert read_yaml(advice).data == {"data.path": f"{root}/my pets: #1"}

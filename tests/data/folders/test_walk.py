@@ -102,6 +102,14 @@ def test_files_without_a_byte_are_left_out_and_told(grow):
     assert (tree.top.count, len(tree.top.files()), len(tree.top.files(broken=True))) == (3, 3, 5)
 
 
+def test_what_is_still_in_icloud_is_a_sample_that_cannot_be_read(grow):
+    tree = walk(grow("cat/%.png*2", "cat/.a.png.icloud", "cat/.notes.doc.icloud", "dog/.b.jpg.icloud"), IMAGE_FILES)
+    (told,) = tree.unreadable
+    assert (told.reason, told.examples) == ("not downloaded from iCloud", ("cat/.a.png.icloud", "dog/.b.jpg.icloud"))
+    assert [(one.reason, one.examples) for one in tree.ignored] == [("hidden", ("cat/.notes.doc.icloud",))]
+    assert (tree.top.count, len(tree.top.files(broken=True))) == (2, 4)
+
+
 def test_a_folder_is_known_by_its_own_name_before_those_of_links(grow):
     root = grow("a->z", "z/0.png", "far/%.png*2", "b->far")
     assert [(one.path, one.first) for one in walk(root, IMAGE_FILES).again] == [("a", "z"), ("b", "far")]

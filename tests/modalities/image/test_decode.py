@@ -132,6 +132,7 @@ def test_an_image_of_just_the_limit_is_read(encode, noise):
         (b"", "is empty"),
         (b"I am no image, only my name says so.\n" * 50, "is text"),
         ("Straße und Äpfel".encode() * 100, "is text"),
+        (b"\n<!DOCTYPE html><html>", "is a web page, but must be an image .*; download it again"),
         (b"\x00\x01\x02\x03" * 64, "is not an image of a known format"),
         (b"\x00\x00\x00\x18ftypheic" + bytes(64), "is HEIC"),
         (b"\xff\xd8\xff\xe0\x00\x10JF", "is damaged"),

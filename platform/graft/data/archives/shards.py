@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graft.core.errors import DataError
+from graft.core.uris import advice_for_missing
 from graft.data.contents.parts import StampedFile
 from graft.data.folders.paths import printable
 from graft.data.overview import Progress
@@ -137,7 +138,7 @@ def _matching(name: str) -> list[Path]:
 
 def _require_file(path: Path) -> Path:
     if not path.exists():
-        raise DataError(f"data.path names {path}, but there is nothing there; check the path")
+        raise DataError(f"data.path names {path}, but there is nothing there; {advice_for_missing(path)}")
     if not path.is_file():
         raise DataError(f"data.path names {path}, but must name regular files; check the path")
     return path

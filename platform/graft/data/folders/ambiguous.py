@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from graft.core.errors import DataError
 from graft.core.unicode_form import composed
 from graft.data.folders.paths import SampleFiles, printable
-from graft.data.folders.readings import either, listed, named
+from graft.data.folders.readings import either, ignoring, in_yaml, listed, named
 from graft.data.folders.tree import Folder, Tree
 from graft.data.splits.names import split_of, split_within
 
@@ -22,7 +22,8 @@ _CONTAINERS = frozenset(
 _UNNAMED = re.compile(r"(?:new|untitled) folder(?: ?\(?\d+\)?)?")
 _REDUCED = re.compile(r"[._]?(?:thumb(?:nail)?s?|previews?|resized|small)")
 _COPY = re.compile(
-    r"copy of (?P<a>.+)|(?P<b>.+?)(?: ?\(\d+\)| ?- copy.*|[ _-]copy(?: ?\d+)?|[._-](?:bak|old|orig|backup)|~)"
+    r"copy of (?P<a>.+)|(?P<b>.+?)(?: ?\(\d+\)| ?- copy.*|[ _-]copy(?: ?\d+)?|~"
+    r"|[._-](?:aug(?:mented)?|bak|old|orig|backup))"
 )
 
 
@@ -104,10 +105,9 @@ def _check_nearly_splits(tree: Tree, folders: Sequence[Folder]) -> None:
 def _beside_splits(tree: Tree, known: Sequence[Folder], others: Sequence[Folder]) -> DataError:
     splits, rest = _called(known), _called(others)
     trains = "train" in {split_of(folder.name) for folder in known}
-    ignore = ", ".join(named(folder) for folder in others[:4]) + (", …" if len(others) > 4 else "")
     are = "is" if len(others) == 1 else "are"
     first, say_first = (
-        (f"{rest} {are} to be left out", f"write data.ignore: [{ignore}]")
+        (f"{rest} {are} to be left out", f"write {ignoring([folder.name for folder in others])}")
         if trains
         else (f"{rest} {are} for training", "move into a folder train")
     )
@@ -123,8 +123,7 @@ def _beside_splits(tree: Tree, known: Sequence[Folder], others: Sequence[Folder]
 def _unsorted_split(tree: Tree, samples: SampleFiles, split: Folder) -> DataError:
     return DataError(
         f"{tree.at(split.path)} holds {samples.noun} directly, but must hold one folder of {samples.noun} for each "
-        "class, as the other splits do; sort them into such folders, or leave it out with data.ignore: "
-        f"[{named(split)}]"
+        f"class, as the other splits do; sort them into such folders, or leave it out with {ignoring([split.name])}"
     )
 
 
@@ -148,7 +147,7 @@ def _check_copies(tree: Tree, folders: Sequence[Folder]) -> None:
             raise either(
                 f"{tree.at(folder.path)} has the name that a system gives to a new folder",
                 "what is in it is not sorted yet",
-                f"sort it, or write data.ignore: [{named(folder)}]",
+                f"sort it, or write {ignoring([folder.name])}",
                 "it is a class",
                 AS_LABELS,
             )
@@ -158,7 +157,7 @@ def _check_copies(tree: Tree, folders: Sequence[Folder]) -> None:
             raise either(
                 f"{tree.at(folder.path)} is named as a copy of {named(original)}",
                 "it is one",
-                f"leave it out with data.ignore: [{named(folder)}]",
+                f"leave it out with {ignoring([folder.name])}",
                 "it is a class",
                 AS_LABELS,
             )
@@ -172,7 +171,7 @@ def _check_reduced(tree: Tree, samples: SampleFiles, folders: Sequence[Folder]) 
                 raise either(
                     f"{tree.at(inside.path)} holds {samples.noun} of the same names as those beside it",
                     "they are smaller copies of them",
-                    f"write data.ignore: [{named(inside)}]",
+                    f"write {ignoring([inside.name])}",
                     f"they are other {samples.noun}",
                     AS_LABELS,
                 )
@@ -183,7 +182,7 @@ def _repeats(tree: Tree, folder: Folder, repeated: Sequence[str]) -> DataError:
     return either(
         f"{tree.at(folder.path)} holds the folders {names}, which lie beside it too",
         "it holds more of the same classes",
-        f"merge them, or leave it out with data.ignore: [{named(folder)}]",
+        f"merge them, or leave it out with {ignoring([folder.name])}",
         "it is a class itself",
         AS_LABELS,
     )
@@ -194,7 +193,7 @@ def _container(tree: Tree, folder: Folder, folders: Sequence[Folder]) -> DataErr
     return either(
         f"{tree.root} has the folder {named(folder)} with {_called(folder.filled)} in it, beside {others}",
         f"the classes lie in {named(folder)}",
-        f"write data.path: {printable(tree.at(folder.path))}",
+        f"write data.path: {in_yaml(tree.at(folder.path))}",
         f"{_called(folders)} are the classes",
         AS_LABELS,
     )
@@ -215,7 +214,7 @@ def _same_inside(tree: Tree, folders: Sequence[Folder], shared: Sequence[str]) -
     return either(
         f"{tree.root} has the folders {_called(folders)}, each with {names} in it",
         f"{names} are the classes",
-        f"name one of the folders, such as data.path: {printable(tree.at(folders[0].path))}, or rename them to train, "
+        f"name one of the folders, such as data.path: {in_yaml(tree.at(folders[0].path))}, or rename them to train, "
         "val and test",
         f"{_called(folders)} are the classes",
         AS_LABELS,

@@ -12,7 +12,7 @@ from graft.core.errors import DataError
 from graft.core.unicode_form import composed
 from graft.data.folders.ambiguous import check_labels, check_split_names
 from graft.data.folders.paths import SampleFiles, printable
-from graft.data.folders.readings import either, listed, named
+from graft.data.folders.readings import either, ignoring, in_yaml, listed, pattern_of
 from graft.data.folders.tree import Again, Folder, Tree, join
 from graft.data.folders.wrong_level import check_one_folder, check_several, check_wrapped, nothing_found
 from graft.data.overview import Ignored, Tally
@@ -95,14 +95,15 @@ def _groups_of_splits(tree: Tree, samples: SampleFiles) -> Iterator[Group]:
         if split is None and folder.count:
             raise DataError(
                 f"{tree.at(folder.path)} is no split by its name, but data.layout is splits; rename it to train, val "
-                f"or test, or leave it out with data.ignore: [{named(folder)}]"
+                f"or test, or leave it out with {ignoring([folder.name])}"
             )
     for _, split in splits:
-        twice = [printable(other.name) for other, of in splits if of == split is not None]
+        twice = [other.name for other, of in splits if of == split is not None]
         if len(twice) > 1:
+            names = listed([printable(name) for name in twice])
             raise DataError(
-                f"{tree.root} has the folders {listed(twice)}, but must have one for {split}; remove the others, or "
-                f"leave them out with data.ignore: [{twice[-1]}]"
+                f"{tree.root} has the folders {names}, but must have one for {split}; remove the others, or "
+                f"leave them out with {ignoring(twice[-1:])}"
             )
     if "train" not in {split for _, split in splits}:
         raise _without_train(tree, samples, [folder for folder, split in splits if split])
@@ -120,7 +121,7 @@ def _without_train(tree: Tree, samples: SampleFiles, splits: Sequence[Folder]) -
         return either(
             f"{tree.root} has the folder {names}, and none for training",
             f"these are all {samples.noun} there are, of the classes {inside}",
-            f"write data.path: {printable(tree.at(only.path))}",
+            f"write data.path: {in_yaml(tree.at(only.path))}",
             "the training folder is missing",
             "put a folder train beside it",
         )
@@ -137,7 +138,7 @@ def _groups(tree: Tree, parent: Folder, split: SplitName | None, samples: Sample
     """The folders of labels in a directory, or in the folder of a split."""
     if not parent.folders:
         held = f"{samples.noun} directly" if parent.count else f"no {samples.noun}"
-        leave = f", or leave it out with data.ignore: [{named(parent)}]" if parent.path else ""
+        leave = f", or leave it out with {ignoring([parent.name])}" if parent.path else ""
         raise DataError(
             f"{tree.at(parent.path)} holds {held}, but must hold one folder of {samples.noun} for each class; sort "
             f"them into such folders{leave}"
@@ -146,7 +147,7 @@ def _groups(tree: Tree, parent: Folder, split: SplitName | None, samples: Sample
         if not folder.count:
             raise DataError(
                 f"class folder {tree.at(folder.path)} is empty{_instead(folder, samples)}; add {samples.noun} or "
-                f"remove it, or leave it out with data.ignore: [{named(folder)}]"
+                f"remove it, or leave it out with {ignoring([folder.name])}"
             )
         yield Group(composed(folder.name), split, folder)
 
@@ -155,7 +156,7 @@ def _instead(folder: Folder, samples: SampleFiles) -> str:
     others = sum(one.others for one in folder.below())
     broken = sum(len(one.broken) for one in folder.below())
     if broken:
-        return f" (its {broken} {samples.noun} are empty, links to nothing, or no regular files)"
+        return f" (its {broken} {samples.noun} are empty, links to nothing, not downloaded, or no regular files)"
     return f" (its {others} files are not named {samples.named})" if others else ""
 
 
@@ -165,7 +166,7 @@ def _check_dangling(tree: Tree, parents: Sequence[Folder]) -> None:
         if path.rpartition("/")[0] in {parent.path for parent in parents}:
             raise DataError(
                 f"{printable(tree.at(path))} is a link to something that is not there, so a class may be missing; "
-                f"restore what it points to, or leave it out with data.ignore: [{printable(path.rpartition('/')[2])}]"
+                f"restore what it points to, or leave it out with {ignoring([path.rpartition('/')[2]])}"
             )
 
 
@@ -176,7 +177,7 @@ def _check_links(tree: Tree, samples: SampleFiles, groups: Sequence[Group], pare
             raise DataError(
                 f"{printable(tree.at(link.path))} and {printable(tree.at(link.first))} are the same folder, so its "
                 f"{samples.noun} would be in two classes or splits; remove the link, or leave it out with "
-                f"data.ignore: [/{printable(link.path)}]"
+                f"{ignoring([f'/{link.path}'])}"
             )
 
 
@@ -228,7 +229,7 @@ def _absent(tree: Tree, split: SplitName | None, absent: Sequence[str]) -> DataE
         f"{'it is a class' if one else 'they are classes'} without samples for {split}",
         "write data.layout: splits",
         f"{'it holds' if one else 'they hold'} something else, such as samples without a label",
-        f"write data.ignore: [{', '.join(printable(name) for name in absent[:3])}{', …' if len(absent) > 3 else ''}]",
+        f"write {ignoring(absent)}",
     )
 
 
@@ -255,7 +256,7 @@ def _too_many_beside(tree: Tree, samples: SampleFiles, parent: Folder, strays: S
         f"{tree.at(parent.path)} holds {found} beside the folders "
         f"{listed([printable(folder.name) for folder in parent.filled])}",
         "they belong to no class",
-        f"write data.ignore: ['/{printable(join(parent.path, '*.*'))}']",
+        f"write data.ignore: ['/{join(pattern_of(parent.path), '*.*')}']",
         "they are a class of their own",
         "move them into a folder",
     )

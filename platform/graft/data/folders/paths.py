@@ -2,12 +2,14 @@
 
 import fnmatch
 import os
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from graft.core.errors import DataError
 from graft.core.unicode_form import composed
+from graft.core.uris import advice_for_missing, user_path
 
 
 @dataclass(frozen=True)
@@ -18,11 +20,13 @@ class SampleFiles:
         noun: what they are called, plural.
         includes: whether a path is one by its name.
         named: how their names are, for messages ("as images", ".txt").
+        foreign: why a file with such first bytes is none that can be read, to follow its name; empty if it may be one.
     """
 
     noun: str
     includes: Callable[[str], bool]
     named: str
+    foreign: Callable[[bytes], str]
 
 
 def printable(name: str) -> str:
@@ -36,6 +40,8 @@ def size_and_time(path: str | bytes) -> tuple[int, int]:
         found = os.stat(path)
     except (OSError, ValueError):
         return -1, -1
+    if stat.S_ISDIR(found.st_mode):
+        return -1, -1
     return found.st_size, found.st_mtime_ns
 
 
@@ -45,9 +51,9 @@ def require_directory(path: str | Path) -> Path:
     Raises:
         DataError: it does not exist or is a file.
     """
-    directory = Path(path).expanduser().absolute()
+    directory = user_path(path).absolute()
     if not directory.exists():
-        raise DataError(f"data.path is {directory}, but there is nothing there; check the path")
+        raise DataError(f"data.path is {directory}, but there is nothing there; {advice_for_missing(directory)}")
     if not directory.is_dir():
         raise DataError(f"data.path is {directory}, but must be a directory, not a file; unpack it if it is an archive")
     return directory

@@ -20,9 +20,11 @@ from graft.data.overview import Progress, Tally
 DANGLING = "dangling link"
 SPECIAL = "not a regular file"
 EMPTY = "empty file"
+ELSEWHERE = "not downloaded from iCloud"
 
 _PROGRESS_EVERY = 1000
 _SUFFIX = re.compile(r"\.[a-z][a-z0-9_+-]{0,9}")
+_OF_ICLOUD = ".icloud"
 _NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 _LOOKED_AT = 200
 _ABOVE = ".."
@@ -178,6 +180,10 @@ class _Walk:
 
     def _sort(self, entry: "os.DirEntry[str]", path: str, found: _Found) -> None:
         name = entry.name
+        if self._is_elsewhere(entry, path):
+            self._unreadable.add(ELSEWHERE, printable(path))
+            found.broken.append(name)
+            return
         reason = reason_left_out(path, self._ignore, lambda: _is_folder(entry))
         if reason:
             self._leave_out(entry, path, reason)
@@ -198,6 +204,12 @@ class _Walk:
             self._tally.add(kind, printable(path))
             if kind == DANGLING and not _has_suffix(name):
                 self._dangling.append(path)
+
+    def _is_elsewhere(self, entry: "os.DirEntry[str]", path: str) -> bool:
+        """Whether `.photo.jpg.icloud` stands for a sample that macOS has not downloaded."""
+        meant = entry.name.removeprefix(".").removesuffix(_OF_ICLOUD)
+        is_placeholder = len(meant) == len(entry.name) - len(_OF_ICLOUD) - 1 and _has_suffix(meant)
+        return is_placeholder and self._samples.includes(meant) and not is_named_by(self._ignore, path)
 
     def _leave_out(self, entry: "os.DirEntry[str]", path: str, reason: str) -> None:
         """Count the files in a folder that is left out; links in it are not followed, and what is closed is passed."""

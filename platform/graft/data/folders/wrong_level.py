@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from graft.core.errors import DataError
 from graft.data.folders.label_names import check_label_names
 from graft.data.folders.paths import SampleFiles, printable
-from graft.data.folders.readings import listed
+from graft.data.folders.readings import in_yaml, listed
 from graft.data.folders.tree import Folder, Tree
 from graft.data.overview import told_ignored
 from graft.data.splits.names import split_of
@@ -37,7 +37,7 @@ def check_one_folder(tree: Tree, samples: SampleFiles) -> None:
     above = printable(right.path.partition("/")[0])
     raise DataError(
         f"data.path is {tree.root}, which holds {samples.noun} in the folder {above} only, but must be the directory "
-        f"of the {are} {_names(right)}: write data.path: {printable(tree.at(right.path))}"
+        f"of the {are} {_names(right)}: write data.path: {in_yaml(tree.at(right.path))}"
     )
 
 
@@ -92,8 +92,9 @@ def _too_low(tree: Tree) -> str:
     beside = listed([printable(name) for name in sorted({os.path.basename(tree.root), *tree.beside})])
     if split_of(os.path.basename(parent)):
         whole = printable(os.path.dirname(parent))
-        return f"; the classes {beside} lie in {printable(parent)}: write data.path: {whole} for this and other splits"
-    return f"; the classes {beside} lie one level higher: write data.path: {printable(parent)}"
+        right = f"write data.path: {in_yaml(whole)} for this and other splits"
+        return f"; the classes {beside} lie in {printable(parent)}: {right}"
+    return f"; the classes {beside} lie one level higher: write data.path: {in_yaml(parent)}"
 
 
 def _what_else(tree: Tree, samples: SampleFiles) -> str:
@@ -112,4 +113,4 @@ def _first_of(tree: Tree, suffixes: Sequence[str]) -> str | None:
 
 
 def _as_table(tree: Tree, table: str) -> str:
-    return f"if {table} says what they are, write data: {{kind: table, path: {printable(tree.at(table))}, …}}"
+    return f"if {table} says what they are, write data: {{kind: table, path: {in_yaml(tree.at(table))}, …}}"

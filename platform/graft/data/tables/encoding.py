@@ -6,10 +6,22 @@ from pathlib import Path
 
 from graft.core.errors import DataError
 from graft.core.passing_errors import machine_errors
+from graft.core.storage import pointer_reason
+from graft.core.uris import advice_for_missing
 
 _CHUNK = 1 << 20
 MAX_LINE_BYTES = 64 * 1024**2
 """No line of a table is longer; a disk image named .csv must not be read into memory to find that out."""
+# What is in files that are called a table of text, and are none.
+_OTHERS = {
+    b"\x1f\x8b": "is compressed by gzip; unpack it (gzip -d)",
+    b"PK\x03\x04": "is a zip archive or an Excel workbook; unpack it, or save it as CSV",
+    b"\xd0\xcf\x11\xe0": "is an Excel workbook; save it as CSV",
+    b"PAR1": "is Parquet; name it .parquet",
+    b"ARROW1": "is Arrow; name it .arrow",
+    b"<!DOCTYPE html": "is a web page; download the table again",
+    b"<html": "is a web page; download the table again",
+}
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -23,7 +35,7 @@ def require_file(path: Path) -> Path:
         with machine_errors(path):
             found = path.stat()
     except FileNotFoundError:
-        raise DataError(f"data.path is {path}, but there is nothing there; check the path") from None
+        raise DataError(f"data.path is {path}, but there is nothing there; {advice_for_missing(path)}") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
     if stat.S_ISDIR(found.st_mode):
@@ -32,7 +44,17 @@ def require_file(path: Path) -> Path:
         raise DataError(f"data.path is {path}, but must be a regular file; save the table to one")
     if found.st_size == 0:
         raise DataError(f"{path} is empty, but must hold a table with a header")
+    if reason := pointer_reason(_start_of(path)):
+        raise DataError(f"{path} {reason}")
     return path
+
+
+def _start_of(path: Path) -> bytes:
+    try:
+        with machine_errors(path), path.open("rb") as stream:
+            return stream.read(64)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
 
 
 def is_utf8(encoding: str) -> bool:
@@ -64,11 +86,19 @@ def check_encoding(path: Path, encoding: str) -> None:
     decoder = decoder_of(encoding)
     try:
         with machine_errors(path), path.open("rb") as stream:
-            _check_mark(path, stream.read(2), encoding)
+            start = stream.read(16)
+            _check_form(path, start)
+            _check_mark(path, start[:2], encoding)
             stream.seek(0)
             _scan(path, stream, decoder, encoding)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
+
+
+def _check_form(path: Path, start: bytes) -> None:
+    told = next((told for mark, told in _OTHERS.items() if start.lower().startswith(mark.lower())), "")
+    if told:
+        raise DataError(f"{path} is called {path.suffix}, but {told}")
 
 
 def _check_mark(path: Path, start: bytes, encoding: str) -> None:

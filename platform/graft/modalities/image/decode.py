@@ -15,12 +15,10 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from graft.core.passing_errors import is_used_up
 from graft.data.read import Oversized, Unreadable
+from graft.modalities.image.file_names import FORMATS, foreign_reason
 from graft.modalities.image.look import look_of
 from graft.modalities.image.metadata import without_metadata
 from graft.modalities.image.pixels import Picture, of_low_bytes, raw_mode, seen
-
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-"""The formats that are read; PIL knows many more, and each decoder less is one that hostile bytes cannot reach."""
 
 _TIFF = (b"II*\0", b"MM\0*")
 _MAGICS = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", *_TIFF)
@@ -147,8 +145,8 @@ def _refusal(content: bytes, error: Exception) -> Unreadable:
 
 def _what_else(content: bytes) -> str:
     known = ", ".join(FORMATS)
-    if content[4:8] == b"ftyp":
-        return f"is HEIC, AVIF or a film, but must be one of {known}; convert it to JPEG"
+    if reason := foreign_reason(content[:1024]):
+        return reason
     if _is_text(content[:1024]):
         return f"is text, but must be an image ({known})"
     if content.startswith(_TIFF) and _is_tiff_of_other_pixels(content):

@@ -2,6 +2,7 @@
 
 import os
 
+from graft.core.storage import pointer_reason
 from graft.data.folders.paths import SampleFiles
 
 SUFFIX = ".txt"
@@ -11,4 +12,4 @@ def _is_text(path: str) -> bool:
     return os.path.splitext(path)[1].lower() == SUFFIX
 
 
-TEXT_FILES = SampleFiles("texts", _is_text, SUFFIX)
+TEXT_FILES = SampleFiles("texts", _is_text, SUFFIX, pointer_reason)
