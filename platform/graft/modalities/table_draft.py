@@ -1,12 +1,14 @@
 """What a table may be: which column holds the samples, and of which modality they are."""
 
 import contextlib
+import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from graft.core.errors import DataError
+from graft.data.contents.beside import file_beside
 from graft.data.contents.coded import Coded
 from graft.data.contents.parts import Contents
 from graft.data.draft import Draft, Wish
@@ -51,6 +53,7 @@ def _draft(path: Path, wish: Wish) -> Draft:
     if named := [name for name in (wish.sample, *wish.labels) if name]:
         require_columns(path, table.names, named)
     columns, values = _read(path, table, wish)
+    _check_named(path, values)
     count = max((column.rows for column in columns), default=0)
     if not count:
         raise DataError(f"{path} holds no rows, but must hold some beside its header")
@@ -77,7 +80,7 @@ def _fitted(path: Path, roles: Roles, samples: Sequence[Any], contents: Contents
             return fitted_to_contents(contents, samples)
     given = [str(sample) for sample in samples if sample]
     if roles.is_file:
-        files = [path.parent / sample for sample in given]
+        files = [Path(os.fsdecode(file_beside(path, sample.encode("utf-8", "surrogatepass")))) for sample in given]
         require_files(files, f"column `{roles.sample}` of {path.name}", path.parent)
         return fitted_to_files(files)
     from graft.modalities.text.draft import fitted_to_texts
@@ -151,6 +154,7 @@ def _is_file() -> Callable[[str], bool]:
     from graft.modalities.image.sources.cells import are_base64
 
     def is_file(text: str) -> bool:
+        text = text.strip()
         is_path = is_named_as_sample(text) and len(text) < _LONGEST_PATH and "\n" not in text
         return is_path or are_base64([text[:_LONGEST_PATH].encode()])
 
@@ -171,6 +175,19 @@ def _check_header(path: Path, table: Table) -> None:
             f"{path.name} begins with `{value[:40]}`, which looks like a value, but must begin with the names of its "
             "columns; put a line such as `text,label` above"
         )
+
+
+def _check_named(path: Path, values: Mapping[str, Sequence[Any]]) -> None:
+    """A column that is called as one of its cells has no name: the first row was taken for that."""
+    if path.suffix.lower() not in DELIMITERS:
+        return
+    for name, cells in values.items():
+        different = cells.different if isinstance(cells, Coded) else ()
+        if name in different:
+            raise DataError(
+                f"{path.name} begins with `{name[:40]}`, which is a value of that column further down too, but must "
+                "begin with the names of its columns; put a line such as `text,label` above, or leave one out"
+            )
 
 
 def _is_value(name: str) -> bool:

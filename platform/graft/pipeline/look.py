@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from graft.core.errors import DataError
 from graft.data.columns import StorageSpec
 from graft.data.listing import Listing, list_samples
-from graft.data.overview import Overview, Progress, light_overview
+from graft.data.overview import Overview, Progress, light_overview, told_ignored
 from graft.data.split import Split
 from graft.data.splits.divide import divide
 from graft.data.splits.names import SplitName
@@ -65,6 +66,7 @@ _NOT_LISTED = Listing("", (), RawTargets(np.empty(0)), np.empty(0, np.uint8), ""
 
 def _of_listing(job: Job, listing: Listing) -> Overview:
     task = build_task(job.decided_task)
+    _check_unreadable(job, listing)
     targets = task.read(listing.targets, listing.source)
     codes, division = divide(listing, targets, task, job.data)
     return Overview(
@@ -76,3 +78,13 @@ def _of_listing(job: Job, listing: Listing) -> Overview:
         ignored=(*listing.ignored, *listing.unreadable),
         division=division,
     )
+
+
+def _check_unreadable(job: Job, listing: Listing) -> None:
+    """What ingest would refuse is refused now, as far as it is known before a sample is read."""
+    count, most = sum(one.count for one in listing.unreadable), job.data.max_unreadable
+    if count > most * len(listing):
+        raise DataError(
+            f"{count} of {len(listing)} {listing.source} cannot be read ({told_ignored(listing.unreadable)}), but "
+            f"data.max_unreadable allows {most:g}; correct what names them, or remove their rows"
+        )

@@ -183,6 +183,25 @@ def test_a_table_beside_flat_images_names_their_labels(graft: Any, photos: Write
     )
 
 
+def test_images_named_as_on_windows_are_found(graft: Any, photos: Write, table: Write) -> None:
+    photos({"pictures": 12}, name=".")
+    names = [f".\\pictures\\{n}.png" for n in range(11)] + [" pictures/11.png"]
+    job = graft("init", table("ages.csv", {"file": names, "age": [n * 1.5 for n in range(12)]}), "--json").json
+    assert job["data"]["image"] == "file"
+
+
+def test_a_table_without_a_header_is_told(graft: Any, table: Write) -> None:
+    path = table("t.csv", {TEXTS[0]: TEXTS, "good": WORDS})
+    refused(
+        graft("init", path), "begins with", "a value of that column further down too", "put a line such as `text,label`"
+    )
+
+
+def test_bytes_that_are_no_images_are_told(graft: Any, table: Write) -> None:
+    path = table("t.parquet", {"review": [text.encode() for text in TEXTS], "label": WORDS})
+    refused(graft("init", path), "the column of bytes holds no images that can be opened")
+
+
 def test_an_archive_is_to_be_unpacked(graft: Any, tmp_path: Path) -> None:
     (tmp_path / "photos.zip").write_bytes(b"PK")
     refused(graft("init", tmp_path / "photos.zip"), "is an archive, which is not read as it is; unpack it (unzip)")
@@ -256,7 +275,8 @@ def test_data_below_the_job_file_can_be_moved_with_it(graft: Any, photos: Write,
         ("t.csv", b"text,label\n", "holds no rows, but must hold some"),
         ("t.csv", b"text,label,label\na thing to read,1,2\n", "t.csv has 2 columns `label`, but must have one"),
         ("t.csv", b"text,label\nx,\x00\n", "NUL character"),
-        ("t.jsonl", b"{\n", "is no JSON"),
+        ("t.jsonl", b"{\n", "line 1 begins what goes on in the next line"),
+        ("t.jsonl", b"{]\n", "is no JSON"),
         ("t.parquet", b"PAR1 no", "is damaged or of another form"),
         ("t.csv", b"text,label\n" + b"some words to read,a\n" * 9 + b"other words to read,b\n" * 2, "class `b` has 2"),
     ],

@@ -1,5 +1,6 @@
 import gzip
 import os
+import re
 import subprocess
 import sys
 
@@ -287,7 +288,32 @@ def test_files_without_a_byte_are_told_without_a_look_into_any(graft, samples, j
     done = graft("validate", path, "--set", "data.max_unreadable=0.1")
     assert (done.exit_code, done.err.count("\n")) == (2, 1)
     assert "2 of 12 images in" in done.err
-    assert "are empty, links to nothing, or no regular files (dog/none1.png)" in done.err
+    assert "are empty, links to nothing, not downloaded, or no regular files (dog/none1.png)" in done.err
+
+
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [
+        (b"\0\0\0\x18ftypheic", "is HEIC, AVIF or a film, .* convert it to JPEG"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS, .* `git lfs pull`"),
+        (b"<!DOCTYPE html>\n", "is a web page, .* download it again"),
+        (b"<?xml version='1.0'?><svg/>", "is markup"),
+    ],
+)
+def test_pictures_of_which_none_can_be_read_are_told_before_the_run(graft, samples, job_file, start, told):
+    path = job_file(f"name: x\ndata: {{kind: image_folder, path: {samples / 'png'}}}\n")
+    files = [samples / "png" / folder / f"{number}.png" for folder in ("cat", "dog") for number in range(5)]
+    for file in files[:3]:
+        file.write_bytes(start)
+    assert graft("validate", path).exit_code == 0
+    for file in files:
+        file.write_bytes(start)
+    for command in ("validate", "plan"):
+        done = graft(command, path)
+        assert (done.exit_code, done.err.count("\n")) == (2, 1)
+        assert re.search(
+            f"6 of 6 images that were looked into in .* cannot be read; the first, cat/0.png, {told}", done.err
+        )
 
 
 def test_what_cannot_be_read_in_one_way_is_told_before_the_run(graft, samples, job_file, home):
@@ -312,7 +338,7 @@ def test_the_rows_of_a_table_are_told_too(graft, tmp_path, job_file):
     assert found["splits"]["validation"] == 10
     assert found["ignored"] == [{"reason": "row without a text", "count": 1, "examples": ["t.csv:31"]}]
     path = job_file("name: x\ndata: {kind: table, path: t.tsv, image: image, label: label}\ntask: classification\n")
-    (missing,) = graft("validate", path, "--json").json["data"]["ignored"]
+    (missing,) = graft("validate", path, "--set", "data.max_unreadable=1", "--json").json["data"]["ignored"]
     assert (missing["reason"], missing["count"]) == ("row whose file is not there", 20)
 
 
@@ -431,3 +457,16 @@ def test_what_comes_from_standard_input_and_is_no_job_is_one_line(graft, standar
     assert (done.exit_code, done.out, done.err.count("\n"), home.exists()) == (2, "", 1, False)
     assert done.err.startswith("graft: /dev/stdin")
     assert told in done.err
+
+
+@pytest.mark.parametrize("name", ["C:\\\\photos\\\\{}.png", "Photos/{}.PNG", "file:///photos/{}.png", "folder"])
+def test_a_table_whose_files_are_not_there_is_told_before_the_run(graft, tmp_path, job_file, name):
+    (tmp_path / "folder").mkdir()
+    rows = "".join(f"{name.format(number)},{'cat' if number % 2 else 'dog'}\n" for number in range(10))
+    (tmp_path / "t.csv").write_text(f"file,label\n{rows}")
+    path = job_file(f"name: x\ndata: {{kind: table, path: {tmp_path / 't.csv'}, image: file, label: label}}\n")
+    for command in ("validate", "plan"):
+        done = graft(command, path)
+        assert (done.exit_code, done.err.count("\n")) == (2, 1)
+        assert "10 of 10 images in" in done.err
+        assert "cannot be read (row whose file is not there: 10 (t.csv:1" in done.err

@@ -59,6 +59,13 @@ def test_a_name_that_was_written_on_windows_is_found(name: str, tmp_path: Path) 
     assert file_beside(tmp_path / "list.csv", b"photos\\\xc3\xa9 1.png") == os.fsencode(literal)
 
 
+def test_a_name_with_blanks_around_it_is_found_unless_a_file_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    assert file_beside(tmp_path / "list.csv", b" a.png ") == os.fsencode(tmp_path / "a.png")
+    (tmp_path / " a.png ").touch()
+    assert file_beside(tmp_path / "list.csv", b" a.png ") == os.fsencode(tmp_path / " a.png ")
+
+
 def test_a_file_of_just_this_name_comes_first(tmp_path: Path) -> None:
     for form in ("NFC", "NFD"):
         (tmp_path / unicodedata.normalize(form, "é.png")).touch()

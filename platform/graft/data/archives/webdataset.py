@@ -31,7 +31,7 @@ from graft.data.overview import Progress, Tally
 from graft.data.read import Unreadable
 from graft.data.split import UNASSIGNED, code_of
 from graft.data.splits.names import split_within
-from graft.data.tables.labels import Place, number_of, raw_targets, text_numbers
+from graft.data.tables.labels import Place, as_numbers, raw_targets
 from graft.data.targets import RawTargets
 from graft.spec.modalities.webdataset import WebDatasetData
 
@@ -207,9 +207,8 @@ def _targets(spec: WebDatasetData, labels: Coded) -> RawTargets:
     if names is not None:
         return RawTargets(_codes(place, labels, len(names)), names)
     is_class = spec.label.lower() == "cls"
-    different = labels.different
-    if not is_class and all(label is None or isinstance(label, str) for label in different) and text_numbers(different):
-        labels = labels.mapped(number_of)
+    if not is_class and all(label is None or isinstance(label, str) for label in labels.different):
+        labels = as_numbers(labels)
     targets = raw_targets([(place, labels)])
     return replace(targets, columns=()) if is_class else targets
 

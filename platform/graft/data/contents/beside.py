@@ -15,16 +15,18 @@ def file_beside(table: Path | str, name: bytes) -> bytes:
     A table in a store names nothing on this machine: ``/a`` is an `a` at the top of its bucket or server.
 
     A name with accents is found in either of the forms that it can be typed in: tables mostly have the one, and disks
-    that a Mac has written the other. And one that was written on Windows is found by its backslashes.
+    that a Mac has written the other. One that was written on Windows is found by its backslashes, and one with blanks
+    around it, as they stand behind a comma, without them.
     """
     if is_remote_source(name):
         return name
     if isinstance(table, str):
         return os.fsencode(beside(table, os.fsdecode(name)))
     path = os.path.join(os.fsencode(table.parent), name)
-    if (path.isascii() and b"\\" not in name) or b"\0" in path or os.path.lexists(path):
+    is_plain = path.isascii() and b"\\" not in name and name == name.strip()
+    if is_plain or b"\0" in path or os.path.lexists(path):
         return path
-    typed = os.fsdecode(name).replace("\\", "/")
+    typed = os.fsdecode(name).replace("\\", "/").strip()
     forms = (os.fsencode(unicodedata.normalize(form, typed)) for form in ("NFC", "NFD"))
     others = (os.path.join(os.fsencode(table.parent), form) for form in forms)
     return next((other for other in others if os.path.lexists(other)), path)

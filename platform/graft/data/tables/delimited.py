@@ -14,7 +14,7 @@ from graft.core.passing_errors import machine_errors
 from graft.data.contents.coded import Coded
 from graft.data.contents.spool import Spool
 from graft.data.tables.encoding import MAX_LINE_BYTES, check_encoding, is_utf8
-from graft.data.tables.labels import number_of, text_numbers
+from graft.data.tables.labels import as_numbers
 from graft.data.tables.rows import append_samples, column_named, require_columns
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
@@ -45,7 +45,8 @@ class DelimitedTable:
         """Of the columns."""
         with self._path.open(encoding=self._encoding, newline="") as stream:
             try:
-                return next(csv.reader(stream, delimiter=self._delimiter), [])
+                rows = csv.reader(stream, delimiter=self._delimiter)
+                return next((row for row in rows if row), [])  # Arrow passes empty lines, too
             except csv.Error as error:
                 raise DataError(f"{self._path}: the header cannot be read ({error}); check the first line") from error
 
@@ -54,7 +55,7 @@ class DelimitedTable:
         require_columns(self._path, self.names, [sample, *others])
         there = {name: column_named(name, self.names) for name in (sample, *others)}
         samples, columns = self._columns(there[sample], list(dict.fromkeys(there[name] for name in others)))
-        return samples, {name: _values(columns[there[name]]) for name in others}
+        return samples, {name: as_numbers(columns[there[name]]) for name in others}
 
     def contents(self, sample: str) -> None:
         """Samples are texts."""
@@ -127,12 +128,6 @@ class DelimitedTable:
             except csv.Error:
                 pass
         return None
-
-
-def _values(values: Coded) -> Coded:
-    if text_numbers(values.different):
-        return values.mapped(number_of)
-    return values
 
 
 def _one_line(error: Exception) -> str:

@@ -84,6 +84,11 @@ class JsonLines:
         try:
             found = json.loads(line)
         except (ValueError, RecursionError) as error:
+            if line.strip() in ("[", "{"):
+                raise DataError(
+                    f"{self._path}, line {number} begins what goes on in the next line, but each line must be an "
+                    "object; write one sample in each line (jq -c '.[]' does that to a list)"
+                ) from error
             told = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
             raise DataError(f"{self._path}, line {number} is no JSON ({told}); correct or remove the line") from error
         if not isinstance(found, dict):

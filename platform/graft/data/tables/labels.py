@@ -12,7 +12,10 @@ from graft.data.contents.coded import Coded
 from graft.data.targets import RawTargets
 
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
-
+# 007, or an identifier of so many digits that another would be the same number.
+_CODE = re.compile(r"\s*[+-]?(0\d+|\d{16,})\s*")
+_MOST_EXACT = 2**53
+"""Larger whole numbers may be equal as float64 and yet differ."""
 
 MOST_LABEL_BYTES = 64 * 1024
 """Of a label, or of another cell beside a sample: more is a text, or an attack on the memory."""
@@ -73,6 +76,13 @@ def text_numbers(values: Sequence[str | None]) -> bool:
     return bool(given) and all(NUMBER.fullmatch(value) for value in given)
 
 
+def as_numbers(values: Coded) -> Coded:
+    """Texts as the numbers that all of them are written as, unless that would lose what tells two of them apart."""
+    different = values.different
+    is_lossy = any(value and _CODE.fullmatch(value) for value in different)
+    return values if is_lossy or not text_numbers(different) else values.mapped(number_of)
+
+
 def number_of(value: str | None) -> float | None:
     """The number that such a value is; None if it is blank."""
     return float(value) if value and not value.isspace() else None
@@ -87,9 +97,13 @@ def _column(place: Place, values: Coded, missing: np.ndarray) -> np.ndarray | Co
             f"{place} is a {kinds[other]} in row {rows[other]} (`{_short(values.different[other])}`), but a {kinds[0]} "
             f"in row {rows[0]}; make all of them one kind"
         )
-    if kinds and kinds[0] == "number":
+    if kinds and kinds[0] == "number" and all(map(_is_exact, values.different)):
         return values.taken([float(value) for value in values.different], np.float64)
     return values.mapped(lambda value: _as_list(value) if isinstance(value, list) else _as_text(value))
+
+
+def _is_exact(value: Any) -> bool:
+    return isinstance(value, float) or abs(value) <= _MOST_EXACT
 
 
 def _missing(columns: Sequence[Coded]) -> np.ndarray:

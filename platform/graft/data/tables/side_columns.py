@@ -12,7 +12,7 @@ import numpy as np
 from graft.core.errors import DataError
 from graft.core.unicode_form import composed
 from graft.data.contents.coded import Coded
-from graft.data.tables.labels import Place
+from graft.data.tables.labels import NUMBER, Place
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTH = re.compile(r"\d{4}-\d{2}")
@@ -134,6 +134,8 @@ def _time(place: Place, row: int, value: Any) -> float | datetime:
         return float(value)
     if isinstance(value, str) and (moment := _moment(value.strip())) is not None:
         return moment
+    if isinstance(value, str) and NUMBER.fullmatch(value):  # nanoseconds, of which a table of text keeps every digit
+        return float(value)
     if value is None or value != value or (isinstance(value, str) and not value.strip()):
         raise DataError(f"{place} is empty in row {row}, but every row must have a time; fill it or remove the row")
     raise DataError(

@@ -81,6 +81,9 @@ def fitted_to_contents(contents: Contents, sources: Sequence[Any]) -> Mapping[st
     Args:
         contents: reads them.
         sources: their places, or their texts.
+
+    Raises:
+        DataError: none of those that are looked at is an image.
     """
     sides = []
     for source in sources[:: max(1, len(sources) // _LOOKED_AT)][:_LOOKED_AT]:
@@ -90,6 +93,8 @@ def fitted_to_contents(contents: Contents, sources: Sequence[Any]) -> Mapping[st
                 sides.append(min(found.size))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # ingest will name it
             continue
+    if not sides and len(sources):
+        raise DataError("the column of bytes holds no images that can be opened, but must; name another with --sample")
     return fitted_to_side(statistics.median(sides)) if sides else {}
 
 
