@@ -102,7 +102,9 @@ def test_a_file_that_is_no_job(job_file: Path, content: bytes, expected: str) ->
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert told(tmp_path / "no.yaml") == ["x.yaml does not exist, but must be a job file; check the path"]
-    assert told(tmp_path) == ["x.yaml is a directory, but must be a job file"]
+    assert told(tmp_path) == [
+        "x.yaml is a directory, but must be a job file; `graft init` writes one for the data in a directory"
+    ]
     with pytest.raises(SpecError, match="cannot be read"):
         load_job("a\0b")
 
@@ -334,3 +336,21 @@ def test_a_mapping_that_holds_itself_is_refused() -> None:
     raw["strategy"] = raw
     with pytest.raises(SpecError, match="the job holds itself"):
         parse_job(raw)
+
+
+def test_a_value_of_several_forms_is_told_of_once(job_file: Path) -> None:
+    job_file.write_text("name: x\ndata: {kind: table, path: t.csv, text: a, label: ''}\n")
+    assert told(job_file) == ["x.yaml:2 data.label: has 0 characters, but must have at least 1"]
+
+
+def test_a_path_in_place_of_a_kind_is_told_how_to_be_written(job_file: Path) -> None:
+    job_file.write_text("name: x\ndata: my/photos\n")
+    (problem,) = told(job_file)
+    assert problem.endswith("what lies at a path is named as {kind: …, path: my/photos}, which `graft init` writes")
+
+
+def test_the_name_of_the_newest_experiment_is_no_name_of_a_job(job_file: Path) -> None:
+    job_file.write_text("name: latest\ndata: digits\n")
+    assert told(job_file) == [
+        "x.yaml:1 name: is `latest`, but must be another name: `latest` means the newest experiment of all jobs"
+    ]

@@ -227,3 +227,24 @@ def test_both_parsers_of_pyyaml_give_the_same(monkeypatch: pytest.MonkeyPatch) -
     assert read_yaml(text) == with_default
     with pytest.raises(YamlError, match="opens a list with"):
         read_yaml("a: [1")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("data:\n\u00a0\u00a0kind: digits\n", "has U+00A0 in a key, which looks like a blank or like nothing"),
+        ("name: x\n\u200bdata: digits\n", "has U+200B in a key"),
+        ("name:\u00a0x\ndata: digits\n", "has U+00A0, which only looks like a blank or a colon"),
+        ("name\uff1a x\ndata: digits\n", "has U+FF1A, which only looks like a blank or a colon"),
+        ("data:\n  <<: {kind: digits}\n", "has the key `<<`, which merges nothing here; write its keys out"),
+    ],
+)
+def test_what_nobody_sees_is_named(text: str, told: str) -> None:
+    with pytest.raises(YamlError) as caught:
+        read_yaml(text)
+    assert caught.value.message.startswith(told)
+
+
+@pytest.mark.parametrize("text", ["'a\u00a0b': 1\n", "a: 名前： x\n", "größe: 1\n", "a b: 1\n"])
+def test_what_is_meant_so_stays(text: str) -> None:
+    assert read_yaml(text).data

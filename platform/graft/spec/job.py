@@ -39,6 +39,8 @@ def slug(name: str) -> str:
     """A name that a job can have."""
     if not _SLUG.fullmatch(name):
         raise broken("must be 1 to 64 of a-z, 0-9, `_` and `-`, and start with a letter or digit")
+    if name == "latest":
+        raise broken("must be another name: `latest` means the newest experiment of all jobs")
     return name
 
 

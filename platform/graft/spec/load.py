@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from graft.core.errors import Problem, SpecError
+from graft.core.uris import advice_for_missing
 from graft.spec.base import Spec
 from graft.spec.job import Job
 from graft.spec.messages.no_credentials import credential_findings
@@ -167,7 +168,8 @@ def _read_text(path: Path) -> str:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
-        raise YamlError("does not exist, but must be a job file; check the path") from error
+        told = f"does not exist, but must be a job file; {advice_for_missing(path)}"
+        raise YamlError(told) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise YamlError(f"cannot be read ({reason})") from error
@@ -185,7 +187,7 @@ def _require_file(path: Path) -> None:
     """Nothing that waits for ever; a shell's own pipe, as `<(…)` makes it, has somebody at its other end."""
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
-        raise YamlError("is a directory, but must be a job file")
+        raise YamlError("is a directory, but must be a job file; `graft init` writes one for the data in a directory")
     if not stat.S_ISREG(mode) and not _is_open_already(str(path)):
         raise YamlError("is not a regular file, but must be a job file; save the job to one")
 

@@ -164,7 +164,19 @@ class _Composer:
                     "has a key that is not a plain name; put the value in quotes if it starts with `{` or `[`",
                     *_at(event),
                 )
+            _check_key(event)
             yield event.value, _line(event), self._node(next(self._events), depth + 1)
+
+
+def _check_key(event: Any) -> None:
+    """A key of which nobody would see what is wrong with it."""
+    key: str = event.value
+    if key == "<<" and event.implicit[0]:
+        raise YamlError("has the key `<<`, which merges nothing here; write its keys out", *_at(event))
+    odd = next((one for one in key if one not in " \t" and (one.isspace() or not one.isprintable())), "")
+    if odd and event.implicit[0]:
+        told = f"has U+{ord(odd):04X} in a key, which looks like a blank or like nothing; put plain blanks in its place"
+        raise YamlError(told, *_at(event))
 
 
 class _Expansion:

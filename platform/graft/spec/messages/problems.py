@@ -1,7 +1,8 @@
 """From pydantic's errors to problems that name the file, the line and the key."""
 
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -18,6 +19,8 @@ MOST_FINDINGS = 100
 """Nobody mends more at once; each takes a search for what was meant."""
 
 _UNKNOWN = "extra_forbidden"
+# What pydantic calls the forms that a value of several may have, where it stands among keys.
+_FORM = re.compile(r"constrained-\w+|(?:list|tuple|function-\w+)\[.*\]")
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def findings_of(error: ValidationError, model: type[Spec]) -> list[Finding]:
         error: raised by ``model.model_validate``.
         model: the model of the whole.
     """
-    every = error.errors(include_url=False)
+    every = list(_first_forms(error.errors(include_url=False)))
     unknown: defaultdict[tuple[str | int, ...], list[str]] = defaultdict(list)
     for details in every:
         if details["type"] == _UNKNOWN:
@@ -79,6 +82,23 @@ def findings_of(error: ValidationError, model: type[Spec]) -> list[Finding]:
     if len(single) > MOST_FINDINGS:
         found.append(Finding((), f"{len(single) - MOST_FINDINGS:,} more values are wrong; mend the others first"))
     return list(dict.fromkeys(found))
+
+
+def _first_forms(every: Iterable[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """Of a value that may have several forms, what the first form says of it: pydantic tells of each."""
+    seen: set[tuple[str | int, ...]] = set()
+    for details in every:
+        location = details["loc"]
+        place = next((place for place, part in enumerate(location) if place and _is_form(part)), None)
+        if place is not None:
+            if location[:place] in seen:
+                continue
+            seen.add(location[:place])
+        yield details
+
+
+def _is_form(part: str | int) -> bool:
+    return isinstance(part, str) and _FORM.fullmatch(part) is not None
 
 
 def _finding(details: ErrorDetails, model: type[Spec]) -> Finding:
@@ -116,6 +136,8 @@ def _place(location: Sequence[str | int], model: type[Spec]) -> _Place:
         if part in chosen:
             owner, chosen = chosen[str(part)], {}
             continue
+        if not inside and _is_form(part):
+            break
         path.append(part)
         if not inside or isinstance(part, int):
             continue

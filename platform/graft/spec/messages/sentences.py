@@ -137,7 +137,14 @@ def _wrong_kind(value: Any, field: FieldInfo | None) -> str:
     if isinstance(value, Mapping) and "kind" not in value:
         return f"has no `kind`, which {must_be_one_of(kinds)}"
     hint = nearest_hint(kind, kinds) if isinstance(kind, str) else ""
+    is_alone = isinstance(value, str) or (isinstance(value, Mapping) and len(value) == 1)
+    if isinstance(kind, str) and is_alone and not hint and _may_have_path(field):
+        hint = f"; what lies at a path is named as {{kind: …, path: {kind[:60]}}}, which `graft init` writes"
     return f"is {shown(kind)}, but {must_be_one_of(kinds)}{hint}"
+
+
+def _may_have_path(field: FieldInfo | None) -> bool:
+    return field is not None and any("path" in spec.model_fields for spec in spec_types(field.annotation))
 
 
 def _range_rule(field: FieldInfo | None) -> str | None:

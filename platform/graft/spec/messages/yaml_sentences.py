@@ -3,6 +3,7 @@
 The parser's own words (libyaml's, or those of PyYAML where that is missing) are looked at, and never shown.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,10 @@ _SENTENCES: Mapping[str, str] = {
 }
 _OTHERWISE = "cannot be read from here on; look at quotes, brackets, colons and indentation"
 _TAB = "is indented with a tab, but YAML takes blanks only; put blanks in its place"
+# Blanks and colons that web pages, word processors and some keyboards have.
+_ODD = re.compile(
+    r"(?m)(?:^[ \t]*|:[ \t]*)(?P<blank>[\u00a0\u2000-\u200b\u202f\u205f\u3000\ufeff])|^[^:\n]*(?P<colon>\uff1a)"
+)
 _UNCLOSED = {"quoted": "a quote", "flow sequence": "a list with `[`", "flow mapping": "a mapping with `{`"}
 
 
@@ -62,6 +67,10 @@ def yaml_sentence(text: str, said: str, place: Place, opened: Place | None = Non
     indentation = line[: len(line) - len(line.lstrip())]
     if "\t" in indentation:
         return _TAB, Place(place.line, indentation.index("\t") + 1)
+    odd = _ODD.search("\n".join(lines[max(0, place.line - 2) : place.line]))
+    if odd is not None:
+        code = ord(odd["blank"] or odd["colon"])
+        return f"has U+{code:04X}, which only looks like a blank or a colon; put a plain one in its place", place
     if "cannot start any token" in said:
         return f"begins a value with `{line[place.column - 1 :][:1]}`, which YAML keeps for itself; {_QUOTE}", place
     for part, what in _UNCLOSED.items():
