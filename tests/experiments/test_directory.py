@@ -60,6 +60,7 @@ def test_the_address_of_a_model_is_pinned(home: Path, tmp_path: Path, monkeypatc
     name = Experiment.create(Home.find(), JOB).name
     monkeypatch.chdir(tmp_path.parent)
     assert pinned_model("digits", Home.find()) == pinned_model("latest", Home.find()) == name
+    (tmp_path / "manifest.json").touch()
     assert pinned_model(tmp_path.name, Home.find()) == str(tmp_path)
 
 
@@ -67,3 +68,22 @@ def test_a_model_that_is_not_there_is_not_pinned(home: Path) -> None:
     for model in ("digits", "models:/digits@champion"):
         with pytest.raises(SpecError, match=model):
             pinned_model(model, Home.find())
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "it is empty, but must be a mapping of keys to values"),
+        ("- 1\n", "it is a list, but must be a mapping of keys to values"),
+        ("name: [\n", "it is no YAML from line 2 on"),
+        ("[" * 5000, "it is no YAML"),
+        ("name: a\n", "data is missing, but must be given"),
+    ],
+)
+def test_a_stored_job_that_is_none_is_told_in_a_line_of_ours(home: Path, text: str, told: str) -> None:
+    experiment = Experiment.create(Home.find(), JOB)
+    experiment.job_file.write_text(text)
+    with pytest.raises(ArtifactError) as caught:
+        experiment.job()
+    assert str(caught.value).startswith(f"{experiment.job_file} cannot be read as a job ({told}")
+    assert str(caught.value).endswith("put it back from a copy, or run the job anew")

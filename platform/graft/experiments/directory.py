@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from pydantic import ValidationError
 
 from graft.core.errors import ArtifactError, SpecError
+from graft.core.passing_errors import reason_of
 from graft.core.registry import unknown
 from graft.core.storage import Home, write_text
 from graft.core.stores.copy import Copy, bring, publish
@@ -16,6 +18,8 @@ from graft.experiments.sharing import fetch
 from graft.journal.events import ExperimentStarted
 from graft.journal.journal import read
 from graft.spec.job import Job
+from graft.spec.messages.problems import findings_of
+from graft.spec.messages.rules import dotted
 
 JOB_NAME = "job.yaml"
 CONTACT_S = 10.0
@@ -196,6 +200,17 @@ class Experiment:
         """
         try:
             return Job.read_stored(yaml.safe_load(self.job_file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise ArtifactError(f"{self.job_file} cannot be read as a job ({reason}); run the job anew") from error
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+            told = f"{self.job_file} cannot be read as a job ({_reason(error)})"
+            raise ArtifactError(f"{told}; put it back from a copy, or run the job anew") from error
+
+
+def _reason(error: Exception) -> str:
+    """Why a stored job is none, in our words."""
+    if isinstance(error, ValidationError):
+        finding = findings_of(error, Job)[0]
+        return f"{dotted(finding.path) or 'it'} {finding.message}"[:200]
+    if isinstance(error, yaml.YAMLError | RecursionError):
+        mark = getattr(error, "problem_mark", None)
+        return "it is no YAML" + (f" from line {mark.line + 1} on" if mark else "")
+    return reason_of(error)

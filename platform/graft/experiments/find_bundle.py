@@ -47,13 +47,9 @@ def find_bundle(model: str, home: Home) -> Path:
     home.close()
     if model.startswith(SCHEME):
         return find_registered(model, home).directory
-    if (Path(model) / MANIFEST).is_file():
+    if _is_bundle(model):
         return Path(model)
-    if Path(model).exists():
-        raise SpecError(
-            f"{model} is not a bundle (no {MANIFEST} in it); name a bundle, an experiment or a {SCHEME} URI"
-        )
-    experiment = Experiment.find(home, model)
+    experiment = _experiment(model, home)
     if not (bring_tree(experiment.bundle) / MANIFEST).is_file():
         raise ArtifactError(
             f"experiment {experiment.name} has no bundle; finish it with `graft resume {experiment.name}`"
@@ -103,7 +99,7 @@ def pinned_model(model: str, home: Home) -> str:
     """
     home.close()
     if not model.startswith(SCHEME):
-        return str(Path(model).absolute()) if Path(model).exists() else Experiment.find(home, model).name
+        return str(Path(model).absolute()) if _is_bundle(model) else _experiment(model, home).name
     wanted = ModelUri.parse(model)
     store = _store(model, home)
     version = version_in(home.database, wanted) if store == home.tracking_uri else None
@@ -113,6 +109,23 @@ def pinned_model(model: str, home: Home) -> str:
     from graft.tracking.mlflow.registration import version_of  # MLflow takes seconds to import
 
     return str(version_of(store, model))
+
+
+def _is_bundle(model: str) -> bool:
+    return (Path(model) / MANIFEST).is_file()
+
+
+def _experiment(model: str, home: Home) -> Experiment:
+    """The experiment of a name, which the folder of its data may have too: `graft init photos` calls its job photos."""
+    try:
+        return Experiment.find(home, model)
+    except SpecError as error:
+        if not Path(model).exists():
+            raise
+        raise SpecError(
+            f"{model} is not a bundle (no {MANIFEST} in it), nor an experiment of {home.shown}; name a bundle, an "
+            f"experiment or a {SCHEME} URI"
+        ) from error
 
 
 def _store(uri: str, home: Home) -> str:

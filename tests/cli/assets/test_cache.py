@@ -101,7 +101,9 @@ def test_what_is_in_use_stays(graft, make, store):
         ((), "one of DIGEST, --all and --older-than AGE"),
         (("abc", "--all"), "one of DIGEST, --all and --older-than AGE"),
         (("xyz",), "`xyz` begins no digest in"),
-        (("",), "`` begins 2 digests"),
+        (("",), "the digest is empty, but must be one, or how it begins; see `graft cache ls`"),
+        (("--older-than=-7d",), "--older-than is `-7d`, but must be a number with m, h, d or w, such as 7d"),
+        (("--older-than", "nand"), "--older-than is `nand`, but must be a number with m, h, d or w, such as 7d"),
         (("--older-than", "week"), "--older-than is `week`, but must be a number with m, h, d or w, such as 7d"),
     ],
 )

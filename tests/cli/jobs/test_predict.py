@@ -1,6 +1,7 @@
 import contextlib
 import json
 import sqlite3
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -64,7 +65,8 @@ def test_missing_files_are_all_told_before_a_model_is_loaded(graft, photo, tmp_p
 def test_a_directory_that_is_no_bundle_is_told(graft, photo):
     done = graft("predict", photo.parent, photo)
     assert done.exit_code == 2
-    assert done.err.startswith(f"graft: {photo.parent} is not a bundle (no manifest.json in it); name a bundle")
+    assert done.err.startswith(f"graft: {photo.parent} is not a bundle (no manifest.json in it), nor an experiment of ")
+    assert "name a bundle" in done.err
 
 
 @pytest.mark.usefixtures("home")
@@ -109,6 +111,16 @@ def test_an_experiment_without_a_bundle_says_how_to_finish_it(graft, make_experi
 def test_an_experiment_means_its_bundle(graft, make_experiment, bundle, photo):
     experiment = make_experiment([])
     experiment.bundle.symlink_to(bundle)
+    assert graft("predict", "digits", photo).out == graft("predict", bundle, photo).out
+
+
+def test_an_experiment_is_found_beside_the_folder_of_its_data(
+    graft, make_experiment, bundle, photo, tmp_path, monkeypatch
+):
+    """`graft init photos` and `graft run photos.yaml` leave both under one name."""
+    make_experiment([]).bundle.symlink_to(bundle)
+    monkeypatch.chdir(tmp_path)
+    Path("digits").mkdir()
     assert graft("predict", "digits", photo).out == graft("predict", bundle, photo).out
 
 

@@ -100,3 +100,8 @@ def test_what_a_split_leaves_undefined_is_said():
 def test_counts_are_ranges():
     assert TASK.counts(np.array([[1.0], [4.0]]), ("a",)) == {"a": {"min": 1.0, "mean": 2.5, "max": 4.0}}
     assert TASK.counts(np.empty((0, 1)), ("a",)) == {}
+
+
+def test_targets_called_as_columns_of_every_prediction_hide_none_of_them():
+    answers = TASK.answers(np.array([[1.0, 2.0, 3.0]]), ["source", "error", "size"], {})
+    assert answers == {"value(source)": [1.0], "value(error)": [2.0], "size": [3.0]}

@@ -1,6 +1,7 @@
 """`graft cache`: the features of frozen networks that are kept to be used again."""
 
 import json
+import re
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +23,7 @@ app = typer.Typer(
 
 _SHOWN = 12
 _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+_AGE = re.compile(r"(\d+(?:\.\d+)?)([mhdw])")
 
 PrefixOption = Annotated[
     str | None,
@@ -121,6 +123,8 @@ def _catalog(home: Any) -> "Catalog":
 
 
 def _one(catalog: "Catalog", prefix: str) -> "Entry":
+    if not prefix:  # of a variable that is not set, in a shell
+        raise SpecError("the digest is empty, but must be one, or how it begins; see `graft cache ls`")
     found = [entry for entry in catalog.entries() if entry.holding.digest.startswith(prefix)]
     if len(found) == 1:
         return found[0]
@@ -131,11 +135,10 @@ def _one(catalog: "Catalog", prefix: str) -> "Entry":
 
 
 def _age(text: str) -> float:
-    number, unit = text[:-1], text[-1:]
-    try:
-        return float(number) * _SECONDS[unit]
-    except (KeyError, ValueError):
-        raise SpecError(f"--older-than is `{text}`, but must be a number with m, h, d or w, such as 7d") from None
+    found = _AGE.fullmatch(text)
+    if found is None:
+        raise SpecError(f"--older-than is `{text}`, but must be a number with m, h, d or w, such as 7d")
+    return float(found[1]) * _SECONDS[found[2]]
 
 
 def _row(entry: "Entry") -> dict[str, Any]:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
     from graft.transfer.closed_form.problem import LinearTargets
 
+_TAKEN = frozenset({"source", "error", "probabilities"})
+"""Names in every prediction that a target of several cannot have as well."""
+
 
 class RegressionTask:
     """Targets are float64 [N, T] in their units, outputs are standard scores [N, T], predictions are in units again.
@@ -153,11 +156,14 @@ class RegressionTask:
     def answers(
         self, predictions: np.ndarray, names: Sequence[str], facts: Facts, probabilities: bool = False
     ) -> dict[str, list[Any]]:
-        """Columns ``value``, ``low`` and ``high``; with several targets ``name``, ``low(name)`` and ``high(name)``."""
+        """Columns ``value``, ``low`` and ``high``; with several targets ``name``, ``low(name)`` and ``high(name)``.
+
+        A target that is called as a column of every prediction is ``value(name)``.
+        """
         columns: dict[str, list[Any]] = {}
         bounds = facts.get("interval")
         for k, name in enumerate(names):
-            value, low, high = ("value", "low", "high") if len(names) == 1 else (name, f"low({name})", f"high({name})")
+            value, low, high = _columns_of(name, len(names))
             columns[value] = predictions[:, k].tolist()
             if bounds:
                 columns[low] = (predictions[:, k] + bounds["low"][k]).tolist()
@@ -169,3 +175,10 @@ class RegressionTask:
         if len(names) == 1:
             return {"value": targets[:, 0].tolist()}
         return {name: targets[:, k].tolist() for k, name in enumerate(names)}
+
+
+def _columns_of(name: str, count: int) -> tuple[str, str, str]:
+    """What the columns of a target and of its interval are called, beside those that every prediction has."""
+    if count == 1:
+        return "value", "low", "high"
+    return f"value({name})" if name in _TAKEN else name, f"low({name})", f"high({name})"
