@@ -13,6 +13,7 @@ its ingest, the start of what its search needs included. `never` means that its 
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -94,9 +95,11 @@ def run_script(letter: str, request: Request, minutes: float) -> Way | None:
 
 
 def run_graft(memory: str, data: Mapping[str, Any], options: argparse.Namespace, work: Path) -> Way:
-    """A job of a name and data through the command, in a home that has the data set and what is remembered."""
+    """A job of a name and data through the command, in a home that has the data set and what is remembered, and no
+    features."""
     home = work / "home"
     place = work / f"memory-{memory}"
+    shutil.rmtree(home / "cache" / "features", ignore_errors=True)  # what an earlier search has computed
     if memory == "bank":
         remember(place, options.data)
     job = {

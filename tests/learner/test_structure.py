@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from graft.data.batch import Batch
+from graft.data.batch import FEATURES, Batch
 from graft.data.dataset import Dataset, Split
 from graft.data.feature_store.store import FeatureStore
 from graft.learner.cached_features import FeatureCache
@@ -114,6 +114,56 @@ def test_depths_share_what_lies_below_all_of_them(
     for cut in cuts[1:]:
         assert build_learner(data, cut, (Split.TRAIN,)).facts["cache/misses"] == 2
     assert build_learner(data, cuts[2], (Split.TRAIN,)).facts["cache/misses"] == 0
+
+
+class TestOnTheWay:
+    """A pass through the whole network pools what networks that end before it want of the same samples."""
+
+    ENDS = (strategy(keep=4 / BLOCKS), strategy(keep=12 / BLOCKS))
+
+    def cached(self, data: TrainingData, root: Path, limit_bytes: int = 10**9) -> TrainingData:
+        wanted = frozenset(one for some in (*self.ENDS, strategy()) if (one := prefix_of(some)))
+        return replace(data, feature_cache=FeatureCache(FeatureStore(root, limit_bytes), "rows", wanted))
+
+    def test_they_find_what_they_would_have_computed(
+        self, training_data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        alone = [
+            build_learner(self.cached(training_data, tmp_path / "alone"), end, (Split.TRAIN,)) for end in self.ENDS
+        ]
+        data = self.cached(training_data, tmp_path / "together")
+        assert build_learner(data, strategy(), (Split.TRAIN,)).facts["cache/misses"] == 6
+
+        def never(self: Backbone, batch: Batch) -> torch.Tensor:
+            raise AssertionError("the images went through the network again")
+
+        monkeypatch.setattr(Backbone, "begin", never)
+        rows = training_data.arrays.rows(Split.TRAIN)
+        for end, one in zip(self.ENDS, alone, strict=True):
+            found = build_learner(data, end, (Split.TRAIN,))
+            assert (found.facts["cache/misses"], found.facts["cache/hits"]) == (0, 2)
+            expected, given = (learner.given.frozen.inputs.plain(rows)[FEATURES] for learner in (one, found))
+            torch.testing.assert_close(given, expected, rtol=1e-5, atol=1e-6)
+
+    def test_only_what_nobody_has_is_written(self, training_data: TrainingData, tmp_path: Path) -> None:
+        data = self.cached(training_data, tmp_path)
+        assert build_learner(data, self.ENDS[1], (Split.TRAIN,)).facts["cache/misses"] == 4
+        assert build_learner(data, strategy(), (Split.TRAIN,)).facts["cache/misses"] == 2
+
+    def test_without_room_for_them_the_own_features_are_kept(self, training_data: TrainingData, tmp_path: Path) -> None:
+        rows = sum(len(training_data.arrays.rows(split)) for split in (Split.TRAIN, Split.VALIDATION))
+        whole = rows * describe_backbone(LITE0).num_features * 4
+        learner = build_learner(self.cached(training_data, tmp_path, int(whole * 1.2)), strategy(), (Split.TRAIN,))
+        assert learner.takes_features
+
+    def test_which_prefixes_are_met_on_the_way(self) -> None:
+        assert prefix(keep=8 / BLOCKS).is_on_the_way_to(prefix())
+        assert prefix(keep=8 / BLOCKS).is_on_the_way_to(prefix(keep=12 / BLOCKS))
+        assert not prefix(keep=8 / BLOCKS, pool="gem").is_on_the_way_to(prefix())
+        assert not prefix(keep=8 / BLOCKS).is_on_the_way_to(prefix(pool="gem"))
+        assert not prefix(keep=8 / BLOCKS).is_on_the_way_to(prefix(skip=SKIP_SIX))
+        assert not prefix(keep=12 / BLOCKS).is_on_the_way_to(prefix(keep=8 / BLOCKS))
+        assert not prefix(8 / BLOCKS).is_on_the_way_to(prefix())
 
 
 def test_features_of_every_depth_are_those_of_the_edited_network(training_data: TrainingData, tmp_path: Path) -> None:

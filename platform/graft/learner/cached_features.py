@@ -7,20 +7,23 @@ from functools import partial
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from graft.core.heartbeat import Watch, unwatched
 from graft.core.storage import canonical_json
 from graft.data.batch import FEATURES, Batch
 from graft.data.dataset import Split
-from graft.data.feature_store.features import Extract, Features, in_process
+from graft.data.feature_store.features import Extract, Features, Produce, in_process
 from graft.data.feature_store.key import FeatureKey, View, weights_digest
 from graft.data.feature_store.locks import NotStored
+from graft.data.feature_store.side_by_side import SideBySide
 from graft.data.feature_store.store import FeatureStore
 from graft.data.feature_store.store import Watch as BuildWatch
 from graft.data.inputs import Augmenter, Inputs, Part, StoredFeatures, Views
 from graft.learner.prefix import Prefix
 from graft.learner.training_data import TrainingData
 from graft.models.backbone import Backbone, Hidden, packed, unpacked
+from graft.models.load import describe_backbone
 from graft.spec.modalities.base import Preprocessing
 from graft.spec.strategy import Strategy
 from graft.training.precision import autocast, wants_bf16
@@ -28,6 +31,8 @@ from graft.training.precision import autocast, wants_bf16
 EXTRACTION_BATCH = 128
 # Rows of like length that are computed at once.
 SORTED_BATCH = 32
+# Features of shallower cuts that are pooled on the way are held in memory until the deeper ones are written.
+_MOST_BESIDE_BYTES = 256 * 1024**2
 RANDOM_NUMBERS = 2
 """Version of how augmentations draw theirs: features of views of another one are not those that would be computed."""
 
@@ -175,26 +180,61 @@ class _Builder:
         return Extraction(self._key(split, view, self._prefix.cut), len(rows), self._extract(split, view))
 
     def _part(self, split: Split, view: int | None) -> Part:
-        store, key = self._feature_cache.store, self._key(split, view, self._prefix.cut)
-        features = store.open(key)
+        features = self._feature_cache.store.open(self._key(split, view, self._prefix.cut))
+        return Part(self._arrays.rows(split), self._built(split, view) if features is None else features)
+
+    def _built(self, split: Split, view: int | None) -> Features:
+        """Computed and stored; with them, what the search wants of shallower cuts and is pooled on the way."""
+        rows, beside = len(self._arrays.rows(split)), self._beside(split, view)
+        cuts, own = tuple(key.cut for key in beside), self._extract(split, view)
+        shape = own(0, 1).shape[1:]
+        key = self._key(split, view, self._prefix.cut)
+        if not beside:
+            return self._store(key, shape, rows, in_process(own, EXTRACTION_BATCH))
+        widths = [self._extract(split, view, (cut,))(0, 1).shape[1] - shape[0] for cut in cuts]
+        produce = in_process(self._extract(split, view, cuts), EXTRACTION_BATCH)
+        together = SideBySide(produce, [*widths, *shape], rows)
+        features = self._store(key, shape, rows, together.last)
+        if features.work.kind == "built":  # otherwise nothing was computed, or not all rows were
+            for place, one in enumerate(beside):
+                with contextlib.suppress(NotStored):
+                    self._built_below.append(self._store(one, (widths[place],), rows, together.held(place)))
+        return features
+
+    def _store(self, key: FeatureKey, shape: tuple[int, ...], rows: int, produce: Produce) -> Features:
+        waiting = BuildWatch(on_wait=self._wait)
+        store = self._feature_cache.store
+        return store.build(key, shape, rows, lambda start, stop: self._watch(produce(start, stop)), waiting)
+
+    def _beside(self, split: Split, view: int | None) -> list[FeatureKey]:
+        """Pooled features of shallower cuts that the search wants and nobody has computed, the shallowest first."""
+        if self._prefix.cut < len(self._backbone.blocks):
+            return []
+        start = max((one.cut for one in self._shallower()), default=0)  # what is below is stored: nothing passes there
+        wanted = [one for one in self._feature_cache.wanted if one.is_on_the_way_to(self._prefix) and one.cut > start]
+        widest = 4 * describe_backbone(self._prefix.backbone).num_features
+        if len(self._arrays.rows(split)) * widest * len(wanted) > _MOST_BESIDE_BYTES:
+            return []
+        keys = [self._key(split, view, one.cut, one.pool) for one in sorted(wanted, key=lambda one: one.cut)]
+        return [key for key in keys if not self._is_stored(key)]
+
+    def _is_stored(self, key: FeatureKey) -> bool:
+        features = self._feature_cache.store.open(key)
         if features is None:
-            one = self.extraction(split, view)
-            shape = one.extract(0, 1).shape[1:]
-            produce = in_process(one.extract, EXTRACTION_BATCH)
-            waiting = BuildWatch(on_wait=self._wait)
-            features = store.build(key, shape, one.rows, lambda start, stop: self._watch(produce(start, stop)), waiting)
-        return Part(self._arrays.rows(split), features)
+            return False
+        features.close()
+        return True
 
     def _wait(self, seconds: float, share: float) -> None:
         """Whoever waits for another builder does not hang: somebody looks after that one."""
         for _ in self._watch(("another look",)):
             pass
 
-    def _key(self, split: Split, view: int | None, cut: int) -> FeatureKey:
+    def _key(self, split: Split, view: int | None, cut: int, pool: str = "") -> FeatureKey:
         key = replace(self._plain_key, split=split.name.lower(), cut=cut)
         if cut != self._prefix.cut:
             frozen = [self._backbone.stem, *list(self._backbone.blocks)[:cut]]
-            key = replace(key, weights_digest=weights_digest(frozen), pool="")
+            key = replace(key, weights_digest=weights_digest(frozen), pool=pool)
         if view is None:
             return key
         data, augment = self._source.data, self._source.strategy.augment
@@ -202,23 +242,36 @@ class _Builder:
         policy = {"augment": augment.model_dump(mode="json"), **kept}
         return replace(key, view=View(view, canonical_json({**policy, "draws": RANDOM_NUMBERS}), data.seed))
 
-    def _extract(self, split: Split, view: int | None) -> Extract:
-        """Computes features from the deepest ones below that are wanted too, else from the samples."""
+    def _extract(self, split: Split, view: int | None, beside: tuple[int, ...] = ()) -> Extract:
+        """Computes features from the deepest ones below that are wanted too, else from the samples.
+
+        Args:
+            split: whose rows.
+            view: which stored augmentation; None for the plain samples.
+            beside: shallower cuts whose pooled features come first in each row; the own ones are pooled then.
+        """
         below = self._below(split, view)
         if below is not None:
             cut, stored = below
             rows = np.arange(len(stored))
             inputs: Inputs = StoredFeatures({view: [Part(rows, stored)]}, self._source.device)
-            return self._forward(inputs, rows, view, partial(self._between, cut))
+            return self._forward(inputs, rows, view, partial(self._between, cut, beside))
         samples = self._source.inputs()
-        return self._forward(samples, self._arrays.rows(split), view, self._from_samples)
+        return self._forward(samples, self._arrays.rows(split), view, partial(self._from_samples, beside))
 
-    def _from_samples(self, batch: Batch) -> Hidden:
-        return self._backbone.below(batch, self._prefix.cut)
+    def _from_samples(self, beside: tuple[int, ...], batch: Batch) -> Hidden:
+        if not beside:
+            return self._backbone.below(batch, self._prefix.cut)
+        return self._together(self._backbone.begin(batch), 0, beside)
 
-    def _between(self, cut: int, batch: Batch) -> Hidden:
+    def _between(self, cut: int, beside: tuple[int, ...], batch: Batch) -> Hidden:
         hidden = unpacked(batch[FEATURES], self._backbone.is_sequential)
-        return self._backbone.between(hidden, cut, self._prefix.cut)
+        if not beside:
+            return self._backbone.between(hidden, cut, self._prefix.cut)
+        return self._together(hidden, cut, beside)
+
+    def _together(self, hidden: Hidden, start: int, beside: tuple[int, ...]) -> Tensor:
+        return torch.cat(self._backbone.pooled_between(hidden, start, (*beside, self._prefix.cut)), dim=1)
 
     def _below(self, split: Split, view: int | None) -> tuple[int, Features] | None:
         """What a shallower cut gives. It is computed now if it is missing: somebody will want it, and from the samples

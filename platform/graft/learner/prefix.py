@@ -39,7 +39,15 @@ class Prefix:
     def is_below(self, other: "Prefix") -> bool:
         """Whether another one is computed from what this one gives."""
         alike = replace(other, cut=self.cut, left_out=self.left_out, pool="") == self
-        return alike and self.cut < other.cut and other.places[: self.cut] == self.places
+        return alike and self._begins(other)
+
+    def is_on_the_way_to(self, other: "Prefix") -> bool:
+        """Whether the pass that computes pooled features of another one can pool what this one gives as well."""
+        alike = replace(other, cut=self.cut, left_out=self.left_out, pool="own") == self
+        return alike and other.pool in ("", "own") and self._begins(other)
+
+    def _begins(self, other: "Prefix") -> bool:
+        return self.cut < other.cut and other.places[: self.cut] == self.places
 
 
 def prefix_of(strategy: Strategy) -> Prefix | None:

@@ -89,6 +89,24 @@ class Backbone(nn.Module):
         given: Hidden = self.pool(hidden) if stop == len(self.blocks) else hidden
         return given
 
+    def pooled_between(self, hidden: Hidden, start: int, cuts: Sequence[int]) -> list[Tensor]:
+        """Features at several depths from what blocks before `start` give, in one pass.
+
+        Args:
+            hidden: what the first `start` blocks give.
+            start: how many blocks that were.
+            cuts: rising, from `start` on; each before the last block gives what a network would that ended there.
+
+        Returns:
+            float [B, width] for each cut.
+        """
+        between, found = self.pool_between or self.pool, []
+        for cut in cuts:
+            hidden = self.through(hidden, list(self.blocks[start:cut]))
+            start = cut
+            found.append(self.pool(hidden) if cut == len(self.blocks) else between(hidden))
+        return found
+
     def above(self, hidden: Hidden, cut: int) -> Tensor:
         """Features [B, num_features] from what `below` gives for the same cut; the inverse of cutting there."""
         given = hidden if cut and cut == len(self.blocks) else self.between(hidden, cut, len(self.blocks))

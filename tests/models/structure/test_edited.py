@@ -53,6 +53,19 @@ def test_what_is_kept_computes_as_before_and_the_features_have_the_promised_leng
             torch.testing.assert_close(cut.above(cut.below(batch, 1), 1), features, rtol=0, atol=0)
 
 
+def test_one_pass_gives_the_features_of_networks_that_end_at_each_depth(whole: tuple[Backbone, Batch, str]) -> None:
+    backbone, batch, architecture = whole
+    shares = (0.3, 0.6, 1.0)
+    cuts = [max(1, round(share * len(backbone.blocks))) for share in shares]
+    with torch.inference_mode():
+        found = backbone.pooled_between(backbone.begin(batch), 0, cuts)
+        later = backbone.pooled_between(backbone.below(batch, cuts[0]), cuts[0], cuts)
+        for share, features, again in zip(shares, found, later, strict=True):
+            alone = edited(backbone, structure(keep=share), architecture)(batch)
+            torch.testing.assert_close(features, alone, rtol=0, atol=0)
+            torch.testing.assert_close(again, alone, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("pool", ["avg", "max", "avg_max", "gem"])
 def test_a_cut_backbone_is_pooled_in_every_way(whole: tuple[Backbone, Batch, str], pool: str) -> None:
     backbone, batch, architecture = whole

@@ -60,12 +60,11 @@ def _groups(sizes: Sequence[Size], scale: Scale) -> Iterator[tuple[Size, float]]
     rows = scale.training + scale.validation
     left = None if scale.minutes is None else scale.minutes * 60 * SHARE
     for size in sorted(sizes, key=lambda one: one.seconds):
-        for keep in KEEPS:
-            if left is not None:
-                left -= rows * size.seconds * keep
-                if left < 0:
-                    return
-            yield size, keep
+        if left is not None:
+            left -= rows * size.seconds  # one pass gives the features of all shares
+            if left < 0:
+                return
+        yield from ((size, keep) for keep in KEEPS)
 
 
 def _fits(kind: str, link: str, scale: Scale) -> bool:
