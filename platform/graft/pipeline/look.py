@@ -56,12 +56,13 @@ def placement_of(job: Job, samples: int, datasets: Path, listing: Listing | None
     if modality.is_ragged:
         storage = StorageSpec(job.data.modality, ())
     else:
-        storage = modality.storage(listing or _NOT_LISTED, job.reach)
+        storage = modality.storage(listing or NOT_LISTED, job.reach)
     there = next(parent for parent in (datasets, *datasets.parents) if parent.exists())
     return place(job.data, storage, samples, shutil.disk_usage(there).free)
 
 
-_NOT_LISTED = Listing("", (), RawTargets(np.empty(0)), np.empty(0, np.uint8), "", ())
+NOT_LISTED = Listing("", (), RawTargets(np.empty(0)), np.empty(0, np.uint8), "", ())
+"""What is known of samples before they are listed."""
 
 
 def _of_listing(job: Job, listing: Listing) -> Overview:

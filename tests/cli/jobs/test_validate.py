@@ -5,8 +5,13 @@ import subprocess
 import sys
 
 import pytest
+from tests.learner.mapped.test_meta_map import meta_model
 
 from graft.cli.output.looking import looking
+from graft.modalities.image.storage import StoredImages
+from graft.modalities.image.transforms import preprocessing_of
+from graft.models.load import load_backbone
+from graft.spec.meta.starts import MapStart
 
 GOOD = "name: mine\ndata: {kind: digits}\n"
 EVOLVING = """\
@@ -187,6 +192,29 @@ def test_a_job_of_meta_training_is_checked_as_one(graft, repository, job_file):
     wrong = graft("validate", job_file("kind: meta\nname: x\ndata: digits\nwayz: 5\n"))
     assert wrong.exit_code == 2
     assert "wayz" in wrong.err
+
+
+@pytest.fixture(scope="module")
+def meta_source(tmp_path_factory):
+    """A meta-model on the features of efficientnet_lite0 at 32 pixels."""
+    loaded = load_backbone("efficientnet_lite0", 32)
+    given = preprocessing_of(StoredImages(32), 32, loaded.info.input)
+    folder = tmp_path_factory.mktemp("meta")
+    return meta_model(folder, MapStart(width=4), preprocessing=given, network=loaded.backbone).directory
+
+
+@pytest.mark.parametrize("command", ["validate", "plan"])
+def test_a_meta_model_of_samples_that_were_prepared_otherwise_is_refused_in_a_line(
+    graft, job_file, meta_source, command
+):
+    text = f"{GOOD}strategy: {{freeze: 1.0, resolution: SIDE, init: {{kind: meta, source: {meta_source}}}}}\n"
+    assert graft(command, job_file(text.replace("SIDE", "32"))).exit_code == 0
+    done = graft(command, job_file(text.replace("SIDE", "48")))
+    assert (done.exit_code, done.out) == (2, "")
+    assert done.err.splitlines() == [
+        "graft: strategy.init.source: meta-model tiny was learned with resolution 32, but the samples are prepared "
+        "with 48; give both the same, or meta-train anew"
+    ]
 
 
 def test_a_chance_without_a_place_is_refused(graft, job_file):

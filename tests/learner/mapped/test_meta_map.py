@@ -1,7 +1,7 @@
 """A meta-learned map in front of a head gives what the meta-model gave, and is refused where it does not fit."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -26,7 +26,10 @@ WIDTH = 6
 
 
 class Prepared(Preprocessing):
+    of_source: ClassVar[frozenset[str]] = frozenset({"column"})
     kind: str = "prepared"
+    blur: int = Field(0)
+    column: str = Field("")
     resolution: int = Field(64)
 
 
@@ -35,18 +38,25 @@ def backbone(seed: int = 0) -> Backbone:
     return Backbone(nn.Linear(3, WIDTH), [nn.Linear(WIDTH, WIDTH), nn.ReLU()], nn.Identity(), WIDTH)
 
 
-def meta_model(folder: Path, start: StartSpec, view: str = FEATURES) -> MetaModel:
-    network = backbone()
-    loss = built(start, PrototypeAdapter(), {view: (WIDTH,)})
-    loss.start.settle({view: torch.randn(20, WIDTH) + 1})
+def meta_model(
+    folder: Path,
+    start: StartSpec,
+    view: str = FEATURES,
+    preprocessing: Preprocessing | None = None,
+    network: Backbone | None = None,
+) -> MetaModel:
+    network = network or backbone()
+    shapes = {view: (network.num_features,)}
+    loss = built(start, PrototypeAdapter(), shapes)
+    loss.start.settle({view: torch.randn(20, network.num_features) + 1})
     spec = MetaModelSpec(
         name="tiny",
         start=start,
         adapter=PrototypeAdapter(),
-        shapes={view: (WIDTH,)},
+        shapes=shapes,
         backbone="net",
         backbone_digest=weights_digest([network.stem, *network.blocks]),
-        preprocessing=Prepared().model_dump(mode="json"),
+        preprocessing=(preprocessing or Prepared()).model_dump(mode="json"),
     )
     return write_meta_model(folder / "tiny", spec, loss.state_dict())
 
@@ -88,7 +98,15 @@ def test_another_backbone_or_preprocessing_is_refused_in_a_line(tmp_path: Path) 
     with pytest.raises(SpecError, match="meta-model tiny was learned on features of net with other weights"):
         fill_mapping(head, init, backbone(seed=1), Prepared())
     with pytest.raises(SpecError, match="was learned with resolution 64, but the samples are prepared with 32"):
-        fill_mapping(head, init, backbone(), Prepared(resolution=32))
+        fill_mapping(head, init, backbone(), Prepared(blur=3, resolution=32))
+    with pytest.raises(SpecError, match="was learned with blur 0, but the samples are prepared with 3"):
+        fill_mapping(head, init, backbone(), Prepared(blur=3))
+
+
+def test_samples_of_another_source_are_given_to_the_backbone_alike(tmp_path: Path) -> None:
+    init = settled(meta_model(tmp_path, MapStart(width=4)))
+    head = head_of(Strategy(init=init, freeze=1.0), backbone(), 3)
+    fill_mapping(head, init, backbone(), Prepared(column="picture"))
 
 
 def test_one_that_has_changed_or_has_no_map_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,10 @@ from graft.episodes.meta_model import MetaModel, read_meta_model
 from graft.experiments.find_bundle import find_bundle
 from graft.journal import events
 from graft.journal.journal import Journal
+from graft.modalities.image.storage import StoredImages
+from graft.modalities.image.transforms import preprocessing_of
 from graft.models.bundle import read_bundle
+from graft.models.load import describe_backbone
 from graft.pipeline.episodes.keeping import Kept
 from graft.pipeline.episodes.registering import made_of, register_meta_model
 from graft.pipeline.zoo import meta_learned
@@ -28,13 +31,16 @@ from graft.tracking.projection.flattening import flatten
 from graft.tracking.target import Target
 
 CHAMPION = "models:/tiny.meta@champion"
+SIDE, INFO = 32, describe_backbone("efficientnet_lite0")
 
 
 def register(home: Home, training: str, width: int) -> MetaModel:
     """A meta-model that a meta-training of this home has registered in the home's own store."""
     directory = home.meta_models / "tiny" / "trainings" / training
     directory.mkdir(parents=True)
-    model, kept = meta_model(directory, MapStart(width=width)), Kept("champion", "it is the first of its name")
+    given = preprocessing_of(StoredImages(SIDE), SIDE, INFO.input)
+    model = meta_model(directory, MapStart(width=width), preprocessing=given)
+    kept = Kept("champion", "it is the first of its name")
     with Journal(directory / "journal.jsonl") as journal:
         journal.append(events.ExperimentStarted("tiny", f"tiny-{training}", {"tracking": {"uri": None}}))
         journal.append(made_of(model, kept))
@@ -61,9 +67,15 @@ def settled(home: Home, source: str = CHAMPION, **init: Any) -> dict[str, Any]:
     return found
 
 
-def job_of(init: dict[str, Any]) -> Job:
-    strategy = {"backbone": "efficientnet_lite0", "init": init, "freeze": 1.0, "resolution": 32}
+def job_of(init: dict[str, Any], **keys: Any) -> Job:
+    strategy = {"backbone": INFO.name, "init": init, "freeze": 1.0, "resolution": SIDE, **keys}
     return parse_job({"version": 1, "name": "x", "data": {"kind": "digits"}, "strategy": strategy})
+
+
+def loads(monkeypatch: pytest.MonkeyPatch, seed: int = 0) -> None:
+    """Whatever is loaded is the small network of the meta-model, or one like it with other weights."""
+    found = SimpleNamespace(backbone=backbone(seed), info=INFO)
+    monkeypatch.setattr(meta_learned, "load_backbone", lambda *_: found)
 
 
 def test_a_job_says_which_version_it_was(place: Home) -> None:
@@ -85,7 +97,7 @@ def test_one_of_a_store_elsewhere_is_fetched_and_fetched_again_when_its_copy_is_
     place: Home, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", place.tracking_uri)
-    monkeypatch.setattr(meta_learned, "load_backbone", lambda *_: SimpleNamespace(backbone=backbone()))
+    loads(monkeypatch)
     other = Home(home)
     init = settled(other)
     assert Path(init["source"]).is_relative_to(other.models)
@@ -96,9 +108,25 @@ def test_one_of_a_store_elsewhere_is_fetched_and_fetched_again_when_its_copy_is_
 
 
 def test_another_backbone_is_refused_before_anything_starts(place: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meta_learned, "load_backbone", lambda *_: SimpleNamespace(backbone=backbone(seed=1)))
+    loads(monkeypatch, seed=1)
     with pytest.raises(SpecError, match=r"strategy.init.source: meta-model tiny was learned on features of net with"):
         check_meta_models(job_of(settled(place)), place)
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"resolution": 48}, "resolution 32, but the samples are prepared with 48; give both the same"),
+        ({"resolution": {"choice": [32, 64]}}, "resolution 32, but the samples are prepared with 64"),
+        ({"aspect": {"choice": ["crop", "pad"]}}, "aspect crop, but the samples are prepared with pad"),
+    ],
+)
+def test_samples_that_are_prepared_otherwise_are_refused_before_anything_starts(
+    place: Home, monkeypatch: pytest.MonkeyPatch, keys: dict[str, Any], told: str
+) -> None:
+    loads(monkeypatch)
+    with pytest.raises(SpecError, match=f"strategy.init.source: meta-model tiny was learned with {told}"):
+        check_meta_models(job_of(settled(place), **keys), place)
 
 
 def test_what_is_no_meta_model_is_refused_in_a_line(place: Home, tmp_path: Path) -> None:

@@ -48,11 +48,14 @@ def command(
     if no_data and not task and loaded.task.kind == "auto":
         task, reason = "auto", "the labels decide"
     elif task in ("", loaded.task.kind) or loaded.task.kind != "auto" or _needs_networks(loaded):
+        from graft.data.remote.here import home_of_copies
         from graft.pipeline.look import overview_of
         from graft.pipeline.resolve import resolve_job
+        from graft.pipeline.zoo.meta_learned import check_meta_models
 
         resolved = resolve_job(loaded, look=not no_data)
         loaded, task, reason = resolved.job, resolved.job.task.kind, resolved.reason
+        check_meta_models(loaded, home_of_copies())
         if not no_data:
             overview = overview_of(loaded, resolved.listing, looking(noun))
     elif problems := [

@@ -8,16 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from graft.core.errors import ArtifactError, Problem, SpecError
-from graft.core.storage import canonical_json
 from graft.data.feature_store.key import weights_digest
 from graft.episodes.adapters.inner_loop import BIAS, WEIGHT, Weights
-from graft.episodes.meta_model import MetaModel, read_meta_model
+from graft.episodes.meta_model import MetaModel, MetaModelSpec, read_meta_model
 from graft.episodes.starts.protocol import Start
 from graft.models.backbone import Backbone
 from graft.models.feature_scaling import FeatureMapping
 from graft.spec.components.initialisation import MetaLearned
 from graft.spec.meta.starts import MapStart
 from graft.spec.modalities.base import Preprocessing
+from graft.spec.strategy import Strategy
 
 _MEAN, _LAYERS = "centring.mean", "map."
 
@@ -30,7 +30,7 @@ def fill_mapping(head: nn.Module, init: MetaLearned, backbone: Backbone, preproc
         ArtifactError: it is damaged, or another one than when the job began.
     """
     model = open_meta_model(init)
-    if told := misfit(model, backbone) or misprepared(model, preprocessing):
+    if told := misfit(model, backbone, preprocessing):
         raise SpecError([Problem("strategy.init.source", told)])
     mapping = head[0]  # type: ignore[index]
     assert isinstance(mapping, FeatureMapping), "head_of puts it there where the strategy has one"
@@ -46,9 +46,12 @@ def open_meta_model(init: MetaLearned) -> MetaModel:
     return _opened(init.source, init.digest)
 
 
-def misfit(model: MetaModel, backbone: Backbone) -> str | None:
-    """Why a meta-model cannot be used on a backbone, as one sentence; None if it can."""
-    spec = model.spec
+def misfit(model: MetaModel, backbone: Backbone, preprocessing: Preprocessing) -> str | None:
+    """Why a meta-model cannot be used on a backbone that is given samples so, as one sentence; None if it can."""
+    return _other_backbone(model.spec, backbone) or _otherwise_prepared(model.spec, preprocessing)
+
+
+def _other_backbone(spec: MetaModelSpec, backbone: Backbone) -> str | None:
     if spec.backbone_digest == _digest_of(backbone):
         return None
     return (
@@ -57,16 +60,20 @@ def misfit(model: MetaModel, backbone: Backbone) -> str | None:
     )
 
 
-def misprepared(model: MetaModel, preprocessing: Preprocessing) -> str | None:
-    """Why it cannot be used on samples that are prepared so, as one sentence; None if it can."""
-    spec, given = model.spec, preprocessing.model_dump(mode="json")
-    if canonical_json(spec.preprocessing) == canonical_json(given):
+def _otherwise_prepared(spec: MetaModelSpec, preprocessing: Preprocessing) -> str | None:
+    """By all but what is of the source: a backbone sees no column's name."""
+    fields = type(preprocessing).model_fields.items()
+    usual = {name: field.get_default() for name, field in fields if not field.is_required()}
+    learned, given = ({**usual, **some} for some in (spec.preprocessing, preprocessing.model_dump(mode="json")))
+    known = {**given, **learned}.keys() - preprocessing.of_source
+    differing = sorted(name for name in known if learned.get(name) != given.get(name))
+    if not differing:
         return None
-    differs = [name for name, value in given.items() if spec.preprocessing.get(name) != value]
-    name = differs[0] if differs else next(iter(spec.preprocessing.keys() - given.keys()))
+    # What a job can say is told first.
+    name = min(differing, key=lambda one: one not in Strategy.model_fields)
     return (
-        f"meta-model {spec.name} was learned with {name} {spec.preprocessing.get(name)}, but the samples are "
-        f"prepared with {given.get(name)}; give both the same, or meta-train anew"
+        f"meta-model {spec.name} was learned with {name} {learned.get(name)}, but the samples are prepared with "
+        f"{given.get(name)}; give both the same, or meta-train anew"
     )
 
 

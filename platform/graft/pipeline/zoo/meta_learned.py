@@ -9,13 +9,18 @@ from graft.core.errors import ArtifactError, Problem, SpecError
 from graft.core.storage import Home
 from graft.data.remote.here import home_of_copies
 from graft.modalities.registry import build_modality
-from graft.models.load import load_backbone
+from graft.models.load import check_backbone, load_backbone
+from graft.pipeline.look import NOT_LISTED
 from graft.spec.components.initialisation import MetaLearned
 from graft.spec.job import Job
+from graft.spec.modalities.base import ModalitySpec, Preprocessing
+from graft.spec.registry import members
+from graft.spec.strategy import Strategy
 from graft.tracking.model_uri import SCHEME
 
 if TYPE_CHECKING:
     from graft.experiments.find_bundle import Registered
+    from graft.models.backbone import Backbone
 
 _KIND, _WHERE = "meta", "strategy.init"
 
@@ -42,12 +47,13 @@ def settle_meta_models(raw: dict[str, Any]) -> list[Problem]:
 
 
 def check_meta_models(job: Job, home: Home) -> None:
-    """Hold every meta-model of a settled job against every backbone of it, before anything expensive starts.
+    """Hold every meta-model of a settled job against all that it may be given, before anything expensive starts.
 
     A registered one whose copy is gone is fetched again, and is the same version.
 
     Raises:
-        SpecError: a backbone has other weights than the one that it was learned on.
+        SpecError: a backbone has other weights than the one that it was learned on, or is given samples that are
+            prepared otherwise.
         ArtifactError: it is gone, damaged, or another one than when the job began.
         TrackingError: a registered one must be fetched again, but the store does not answer.
     """
@@ -59,14 +65,24 @@ def check_meta_models(job: Job, home: Home) -> None:
     for init in inits:
         if init.version and not Path(init.source).is_dir():
             _registered(init.version, home)
-    problems = []
-    sizes = build_modality(job.data.modality).sizes(job.reach)
-    for name, size in itertools.product(job.reach.values("backbone"), sizes):
-        backbone = load_backbone(name, size).backbone
-        told = (misfit(open_meta_model(init), backbone) for init in inits)
-        problems += [Problem(f"{_WHERE}.source", one) for one in told if one]
+    told = (misfit(open_meta_model(init), *given) for given in _prepared(job) for init in inits)
+    problems = [Problem(f"{_WHERE}.source", one) for one in dict.fromkeys(told) if one]
     if problems:
-        raise SpecError(list(dict.fromkeys(problems)))
+        raise SpecError(problems)
+
+
+def _prepared(job: Job) -> Iterator[tuple["Backbone", Preprocessing]]:
+    """Every backbone of a job with every way in which its samples are prepared, none of which must be listed for it."""
+    names, kind = job.reach.values("backbone"), job.data.modality
+    if any(check_backbone(name) for name in names):
+        return  # which is said, with what to do, by the plan and by `check_job`
+    modality, spec = build_modality(kind), members("modality")[kind]
+    assert issubclass(spec, ModalitySpec)
+    storage, keys = modality.storage(NOT_LISTED, job.reach), [*spec.fields.model_fields]
+    for name, *values in itertools.product(names, *map(job.reach.values, keys)):
+        strategy = Strategy(backbone=name, freeze=1.0, **dict(zip(keys, values, strict=True)))
+        loaded = load_backbone(name, modality.size(strategy))
+        yield loaded.backbone, modality.preprocessing(storage, strategy, loaded.info)
 
 
 def _settled(source: str) -> dict[str, Any]:

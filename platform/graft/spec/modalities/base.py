@@ -18,7 +18,13 @@ SplitRule = Literal["label", "group", "time", "hash"]
 
 
 class Preprocessing(Component):
-    """From a stored sample to what a backbone takes; `kind` is that of the modality."""
+    """From a stored sample to what a backbone takes; `kind` is that of the modality.
+
+    Attributes:
+        of_source: fields that say how the samples of one source are read; a backbone may be given the same by others.
+    """
+
+    of_source: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def size(self) -> int:

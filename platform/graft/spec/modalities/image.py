@@ -53,6 +53,7 @@ class ImagePreprocessing(Preprocessing):
     """
 
     kind: Literal["image"] = "image"
+    of_source: ClassVar[frozenset[str]] = frozenset({"channels", "max_pixels", "image_column", "encoding"})
     stored_size: int = Field(ge=8, le=1024, description="Side of the stored square, in pixels.")
     resolution: int = Field(ge=8, le=1024, description="Side the backbone sees, in pixels.")
     channels: Literal[1, 3] = Field(3, description="Channels as stored; one for grey images.")

@@ -38,6 +38,7 @@ class TextPreprocessing(Preprocessing):
     """From a text to the token numbers a backbone takes: its own fast tokenizer, cut at `max_tokens`."""
 
     kind: Literal["text"] = "text"
+    of_source: ClassVar[frozenset[str]] = frozenset({"max_characters", "encoding", "text_column", "repairs"})
     tokenizer: str = Field(min_length=1, description="sha256 of the tokenizer's file.")
     tokenizer_file: str = Field("tokenizer.json", description="Name of the tokenizer's file in the bundle.")
     tokenizer_of: str = Field(min_length=1, description="Backbone that has brought the tokenizer.")
