@@ -9,7 +9,9 @@ remembered trials is wrong, where all values are upside down, and where only tas
 first recommended strategy is below the best of them, in points, and at which place that one stands. `screening`: the
 same searches without and with the scores of the task's own backbones, where nothing, or the other tasks are remembered,
 or these with their scores; how much of the whole search the scores gain is what they may cost. `overhead`: seconds from
-100,000 records to what a search is told.
+100,000 records to what a search is told. `curves`: how far predicted ends of learning curves are off, and how often the
+80 % interval holds them, by the share of the epochs that was seen. `stopping`: the searches of `warm_start` with rules
+that stop, or spare, trials by their predicted curves, in seconds of those without.
 
 `--half choose` and `--half report` look at every second task each: rules are chosen on the one, figures told of the
 other.
@@ -39,12 +41,13 @@ from graft.meta.recommend.pool import candidate_of
 from graft.spec.search.searchers import MetaSearcher, RandomSearcher
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
+from meta import foreseeing
 
 EXAMPLE = """examples:
   python tests/benchmarks/recommendations.py --bank tests/assets/bank
   python tests/benchmarks/recommendations.py --bank tests/assets/bank --only warm_start --seeds 2
 """
-FIGURES = ("regret", "warm_start", "robustness", "same_task", "screening", "overhead")
+FIGURES = ("regret", "warm_start", "robustness", "same_task", "screening", "overhead", "curves", "stopping")
 WRONG = 0.3
 
 
@@ -163,6 +166,23 @@ def overhead(memory: HeldMemory, options: argparse.Namespace) -> tuple[list[str]
     return ["records", "tasks", "seconds"], rows
 
 
+def curves(memory: HeldMemory, options: argparse.Namespace) -> tuple[list[str], list[list[Any]]]:
+    """How right predicted learning curves are."""
+    return foreseeing.error(memory, _looked_at(memory, options))
+
+
+def stopping(memory: HeldMemory, options: argparse.Namespace) -> tuple[list[str], list[list[Any]]]:
+    """What stopping by predicted curves is worth, also with memories that are wrong."""
+    memories = {
+        "nothing": lambda held: HeldMemory(),
+        "other tasks": lambda held: held,
+        f"{WRONG:.0%} of values wrong": lambda held: HeldMemory(list(_wrong(held.records(), WRONG)), held.tasks()),
+        "all upside down": lambda held: HeldMemory(list(_upside_down(held.records())), held.tasks()),
+        "noise": lambda held: HeldMemory(list(_wrong(held.records(), 1.0)), held.tasks()),
+    }
+    return foreseeing.stopping(memory, _looked_at(memory, options), options.seeds, memories)
+
+
 _MEASURES: Mapping[str, Callable[[HeldMemory, argparse.Namespace], tuple[list[str], list[list[Any]]]]] = {
     "regret": regret,
     "warm_start": warm_start,
@@ -170,6 +190,8 @@ _MEASURES: Mapping[str, Callable[[HeldMemory, argparse.Namespace], tuple[list[st
     "same_task": same_task,
     "screening": screening,
     "overhead": overhead,
+    "curves": curves,
+    "stopping": stopping,
 }
 Remembered = Callable[[Sequence[Record], BankTask], list[Record]]
 

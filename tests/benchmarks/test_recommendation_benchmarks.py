@@ -14,7 +14,7 @@ from graft.meta.recommend.pool import candidate_of
 from graft.spec.strategy import Strategy
 
 HERE = Path(__file__).parent
-FIGURES = ("regret", "warm_start", "robustness", "same_task", "screening", "overhead")
+FIGURES = ("regret", "warm_start", "robustness", "same_task", "screening", "overhead", "curves", "stopping")
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
 """Searches on recorded learning curves: one task of the bank is searched, the others are remembered."""
 
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from graft.core.seeds import derive_seed
 from graft.meta.memory.records import HeldMemory, Record, Scores, TaskEntry
@@ -13,7 +14,7 @@ from graft.meta.recommend.prior import Prior
 from graft.meta.task_embedding.similarity import similarity
 from graft.search.conductor import Conductor
 from graft.search.proposer import SearchProposer
-from graft.search.protocol import LearnsFromTasks, Proposal
+from graft.search.protocol import LearnsFromTasks, Observation, Proposal, Scheduler, Searcher
 from graft.search.schedulers.build import build_scheduler
 from graft.search.searchers.build import build_searcher
 from graft.search.simulation import simulate
@@ -127,7 +128,15 @@ METRIC = metric_named("accuracy")
 SLOTS, SHARE = 2, 0.99
 
 
-def play(task: BankTask, spec: SearcherSpec, prior: Prior | None, seed: int) -> Reached:
+class Around(Protocol):
+    """Puts a rule of its own around a scheduler."""
+
+    def __call__(
+        self, inner: Scheduler, history: Callable[[], tuple[Observation, ...]], is_free: Callable[[Proposal], bool]
+    ) -> Scheduler: ...
+
+
+def play(task: BankTask, spec: SearcherSpec, prior: Prior | None, seed: int, around: Around | None = None) -> Reached:
     """Search a task with ASHA until every strategy has been tried; when was `SHARE` of the best reached?"""
     space = ListedSpace(listed=tuple(task.curves))
     searcher = build_searcher(spec, space, METRIC, seed)
@@ -136,10 +145,31 @@ def play(task: BankTask, spec: SearcherSpec, prior: Prior | None, seed: int) -> 
     epochs = max(curve.epochs for curve in task.curves.values())
     phase = Phase(0, Asha(grace_epochs=1), spec, len(task.curves), epochs, False, False, False)
     watcher = _Watcher(task, SHARE * task.best)
-    proposer = _Bank(SearchProposer(searcher, phase, history=lambda: conductor.history()), task)
-    conductor = Conductor(build_scheduler(phase, METRIC, seed, space), proposer, watcher, METRIC, SLOTS)
+    drawn = _Drawn(searcher, getattr(spec, "free", 1.0))
+    proposer = _Bank(SearchProposer(drawn, phase, history=lambda: conductor.history()), task)
+    scheduler = build_scheduler(phase, METRIC, seed, space)
+    if around is not None:
+        scheduler = around(scheduler, lambda: conductor.history(), drawn.is_free)
+    conductor = Conductor(scheduler, proposer, watcher, METRIC, SLOTS)
     simulate(conductor, watcher.curve, watcher.seconds)
     return watcher.reached()
+
+
+class _Drawn:
+    """Draws what a searcher does, and knows which draws were free of what is remembered."""
+
+    def __init__(self, inner: Searcher, free: float) -> None:
+        self._inner, self._share = inner, free
+        self._free: set[Strategy] = set()
+
+    def draw(self, index: int, history: tuple[Observation, ...]) -> Strategy | None:
+        strategy = self._inner.draw(index, history)
+        if strategy is not None and math.floor((index + 1) * self._share) > math.floor(index * self._share):
+            self._free.add(strategy)
+        return strategy
+
+    def is_free(self, proposal: Proposal) -> bool:
+        return proposal.strategy in self._free
 
 
 class _Bank:
@@ -217,7 +247,7 @@ def told_by(
         lambda strategy: strategy,
         task.modality,
         "classification",
-        _alike(task.name, entries),
+        alike(task.name, entries),
         own,
         seed=derive_seed(0, task.name),
         pool={candidate_of(one): one for one in task.curves},
@@ -226,7 +256,7 @@ def told_by(
     return prior_for(HeldMemory(list(others), (), foreign), question)
 
 
-def _alike(task: str, entries: Sequence[TaskEntry]) -> Mapping[str, float] | None:
+def alike(task: str, entries: Sequence[TaskEntry]) -> Mapping[str, float] | None:
     """How like a task each of the described ones is; None where nothing is known of it."""
     own = next((one for one in entries if one.task == task), None)
     return None if own is None else {one.task: similarity(own, one) for one in entries}

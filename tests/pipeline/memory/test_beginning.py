@@ -6,7 +6,7 @@ import pytest
 
 from graft.data.overview import Overview
 from graft.meta.task_embedding.similarity import UNVECTORED, similarity
-from graft.pipeline.memory.beginning import entry_by_size
+from graft.pipeline.memory.beginning import entry_by_size, lines_of
 from graft.spec.load import parse_job
 
 JOB = parse_job({"name": "x", "data": "digits", "training": {"epochs": 3}})
@@ -26,3 +26,13 @@ def test_sizes_say_how_alike_tasks_are_as_far_as_sizes_can() -> None:
 def test_values_have_no_counts() -> None:
     prices = Overview("rows", ("price",), {"price": (0.0, 9.5)}, {"train": 50, "validation": 10})
     assert set(entry_by_size(JOB, prices).meta_features) == {"log_rows", "log_outputs", "log_rows_per_output"}
+
+
+def test_lines_name_the_end_that_is_expected_where_a_curve_is_known() -> None:
+    curve = {"metric": "accuracy", "expected": [0.1, 0.5], "low": [0.0, 0.4], "high": [0.2, 0.6]}
+    rows = [{"label": "a", "reason": "why", "curve": curve}, {"label": "b", "reason": "too", "curve": None}]
+    assert lines_of({"told": "all", "tasks": 2, "recommendations": rows}) == [
+        "all",
+        "1. a: why; accuracy 0.500 [0.400, 0.600] expected",
+        "2. b: too",
+    ]

@@ -1,23 +1,26 @@
 """What a job hears of the tasks that its home remembers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from graft.core.storage import Home
-from graft.meta.memory.records import Record, TaskEntry
+from graft.meta.memory.records import HeldMemory, Record, TaskEntry
 from graft.meta.memory.store import MemoryStore
 from graft.meta.recommend.pool import candidate_of
 from graft.meta.recommend.prior import NO_PRIOR, Prior
 from graft.models.load import canonical
-from graft.pipeline.memory.recommending import Samples, in_words, reasons_of, recommend
+from graft.pipeline.memory.beginning import expected_end
+from graft.pipeline.memory.recommending import Samples, in_words, reasons_of, recommend, recommendations
 from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.spec.strategy import Strategy
 
 NOW = 2e9
+BAND = ("low", "expected", "high")
 SPACE = {"freeze": {"choice": [0.0, 0.5, 1.0]}, "lr": {"choice": [1e-3, 1e-2]}}
 
 
@@ -184,3 +187,45 @@ def test_scores_of_backbones_order_the_first_trials_where_nothing_is_remembered(
     backbones = [Strategy.model_validate_json(prior.expected[at].strategy_json).backbone for at in prior.portfolio]
     assert backbones == ["mobilenet_v2"] * 2 + ["efficientnet_lite0"] * 2
     assert made.told == "4 strategies are tried first, by the scores of their backbones: screening 1st of 2"
+
+
+def with_curves(tasks: int) -> HeldMemory:
+    """Accuracies of three epochs; more of the network trained is better, and slower."""
+    records = []
+    for task in range(tasks):
+        for freeze in (0.0, 0.5, 1.0):
+            strategy = canonical(Strategy(freeze=freeze))
+            kind = (f"t{task}", "image", "classification", strategy.backbone, "accuracy", "max")
+            told = candidate_of(strategy).strategy_json
+            for epoch in (1, 2, 3):
+                value = 0.8 - 0.1 * freeze - 0.1 * (3 - epoch) * (1 - freeze) + 0.01 * task
+                records.append(Record(*kind, value, told, epoch, 3, trial=f"{task} {freeze}"))
+    return HeldMemory(records)
+
+
+def test_a_recommendation_names_the_learning_curve_that_is_expected() -> None:
+    told = recommendations(job_of(), with_curves(4), 6)
+    recommended = [(one["strategy"], one["curve"]) for one in told["recommendations"]]
+    curves = {strategy["freeze"]: curve for strategy, curve in recommended if strategy["lr"] == Strategy().lr}
+    assert told["metric"] == "accuracy"
+    assert set(curves) == {0.0, 0.5, 1.0}
+    for curve in curves.values():
+        assert (curve["metric"], curve["epochs"]) == ("accuracy", [1, 2, 3])
+        assert curve["expected"] == sorted(curve["expected"])
+        assert all(low < value < high for low, value, high in zip(*(curve[of] for of in BAND), strict=True))
+    gains = {freeze: curve["expected"][-1] - curve["expected"][0] for freeze, curve in curves.items()}
+    assert gains[0.0] > gains[0.5] + 0.01 > gains[1.0] + 0.02
+    assert curves[0.0]["low"][-1] < 0.815 < curves[0.0]["high"][-1]
+
+
+def test_without_curves_none_is_expected() -> None:
+    records = [replace(one, epoch=None, epochs=None) for one in with_curves(2).records() if one.epoch == 3]
+    told = recommendations(job_of(), HeldMemory(records), 3)
+    assert [one["curve"] for one in told["recommendations"]] == [None] * 3
+    shipped = recommendations(job_of(), HeldMemory(), 3)["recommendations"]
+    assert all(one["curve"] is None for one in shipped)
+
+
+def test_the_end_of_a_curve_is_told_in_words() -> None:
+    assert expected_end(None) == "–"
+    assert expected_end({"expected": [0.1, 0.5], "low": [0.0, 0.4], "high": [0.2, 0.6]}) == "0.500 [0.400, 0.600]"

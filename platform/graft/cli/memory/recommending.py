@@ -45,17 +45,19 @@ def recommend(
 
 def _print(found: dict[str, Any]) -> None:
     from graft.cli.output.tables import print_table
+    from graft.pipeline.memory.beginning import expected_end
 
     rows = [
         [
             str(rank),
             one["label"],
             "–" if one["below_best"] is None else f"{one['below_best']:.2f} ± {one['deviation']:.2f}",
+            expected_end(one["curve"]),
             f"{one['cost']:.2g}",
             one["reason"],
         ]
         for rank, one in enumerate(found["recommendations"], start=1)
     ]
     if rows:
-        print_table(["", "strategy", "below the best", "cost", "why"], rows, ("", "cost"))
+        print_table(["", "strategy", "below the best", f"{found['metric']}, 80 %", "cost", "why"], rows, ("", "cost"))
     tell(found["told"])

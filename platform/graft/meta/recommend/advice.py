@@ -57,7 +57,7 @@ class Question:
 
 def prior_for(memory: Memory, question: Question) -> Prior:
     """What the memory, and the scores, have to say; `NO_PRIOR` if it is nothing."""
-    outcomes = list(outcomes_of(_of_nearest(memory, question)).values())
+    outcomes = list(outcomes_of(nearest_records(memory, question)).values())
     outcomes = [one for one in outcomes if len(one.values) > 1]
     if not outcomes and not question.scores:
         return NO_PRIOR
@@ -89,7 +89,7 @@ def prior_for(memory: Memory, question: Question) -> Prior:
     return Prior(expected, tuple(portfolio), forecast.basis, forecast.tasks, _confidence(forecast, outcomes, question))
 
 
-def _of_nearest(memory: Memory, question: Question) -> list[Record]:
+def nearest_records(memory: Memory, question: Question) -> list[Record]:
     """The records that concern the question; of many tasks those that are most alike, of equal ones the newest."""
     records = [record for record in memory.records() if question.concerns(record)]
     tasks = list(dict.fromkeys(record.task for record in records))

@@ -10,6 +10,7 @@ from graft.meta.memory.store import MemoryStore
 from graft.meta.task_embedding.meta_features import meta_features
 from graft.meta.task_embedding.sample import TaskSample
 from graft.spec.job import Job
+from graft.spec.metrics import shown
 
 SHOWN = 5
 
@@ -42,14 +43,28 @@ def beginning_of(job: Job, home: Home, overview: Overview, now: float) -> dict[s
         return recommendations(job, memory_of(home, now), SHOWN, entry_by_size(job, overview))
     except GraftError as error:
         told = f"the task memory cannot be used, so all is drawn: {error}"
-        return {"job": job.name, "recommendations": [], "basis": "nothing", "tasks": 0, "confidence": 0.0, "told": told}
+        about = {"basis": "nothing", "tasks": 0, "confidence": 0.0, "told": told}
+        return {"job": job.name, "metric": job.objective.name, "recommendations": [], **about}
 
 
 def lines_of(beginning: dict[str, Any]) -> list[str]:
     """The same for the terminal: all of it in a line, then each with its reason."""
     rows = beginning["recommendations"] if beginning["tasks"] else []
-    ranked = (f"{rank}. {one['label']}: {one['reason']}" for rank, one in enumerate(rows, start=1))
+    ranked = (f"{rank}. {one['label']}: {one['reason']}{_promise(one)}" for rank, one in enumerate(rows, start=1))
     return [beginning["told"], *ranked]
+
+
+def _promise(recommended: dict[str, Any]) -> str:
+    curve = recommended["curve"]
+    return "" if curve is None else f"; {curve['metric']} {expected_end(curve)} expected"
+
+
+def expected_end(curve: dict[str, Any] | None) -> str:
+    """Where a curve of `recommendations` ends: the value, and between which others it lies with 80 %."""
+    if curve is None:
+        return "–"
+    end, low, high = (shown(curve[name][-1]) for name in ("expected", "low", "high"))
+    return f"{end} [{low}, {high}]"
 
 
 def entry_by_size(job: Job, overview: Overview) -> TaskEntry:

@@ -13,6 +13,7 @@ from graft.meta.memory.records import HeldMemory, Memory, TaskEntry
 from graft.meta.memory.store import MemoryStore
 from graft.meta.memory.trust import Reader
 from graft.meta.recommend.advice import Question, prior_for
+from graft.meta.recommend.curves.advice import curves_for
 from graft.meta.recommend.pool import candidate_of
 from graft.meta.recommend.prior import NO_PRIOR, Expected, Prior
 from graft.meta.task_embedding.similarity import similarity
@@ -133,9 +134,9 @@ def _alike(entry: TaskEntry, memory: Memory) -> Mapping[str, float] | None:
 def recommendations(job: Job, memory: Memory, count: int, entry: TaskEntry | None = None) -> dict[str, Any]:
     """The first strategies of a job that are worth a trial, as plain values.
 
-    ``recommendations``: each ``strategy``, ``label``, ``below_best`` (0 is the best, 1 as far below it as the median;
-    None where nothing is known), ``deviation``, ``cost`` (of the usual one), ``reason``; ``basis``, ``tasks``,
-    ``confidence``, and ``told``, all of it in a line.
+    ``metric`` of the search; ``recommendations``: each ``strategy``, ``label``, ``below_best`` (0 is the best, 1 as
+    far below it as the median; None where nothing is known), ``deviation``, ``cost`` (of the usual one), ``reason``,
+    ``curve`` (`CurveOf`); ``basis``, ``tasks``, ``confidence``, and ``told``, all of it in a line.
 
     Args:
         job: resolved.
@@ -143,19 +144,21 @@ def recommendations(job: Job, memory: Memory, count: int, entry: TaskEntry | Non
         count: how many at most.
         entry: what the task is like; None where nothing is known of its data.
     """
-    prior = prior_for(memory, question_of(job, derive_seed(job.search.seed, 0), memory, entry))
+    question = question_of(job, derive_seed(job.search.seed, 0), memory, entry)
+    prior = prior_for(memory, question)
     fields = job.reach.varied()
+    curve = curves_for(memory, question, job.objective, job.phases[0].epochs)
     if prior.is_empty:
-        rows = [_recommended(one, fields, None, SHIPPED) for one in job.first[:count]]
+        rows = [{**_recommended(one, fields, None, SHIPPED), "curve": curve(one)} for one in job.first[:count]]
         told = f"{in_words(prior)}; what graft ships is tried first" if rows else in_words(prior)
     else:
         told, rows = in_words(prior), []
         for place in prior.portfolio[:count]:
             expected = prior.expected[place]
             strategy = Strategy.model_validate_json(expected.strategy_json)
-            rows.append(_recommended(strategy, fields, expected, expected.reason))
+            rows.append({**_recommended(strategy, fields, expected, expected.reason), "curve": curve(strategy)})
     about = {"basis": str(prior.basis), "tasks": prior.tasks, "confidence": round(prior.confidence, 3), "told": told}
-    return {"job": job.name, "recommendations": rows, **about}
+    return {"job": job.name, "metric": job.objective.name, "recommendations": rows, **about}
 
 
 def _recommended(strategy: Strategy, fields: Sequence[str], expected: Expected | None, reason: str) -> dict[str, Any]:
