@@ -1,6 +1,7 @@
 """Paths as the URIs that libraries take, quoted by the rules of each; and paths that stay where they belong."""
 
 import difflib
+import errno
 import itertools
 import os
 import re
@@ -61,6 +62,20 @@ def user_path(named: str | Path) -> Path:
     if first.startswith("~") and not os.path.lexists(first):
         raise SpecError(f"{named} begins with `{first}`, whose home directory is not known; write the path in full")
     return path
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is something at a path; nothing can be at one that is too long.
+
+    Raises:
+        OSError: nobody can tell, for lack of a permission.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return False
 
 
 def advice_for_missing(path: Path) -> str:

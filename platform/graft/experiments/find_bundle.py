@@ -9,6 +9,7 @@ from graft.core.errors import ArtifactError, SpecError
 from graft.core.private_files import make_private_directory
 from graft.core.storage import Home
 from graft.core.stores.copy import bring_tree
+from graft.core.uris import is_there, sqlite_path
 from graft.experiments.directory import Experiment
 from graft.experiments.registered import registration_of
 from graft.models.bundle import MANIFEST
@@ -120,8 +121,11 @@ def _experiment(model: str, home: Home) -> Experiment:
     try:
         return Experiment.find(home, model)
     except SpecError as error:
-        if not Path(model).exists():
-            raise
+        if not is_there(Path(model)):
+            if "/" not in model:
+                raise
+            told = f"{model} does not exist; name the directory of a bundle, an experiment or a {SCHEME} URI"
+            raise SpecError(told) from error
         raise SpecError(
             f"{model} is not a bundle (no {MANIFEST} in it), nor an experiment of {home.shown}; name a bundle, an "
             f"experiment or a {SCHEME} URI"
@@ -133,6 +137,9 @@ def _store(uri: str, home: Home) -> str:
     named = os.environ.get("MLFLOW_TRACKING_URI")
     if named and (problem := store_address_problem(named)):
         raise SpecError(f"MLFLOW_TRACKING_URI is `{redact(named)}`, but {problem}; unset it to look in {home.root}")
+    database = sqlite_path(named) if named else None
+    if database is not None and not database.exists():  # MLflow would make one, to look into
+        raise SpecError(f"MLFLOW_TRACKING_URI is `{named}`, but {database} is not there; correct it, or unset it")
     store = named or home.tracking_uri
     if store == home.tracking_uri and not home.database.exists():
         raise SpecError(

@@ -191,10 +191,11 @@ def scan(path: Path, from_offset: int = 0) -> Iterator[Line]:
     pull(path)
     try:
         stream = path.open("rb")
+    except FileNotFoundError as error:
+        told = f"journal {path} is not there, so nothing was recorded; delete {path.parent}, and run the job anew"
+        raise ArtifactError(told) from error
     except OSError as error:
-        raise ArtifactError(
-            f"journal {path} cannot be read ({error.strerror}); name an experiment's directory"
-        ) from error
+        raise ArtifactError(f"journal {path} cannot be read ({error.strerror}); restore the file") from error
     with stream:
         newest = token_before(stream.fileno(), from_offset)
         stream.seek(from_offset)

@@ -62,6 +62,43 @@ def test_missing_files_are_all_told_before_a_model_is_loaded(graft, photo, tmp_p
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("https://example.com/a.png", "https:/example.com/a.png is an address, but only files of this machine"),
+        ("s3://bucket/a.png", "s3:/bucket/a.png is an address, but only files of this machine are predicted"),
+        ("x" * 300, "does not exist; name a file, a folder or a table"),
+    ],
+)
+def test_what_cannot_be_a_file_is_told(graft, bundle, name, told):
+    done = graft("predict", bundle, name)
+    assert (done.exit_code, done.err.count("\n")) == (2, 1)
+    assert told in done.err
+
+
+def test_a_table_without_rows_is_not_passed_over_in_silence(graft, bundle, tmp_path):
+    (tmp_path / "none.csv").write_text("image\n")
+    done = graft("predict", bundle, tmp_path / "none.csv")
+    assert (done.exit_code, done.out) == (2, "")
+    assert "none.csv holds no rows, but must hold some beside its header" in done.err
+
+
+@pytest.mark.usefixtures("home")
+def test_a_database_that_is_not_there_is_not_made_to_look_into(graft, photo, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/no/such.db")
+    done = graft("predict", "models:/x", photo)
+    assert (done.exit_code, (tmp_path / "no").exists()) == (2, False)
+    assert f"{tmp_path}/no/such.db is not there; correct it, or unset it" in done.err
+
+
+@pytest.mark.usefixtures("home")
+def test_the_path_of_a_model_that_is_not_there_is_told_as_a_path(graft, photo):
+    for model in ("no/such/bundle", "~no-such-user/bundle"):
+        done = graft("predict", model, photo)
+        assert done.exit_code == 2
+        assert done.err.startswith(f"graft: {model} does not exist; name the directory of a bundle, an experiment or a")
+
+
 def test_a_directory_that_is_no_bundle_is_told(graft, photo):
     done = graft("predict", photo.parent, photo)
     assert done.exit_code == 2

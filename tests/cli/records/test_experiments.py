@@ -51,3 +51,12 @@ def test_one_damaged_experiment_does_not_hide_the_others(graft, make_experiment,
     done = graft("experiments", "--json")
     assert done.exit_code == 0
     assert {row["experiment"] for row in done.json} == {good.name, bad.name}
+
+
+def test_an_experiment_that_recorded_nothing_says_what_to_do(graft, make_experiment):
+    experiment = make_experiment([])
+    experiment.journal_file.unlink()
+    done = graft("status", experiment.name)
+    assert done.exit_code == 1
+    assert "is not there, so nothing was recorded" in done.err
+    assert f"delete {experiment.directory}, and run the job anew" in done.err

@@ -58,16 +58,16 @@ def command(  # noqa: PLR0913 - each is an option
     """
     from graft.cli.output.predictions_file import writer_for
     from graft.core.errors import Problem, SpecError
+    from graft.core.uris import is_there
     from graft.experiments.find_bundle import find_bundle
 
     if not paths and not text:
         raise SpecError("nothing is given to predict; name files, or give a text with --text")
     writer = writer_for(output, paths or ()) if output else None
     # Said before a model is loaded, which may have to be fetched first.
-    missing = [path for path in paths or () if not path.exists()]
+    missing = [path for path in paths or () if not is_there(path)]
     if missing:
-        told = "does not exist; name a file, a folder or a table"
-        raise SpecError([Problem("", f"{path} {told}") for path in missing])
+        raise SpecError([Problem("", f"{path} {_why_missing(path)}") for path in missing])
     with telling_long_wait(f"looking for {model}"):
         bundle = find_bundle(model, Home.find(home))
     from graft.serving.predictor import Predictor  # torch takes seconds, which a model that is not there need not cost
@@ -88,6 +88,14 @@ def command(  # noqa: PLR0913 - each is an option
         _tell_all(predictor, predictions, output, probabilities)
     if any(one.error for one in predictions):
         raise SystemExit(2)
+
+
+def _why_missing(path: Path) -> str:
+    from graft.core.uris import lost_scheme
+
+    if lost_scheme(path):
+        return "is an address, but only files of this machine are predicted; copy it here"
+    return "does not exist; name a file, a folder or a table"
 
 
 def _tell_all(predictor: "Predictor", predictions: "list[Prediction]", output: Path | None, everything: bool) -> None:

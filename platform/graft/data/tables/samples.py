@@ -36,7 +36,7 @@ def read_column(path: Path, names: Sequence[str], encoding: str) -> SampleColumn
         encoding: of the file.
 
     Raises:
-        DataError: it cannot be read, or has none of the columns.
+        DataError: it cannot be read, has none of the columns, or no rows.
     """
     table = open_table(require_file(path), encoding)
     there = list(table.names)
@@ -45,7 +45,10 @@ def read_column(path: Path, names: Sequence[str], encoding: str) -> SampleColumn
         wanted = " or ".join(f"`{name}`" for name in names)
         raise DataError(f"{path} has the columns {shown_columns(there)}, but must have one called {wanted}")
     contents = table.contents(column)
-    return SampleColumn(column, table.read(column, ())[0], contents)
+    cells = table.read(column, ())[0]
+    if not len(cells):
+        raise DataError(f"{path} holds no rows, but must hold some beside its header")
+    return SampleColumn(column, cells, contents)
 
 
 def read_samples(path: Path, names: Sequence[str], encoding: str) -> list[str | None]:
