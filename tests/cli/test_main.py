@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -174,3 +177,26 @@ def test_a_librarys_error_is_shown_without_the_login_in_it(graft, failing, argum
     assert done.exit_code != 0
     assert "canary" not in done.out + done.err
     assert "http://***@host" in done.out + done.err
+
+
+def test_the_command_line_is_a_module_too():
+    done = subprocess.run([sys.executable, "-m", "graft", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("graft ")
+
+
+def test_a_working_directory_that_is_gone_is_told_before_a_library_dies_of_it(graft, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    done = graft("predict", "model", tmp_path)
+    told = "the working directory has been deleted; change to one that is there (cd), and run again"
+    assert (done.exit_code, done.err) == (3, f"graft: {told}\n")
+    assert graft("predict", "--help").exit_code == 0
+
+
+@pytest.mark.parametrize("width", ["0", "1", "-5", "wide", ""])
+def test_a_width_that_is_none_hides_nothing(graft, width, monkeypatch):
+    monkeypatch.setenv("COLUMNS", width)
+    assert "graft predict" in graft("predict", "--help").out
+    assert "COLUMNS" not in os.environ

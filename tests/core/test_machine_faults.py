@@ -21,6 +21,10 @@ def no_inodes(monkeypatch: pytest.MonkeyPatch) -> None:
     ("number", "told"),
     [
         (errno.ENOSPC, "/a: No space left on device; make room"),
+        (
+            errno.ENOTDIR,
+            "/a: Not a directory; remove the file that stands in the place of a directory, or choose another --home",
+        ),
         (errno.EROFS, "/a: Read-only file system; have it mounted for writing, or choose another --home"),
         (errno.EACCES, "/a: Permission denied; have the permission changed, or choose another --home"),
         (errno.EMFILE, "/a: Too many open files; raise the limit (`ulimit -n`)"),
@@ -65,17 +69,3 @@ def test_the_kernel_counts_whom_it_ends(content: str | None, count: int, tmp_pat
     if content is not None:
         (tmp_path / "vmstat").write_text(content)
     assert memory_kills(tmp_path / "vmstat") == count
-
-
-def test_a_working_directory_that_is_gone_is_no_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    monkeypatch.chdir(gone)
-    gone.rmdir()
-    with pytest.raises(FileNotFoundError) as caught:
-        Path.cwd()
-    assert machine_fault(caught.value) == (
-        "the working directory has been deleted; change to one that is there (cd), and run again"
-    )
-    monkeypatch.chdir(tmp_path)
-    assert machine_fault(FileNotFoundError(2, "No such file or directory")) is None

@@ -72,6 +72,12 @@ class TestHome:
         assert Home.find("here").root == tmp_path / "here"
         assert Home.find("~/graft").root == tmp_path / "me" / "graft"
 
+    @pytest.mark.parametrize("name", ["", "home/deeper"])
+    def test_a_file_in_its_place_is_told_by_all_who_look_for_it(self, tmp_path, name):
+        (tmp_path / "file").write_text("x")
+        with pytest.raises(ResourceError, match=r"file is no directory\); choose another with --home or GRAFT_HOME"):
+            Home.find(tmp_path / "file" / name)
+
     def test_everything_lies_below_the_root(self, tmp_path):
         home = Home(tmp_path)
         assert {home.experiments, home.datasets, home.artifact_root} == {

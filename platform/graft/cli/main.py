@@ -64,6 +64,10 @@ Examples:
 Exit codes: 0 done, 2 your file or data is wrong, 3 a resource is missing, 1 anything else.
 """
 
+_ASKS_FOR_HELP = frozenset({"-h", "--help"})
+LEAST_WIDTH = 20
+"""Letters in a line; what says less is no width of a terminal."""
+
 # What typer returns for a Ctrl-C that it has caught.
 CTRL_C = 130
 
@@ -124,17 +128,36 @@ def _graft(
 ) -> None:
     """Adapts pretrained models to your own data, automatically, on a laptop or a Ray cluster."""
     show_overview(context)
+    if not _ASKS_FOR_HELP & {*sys.argv}:
+        _require_working_directory()
+
+
+def _require_working_directory() -> None:
+    """Libraries die without one, each in its own words."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        told = "the working directory has been deleted; change to one that is there (cd), and run again"
+        raise ResourceError(told) from error
 
 
 def main() -> None:
     """Entry point of the console script."""
     guard_standard_streams()
+    _forget_odd_width()
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(RedactingFormatter())
     try:
         _run()
     except SystemExit as end:
         raise SystemExit(final_exit_code(int(end.code or 0))) from None
+
+
+def _forget_odd_width() -> None:
+    """Some shells say that a line has no letters, or one: nothing would be seen of a table."""
+    width = os.environ.get("COLUMNS", "")
+    if not (width.isdecimal() and int(width) >= LEAST_WIDTH):
+        os.environ.pop("COLUMNS", None)
 
 
 def _run() -> NoReturn:

@@ -21,6 +21,7 @@ _FAULTS = {
     errno.ETXTBSY: "wait for the program that runs it",
     errno.ENAMETOOLONG: "choose a shorter --home or name",
     errno.ELOOP: "correct the links",
+    errno.ENOTDIR: "remove the file that stands in the place of a directory, or choose another --home",
 }
 
 # What the loader of shared objects says where the address space has no room for one, in place of an error number.
@@ -35,8 +36,6 @@ def machine_fault(error: BaseException) -> str | None:
     """One line for an error that the machine is to blame for, and not graft; None for any other."""
     if isinstance(error, MemoryError) or (isinstance(error, ImportError) and _UNMAPPED in str(error)):
         return "the machine has no memory left for this; free some, or run less at once"
-    if isinstance(error, FileNotFoundError) and error.filename is None and not _has_working_directory():
-        return "the working directory has been deleted; change to one that is there (cd), and run again"
     if not isinstance(error, OSError) or error.errno not in _FAULTS:
         return None
     where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
@@ -44,14 +43,6 @@ def machine_fault(error: BaseException) -> str | None:
     if error.errno == errno.ENOSPC and where and is_out_of_inodes(Path(os.fsdecode(error.filename))):
         return f"{where}no inodes left (its disk has room, but for no more files); delete some"
     return f"{where}{reason}; {_FAULTS[error.errno]}"
-
-
-def _has_working_directory() -> bool:
-    try:
-        os.getcwd()
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def memory_kills(vmstat: Path | None = None) -> int:

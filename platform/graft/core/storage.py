@@ -51,7 +51,7 @@ class Home:
 
         Raises:
             SpecError: there is no such path, or no library could be told of it; or no home can be at that address.
-            ResourceError: this node's copy of a home in a store cannot be made.
+            ResourceError: a file stands in its place; or this node's copy of a home in a store cannot be made.
         """
         text = os.fspath(given or os.environ.get("GRAFT_HOME") or ".graft")
         if scheme_of(text):
@@ -67,6 +67,7 @@ class Home:
                 "one that is there (cd), or name a whole path with --home or GRAFT_HOME"
             ) from error
         _require_utf8(root)
+        _require_no_file(root)
         if is_copy(root):  # named by its own path
             return cls(HomePath(root), address_of(root))
         return cls(root)
@@ -154,6 +155,15 @@ class Home:
                     "choose another with --home or GRAFT_HOME"
                 ) from error
         self.close()
+
+
+def _require_no_file(root: Path) -> None:
+    there = next(path for path in (root, *root.parents) if path.exists())
+    if not there.is_dir():
+        raise ResourceError(
+            f"home directory {root} cannot be written ({there} is no directory); choose another with --home or "
+            "GRAFT_HOME"
+        )
 
 
 def _require_utf8(root: Path) -> None:

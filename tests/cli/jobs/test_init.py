@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import resource
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,18 @@ def test_columns_that_bring_code_of_their_own_are_not_read(graft: Any, tmp_path:
     parquet.write_table(pa.table({"text": strange, "label": WORDS}), tmp_path / "t.parquet")
     refused(graft("init", tmp_path / "t.parquet"), "`text` (of a type that is not read)")
     refused(graft("init", tmp_path / "t.parquet", "--sample", "text"), "extension type", "must be a plain one")
+
+
+def test_a_disk_that_fills_leaves_no_part_of_a_job(graft: Any, photos: Write, here: Path) -> None:
+    path = photos({"cat": 6, "dog": 6})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        done = graft("init", path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (done.exit_code, [*here.iterdir()]) == (3, [])
+    assert "photos.yaml cannot be written" in done.err
 
 
 def test_nothing_is_overwritten(graft: Any, photos: Write, here: Path) -> None:

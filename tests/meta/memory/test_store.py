@@ -243,7 +243,7 @@ def test_the_place_is_that_of_the_home_unless_another_is_named(tmp_path, monkeyp
     assert str(place_of(home)) == str(tmp_path / "memory")
     monkeypatch.setenv("GRAFT_MEMORY", str(tmp_path / "shared"))
     assert str(place_of(home)) == str(tmp_path / "shared")
-    monkeypatch.setenv("GRAFT_MEMORY", "off")
+    monkeypatch.setenv("GRAFT_MEMORY", "OFF")
     assert place_of(home) is None
     with pytest.raises(SpecError, match="cannot be written; name a directory"):
         place_of(home, "https://example.org/memory")

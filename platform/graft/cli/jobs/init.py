@@ -1,5 +1,6 @@
 """`graft init`: look at the data, and write the job file."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -101,4 +102,6 @@ def _write(file: Path, text: str) -> None:
     except (FileNotFoundError, NotADirectoryError):
         raise SpecError(f"{file.parent} is no directory; make it, or name another file with --output") from None
     except OSError as error:
+        with contextlib.suppress(OSError):
+            file.unlink()  # a part of it would be taken for a job
         raise ResourceError(f"{file} cannot be written ({error.strerror}); name another with --output") from error

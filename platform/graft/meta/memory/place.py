@@ -83,7 +83,7 @@ def place_of(home: Home, given: str | None = None) -> Place | None:
         SpecError: the address is of no store that can be written.
     """
     named = given or os.environ.get(VARIABLE) or _in_home(home)
-    if named == OFF:
+    if named.lower() == OFF:
         return None
     if not scheme_of(named):
         return LocalPlace(user_path(named).absolute())
