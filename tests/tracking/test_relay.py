@@ -1,7 +1,9 @@
+import math
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,10 @@ import pytest
 
 from graft.core.errors import ArtifactError, TrackingError
 from graft.journal.events import Event, RelayEnded
-from graft.journal.journal import Journal
+from graft.journal.journal import Journal, journal_path
 from graft.journal.locking import exclusive
-from graft.tracking.relay import RelayProcess, main, start_relay, sync
+from graft.tracking.mlflow.audit import audit_store
+from graft.tracking.relay import RelayProcess, _dismiss, main, start_relay, sync
 from graft.tracking.relay_files import RelayFiles, RelayState, RelayStatus
 from graft.tracking.relay_supervisor import RelaySupervisor, RestartPolicy
 from graft.tracking.target import Target
@@ -102,6 +105,60 @@ def test_sync_replaces_a_relay_that_waits_after_the_run(
     assert len(shown()) == 5
 
 
+def test_sync_replaces_a_relay_that_was_stopped(
+    experiment_dir: Path, target: Target, journal: Journal, story: list[Event]
+) -> None:
+    relay = started_and_stopped(experiment_dir, target, journal, story)
+    journal.close()
+    assert sync(experiment_dir, target).state is RelayState.DONE
+    assert lost_and_doubled(experiment_dir, target) == (0, 0)
+    relay.stop(timeout=0.0)
+
+
+def test_sync_ends_a_relay_that_hangs_and_hears_nothing(
+    experiment_dir: Path, target: Target, told: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graft.tracking.relay.PATIENCE_S", 0.3)
+    told()
+    (files := RelayFiles(experiment_dir)).directory.mkdir(parents=True)
+    files.write_status(RelayStatus(RelayState.FOLLOWING))
+    deaf = (
+        "import pathlib, signal, sys; from graft.journal.locking import exclusive\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "with exclusive(pathlib.Path(sys.argv[1])): print('held', flush=True); signal.pause()"
+    )
+    command = [sys.executable, "-c", deaf, str(files.lock)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as relay:
+        assert relay.stdout is not None
+        assert relay.stdout.readline() == b"held\n"
+        files.show_turn()
+        with pytest.raises(TrackingError, match="is shipping digits-1 already"):
+            sync(experiment_dir, target)
+        os.utime(files.turn, (1.0, 1.0))
+        assert sync(experiment_dir, target).state is RelayState.DONE
+        assert relay.wait() == -signal.SIGKILL
+    assert not files.is_hung(time.time()), "who ships shows it"
+
+
+def test_one_that_stands_still_but_works_is_not_killed(experiment_dir: Path) -> None:
+    """It sends a large file: it is asked to end, and ends when that is done."""
+    (files := RelayFiles(experiment_dir)).directory.mkdir()
+    busy = (
+        "import pathlib, signal, sys, time; from graft.journal.locking import exclusive\n"
+        "asked = []; signal.signal(signal.SIGTERM, lambda *_: asked.append(time.monotonic()))\n"
+        "with exclusive(pathlib.Path(sys.argv[1])):\n"
+        "    print('held', flush=True)\n"
+        "    while not asked or time.monotonic() < asked[0] + 1: pass"
+    )
+    with subprocess.Popen([sys.executable, "-c", busy, str(files.lock)], stdout=subprocess.PIPE) as relay:
+        assert relay.stdout is not None
+        assert relay.stdout.readline() == b"held\n"
+        files.show_turn()
+        os.utime(files.turn, (1.0, 1.0))
+        assert _dismiss(files)
+        assert relay.wait() == 0
+
+
 def test_sync_beside_a_relay_is_refused(experiment_dir: Path, target: Target, told: Tell) -> None:
     told()
     with exclusive(RelayFiles(experiment_dir).lock), pytest.raises(TrackingError, match="is shipping digits-1 already"):
@@ -170,6 +227,24 @@ def test_the_newest_relay_replaces_one_that_waits(experiment_dir: Path, target: 
     assert old.returncode == -signal.SIGTERM
 
 
+def test_a_relay_that_is_asked_to_end_gives_way_no_longer(
+    experiment_dir: Path, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lags, handlers = list[float](), list[Callable[[], None]]()
+    monkeypatch.setattr("graft.tracking.relay.GivingWay", lambda: lags.append)
+    monkeypatch.setattr("graft.tracking.relay.signal.signal", lambda _, handler: handlers.append(handler))
+
+    def follow(files: RelayFiles, target: Target, linger: float, stopping: Any, give_way: Any) -> RelayStatus:
+        give_way(3.0)
+        handlers[0]()
+        give_way(3.0)
+        return RelayStatus(RelayState.UNSYNCED)
+
+    monkeypatch.setattr("graft.tracking.relay._follow", follow)
+    assert main([str(experiment_dir), "--experiment", "x", "--uri", target.uri]) == 75
+    assert lags == [3.0, math.inf, math.inf]
+
+
 @pytest.mark.parametrize("state", RelayState)
 def test_the_status_survives_the_round_trip(experiment_dir: Path, state: RelayState) -> None:
     status = RelayStatus(state, "a message", 12, 1)
@@ -207,6 +282,66 @@ def test_a_relay_whose_loop_is_blocked_though_nobody_stopped_it_is_ended_and_tol
     assert told == [RelayEnded(f"the relay (process {process.pid}) has done nothing for 100 s, and was ended", 0, True)]
     assert process.returncode in (-signal.SIGTERM, -signal.SIGKILL)
     process.communicate()
+
+
+def started_and_stopped(experiment_dir: Path, target: Target, journal: Journal, story: list[Event]) -> RelayProcess:
+    """A relay that was stopped (SIGSTOP) when it had shipped a part of a journal that is whole by then."""
+    for event in story[:6]:
+        journal.append(event)
+    relay = start_relay(experiment_dir, target)
+    while not RelayFiles(experiment_dir).cursor.exists():
+        assert not relay.drain(timeout=0.01), RelayFiles(experiment_dir).log.read_text()
+    os.kill(relay.pid, signal.SIGSTOP)
+    for event in story[6:]:
+        journal.append(event)
+    return relay
+
+
+def lost_and_doubled(experiment_dir: Path, target: Target) -> tuple[int | None, int | None]:
+    _, audit = audit_store(target, journal_path(experiment_dir))
+    return audit.lost, audit.doubled
+
+
+def test_a_real_relay_that_was_stopped_is_ended_and_started_again_and_nothing_is_lost_or_doubled(
+    experiment_dir: Path, target: Target, journal: Journal, story: list[Event], shown: Look
+) -> None:
+    relays = [started_and_stopped(experiment_dir, target, journal, story)]
+    told: list[RelayEnded] = []
+
+    def start() -> RelayProcess:
+        if told:
+            relays.append(start_relay(experiment_dir, target))
+        return relays[-1]
+
+    supervisor = RelaySupervisor(start, told.append, RestartPolicy(look=0.05, first_pause=0.0, patience=4, hung=10**6))
+    assert supervisor.drain(600, lambda _: None), RelayFiles(experiment_dir).log.read_text()
+    assert [(event.restarts, event.is_restarted) for event in told] == [(0, True)]
+    assert f"(process {relays[0].pid}) was stopped" in told[0].reason
+    assert (relays[0].has_ended, relays[1].status().state) == (True, RelayState.DONE)
+    assert lost_and_doubled(experiment_dir, target) == (0, 0)
+    assert len(shown()) == 5
+
+
+def test_a_real_relay_that_hangs_is_ended_and_started_again_until_it_gets_on(
+    experiment_dir: Path, target: Target, journal: Journal, story: list[Event]
+) -> None:
+    """Another process holds a lock that it waits for; SIGTERM does not wake it from that."""
+    for event in story:
+        journal.append(event)
+    files, relays, told = RelayFiles(experiment_dir), list[RelayProcess](), list[RelayEnded]()
+
+    def start() -> RelayProcess:
+        relays.append(start_relay(experiment_dir, target))
+        return relays[-1]
+
+    supervisor = RelaySupervisor(start, told.append, RestartPolicy(most=100, look=0.1, first_pause=0.0, hung=40))
+    with exclusive(files.runs_lock):
+        while not told:
+            relays[-1].drain(timeout=0.1)
+            supervisor.look()
+    assert supervisor.drain(600, lambda _: None), files.log.read_text()
+    assert "has done nothing for 4 s, and was ended" in told[0].reason
+    assert lost_and_doubled(experiment_dir, target) == (0, 0)
 
 
 def test_a_relay_that_works_makes_progress(experiment_dir: Path) -> None:

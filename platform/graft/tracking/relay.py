@@ -9,12 +9,14 @@ like this.
 
 import argparse
 import logging
+import math
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from graft.core.credentials import RedactingFormatter
@@ -22,7 +24,7 @@ from graft.core.errors import GraftError, TrackingError
 from graft.core.private_files import open_private
 from graft.core.process_identity import ProcessIdentity
 from graft.journal.journal import is_being_written, journal_path
-from graft.journal.locking import exclusive, holder
+from graft.journal.locking import PATIENCE_S, exclusive, holder
 from graft.tracking.environment import python_module, relay_environment, settle_environment
 from graft.tracking.giving_way import GivingWay
 from graft.tracking.relay_files import RelayFiles, RelayState, RelayStatus
@@ -30,6 +32,7 @@ from graft.tracking.target import Target
 
 _UNSYNCED_EXIT = 75
 _LINGER = 600.0
+_LOOK_S = 0.1
 
 
 class RelayProcess:
@@ -127,8 +130,8 @@ def start_relay(experiment_dir: Path, target: Target, linger: float = _LINGER) -
 def sync(experiment_dir: Path, target: Target, restart: bool = False) -> RelayStatus:
     """Ship what a journal holds, once, in this process; the state is DONE, or the error says why not.
 
-    A relay that waits for the store though the run has ended is replaced: its login and its packages are those of the
-    run, this process may have others.
+    A relay is replaced that waits for the store though the run has ended (its login and its packages are those of the
+    run, this process may have others), or that was stopped or hangs, and would never end.
 
     Args:
         experiment_dir: the experiment.
@@ -143,10 +146,11 @@ def sync(experiment_dir: Path, target: Target, restart: bool = False) -> RelaySt
     from graft.tracking.mlflow.shipping import Shipper  # MLflow takes seconds to import; the driver never needs it here
 
     files = RelayFiles(experiment_dir.absolute())
-    waits = files.read_status().state is RelayState.WAITING and not is_being_written(journal_path(experiment_dir))
-    with exclusive(files.lock, wait=waits and _dismiss(files)) as held:
+    is_run_over = not is_being_written(journal_path(experiment_dir))
+    with exclusive(files.lock, wait=is_run_over and _gets_nowhere(files) and _dismiss(files)) as held:
         if not held:
             raise TrackingError(f"a relay is shipping {experiment_dir.name} already; wait for it to end")
+        files.show_turn()
         shipper = Shipper(files.experiment_dir, target)
         if restart:
             shipper.restart()
@@ -160,12 +164,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a relay in this process; returns its exit code."""
     options = _parser().parse_args(arguments)
     _log_to_standard_error()
-    stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    stopping, giving_way = threading.Event(), GivingWay()
+
+    def give_way(lag: float) -> None:
+        giving_way(math.inf if stopping.is_set() else lag)  # whoever asks it to end waits for the lock
+
+    def end(*_: object) -> None:
+        stopping.set()
+        give_way(0.0)
+
+    signal.signal(signal.SIGTERM, end)
     files = RelayFiles(options.experiment_dir.absolute())
     target = Target(options.uri, options.experiment, options.artifact_root)
     try:
-        status = _follow(files, target, stopping, options.linger)
+        status = _follow(files, target, options.linger, stopping, give_way)
     except GraftError as error:
         logging.exception("the relay cannot go on")
         files.write_status(RelayStatus(RelayState.FAILED, str(error)))
@@ -179,23 +191,45 @@ def _log_to_standard_error() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
-def _follow(files: RelayFiles, target: Target, stopping: threading.Event, linger: float) -> RelayStatus:
+def _follow(
+    files: RelayFiles, target: Target, linger: float, stopping: threading.Event, give_way: Callable[[float], None]
+) -> RelayStatus:
     from graft.tracking.mlflow.shipping import Patience, Shipper  # see `sync`
 
     # The relay of a run before may be waiting for a server that this run has replaced; the newest one goes on.
     _dismiss(files)
     with exclusive(files.lock):
-        return Shipper(files.experiment_dir, target).follow(Patience(stopping.wait, linger, give_way=GivingWay()))
+        files.show_turn()
+        return Shipper(files.experiment_dir, target).follow(Patience(stopping.wait, linger, give_way=give_way))
+
+
+def _gets_nowhere(files: RelayFiles) -> bool:
+    """Whether the relay at work waits for the store, was stopped (SIGSTOP), or hangs."""
+    at_work = holder(files.lock)
+    is_stopped = at_work is not None and at_work.is_stopped
+    return is_stopped or files.read_status().state is RelayState.WAITING or files.is_hung(time.time())
 
 
 def _dismiss(files: RelayFiles) -> bool:
-    """Ask the relay at work to end; false if there is none, or it runs on another machine."""
+    """Ask the relay at work to end, and end it if it hangs; false if there is none, or it runs on another machine."""
     previous = holder(files.lock)
     if previous is None or not previous.send(signal.SIGTERM):
         return False
     if previous.is_stopped:
         previous.send(signal.SIGCONT)  # so that it hears that it is to end
+    if _hangs(files, previous):
+        previous.send(signal.SIGKILL)  # it hears nothing any more
     return True
+
+
+def _hangs(files: RelayFiles, process: ProcessIdentity) -> bool:
+    """Whether its loop stands still, and it uses no CPU either, as one would that sends a large file."""
+    ticks, until = process.ticks, time.monotonic() + PATIENCE_S
+    while files.is_hung(time.time()) and process.ticks == ticks:
+        if time.monotonic() >= until:
+            return True
+        time.sleep(_LOOK_S)
+    return False
 
 
 def _environment(target: Target) -> dict[str, str]:

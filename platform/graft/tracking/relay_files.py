@@ -107,6 +107,10 @@ class RelayFiles:
         except OSError:
             return 0.0
 
+    def is_hung(self, now: float) -> bool:
+        """Whether the loop of a relay that is at work has stood still for `HUNG_S`, `now` seconds since the epoch."""
+        return 0 < self.last_turn() < now - HUNG_S
+
     def write_status(self, status: RelayStatus) -> None:
         """Show the state to whoever looks."""
         write_json(self.status, {**asdict(status), "version": 1, "state": status.state.label})

@@ -1,6 +1,7 @@
 """What can happen to processes that neither work nor die: stopped ones, and a relay that is missing."""
 
 import signal
+from typing import Any
 
 from graft.chaos.fault import Fault, Missed, require
 from graft.chaos.faults.process import TRIAL, needs_own_processes
@@ -70,10 +71,21 @@ def _stop_relay(sandbox: Sandbox) -> str:
     child = sandbox.run()
     moment = sandbox.await_report(child, 1)
     sandbox.await_process(child, RELAY).identity.send(signal.SIGSTOP)
+    shown = _relay_in_status(sandbox)
+    require(shown["state"] == "stopped", f"graft status says that it is {shown['state']}, but it is stopped")
     child.wait().require_success()
     ends = [event for event in sandbox.records if isinstance(event, events.RelayEnded)]
     require(len(ends) == 1 and "was stopped" in ends[0].reason, f"it was told otherwise: {ends}")
+    sandbox.settle()
+    shown = _relay_in_status(sandbox)
+    wanted = {"state": "done", "behind": 0, "restarts": 1}
+    require(shown == wanted, f"graft status says {shown} in the end, but should {wanted}")
     return moment
+
+
+def _relay_in_status(sandbox: Sandbox) -> dict[str, Any]:
+    shown: dict[str, Any] = sandbox.call("status", sandbox.experiment.name, "--json").require_success().summary["relay"]
+    return shown
 
 
 STOPPING_FAULTS = (
@@ -107,7 +119,7 @@ STOPPING_FAULTS = (
     Fault(
         "relay-stopped",
         "the process that brings the records to MLflow is stopped (SIGSTOP) after the first epoch, and never goes on",
-        "it is ended and started again, which is told, and no record is lost or doubled",
+        "it is ended and started again, which graft status tells as well, and no record is lost or doubled",
         _stop_relay,
         needs_own_processes,
     ),

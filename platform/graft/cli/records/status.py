@@ -200,7 +200,7 @@ def _relay(experiment: "Experiment") -> dict[str, Any]:
 def _relay_state(files: "RelayFiles") -> str:
     """As it says itself; but one that was killed or stopped (SIGSTOP), or hangs, can say nothing any more."""
     from graft.journal.locking import holder, is_held
-    from graft.tracking.relay_files import HUNG_S, RelayState
+    from graft.tracking.relay_files import RelayState
 
     if not files.status.exists():
         return "none"
@@ -211,8 +211,7 @@ def _relay_state(files: "RelayFiles") -> str:
     process = holder(files.lock)
     if process is not None and process.is_stopped:
         return "stopped"
-    is_hung = is_at_work and 0 < files.last_turn() < time.time() - HUNG_S
-    return "hung" if is_hung else state.label
+    return "hung" if is_at_work and files.is_hung(time.time()) else state.label
 
 
 def _disk(experiment: "Experiment") -> dict[str, int]:

@@ -162,8 +162,7 @@ class Shipper:
                     raise
                 self._note_refusal(operation, error)
             self._pending.popleft()
-            if self._patience is not None:
-                self._files.show_turn()
+            self._files.show_turn()
         if self._read_to > self._cursor.offset:
             self._cursor.move(self._read_to)
 
