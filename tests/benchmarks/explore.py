@@ -26,7 +26,7 @@ from graft.exploration.requirement import Requirement
 from graft.exploration.vectors import unit_vectors
 from graft.pipeline.exploration.pool import FOLDERS, OF_JOB, find_pool, read_pool
 from graft.spec.load import JOB_SUFFIXES
-from graft.spec.meta.proposers import RandomProposer
+from graft.spec.meta.proposers import HerdingProposer, RandomProposer
 from graft.spec.registry import build, members
 
 BATCH, MOST = 10, 800
@@ -125,7 +125,7 @@ def explored(features: np.ndarray, codes: np.ndarray, seed: int, share: float, b
     total = int(codes.max()) + 1
     required = share * _accuracy(HeadFit.of(features)(pool, codes[pool], total), test, codes[test], np.arange(total))
     fit = Remembering(features, codes, pool, test)
-    chooser = build(members("proposer")["typiclust_then_margin"].model_validate({}))
+    chooser = build(HerdingProposer())
     terms = Terms(Requirement(required), budget, seed, repeats=False)
     explorer = Explorer(unit_vectors(features[pool]), terms, chooser, fit)
     while isinstance(found := explorer.next(), Ask):
@@ -203,7 +203,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--budget", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--proposers", default="random,typiclust_then_margin,typiclust,margin,badge,entropy,core_set")
+    every = "random,herding,typiclust_then_margin,typiclust,margin,badge,entropy,core_set"
+    parser.add_argument("--proposers", default=every)
     given = parser.parse_args()
     if given.what == "certificate":
         for name, share in wrongly_certified(given.runs).items():

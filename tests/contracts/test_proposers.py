@@ -68,7 +68,7 @@ def test_typical_samples_cover_all_clusters_before_any_is_asked_for_twice() -> N
     centres = np.eye(5)[np.repeat(np.arange(5), 20)] + rng.normal(size=(100, 5)) * 0.05
     vectors = (centres / np.linalg.norm(centres, axis=1, keepdims=True)).astype(np.float32)
     seen = View(vectors, np.array([], np.int64), np.arange(100), None, 0)
-    for kind in ("typiclust", "typiclust_then_margin"):
+    for kind in ("typiclust", "typiclust_then_margin", "herding"):
         assert {one // 20 for one in proposed(members("proposer")[kind].model_validate({}), seen, 5)} == set(range(5))
 
 
@@ -77,3 +77,11 @@ def test_margin_asks_what_is_nearly_a_tie_and_entropy_what_is_not_known_at_all()
     seen = View(np.eye(5, dtype=np.float32), np.array([4]), np.arange(4), chances, 3)
     orders = {kind: proposed(members("proposer")[kind].model_validate({}), seen, 4) for kind in ("margin", "entropy")}
     assert orders == {"margin": [3, 0, 1, 2], "entropy": [1, 3, 0, 2]}
+
+
+def test_herding_asks_what_stands_for_much_that_is_in_doubt() -> None:
+    vectors = np.eye(4, dtype=np.float32)[[0] * 5 + [1] + [2] * 5 + [3]]
+    best = np.array([0.55] * 5 + [0.5] + [1.0] * 5)
+    seen = View(vectors, np.array([11]), np.arange(11), np.stack([best, 1 - best], axis=1), 2)
+    orders = {kind: proposed(members("proposer")[kind].model_validate({}), seen, 2) for kind in ("margin", "herding")}
+    assert orders == {"margin": [5, 0], "herding": [0, 5]}

@@ -165,6 +165,7 @@ OURS: Mapping[str, tuple[str, ...]] = {
         "graft.spec.meta.adapters:LoraAdapter",
     ),
     "proposer": (
+        "graft.spec.meta.proposers:HerdingProposer",
         "graft.spec.meta.proposers:TypicalThenMargin",
         "graft.spec.meta.proposers:TypicalProposer",
         "graft.spec.meta.proposers:RandomProposer",

@@ -88,7 +88,7 @@ def test_a_person_answers_and_leaves(table: Path, tmp_path: Path) -> None:
     ("options", "told"),
     [
         (["--require", "accuracy >= 1.0"], "never wrong"),
-        (["--proposer", "guessing"], "must be one of typiclust_then_margin"),
+        (["--proposer", "guessing"], "must be one of herding, typiclust_then_margin"),
         (["--labels", "a.csv", "--oracle", "kind"], "--labels and --oracle are both given"),
         (["--page", "--oracle", "kind"], "--oracle and --page are both given"),
     ],

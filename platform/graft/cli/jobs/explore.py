@@ -58,7 +58,7 @@ def command(  # noqa: PLR0913 - each is an option
     sample: Annotated[str | None, typer.Option("--sample", metavar="COLUMN", help="Texts of a table.")] = None,
     proposer: Annotated[
         str, typer.Option("--proposer", help="What chooses samples; see `graft components proposer`.")
-    ] = "typiclust_then_margin",
+    ] = "herding",
     backbone: Annotated[
         str | None, typer.Option("--backbone", metavar="NAME", help="Else the job's, or the usual one.")
     ] = None,

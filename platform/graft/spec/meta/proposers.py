@@ -13,6 +13,16 @@ class ProposerSpec(Component):
     """A proposer; built from (spec)."""
 
 
+class HerdingProposer(ProposerSpec):
+    """Samples near to many that the model is in doubt about, and to none with a label (Bae and others, ICLR 2025)."""
+
+    kind: Literal["herding"] = "herding"
+    built_by: ClassVar[str] = "graft.exploration.proposers.herding:Herding"
+    width: Annotated[float, Field(gt=0, le=10)] = Field(
+        0.7, description="How far a sample stands for others, of vectors of length 1; two at random are 1.4 apart."
+    )
+
+
 class TypicalThenMargin(ProposerSpec):
     """Typical samples until each class has some labels, then those that the model is in doubt about."""
 
