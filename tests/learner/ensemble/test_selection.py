@@ -9,9 +9,9 @@ from graft.learner.ensemble.selection import LEAST_SHARE, Library, held_out_shar
 from graft.tasks.averaging import losses_of
 
 
-def library(*chances: np.ndarray, seed: int = 0) -> Library:
+def library(*chances: np.ndarray, seed: int = 0, kinds: tuple[str, ...] = ()) -> Library:
     evidence = np.stack(chances).astype(np.float32)[:, :, None]
-    return Library(evidence, partial(losses_of, "softmax"), seed)
+    return Library(evidence, partial(losses_of, "softmax"), seed, kinds)
 
 
 @pytest.fixture
@@ -54,6 +54,34 @@ def test_who_hardly_counts_is_not_asked(rng: np.random.Generator) -> None:
     assert (found[found > 0] >= LEAST_SHARE).all()
 
 
+class TestFewRows:
+    """The measured shares are drawn towards an equal vote of unlike models."""
+
+    KINDS = ("trained", "trained", "solved", "solved")
+
+    @pytest.mark.parametrize(("most", "members"), [(2, [0, 2]), (3, [0, 1, 2]), (4, [0, 1, 2, 3])])
+    def test_the_best_of_each_kind_votes_then_the_next(
+        self, rng: np.random.Generator, most: int, members: list[int]
+    ) -> None:
+        alike = [np.clip(rng.normal(0.5, 0.05, 12), 0.02, 0.98) for _ in self.KINDS]
+        found = select(library(*alike, kinds=self.KINDS), most)
+        assert np.flatnonzero(found).tolist() == members
+        assert found[members] == pytest.approx(1 / most, abs=0.1)
+
+    def test_who_is_far_worse_has_no_vote(self, rng: np.random.Generator) -> None:
+        best = noisy(rng, 0.8, rows=20)
+        found = select(library(best, noisy(rng, 0.8, rows=20), best * 0.1, kinds=self.KINDS[:3]), most=3)
+        assert found[2] == 0
+
+    def test_of_many_rows_the_measurement_decides(self, rng: np.random.Generator) -> None:
+        strong, weak = np.clip(rng.normal([[0.57], [0.5]], 0.1, (2, 5000)), 0.02, 0.98)
+        few, many = (
+            select(library(strong[:rows], weak[:rows], kinds=self.KINDS[1:3]), most=2)[1] for rows in (20, 5000)
+        )
+        assert few > 0.4
+        assert many < 0.1
+
+
 def test_the_same_seed_selects_the_same(rng: np.random.Generator) -> None:
     chances = [noisy(rng) for _ in range(5)]
     assert np.array_equal(select(library(*chances), 3), select(library(*chances), 3))
@@ -61,7 +89,7 @@ def test_the_same_seed_selects_the_same(rng: np.random.Generator) -> None:
 
 def test_it_is_the_best_in_hindsight_or_close_to_it(rng: np.random.Generator) -> None:
     """Two models: every weight can be tried."""
-    one = library(noisy(rng, 0.6), noisy(rng, 0.5))
+    one = library(noisy(rng, 0.6, rows=2000), noisy(rng, 0.5, rows=2000))
     share = select(one, most=2)[1]
     weights = np.linspace(0, 1, 101)
     losses = [float(one.losses((1 - weight) * one.evidence[0] + weight * one.evidence[1]).mean()) for weight in weights]

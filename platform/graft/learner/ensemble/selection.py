@@ -3,6 +3,9 @@
 Caruana, Niculescu-Mizil, Crew & Ksikes (Ensemble Selection from Libraries of Models, ICML 2004): begin with the best
 model, add with replacement whichever makes the average best, take the best of all steps; do so for several random bags
 of the library, and average (their sections 2.1 to 2.3). How often a model was added is its weight.
+
+Of few rows such weights are mostly noise, so they are drawn towards what is good on many tasks: an equal vote of the
+first and of the best of each other kind, such as a head on frozen features beside a network that was trained.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,6 +27,10 @@ KEPT_OF_LIBRARY = 0.5
 """The share of the models that a bag may choose from, beside the first."""
 LEAST_SHARE = 0.04
 """A model that counts less is not worth the time it takes to ask it."""
+EQUAL_ROWS = 300
+"""Rows that the equal vote of unlike models counts as much as: docs/ensembles.md."""
+MOST_LOSS = 1.3
+"""Times the loss of the first: a model that is worse has no vote of its own."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +41,13 @@ class Library:
         evidence: what each has for the truth of each row, float32 [M, N, J].
         losses: of an average.
         seed: draws bags and parts.
+        kinds: of each; models of different kinds err apart. All are of one if left out.
     """
 
     evidence: NDArray[np.float32]
     losses: Losses
     seed: int
+    kinds: tuple[str, ...] = ()
 
 
 def select(library: Library, most: int, rows: NDArray[np.int64] | None = None) -> Floats:
@@ -56,7 +65,8 @@ def select(library: Library, most: int, rows: NDArray[np.int64] | None = None) -
         bag = np.flatnonzero(rng.random(len(evidence)) < KEPT_OF_LIBRARY)
         chosen = _greedy(evidence, np.union1d([0], bag), library.losses)
         counts += chosen / chosen.sum()
-    return _pruned(counts / BAGS, most)
+    measured = evidence.shape[1] / (evidence.shape[1] + EQUAL_ROWS)
+    return _pruned(measured * counts / BAGS + (1 - measured) * _equal(library, evidence, most), most)
 
 
 def held_out_shares(library: Library, most: int) -> list[tuple[NDArray[np.int64], Floats]]:
@@ -64,6 +74,18 @@ def held_out_shares(library: Library, most: int) -> list[tuple[NDArray[np.int64]
     rows = np.random.default_rng(derive_seed(library.seed, "parts")).permutation(library.evidence.shape[1])
     parts = [np.sort(part) for part in np.array_split(rows, min(PARTS, len(rows)))]
     return [(part, select(library, most, np.setdiff1d(rows, part))) for part in parts]
+
+
+def _equal(library: Library, evidence: NDArray[np.float32], most: int) -> Floats:
+    """One vote each for the first, the best of each other kind, and the next best of each in turn."""
+    losses = [float(library.losses(one).mean()) for one in evidence]
+    kinds = library.kinds or ("",) * len(evidence)
+    able = [one for one, loss in enumerate(losses) if one == 0 or loss <= MOST_LOSS * losses[0]]
+    turns = {one: sum(kinds[other] == kinds[one] for other in able if other < one) for one in able}
+    chosen = sorted(able, key=lambda one: (turns[one], one))[:most]
+    found = np.zeros(len(evidence))
+    found[chosen] = 1 / len(chosen)
+    return found
 
 
 def _greedy(evidence: NDArray[np.float32], bag: NDArray[np.int64], losses: Losses) -> Floats:
