@@ -1,6 +1,7 @@
 """When a search has to end: its target is reached, or what is left is needed for the rest of the run."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from graft.experiments.budget import (
 )
 from graft.experiments.progress import Progress
 from graft.journal.events import NodesCounted, SearchEnded, TrialStatus
+from graft.search.protocol import LENGTH
 from graft.spec.resources import PriceSpec
 from graft.spec.search.budget import BudgetSpec
 from graft.workers.allocation import Allocation
@@ -176,3 +178,11 @@ def test_prices_of_nodes_count_where_nodes_are_counted() -> None:
     alone = PriceSpec(node_hour={"gpu": 2.0}).where_nodes(are_counted=False)
     with pytest.raises(ResourceError, match="spends nothing of it; set minutes or trials too"):
         deadline_of(budget, alone, CPUS, None)
+
+
+def test_a_trial_that_has_planned_fewer_epochs_is_fitted_for_as_many(fold: Fold, trials: Any) -> None:
+    first, second = trials.reported("t01", 1, 0.3, seconds=10.0), trials.reported("t01", 2, 0.4, seconds=10.0)
+    told = [replace(one, metrics={**one.metrics, LENGTH: 2.0}) for one in (first, second)]
+    progress = fold(trials.started("t01", epochs=12), *told, trials.ended("t01"), epochs=12)
+    short = progress.trials["t01"]
+    assert (short.length, fit_epochs(short, 12), fit_seconds(short, 12, fit_scale=1.5)) == (2, 2, 30.0)

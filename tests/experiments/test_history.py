@@ -1,6 +1,7 @@
 """The journal in the terms of the search: what a run that goes on needs to know."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from graft.experiments.progress import Progress
 from graft.journal import events
 from graft.journal.events import Event, TrialStatus
 from graft.journal.journal import Journal, read
-from graft.search.protocol import Checkpoint, Exploit, Past, Proposal, Report, TrialEnd
+from graft.search.protocol import LENGTH, Checkpoint, Exploit, Past, Proposal, Report, TrialEnd
 from graft.spec.tasks.lookup import metric_named
 
 
@@ -123,3 +124,12 @@ def test_it_is_the_same_from_the_file(story: list[Event], tmp_path: Path) -> Non
     assert (again.past, again.proposals, again.duplicates) == (told.past, told.proposals, told.duplicates)
     # JSON has lists only
     assert [(after, list(one.changes["lr"])) for after, one in again.exploits] == [(told.exploits[0][0], [0.01, 0.02])]
+
+
+def test_epochs_that_a_trial_has_planned_are_those_it_goes_on_with(trials: Any) -> None:
+    reported = trials.reported("t01", 1, 0.5)
+    short = replace(reported, metrics={**reported.metrics, LENGTH: 3.0})
+    history = history_of([events.PhaseStarted(0, "asha", "random", 4), trials.started("t01"), short])
+    assert history.past[-1] == Past("t01", Report("t01", 1, 0.5, length=3))
+    (began,) = history.proposed([0])
+    assert (began.epochs, began.length) == (3, 3)

@@ -192,3 +192,30 @@ def test_a_run_that_goes_on_does_not_cut_its_fit(make: MakePace, dataset: Datase
     resumed = make(seconds=60, spent=100, story=[*story, replace(started, time=90.0)])
     assert resumed.seconds_for_fit(dataset) is None
     assert resumed.fit_epochs(dataset, resumed.progress.ranked()[0]) == 4
+
+
+SHORTEN = {"epochs": 4, "shorten": True}
+
+
+def test_trainings_may_take_what_the_rest_of_the_run_leaves(make: MakePace, dataset: Dataset) -> None:
+    run_clock = make(seconds=600, spent=100, training=SHORTEN)
+    allowance = run_clock.allowance(dataset)
+    assert allowance is not None
+    assert allowance.until == run_clock.clock.now() + 600 - 100 - WORKER_SECONDS - REST_SECONDS
+    assert allowance.fit == run_clock.fit_scale(dataset)
+    # 6 test and 10 validation samples after the run, 10 after each epoch; an epoch has 20
+    assert allowance.scoring == pytest.approx(16 / 20 * SCORING_SHARE / (2 * THREAD_EFFICIENCY))
+    assert allowance.validation == pytest.approx(10 / 20 * SCORING_SHARE)
+
+
+def test_models_of_folds_are_trained_in_every_epoch(make: MakePace, dataset: Dataset) -> None:
+    folds = {"evaluation": {"folds": 3, "top": None}}
+    plain, folded = (make(training=SHORTEN, search=one).allowance(dataset) for one in ({}, folds))
+    assert plain is not None
+    assert folded is not None
+    assert folded.validation - plain.validation == pytest.approx(30 * 2 / 20)
+
+
+def test_epochs_that_a_job_names_are_trained_whatever_they_take(make: MakePace, dataset: Dataset) -> None:
+    assert make(seconds=600).allowance(dataset) is None
+    assert make(seconds=None, training=SHORTEN).allowance(dataset) is None

@@ -54,15 +54,20 @@ class Bowl:
 
     def __init__(self, strategy: Strategy) -> None:
         self.current_lr = strategy.lr
-        self.epochs_done = 0
+        self.epochs_done, self._planned = 0, EPOCHS
         self.best_epoch: int | None = None
         self._best_metrics: Mapping[str, float] = {}
         self._best: Mapping[str, Tensor] = {}
         self._position, self._velocity = START.clone(), torch.zeros(2)
 
+    def plan_epochs(self, epochs: int) -> int:
+        """Roll for so many."""
+        self._planned = epochs
+        return epochs
+
     def train(self, on_epoch: OnEpoch | None, validate: bool, train_one: TrainEpoch | None = None) -> TrainingOutcome:
         """Roll on to the last epoch."""
-        while self.epochs_done < EPOCHS:
+        while self.epochs_done < self._planned:
             for _ in range(STEPS):
                 self._velocity = MOMENTUM * self._velocity - self.current_lr * STEEPNESS * self._position
                 self._position = self._position + self._velocity

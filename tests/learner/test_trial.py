@@ -1,19 +1,23 @@
 """A trial trains what it was proposed, from where it stands."""
 
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from tests.fixtures.learner_trials import Told, Trial, proposal, same
+from tests.fixtures.learner_trials import PROBE, Told, Trial, proposal, same
 
 from graft.core.stores.sender import Sender
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.trial import (
     train_proposal,
 )
-from graft.search.protocol import Checkpoint, CheckpointEpochs
+from graft.search.protocol import LENGTH, Allowance, Checkpoint, CheckpointEpochs, Proposal
+from graft.spec.components.head import RidgeHead
 from graft.training.checkpoint import TrainingState
 from graft.training.loop import TrainingStatus
 from graft.training.world import ALONE
@@ -185,3 +189,62 @@ class TestAfterABreak:
         here.train(proposal())
         assert [one.epoch for one in here.store.of_trial("t01")] == [4, 3]
         assert same(whole.best("t01").part("best"), here.best("t01").part("best"))
+
+
+class TestInTime:
+    """Trials that plan by the pace that they show; a moment that is over leaves time for what is under way alone."""
+
+    STEPS = PROBE.model_copy(update={"batch_size": 2})  # ten steps an epoch, so that the first are timed
+
+    def train(self, here: Trial, until: float, one: Proposal) -> Told:
+        told = Told()
+        payload = replace(here.payload(), allowance=Allowance(until, validation=0.25))
+        train_proposal(one, payload, ALONE, told)
+        return told
+
+    def test_with_time_enough_nothing_is_different(self, make: Callable[[str], Trial]) -> None:
+        plain, timed = make("plain"), make("timed")
+        expected = Told()
+        plain.train(proposal(strategy=self.STEPS), expected)
+        told = self.train(timed, time.time() + 3600, proposal(strategy=self.STEPS))
+        assert (told.epochs, told.notes) == ([1, 2, 3, 4], [])
+        assert told.values("val/loss") == expected.values("val/loss")
+        assert LENGTH not in told.reports[0][1]
+        assert same(plain.model("t01", 4), timed.model("t01", 4))
+
+    @pytest.mark.parametrize("batch_size", [2, 10])
+    def test_without_it_the_epoch_under_way_is_the_last(self, here: Trial, batch_size: int) -> None:
+        strategy = PROBE.model_copy(update={"batch_size": batch_size})
+        told = self.train(here, time.time() - 1, proposal(strategy=strategy))
+        assert told.epochs == [1]
+        assert told.values(LENGTH) == [1.0]
+        (note,) = told.notes
+        assert note.startswith("trains 1 of 4 epochs: an epoch takes ")
+        assert here.best("t01").best_epoch == 1
+
+    def test_a_shorter_training_goes_on_under_its_own_schedule(self, make: Callable[[str], Trial]) -> None:
+        short, broken = make("short"), make("broken")
+        short.training_data = replace(short.training_data, epochs=2)
+        expected, before, after = Told(), Told(1), Told()
+        short.train(proposal(epochs=2), expected)
+        broken.train(proposal(epochs=2, length=2), before)
+        broken.train(proposal(epochs=2, length=2, reported=1), after)
+        assert [*before.values("train/lr"), *after.values("train/lr")] == expected.values("train/lr")
+        assert [*before.values("val/loss"), *after.values("val/loss")] == expected.values("val/loss")
+        assert same(short.model("t01", 2), broken.model("t01", 2))
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"reported": 1}, {"start": Checkpoint("t01", 0, 1), "trial": "t02"}],
+        ids=["has reported", "goes on from another"],
+    )
+    def test_what_has_begun_keeps_its_length(self, here: Trial, changes: dict[str, Any]) -> None:
+        here.train(proposal(), Told(1))
+        told = self.train(here, time.time() - 1, replace(proposal(), **changes))
+        assert told.epochs == [2, 3, 4]
+        assert told.notes == []
+
+    def test_a_head_that_is_solved_takes_what_it_takes(self, here: Trial) -> None:
+        solved = PROBE.model_copy(update={"head": RidgeHead()})
+        told = self.train(here, time.time() - 1, proposal(strategy=solved, epochs=1))
+        assert (told.epochs, told.notes) == ([1], [])

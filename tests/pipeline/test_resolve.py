@@ -105,6 +105,7 @@ class TestImages:
         assert (found.training.epochs, found.search.scheduler.grace_epochs, found.first) == (30, 20, ())
         named = resolve_job(folder_job(tmp_path, strategy={"batch_size": 8}, training={"epochs": 5})).job
         assert (named.training.epochs, named.phases[0].scheduler.grace) == (5, 1)
+        assert (found.training.shorten, named.training.shorten) == (True, None), "named epochs are trained"
         asked = folder_job(
             tmp_path, strategy={"batch_size": 8}, search={"scheduler": {"kind": "median", "grace_epochs": 44}}
         )

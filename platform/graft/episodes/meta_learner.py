@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 import numpy as np
@@ -112,6 +112,11 @@ class MetaLearner:
     def facts(self) -> Mapping[str, float]:
         """How many weights are meta-learned."""
         return {"model/trainable_params": float(sum(one.numel() for one in self._trained()))}
+
+    def plan_epochs(self, epochs: int) -> int:
+        """Train so many in all."""
+        self.plan = replace(self.plan, epochs=epochs)
+        return epochs
 
     def train(self, on_epoch: OnEpoch | None, validate: bool, train_one: TrainEpoch | None = None) -> TrainingOutcome:
         """Train to the end of the plan, or until held-out tasks gain no more."""

@@ -139,14 +139,15 @@ def cost_end(budget: BudgetSpec, counted: NodesCounted | None, needed: float) ->
 
 
 def fit_epochs(winner: TrialProgress, epochs: int) -> int:
-    """Epochs of the final fit.
+    """Epochs of the final fit, of a job that has so many.
 
-    All of them, because the learning-rate schedule is made for that many; but if patience ended the trial, it has shown
-    that its best epoch is enough. (The best epoch of a trial that ran to its end is mostly chance: the metric is flat
-    there, and the fit has more data.) A head that is solved is solved once.
+    As many as the trial had planned, because the learning-rate schedule is made for that many; but if patience ended
+    the trial, it has shown that its best epoch is enough. (The best epoch of a trial that ran to its end is mostly
+    chance: the metric is flat there, and the fit has more data.) A head that is solved is solved once.
     """
     if Strategy.read_stored(winner.strategy).head.is_solved:
         return 1
+    epochs = winner.length or epochs
     ran_out_of_patience = winner.status == TrialStatus.COMPLETED and winner.epoch < min(epochs, winner.epochs or epochs)
     return winner.best_epoch if ran_out_of_patience else epochs
 

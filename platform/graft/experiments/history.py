@@ -7,7 +7,7 @@ from graft.experiments.progress import Progress, TrialProgress
 from graft.journal import events
 from graft.meta.recommend.prior import Prior
 from graft.search.lineage import Lineage
-from graft.search.protocol import Checkpoint, Exploit, Past, Proposal, Report, Retry, TrialEnd
+from graft.search.protocol import Checkpoint, Exploit, Past, Proposal, Report, Retry, TrialEnd, length_in
 from graft.spec.metrics import MetricSpec
 from graft.spec.strategy import Strategy
 
@@ -43,9 +43,7 @@ class SearchHistory:
             case events.TrialExploited():
                 self._exploit(event)
             case events.TrialReported():
-                value = event.metrics.get(f"val/{self.metric.name}")
-                if value is not None:
-                    self.past.append(Past(event.trial, Report(event.trial, event.epoch, value)))
+                self._report(event)
             case events.TrialFinished():
                 self.past.append(Past(event.trial, TrialEnd(event.status, event.reason, event.rung)))
             case events.TrialRetried():
@@ -85,6 +83,13 @@ class SearchHistory:
             return  # it goes on after an interruption; its record is the first one
         self.proposals[(proposal.trial, 0)] = proposal
         self.past.append(Past(proposal.trial, proposal))
+
+    def _report(self, event: events.TrialReported) -> None:
+        value, length = event.metrics.get(f"val/{self.metric.name}"), length_in(event.metrics)
+        if length is not None:
+            self.proposals[(event.trial, 0)] = self.proposals[(event.trial, 0)].shortened(length)
+        if value is not None:
+            self.past.append(Past(event.trial, Report(event.trial, event.epoch, value, length)))
 
     def _exploit(self, event: events.TrialExploited) -> None:
         first = self.proposals[(event.trial, 0)]

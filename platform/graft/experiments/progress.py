@@ -10,6 +10,7 @@ from graft.experiments.standing.pace import Pace
 from graft.experiments.standing.tally import Tally
 from graft.journal import events
 from graft.journal.journal import read
+from graft.search.protocol import length_in
 from graft.spec.job import Job
 from graft.spec.metrics import MetricSpec
 from graft.tasks.intervals import wilson
@@ -46,6 +47,7 @@ class TrialProgress:
         reason: why it ended.
         phase: index of the phase it belongs to.
         epochs: epochs behind it when it is done.
+        length: epochs that it has planned, where it could not end in time with all it was to train; else 0.
         segment: counts how often it has copied from another trial.
         nodes: that have trained it.
         cache: what it took to have the features of its frozen blocks, by name; empty if it used none.
@@ -73,6 +75,7 @@ class TrialProgress:
     rung: int | None = None
     phase: int = 0
     epochs: int = 0
+    length: int = 0
     segment: int = 0
     nodes: tuple[str, ...] = ()
     cache: dict[str, float] = field(default_factory=dict)
@@ -355,14 +358,11 @@ class Progress:
                 trial.epoch = event.epoch
                 trial.epoch_seconds.append(event.seconds)
                 self.awaited = ""
-                _add_up(trial.cache, event.metrics)
+                trial.cache = _summed(trial.cache, _section(event.metrics, "cache/"))
                 if (value := event.metrics.get(f"val/{self.metric.name}")) is not None:
                     trial.values[event.epoch] = value
-                trial.network |= {
-                    name.removeprefix("model/"): value
-                    for name, value in event.metrics.items()
-                    if name.startswith("model/")
-                }
+                trial.network |= _section(event.metrics, "model/")
+                trial.length = length_in(event.metrics) or trial.length
                 if self._is_better(event.metrics, trial):
                     trial.best, trial.best_epoch, trial.best_segment = event.metrics, event.epoch, trial.segment
                     trial.best_strategy, trial.best_label = trial.strategy, trial.label
@@ -378,8 +378,9 @@ class Progress:
         return value is not None and self.metric.is_better(value, self.score(trial))
 
 
-def _add_up(cache: dict[str, float], metrics: Mapping[str, float]) -> None:
-    for name, value in metrics.items():
-        if name.startswith("cache/"):
-            key = name.removeprefix("cache/")
-            cache[key] = cache.get(key, 0.0) + value
+def _section(metrics: Mapping[str, float], start: str) -> dict[str, float]:
+    return {name.removeprefix(start): value for name, value in metrics.items() if name.startswith(start)}
+
+
+def _summed(sums: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:
+    return {name: sums.get(name, 0.0) + more.get(name, 0.0) for name in {**sums, **more}}

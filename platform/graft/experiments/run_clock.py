@@ -17,8 +17,9 @@ from graft.experiments.budget import (
 from graft.experiments.progress import Progress, TrialProgress
 from graft.experiments.standing.choice import choose
 from graft.experiments.standing.finalists import finalists_of, seconds_of
-from graft.experiments.standing.scoring import rows_evaluated, rows_heard, seconds_to_score
+from graft.experiments.standing.scoring import SCORING_SHARE, rows_evaluated, rows_heard, seconds_to_score
 from graft.search.outlook import Outlook
+from graft.search.protocol import Allowance
 from graft.spec.job import Job
 from graft.workers.allocation import Allocation
 
@@ -84,14 +85,31 @@ class RunClock:
         """What comes after the search, as long as the best trial so far would take for each member of an ensemble."""
         tally = self.progress.tally
         measured = tally.leader or next((trial for trial in self.progress.ranked() if trial.epoch_seconds), None)
-        counts, fit = dataset.counts, self.job.training.fit
         start = GROUP_SECONDS if self.fit_workers > 1 else WORKER_SECONDS
-        # An ensemble is selected from what its candidates say of validation samples, and then all members are scored.
-        heard = 0 if fit.most_members < 2 else rows_heard(counts)
-        scored = rows_evaluated(counts, self.job.export.tta) * fit.most_members + heard
-        each = seconds_to_score(measured, counts, tally.pass_seconds) if measured else 0.0
-        evaluation = self._finals(dataset) + each * scored / self.speed_up
+        each = seconds_to_score(measured, dataset.counts, tally.pass_seconds) if measured else 0.0
+        evaluation = self._finals(dataset) + each * self._scored(dataset) / self.speed_up
         return Reserve(start, self.fit_scale(dataset), evaluation, REST_SECONDS)
+
+    def allowance(self, dataset: Dataset) -> Allowance | None:
+        """How long a training may be that begins now or later; None where all train what the job says."""
+        if self.deadline is None or not self.job.training.shorten:
+            return None
+        rest, train = self.reserve(dataset), dataset.counts["train"]
+        left = self.deadline.seconds - self.spent - rest.worker - rest.rest - self._finals(dataset)
+        more = self.job.search.evaluation.extra_rows(train + dataset.counts["validation"])
+        return Allowance(
+            until=self.clock.now() + left,
+            fit=rest.fit_scale,
+            scoring=self._scored(dataset) / train * SCORING_SHARE / self.speed_up,
+            validation=(more + dataset.counts["validation"] * SCORING_SHARE) / train,
+        )
+
+    def _scored(self, dataset: Dataset) -> float:
+        """Samples that networks score after the search: an ensemble is selected from what its candidates say of
+        validation samples, and then all members are scored."""
+        counts, fit = dataset.counts, self.job.training.fit
+        heard = 0 if fit.most_members < 2 else rows_heard(counts)
+        return rows_evaluated(counts, self.job.export.tta) * fit.most_members + heard
 
     def _finals(self, dataset: Dataset) -> float:
         """Seconds that the folds of the finalists take which were not scored by them yet."""

@@ -42,6 +42,13 @@ class Learner(Protocol):
     def facts(self) -> Mapping[str, float]:
         """Metrics that do not change while it is trained; they come with the first report."""
 
+    def plan_epochs(self, epochs: int) -> int:
+        """Train so many epochs in all, and stretch all schedules over them; every rank calls this alike.
+
+        Returns:
+            The epochs that it trains from now on: as many as before where it cannot change them just then.
+        """
+
     def train(self, on_epoch: OnEpoch | None, validate: bool, train_one: TrainEpoch | None = None) -> TrainingOutcome:
         """Train to the end of the plan, or until something ends it; every rank calls this, and all return alike.
 

@@ -22,7 +22,7 @@ from graft.learner.closed_form.head_solver import HeadSolver, note_of, require_f
 from graft.learner.closed_form.head_start import Beginning, begin_head
 from graft.learner.cross_validation.folds import FoldModel, FoldScores, copies_of, of_fold
 from graft.learner.mapped.head_rows import start_head
-from graft.learner.phases.head_phase import starts_solved
+from graft.learner.phases.head_phase import head_epochs, starts_solved
 from graft.learner.phases.inputs import PhaseInputs
 from graft.learner.phases.stored import stored_inputs
 from graft.learner.prefix import prefix_of
@@ -131,6 +131,16 @@ class SupervisedLearner:
         """The best epoch alone."""
         return self.session.best()
 
+    def plan_epochs(self, epochs: int) -> int:
+        """Train so many in all; it cannot change in the middle of one on stored features of blocks that wait."""
+        session, folds = self.session, self.folds.models if self.folds else ()
+        if session.partial.steps and self.given.ends_with_phase:
+            return session.plan.epochs
+        self.given.shorten(head_epochs(session.plan.strategy, epochs, session.steps_per_epoch))
+        for one in (session, *(fold.session for fold in folds)):
+            one.plan = replace(one.plan, epochs=epochs)
+        return epochs
+
     def validation(self) -> Mapping[str, float]:
         """The validation metrics of the model as it stands, on every rank."""
         with self.session.as_judged():
@@ -152,8 +162,7 @@ class SupervisedLearner:
         def watched(session: Session, batches: Iterable[TrainingBatch]) -> Ending | None:
             return whole_epoch(session, batches if self.solver else self.watch(batches))
 
-        judge = evaluate if validate else None
-        return train(self.session, _Epochs(self), judge, on_epoch, self.augmenter, watched)
+        return train(self.session, _Epochs(self), evaluate if validate else None, on_epoch, self.augmenter, watched)
 
     def fit_scaling(self) -> None:
         """Fit what standardises and selects features, if there is any, to the rows that are trained on.

@@ -15,10 +15,11 @@ from graft.core.heartbeat import Board, Pulse
 from graft.core.stores.sender import Sender
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.protocol import Learner, LearnerFactory
-from graft.search.protocol import Checkpoint, CheckpointEpochs, Proposal, TrialReporter
+from graft.search.protocol import LENGTH, Allowance, Checkpoint, CheckpointEpochs, Proposal, TrialReporter
 from graft.training.checkpoint import TrainingState
 from graft.training.loop import EpochResult, TrainEpoch, TrainingOutcome, TrainingStatus, train_epoch
 from graft.training.process_usage import ProcessUsage
+from graft.training.steps.own_length import OwnLength
 from graft.training.world import ALONE, Ranks, World
 from graft.workers.groups.channel import Channel
 from graft.workers.groups.lease import GroupsHandle
@@ -41,12 +42,14 @@ class TrialPayload:
         store: where their weights go.
         due: when a checkpoint is due.
         heartbeats: where the processes that train show that they get on; None if nobody looks.
+        allowance: by which they plan how long they train; None if all train what they are told to.
     """
 
     factory: LearnerFactory
     store: CheckpointStore
     due: CheckpointEpochs
     heartbeats: Board | None = None
+    allowance: Allowance | None = None
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,12 @@ def train_proposal(
         keeper = _Keeper(payload, proposal, world.rank == 0, sender)
         with pulse.starting():
             learner = payload.factory(proposal.strategy, world, pulse.over)
+            if proposal.length:
+                learner.plan_epochs(proposal.length)
             keeper.go_on_from(learner)
+        if payload.allowance and not (proposal.reported or proposal.start or proposal.is_solved):
+            own = _own_length_of(proposal, payload.allowance, learner, world)
+            train_one, on_report = own.training(train_one or train_epoch), _telling(own, proposal, on_report)
         outcome = _train(proposal, keeper, learner, on_report, train_one)
         if notice is not None and outcome.status is TrainingStatus.STOPPED:
             _leave(keeper, learner, world, notice)
@@ -186,6 +194,32 @@ def _train(
         return on_report(result.epoch, metrics, keeper.take_notes()) and result.epoch < proposal.epochs
 
     return learner.train(on_epoch, validate=True, train_one=train_one)
+
+
+def _own_length_of(proposal: Proposal, allowance: Allowance, learner: Learner, world: World) -> OwnLength:
+    def affordable(done: float, seconds: float) -> int:
+        return allowance.epochs(done, seconds, time.time())
+
+    return OwnLength(affordable, learner.plan_epochs, proposal.epochs, allowance.validation, world)
+
+
+def _telling(own: OwnLength, proposal: Proposal, on_report: OnReport) -> OnReport:
+    """Reports that say how many epochs are planned, as long as these are not those of the proposal."""
+    told = proposal.epochs
+
+    def report(epoch: int, metrics: Mapping[str, float], notes: Sequence[str]) -> bool:
+        nonlocal told
+        if metrics["train/seconds"]:  # else it was trained by another process
+            own.after(epoch, metrics["train/seconds"])
+        if own.epochs != told:
+            told = own.epochs
+            why = f"an epoch takes {own.seconds:.3g} s, and the budget has no time for more and for what follows"
+            notes = (*notes, f"trains {told} of {proposal.epochs} epochs: {why}")
+        if told != proposal.epochs:
+            metrics = {**metrics, LENGTH: float(told)}
+        return on_report(epoch, metrics, notes)
+
+    return report
 
 
 def _as_it_stands(learner: Learner, status: TrainingStatus, reason: str) -> TrainingOutcome:

@@ -69,7 +69,7 @@ class RunContext:
         best = best_of(winner)
         lineage = self.history.lineage(self.progress)
         *before, last = lineage.schedule_of(best.trial, best.segment, best.epoch)
-        end = last.to_epoch if last.strategy.head.is_solved else max(self.job.epochs, last.to_epoch)
+        end = last.to_epoch if last.strategy.head.is_solved else max(winner.length or self.job.epochs, last.to_epoch)
         return Schedule((*before, replace(last, to_epoch=end)))
 
     def final_model(self, dataset: Dataset, trial: TrialProgress, weights: Path) -> FinalModel:

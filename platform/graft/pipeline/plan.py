@@ -100,6 +100,7 @@ class Plan:
         space: the same in words.
         space_from: who says so: the job, or the default for its samples and its task.
         preset: what the job's preset does, in words; empty where the job has a strategy of its own.
+        shortens: whether trainings that cannot end in time plan fewer epochs.
         steps: of an epoch, by the batch sizes of the space; empty if nobody has counted the samples.
         first: strategies that are tried before any is drawn, at a glance.
         grid: strategies that there are to try; None if the space is continuous.
@@ -134,6 +135,7 @@ class Plan:
     trials: int | None
     epochs: int
     expected_epochs: float
+    shortens: bool
     steps: dict[int, int]
     share: Allocation
     seconds: float | None
@@ -204,6 +206,7 @@ def make_plan(
         trials=trials,
         epochs=job.epochs,
         expected_epochs=round(total / trials if trials else phases[0].expected_epochs, 2),
+        shortens=bool(job.training.shorten),
         steps={batch: size.steps(batch) for batch in batch_sizes(job)} if size else {},
         share=divided,
         seconds=seconds,
@@ -242,7 +245,8 @@ def _describe_steps(plan: Plan) -> str:
     """How long a training is in what a network learns in."""
     each = " or ".join(f"{steps} steps of {batch} samples" for batch, steps in plan.steps.items())
     total = " or ".join(f"{steps * plan.epochs}" for steps in plan.steps.values())
-    return f"{plan.epochs} epochs of {each}: {total} steps"
+    fewer = "; fewer where they do not fit into the budget" if plan.shortens and plan.minutes else ""
+    return f"{plan.epochs} epochs of {each}: {total} steps{fewer}"
 
 
 def _describe_edits(edits: Sequence[PlannedEdit]) -> list[str]:

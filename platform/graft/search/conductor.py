@@ -26,6 +26,7 @@ from graft.search.protocol import (
     Stop,
     TrialEnd,
     Verdict,
+    length_in,
 )
 from graft.spec.metrics import MetricSpec
 
@@ -158,7 +159,7 @@ class Conductor:
         if epoch <= one.epoch:
             return GoOn()
         self._observer.on_report(trial, epoch, metrics)
-        verdict = self._judge(one, epoch, metrics[f"val/{self._metric.name}"])
+        verdict = self._judge(one, Report(trial, epoch, metrics[f"val/{self._metric.name}"], length_in(metrics)))
         if isinstance(verdict, Hold):
             one.state = _State.HELD
         elif isinstance(verdict, Stop):
@@ -243,7 +244,7 @@ class Conductor:
             one = self._trials[record.trial]
             undone.pop(record.trial, None)
             if record.what.epoch > one.epoch:
-                verdict = self._judge(one, record.what.epoch, record.what.value)
+                verdict = self._judge(one, record.what)
                 one.state = _State.SUSPENDED if isinstance(verdict, Hold) else _State.RUNNING
                 if isinstance(verdict, Stop):
                     undone[record.trial] = verdict
@@ -282,12 +283,13 @@ class Conductor:
         if not proposal.is_solved:
             self._scheduler.add(proposal)
 
-    def _judge(self, one: _Trial, epoch: int, value: float) -> Verdict:
-        one.epoch, one.values[epoch], one.observed = epoch, value, None
+    def _judge(self, one: _Trial, report: Report) -> Verdict:
+        one.epoch, one.values[report.epoch], one.observed = report.epoch, report.value, None
+        one.proposal = one.proposal.shortened(report.length)
         if one.proposal.is_solved:  # nobody is compared with it: it has had all it will ever get
             return GoOn()
-        verdict = self._scheduler.report(Report(one.proposal.trial, epoch, value))
-        return GoOn() if epoch >= one.proposal.epochs else verdict
+        verdict = self._scheduler.report(report)
+        return GoOn() if report.epoch >= one.proposal.epochs else verdict
 
     def _answer(self, one: _Trial, verdict: Verdict) -> Verdict:
         """What the reporting process is told at once; a new beginning comes as an action."""

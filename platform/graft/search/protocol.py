@@ -1,12 +1,46 @@
 """What the search, the trials and those who watch know of each other. No Ray, no torch."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 from graft.journal.events import TrialStatus
 from graft.meta.recommend.prior import Prior
 from graft.spec.strategy import Strategy
+
+LENGTH = "train/epochs"
+"""The metric by which a trial tells how many epochs it has planned, where these are fewer than it was to train."""
+
+# Of the time that is left: what a training plans with, as its epochs are not equally long.
+_PLANNED = 0.9
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """How long trainings may be, so that each of them can be the last of a run that keeps its budget.
+
+    Attributes:
+        until: when a training and the fit behind it must be over, in seconds since 1970 by any node's clock.
+        fit: seconds an epoch of the fit takes, over those of the training.
+        scoring: seconds that the final model is scored for, over those of an epoch of the training.
+        validation: seconds that the training is scored for after an epoch, over those it trains in it.
+    """
+
+    until: float
+    fit: float = 0.0
+    scoring: float = 0.0
+    validation: float = 0.0
+
+    def epochs(self, done: float, seconds: float, now: float) -> int:
+        """Epochs of the whole training, and of the fit, that there is time for.
+
+        Args:
+            done: epochs that lie behind it.
+            seconds: that an epoch takes, with its validation; above 0.
+            now: in seconds since 1970.
+        """
+        ahead = _PLANNED * (self.until - now) / seconds - self.scoring
+        return max(0, int((done + ahead) / (1 + self.fit)))
 
 
 @dataclass(frozen=True, order=True)
@@ -41,6 +75,8 @@ class Proposal:
         reported: epochs that the search knows of. A trial that goes on from a checkpoint behind which there is an epoch
             that was trained and never reported reports it first.
         runs_to_end: whether no scheduler may stop or hold it: what a job names to be tried first is worth its epochs.
+        length: epochs that it has planned, where it could not end in time with all it was to train; then `epochs` are
+            as many. None: its schedules run over those of the job.
     """
 
     trial: str
@@ -51,6 +87,11 @@ class Proposal:
     phase: int = 0
     reported: int = 0
     runs_to_end: bool = False
+    length: int | None = None
+
+    def shortened(self, length: int | None) -> "Proposal":
+        """With the epochs that the trial has planned; as it is if they are None."""
+        return self if length is None else replace(self, epochs=length, length=length)
 
     @property
     def is_solved(self) -> bool:
@@ -91,11 +132,13 @@ class Report:
         trial: whose.
         epoch: epochs trained, from the very start of its lineage.
         value: the metric as it is, whichever direction is better.
+        length: epochs that it has planned, where these are fewer than it was to train.
     """
 
     trial: str
     epoch: int
     value: float
+    length: int | None = None
 
 
 @dataclass(frozen=True)
@@ -243,6 +286,12 @@ class Past:
 
     trial: str
     what: Proposal | Report | TrialEnd | Retry
+
+
+def length_in(metrics: Mapping[str, float]) -> int | None:
+    """The epochs that a trial has planned, by what it reports; None if these are what it was to train."""
+    length = metrics.get(LENGTH)
+    return None if length is None else int(length)
 
 
 class TrialReporter(Protocol):

@@ -250,6 +250,7 @@ def to_config(proposal: Proposal) -> dict[str, Any]:
         "phase": proposal.phase,
         "reported": proposal.reported,
         "runs_to_end": proposal.runs_to_end,
+        "length": proposal.length,
     }
 
 
@@ -265,4 +266,5 @@ def from_config(config: Mapping[str, Any]) -> Proposal:
         phase=config["phase"],
         reported=config["reported"],
         runs_to_end=config["runs_to_end"],
+        length=config["length"],
     )

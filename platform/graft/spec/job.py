@@ -16,7 +16,7 @@ from graft.spec.modalities.base import DataSpec as _AnyData
 from graft.spec.outputs import ExportSpec, KeepSpec, MemorySpec, TrackingSpec
 from graft.spec.registry import members, union
 from graft.spec.resources import ResourcesSpec
-from graft.spec.search.phases import Phase, phases_of
+from graft.spec.search.phases import Phase, can_shorten, phases_of
 from graft.spec.search.search import AUTO, SearchSpec
 from graft.spec.space.mutation import mutation_findings, population_finding, solved_finding
 from graft.spec.space.space import StrategySpace
@@ -149,7 +149,7 @@ class Job(Spec):
     @model_validator(mode="after")
     def _sections_fit_together(self) -> Self:
         findings = [finding for phase in self.phases for finding in self._phase_findings(phase)]
-        findings += [*self._budget_findings(), *self._fit_findings(), *self._fold_findings()]
+        findings += [*self._budget_findings(), *self._fit_findings(), *self._fold_findings(), *self._shorten_findings()]
         if findings:
             raise rejected("job", findings)
         return self
@@ -211,6 +211,11 @@ class Job(Spec):
         if any(phase.is_population_based or phase.from_top for phase in self.phases):
             told = "but trials that copy others, or go on from them, have no models of folds; use one phase of asha"
             yield Finding(at, f"is {folds}, {told}")
+
+    def _shorten_findings(self) -> Iterator[Finding]:
+        if self.training.shorten and not can_shorten(self.search):
+            told = "is true, but trials of phases and of populations go on from where others end; leave it out"
+            yield Finding(("training", "shorten"), told)
 
     def _fit_findings(self) -> Iterator[Finding]:
         fit = self.training.fit

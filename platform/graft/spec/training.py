@@ -93,6 +93,12 @@ class TrainingSpec(Spec):
         description="Most passes over the training samples, in a trial and in the fit. auto, or left out: as many as "
         "make enough steps for such samples, fewer where search.budget.minutes has no time for them: docs/defaults.md.",
     )
+    shorten: bool | None = Field(
+        None,
+        description="Whether a training that cannot end in time plans fewer epochs, by the pace that it shows: its "
+        "learning rate then runs over those. If left out: where epochs are left out, in a search of one phase that "
+        "is no population.",
+    )
     patience: int | None = Field(
         None, ge=1, description="Stop a trial after this many epochs without a better metric; never if left out."
     )

@@ -21,6 +21,7 @@ from graft.learner.supervised import SupervisedLearner, build_learner
 from graft.learner.training_data import TrainingData
 from graft.models.backbone import Backbone
 from graft.spec.strategy import Strategy
+from graft.training.plan import PartialEpoch
 
 LP_FT = {"unfreeze": {"kind": "head_first", "share": 0.5, "warmup": 0.2}}
 KINDS: dict[str, dict[str, Any]] = {
@@ -153,3 +154,23 @@ def test_folds_read_the_store_too(make: Make, training_data: TrainingData, monke
     until(above, 3)
     until(through, 3)
     assert above.session.best_metrics == pytest.approx(through.session.best_metrics, rel=1e-2)
+
+
+def test_a_training_that_becomes_shorter_leaves_the_store_earlier(make: Make) -> None:
+    learner = make(True)
+    until(learner, 1)
+    assert next(learner.batches(2).epoch(0, 2, None)).inputs.keys() == {RESTING}
+    assert learner.plan_epochs(2) == 2
+    assert not {RESTING} & next(learner.batches(2).epoch(0, 2, None)).inputs.keys()
+    learner.train(None, validate=True)
+    assert (learner.epochs_done, learner.session.model.rests_as_pretrained) == (2, False)
+
+
+def test_it_does_not_in_the_middle_of_an_epoch_on_it(make: Make) -> None:
+    above = make(True)
+    above.session.partial = PartialEpoch(1, 10, 1.0)
+    assert above.plan_epochs(1) == 4
+    assert above.session.plan.epochs == 4
+    through = make(False)
+    through.session.partial = PartialEpoch(1, 10, 1.0)
+    assert through.plan_epochs(1) == 1

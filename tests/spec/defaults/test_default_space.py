@@ -1,6 +1,7 @@
 """A job of a name and data searches a space that suits its samples and its task; one with a strategy, its own."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -8,7 +9,8 @@ import pytest
 import yaml
 
 from graft.core.errors import SpecError
-from graft.spec.defaults.default_space import completed, completed_first, default_space
+from graft.spec.defaults.default_space import completed, completed_first, default_space, recommended
+from graft.spec.defaults.scale import Scale
 from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.spec.modalities.base import DataSpec, ModalitySpec
@@ -59,6 +61,15 @@ def test_small_images_stay_small() -> None:
     assert job("digits").space.values("resolution") == (32,)
     assert job({"kind": "idx", "path": "/d"}).space.values("resolution") == (32,)
     assert job(PHOTOS).space.values("resolution") == (128,)
+
+
+def test_digits_are_not_enlarged_beyond_what_pays() -> None:
+    digits, scale = job("digits"), Scale(1000, 300, minutes=15, outputs=10)
+    usual = recommended(digits.data, digits.decided_task, scale)
+    best = recommended(digits.data, digits.decided_task, replace(scale, preset="best"))
+    clothes = job({"kind": "idx", "path": "/d"})
+    assert (usual.space["resolution"], best.space["resolution"]) == (32, 32)
+    assert recommended(clothes.data, clothes.decided_task, scale).space["resolution"] == 128
 
 
 @pytest.mark.parametrize("strategy", [{"lr": 0.01}, {"resolution": 96}, {"freeze": {"choice": [0.0, 1.0]}}], ids=str)

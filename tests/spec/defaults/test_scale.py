@@ -1,10 +1,13 @@
 """How long a training is follows from the steps it takes, and from the time there is."""
 
 import json
+import re
+from typing import Any
 
 import pytest
 
-from graft.spec.defaults.length import batch_sizes, seconds_of
+from graft.core.errors import SpecError
+from graft.spec.defaults.length import batch_sizes, seconds_of, with_length
 from graft.spec.defaults.scale import Length, Scale
 from graft.spec.load import parse_job
 
@@ -41,3 +44,32 @@ def test_heads_that_are_solved_take_no_epochs_from_what_is_trained() -> None:
     assert (seconds_of(tried), batch_sizes(tried)) == (seconds_of(job), [32])
     trained = parse_job(job, [f"search.first={json.dumps([{'resolution': 128}])}"])
     assert seconds_of(trained) == 4 * seconds_of(job)
+
+
+@pytest.mark.parametrize(
+    ("sections", "epochs", "shorten"),
+    [
+        ({}, 13, True),
+        ({"search": {"scheduler": "hyperband"}}, 13, True),
+        ({"training": {"shorten": False}}, 4, False),
+        ({"search": {"scheduler": "pbt"}}, 4, False),
+        ({"search": {"phases": [{"trials": 2}, {"trials": 2, "from": "top"}]}}, 4, False),
+    ],
+    ids=["asha", "hyperband", "as the job says", "a population", "phases"],
+)
+def test_only_trainings_that_cannot_become_shorter_are_planned_by_what_a_machine_is_taken_to_do(
+    sections: dict[str, Any], epochs: int, shorten: bool
+) -> None:
+    space = {"resolution": 128, "batch_size": 32, "lr": {"loguniform": [1e-4, 1e-2]}}
+    job = parse_job({"name": "x", "data": "digits", "strategy": space, **sections})
+    found = with_length(job, Scale(1000, 300, minutes=4))
+    assert (found.training.epochs, found.training.shorten) == (epochs, shorten)
+    assert with_length(job, Scale(1000, 300)).training.epochs == 13, "without a limit, all that are wanted"
+    assert job.training.shorten is sections.get("training", {}).get("shorten"), "nobody has said it"
+
+
+@pytest.mark.parametrize("search", [{"scheduler": "pbt"}, {"phases": [{"trials": 2}, {"trials": 2, "from": "top"}]}])
+def test_what_others_go_on_from_cannot_become_shorter(search: dict[str, Any]) -> None:
+    raw = {"name": "x", "data": "digits", "search": search, "training": {"shorten": True}}
+    with pytest.raises(SpecError, match=re.escape("training.shorten: is true, but trials of phases")):
+        parse_job(raw)

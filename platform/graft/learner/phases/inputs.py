@@ -8,13 +8,14 @@ from graft.learner.cached_features import CachedFeatures
 from graft.transfer.freezing import AdaptedModel
 
 
-@dataclass(frozen=True)
+@dataclass
 class HeadFeatures:
     """Stored features of all blocks that rest while the head trains alone.
 
     Attributes:
         cached: the features.
         epochs: whole epochs, from the first, that train on them; 0 where only the start of the head is solved on them.
+            Fewer where the training becomes shorter.
     """
 
     cached: CachedFeatures
@@ -37,6 +38,16 @@ class PhaseInputs:
     samples: Inputs
     frozen: CachedFeatures | None = None
     head: HeadFeatures | None = None
+
+    @property
+    def ends_with_phase(self) -> bool:
+        """Whether epochs train on features of blocks that begin to train later."""
+        return self.head is not None and self.head.epochs > 0
+
+    def shorten(self, epochs: int) -> None:
+        """Train no more than so many epochs on features of blocks that begin to train then."""
+        if self.head is not None:
+            self.head.epochs = min(self.head.epochs, epochs)
 
     @property
     def below(self) -> Inputs:

@@ -37,5 +37,6 @@ def estimate_finalists(run: RunContext, dataset: Dataset, data: TrainingData) ->
             continue
         began = run.clock.elapsed()
         strategy = Strategy.read_stored(trial.best_strategy)
+        folded = replace(folded, epochs=trial.length or data.epochs)
         found = run_remote(estimate, folded, strategy, trial.epoch, num_cpus=threads, num_gpus=gpus)
         run.journal.append(events.TrialEstimated(trial.trial, found, run.clock.elapsed() - began))

@@ -115,7 +115,7 @@ class Fitting:
 
     def _train_anew(self) -> Output:
         """Train the winner on the training rows to its best epoch again: the disk did not take the weights of that."""
-        trained = self._train(self.job.epochs, self.winner.best_epoch)
+        trained = self._train(self.schedule.epochs, self.winner.best_epoch)
         lost = f"weights of {self.winner.trial}, epoch {self.winner.best_epoch}, are not on the disk"
         return {**trained, "summary": f"{lost}, so it is trained anew: {trained['summary']}"}
 

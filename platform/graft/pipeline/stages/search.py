@@ -52,7 +52,7 @@ from graft.pipeline.stages.runner import Output
 from graft.pipeline.task_memory.entry import task_entry
 from graft.pipeline.watchers import Interrupt, graceful_interrupt, tell_what_is_awaited
 from graft.search.conductor import Conductor
-from graft.search.protocol import CheckpointEpochs, Proposer, Scheduler
+from graft.search.protocol import Allowance, CheckpointEpochs, Proposer, Scheduler
 from graft.search.schedulers.build import build_scheduler
 from graft.search.schedulers.replay import Replay
 from graft.search.tune_bridge import Keep, Pack, Places
@@ -99,6 +99,7 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
             history=run.history,
             end_of_search=_end_of_search(run, interrupt, dataset),
             phase_seconds=lambda phase: run.run_clock.seconds_for_phase(phase, dataset),
+            allowance=None if run.experiment.replay_file.exists() else run.run_clock.allowance(dataset),
             recommend=lambda phase: recommend(
                 run.job, run.home, phase.index, run.clock.now(), _samples(run, dataset, phase)
             ),
@@ -147,6 +148,7 @@ class SearchStage:
         history: what earlier runs of this experiment have done.
         end_of_search: asked all the time; a reason ends the search with what is there.
         phase_seconds: how long a phase may take; None is no limit.
+        allowance: by which trials plan how long they train; None if all train what they are told to.
         places: which nodes train which trial.
         recommend: what earlier tasks say of a phase; asked once for each that has not begun.
     """
@@ -163,6 +165,7 @@ class SearchStage:
     phase_seconds: Callable[[int], float | None]
     places: Places = field(default_factory=Places)
     recommend: Callable[[Phase], RecommendationsMade | None] = lambda phase: None
+    allowance: Allowance | None = None
 
     def run(self) -> SearchEnded:
         """Run the phases that are not finished yet; return why the search ended.
@@ -315,7 +318,7 @@ class SearchStage:
     @contextmanager
     def _trial_runner(self, board: Board) -> Iterator["_TrialRunner"]:
         """Trials in Tune's own processes, or in groups of workers that live as long as the search."""
-        payload = TrialPayload(self.factory, self._store, CheckpointEpochs(), board)
+        payload = TrialPayload(self.factory, self._store, CheckpointEpochs(), board, self.allowance)
         allocation = self.allocation
         if not reason_not_fused(self.job, allocation):
             with self._hosts(payload) as runner:

@@ -5,12 +5,15 @@ from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.spec.modalities.base import ModalitySpec
 from graft.spec.registry import members
-from graft.spec.search.phases import least_epochs, phases_of
+from graft.spec.search.phases import can_shorten, least_epochs, phases_of
 from graft.spec.space.space import StrategySpace
 
 
 def with_length(job: Job, scale: Scale) -> Job:
     """The job with `training.epochs`, and the first rung of each scheduler that leaves it open.
+
+    Trainings that can become shorter by the pace that they show have all the epochs that are wanted; what machines are
+    taken to be capable of decides of the others.
 
     Args:
         job: with a strategy that fits its samples.
@@ -19,7 +22,9 @@ def with_length(job: Job, scale: Scale) -> Job:
     sizes = batch_sizes(job)
     modality = members("modality")[job.data.modality]
     length = modality.length if issubclass(modality, ModalitySpec) else Length()
-    epochs = max(scale.epochs(max(sizes), length, seconds_of(job)), least_epochs(job.search))
+    shorten = can_shorten(job.search) if job.training.shorten is None else job.training.shorten
+    seconds = 0.0 if shorten else seconds_of(job)
+    epochs = max(scale.epochs(max(sizes), length, seconds), least_epochs(job.search))
     rung, search = scale.first_rung(sizes, epochs), job.search
     ends = [min(rung, phase.epochs) for phase in phases_of(search, epochs)]
     if search.phases:
@@ -30,7 +35,7 @@ def with_length(job: Job, scale: Scale) -> Job:
         search = search.model_copy(update={"phases": phases})
     else:
         search = search.model_copy(update={"scheduler": search.scheduler.decided(ends[0])})
-    training = job.training.model_copy(update={"epochs": epochs})
+    training = job.training.model_copy(update={"epochs": epochs, "shorten": shorten})
     return parse_job(job.model_copy(update={"search": search, "training": training}))
 
 

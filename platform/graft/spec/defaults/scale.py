@@ -69,7 +69,7 @@ class Scale:
         Args:
             batch_size: samples a step; of several, the largest.
             length: how many steps are enough, and how many passes.
-            seconds: that one core takes to train on one sample.
+            seconds: that one core is taken to need to train on one sample; 0 where time does not matter.
         """
         longer = LONGER if self.preset == "best" else 1
         wanted = max(math.ceil(length.least_steps / self.steps(batch_size)), length.least_epochs)

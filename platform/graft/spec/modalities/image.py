@@ -103,7 +103,8 @@ class ImageModality(ModalitySpec):
     @classmethod
     def recommended(cls, data: DataSpec, scale: Scale) -> Recommended:
         """The largest side at which the whole network can be trained in the time there is."""
-        return recommended_by_size(cls.default_space, "resolution" in data.default_space, scale)
+        most = getattr(data, "most_side", None)
+        return recommended_by_size(cls.default_space, "resolution" in data.default_space, scale, most)
 
     @classmethod
     def feature_sizes(cls, data: DataSpec) -> tuple[Size, ...]:
@@ -118,6 +119,9 @@ class ImageModality(ModalitySpec):
 
 class ImageSource(DataSpec):
     """What every kind of image source has."""
+
+    most_side: ClassVar[int | None] = None
+    """The largest side that pays where the whole network is trained; None is any."""
 
     max_pixels: int = Field(
         DEFAULT_MAX_PIXELS,
@@ -147,6 +151,7 @@ class DigitsData(ImageSource):
     built_by: ClassVar[str] = "graft.modalities.image.sources.digits:list_digits"
     overview_by: ClassVar[str] = "graft.modalities.image.overview:digits_overview"
     task_hint: ClassVar[tuple[str, str] | None] = ("classification", "each image shows one of ten digits")
+    most_side: ClassVar[int | None] = SMALL_SIDE
     default_space: ClassVar[Mapping[str, Any]] = {"resolution": SMALL_SIDE}
     test: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.2, description="Share of the samples held out for the test score."

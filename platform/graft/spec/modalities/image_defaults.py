@@ -34,19 +34,23 @@ def feature_sides(are_small: bool) -> tuple[Size, ...]:
     return tuple(Size({"resolution": side}, seconds_at(side) / 3) for side in sides)
 
 
-def recommended_by_size(space: Mapping[str, Any], are_small: bool, scale: Scale) -> Recommended:
+def recommended_by_size(
+    space: Mapping[str, Any], are_small: bool, scale: Scale, most: int | None = None
+) -> Recommended:
     """What to search, and what to try first.
 
     Args:
         space: the default one.
         are_small: whether the images have fewer pixels than a network is used to: enlarging them pays, and costs time.
         scale: how many there are, and how much time.
+        most: the largest side that the whole network is trained at; None is any.
     """
     if are_small and scale.minutes is None:
         return Recommended({**space, **_STEADY, "resolution": SMALL_SIDE}, _whole_first())
     if scale.preset == "fast":
         return _of_features(space, _SIDES[-1])
     sides = (*_LARGE_SIDES * (scale.preset == "best"), *(_SMALL_SIDES if are_small else _SIDES))
+    sides = sides if most is None else tuple(one for one in sides if one <= most) or (most,)
     affordable = {side: scale.affordable(seconds_at(side)) for side in sides}
     side = next((one for one, epochs in affordable.items() if epochs is None or epochs >= _FEWEST), None)
     if side is None:

@@ -64,6 +64,11 @@ def least_epochs(search: SearchSpec) -> int:
     return max(least) + sum(one.start == "top" for one in specs)
 
 
+def can_shorten(search: SearchSpec) -> bool:
+    """Whether its trainings may plan fewer epochs than the job has: nobody goes on from where they are to end."""
+    return not search.phases and not search.scheduler.is_population_based
+
+
 def total_trials(phases: tuple[Phase, ...]) -> int | None:
     """How many trials there are at most; None is no limit."""
     sizes = [phase.trials for phase in phases]
