@@ -50,9 +50,7 @@ def networks() -> list[Network]:
 
 @pytest.fixture
 def bundle(tmp_path: Path, networks: list[Network]) -> Path:
-    vocabulary = tmp_path / "vocabulary.json"
-    vocabulary.write_text("{}")
-    member = MemberBundle("t07", 0.3, networks[1], SPECS[1], {"vocabulary.json": vocabulary})
+    member = MemberBundle("t07", 0.3, networks[1], SPECS[1], {"vocabulary.json": b"{}"})
     write_bundle(tmp_path / "bundle", networks[0], TOGETHER, None, [member])
     return tmp_path / "bundle"
 
@@ -119,7 +117,7 @@ def test_members_lie_in_the_bundle_and_nowhere_else(bundle: Path, directory: str
 
 
 def test_a_bundle_that_could_not_be_written_leaves_nothing(tmp_path: Path, networks: list[Network]) -> None:
-    gone = MemberBundle("t07", 0.3, networks[1], SPECS[1], {"gone.json": tmp_path / "gone.json"})
+    gone = MemberBundle("t07", 0.3, networks[1], SPECS[1], {"gone/vocabulary.json": b"{}"})
     with pytest.raises(FileNotFoundError):
         write_bundle(tmp_path / "bundle", networks[0], TOGETHER, None, [gone])
     assert list(tmp_path.iterdir()) == []

@@ -169,8 +169,8 @@ class Modality(Protocol):
     def place(self, network: "nn.Module", device: "torch.device") -> "nn.Module":
         """A network on a device, in the layout it runs fastest in; in place."""
 
-    def bundle_files(self, given: Preprocessing, info: "BackboneInfo") -> Mapping[str, Path]:
-        """Files that a bundle must hold beside weights and preprocessing, by their names in it: a tokenizer."""
+    def bundle_files(self, given: Preprocessing, info: "BackboneInfo") -> Mapping[str, bytes]:
+        """What a bundle must hold beside weights and preprocessing, a file a name: a tokenizer."""
 
     def reader(self, given: Preprocessing, directory: Path) -> Reader:
         """How a bundle in a directory reads what is to be predicted."""

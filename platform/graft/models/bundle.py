@@ -14,7 +14,6 @@ ensemble: a reader that knows one network alone would answer with its first memb
 """
 
 import importlib.metadata
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,14 +147,14 @@ class MemberBundle:
     share: float
     network: Network
     spec: BundleSpec
-    extra: Mapping[str, Path]
+    extra: Mapping[str, bytes]
 
 
 def write_bundle(
     directory: Path,
     network: Network,
     spec: BundleSpec,
-    extra: Mapping[str, Path] | None = None,
+    extra: Mapping[str, bytes] | None = None,
     members: Iterable[MemberBundle] = (),
 ) -> None:
     """Write a bundle; it is there as a whole or not at all.
@@ -164,7 +163,7 @@ def write_bundle(
         directory: must not exist yet.
         network: as `Bundle.build` will rebuild it: ``spec.architecture`` with the head of ``spec.strategy``.
         spec: everything but the weights; of an ensemble, `ensemble` without its members.
-        extra: files that the modality needs beside them, by their names in the bundle.
+        extra: what is in the files that the modality needs beside them, by their names in the bundle.
         members: the further networks of an ensemble, one after the other.
 
     Raises:
@@ -183,8 +182,8 @@ def write_bundle(
         save_model(network, str(scratch / WEIGHTS))
         write_json(scratch / TARGETS, {key: content.pop(key) for key in _IN_TARGETS})
         write_json(scratch / PREPROCESSING, content.pop("preprocessing"))
-        for name, path in (extra or {}).items():
-            shutil.copyfile(path, scratch / name)
+        for name, held in (extra or {}).items():
+            (scratch / name).write_bytes(held)
         files = {name: _seal(scratch / name) for name in (*_PAYLOAD, *(extra or {}))}
         version = FORMAT if spec.ensemble is None else ENSEMBLE_FORMAT
         write_json(scratch / MANIFEST, {**content, "format": version, "graft": _version(), "files": files})

@@ -18,6 +18,7 @@ ZOO = Registry(
         "mobilenet_v2": "graft.modalities.image.backbones.bundled:MOBILENET_V2",
         "minilm_l3": "graft.modalities.text.backbones.bundled:MINILM_L3",
         "minilm_l6": "graft.modalities.text.backbones.bundled:MINILM_L6",
+        "multilingual_e5_small": "graft.modalities.text.backbones.e5:MULTILINGUAL_E5_SMALL",
     },
 )
 LIBRARIES = Registry(
@@ -69,6 +70,20 @@ def find_entry(name: str) -> ZooEntry:
     if source == "local":
         return _local(name, rest)
     raise SpecError([Problem("", f"backbone is `{name}`, but must be {_FORMS} or a bundled name")])
+
+
+def name_problem(name: str) -> str | None:
+    """Why a name is none of a backbone, to follow the name of the key, with near ones; None if it is one.
+
+    Neither the library nor a bundled backbone is imported.
+    """
+    if name in ZOO:
+        return None
+    try:
+        find_entry(name)
+    except SpecError as error:
+        return str(error).removeprefix("backbone ")
+    return None
 
 
 def has_backbone(name: str) -> bool:

@@ -157,7 +157,7 @@ class MeasurementModality:
     def place(self, network: nn.Module, device: torch.device) -> nn.Module:
         return network.to(device)
 
-    def bundle_files(self, given: Any, info: Any) -> Mapping[str, Path]:
+    def bundle_files(self, given: Any, info: Any) -> Mapping[str, bytes]:
         return {}
 
     def reader(self, given: Any, directory: Path) -> Any:

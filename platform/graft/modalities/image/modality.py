@@ -140,7 +140,7 @@ class Images:
     def problems(self, space: StrategySpace) -> Iterator[Problem]:
         """A resolution that a network cannot take."""
         for name in space.values("backbone"):
-            if check_backbone(name) is not None:
+            if check_backbone(name, weights=False) is not None:
                 continue  # said elsewhere
             for side in dict.fromkeys(self.sizes(space)):
                 if told := size_problem(name, side):
@@ -185,7 +185,7 @@ class Images:
 
         return network.to(device=device).to(memory_format=torch.channels_last)
 
-    def bundle_files(self, given: Preprocessing, info: BackboneInfo) -> Mapping[str, Path]:
+    def bundle_files(self, given: Preprocessing, info: BackboneInfo) -> Mapping[str, bytes]:
         """None: the preprocessing says it all."""
         return {}
 

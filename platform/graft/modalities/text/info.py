@@ -1,57 +1,13 @@
 """What must be known of a text backbone to prepare texts for it. No torch, no transformers: `graft plan` asks."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from graft.core.errors import ArtifactError
-from graft.models.packaged_file import packaged_file
+from graft.modalities.text.tokenizer_file import TokenizerFile
 
 _USUAL_TOKENS = 128
 NAMES = ("input_ids", "attention_mask", "token_type_ids")
 """The tensors that a batch of texts may hold."""
-
-
-class TokenizerFile(Protocol):
-    """Where a ``tokenizer.json`` lies."""
-
-    def path(self) -> Path:
-        """The file; ArtifactError if it cannot be had."""
-
-
-@dataclass(frozen=True)
-class PackagedTokenizer:
-    """A file inside an installed distribution, found through its metadata; the package is never imported.
-
-    Attributes:
-        distribution: what pip calls it.
-        file: path as the distribution records it, with forward slashes.
-        install: what the user types to get it.
-    """
-
-    distribution: str
-    file: str
-    install: str
-
-    def path(self) -> Path:
-        return packaged_file(self.distribution, self.file, self.install)
-
-
-@dataclass(frozen=True)
-class LocalTokenizer:
-    """A file of the user, or of a hub's cache.
-
-    Attributes:
-        file: absolute.
-    """
-
-    file: str
-
-    def path(self) -> Path:
-        path = Path(self.file)
-        if not path.is_file():
-            raise ArtifactError(f"tokenizer {path} does not exist; put it back, or name another backbone")
-        return path
 
 
 @dataclass(frozen=True)

@@ -210,7 +210,7 @@ class Texts:
         """A network on a device."""
         return network.to(device)
 
-    def bundle_files(self, given: Preprocessing, info: "BackboneInfo") -> Mapping[str, Path]:
+    def bundle_files(self, given: Preprocessing, info: "BackboneInfo") -> Mapping[str, bytes]:
         """The tokenizer's file.
 
         Raises:
@@ -219,9 +219,7 @@ class Texts:
         wanted = _texts(given)
         found = _input(describe_backbone(wanted.tokenizer_of))
         if found.tokenizer is not None and found.digest == wanted.tokenizer:
-            path = found.tokenizer.path()
-            content_of(path, wanted.tokenizer)
-            return {wanted.tokenizer_file: path}
+            return {wanted.tokenizer_file: backbone_tokenizer(found, wanted.tokenizer_of)}
         raise ArtifactError(
             f"the tokenizer of backbone `{wanted.tokenizer_of}` is another one than when the texts were read (then "
             f"{wanted.tokenizer[:SHORT_DIGEST]}…); put that tokenizer.json back"

@@ -9,12 +9,11 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from graft.core.errors import ArtifactError
-from graft.core.passing_errors import machine_errors
 from graft.modalities.text.info import TextInput
+from graft.modalities.text.tokenizer_file import read_tokenizer
 
 SHORT_DIGEST = 12
 _UNUSUAL = "\u2603 \u4e00\u4e01 zqxj7 \u0df4"
-_MAX_FILE_BYTES = 256 * 1024**2
 _CHARACTERS_AT_ONCE = 1_000_000
 """A token costs the library some hundred bytes while it works: long texts are handed to it a few at a time."""
 
@@ -80,24 +79,6 @@ def cut(tokens: np.ndarray, max_tokens: int, closing: int) -> np.ndarray:
     return np.concatenate([tokens[: max_tokens - end], tokens[len(tokens) - end :]])
 
 
-def read_tokenizer(path: Path) -> bytes:
-    """The content of a tokenizer's file.
-
-    Raises:
-        ArtifactError: it cannot be read, or is too large to be one.
-    """
-    try:
-        size = path.stat().st_size
-        if size > _MAX_FILE_BYTES:
-            raise ArtifactError(
-                f"tokenizer {path} has {size / 1024**2:.0f} MiB, more than one can have; check the file"
-            )
-        with machine_errors(path):
-            return path.read_bytes()
-    except OSError as error:
-        raise ArtifactError(f"tokenizer {path} cannot be read ({error.strerror or error}); check the file") from error
-
-
 def load_tokenizer(path: Path, digest: str) -> FastTokenizer:
     """The tokenizer in a file, if it is the one that is meant.
 
@@ -113,14 +94,7 @@ def content_of(path: Path, digest: str) -> bytes:
     Raises:
         ArtifactError: it cannot be read, or is another one.
     """
-    content = read_tokenizer(path)
-    found = digest_of(content)
-    if found != digest:
-        raise ArtifactError(
-            f"tokenizer {path} has sha256 {found[:SHORT_DIGEST]}…, but must have {digest[:SHORT_DIGEST]}…, that of the "
-            "one the network was trained with; put that file back"
-        )
-    return content
+    return _meant(read_tokenizer(path), digest, path)
 
 
 def backbone_tokenizer(given: TextInput, name: str) -> bytes:
@@ -135,7 +109,7 @@ def backbone_tokenizer(given: TextInput, name: str) -> bytes:
     """
     if given.tokenizer is None:
         raise ArtifactError(f"backbone `{name}` comes without a tokenizer; name one that has a tokenizer.json")
-    return content_of(given.tokenizer.path(), given.digest)
+    return _meant(given.tokenizer.content(), given.digest, given.tokenizer.path())
 
 
 @functools.lru_cache(maxsize=4)
@@ -154,6 +128,16 @@ def tokenizer_of(content: bytes, name: str = "tokenizer") -> FastTokenizer:
 def digest_of(content: bytes) -> str:
     """sha256, in hex."""
     return hashlib.sha256(content).hexdigest()
+
+
+def _meant(content: bytes, digest: str, path: Path) -> bytes:
+    found = digest_of(content)
+    if found != digest:
+        raise ArtifactError(
+            f"tokenizer {path} has sha256 {found[:SHORT_DIGEST]}…, but must have {digest[:SHORT_DIGEST]}…, that of the "
+            "one the network was trained with; put that file back"
+        )
+    return content
 
 
 def _closing(tokenizer: Tokenizer) -> int:

@@ -1,6 +1,5 @@
 """What a frozen backbone makes of the samples of a pool, read as `graft predict` reads them."""
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +71,8 @@ class Embedding:
             told: how many are done, of how many.
         """
         scratch.mkdir(parents=True, exist_ok=True)
-        for name, path in self.modality.bundle_files(self.preprocessing, self.info).items():
-            shutil.copyfile(path, scratch / name)
+        for name, content in self.modality.bundle_files(self.preprocessing, self.info).items():
+            (scratch / name).write_bytes(content)
         read, found, errors = self.modality.reader(self.preprocessing, scratch), list[np.ndarray](), dict[int, str]()
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         network = self.backbone()

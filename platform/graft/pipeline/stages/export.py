@@ -113,7 +113,7 @@ def export(
 
 def _part(
     member: Member, dataset: Dataset, data: TrainingData, facts: dict[str, Any]
-) -> tuple[Network, BundleSpec, Mapping[str, Path]]:
+) -> tuple[Network, BundleSpec, Mapping[str, bytes]]:
     """A network, all that its bundle says of it, and the files that go with it."""
     model = member.model
     network, preprocessing = final_network(model, dataset, num_threads=1)

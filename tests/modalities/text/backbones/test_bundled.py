@@ -11,8 +11,8 @@ from graft.core.errors import ArtifactError
 from graft.data.batch import Batch
 from graft.modalities.text.backbones.bundled import MINILM_L3, MINILM_L6, EncoderWeights
 from graft.modalities.text.backbones.transformers import TransformersLibrary
-from graft.modalities.text.info import PackagedTokenizer
-from graft.modalities.text.tokenizer import load_tokenizer
+from graft.modalities.text.tokenizer import backbone_tokenizer, tokenizer_of
+from graft.modalities.text.tokenizer_file import PackagedTokenizer
 from graft.models.load import LoadedBackbone, check_backbone, load_backbone
 
 SENTENCES = ("A cat sleeps on the sofa.", "The kitten naps on a couch.", "Stocks fell sharply on Monday.")
@@ -30,7 +30,7 @@ def loaded(request: pytest.FixtureRequest) -> LoadedBackbone:
 
 def batch_of(loaded: LoadedBackbone) -> Batch:
     given = loaded.info.input
-    tokens, _ = load_tokenizer(given.tokenizer.path(), given.digest).encode(SENTENCES, 128)
+    tokens, _ = tokenizer_of(backbone_tokenizer(given, loaded.info.name)).encode(SENTENCES, 128)
     rows = torch.nn.utils.rnn.pad_sequence([torch.from_numpy(one).long() for one in tokens], batch_first=True)
     return Batch(input_ids=rows, attention_mask=(rows != given.pad_token).long(), token_type_ids=rows * 0)
 

@@ -171,12 +171,19 @@ BAD: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
         {},
         "no column `text`, but must have it; its columns are `txet`, `label`; did you mean `txet`",
     ),
+    "no such columns": (
+        ".csv",
+        "txet,lable,x\na,1,2\n",
+        {},
+        "has no columns `text` and `label`, but must have them; its columns are `txet`, `lable`, `x`; did you mean "
+        "`txet` and `lable`",
+    ),
     "no such key": (".jsonl", '{"text":"a","lable":1}\n', {}, "has no column `label`.*did you mean `lable`"),
     "another separator": (
         ".csv",
         "text;label\na;1\n",
         {},
-        "has no column `text`.*separated by `;`: save it with commas",
+        "has no columns `text` and `label`.*separated by `;`: save it with commas",
     ),
     "twice": (".csv", "text,label,text\na,1,b\n", {}, "has 2 columns `text`, but must have one; rename"),
     "named twice": (".csv", "text,label\na,1\n", {"label": "text"}, "column `text` is named twice in data"),
@@ -250,7 +257,7 @@ BAD: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     ),
     "no text encoding": (".csv", "text,label\na,1\n", {"encoding": "base64"}, "data.encoding is `base64`, but must"),
     "no rows": (".csv", "text,label\n", {}, "holds no rows"),
-    "no header": (".csv", "\n", {}, "has no column `text`, but must have it; its columns are none at all"),
+    "no header": (".csv", "\n", {}, "has no columns `text` and `label`, .* its columns are none at all"),
     "unknown split": (
         ".csv",
         "text,label,s\na,1,fold1\n",

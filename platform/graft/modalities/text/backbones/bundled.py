@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from graft.core.errors import ArtifactError
 from graft.core.storage import canonical_json
-from graft.modalities.text.info import NAMES, PackagedTokenizer, TextInput
+from graft.modalities.text.info import NAMES, TextInput
+from graft.modalities.text.tokenizer_file import PackagedTokenizer, TokenizerFile
 from graft.models.info import BackboneInfo
 from graft.models.sources import PackageWeights
 from graft.models.zoo import ZooEntry
@@ -30,7 +31,7 @@ class EncoderWeights(PackageWeights):
         tokenizer: what must be there as well.
     """
 
-    tokenizer: PackagedTokenizer
+    tokenizer: TokenizerFile
 
     def problem(self) -> str | None:
         problem = super().problem()
@@ -67,7 +68,7 @@ _TOKENIZER = PackagedTokenizer(_PACKAGE, f"{_FOLDER}/tokenizer.json", _INSTALL)
 _TOKENIZER_DIGEST = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 
 
-def _configuration(layers: int) -> Mapping[str, Any]:
+def configuration(layers: int) -> Mapping[str, Any]:
     """Of MiniLM (Wang et al., NeurIPS 2020), a BERT of narrow layers."""
     return {
         "add_cross_attention": False,
@@ -96,7 +97,7 @@ def _configuration(layers: int) -> Mapping[str, Any]:
 
 
 def _minilm(layers: int, num_params: int, weights: EncoderWeights) -> ZooEntry:
-    architecture = f"hf/{canonical_json(_configuration(layers))}"
+    architecture = f"hf/{canonical_json(configuration(layers))}"
     given = TextInput(
         tokenizer=weights.tokenizer,
         digest=_TOKENIZER_DIGEST,

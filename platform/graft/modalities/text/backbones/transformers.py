@@ -30,8 +30,9 @@ from graft.modalities.text.backbones.configs import (
 )
 from graft.modalities.text.backbones.split import TextBackbone
 from graft.modalities.text.backbones.weights import PICKLED, TOKENIZER, fetch, licence_of, weight_files
-from graft.modalities.text.info import NAMES, LocalTokenizer, TextInput
-from graft.modalities.text.tokenizer import digest_of, read_tokenizer, tokenizer_of
+from graft.modalities.text.info import NAMES, TextInput
+from graft.modalities.text.tokenizer import digest_of, tokenizer_of
+from graft.modalities.text.tokenizer_file import LocalTokenizer, read_tokenizer
 from graft.models.info import BackboneInfo
 from graft.models.libraries import count_params
 from graft.models.weight_files import read_weights
