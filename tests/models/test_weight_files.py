@@ -51,14 +51,16 @@ def test_a_prefix_that_not_all_names_share_stays(tmp_path):
     assert read_weights(tmp_path / "w.pt").keys() == {"model.a", "b"}
 
 
-def test_no_code_of_the_file_is_run(tmp_path):
+def test_no_code_of_the_file_is_run_and_nothing_else_is_said(tmp_path, recwarn):
     trap = tmp_path / "trap"
     torch.save({"a": torch.ones(1), "b": _Boom(str(trap))}, tmp_path / "torch.pth")
     (tmp_path / "bare.pth").write_bytes(pickle.dumps(_Boom(str(trap)), protocol=2))
-    for name in ("torch.pth", "bare.pth"):
+    (tmp_path / "newer.pth").write_bytes(pickle.dumps(_Boom(str(trap)), protocol=4))
+    for name in ("torch.pth", "bare.pth", "newer.pth"):
         with pytest.raises(ArtifactError, match="never unpickles"):
             read_weights(tmp_path / name)
     assert not trap.exists()
+    assert [str(one.message) for one in recwarn] == []
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])

@@ -65,6 +65,17 @@ def test_many_links_to_nothing_end_it_before_the_run(tmp_path: Path, image_folde
         overview_of(given)
 
 
+def test_many_rows_without_a_text_end_it_before_the_run(tmp_path: Path) -> None:
+    rows = [f"{'  ' if n < 3 else f'text {n}'},{'ab'[n % 2]}" for n in range(20)]
+    (tmp_path / "t.csv").write_text("\n".join(["text,y", *rows]))
+    data = {"kind": "table", "path": str(tmp_path / "t.csv"), "text": "text", "label": "y"}
+    given = parse_job({"name": "x", "data": data, "task": "classification"})
+    with pytest.raises(DataError, match=r"3 of 20 texts in .*row without a text: 3 \(.*allows 0.1"):
+        overview_of(given)
+    more = parse_job({"name": "x", "data": {**data, "max_unreadable": 0.15}, "task": "classification"})
+    assert [one.reason for one in overview_of(more).ignored] == ["row without a text"]
+
+
 def test_targets_of_a_table_are_told_as_ranges(tmp_path: Path) -> None:
     rows = [f"text {n},{n / 4}" for n in range(40)]
     (tmp_path / "t.csv").write_text("\n".join(["text,y", *rows]))

@@ -112,7 +112,9 @@ def test_every_metric_has_a_direction() -> None:
         ({"name": "a" * 65}, "name: is `aaa"),
         ({"name": 3}, "name: is 3, but must be text; put it in quotes"),
         ({"name": None}, "name: is empty, but must be text"),
-        ({"version": 2}, "version: is 2, but must be 1"),
+        ({"version": 2}, "version: is 2, but must be 1, the newest that this graft reads; upgrade graft"),
+        ({"version": 0}, "version: is 0, but must be 1"),
+        ({"version": "1"}, "version: is the text '1', but must be 1; remove the quotes"),
         ({"data": None}, "data: is empty, but must be a mapping"),
         ({"data": []}, "data: is a list, but must be a mapping"),
         (

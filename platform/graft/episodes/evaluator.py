@@ -44,9 +44,9 @@ class Score:
         """The mean difference on the same tasks, with its interval."""
         return Score.of(self.of_tasks - other.of_tasks)
 
-    def to_json(self) -> dict[str, float | list[float]]:
+    def to_json(self) -> dict[str, int | float | list[float]]:
         """Plain values."""
-        return {"accuracy": self.accuracy, "interval": list(self.interval), "episodes": float(len(self.of_tasks))}
+        return {"accuracy": self.accuracy, "interval": list(self.interval), "episodes": len(self.of_tasks)}
 
     def __str__(self) -> str:
         return f"{self.accuracy:.3f} ± {self.half_width:.3f}"

@@ -53,6 +53,15 @@ def from_json(line: str | bytes) -> Event | None:
         raise ArtifactError(f"journal record {_excerpt(line)} has missing or wrong fields: {fields}") from error
 
 
+def is_newer(line: str | bytes) -> bool:
+    """Whether a line that cannot be read is one that a newer graft has written."""
+    try:
+        version = json.loads(line)["v"]
+    except (ValueError, TypeError, KeyError):
+        return False
+    return isinstance(version, int) and version > VERSION
+
+
 @functools.cache
 def _adapter(kind: str) -> TypeAdapter[Event]:
     return TypeAdapter(KINDS[kind])

@@ -14,7 +14,7 @@ import zlib
 from dataclasses import dataclass
 
 from graft.core.errors import ArtifactError
-from graft.journal.event_json import from_json, to_json
+from graft.journal.event_json import from_json, is_newer, to_json
 from graft.journal.events import Event
 
 _BLOCK = 65536
@@ -30,6 +30,7 @@ class Line:
         end: byte behind it.
         event: what it records; None if it cannot be read, or its kind is one that this version does not know.
         problem: why it cannot be read; empty if it can.
+        is_newer: it cannot be read because a newer graft has written it.
         is_torn: the last line, cut short by a crash, or still being written.
         is_fenced: written by one that had lost the lease by then; it does not count.
         text: as it stands in the file, without the line end.
@@ -39,6 +40,7 @@ class Line:
     end: int
     event: Event | None = None
     problem: str = ""
+    is_newer: bool = False
     is_torn: bool = False
     is_fenced: bool = False
     text: bytes = b""
@@ -83,7 +85,7 @@ def parse(offset: int, text: bytes, newest: int) -> Line:
     try:
         event = decode(text)
     except ArtifactError as error:
-        return Line(offset, end, problem=str(error), text=text)
+        return Line(offset, end, problem=str(error), is_newer=is_newer(text), text=text)
     # A line without a token is older than tokens are.
     return Line(offset, end, event, is_fenced=0 < token_of(text) < newest, text=text)
 

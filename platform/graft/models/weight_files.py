@@ -1,6 +1,7 @@
 """Reads a file of weights. Only tensors come out, and no code of the file is run."""
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if path.suffix not in SUFFIXES:
         raise ArtifactError(f"weights file {path} ends in `{path.suffix}`, but must end in {', '.join(SUFFIXES)}")
     try:
-        with machine_errors(path, is_ours=True):
+        with machine_errors(path, is_ours=True), warnings.catch_warnings():
             _require_fetched(path)
+            warnings.simplefilter("ignore")  # torch wonders at protocols of pickle: what it refuses is said below
             content = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except (ArtifactError, ResourceError):
         raise

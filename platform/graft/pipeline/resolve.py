@@ -7,7 +7,7 @@ from graft.core.errors import Problem, SpecError
 from graft.data.listing import Listing
 from graft.modalities.registry import build_modality
 from graft.models.load import describe_backbone
-from graft.models.zoo import has_backbone
+from graft.models.zoo import name_problem
 from graft.pipeline.dry_build import foreign_problems, problems_in_backbones
 from graft.pipeline.edits import structure_problems
 from graft.pipeline.look import overview_of
@@ -89,9 +89,10 @@ def resolve_job(job: Job, look: bool = True, by_size: bool = True) -> Resolved:
         raw["search"]["first"] = [completed_first(one.dump(), raw["strategy"]) for one in job.search.first or ()]
     problems += [*settle_sources(raw), *settle_meta_models(raw)]
     whole = parse_job(raw)
+    problems += [*strategy_problems(whole, task), *ensemble_problems(whole, task)]
+    if unknown := [*_unknown_backbones(whole)]:
+        raise SpecError([*problems, *unknown])  # what else there is to say of a network needs one
     problems += [
-        *strategy_problems(whole, task),
-        *ensemble_problems(whole, task),
         *_backbone_problems(whole),
         *structure_problems(whole),
         *_modality_problems(whole),
@@ -176,11 +177,15 @@ def _modality_problems(job: Job) -> Iterator[Problem]:
     return build_modality(job.data.modality).problems(job.reach)
 
 
+def _unknown_backbones(job: Job) -> Iterator[Problem]:
+    for name in job.reach.values("backbone"):
+        if told := name_problem(name):
+            yield Problem("strategy.backbone", told)
+
+
 def _backbone_problems(job: Job) -> Iterator[Problem]:
     modality = job.data.modality
     for name in job.reach.values("backbone"):
-        if not has_backbone(name):
-            continue  # said by `check_job`, with the nearest names
         takes = describe_backbone(name).modality
         if takes != modality:
             told = f"is {name}, which takes {taken_by(takes)}, but the data are {taken_by(modality)}; name another"

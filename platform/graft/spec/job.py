@@ -4,7 +4,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from graft.spec.base import Spec
 from graft.spec.defaults.default_space import default_space
@@ -44,10 +52,20 @@ def slug(name: str) -> str:
     return name
 
 
+def _readable(version: Any) -> Any:
+    if type(version) is int and version > 1:
+        raise broken("must be 1, the newest that this graft reads; upgrade graft")
+    return version
+
+
+FormatVersion = Annotated[Literal[1], BeforeValidator(_readable)]
+"""Of a job file."""
+
+
 class Job(Spec):
     """All that graft needs to know to turn data into a model."""
 
-    version: Literal[1] = Field(1, description="Version of the format of this file.")
+    version: FormatVersion = Field(1, description="Version of the format of this file.")
     name: Annotated[str, AfterValidator(slug), Field(json_schema_extra={"pattern": f"^{_SLUG.pattern}$"})] = Field(
         description="Name of the job; its experiments, and by default its model, are called by it."
     )

@@ -3,6 +3,8 @@
 import re
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from graft.pipeline.zoo import facts
 
@@ -85,6 +87,18 @@ def test_verify_ends_with_one_where_a_file_is_another(graft, tmp_path):
     assert done.exit_code == 1
     assert done.json["damaged"] == 1
     assert "but must have 000000000000…" in done.json["files"][0]["problem"]
+
+
+def test_verify_opens_a_file_that_nobody_states_a_digest_of(graft, tmp_path):
+    path = tmp_path / "w.safetensors"
+    save_file({"a": torch.ones(100)}, path)
+    name = f"local:timm/test_resnet:{path}"
+    (whole,) = graft("zoo", "verify", name, "--json").json["files"]
+    assert (whole["stated"], whole["problem"]) == (None, None)
+    path.write_bytes(path.read_bytes()[:-100])
+    done = graft("zoo", "verify", name, "--json")
+    assert (done.exit_code, done.json["damaged"]) == (1, 1)
+    assert "is damaged or of another format" in done.json["files"][0]["problem"]
 
 
 def test_pull_of_what_comes_with_a_package_is_a_check(graft):

@@ -131,6 +131,18 @@ def test_a_second_explorer_of_the_same_pool_is_one_line(table: Path, tmp_path: P
     assert "\n" not in told
 
 
+def test_a_file_of_labels_that_is_wrong_is_told_before_the_samples_are_read(table: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "answers.csv"
+    asked = ["explore", str(table), "--labels", str(labels), "--home", str(tmp_path / "home")]
+    for rows, told in ((None, "which cannot be read as CSV"), ("id,label\nx,a\n", "which is not in the pool")):
+        if rows is not None:
+            labels.write_text(rows)
+        done = CliRunner().invoke(app, asked)
+        assert isinstance(done.exception, SpecError | DataError)
+        assert told in str(done.exception)
+        assert not (tmp_path / "home" / "explorations").exists()
+
+
 def test_an_empty_pool_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     done = CliRunner().invoke(app, ["explore", str(tmp_path / "nothing"), "--home", str(tmp_path / "home")])

@@ -1,10 +1,12 @@
 import json
+import shutil
 import socket
 import sys
 
 import pytest
 import yaml
 
+from graft.pipeline.serving import running
 from graft.spec.service import IMPORT_PATH, parse_service
 
 
@@ -28,6 +30,16 @@ def test_a_folder_that_is_no_bundle_is_told(graft, home, tmp_path):
     done = graft("serve", tmp_path)
     assert (done.exit_code, len(done.err.splitlines())) == (2, 1)
     assert "is not a bundle" in done.err
+
+
+def test_a_bundle_of_a_newer_format_is_told_before_ray_starts(graft, home, bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "ray_session", lambda: pytest.fail("Ray starts"))
+    newer = shutil.copytree(bundle, tmp_path / "newer")
+    manifest = json.loads((newer / "manifest.json").read_text())
+    (newer / "manifest.json").write_text(json.dumps({**manifest, "format": 99}))
+    done = graft("serve", newer, "--json")
+    assert (done.exit_code, done.err) == (1, "")
+    assert done.json["error"] == f"bundle {newer} has format 99, but this graft reads up to 3; upgrade graft"
 
 
 def test_a_port_that_is_taken_is_told_before_ray_starts(graft, home, bundle, monkeypatch):

@@ -366,7 +366,10 @@ def test_the_rows_of_a_table_are_told_too(graft, tmp_path, job_file):
     assert found["splits"]["validation"] == 10
     assert found["ignored"] == [{"reason": "row without a text", "count": 1, "examples": ["t.csv:31"]}]
     path = job_file("name: x\ndata: {kind: table, path: t.tsv, image: image, label: label}\ntask: classification\n")
-    (missing,) = graft("validate", path, "--set", "data.max_unreadable=1", "--json").json["data"]["ignored"]
+    done = graft("validate", path, "--json")
+    assert done.exit_code == 2
+    assert "cannot be read (row whose file is not there: 20 (" in done.json["error"]
+    (missing,) = graft("validate", path, "--json", "--set", "data.max_unreadable=1").json["data"]["ignored"]
     assert (missing["reason"], missing["count"]) == ("row whose file is not there", 20)
 
 
@@ -433,6 +436,28 @@ def test_a_resolution_that_a_network_of_a_library_cannot_take_is_refused(graft, 
     assert done.exit_code == 2
     assert "strategy.resolution: is 16, which timm:test_convnext cannot take (" in done.err
     assert done.err.rstrip().endswith("the smallest that works is 32")
+
+
+def test_a_resolution_is_refused_whether_the_weights_are_here_or_not(graft, job_file):
+    path = job_file("name: x\ndata: digits\nstrategy: {backbone: timm:test_convnext, resolution: 16}\n")
+    for command in ("validate", "plan"):
+        done = graft(command, path)
+        assert done.exit_code == 2
+        assert "strategy.resolution: is 16, which timm:test_convnext cannot take (" in done.err
+
+
+@pytest.mark.parametrize("data", ["digits", "{kind: table, path: notes.csv, text: text, label: kind}"])
+@pytest.mark.parametrize("command", [("validate",), ("plan",), ("space", "show"), ("run",)])
+def test_a_backbone_that_nobody_knows_is_refused_by_every_command_with_a_near_one(graft, job_file, home, command, data):
+    path = job_file(f"name: x\ndata: {data}\nstrategy: {{backbone: {{choice: [minilm_l6, efficientnet_lit0]}}}}\n")
+    path.with_name("notes.csv").write_text("text,kind\n" + "".join(f"note {n},{'ab'[n % 2]}\n" for n in range(20)))
+    done = graft(*command, path, "--json")
+    assert (done.exit_code, done.err) == (2, "")
+    told = [one for one in done.json["problems"] if "efficientnet_lit0" in one]
+    assert len(told) == 1
+    assert told[0].startswith("strategy.backbone: is `efficientnet_lit0`, but must be one of ")
+    assert "did you mean `efficientnet_lite0`?" in told[0]
+    assert not home.exists()
 
 
 @pytest.fixture

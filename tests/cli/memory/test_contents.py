@@ -26,6 +26,16 @@ def test_an_empty_memory_is_listed(graft, tmp_path):
     assert (done.exit_code, done.out) == (0, f"0 tasks, 0 records in 0 parts of {tmp_path / 'none'}\n")
 
 
+@pytest.mark.parametrize("command", ["show", "forget"])
+def test_an_empty_memory_says_what_fills_it(graft, tmp_path, command):
+    done = graft("memory", command, "digits", "--memory", tmp_path / "none")
+    assert (done.exit_code, done.out) == (2, "")
+    assert done.err == (
+        "graft: task is `digits`, but the memory knows none yet; every run brings one, and so do `graft memory sync` "
+        "and `graft memory import`\n"
+    )
+
+
 def test_tasks_are_listed_with_their_best(graft, memory):
     told = graft("memory", "ls", "--memory", memory, "--json").json
     best = {row["task"]: (row["best"], row["winner"], row["trials"], row["scores"]) for row in told["tasks"]}

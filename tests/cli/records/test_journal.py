@@ -204,6 +204,17 @@ def test_damage_in_the_middle_is_told_with_its_byte_and_a_way_out(graft, store, 
     assert "`graft journal verify" in refused.err
 
 
+def test_records_of_a_newer_graft_are_no_damage_to_be_cut_out(graft, store, make_experiment, story):
+    store()
+    path = make_experiment(story).journal_file
+    path.write_text(path.read_text() + '{"v":2,"kind":"Unheard","time":1.0}\n')
+    done = graft("journal", "verify")
+    assert done.exit_code == 1
+    assert "but must have 1 at most; update graft" in done.err
+    assert "a newer graft has written on it, and nothing of it is damaged: upgrade graft, and ask again" in done.err
+    assert "sed" not in done.err
+
+
 def test_without_mlflow_the_journals_part_is_there(graft, store, make_experiment, story):
     store(error=TrackingError("tracking store http://x does not answer; start it, or correct tracking.uri"))
     make_experiment(story)

@@ -10,7 +10,8 @@ import pytest
 import torch
 from mlflow.exceptions import MlflowException
 from tests.fixtures.journals import store_root, target
-from tests.pipeline.episodes.test_run import job_of, samples_of, trained
+from tests.fixtures.meta_pools import samples_of
+from tests.pipeline.episodes.test_run import job_of, trained
 
 from graft.core.errors import TrackingError
 from graft.core.storage import Home

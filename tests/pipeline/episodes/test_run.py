@@ -1,44 +1,23 @@
 """A meta-training from samples to a meta-model: cut off and gone on, updated, refused where it cannot be."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from tests.fixtures.meta_pools import pool_of, samples_of
 
 from graft.core.errors import ArtifactError, DataError, SpecError
 from graft.core.storage import Home
 from graft.episodes.meta_model import read_meta_model
-from graft.episodes.samples import RAW, Samples
+from graft.episodes.samples import Samples
 from graft.journal import events
 from graft.journal.journal import read
 from graft.pipeline.episodes import keeping, run
 from graft.pipeline.episodes.keeping import champion_of
 from graft.pipeline.episodes.run import MetaResult, meta_train
-from graft.pipeline.episodes.samples import Pool, divided
-from graft.spec.load import parse_job
+from graft.pipeline.episodes.samples import divided
 from graft.spec.meta.job import MetaJob
-
-WIDTH = 10
-
-
-def samples_of(classes: int = 24, seed: int = 0) -> Samples:
-    rng = np.random.default_rng(seed)
-    centres = np.zeros((classes, WIDTH))
-    centres[:, :4] = rng.normal(size=(classes, 4))
-    labels = np.repeat(np.arange(classes), 8)
-    features = centres[labels] + rng.normal(size=(len(labels), WIDTH)) * np.r_[[0.3] * 4, [1.2] * (WIDTH - 4)]
-    return Samples.of({RAW: features.astype(np.float32)}, labels)
-
-
-def pool_of(samples: Samples, fingerprint: str = "first") -> Pool:
-    job = parse_job({"name": "tiny", "data": {"kind": "digits"}})
-    names = tuple(f"class {code}" for code in samples.classes)
-    dataset: Any = SimpleNamespace(source="made", fingerprint=fingerprint)
-    request: Any = SimpleNamespace(job=job, strategy=None)
-    return Pool(samples, names, dataset, request)
 
 
 def job_of(**changes: Any) -> MetaJob:

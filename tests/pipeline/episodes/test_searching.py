@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from tests.pipeline.episodes.test_run import job_of, pool_of, samples_of, trained
+from tests.fixtures.meta_pools import pool_of, samples_of
+from tests.pipeline.episodes.test_run import job_of, trained
 
 from graft.core.errors import DataError, Interrupted, SpecError
 from graft.core.storage import Home

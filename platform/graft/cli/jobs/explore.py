@@ -109,9 +109,10 @@ def command(  # noqa: PLR0913 - each is an option
     place.require_writable()
     found = find_pool(pool, sample, oracle, backbone)
     settings, called = Settings(required, budget, seed, chosen), require_name(name or found.name)
+    source = None if page else _source(found, labels)  # a wrong file of labels is told before the samples are read
     tell(f"{len(found.ids):,} samples in {found.source}; what is required: {required}", err=True)
     with Exploration(place, called, found, settings, _reading) as one:
-        explored = _by_page(one, port, browser) if page else one.run(_source(found, labels), _standing)
+        explored = one.run(source, _standing) if source else _by_page(one, port, browser)
         ending = _ended(one, explored, place, as_json) if experiment and explored.is_over else None
     told = {**explored.to_dict(), **(ending.to_dict() if ending else {})}
     tell(*([json.dumps(told)] if as_json else _lines(explored, ending)))

@@ -44,6 +44,7 @@ def command(
     """
     from graft.core.storage import Home
     from graft.experiments.find_bundle import find_bundle, pinned_model
+    from graft.models.bundle import read_bundle
     from graft.pipeline.serving.running import Door, require_serve, running, service_config
     from graft.spec.service import parse_service
 
@@ -54,7 +55,7 @@ def command(
         tell(*service_config(pinned).splitlines())
         return
     require_serve()
-    find_bundle(pinned.model, place)  # what is wrong with it is said before Ray starts
+    read_bundle(find_bundle(pinned.model, place))  # what is wrong with it is said before Ray starts
     with running(pinned.model_copy(update={"home": place.shown}), Door(port, host)) as address:
         told = f"{pinned.model} answers at {address}; Ctrl-C ends it"
         tell(json.dumps({"model": pinned.model, "address": address}) if as_json else told)

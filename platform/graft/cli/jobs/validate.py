@@ -63,6 +63,7 @@ def command(
         *strategy_problems(loaded, loaded.decided_task),
         *ensemble_problems(loaded, loaded.decided_task),
         *_structure_problems(loaded),
+        *_unknown_backbones(loaded),
     ]:
         raise SpecError(problems)
     elif not no_data:
@@ -100,6 +101,14 @@ def _needs_networks(job: "Job") -> bool:
     chances = (one for key in _CHANCES for one in job.reach.values(key))
     is_by_chance = any(chance not in (None, 0) for chance in chances)
     return is_of_library or bool({"mapped", "meta"} & {*job.reach.values("init")}) or bool(tuned) or is_by_chance
+
+
+def _unknown_backbones(job: "Job") -> "list[Problem]":
+    from graft.core.errors import Problem
+    from graft.models.zoo import name_problem
+
+    told = [name_problem(name) for name in job.reach.values("backbone")]
+    return [Problem("strategy.backbone", one) for one in told if one]
 
 
 def _structure_problems(job: "Job") -> "list[Problem]":

@@ -13,6 +13,10 @@ from graft.core.storage import Home
 if TYPE_CHECKING:
     from graft.meta.memory.store import Contents, MemoryStore, StoredMemory
 
+_NONE_KNOWN = (
+    "task is `{}`, but the memory knows none yet; every run brings one, and so do `graft memory sync` and "
+    "`graft memory import`"
+)
 PlaceOption = Annotated[
     str | None,
     typer.Option("--memory", metavar="PLACE", help="Directory or address of the memory, instead of GRAFT_MEMORY."),
@@ -60,7 +64,7 @@ def task_named(contents: "Contents", name: str) -> str:
     found = known.get(name, {one for one in known if one.startswith(name)} if len(name) >= 4 else set())
     found = {task for one in found for task in known.get(one, {one})}
     if not found:
-        raise SpecError(unknown("task", name, sorted(known)[:20]) if known else f"task is `{name}`, but none is known")
+        raise SpecError(unknown("task", name, sorted(known)[:20]) if known else _NONE_KNOWN.format(name))
     if len(found) > 1:
         raise SpecError(
             f"task is `{name}`, which {len(found)} tasks are called; name one of {', '.join(sorted(found))}"

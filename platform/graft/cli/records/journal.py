@@ -188,6 +188,8 @@ def _advice(experiment: "Experiment", expected: "Expected", counts: dict[str, in
     from graft.tracking.relay_files import RelayFiles
 
     name, lost, doubled = experiment.name, counts["lost"], counts["doubled"]
+    if any(line.is_newer for line in expected.damage):
+        return "a newer graft has written on it, and nothing of it is damaged: upgrade graft, and ask again"
     if expected.is_damaged:
         drop = ";".join(f"{_number(experiment.journal_file, line)}d" for line in expected.damage if not line.is_torn)
         return (

@@ -66,21 +66,16 @@ def require_columns(path: Path, there: Sequence[str], wanted: Sequence[str]) -> 
     """All of these columns are there, each once.
 
     Raises:
-        DataError: one is missing or there twice.
+        DataError: some are missing, which are named together, or one is there twice.
     """
     if len(there) > _MOST_COLUMNS:
         raise DataError(f"{path} has {len(there)} columns, but may have {_MOST_COLUMNS}; is it the right file?")
-    for name in wanted:
-        count = len(spelled_like(name, there))
+    counts = {name: len(spelled_like(name, there)) for name in wanted}
+    if missing := [name for name, count in counts.items() if not count]:
+        raise DataError(_without(path, missing, there))
+    for name, count in counts.items():
         if count > 1:
             raise DataError(f"{path.name} has {count} columns `{name}`, but must have one; rename the others")
-        if count == 0:
-            near = difflib.get_close_matches(name, [one[:100] for one in there[:1000]], n=1, cutoff=0.5)
-            hint = f"; did you mean `{near[0]}`?" if near else ""
-            raise DataError(
-                f"{path.name} has no column `{name}`, but must have it; its columns are {shown_columns(there)}"
-                f"{_separated_otherwise(there) or hint}"
-            )
 
 
 def column_named(name: str, there: Sequence[str]) -> str:
@@ -93,6 +88,17 @@ def shown_columns(there: Sequence[str]) -> str:
     shown = [f"`{one if len(one) <= 60 else one[:59] + '…'}`" for one in there[:_NAMED_COLUMNS]]
     more = f" and {len(there) - _NAMED_COLUMNS} more" if len(there) > _NAMED_COLUMNS else ""
     return (", ".join(shown) or "none at all") + more
+
+
+def _without(path: Path, missing: Sequence[str], there: Sequence[str]) -> str:
+    known = [one[:100] for one in there[:1000]]
+    near = [one for name in missing for one in difflib.get_close_matches(name, known, n=1, cutoff=0.5)]
+    hint = f"; did you mean {' and '.join(f'`{one}`' for one in dict.fromkeys(near))}?" if near else ""
+    noun, them = ("column", "it") if len(missing) == 1 else ("columns", "them")
+    return (
+        f"{path.name} has no {noun} {' and '.join(f'`{name}`' for name in missing)}, but must have {them}; its columns "
+        f"are {shown_columns(there)}{_separated_otherwise(there) or hint}"
+    )
 
 
 def _separated_otherwise(there: Sequence[str]) -> str:

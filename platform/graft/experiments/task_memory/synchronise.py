@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pydantic import ValidationError
+
 from graft.core.credentials import without_login
 from graft.core.errors import ArtifactError, GraftError, ResourceError
 from graft.core.storage import Home, read_json, write_json
@@ -70,7 +72,7 @@ def synchronise(home: Home, store: MemoryStore, names: Sequence[str] | None = No
         except (GraftError, OSError, ValueError) as error:
             if isinstance(error, ResourceError):
                 raise
-            done = replace(done, problems=(*done.problems, f"{experiment.name}: {' '.join(str(error).split())[:200]}"))
+            done = replace(done, problems=(*done.problems, f"{experiment.name}: {_told(error)}"))
             continue
         if contents is not None:
             new = not_yet_known(contents, found)
@@ -193,3 +195,10 @@ def _journal_size(experiment: Experiment) -> int:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"its job is none that this graft reads ({'.'.join(map(str, first['loc']))}: {first['msg']})"
+    return " ".join(str(error).split())[:200]

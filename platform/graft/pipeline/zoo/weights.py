@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from graft.core.errors import ArtifactError, SpecError
@@ -19,7 +20,8 @@ class CheckedFile:
         name: of the backbone.
         file: path, and the digest that its source states.
         digest: what was found.
-        problem: why it is not the file that is meant; None if it is, or nobody states a digest.
+        problem: why it is not the file that is meant, or, where nobody states a digest, why it holds no weights; None
+            if it is, or does.
     """
 
     name: str
@@ -67,6 +69,8 @@ def pull(name: str, force: bool = False) -> tuple[bool, list[CheckedFile]]:
 def verify(name: str) -> Iterator[CheckedFile]:
     """Read the weights of a backbone that are on this machine, and compare them with the digests that are stated.
 
+    A file that nobody states a digest of is opened: whether it is whole, and holds nothing but tensors.
+
     Raises:
         SpecError: no such backbone.
         ArtifactError: its weights are not here.
@@ -76,7 +80,19 @@ def verify(name: str) -> Iterator[CheckedFile]:
         raise ArtifactError(find_entry(name).weights.problem() or f"weights of `{name}` are not on this machine")
     for file in files:
         found = file.found()
-        yield CheckedFile(name, file, found, file.problem(found))
+        yield CheckedFile(name, file, found, file.problem(found) if file.stated else _problem_within(file.path))
+
+
+def _problem_within(path: Path) -> str | None:
+    from graft.models.weight_files import SUFFIXES, read_weights
+
+    if path.suffix not in SUFFIXES:
+        return None
+    try:
+        read_weights(path)
+    except ArtifactError as error:
+        return str(error)
+    return None
 
 
 def ready_names() -> tuple[str, ...]:

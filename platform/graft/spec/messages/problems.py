@@ -70,7 +70,7 @@ def findings_of(error: ValidationError, model: type[Spec]) -> list[Finding]:
         error: raised by ``model.model_validate``.
         model: the model of the whole.
     """
-    every = list(_first_forms(error.errors(include_url=False)))
+    every = _without_consequences([*_first_forms(error.errors(include_url=False))])
     unknown: defaultdict[tuple[str | int, ...], list[str]] = defaultdict(list)
     for details in every:
         if details["type"] == _UNKNOWN:
@@ -99,6 +99,14 @@ def _first_forms(every: Iterable[ErrorDetails]) -> Iterator[ErrorDetails]:
 
 def _is_form(part: str | int) -> bool:
     return isinstance(part, str) and _FORM.fullmatch(part) is not None
+
+
+def _without_consequences(every: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Without lists that are too short only because what is in them is wrong."""
+    places = [details["loc"] for details in every]
+    short = {details["loc"] for details in every if details["type"] == "too_short"}
+    wrong_within = {above for above in short for loc in places if loc != above and loc[: len(above)] == above}
+    return [details for details in every if details["type"] != "too_short" or details["loc"] not in wrong_within]
 
 
 def _finding(details: ErrorDetails, model: type[Spec]) -> Finding:

@@ -126,7 +126,10 @@ def _wrong_length(value: Any, context: Mapping[str, Any]) -> str:
 
 
 def _not_an_option(value: Any, field: FieldInfo | None) -> str:
-    options = [str(option) for option in getattr(field.annotation, "__args__", ())] if field else []
+    given = getattr(field.annotation, "__args__", ()) if field else ()
+    if any(value == str(option) and not isinstance(option, str) for option in given):
+        return f"is the text '{value}', but must be {value}; remove the quotes"
+    options = [str(option) for option in given]
     hint = nearest_hint(value, options) if isinstance(value, str) else ""
     return f"is {shown(value)}, but {must_be_one_of(options or ['another value'])}{hint}"
 

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from graft.spec.base import Share, Spec
-from graft.spec.job import USUAL_EPOCHS, slug
+from graft.spec.job import USUAL_EPOCHS, FormatVersion, slug
 from graft.spec.messages.rules import Finding, broken, dotted, joined, rejected
 from graft.spec.meta.adapters import PrototypeAdapter
 from graft.spec.meta.episode_settings import Adapt, Queries, Start, TasksAStep, Ways
@@ -106,7 +106,7 @@ class MetaJob(Spec):
     each, and `space` all of them.
     """
 
-    version: Literal[1] = Field(1, description="Version of the format of this file.")
+    version: FormatVersion = Field(1, description="Version of the format of this file.")
     kind: Literal["meta"] = Field(description="`meta`: a job of meta-training.")
     name: Annotated[str, AfterValidator(slug)] = Field(description="Name of the job, and of its meta-model.")
     data: DataSpec = Field(description="Where the samples are; all of them are used, whatever split they are of.")

@@ -1,0 +1,102 @@
+"""`graft meta-train`, as a user and a script see it; the samples are made, and nothing is registered."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.fixtures.meta_pools import pool_of, samples_of
+
+from graft.pipeline.episodes import run, samples
+
+JOB: dict[str, Any] = {
+    "kind": "meta",
+    "name": "tiny",
+    "data": {"kind": "digits"},
+    "start": {"kind": "network", "channels": 16},
+    "tasks": {"ways": 4, "shots": [1, 2], "queries": 3, "within": 0.0},
+    "held_out": {"validation": 0.25, "test": 0.25},
+    "training": {"epochs": 2, "steps": 3, "tasks": 2, "lr": 0.01},
+    "report": {"protocols": ["3w1s", "5w1s"], "episodes": 20},
+}
+WriteJob = Callable[..., Path]
+
+
+@pytest.fixture
+def job(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> WriteJob:
+    """Writes a job of 24 classes of 8 samples: `job(tasks={"ways": 20})`."""
+    monkeypatch.setattr(samples, "pool_of", lambda *_: pool_of(samples_of()))
+    for step in ("_registered", "_shipped"):
+        monkeypatch.setattr(run, step, lambda *_: "")
+
+    def write(**changes: Any) -> Path:
+        path = tmp_path / "meta.yaml"
+        path.write_text(yaml.safe_dump({**JOB, **changes}))
+        return path
+
+    return write
+
+
+def test_json_is_one_object_with_the_keys_of_the_contract(graft, job):
+    done = graft("meta-train", job(), "--json")
+    assert done.exit_code == 0, done.err
+    told = done.json
+    assert told.keys() >= {"meta_model", "tasks", "accuracy", "beats_prototypes", "seconds"}
+    assert Path(told["meta_model"], "manifest.json").is_file()
+    assert (told["tasks"], told["role"]) == (2 * 3 * 2, "champion")
+    assert isinstance(told["beats_prototypes"], bool)
+    assert told["seconds"] > 0
+    assert told["accuracy"].keys() == {"3w1s", "5w1s"}
+    for one in told["accuracy"].values():
+        assert one["episodes"] == 20
+        assert 0 <= one["interval"][0] <= one["accuracy"] <= one["interval"][1] <= 1
+        assert one["gain_interval"][0] <= one["gain"] <= one["gain_interval"][1]
+        assert one["gain"] == pytest.approx(one["accuracy"] - one["prototypes"]["accuracy"])
+    assert "epoch   1" in done.err
+
+
+def test_people_see_the_accuracies_and_where_it_is(graft, job):
+    done = graft("meta-train", job())
+    assert done.out.startswith("3w1s     0.")
+    assert "meta-learned on 12 classes: " in done.out
+    assert "champion: it is the first of its name, or learned anew" in done.out
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"tasks": {**JOB["tasks"], "ways": 20}}, "but a task of 20 ways needs 20; "),
+        ({"tasks": {**JOB["tasks"], "shots": [8]}}, "classes have the 11 samples"),
+        ({"report": {"protocols": ["9w1s"]}}, "but a task of 9 ways needs 9; "),
+        ({"report": {"protocols": ["9 ways"]}}, "report.protocols[0]: is `9 ways`, but must be like `5w1s`"),
+        ({"kind": "ordinary"}, "kind: has no `kind: meta`; run it with `graft run"),
+        ({"version": 2}, "version: is 2, but must be 1, the newest that this graft reads; upgrade graft"),
+    ],
+    ids=["classes", "samples", "report", "protocol", "kind", "version"],
+)
+def test_what_cannot_be_done_is_one_line_and_leaves_nothing(graft, job, home, changes, told):
+    path = job(**changes)
+    done = graft("meta-train", path)
+    assert (done.exit_code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert told in line
+    again = graft("meta-train", path, "--json")
+    assert (again.exit_code, again.err, again.json["exit_code"]) == (2, "", 2)
+    assert again.json["problems"] == [line.removeprefix("graft: ")]
+    assert not (home / "meta").exists()
+
+
+def test_an_update_of_nothing_is_one_line(graft, job):
+    done = graft("meta-train", job(), "--update")
+    assert done.exit_code == 2
+    assert "there is no meta-model `tiny`" in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_an_ordinary_job_is_told_apart(graft, tmp_path):
+    (tmp_path / "job.yaml").write_text(json.dumps({"name": "x", "data": "digits"}))
+    done = graft("meta-train", tmp_path / "job.yaml")
+    assert done.exit_code == 2
+    assert "kind: meta" in done.err
