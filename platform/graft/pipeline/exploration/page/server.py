@@ -29,7 +29,7 @@ def serving(page: LabelPage, port: int) -> Iterator[str]:
     server, token = loopback_server(page, port), secrets.token_urlsafe(32)
     # Before anything is served: the gate has to know the port.
     server.app = GatedApplication(page, Gate(token, server.port, TO_LABELS))
-    threading.Thread(target=server.serve_forever, name="graft-explore-page", daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), name="graft-explore-page", daemon=True).start()
     try:
         yield with_token(local_address(server.port), token)
     finally:
