@@ -22,6 +22,9 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # What a run finds out of its task for later runs costs seconds; tests of the memory turn it on.
 os.environ.setdefault("GRAFT_MEMORY", "off")
+# On pictures of 64 pixels a second thread doubles the processor time and saves none; two that spin while they wait for
+# each other beside another process, such as those of the shared Ray, take up to twenty times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Metrics reach Ray's endpoint within this, in ms; ten times as often as in use.
 os.environ.setdefault("RAY_metrics_report_interval_ms", "1000")
 
@@ -50,6 +53,13 @@ def ray_session() -> Iterator[None]:
     _count_ray_sessions()
     with ray_session():
         yield
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
+    """pytest's own, without the link that it leaves for each name, all of which it reads for each new folder."""
+    yield tmp_path
+    tmp_path.with_name(f"{tmp_path.name[:-1]}current").unlink(missing_ok=True)
 
 
 @pytest.fixture

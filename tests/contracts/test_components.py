@@ -112,13 +112,16 @@ class TestSpec:
             assert group in ("initialisation", "skip", "augmentation", "mix", "task", "head_start")
 
 
+@pytest.fixture(scope="module")
+def kinds_in_schema() -> set[str | None]:
+    """Of all components in the schema of job files, which takes a while to make."""
+    schema = job_schema()
+    return {one.get("properties", {}).get("kind", {}).get("const") for one in [*schema["$defs"].values(), schema]}
+
+
 @pytest.mark.parametrize(("group", "spec"), specs("data_kind", "task", "loss", "penalty", "scheduler", "exporter"))
-def test_the_schema_of_job_files_knows_it(group: str, spec: Component) -> None:
-    kinds = {
-        one.get("properties", {}).get("kind", {}).get("const")
-        for one in [*job_schema()["$defs"].values(), job_schema()]
-    }
-    assert spec.kind in kinds or len(members(group)) == 1
+def test_the_schema_of_job_files_knows_it(kinds_in_schema: set[str | None], group: str, spec: Component) -> None:
+    assert spec.kind in kinds_in_schema or len(members(group)) == 1
 
 
 @every("initialisation")

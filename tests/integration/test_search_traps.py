@@ -3,10 +3,9 @@
 What concerns one module alone is tested there: the order of reports (`tests/workers/groups/test_coordinator.py`),
 leaked placement groups (`tests/workers/groups/test_group.py`), searches that were cut off
 (`tests/search/test_conductor.py`), dangling pointers (`tests/learner/test_checkpoints.py`). Exploits of trials with
-several workers: beside this.
+several workers: beside this. Processes of a population: `tests/search/test_tuner.py`.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,10 +22,9 @@ from graft.learner.checkpoints import CheckpointStore
 from graft.pipeline.recorder import Recorder
 from graft.search.conductor import Conductor
 from graft.search.proposer import SearchProposer
-from graft.search.protocol import Checkpoint, GoOn, Proposal, SearchObserver, Stop, TrialEnd, TrialReporter
+from graft.search.protocol import Checkpoint, GoOn, Proposal, SearchObserver, Stop, TrialEnd
 from graft.search.schedulers.build import build_scheduler
 from graft.search.searchers.build import build_searcher
-from graft.search.tuner import Execution, run_search
 from graft.spec.search.phases import Phase, phases_of
 from graft.spec.search.search import SearchSpec
 from graft.spec.space.space import StrategySpace
@@ -155,30 +153,6 @@ def test_whoever_dies_after_whichever_report_finds_what_to_go_on_from(tmp_path: 
         disturbed.run()
         assert disturbed.missing == [], f"killed after report {report}"
         assert disturbed.progress.counts()["completed"] == 3
-
-
-@pytest.mark.ray
-@pytest.mark.usefixtures("ray_session")
-def test_a_population_larger_than_the_slots_starts_no_more_processes_than_slots(tmp_path: Path) -> None:
-    def train(proposal: Proposal, directory: str, reporter: TrialReporter) -> None:
-        with (Path(directory) / "begun").open("a") as begun:
-            begun.write(f"{proposal.trial} {os.getpid()}\n")
-        start = max(proposal.reported, proposal.start.epoch if proposal.start else 0)
-        for epoch in range(start + 1, proposal.epochs + 1):
-            reporter.report(epoch, {"val/accuracy": proposal.strategy.lr * epoch, "train/seconds": 0.0})
-
-    told, progress = Told(), Progress(ACCURACY, 4)
-    told.readers = [progress.apply]
-    observer = Recorder(told, progress, 0, SystemClock())  # type: ignore[arg-type]
-    execution = Execution("search", tmp_path, ACCURACY, {"CPU": 1.0}, slots=2)
-    run_search(execution, conductor(population(4, 4), observer, 2), observer, train, str(tmp_path))
-    begun = [line.split() for line in (tmp_path / "begun").read_text().splitlines()]
-    assert len(begun) >= 8, "every generation needs all trials, and so each of them more than one start"
-    assert len({pid for _, pid in begun}) <= 2
-    assert progress.exploits
-    # What a trial reports after a copy is told of itself, not of its donor.
-    assert {trial.epoch for trial in progress.trials.values()} == {4}
-    assert {trial for trial, _ in begun} == set(progress.trials)
 
 
 def test_no_train_run_has_the_name_of_another_whose_checkpoints_it_would_restore(

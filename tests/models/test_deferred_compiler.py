@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import pytest
 
@@ -13,34 +14,20 @@ assert "torch._dynamo" not in sys.modules
 assert "torch._dynamo.utils" not in sys.modules
 """
 
-
-def run(program: str) -> None:
-    """Run it in a process of its own: what is imported, stays."""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize(
-    "use",
-    [
-        # What the two libraries ask the compiler for is there when it is wanted.
-        "from torchvision.ops import roi_align\n"
-        "boxes = torch.tensor([[0., 0., 0., 3., 3.]])\n"
-        "torch.use_deterministic_algorithms(True)\n"
-        "assert roi_align(torch.ones(1, 1, 4, 4), boxes, 2).shape == (1, 1, 2, 2)",
-        # It is the real one that others get afterwards.
-        "import torch._dynamo.utils\nassert torch._dynamo.utils.counters is not None\n"
-        "assert torch._dynamo.__spec__ is not None\n"
-        "assert torch.compile(lambda x: x + 1, backend='eager')(torch.ones(2)).tolist() == [2.0, 2.0]",
-    ],
-)
-def test_the_compiler_is_there_when_it_is_first_used(use: str) -> None:
-    run(BEFORE + use)
-
-
-def test_what_must_not_be_compiled_is_not() -> None:
-    run(
-        """
+PROGRAMS = {
+    "what torchvision asks for": f"""{BEFORE}
+from torchvision.ops import roi_align
+boxes = torch.tensor([[0., 0., 0., 3., 3.]])
+torch.use_deterministic_algorithms(True)
+assert roi_align(torch.ones(1, 1, 4, 4), boxes, 2).shape == (1, 1, 2, 2)
+""",
+    "what others ask for": f"""{BEFORE}
+import torch._dynamo.utils
+assert torch._dynamo.utils.counters is not None
+assert torch._dynamo.__spec__ is not None
+assert torch.compile(lambda x: x + 1, backend='eager')(torch.ones(2)).tolist() == [2.0, 2.0]
+""",
+    "not compiled": """
 import torch
 from graft.models.deferred_compiler import deferred_compiler
 with deferred_compiler():
@@ -54,13 +41,8 @@ assert (plain(1), other(1), plain.__name__) == ((False, 2), 2, "plain")
 import torch._dynamo
 compiled = torch.compile(plain, backend="eager")
 assert compiled(torch.ones(1)) == (False, torch.ones(1) + 1)
-"""
-    )
-
-
-def test_a_library_that_asks_for_more_gets_the_real_one() -> None:
-    run(
-        """
+""",
+    "asks for more": """
 import sys, torch
 from graft.models.deferred_compiler import deferred_compiler
 with deferred_compiler():
@@ -68,26 +50,16 @@ with deferred_compiler():
     from torch._dynamo import config
 assert sys.modules["torch._dynamo"].__spec__ is not None
 assert config is torch._dynamo.config
-"""
-    )
-
-
-def test_an_imported_compiler_stays() -> None:
-    run(
-        """
+""",
+    "imported before": """
 import sys, torch._dynamo
 from graft.models.deferred_compiler import deferred_compiler
 real = sys.modules["torch._dynamo"]
 with deferred_compiler():
     assert sys.modules["torch._dynamo"] is real
 assert sys.modules["torch._dynamo"] is real
-"""
-    )
-
-
-def test_a_failed_import_leaves_no_stand_in() -> None:
-    run(
-        """
+""",
+    "failed import": """
 import sys, torch
 from graft.models.deferred_compiler import deferred_compiler
 try:
@@ -96,5 +68,54 @@ try:
 except ImportError:
     pass
 assert "torch._dynamo" not in sys.modules
+""",
+}
+
+FORK = """
+import os, sys, traceback
+from pathlib import Path
+import torch
+assert "torch._dynamo" not in sys.modules
+for program in sorted(Path(sys.argv[1]).iterdir()):
+    if not (child := os.fork()):
+        try:
+            exec(program.read_text(), {"__name__": "__main__"})
+            said = "well"
+        except BaseException:
+            said = traceback.format_exc()
+        program.write_text(said)
+        os._exit(0)
+    os.waitpid(child, 0)
 """
-    )
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """How each program ended, in a process of its own, as what is imported stays; torch alone is imported once."""
+    place = tmp_path_factory.mktemp("programs")
+    for name, program in PROGRAMS.items():
+        (place / name).write_text(program)
+    done = subprocess.run([sys.executable, "-c", FORK, str(place)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return {path.name: path.read_text() for path in place.iterdir()}
+
+
+@pytest.mark.parametrize("use", ["what torchvision asks for", "what others ask for"])
+def test_the_compiler_is_there_when_it_is_first_used(said: Mapping[str, str], use: str) -> None:
+    assert said[use] == "well"
+
+
+def test_what_must_not_be_compiled_is_not(said: Mapping[str, str]) -> None:
+    assert said["not compiled"] == "well"
+
+
+def test_a_library_that_asks_for_more_gets_the_real_one(said: Mapping[str, str]) -> None:
+    assert said["asks for more"] == "well"
+
+
+def test_an_imported_compiler_stays(said: Mapping[str, str]) -> None:
+    assert said["imported before"] == "well"
+
+
+def test_a_failed_import_leaves_no_stand_in(said: Mapping[str, str]) -> None:
+    assert said["failed import"] == "well"

@@ -52,7 +52,7 @@ class Guarded(BaseHTTPRequestHandler):
 
 def test_a_wrong_login_is_told_before_a_run(tmp_path: Path) -> None:
     with HTTPServer(("127.0.0.1", 0), Guarded) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         job = parse_job({"name": "x", "data": "digits", "tracking": {"uri": f"http://127.0.0.1:{server.server_port}"}})
         with pytest.raises(TrackingError, match=r"refused the login \(401\); set MLFLOW_TRACKING_USERNAME"):
             check_job(job, Home(tmp_path))

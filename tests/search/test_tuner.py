@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +90,10 @@ def curve(proposal: Proposal, epoch: int) -> dict[str, float]:
 
 
 def train(proposal: Proposal, payload: dict[str, Any], reporter: TrialReporter) -> None:
-    """Leaves a mark after each epoch, and goes on from there; some trials break, some lose their process."""
+    """Notes its process, leaves a mark after each epoch, and goes on from there; some break, some processes die."""
     mark = Path(payload["marks"]) / f"{proposal.trial}-{proposal.segment}"
+    with mark.with_name("begun").open("a") as begun:
+        begun.write(f"{proposal.trial} {os.getpid()}\n")
     start = proposal.start.epoch if proposal.start else 0
     done = int(mark.read_text()) if mark.exists() else start
     if done > max(proposal.reported, start):
@@ -115,30 +117,84 @@ def searched(tmp_path: Path, scheduler: Any, trials: int, slots: int = 2, **payl
     return heard
 
 
-def test_every_trial_is_started_reported_and_ended_once(tmp_path: Path) -> None:
-    heard = searched(tmp_path, "none", 5)
-    assert sorted(heard.started) == ["t01", "t02", "t03", "t04", "t05"]
-    assert heard.reports == {trial: [1, 2, 3, 4] for trial in heard.started}
-    assert {end.status for end in heard.ends.values()} == {TrialStatus.COMPLETED}
+class Written(Heard):
+    """An observer that journals how trials end."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__()
+        self._journal = journal
+
+    def on_finished(self, trial: str, end: TrialEnd) -> None:
+        super().on_finished(trial, end)
+        self._journal.append(TrialFinished(trial, end.status, end.reason))
+
+
+def killed_by_the_kernel(proposal: Proposal, payload: dict[str, Any], reporter: TrialReporter) -> None:
+    """As the kernel does where memory runs out: it counts, and the process is gone."""
+    if proposal.trial == KILLED:
+        kills = Path(payload["vmstat"])
+        kills.write_text(f"pgfault 1\noom_kill {int(kills.read_text().split()[-1]) + 1}\n")
+        os.kill(os.getpid(), signal.SIGKILL)
+    train(proposal, payload, reporter)
+
+
+BROKEN, DIVERGED, DEAD, KILLED = "t02", "t03", "t05", "t06"
+UNTROUBLED = ("t01", "t04", "t07")
+
+
+@dataclass(frozen=True)
+class Troubled:
+    """A search in which some trials met with something, and the ends that it has journalled."""
+
+    heard: Heard
+    journalled: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def troubled(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Troubled:
+    """One search for all trials that fail, since processes of its own take each seconds to start."""
+    place = tmp_path_factory.mktemp("troubled")
+    (vmstat := place / "vmstat").write_text("pgfault 1\noom_kill 7\n")
+    payload = {"marks": str(place), "vmstat": str(vmstat), "breaks": BROKEN, "diverges": DIVERGED, "dies": DEAD}
+    with Journal(place / "journal.jsonl") as journal, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(machine_faults, "VMSTAT", vmstat)
+        led, heard = conductor("none", 7, observer=Written(journal))
+        run_search(execution(place), led, heard, killed_by_the_kernel, payload)
+    ends = [event for _, event in read(place / "journal.jsonl") if isinstance(event, TrialFinished)]
+    assert len(ends) == 7
+    return Troubled(heard, {end.trial: end.reason for end in ends})
+
+
+def test_every_trial_is_started_reported_and_ended_once(troubled: Troubled) -> None:
+    heard = troubled.heard
+    assert sorted(heard.started) == ["t01", "t02", "t03", "t04", "t05", "t06", "t07"]
+    assert {trial: heard.reports[trial] for trial in UNTROUBLED} == {trial: [1, 2, 3, 4] for trial in UNTROUBLED}
     assert set(heard.ends) == set(heard.started)
     assert len(heard.nodes) == 1
 
 
-def test_a_broken_trial_fails_alone_and_says_why(tmp_path: Path) -> None:
-    heard = searched(tmp_path, "none", 4, breaks="t02", diverges="t03")
-    broken = heard.ends["t02"]
+def test_a_broken_trial_fails_alone_and_says_why(troubled: Troubled) -> None:
+    heard = troubled.heard
+    broken = heard.ends[BROKEN]
     assert replace(broken, log="") == TrialEnd(TrialStatus.FAILED, "RuntimeError: the disk is on fire")
     assert broken.log.startswith("Traceback")
     assert broken.log.endswith("and there is more\n")
-    assert heard.ends["t03"] == TrialEnd(TrialStatus.FAILED, "loss is nan in epoch 2, step 1")
-    assert heard.reports["t02"] == heard.reports["t03"] == [1]
-    assert {heard.ends[trial].status for trial in ("t01", "t04")} == {TrialStatus.COMPLETED}
+    assert heard.ends[DIVERGED] == TrialEnd(TrialStatus.FAILED, "loss is nan in epoch 2, step 1")
+    assert heard.reports[BROKEN] == heard.reports[DIVERGED] == [1]
+    assert {heard.ends[trial].status for trial in UNTROUBLED} == {TrialStatus.COMPLETED}
 
 
-def test_a_trial_whose_process_dies_goes_on_from_what_it_has_left(tmp_path: Path) -> None:
-    heard = searched(tmp_path, "none", 3, dies="t02")
-    assert heard.reports == {trial: [1, 2, 3, 4] for trial in ("t01", "t02", "t03")}
-    assert {end.status for end in heard.ends.values()} == {TrialStatus.COMPLETED}
+def test_a_trial_whose_process_dies_goes_on_from_what_it_has_left(troubled: Troubled) -> None:
+    assert troubled.heard.reports[DEAD] == [1, 2, 3, 4]
+    assert troubled.heard.ends[DEAD].status is TrialStatus.COMPLETED
+
+
+def test_a_trial_that_the_kernel_ends_for_lack_of_memory_is_told_so_and_the_search_goes_on(troubled: Troubled) -> None:
+    told = "the trial's process was ended by the kernel because memory ran out"
+    remedy = "lower strategy.batch_size, or resources.concurrent_trials"
+    assert troubled.heard.ends[KILLED].reason == f"{told}; {remedy}; it died 3 times"
+    assert troubled.heard.ends[KILLED].status is TrialStatus.FAILED
+    assert troubled.journalled == {trial: end.reason for trial, end in troubled.heard.ends.items()}
 
 
 def test_asha_stops_trials_in_reused_processes_and_the_best_one_finishes(tmp_path: Path) -> None:
@@ -150,25 +206,41 @@ def test_asha_stops_trials_in_reused_processes_and_the_best_one_finishes(tmp_pat
     assert {heard.ends[trial].status for trial in set(heard.ends) - stopped} == {TrialStatus.COMPLETED}
 
 
-@pytest.mark.parametrize("slots", [2, 4], ids=["population larger than the slots", "population as large as the slots"])
-def test_a_population_copies_as_in_the_simulation(tmp_path: Path, slots: int) -> None:
-    simulated, expected = conductor({"kind": "pbt"}, 4, slots)
+def expected_of(trials: int, slots: int) -> Heard:
+    """What the same population does in the simulation."""
+    simulated, expected = conductor({"kind": "pbt"}, trials, slots)
     simulate(simulated, curve)
-    heard = searched(tmp_path, {"kind": "pbt"}, 4, slots)
     assert len(expected.exploits) >= 2
-    assert sorted(heard.exploits) == sorted(expected.exploits)
+    return expected
+
+
+def test_a_population_as_large_as_the_slots_copies_as_in_the_simulation(tmp_path: Path) -> None:
+    heard = searched(tmp_path, {"kind": "pbt"}, 2, 2)
+    assert sorted(heard.exploits) == sorted(expected_of(2, 2).exploits)
+    assert heard.reports == {trial: [1, 2, 3, 4] for trial in ("t01", "t02")}
+
+
+def test_a_larger_population_copies_as_in_the_simulation_and_starts_no_more_processes_than_slots(
+    tmp_path: Path,
+) -> None:
+    heard = searched(tmp_path, {"kind": "pbt"}, 4, 2)
+    assert sorted(heard.exploits) == sorted(expected_of(4, 2).exploits)
+    # What a trial reports after a copy is told of itself, not of its donor.
     assert heard.reports == {trial: [1, 2, 3, 4] for trial in ("t01", "t02", "t03", "t04")}
+    begun = [line.split() for line in (tmp_path / "begun").read_text().splitlines()]
+    assert len(begun) >= 8, "every generation needs all trials, and so each of them more than one start"
+    assert len({pid for _, pid in begun}) <= 2
+    assert {trial for trial, _ in begun} == set(heard.started)
 
 
 def test_a_population_survives_the_death_of_a_member(tmp_path: Path) -> None:
-    simulated, expected = conductor({"kind": "pbt"}, 4, 2)
-    simulate(simulated, curve)
     heard = searched(tmp_path, {"kind": "pbt"}, 4, 2, dies="t03")
-    assert sorted(heard.exploits) == sorted(expected.exploits)
+    assert sorted(heard.exploits) == sorted(expected_of(4, 2).exploits)
     assert {end.status for end in heard.ends.values()} == {TrialStatus.COMPLETED}
 
 
-@pytest.mark.parametrize("kind", ["hyperband", "one_epoch_top_k", "median"])
+# The median stops as ASHA does.
+@pytest.mark.parametrize("kind", ["hyperband", "one_epoch_top_k", pytest.param("median", marks=pytest.mark.slow)])
 def test_trials_that_wait_for_each_other_all_come_to_an_end(tmp_path: Path, kind: str) -> None:
     simulated, expected = conductor(kind, 5)
     simulate(simulated, curve)
@@ -198,46 +270,6 @@ class Full(Heard):
 
 
 def test_what_the_observer_raises_ends_the_search_as_it_is(tmp_path: Path) -> None:
-    led, full = conductor("none", 2, observer=Full())
+    led, full = conductor("none", 1, observer=Full())
     with pytest.raises(ResourceError, match=r"^no space left while writing"):
         run_search(execution(tmp_path), led, full, train, {"marks": str(tmp_path)})
-
-
-class Written(Heard):
-    """An observer that journals how trials end."""
-
-    def __init__(self, journal: Journal) -> None:
-        super().__init__()
-        self._journal = journal
-
-    def on_finished(self, trial: str, end: TrialEnd) -> None:
-        super().on_finished(trial, end)
-        self._journal.append(TrialFinished(trial, end.status, end.reason))
-
-
-def killed_by_the_kernel(proposal: Proposal, payload: dict[str, Any], reporter: TrialReporter) -> None:
-    """As the kernel does where memory runs out: it counts, and the process is gone."""
-    if proposal.trial == "t02":
-        kills = Path(payload["vmstat"])
-        kills.write_text(f"pgfault 1\noom_kill {int(kills.read_text().split()[-1]) + 1}\n")
-        os.kill(os.getpid(), signal.SIGKILL)
-    train(proposal, payload, reporter)
-
-
-def test_a_trial_that_the_kernel_ends_for_lack_of_memory_is_told_so_and_the_search_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (vmstat := tmp_path / "vmstat").write_text("pgfault 1\noom_kill 7\n")
-    monkeypatch.setattr(machine_faults, "VMSTAT", vmstat)
-    payload = {"marks": str(tmp_path), "vmstat": str(vmstat)}
-    with Journal(tmp_path / "journal.jsonl") as journal:
-        led, heard = conductor("none", 3, observer=Written(journal))
-        run_search(execution(tmp_path), led, heard, killed_by_the_kernel, payload)
-    told = "the trial's process was ended by the kernel because memory ran out"
-    remedy = "lower strategy.batch_size, or resources.concurrent_trials"
-    assert heard.ends["t02"].reason == f"{told}; {remedy}; it died 3 times"
-    assert {trial: end.status for trial, end in heard.ends.items()} == {
-        "t01": TrialStatus.COMPLETED, "t02": TrialStatus.FAILED, "t03": TrialStatus.COMPLETED
-    }  # fmt: skip
-    ends = [event for _, event in read(tmp_path / "journal.jsonl") if isinstance(event, TrialFinished)]
-    assert {end.trial: end.reason for end in ends} == {trial: end.reason for trial, end in heard.ends.items()}

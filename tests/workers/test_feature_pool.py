@@ -102,8 +102,8 @@ def test_no_rows_need_no_actor(factory):
 
 
 def test_a_cluster_without_a_free_cpu_is_a_clear_error(monkeypatch, factory):
-    monkeypatch.setattr(module, "NO_PROGRESS_TIMEOUT_S", 3)
-    with pytest.raises(ResourceError, match="Ray computed no features for 3 s, but needs a free CPU"):
+    monkeypatch.setattr(module, "NO_PROGRESS_TIMEOUT_S", 1)
+    with pytest.raises(ResourceError, match="Ray computed no features for 1 s, but needs a free CPU"):
         list(RayProduce(factory, batch_size=8, pool=Pool(1, cpus=1000))(0, 10))
 
 

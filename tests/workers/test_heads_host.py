@@ -24,9 +24,20 @@ def count(order: dict[str, Any], payload: str, seat: Seat) -> None:
             return
 
 
+# Half a CPU: on a machine of one core, the host that dies stands beside the one that lives.
+HOST = Allocation(0.5, 0.0, 1)
+
+
+@pytest.fixture(scope="module")
+def hosts(ray_session: None) -> Iterator[HeadsHandle]:
+    """One host for all tests that leave it alive: its process takes seconds to start."""
+    with heads_hosts(count, "shared", HOST, trials=4) as handle:
+        yield handle
+
+
 @pytest.fixture
-def hosts() -> Iterator[HeadsHandle]:
-    with heads_hosts(count, "shared", Allocation(1.0, 0.0, 1), trials=4) as handle:
+def mortal() -> Iterator[HeadsHandle]:
+    with heads_hosts(count, "shared", HOST, trials=4) as handle:
         yield handle
 
 
@@ -84,9 +95,9 @@ def test_after_a_death_the_order_is_begun_again_in_another_process(hosts: HeadsH
     assert len({pid for *_, pid in told}) == 2
 
 
-def test_a_host_that_always_dies_is_given_up(hosts: HeadsHandle) -> None:
+def test_a_host_that_always_dies_is_given_up(mortal: HeadsHandle) -> None:
     def kill_always() -> None:
-        for *_, pid in hosts.run("t01", {"epochs": 1000}):
+        for *_, pid in mortal.run("t01", {"epochs": 1000}):
             os.kill(pid, signal.SIGKILL)
 
     with pytest.raises(ResourceError, match="died 4 times"):

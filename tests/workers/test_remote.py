@@ -73,7 +73,9 @@ def test_a_dead_worker_is_a_trial_error_and_not_run_again(run_remote, tmp_path):
     assert (tmp_path / "runs").read_text() == "x"
 
 
-def test_a_result_that_is_lost_with_its_node_is_not_waited_for(run_remote, tmp_path):
+def test_a_result_that_is_lost_with_its_node_is_not_waited_for(run_remote, tmp_path, monkeypatch):
+    monkeypatch.setattr("graft.workers.remote.LOOK_S", 0.1)
+
     def work(place):
         begun = len(list(place.iterdir()))
         (place / str(begun)).touch()

@@ -118,6 +118,7 @@ def test_a_key_that_signs_wrongly_is_told(azurite: str, node: Node, monkeypatch:
     assert "refuses these credentials" in told_by(f"{azurite}/home", node)
 
 
+@pytest.mark.usefixtures("asked_again_at_once")
 def test_no_credentials_of_azure_are_told(azure: str, node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ENDPOINT"):
         monkeypatch.delenv(name)

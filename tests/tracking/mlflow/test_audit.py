@@ -98,10 +98,13 @@ def test_a_journal_that_has_not_begun_asks_for_nothing(experiment_dir: Path, tar
     assert audit_of(target, journal_path(experiment_dir)) == AuditResult(0, 0, 0, 0, 0, 0)
 
 
-def test_a_server_that_does_not_answer_is_an_error(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_answer_is_an_error(
+    experiment_dir: Path, told: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told()
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(TrackingError, match="does not answer"):
-        audit_of(Target("http://127.0.0.1:9", "x"), shipped)
+        audit_of(Target("http://127.0.0.1:9", "x"), journal_path(experiment_dir))
 
 
 def test_a_journal_whose_store_was_removed_has_lost_all(shipped: Path, tmp_path: Path) -> None:

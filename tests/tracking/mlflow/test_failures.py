@@ -28,7 +28,7 @@ def refusing(request: pytest.FixtureRequest) -> Iterator[Target]:
             """Not into the output of the tests."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield Target(f"http://me:canary@127.0.0.1:{server.server_port}", "x")
         server.shutdown()
 
