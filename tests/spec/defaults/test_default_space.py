@@ -18,6 +18,7 @@ from graft.spec.registry import members
 from graft.spec.search.phases import describe
 from graft.spec.space.space import StrategySpace
 from graft.spec.tasks.auto import AutoTask
+from graft.spec.tasks.classification import Classification
 
 TEXTS = {"kind": "table", "path": "/t.csv", "text": "text", "label": "label"}
 PHOTOS = {"kind": "table", "path": "/t.csv", "image": "file", "label": "label"}
@@ -70,6 +71,13 @@ def test_digits_are_not_enlarged_beyond_what_pays() -> None:
     clothes = job({"kind": "idx", "path": "/d"})
     assert (usual.space["resolution"], best.space["resolution"]) == (32, 32)
     assert recommended(clothes.data, clothes.decided_task, scale).space["resolution"] == 128
+
+
+@pytest.mark.parametrize(("minutes", "side"), [(None, 128), (2, 96), (5, 128), (15, 160)])
+def test_more_time_buys_larger_pictures(minutes: float | None, side: int) -> None:
+    photos = job(PHOTOS)
+    found = recommended(photos.data, Classification(), Scale(400, 100, minutes=minutes, outputs=8))
+    assert found.space["resolution"] == side
 
 
 @pytest.mark.parametrize("strategy", [{"lr": 0.01}, {"resolution": 96}, {"freeze": {"choice": [0.0, 1.0]}}], ids=str)

@@ -15,6 +15,8 @@ _SIDES, _SMALL_SIDES, _LARGE_SIDES = (128, 96), (128, 96, 64), (192, 160)
 _FEATURE_SIDES, _SMALL_FEATURE_SIDES = (96, 128, 160), (32, 64, 96)
 # With fewer epochs the whole network is no better than its last blocks, and these are cheap.
 _FEWEST = 6
+# Larger pictures than the usual ones pay where there is time for as many epochs: of one training, and others beside it.
+_LARGER, _AMPLE = 160, 20
 _STEADY: Mapping[str, Any] = {"batch_size": 32, "clip_norm": 1.0, "schedule": "one_cycle"}
 _SLIGHT: Mapping[str, Any] = {"kind": "light", "magnitude": 0.2}
 
@@ -49,7 +51,7 @@ def recommended_by_size(
         return Recommended({**space, **_STEADY, "resolution": SMALL_SIDE}, _whole_first())
     if scale.preset == "fast":
         return _of_features(space, _SIDES[-1])
-    sides = (*_LARGE_SIDES * (scale.preset == "best"), *(_SMALL_SIDES if are_small else _SIDES))
+    sides = (*_LARGE_SIDES * (scale.preset == "best"), *(_SMALL_SIDES if are_small else _sides(scale)))
     sides = sides if most is None else tuple(one for one in sides if one <= most) or (most,)
     affordable = {side: scale.affordable(seconds_at(side)) for side in sides}
     side = next((one for one, epochs in affordable.items() if epochs is None or epochs >= _FEWEST), None)
@@ -57,6 +59,12 @@ def recommended_by_size(
         return _of_features(space, _SIDES[0])
     views = 2 if scale.preset == "best" else 1
     return Recommended({**space, **_STEADY, "resolution": side}, _whole_first(), views)
+
+
+def _sides(scale: Scale) -> tuple[int, ...]:
+    """Sides of usual pictures, the most promising one first."""
+    larger = scale.affordable(seconds_at(_LARGER))
+    return (_LARGER, *_SIDES) if larger is not None and larger >= _AMPLE else _SIDES
 
 
 def _of_features(space: Mapping[str, Any], side: int) -> Recommended:
