@@ -379,17 +379,18 @@ def test_a_deadline_ends_the_search_when_it_has_just_enough_for_what_follows(fol
 
 def test_members_that_the_budget_has_no_time_for_are_not_fitted(fold: Fold) -> None:
     """What a search keeps for the rest of its run is the fit of one."""
-    progress = fold(BEGIN, READY, *trial("t01", 10.0, 1, 10.0))
+    ready = events.DatasetReady("ab", "x", {"train": 100, "validation": 50, "test": 250}, time=5.0)
+    progress = fold(BEGIN, ready, *trial("t01", 10.0, 1, 10.0))
     one, three = (
         outlook({"scheduler": "none", "budget": {"minutes": 10}}, epochs=9, fit={"ensemble": members})
         for members in ("off", 3)
     )
-    scored = (50 + 50) * 0.05 / 0.5 * USUAL_SHARE
+    scored = (50 + 250) * 0.05 / 0.5 * USUAL_SHARE
     after = FIT + 9 * 15.0 + SECONDS[StageName.EVALUATE] + SECONDS[StageName.EXPORT] + SECONDS[StageName.REGISTER]
-    reserved = WORKER_SECONDS + 9 * 15.0 + (50 + 50) * 0.05 + REST_SECONDS
+    reserved = WORKER_SECONDS + 9 * 15.0 + (50 + 250) * 0.05 + REST_SECONDS
     assert left_of(progress, one).seconds == pytest.approx(584.0 - reserved + after + scored + DESCRIBING)
     heard = FIT + 3 * 50 * 0.05 / 0.5 * USUAL_SHARE
-    more = heard + 2 * chance_of_worth(50) * scored - 2 * (50 + 50) * 0.05 - MOST_CANDIDATES * 50 * 0.05
+    more = heard + 2 * chance_of_worth(50) * scored - 2 * (50 + 250) * 0.05 - MOST_CANDIDATES * 50 * 0.05
     assert left_of(progress, three).seconds - left_of(progress, one).seconds == pytest.approx(more)
 
 

@@ -28,7 +28,7 @@ SECONDS: dict[StageName, float] = {
     StageName.REGISTER: 3.0,
 }
 # How long such a machine takes to find out what a task is like, between search and fit.
-DESCRIBING = 1.0
+DESCRIBING = 3.5
 # Two processes train an epoch of the fit less than twice as fast as one.
 _TOGETHER = 0.75
 # How far off estimates are, as shares of what they are of, measured by tests/benchmarks/eta.py. Registering waits for
