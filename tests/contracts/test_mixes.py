@@ -174,6 +174,8 @@ def resolve(data: dict[str, Any], task: str, **strategy: Any) -> Any:
 class TestWhatDoesNotFit:
     def test_cutmix_in_regression(self, tmp_path: Any) -> None:
         (tmp_path / "t.csv").write_text("file,size\n" + "".join(f"{row}.png,{row / 3:.2f}\n" for row in range(30)))
+        for row in range(30):
+            (tmp_path / f"{row}.png").write_bytes(b"not looked into")
         data = {"kind": "table", "path": str(tmp_path / "t.csv"), "image": "file", "label": "size"}
         with pytest.raises(SpecError, match=r"strategy.mix: is cutmix, but task regression takes one of none, mixup"):
             resolve(data, "regression", mix="cutmix")

@@ -166,7 +166,7 @@ def test_sync_beside_a_relay_is_refused(experiment_dir: Path, target: Target, to
 
 
 def test_sync_without_a_journal_is_a_clear_error(tmp_path: Path, target: Target) -> None:
-    with pytest.raises(ArtifactError, match="cannot be read"):
+    with pytest.raises(ArtifactError, match="is not there, so nothing was recorded"):
         sync(tmp_path / "nothing", target)
 
 

@@ -155,7 +155,7 @@ def test_a_search_that_only_time_ends_has_no_number_of_trials(graft, job_file):
     path = job_file("name: x\ndata: digits\nsearch: {budget: {minutes: 3}}\n")
     plan = graft("plan", path, "--json").json
     assert (plan["trials"], plan["phases"][0]["trials"], plan["seconds"]) == (None, None, None)
-    assert "asha over meta: as many trials as fit, to epoch 10" in graft("plan", path).out
+    assert "asha over meta: as many trials as fit, to epoch 12" in graft("plan", path).out
 
 
 def test_an_override_changes_the_plan(graft, job_file):

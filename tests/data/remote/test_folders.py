@@ -37,7 +37,7 @@ def test_a_store_and_a_disk_give_the_same_samples(photos, s3):
 def test_what_has_two_readings_is_refused_with_the_address(s3):
     for name in ("train/a.png", "bus/a.png"):
         s3.put(f"set/x/{name}", b"1")
-    with pytest.raises(DataError, match=r"which holds images in the folder x only.*write data.path: s3://.*/set/x"):
+    with pytest.raises(DataError, match=r"which holds images in the folder x only.*write data.path: 's3://.*/set/x'"):
         list_samples(ImageFolderData(path=s3.at("set")))
 
 

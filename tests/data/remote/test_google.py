@@ -93,7 +93,7 @@ def test_folders_are_listed_and_read(google):
 
 
 def test_what_is_not_there_is_told(google):
-    with pytest.raises(DataError, match=r"write data.path: gs://pictures/set"):
+    with pytest.raises(DataError, match=r"write data.path: 'gs://pictures/set'"):
         list_samples(ImageFolderData(path=f"gs://{BUCKET}"))
     with pytest.raises(DataError, match="there is nothing there"):
         list_samples(ImageFolderData(path=f"gs://{BUCKET}/other"))
