@@ -9,10 +9,10 @@ from graft.spec.components.head import HeadSpec
 from graft.spec.defaults.scale import Scale
 from graft.spec.registry import members
 
-HEADS = ("logistic", "ridge")
-KEEPS = (1.0, 0.7)
-"""Shares of the blocks whose features are tried: all, and those before the last ones, which know the least of samples
-that are unlike what the network was trained on."""
+IN_TURN = ((1.0, "ridge"), (0.7, "logistic"), (0.7, "ridge"), (1.0, "logistic"))
+"""Shares of the blocks, and heads on their features, for each size: all blocks, and those before the last ones, which
+know the least of samples that are unlike what the network was trained on. One pass through the network gives the
+features of both; logistic regression on those of all blocks takes longer than the others together, so it comes last."""
 SHARE = 0.25
 """Of the time of a job, and of its trials, that goes to heads that are solved."""
 
@@ -43,28 +43,28 @@ def solved_first(link: str, sizes: Sequence[Size], scale: Scale) -> tuple[Mappin
         sizes: that the modality would look at.
         scale: how many samples there are, and how much time.
     """
-    heads = [kind for kind in HEADS if _fits(kind, link, scale)]
-    if not heads or scale.training > _MOST_ROWS:
+    in_turn = [(keep, kind) for keep, kind in IN_TURN if _fits(kind, link, scale)]
+    if not in_turn or scale.training > _MOST_ROWS:
         return ()
     found = [
         {**size.fields, **({} if keep == 1 else {"structure": {"keep": keep}}), "freeze": 1.0, "head": kind}
-        for size, keep in _groups(sizes, scale)
-        for kind in heads
+        for size in _affordable(sizes, scale)
+        for keep, kind in in_turn
     ]
     most = None if scale.trials is None else int(scale.trials * SHARE)
     return tuple(found[:most])
 
 
-def _groups(sizes: Sequence[Size], scale: Scale) -> Iterator[tuple[Size, float]]:
-    """Sizes and shares of the blocks, the cheapest first, as many as there is time for."""
+def _affordable(sizes: Sequence[Size], scale: Scale) -> Iterator[Size]:
+    """The cheapest first, as many as there is time for; one pass gives the features of all shares."""
     rows = scale.training + scale.validation
     left = None if scale.minutes is None else scale.minutes * 60 * SHARE
     for size in sorted(sizes, key=lambda one: one.seconds):
         if left is not None:
-            left -= rows * size.seconds  # one pass gives the features of all shares
+            left -= rows * size.seconds
             if left < 0:
                 return
-        yield from ((size, keep) for keep in KEEPS)
+        yield size
 
 
 def _fits(kind: str, link: str, scale: Scale) -> bool:
