@@ -1,20 +1,52 @@
 """The benchmarks of recommendations, each in its smallest size, on a bank that is made up."""
 
+import importlib
 import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from graft.meta.recommend.curves.forecast import CurveForecast, Forecaster, PastCurve
+from graft.meta.recommend.outcomes import Candidate
 from graft.meta.recommend.pool import candidate_of
 from graft.spec.strategy import Strategy
+from graft.spec.tasks.lookup import metric_named
 
 HERE = Path(__file__).parent
 FIGURES = ("regret", "warm_start", "robustness", "same_task", "screening", "overhead", "curves", "stopping")
+
+
+class TestChanceToWin:
+    """By what curve a trial is foreseen decides whether it is stopped."""
+
+    SEEN: ClassVar[dict[int, float]] = {1: 0.6, 2: 0.7, 3: 0.75}
+
+    @pytest.fixture
+    def chance_to_beat(self, monkeypatch: pytest.MonkeyPatch) -> Any:
+        monkeypatch.syspath_prepend(str(HERE))
+        return importlib.import_module("meta.stopping").chance_to_beat
+
+    def found(self, name: str) -> CurveForecast:
+        metric, candidate = metric_named(name), Candidate("b", "{}")
+        past = [
+            PastCurve(f"t{task}", candidate, 8, {epoch: 0.5 + 0.04 * epoch + 0.01 * task for epoch in range(1, 9)})
+            for task in range(6)
+        ]
+        return Forecaster(past, lambda task: 0.8, metric).forecast(candidate, 8, self.SEEN)
+
+    def test_it_falls_with_what_is_to_be_beaten(self, chance_to_beat: Any) -> None:
+        chances = [chance_to_beat(self.found("accuracy"), self.SEEN, value) for value in (0.3, 0.8, 0.9, 0.999)]
+        assert chances == sorted(chances, reverse=True)
+        assert (chances[0], chances[-1]) == (1.0, 0.0)
+
+    def test_a_metric_that_is_to_be_small_is_beaten_from_the_other_side(self, chance_to_beat: Any) -> None:
+        low, high = (chance_to_beat(self.found("loss"), self.SEEN, value) for value in (0.0, 1e3))
+        assert low < 0.01 < 0.9 < high
 
 
 @pytest.fixture

@@ -4,13 +4,14 @@ import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from meta.replay import METRIC, BankTask, Reached, alike, play, told_by
-from meta.stopping import StopByCurve
+from meta.stopping import THIS_TASK, StopByCurve
 
 from graft.meta.memory.records import HeldMemory
-from graft.meta.recommend.curves.forecast import Forecaster, past_curves
+from graft.meta.recommend.curves.forecast import Forecaster, PastCurve, past_curves
 from graft.meta.recommend.outcomes import outcomes_of
 from graft.meta.recommend.pool import candidate_of
 from graft.meta.task_embedding.similarity import UNVECTORED
@@ -18,12 +19,15 @@ from graft.search.protocol import Observation, Proposal, Scheduler
 from graft.spec.search.searchers import MetaSearcher
 
 
-def forecaster_of(memory: HeldMemory, task: BankTask, is_empty: bool = False) -> Forecaster:
-    """What the other tasks say of the curves of one."""
+def forecaster_of(
+    memory: HeldMemory, task: BankTask, own: Sequence[PastCurve] = (), is_empty: bool = False
+) -> Forecaster:
+    """What the other tasks, and its own curves, say of those of one."""
     records = [one for one in memory.records() if one.task != task.name and one.modality == task.modality]
     known = alike(task.name, memory.tasks()) or {}
     past = [] if is_empty else past_curves(list(outcomes_of(records).values()), METRIC.name)
-    return Forecaster(past, lambda name: known.get(name, UNVECTORED), METRIC)
+    known = {**known, THIS_TASK: 1.0}
+    return Forecaster([*past, *own], lambda name: known.get(name, UNVECTORED), METRIC)
 
 
 @dataclass(frozen=True)
@@ -114,10 +118,10 @@ def stopping(
 def _played(memory: HeldMemory, task: BankTask, made: Made, seeds: int) -> Mapping[str, list[Reached]]:
     held = made(HeldMemory([one for one in memory.records() if one.task != task.name], memory.tasks()))
     prior = told_by(held.records(), task, (), held.tasks()) if held.records() else None
-    teller = forecaster_of(held, task)
+    told = partial(forecaster_of, held, task)
     found = {"": [play(task, MetaSearcher(), prior, seed) for seed in range(seeds)]}
     for rule, given in RULES.items():
-        found[rule] = [play(task, MetaSearcher(), prior, seed, _Around(teller, given)) for seed in range(seeds)]
+        found[rule] = [play(task, MetaSearcher(), prior, seed, _Around(told, given)) for seed in range(seeds)]
     return found
 
 
@@ -125,7 +129,7 @@ def _played(memory: HeldMemory, task: BankTask, made: Made, seeds: int) -> Mappi
 class _Around:
     """Puts the rule around the scheduler of a search."""
 
-    forecaster: Forecaster
+    foreseeing: Callable[[Sequence[PastCurve]], Forecaster]
     rule: Rule
 
     def __call__(
@@ -134,7 +138,7 @@ class _Around:
         history: Callable[[], tuple[Observation, ...]],
         is_free: Callable[[Proposal], bool],
     ) -> Scheduler:
-        return StopByCurve(inner, self.forecaster, METRIC, history, is_free, **self.rule)
+        return StopByCurve(inner, self.foreseeing, METRIC, history, is_free, **self.rule)
 
 
 def _compared(plain: Sequence[Reached], told: Sequence[Reached]) -> list[Any]:

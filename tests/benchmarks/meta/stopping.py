@@ -1,7 +1,11 @@
 """A scheduler that stops what cannot win by its predicted curve, around another one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from graft.meta.recommend.curves.forecast import CurveForecast, Forecaster, PastCurve
 from graft.meta.recommend.pool import candidate_of
@@ -19,6 +23,7 @@ from graft.search.protocol import (
 from graft.spec.metrics import MetricSpec
 
 THIS_TASK = "this task"
+_DRAWS = 512
 
 
 @dataclass
@@ -27,7 +32,7 @@ class StopByCurve:
 
     Attributes:
         inner: decides first.
-        forecaster: foresees curves.
+        foreseeing: foresees curves by those of earlier tasks, and of other strategies on this one.
         metric: of the search.
         history: what is known of all trials.
         is_free: whether a trial may not be stopped so.
@@ -37,7 +42,7 @@ class StopByCurve:
     """
 
     inner: Scheduler
-    forecaster: Forecaster
+    foreseeing: Callable[[Sequence[PastCurve]], Forecaster]
     metric: MetricSpec
     history: Callable[[], tuple[Observation, ...]]
     is_free: Callable[[Proposal], bool]
@@ -65,7 +70,7 @@ class StopByCurve:
         is_settled = self.is_free(proposal) or report.epoch >= proposal.epochs or best is None
         if is_settled or (is_stop and self.spared >= 1) or (not is_stop and self.least <= 0):
             return verdict
-        chance = self._foreseen(report.trial).chance_to_beat(best)
+        chance = chance_to_beat(self._foreseen(report.trial), self._values[report.trial], best)
         if is_stop:
             return GoOn() if chance >= self.spared else verdict
         if chance < self.least:
@@ -91,4 +96,30 @@ class StopByCurve:
             if name != trial
         ]
         mine = self._trials[trial]
-        return self.forecaster.forecast(candidate_of(mine.strategy), mine.epochs, self._values[trial], own)
+        return self.foreseeing(own).forecast(candidate_of(mine.strategy), mine.epochs, self._values[trial])
+
+
+def chance_to_beat(found: CurveForecast, seen: Mapping[int, float], value: float) -> float:
+    """Probability that the best value of a curve is better than this one, by draws of what is ahead.
+
+    Args:
+        found: what is expected of the curve.
+        seen: epoch -> value, as far as it has come.
+        value: to beat.
+    """
+    scale, moments = found.scale, found.moments
+    reached = scale.of(np.array(list(seen.values()), dtype=np.float64)).max(initial=-np.inf)
+    best = np.full(_DRAWS, reached)
+    ahead = [place for place, epoch in enumerate(found.epochs) if epoch not in seen]
+    if ahead:
+        spread, axes = np.linalg.eigh(moments.covariance[np.ix_(ahead, ahead)] * moments.widening**2)
+        drawn = moments.mean[ahead] + _normal(len(ahead)) @ (axes * np.sqrt(np.maximum(spread, 0.0))).T
+        best = np.maximum(best, drawn.max(axis=1))
+    return float(np.mean(best > float(scale.of(np.array([value]))[0])))
+
+
+@lru_cache(maxsize=64)
+def _normal(places: int) -> NDArray[np.float64]:
+    """The same draws for every curve, so that what is decided on them is reproducible: [_DRAWS, places]."""
+    half = np.random.default_rng(0).standard_normal((_DRAWS // 2, places))
+    return np.concatenate([half, -half])

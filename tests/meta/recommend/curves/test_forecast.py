@@ -139,14 +139,6 @@ def test_a_metric_that_is_to_be_small_is_foreseen_from_the_other_side() -> None:
     found = told(past, curve, 2, LOSS)
     assert found.low[-1] < found.expected[-1] < found.high[-1]
     assert found.expected[-1] < curve.values[2]
-    assert found.chance_to_beat(0.0) < 0.01 < 0.9 < found.chance_to_beat(1e3)
-
-
-def test_the_chance_to_win_falls_with_what_is_to_be_beaten() -> None:
-    found = told(many(20), many(1, seed=5)[1], 3)
-    chances = [found.chance_to_beat(value) for value in (0.3, 0.8, 0.9, 0.999)]
-    assert chances == sorted(chances, reverse=True)
-    assert (chances[0], chances[-1]) == (1.0, 0.0)
 
 
 def test_what_is_trained_once_is_compared_with_its_like() -> None:

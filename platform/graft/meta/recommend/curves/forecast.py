@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -22,7 +21,6 @@ MOST_CURVES = 2000
 _OTHER_TASK, _OTHER_STRATEGY = 0.05, 0.02
 _LENGTH = 0.5
 _IN_80 = 1.2816
-_DRAWS = 512
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class CurveForecast:
         expected: the median at each, in the metric; as it was where it was seen.
         low: 10 % are below.
         high: 10 % are above.
-        best: draws of the best value of the whole curve, on the scale.
+        moments: of the curve on the scale, once the seen values are known.
         scale: of the metric.
     """
 
@@ -61,12 +59,8 @@ class CurveForecast:
     expected: Floats
     low: Floats
     high: Floats
-    best: Floats
+    moments: Moments
     scale: Scale
-
-    def chance_to_beat(self, value: float) -> float:
-        """Probability that the best value of the curve is better than this one."""
-        return float(np.mean(self.best > float(self.scale.of(np.array([value]))[0])))
 
 
 class Forecaster:
@@ -99,16 +93,13 @@ class Forecaster:
         """Whether any past curve tells of trainings that are as long, or of such as are done at once."""
         return bool(self._past[epochs > 1].curves)
 
-    def forecast(
-        self, candidate: Candidate, epochs: int, seen: Mapping[int, float], own: Sequence[PastCurve] = ()
-    ) -> CurveForecast:
+    def forecast(self, candidate: Candidate, epochs: int, seen: Mapping[int, float]) -> CurveForecast:
         """What is expected of a strategy.
 
         Args:
             candidate: it.
             epochs: that it is planned to be trained.
             seen: epoch -> value of those that it has been; those that are not finite are passed over.
-            own: curves of other strategies on this task.
 
         Raises:
             ValueError: the metric has no best value.
@@ -119,22 +110,19 @@ class Forecaster:
         grid = _grid(epochs, max(known, default=0))
         places = np.array([row for row, at in enumerate(grid) if at in known], dtype=np.intp)
         values = self.scale.of(np.array([known[grid[row]] for row in places], dtype=np.float64))
-        moments = self._moments(candidate, np.array(grid) / epochs, own).given(places, values)
-        reached = self.scale.of(np.array(list(known.values()), dtype=np.float64)).max(initial=-np.inf)
-        return _told(moments, dict(zip(places.tolist(), values, strict=True)), grid, reached, self.scale)
+        moments = self._moments(candidate, np.array(grid) / epochs).given(places, values)
+        return _told(moments, dict(zip(places.tolist(), values, strict=True)), grid, self.scale)
 
-    def _moments(self, candidate: Candidate, shares: Floats, own: Sequence[PastCurve]) -> Moments:
+    def _moments(self, candidate: Candidate, shares: Floats) -> Moments:
         """Of curves like those of a candidate, at shares of the planned epochs, before anything is seen."""
         past = self._past[len(shares) > 1]
-        mine = _Past(self.scale, [(one, one.weight) for one in own], len(shares) > 1)
         level = Level(deviation=self.scale.spread)
-        others = [one.candidate for one in (*past.curves, *mine.curves)]
-        if not others:
+        if not past.curves:
             return shipped(shares, level)
-        weights = np.concatenate([past.trust, mine.trust]) * self._alike(candidate, others)
-        level = level.learned(np.concatenate([past.ends, mine.ends]), weights)
-        found = learned(np.concatenate([past.at(shares), mine.at(shares)]), weights, shipped(shares, level))
-        return replace(found, tasks=_equal_tasks([one.task for one in (*past.curves, *mine.curves)], weights))
+        weights = past.trust * self._alike(candidate, [one.candidate for one in past.curves])
+        level = level.learned(past.ends, weights)
+        found = learned(past.at(shares), weights, shipped(shares, level))
+        return replace(found, tasks=_equal_tasks([one.task for one in past.curves], weights))
 
     def _alike(self, candidate: Candidate, others: Sequence[Candidate]) -> Floats:
         if not self._candidates.keys() >= {candidate, *others}:
@@ -204,26 +192,11 @@ def _grid(epochs: int, seen: int) -> tuple[int, ...]:
     return tuple(sorted({*every.tolist(), *([seen] if seen else [])}))
 
 
-@lru_cache(maxsize=64)
-def _normal(places: int) -> Floats:
-    """The same draws for every forecast, so that what is decided on them is reproducible: [_DRAWS, places]."""
-    half = np.random.default_rng(0).standard_normal((_DRAWS // 2, places))
-    return np.concatenate([half, -half])
-
-
-def _told(
-    moments: Moments, seen: Mapping[int, float], grid: tuple[int, ...], reached: float, scale: Scale
-) -> CurveForecast:
-    """In the metric: what was seen at places of the grid as it was, and bands and draws of what is ahead."""
-    covariance = moments.covariance * moments.widening**2
-    mean, deviation = moments.mean.copy(), np.sqrt(np.maximum(np.diag(covariance), 0.0))
+def _told(moments: Moments, seen: Mapping[int, float], grid: tuple[int, ...], scale: Scale) -> CurveForecast:
+    """In the metric: what was seen at places of the grid as it was, and bands of what is ahead."""
+    deviation = moments.widening * np.sqrt(np.maximum(np.diag(moments.covariance), 0.0))
+    mean = moments.mean.copy()
     for place, value in seen.items():
         mean[place], deviation[place] = value, 0.0
     ends = [scale.back(mean + side * _IN_80 * deviation) for side in (-1, 1)]
-    best = np.full(_DRAWS, reached)
-    ahead = [place for place in range(len(grid)) if place not in seen]
-    if ahead:
-        spread, axes = np.linalg.eigh(covariance[np.ix_(ahead, ahead)])
-        drawn = mean[ahead] + _normal(len(ahead)) @ (axes * np.sqrt(np.maximum(spread, 0.0))).T
-        best = np.maximum(best, drawn.max(axis=1))
-    return CurveForecast(grid, scale.back(mean), np.minimum(*ends), np.maximum(*ends), best, scale)
+    return CurveForecast(grid, scale.back(mean), np.minimum(*ends), np.maximum(*ends), moments, scale)
