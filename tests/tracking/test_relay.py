@@ -1,10 +1,11 @@
+import contextlib
 import math
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,21 @@ def test_sync_can_ship_everything_again(experiment_dir: Path, target: Target, to
     assert shown() == once
 
 
+@contextlib.contextmanager
+def holding(files: RelayFiles, first: str = "") -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that holds the lock of a relay, and does nothing else; `first` is what it runs before."""
+    program = (
+        "import pathlib, signal, sys; from graft.journal.locking import exclusive\n"
+        f"{first}\n"
+        "with exclusive(pathlib.Path(sys.argv[1])): print('held', flush=True); signal.pause()"
+    )
+    command = [sys.executable, "-c", program, str(files.lock)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        yield process
+
+
 def test_sync_replaces_a_relay_that_waits_after_the_run(
     experiment_dir: Path, target: Target, told: Tell, shown: Look
 ) -> None:
@@ -92,14 +108,7 @@ def test_sync_replaces_a_relay_that_waits_after_the_run(
     files = RelayFiles(experiment_dir)
     files.directory.mkdir(parents=True)
     files.write_status(RelayStatus(RelayState.WAITING, "refused the login"))
-    waiting = (
-        "import pathlib, signal, sys; from graft.journal.locking import exclusive\n"
-        "with exclusive(pathlib.Path(sys.argv[1])): print('held', flush=True); signal.pause()"
-    )
-    command = [sys.executable, "-c", waiting, str(files.lock)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as relay:
-        assert relay.stdout is not None
-        assert relay.stdout.readline() == b"held\n"
+    with holding(files) as relay:
         assert sync(experiment_dir, target).state is RelayState.DONE
         assert relay.wait() == -signal.SIGTERM
     assert len(shown()) == 5
@@ -122,15 +131,7 @@ def test_sync_ends_a_relay_that_hangs_and_hears_nothing(
     told()
     (files := RelayFiles(experiment_dir)).directory.mkdir(parents=True)
     files.write_status(RelayStatus(RelayState.FOLLOWING))
-    deaf = (
-        "import pathlib, signal, sys; from graft.journal.locking import exclusive\n"
-        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "with exclusive(pathlib.Path(sys.argv[1])): print('held', flush=True); signal.pause()"
-    )
-    command = [sys.executable, "-c", deaf, str(files.lock)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as relay:
-        assert relay.stdout is not None
-        assert relay.stdout.readline() == b"held\n"
+    with holding(files, "signal.signal(signal.SIGTERM, signal.SIG_IGN)") as relay:
         files.show_turn()
         with pytest.raises(TrackingError, match="is shipping digits-1 already"):
             sync(experiment_dir, target)

@@ -7,20 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.fixtures.meta_pools import pool_of, samples_of
+from tests.fixtures.meta_pools import JOB, pool_of, samples_of
 
 from graft.pipeline.episodes import run, samples
 
-JOB: dict[str, Any] = {
-    "kind": "meta",
-    "name": "tiny",
-    "data": {"kind": "digits"},
-    "start": {"kind": "network", "channels": 16},
-    "tasks": {"ways": 4, "shots": [1, 2], "queries": 3, "within": 0.0},
-    "held_out": {"validation": 0.25, "test": 0.25},
-    "training": {"epochs": 2, "steps": 3, "tasks": 2, "lr": 0.01},
-    "report": {"protocols": ["3w1s", "5w1s"], "episodes": 20},
-}
 WriteJob = Callable[..., Path]
 
 

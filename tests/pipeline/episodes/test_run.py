@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.fixtures.meta_pools import pool_of, samples_of
+from tests.fixtures.meta_pools import JOB, pool_of, samples_of
 
 from graft.core.errors import ArtifactError, DataError, SpecError
 from graft.core.storage import Home
@@ -21,17 +21,11 @@ from graft.spec.meta.job import MetaJob
 
 
 def job_of(**changes: Any) -> MetaJob:
-    given: dict[str, Any] = {
-        "kind": "meta",
-        "name": "tiny",
-        "data": {"kind": "digits"},
-        "start": {"kind": "network", "channels": 16},
-        "tasks": {"ways": 4, "shots": [1, 2], "queries": 3, "within": 0.0},
-        "held_out": {"validation": 0.25, "test": 0.25},
-        "training": {"epochs": 3, "steps": 6, "tasks": 2, "lr": 0.01},
+    longer = {
+        "training": {**JOB["training"], "epochs": 3, "steps": 6},
         "report": {"protocols": ["3w1s"], "episodes": 30},
     }
-    return MetaJob.model_validate({**given, **changes})
+    return MetaJob.model_validate({**JOB, **longer, **changes})
 
 
 @pytest.fixture
