@@ -1,11 +1,10 @@
 """The names of backbones: bundled ones, ``library:architecture``, and ``local:library/architecture:path``."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from graft.core.errors import Problem, SpecError
 from graft.core.registry import Registry, unknown
+from graft.core.uris import user_path
 from graft.models.info import BackboneInfo
 from graft.models.sources import FileWeights, HubWeights, WeightSource
 
@@ -108,4 +107,4 @@ def _local(name: str, rest: str) -> ZooEntry:
     if not (path and slash and base and library in LIBRARIES):
         form = "`local:LIBRARY/ARCHITECTURE:PATH`, such as `local:timm/resnet18:weights/resnet18.pth`"
         raise SpecError([Problem("", f"backbone is `{name}`, but must have the form {form}")])
-    return ZooEntry(architecture, FileWeights(Path(os.path.expanduser(path)).absolute()))
+    return ZooEntry(architecture, FileWeights(user_path(path).absolute()))
