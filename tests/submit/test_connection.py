@@ -7,7 +7,8 @@ import pytest
 
 from graft.core.errors import ResourceError, SpecError
 from graft.submit import connection
-from graft.submit.connection import Cluster, address_of
+from graft.submit.connection import Cluster
+from graft.submit.endpoint import address_of
 
 
 def test_the_address_is_the_given_one_or_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,10 +19,29 @@ def test_the_address_is_the_given_one_or_that_of_the_environment(monkeypatch: py
     assert address_of("http://other:1") == "http://other:1"
 
 
-@pytest.mark.parametrize("address", ["head:8265", "ray://head:10001", "http://", "/tmp/x", "auto"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "head:8265", "ray://head:10001", "http://", "/tmp/x", "auto", "", " ", "http://[::1", "http://[zz]:8265",
+        "http://head:99999", "http://head:port", "http://head:0", "http://head\n:8265", "http://head:8265\n",
+        "http://he ad:8265", "http://a..b:8265", f"http://{'a' * 64}:8265", "http://head\x1b[31m:8265",
+    ],
+)  # fmt: skip
 def test_what_is_no_address_of_a_dashboard_is_refused(address: str) -> None:
     with pytest.raises(SpecError, match="must be that of the cluster's dashboard"):
         address_of(address)
+
+
+@pytest.mark.parametrize("behind", ["?token=geheim", "/#/jobs"])
+def test_nothing_may_stand_behind_an_address(behind: str) -> None:
+    with pytest.raises(SpecError, match="leave out what follows") as caught:
+        address_of(f"http://head:8265{behind}")
+    assert "geheim" not in str(caught.value)
+
+
+def test_addresses_of_every_kind_are_taken() -> None:
+    for address in ("http://[::1]:8265", "https://ray.example.org/team/a", "http://under_score:8265", "HTTP://HEAD:1"):
+        assert address_of(address) == address
 
 
 def test_a_login_in_the_address_is_refused_and_not_shown() -> None:
@@ -100,6 +120,40 @@ def test_a_cluster_that_has_just_started_is_given_time(waits: list[float]) -> No
     client = Starting("Request failed with status code 500: No available agent to submit job, please try again later.")
     assert cluster_of(client).submit(submission_id="graft-a") == "graft-a"
     assert waits == [1.0, 2.0]
+
+
+class JSONDecodeError(ValueError):
+    """As of the library that Ray asks by."""
+
+
+class WSServerHandshakeError(Exception):
+    """As of aiohttp."""
+
+    status = 403
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("Request failed with status code 401: no"), "asks for a token"),
+        (RuntimeError("403 Client Error: Forbidden"), "asks for a token"),
+        (WSServerHandshakeError("Invalid response status"), "asks for a token"),
+        (RuntimeError("Request failed with status code 413: large"), "takes no package of this size"),
+        (ConnectionError("HTTPConnectionPool(host='head', port=4013): refused"), "no Ray cluster answers at"),
+        (RuntimeError("Request failed with status code 500: worker 403 of 413"), "did not do it: RuntimeError"),
+        (JSONDecodeError("Expecting value"), "does not answer as the Jobs API of Ray does (JSONDecodeError)"),
+    ],
+)
+def test_what_a_server_says_is_told_by_its_status(error: Exception, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "abc")
+
+    def asked() -> None:
+        raise error
+
+    with pytest.raises(ResourceError) as caught:
+        cluster_of(None)._ask(asked)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_another_refusal_is_told_at_once(waits: list[float]) -> None:

@@ -1,5 +1,6 @@
 """Submitting, finding and resuming, against a cluster that only takes notes."""
 
+import shlex
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,7 +10,8 @@ from graft.core.errors import SpecError
 from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.submit import jobs
-from graft.submit.jobs import Submission, find_job, jobs_of, resume, submit
+from graft.submit.jobs import find_job, jobs_of, resume, submit
+from graft.submit.submission import Submission
 
 
 @dataclass
@@ -125,6 +127,29 @@ def test_secrets_do_not_travel(cluster: Notebook, job: Job) -> None:
     ]
     assert "geheim" not in str(caught.value)
     assert cluster.requests == []
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"home": "graft"}, "home is `graft`, but must be a path from the root"),
+        ({"home": ""}, "home is ``, but must be a path from the root"),
+        ({"home": "/shared/a\nb"}, "must be a path from the root"),
+        ({"home": "az://box/graft"}, "home is az://box/graft, but homes are kept in"),
+        ({"environment": {"A B": "1"}}, "--env has the name `A B`, but must have letters"),
+        ({"environment": {"1A": "1"}}, "--env has the name `1A`, but must have letters"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_before(cluster: Notebook, job: Job, given: dict[str, Any], told: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        submit(cluster, job, Submission("a", **given))
+    assert told in str(caught.value)
+    assert cluster.requests == []
+
+
+def test_a_home_is_one_word_of_the_command(cluster: Notebook, job: Job) -> None:
+    submit(cluster, job, Submission("a", home="/shared/my $(whoami)"))
+    assert shlex.split(cluster.requests[0]["entrypoint"])[-3:] == ["/shared/my $(whoami)", "run", "a"]
 
 
 def test_an_installed_graft_is_asked_for_by_its_version(

@@ -1,5 +1,6 @@
 """What travels with a submission: the job as it was read here, and data that are small enough."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,34 @@ def test_data_that_are_too_large_are_refused(photos: Path, folder: Path, monkeyp
     with pytest.raises(SpecError, match="put it into a store"):
         pack(parse_job(job(photos)), folder)  # type: ignore[arg-type]
     assert list(folder.iterdir()) == []
+
+
+def test_as_much_as_may_travel_travels(photos: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package, "MOST_DATA_BYTES", 6)
+    assert pack(parse_job(job(photos)), folder).data == "photos"  # type: ignore[arg-type]
+
+
+def test_what_is_no_sample_stays_and_links_are_followed(photos: Path, folder: Path, tmp_path: Path) -> None:
+    """Ray leaves out what a `.gitignore` names, wherever it lies: often all of a folder of data."""
+    (tmp_path / "elsewhere.png").write_bytes(b"elsewhere")
+    (photos / "cat" / "2.png").symlink_to(tmp_path / "elsewhere.png")
+    (photos / "dog" / "2.png").symlink_to(tmp_path / "nowhere.png")
+    (photos / "dog" / "back").symlink_to(photos)
+    (photos / ".gitignore").write_text("*")
+    os.mkfifo(photos / "dog" / "pipe")
+    pack(parse_job(job(photos)), folder)  # type: ignore[arg-type]
+    copied = {str(one.relative_to(folder)): one.read_bytes() for one in (folder / "data").rglob("*") if one.is_file()}
+    assert copied == {
+        "data/photos/cat/1.png": b"cat",
+        "data/photos/cat/2.png": b"elsewhere",
+        "data/photos/dog/1.png": b"dog",
+    }
+
+
+def test_a_folder_without_a_file_is_refused(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "photos" / "cat").mkdir(parents=True)
+    with pytest.raises(SpecError, match="which holds no file; name the data"):
+        pack(parse_job(job(tmp_path / "photos")), folder)  # type: ignore[arg-type]
 
 
 def test_the_digest_is_that_of_job_and_data(photos: Path, tmp_path: Path) -> None:

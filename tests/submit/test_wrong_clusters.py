@@ -4,13 +4,15 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import ray
 
-from graft.core.errors import ResourceError
-from graft.submit import connection
+from graft.core.errors import ResourceError, SpecError
+from graft.submit import endpoint
 from graft.submit.connection import Cluster
+from graft.submit.token import is_token_sent, why_refused
 
 VERSION = {"version": "4", "ray_version": ray.__version__, "ray_commit": "x", "session_name": "s"}
 
@@ -24,13 +26,15 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     done = threading.Event()
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
 
-    def start(status: int = 200, body: object = VERSION, is_silent: bool = False) -> str:
+    def start(status: int = 200, body: object = VERSION, is_silent: bool = False, **headers: str) -> str:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 if is_silent:
                     done.wait()
                 text = body if isinstance(body, str) else json.dumps(body)
                 self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(text.encode())
 
@@ -64,38 +68,93 @@ def test_another_version_of_ray(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    ("token", "told"), [("", "and none is set here"), ("ab" * 32, "the one that is set is another")]
+    ("token", "mode", "told"),
+    [
+        ("", "token", "none is set here"),
+        ("ab" * 32, "token", "the one that is set is another"),
+        ("ab" * 32, "disabled", "RAY_AUTH_MODE=disabled keeps the one that is set here back"),
+    ],
 )
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_token_is_wrong_or_missing(
-    serve: Serve, token: str, told: str, status: int, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+    serve: Serve, token: str, mode: str, told: str, status: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))  # nobody's ~/.ray/auth_token
     monkeypatch.delenv("RAY_AUTH_TOKEN_PATH", raising=False)
     monkeypatch.setenv("RAY_AUTH_TOKEN", token)
+    monkeypatch.setenv("RAY_AUTH_MODE", mode)
     address = serve(status, "no")
-    assert refused(address) == (
-        f"the cluster at {address} asks for a token, {'and ' if token else ''}{told}; set RAY_AUTH_TOKEN or "
-        "RAY_AUTH_TOKEN_PATH to the cluster's"
-    )
+    asks = f"the cluster at {address} asks for a token, and {told}"
+    assert refused(address) == f"{asks}; set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the cluster's"
 
 
-@pytest.mark.parametrize(("status", "body"), [(200, "<html>hello</html>"), (404, "not here"), (502, "bad gateway")])
-def test_another_web_server(serve: Serve, status: int, body: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "body", "how"),
+    [
+        (200, "<html>hello</html>", ""),
+        (200, "ray_version", ""),
+        (200, ["ray_version"], ""),
+        (200, {"ray_version": None}, ""),
+        (200, "x" * 100_000, ""),
+        (404, "not here", " (it answers with 404)"),
+        (502, {"ray_version": "2.9.0"}, " (it answers with 502)"),
+    ],
+)
+def test_another_web_server(serve: Serve, status: int, body: object, how: str) -> None:
     address = serve(status, body)
-    assert refused(address) == (
-        f"what answers at {address} is no dashboard of Ray; correct --address (the dashboard's port is 8265 by default)"
-    )
+    told = f"what answers at {address} is no dashboard of Ray{how}"
+    assert refused(address) == f"{told}; correct --address (the dashboard's port is 8265 by default)"
+
+
+def test_a_login_page_stands_before_it(serve: Serve) -> None:
+    address = serve(302, "", location="https://login.invalid/?next=ray")
+    assert refused(address).startswith(f"what answers at {address} sends on to https://login.invalid/?next=ray, and is")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("RAY_AUTH_TOKEN", "geheim\nzwei", "RAY_AUTH_TOKEN holds no token, but something with a line break"),
+        ("RAY_AUTH_TOKEN", "geheim zwei", "RAY_AUTH_TOKEN holds no token, but something with a line break, a space"),
+        ("RAY_AUTH_TOKEN", "geheimä", "RAY_AUTH_TOKEN holds no token, but something with a line break, a space"),
+        ("RAY_AUTH_TOKEN", "  ", "RAY_AUTH_TOKEN is empty, but must hold the cluster's token"),
+        ("RAY_AUTH_TOKEN_PATH", "/nowhere", "RAY_AUTH_TOKEN_PATH is /nowhere, which cannot be read (No such file"),
+        ("RAY_AUTH_TOKEN_PATH", "/", "RAY_AUTH_TOKEN_PATH is /, which cannot be read (Is a directory); name the file"),
+        ("RAY_AUTH_MODE", "on", "RAY_AUTH_MODE is `on`, but must be token or disabled; correct it"),
+    ],
+)
+def test_what_is_no_token_is_told_before_it_is_sent(
+    name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The library beneath Ray's client shows the whole header that it cannot send."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for one in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(one, raising=False)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SpecError) as caught:
+        Cluster("http://127.0.0.1:9")
+    assert str(caught.value).startswith(told)
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_token_of_a_file_is_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("abc\n")
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    for mode, is_sent in (("", True), ("TOKEN", True), ("disabled", False)):
+        monkeypatch.setenv("RAY_AUTH_MODE", mode)
+        assert is_token_sent() is is_sent
+    assert why_refused() == "RAY_AUTH_MODE=disabled keeps the one that is set here back"
 
 
 def test_a_server_that_never_answers(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "ANSWER_S", 0.2)
+    monkeypatch.setattr(endpoint, "ANSWER_S", 0.2)
     assert "has not answered for 0 s" in refused(serve(is_silent=True))
 
 
 def test_tls_where_there_is_none(serve: Serve) -> None:
     address = serve().replace("http:", "https:")
-    assert refused(address).startswith(f"what listens at {address} is not trusted by TLS")
+    assert refused(address).startswith(f"what listens at {address} does not speak TLS; write http://")
 
 
 def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:

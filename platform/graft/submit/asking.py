@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from graft.core.errors import ResourceError, SpecError
-from graft.submit.jobs import JobsApi, Submission, Submitted, find_job, request_about
+from graft.submit.jobs import JobsApi, Submitted, find_job, request_about
+from graft.submit.submission import Submission
 
 # Jobs of graft's begin otherwise, so that nobody takes a question for one.
 PREFIX = "asked-of-graft-"

@@ -2,16 +2,18 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
-from graft.core.errors import ResourceError, SpecError
+from graft.core.errors import ResourceError
+from graft.submit.endpoint import CONNECT_S, dashboard_version, nobody_at
+from graft.submit.token import is_token_sent, why_refused
 
-DEFAULT_ADDRESS = "http://127.0.0.1:8265"
 # They tell of every package that is made and every connection that is closed.
 _CHATTY = (
     "ray.dashboard.modules.dashboard_sdk",
@@ -20,29 +22,15 @@ _CHATTY = (
 )
 # What a head answers whose agents are still starting (Ray 2.60).
 _NOT_YET = "No available agent"
-# A dashboard on a busy head needs seconds.
-CONNECT_S, ANSWER_S = 10.0, 60.0
+# Ray's own client waits for an answer for ever. One that takes a job needs its time on a busy head.
+_LONGEST_S = 300.0
+# How the libraries that Ray asks by tell what a server has said (requests, Ray 2.60).
+_STATUS = re.compile(r"\bstatus code (\d{3})\b|\b(\d{3}) (?:Client|Server) Error")
+_NOBODY = ("ConnectionError", "ConnectTimeout", "ClientConnectorError", "ServerUnavailable")
+_NO_ANSWER_OF_RAY = ("JSONDecodeError", "ValidationError", "TypeError", "KeyError")
 _RETRY_S = (1.0, 2.0, 5.0, 10.0)
 
 T = TypeVar("T")
-
-
-def address_of(given: str | None) -> str:
-    """The address of a cluster's Jobs API: what was given, else ``RAY_API_SERVER_ADDRESS``, else this machine's.
-
-    Raises:
-        SpecError: it is not one.
-    """
-    address = given or os.environ.get("RAY_API_SERVER_ADDRESS") or DEFAULT_ADDRESS
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SpecError(
-            f"address is `{address}`, but must be that of the cluster's dashboard, such as {DEFAULT_ADDRESS}; "
-            "`ray dashboard CLUSTER_FILE` or `kubectl port-forward` brings it there"
-        )
-    if parts.username or parts.password:
-        raise SpecError("address holds a login, but Ray asks for a token: set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH")
-    return address.rstrip("/")
 
 
 class Cluster:
@@ -52,20 +40,28 @@ class Cluster:
         address: of its dashboard.
 
     Raises:
+        SpecError: this machine's token is none.
         ResourceError: nothing answers, it asks for another token, it is no cluster, or one of another version of Ray.
     """
 
     def __init__(self, address: str) -> None:
         self.address = address
-        os.environ.setdefault("RAY_AUTH_MODE", "token" if _has_token() else "disabled")
+        is_sent = is_token_sent()
+        if not os.environ.get("RAY_AUTH_MODE"):
+            os.environ["RAY_AUTH_MODE"] = "token" if is_sent else "disabled"
+        there = dashboard_version(address)
+        if there is not None:
+            self._require_version(there)
         from ray.job_submission import JobSubmissionClient
 
-        _require_dashboard(address)
         for name in _CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
         with _only(address):
             self._client = self._ask(lambda: JobSubmissionClient(address))
-        self._require_version()
+        ask = functools.partial(self._client._do_request, timeout=(CONNECT_S, _LONGEST_S))
+        self._client._do_request = ask
+        if there is None:
+            self._require_version(str(self._ask(lambda: ask("GET", "/api/version").json()).get("ray_version")))
 
     def submit(self, **request: Any) -> str:
         """`JobSubmissionClient.submit_job`; the id of the job. A cluster that has just started is given time.
@@ -146,10 +142,9 @@ class Cluster:
                 total[name] = total.get(name, 0.0) + amount
         return total
 
-    def _require_version(self) -> None:
+    def _require_version(self, there: str) -> None:
         import ray
 
-        there = str(self._ask(lambda: self._client._do_request("GET", "/api/version").json()).get("ray_version"))
         if there != ray.__version__:
             raise ResourceError(
                 f"the cluster at {self.address} has Ray {there}, but this machine has {ray.__version__}; a job is "
@@ -166,43 +161,30 @@ class Cluster:
 
     def _told(self, error: Exception) -> ResourceError:
         text = " ".join(str(error).split())
-        kind = type(error).__name__
-        if kind == "AuthenticationError" or "401" in text or "403" in text:
-            has = "the one that is set is another" if _has_token() else "none is set here"
-            told = f"the cluster at {self.address} asks for a token, and {has}"
+        kind, status = type(error).__name__, _status_of(error)
+        if kind == "AuthenticationError" or status in (401, 403):
+            told = f"the cluster at {self.address} asks for a token, and {why_refused()}"
             return ResourceError(f"{told}; set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the cluster's")
-        if "413" in text:
+        if status == 413:
             return ResourceError(f"the cluster at {self.address} takes no package of this size; name data in a store")
-        if kind in ("ConnectionError", "ConnectTimeout", "ClientConnectorError", "ServerUnavailable"):
-            return ResourceError(_nobody(self.address))
+        if kind in _NOBODY:
+            return ResourceError(nobody_at(self.address))
+        if kind == "ReadTimeout":
+            told = f"the cluster at {self.address} has not answered for {_LONGEST_S:.0f} s"
+            return ResourceError(f"{told}; try again when its head is less busy")
+        if kind in _NO_ANSWER_OF_RAY:
+            told = f"what answers at {self.address} does not answer as the Jobs API of Ray does ({kind})"
+            return ResourceError(f"{told}; if something stands between, name the dashboard itself with --address")
         return ResourceError(f"the cluster at {self.address} did not do it: {kind}: {text[:300]}")
 
 
-def _nobody(address: str) -> str:
-    told = f"no Ray cluster answers at {address}"
-    return f"{told}; correct --address, or bring the dashboard there (`ray dashboard FILE`)"
-
-
-def _require_dashboard(address: str) -> None:
-    """Find out in time whether a dashboard of Ray seems to listen: Ray's own client waits for an answer for ever.
-
-    Raises:
-        ResourceError: it does not.
-    """
-    import requests
-
-    advice = "correct --address (the dashboard's port is 8265 by default)"
-    try:
-        answer = requests.get(f"{address}/api/version", timeout=(CONNECT_S, ANSWER_S))
-    except requests.exceptions.SSLError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ResourceError(f"what listens at {address} is not trusted by TLS ({reason}); {advice}") from error
-    except requests.Timeout as error:
-        raise ResourceError(f"what listens at {address} has not answered for {ANSWER_S:.0f} s; {advice}") from error
-    except requests.RequestException as error:
-        raise ResourceError(_nobody(address)) from error
-    if answer.status_code not in (401, 403) and "ray_version" not in answer.text:
-        raise ResourceError(f"what answers at {address} is no dashboard of Ray; {advice}")
+def _status_of(error: Exception) -> int | None:
+    """What the server has said, by HTTP's numbers; None where it has said none."""
+    given = getattr(error, "status", None)  # aiohttp's
+    if isinstance(given, int):
+        return given
+    found = _STATUS.search(str(error))
+    return int(found[1] or found[2]) if found else None
 
 
 @contextlib.contextmanager
@@ -216,11 +198,6 @@ def _only(address: str) -> Iterator[None]:
     finally:
         os.environ.pop("RAY_API_SERVER_ADDRESS")
         os.environ.update(before)
-
-
-def _has_token() -> bool:
-    named = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
-    return bool(named) or os.path.exists(os.path.expanduser("~/.ray/auth_token"))
 
 
 def _chunks(stream: Any) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The first thing that a submitted job does on the cluster: right version, data into the home, then a usual command."""
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -21,9 +22,9 @@ UNSAID = "-"
 
 
 def entrypoint(command: Sequence[str]) -> str:
-    """The command line that a cluster runs: `prepare`, then graft's own command line."""
+    """The command line that a shell of the cluster runs: `prepare`, then graft's own command line."""
     code = "from graft.submit.entry import prepare; prepare(); from graft.cli.main import main; main()"
-    return " ".join(["python", "-c", f"'{code}'", *command])
+    return shlex.join(["python", "-c", code, *command])
 
 
 def prepare() -> None:

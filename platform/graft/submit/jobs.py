@@ -9,13 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
-from graft.core.credentials import credential_in, is_secret
 from graft.core.errors import Problem, SpecError
 from graft.core.registry import unknown
 from graft.experiments.directory import new_name, require_name
 from graft.spec.job import Job
 from graft.submit.entry import UNSAID, entrypoint
 from graft.submit.package import Package, code_to_ship, pack
+from graft.submit.submission import Submission, require_sendable
 
 PREFIX = "graft-"
 # What a submission says of the one it goes on with.
@@ -41,23 +41,6 @@ class JobsApi(JobList, Protocol):
     def submit(self, **request: Any) -> str: ...
 
     def resources(self) -> dict[str, float]: ...
-
-
-@dataclass(frozen=True)
-class Submission:
-    """How a job is sent.
-
-    Attributes:
-        experiment: its name; None makes one of the job's name and the time.
-        home: where the cluster keeps everything; None is the `GRAFT_HOME` of its nodes.
-        environment: variables for the driver and all its workers. Whoever sees the dashboard can read them.
-        data_on_cluster: the data's path is one of the cluster's.
-    """
-
-    experiment: str | None = None
-    home: str | None = None
-    environment: Mapping[str, str] | None = None
-    data_on_cluster: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +83,7 @@ def submit(cluster: JobsApi, job: Job, submission: Submission) -> Submitted:
         SpecError: the data cannot travel; a variable holds a secret; another job has this experiment's name.
         ResourceError: the cluster does not take it.
     """
-    _require_no_secrets(submission.environment or {})
+    require_sendable(submission)
     experiment = require_name(submission.experiment or new_name(job))
     with tempfile.TemporaryDirectory(prefix="graft-submit-") as temporary:
         package = pack(job, Path(temporary), submission.data_on_cluster)
@@ -212,16 +195,6 @@ def _request(
 
 def _wanted_version() -> str:
     return UNSAID if code_to_ship() is not None else version("graft")
-
-
-def _require_no_secrets(environment: Mapping[str, str]) -> None:
-    problems = [
-        Problem("", f"{name} is or holds a secret, which the dashboard would show; set it on the cluster's nodes")
-        for name, value in environment.items()
-        if is_secret(name) or credential_in(value)
-    ]
-    if problems:
-        raise SpecError(problems)
 
 
 def _commit() -> str:

@@ -5,7 +5,7 @@ import importlib.metadata
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from graft.spec.job import Job
 JOB_FILE, DATA_FOLDER = "job.yaml", "data"
 # The Jobs API takes 100 MiB (Ray 2.60); the rest is for the package.
 MOST_DATA_BYTES = 64 << 20
+# What they name would be left out by Ray; in a folder of data they are about its repository, not about the job.
+_NOT_OF_DATA = (".gitignore", ".rayignore")
 
 
 @dataclass(frozen=True)
@@ -49,18 +51,16 @@ def pack(job: Job, folder: Path, data_on_cluster: bool = False) -> Package:
     """
     plain = job.model_dump(mode="json")
     source = getattr(job.data, "path", None)
-    travels = isinstance(source, Path) and not data_on_cluster
     listing: list[tuple[str, int]] = []
-    if travels:
-        assert isinstance(source, Path)
-        listing = sorted(_files(source))
-        _require_small(source, sum(size for _, size in listing))
-        _copy(source, folder / DATA_FOLDER / source.name)
-        plain["data"]["path"] = f"{DATA_FOLDER}/{source.name}"
+    name = ""
+    if isinstance(source, Path) and not data_on_cluster:
+        listing, name = sorted(_small_files(source)), source.name
+        _copy(source, [file for file, _ in listing], folder / DATA_FOLDER / name)
+        plain["data"]["path"] = f"{DATA_FOLDER}/{name}"
     text = yaml.safe_dump(plain, sort_keys=False)
     write_text(folder / JOB_FILE, text)
     digest = hashlib.sha256(json.dumps([text, listing]).encode()).hexdigest()[:16]
-    return Package(folder, source.name if travels and isinstance(source, Path) else "", digest)
+    return Package(folder, name, digest)
 
 
 def code_to_ship() -> Path | None:
@@ -74,7 +74,27 @@ def code_to_ship() -> Path | None:
     return folder if origin.get("dir_info", {}).get("editable") else None
 
 
+def _small_files(source: Path) -> list[tuple[str, int]]:
+    """What `_files` finds; no more is looked at than may travel.
+
+    Raises:
+        SpecError: it is more than that, nothing, or not here.
+    """
+    found, total = [], 0
+    for name, size in _files(source):
+        found.append((name, size))
+        total += size
+        if total > MOST_DATA_BYTES:
+            told = f"is {source} with more than {MOST_DATA_BYTES / 1e6:.0f} MB, but no more travel with a job"
+            fix = "put it into a store (s3://, gs://, abfs://) or on shared storage, and name that (--data-on-cluster)"
+            raise SpecError([Problem("data.path", f"{told}; {fix}")])
+    if not found:
+        raise SpecError([Problem("data.path", f"is {source}, which holds no file; name the data")])
+    return found
+
+
 def _files(source: Path) -> Iterator[tuple[str, int]]:
+    """Names below the source, and bytes; links are followed, but for those that lead back to where they are from."""
     if source.is_file():
         yield source.name, source.stat().st_size
         return
@@ -82,23 +102,18 @@ def _files(source: Path) -> Iterator[tuple[str, int]]:
         told = f"is {source}, which is not on this machine"
         fix = "correct it, or say --data-on-cluster if the cluster's nodes have it there"
         raise SpecError([Problem("data.path", f"{told}; {fix}")])
-    for folder, _, names in os.walk(source, followlinks=True):
+    for folder, below, names in os.walk(source, followlinks=True):
+        here = Path(folder).resolve()
+        below[:] = [one for one in below if not here.is_relative_to((here / one).resolve())]
         for name in names:
             file = Path(folder) / name
-            if file.is_file():
+            if name not in _NOT_OF_DATA and file.is_file():
                 yield str(file.relative_to(source)), file.stat().st_size
 
 
-def _require_small(source: Path, size: int) -> None:
-    if size > MOST_DATA_BYTES:
-        told = f"is {source} with {size / 1e6:,.0f} MB, but at most {MOST_DATA_BYTES / 1e6:.0f} MB travel with a job"
-        fix = "put it into a store (s3://, gs://, abfs://) or on shared storage, and name that (--data-on-cluster)"
-        raise SpecError([Problem("data.path", f"{told}; {fix}")])
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True)
-    if source.is_file():
-        shutil.copy2(source, target)
-    else:
-        shutil.copytree(source, target)
+def _copy(source: Path, names: Iterable[str], target: Path) -> None:
+    """Copy what was found: pipes, sockets and links to nowhere are no data, and stay."""
+    for name in names:
+        copy, file = (target, source) if source.is_file() else (target / name, source / name)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, copy)

@@ -16,7 +16,8 @@ from ray.exceptions import RayError
 
 from graft.core.errors import GraftError
 from graft.submit.entry import VARIABLE
-from graft.submit.jobs import SAFE, JobsApi, Submission, Submitted, jobs_of, resume
+from graft.submit.jobs import SAFE, JobsApi, Submitted, jobs_of, resume
+from graft.submit.submission import Submission
 
 _LOG = logging.getLogger(__name__)
 

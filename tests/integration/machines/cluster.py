@@ -11,12 +11,14 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import psutil
+import pytest
 from tests.fixtures.clusters import GRAFT, wait_until
 
 SCRIPT = Path(__file__).with_name("netns.sh")
@@ -38,6 +40,16 @@ def reason_against() -> str:
         return "processes cannot be set apart with unshare" if alone.returncode else ""
     finally:
         subprocess.run(["bash", SCRIPT, "down", "1", probe], capture_output=True, check=False)
+
+
+@contextlib.contextmanager
+def cluster(redis: str | None = None) -> Iterator["Machines"]:
+    """Machines in a directory of their own; skips the test where none can be made."""
+    if why := reason_against():
+        pytest.skip(why)
+    # Ray puts sockets below its directory, whose paths must be short.
+    with tempfile.TemporaryDirectory(prefix="gm") as name, Machines(Path(name), redis) as running:
+        yield running
 
 
 class Machines:
@@ -63,6 +75,8 @@ class Machines:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         # The head counts looks that fail: by default five, which a cut of 30 s on a busy machine may come to.
         token["RAY_health_check_failure_threshold"] = "8"
+        # All machines see the memory of the one that they are on, and whatever else is running there.
+        token["RAY_memory_monitor_refresh_ms"] = "0"
         self._environment = {**plain, **token, "PATH": path, "GRAFT_HOME": str(self.home), "OMP_NUM_THREADS": "1"}
 
     def __enter__(self) -> Self:

@@ -52,8 +52,10 @@ def command(  # noqa: PLR0913 - what a submission can say
     Example: graft submit jobs/digits.yaml --address http://127.0.0.1:8265 --wait
     """
     from graft.spec.load import load_job
-    from graft.submit.connection import Cluster, address_of
-    from graft.submit.jobs import Submission, submit
+    from graft.submit.connection import Cluster
+    from graft.submit.endpoint import address_of
+    from graft.submit.jobs import submit
+    from graft.submit.submission import Submission
 
     loaded = load_job(job, override or ())
     submission = Submission(experiment, home, _variables(variable or ()), data_on_cluster)

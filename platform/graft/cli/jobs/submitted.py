@@ -107,8 +107,8 @@ def resume(job: JobName = "latest", address: AddressOption = None, as_json: Json
 
     Example: graft jobs resume digits
     """
-    from graft.submit.jobs import Submission
     from graft.submit.jobs import resume as send_again
+    from graft.submit.submission import Submission
 
     cluster = _cluster(address)
     sent = send_again(cluster, job, Submission())
@@ -119,7 +119,8 @@ def resume(job: JobName = "latest", address: AddressOption = None, as_json: Json
 
 
 def _cluster(address: str | None) -> "Cluster":
-    from graft.submit.connection import Cluster, address_of
+    from graft.submit.connection import Cluster
+    from graft.submit.endpoint import address_of
 
     return Cluster(address_of(address))
 

@@ -49,7 +49,8 @@ def _status_here(home: str | None, experiment: str) -> dict[str, Any]:
 
 def _status_there(address: str, experiment: str) -> dict[str, Any]:
     from graft.submit.asking import status_on
-    from graft.submit.connection import Cluster, address_of
+    from graft.submit.connection import Cluster
+    from graft.submit.endpoint import address_of
 
     return status_on(Cluster(address_of(address)), experiment)
 
