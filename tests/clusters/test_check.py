@@ -258,6 +258,10 @@ def test_every_manifest_of_a_file_is_checked_and_named(tmp_path: Path) -> None:
         (b"kind: Pod\napiVersion: v1\n", "is no cluster file"),
         (b"", "is no cluster file"),
         (b"cluster_name: [", "is no valid YAML"),
+        (
+            b"max_workers: 1\nmax_workers: 2\n",
+            "2 is no valid YAML: `max_workers` is given on line 1 and again on line 2",
+        ),
         (b"\xff\xfe\x00", "is no text"),
     ],
 )

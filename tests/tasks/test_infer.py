@@ -7,6 +7,7 @@ import pytest
 
 from graft.core.errors import DataError
 from graft.data.targets import RawTargets
+from graft.spec.registry import members
 from graft.tasks.infer import check_fit, infer_task
 
 RNG = np.random.default_rng(0)
@@ -36,6 +37,16 @@ SUGGESTIONS = [
     (RawTargets(TAGS, columns=("tags",)), "multilabel", "`tags` holds 3 labels, separated by `;` in 60% of the rows"),
     (RawTargets(lists(["a"], ["b", "a"], [])), "multilabel", "lists"),
     (RawTargets(SENTENCES), "classification", "50 different values"),
+    (RawTargets(np.array(["3,5", "4", "0,25"]), columns=("size",)), "regression", "`size` .* written as `3,5`, .* 3.5"),
+    (
+        RawTargets(np.array([f"$1,{k}.50" for k in range(100, 130)])),
+        "regression",
+        r"`\$1,100.50`, which is read as 1100.5",
+    ),
+    (RawTargets(np.array([f"{k} %" for k in range(30)])), "regression", "30 different numbers, written as `0 %`"),
+    (RawTargets(np.array(["5%", "10%", "20%"] * 9)), "classification", "3 different values"),
+    (RawTargets(np.array([["1,5", "2"], ["3", "4"]]), columns=("a", "b")), "regression", "2 label columns of numbers"),
+    (RawTargets(np.array([f"{k} kg" for k in range(30)] * 3)), "classification", "30 different values"),
     (RawTargets(np.array(["a"] * 60 + ["b"] * 60 + ["a;b"])), "classification", "3 different values"),
 ]
 
@@ -87,13 +98,27 @@ MISFITS = [
 @pytest.mark.parametrize(("kind", "raw", "message"), MISFITS)
 def test_what_labels_cannot_have_is_asked_back_in_one_line(kind, raw, message):
     with pytest.raises(DataError, match=message) as caught:
-        check_fit(kind, raw, "x.csv")
+        check_fit(members("task")[kind].model_validate({}), raw, "x.csv")
     assert "\n" not in str(caught.value)
+
+
+UNCLEAR = RawTargets(np.array([f"{k % 9 + 1},{k + 101}" for k in range(40)]), columns=("price",))
+
+
+def test_what_reads_in_two_ways_is_asked_back():
+    with pytest.raises(
+        DataError, match=r"`price` .* `1,101`, .* it is 1101 if it is the point and 1.101 if .* comma; s"
+    ):
+        infer_task(UNCLEAR)
+    with pytest.raises(DataError, match=r"say which, as in `task: \{kind: regression, decimal:"):
+        check_fit(members("task")["classification"].model_validate({}), UNCLEAR, "x.csv")
+    for mark in (".", ","):
+        check_fit(members("task")["regression"].model_validate({"decimal": mark}), UNCLEAR, "x.csv")
 
 
 @pytest.mark.parametrize(("raw", "kind"), [(raw, kind) for raw, kind, _ in SUGGESTIONS])
 def test_what_is_suggested_fits(raw, kind):
-    check_fit(kind, raw, "x.csv")
+    check_fit(members("task")[kind].model_validate({}), raw, "x.csv")
 
 
 @pytest.mark.parametrize("name", ["infer", "classification.task", "regression.task", "multilabel.task"])

@@ -9,6 +9,7 @@ import yaml
 from graft.clusters.kuberay_rules import kuberay_violations
 from graft.clusters.launcher_rules import launcher_violations
 from graft.clusters.schema import KUBERAY_KINDS, kuberay_schema, launcher_schema, schema_violations
+from graft.clusters.unique_yaml import UniqueKeyLoader
 from graft.clusters.violation import Violation
 from graft.core.errors import Problem, SpecError
 
@@ -75,7 +76,7 @@ def read_documents(path: Path) -> list[Mapping[str, Any]]:
 
 def _read(path: Path) -> list[Mapping[str, Any]]:
     try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        documents = list(yaml.load_all(path.read_text(encoding="utf-8"), UniqueKeyLoader))
     except OSError as error:
         raise SpecError([Problem("", f"cannot be read: {error.strerror}; name a cluster file", str(path))]) from error
     except UnicodeDecodeError as error:

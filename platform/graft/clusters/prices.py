@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from graft.clusters.node_types import NodeType
+from graft.clusters.unique_yaml import UniqueKeyLoader
 from graft.clusters.violation import nearest
 from graft.core.errors import Problem, SpecError
 
@@ -68,7 +69,7 @@ def read_prices(path: Path | None = None) -> Prices:
     if path is None:
         return _prices_of(yaml.safe_load(shipped_text()), SHIPPED)
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)
     except OSError as error:
         raise SpecError([Problem("", f"cannot be read: {error.strerror}; name a price table", str(path))]) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

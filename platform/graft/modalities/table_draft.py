@@ -14,7 +14,7 @@ from graft.data.contents.parts import Contents
 from graft.data.draft import Draft, Wish
 from graft.data.tables.column_facts import ColumnFacts, facts_of
 from graft.data.tables.delimited import DELIMITERS
-from graft.data.tables.encoding import check_encoding, require_file
+from graft.data.tables.encoding import check_encoding, require_file, utf_16_of
 from graft.data.tables.labelled import SUFFIXES, open_table
 from graft.data.tables.roles import Roles, decide_roles
 from graft.data.tables.rows import Table, require_columns
@@ -24,7 +24,6 @@ _IN_TEXT = (*DELIMITERS, ".jsonl", ".ndjson")
 _TOGETHER = 16
 _MOST_COLUMNS = 512
 _LONGEST_PATH = 4096
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def draft_table(path: Path, wish: Wish) -> Draft | None:
@@ -206,10 +205,8 @@ def _encoding_of(path: Path) -> str:
     """
     if path.suffix.lower() not in _IN_TEXT:
         return "utf-8"
-    with path.open("rb") as stream:
-        begins = stream.read(2)
-    if begins in _UTF_16:
-        return "utf-16"
+    if wide := utf_16_of(path):
+        return wide
     try:
         check_encoding(path, "utf-8")
     except DataError:

@@ -156,7 +156,7 @@ def _task_of(job: Job, look: bool) -> tuple[TaskSpec, str, Listing | None]:
         if not look or (hint is not None and hint[0] == job.task.kind):
             return job.task, "given by the job", None
         listing = listing_of(job)
-        check_fit(job.task.kind, listing.targets, listing.source)
+        check_fit(job.task, listing.targets, listing.source)
         return job.task, "given by the job", listing
     if hint is not None:
         return job.decided_task, hint[1], None
@@ -164,7 +164,7 @@ def _task_of(job: Job, look: bool) -> tuple[TaskSpec, str, Listing | None]:
     kind, reason = infer_task(listing.targets)
     found = members("task")[kind].model_validate({})
     assert isinstance(found, TaskSpec)
-    check_fit(kind, listing.targets, listing.source)
+    check_fit(found, listing.targets, listing.source)
     return found, reason, listing
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from graft.core.errors import DataError
 from graft.data.targets import RawTargets
-from graft.spec.registry import members
 from graft.spec.tasks.base import TaskSpec
-from graft.tasks.reading import LabelColumn, has_fractions, is_measured, label_columns
+from graft.tasks.reading import LabelColumn, are_many, has_fractions, is_measured, label_columns
 from graft.tasks.registry import build_task
 
 # Cells with a separator that make a column one of several labels; below, a `;` is a slip of the pen.
@@ -33,30 +33,30 @@ def infer_task(raw: RawTargets, separator: str = ";") -> tuple[str, str]:
         return "multilabel", f"{told} holds lists"
     if column.form == "words" and (reason := _separated(column, separator)):
         return "multilabel", f"{told} {reason}"
-    if column.form == "numbers" and (reason := _measured(column)):
+    if column.form == "numbers" and column.numbers is not None and (reason := _measured(column.numbers)):
+        return "regression", f"{told} {reason}"
+    if column.form == "words" and (reason := _written(column)):
         return "regression", f"{told} {reason}"
     distinct = len({str(cell) for cell in column.different})
     return "classification", f"{told} holds {distinct} different values"
 
 
-def check_fit(kind: str, raw: RawTargets, source: str) -> None:
+def check_fit(spec: TaskSpec, raw: RawTargets, source: str) -> None:
     """Check that labels can have a task.
 
     Args:
-        kind: of the task.
+        spec: of the task.
         raw: what the source says.
         source: where it comes from, for people.
 
     Raises:
         DataError: they cannot: one line with what they hold, what the task needs, and both ways out.
     """
-    spec = members("task")[kind].model_validate({})
-    assert isinstance(spec, TaskSpec)
     build_task(spec).read(raw, source)
 
 
 def _of_several(columns: tuple[LabelColumn, ...]) -> tuple[str, str]:
-    numbers = [column.numbers for column in columns]
+    numbers = [column.numbers_however_written for column in columns]
     if all(found is not None and set(found[~np.isnan(found)]) <= {0.0, 1.0} for found in numbers):
         return "multilabel", f"{len(columns)} label columns of zeros and ones"
     if all(found is not None for found in numbers):
@@ -75,9 +75,25 @@ def _separated(column: LabelColumn, separator: str) -> str:
     return f"holds {distinct} labels, separated by `{separator}` in {with_separator / len(column):.0%} of the rows"
 
 
-def _measured(column: LabelColumn) -> str:
-    numbers = column.numbers
-    if numbers is None or not is_measured(numbers):
+def _measured(numbers: np.ndarray) -> str:
+    if not is_measured(numbers):
         return ""
     distinct = len(np.unique(numbers[~np.isnan(numbers)]))
     return f"holds {distinct} different numbers{', some with fractions' if has_fractions(numbers) else ''}"
+
+
+def _written(column: LabelColumn) -> str:
+    """Numbers with decimal commas, thousands or units: a few of them may be names of classes, many are not.
+
+    Raises:
+        DataError: they are many, and can be read in two ways, or in none.
+    """
+    written = column.written()
+    if written is None:
+        return ""
+    if written.question:
+        if are_many(len(column.different), len(column)):
+            raise DataError(f"{column.where} {written.question}")
+        return ""
+    reason = _measured(column.taken_from(written))
+    return f"{reason}, {written.told}" if reason else ""

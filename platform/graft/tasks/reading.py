@@ -11,6 +11,7 @@ import numpy as np
 from graft.core.errors import DataError
 from graft.core.unicode_form import composed
 from graft.data.contents.coded import Coded
+from graft.data.tables.written_numbers import DecimalMark, WrittenNumbers, read_written
 from graft.data.targets import RawTargets
 
 Form = Literal["empty", "numbers", "words", "lists", "mixed"]
@@ -63,6 +64,8 @@ class LabelColumn:
             return "mixed"
         if lists:
             return "lists"
+        if self.written() is not None:
+            return "words"
         numeric = {cell for cell in present if number_in(cell) is not None}
         is_mixed = len(numeric) > _MANY_NUMBERS and 2 * len(self._odd(True)) > len(self) - len(self.missing)
         return "mixed" if is_mixed else "words"
@@ -71,6 +74,29 @@ class LabelColumn:
     def different(self) -> list[Any]:
         """The cells that hold something, equal ones but once, in the order in which they first come."""
         return [cell for cell in self.cells.different if cell is not None]
+
+    def written(self, decimal: DecimalMark | None = None) -> WrittenNumbers | None:
+        """The different cells as numbers with decimal commas, thousands or units; None if they are none, or plain ones.
+
+        Args:
+            decimal: the mark before the fraction, if the user has said it.
+        """
+        if self.numbers is not None or not all(isinstance(cell, str) for cell in self.different):
+            return None
+        return read_written(self.different, decimal)
+
+    @property
+    def numbers_however_written(self) -> np.ndarray | None:
+        """float64 [N], NaN where missing; None unless every cell is a number in a way of writing that is clear."""
+        written = self.written()
+        return self.taken_from(written) if written is not None and written.values else self.numbers
+
+    def taken_from(self, written: WrittenNumbers) -> np.ndarray:
+        """float64 [N], NaN where missing."""
+        values = iter(written.values)
+        return self.cells.taken(
+            [math.nan if cell is None else next(values) for cell in self.cells.different], np.float64
+        )
 
     def require_complete(self) -> None:
         """Check that there are rows, and that none lacks its label.
@@ -163,7 +189,12 @@ def one_column(raw: RawTargets, source: str, task: str) -> LabelColumn:
 def is_measured(numbers: np.ndarray) -> bool:
     """Whether numbers are values of a scale rather than names: fractions, or very many different ones."""
     distinct = np.unique(numbers[np.isfinite(numbers)])
-    return has_fractions(distinct) or len(distinct) > max(20, 0.05 * len(numbers))
+    return has_fractions(distinct) or are_many(len(distinct), len(numbers))
+
+
+def are_many(distinct: int, rows: int) -> bool:
+    """Whether so many different values in so many rows are rather measured than names."""
+    return distinct > max(20, 0.05 * rows)
 
 
 def has_fractions(numbers: np.ndarray) -> bool:

@@ -214,7 +214,7 @@ def test_the_splits_of_a_table_are_seen(graft: Any, table: Write) -> None:
     assert job["data"]["split"] == "part"
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig"])
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-be", "utf-8-sig"])
 def test_the_encoding_is_seen(graft: Any, table: Write, encoding: str) -> None:
     path = table("t.csv", {"text": [f"{text} für Käse" for text in TEXTS], "label": WORDS}, encoding)
     job = graft("init", path, "--json").json

@@ -4,7 +4,7 @@ import pytest
 
 from graft.core.errors import DataError
 from graft.data.tables import encoding as module
-from graft.data.tables.encoding import check_encoding
+from graft.data.tables.encoding import check_encoding, utf_16_of
 from graft.data.tables.samples import read_samples
 
 
@@ -40,3 +40,17 @@ def test_nested_json_is_told_with_its_line(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"image": "a"}\n{"image": ' + "[" * 100_000 + "]" * 100_000 + "}\n")
     with pytest.raises(DataError, match="line 2 is no JSON"):
         read_samples(tmp_path / "a.jsonl", ("image",), "utf-8")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("content", ["text,label\na,b\n", "文字,標籤\n" + "這是一部好電影,好\n" * 9])
+def test_utf_16_without_its_mark_is_told_from_text_with_nul(encoding, content, tmp_path):
+    (tmp_path / "a.csv").write_bytes(content.encode(encoding))
+    assert utf_16_of(tmp_path / "a.csv") == encoding
+    if content.isascii():  # of other letters the first byte may be none of UTF-8
+        with pytest.raises(DataError, match=f"looks like UTF-16 .* but data.encoding is utf-8; set .*: {encoding}"):
+            check_encoding(tmp_path / "a.csv", "utf-8")
+    (tmp_path / "a.csv").write_bytes(b"text,label\na\0b,c\n")
+    assert not utf_16_of(tmp_path / "a.csv")
+    with pytest.raises(DataError, match="line 2 holds a NUL character"):
+        check_encoding(tmp_path / "a.csv", "utf-8")

@@ -44,6 +44,14 @@ def test_codes_whose_names_are_numbers_are_those_numbers():
     assert found.values[:, 0].tolist() == [10, 25, 10]
 
 
+def test_numbers_are_read_as_the_whole_column_is_written():
+    unclear = RawTargets(np.array(["1,234", "2,500"]), columns=("y",))
+    assert read_numbers(unclear, "x", ",").values.ravel().tolist() == [1.234, 2.5]
+    assert read_numbers(unclear, "x", ".").values.ravel().tolist() == [1234.0, 2500.0]
+    with pytest.raises(DataError, match=r"holds plain numbers with a decimal point .* the task says `decimal"):
+        read_numbers(RawTargets(np.array([1.234, 2.5])), "x", ",")
+
+
 def test_the_second_column_is_checked_too():
     with pytest.raises(DataError, match=r"column `b` of x \(row 2\)"):
         read_numbers(RawTargets(np.array([[1, 4], [2, np.nan]]), columns=("a", "b")), "x")

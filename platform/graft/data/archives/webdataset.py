@@ -6,7 +6,6 @@ is read later, from its place in the shard. Members of any other ending, ``.pkl`
 """
 
 import array
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
+from graft.data import unique_keys
 from graft.data.archives.shards import SUFFIX, shards_of
 from graft.data.archives.tar_members import Member, members_of
 from graft.data.contents.coded import Coded
@@ -169,7 +169,9 @@ class _Members:
 
 def _from_json(text: str, key: str | None, shown: str) -> Any:
     try:
-        value = json.loads(text)
+        value = unique_keys.loads(text)
+    except unique_keys.DuplicateKeyError as error:
+        raise DataError(f"the label of {shown} {error}") from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"the label of {shown} is no JSON ({type(error).__name__}); correct it") from error
     for name in key.split(".") if key else ():

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from graft.data.splits.names import split_of
+from graft.data.tables.written_numbers import read_written
 
 Form = Literal["empty", "numbers", "words", "lists", "other"]
 
@@ -75,6 +76,12 @@ def facts_of(name: str, values: Sequence[Any], is_file: Callable[[str], bool], s
     facts = ColumnFacts(name, form, len(values), len(values) - len(present), distinct)
     if form == "numbers":
         return _with_numbers(facts, [float(value) for value in present])
+    if form == "words" and all(isinstance(value, str) for value in present):
+        written = read_written(list(dict.fromkeys(present)))
+        if written is not None:
+            # Where it is open how they are read, they are numbers all the same; the task asks.
+            facts = replace(facts, form="numbers")
+            return _with_numbers(facts, written.values) if written.values else facts
     if form == "words":
         return _with_texts(facts, [_text(value) for value in present], is_file, separator)
     return facts
@@ -90,7 +97,7 @@ def _with_numbers(facts: ColumnFacts, numbers: Sequence[float]) -> ColumnFacts:
         facts.missing,
         facts.distinct,
         whole=whole,
-        consecutive=whole and facts.distinct == len(numbers) == span,
+        consecutive=whole and facts.distinct == facts.present == span,
         binary=set(numbers) == {0.0, 1.0},
     )
 

@@ -10,6 +10,7 @@ from graft.core.storage import pointer_reason
 from graft.core.uris import advice_for_missing
 
 _CHUNK = 1 << 20
+_START = 1 << 12
 MAX_LINE_BYTES = 64 * 1024**2
 """No line of a table is longer; a disk image named .csv must not be read into memory to find that out."""
 # What is in files that are called a table of text, and are none.
@@ -22,6 +23,8 @@ _OTHERS = {
     b"<!DOCTYPE html": "is a web page; download the table again",
     b"<html": "is a web page; download the table again",
 }
+_WIDE = ("utf-16-le", "utf-16-be")
+_TABLE_MARKS = ("\n", ",", "\t", ";", '"')
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -55,6 +58,13 @@ def _start_of(path: Path) -> bytes:
             return stream.read(64)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
+
+
+def utf_16_of(path: Path) -> str:
+    """The name of the UTF-16 that a file seems to be; empty if it is another text."""
+    with path.open("rb") as stream:
+        start = stream.read(_START)
+    return _MARKS.get(start[:2], "") or _wide_encoding(start)
 
 
 def is_utf8(encoding: str) -> bool:
@@ -121,6 +131,11 @@ def _scan(path: Path, stream: "codecs._ReadableStream", decoder: codecs.Incremen
         except UnicodeError as error:  # some codecs do not say where
             raise DataError(f"{path} is not {encoding} text ({error}); name the encoding it has") from None
         nul = text.find("\0")
+        if nul >= 0 and (other := _wide_encoding(chunk)):
+            raise DataError(
+                f"{path} looks like UTF-16 text without a mark at its start, but data.encoding is {encoding}; set "
+                f"data.encoding: {other}"
+            )
         if nul >= 0:
             line += text.count("\n", 0, nul)
             raise DataError(f"{path}, line {line} holds a NUL character, so it is no text; remove it or check the file")
@@ -133,6 +148,15 @@ def _scan(path: Path, stream: "codecs._ReadableStream", decoder: codecs.Incremen
         if offset - begin > MAX_LINE_BYTES:
             most = MAX_LINE_BYTES >> 20
             raise DataError(f"{path}, line {line} is longer than {most} MiB, but no sample is; is it the right file?")
+
+
+def _wide_encoding(chunk: bytes) -> str:
+    """The UTF-16 that bytes seem to be, by the marks that every table has; empty if they are none."""
+    start = chunk[:_START]
+    counts = {name: sum(start.decode(name, "replace").count(mark) for mark in _TABLE_MARKS) for name in _WIDE}
+    first, second = sorted(_WIDE, key=lambda name: -counts[name])
+    is_clear = counts[first] >= max(2, len(start) // 400) and counts[first] > 4 * counts[second]
+    return first if is_clear else ""
 
 
 def _not_of(path: Path, line: int, offset: int, byte: int, encoding: str) -> DataError:

@@ -8,6 +8,7 @@ from typing import Any
 
 from graft.core.errors import DataError
 from graft.core.unicode_form import spelled_like
+from graft.data import unique_keys
 from graft.data.contents.coded import Coded
 from graft.data.contents.spool import Spool
 from graft.data.tables.encoding import check_encoding, is_utf8
@@ -82,7 +83,9 @@ class JsonLines:
 
     def _object(self, line: str, number: int) -> dict[str, Any]:
         try:
-            found = json.loads(line)
+            found = unique_keys.loads(line)
+        except unique_keys.DuplicateKeyError as error:
+            raise DataError(f"{self._path}, line {number} {error}") from error
         except (ValueError, RecursionError) as error:
             if line.strip() in ("[", "{"):
                 raise DataError(

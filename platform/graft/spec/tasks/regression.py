@@ -27,6 +27,9 @@ class Regression(TaskSpec):
     coverage: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.9, description="Share of the values that the interval of a prediction is to hold."
     )
+    decimal: Literal[".", ","] | None = Field(
+        None, description="The mark before the fraction of a number in a text; what the whole column tells if left out."
+    )
 
 
 class SquaredError(LossSpec):

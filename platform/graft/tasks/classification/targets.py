@@ -65,7 +65,9 @@ def check_classes_left(targets: Targets, splits: np.ndarray, readable: np.ndarra
 
 
 def _check_scale(column: LabelColumn) -> None:
-    numbers = column.numbers
+    numbers, written = column.numbers_however_written, column.written()
+    if written is not None and written.question and 2 * len(column.different) > len(column):
+        raise DataError(f"{column.where} {written.question}")
     if numbers is None:
         return
     distinct = len(np.unique(numbers))

@@ -7,21 +7,27 @@ import numpy as np
 
 from graft.core.errors import DataError
 from graft.data.split import UNASSIGNED, Split, SplitSettings, check_shares, plan_splits, shares_to_draw
+from graft.data.tables.written_numbers import DecimalMark
 from graft.data.targets import RawTargets, Targets
-from graft.tasks.reading import LabelColumn, label_columns, rows_named
+from graft.tasks.reading import LabelColumn, has_fractions, label_columns, rows_named
 
 _MOST_BINS = 10
 _ROWS_OF_A_BIN = 5
 
 
-def read_numbers(raw: RawTargets, source: str) -> Targets:
+def read_numbers(raw: RawTargets, source: str, decimal: DecimalMark | None = None) -> Targets:
     """Values float64 [N, T] and names of the targets.
+
+    Args:
+        raw: what the source says.
+        source: where it comes from, for people.
+        decimal: the mark before a fraction; None where the columns tell it.
 
     Raises:
         DataError: words, lists, a missing or infinite number, or a target that is the same everywhere.
     """
     columns = label_columns(raw, source)
-    values = np.stack([_numbers(column) for column in columns], axis=1)
+    values = np.stack([_numbers(column, decimal) for column in columns], axis=1)
     names = [column.name or ("value" if len(columns) == 1 else f"value {k + 1}") for k, column in enumerate(columns)]
     return Targets(values, tuple(names))
 
@@ -91,9 +97,9 @@ def require_spread(values: np.ndarray, names: Sequence[str], where: str) -> None
             )
 
 
-def _numbers(column: LabelColumn) -> np.ndarray:
+def _numbers(column: LabelColumn, decimal: DecimalMark | None) -> np.ndarray:
     column.require_one_form()
-    numbers = column.numbers
+    numbers = _read(column, decimal)
     if column.form == "empty":  # its rows are missing, or there is none
         column.require_complete()
     if numbers is None:
@@ -120,6 +126,28 @@ def _numbers(column: LabelColumn) -> np.ndarray:
             "column"
         )
     return numbers
+
+
+def _read(column: LabelColumn, decimal: DecimalMark | None) -> np.ndarray | None:
+    """The numbers of a column, in whatever way they are written; None if they are none.
+
+    Raises:
+        DataError: the way they are written is not clear, or not the one that the user has named.
+    """
+    numbers = column.numbers
+    if numbers is not None:
+        if decimal == "," and has_fractions(numbers):
+            raise DataError(
+                f"{column.where} holds plain numbers with a decimal point ({column.examples()}), but the task says "
+                '`decimal: ","`; leave that out, or write thousands without a point'
+            )
+        return numbers
+    written = column.written(decimal)
+    if written is None:
+        return None
+    if written.question:
+        raise DataError(f"{column.where} {written.question}")
+    return column.taken_from(written)
 
 
 def _scores(values: np.ndarray) -> np.ndarray:

@@ -50,8 +50,8 @@ class RegressionTask:
         self.spec = spec
 
     def read(self, raw: RawTargets, source: str) -> Targets:
-        """Numbers of one or several label columns."""
-        return read_numbers(raw, source)
+        """Numbers of one or several label columns, with decimal commas, thousands or a unit where all have them."""
+        return read_numbers(raw, source, self.spec.decimal)
 
     def align(self, targets: Targets, names: Sequence[str]) -> np.ndarray:
         """The columns in the order of the model's; one alone may have another name."""

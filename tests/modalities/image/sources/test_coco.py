@@ -86,6 +86,7 @@ def test_it_is_found_by_its_path(root: Path) -> None:
     [
         ("", "is empty|no JSON"),
         ("{", "is no JSON"),
+        ('{"images": [], "images": []}', "gives the key `images` twice"),
         ("[" * 100_000, "is no JSON"),
         ([], "is a list, but must be an object"),
         ({"images": []}, "no list of objects `images`"),

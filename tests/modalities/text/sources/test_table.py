@@ -236,6 +236,12 @@ BAD: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     ),
     "a list of lists": (".jsonl", '{"text":"a","label":[["x"]]}\n', {}, "in the list of row 1, but must hold texts"),
     "infinite": (".jsonl", '{"text":"a","label":Infinity}\n', {}, "is inf in row 1, but must be finite"),
+    "a key twice": (
+        ".jsonl",
+        '{"text":"a","label":1}\n{"text":"b","label":1,"label":2}\n',
+        {},
+        "line 2 gives the key `label` twice",
+    ),
     "no JSON": (".jsonl", '{"text":"a","label":1}\n{"text":\n', {}, "line 2 is no JSON"),
     "no object": (".jsonl", "[1]\n", {}, "line 1 is a list, but must be an object"),
     "deep": (".jsonl", "[" * 100_000 + "\n", {}, "line 1 is no JSON"),

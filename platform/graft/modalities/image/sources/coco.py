@@ -4,7 +4,6 @@ A file has ``images`` (id, file_name), ``categories`` (id, name) and ``annotatio
 is of the categories that its annotations are of: of one each, or of several.
 """
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -16,6 +15,7 @@ import numpy as np
 
 from graft.core.errors import DataError
 from graft.core.storage import canonical_json, text_digest
+from graft.data import unique_keys
 from graft.data.contents.beside import file_beside, reason_unreadable, stamps_of
 from graft.data.contents.coded import Coded
 from graft.data.contents.parts import StampedFile
@@ -147,9 +147,11 @@ def _annotated(spec: CocoData, here: Here, file: Path, is_alone: bool) -> Iterat
 
 def _content(file: Path) -> Mapping[str, Any]:
     try:
-        found = json.loads(read_file(file))
+        found = unique_keys.loads(read_file(file))
     except Unreadable as error:
         raise DataError(f"{file} {error}; name a file of annotations") from error
+    except unique_keys.DuplicateKeyError as error:
+        raise DataError(f"{file} {error}") from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{file} is no JSON ({type(error).__name__}); check the file") from error
     if not isinstance(found, dict):
