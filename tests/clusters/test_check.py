@@ -57,6 +57,37 @@ LAUNCHER: Mapping[str, tuple[str, Spoil]] = {
     "wrong type": ("max_workers", lambda c: c.update(max_workers="ten")),
     "missing": ("cluster_name", lambda c: c.pop("cluster_name")),
     "no resources": ("available_node_types.gpu.resources", lambda c: gpu(c).pop("resources")),
+    "another provider": ("provider.type", lambda c: c["provider"].update(type="awz")),
+    "fewer than none": ("available_node_types.gpu.max_workers", lambda c: gpu(c).update(max_workers=-3)),
+    "more at least than at most": (
+        "available_node_types.gpu.min_workers",
+        lambda c: gpu(c).update(min_workers=9, max_workers=2),
+    ),
+    "no number": ("idle_timeout_minutes", lambda c: c.update(idle_timeout_minutes=float("nan"))),
+    "a number without an end": (
+        "available_node_types.gpu.node_config.Price",
+        lambda c: gpu(c)["node_config"].update(Price=float("inf")),
+    ),
+    "a market of another shape": (
+        "available_node_types.gpu_spot.node_config.InstanceMarketOptions",
+        lambda c: c["available_node_types"]["gpu_spot"]["node_config"].update(InstanceMarketOptions="spot"),
+    ),
+    "permissions of another shape": (
+        "provider.security_group.IpPermissions.0.IpRanges.0",
+        lambda c: c["provider"].update(security_group={"IpPermissions": [{"IpRanges": [None]}]}),
+    ),
+    "a machine with many CPUs": (
+        "worker_start_ray_commands.0",
+        lambda c: c.update(worker_start_ray_commands=["RAY_AUTH_MODE=token ray start --num-cpus=many"]),
+    ),
+    "a command that is none": (
+        "worker_start_ray_commands.0",
+        lambda c: c.update(worker_start_ray_commands=["RAY_AUTH_MODE=token ray start 'x"]),
+    ),
+    "resources that are none": (
+        "worker_start_ray_commands.0",
+        lambda c: c.update(worker_start_ray_commands=["RAY_AUTH_MODE=token ray start --resources '[1]'"]),
+    ),
     "head without token": (
         "head_start_ray_commands.1",
         lambda c: c.update(head_start_ray_commands=["ray stop", "ray start --head"]),
@@ -160,6 +191,25 @@ def container(manifest: Document, at: int = 1) -> Document:
 
 
 KUBERAY: Mapping[str, tuple[str, Spoil]] = {
+    "fewer than none": ("spec.workerGroupSpecs.1.maxReplicas", lambda m: group(m, 1).update(maxReplicas=-1)),
+    "more at least than at most": (
+        "spec.workerGroupSpecs.1.minReplicas",
+        lambda m: group(m, 1).update(minReplicas=5, maxReplicas=2),
+    ),
+    "no hosts": ("spec.workerGroupSpecs.1.numOfHosts", lambda m: group(m, 1).update(numOfHosts=0)),
+    "two of one name": ("spec.workerGroupSpecs.1.groupName", lambda m: group(m, 1).update(groupName="data")),
+    "a pod with many CPUs": (
+        "spec.workerGroupSpecs.1.rayStartParams",
+        lambda m: group(m, 1).update(rayStartParams={"num-cpus": "many"}),
+    ),
+    "resources that are none": (
+        "spec.workerGroupSpecs.1.rayStartParams",
+        lambda m: group(m, 1).update(rayStartParams={"resources": "{a"}),
+    ),
+    "a quantity that is none": (
+        "spec.workerGroupSpecs.1.template.spec.containers.0.resources.cpu",
+        lambda m: container(m)["resources"]["limits"].update(cpu="4..2"),
+    ),
     "unknown key": ("spec.workerGroupSpec", lambda m: m["spec"].update(workerGroupSpec=[])),
     "a number for a string": (
         "spec.headGroupSpec.rayStartParams.num-cpus",
@@ -263,6 +313,8 @@ def test_every_manifest_of_a_file_is_checked_and_named(tmp_path: Path) -> None:
             "2 is no valid YAML: `max_workers` is given on line 1 and again on line 2",
         ),
         (b"\xff\xfe\x00", "is no text"),
+        (b"- cluster_name: a\n", "is no cluster file"),
+        (b"cluster_name: " + b"[" * 3000, "is nested too deeply"),
     ],
 )
 def test_what_is_no_cluster_file_is_refused(tmp_path: Path, content: bytes, told: str) -> None:
@@ -275,6 +327,18 @@ def test_what_is_no_cluster_file_is_refused(tmp_path: Path, content: bytes, told
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="cannot be read: No such file"):
         check_file(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("key", ["head_ip", "worker_ips"])
+def test_machines_of_ones_own_have_addresses(check: Check, key: str) -> None:
+    config = document("on_premise")
+    config["provider"].pop(key)
+    assert [one.key for one in check(config)] == [f"provider.{key}"]
+
+
+def test_a_folder_is_no_cluster_file(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="cannot be read: Is a directory"):
+        check_file(tmp_path)
 
 
 def test_an_unknown_key_is_answered_with_the_nearest_one(check: Check) -> None:

@@ -72,6 +72,22 @@ def test_a_home_that_is_none_is_refused(home: str, told: str) -> None:
         make_cluster_file("gcp", ClusterSettings(home=home))
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", "Mine"), ("name", "a b"), ("name", "a\nb: c"), ("name", "x" * 41), ("name", "#x"),
+        ("container", "a: b"), ("container", "-x"), ("security_group", "open"), ("project", 'a"b'),
+        ("shared", "$(whoami)"), ("shared", "a b"), ("home", "/shared/a;b"), ("home", "/shared/../etc"),
+        ("model", "x\ny: 1"), ("allow", "everything"), ("allow", "0.0.0.0/0"), ("allow", "::/0"),
+    ],
+)  # fmt: skip
+def test_a_value_that_would_be_more_than_one_is_refused(key: str, value: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        make_cluster_file("aws", ClusterSettings(**{key: value}))
+    (problem,) = caught.value.problems
+    assert str(problem).startswith((f"{key} is `{value}`, but must", f"{key}: is {value}, but must"))
+
+
 def test_an_unknown_provider_and_size_are_refused_at_once() -> None:
     with pytest.raises(SpecError) as caught:
         make_cluster_file("aws2", ClusterSettings(size="huge"))

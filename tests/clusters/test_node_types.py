@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from graft.clusters.make import PROVIDERS, SIZES, ClusterSettings, make_cluster_file, settings_of
-from graft.clusters.node_types import ClusterNodes, launched_cluster, quantity, read_cluster
+from graft.clusters.node_types import ClusterNodes, launched_cluster, read_cluster
+from graft.clusters.quantities import quantity
 from graft.core.errors import SpecError
 
 
@@ -55,6 +56,19 @@ def test_machines_that_do_not_say_what_they_have_are_asked_to(nodes_of) -> None:
         nodes_of("on_premise", (" --num-cpus=16 --num-gpus=1", ""))
 
 
+def test_a_machine_that_a_shell_counts_cannot_be_planned_with(nodes_of) -> None:
+    told = r"cluster.yaml worker_start_ray_commands.\d: num-cpus is `\$\(nproc\)`, but must be a number"
+    with pytest.raises(SpecError, match=told):
+        nodes_of("on_premise", ("--num-cpus=16", "--num-cpus=$(nproc)"))
+
+
+def test_google_clouds_scheduling_may_be_a_list_as_in_rays_examples(nodes_of) -> None:
+    text = make_cluster_file("gcp", ClusterSettings())
+    line = next(one for one in text.splitlines() if "preemptible: true" in one)
+    found = nodes_of("gcp", (line, f"{line.partition('scheduling:')[0]}scheduling: [{{preemptible: true}}]"))
+    assert [one.is_spot for one in found.workers] == [False, False, True]
+
+
 def test_an_unknown_key_is_named_with_the_one_it_may_have_been(nodes_of) -> None:
     with pytest.raises(SpecError, match=r"idle_timeout_minute.*did you mean `idle_timeout_minutes`"):
         nodes_of("aws", ("idle_timeout_minutes: 1", "idle_timeout_minute: 1"))
@@ -69,9 +83,11 @@ def test_a_home_that_nobody_mounts_is_not_shared(nodes_of) -> None:
 
 
 def test_quantities_of_kubernetes() -> None:
-    assert [quantity(one) for one in (4, "500m", "2", "1Ki", "3M")] == [4.0, 0.5, 2.0, 1024.0, 3e6]
-    with pytest.raises(SpecError, match="no quantity"):
-        quantity("many")
+    texts = (4, "500m", "2", "1Ki", "3M", "2e3", ".5", "1k")
+    assert [quantity("cpu", one) for one in texts] == [4.0, 0.5, 2.0, 1024.0, 3e6, 2000.0, 0.5, 1000.0]
+    for text in ("many", "4..2", "-4", "", "٤", "4 "):
+        with pytest.raises(SpecError, match=r"cpu: is `.*`, but must be a quantity such as"):
+            quantity("cpu", text)
 
 
 def test_a_file_without_a_cluster_is_refused(tmp_path: Path) -> None:

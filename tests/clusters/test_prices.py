@@ -52,6 +52,9 @@ def test_what_the_table_lacks_is_named() -> None:
         ("date: 1\ncurrency: EUR\nmachines: {a: 1}", "machines.a: is 1, but must be like"),
         ("date: 1\ncurrency: EUR\nstartup_seconds: soon", "startup_seconds: is soon"),
         ("a: [", "no valid YAML"),
+        ("[" * 3000, "no valid YAML"),
+        ("date: 1\ncurrency: EUR\nmachines: {a: {spot: .nan}}", "machines.a.spot: is nan, but must be a price >= 0"),
+        ('date: 1\ncurrency: EUR\nmachines: {a: {spot: "1"}}', "machines.a.spot: is 1, but must be a price >= 0"),
     ],
 )
 def test_what_is_no_table_is_refused_in_a_line(tmp_path: Path, text: str, told: str) -> None:

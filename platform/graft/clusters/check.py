@@ -8,7 +8,8 @@ import yaml
 
 from graft.clusters.kuberay_rules import kuberay_violations
 from graft.clusters.launcher_rules import launcher_violations
-from graft.clusters.schema import KUBERAY_KINDS, kuberay_schema, launcher_schema, schema_violations
+from graft.clusters.schema import KUBERAY_KINDS
+from graft.clusters.structure import is_launcher, structure_violations
 from graft.clusters.unique_yaml import UniqueKeyLoader
 from graft.clusters.violation import Violation
 from graft.core.errors import Problem, SpecError
@@ -26,34 +27,19 @@ def check_file(path: Path) -> list[Violation]:
         SpecError: it cannot be read, is no YAML, or holds neither form.
     """
     documents = read_documents(path)
-    launcher = [one for one in documents if _is_launcher(one)]
-    manifests = [one for one in documents if not _is_launcher(one)]
+    launcher = [one for one in documents if is_launcher(one)]
+    manifests = [one for one in documents if not is_launcher(one)]
     found = [violation for one in launcher for violation in _check_launcher(one)]
     return found + [violation for one in manifests for violation in _check_manifest(one, len(manifests) > 1)]
 
 
-def check_structure(document: Mapping[str, Any]) -> list[Violation]:
-    """What the schema of one document of a cluster file refuses; our own rules are not asked."""
-    if _is_launcher(document):
-        return list(schema_violations(document, launcher_schema()))
-    kind = document.get("kind")
-    if document["apiVersion"] != "ray.io/v1" or kind not in KUBERAY_KINDS:
-        told = f"is {kind} of {document['apiVersion']}, but must be {', '.join(KUBERAY_KINDS)} of ray.io/v1"
-        return [Violation("kind", told, "name one of them")]
-    return list(schema_violations(document, kuberay_schema(kind)))
-
-
-def _is_launcher(document: Mapping[str, Any]) -> bool:
-    return "cluster_name" in document or "provider" in document
-
-
 def _check_launcher(config: Mapping[str, Any]) -> list[Violation]:
-    return check_structure(config) or list(launcher_violations(config))
+    return structure_violations(config) or list(launcher_violations(config))
 
 
 def _check_manifest(manifest: Mapping[str, Any], is_named: bool) -> list[Violation]:
     kind = manifest.get("kind")
-    found = check_structure(manifest)
+    found = structure_violations(manifest)
     if not found and kind in KUBERAY_KINDS:
         found = list(kuberay_violations(manifest))
     if not is_named:
@@ -68,7 +54,7 @@ def read_documents(path: Path) -> list[Mapping[str, Any]]:
     Raises:
         SpecError: it cannot be read, is no YAML, or holds neither form.
     """
-    found = [one for one in _read(path) if _is_launcher(one) or str(one.get("apiVersion", "")).startswith("ray.io/")]
+    found = [one for one in _read(path) if is_launcher(one) or str(one.get("apiVersion", "")).startswith("ray.io/")]
     if not found:
         raise SpecError([Problem("", f"is no cluster file, but must be {_FORMS}", str(path))])
     return found
@@ -87,4 +73,6 @@ def _read(path: Path) -> list[Mapping[str, Any]]:
         raise SpecError(
             [Problem("", f"is no valid YAML: {problem}; mend it", str(path), mark.line + 1 if mark else None)]
         ) from error
+    except RecursionError as error:
+        raise SpecError([Problem("", "is nested too deeply for a cluster file; mend it", str(path))]) from error
     return [one for one in documents if isinstance(one, Mapping)]

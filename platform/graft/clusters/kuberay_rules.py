@@ -5,6 +5,7 @@ from typing import Any
 
 from graft.clusters.homes import home_violation, path_on_nodes
 from graft.clusters.service_rules import service_violations
+from graft.clusters.structure import cluster_of
 from graft.clusters.violation import Violation, is_pinned
 
 Manifest = Mapping[str, Any]
@@ -28,15 +29,6 @@ def kuberay_violations(manifest: Manifest) -> Iterator[Violation]:
     yield from _groups(key, spec)
     for at, pod in _pods(key, spec):
         yield from _pod(at, pod)
-
-
-def cluster_of(manifest: Manifest) -> tuple[str, Manifest] | None:
-    """The specification of the cluster in it, and where it stands."""
-    spec = manifest.get("spec", {})
-    if manifest["kind"] == "RayCluster":
-        return "spec", spec
-    key = {"RayJob": "rayClusterSpec", "RayService": "rayClusterConfig"}[manifest["kind"]]
-    return (f"spec.{key}", spec[key]) if key in spec else None
 
 
 def _token(key: str, spec: Manifest) -> Iterator[Violation]:

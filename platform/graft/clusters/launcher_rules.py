@@ -155,10 +155,13 @@ def _container(config: Config) -> Iterator[Violation]:
 def is_spot(node: Config) -> bool:
     """Whether the cloud may take a node of this type away: as AWS, Google Cloud and Azure write it."""
     own = node.get("node_config", {})
+    scheduling = own.get("scheduling", {})
     return (
         own.get("InstanceMarketOptions", {}).get("MarketType") == "spot"
-        or bool(own.get("scheduling", {}).get("preemptible"))
-        or own.get("scheduling", {}).get("provisioningModel") == "SPOT"
+        or any(
+            bool(one.get("preemptible")) or one.get("provisioningModel") == "SPOT"
+            for one in (scheduling if isinstance(scheduling, list) else [scheduling])
+        )
         or own.get("azure_arm_parameters", {}).get("priority") == "Spot"
     )
 

@@ -1,5 +1,6 @@
 """Writes a cluster file for a provider and a size."""
 
+import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
@@ -11,6 +12,10 @@ from graft.core.uris import scheme_of
 from graft.spec.service import IMPORT_PATH
 
 _MOUNTED = "/shared/"
+_NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
+_SECURITY_GROUP = re.compile(r"sg-[0-9a-f]+")
+# The values come into YAML, and there into commands of a shell.
+_PLAIN = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9._:/@+=,-]*")
 _CONDITION = re.compile(r"\s*#if (\w+)$")
 
 PROVIDERS = ("aws", "gcp", "azure", "on_premise", "kuberay")
@@ -90,7 +95,7 @@ def make_cluster_file(provider: str, settings: ClusterSettings) -> str:
     """The text of a cluster file: YAML with comments that say how to go on.
 
     Raises:
-        SpecError: the provider or the size is not known, or no home can be there.
+        SpecError: the provider or the size is not known, no home can be there, or a setting cannot be what it is.
     """
     known = {"provider": (provider, (*PROVIDERS, SERVICE)), "size": (settings.size, tuple(SIZES))}
     problems = [
@@ -98,7 +103,7 @@ def make_cluster_file(provider: str, settings: ClusterSettings) -> str:
         for what, (value, names) in known.items()
         if value not in names
     ]
-    problems += _home_problems(settings.home)
+    problems += _home_problems(settings.home) or _value_problems(settings)
     if problems:
         raise SpecError(problems)
     size = SIZES[settings.size]
@@ -129,10 +134,35 @@ def _home_problems(home: str) -> list[Problem]:
     if scheme_of(home):
         wrong = home_violation("home", home)
         return [] if wrong is None else [Problem("", str(wrong))]
-    if home.startswith(_MOUNTED):
+    if home.startswith(_MOUNTED) and ".." not in home.split("/"):
         return []
     told = f"home: is {home}, but must be a path below {_MOUNTED}, which is what nodes mount, or the address of a store"
     return [Problem("", f"{told}; write {_MOUNTED}graft")]
+
+
+def _value_problems(settings: ClusterSettings) -> list[Problem]:
+    rules = [
+        ("name", _NAME, "have at most 40 lower-case letters, digits and `-`, and begin with a letter"),
+        ("security_group", _SECURITY_GROUP, "be the id of one, such as sg-0123456789abcdef0"),
+    ]
+    plain = ("container", "home", "shared", "project", "model")
+    rules += [(key, _PLAIN, "have letters, digits and ._:/@+=,- alone") for key in plain]
+    found = [
+        Problem("", f"{key} is `{value}`, but must {rule}; correct it")
+        for key, form, rule in rules
+        if not form.fullmatch(value := getattr(settings, key))
+    ]
+    if not _is_network(settings.allow):
+        told = f"allow is `{settings.allow}`, but must be a network that is not the whole internet, as CIDR"
+        found.append(Problem("", f"{told}; write yours, such as 10.0.0.0/8"))
+    return found
+
+
+def _is_network(text: str) -> bool:
+    try:
+        return ipaddress.ip_network(text).prefixlen > 0
+    except ValueError:
+        return False
 
 
 def _suited(template: str, kind: str) -> str:

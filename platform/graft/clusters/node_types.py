@@ -1,23 +1,18 @@
 """What a cluster file says of its nodes: kinds, how many there may be, when idle ones leave."""
 
-import json
-import re
-import shlex
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from graft.clusters.check import check_structure, read_documents
-from graft.clusters.kuberay_rules import cluster_of, has_shared_home
+from graft.clusters.check import read_documents
+from graft.clusters.kuberay_rules import has_shared_home
 from graft.clusters.launcher_rules import has_mounted_home, is_spot
+from graft.clusters.ray_start import options_of, resources_of
+from graft.clusters.structure import amounts_of, cluster_of, structure_violations
 from graft.core.errors import Problem, SpecError
 
 MARKET, ACCELERATOR = "ray.io/market-type", "ray.io/accelerator-type"
-_QUANTITY = re.compile(r"^([0-9.]+)(m|[KMGTP]i?)?$")
-_FACTORS = {"m": 1e-3, "": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15} | {
-    f"{letter}i": 1024.0 ** (place + 1) for place, letter in enumerate("KMGTP")
-}
 DEFAULT_IDLE_MINUTES, KUBERAY_IDLE_SECONDS = 5.0, 60.0
 
 
@@ -76,12 +71,10 @@ def read_cluster(path: Path) -> ClusterNodes:
         SpecError: it is no cluster file, its schema refuses it, or it does not say what a node has.
     """
     for document in read_documents(path):
-        if violations := check_structure(document):
+        if violations := structure_violations(document):
             raise SpecError([Problem("", str(one), str(path)) for one in violations])
-        if "cluster_name" in document:
-            return _of_launcher(document, path)
-        if (found := cluster_of(document)) is not None:
-            return _of_kuberay(found[1])
+        if (found := _nodes_of(document, path)) is not None:
+            return found
     raise SpecError([Problem("", "holds no cluster, only jobs that name one; name the file of the cluster", str(path))])
 
 
@@ -96,12 +89,21 @@ def launched_cluster(path: Path) -> ClusterNodes:
         SpecError: it cannot be read, or holds no cluster.
     """
     for document in read_documents(path):
-        if "cluster_name" in document:
-            return _of_launcher(document, path)
-        if (found := cluster_of(document)) is not None:
-            return _of_kuberay(found[1])
+        if (found := _nodes_of(document, path)) is not None:
+            return found
     told = "holds no cluster; name what `ray up` has left on the head, or the manifest that KubeRay was given"
     raise SpecError([Problem("", told, str(path))])
+
+
+def _nodes_of(document: Mapping[str, Any], path: Path) -> ClusterNodes | None:
+    """Those of one document; None if it holds no cluster."""
+    try:
+        if "cluster_name" in document:
+            return _of_launcher(document, path)
+        found = cluster_of(document)
+        return None if found is None else _of_kuberay(found[1])
+    except SpecError as error:
+        raise SpecError([replace(one, file=str(path)) for one in error.problems]) from error
 
 
 def _of_launcher(config: Mapping[str, Any], path: Path) -> ClusterNodes:
@@ -130,33 +132,22 @@ def _launcher_type(name: str, node: Mapping[str, Any]) -> NodeType:
 
 def _of_own_machines(config: Mapping[str, Any], path: Path) -> ClusterNodes:
     """Machines that stay; what one has is what its `ray start` says."""
-    has = _started_with(config.get("worker_start_ray_commands", ()))
+    has = _started_with(config, "worker_start_ray_commands")
     if "CPU" not in has:
         told = "says no --num-cpus, but a plan must know what a machine has; write --num-cpus and --num-gpus"
         raise SpecError([Problem("worker_start_ray_commands", told, str(path))])
     count = min(len(config["provider"].get("worker_ips") or ()), config.get("max_workers", 10**6))
     worker = NodeType("worker", has, most=count, least=count)
-    head = NodeType("head", _started_with(config.get("head_start_ray_commands", ())))
+    head = NodeType("head", _started_with(config, "head_start_ray_commands"))
     return ClusterNodes("local", head, (worker,), count, 0.0, is_elastic=False)
 
 
-def _started_with(commands: Iterable[str]) -> dict[str, float]:
-    words = [word for command in commands if "ray start" in command for word in _options(command)]
+def _started_with(config: Mapping[str, Any], key: str) -> dict[str, float]:
     found: dict[str, float] = {}
-    for name, value in words:
-        if name in ("--num-cpus", "--num-gpus"):
-            found["CPU" if name == "--num-cpus" else "GPU"] = float(value)
-        elif name == "--resources":
-            found |= {kind: float(amount) for kind, amount in json.loads(value).items()}
+    for at, command in enumerate(config.get(key, ())):
+        if "ray start" in command:
+            found |= resources_of(f"{key}.{at}", options_of(f"{key}.{at}", command))
     return found
-
-
-def _options(command: str) -> Iterator[tuple[str, str]]:
-    words = shlex.split(command)
-    for place, word in enumerate(words):
-        name, equals, value = word.partition("=")
-        if name.startswith("--"):
-            yield name, value if equals else (words[place + 1] if place + 1 < len(words) else "")
 
 
 def _of_kuberay(spec: Mapping[str, Any]) -> ClusterNodes:
@@ -171,15 +162,7 @@ def _of_kuberay(spec: Mapping[str, Any]) -> ClusterNodes:
 
 def _kuberay_type(group: Mapping[str, Any]) -> NodeType:
     """What a pod asks for; `rayStartParams` may say otherwise, and name resources of its own."""
-    containers = group.get("template", {}).get("spec", {}).get("containers", ())
-    asked = (containers[0] if containers else {}).get("resources", {})
-    amounts = {**asked.get("requests", {}), **asked.get("limits", {})}
-    resources = {"CPU": quantity(amounts.get("cpu", 0)), "GPU": quantity(amounts.get("nvidia.com/gpu", 0))}
-    given = group.get("rayStartParams", {})
-    for key, kind in (("num-cpus", "CPU"), ("num-gpus", "GPU")):
-        if key in given:
-            resources[kind] = float(given[key])
-    resources |= {kind: float(amount) for kind, amount in json.loads(given.get("resources", "{}").strip("'")).items()}
+    resources = amounts_of(group["groupName"], group)
     labels = group.get("labels", {})
     return NodeType(
         group["groupName"],
@@ -190,11 +173,3 @@ def _kuberay_type(group: Mapping[str, Any]) -> NodeType:
         is_spot=labels.get(MARKET) == "spot",
         priority=group.get("priority", 0),
     )
-
-
-def quantity(text: str | int | float) -> float:
-    """A quantity as Kubernetes writes it: ``4``, ``"500m"``, ``32Gi``."""
-    found = _QUANTITY.match(str(text))
-    if found is None:
-        raise SpecError(f"{text} is no quantity of Kubernetes, such as 4, 500m or 32Gi; mend it")
-    return float(found[1]) * _FACTORS[found[2] or ""]

@@ -72,7 +72,7 @@ def read_prices(path: Path | None = None) -> Prices:
         found = yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)
     except OSError as error:
         raise SpecError([Problem("", f"cannot be read: {error.strerror}; name a price table", str(path))]) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise SpecError(
             [Problem("", "is no valid YAML in UTF-8, but must be a price table; mend it", str(path))]
         ) from error
