@@ -3,7 +3,6 @@
 import functools
 import os
 import sys
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,8 @@ import pytest
 
 # Many folders ask for stores and pictures: one server of each stands for all. Only what is imported fast is here.
 pytest_plugins = [
-    f"tests.fixtures.{name}" for name in ("stores", "homes", "azure_store", "azurite", "google_store", "images")
+    "tests.distribution",
+    *(f"tests.fixtures.{name}" for name in ("stores", "homes", "azure_store", "azurite", "google_store", "images")),
 ]
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -34,7 +34,6 @@ hypothesis.settings.load_profile("graft")
 
 REPOSITORY = Path(__file__).parent.parent
 SLOWEST = 20
-QUARTERS = (1, 2, 3, 4)
 _seconds: Counter[str] = Counter()
 _ray_sessions: Counter[str] = Counter()
 
@@ -70,35 +69,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--quarter",
-        type=int,
-        choices=QUARTERS,
-        help="leave out the slow tests of the other quarters; CI takes another quarter by every commit (.ci/run)",
-    )
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    wanted = config.getoption("quarter")
-    if wanted is None:
-        return
-    others = [item for item in items if item.get_closest_marker("slow") and quarter_of(item) != wanted]
-    left_out = set(others)
-    config.hook.pytest_deselected(items=others)
-    items[:] = [item for item in items if item not in left_out]
-
-
-def quarter_of(item: pytest.Item) -> int:
-    """The quarter of a slow test: always the same, and one for tests of a class or a parameter, which share a run."""
-    place, call = item.nodeid.partition("[")[0], getattr(item, "callspec", None)
-    if call is not None:
-        place = f"{place.partition('::')[0]}[{call.id}]"
-    elif getattr(item, "cls", None):
-        place = place.rpartition("::")[0]
-    return QUARTERS[zlib.crc32(place.encode()) % len(QUARTERS)]
-
-
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     _seconds[report.nodeid] += report.duration
 
@@ -107,14 +77,24 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     _count_ray_sessions()
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["ray_sessions"] = dict(_ray_sessions)
+
+
+def pytest_testnodedown(node: Any) -> None:
+    """The Ray sessions of a worker, which is about to end, are counted with those of this process."""
+    _ray_sessions.update(getattr(node, "workeroutput", {}).get("ray_sessions", {}))
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """The tests that the suite's time goes to, with their fixtures, and the Ray sessions that this process started."""
+    """The tests that the time goes to, with their fixtures, and the Ray sessions that all processes started."""
     if not _seconds:
         return
     terminalreporter.section(f"slowest {SLOWEST} tests")
     for name, seconds in _seconds.most_common(SLOWEST):
         terminalreporter.line(f"{seconds:8.2f} s  {name}")
-    terminalreporter.line(f"Ray sessions started in this process: {_ray_sessions.total()}")
+    terminalreporter.line(f"Ray sessions started by these tests: {_ray_sessions.total()}")
     for name, count in _ray_sessions.most_common(SLOWEST):
         terminalreporter.line(f"{count:8d}    {name}")
 

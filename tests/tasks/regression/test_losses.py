@@ -24,7 +24,7 @@ def loss_of(spec, facts=FACTS):
         (Quantile(), lambda a, b: functional.l1_loss(a, b) / 2),
         (Quantile(quantile=0.9), lambda a, b: torch.where(b > a, 0.9 * (b - a), 0.1 * (a - b)).mean()),
     ],
-    ids=str,
+    ids=["squared error", "huber", "huber of another delta", "median", "quantile"],
 )
 def test_values_and_gradients_are_those_of_torch_on_standard_scores(spec, oracle):
     mine = torch.tensor([[0.3, -1.2], [1.0, 0.4], [0.2, 0.1]], requires_grad=True)
