@@ -2,7 +2,7 @@
 
     python tests/benchmarks/explore.py certificate [--runs 1000]
     python tests/benchmarks/explore.py features FOLDER|JOB SET.npz
-    python tests/benchmarks/explore.py real SET.npz [SET.npz …] [--runs 50]
+    python tests/benchmarks/explore.py real SET.npz [SET.npz …] [--runs 50] [--first 0]
     python tests/benchmarks/explore.py labels SET.npz [SET.npz …] [--seeds 10] [--proposers random,margin]
 
 The first simulates whole explorations whose models are just below the requirement, or come up to it from below: a
@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import beta
 
 from graft.exploration.explorer import Ask, Explorer, Terms
 from graft.exploration.head import HeadFit, SolvedHead
@@ -180,20 +181,28 @@ def write_features(source: Path, target: Path) -> None:
     np.savez(target, features=found.features, y=codes)
 
 
-def tell_real(sets: list[Path], runs: int, budget: int) -> None:
+def tell_real(sets: list[Path], runs: range, budget: int) -> None:
     """Run explorations of all sets by turns, at three requirements by turns: below, at, and above what can be."""
     loaded = [(path.stem, *read_set(path)) for path in sets]
     certified = wrong = 0
-    for run in range(runs):
+    for run in runs:
         name, features, codes = loaded[run % len(loaded)]
         share = SHARES[run // len(loaded) % len(SHARES)]
         by, required, truth = explored(features, codes, run, share, budget)
         certified += by == "reached"
         wrong += by == "reached" and truth < required
         print(f"{run} {name:12} required {required:.3f}, true {truth:.3f}: {by}", flush=True)
-    print(
-        f"certified wrongly in {wrong} of {runs} runs (target 5 % at most), rightly in {certified - wrong}", flush=True
-    )
+    low, high = clopper_pearson(wrong, len(runs))
+    share = f"{100 * low:.1f} to {100 * high:.1f} %, target 5 % at most"
+    told = f"certified wrongly in {wrong} of {len(runs)} runs ({share})"
+    print(f"{told}, rightly in {certified - wrong}", flush=True)
+
+
+def clopper_pearson(count: int, total: int) -> tuple[float, float]:
+    """95 % interval of a share."""
+    low = float(beta.ppf(0.025, count, total - count + 1)) if count else 0.0
+    high = float(beta.ppf(0.975, count + 1, total - count)) if count < total else 1.0
+    return low, high
 
 
 def main() -> None:
@@ -201,6 +210,7 @@ def main() -> None:
     parser.add_argument("what", choices=["certificate", "features", "real", "labels"])
     parser.add_argument("sets", nargs="*", type=Path)
     parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0, help="Number of the first run on real sets: its seed.")
     parser.add_argument("--budget", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=10)
     every = "random,herding,typiclust_then_margin,typiclust,margin,badge,entropy,core_set"
@@ -218,7 +228,7 @@ def main() -> None:
         write_features(source, target)
         return
     if given.what == "real":
-        tell_real(given.sets, given.runs, given.budget)
+        tell_real(given.sets, range(given.first, given.first + given.runs), given.budget)
         return
     for path in given.sets:
         features, codes = read_set(path)

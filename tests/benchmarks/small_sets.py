@@ -2,7 +2,7 @@
 
 import gzip
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +41,13 @@ def emoji(root: Path, side: int) -> Pictures:
 
 def clip_art(root: Path, side: int) -> Pictures:
     """Drawings by their subjects: package openclipart-png."""
+    return drawings(root, side, CLIP_ART)
+
+
+def drawings(root: Path, side: int, subjects: Sequence[str]) -> Pictures:
+    """Those of some subjects."""
     squares, labels = [], []
-    for code, name in enumerate(CLIP_ART):
+    for code, name in enumerate(subjects):
         files = sorted((root / "openclipart/png" / name).rglob("*.png"))
         random.Random(0).shuffle(files)
         for path in files[:_MOST_OF_A_CLASS]:
@@ -54,9 +59,9 @@ def clip_art(root: Path, side: int) -> Pictures:
     return np.stack(squares), np.array(labels, dtype=np.int64)
 
 
-def fashion(root: Path, side: int) -> Pictures:
-    """The first 3,000 clothes of Fashion-MNIST: package dataset-fashion-mnist."""
-    folder, count = root / "datasets/fashion-mnist", 3000
+def fashion(root: Path, side: int, count: int = 3000) -> Pictures:
+    """The first clothes of Fashion-MNIST: package dataset-fashion-mnist."""
+    folder = root / "datasets/fashion-mnist"
     with gzip.open(folder / "train-images-idx3-ubyte.gz") as file:
         images = np.frombuffer(file.read(16 + count * 784)[16:], np.uint8).reshape(count, 28, 28)
     with gzip.open(folder / "train-labels-idx1-ubyte.gz") as file:

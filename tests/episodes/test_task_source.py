@@ -91,8 +91,10 @@ def test_copies_are_refused_and_can_be_left_out(make_samples: Make) -> None:
     samples = make_samples()
     rows = np.r_[np.arange(len(samples)), 3, 3]
     twice = samples.some(rows)
-    with pytest.raises(DataError, match="2 of 50 samples are copies of others, such as rows 3 and 48"):
+    with pytest.raises(DataError, match="2 of 50 samples are copies of others, such as row 48 of row 3,"):
         TaskSource(twice, EpisodeShape(3, (1,), 2, 0.0))
+    with pytest.raises(DataError, match=r"such as 48.png of 3.png, but .*`tasks.duplicates: drop` in the job"):
+        twice.require_distinct([f"{row}.png" for row in range(50)])
     assert len(twice.distinct()) == len(samples)
     TaskSource(twice.distinct(), EpisodeShape(3, (1,), 2, 0.0))
 

@@ -97,8 +97,11 @@ class Samples:
         """Without the copies of earlier rows."""
         return self.some(self.copies() == np.arange(len(self)))
 
-    def require_distinct(self) -> None:
+    def require_distinct(self, ids: Sequence[str] = ()) -> None:
         """Raise if any sample is there twice: a copy among the queries of a task is an answer that is given away.
+
+        Args:
+            ids: what each is called; its row, if left out.
 
         Raises:
             DataError: some are.
@@ -106,8 +109,9 @@ class Samples:
         first = self.copies()
         twice = np.flatnonzero(first != np.arange(len(self)))
         if len(twice):
+            one, other = (ids[row] if ids else f"row {row}" for row in (first[twice[0]], twice[0]))
             raise DataError(
-                f"{len(twice)} of {len(self)} samples are copies of others, such as rows {first[twice[0]]} and "
-                f"{twice[0]}, but support and query of a task must not share a sample; leave copies out "
-                "(`duplicates: drop` in the job, or `Samples.distinct()`)"
+                f"{len(twice)} of {len(self)} samples are copies of others, such as {other} of {one}, but support and "
+                "query of a task must not share a sample; leave copies out (`tasks.duplicates: drop` in the job, or "
+                "`Samples.distinct()`)"
             )

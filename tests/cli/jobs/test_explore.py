@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from graft.cli.jobs import explore
 from graft.cli.main import app
-from graft.core.errors import DataError, ResourceError, SpecError
+from graft.core.errors import DataError, Interrupted, ResourceError, SpecError
 from graft.journal.journal import Journal, journal_path
 from graft.models.load import check_backbone
 
@@ -82,6 +83,19 @@ def test_a_person_answers_and_leaves(table: Path, tmp_path: Path) -> None:
     assert "2 labels" in first.output
     second = CliRunner().invoke(app, asked, input="travel\n\n")
     assert "3 labels" in second.output
+
+
+@needs_weights
+def test_one_that_is_interrupted_says_that_it_goes_on(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(explore, "_prompted", interrupt)
+    done = CliRunner().invoke(app, ["explore", str(table), "--home", str(tmp_path / "home")])
+    assert isinstance(done.exception, Interrupted)
+    assert str(done.exception) == "interrupted; the answers are kept, and the same command goes on"
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,17 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(graft, job, home, ch
     assert not (home / "meta").exists()
 
 
+def test_one_that_is_interrupted_says_that_it_goes_on(graft, job, monkeypatch):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    path = job()
+    monkeypatch.setattr(run, "meta_train", interrupt)
+    done = graft("meta-train", path)
+    told = "graft: interrupted; finished epochs are kept, and the same command goes on\n"
+    assert (done.exit_code, done.err) == (1, told)
+
+
 def test_an_update_of_nothing_is_one_line(graft, job):
     done = graft("meta-train", job(), "--update")
     assert done.exit_code == 2

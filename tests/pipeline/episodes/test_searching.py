@@ -101,7 +101,7 @@ class TestASearch:
                 return lambda: over if len(seen) >= 6 else usual()
 
             patch.setattr(searching.MetaSearch, "_end_of_search", ending)
-            with pytest.raises(Interrupted):
+            with pytest.raises(Interrupted, match="during the search; the same command goes on"):
                 meta_train(job_of(**PBT), other, pool_of(samples_of()), count)
         assert 6 <= len(seen) < 12
         again = trained(other, job_of(**PBT))

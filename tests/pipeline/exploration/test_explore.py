@@ -14,6 +14,7 @@ from graft.core.storage import Home
 from graft.exploration.requirement import Requirement
 from graft.journal.explorations import ExplorationStopped, LabelGiven, LabelWithdrawn
 from graft.journal.journal import journal_path, read
+from graft.pipeline.exploration.backbone import PoolFeatures
 from graft.pipeline.exploration.explore import WANTED, Exploration, Explored, Settings
 from graft.pipeline.exploration.pool import Pool
 from graft.pipeline.exploration.sources import Answer, Called, LabelSource, Oracle, Question, TakeBack, labels_of_file
@@ -28,10 +29,10 @@ class Vectors:
     class strategy:  # noqa: N801 - stands for an object
         backbone = "none"
 
-    def features(self, samples: Sequence[Any], scratch: Path, told: Any) -> tuple[np.ndarray, dict[int, str]]:
+    def features(self, samples: Sequence[Any], scratch: Path, told: Any) -> PoolFeatures:
         errors = {place: "is damaged" for place, one in enumerate(samples) if one is None}
         readable = [one for one in samples if one is not None]
-        return np.array(readable, np.float32).reshape(len(readable), 8), errors
+        return PoolFeatures(np.array(readable, np.float32).reshape(len(readable), 8), errors)
 
 
 @pytest.fixture(autouse=True)

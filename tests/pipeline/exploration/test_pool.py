@@ -1,5 +1,6 @@
 """Pools as users name them."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ def folder(tmp_path: Path) -> Path:
             pixels = np.clip(rng.normal(level, 12, (32, 32, 3)), 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(root / name / f"{number}.png")
     (root / "dark" / "broken.png").write_bytes(b"no picture")
+    shutil.copy(root / "dark" / "0.png", root / "light" / "again.png")
     return root
 
 
@@ -30,13 +32,15 @@ def test_a_folder_becomes_a_model_that_answers(folder: Path, tmp_path: Path) -> 
     pool = find_pool(folder, None, "folders", None)
     assert pool.ids[0] == "dark/0.png"
     found = read_pool(pool, tmp_path / "reader", lambda done, of: None)
-    assert list(found.left_out) == ["dark/broken.png"]
+    assert list(found.left_out) == ["dark/broken.png", "light/again.png"]
+    assert found.left_out["light/again.png"] == "is a copy of dark/0.png"
+    assert (len(found.ids), len(found.features)) == (12, 12)
     truth = dict(zip(pool.ids, pool.truth or (), strict=True))
     labels = {row: str(truth[name]) for row, name in enumerate(found.ids)}
     write_model(tmp_path / "bundle", "shades", pool.embedding, found.features, labels)
     predictor = Predictor.from_directory(tmp_path / "bundle")
     answers = predictor.predict_files(folder / "light")
-    assert [one.label for one in answers] == ["light"] * 6
+    assert [one.label for one in answers] == ["light"] * 6 + ["dark"]
 
 
 def test_what_is_no_pool(tmp_path: Path) -> None:

@@ -140,6 +140,25 @@ def test_copies_of_a_sample_are_held_out_together(tmp_path: Path) -> None:
         assert not {shots.contents[row] for row in train} & {shots.contents[row] for row in held}
 
 
+def test_what_is_learned_from_is_not_tested_on(tmp_path: Path) -> None:
+    root = painted(painted(tmp_path / "colours", 2, "train"), 2, "test")
+    paint(root / "train" / "red" / "again.png", 0, 1000)
+    told = r"1 of the samples to learn from are test samples, too, such as train/red/again.png \(as test/red/0.png\)"
+    with pytest.raises(DataError, match=told):
+        shots_in(root)
+    kept, dropped = (shots_in(root, f"data.clean.split_leak={action}") for action in ("keep", "drop"))
+    assert (len(kept.rows), len(dropped.rows)) == (7, 6)
+    assert "train/red/again.png" in set(kept.ids) - set(dropped.ids)
+
+
+def test_a_sample_of_two_classes_is_told(tmp_path: Path) -> None:
+    root = painted(tmp_path / "colours", 2)
+    assert not shots_in(root).contradiction
+    paint(root / "blue" / "again.png", 0, 0)
+    told = "1 sample has labels of several classes, of which one at most is right: "
+    assert shots_in(root).contradiction == told + "blue/again.png (blue) and red/0.png (red)"
+
+
 def test_texts_of_a_table(tmp_path: Path) -> None:
     rows = [
         ("the match ended two to one", "sport"),

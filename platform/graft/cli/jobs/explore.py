@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from graft.cli.interruption import goes_on_when_repeated
 from graft.cli.options import HomeOption, JsonOption
 from graft.cli.output.tell import tell
 
@@ -111,7 +112,10 @@ def command(  # noqa: PLR0913 - each is an option
     settings, called = Settings(required, budget, seed, chosen), require_name(name or found.name)
     source = None if page else _source(found, labels)  # a wrong file of labels is told before the samples are read
     tell(f"{len(found.ids):,} samples in {found.source}; what is required: {required}", err=True)
-    with Exploration(place, called, found, settings, _reading) as one:
+    with (
+        goes_on_when_repeated("the answers are kept"),
+        Exploration(place, called, found, settings, _reading) as one,
+    ):
         explored = one.run(source, _standing) if source else _by_page(one, port, browser)
         ending = _ended(one, explored, place, as_json) if experiment and explored.is_over else None
     told = {**explored.to_dict(), **(ending.to_dict() if ending else {})}
@@ -203,7 +207,7 @@ def _lines(explored: "Explored", ending: "Ending | None") -> list[str]:
     told = [f"{explored.stopped_by}: {explored.detail}", str(explored.standing)]
     if explored.left_out:
         first = next(iter(explored.left_out.items()))
-        told.append(f"left out: {len(explored.left_out)} that cannot be read, such as {first[0]}, which {first[1]}")
+        told.append(f"left out: {len(explored.left_out)} samples, such as {first[0]}, which {first[1]}")
     if ending:
         told.append(str(ending))
     bundle = (ending.to_dict().get("bundle") if ending else None) or explored.bundle

@@ -8,6 +8,7 @@ from typing import Annotated, TextIO
 
 import typer
 
+from graft.cli.interruption import goes_on_when_repeated
 from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
 from graft.cli.output.captured_output import chatter_to
 from graft.cli.output.looking import working
@@ -43,7 +44,11 @@ def command(
     place.require_writable()
 
     # What Ray prints is of no use here: what goes wrong is raised.
-    with tempfile.TemporaryDirectory() as scratch, chatter_to(Path(scratch, "log")) as terminal:
+    with (
+        goes_on_when_repeated("finished epochs are kept"),
+        tempfile.TemporaryDirectory() as scratch,
+        chatter_to(Path(scratch, "log")) as terminal,
+    ):
         pool = pool_of(loaded, place, working(terminal.err))
         result = meta_train(loaded, place, pool, lambda *report: _tell_epoch(terminal.err, *report), update)
     if as_json:

@@ -48,11 +48,22 @@ def open_meta_model(init: MetaLearned) -> MetaModel:
 
 def misfit(model: MetaModel, backbone: Backbone, preprocessing: Preprocessing) -> str | None:
     """Why a meta-model cannot be used on a backbone that is given samples so, as one sentence; None if it can."""
-    return _other_backbone(model.spec, backbone) or _otherwise_prepared(model.spec, preprocessing)
+    return misfit_of_features(model.spec, _digest_of(backbone), preprocessing)
 
 
-def _other_backbone(spec: MetaModelSpec, backbone: Backbone) -> str | None:
-    if spec.backbone_digest == _digest_of(backbone):
+def misfit_of_features(spec: MetaModelSpec, backbone_digest: str, preprocessing: Preprocessing) -> str | None:
+    """Why a meta-model cannot be used on some features, as one sentence; None if it can.
+
+    Args:
+        spec: of the meta-model.
+        backbone_digest: of the backbone that makes the features.
+        preprocessing: of the samples that it is given.
+    """
+    return _other_backbone(spec, backbone_digest) or _otherwise_prepared(spec, preprocessing)
+
+
+def _other_backbone(spec: MetaModelSpec, digest: str) -> str | None:
+    if spec.backbone_digest == digest:
         return None
     return (
         f"meta-model {spec.name} was learned on features of {spec.backbone} with other weights or blocks than the "

@@ -11,7 +11,10 @@ from graft.episodes.evaluator import Score, evaluate
 from graft.episodes.meta_model import MetaModel, MetaModelSpec, read_meta_model
 from graft.episodes.samples import Samples
 from graft.episodes.task_source import EpisodeShape, TaskSource
+from graft.learner.mapped.meta_map import misfit_of_features
 from graft.pipeline.episodes.samples import Division
+from graft.spec.modalities.base import ModalitySpec
+from graft.spec.registry import members
 
 POINTER = "champion.json"
 MARGIN = 0.01
@@ -45,7 +48,13 @@ class Champion:
             SpecError: backbone, preprocessing, start or adapter differ.
         """
         own = self.model.spec
-        for name in ("backbone", "backbone_digest", "preprocessing", "start", "adapter", "shapes"):
+        if own.backbone and other.backbone:
+            kind = members("modality")[other.modality]
+            assert issubclass(kind, ModalitySpec)
+            given = kind.preprocessing.read_stored(other.preprocessing)
+            if told := misfit_of_features(own, other.backbone_digest, given):
+                raise SpecError([Problem("strategy", told)])
+        for name in ("start", "adapter", "shapes"):
             one, two = (canonical_json(spec.model_dump(mode="json")[name]) for spec in (own, other))
             if one != two:
                 shown = f"is {two[:60]}, but that of meta-model {own.name} is {one[:60]}"

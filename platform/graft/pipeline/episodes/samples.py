@@ -70,7 +70,9 @@ def pool_of(job: MetaJob, home: Home, on_progress: OnProgress) -> Pool:
     samples = Samples.of(views, targets[rows], groups)
     if job.tasks.duplicates == "drop":
         samples = samples.distinct()
-    samples.require_distinct()
+    else:
+        ids = dataset.ids
+        samples.require_distinct([ids[row] for row in rows.tolist()])
     names = tuple(dataset.names[code] for code in np.unique(targets[rows]))
     return Pool(samples, names, dataset, request)
 

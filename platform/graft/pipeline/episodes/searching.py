@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.clock import Clock, SystemClock
-from graft.core.errors import TrialError
+from graft.core.errors import Interrupted, TrialError
 from graft.experiments.budget import NOTHING_AFTER, Deadline, search_end
 from graft.experiments.directory import Experiment
 from graft.experiments.history import SearchHistory
@@ -69,7 +69,7 @@ class MetaSearch:
         clock = SystemClock()
         with ray_session(self.directory / "ray-logs") as there, graceful_interrupt() as interrupt:
             allocation = allocate(job.resources, there, total_trials(job.phases))
-            SearchStage(
+            stage = SearchStage(
                 experiment=Experiment(self.directory),
                 job=job,
                 journal=self.journal,
@@ -80,7 +80,11 @@ class MetaSearch:
                 history=history,
                 end_of_search=self._end_of_search(job, progress, interrupt, clock),
                 phase_seconds=lambda phase: None,
-            ).run()
+            )
+            try:
+                stage.run()
+            except Interrupted as error:
+                raise Interrupted(f"{error}; the same command goes on") from error
         self.journal.append(importance_of(self.journal.path, job))
 
     def _end_of_search(self, job: Job, progress: Progress, interrupt: Interrupt, clock: Clock) -> EndOf:

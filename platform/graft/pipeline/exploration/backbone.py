@@ -1,13 +1,15 @@
 """What a frozen backbone makes of the samples of a pool, read as `graft predict` reads them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from graft.data.columns import Ragged
 from graft.data.listing import Listing
 from graft.data.targets import RawTargets
 from graft.modalities.protocol import Modality, Readings
@@ -21,6 +23,21 @@ from graft.spec.strategy import Strategy
 
 _BATCH, _WINDOW = 64, 1024
 OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class PoolFeatures:
+    """Samples as a backbone sees them.
+
+    Attributes:
+        features: float32 [n, F] of those that can be read and are no copies, in their order.
+        errors: why others cannot be read, by their places.
+        copies: the place of the first sample of the same content, by the places of the later ones.
+    """
+
+    features: np.ndarray
+    errors: dict[int, str]
+    copies: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,8 +79,8 @@ class Embedding:
         found = load_backbone(self.strategy.backbone, self.modality.size(self.strategy)).backbone
         return found.eval()
 
-    def features(self, samples: Sequence[Any], scratch: Path, told: OnProgress) -> tuple[np.ndarray, dict[int, str]]:
-        """float32 [n, F] of the samples that can be read, and why the others cannot, by their places.
+    def features(self, samples: Sequence[Any], scratch: Path, told: OnProgress) -> PoolFeatures:
+        """What the backbone makes of samples, each of one content once.
 
         Args:
             samples: as the modality's reader takes them.
@@ -74,16 +91,22 @@ class Embedding:
         for name, content in self.modality.bundle_files(self.preprocessing, self.info).items():
             (scratch / name).write_bytes(content)
         read, found, errors = self.modality.reader(self.preprocessing, scratch), list[np.ndarray](), dict[int, str]()
+        first, copies = dict[bytes, int](), dict[int, int]()
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         network = self.backbone()
         self.modality.suit(network, device)
         placed = self.modality.place(network, device)
         for start in range(0, len(samples), _WINDOW):
-            readings = read(samples[start : start + _WINDOW])
+            window = samples[start : start + _WINDOW]
+            readings = read(window)
             errors |= {start + place: reason for place, reason in readings.errors.items()}
-            found.append(self._embedded(placed, readings, device))
-            told(min(start + _WINDOW, len(samples)), len(samples))
-        return np.concatenate(found) if found else np.empty((0, self.info.num_features), np.float32), errors
+            places = [start + place for place in range(len(window)) if place not in readings.errors]
+            same = {place: first.setdefault(one, place) for place, one in zip(places, _contents(readings), strict=True)}
+            copies |= {place: earlier for place, earlier in same.items() if earlier != place}
+            found.append(self._embedded(placed, readings, device)[[place not in copies for place in places]])
+            told(start + len(window), len(samples))
+        features = np.concatenate(found) if found else np.empty((0, self.info.num_features), np.float32)
+        return PoolFeatures(features, errors, copies)
 
     def _embedded(self, network: torch.nn.Module, readings: Readings, device: torch.device) -> np.ndarray:
         count = len(next(iter(readings.columns.values()), ()))
@@ -97,3 +120,11 @@ class Embedding:
                 rows = order[start : start + _BATCH]
                 found[rows] = network(inputs.plain(rows)).float().cpu().numpy()
         return found
+
+
+def _contents(readings: Readings) -> Iterator[bytes]:
+    """A digest of each sample that could be read."""
+    columns = readings.columns.values()
+    for row in range(len(next(iter(columns), ()))):
+        parts = (one.row(row) if isinstance(one, Ragged) else one[row] for one in columns)
+        yield blake2b(b"".join(np.ascontiguousarray(one).tobytes() for one in parts), digest_size=16).digest()

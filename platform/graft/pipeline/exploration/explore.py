@@ -76,7 +76,7 @@ class Explored:
         standing: what is known.
         bundle: the model; None where there is none.
         wanted: ids of samples whose labels are wanted.
-        left_out: why samples cannot be read, by their ids.
+        left_out: why samples are not asked about, by their ids: they cannot be read, or are copies.
         labels: all of them.
     """
 

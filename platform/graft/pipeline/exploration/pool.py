@@ -180,12 +180,12 @@ def _embedding(path: Path, section: dict[str, Any], backbone: str, facts: dict[s
 
 @dataclass(frozen=True)
 class ReadPool:
-    """The samples of a pool that can be read; what an exploration keeps of it.
+    """The samples of a pool that may be asked about; what an exploration keeps of it.
 
     Attributes:
         ids: what each is called.
         features: float32 [N, F].
-        left_out: why others cannot be read, by their ids.
+        left_out: why others may not, by their ids: they cannot be read, or are copies.
     """
 
     ids: tuple[str, ...]
@@ -194,16 +194,17 @@ class ReadPool:
 
 
 def read_pool(pool: Pool, scratch: Path, told: Any) -> ReadPool:
-    """Read every sample once.
+    """Read every sample once. Of copies the first stays: nobody is asked the same twice, and none is tested on another.
 
     Raises:
         DataError: none can be read.
     """
-    features, errors = pool.embedding.features(pool.samples, scratch, told)
-    left_out = {pool.ids[place]: reason for place, reason in sorted(errors.items())}
-    if not len(features):
+    found = pool.embedding.features(pool.samples, scratch, told)
+    copied = {place: f"is a copy of {pool.ids[first]}" for place, first in found.copies.items()}
+    left_out = {pool.ids[place]: reason for place, reason in sorted({**found.errors, **copied}.items())}
+    if not len(found.features):
         name, reason = next(iter(left_out.items()))
         told_of = f"none of the {len(left_out)} samples of {pool.source} can be read: {name} {reason}"
         raise DataError(f"{told_of}; repair them, or name another pool")
-    ids = tuple(name for place, name in enumerate(pool.ids) if place not in errors)
-    return ReadPool(ids, features, left_out)
+    ids = tuple(name for name in pool.ids if name not in left_out)
+    return ReadPool(ids, found.features, left_out)

@@ -71,5 +71,7 @@ class Standing:
         if self.estimate is None:
             return f"{spent}; nothing is known of the accuracy yet"
         known = f"accuracy about {self.estimate:.2f} ({self.interval[0]:.2f} to {self.interval[1]:.2f})"
-        more = f"; some {self.expected} audit labels more would show it" if self.expected else ""
+        more = f"; some {self.expected:,} audit labels more would show it" if self.expected else ""
+        if self.expected and self.expected > self.left:
+            more += ", but there are not so many left"
         return f"{spent}; {known}{more}"

@@ -43,6 +43,7 @@ class FewShotAnswer:
         seconds: from the samples to the bundle.
         test: accuracy and its 95 % interval on the test samples of the source; empty where it has none.
         left_out: names of what could not be read.
+        note: what is wrong with the samples; empty if nothing is seen.
     """
 
     k: int
@@ -54,6 +55,7 @@ class FewShotAnswer:
     seconds: float
     test: dict[str, float] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """It as plain JSON."""
@@ -75,6 +77,7 @@ class FewShotAnswer:
             "estimate": self.chosen.estimate,
             "test": self.test,
             "left_out": list(self.left_out),
+            "note": self.note,
             "bundle": str(self.bundle),
             "seconds": self.seconds,
         }
@@ -84,6 +87,8 @@ class FewShotAnswer:
         told = [f"{self.samples} samples of {len(self.names)} classes, {self.k} at least of each"]
         if self.left_out:
             told.append(f"left out: {len(self.left_out)} that cannot be read, such as {self.left_out[0]}")
+        if self.note:
+            told.append(self.note)
         ranked = sorted(self.candidates, key=lambda one: -(one.estimate or 0.0))
         width = max(len(one.method) for one in ranked)
         rows = tuple(f"  {one.method:<{width}}  {_told(one)}{_mark(one is self.chosen)}" for one in ranked)
@@ -137,6 +142,7 @@ def answer_few_shots(shots: Shots, bundle: Path, adapters: Sequence[AdapterSpec]
         seconds=time.perf_counter() - began,
         test=test,
         left_out=tuple(one.path for one in shots.left_out),
+        note=shots.contradiction,
     )
 
 

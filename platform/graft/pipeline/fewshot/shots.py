@@ -23,6 +23,7 @@ from graft.tasks.registry import build_task
 
 MOST_SHOTS = 100
 """Of a class, on the mean; with more, a search pays, and folds are no longer done in seconds."""
+_LEAK = "split_leak"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,20 @@ class Shots:
         """int64 [K], how many each class has."""
         arrays = self.data.arrays
         return np.bincount(arrays.targets[self.rows], minlength=len(arrays.names))
+
+    @property
+    def contradiction(self) -> str:
+        """Which samples of one content have labels of several classes; empty if none have."""
+        labels: dict[str, dict[str, str]] = {}
+        for row in self.rows.tolist():
+            name = self.data.arrays.names[self.data.arrays.targets[row]]
+            labels.setdefault(self.contents[row], {}).setdefault(name, self.ids[row])
+        found = [named for named in labels.values() if len(named) > 1]
+        if not found:
+            return ""
+        first = " and ".join(f"{sample} ({name})" for name, sample in found[0].items())
+        count = "1 sample has" if len(found) == 1 else f"{len(found)} samples have"
+        return f"{count} labels of several classes, of which one at most is right: {first}"
 
     @property
     def k(self) -> int:
@@ -123,7 +138,9 @@ def _decoded(resolved: Resolved, work: Ingestion, most: int) -> Shots:
     blocks = list(local_blocks(work))
     reasons = np.concatenate([block["reason"] for block in blocks])
     kinds, passing = (np.concatenate([block[name] for block in blocks]) for name in ("kind", "passing"))
+    digests = np.concatenate([block["sha256"] for block in blocks])
     good = np.flatnonzero(reasons == "")
+    good = good[_untested(plan, good, digests, job.data.clean.get(_LEAK, "fail"))]
     left_out = tuple(
         Quarantined(plan.ids[row], str(reasons[row]), bool(passing[row]), str(kinds[row]))
         for row in np.flatnonzero(reasons != "").tolist()
@@ -141,8 +158,33 @@ def _decoded(resolved: Resolved, work: Ingestion, most: int) -> Shots:
         arrays, plan.storage, job.data, job.decided_task, job.objective, epochs=1, patience=None,
         seed=job.search.seed, num_threads=1,
     )  # fmt: skip
-    digests = np.concatenate([block["sha256"] for block in blocks])[good]
-    return Shots(job, data, tuple(plan.ids[row] for row in good.tolist()), tuple(map(str, digests)), left_out)
+    return Shots(job, data, tuple(plan.ids[row] for row in good.tolist()), tuple(map(str, digests[good])), left_out)
+
+
+def _untested(plan: IngestPlan, rows: np.ndarray, digests: np.ndarray, action: str) -> np.ndarray:
+    """bool [n], which of some rows stay: none that is learned from may be a test sample, too.
+
+    Args:
+        plan: with the splits.
+        rows: int64 [n], of samples that can be read.
+        digests: of the content of all samples.
+        action: what the job says is to be done about such copies.
+
+    Raises:
+        DataError: some are, and it does not say.
+    """
+    is_test = plan.splits[rows] == Split.TEST
+    tested = dict(zip(digests[rows[is_test]].tolist(), rows[is_test].tolist(), strict=True))
+    leaks: np.ndarray = ~is_test & np.isin(digests[rows], [*tested])
+    if action == "keep" or not leaks.any():
+        return np.ones(len(rows), bool)
+    if action == "drop":
+        clean: np.ndarray = ~leaks
+        return clean
+    first = int(rows[leaks][0])
+    twin = plan.ids[tested[digests[first]]]
+    told = f"{int(leaks.sum())} of the samples to learn from are test samples, too, such as {plan.ids[first]}"
+    raise DataError(f"{told} (as {twin}); remove one of each, or say data.clean.{_LEAK}: drop")
 
 
 def _column(spec: ColumnSpec, parts: list[np.ndarray], good: np.ndarray) -> Column:

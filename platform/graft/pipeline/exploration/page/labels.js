@@ -63,7 +63,8 @@ function known(found) {
     at("band").style.width = percent(high - low);
     at("dot").style.left = percent(found.estimate);
     const range = `${low.toFixed(2)} to ${high.toFixed(2)}`;
-    const more = found.expected ? `; about ${found.expected} audit labels more would show it` : "";
+    const short = found.expected > found.left ? ", but there are not so many left" : "";
+    const more = found.expected ? `; about ${found.expected} audit labels more would show it${short}` : "";
     at("known").textContent = `accuracy about ${found.estimate.toFixed(2)} (${range})${more}`;
   } else {
     at("known").textContent = "nothing is known of the accuracy yet";
