@@ -10,8 +10,10 @@ first recommended strategy is below the best of them, in points, and at which pl
 same searches without and with the scores of the task's own backbones, where nothing, or the other tasks are remembered,
 or these with their scores; how much of the whole search the scores gain is what they may cost. `overhead`: seconds from
 100,000 records to what a search is told. `curves`: how far predicted ends of learning curves are off, and how often the
-80 % interval holds them, by the share of the epochs that was seen. `stopping`: the searches of `warm_start` with rules
-that stop, or spare, trials by their predicted curves, in seconds of those without.
+80 % interval holds them, by the share of the epochs that was seen. `solved_first`: the heads that a default search
+solves before all else, on one core and on two: seconds to half a point below the best of them, in the order that the
+other tasks recommend ÷ in the fixed one, also with memories that are wrong. `stopping`: the searches of `warm_start`
+with rules that stop, or spare, trials by their predicted curves, in seconds of those without.
 
 `--half choose` and `--half report` look at every second task each: rules are chosen on the one, figures told of the
 other.
@@ -41,14 +43,24 @@ from graft.meta.recommend.pool import candidate_of
 from graft.spec.search.searchers import MetaSearcher, RandomSearcher
 from graft.spec.space.space import StrategySpace
 from graft.spec.strategy import Strategy
-from meta import foreseeing
+from meta import foreseeing, solving
 
 EXAMPLE = """examples:
   python tests/benchmarks/recommendations.py --bank tests/assets/bank
   python tests/benchmarks/recommendations.py --bank tests/assets/bank --only warm_start --seeds 2
 """
-FIGURES = ("regret", "warm_start", "robustness", "same_task", "screening", "overhead", "curves", "stopping")
+FIGURES = (
+    *("regret", "warm_start", "robustness", "same_task", "screening"),
+    *("overhead", "curves", "solved_first", "stopping"),
+)
 WRONG = 0.3
+Remembered = Callable[[Sequence[Record], BankTask], list[Record]]
+_WRONG_MEMORIES: Mapping[str, Remembered] = {
+    f"{WRONG:.0%} of trials wrong": lambda records, task: list(_wrong(records, WRONG)),
+    "all upside down": lambda records, task: list(_upside_down(records)),
+    "noise": lambda records, task: list(_wrong(records, 1.0)),
+    "one other task": lambda records, task: _of_one(records),
+}
 
 
 def main() -> int:
@@ -81,13 +93,7 @@ def warm_start(memory: HeldMemory, options: argparse.Namespace) -> tuple[list[st
 
 def robustness(memory: HeldMemory, options: argparse.Namespace) -> tuple[list[str], list[list[Any]]]:
     """The same in total, with memories that are wrong."""
-    memories = {
-        f"{WRONG:.0%} of trials wrong": lambda records, task: list(_wrong(records, WRONG)),
-        "all upside down": lambda records, task: list(_upside_down(records)),
-        "noise": lambda records, task: list(_wrong(records, 1.0)),
-        "one other task": lambda records, task: _of_one(records),
-    }
-    return _compared(memory, options, memories, by_task=False)
+    return _compared(memory, options, _WRONG_MEMORIES, by_task=False)
 
 
 def same_task(memory: HeldMemory, options: argparse.Namespace) -> tuple[list[str], list[list[Any]]]:
@@ -171,6 +177,23 @@ def curves(memory: HeldMemory, options: argparse.Namespace) -> tuple[list[str], 
     return foreseeing.error(memory, _looked_at(memory, options))
 
 
+def solved_first(memory: HeldMemory, options: argparse.Namespace) -> tuple[list[str], list[list[Any]]]:
+    """Geometric mean over the tasks of seconds in the recommended order ÷ in the fixed one, and its standard error."""
+    tasks = [task for task in _looked_at(memory, options) if len(solving.solved_heads(task)) >= solving.FEWEST]
+    memories = {"all others": lambda records, task: list(records), **_WRONG_MEMORIES}
+    rows = []
+    for modality, slots, name in itertools.product(dict.fromkeys(one.modality for one in tasks), (1, 2), memories):
+        logs = []
+        for task in (one for one in tasks if one.modality == modality):
+            others = memories[name]([one for one in memory.records() if one.task != task.name], task)
+            orders = solving.in_order_of(others, task, memory.tasks(), slots), solving.solved_heads(task)
+            told, fixed = (solving.seconds_to_the_best(task, order, slots) for order in orders)
+            logs.append(math.log(told / fixed))
+        error = statistics.stdev(logs) / len(logs) ** 0.5
+        rows.append([modality, slots, name, len(logs), round(math.exp(statistics.mean(logs)), 2), round(error, 2)])
+    return ["modality", "cores", "remembered", "tasks", "told ÷ fixed", "± (log)"], rows
+
+
 def stopping(memory: HeldMemory, options: argparse.Namespace) -> tuple[list[str], list[list[Any]]]:
     """What stopping by predicted curves is worth, also with memories that are wrong."""
     memories = {
@@ -191,9 +214,9 @@ _MEASURES: Mapping[str, Callable[[HeldMemory, argparse.Namespace], tuple[list[st
     "screening": screening,
     "overhead": overhead,
     "curves": curves,
+    "solved_first": solved_first,
     "stopping": stopping,
 }
-Remembered = Callable[[Sequence[Record], BankTask], list[Record]]
 
 
 def _compared(

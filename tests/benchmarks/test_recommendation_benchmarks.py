@@ -14,11 +14,15 @@ import pytest
 from graft.meta.recommend.curves.forecast import CurveForecast, Forecaster, PastCurve
 from graft.meta.recommend.outcomes import Candidate
 from graft.meta.recommend.pool import candidate_of
+from graft.spec.defaults.closed_form import IN_TURN
 from graft.spec.strategy import Strategy
 from graft.spec.tasks.lookup import metric_named
 
 HERE = Path(__file__).parent
-FIGURES = ("regret", "warm_start", "robustness", "same_task", "screening", "overhead", "curves", "stopping")
+FIGURES = (
+    *("regret", "warm_start", "robustness", "same_task", "screening"),
+    *("overhead", "curves", "solved_first", "stopping"),
+)
 
 
 class TestChanceToWin:
@@ -51,7 +55,7 @@ class TestChanceToWin:
 
 @pytest.fixture
 def bank(tmp_path: Path) -> Path:
-    """Four tasks on which the larger rate is better, with curves of three epochs."""
+    """Four tasks on which the larger rate is better, with curves of three epochs, and heads on 70 % of the blocks."""
     rows = []
     for task in range(4):
         for lr in (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2):
@@ -62,6 +66,13 @@ def bank(tmp_path: Path) -> Path:
                 rows.append(
                     {**row, "strategy_json": told, "epoch": epoch, "epochs": 3, "value": value, "seconds": epoch}
                 )
+        for keep, kind in IN_TURN:
+            head = {"freeze": 1.0, "head": kind, "resolution": 64, "structure": {"keep": keep}}
+            told = candidate_of(Strategy.model_validate(head).canonical(17)).strategy_json
+            row = {"task": f"t{task}", "modality": "image", "backbone": "efficientnet_lite0", "metric": "accuracy"}
+            rows.append(
+                {**row, "strategy_json": told, "epoch": 1, "epochs": 1, "value": 0.7 - 0.2 * keep, "seconds": 1}
+            )
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "records.parquet")
     return tmp_path
 
@@ -71,6 +82,9 @@ def test_the_smallest_run_prints_each_figure(run_script: Any, bank: Path) -> Non
     assert [one["benchmark"] for one in told] == list(FIGURES)
     total = next(row for row in told[1]["rows"] if row["task"].startswith("total"))
     assert total["meta trials"] <= total["random trials"]
+    solved = next(one for one in told if one["benchmark"] == "solved_first")["rows"]
+    assert [(row["cores"], row["tasks"]) for row in solved] == [(1, 4)] * 5 + [(2, 4)] * 5
+    assert solved[0]["told ÷ fixed"] <= 1
 
 
 @pytest.mark.slow

@@ -92,9 +92,8 @@ class TestImages:
         solved, trained = ([one for one in found.first if one.head.is_solved is is_so] for is_so in (True, False))
         assert [one.freeze for one in trained] == [0.0, 0.5, 0.75, 0.0]
         assert {(one.loss.label_smoothing, one.clip_norm, one.resolution) for one in trained} == {(0.1, 1.0, 128)}
-        assert (solved[0], trained[0], *solved[1:], *trained[1:]) == found.first, (
-            "the longest training begins beside them"
-        )
+        quick = [one for one in solved if one.resolution in (96, 128)][:4]
+        assert (*quick, trained[0], *solved[4:], *trained[1:]) == found.first, "the longest training begins beside them"
         assert {one.resolution for one in solved} == {96, 128, 160}
         assert found.search.budget.trials == job.phases[0].trials + len(solved)  # they come on top of the usual number
         assert resolve_job(found).job == found

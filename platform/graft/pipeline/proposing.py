@@ -10,6 +10,7 @@ from graft.core.stores.copy import is_there
 from graft.experiments.history import SearchHistory
 from graft.experiments.progress import Progress
 from graft.learner.checkpoints import CheckpointStore
+from graft.meta.recommend.head_order import in_recommended_order
 from graft.meta.recommend.prior import NO_PRIOR, Prior
 from graft.models.load import depth_of_backbone
 from graft.search.perturb import perturb
@@ -57,7 +58,7 @@ class Proposing:
         if not phase.is_population_based:
             if isinstance(searcher, LearnsFromTasks):
                 searcher = searcher.informed(self.prior)
-            first = self.job.first if phase.index == 0 else ()
+            first = in_recommended_order(self.job.first, self.prior) if phase.index == 0 else ()
             return SearchProposer(searcher, phase, history=history, depth=_depth, earlier=earlier, first=first)
         kinds = architectures_of(space, _depth)
         return StratifiedProposer(searcher, phase, kinds, history=history, depth=_depth, earlier=earlier)

@@ -47,6 +47,8 @@ class Recorder:
     def on_started(self, proposal: Proposal) -> None:
         self._started[proposal.trial] = self._clock.elapsed()
         strategy = proposal.strategy
+        # Of what is tried anyway, the memory says when heads that are solved come, and nothing of trainings.
+        may_be_recommended = proposal.is_solved or not proposal.runs_to_end
         self._journal.append(
             events.TrialStarted(
                 proposal.trial,
@@ -57,7 +59,7 @@ class Recorder:
                 epochs=proposal.epochs,
                 start=_pointer(proposal.start),
                 runs_to_end=proposal.runs_to_end,
-                recommended="" if proposal.runs_to_end else self._reason_of(strategy),
+                recommended=self._reason_of(strategy) if may_be_recommended else "",
             )
         )
 

@@ -289,13 +289,13 @@ def test_a_schedule_is_replayed_instead_of_a_search(make: Any, curve_search: Any
 RATES = {"lr": {"choice": [0.001, 0.003, 0.01, 0.03, 0.1]}}
 
 
-def told_of(rates: list[float]) -> Callable[[Any], events.RecommendationsMade]:
-    """A memory in which the first of the rates has done best."""
+def told_of(rates: list[float], heads: tuple[Expected, ...] = ()) -> Callable[[Any], events.RecommendationsMade]:
+    """A memory in which the first of the rates has done best, and solved heads are wanted in their order."""
     expected = tuple(
         Expected(candidate_of(Strategy(lr=rate)).strategy_json, -float(place), 0.3, reason=f"because {rate}")
         for place, rate in enumerate(rates)
     )
-    prior = Prior(expected, tuple(range(len(rates))), Basis.PRIOR, 4, 1.0)
+    prior = Prior(expected, tuple(range(len(rates))), Basis.PRIOR, 4, 1.0, heads)
     return lambda phase: events.RecommendationsMade(phase.index, prior.to_dict(), "told")
 
 
@@ -309,6 +309,23 @@ def test_what_earlier_tasks_want_is_journaled_and_tried_first_with_its_reason(ma
         (0.1, "because 0.1"),
         (0.03, "because 0.03"),
         (0.01, "because 0.01"),
+    ]
+
+
+def test_solved_heads_come_in_the_order_of_earlier_tasks_around_the_trainings(make: Any, curve_search: Any) -> None:
+    curve_search(better_with_a_higher_rate)
+    small, large = ({"head": "ridge", "freeze": 1.0, "resolution": side} for side in (32, 64))
+    job = {"scheduler": "none", "searcher": "meta", "budget": {"trials": 4}, "first": [small, {"lr": 0.1}, large]}
+    runs = make(job, strategy=RATES)
+    wanted = (candidate_of(Strategy.model_validate(one)).strategy_json for one in (large, small))
+    heads = tuple(Expected(one, 0.0, 0.3, reason=f"head {place}") for place, one in enumerate(wanted))
+    runs.run(recommend=told_of([0.1, 0.03], heads))
+    begun = [(one.strategy.get("resolution"), one.strategy["lr"], one.recommended) for one in runs.begun().values()]
+    assert begun == [
+        (64, 0.001, "head 0"),
+        (None, 0.1, ""),
+        (32, 0.001, "head 1"),
+        (None, 0.03, "because 0.03"),
     ]
 
 

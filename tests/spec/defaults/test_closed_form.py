@@ -1,13 +1,18 @@
 """Which heads are solved before anything is trained, and how little of a job's time they may take."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from graft.spec.components.head import HeadSpec
-from graft.spec.defaults.closed_form import IN_TURN, SHARE, Size, solved_first
+from graft.spec.defaults.closed_form import AHEAD, IN_TURN, SHARE, SLOW, Size, solved_first
 from graft.spec.defaults.default_space import recommended
 from graft.spec.defaults.scale import Scale
 from graft.spec.modalities.image import DigitsData, ImageFolderData
 from graft.spec.modalities.text import TextFolderData
+from graft.spec.registry import members
 from graft.spec.space.space import StrategySpace
 from graft.spec.tasks.classification import Classification
 from graft.spec.tasks.multilabel import Multilabel
@@ -17,29 +22,44 @@ SIZES = (Size({"resolution": 128}, 0.01), Size({"resolution": 64}, 0.002))
 FEW = Scale(400, 100, outputs=5)
 
 
-def test_the_cheapest_features_come_first_with_every_head_and_depth() -> None:
+def told(one: Mapping[str, Any]) -> tuple[int, float, str]:
+    return one["resolution"], one.get("structure", {"keep": 1.0})["keep"], one["head"]
+
+
+def test_each_of_two_processes_begins_with_a_pass_and_what_is_slow_comes_last() -> None:
     found = solved_first("softmax", SIZES, FEW)
-    assert [one["resolution"] for one in found] == [64] * 4 + [128] * 4
-    assert [(one.get("structure", {"keep": 1.0})["keep"], one["head"]) for one in found[:4]] == list(IN_TURN)
+    quick = [one for one in IN_TURN if one != SLOW]
+    small, large = ([(side, *one) for one in quick] for side in (64, 128))
+    assert [told(one) for one in found.ahead] == [small[0], large[0], *small[1:]]
+    assert [told(one) for one in found.beside] == [*large[1:], (64, *SLOW), (128, *SLOW)]
+
+
+def test_a_training_does_not_wait_where_that_costs_it_much_of_its_time() -> None:
+    minutes = 500 * (0.002 + 0.01) / AHEAD / 60
+    assert len(solved_first("softmax", SIZES, replace(FEW, minutes=minutes * 1.01)).ahead) == len(IN_TURN)
+    found = solved_first("softmax", SIZES, replace(FEW, minutes=minutes * 0.99))
+    assert [told(one)[0] for one in found.ahead] == [64]
+    assert [told(one)[0] for one in found.beside] == [64, 64, 128, 128, 128, 64, 128]
+    assert len(solved_first("softmax", SIZES[:1], FEW).ahead) == 1
 
 
 def test_a_share_of_the_time_bounds_them() -> None:
     minutes = 500 * (0.002 + 0.01) / SHARE / 60
-    assert len(solved_first("softmax", SIZES, Scale(400, 100, minutes=minutes * 1.01, outputs=5))) == 8
-    assert len(solved_first("softmax", SIZES, Scale(400, 100, minutes=minutes * 0.99, outputs=5))) == 4
-    assert solved_first("softmax", SIZES, Scale(400, 100, minutes=0.001, outputs=5)) == ()
+    assert len(solved_first("softmax", SIZES, replace(FEW, minutes=minutes * 1.01)).all) == 8
+    assert len(solved_first("softmax", SIZES, replace(FEW, minutes=minutes * 0.99)).all) == 4
+    assert solved_first("softmax", SIZES, replace(FEW, minutes=0.001)).all == ()
 
 
 @pytest.mark.parametrize(("trials", "count"), [(1, 0), (4, 1), (16, 4), (None, 8)])
 def test_a_share_of_the_trials_bounds_them(trials: int | None, count: int) -> None:
-    assert len(solved_first("softmax", SIZES, Scale(400, 100, outputs=5, trials=trials))) == count
+    assert len(solved_first("softmax", SIZES, replace(FEW, trials=trials)).all) == count
 
 
 def test_a_head_is_left_out_where_the_task_cannot_be_solved_by_it_or_not_in_seconds() -> None:
-    assert {one["head"] for one in solved_first("identity", SIZES, FEW)} == {"ridge"}
-    assert {one["head"] for one in solved_first("softmax", SIZES, Scale(400, 100, outputs=10_000))} == {"ridge"}
-    assert solved_first("", SIZES, FEW) == ()
-    assert solved_first("softmax", SIZES, Scale(1_000_000, 100, outputs=5)) == ()
+    assert {one["head"] for one in solved_first("identity", SIZES, FEW).all} == {"ridge"}
+    assert {one["head"] for one in solved_first("softmax", SIZES, replace(FEW, outputs=10_000)).all} == {"ridge"}
+    assert solved_first("", SIZES, FEW).all == ()
+    assert solved_first("softmax", SIZES, replace(FEW, training=1_000_000)).all == ()
 
 
 @pytest.mark.parametrize("task", [Classification(), Multilabel(), Regression()], ids=lambda one: one.kind)
@@ -50,9 +70,10 @@ def test_every_default_search_begins_with_them(data: object, task: object) -> No
     found = recommended(data, task, FEW)  # type: ignore[arg-type]
     strategies = [StrategySpace.parse(one).only() for one in found.first]
     solved = [one for one in strategies if one.head.is_solved]
-    # The longest training begins second, beside them.
-    assert [strategies[0], *strategies[2 : len(solved) + 1]] == solved
-    assert not strategies[1].head.is_solved
+    # The longest training begins beside them, behind those that are quick.
+    ahead = len(solved_first(task.link, members("modality")[data.modality].feature_sizes(data), FEW).ahead)  # type: ignore[attr-defined]
+    assert [*strategies[:ahead], *strategies[ahead + 1 : len(solved) + 1]] == solved
+    assert not strategies[ahead].head.is_solved
     assert 4 <= len(solved) < len(strategies)
     assert all(isinstance(one.head, HeadSpec) and one.freeze == 1 for one in solved)
     assert len({one.canonical(17).key() for one in solved}) == len(solved)

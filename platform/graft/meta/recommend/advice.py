@@ -1,12 +1,13 @@
 """From a memory to what a search of one job is told."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from graft.meta.memory.records import Memory, Record, Scores
 from graft.meta.recommend.costs import relative_seconds
+from graft.meta.recommend.head_order import First, order_of_heads
 from graft.meta.recommend.outcomes import Candidate, TaskOutcomes, outcomes_of
 from graft.meta.recommend.pool import Canonical, Pool, candidate_of, pool_of, read_strategy
 from graft.meta.recommend.portfolio import greedy, outcomes_drawn
@@ -39,6 +40,7 @@ class Question:
         scores: name of the score -> backbone -> its value on this task, larger is better.
         seed: of what is drawn.
         pool: what may be tried, where it is known; None takes it from the space.
+        first: what is tried anyway; the heads in it are put in order.
     """
 
     space: StrategySpace
@@ -49,6 +51,7 @@ class Question:
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     seed: int = 0
     pool: Pool | None = None
+    first: First = field(default_factory=First)
 
     def concerns(self, record: Record) -> bool:
         """Whether a record is of samples of this kind, and of this question as far as it says so."""
@@ -86,7 +89,30 @@ def prior_for(memory: Memory, question: Question) -> Prior:
         )
         for place, strategy in enumerate(strategies.values())
     )
-    return Prior(expected, tuple(portfolio), forecast.basis, forecast.tasks, _confidence(forecast, outcomes, question))
+    confidence = _confidence(forecast, outcomes, question)
+    heads = _heads(recommender, question, confidence, reasons)
+    return Prior(expected, tuple(portfolio), forecast.basis, forecast.tasks, confidence, heads)
+
+
+def _heads(recommender: Recommender, question: Question, confidence: float, reasons: Reasons) -> tuple[Expected, ...]:
+    """What is expected of the heads that come first, in the order in which to solve them."""
+    first = question.first
+    solved = [one for one, work in zip(first.strategies, first.works, strict=True) if work is not None]
+    if len(solved) < 2 or confidence <= 0:
+        return ()
+    pool = [candidate_of(question.canonical(one)) for one in solved]
+    posterior = recommender.forecast(THIS_TASK, pool, first=0).posterior
+    believed = replace(posterior, mean=confidence * posterior.mean)
+    draws, weights = outcomes_drawn(believed, np.zeros((0, len(pool))), question.seed)
+    return tuple(
+        Expected(
+            candidate_of(solved[at]).strategy_json,
+            round(float(posterior.mean[at]), 6),
+            round(float(posterior.deviation[at]), 6),
+            reason=reasons.of(pool[at], pool),
+        )
+        for at in order_of_heads(first.works, draws, weights, first.slots)
+    )
 
 
 def nearest_records(memory: Memory, question: Question) -> list[Record]:

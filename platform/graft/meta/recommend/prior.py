@@ -45,6 +45,7 @@ class Prior:
         basis: what it rests on.
         tasks: earlier tasks that it has learned from.
         confidence: how far it is believed, in [0, 1], before any trial has returned; 0 is not at all.
+        heads: what is expected of heads that are solved before anything is drawn, in the order in which to solve them.
     """
 
     expected: tuple[Expected, ...] = ()
@@ -52,6 +53,7 @@ class Prior:
     basis: Basis = Basis.NOTHING
     tasks: int = 0
     confidence: float = 0.0
+    heads: tuple[Expected, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -70,6 +72,7 @@ class Prior:
             "basis": str(self.basis),
             "tasks": self.tasks,
             "confidence": self.confidence,
+            "heads": [asdict(one) for one in self.heads],
         }
 
     @classmethod
@@ -81,6 +84,7 @@ class Prior:
             Basis(plain["basis"]),
             plain["tasks"],
             plain["confidence"],
+            tuple(Expected(**one) for one in plain.get("heads", ())),
         )
 
 

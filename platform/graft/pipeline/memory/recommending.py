@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from graft.core.errors import GraftError
@@ -14,6 +14,7 @@ from graft.meta.memory.store import MemoryStore
 from graft.meta.memory.trust import Reader
 from graft.meta.recommend.advice import Question, prior_for
 from graft.meta.recommend.curves.advice import curves_for
+from graft.meta.recommend.head_order import First
 from graft.meta.recommend.pool import candidate_of
 from graft.meta.recommend.prior import NO_PRIOR, Expected, Prior
 from graft.meta.task_embedding.similarity import similarity
@@ -39,10 +40,12 @@ class Samples:
     Attributes:
         entry: what the task is like; asked only if there is a memory to compare it with.
         scores: of the backbones, given those that the memory has of this very task.
+        first: what is tried before anything is drawn.
     """
 
     entry: Callable[[], TaskEntry]
     scores: Callable[[ScoresByName], ScoresByName] = lambda known: known
+    first: First = field(default_factory=First)
 
 
 def recommend(
@@ -69,7 +72,10 @@ def recommend(
         scores = samples.scores(scores) if samples else scores
         if not memory.records() and not scores:
             return None
-        prior = prior_for(memory, replace(question_of(job, seed, memory, entry), scores=scores))
+        question = replace(question_of(job, seed, memory, entry), scores=scores)
+        if samples and phase == 0:
+            question = replace(question, first=samples.first)
+        prior = prior_for(memory, question)
     except GraftError as error:
         _LOG.warning("the task memory cannot be used: %s", error)
         told = f"the task memory cannot be used, so all is drawn: {error}"
@@ -185,7 +191,7 @@ def in_words(prior: Prior) -> str:
 def reasons_of(prior: Prior) -> Callable[[Strategy], str]:
     """Why a strategy, in the form that trials have it, is recommended; empty if it is not."""
     told = {}
-    for place in () if prior.is_empty else prior.portfolio:
-        strategy = Strategy.model_validate_json(prior.expected[place].strategy_json)
-        told[candidate_of(canonical(strategy)).strategy_json] = prior.expected[place].reason
+    for expected in () if prior.is_empty else (*prior.heads, *(prior.expected[place] for place in prior.portfolio)):
+        strategy = Strategy.model_validate_json(expected.strategy_json)
+        told[candidate_of(canonical(strategy)).strategy_json] = expected.reason
     return lambda strategy: told.get(candidate_of(strategy).strategy_json, "") if told else ""

@@ -39,6 +39,7 @@ from graft.learner.trial import (
 )
 from graft.meta.recommend.prior import NO_PRIOR, Prior
 from graft.pipeline.context import RunContext
+from graft.pipeline.memory.first import first_of
 from graft.pipeline.memory.recommending import Samples, reasons_of, recommend
 from graft.pipeline.memory.screening import Screener
 from graft.pipeline.proposing import Proposing
@@ -117,7 +118,8 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
 def _samples(run: RunContext, dataset: Dataset, phase: Phase) -> Samples:
     screener = Screener(run, dataset)
     entry = partial(task_entry, run.job, dataset, run.home)
-    return Samples(entry, lambda known: screener.scores(phase.index, known))
+    first = first_of(run.job, dataset.counts, run.run_clock.allocation.concurrent)
+    return Samples(entry, lambda known: screener.scores(phase.index, known), first)
 
 
 def _of_trials(run: RunContext, dataset: Dataset, data: TrainingData) -> TrainingData:

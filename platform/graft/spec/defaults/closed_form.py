@@ -12,9 +12,13 @@ from graft.spec.registry import members
 IN_TURN = ((1.0, "ridge"), (0.7, "logistic"), (0.7, "ridge"), (1.0, "logistic"))
 """Shares of the blocks, and heads on their features, for each size: all blocks, and those before the last ones, which
 know the least of samples that are unlike what the network was trained on. One pass through the network gives the
-features of both; logistic regression on those of all blocks takes longer than the others together, so it comes last."""
+features of both."""
+SLOW = (1.0, "logistic")
+"""Takes longer than the others together, often as long as the pass of the next size, so it comes behind all others."""
 SHARE = 0.25
 """Of the time of a job, and of its trials, that goes to heads that are solved."""
+AHEAD = 0.05
+"""Of the time of a job, that the passes of the two smallest sizes may take where a training waits for them."""
 
 # With more, each round of a solver for all classes together takes longer than a training.
 _MOST_OUTPUTS, _MOST_PRODUCTS = 1000, 20_000_000
@@ -35,24 +39,57 @@ class Size:
     seconds: float
 
 
-def solved_first(link: str, sizes: Sequence[Size], scale: Scale) -> tuple[Mapping[str, Any], ...]:
-    """Strategies whose heads are solved, the quickest first; none where the task or the data leaves no room for them.
+@dataclass(frozen=True)
+class SolvedFirst:
+    """Strategies whose heads are solved, the quickest first.
+
+    Attributes:
+        ahead: of the longest training: those that are quick, so that there is a good model within seconds.
+        beside: that training.
+    """
+
+    ahead: tuple[Mapping[str, Any], ...] = ()
+    beside: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def all(self) -> tuple[Mapping[str, Any], ...]:
+        """In their order."""
+        return (*self.ahead, *self.beside)
+
+
+def solved_first(link: str, sizes: Sequence[Size], scale: Scale) -> SolvedFirst:
+    """Strategies whose heads are solved; none where the task or the data leaves no room for them.
 
     Args:
         link: how the outputs of the task are read (`TaskSpec.link`).
         sizes: that the modality would look at.
         scale: how many samples there are, and how much time.
     """
-    in_turn = [(keep, kind) for keep, kind in IN_TURN if _fits(kind, link, scale)]
+    in_turn = [one for one in IN_TURN if _fits(one[1], link, scale)]
     if not in_turn or scale.training > _MOST_ROWS:
-        return ()
-    found = [
-        {**size.fields, **({} if keep == 1 else {"structure": {"keep": keep}}), "freeze": 1.0, "head": kind}
-        for size in _affordable(sizes, scale)
-        for keep, kind in in_turn
-    ]
+        return SolvedFirst()
+    affordable = tuple(_affordable(sizes, scale))
     most = None if scale.trials is None else int(scale.trials * SHARE)
-    return tuple(found[:most])
+    found = [(size, one) for size in affordable for one in in_turn][:most]
+    quick = [_strategy(*one) for one in found if one[1] != SLOW]
+    slow = [_strategy(*one) for one in found if one[1] == SLOW]
+    each = sum(one != SLOW for one in in_turn)
+    if len(quick) <= each or not _can_wait(affordable[:2], scale):
+        return SolvedFirst((*quick, *slow)[:1], (*quick, *slow)[1:])
+    # Two processes, each with a pass of its own: the heads of the smaller size are there when the larger one's ends.
+    ahead = (quick[0], quick[each], *quick[1:each])
+    return SolvedFirst(ahead, (*quick[each + 1 :], *slow))
+
+
+def _strategy(size: Size, head: tuple[float, str]) -> Mapping[str, Any]:
+    keep, kind = head
+    return {**size.fields, **({} if keep == 1 else {"structure": {"keep": keep}}), "freeze": 1.0, "head": kind}
+
+
+def _can_wait(sizes: Sequence[Size], scale: Scale) -> bool:
+    """Whether a training loses next to nothing if it begins behind the passes of some sizes."""
+    seconds = (scale.training + scale.validation) * sum(size.seconds for size in sizes)
+    return scale.minutes is None or seconds <= scale.minutes * 60 * AHEAD
 
 
 def _affordable(sizes: Sequence[Size], scale: Scale) -> Iterator[Size]:

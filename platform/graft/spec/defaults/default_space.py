@@ -38,12 +38,12 @@ def recommended(data: DataSpec, task: TaskSpec, scale: Scale) -> Recommended:
     found = modality.recommended(data, scale) if issubclass(modality, ModalitySpec) else Recommended({})
     space = completed({**default_space(data, task), **found.space}, data, task)
     sizes = modality.feature_sizes(data) if issubclass(modality, ModalitySpec) else ()
-    solved = tuple(completed_first(one, space) for one in solved_first(task.link, sizes, scale))
+    solved = solved_first(task.link, sizes, scale)
     # Where no head is worth being solved, none is solved for a training to start from.
-    trained = (one for one in found.first if solved or "head_start" not in one)
-    first = tuple(completed_first({**task.default_first, **one}, space) for one in trained)
-    # The longest training begins second, beside the heads: one slot is enough for them, and it needs all the time.
-    return Recommended(space, (*solved[:1], *first[:1], *solved[1:], *first[1:]), found.views)
+    trained = [{**task.default_first, **one} for one in found.first if solved.all or "head_start" not in one]
+    # The longest training begins beside the heads: one slot is enough for them, and it needs all the time.
+    in_turn = (*solved.ahead, *trained[:1], *solved.beside, *trained[1:])
+    return Recommended(space, tuple(completed_first(one, space) for one in in_turn), found.views)
 
 
 def completed_first(strategy: Mapping[str, Any], space: Mapping[str, Any]) -> dict[str, Any]:
