@@ -20,9 +20,10 @@ from small.tables import SmallSet, write_small_set
 
 from graft.data.dataset import Split
 from graft.data.draft import Wish
+from graft.pipeline.fewshot.asked import few_shot_job
 from graft.pipeline.fewshot.candidates import Embedded, candidates_of, chosen, embedded_in
 from graft.pipeline.fewshot.heads import Method, head_for
-from graft.pipeline.fewshot.shots import Shots, few_shot_job, shots_of
+from graft.pipeline.fewshot.shots import Shots, shots_of
 from graft.spec.load import parse_job
 
 EXAMPLE = """examples:

@@ -69,6 +69,54 @@ def test_looking_at_a_job_imports_no_networks(command: str, job: str, job_file: 
     assert not imported_by(command, path) & (COMPILER | TRAINING | NETWORKS)
 
 
+MISSING = [
+    ["run", "job.yaml"],
+    ["plan", "job.yaml"],
+    ["validate", "job.yaml"],
+    ["submit", "job.yaml"],
+    ["chaos", "job.yaml"],
+    ["space", "show", "job.yaml"],
+    ["explore", "job.yaml"],
+    ["explore", "nowhere"],
+    ["fewshot", "job.yaml"],
+    ["fewshot", "nowhere"],
+    ["features", "job.yaml", "out.parquet"],
+    ["meta-train", "job.yaml"],
+    ["doctor", "job.yaml"],
+    ["memory", "embed", "job.yaml"],
+    ["memory", "recommend", "job.yaml"],
+    ["predict", "nowhere", "job.yaml"],
+    ["serve", "nowhere"],
+]
+EACH = """
+import contextlib, io, json, sys
+from graft.cli import main
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["graft", *arguments]
+    said = io.StringIO()
+    code = 0
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+        try:
+            main.main()
+        except SystemExit as end:
+            code = end.code
+    print(json.dumps([arguments, code, said.getvalue(), sorted(sys.modules)]))
+"""
+
+
+def test_what_is_not_there_is_told_before_anything_heavy_is_imported(job_file) -> None:
+    """Of every command in one process: what the first imports, the last has."""
+    folder = job_file("name: x\ndata: {kind: image_folder, path: gone}\nepochs: 3\n").parent
+    command = [sys.executable, "-c", EACH, json.dumps(MISSING)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(answers) == len(MISSING)
+    for arguments, code, said, modules in answers:
+        heavy = {*modules} & (COMPILER | NETWORKS | {"ray", "mlflow", "sklearn", "matplotlib"})
+        assert (code, heavy) == (2, set()), arguments
+        assert "gone" in said or "nowhere" in said, arguments
+
+
 def test_a_plan_with_recommendations_imports_no_networks(memory: Path, job_file, monkeypatch) -> None:
     """The arithmetic of recommendations alone, and pandas, which Arrow imports for an array of NumPy."""
     monkeypatch.setenv("GRAFT_MEMORY", str(memory))

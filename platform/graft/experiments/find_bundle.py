@@ -12,7 +12,7 @@ from graft.core.stores.copy import bring_tree
 from graft.core.uris import is_there, sqlite_path
 from graft.experiments.directory import Experiment
 from graft.experiments.registered import registration_of
-from graft.models.bundle import MANIFEST
+from graft.models.bundle_files import MANIFEST
 from graft.spec.tracking.names import store_address_problem
 from graft.tracking.environment import settle_environment
 from graft.tracking.mlflow.embedded_registry import version_in

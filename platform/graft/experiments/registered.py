@@ -9,7 +9,7 @@ from graft.core.storage import Home, directory_digest
 from graft.experiments.directory import Experiment
 from graft.journal import events
 from graft.journal.journal import journal_path, read
-from graft.models.bundle import MANIFEST
+from graft.models.bundle_files import MANIFEST
 from graft.tracking.model_uri import META_SUFFIX, ModelUri
 from graft.tracking.target import target_of
 

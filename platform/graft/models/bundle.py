@@ -26,6 +26,7 @@ from safetensors.torch import load_model, save_model
 from graft.core.errors import ArtifactError, SpecError
 from graft.core.passing_errors import machine_errors
 from graft.core.storage import file_digest, new_directory, read_json, write_json
+from graft.models.bundle_files import MANIFEST, PREPROCESSING, TARGETS, WEIGHTS
 from graft.models.libraries import build_backbone
 from graft.models.network import Network, head_of
 from graft.models.structure.edited import edited
@@ -41,7 +42,6 @@ else:
     Task = union("task")
 
 FORMAT, ENSEMBLE_FORMAT = 2, 3
-MANIFEST, WEIGHTS, TARGETS, PREPROCESSING = "manifest.json", "weights.safetensors", "targets.json", "preprocessing.json"
 _PAYLOAD = (WEIGHTS, TARGETS, PREPROCESSING)
 _LABELS_1 = "labels.json"
 _PAYLOAD_1 = (WEIGHTS, _LABELS_1, PREPROCESSING)

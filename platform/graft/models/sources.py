@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from graft.core.errors import ArtifactError, GraftError
-from graft.models.packaged_file import packaged_file
 from graft.models.weights.digest import WeightFile, file_of_user, require_meant
+from graft.models.weights.header import file_problem
+from graft.models.weights.packaged_file import packaged_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +21,7 @@ class WeightSource(Protocol):
     """Gives a state dict."""
 
     def problem(self) -> str | None:
-        """Why it cannot, as one sentence, as far as a glance tells; nothing is read. None if it can."""
+        """Why it cannot, as one sentence, as far as a glance tells, at the head of a file at most. None if it can."""
 
     def version(self) -> str:
         """Changes when other weights have come under the same name, as far as a glance tells; nothing is read."""
@@ -90,7 +91,7 @@ class FileWeights:
     path: Path
 
     def problem(self) -> str | None:
-        return None if self.path.is_file() else f"weights file {self.path} does not exist"
+        return file_problem(self.path)
 
     def version(self) -> str:
         if not self.path.is_file():

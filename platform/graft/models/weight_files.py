@@ -12,9 +12,8 @@ from torch import Tensor
 
 from graft.core.errors import ArtifactError, ResourceError
 from graft.core.passing_errors import machine_errors
-from graft.core.storage import pointer_reason
+from graft.models.weights.header import file_problem
 
-SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 _PREFIXES = ("module.", "model.", "backbone.")
 
@@ -29,13 +28,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ArtifactError: the file is missing, damaged, of another format, or holds something other than tensors.
         ResourceError: it cannot be read at the moment, for lack of memory or permission, say.
     """
-    if not path.is_file():
-        raise ArtifactError(f"weights file {path} does not exist")
-    if path.suffix not in SUFFIXES:
-        raise ArtifactError(f"weights file {path} ends in `{path.suffix}`, but must end in {', '.join(SUFFIXES)}")
+    if problem := file_problem(path):
+        raise ArtifactError(problem)
     try:
         with machine_errors(path, is_ours=True), warnings.catch_warnings():
-            _require_fetched(path)
             warnings.simplefilter("ignore")  # torch wonders at protocols of pickle: what it refuses is said below
             content = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except (ArtifactError, ResourceError):
@@ -49,13 +45,6 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ArtifactError(f"weights file {path} is damaged or of another format ({first_line})") from error
     return _without_prefix(_tensors(content, path))
-
-
-def _require_fetched(path: Path) -> None:
-    with path.open("rb") as stream:
-        reason = pointer_reason(stream.read(64))
-    if reason:
-        raise ArtifactError(f"weights file {path} {reason}")
 
 
 def _tensors(content: Any, path: Path) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from graft.core.errors import Problem, SpecError
+from graft.core.errors import DataError, Problem, SpecError
 from graft.data.listing import Listing
 from graft.modalities.registry import build_modality
 from graft.models.load import describe_backbone
@@ -13,6 +13,7 @@ from graft.pipeline.edits import structure_problems
 from graft.pipeline.look import overview_of
 from graft.pipeline.zoo.mapped import init_problems, settle_sources
 from graft.pipeline.zoo.meta_learned import settle_meta_models
+from graft.pipeline.zoo.own_weights import damage_problems
 from graft.spec.defaults.default_space import completed, completed_first, recommended
 from graft.spec.defaults.length import with_length
 from graft.spec.defaults.preset import ENSEMBLES, MEANINGS, SOUP_SAMPLES
@@ -76,7 +77,12 @@ def resolve_job(job: Job, look: bool = True, by_size: bool = True) -> Resolved:
             to the samples, or a component of another package cannot be imported; all such problems.
         DataError: the labels are none that the task can have.
     """
-    task, reason, listing = _task_of(job, look)
+    try:
+        task, reason, listing = _task_of(job, look)
+    except DataError as error:  # it must not hide what does not depend on the samples
+        if others := [*_unknown_backbones(job), *damage_problems(job)]:
+            raise SpecError([Problem("", str(error)), *others]) from error
+        raise
     raw = job.model_dump(mode="json")
     raw["task"] = task.model_dump(mode="json")
     problems = [*metric_problems(job, task)]
@@ -93,6 +99,7 @@ def resolve_job(job: Job, look: bool = True, by_size: bool = True) -> Resolved:
     if unknown := [*_unknown_backbones(whole)]:
         raise SpecError([*problems, *unknown])  # what else there is to say of a network needs one
     problems += [
+        *damage_problems(whole),
         *_backbone_problems(whole),
         *structure_problems(whole),
         *_modality_problems(whole),

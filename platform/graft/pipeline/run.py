@@ -52,8 +52,8 @@ from graft.pipeline.stages.runner import Output, StageRunner
 from graft.pipeline.stages.search import run_search_stage
 from graft.pipeline.task_memory.entry import note_its_task
 from graft.pipeline.watchers import OnLost, watch_head
-from graft.pipeline.zoo.mapped import check_inits, needs_own_weights
-from graft.pipeline.zoo.meta_learned import check_meta_models
+from graft.pipeline.zoo.mapped import needs_own_weights
+from graft.pipeline.zoo.own_weights import check_starts
 from graft.search.outlook import Outlook, worth_at_once
 from graft.spec.job import Job
 from graft.spec.search.phases import total_trials
@@ -108,8 +108,7 @@ def check_job(job: Job, home: Home) -> Sequence[str]:
     found = [Problem("strategy.backbone", problem.removeprefix("backbone ")) for problem in problems if problem]
     if found:
         raise SpecError(found)
-    check_inits(job)
-    check_meta_models(job, home)
+    check_starts(job, home)
     home.require_writable()
     if (copy := Copy.of(home.root)) is not None:
         require_conditional(copy)

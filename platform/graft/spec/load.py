@@ -1,8 +1,9 @@
 """From a job file, or a mapping, to a validated `Job`; every problem at once, each with its file, line and key."""
 
+import contextlib
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +17,9 @@ from graft.spec.job import Job
 from graft.spec.messages.no_credentials import credential_findings
 from graft.spec.messages.problems import MOST_FINDINGS, Origin, findings_of
 from graft.spec.messages.rules import shown
+from graft.spec.modalities.base import DataSpec
 from graft.spec.modalities.data_path import BASE
+from graft.spec.modalities.presence import presence_problems
 from graft.spec.overrides import Override, apply_override, read_overrides
 from graft.spec.space.space import StrategySpace
 from graft.spec.yaml_text import Document, YamlError, read_yaml
@@ -29,6 +32,7 @@ JOB_SUFFIXES = (".yaml", ".yml")
 """Of job files, where a path may also be that of data."""
 _OPEN_ALREADY = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 AnyJob = TypeVar("AnyJob", bound=Spec)
+Look = Callable[[DataSpec], Iterable[Problem]]
 
 
 def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
@@ -47,6 +51,31 @@ def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
     return _loaded(path, overrides, Job)
 
 
+def load_job_here(path: str | Path, overrides: Sequence[str] = (), look: Look = presence_problems) -> Job:
+    """Read and validate a job file whose data must be on this machine, or in a store; as `load_job` else.
+
+    Args:
+        path: the file.
+        overrides: as for `load_job`.
+        look: what is wrong with the data that a section names.
+
+    Raises:
+        SpecError: as `load_job`; the data are not there. Both at once.
+    """
+    with problems_of_data_too(lambda: sound_data(path, overrides), look):
+        job = load_job(path, overrides)
+    _require(look(job.data))
+    return job
+
+
+def load_meta_job_here(path: str | Path, overrides: Sequence[str] = ()) -> "MetaJob":
+    """The same for a job of meta-training."""
+    with problems_of_data_too(lambda: sound_data(path, overrides), presence_problems):
+        job = load_meta_job(path, overrides)
+    _require(presence_problems(job.data))
+    return job
+
+
 def load_meta_job(path: str | Path, overrides: Sequence[str] = ()) -> "MetaJob":
     """Read and validate a job of meta-training, as `load_job` does others.
 
@@ -56,6 +85,46 @@ def load_meta_job(path: str | Path, overrides: Sequence[str] = ()) -> "MetaJob":
     from graft.spec.meta.job import MetaJob  # most jobs are none
 
     return _loaded(path, overrides, MetaJob)
+
+
+def sound_data(path: str | Path, overrides: Sequence[str] = ()) -> DataSpec | None:
+    """The section `data` of a job file that is wrong elsewhere, so that its data can be looked at all the same.
+
+    None if that section is wrong itself, or if the file cannot be read a second time.
+    """
+    if _is_open_already(str(path)):
+        return None
+    try:
+        raw = _read_document(Path(path), str(path)).data
+        if not isinstance(raw, dict) or raw.get("data") is None:
+            return None
+        alone = {"name": "data", "data": raw["data"]}
+        of_data = [one for one in overrides if one.partition("=")[0].split(".")[0].strip() == "data"]
+        base = Path(path).absolute().parent
+        return _validated(alone, of_data, (Origin(), base, Job), []).data
+    except SpecError:
+        return None
+
+
+@contextlib.contextmanager
+def problems_of_data_too(data: Callable[[], DataSpec | None], look: Look) -> Iterator[None]:
+    """Where something else is wrong, look at the data all the same: a user mends all at once.
+
+    Args:
+        data: gives the section; None if it is wrong itself, or is not to be looked at.
+        look: what is wrong with the data that it names.
+    """
+    try:
+        yield
+    except SpecError as error:
+        section = data()
+        others = () if section is None else look(section)
+        raise SpecError([*dict.fromkeys([*error.problems, *others])]) from error
+
+
+def _require(problems: Iterable[Problem]) -> None:
+    if found := [*problems]:
+        raise SpecError(found)
 
 
 def is_job_file(path: str | Path) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from graft.core.errors import Problem, SpecError
 from graft.core.registry import unknown
-from graft.experiments.directory import new_name, require_name
+from graft.experiments.directory import new_name
 from graft.spec.job import Job
 from graft.submit.entry import UNSAID, entrypoint
 from graft.submit.package import Package, code_to_ship, pack
@@ -84,7 +84,7 @@ def submit(cluster: JobsApi, job: Job, submission: Submission) -> Submitted:
         ResourceError: the cluster does not take it.
     """
     require_sendable(submission)
-    experiment = require_name(submission.experiment or new_name(job))
+    experiment = submission.experiment or new_name(job)
     with tempfile.TemporaryDirectory(prefix="graft-submit-") as temporary:
         package = pack(job, Path(temporary), submission.data_on_cluster)
         earlier = [one for one in jobs_of(cluster) if one.experiment == experiment]

@@ -15,6 +15,7 @@ import graft
 from graft.core.errors import Problem, SpecError
 from graft.core.storage import write_text
 from graft.spec.job import Job
+from graft.spec.modalities.base import DataSpec
 
 JOB_FILE, DATA_FOLDER = "job.yaml", "data"
 # The Jobs API takes 100 MiB (Ray 2.60); the rest is for the package.
@@ -61,6 +62,16 @@ def pack(job: Job, folder: Path, data_on_cluster: bool = False) -> Package:
     write_text(folder / JOB_FILE, text)
     digest = hashlib.sha256(json.dumps([text, listing]).encode()).hexdigest()[:16]
     return Package(folder, name, digest)
+
+
+def travel_problems(data: DataSpec) -> Iterator[Problem]:
+    """Why the data that a section names cannot travel with its job, before the cluster is asked for anything."""
+    source = getattr(data, "path", None)
+    if isinstance(source, Path):
+        try:
+            _small_files(source)
+        except SpecError as error:
+            yield from error.problems
 
 
 def code_to_ship() -> Path | None:

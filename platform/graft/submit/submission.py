@@ -8,6 +8,7 @@ from graft.core.credentials import credential_in, is_secret
 from graft.core.errors import Problem, SpecError
 from graft.core.stores.address import HomeAddress
 from graft.core.uris import scheme_of
+from graft.experiments.directory import require_name
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -33,8 +34,11 @@ def require_sendable(submission: Submission) -> None:
     """Look at what a submission says beside the job and its data.
 
     Raises:
-        SpecError: a variable has no name of one, or holds a secret; or no home can be there.
+        SpecError: a variable has no name of one, or holds a secret; no home can be there; or no experiment can be
+            called so.
     """
+    if submission.experiment:
+        require_name(submission.experiment)
     _require_variables(submission.environment or {})
     _require_home(submission.home)
 

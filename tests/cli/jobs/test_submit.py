@@ -83,6 +83,26 @@ def test_a_bad_job_is_refused_before_the_cluster_is_asked(graft, cluster, tmp_pa
     assert cluster.found == []
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([], "which is not on this machine; correct it, or say --data-on-cluster"),
+        (["--set", "training.epochs=0"], "training.epochs"),
+        (["--data-on-cluster", "--env", "MY_PASSWORD=secret-word"], "holds a secret"),
+        (["--data-on-cluster", "--experiment", "a/b"], "experiment is `a/b`"),
+    ],
+)
+def test_what_is_wrong_here_is_told_before_a_cluster_is_connected_to(
+    graft, cluster, tmp_path, monkeypatch, given, told
+):
+    (tmp_path / "job.yaml").write_text("name: mine\ndata: {kind: image_folder, path: gone}\n")
+    monkeypatch.setattr(connection, "Cluster", lambda address: pytest.fail("was connected to"))
+    done = graft("submit", "job.yaml", *given)
+    assert done.exit_code == 2
+    assert told in done.err
+    assert ("not on this machine" in done.err) == ("--data-on-cluster" not in given), "and the data in any case"
+
+
 def test_a_variable_without_a_value_is_refused(graft, cluster):
     told = graft("submit", "job.yaml", "--env", "NAME")
     assert told.exit_code == 2

@@ -5,6 +5,8 @@ import subprocess
 import sys
 
 import pytest
+import torch
+from safetensors.torch import save_file
 from tests.learner.mapped.test_meta_map import meta_model
 
 from graft.cli.output.looking import looking
@@ -523,3 +525,63 @@ def test_a_table_whose_files_are_not_there_is_told_before_the_run(graft, tmp_pat
         assert (done.exit_code, done.err.count("\n")) == (2, 1)
         assert "10 of 10 images in" in done.err
         assert "cannot be read (row whose file is not there: 10 (t.csv:1" in done.err
+
+
+@pytest.fixture
+def own_weights(tmp_path):
+    """A job with weights of its own: whole, as a function of the file's name."""
+
+    def job(file, more=""):
+        return f"name: x\ndata: digits\nstrategy: {{backbone: 'local:timm/test_convnext:{tmp_path / file}'{more}}}\n"
+
+    return job
+
+
+def test_own_weights_are_looked_at_before_a_run(graft, job_file, tmp_path, own_weights):
+    """The header by both; that they belong to the network by the plan alone, which `validate` says."""
+    state = load_backbone("timm:test_convnext", pretrained=False).backbone.state_dict()
+    save_file({name: tensor.contiguous() for name, tensor in state.items()}, tmp_path / "other.safetensors")
+    whole = (tmp_path / "other.safetensors").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
+    for command in ("validate", "plan"):
+        cut = graft(command, job_file(own_weights("cut.safetensors", ", loss: huber")), "--json")
+        assert (cut.exit_code, cut.err) == (2, "")
+        assert "header tells of" in " ".join(cut.json["problems"]), "told"
+        assert "strategy.loss: is huber" in " ".join(cut.json["problems"]), "with all else"
+    found = graft("validate", job_file(own_weights("other.safetensors")), "--json").json
+    name = f"local:timm/test_convnext:{tmp_path / 'other.safetensors'}"
+    assert found["left_to_plan"] == [f"whether the weights of {name} fit their network"]
+    assert (
+        f"only graft plan finds out whether the weights of {name} fit" in graft("validate", tmp_path / "job.yaml").out
+    )
+    plan = graft("plan", tmp_path / "job.yaml")
+    assert plan.exit_code == 2
+    assert plan.err.startswith(f"graft: strategy.backbone: is {name}, but weights ")
+
+
+def test_what_a_mapping_fills_is_left_to_the_plan(graft, job_file, tmp_path):
+    save_file({"a": torch.ones(3)}, tmp_path / "small.safetensors")
+    init = f"{{kind: mapped, source: {tmp_path / 'small.safetensors'}}}"
+    path = job_file(f"name: x\ndata: digits\nstrategy: {{init: {init}}}\n")
+    done = graft("validate", path)
+    assert done.exit_code == 0
+    told = f"only graft plan finds out how much of each network the weights of {tmp_path / 'small.safetensors'} fill"
+    assert done.out.splitlines()[-1] == told
+    assert graft("plan", path).exit_code == 2
+    (tmp_path / "small.safetensors").write_bytes(b"cut")
+    assert "strategy.init.source: weights file" in graft("validate", path).err
+
+
+def test_a_wrong_job_hides_nothing_of_its_data(graft, job_file, tmp_path):
+    (tmp_path / "notes.csv").write_text("words,kind\na,b\n")
+    table = "{kind: table, path: notes.csv, text: text, label: kind}"
+    path = job_file(f"name: x\ndata: {table}\nstrategy: {{freeze: 7}}\nepochs: 3\n")
+    told = graft("validate", path).err.splitlines()
+    assert len(told) == 3
+    assert "notes.csv has no column `text`" in told[-1], "of the table"
+    assert len(graft("validate", path, "--no-data").err.splitlines()) == 2
+    later = job_file(f"name: x\ndata: {table}\nstrategy: {{backbone: minilm_l7}}\n")
+    told = graft("validate", later).err.splitlines()
+    assert ["minilm_l7" in told[0] or "minilm_l7" in told[1], len(told)] == [True, 2], "what the schema cannot know"
+    gone = job_file("name: x\ndata: {kind: image_folder, path: gone, test: 2}\nstrategy: {freeze: 7}\n")
+    assert "gone" not in graft("run", gone).err, "a section that is wrong itself says nothing of the data"

@@ -18,9 +18,10 @@ from graft.episodes.samples import FEATURES
 from graft.models.bundle import read_bundle
 from graft.pipeline.fewshot import answer
 from graft.pipeline.fewshot.answer import answer_few_shots
+from graft.pipeline.fewshot.asked import adapters_named, few_shot_job
 from graft.pipeline.fewshot.candidates import Candidate, _folds, candidates_of, chosen, embedded_in
-from graft.pipeline.fewshot.heads import Method, adapters_named
-from graft.pipeline.fewshot.shots import Shots, few_shot_job, shots_of
+from graft.pipeline.fewshot.heads import Method
+from graft.pipeline.fewshot.shots import Shots, shots_of
 from graft.spec.meta.adapters import MamlAdapter
 from graft.spec.meta.starts import MapStart
 from graft.spec.strategy import Strategy

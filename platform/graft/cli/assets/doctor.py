@@ -70,10 +70,10 @@ def _examine(data: Path, overrides: list[str], home: "Home", as_json: bool, html
     from graft.doctor.files import write_beside
     from graft.pipeline.examination.examine import examine, unexamined
     from graft.pipeline.resolve import resolve_job
-    from graft.spec.load import is_job_file, load_job, parse_job
+    from graft.spec.load import is_job_file, load_job_here, parse_job
 
     if is_job_file(data):
-        given = load_job(data, overrides)
+        given = load_job_here(data, overrides)
     else:
         from graft.pipeline.draft.first_look import first_look
 

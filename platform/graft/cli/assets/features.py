@@ -38,13 +38,14 @@ def command(  # noqa: PLR0913 - each is an option
 
     Example: graft features jobs/digits.yaml early.parquet --backbone efficientnet_lite1 --cut 5 --split train
     """
-    from graft.pipeline.features.features import write_features
     from graft.pipeline.features.request import feature_request
     from graft.pipeline.features.table import check_target
-    from graft.spec.load import load_job
+    from graft.spec.load import load_job_here
 
     check_target(output, force)
-    request = feature_request(load_job(job, override or ()), backbone, cut, split)
+    request = feature_request(load_job_here(job, override or ()), backbone, cut, split)
+    from graft.pipeline.features.features import write_features  # torch takes seconds
+
     place = Home.find(home)
     place.require_writable()
     # What Ray prints is of no use here: what goes wrong is raised.

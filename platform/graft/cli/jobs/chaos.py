@@ -41,10 +41,11 @@ def command(
 
     Example: graft chaos jobs/digits.yaml --list
     """
-    from graft.chaos.catalog import choose
-    from graft.spec.load import load_job
+    from graft.spec.load import load_job, load_job_here
 
-    loaded = load_job(job, override or ())
+    loaded = (load_job if is_listed else load_job_here)(job, override or ())
+    from graft.chaos.catalog import choose  # torch takes seconds
+
     faults = choose(only or ())
     if is_listed:
         _print_faults(faults, as_json)

@@ -90,10 +90,10 @@ def command(  # noqa: PLR0913 - each is an option
     """
     from graft.core.errors import SpecError
     from graft.core.storage import Home
+    from graft.core.uris import advice_for_missing, is_there
     from graft.experiments.directory import require_name
     from graft.exploration.requirement import read_requirement
-    from graft.pipeline.exploration.explore import Exploration, Settings
-    from graft.pipeline.exploration.pool import find_pool
+    from graft.pipeline.exploration.place import job_of_pool
     from graft.spec.meta.proposers import ProposerSpec
     from graft.spec.registry import members
 
@@ -106,8 +106,14 @@ def command(  # noqa: PLR0913 - each is an option
         raise SpecError(f"{' and '.join(answering)} are both given, but one of them answers; leave one out")
     chosen = kinds[proposer].model_validate({})
     assert isinstance(chosen, ProposerSpec)
+    if labels is not None and not is_there(labels):
+        raise SpecError(f"--labels is {labels}, which does not exist; {advice_for_missing(labels)}")
+    job_of_pool(pool)
     place = Home.find(home)
     place.require_writable()
+    from graft.pipeline.exploration.explore import Exploration, Settings  # torch takes seconds
+    from graft.pipeline.exploration.pool import find_pool
+
     found = find_pool(pool, sample, oracle, backbone)
     settings, called = Settings(required, budget, seed, chosen), require_name(name or found.name)
     source = None if page else _source(found, labels)  # a wrong file of labels is told before the samples are read

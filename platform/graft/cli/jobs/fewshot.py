@@ -60,14 +60,15 @@ def command(  # noqa: PLR0913 - each is an option
     from graft.core.storage import Home
     from graft.data.draft import Wish
     from graft.data.remote.here import copies_in
-    from graft.pipeline.fewshot.answer import answer_few_shots
-    from graft.pipeline.fewshot.heads import adapters_named
-    from graft.pipeline.fewshot.shots import few_shot_job, shots_of
+    from graft.pipeline.fewshot.asked import adapters_named, few_shot_job
 
     adapters = adapters_named(adapter or ())
     wish = Wish(sample, (label,) if label else ())
     job = few_shot_job(path, wish, tuple(override or ()))
     place = Home.find(home)
+    from graft.pipeline.fewshot.answer import answer_few_shots  # torch takes seconds
+    from graft.pipeline.fewshot.shots import shots_of
+
     with copies_in(place):
         shots = shots_of(job)
     answer = answer_few_shots(shots, output or place.root / "fewshot" / job.name, adapters)

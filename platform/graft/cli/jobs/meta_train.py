@@ -35,13 +35,13 @@ def command(
 
     Example: graft meta-train jobs/wordnet_meta.yaml --update --set data.path=new
     """
-    from graft.pipeline.episodes.run import meta_train
-    from graft.pipeline.episodes.samples import pool_of
-    from graft.spec.load import load_meta_job
+    from graft.spec.load import load_meta_job_here
 
-    loaded = load_meta_job(job, override or ())
+    loaded = load_meta_job_here(job, override or ())
     place = Home.find(home)
     place.require_writable()
+    from graft.pipeline.episodes.run import meta_train  # torch takes seconds
+    from graft.pipeline.episodes.samples import pool_of
 
     # What Ray prints is of no use here: what goes wrong is raised.
     with (

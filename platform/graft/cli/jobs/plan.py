@@ -66,10 +66,9 @@ def command(  # noqa: PLR0913 - each is an option
     from graft.pipeline.memory.beginning import beginning_of, lines_of
     from graft.pipeline.plan import describe, make_plan
     from graft.pipeline.resolve import resolve_job
-    from graft.pipeline.zoo.mapped import check_inits
-    from graft.pipeline.zoo.meta_learned import check_meta_models
+    from graft.pipeline.zoo.own_weights import check_starts
     from graft.spec.defaults.scale import Scale
-    from graft.spec.load import load_job
+    from graft.spec.load import load_job_here
 
     if measure and offline:
         raise SpecError("--measure and --offline are both given, but exclude each other; leave one out")
@@ -79,10 +78,9 @@ def command(  # noqa: PLR0913 - each is an option
         )
     place = Home.find(home)
     with copies_in(place):
-        resolved = resolve_job(load_job(job, override or ()))
+        resolved = resolve_job(load_job_here(job, override or ()))
     loaded = resolved.job
-    check_inits(loaded)
-    check_meta_models(loaded, place)
+    check_starts(loaded, place)
     nodes = _nodes_of(cluster, loaded, as_json) if cluster else None
     there = _all_of(nodes) if nodes else None
     overview = overview_of(loaded, resolved.listing, looking(f"{loaded.data.modality}s"))

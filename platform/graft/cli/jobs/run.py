@@ -90,10 +90,10 @@ def command(  # noqa: PLR0913 - what a run can be told
 
     Example: graft run my_photos.yaml --replay digits
     """
-    from graft.spec.load import load_job
+    from graft.spec.load import load_job_here
     from graft.spec.search.phases import describe
 
-    loaded = load_job(job, override or ())
+    loaded = load_job_here(job, override or ())
     place = Home.find(home)
     schedule = None
     if replay is not None:

@@ -44,18 +44,21 @@ def command(
     """
     from graft.core.storage import Home
     from graft.experiments.find_bundle import find_bundle, pinned_model
-    from graft.models.bundle import read_bundle
-    from graft.pipeline.serving.running import Door, require_serve, running, service_config
     from graft.spec.service import parse_service
 
     place = Home.find(home)
     given = parse_service({"model": model}, settings or ())
     pinned = given.model_copy(update={"model": pinned_model(given.model, place)})
-    if config:
+    bundle = None if config else find_bundle(pinned.model, place)
+    from graft.pipeline.serving.running import Door, require_serve, running, service_config  # Ray takes seconds
+
+    if bundle is None:
         tell(*service_config(pinned).splitlines())
         return
+    from graft.models.bundle import read_bundle
+
+    read_bundle(bundle)  # what is wrong with it is said before Ray starts
     require_serve()
-    read_bundle(find_bundle(pinned.model, place))  # what is wrong with it is said before Ray starts
     with running(pinned.model_copy(update={"home": place.shown}), Door(port, host)) as address:
         told = f"{pinned.model} answers at {address}; Ctrl-C ends it"
         tell(json.dumps({"model": pinned.model, "address": address}) if as_json else told)

@@ -51,14 +51,17 @@ def command(  # noqa: PLR0913 - what a submission can say
 
     Example: graft submit jobs/digits.yaml --address http://127.0.0.1:8265 --wait
     """
-    from graft.spec.load import load_job
+    from graft.spec.load import load_job, load_job_here
     from graft.submit.connection import Cluster
     from graft.submit.endpoint import address_of
     from graft.submit.jobs import submit
-    from graft.submit.submission import Submission
+    from graft.submit.package import travel_problems
+    from graft.submit.submission import Submission, require_sendable
 
-    loaded = load_job(job, override or ())
+    given = override or ()
+    loaded = load_job(job, given) if data_on_cluster else load_job_here(job, given, travel_problems)
     submission = Submission(experiment, home, _variables(variable or ()), data_on_cluster)
+    require_sendable(submission)  # what can be told here is told before a cluster is asked
     cluster = Cluster(address_of(address))
     submitted = submit(cluster, loaded, submission)
     if as_json and not wait:

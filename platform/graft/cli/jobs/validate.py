@@ -1,19 +1,23 @@
 """`graft validate`: is the job file right? Imports nothing heavy."""
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graft.cli.options import JobArgument, JsonOption, SetOption
+from graft.cli.output.looking import looking
 from graft.cli.output.tell import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from graft.core.errors import Problem
+    from graft.data.overview import Overview
     from graft.spec.job import Job
+    from graft.spec.modalities.base import DataSpec
 
 _CHANCES = ("drop_path", "backbone_dropout", "stochastic_norm")
 
@@ -30,64 +34,119 @@ def command(
 
     Example: graft validate jobs/digits.yaml --set training.epochs=3
     """
-    from graft.cli.output.looking import looking
-    from graft.core.errors import SpecError
-    from graft.data.overview import light_overview
-    from graft.spec.fit import ensemble_problems, metric_problems, strategy_problems
-    from graft.spec.load import is_meta_job, load_job
+    from graft.spec.load import is_meta_job, load_job, problems_of_data_too, sound_data
     from graft.spec.search.phases import describe
 
     if is_meta_job(job):
-        _of_meta_training(job, override or (), as_json)
+        _of_meta_training(job, override or (), no_data, as_json)
         return
-    loaded = load_job(job, override or ())
-    noun = f"{loaded.data.modality}s"
-    overview = None
-    # The kinds of data that say their task themselves need no listing, and so nothing heavy.
-    task, reason = loaded.data.task_hint or ("", "")
-    if no_data and not task and loaded.task.kind == "auto":
-        task, reason = "auto", "the labels decide"
-    elif task in ("", loaded.task.kind) or loaded.task.kind != "auto" or _needs_networks(loaded):
-        from graft.data.remote.here import home_of_copies
-        from graft.pipeline.look import overview_of
-        from graft.pipeline.resolve import resolve_job
-        from graft.pipeline.zoo.meta_learned import check_meta_models
-
-        resolved = resolve_job(loaded, look=not no_data)
-        loaded, task, reason = resolved.job, resolved.job.task.kind, resolved.reason
-        check_meta_models(loaded, home_of_copies())
-        if not no_data:
-            overview = overview_of(loaded, resolved.listing, looking(noun))
-    elif problems := [
-        *metric_problems(loaded, loaded.decided_task),
-        *strategy_problems(loaded, loaded.decided_task),
-        *ensemble_problems(loaded, loaded.decided_task),
-        *_structure_problems(loaded),
-        *_unknown_backbones(loaded),
-    ]:
-        raise SpecError(problems)
-    elif not no_data:
-        overview = light_overview(loaded.data, looking(noun))
-        if overview is None:
-            from graft.pipeline.look import overview_of
-
-            overview = overview_of(loaded, progress=looking(noun))
+    given = override or ()
+    with problems_of_data_too(lambda: None if no_data else sound_data(job, given), _data_problems):
+        loaded = load_job(job, given)
+    with problems_of_data_too(lambda: None if no_data else loaded.data, _data_problems):
+        found = _checked(loaded, no_data)
+    loaded, overview = found.job, found.overview
     if as_json:
-        found: dict[str, Any] = {"task": task, "task_reason": reason, "modalities": [loaded.data.modality]}
-        found["data"] = None if overview is None else overview.to_dict()
+        told: dict[str, Any] = {"task": found.task, "task_reason": found.reason, "modalities": [loaded.data.modality]}
+        told["data"] = None if overview is None else overview.to_dict()
+        told["left_to_plan"] = list(found.left_to_plan)
         shown = loaded.model_copy(update={"strategy": loaded.space})
-        tell(json.dumps({"status": "ok", **found, "job": shown.model_dump(mode="json")}))
+        tell(json.dumps({"status": "ok", **told, "job": shown.model_dump(mode="json")}))
         return
-    tell(f"{job} is a valid job: {loaded.name}, {task} ({reason}), {describe(loaded.phases, loaded.strategies)}")
+    trials = describe(loaded.phases, loaded.strategies)
+    tell(f"{job} is a valid job: {loaded.name}, {found.task} ({found.reason}), {trials}")
     if overview is not None:
-        tell(*(f"{what:<10} {told}" for what, told in overview.lines()))
+        tell(*(f"{what:<10} {line}" for what, line in overview.lines()))
+    for one in found.left_to_plan:
+        tell(f"only graft plan finds out {one}")
 
 
-def _of_meta_training(job: "Path", overrides: "Sequence[str]", as_json: bool) -> None:
-    """The job file alone: which tasks its data make is seen where they are ingested."""
-    from graft.spec.load import load_meta_job
+@dataclass(frozen=True)
+class _Checked:
+    """A job that can be run, as far as this command looks."""
 
-    loaded = load_meta_job(job, overrides)
+    job: "Job"
+    task: str
+    reason: str
+    overview: "Overview | None" = None
+    left_to_plan: "Sequence[str]" = ()
+
+
+def _data_problems(data: "DataSpec") -> "Iterator[Problem]":
+    """What is wrong with data of which the task is not known."""
+    from graft.core.errors import DataError, Problem, SpecError
+    from graft.data.overview import light_overview
+
+    progress = looking(f"{data.modality}s")
+    try:
+        if light_overview(data, progress) is None:
+            from graft.data.listing import list_samples
+
+            list_samples(data, progress)
+    except SpecError as error:
+        yield from error.problems
+    except DataError as error:
+        yield Problem("", str(error))
+
+
+def _checked(job: "Job", no_data: bool) -> _Checked:
+    # The kinds of data that say their task themselves need no listing, and so nothing heavy.
+    task, reason = job.data.task_hint or ("", "")
+    if no_data and not task and job.task.kind == "auto":
+        _require(_unknown_backbones(job))
+        return _Checked(job, "auto", "the labels decide")
+    if task in ("", job.task.kind) or job.task.kind != "auto" or _needs_networks(job):
+        return _resolved(job, no_data)
+    _check_lightly(job)
+    return _Checked(job, task, reason, None if no_data else _look(job))
+
+
+def _check_lightly(job: "Job") -> None:
+    from graft.spec.fit import ensemble_problems, metric_problems, strategy_problems
+
+    task = job.decided_task
+    of_task = (*metric_problems(job, task), *strategy_problems(job, task), *ensemble_problems(job, task))
+    _require([*of_task, *_structure_problems(job), *_unknown_backbones(job)])
+
+
+def _require(problems: "Sequence[Problem]") -> None:
+    from graft.core.errors import SpecError
+
+    if problems:
+        raise SpecError(problems)
+
+
+def _look(job: "Job") -> "Overview":
+    from graft.data.overview import light_overview
+
+    progress = looking(f"{job.data.modality}s")
+    if (overview := light_overview(job.data, progress)) is not None:
+        return overview
+    from graft.pipeline.look import overview_of
+
+    return overview_of(job, progress=progress)
+
+
+def _resolved(job: "Job", no_data: bool) -> _Checked:
+    """Of a job whose task the samples tell, or of which networks must be built."""
+    from graft.data.remote.here import home_of_copies
+    from graft.pipeline.look import overview_of
+    from graft.pipeline.resolve import resolve_job
+    from graft.pipeline.zoo.meta_learned import check_meta_models
+    from graft.pipeline.zoo.own_weights import left_to_plan
+
+    resolved = resolve_job(job, look=not no_data)
+    check_meta_models(resolved.job, home_of_copies())
+    progress = looking(f"{job.data.modality}s")
+    overview = None if no_data else overview_of(resolved.job, resolved.listing, progress)
+    return _Checked(resolved.job, resolved.job.task.kind, resolved.reason, overview, left_to_plan(resolved.job))
+
+
+def _of_meta_training(job: "Path", overrides: "Sequence[str]", no_data: bool, as_json: bool) -> None:
+    """The job file, and whether its data are there: which tasks they make is seen where they are ingested."""
+    from graft.spec.load import load_meta_job, load_meta_job_here
+
+    loaded = (load_meta_job if no_data else load_meta_job_here)(job, overrides)
     if as_json:
         tell(json.dumps({"status": "ok", "kind": "meta", "job": loaded.model_dump(mode="json")}))
         return

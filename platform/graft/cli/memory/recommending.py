@@ -31,9 +31,9 @@ def recommend(
     from graft.pipeline.memory.beginning import entry_by_size
     from graft.pipeline.memory.recommending import memory_of, recommendations
     from graft.pipeline.resolve import resolve_job
-    from graft.spec.load import load_job
+    from graft.spec.load import load_job_here
 
-    resolved = resolve_job(load_job(job, override or ()))
+    resolved = resolve_job(load_job_here(job, override or ()))
     loaded = resolved.job
     entry = entry_by_size(loaded, overview_of(loaded, resolved.listing))
     found = recommendations(loaded, memory_of(Home.find(home), time.time(), place), count, entry)

@@ -28,10 +28,11 @@ def embed(
 
     Example: graft memory embed jobs/digits.yaml
     """
-    from graft.pipeline.task_memory.embed import embed as embed_task
-    from graft.spec.load import load_job
+    from graft.spec.load import load_job_here
 
-    parsed = load_job(job, override or ())
+    parsed = load_job_here(job, override or ())
+    from graft.pipeline.task_memory.embed import embed as embed_task  # torch takes seconds
+
     contents = store_of(home, place).contents()
     found = embed_task(parsed, Home.find(home), weighed(contents).tasks(), fisher)
     if as_json:

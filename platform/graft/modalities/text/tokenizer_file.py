@@ -6,7 +6,7 @@ from typing import Protocol
 
 from graft.core.errors import ArtifactError
 from graft.core.passing_errors import machine_errors
-from graft.models.packaged_file import packaged_file
+from graft.models.weights.packaged_file import packaged_file
 
 _MAX_FILE_BYTES = 256 * 1024**2
 

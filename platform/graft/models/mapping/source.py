@@ -15,6 +15,7 @@ from graft.core.errors import ArtifactError, SpecError
 from graft.core.storage import canonical_json, file_digest, text_digest
 from graft.core.uris import user_path
 from graft.models.info import BackboneInfo
+from graft.models.weights.header import SUFFIXES
 from graft.models.zoo import ZOO, find_entry, has_backbone
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from graft.models.mapping.weights import Weights
 
 _MANIFEST = "manifest.json"
-_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 _HEAD, _BACKBONE = "head.", "backbone."
 _FORMS = (
     "must be a backbone (`graft zoo ls`), a file of weights (.safetensors, .pth), a folder with one, a bundle, or "
@@ -151,8 +151,8 @@ def find_source(name: str) -> Source:
     if path.is_dir():
         return _in_folder(name, path.absolute())
     if path.is_file():
-        if path.suffix not in _SUFFIXES:
-            raise SpecError(f"source {name} is no file of weights, but must end in {', '.join(_SUFFIXES)}")
+        if path.suffix not in SUFFIXES:
+            raise SpecError(f"source {name} is no file of weights, but must end in {', '.join(SUFFIXES)}")
         return Source(str(path.absolute()), "file")
     if has_backbone(name):
         return Source(name, "backbone")
@@ -179,7 +179,7 @@ def _in_folder(name: str, path: Path) -> Source:
         return Source(str(path), "bundle")
     if (path / "config.json").is_file():
         return Source(f"hf:{path}", "backbone")
-    found = sorted(one for one in path.iterdir() if one.suffix in _SUFFIXES and one.is_file())
+    found = sorted(one for one in path.iterdir() if one.suffix in SUFFIXES and one.is_file())
     if len(found) != 1:
         held = f"{len(found)} files of weights ({', '.join(one.name for one in found[:3])})" if found else "no weights"
         raise SpecError(f"source {name} is a folder with {held}, but must be a bundle or hold one such file; name it")

@@ -11,15 +11,15 @@ import numpy as np
 from graft.core.errors import DataError, SpecError
 from graft.data.dataset import Split
 from graft.data.read import Unreadable
-from graft.data.tables.labelled import SUFFIXES
 from graft.data.tables.samples import read_samples
 from graft.modalities.protocol import Exhibit
 from graft.modalities.registry import build_modality
 from graft.models.load import describe_backbone
 from graft.pipeline.exploration.backbone import Embedding
+from graft.pipeline.exploration.place import job_of_pool
 from graft.pipeline.resolve import resolve_job
 from graft.spec.job import Job
-from graft.spec.load import JOB_SUFFIXES, load_job, parse_job
+from graft.spec.load import parse_job
 from graft.spec.registry import members
 from graft.tasks.registry import build_task
 
@@ -96,15 +96,11 @@ def find_pool(path: Path, sample: str | None, oracle: str | None, backbone: str 
         SpecError: there is no such path, column or oracle.
         DataError: it holds no sample.
     """
-    if not path.exists():
-        raise SpecError(f"{path} does not exist; name a folder of samples, a table or a job file")
-    if path.suffix.lower() in JOB_SUFFIXES:
-        return _of_job(load_job(path), oracle, backbone)
+    if (job := job_of_pool(path)) is not None:
+        return _of_job(job, oracle, backbone)
     if path.is_dir():
         return _of_folder(path.absolute(), oracle, backbone)
-    if path.suffix.lower() in SUFFIXES:
-        return _of_table(path.absolute(), sample, oracle, backbone)
-    raise SpecError(f"{path} is neither a folder, a table ({', '.join(SUFFIXES)}) nor a job file (.yaml); name one")
+    return _of_table(path.absolute(), sample, oracle, backbone)
 
 
 def _of_job(given: Job, oracle: str | None, backbone: str | None) -> Pool:

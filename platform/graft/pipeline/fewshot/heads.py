@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from graft.core.errors import SpecError
-from graft.core.registry import unknown
 from graft.episodes.adapters.by_gradient import ByGradient
 from graft.episodes.adapters.protocol import Support
 from graft.episodes.samples import FEATURES
@@ -19,7 +18,7 @@ from graft.models.network import Network, head_of
 from graft.spec.components.head import LinearHead
 from graft.spec.components.initialisation import MetaLearned
 from graft.spec.meta.adapters import AdapterSpec
-from graft.spec.registry import build, members
+from graft.spec.registry import build
 from graft.spec.strategy import Strategy
 from graft.transfer.freezing import copy_tensors
 
@@ -40,22 +39,6 @@ class Method:
     def kind(self) -> str:
         """Of the adapter, or of the head."""
         return self.strategy.head.kind if self.adapter is None else self.adapter.kind
-
-
-def adapters_named(names: Sequence[str]) -> tuple[AdapterSpec, ...]:
-    """Adapters by gradient, as they are at first.
-
-    Raises:
-        SpecError: there is none of a name, or it is no such adapter.
-    """
-    known = members("adapter")
-    for name in names:
-        if name not in known:
-            raise SpecError(unknown("--adapter", name, sorted(known)))
-        if known[name].is_solved:  # type: ignore[attr-defined]
-            told = f"--adapter is {name}, which is solved in closed form, but must go by gradient"
-            raise SpecError(f"{told}; heads in closed form are compared in any case, so leave it out")
-    return tuple(known[name].model_validate({}) for name in names)  # type: ignore[misc]
 
 
 def adapted_methods(strategy: Strategy, named: Sequence[AdapterSpec]) -> Iterator[Method]:

@@ -1,7 +1,6 @@
 """The labelled samples of a few-shot job, decoded in this process: for so few that is sooner than Ray starts."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -10,15 +9,12 @@ from graft.core.uris import REMOTE_SCHEMES
 from graft.data.columns import Column, ColumnSpec, Ragged
 from graft.data.dataset import DatasetArrays, Quarantined, Split
 from graft.data.decoding.blocks import local_blocks, received
-from graft.data.draft import Wish, drafts_of
 from graft.data.plan import Ingestion, IngestPlan, check_quarantine, facts_of
 from graft.data.targets import Targets
 from graft.learner.training_data import TrainingData
 from graft.modalities.registry import build_modality
-from graft.pipeline.draft.draft_job import absolute, choose, model_name
 from graft.pipeline.resolve import Resolved, resolve_job
 from graft.spec.job import Job
-from graft.spec.load import JOB_SUFFIXES, load_job, parse_job
 from graft.tasks.registry import build_task
 
 MOST_SHOTS = 100
@@ -73,23 +69,6 @@ class Shots:
     def k(self) -> int:
         """Samples of the class that has the fewest."""
         return int(self.counts.min())
-
-
-def few_shot_job(path: Path, wish: Wish, overrides: tuple[str, ...] = ()) -> Job:
-    """The job of a job file, or of a folder or a table that is looked at.
-
-    Raises:
-        SpecError: the file is wrong, or nothing is there.
-        DataError: it holds nothing that could be used, or what it holds has several meanings.
-    """
-    if path.suffix.lower() in JOB_SUFFIXES:
-        return load_job(path, overrides)
-    where = absolute(path)
-    drafts = drafts_of(where, wish) or drafts_of(where, Wish(wish.sample, wish.labels, "table"))
-    draft = choose(where, drafts)
-    data = {"kind": draft.kind, "path": str(draft.path), **draft.section}
-    name = model_name(where.stem if where.is_file() else where.name)
-    return parse_job({"version": 1, "name": name, "data": data, "strategy": dict(draft.strategy)}, overrides)
 
 
 def shots_of(job: Job, most: int = MOST_SHOTS) -> Shots:

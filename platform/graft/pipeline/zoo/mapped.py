@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from graft.core.errors import ArtifactError, Problem, SpecError
@@ -10,6 +11,7 @@ from graft.core.storage import Home
 from graft.data.remote.here import home_of_copies
 from graft.models.load import check_backbone
 from graft.models.mapping.source import Source, find_source
+from graft.models.weights.header import file_problem
 from graft.models.zoo import has_backbone
 from graft.spec.components.initialisation import Mapped
 from graft.spec.job import Job
@@ -115,6 +117,8 @@ def settle_sources(raw: dict[str, Any]) -> list[Problem]:
         elif source and not init.get("digest"):
             try:
                 found = located(source, home_of_copies())
+                if found.kind == "file" and (problem := file_problem(Path(found.name))):
+                    raise ArtifactError(problem)
                 init["source"], init["digest"] = found.name, found.digest()
                 init |= {"version": found.version} if found.version else {}
             except (SpecError, ArtifactError) as error:

@@ -84,7 +84,8 @@ def verify(name: str) -> Iterator[CheckedFile]:
 
 
 def _problem_within(path: Path) -> str | None:
-    from graft.models.weight_files import SUFFIXES, read_weights
+    from graft.models.weight_files import read_weights
+    from graft.models.weights.header import SUFFIXES
 
     if path.suffix not in SUFFIXES:
         return None
