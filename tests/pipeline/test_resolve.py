@@ -144,11 +144,12 @@ class TestImages:
         assert resolve_job(folder_job(images_in(tmp_path, 40), search={"scheduler": "pbt"})).job.search.first == []
 
     def test_a_resolution_below_what_a_network_takes_is_refused_with_the_smallest(self, tmp_path: Path) -> None:
-        (tmp_path / "w.safetensors").write_bytes(b"not read")
+        (tmp_path / "w.safetensors").write_bytes(b"no weights")
         name = f"local:timm/test_convnext:{tmp_path / 'w.safetensors'}"
         strategy = {"backbone": {"choice": ["efficientnet_lite0", name]}, "resolution": {"choice": [16, 32]}}
         found = problems_of(folder_job(tmp_path, strategy=strategy))
-        assert found.keys() == {"strategy.resolution"}
+        assert found.keys() == {"strategy.resolution", "strategy.backbone"}
+        assert "has no header of safetensors" in found["strategy.backbone"], "nor can its weights be read"
         assert found["strategy.resolution"].startswith("is 16, which timm:test_convnext cannot take (")
         assert found["strategy.resolution"].endswith("the smallest that works is 32")
 

@@ -1,6 +1,5 @@
 """The command line: `graft COMMAND`. Heavy imports happen inside the commands, so that help answers at once."""
 
-import json
 import logging
 import os
 import sys
@@ -29,7 +28,7 @@ from graft.cli.jobs import (
     validate,
 )
 from graft.cli.memory import app as memory
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.cli.output.unfailing import final_exit_code, guard_standard_streams
 from graft.cli.records import compare, experiments, journal, leaderboard, lineage, status, track, ui, watch
 from graft.core.credentials import RedactingFormatter, redact
@@ -193,7 +192,7 @@ def _leave(error: BaseException, message: str, exit_code: int) -> NoReturn:
         tell(*redact("".join(traceback.format_exception(error))).splitlines(), err=True)
     problems = [str(problem) for problem in error.problems] if isinstance(error, SpecError) else [message]
     if "--json" in sys.argv or _logs_json():
-        tell(json.dumps({"status": "failed", "exit_code": exit_code, "error": message, "problems": problems}))
+        tell_json({"status": "failed", "exit_code": exit_code, "error": message, "problems": problems})
     else:
         tell(*(f"graft: {problem}" for problem in problems), err=True)
     raise SystemExit(exit_code)

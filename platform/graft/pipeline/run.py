@@ -8,7 +8,7 @@ from typing import Any
 
 from graft.core.clock import Clock, SystemClock
 from graft.core.credentials import redact
-from graft.core.errors import ArtifactError, Interrupted, Problem, SpecError
+from graft.core.errors import Interrupted, Problem, SpecError
 from graft.core.storage import Home, write_json, write_text
 from graft.core.stores.copy import Copy, is_there, require_conditional
 from graft.core.stores.home_path import located
@@ -35,7 +35,7 @@ from graft.journal.events import ExperimentStatus
 from graft.journal.journal import Journal, read
 from graft.journal.record import Record
 from graft.meta.memory.place import place_of
-from graft.models.load import check_backbone, load_backbone
+from graft.models.load import check_backbone
 from graft.pipeline.context import RunContext
 from graft.pipeline.library_logs import without_expected_warnings
 from graft.pipeline.plan import moved_freezes, own_head_problem
@@ -104,7 +104,7 @@ def check_job(job: Job, home: Home) -> Sequence[str]:
     """
     check_cluster()
     names, needs_weights = job.reach.values("backbone"), needs_own_weights(job)
-    problems = [_backbone_problem(name, needs_weights) or own_head_problem(name, job) for name in names]
+    problems = [check_backbone(name, needs_weights) or own_head_problem(name, job) for name in names]
     found = [Problem("strategy.backbone", problem.removeprefix("backbone ")) for problem in problems if problem]
     if found:
         raise SpecError(found)
@@ -358,17 +358,6 @@ class _Run:
     def _end(self, status: ExperimentStatus, detail: str) -> None:
         seconds = self._clock.elapsed() - self._started
         self._journal.append(events.ExperimentFinished(status, seconds, detail.splitlines()[0] if detail else ""))
-
-
-def _backbone_problem(name: str, needs_weights: bool) -> str | None:
-    problem = check_backbone(name, needs_weights)
-    if problem or not needs_weights or not name.startswith("local:"):
-        return problem
-    try:
-        load_backbone(name)  # the user's own file: whether it fits shows only when it is read
-    except (ArtifactError, SpecError) as error:
-        return str(error)
-    return None
 
 
 def _has(key: str) -> Callable[[Output], bool]:

@@ -148,7 +148,7 @@ def test_a_second_explorer_of_the_same_pool_is_one_line(table: Path, tmp_path: P
 def test_a_file_of_labels_that_is_wrong_is_told_before_the_samples_are_read(table: Path, tmp_path: Path) -> None:
     labels = tmp_path / "answers.csv"
     asked = ["explore", str(table), "--labels", str(labels), "--home", str(tmp_path / "home")]
-    for rows, told in ((None, "which cannot be read as CSV"), ("id,label\nx,a\n", "which is not in the pool")):
+    for rows, told in ((None, "which does not exist; check the path"), ("id,label\nx,a\n", "which is not in the pool")):
         if rows is not None:
             labels.write_text(rows)
         done = CliRunner().invoke(app, asked)

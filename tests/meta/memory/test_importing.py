@@ -128,9 +128,10 @@ def test_what_is_no_table_is_refused_in_a_line(tmp_path, name, content, told):
     assert len(caught.value.problems) == 1
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(SpecError, match=r"x\.csv is not there; name another file"):
-        read_memory(tmp_path / "x.csv")
+@pytest.mark.parametrize("name", ["x.csv", "x"])
+def test_a_file_that_is_not_there_is_named(tmp_path, name):
+    with pytest.raises(SpecError, match=f"{name} is not there; name another file"):
+        read_memory(tmp_path / name)
 
 
 def test_a_file_of_another_schema_version_is_refused(tmp_path):

@@ -2,6 +2,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from graft.core.errors import SpecError
 from graft.pipeline.resolve import resolve_job
@@ -36,7 +38,7 @@ def test_each_option_of_a_choice_is_settled() -> None:
 
 def test_a_relative_file_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("w.safetensors").write_bytes(b"anything")
+    save_file({"a": torch.ones(2)}, "w.safetensors")
     raw = {"strategy": {"init": {"kind": "mapped", "source": "w.safetensors"}}, "search": {}}
     assert settle_sources(raw) == []
     assert raw["strategy"]["init"]["source"] == str(tmp_path / "w.safetensors")

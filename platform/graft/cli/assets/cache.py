@@ -1,6 +1,5 @@
 """`graft cache`: the features of frozen networks that are kept to be used again."""
 
-import json
 import re
 import time
 from datetime import datetime
@@ -10,7 +9,7 @@ import typer
 
 from graft.cli.help import show_overview
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.core.errors import ResourceError, SpecError
 from graft.core.storage import Home
 
@@ -48,7 +47,7 @@ def ls(home: HomeOption = None, as_json: JsonOption = False) -> None:
     held = sum(entry.holding.bytes for entry in entries)
     if as_json:
         rows = [_row(entry) for entry in entries]
-        tell(json.dumps({"directory": str(catalog.root), "bytes": held, "limit_bytes": limit, "entries": rows}))
+        tell_json({"directory": str(catalog.root), "bytes": held, "limit_bytes": limit, "entries": rows})
         return
     for entry in entries:
         tell(_line(entry))
@@ -84,7 +83,7 @@ def rm(
     gone = [entry for entry in entries if entry not in kept]
     freed = sum(entry.holding.bytes for entry in gone)
     if as_json:
-        tell(json.dumps({"removed": _digests(gone), "in_use": _digests(kept), "bytes": freed}))
+        tell_json({"removed": _digests(gone), "in_use": _digests(kept), "bytes": freed})
         return
     stayed = f"; {len(kept)} in use stayed" if kept else ""
     tell(f"deleted {len(gone)}, {_gb(freed)}{stayed}")
@@ -107,7 +106,7 @@ def verify(digest: PrefixOption = None, home: HomeOption = None, as_json: JsonOp
         for file, text in problems.items()
     ]
     if as_json:
-        tell(json.dumps({"checked": len(found), "damaged": damaged}))
+        tell_json({"checked": len(found), "damaged": damaged})
     else:
         for one in damaged:
             tell(f"{one['digest'][:_SHOWN]}  {one['file']} {one['problem']}")

@@ -1,6 +1,5 @@
 """`graft cluster`: files that make a Ray cluster."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +8,7 @@ import typer
 
 from graft.cli.help import show_overview
 from graft.cli.options import JsonOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 
 app = typer.Typer(help="Files that make a Ray cluster: write one, check one.", invoke_without_command=True)
 
@@ -64,7 +63,7 @@ def check(
 
     found = check_file(file)
     if as_json:
-        tell(json.dumps({"ok": not found, "problems": [asdict(one) for one in found]}))
+        tell_json({"ok": not found, "problems": [asdict(one) for one in found]})
     else:
         tell(*(f"{file}: {one}" for one in found), err=True) if found else tell(f"{file}: no problem found")
     raise typer.Exit(2 if found else 0)

@@ -1,12 +1,11 @@
 """`graft components`: everything that a job can name, ours and that of other packages."""
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from graft.cli.options import JsonOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell_json
 
 
 def command(
@@ -28,7 +27,7 @@ def command(
         raise SpecError(unknown("group", group, (*GROUPS, "backbone")))
     found = [one for one in registered() if group in (None, one["group"])]
     if as_json:
-        tell(json.dumps({"components": found}))
+        tell_json({"components": found})
         return
     print_table(["group", "kind", "package", "what it is"], [[str(value) for value in one.values()] for one in found])
 

@@ -1,6 +1,5 @@
 """`graft doctor`: what is wrong with some data, or with what is installed?"""
 
-import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graft.cli.options import HomeOption, JsonOption, SetOption, output_path
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 
 if TYPE_CHECKING:
     from graft.core.storage import Home
@@ -96,7 +95,10 @@ def _examine(data: Path, overrides: list[str], home: "Home", as_json: bool, html
 
 
 def _tell(report: "Report", as_json: bool, lines: list[str]) -> None:
-    tell(*([json.dumps(report.in_short())] if as_json else lines))
+    if as_json:
+        tell_json(report.in_short())
+    else:
+        tell(*lines)
 
 
 def _check_installation(home: "Home", start_ray: bool, as_json: bool) -> None:
@@ -113,7 +115,7 @@ def _check_installation(home: "Home", start_ray: bool, as_json: bool) -> None:
     broken = [finding.name for finding in findings if finding.state == "broken"]
     if as_json:
         checks = [finding.to_dict() for finding in findings]
-        tell(json.dumps({"status": "broken" if broken else "ok", "checks": checks}))
+        tell_json({"status": "broken" if broken else "ok", "checks": checks})
     elif not broken:
         tell("everything is here that a job needs")
     if broken and as_json:

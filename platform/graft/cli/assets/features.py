@@ -1,6 +1,5 @@
 """`graft features`: what a pretrained network makes of every sample, as a table."""
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ import typer
 from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption, output_path
 from graft.cli.output.captured_output import chatter_to
 from graft.cli.output.looking import working
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.core.storage import Home
 
 
@@ -52,6 +51,6 @@ def command(  # noqa: PLR0913 - each is an option
     with tempfile.TemporaryDirectory() as scratch, chatter_to(Path(scratch, "log")) as terminal:
         summary = write_features(request, place, output, working(terminal.err))
     if as_json:
-        tell(json.dumps({"output": str(output), **summary.to_dict()}))
+        tell_json({"output": str(output), **summary.to_dict()})
     else:
         tell(f"{output}: {summary}")

@@ -1,13 +1,12 @@
 """`graft space`: what a job's search may try."""
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from graft.cli.help import show_overview
 from graft.cli.options import JobArgument, JsonOption, SetOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 
 app = typer.Typer(help="What the search of a job may try.", invoke_without_command=True)
 
@@ -44,7 +43,7 @@ def show(
     if as_json:
         found: dict[str, Any] = {"job": loaded.name, "strategies": total, "distinct": different}
         found |= {"dimensions": space.dimensions(), "fields": tree_of(space)}
-        tell(json.dumps({**found, "first": [strategy.model_dump(mode="json") for strategy in loaded.first]}))
+        tell_json({**found, "first": [strategy.model_dump(mode="json") for strategy in loaded.first]})
         return
     tell(f"space of {loaded.name}: {_size(space.dimensions(), total, different)}")
     lines = list(lines_of(space))

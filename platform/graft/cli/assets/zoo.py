@@ -1,13 +1,12 @@
 """`graft zoo`: the pretrained networks that a job can name."""
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from graft.cli.help import show_overview
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 
 app = typer.Typer(
     help="Pretrained networks: which there are, what they are, and their weights.", invoke_without_command=True
@@ -42,7 +41,7 @@ def ls(names: NamesArgument = None, as_json: JsonOption = False) -> None:
 
     rows = listed(tuple(names or ()))
     if as_json:
-        tell(json.dumps({"backbones": [asdict(row) for row in rows]}))
+        tell_json({"backbones": [asdict(row) for row in rows]})
         return
     print_table(
         ["name", "samples", "parameters", "blocks", "size", "licence", "weights"],
@@ -73,7 +72,7 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
 
     facts = shown(name)
     if as_json:
-        tell(json.dumps(facts))
+        tell_json(facts)
         return
     _tell_facts(facts)
 
@@ -115,7 +114,7 @@ def map_weights(
 
     tried = try_mapping(source, target, size, min_coverage, Home.find(home))
     if as_json:
-        tell(json.dumps(tried.to_json()))
+        tell_json(tried.to_json())
         return
     tell(f"{tried.source} → {tried.target} at size {tried.size}", *tried.lines)
     for name in tried.report["reshaped"]:
@@ -140,7 +139,7 @@ def pull(
 
     is_new, files = pull_weights(name, force)
     if as_json:
-        tell(json.dumps({"name": name, "fetched": is_new, "files": [one.to_dict() for one in files]}))
+        tell_json({"name": name, "fetched": is_new, "files": [one.to_dict() for one in files]})
         return
     for one in files:
         tell(f"{one.file.path}  {one.file.bytes / 1e6:.1f} MB  {one.digest[:12]}")
@@ -162,7 +161,7 @@ def verify(names: NamesArgument = None, as_json: JsonOption = False) -> None:
     checked = [one for name in names or ready_names() for one in verify_weights(name)]
     damaged = [one for one in checked if one.problem]
     if as_json:
-        tell(json.dumps({"files": [one.to_dict() for one in checked], "damaged": len(damaged)}))
+        tell_json({"files": [one.to_dict() for one in checked], "damaged": len(damaged)})
     else:
         for one in checked:
             state = one.problem or ("as stated" if one.file.stated else "nobody states a digest")

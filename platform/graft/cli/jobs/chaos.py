@@ -1,6 +1,5 @@
 """`graft chaos`: runs a job under faults, and says which guarantees were kept."""
 
-import json
 import shutil
 import time
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.core.errors import SpecError
 from graft.core.storage import Home
 
@@ -69,7 +68,7 @@ def command(
             raise GraftError(f"{problem}; what it said is in {root / 'said'}") from problem
     broken = [outcome for outcome in outcomes if outcome.verdict is Verdict.BROKEN]
     if as_json:
-        tell(json.dumps({"job": loaded.name, "seed": seed, "broken": len(broken), "faults": _plain(outcomes)}))
+        tell_json({"job": loaded.name, "seed": seed, "broken": len(broken), "faults": _plain(outcomes)})
     else:
         _print_outcomes(outcomes)
     if broken:
@@ -81,7 +80,7 @@ def command(
 def _print_faults(faults: "Sequence[Fault]", as_json: bool) -> None:
     if as_json:
         keys = ("name", "done", "guarantee")
-        tell(json.dumps({"faults": [{key: getattr(fault, key) for key in keys} for fault in faults]}))
+        tell_json({"faults": [{key: getattr(fault, key) for key in keys} for fault in faults]})
         return
     _print_sentences(["fault", "what is done", "expected"], [[one.name, one.done, one.guarantee] for one in faults])
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import getpass
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from graft.cli.interruption import goes_on_when_repeated
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 
 if TYPE_CHECKING:
     from graft.core.storage import Home
@@ -125,7 +124,10 @@ def command(  # noqa: PLR0913 - each is an option
         explored = one.run(source, _standing) if source else _by_page(one, port, browser)
         ending = _ended(one, explored, place, as_json) if experiment and explored.is_over else None
     told = {**explored.to_dict(), **(ending.to_dict() if ending else {})}
-    tell(*([json.dumps(told)] if as_json else _lines(explored, ending)))
+    if as_json:
+        tell_json(told)
+    else:
+        tell(*_lines(explored, ending))
     if explored.stopped_by not in ("reached", "labels wanted"):
         raise typer.Exit(1)
 

@@ -1,13 +1,12 @@
 """`graft fewshot`: a model of 1 to 20 samples a class, in seconds."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from graft.cli.options import HomeOption, JsonOption, SampleOption, SetOption, output_path
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 
 
 def command(  # noqa: PLR0913 - each is an option
@@ -73,6 +72,6 @@ def command(  # noqa: PLR0913 - each is an option
         shots = shots_of(job)
     answer = answer_few_shots(shots, output or place.root / "fewshot" / job.name, adapters)
     if as_json:
-        tell(json.dumps(answer.to_dict()))
+        tell_json(answer.to_dict())
         return
     tell(*answer.lines(), "", "next:", f"  graft predict {answer.bundle} FILE…")

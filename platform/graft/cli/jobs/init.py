@@ -1,7 +1,6 @@
 """`graft init`: look at the data, and write the job file."""
 
 import contextlib
-import json
 import os
 import shlex
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from graft.cli.options import JsonOption, SampleOption, SetOption, output_path
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 
 
 def command(
@@ -61,7 +60,7 @@ def command(
     if file is not None:
         _write(file, render(_with_path_from(file, draft)))
     if as_json:
-        tell(json.dumps(draft.job))
+        tell_json(draft.job)
         return
     tell(
         f"{file} is written",

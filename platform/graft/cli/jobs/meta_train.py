@@ -1,6 +1,5 @@
 """`graft meta-train`: learn from the tasks of a labelled set what makes the next one easy."""
 
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from graft.cli.interruption import goes_on_when_repeated
 from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
 from graft.cli.output.captured_output import chatter_to
 from graft.cli.output.looking import working
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.core.storage import Home
 
 MOST_TOLD = 10
@@ -52,7 +51,7 @@ def command(
         pool = pool_of(loaded, place, working(terminal.err))
         result = meta_train(loaded, place, pool, lambda *report: _tell_epoch(terminal.err, *report), update)
     if as_json:
-        tell(json.dumps(result.to_json()))
+        tell_json(result.to_json())
         return
     for trial in result.trained.trials[:MOST_TOLD]:
         score = "-" if trial["accuracy"] is None else f"{trial['accuracy']:.3f}"

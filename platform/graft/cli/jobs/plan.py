@@ -1,6 +1,5 @@
 """`graft plan`: what a job will do before it does it."""
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +8,7 @@ import typer
 
 from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
 from graft.cli.output.looking import looking
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.core.errors import SpecError
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def command(  # noqa: PLR0913 - each is an option
             "recommended": beginning,
         }
         found |= {name: one.to_dict() for name, one in measured.items()}
-        tell(json.dumps({**plan.to_dict(), **found, **_contract(on_cluster)}))
+        tell_json({**plan.to_dict(), **found, **_contract(on_cluster)})
         return
     columns = [(name.replace("_", " "), line) for name, one in measured.items() for line in one.lines()]
     told = [*describe(plan), *(f"{name:<10} {line}" for name, line in columns)]
@@ -158,7 +157,7 @@ def _nodes_of(file: Path, job: "Job", as_json: bool) -> "ClusterNodes":
     nodes = read_cluster(file)
     if problems := problems_of(job, nodes):
         if as_json:
-            tell(json.dumps(_contract(ClusterPlan(problems))))
+            tell_json(_contract(ClusterPlan(problems)))
         else:
             tell(*(str(one) for one in problems), err=True)
         raise typer.Exit(2)

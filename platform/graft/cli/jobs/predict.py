@@ -1,13 +1,12 @@
 """`graft predict`: what a model says of samples."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graft.cli.options import HomeOption, JsonOption, output_path
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.cli.output.waiting import telling_long_wait
 from graft.core.storage import Home
 
@@ -83,7 +82,7 @@ def command(  # noqa: PLR0913 - each is an option
         written: dict[str, Any] = {"output": str(output)} if output else {}
         cost = predictor.cost.to_dict()
         written |= {name: cost for name, count in (("tta", tta), ("ensemble", cost["members"])) if count > 1}
-        tell(json.dumps({"model": model, **written, "predictions": [one.to_dict() for one in predictions]}))
+        tell_json({"model": model, **written, "predictions": [one.to_dict() for one in predictions]})
     else:
         _tell_all(predictor, predictions, output, probabilities)
     if any(one.error for one in predictions):

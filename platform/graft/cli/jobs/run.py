@@ -1,7 +1,6 @@
 """`graft run`: from a job file to a registered model."""
 
 import contextlib
-import json
 import os
 import shlex
 import sys
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graft.cli.options import HomeOption, JobArgument, JsonOption, LogFormat, LogFormatOption, SetOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.core.errors import ResourceError, SpecError
 from graft.core.escaping import escaped
 from graft.core.storage import Home, write_json
@@ -136,7 +135,7 @@ def run_and_report(experiment: "Experiment", home: Home, manner: Manner, retry_e
     """Run an experiment with a display, and print what came out."""
     result = run_displayed(experiment, home, manner, retry_errored)
     if manner.is_plain:
-        tell(json.dumps(result.summary))
+        tell_json(result.summary)
         return
     _report(result, home)
 
@@ -173,7 +172,7 @@ def _leave_at_once(terminal: "Terminal", as_json: bool) -> Callable[[str], None]
         code = ResourceError.exit_code
         if as_json:
             told = {"status": "failed", "exit_code": code, "error": message, "problems": [message]}
-            tell(json.dumps(told), stream=terminal.out)
+            tell_json(told, stream=terminal.out)
         else:
             tell(f"graft: {message}", stream=terminal.err)
         os._exit(code)

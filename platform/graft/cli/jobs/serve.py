@@ -1,7 +1,6 @@
 """`graft serve`: a model answers requests."""
 
 import contextlib
-import json
 import signal
 import threading
 from typing import Annotated
@@ -9,7 +8,7 @@ from typing import Annotated
 import typer
 
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 
 
 def command(
@@ -60,8 +59,10 @@ def command(
     read_bundle(bundle)  # what is wrong with it is said before Ray starts
     require_serve()
     with running(pinned.model_copy(update={"home": place.shown}), Door(port, host)) as address:
-        told = f"{pinned.model} answers at {address}; Ctrl-C ends it"
-        tell(json.dumps({"model": pinned.model, "address": address}) if as_json else told)
+        if as_json:
+            tell_json({"model": pinned.model, "address": address})
+        else:
+            tell(f"{pinned.model} answers at {address}; Ctrl-C ends it")
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray has put a handler of its own before
         with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait()

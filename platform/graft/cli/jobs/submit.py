@@ -1,12 +1,11 @@
 """`graft submit`: a job sent to a Ray cluster."""
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graft.cli.options import JobArgument, JsonOption, SetOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.core.errors import GraftError, SpecError
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def command(  # noqa: PLR0913 - what a submission can say
     cluster = Cluster(address_of(address))
     submitted = submit(cluster, loaded, submission)
     if as_json and not wait:
-        tell(json.dumps({"job_id": submitted.job_id, "experiment": submitted.experiment, "address": cluster.address}))
+        tell_json({"job_id": submitted.job_id, "experiment": submitted.experiment, "address": cluster.address})
         return
     tell(f"{submitted.job_id}: {submitted.experiment} is {submitted.status} at {cluster.address}", err=True)
     if wait:
@@ -85,7 +84,7 @@ def follow_to_its_end(cluster: "Cluster", submitted: "Submitted", as_json: bool 
     ended = follow(cluster, submitted, lambda line: tell(line, err=as_json), lambda text: tell(text, err=True))
     if as_json:
         told = {"job_id": ended.job_id, "experiment": ended.experiment, "address": cluster.address}
-        tell(json.dumps({**told, "status": ended.status, "exit_code": ended.exit_code}))
+        tell_json({**told, "status": ended.status, "exit_code": ended.exit_code})
     elif ended.status != "SUCCEEDED":
         tell(f"{ended.job_id} is {ended.status}: {ended.message}; `graft jobs resume {ended.experiment}`", err=True)
     raise typer.Exit(0 if ended.status == "SUCCEEDED" else ended.exit_code or GraftError.exit_code)

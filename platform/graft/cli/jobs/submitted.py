@@ -1,6 +1,5 @@
 """`graft jobs`: what was submitted to a Ray cluster."""
 
-import json
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +9,7 @@ import typer
 from graft.cli.help import show_overview
 from graft.cli.jobs.submit import AddressOption, follow_to_its_end
 from graft.cli.options import JsonOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 
 if TYPE_CHECKING:
     from graft.submit.connection import Cluster
@@ -39,7 +38,7 @@ def ls(address: AddressOption = None, as_json: JsonOption = False) -> None:
 
     found = jobs_of(_cluster(address))[::-1]
     if as_json:
-        tell(json.dumps([_plain(one) for one in found]))
+        tell_json([_plain(one) for one in found])
         return
     for one in found:
         tell(f"{one.status:10} {_ago(one):>8}  {one.user:12} {one.experiment}")
@@ -57,7 +56,7 @@ def status(job: JobName = "latest", address: AddressOption = None, as_json: Json
 
     found = find_job(_cluster(address), job)
     if as_json:
-        tell(json.dumps(_plain(found)))
+        tell_json(_plain(found))
         return
     code = "" if found.exit_code is None else f", exit code {found.exit_code}"
     tell(f"{found.job_id}: {found.status}{code}; {found.message}")
@@ -95,7 +94,7 @@ def stop(job: JobName = "latest", address: AddressOption = None, as_json: JsonOp
     found = find_job(cluster, job)
     is_stopped = not found.is_over and cluster.stop(found.job_id)
     if as_json:
-        tell(json.dumps({"job_id": found.job_id, "experiment": found.experiment, "stopped": is_stopped}))
+        tell_json({"job_id": found.job_id, "experiment": found.experiment, "stopped": is_stopped})
         return
     told = "is stopped" if is_stopped else f"has ended already: {found.status}"
     tell(f"{found.job_id} {told}; `graft jobs resume {found.experiment}` goes on with it")
@@ -113,7 +112,7 @@ def resume(job: JobName = "latest", address: AddressOption = None, as_json: Json
     cluster = _cluster(address)
     sent = send_again(cluster, job, Submission())
     if as_json:
-        tell(json.dumps({"job_id": sent.job_id, "experiment": sent.experiment, "address": cluster.address}))
+        tell_json({"job_id": sent.job_id, "experiment": sent.experiment, "address": cluster.address})
         return
     tell(f"{sent.job_id}: {sent.experiment} goes on; `graft jobs logs -f {sent.experiment}`")
 

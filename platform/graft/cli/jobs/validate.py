@@ -1,6 +1,5 @@
 """`graft validate`: is the job file right? Imports nothing heavy."""
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +7,7 @@ import typer
 
 from graft.cli.options import JobArgument, JsonOption, SetOption
 from graft.cli.output.looking import looking
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +50,7 @@ def command(
         told["data"] = None if overview is None else overview.to_dict()
         told["left_to_plan"] = list(found.left_to_plan)
         shown = loaded.model_copy(update={"strategy": loaded.space})
-        tell(json.dumps({"status": "ok", **told, "job": shown.model_dump(mode="json")}))
+        tell_json({"status": "ok", **told, "job": shown.model_dump(mode="json")})
         return
     trials = describe(loaded.phases, loaded.strategies)
     tell(f"{job} is a valid job: {loaded.name}, {found.task} ({found.reason}), {trials}")
@@ -148,7 +147,7 @@ def _of_meta_training(job: "Path", overrides: "Sequence[str]", no_data: bool, as
 
     loaded = (load_meta_job if no_data else load_meta_job_here)(job, overrides)
     if as_json:
-        tell(json.dumps({"status": "ok", "kind": "meta", "job": loaded.model_dump(mode="json")}))
+        tell_json({"status": "ok", "kind": "meta", "job": loaded.model_dump(mode="json")})
         return
     tell(f"{job} is a valid job of meta-training: {loaded.name}; run it with graft meta-train {job}")
 

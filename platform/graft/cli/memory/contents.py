@@ -1,13 +1,12 @@
 """`graft memory ls`, `show` and `forget`."""
 
-import json
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from graft.cli.memory.held import PlaceOption, TaskArgument, store_of, task_named, tell_left_out, weighed
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 
 if TYPE_CHECKING:
     from graft.meta.memory.summary import TrialSummary
@@ -31,7 +30,7 @@ def ls(home: HomeOption = None, place: PlaceOption = None, as_json: JsonOption =
     rows = task_summaries(weighed(contents))
     if as_json:
         told = {"memory": str(store.place), "parts": contents.parts, "left_out": contents.left_out}
-        tell(json.dumps({**told, "records": contents.records.num_rows, "tasks": [asdict(row) for row in rows]}))
+        tell_json({**told, "records": contents.records.num_rows, "tasks": [asdict(row) for row in rows]})
         return
     tell_left_out(contents)
     if rows:
@@ -73,7 +72,7 @@ def show(task: TaskArgument, home: HomeOption = None, place: PlaceOption = None,
     if as_json:
         known = {} if entry is None else {**asdict(entry)}
         told = {**asdict(row), "entry": known, "scores": [asdict(one) for one in scores]}
-        tell(json.dumps({**told, "trials": [asdict(one) for one in trials]}))
+        tell_json({**told, "trials": [asdict(one) for one in trials]})
         return
     tell_left_out(contents)
     called = f"{row.title} ({name})" if row.title else name
@@ -97,7 +96,7 @@ def forget(task: TaskArgument, home: HomeOption = None, place: PlaceOption = Non
     name = task_named(store.contents(), task)
     went = store.forget(name)
     if as_json:
-        tell(json.dumps({"task": name, "entries": went}))
+        tell_json({"task": name, "entries": went})
     else:
         tell(f"forgot {name}: {went:,} entries")
 

@@ -1,6 +1,5 @@
 """`graft memory evaluate`: how good recommendations would have been."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from graft.cli.memory.files import RecordsArgument, ScoresOption
 from graft.cli.options import JsonOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.core.errors import SpecError
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def evaluate(
     given = read_foreign(records, scores)
     found = Evaluator(wanted, draws, seed).evaluate(given.memory)
     if as_json:
-        tell(json.dumps({**found.to_dict(), "assumed": list(given.assumed)}))
+        tell_json({**found.to_dict(), "assumed": list(given.assumed)})
         return
     _print(found, given.assumed, records)
 

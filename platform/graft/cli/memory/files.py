@@ -1,6 +1,5 @@
 """`graft memory export` and `import`."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from graft.cli.memory.held import PlaceOption, store_of, task_named, tell_left_out
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.core.uris import user_path
 
 DirectoryArgument = Annotated[
@@ -39,7 +38,7 @@ def export(
     only = None if task is None else task_named(contents, task)
     written = export_memory(contents, user_path(directory), only)
     if as_json:
-        tell(json.dumps({"directory": str(directory), "entries": written}))
+        tell_json({"directory": str(directory), "entries": written})
         return
     tell_left_out(contents)
     tell(", ".join(f"{count:,} {kind}" for kind, count in written.items()) + f" written to {directory}")
@@ -79,7 +78,7 @@ def import_(
         "memory": str(store.place),
     }
     if as_json:
-        tell(json.dumps(told))
+        tell_json(told)
         return
     known = f", {told['known_records']:,} known already" if told["known_records"] else ""
     added = f"{told['records']:,} records{known}, {told['scores']:,} scores, {told['tasks']:,} tasks"

@@ -1,6 +1,5 @@
 """`graft memory recommend`: what to try first on a job's data."""
 
-import json
 import time
 from typing import Annotated, Any
 
@@ -8,7 +7,7 @@ import typer
 
 from graft.cli.memory.held import PlaceOption
 from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 
 
 def recommend(
@@ -38,7 +37,7 @@ def recommend(
     entry = entry_by_size(loaded, overview_of(loaded, resolved.listing))
     found = recommendations(loaded, memory_of(Home.find(home), time.time(), place), count, entry)
     if as_json:
-        tell(json.dumps(found))
+        tell_json(found)
         return
     _print(found)
 

@@ -1,6 +1,5 @@
 """`graft memory embed` and `map`."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from graft.cli.memory.held import PlaceOption, store_of, tell_left_out, weighed
 from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.core.storage import Home
 from graft.core.uris import user_path
 
@@ -36,7 +35,7 @@ def embed(
     contents = store_of(home, place).contents()
     found = embed_task(parsed, Home.find(home), weighed(contents).tasks(), fisher)
     if as_json:
-        tell(json.dumps(found.to_dict()))
+        tell_json(found.to_dict())
         return
     tell_left_out(contents)
     entry = found.entry
@@ -74,7 +73,7 @@ def map_(
             {"task": one.task, "title": one.title, "modality": one.modality, "x": float(x), "y": float(y)}
             for one, (x, y) in zip(entries, points, strict=True)
         ]
-        tell(json.dumps({"tasks": rows, "picture": None if picture is None else str(picture)}))
+        tell_json({"tasks": rows, "picture": None if picture is None else str(picture)})
         return
     tell_left_out(contents)
     for one, (x, y) in zip(entries, points, strict=True):

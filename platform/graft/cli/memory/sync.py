@@ -1,6 +1,5 @@
 """`graft memory sync`: what experiments, here or of others on the MLflow server, have found and the memory lacks."""
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from graft.cli.memory.held import PlaceOption, store_of
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.core.storage import Home
 
 
@@ -45,7 +44,7 @@ def sync(
     done = synchronise(found, store, wanted, anew)
     others = None if mlflow is None else synchronise_runs(mlflow, store)
     if as_json:
-        tell(json.dumps({**asdict(done), "mlflow": others and asdict(others), "memory": str(store.place)}))
+        tell_json({**asdict(done), "mlflow": others and asdict(others), "memory": str(store.place)})
         return
     tell(*(f"graft: {line}" for line in done.problems), err=True) if done.problems else None
     out = f"; {done.kept_out} experiments are kept out by their jobs" if done.kept_out else ""

@@ -1,13 +1,12 @@
 """`graft compare`: experiments side by side."""
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.core.storage import Home
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def command(
     shown = pages(place, {one: its.trial for one, its in zip(chosen, found, strict=True)}, local_address(port))
     if as_json:
         result = {"experiments": [asdict(one) for one in found], "compare_url": shown.compare, "views": shown.views}
-        tell(json.dumps({**result, "problem": shown.problem}))
+        tell_json({**result, "problem": shown.problem})
         return
     _print(found, shown, local_address(port))
 

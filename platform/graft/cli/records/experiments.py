@@ -1,10 +1,9 @@
 """`graft experiments`: what has been run."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.core.errors import GraftError
 from graft.core.storage import Home
 
@@ -20,7 +19,7 @@ def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
     place = Home.find(home)
     rows = [_row(Experiment(place.experiments / name)) for name in Experiment.names(place)]
     if as_json:
-        tell(json.dumps(rows))
+        tell_json(rows)
         return
     for row in rows:
         score = shown(row["validation"])

@@ -12,7 +12,7 @@ import typer
 
 from graft.cli.help import show_overview
 from graft.cli.options import ExperimentArgument, HomeOption, JsonOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.core.errors import SpecError, TrackingError
 from graft.core.escaping import escaped
 from graft.core.storage import Home
@@ -77,7 +77,10 @@ def verify(experiment: ExperimentArgument = "latest", home: HomeOption = None, a
     found = Experiment.find(place, experiment)
     expected, audit, unreachable = _audit(place, found)
     counts = _counts(expected, audit)
-    tell(*([json.dumps(counts)] if as_json else _lines(counts)))
+    if as_json:
+        tell_json(counts)
+    else:
+        tell(*_lines(counts))
     for line in expected.damage:
         tell(f"graft: {_told(found.journal_file, line)}", err=True)
     advice = unreachable or _advice(found, expected, counts)

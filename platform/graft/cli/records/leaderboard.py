@@ -1,9 +1,7 @@
 """`graft leaderboard`: every trial of an experiment, best first."""
 
-import json
-
 from graft.cli.options import ExperimentArgument, HomeOption, JsonOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell_json
 from graft.core.storage import Home
 
 
@@ -22,6 +20,6 @@ def command(experiment: ExperimentArgument = "latest", home: HomeOption = None, 
     metric = job.objective
     rows = leaderboard(Progress.of(found.journal_file, job))
     if as_json:
-        tell(json.dumps({"experiment": found.name, "metric": metric.name, "trials": rows}))
+        tell_json({"experiment": found.name, "metric": metric.name, "trials": rows})
         return
     print_leaderboard(rows, metric.name, limit=None)

@@ -1,9 +1,7 @@
 """`graft lineage`: who copied whom in a population, when, and what changed."""
 
-import json
-
 from graft.cli.options import ExperimentArgument, HomeOption, JsonOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.core.storage import Home
 
 
@@ -26,7 +24,7 @@ def command(experiment: ExperimentArgument = "latest", home: HomeOption = None, 
     progress = Progress.of(found.journal_file, job)
     lineage = history.lineage(progress)
     if as_json:
-        tell(json.dumps({"experiment": found.name, **lineage.to_dict()}))
+        tell_json({"experiment": found.name, **lineage.to_dict()})
         return
     reached = {name: trial.epoch for name, trial in progress.trials.items()}
     for line in timeline(lineage, reached):

@@ -1,6 +1,5 @@
 """`graft status`: how an experiment stands, from its own files: no Ray, no MLflow."""
 
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graft.cli.options import ExperimentArgument, HomeOption, JsonOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.core.storage import Home
 
 if TYPE_CHECKING:
@@ -38,7 +37,10 @@ def command(
     Example: graft status digits --address http://127.0.0.1:8265
     """
     status = _status_there(address, experiment) if address is not None else _status_here(home, experiment)
-    tell(*([json.dumps(status)] if as_json else _lines(status)))
+    if as_json:
+        tell_json(status)
+    else:
+        tell(*_lines(status))
 
 
 def _status_here(home: str | None, experiment: str) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """`graft track`: the way of results into MLflow."""
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graft.cli.help import show_overview
 from graft.cli.options import ExperimentArgument, HomeOption, JsonOption
-from graft.cli.output.tell import tell
+from graft.cli.output.tell import tell, tell_json
 from graft.core.errors import TrackingError
 from graft.core.storage import Home
 
@@ -62,4 +61,4 @@ def _tell_pending(home: Home, experiment: "Experiment") -> None:
 
     cursor = Cursor(RelayFiles(experiment.directory).cursor, target_of(home, experiment.job()))
     pending = sum(end > cursor.offset for end, _ in read(experiment.journal_file))
-    tell(json.dumps({"pending": pending}))
+    tell_json({"pending": pending})

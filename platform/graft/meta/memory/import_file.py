@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from graft.core.errors import Problem, SpecError
+from graft.core.uris import is_there
 from graft.meta.memory.import_cells import Cells
 from graft.meta.memory.schema import VERSION, VERSION_KEY
 
@@ -46,13 +47,13 @@ def read_columns(path: Path) -> Columns:
     Raises:
         SpecError: it is missing, is neither Parquet nor CSV, or is of another schema version.
     """
+    if not is_there(path):
+        raise _wrong(path, "is not there; name another file")
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise _wrong(path, f"ends in `{suffix}`, but must be one of {', '.join(SUFFIXES)}; convert it")
     try:
         table = pq.read_table(path) if suffix == ".parquet" else _read_csv(path)
-    except FileNotFoundError:
-        raise _wrong(path, "is not there; name another file") from None
     except (OSError, pa.ArrowException, ValueError) as error:
         raise _wrong(path, f"cannot be read ({' '.join(str(error).split())[:150]}); write it again") from error
     if len(set(table.column_names)) < len(table.column_names):
