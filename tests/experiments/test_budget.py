@@ -118,6 +118,17 @@ def test_the_search_leaves_time_for_what_follows(fold: Fold, trials: Any) -> Non
     assert (found.by, found.detail) == ("minutes", "266 s are spent, and the fit and the rest need about 34 of 300 s")
 
 
+def test_it_waits_for_a_training_that_ends_within_a_fifth_of_the_fit(fold: Fold, trials: Any) -> None:
+    best, reserve = trials.of("t01", [0.9] * 4, seconds=5.0), Reserve(worker=0, fit_scale=1.0, evaluation=0, rest=0)
+    one_left, two_left = (fold(*best, *trials.of("t02", [0.5] * done, None, seconds=3.0)) for done in (3, 2))
+    assert end(one_left, 280.5, seconds=300, reserve=reserve) is None
+    assert end(two_left, 280.5, seconds=300, reserve=reserve) is not None
+    # the epoch that is left takes 3 s, of the 4 that the fit can spare
+    assert end(one_left, 281.5, seconds=300, reserve=reserve) is not None
+    none_reported = fold(*best, *trials.of("t02", [], None))
+    assert end(none_reported, 280.5, seconds=300, reserve=reserve) is not None
+
+
 def test_a_search_whose_minutes_are_its_own_leaves_none(fold: Fold, trials: Any) -> None:
     progress = fold(*trials.of("t01", [0.9] * 4, seconds=5.0))
     assert end(progress, 299.0, seconds=300, reserve=NOTHING_AFTER) is None

@@ -8,7 +8,7 @@ import pytest
 
 from graft.core.errors import ResourceError
 from graft.data.dataset import Dataset
-from graft.experiments.budget import REST_SECONDS, TOLERANCE, WORKER_SECONDS, Deadline
+from graft.experiments.budget import TOLERANCE, Deadline
 from graft.experiments.progress import Progress
 from graft.experiments.run_clock import (
     GROUP_SECONDS,
@@ -17,13 +17,19 @@ from graft.experiments.run_clock import (
     UNKNOWN_FIT_SECONDS,
     RunClock,
 )
-from graft.experiments.standing.scoring import SCORING_SHARE
+from graft.experiments.stages import StageName
+from graft.experiments.standing.pace import WORKER_SECONDS
+from graft.experiments.standing.rest_of_run import DESCRIBING, SECONDS
+from graft.experiments.standing.scoring import FORWARD_SHARE, ROOM
 from graft.journal import events
 from graft.spec.load import parse_job
 from graft.workers.allocation import Allocation
 
 ONE = Allocation(cpus=1, gpus=0, concurrent=2, most_cpus=2)
 TWO = Allocation(cpus=2, gpus=0, concurrent=1, workers=2, most_cpus=2)
+
+# Besides the fit: scoring, export and registration begin, and somebody looks at what the task is like.
+REST_SECONDS = sum(SECONDS[name] for name in SECONDS if name != StageName.FIT) + DESCRIBING
 
 MakePace = Callable[..., RunClock]
 
@@ -72,7 +78,7 @@ def test_what_comes_after_the_search_is_measured_by_its_trials(make: MakePace, d
     run_clock = make(story=trials.of("t01", [0.5, 0.6], seconds=6.0))
     reserve = run_clock.reserve(dataset)
     # 6 test and 10 validation samples; an epoch has 20
-    assert reserve.evaluation == pytest.approx(6.0 / 20 * SCORING_SHARE * 16 / (2 * THREAD_EFFICIENCY))
+    assert reserve.evaluation == pytest.approx(ROOM * 6.0 / 20 * FORWARD_SHARE * 16 / (2 * THREAD_EFFICIENCY))
     assert make(allocation=TWO).reserve(dataset).worker == GROUP_SECONDS
     kept = make(training={"final_on": "train", "epochs": 4}, story=trials.of("t01", [0.5, 0.6], seconds=6.0))
     assert kept.reserve(dataset).evaluation == reserve.evaluation
@@ -88,7 +94,7 @@ def test_scoring_goes_through_the_frozen_blocks_that_epochs_on_stored_features_l
     plain = make(story=(started, first, *rest)).reserve(dataset).evaluation
     without = make(story=trials.of("t01", [0.5, 0.6], seconds=6.0)).reserve(dataset).evaluation
     # a second each for 6 test and 10 validation samples, on two CPUs
-    assert plain - without == pytest.approx(16 / (2 * THREAD_EFFICIENCY))
+    assert plain - without == pytest.approx(ROOM * 16 / (2 * THREAD_EFFICIENCY))
     # four stored views, which are no more samples to score, and the validation samples
     viewed = replace(first, metrics={**first.metrics, "cache/misses": 5.0, "cache/pass_seconds": 75.0})
     assert make(story=(started, viewed, *rest)).reserve(dataset).evaluation == pytest.approx(plain)
@@ -106,7 +112,7 @@ def test_what_others_have_frozen_is_not_gone_through_when_the_best_has_nothing_f
     begun, best, *others = whole
     read = replace(best, metrics={**best.metrics, "cache/hits": 2.0})
     story = (begun, read, *others, started, frozen, *rest)
-    assert make(story=story).reserve(dataset).evaluation == pytest.approx(alone + 16 / (2 * THREAD_EFFICIENCY))
+    assert make(story=story).reserve(dataset).evaluation == pytest.approx(alone + ROOM * 16 / (2 * THREAD_EFFICIENCY))
 
 
 def test_a_fit_may_take_what_is_left_and_a_little_more(make: MakePace, dataset: Dataset, trials: Any) -> None:
@@ -204,8 +210,8 @@ def test_trainings_may_take_what_the_rest_of_the_run_leaves(make: MakePace, data
     assert allowance.until == run_clock.clock.now() + 600 - 100 - WORKER_SECONDS - REST_SECONDS
     assert allowance.fit == run_clock.fit_scale(dataset)
     # 6 test and 10 validation samples after the run, 10 after each epoch; an epoch has 20
-    assert allowance.scoring == pytest.approx(16 / 20 * SCORING_SHARE / (2 * THREAD_EFFICIENCY))
-    assert allowance.validation == pytest.approx(10 / 20 * SCORING_SHARE)
+    assert allowance.scoring == pytest.approx(16 / 20 * ROOM * FORWARD_SHARE / (2 * THREAD_EFFICIENCY))
+    assert allowance.validation == pytest.approx(10 / 20 * ROOM * FORWARD_SHARE)
 
 
 def test_models_of_folds_are_trained_in_every_epoch(make: MakePace, dataset: Dataset) -> None:

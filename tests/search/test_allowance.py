@@ -6,7 +6,7 @@ from unittest.mock import Mock
 import pytest
 
 from graft.search.conductor import Conductor
-from graft.search.protocol import LENGTH, Allowance, GoOn, Hold, Past, Proposal, Report, length_in
+from graft.search.protocol import LENGTH, Allowance, GoOn, Hold, Others, Past, Proposal, Report, length_in
 from graft.search.schedulers.build import build_scheduler
 from graft.search.tune_bridge import from_config, to_config
 from graft.spec.search.phases import phases_of
@@ -79,3 +79,14 @@ def test_it_goes_on_with_as_many_in_another_process_and_another_run() -> None:
     started = Proposal("t01", Strategy(lr=0.001), epochs=EPOCHS)
     resumed.restore([Past("t01", started), Past("t01", Report("t01", 1, 0.1, length=3))])
     assert resumed.next() == again
+
+
+def test_a_training_leaves_others_the_time_that_they_need() -> None:
+    allowance = Allowance(until=1000.0, fit=1.0, scoring=2.0)
+    assert allowance.epochs(0, 10.0, 0.0) == int((900 / 10 - 2) / 2)
+    assert allowance.epochs(0, 10.0, 0.0, Others(until=200.0, scoring=0.0)) == 18
+    assert allowance.epochs(4, 10.0, 100.0, Others(until=200.0, scoring=0.0)) == 4 + 9
+    # what the final model is scored for is no less than others say
+    assert allowance.epochs(0, 10.0, 0.0, Others(until=1000.0, scoring=300.0)) == int((900 - 300) / 10 / 2)
+    told = Proposal("t01", Strategy(lr=0.001), epochs=9, others=Others(200.0, 30.0))
+    assert from_config(to_config(told)) == told

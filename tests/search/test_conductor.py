@@ -16,6 +16,7 @@ from graft.search.protocol import (
     Exploit,
     GoOn,
     Hold,
+    Later,
     Past,
     Proposal,
     Report,
@@ -391,3 +392,35 @@ def test_a_head_that_is_solved_is_done_after_one_report_and_no_scheduler_hears_o
     assert led.next() is None
     assert led.is_done
     assert led.history()[0].values == {1: 0.7}
+
+
+class SecondLater(Few):
+    """Proposes its second trial once the first has ended."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.has_ended = False
+
+    def propose(self, on_duplicate: Callable[[Duplicate], None]) -> Any:
+        return super().propose(on_duplicate) if self.has_ended or not self._made else Later()
+
+
+def test_what_is_proposed_later_begins_when_another_has_ended() -> None:
+    proposer = SecondLater()
+    led = Conductor(StopsAt("t09", 1), proposer, Heard(), ACCURACY, slots=2)
+    assert led.next()
+    assert led.next() is None
+    assert not led.is_done
+    proposer.has_ended = True
+    led.ended("t01", TrialEnd(TrialStatus.COMPLETED, "done"))
+    second = led.next()
+    assert second is not None
+    assert second.trial == "t02"
+
+
+def test_nothing_is_later_where_all_that_run_are_held() -> None:
+    led = Conductor(CopyTheBest(2), SecondLater(), Heard(), ACCURACY, slots=2)
+    assert led.next()
+    assert isinstance(led.reported("t01", 2, {"val/accuracy": 0.1}), Hold)
+    assert led.next() is None
+    assert led.is_complete

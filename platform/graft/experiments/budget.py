@@ -1,5 +1,6 @@
 """The budget: when the search has to end so that the rest of the run still fits. Pure decisions."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,12 +14,12 @@ from graft.spec.search.budget import BudgetSpec
 from graft.spec.strategy import Strategy
 from graft.workers.allocation import Allocation
 
-# What follows the search, on two cores: a process that imports torch; export and registration.
-WORKER_SECONDS, REST_SECONDS = 5.0, 5.0
 # How far a run may miss its budget.
 TOLERANCE = 0.03
 # A fit that has less than this fraction of its epochs is not worth it.
 MIN_FIT_SHARE = 0.5
+# So much of the time of a fit is given up for trainings that end within it: they would be cut off for nothing.
+SPARED = 0.2
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,11 @@ def search_end(
         return SearchEnded("target", reached)
     if deadline is None:
         return None
-    needed = reserve.after(choose(progress).trial if best else None, progress.epochs)
-    if spent + needed < deadline.seconds:
+    winner = choose(progress).trial if best else None
+    needed = reserve.after(winner, progress.epochs)
+    spared = SPARED * fit_seconds(winner, progress.epochs, reserve.fit_scale) if winner else 0.0
+    left = deadline.seconds - spent - needed + spared
+    if left > spared or any(_until_end(one, progress.now) <= left for one in progress.tally.running.values()):
         return None
     told = f"{spent:.0f} s are spent, and the fit and the rest need about {needed:.0f} of {deadline.seconds:.0f} s"
     return SearchEnded(deadline.by, told if needed else f"{spent:.0f} of {deadline.seconds:.0f} s are spent")
@@ -164,6 +168,14 @@ def affordable_epochs(wanted: int, seconds: float, an_epoch: float) -> int:
 def fit_seconds(winner: TrialProgress, epochs: int, fit_scale: float) -> float:
     """How long the final fit of a trial's strategy will take, judged by the trial's own epochs."""
     return winner.mean_epoch * fit_scale * fit_epochs(winner, epochs)
+
+
+def _until_end(trial: TrialProgress, now: float) -> float:
+    """Seconds until a training has had its epochs, at its own pace; infinite before its first has ended."""
+    if not trial.epoch_seconds:
+        return math.inf
+    epochs = (trial.length or trial.epochs) - trial.epoch
+    return max(0.0, epochs * trial.mean_epoch - (now - trial.started - trial.seconds))
 
 
 def _deadlines(budget: BudgetSpec, price: PriceSpec, allocation: Allocation) -> Iterator[Deadline]:

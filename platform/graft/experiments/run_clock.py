@@ -1,25 +1,19 @@
 """How a run stands against its budget: what is spent, and what the stages after the search will still need."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graft.core.clock import Clock
 from graft.core.errors import ResourceError
 from graft.data.dataset import Dataset
-from graft.experiments.budget import (
-    REST_SECONDS,
-    TOLERANCE,
-    WORKER_SECONDS,
-    Deadline,
-    Reserve,
-    affordable_epochs,
-    fit_epochs,
-)
+from graft.experiments.budget import TOLERANCE, Deadline, Reserve, affordable_epochs, fit_epochs
 from graft.experiments.progress import Progress, TrialProgress
+from graft.experiments.standing.candidates import MOST_CANDIDATES
 from graft.experiments.standing.choice import choose
-from graft.experiments.standing.finalists import finalists_of, seconds_of
-from graft.experiments.standing.scoring import SCORING_SHARE, rows_evaluated, rows_heard, seconds_to_score
+from graft.experiments.standing.pace import WORKER_SECONDS
+from graft.experiments.standing.rest_of_run import RestOfRun
+from graft.experiments.standing.scoring import FORWARD_SHARE, ROOM
 from graft.search.outlook import Outlook
-from graft.search.protocol import Allowance
+from graft.search.protocol import Allowance, Others
 from graft.spec.job import Job
 from graft.workers.allocation import Allocation
 
@@ -69,11 +63,7 @@ class RunClock:
 
     def fit_scale(self, dataset: Dataset) -> float:
         """Seconds an epoch of the final fit takes, over those of a trial: more rows, but all CPUs."""
-        if self.job.training.final_on == "train":
-            return 0.0
-        rows = dataset.counts["train"] + dataset.counts["validation"]
-        of_a_trial = dataset.counts["train"] + self.job.search.evaluation.extra_rows(rows)
-        return rows / of_a_trial / self.speed_up
+        return self.rest(dataset).fit_scale
 
     @property
     def speed_up(self) -> float:
@@ -81,60 +71,68 @@ class RunClock:
         speed_up = self.fit_threads * self.fit_workers / max(1.0, self.allocation.cpus) * THREAD_EFFICIENCY
         return max(1.0, speed_up)
 
+    def rest(self, dataset: Dataset) -> RestOfRun:
+        """What follows the search."""
+        starting = GROUP_SECONDS if self.fit_workers > 1 else WORKER_SECONDS
+        return RestOfRun(self.progress, Outlook.of(self.job), dataset.counts, self.speed_up, starting)
+
     def reserve(self, dataset: Dataset) -> Reserve:
-        """What comes after the search, as long as the best trial so far would take for each member of an ensemble."""
-        tally = self.progress.tally
-        measured = tally.leader or next((trial for trial in self.progress.ranked() if trial.epoch_seconds), None)
-        start = GROUP_SECONDS if self.fit_workers > 1 else WORKER_SECONDS
-        each = seconds_to_score(measured, dataset.counts, tally.pass_seconds) if measured else 0.0
-        evaluation = self._finals(dataset) + each * self._scored(dataset) / self.speed_up
-        return Reserve(start, self.fit_scale(dataset), evaluation, REST_SECONDS)
+        """What comes after the search, in seconds."""
+        return self.rest(dataset).reserve()
 
     def allowance(self, dataset: Dataset) -> Allowance | None:
         """How long a training may be that begins now or later; None where all train what the job says."""
         if self.deadline is None or not self.job.training.shorten:
             return None
-        rest, train = self.reserve(dataset), dataset.counts["train"]
-        left = self.deadline.seconds - self.spent - rest.worker - rest.rest - self._finals(dataset)
+        rest, train = self.rest(dataset), dataset.counts["train"]
+        reserve, forward = rest.reserve(), FORWARD_SHARE * ROOM
+        left = self.deadline.seconds - self.spent - reserve.worker - reserve.rest - rest.finals()
         more = self.job.search.evaluation.extra_rows(train + dataset.counts["validation"])
         return Allowance(
             until=self.clock.now() + left,
-            fit=rest.fit_scale,
-            scoring=self._scored(dataset) / train * SCORING_SHARE / self.speed_up,
-            validation=(more + dataset.counts["validation"] * SCORING_SHARE) / train,
+            fit=reserve.fit_scale,
+            scoring=rest.scored(self.job.training.fit.most_members) / train * forward / self.speed_up,
+            validation=(more + dataset.counts["validation"] * forward) / train,
         )
 
-    def _scored(self, dataset: Dataset) -> float:
-        """Samples that networks score after the search: an ensemble is selected from what its candidates say of
-        validation samples, and then all members are scored."""
-        counts, fit = dataset.counts, self.job.training.fit
-        heard = 0 if fit.most_members < 2 else rows_heard(counts)
-        return rows_evaluated(counts, self.job.export.tta) * fit.most_members + heard
+    def others(self, dataset: Dataset, deadline: Deadline) -> Others:
+        """What a training that begins now is told of other trials."""
+        rest = replace(self.rest(dataset), candidates=MOST_CANDIDATES)
+        left = deadline.seconds - self.spent - rest.needed_by_any()
+        return Others(self.clock.now() + left, rest.reserve().evaluation)
 
-    def _finals(self, dataset: Dataset) -> float:
-        """Seconds that the folds of the finalists take which were not scored by them yet."""
-        spec = self.job.search.evaluation
-        left = [one for one in finalists_of(self.progress, spec) if not one.estimate]
-        return sum(seconds_of(one, spec, dataset.counts) + WORKER_SECONDS for one in left) / self.speed_up
+    def affordable_members(self, dataset: Dataset) -> int:
+        """Networks that the final model may have, so that they can be chosen and scored before the run is over.
+
+        All that the job allows in a run that was resumed, as there is time for its whole fit.
+        """
+        most = self.job.training.fit.most_members
+        if self.deadline is None or self.progress.runs > 1:
+            return most
+        rest = self.rest(dataset)
+        end = self.deadline.seconds * (1 + TOLERANCE)
+        return rest.members_within(end - self.spent - rest.reserve().rest)
 
     def seconds_for_finals(self, dataset: Dataset) -> float | None:
         """How long the folds of one finalist may take, so that the fit of the winner still fits; None is no limit."""
         if self.deadline is None or self.progress.runs > 1:
             return None
         reserve = self.reserve(dataset)
-        after = reserve.after(choose(self.progress).trial, self.job.epochs) - self._finals(dataset)
+        after = reserve.after(choose(self.progress).trial, self.job.epochs) - self.rest(dataset).finals()
         return self.deadline.seconds - self.spent - after
 
     def seconds_for_fit(self, dataset: Dataset) -> float | None:
         """How long the fit may take; it is cut only if it is much slower than expected.
 
+        That of the winner may miss the deadline by what a run may miss it; those of others may not.
         None, no limit, in a run that was resumed: who resumes wants what was begun finished, and the search has left
         time for it when it ended.
         """
         if self.deadline is None or self.progress.runs > 1:
             return None
         reserve = self.reserve(dataset)
-        end = self.deadline.seconds * (1 + TOLERANCE)
+        is_winners = self.progress.ensemble_chosen is None
+        end = self.deadline.seconds * (1 + TOLERANCE * is_winners)
         return max(end - self.spent - reserve.evaluation - reserve.rest, MIN_FIT_SECONDS)
 
     def fit_epochs(self, dataset: Dataset, winner: TrialProgress) -> int:

@@ -198,7 +198,7 @@ def _train(
 
 def _own_length_of(proposal: Proposal, allowance: Allowance, learner: Learner, world: World) -> OwnLength:
     def affordable(done: float, seconds: float) -> int:
-        return allowance.epochs(done, seconds, time.time())
+        return allowance.epochs(done, seconds, time.time(), proposal.others)
 
     return OwnLength(affordable, learner.plan_epochs, proposal.epochs, allowance.validation, world)
 

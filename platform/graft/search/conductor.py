@@ -15,6 +15,7 @@ from graft.search.protocol import (
     Exploit,
     GoOn,
     Hold,
+    Later,
     Observation,
     Past,
     Proposal,
@@ -267,7 +268,9 @@ class Conductor:
         if self._no_more:
             return None
         proposal = self._proposer.propose(self._observer.on_duplicate)
-        if proposal is None:
+        if isinstance(proposal, Later) and self.training:
+            return None
+        if not isinstance(proposal, Proposal):  # those that are held may wait for nothing else
             self._no_more = True
             self._settle()
             return self._queued()

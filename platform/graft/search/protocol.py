@@ -31,16 +31,34 @@ class Allowance:
     scoring: float = 0.0
     validation: float = 0.0
 
-    def epochs(self, done: float, seconds: float, now: float) -> int:
+    def epochs(self, done: float, seconds: float, now: float, others: "Others | None" = None) -> int:
         """Epochs of the whole training, and of the fit, that there is time for.
 
         Args:
             done: epochs that lie behind it.
             seconds: that an epoch takes, with its validation; above 0.
             now: in seconds since 1970.
+            others: what is known of other trials; None if that is nothing.
         """
-        ahead = _PLANNED * (self.until - now) / seconds - self.scoring
-        return max(0, int((done + ahead) / (1 + self.fit)))
+        scoring = max(self.scoring * seconds, others.scoring if others else 0.0)
+        ahead = (_PLANNED * (self.until - now) - scoring) / seconds
+        affordable = (done + ahead) / (1 + self.fit)
+        if others is not None:
+            affordable = min(affordable, done + _PLANNED * (others.until - now) / seconds)
+        return max(0, int(affordable))
+
+
+@dataclass(frozen=True)
+class Others:
+    """What a training that begins is told of other trials, so that it leaves them the time that they need.
+
+    Attributes:
+        until: when it must be over, as one of them may be the winner, whose fit follows; in seconds since 1970.
+        scoring: seconds that the final model is scored for, as far as they say it.
+    """
+
+    until: float
+    scoring: float
 
 
 @dataclass(frozen=True, order=True)
@@ -77,6 +95,7 @@ class Proposal:
         runs_to_end: whether no scheduler may stop or hold it: what a job names to be tried first is worth its epochs.
         length: epochs that it has planned, where it could not end in time with all it was to train; then `epochs` are
             as many. None: its schedules run over those of the job.
+        others: what was known of other trials when it began; None if nobody has said so.
     """
 
     trial: str
@@ -88,6 +107,7 @@ class Proposal:
     reported: int = 0
     runs_to_end: bool = False
     length: int | None = None
+    others: Others | None = None
 
     def shortened(self, length: int | None) -> "Proposal":
         """With the epochs that the trial has planned; as it is if they are None."""
@@ -317,6 +337,11 @@ TrialFunction = Callable[[Proposal, Any, TrialReporter], None]
 """``trial_fn(proposal, payload, reporter)``: trains one strategy; the payload is shared by all trials."""
 
 
+@dataclass(frozen=True)
+class Later:
+    """Nothing is proposed before one of those that run has ended."""
+
+
 class Proposer(Protocol):
     """Decides which strategies are tried.
 
@@ -326,8 +351,11 @@ class Proposer(Protocol):
 
     is_exhausted: bool
 
-    def propose(self, on_duplicate: Callable[[Duplicate], None]) -> Proposal | None:
-        """The next strategy, or None when there is none any more; `on_duplicate` hears of each one left out."""
+    def propose(self, on_duplicate: Callable[[Duplicate], None]) -> Proposal | Later | None:
+        """The next strategy, or None when there is none any more; `on_duplicate` hears of each one left out.
+
+        `Later` counts as None where none of those that run trains.
+        """
 
 
 class SearchObserver(Protocol):

@@ -8,7 +8,7 @@ import ray
 from ray._private.state import state as cluster_state
 
 from graft.search.conductor import Conductor
-from graft.search.protocol import Checkpoint, GoOn, Proposal, SearchObserver, Stop, Verdict
+from graft.search.protocol import Checkpoint, GoOn, Others, Proposal, SearchObserver, Stop, Verdict
 from graft.spec.strategy import Strategy
 
 # What a trial's config holds, and what its reports hold beside metrics.
@@ -240,7 +240,7 @@ def _is_metric(key: str) -> bool:
 
 def to_config(proposal: Proposal) -> dict[str, Any]:
     """A proposal as plain data, which Tune copies and compares."""
-    start = proposal.start
+    start, others = proposal.start, proposal.others
     return {
         "trial": proposal.trial,
         "strategy": proposal.strategy.model_dump(mode="json"),
@@ -251,6 +251,7 @@ def to_config(proposal: Proposal) -> dict[str, Any]:
         "reported": proposal.reported,
         "runs_to_end": proposal.runs_to_end,
         "length": proposal.length,
+        "others": None if others is None else [others.until, others.scoring],
     }
 
 
@@ -267,4 +268,5 @@ def from_config(config: Mapping[str, Any]) -> Proposal:
         reported=config["reported"],
         runs_to_end=config["runs_to_end"],
         length=config["length"],
+        others=None if config["others"] is None else Others(*config["others"]),
     )

@@ -10,6 +10,7 @@ import pytest
 
 from graft.core.storage import Home
 from graft.data.dataset import Dataset, Split
+from graft.experiments.budget import Deadline
 from graft.experiments.directory import Experiment
 from graft.experiments.progress import Progress
 from graft.experiments.run_clock import RunClock
@@ -87,7 +88,10 @@ def begin(home: Path, dataset: Dataset, clock: Any, fold: Callable[..., Progress
     made: list[Experiment] = []
     journals: list[Journal] = []
 
-    def build(ensemble: Any = "auto", final_on: str = "train+validation", kept: int = 3) -> Ensembling:
+    def build(
+        ensemble: Any = "auto", final_on: str = "train+validation", kept: int = 3,
+        seconds: float | None = None, spent: float = 0.0,
+    ) -> Ensembling:  # fmt: skip
         raw = {"epochs": 4, "final_on": final_on, "fit": {"ensemble": ensemble}}
         job = parse_job({"name": "x", "data": "digits", "training": raw})
         progress = fold(*story)
@@ -97,7 +101,8 @@ def begin(home: Path, dataset: Dataset, clock: Any, fold: Callable[..., Progress
             for name in [f"t0{number}" for number in range(1, kept + 1)]:
                 save_state(TrainingState(1, 1, progress.trials[name].best), store.best_file(name))
         experiment = made[0]
-        run_clock = RunClock(job, progress, clock, ONE, ONE, None, 0.0)
+        deadline = None if seconds is None else Deadline(seconds, "minutes")
+        run_clock = RunClock(job, progress, clock, ONE, ONE, deadline, clock.elapsed() - spent)
         if journals:
             journals.pop().close()
         journal = Journal(experiment.journal_file, clock)
@@ -251,3 +256,12 @@ def test_the_bundle_answers_as_the_members_do_together(members: list[Member], da
     truth = dataset.arrays().targets[dataset.rows(Split.TEST)]
     loss = -np.log(answers[np.arange(len(truth)), truth]).mean()
     assert loss == pytest.approx(report["metrics"]["loss"], rel=1e-3)
+
+
+def test_without_time_to_score_one_the_winner_answers_alone(begin: Begin, away: Away) -> None:
+    """The search has had all the minutes; what was fitted stays."""
+    stage = begin(seconds=60.0, spent=59.0)
+    done = stage.fit()
+    assert away.candidates == []
+    assert done["ensemble"]["reason"] == "no ensemble: there is no time to score one"
+    assert told(stage.run)[0].shares == {}

@@ -4,31 +4,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graft.experiments.budget import REST_SECONDS, WORKER_SECONDS, affordable_epochs, fit_epochs
+from graft.experiments.budget import affordable_epochs, fit_epochs
 from graft.experiments.progress import Progress, StageProgress, TrialProgress
 from graft.experiments.stages import StageName, StageState
 from graft.experiments.standing.candidates import candidates_of
 from graft.experiments.standing.finalists import finalists_of, seconds_of
-from graft.experiments.standing.scoring import (
-    SCORING_SHARE,
-    USUAL_SHARE,
-    rows_evaluated,
-    rows_heard,
-    seconds_to_score,
-)
+from graft.experiments.standing.pace import WORKER_SECONDS
+from graft.experiments.standing.rest_of_run import DESCRIBING, SECONDS, RestOfRun
+from graft.experiments.standing.scoring import rows_evaluated, rows_heard, seconds_to_score
 from graft.learner.ensemble.worth import chance_of_worth
 from graft.search.outlook import Outlook
 
-# What follows the search besides training, on two idle cores: starting a process that imports torch; the same, and
-# reading the test rows; writing the bundle; registering it.
-SECONDS: dict[StageName, float] = {
-    StageName.FIT: 6.0,
-    StageName.EVALUATE: 1.5,
-    StageName.EXPORT: 0.5,
-    StageName.REGISTER: 3.0,
-}
-# How long such a machine takes to find out what a task is like, between search and fit.
-DESCRIBING = 3.5
 # Two processes train an epoch of the fit less than twice as fast as one.
 _TOGETHER = 0.75
 # How far off estimates are, as shares of what they are of, measured by tests/benchmarks/eta.py. Registering waits for
@@ -56,12 +42,20 @@ class AfterSearch:
     Attributes:
         progress: how the run stands.
         outlook: how big it is.
-        slowness: how many times as slow as two idle cores the machine is.
     """
 
     progress: Progress
     outlook: Outlook
-    slowness: float
+
+    @property
+    def slowness(self) -> float:
+        """How many times as slow as two idle cores the machine is."""
+        return self.progress.pace.slowness
+
+    @property
+    def rest(self) -> RestOfRun:
+        """What the budget keeps, by what a journal knows of the machine."""
+        return RestOfRun(self.progress, self.outlook, self.progress.samples, self._speed_up)
 
     def parts(self, now: float, room: float | None = None) -> list[Part]:
         """What is left of each stage, and of what is done between them.
@@ -78,16 +72,8 @@ class AfterSearch:
         return [*found, *(self._left_of(name, now, room) for name in SECONDS)]
 
     def reserved(self) -> float:
-        """Seconds that the budget keeps for it when it ends the search, as `RunClock.reserve` does."""
-        epochs, winner = self.outlook.fit_epochs, self._winner
-        fit = 0.0 if winner is None else fit_epochs(winner, epochs or 1) * self._an_epoch(winner) * bool(epochs)
-        return WORKER_SECONDS + fit + self._finals() + self._reserved_behind_fit()
-
-    def _reserved_behind_fit(self) -> float:
-        members = self.outlook.members
-        rows = rows_evaluated(self.progress.samples, self.outlook.views) * members
-        heard = rows_heard(self.progress.samples) if members > 1 else 0
-        return self._scoring(rows + heard, SCORING_SHARE) + REST_SECONDS
+        """Seconds that the budget keeps for it when it ends the search."""
+        return self.rest.needed()
 
     def _left_of(self, name: StageName, now: float, room: float | None) -> Part:
         stage, passed = self._stage(name), 0.0
@@ -111,7 +97,7 @@ class AfterSearch:
     def _seconds(self, name: StageName, room: float | None) -> float:
         """Of a whole stage; of the fit, once its members are chosen, from then on."""
         if name == StageName.FIT:
-            return self._fit(None if room is None else room - self._reserved_behind_fit())
+            return self._fit(None if room is None else room - self._kept_behind_fit())
         seconds = SECONDS[name] * self.slowness
         if name != StageName.EVALUATE:
             return seconds
@@ -132,6 +118,10 @@ class AfterSearch:
         each = sum(self._fitted([one], room) for one in others) / max(1, len(others))
         behind = (self._members() - 1) * each
         return seconds + (behind if room is None else min(behind, max(0.0, room)))
+
+    def _kept_behind_fit(self) -> float:
+        reserve = self.rest.reserve()
+        return reserve.evaluation + reserve.rest
 
     def _members(self) -> float:
         """Networks that the final model has, or may be expected to have."""
@@ -163,23 +153,20 @@ class AfterSearch:
         for trial in trials if epochs else ():
             wanted, an_epoch = fit_epochs(trial, epochs), self._an_epoch(trial)
             if room is not None:
-                wanted = affordable_epochs(wanted, room - total - WORKER_SECONDS, an_epoch)
+                wanted = affordable_epochs(wanted, room - total - WORKER_SECONDS * self.slowness, an_epoch)
             total += wanted * an_epoch + SECONDS[StageName.FIT] * self.slowness if wanted else 0.0
         return total
 
     def _an_epoch(self, trial: TrialProgress) -> float:
         """Seconds of an epoch of the final fit."""
-        train, validation = (self.progress.samples.get(name, 0) for name in ("train", "validation"))
-        of_a_trial = train + self.outlook.evaluation.extra_rows(train + validation)
-        return trial.mean_epoch * (train + validation) / of_a_trial / self._speed_up if train else 0.0
+        return trial.mean_epoch * self.rest.fit_scale
 
-    def _scoring(self, rows: float, share: float = USUAL_SHARE) -> float:
+    def _scoring(self, rows: float) -> float:
         """Seconds for so many answers of the winner."""
         winner, progress = self._winner, self.progress
         if winner is None or not progress.samples.get("train", 0):
             return 0.0
-        each = seconds_to_score(winner, progress.samples, progress.tally.pass_seconds, share)
-        return rows * each / self._speed_up
+        return rows * seconds_to_score(winner, progress, progress.samples) / self._speed_up
 
     def _finals(self) -> float:
         """Seconds of the finalists that were not scored by folds yet; while the search goes on, of as many as ask."""

@@ -1,7 +1,15 @@
 """How fast a run goes: what its start took, and when its epochs have ended. Folded from its journal."""
 
+import math
+
 from graft.experiments.stages import StageName
 from graft.journal import events
+
+START_UP, WORKER_SECONDS = 6.0, 6.0
+"""How long two idle cores take to the first trial of a run, and to start a process that imports torch."""
+
+MAX_SLOWNESS = 30.0
+"""A machine is taken to be as much slower as its start-up and its first process were, up to this factor."""
 
 
 class Pace:
@@ -32,6 +40,13 @@ class Pace:
     def reported(self) -> int:
         """Epochs that its trials have ended."""
         return len(self.reported_at)
+
+    @property
+    def slowness(self) -> float:
+        """How many times as slow as two idle cores this machine starts processes; at least 1."""
+        measured = (self.start_up, START_UP), (self.first_wait, WORKER_SECONDS)
+        ratios = [seconds / idle for seconds, idle in measured if seconds]
+        return min(max(math.prod(ratios) ** (1 / max(1, len(ratios))), 1.0), MAX_SLOWNESS)
 
     def apply(self, event: events.Event) -> None:
         """Take one event into account."""

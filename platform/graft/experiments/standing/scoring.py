@@ -2,35 +2,49 @@
 
 from collections.abc import Mapping
 
-from graft.experiments.progress import TrialProgress
+from graft.experiments.progress import Progress, TrialProgress
 from graft.experiments.standing.candidates import MOST_CANDIDATES
 from graft.experiments.standing.choice import is_solved
+from graft.spec.strategy import modality_fields
 from graft.spec.training import SELECTION_ROWS
 
-SCORING_SHARE = 0.5
-"""Of the time that training on a sample takes: a third is the forward pass, the rest is room."""
+FORWARD_SHARE = 0.3
+"""Of the time that training on a sample takes, as it was measured (docs/benchmarks.md): a third is the forward pass."""
 
-USUAL_SHARE = 0.3
-"""The same without room, as it was measured (docs/benchmarks.md)."""
+ROOM = 1.25
+"""A budget keeps as many times what scoring is expected to take."""
 
 
-def seconds_to_score(
-    trial: TrialProgress, samples: Mapping[str, int], most: float, share: float = SCORING_SHARE
-) -> float:
+def seconds_to_score(trial: TrialProgress, progress: Progress, samples: Mapping[str, int]) -> float:
     """Seconds for one sample, in a process like the trial's.
 
     What is trained goes forward only. Blocks whose features were stored are gone through once for each sample.
 
     Args:
         trial: whose network.
+        progress: that it is of.
         samples: of each split.
-        most: seconds of the longest pass over training and validation samples that a trial has made; taken where the
-            features that this one read were made by another.
-        share: of the time that training on a sample takes.
     """
-    below = trial.pass_seconds or (most if trial.cache.get("hits") else 0.0)
-    above = 0.0 if is_solved(trial) else trial.mean_epoch / samples["train"] * share
-    return above + below / (samples["train"] + samples["validation"])
+    above = 0.0 if is_solved(trial) else trial.mean_epoch / samples["train"] * FORWARD_SHARE
+    return above + _pass_seconds(trial, progress) / (samples["train"] + samples["validation"])
+
+
+def _pass_seconds(trial: TrialProgress, progress: Progress) -> float:
+    """Seconds of a pass through its frozen blocks, over training and validation samples.
+
+    Where it has read what another has stored, as long as that one took: the longest pass over inputs of the same kind
+    and size, or if nobody has made one, the longest of all.
+    """
+    if trial.pass_seconds or not trial.cache.get("hits"):
+        return trial.pass_seconds
+    mine = _inputs(trial)
+    alike = (one.pass_seconds for one in progress.trials.values() if one.pass_seconds and _inputs(one) == mine)
+    return max(alike, default=progress.tally.pass_seconds)
+
+
+def _inputs(trial: TrialProgress) -> tuple[object, ...]:
+    """What the frozen blocks are given, and by whom."""
+    return tuple(trial.strategy.get(name) for name in ("backbone", *modality_fields()))
 
 
 def rows_heard(samples: Mapping[str, int], candidates: int = MOST_CANDIDATES) -> int:

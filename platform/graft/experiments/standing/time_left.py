@@ -7,15 +7,11 @@ from dataclasses import dataclass
 from graft.experiments.budget import TOLERANCE
 from graft.experiments.progress import Progress
 from graft.experiments.stages import StageName, StageState
-from graft.experiments.standing.after_search import SECONDS, AfterSearch, Part
+from graft.experiments.standing.after_search import AfterSearch, Part
 from graft.experiments.standing.pace import Pace
 from graft.search.outlook import Outlook
 from graft.spec.search.phases import Phase
 
-# How long two idle cores take to the first trial.
-START_UP = 6.0
-# A machine is taken to be as much slower as its start-up and its first process were, up to this factor.
-MAX_SLOWNESS = 30.0
 # A trial that has come further than trials do on average may go on to its end; how many of those epochs count.
 _GOES_ON = 0.4
 # How many trials the scheduler's own expectation weighs as much as, against those that have ended.
@@ -54,8 +50,8 @@ def time_left(progress: Progress, outlook: Outlook, now: float | None = None) ->
     now = progress.now if now is None else max(now, progress.now)
     if progress.pace.trained_since is None and not _after_search(progress):
         return None
-    slowness, left = _slowness(progress.pace), _until_deadline(progress, outlook, now)
-    after = AfterSearch(progress, outlook, slowness)
+    slowness, left = progress.pace.slowness, _until_deadline(progress, outlook, now)
+    after = AfterSearch(progress, outlook)
     search, is_cut = _search(progress, outlook, now, left - after.reserved())
     # Who resumes a run gets the whole fit.
     is_limited = outlook.minutes is not None and progress.runs < 2
@@ -107,13 +103,6 @@ def _unsteadiness(pace: Pace) -> float:
         return 0.0
     first, second = at[half - 1] - at[0], at[-1] - at[-half]
     return min(1.0, abs(second - first) / max(first, second, 1e-9))
-
-
-def _slowness(pace: Pace) -> float:
-    """How many times as slow as two idle cores this machine starts processes; at least 1."""
-    measured = (pace.start_up, START_UP), (pace.first_wait, SECONDS[StageName.FIT])
-    ratios = [seconds / idle for seconds, idle in measured if seconds]
-    return min(max(math.prod(ratios) ** (1 / max(1, len(ratios))), 1.0), MAX_SLOWNESS)
 
 
 def _search_seconds(progress: Progress, outlook: Outlook, now: float) -> float:

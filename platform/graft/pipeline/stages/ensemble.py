@@ -59,9 +59,10 @@ class Ensembling:
 
     def _choose(self) -> dict[str, Any]:
         found = [Member(model, trial=trial) for trial, model in self._candidates()]
-        if len(found) < 2 or found[0].trial != self.winner.trial:
-            return {"is_kept": False, "members": [], "candidates": len(found)}
-        allocation, most = self.run.run_clock.allocation, self.run.job.training.fit.most_members
+        most = self.run.run_clock.affordable_members(self.dataset)
+        if most < 2 or len(found) < 2 or found[0].trial != self.winner.trial:
+            return {"is_kept": False, "members": [], "candidates": len(found), "has_time": most > 1}
+        allocation = self.run.run_clock.allocation
         threads, gpus = allocation.all_threads, allocation.gpus_per_worker
         return run_remote(choose_members, found, most, threads, num_cpus=threads, num_gpus=gpus)
 
@@ -146,6 +147,8 @@ def _left(place: Path, trial: str) -> Output | None:
 def _reason(chosen: Mapping[str, Any], metric: str) -> str:
     """What became of the ensemble, in one line."""
     members = ", ".join(f"{one['trial']} {one['share']:.2f}" for one in chosen["members"])
+    if not chosen.get("has_time", True):
+        return "no ensemble: there is no time to score one"
     if not chosen["members"]:
         return "no ensemble: too few trials whose weights are kept, or too few validation samples"
     if len(chosen["members"]) == 1:

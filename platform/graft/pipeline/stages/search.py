@@ -49,6 +49,7 @@ from graft.pipeline.recorder import Recorder, changed_node
 from graft.pipeline.scaling.packing import packing_of
 from graft.pipeline.stages.ending import EndOf, FirstCause, end_of_search
 from graft.pipeline.stages.finals import estimate_finalists
+from graft.pipeline.stages.in_time import InTime, SearchTime
 from graft.pipeline.stages.runner import Output
 from graft.pipeline.task_memory.entry import task_entry
 from graft.pipeline.watchers import Interrupt, graceful_interrupt, tell_what_is_awaited
@@ -101,6 +102,7 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
             end_of_search=_end_of_search(run, interrupt, dataset),
             phase_seconds=lambda phase: run.run_clock.seconds_for_phase(phase, dataset),
             allowance=None if run.experiment.replay_file.exists() else run.run_clock.allowance(dataset),
+            time=SearchTime.of(run.run_clock, dataset),
             recommend=lambda phase: recommend(
                 run.job, run.home, phase.index, run.clock.now(), _samples(run, dataset, phase)
             ),
@@ -151,6 +153,7 @@ class SearchStage:
         end_of_search: asked all the time; a reason ends the search with what is there.
         phase_seconds: how long a phase may take; None is no limit.
         allowance: by which trials plan how long they train; None if all train what they are told to.
+        time: that trials which plan it have; None likewise.
         places: which nodes train which trial.
         recommend: what earlier tasks say of a phase; asked once for each that has not begun.
     """
@@ -168,6 +171,7 @@ class SearchStage:
     places: Places = field(default_factory=Places)
     recommend: Callable[[Phase], RecommendationsMade | None] = lambda phase: None
     allowance: Allowance | None = None
+    time: SearchTime | None = None
 
     def run(self) -> SearchEnded:
         """Run the phases that are not finished yet; return why the search ended.
@@ -219,6 +223,8 @@ class SearchStage:
         scheduler = replay or build_scheduler(phase, self.job.objective, search.seed, self.job.strategy)
         proposing = Proposing(self.job, self.progress, self.history, self._store, prior)
         proposer: Proposer = replay or proposing.of(phase, lambda: conductor.history())
+        in_time = None if replay or self.time is None else InTime(proposer, self.time)
+        proposer = in_time or proposer
         conductor = Conductor(scheduler, proposer, recorder, self.job.objective, runner.slots)
         conductor.restore(list(self.history.of_phase(phase.index)))
         cause = FirstCause(self.end_of_search, self._phase_end(phase, started))
@@ -240,7 +246,8 @@ class SearchStage:
         if cause.ended is None or cause.ended.by == "phase":
             self._finish(phase, self.clock.elapsed() - started)
         is_over = cause.ended is not None and cause.ended.by != "phase"
-        return cause.ended if is_over else None, proposer.is_exhausted
+        late = in_time.ended if in_time else None
+        return cause.ended if is_over else late, proposer.is_exhausted
 
     def _prior(self, phase: Phase) -> Prior:
         """What earlier tasks say: what was told when the phase began, whatever the memory has learned since."""
