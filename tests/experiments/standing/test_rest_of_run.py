@@ -71,12 +71,15 @@ def test_as_many_members_as_there_is_time_to_score(fold: Fold, trials: Any) -> N
 def test_a_slow_machine_starts_processes_slowly_but_still_trains(fold: Fold, trials: Any) -> None:
     began, started = events.ExperimentStarted("x", "x", {}, {}, time=1.0), trials.started("t01", time=61.0)
     unscored = fold(began, started)  # ten times as slow
-    slow = fold(began, started, events.TrialReported("t01", 1, {"val/accuracy": 0.5}, 5.0, time=66.0))
+    slow_story = (began, started, events.TrialReported("t01", 1, {"val/accuracy": 0.5}, 5.0, time=66.0))
+    slow = fold(*slow_story)
     unlimited, hour, minute = (rest(slow, minutes).reserve() for minutes in (None, 60, 2))
     idle = rest(unscored).reserve()
     assert unlimited.worker + unlimited.rest == pytest.approx(10 * (idle.worker + idle.rest))
     assert hour == unlimited
     assert minute.worker + minute.rest == pytest.approx(0.3 * 120)
+    described = rest(fold(*slow_story, events.StageStarted(StageName.FIT, time=70.0)), 2).reserve()
+    assert minute.rest - described.rest == pytest.approx(DESCRIBING / idle.worker * minute.worker)
 
 
 def test_features_that_another_has_stored_cost_what_they_cost_at_that_size(fold: Fold, trials: Any) -> None:

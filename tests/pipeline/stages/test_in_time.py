@@ -58,8 +58,8 @@ def test_no_training_is_cut_off_and_the_time_is_used(
 
 def test_a_machine_that_is_too_slow_for_its_minutes_takes_little_more_than_them() -> None:
     """What it does besides training takes a third of them."""
-    run = SimulatedRun(PICTURES, 2, lambda seconds: 3.0)
-    assert run.play() <= 120 * (1 + TOLERANCE)
+    run = SimulatedRun(PICTURES, 3, lambda seconds: 3.0)
+    assert run.play() <= 180 * (1 + TOLERANCE)
 
 
 class Times:

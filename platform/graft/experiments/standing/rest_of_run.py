@@ -157,6 +157,6 @@ class RestOfRun:
     def _slowness(self) -> float:
         if self.progress.tally.leader is None:  # without a score there is nothing to keep time for
             return 1.0
-        minutes = self.outlook.minutes
-        most = math.inf if minutes is None else _MOST_STARTING * minutes * 60 / (self.starting + self._around())
+        minutes, all_of_it = self.outlook.minutes, self.starting + sum(SECONDS.values()) + DESCRIBING
+        most = math.inf if minutes is None else _MOST_STARTING * minutes * 60 / all_of_it
         return max(1.0, min(self.progress.pace.slowness, most))
