@@ -42,9 +42,9 @@ def test_trials_that_have_reported_from_one_node_are_settled(actors: dict[str, s
     assert places.settled({"t1"}) == {}
     for trial, nodes in {"t1": ("a",), "t2": ("a",), "t3": ("a", "b"), "t4": ("a",)}.items():
         places.report(trial, nodes)
-    assert places.settled({"t1", "t2", "t3"}) == {"a": ["t1", "t2"]}
+    assert places.settled({"t1", "t2", "t3"}) == {"a": ["t1", "t2"], "b": []}
     places.begin("t1", actor("x"))
-    assert places.settled({"t1", "t2"}) == {"a": ["t2"]}
+    assert places.settled({"t1", "t2"}) == {"a": ["t2"], "b": []}
 
 
 def test_where_a_process_died_is_remembered(actors: dict[str, str]) -> None:
@@ -78,3 +78,13 @@ def test_nodes_that_are_gone_or_must_go_are_lost(
     monkeypatch.setattr(tune_bridge.ray, "nodes", lambda: known)
     monkeypatch.setattr(tune_bridge.cluster_state, "get_draining_nodes", lambda: draining)
     assert are_lost(nodes) is lost
+
+
+def test_nodes_that_trials_have_left_are_known() -> None:
+    places = Places()
+    for trial, nodes in (("t1", ("a",)), ("t2", ("b",)), ("t3", ("a", "c"))):
+        places.report(trial, nodes)
+    assert places.settled({"t1", "t2", "t3"}) == {"a": ["t1"], "b": ["t2"], "c": []}
+    places.end("t2")
+    places.begin("t1", None)
+    assert places.settled({"t1"}) == {"a": [], "b": [], "c": []}

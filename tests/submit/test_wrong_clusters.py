@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import ray
+import requests
 
 from graft.core.errors import ResourceError, SpecError
 from graft.submit import endpoint
@@ -161,4 +162,16 @@ def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     assert refused("http://no-such-host.invalid:8265").startswith(
         "no Ray cluster answers at http://no-such-host.invalid:8265; correct --address"
+    )
+
+
+def test_a_certificate_that_nobody_vouches_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def get(*_: object, **__: object) -> None:
+        raise requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate (_ssl.c:1006)")
+
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setattr(requests, "get", get)
+    assert refused("https://head:8265") == (
+        "what listens at https://head:8265 shows a certificate that this machine does not trust; name the file of its "
+        "authority in REQUESTS_CA_BUNDLE and in SSL_CERT_FILE"
     )

@@ -31,6 +31,7 @@ class Places:
         self._actors: dict[str, Any] = {}
         self._died: dict[str, set[str]] = {}
         self._ended_by_us: set[str] = set()
+        self._used: set[str] = set()
 
     def begin(self, trial: str, actor: Any) -> None:
         """It has a process, the first or another."""
@@ -40,6 +41,7 @@ class Places:
     def report(self, trial: str, nodes: tuple[str, ...]) -> None:
         """It was trained there."""
         self._nodes[trial] = nodes
+        self._used.update(nodes)
 
     def end(self, trial: str) -> None:
         """It is trained nowhere."""
@@ -69,11 +71,13 @@ class Places:
         return is_ours
 
     def settled(self, among: Collection[str]) -> dict[str, list[str]]:
-        """Those of these trials that have reported from the one node where they are, by that node."""
-        found: dict[str, list[str]] = {}
+        """Those of these trials that have reported from the one node where they are, by that node; the other nodes that
+        trials have reported from have none.
+        """
+        found: dict[str, list[str]] = {node: [] for node in self._used}
         for trial, nodes in self._nodes.items():
             if trial in among and len(nodes) == 1:
-                found.setdefault(nodes[0], []).append(trial)
+                found[nodes[0]].append(trial)
         return found
 
     def on(self, node: str) -> list[str]:
@@ -101,7 +105,9 @@ Keep = Callable[[int], None]
 """``keep(count)``: from now on, so many trials need workers at once, and no more."""
 
 Pack = Callable[[Mapping[str, Sequence[str]]], None]
-"""``pack(trials)``: these, by their nodes, can move now, and none is to begin: let nodes go that need not be there."""
+"""``pack(trials)``: these, by the nodes of this search, can move now, and none is to begin: let nodes go that need not
+be there.
+"""
 
 
 class TuneBridge:

@@ -25,7 +25,7 @@ def test_the_node_with_fewest_trials_is_emptied_if_the_others_have_room() -> Non
     assert node_to_empty({"a": 3, "b": 2}, {"a": 1, "b": 2}) is None
     assert node_to_empty({"a": 3}, {"a": 1, "of others": 3}) == "a"
     assert node_to_empty({}, {"a": 4, "b": 4}) is None
-    assert node_to_empty({"a": 0}, {"a": 4, "b": 4}) is None, "an empty node leaves by itself"
+    assert node_to_empty({"a": 0}, {"a": 4, "b": 4}) is None, "an empty node has nobody to move"
 
 
 def test_trials_that_are_left_share_as_few_nodes_as_hold_them() -> None:
@@ -40,6 +40,23 @@ def test_trials_that_are_left_share_as_few_nodes_as_hold_them() -> None:
     fleet.leave("t7", 30.0)
     fleet.pack(30.0, left)
     assert sum(node.ended == math.inf for node in fleet.nodes) == 1, "and four need one"
+
+
+def test_a_node_whose_trials_have_ended_leaves_at_once_but_for_the_last() -> None:
+    fleet = fleet_of(8)
+    for number in range(4):
+        fleet.leave(f"t{number}", 10.0)
+    fleet.pack(10.0, [])
+    assert [node.ended for node in fleet.nodes] == [10.0 + DRAINED_S, math.inf]
+    for number in range(4, 8):
+        fleet.leave(f"t{number}", 20.0)
+    fleet.pack(20.0, [])
+    assert fleet.nodes[1].ended == math.inf, "the fit takes it"
+    kept = fleet_of(8, least=2)
+    for number in range(4):
+        kept.leave(f"t{number}", 10.0)
+    kept.pack(10.0, [])
+    assert {node.ended for node in kept.nodes} == {math.inf}
 
 
 def test_nobody_is_moved_who_must_stay() -> None:

@@ -18,8 +18,9 @@ from graft.clusters.autoscaling.bill import NodeCount
 from graft.clusters.node_types import launched_cluster
 from graft.clusters.prices import Prices
 from graft.journal.events import NodesCounted
-from graft.pipeline.ray_session import ray_session
+from graft.pipeline.ray_session import nodes_there_may_be, ray_session
 from graft.pipeline.scaling.cluster_plan import make_cluster_plan
+from graft.pipeline.scaling.packing import packing_of
 from graft.pipeline.scaling.picture import draw
 from graft.search.conductor import Conductor
 from graft.search.outlook import worth_at_once
@@ -32,7 +33,8 @@ from graft.spec.strategy import Strategy
 from graft.workers.allocation import allocate
 from graft.workers.nodes.meter import counting_nodes
 
-EPOCH_S, IDLE_S = 4.0, 8.0
+# Nodes that leave before they have been idle for so long were let go.
+EPOCH_S, IDLE_S = 4.0, 60.0
 TRIALS, EPOCHS = 12, 9
 # The best begins last, and those before it stop at their first rung, so that it trains alone in the end.
 ORDER = [10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 11]
@@ -59,7 +61,11 @@ def main() -> None:
             os.environ |= {"RAY_ADDRESS": address, "GRAFT_CLUSTER": str(file)}
             found = _search(file, Path(name))
     for picture in sys.argv[1:]:
-        draw([NodeCount(*one) for one in found["seen"]], Path(picture), "4 trials at once, ASHA, idle time-out 8 s")
+        draw(
+            [NodeCount(*one) for one in found["seen"]],
+            Path(picture),
+            f"4 trials at once, ASHA, idle time-out {IDLE_S:.0f} s",
+        )
     sys.stdout.write(json.dumps(found))
 
 
@@ -74,7 +80,10 @@ def _search(file: Path, directory: Path) -> dict[str, Any]:
         scheduler = build_scheduler(phase, job.objective, job.search.seed, job.strategy)
         conductor = Conductor(scheduler, Few(), record, job.objective, share.concurrent)
         asked = {"CPU": share.cpus, "GPU": share.gpus}
-        execution = Execution("search", directory, job.objective, asked, share.concurrent, labels=share.labels)
+        pack = packing_of(share, nodes_there_may_be(), lambda *one: None)
+        execution = Execution(
+            "search", directory, job.objective, asked, share.concurrent, labels=share.labels, pack=pack
+        )
         record.seconds = lambda: watch.seconds
         with counting_nodes(record.counted.append, PriceSpec(node_hour={"gpu_spot": 3.6}), None):
             run_search(execution, conductor, record, train, None)

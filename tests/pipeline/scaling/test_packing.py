@@ -1,6 +1,7 @@
 """Which node of a growing cluster graft empties."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from ray.exceptions import RaySystemError
 
 from graft.clusters.node_types import ACCELERATOR, ClusterNodes, NodeType
 from graft.pipeline.scaling import packing
-from graft.pipeline.scaling.packing import MOVED, packing_of, to_empty
+from graft.pipeline.scaling.packing import MOVED, packing_of, to_empty, to_let_go
 from graft.workers.allocation import Allocation
 from graft.workers.nodes.draining import NodeUse
 
@@ -65,10 +66,49 @@ def test_only_nodes_of_the_right_kind_take_trials() -> None:
     assert to_empty(trials, [node("a", 1), node("b", 1, kind="kept")], share, plain) == "a"
 
 
+def idle(name: str, kind: str = "gpu") -> NodeUse:
+    return replace(node(name, 0, kind=kind), is_idle=True)
+
+
+@pytest.mark.parametrize(
+    ("seen", "nodes", "expected"),
+    [
+        ("ab", [node("a", 1), idle("b")], ["b"]),
+        ("a", [node("a", 1), idle("b")], []),
+        ("ab", [idle("a"), idle("b")], []),
+        ("ab", [idle("a"), idle("b"), node("c", 1)], []),
+        ("ab", [node("a", 1), idle("b", kind="kept")], []),
+        ("abc", [node("a", 1), node("b", 0, cpus=1.0), idle("c")], ["c"]),
+    ],
+    ids=[
+        "ended",
+        "somebody else's",
+        "the fit comes",
+        "only others work",
+        "the autoscaler would bring others",
+        "in use",
+    ],
+)
+def test_an_idle_node_of_this_search_is_let_go(seen: str, nodes: list[NodeUse], expected: list[str]) -> None:
+    assert to_let_go(set(seen), nodes, CLUSTER) == expected
+
+
+@pytest.mark.parametrize(("is_one_enough", "expected"), [(True, ["b"]), (False, [])])
+def test_nodes_are_let_go_when_the_fit_needs_one(
+    is_one_enough: bool, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone: list[str] = []
+    monkeypatch.setattr(packing, "nodes_there", lambda: [node("a", 1), idle("b"), idle("of others")])
+    monkeypatch.setattr(packing, "drain", lambda name: False)
+    monkeypatch.setattr(packing, "let_go", gone.append)
+    packing_of(SHARE, CLUSTER, lambda *one: None, is_one_enough)({"a": ["t1"], "b": []})
+    assert gone == expected
+
+
 @pytest.fixture
 def drained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
-    monkeypatch.setattr(packing, "nodes_in_use", lambda: [node("a", 1), node("b", 2)])
+    monkeypatch.setattr(packing, "nodes_there", lambda: [node("a", 1), node("b", 2)])
     monkeypatch.setattr(packing, "drain", lambda name: not found.append(name))
     return found
 
@@ -88,7 +128,7 @@ def test_a_node_that_ray_does_not_drain_keeps_its_trials(drained: list[str], mon
     def away() -> list[NodeUse]:
         raise RaySystemError("the head is away")
 
-    monkeypatch.setattr(packing, "nodes_in_use", away)
+    monkeypatch.setattr(packing, "nodes_there", away)
     pack({"a": ["t1"], "b": ["t2", "t3"]})
     assert told == []
 

@@ -3,7 +3,7 @@
 The model (autoscaler version 2 of Ray 2.60): what waits and fits on no node that is there or on its way brings nodes;
 of several kinds that fit, those without a GPU come first for what needs none, then those that it fills best, then the
 higher `priority`, then the order of the file. A node is paid for from the moment it is asked for; it can be used
-`startup_s` later; it leaves when it has been idle for the cluster's time-out, or soon after graft has emptied it.
+`startup_s` later; it leaves when it has been idle for the cluster's time-out, or soon after graft has let it go.
 """
 
 import math
@@ -28,6 +28,7 @@ class FleetNode:
         ended: when it left; infinity as long as it has not.
         used: bundles of each gang on it.
         idle_since: when the last one left it.
+        is_known: there was one on it.
     """
 
     name: str
@@ -37,6 +38,7 @@ class FleetNode:
     ended: float = math.inf
     used: dict[str, int] = field(default_factory=dict)
     idle_since: float = 0.0
+    is_known: bool = False
 
 
 class Fleet:
@@ -82,7 +84,10 @@ class Fleet:
         return placed
 
     def pack(self, now: float, may_move: Collection[str]) -> list[str]:
-        """Move trials of one process each together, as graft does on a cluster that grows; returns those moved."""
+        """Let nodes go whose trials have ended, and move trials of one process each together, as graft does on a
+        cluster that grows; returns those moved.
+        """
+        self._let_go(now)
         moved: list[str] = []
         while node := self._to_empty(set(may_move) - set(moved)):
             node.ended = now + DRAINED_S
@@ -111,6 +116,14 @@ class Fleet:
             if node.kind.least == 0:
                 node.ended = node.idle_since + self._cluster.idle_seconds
         return max([now, *(node.ended for node in self.nodes if node.ended < math.inf)])
+
+    def _let_go(self, now: float) -> None:
+        alive = self._alive()
+        if self._gang.workers > 1 or not self._cluster.is_elastic or not any(node.used for node in alive):
+            return
+        for node in alive:
+            if node.is_known and not node.used and not node.kind.least:
+                node.ended = now + DRAINED_S
 
     def _to_empty(self, may_move: Collection[str]) -> FleetNode | None:
         if self._gang.workers > 1 or not self._cluster.is_elastic:
@@ -187,6 +200,7 @@ class Fleet:
         nodes = [node for node in self.nodes if node.name in found]
         for node in nodes:
             node.used[trial] = found[node.name]
+            node.is_known = True
         self._running[trial] = (gang, nodes)
         self._placed.append(trial)
 

@@ -336,7 +336,8 @@ class SearchStage:
         if allocation.workers == 1:
             resources = {"CPU": allocation.cpus, "GPU": allocation.gpus}
             mine = _TrialRunner(run_trial, resources, allocation.concurrent, lambda due: replace(payload, due=due))
-            pack = packing_of(allocation, nodes_there_may_be(), self._note)
+            is_one_enough = self.job.training.fit.workers in ("auto", 1)
+            pack = packing_of(allocation, nodes_there_may_be(), self._note, is_one_enough)
             yield replace(mine, labels=allocation.labels, pack=pack, board=board)
             return
         # A group that lost a worker goes on from the last epoch, whatever the scheduler needs.
