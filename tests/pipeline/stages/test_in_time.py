@@ -9,6 +9,7 @@ from tests.fixtures.simulated_run import SimulatedRun, Work
 
 from graft.experiments.budget import TOLERANCE
 from graft.experiments.progress import Progress
+from graft.experiments.standing.estimates import Check, share_held
 from graft.journal.events import TrialStatus
 from graft.pipeline.stages.in_time import InTime, SearchTime, least_training
 from graft.search.protocol import Later, Others, Proposal
@@ -45,15 +46,16 @@ TEXTS = (
 
 @pytest.mark.parametrize(
     ("works", "epochs", "minutes", "slowness"),
-    [(PICTURES, 30, 3, 1), (PICTURES, 30, 5, 1), (PICTURES, 30, 15, 3), (TEXTS, 8, 5, 1), (TEXTS, 8, 15, 3)],
+    [(PICTURES, 30, 3, 1), (PICTURES, 30, 5, 1), (PICTURES, 30, 15, 1), (TEXTS, 8, 5, 1), (TEXTS, 8, 15, 3)],
 )
-def test_no_training_is_cut_off_and_the_time_is_used(
+def test_no_training_is_cut_off_the_time_is_used_and_what_is_left_is_told(
     works: Sequence[Work], epochs: int, minutes: float, slowness: float
 ) -> None:
     run = SimulatedRun(works, minutes, lambda seconds: slowness, epochs)
-    used = run.play() / (minutes * 60)
+    seconds = run.play()
     assert set(run.ended.values()) == {TrialStatus.COMPLETED}
-    assert 0.9 <= used <= 1 + TOLERANCE
+    assert 0.9 <= seconds / (minutes * 60) <= 1 + TOLERANCE
+    assert share_held([Check(left, seconds - at) for at, left in run.estimates]) >= 0.8
 
 
 def test_a_machine_that_is_too_slow_for_its_minutes_takes_little_more_than_them() -> None:

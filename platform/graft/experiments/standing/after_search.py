@@ -132,9 +132,9 @@ class AfterSearch:
 
     @property
     def _winner(self) -> TrialProgress | None:
-        """The winner; before there is one, the best trial."""
+        """The winner; before there is one, the trial that would be it now, or else one that was timed."""
         progress = self.progress
-        found = progress.trials.get(progress.winner or "") or progress.tally.leader
+        found = progress.trials.get(progress.winner or "") or self.rest.winner
         return found or next((trial for trial in progress.ranked() if trial.epoch_seconds), None)
 
     def _others(self) -> list[TrialProgress]:

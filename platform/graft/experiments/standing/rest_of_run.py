@@ -80,11 +80,11 @@ class RestOfRun:
 
     def needed(self) -> float:
         """Seconds from the end of the search to the end of the run, if it ended now."""
-        return self.reserve().after(self._winner, self.outlook.fit_epochs)
+        return self.reserve().after(self.winner, self.outlook.fit_epochs)
 
     def needed_by_any(self) -> float:
         """The same, whichever of the trials that run now may still take the winner's place."""
-        trials = [one for one in (self._winner, *self.progress.tally.running.values()) if one is not None]
+        trials = [one for one in (self.winner, *self.progress.tally.running.values()) if one is not None]
         reserve = self.reserve()
         return max((reserve.after(one, self.outlook.fit_epochs) for one in trials), default=reserve.after(None, 0))
 
@@ -117,7 +117,7 @@ class RestOfRun:
 
     def _answering(self) -> list[TrialProgress]:
         """The winner so far first, then who may answer with it, or does; without a score, a trial that was timed."""
-        progress, winner = self.progress, self._winner
+        progress, winner = self.progress, self.winner
         if not self.samples.get("train"):
             return []
         if progress.ensemble_chosen is not None and progress.shares:
@@ -128,7 +128,8 @@ class RestOfRun:
         return [winner] if is_alone else candidates_of(progress, winner)
 
     @property
-    def _winner(self) -> TrialProgress | None:
+    def winner(self) -> TrialProgress | None:
+        """The trial that would win if the search ended now; None before one has a score."""
         return None if self.progress.tally.leader is None else choose(self.progress).trial
 
     def _each_answering(self) -> list[float]:
