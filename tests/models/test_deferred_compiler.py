@@ -14,19 +14,21 @@ assert "torch._dynamo" not in sys.modules
 assert "torch._dynamo.utils" not in sys.modules
 """
 
-PROGRAMS = {
-    "what torchvision asks for": f"""{BEFORE}
+AFTER = {
+    "what torchvision asks for": """
 from torchvision.ops import roi_align
 boxes = torch.tensor([[0., 0., 0., 3., 3.]])
 torch.use_deterministic_algorithms(True)
 assert roi_align(torch.ones(1, 1, 4, 4), boxes, 2).shape == (1, 1, 2, 2)
 """,
-    "what others ask for": f"""{BEFORE}
+    "what others ask for": """
 import torch._dynamo.utils
 assert torch._dynamo.utils.counters is not None
 assert torch._dynamo.__spec__ is not None
 assert torch.compile(lambda x: x + 1, backend='eager')(torch.ones(2)).tolist() == [2.0, 2.0]
 """,
+}
+PROGRAMS = {
     "not compiled": """
 import torch
 from graft.models.deferred_compiler import deferred_compiler
@@ -76,31 +78,40 @@ import os, sys, traceback
 from pathlib import Path
 import torch
 assert "torch._dynamo" not in sys.modules
-for program in sorted(Path(sys.argv[1]).iterdir()):
-    if not (child := os.fork()):
-        try:
-            exec(program.read_text(), {"__name__": "__main__"})
-            said = "well"
-        except BaseException:
-            said = traceback.format_exc()
-        program.write_text(said)
-        os._exit(0)
-    os.waitpid(child, 0)
+
+def run_each(folder, names):
+    for program in sorted(folder.iterdir()):
+        if not (child := os.fork()):
+            try:
+                exec(program.read_text(), names)
+                said = "well"
+            except BaseException:
+                said = traceback.format_exc()
+            program.write_text(said)
+            os._exit(0)
+        os.waitpid(child, 0)
+
+run_each(Path(sys.argv[1]) / "programs", {"__name__": "__main__"})
+names = {"__name__": "__main__"}
+exec(sys.argv[2], names)
+run_each(Path(sys.argv[1]) / "after", names)
 """
 
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    """How each program ended, in a process of its own, as what is imported stays; torch alone is imported once."""
+    """How each program ended, in a process of its own, as what is imported stays; what they share is imported once."""
     place = tmp_path_factory.mktemp("programs")
-    for name, program in PROGRAMS.items():
-        (place / name).write_text(program)
-    done = subprocess.run([sys.executable, "-c", FORK, str(place)], capture_output=True, text=True, check=False)
+    for folder, programs in {"programs": PROGRAMS, "after": AFTER}.items():
+        (place / folder).mkdir()
+        for name, program in programs.items():
+            (place / folder / name).write_text(program)
+    done = subprocess.run([sys.executable, "-c", FORK, str(place), BEFORE], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return {path.name: path.read_text() for path in place.iterdir()}
+    return {path.name: path.read_text() for path in place.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("use", ["what torchvision asks for", "what others ask for"])
+@pytest.mark.parametrize("use", AFTER)
 def test_the_compiler_is_there_when_it_is_first_used(said: Mapping[str, str], use: str) -> None:
     assert said[use] == "well"
 
