@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from explore import write_features
 from PIL import Image
-from tests.benchmarks.explore import write_features
-from tests.benchmarks.small_sets import digits, drawings, emoji, fashion
+from small_sets import digits, drawings, emoji, fashion
 
 SUBJECTS = (
     *("recreation", "people", "transportation", "food", "animals", "tools"),
