@@ -1,6 +1,7 @@
 """Cluster files by Ray's schema and our rules: the shipped ones are right, and each fault is found under its key."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -322,6 +323,12 @@ def test_what_is_no_cluster_file_is_refused(tmp_path: Path, content: bytes, told
     file.write_bytes(content)
     with pytest.raises(SpecError, match=told):
         check_file(file)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.yaml")
+    with pytest.raises(SpecError, match="is a pipe, a device or a socket"):
+        check_file(tmp_path / "x.yaml")
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

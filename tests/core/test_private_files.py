@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from graft.core.private_files import close_directory, close_to_others, make_private_directory, open_private
+from graft.core.private_files import (
+    close_directory,
+    close_to_others,
+    make_private_directory,
+    open_private,
+    open_regular,
+    read_regular,
+)
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077, 0o777])
@@ -77,3 +84,20 @@ def test_a_file_system_without_modes_is_told(
     monkeypatch.setattr(Path, "chmod", lambda *_: None)
     close_directory(tmp_path / "home", ())
     assert "can be read by other users" in caplog.text
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_bytes(b"some")
+    for flags in (os.O_RDONLY, os.O_RDWR):
+        with pytest.raises(OSError, match="is a pipe, a device or a socket"):
+            open_regular(tmp_path / "pipe", flags)
+    with pytest.raises(OSError, match="is a pipe, a device or a socket"):
+        read_regular("/dev/zero")
+    with pytest.raises(IsADirectoryError):
+        read_regular(tmp_path)
+    assert read_regular(tmp_path / "file", 4) == b"some"
+    with (tmp_path / "file").open("r+b") as stream:
+        stream.truncate(5 << 20)
+    with pytest.raises(OSError, match="is larger than 1 MiB"):
+        read_regular(tmp_path / "file", 1 << 20)

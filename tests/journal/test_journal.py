@@ -1,7 +1,9 @@
+import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -392,3 +394,21 @@ def test_unknown_kinds_are_lines_without_an_event(path: Path) -> None:
         stream.write(b'{"v":1,"kind":"StagePaused","time":1.0}\n')
     lines = list(scan(path))
     assert [(line.event is None, bool(line.problem)) for line in lines[1:]] == [(True, True), (True, False)]
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_told_and_not_waited_for(path: Path, make: Callable[[Path], None]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    make(path)
+    for look in (lambda: list(scan(path)), lambda: is_being_written(path)):
+        with pytest.raises(ArtifactError, match=f"journal {path} cannot be read .*; restore the file"):
+            look()
+    with pytest.raises(ResourceError, match="cannot be opened"):
+        Journal(path)
+    path.rmdir() if path.is_dir() else path.unlink()
+    Journal(path).close()
+    lease = next(path.parent.glob(f"{path.name}.lease.*"))
+    lease.unlink()
+    make(lease)
+    with pytest.raises(ArtifactError, match=f"{lease} cannot be read as a lease .*; remove it"):
+        is_being_written(path)

@@ -9,9 +9,10 @@ from typing import Any
 import yaml
 
 from graft.clusters.node_types import NodeType
-from graft.clusters.unique_yaml import UniqueKeyLoader
+from graft.clusters.unique_yaml import MOST_BYTES, UniqueKeyLoader
 from graft.clusters.violation import nearest
 from graft.core.errors import Problem, SpecError
+from graft.core.private_files import read_regular
 
 SHIPPED = "prices.yaml"
 _KEYS = ("date", "currency", "startup_seconds", "machines", "node_types")
@@ -69,7 +70,7 @@ def read_prices(path: Path | None = None) -> Prices:
     if path is None:
         return _prices_of(yaml.safe_load(shipped_text()), SHIPPED)
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)
+        found = yaml.load(read_regular(path, MOST_BYTES).decode(), UniqueKeyLoader)
     except OSError as error:
         raise SpecError([Problem("", f"cannot be read: {error.strerror}; name a price table", str(path))]) from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:

@@ -5,6 +5,9 @@ from typing import Any
 
 import yaml
 
+MOST_BYTES = 16 << 20
+"""Of such a file."""
+
 
 class UniqueKeyLoader(yaml.SafeLoader):
     """PyYAML's safe loader, which lets the last of two equal keys win without a word."""

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from graft.core.private_files import read_regular
 from graft.core.process_identity import ProcessIdentity
 
 T = TypeVar("T")
@@ -168,7 +169,7 @@ def read_heartbeats(directory: Path) -> Iterator[tuple[str, Heartbeat]]:
     """All that are shown, by the names of their files."""
     for file in sorted(directory.glob("*.json")):
         with contextlib.suppress(OSError):
-            found = Heartbeat.of(file.read_text(encoding="utf-8", errors="replace"))
+            found = Heartbeat.of(read_regular(file).decode(errors="replace"))
             if found is not None:
                 yield file.name, found
 

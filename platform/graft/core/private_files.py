@@ -1,6 +1,7 @@
-"""Files and directories that only their owner can reach, whatever the umask says."""
+"""Files and directories that only their owner can reach, whatever the umask says; and files that are files."""
 
 import contextlib
+import errno
 import logging
 import os
 import stat
@@ -13,9 +14,40 @@ _LOG = logging.getLogger(__name__)
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
+def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> int:
+    """Open what must be a file; its descriptor. Opening a pipe would wait for whoever writes it, without an end.
+
+    Raises:
+        OSError: it cannot be opened, or is a directory, a pipe, a device or a socket.
+    """
+    file = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK, PRIVATE_FILE)
+    mode = os.fstat(file).st_mode
+    if stat.S_ISREG(mode):
+        return file
+    os.close(file)
+    code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+    raise OSError(code, os.strerror(code) if stat.S_ISDIR(mode) else "is a pipe, a device or a socket", os.fspath(path))
+
+
+def read_regular(path: str | os.PathLike[str], most: int | None = None) -> bytes:
+    """The content of what must be a file.
+
+    Args:
+        path: of it.
+        most: bytes that it may have.
+
+    Raises:
+        OSError: it cannot be read, is no file, or has more bytes.
+    """
+    with open(open_regular(path), "rb") as stream:
+        if most is not None and os.fstat(stream.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"is larger than {most >> 20} MiB", os.fspath(path))
+        return stream.read()
+
+
 def open_private(path: Path, flags: int) -> int:
     """Open a file, made for its owner only if it is not there, and close one of ours to others; its descriptor."""
-    file = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    file = open_regular(path, flags | os.O_CREAT)
     found = os.fstat(file)
     if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != PRIVATE_FILE:
         with contextlib.suppress(PermissionError):  # a file system that knows no modes

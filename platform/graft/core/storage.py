@@ -16,7 +16,7 @@ from typing import Any
 from graft.core.errors import ArtifactError, ResourceError, SpecError
 from graft.core.machine_faults import is_out_of_inodes
 from graft.core.passing_errors import machine_errors
-from graft.core.private_files import close_directory, make_private_directory
+from graft.core.private_files import close_directory, make_private_directory, open_regular, read_regular
 from graft.core.stores.address import HomeAddress
 from graft.core.stores.home_path import HomePath, address_of, copy_of, is_copy
 from graft.core.uris import lost_scheme, scheme_of, sqlite_uri, user_path
@@ -179,7 +179,7 @@ def _require_utf8(root: Path) -> None:
 
 def file_digest(path: Path) -> str:
     """sha256 of a file's content, in hex."""
-    with path.open("rb") as stream:
+    with open(open_regular(path), "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -233,7 +233,7 @@ def read_json(path: Path) -> Any:
     """
     try:
         with machine_errors(path, is_ours=True):
-            return json.loads(path.read_text(encoding="utf-8"))
+            return json.loads(read_regular(path).decode())
     except RecursionError as error:
         raise ArtifactError(f"{path} cannot be read as JSON (it is nested too deep)") from error
     except (OSError, ValueError) as error:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from graft.core.errors import ArtifactError, SpecError
 from graft.core.passing_errors import reason_of
+from graft.core.private_files import read_regular
 from graft.core.registry import unknown
 from graft.core.storage import Home, write_text
 from graft.core.stores.copy import Copy, bring, publish
@@ -199,7 +200,7 @@ class Experiment:
             ArtifactError: its file is missing or damaged.
         """
         try:
-            return Job.read_stored(yaml.safe_load(self.job_file.read_text(encoding="utf-8")))
+            return Job.read_stored(yaml.safe_load(read_regular(self.job_file)))
         except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             told = f"{self.job_file} cannot be read as a job ({_reason(error)})"
             raise ArtifactError(f"{told}; put it back from a copy, or run the job anew") from error

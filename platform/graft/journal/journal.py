@@ -23,7 +23,7 @@ from types import TracebackType
 
 from graft.core.clock import Clock, SystemClock
 from graft.core.errors import ArtifactError, ResourceError
-from graft.core.private_files import open_private
+from graft.core.private_files import open_private, open_regular
 from graft.core.storage import disk_full_is_clear
 from graft.journal.events import Event, TrialReported, WriterOpened
 from graft.journal.lease import Lease, Terms, looks_alive, take_lease
@@ -185,18 +185,15 @@ def scan(path: Path, from_offset: int = 0) -> Iterator[Line]:
     """Yield every line from a byte offset on, the damaged ones and those that do not count too.
 
     Raises:
-        ArtifactError: the file is missing.
+        ArtifactError: the file is missing, or no file.
         ResourceError: the home is a store, which does not answer.
     """
     pull(path)
-    try:
-        stream = path.open("rb")
-    except FileNotFoundError as error:
+    file = _opened_to_read(path)
+    if file is None:
         told = f"journal {path} is not there, so nothing was recorded; delete {path.parent}, and run the job anew"
-        raise ArtifactError(told) from error
-    except OSError as error:
-        raise ArtifactError(f"journal {path} cannot be read ({error.strerror}); restore the file") from error
-    with stream:
+        raise ArtifactError(told)
+    with open(file, "rb") as stream:
         newest = token_before(stream.fileno(), from_offset)
         stream.seek(from_offset)
         offset = from_offset
@@ -226,9 +223,8 @@ def is_being_written(path: Path) -> bool:
     replica = Replica.of(path)
     if replica is not None and not path.exists():
         return replica.is_being_written()
-    try:
-        file = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
+    file = _opened_to_read(path)
+    if file is None:
         return False
     try:
         is_free = try_lock(file, fcntl.LOCK_SH, attempts=1)
@@ -242,6 +238,20 @@ def is_being_written(path: Path) -> bool:
     if holder is None or (is_free and holder.machine == terms.machine):
         return False
     return looks_alive(holder, terms)
+
+
+def _opened_to_read(path: Path) -> int | None:
+    """The descriptor of a journal; None if it is not there.
+
+    Raises:
+        ArtifactError: it cannot be opened, or is no file.
+    """
+    try:
+        return open_regular(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ArtifactError(f"journal {path} cannot be read ({error.strerror}); restore the file") from error
 
 
 def _open(path: Path, terms: Terms | None) -> tuple[int, Lease, Shipper | None]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from graft.core.errors import ArtifactError
+from graft.core.private_files import open_regular
 from graft.core.process_identity import Machine
 
 # Heartbeats overwrite a file in place, which needs no space on a full disk and shows no reader a shorter text.
@@ -65,10 +67,12 @@ def lease_content(path: Path) -> bytes | None:
     file may be answered from memory.
     """
     try:
-        file = os.open(path, os.O_RDONLY)
+        file = open_regular(path)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ESTALE):
             return None
+        if error.errno in (errno.EINVAL, errno.EISDIR):
+            raise ArtifactError(f"{path} cannot be read as a lease ({error.strerror}); remove it") from error
         raise
     try:
         return os.read(file, SIZE)

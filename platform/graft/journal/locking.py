@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from graft.core.private_files import open_private
+from graft.core.private_files import open_private, read_regular
 from graft.core.process_identity import ProcessIdentity
 
 _LOG = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def is_held(path: Path) -> bool:
 def holder(path: Path) -> ProcessIdentity | None:
     """Who holds the lock file; None if nobody does, or the holder has not said who it is."""
     with exclusive(path, wait=False) as free:
-        return None if free else ProcessIdentity.from_text(path.read_text(errors="replace"))
+        return None if free else ProcessIdentity.from_text(read_regular(path).decode(errors="replace"))
 
 
 def try_lock(file: int, mode: int, attempts: int) -> bool | None:

@@ -1,14 +1,14 @@
 """What a table may be: which column holds the samples, and of which modality they are."""
 
 import contextlib
-import os
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from graft.core.errors import DataError
-from graft.data.contents.beside import file_beside
+from graft.core.unicode_form import composed
 from graft.data.contents.coded import Coded
 from graft.data.contents.parts import Contents
 from graft.data.draft import Draft, Wish
@@ -19,6 +19,7 @@ from graft.data.tables.labelled import SUFFIXES, open_table
 from graft.data.tables.roles import Roles, decide_roles
 from graft.data.tables.rows import Table, require_columns
 from graft.data.tables.suggested_sides import suggested_sides
+from graft.modalities.table_pictures import NamedPictures
 
 _IN_TEXT = (*DELIMITERS, ".jsonl", ".ndjson")
 _TOGETHER = 16
@@ -56,16 +57,22 @@ def _draft(path: Path, wish: Wish) -> Draft:
     count = max((column.rows for column in columns), default=0)
     if not count:
         raise DataError(f"{path} holds no rows, but must hold some beside its header")
-    roles = decide_roles(columns, path.name, wish.sample, wish.labels)
+    try:
+        roles = decide_roles(columns, path.name, wish.sample, wish.labels)
+    except DataError:
+        require_columns(path, table.names, sorted({name for name in table.names if name}))  # one that is there twice
+        raise
     section: dict[str, Any] = {
         "image" if roles.is_file else "text": roles.sample,
         "label": roles.labels[0] if len(roles.labels) == 1 else list(roles.labels),
     }
     section |= {"split": roles.split} if roles.split else {}
     section |= {"encoding": encoding} if encoding != "utf-8" else {}
-    strategy = _fitted(path, roles, values[roles.sample], table.contents(roles.sample))
+    contents = table.contents(roles.sample)
+    strategy = _fitted(path, roles, values[roles.sample], contents)
+    notes = tuple(_notes(path, roles, values[roles.sample] if contents is None else ()))
     suggested = suggested_sides(columns, {roles.sample, *roles.labels, roles.split or ""})
-    return Draft("table", path, count, section, strategy, tuple(_notes(roles)), suggested)
+    return Draft("table", path, count, section, strategy, notes, suggested)
 
 
 def _fitted(path: Path, roles: Roles, samples: Sequence[Any], contents: Contents | None) -> Mapping[str, Any]:
@@ -79,7 +86,7 @@ def _fitted(path: Path, roles: Roles, samples: Sequence[Any], contents: Contents
             return fitted_to_contents(contents, samples)
     given = [str(sample) for sample in samples if sample]
     if roles.is_file:
-        files = [Path(os.fsdecode(file_beside(path, sample.encode("utf-8", "surrogatepass")))) for sample in given]
+        files = NamedPictures(path).paths(given)
         require_files(files, f"column `{roles.sample}` of {path.name}", path.parent)
         return fitted_to_files(files)
     from graft.modalities.text.draft import fitted_to_texts
@@ -87,7 +94,9 @@ def _fitted(path: Path, roles: Roles, samples: Sequence[Any], contents: Contents
     return fitted_to_texts(given)
 
 
-def _notes(roles: Roles) -> Iterator[str]:
+def _notes(path: Path, roles: Roles, samples: Sequence[Any]) -> Iterator[str]:
+    if roles.is_file and (told := NamedPictures(path).told(roles.sample, [str(one) for one in samples if one])):
+        yield told
     if roles.others:
         names = ", ".join(f"`{name}`" for name in roles.others[:8])
         yield f"The label could be another column as well: {names} (--label COLUMN)."
@@ -95,8 +104,8 @@ def _notes(roles: Roles) -> Iterator[str]:
 
 def _read(path: Path, table: Table, wish: Wish) -> tuple[list[ColumnFacts], dict[str, Sequence[Any]]]:
     """Facts of all columns that can be read, and the values of those that may hold samples."""
-    names = [name for name in table.names if name]
-    require_columns(path, names, list(dict.fromkeys(names))[:_MOST_COLUMNS])
+    counts = Counter(composed(name) for name in table.names if name)
+    names = [name for name in table.names if counts[composed(name)] == 1]
     if len(names) > _MOST_COLUMNS:
         raise DataError(
             f"{path.name} has {len(names)} columns, but graft init looks at {_MOST_COLUMNS} at most; keep those of the "
@@ -117,6 +126,10 @@ def _read(path: Path, table: Table, wish: Wish) -> tuple[list[ColumnFacts], dict
             facts.append(found)
             if found.form == "words" or name == wish.sample:
                 samples[name] = values
+    if named := NamedPictures(path).found_in(table, facts, samples):
+        column, texts = named
+        facts = [column if one.name == column.name else one for one in facts]
+        samples[column.name] = texts
     return facts, samples
 
 
@@ -163,10 +176,9 @@ def _is_file() -> Callable[[str], bool]:
 def _check_header(path: Path, table: Table) -> None:
     names = list(table.names)
     if len(names) == 1:
-        mark = next((mark for mark in (";", "|", "\t") if mark in names[0]), None)
-        hint = f"it seems to be separated by {mark!r}: save it with commas, or as .tsv with tabs" if mark else "add one"
         raise DataError(
-            f"{path.name} has the one column `{names[0][:80]}`, but must have one of samples and one of labels; {hint}"
+            f"{path.name} has the one column `{names[0][:80]}`, but must have one of samples and one of labels; add "
+            "one, or separate them with commas"
         )
     if path.suffix.lower() in DELIMITERS and any(_is_value(name) for name in names):
         value = next(name for name in names if _is_value(name))

@@ -1,5 +1,6 @@
 """From a job file, or a mapping, to a validated `Job`; every problem at once, each with its file, line and key."""
 
+import codecs
 import contextlib
 import os
 import stat
@@ -244,6 +245,8 @@ def _read_text(path: Path) -> str:
         raise YamlError(f"cannot be read ({reason})") from error
     if len(content) > MAX_BYTES:
         raise YamlError(f"is larger than {MAX_BYTES:,} bytes, but a job file must be smaller; is it the right file?")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or 3 * content.count(0) > len(content) > 0:
+        raise YamlError("is UTF-16 text, but must be UTF-8; save it as UTF-8")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -154,6 +154,17 @@ def test_texts_in_folders(graft: Any, tmp_path: Path) -> None:
     assert job["strategy"]["max_tokens"] == {"choice": [128, 256]}
 
 
+def test_a_column_that_is_there_twice_does_not_matter_where_nobody_needs_it(graft: Any, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    rows = "".join(f"{text},{word},x,y\n" for text, word in zip(TEXTS, WORDS, strict=True))
+    path.write_text(f"review,label,note,note\n{rows}")
+    assert graft("init", path, "--json").json["data"]["label"] == "label"
+    path.write_text(f"review,label,label,note\n{rows}")
+    refused(graft("init", path), "has 2 columns `label`")
+    path.write_text("review,price\n" + "".join(f"{text},{n or '#N/A'}\n" for n, text in enumerate(TEXTS)))
+    refused(graft("init", path), "`price` (numbers, but for `#N/A`: correct that, or empty the cell)")
+
+
 def test_a_table_of_images(graft: Any, photos: Write, table: Write) -> None:
     photos({"all": 12}, name=".")
     path = table("ages.csv", {"file": [f"all/{n}.png" for n in range(12)], "age": [n * 1.5 for n in range(12)]})
@@ -164,9 +175,22 @@ def test_a_table_of_images(graft: Any, photos: Write, table: Write) -> None:
 
 
 def test_images_that_lie_elsewhere_are_told_with_the_right_path(graft: Any, photos: Write, table: Write) -> None:
-    photos({"pictures": 12}, name=".")
+    photos({"pictures": 9}, name=".")
     path = table("ages.csv", {"file": [f"{n}.png" for n in range(12)], "age": [n * 1.5 for n in range(12)]})
-    refused(graft("init", path), "column `file` of ages.csv names `0.png`, which is not there", "`pictures/0.png`")
+    (path.parent / "pictures" / "0.png").rename(path.parent / "pictures" / "00.png")
+    refused(graft("init", path), "column `file` of ages.csv names `0.png`, which is not there", "correct the column")
+
+
+@pytest.mark.parametrize("name", ["{n}.png", "{n}"])
+def test_names_of_images_in_a_folder_beside_the_table(graft: Any, photos: Write, table: Write, name: str) -> None:
+    photos({"train": 12}, name=".")
+    columns = {"id": [name.format(n=n) for n in range(12)], "label": ["cat", "dog"] * 6}
+    path = table("train.csv", columns)
+    result = graft("init", path, "--output", "job.yaml")
+    assert "12 images" in result.out
+    assert "`id` has the names of files in `train`." in " ".join(Path("job.yaml").read_text().split())
+    assert load_job("job.yaml").data.image == "id"
+    assert "12 images" in graft("validate", "job.yaml").out
 
 
 def test_a_table_beside_flat_images_names_their_labels(graft: Any, photos: Write, table: Write, tmp_path: Path) -> None:
@@ -178,10 +202,9 @@ def test_a_table_beside_flat_images_names_their_labels(graft: Any, photos: Write
     job = graft("init", directory, "--json").json
     assert (job["data"]["path"], job["data"]["image"]) == (str(directory / "list.jsonl"), "file_name")
     photos({"images": 12}, name="set")
-    table("set/labels.csv", {"file": [f"{n}.png" for n in range(12)], "label": ["a", "b", "c"] * 4})
-    refused(
-        graft("init", tmp_path / "set"), "nor can the table beside them be used", "write `images/0.png` in its place"
-    )
+    table("set/labels.csv", {"file": [f"{n + 3}.png" for n in range(12)], "label": ["a", "b", "c"] * 4})
+    told = ("nor can the table beside them be used", "names `3.png`, which is not there", "`images/3.png` in")
+    refused(graft("init", tmp_path / "set"), *told)
 
 
 def test_images_named_as_on_windows_are_found(graft: Any, photos: Write, table: Write) -> None:
@@ -283,7 +306,7 @@ def test_data_below_the_job_file_can_be_moved_with_it(graft: Any, photos: Write,
         ("gone.csv", None, "does not exist; name a directory or a table"),
         ("empty.csv", b"", "is empty, but must hold a table"),
         ("photo.heicx", b"PK", "ends in `.heicx`, but must end in one of .csv"),
-        ("t.csv", b"a;b\nx;y\n", "has the one column `a;b`"),
+        ("t.csv", b"a\nx\n", "has the one column `a`"),
         ("t.csv", b"good thing,5\nbad thing,1\n", "begins with `5`, which looks like a value"),
         ("t.csv", b"text,label\n", "holds no rows, but must hold some"),
         ("t.csv", b"text,label,label\na thing to read,1,2\n", "t.csv has 2 columns `label`, but must have one"),

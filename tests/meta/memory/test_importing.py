@@ -1,10 +1,12 @@
 import json
+import os
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from graft.core.errors import SpecError
+from graft.meta.memory import import_file
 from graft.meta.memory.exporting import export_memory
 from graft.meta.memory.importing import known_metric, read_memory
 from graft.meta.memory.records import HeldMemory, Scores, TrialState
@@ -115,8 +117,9 @@ def test_a_metric_of_their_own_needs_a_direction(csv):
         ("results.json", b"{}", "ends in `.json`, but must be one of .parquet, .csv"),
         ("results.parquet", b"junk", "cannot be read"),
         ("results.csv", b"", "cannot be read"),
-        ("results.csv", b"task,task\na,b\n", "has two columns of one name"),
+        ("results.csv", b"task,task\na,b\n", "has 2 columns `task`"),
         ("results.csv", b"\xff\xfe,\x00\n\x00,\x01\n", "results.csv"),
+        ("results.csv", HEADER.encode("utf-16-le"), "is UTF-16-LE text, but must be UTF-8; save it as that"),
     ],
 )
 def test_what_is_no_table_is_refused_in_a_line(tmp_path, name, content, told):
@@ -126,6 +129,25 @@ def test_what_is_no_table_is_refused_in_a_line(tmp_path, name, content, told):
         read_memory(path)
     assert told in str(caught.value)
     assert len(caught.value.problems) == 1
+
+
+def test_a_pipe_and_a_file_of_too_many_rows_are_refused_before_they_are_read(csv, tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "x.csv")
+    with pytest.raises(SpecError, match=r"is a pipe, a device or a socket.; name a file of results"):
+        read_memory(tmp_path / "x.csv")
+    monkeypatch.setattr(import_file, "MOST_ROWS", 2)
+    with pytest.raises(SpecError, match="has 4 rows, but at most 2 are taken in at once; import it in parts"):
+        read_memory(csv("birds,image,m,,,accuracy,0.5,\n" * 3))
+    pq.write_table(pa.table({"task": ["a"] * 3}), tmp_path / "x.parquet")
+    with pytest.raises(SpecError, match="has 3 rows, but at most 2"):
+        read_memory(tmp_path / "x.parquet")
+
+
+def test_a_list_is_no_name_of_a_task(tmp_path):
+    row = {"task": [["a"]], "modality": ["image"], "backbone": ["m"], "metric": ["accuracy"], "value": [0.5]}
+    pq.write_table(pa.table(row), tmp_path / "x.parquet")
+    with pytest.raises(SpecError, match="row 1, task: is of type list, but must be a text or a number"):
+        read_memory(tmp_path / "x.parquet")
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x"])

@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from graft.data.splits.names import split_of
+from graft.data.tables.labels import NUMBER
 from graft.data.tables.written_numbers import read_written
 
 Form = Literal["empty", "numbers", "words", "lists", "other"]
 
 _LOOKED_AT = 400
 """Values that decide what a column is made of; all of them are counted."""
+_MANY_NUMBERS = 10
+"""To one text: then they are numbers with something else among them."""
 _MOST_SPLITS = 6
 """Different names of splits in one column."""
 
@@ -38,6 +41,7 @@ class ColumnFacts:
         coded: share of the texts that are dates, addresses or digests.
         separated: share of the texts with a separator of labels.
         splits: whether all texts are names of splits, and of more than one.
+        strange: a text in a column of numbers; empty if it is none of them.
     """
 
     name: str
@@ -54,6 +58,7 @@ class ColumnFacts:
     coded: float = 0.0
     separated: float = 0.0
     splits: bool = False
+    strange: str = ""
 
     @property
     def present(self) -> int:
@@ -123,7 +128,13 @@ def _with_texts(
         coded=share(lambda text: _DATE.fullmatch(text.strip()) or _CODED.fullmatch(text.strip())),
         separated=share(lambda text: separator in text),
         splits=None not in names and len(names) > 1,
+        strange=_strange(texts),
     )
+
+
+def _strange(texts: Sequence[str]) -> str:
+    others = [text for text in texts if not NUMBER.fullmatch(text)]
+    return others[0] if 0 < _MANY_NUMBERS * len(others) <= len(texts) else ""
 
 
 def _form(present: Sequence[Any]) -> Form:

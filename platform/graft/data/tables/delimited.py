@@ -1,10 +1,12 @@
-"""Tables separated by commas or tabs. Every field is read as text; only an empty one is missing."""
+"""Tables separated by commas, semicolons, bars or tabs. Every field is read as text; only an empty one is missing."""
 
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import TextIO
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
@@ -18,6 +20,8 @@ from graft.data.tables.labels import as_numbers
 from graft.data.tables.rows import append_samples, column_named, require_columns
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+_OTHERS = (";", "\t", "|", ",")
+_SAYS_MARK = re.compile(r'"?sep=.?"?\n')
 # Arrow reads 32 blocks ahead; a row may lie in two of them, and in no more.
 _BLOCKS_BYTES = (1024**2, 8 * 1024**2, MAX_LINE_BYTES)
 _RAGGED = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
@@ -38,17 +42,49 @@ class DelimitedTable:
         check_encoding(path, encoding)
         self._path = path
         self._encoding = "utf-8-sig" if is_utf8(encoding) else encoding
-        self._delimiter = DELIMITERS[path.suffix.lower()]
 
     @cached_property
     def names(self) -> list[str]:
         """Of the columns."""
-        with self._path.open(encoding=self._encoding, newline="") as stream:
+        return self._header[1]
+
+    @property
+    def _delimiter(self) -> str:
+        return self._header[0]
+
+    @cached_property
+    def _header(self) -> tuple[str, list[str]]:
+        """What stands between the columns, and their names: another mark than usual if it alone makes several of them.
+
+        Where the decimal mark is a comma, spreadsheets write semicolons.
+        """
+        usual = DELIMITERS[self._path.suffix.lower()]
+        first = self._first_row(usual)
+        if len(first) != 1:
+            return usual, first
+        found = [(mark, self._first_row(mark)) for mark in _OTHERS if mark in first[0]]
+        return max(found, key=lambda one: len(one[1]), default=(usual, first))
+
+    def _first_row(self, delimiter: str) -> list[str]:
+        with self._lines() as stream:
             try:
-                rows = csv.reader(stream, delimiter=self._delimiter)
+                rows = csv.reader(stream, delimiter=delimiter)
                 return next((row for row in rows if row), [])  # Arrow passes empty lines, too
             except csv.Error as error:
                 raise DataError(f"{self._path}: the header cannot be read ({error}); check the first line") from error
+
+    @contextmanager
+    def _lines(self) -> Iterator[TextIO]:
+        """The file behind the line in which a spreadsheet says what stands between its columns."""
+        with self._path.open(encoding=self._encoding, newline="") as stream:
+            for _ in range(self._skipped):
+                stream.readline()
+            yield stream
+
+    @cached_property
+    def _skipped(self) -> int:
+        with self._path.open(encoding=self._encoding) as stream:
+            return int(_SAYS_MARK.fullmatch(stream.readline(20)) is not None)
 
     def read(self, sample: str, others: Sequence[str]) -> tuple[Sequence[bytes], dict[str, Coded]]:
         """Samples and values; other columns in which every value is written as a number hold numbers."""
@@ -91,7 +127,9 @@ class DelimitedTable:
         encoding = "utf8" if self._encoding == "utf-8-sig" else self._encoding
         with arrow_csv.open_csv(
             self._path,
-            arrow_csv.ReadOptions(use_threads=False, block_size=block_bytes, encoding=encoding),
+            arrow_csv.ReadOptions(
+                use_threads=False, block_size=block_bytes, encoding=encoding, skip_rows=self._skipped
+            ),
             arrow_csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, ignore_empty_lines=True),
             arrow_csv.ConvertOptions(
                 include_columns=columns,
@@ -109,7 +147,7 @@ class DelimitedTable:
             return DataError(f"{self._path} cannot be read as a table ({_one_line(error)}); check the file")
         line, got = self._ragged_line() or (found.group(1), found.group(3))
         fields = "1 field" if str(got) == "1" else f"{got} fields"
-        marks = "tabs" if self._delimiter == "\t" else "commas"
+        marks = {"\t": "tabs", ",": "commas"}.get(self._delimiter, f"`{self._delimiter}`")
         return DataError(
             f"{self._path}, line {line} has {fields}, but the header has {found.group(2)}; quote texts that hold "
             f"{marks} or line breaks, and close every quote"
@@ -118,12 +156,12 @@ class DelimitedTable:
     def _ragged_line(self) -> tuple[int, int] | None:
         """Where the first row of another length begins, and how many fields it has: Arrow counts rows, not lines."""
         begin = 1
-        with self._path.open(encoding=self._encoding, newline="") as stream:
+        with self._lines() as stream:
             rows = csv.reader(stream, delimiter=self._delimiter)
             try:
                 for row in rows:
                     if row and len(row) != len(self.names):
-                        return begin, len(row)
+                        return begin + self._skipped, len(row)
                     begin = rows.line_num + 1
             except csv.Error:
                 pass

@@ -161,4 +161,6 @@ def _in_words(column: ColumnFacts) -> str:
         return "dates, addresses or digests"
     if column.distinct == 1:
         return "the same in every row"
+    if column.strange:
+        return f"numbers, but for `{column.strange.strip()[:40]}`: correct that, or empty the cell"
     return f"{column.distinct} different {'numbers' if column.form == 'numbers' else 'texts'}"

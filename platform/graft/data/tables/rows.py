@@ -97,11 +97,5 @@ def _without(path: Path, missing: Sequence[str], there: Sequence[str]) -> str:
     noun, them = ("column", "it") if len(missing) == 1 else ("columns", "them")
     return (
         f"{path.name} has no {noun} {' and '.join(f'`{name}`' for name in missing)}, but must have {them}; its columns "
-        f"are {shown_columns(there)}{_separated_otherwise(there) or hint}"
+        f"are {shown_columns(there)}{hint}"
     )
-
-
-def _separated_otherwise(there: Sequence[str]) -> str:
-    mark = next((mark for mark in (";", "|", "\t") if len(there) == 1 and mark in there[0]), None)
-    name = {"\t": "tabs"}.get(mark or "", f"`{mark}`")
-    return f"; it seems to be separated by {name}: save it with commas, or as .tsv with tabs" if mark else ""

@@ -69,6 +69,9 @@ class Cells:
     def given(self, name: str) -> str:
         """A cell as text; empty if there is none."""
         value = self.values.get(name)
+        if isinstance(value, list | dict | bytes):
+            kind = type(value).__name__
+            raise self.wrong(name, f"is of type {kind}, but must be a text or a number; write it as one")
         return "" if value is None else str(value).strip()
 
     def text(self, name: str) -> str:

@@ -3,17 +3,22 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
 
 from graft.core.errors import Problem, SpecError
+from graft.core.private_files import open_regular
 from graft.core.uris import is_there
+from graft.data.tables.encoding import utf_16_of
 from graft.meta.memory.import_cells import Cells
 from graft.meta.memory.schema import VERSION, VERSION_KEY
 
 SUFFIXES = (".parquet", ".csv")
+MOST_ROWS = 500_000
+"""Of a file: more are no results of training, and would be held in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +58,14 @@ def read_columns(path: Path) -> Columns:
     if suffix not in SUFFIXES:
         raise _wrong(path, f"ends in `{suffix}`, but must be one of {', '.join(SUFFIXES)}; convert it")
     try:
-        table = pq.read_table(path) if suffix == ".parquet" else _read_csv(path)
-    except (OSError, pa.ArrowException, ValueError) as error:
+        with open(open_regular(path), "rb") as stream:
+            table = _read(path, stream)
+    except OSError as error:
+        raise _wrong(path, f"cannot be read ({error.strerror or error}); name a file of results") from error
+    except (pa.ArrowException, ValueError) as error:
         raise _wrong(path, f"cannot be read ({' '.join(str(error).split())[:150]}); write it again") from error
-    if len(set(table.column_names)) < len(table.column_names):
-        raise _wrong(path, "has two columns of one name; rename one")
+    if twice := [name for name in table.column_names if table.column_names.count(name) > 1]:
+        raise _wrong(path, f"has {len(twice)} columns `{twice[0][:60]}`, but must have one; rename the others")
     version = (table.schema.metadata or {}).get(VERSION_KEY)
     if version is not None and version != str(VERSION).encode():
         told = version.decode("ascii", "replace")
@@ -65,12 +73,31 @@ def read_columns(path: Path) -> Columns:
     return Columns(path, table)
 
 
-def _read_csv(path: Path) -> pa.Table:
-    with path.open("rb") as stream:
-        header = csv.read_csv(stream, read_options=csv.ReadOptions(block_size=1 << 22)).column_names
+def _read(path: Path, stream: BinaryIO) -> pa.Table:
+    """The table in a file, if a memory can take in so many rows.
+
+    Raises:
+        SpecError: it is too large, or text in another encoding.
+        ArrowException: it is damaged.
+    """
+    if path.suffix.lower() == ".parquet":
+        _require_few(path, pq.read_metadata(stream).num_rows)
+        stream.seek(0)
+        return pq.read_table(stream)
+    if encoding := utf_16_of(path):
+        raise _wrong(path, f"is {encoding.upper()} text, but must be UTF-8; save it as that")
+    _require_few(path, sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(1 << 20), b"")))
+    stream.seek(0)
+    header = csv.read_csv(stream, read_options=csv.ReadOptions(block_size=1 << 22)).column_names
+    stream.seek(0)
     types = dict.fromkeys(header, pa.string())
     newlines = csv.ParseOptions(newlines_in_values=True)
-    return csv.read_csv(path, parse_options=newlines, convert_options=csv.ConvertOptions(column_types=types))
+    return csv.read_csv(stream, parse_options=newlines, convert_options=csv.ConvertOptions(column_types=types))
+
+
+def _require_few(path: Path, rows: int) -> None:
+    if rows > MOST_ROWS:
+        raise _wrong(path, f"has {rows:,} rows, but at most {MOST_ROWS:,} are taken in at once; import it in parts")
 
 
 def _wrong(path: Path, message: str) -> SpecError:

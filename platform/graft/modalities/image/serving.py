@@ -14,13 +14,14 @@ from PIL import Image
 
 from graft.core.errors import SpecError
 from graft.core.passing_errors import machine_errors
-from graft.data.contents.beside import file_beside
+from graft.data.contents.named_files import NamedFiles
 from graft.data.contents.parts import Contents
 from graft.data.read import Unreadable, read_file
 from graft.data.tables.labelled import SUFFIXES
 from graft.data.tables.samples import read_column
 from graft.modalities.finding import find_all
 from graft.modalities.image.decode import decode_image, decode_picture
+from graft.modalities.image.file_names import IMAGE_FILES
 from graft.modalities.image.sources.cells import Base64Contents, are_base64
 from graft.modalities.image.sources.image_folder import image_files
 from graft.modalities.image.storage import COLUMNS, StoredImages, decode_square, square
@@ -135,7 +136,7 @@ def _from_table(path: Path, columns: tuple[str, ...], encoding: str) -> Iterator
     empty = [row for row, name in enumerate(found.cells, start=1) if not name]
     if empty:
         raise SpecError(f"{path} names no image in row {empty[0]}, but must in every row; fill it or drop the row")
-    return (Path(os.fsdecode(file_beside(path, name))) for name in found.cells)
+    return (Path(os.fsdecode(file)) for file in NamedFiles(path, IMAGE_FILES.includes).paths(found.cells))
 
 
 def _name(image: ImageLike, number: int) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from graft.core.errors import DataError, SpecError
+from graft.core.private_files import open_regular
 
 IDS = ("id", "path")
 
@@ -100,7 +101,7 @@ def labels_of_file(path: Path, known: Collection[str]) -> Called:
         DataError: it labels samples that are not in the pool, or one sample twice in two ways.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
+        with open(open_regular(path), newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
             columns, rows = reader.fieldnames or [], [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:

@@ -24,6 +24,11 @@ class TableData(ContainerSource, SideColumns):
     label: ColumnName | ColumnNames = Field(
         description="Column of the labels; several columns of numbers are several targets of regression."
     )
+    directory: DataPath | None = Field(
+        None,
+        description="Directory that the names of images start from. If left out: the table's own, or the one folder "
+        "beside it that has files of these names, or of these names without their suffixes.",
+    )
     split: ColumnName | None = Field(None, description="Column that says which split a row is for.")
 
     @property

@@ -159,6 +159,22 @@ def test_a_part_does_not_take_all_along(tmp_path: Path) -> None:
     assert list(pickle.loads(pickle.dumps(sources))) == list(sources)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "content"),
+    [
+        (".csv", 'text;label\n"a;1";3,5\nb, c;4,5\n'),
+        (".csv", 'sep=;\r\ntext;label\r\n"a;1";3,5\r\nb, c;4,5\r\n'),
+        (".csv", "\n\ntext|label\na;1|3,5\nb, c|4,5\n"),
+        (".csv", 'text\tlabel\na;1\t"3,5"\nb, c\t"4,5"\n'),
+        (".tsv", 'text,label\n"a;1","3,5"\n"b, c","4,5"\n'),
+    ],
+)
+def test_what_stands_between_the_columns_is_told_by_the_header(suffix: str, content: str, tmp_path: Path) -> None:
+    listing = listed(tmp_path / f"a{suffix}", content)
+    assert list(listing.sources) == [b"a;1", b"b, c"]
+    assert list(listing.targets.values) == ["3,5", "4,5"]
+
+
 def test_an_empty_field_is_an_empty_text(tmp_path: Path) -> None:
     assert list(listed(tmp_path / "a.csv", 'text,label\n,a\n"",b\n').sources) == [b"", b""]
     assert list(listed(write(tmp_path / "a.parquet", {"text": [None, "x"], "label": [1, 2]})).sources) == [b"", b"x"]
@@ -178,13 +194,13 @@ BAD: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
         "has no columns `text` and `label`, but must have them; its columns are `txet`, `lable`, `x`; did you mean "
         "`txet` and `lable`",
     ),
-    "no such key": (".jsonl", '{"text":"a","lable":1}\n', {}, "has no column `label`.*did you mean `lable`"),
-    "another separator": (
+    "fewer fields of another separator": (
         ".csv",
-        "text;label\na;1\n",
+        "sep=;\ntext;label\na\n",
         {},
-        "has no columns `text` and `label`.*separated by `;`: save it with commas",
+        "line 3 has 1 field, but the header has 2; quote texts that hold `;`",
     ),
+    "no such key": (".jsonl", '{"text":"a","lable":1}\n', {}, "has no column `label`.*did you mean `lable`"),
     "twice": (".csv", "text,label,text\na,1,b\n", {}, "has 2 columns `text`, but must have one; rename"),
     "named twice": (".csv", "text,label\na,1\n", {"label": "text"}, "column `text` is named twice in data"),
     "more fields": (".csv", 'text,label\n"a\nb",1\n\nc,1,1\n', {}, "line 5 has 3 fields, but the header has 2; quote"),

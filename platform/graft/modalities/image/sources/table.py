@@ -5,14 +5,16 @@ from collections.abc import Sequence
 
 from graft.core.credentials import redact
 from graft.core.storage import canonical_json, text_digest
-from graft.data.contents.beside import file_beside, reason_unreadable, stamps_of
+from graft.data.contents.beside import reason_unreadable, stamps_of
 from graft.data.contents.made import Made
+from graft.data.contents.named_files import NamedFiles
 from graft.data.contents.parts import Contents
 from graft.data.decoding.versions import version_of
 from graft.data.folders.paths import printable
 from graft.data.listing import Listing, Progress, SourceTable
 from graft.data.overview import Ignored, Tally
 from graft.data.tables.labelled import Columns, LabelledRows, read_labelled
+from graft.modalities.image.file_names import IMAGE_FILES
 from graft.modalities.image.read import EncodedReader, FileReader
 from graft.modalities.image.sources.cells import Base64Contents, are_base64
 from graft.spec.modalities.table import TableData
@@ -35,7 +37,7 @@ def list_image_table(spec: TableData, progress: Progress | None = None) -> Listi
 def _of_files(spec: TableData, rows: LabelledRows) -> Listing:
     """The table names files."""
     # A row without a path stays without one: a directory is no image either, but its name would mislead.
-    paths = [file_beside(rows.path, cell) if cell else b"" for cell in rows.samples]
+    paths = NamedFiles(rows.path, IMAGE_FILES.includes, spec.directory).paths(rows.samples)
     files = [(printable(os.fsdecode(path)), *stamp) for path, stamp in zip(paths, stamps_of(paths), strict=True)]
     return Listing(
         source=f"images in {rows.path}",
