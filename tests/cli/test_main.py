@@ -200,3 +200,12 @@ def test_a_width_that_is_none_hides_nothing(graft, width, monkeypatch):
     monkeypatch.setenv("COLUMNS", width)
     assert "graft predict" in graft("predict", "--help").out
     assert "COLUMNS" not in os.environ
+
+
+def test_a_user_who_is_only_a_number_has_a_name_and_a_home_for_libraries(graft, monkeypatch):
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME", "HOME"):
+        monkeypatch.setenv(variable, "")
+        monkeypatch.delenv(variable)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_123_456)
+    assert graft("--version").exit_code == 0
+    assert (os.environ["LOGNAME"], os.path.expanduser("~")) == ("uid4000123456", "/")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from graft.core.process_identity import Machine, ProcessIdentity
+from graft.core.process_identity import Machine, ProcessIdentity, user_name
 
 SLEEPER = [sys.executable, "-c", "import signal; signal.pause()"]
 
@@ -84,3 +84,12 @@ def test_a_kernel_without_process_handles(child: subprocess.Popen[bytes], monkey
     monkeypatch.delattr("graft.core.process_identity.os.pidfd_open")
     assert ProcessIdentity.of(child.pid).send(signal.SIGTERM)
     assert child.wait() == -signal.SIGTERM
+
+
+def test_a_user_without_a_name_is_called_by_the_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_123_456)
+    assert user_name() == "uid4000123456"
+    monkeypatch.setenv("LOGNAME", "anna")
+    assert user_name() == "anna"

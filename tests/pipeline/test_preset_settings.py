@@ -21,6 +21,7 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_settings_of_ours_are_none_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     assert preset_settings() == ""
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_CLIENT_MODE", "0")
     assert preset_settings() == ""
     monkeypatch.setenv("RAY_TMPDIR", "/nowhere")
     assert preset_settings() == "; set here: RAY_TMPDIR, which may be the reason"

@@ -34,6 +34,7 @@ from graft.cli.records import compare, experiments, journal, leaderboard, lineag
 from graft.core.credentials import RedactingFormatter, redact
 from graft.core.errors import GraftError, ResourceError, SpecError
 from graft.core.machine_faults import machine_fault
+from graft.core.process_identity import user_name
 
 EXAMPLES = """
 Examples:
@@ -144,6 +145,7 @@ def main() -> None:
     """Entry point of the console script."""
     guard_standard_streams()
     _forget_odd_width()
+    _stand_in_for_passwd()
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(RedactingFormatter())
     try:
@@ -157,6 +159,13 @@ def _forget_odd_width() -> None:
     width = os.environ.get("COLUMNS", "")
     if not (width.isdecimal() and int(width) >= LEAST_WIDTH):
         os.environ.pop("COLUMNS", None)
+
+
+def _stand_in_for_passwd() -> None:
+    """Libraries die where a user is a number without name and home directory, as in many containers."""
+    os.environ.setdefault("LOGNAME", user_name())
+    if os.path.expanduser("~") == "~":
+        os.environ["HOME"] = "/"  # as container runtimes have it
 
 
 def _run() -> NoReturn:

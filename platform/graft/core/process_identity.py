@@ -1,6 +1,7 @@
 """Which process is meant: a number alone may be another machine's, or of a process that came later."""
 
 import contextlib
+import getpass
 import json
 import os
 import signal
@@ -12,6 +13,14 @@ from typing import Any
 _PROC = Path("/proc")
 _ENDED = ("Z", "X")
 _STOPPED = ("T", "t")
+
+
+def user_name() -> str:
+    """Who runs this process; by the number where nobody has given it a name, as in containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid{os.getuid()}"
 
 
 @dataclass(frozen=True)

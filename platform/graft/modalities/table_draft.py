@@ -19,7 +19,7 @@ from graft.data.tables.labelled import SUFFIXES, open_table
 from graft.data.tables.roles import Roles, decide_roles
 from graft.data.tables.rows import Table, require_columns
 from graft.data.tables.suggested_sides import suggested_sides
-from graft.modalities.table_pictures import NamedPictures
+from graft.modalities.image.sources.named_files import NamedPictures
 
 _IN_TEXT = (*DELIMITERS, ".jsonl", ".ndjson")
 _TOGETHER = 16

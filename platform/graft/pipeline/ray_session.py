@@ -39,6 +39,8 @@ WORKER_ENVIRONMENT = {
 CLUSTER_FILE = "GRAFT_CLUSTER"
 """Variable of the head: the cluster's own file of Ray's launcher, by which a job knows what nodes there can be."""
 
+_OF_RAY = ("RAY_AUTH_TOKEN", "RAY_CLIENT_MODE")
+"""What is no setting of a shell: a secret, and what Ray itself sets as it is imported."""
 _SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", **WORKER_ENVIRONMENT}
 
 
@@ -157,9 +159,7 @@ def job_config() -> JobConfig:
 
 def preset_settings() -> str:
     """The settings of Ray that a user's shell holds, for the one who looks for the reason of an error."""
-    names = sorted(
-        name for name in os.environ if name.startswith("RAY_") and name not in (*_SETTINGS, "RAY_AUTH_TOKEN")
-    )
+    names = sorted(name for name in os.environ if name.startswith("RAY_") and name not in (*_SETTINGS, *_OF_RAY))
     return f"; set here: {', '.join(names)}, which may be the reason" if names else ""
 
 

@@ -1,6 +1,5 @@
 """Submitting an experiment to a cluster: once, however often it is asked for; and what became of it."""
 
-import getpass
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from graft.core.errors import Problem, SpecError
+from graft.core.process_identity import user_name
 from graft.core.registry import unknown
 from graft.experiments.directory import new_name
 from graft.spec.job import Job
@@ -178,7 +178,7 @@ def _request(
         runtime["excludes"] = ["__pycache__"]
     metadata = {
         "experiment": experiment,
-        "user": getpass.getuser(),
+        "user": user_name(),
         "graft": version("graft"),
         "commit": _commit(),
         "home": submission.home or "",

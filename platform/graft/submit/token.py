@@ -47,7 +47,7 @@ def _found() -> tuple[str, str] | None:
         return "RAY_AUTH_TOKEN", given.strip()
     if named := os.environ.get("RAY_AUTH_TOKEN_PATH"):
         return f"RAY_AUTH_TOKEN_PATH ({named})", _read("RAY_AUTH_TOKEN_PATH", Path(named))
-    usual = Path.home() / _DEFAULT
+    usual = Path(os.path.expanduser("~")) / _DEFAULT  # where there is none, no such file
     return (str(usual), _read("the token", usual)) if usual.exists() else None
 
 

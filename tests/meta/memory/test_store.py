@@ -1,3 +1,4 @@
+import os
 import threading
 from pathlib import Path
 
@@ -103,6 +104,14 @@ def test_what_is_no_parquet_is_left_out(store, record, content, told):
     held = store.contents()
     assert len(held.memory(READER).records()) == 1
     assert told in held.left_out[0]
+
+
+def test_a_pipe_among_the_parts_is_not_waited_for(store, record):
+    store.append([record()])
+    os.mkfifo(Path(str(store.place)) / RECORDS / "0-x.parquet")
+    held = store.contents()
+    assert len(held.memory(READER).records()) == 1
+    assert "is a pipe, a device or a socket" in held.left_out[0]
 
 
 def test_a_part_of_another_version_is_left_out(store, record):

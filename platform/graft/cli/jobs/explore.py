@@ -1,7 +1,6 @@
 """`graft explore`: label a pool until enough is known."""
 
 import contextlib
-import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 from graft.cli.interruption import goes_on_when_repeated
 from graft.cli.options import HomeOption, JsonOption
 from graft.cli.output.tell import tell, tell_json
+from graft.core.process_identity import user_name
 
 if TYPE_CHECKING:
     from graft.core.storage import Home
@@ -166,7 +166,7 @@ def _by_page(exploration: "Exploration", port: int, browser: bool) -> "Explored"
     from graft.pipeline.exploration.page.server import serving
 
     pool, settings = exploration.asked, exploration.settings
-    desk = Desk(f"page {getpass.getuser()}", pool.exhibit, pool.names)
+    desk = Desk(f"page {user_name()}", pool.exhibit, pool.names)
 
     def known(standing: "Standing") -> None:
         desk.know(standing)
@@ -191,7 +191,7 @@ def _source(pool: "Pool", labels: Path | None) -> "LabelSource":
     if labels is not None:
         return labels_of_file(labels, set(pool.ids))
     samples = dict(zip(pool.ids, pool.samples, strict=True))
-    return Called(lambda one, why: _prompted(one, samples.get(one), why), f"terminal {getpass.getuser()}")
+    return Called(lambda one, why: _prompted(one, samples.get(one), why), f"terminal {user_name()}")
 
 
 def _prompted(name: str, sample: object, why: str) -> "Answer | None":

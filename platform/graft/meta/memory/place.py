@@ -17,7 +17,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from graft.core.errors import ResourceError
-from graft.core.private_files import make_private_directory
+from graft.core.private_files import make_private_directory, read_regular
 from graft.core.storage import Home, disk_full_is_clear
 from graft.core.stores.address import HomeAddress
 from graft.core.uris import scheme_of, user_path
@@ -115,7 +115,7 @@ class LocalPlace:
 
     def read(self, kind: str, name: str) -> bytes:
         """See `Place.read`."""
-        return (self.root / kind / name).read_bytes()
+        return read_regular(self.root / kind / name)
 
     def write(self, kind: str, name: str, content: bytes) -> None:
         """See `Place.write`."""

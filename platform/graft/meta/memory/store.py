@@ -5,7 +5,6 @@ then delete the old ones, so that a crash in between leaves entries twice, which
 forgotten leaves a tombstone: what was measured before stays away, also where another writer still holds it.
 """
 
-import getpass
 import logging
 import math
 import socket
@@ -17,6 +16,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
+from graft.core.process_identity import user_name
 from graft.core.storage import Home
 from graft.meta.memory.parts import Damaged, Part, joined, read_parts, write_part
 from graft.meta.memory.place import Place, place_of
@@ -120,7 +120,7 @@ class MemoryStore:
 
     def __init__(self, place: Place, writer: str | None = None) -> None:
         self.place = place
-        self.writer = writer or f"{getpass.getuser()}@{socket.gethostname()}"
+        self.writer = writer or f"{user_name()}@{socket.gethostname()}"
 
     @classmethod
     def find(cls, home: Home, given: str | None = None) -> "MemoryStore | None":

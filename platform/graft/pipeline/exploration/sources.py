@@ -105,7 +105,8 @@ def labels_of_file(path: Path, known: Collection[str]) -> Called:
             reader = csv.DictReader(stream)
             columns, rows = reader.fieldnames or [], [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SpecError(f"--labels is {path}, which cannot be read as CSV ({error}); name another file") from error
+        told = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise SpecError(f"--labels is {path}, which cannot be read as CSV ({told}); name another file") from error
     column = next((name for name in IDS if name in columns), None)
     if column is None or "label" not in columns:
         told = f"--labels is {path}, whose columns are {', '.join(columns) or '(none)'}"

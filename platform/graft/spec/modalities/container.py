@@ -9,8 +9,6 @@ from graft.spec.modalities.image import Flip, ImageSource
 from graft.spec.modalities.side_columns import ColumnName
 from graft.spec.modalities.text import TextSource
 
-_OF_IMAGES = ("flip", "rotation", "max_pixels", "directory")
-
 
 class ContainerSource(ImageSource, TextSource):
     """What every kind of container has: one of `text` and `image` says where in it the samples are."""
@@ -54,7 +52,11 @@ class ContainerSource(ImageSource, TextSource):
 
     def _strange_settings(self) -> list[Finding]:
         """Settings of the other modality: they would do nothing."""
-        sort, names = ("images", _OF_IMAGES) if self.image is None else ("texts", ("max_characters",))
+        sort, names = (
+            ("images", ("flip", "rotation", "max_pixels", "directory"))
+            if self.image is None
+            else ("texts", ("max_characters",))
+        )
         return [
             Finding((name,), f"is a setting of {sort}, but the samples are in the column `{self.modality}`; remove it")
             for name in names
