@@ -23,6 +23,7 @@ from sklearn.datasets import load_digits
 
 import graft
 from graft.cli.jobs.run import Manner, run_and_report
+from graft.cli.output.tell import tell_json
 from graft.core.errors import Interrupted
 from graft.core.storage import Home
 from graft.experiments.directory import Experiment
@@ -93,6 +94,38 @@ def test_the_summary_keeps_the_contract(finished: tuple[Result, Home]) -> None:
     assert low <= summary["test"] <= high
     # Ten classes: far better than chance, even after two epochs on three hundred digits.
     assert summary["test"] > 0.3
+
+
+def test_the_summary_is_what_scripts_were_promised(finished: tuple[Result, Home], capsys) -> None:
+    """Every key of docs/json.md that other tools read, as `graft run --json` prints it: plain, finite, consistent."""
+    tell_json(finished[0].summary)
+    summary = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert (summary["task"], summary["modalities"], summary["metric"]) == ("classification", ["image"], "accuracy")
+    validation, test = summary["metrics"]["validation"], summary["metrics"]["test"]
+    assert list(validation) == list(test)
+    assert {"accuracy", "macro_f1", "log_loss", "auroc", "ece"} <= set(test)
+    for one in (*validation.values(), *test.values()):
+        assert list(one) == ["value", "interval"]
+        low, high = one["interval"]
+        assert all(isinstance(number, float) for number in (low, one["value"], high))
+        assert low <= high
+    assert test["accuracy"] == {"value": summary["test"], "interval": summary["test_interval"]}
+    assert validation["accuracy"]["value"] == pytest.approx(summary["validation"])
+
+    seconds, values = zip(*summary["curve"], strict=True)
+    assert seconds[0] == summary["first_model_s"] > summary["stages"]["ingest"]
+    assert list(seconds) == sorted(seconds)
+    assert seconds[-1] < summary["seconds"]
+    assert list(values) == sorted({*values}), "only what is better is a point"
+    assert values[-1] == summary["validation"]
+
+    trials = {row["trial"] for row in finished[0].rows}
+    assert summary["winner_trial"] in trials
+    assert [list(one) for one in summary["recommended"]] == [
+        ["trial", "strategy", "reason", "validation"] for _ in summary["recommended"]
+    ]
+    assert {one["trial"] for one in summary["recommended"]} <= trials
+    assert summary["closed_form"] == [], "no head of this space is solved; tests/experiments/standing has their rows"
 
 
 def test_the_model_predicts_and_comes_back_from_the_registry(finished: tuple[Result, Home]) -> None:
