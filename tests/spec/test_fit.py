@@ -1,6 +1,6 @@
 import pytest
 
-from graft.spec.fit import strategy_problems
+from graft.spec.fit import metric_problems, strategy_problems
 from graft.spec.load import parse_job
 
 
@@ -36,3 +36,18 @@ def test_batch_norms_of_compiled_code_are_fixed():
     told = problems({"stochastic_norm": {"choice": [0.0, 0.5]}}, training={"compile": True})
     assert "compiled code has its batch norms fixed" in told["strategy.stochastic_norm"]
     assert problems({"stochastic_norm": 0.0}, training={"compile": True}) == {}
+
+
+@pytest.mark.parametrize(
+    ("search", "told"),
+    [
+        ({"budget": {"target": 95}}, "is 95, but accuracy is at least 0 and at most 1; name a value that it can have"),
+        ({"metric": "loss", "budget": {"target": {"loss": -0.1}}}, "is -0.1, but loss is at least 0; name a value"),
+        ({"budget": {"target": 1}}, None),
+        ({"metric": "loss", "budget": {"target": 7.5}}, None),
+    ],
+)
+def test_a_target_is_one_that_a_model_can_reach(search, told):
+    job = parse_job({"name": "x", "data": "digits", "search": search})
+    found = [str(one) for one in metric_problems(job, job.decided_task)]
+    assert [one.startswith(f"search.budget.target: {told}") for one in found] == ([True] if told else [])

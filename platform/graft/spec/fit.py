@@ -1,5 +1,6 @@
 """Whether the parts of a job fit its task and its samples: all that can be told without looking at either."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -26,6 +27,20 @@ def metric_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
         known = ", ".join(metric.name for metric in task.metrics)
         told = f"is `{metric}`, but task {task.kind} is judged by one of {known}"
         yield Problem("search.metric", told)
+    yield from _target_problems(job, task)
+
+
+def _target_problems(job: Job, task: TaskSpec) -> Iterator[Problem]:
+    """A target that no model can reach: the search would not end by it."""
+    value, target = job.search.budget.target_value, job.search.budget.target
+    name = task.default_metric if job.search.metric == AUTO else job.search.metric
+    metric = task.metric(name)
+    if value is None or metric is None or (isinstance(target, dict) and name not in target):
+        return
+    if not metric.is_possible(value):
+        bounds = [("at least", metric.lowest), ("at most", metric.highest)]
+        rule = " and ".join(f"{side} {bound:g}" for side, bound in bounds if math.isfinite(bound))
+        yield Problem("search.budget.target", f"is {value:g}, but {name} is {rule}; name a value that it can have")
 
 
 def can_average(job: Job) -> bool:

@@ -96,6 +96,8 @@ def test_a_table_of_texts_in_every_form(graft: Any, table: Write, here: Path, na
     assert (job.task.kind, job.search.metric, job.search.budget.minutes) == ("classification", "accuracy", 30)
     assert {"freeze", "lr"} <= set(job.strategy.distributions())
     assert job.strategy.values("max_tokens") == (64,)
+    first = [strategy.dump() for strategy in job.search.first or ()]
+    assert [one for place, one in enumerate(first) if one in first[:place]] == [], "each is tried once"
     assert (here / "reviews.yaml").read_text().startswith("# ")
     assert graft("validate", "reviews.yaml").exit_code == 0
 

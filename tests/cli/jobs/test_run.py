@@ -392,3 +392,10 @@ def test_what_validate_refuses_leaves_no_experiment_behind(graft, job_file, home
     assert len(said) == 1
     assert "has 1 class (one), but needs at least 2" in said.pop()
     assert not (home / "experiments").exists()
+
+
+def test_a_name_that_no_experiment_can_have_is_told_before_the_data_are_looked_at(graft, job_file):
+    path = job_file("name: x\ndata: {kind: image_folder, path: gone}\n")
+    done = graft("run", path, "--experiment", "a b")
+    assert (done.exit_code, done.out) == (2, "")
+    assert done.err.startswith("graft: experiment is `a b`, but must be at most 100 letters")

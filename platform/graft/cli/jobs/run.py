@@ -89,9 +89,12 @@ def command(  # noqa: PLR0913 - what a run can be told
 
     Example: graft run my_photos.yaml --replay digits
     """
+    from graft.experiments.directory import require_name
     from graft.spec.load import load_job_here
     from graft.spec.search.phases import describe
 
+    if name is not None:
+        require_name(name)
     loaded = load_job_here(job, override or ())
     place = Home.find(home)
     schedule = None

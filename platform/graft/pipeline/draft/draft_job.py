@@ -142,7 +142,8 @@ class _Making:
             raw["export"] = {"tta": job.export.tta}
         first = [_other_than({**raw["strategy"], **usual}, one.dump()) for one in job.search.first or ()]
         first = [{name: value for name, value in one.items() if name not in draft.strategy} for one in first]
-        raw["search"] = {"metric": job.search.metric, "budget": budget, "first": first}
+        different = [one for place, one in enumerate(first) if one not in first[:place]]  # some differed in these alone
+        raw["search"] = {"metric": job.search.metric, "budget": budget, "first": different}
         raw = self._with_what_is_set(raw)
         parse_job(raw)
         return _told(raw, draft, resolved, overview)
