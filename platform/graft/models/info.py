@@ -67,10 +67,13 @@ def cut_index(freeze: float, num_blocks: int, reinitialised: int = 0) -> int:
 
 
 def moved_shares(shares: Iterable[float], info: BackboneInfo) -> str:
-    """Which frozen shares are not what was asked for, because they lie within a block; empty if there is none.
+    """Which frozen shares are not what was asked for, because they lie within a block; empty if there is none, and
+    where nothing could train in any case.
 
     ``efficientnet_lite0 has 17 blocks: freeze 0.5 is 0.471 (8 of them)``.
     """
+    if not info.num_params:
+        return ""
     total = info.num_blocks
     borders = {share: cut_index(share, total) for share in shares}
     told = [

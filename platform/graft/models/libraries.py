@@ -1,15 +1,20 @@
 """How the networks of another library become Backbones; one class a library, imported when it is needed."""
 
+from __future__ import annotations
+
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Protocol
-
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Protocol
 
 from graft.core.errors import Problem, SpecError
-from graft.models.backbone import Backbone, BackboneInfo
+from graft.models.info import BackboneInfo
 from graft.models.weights.digest import WeightFile
 from graft.models.zoo import LIBRARIES
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from graft.models.backbone import Backbone
 
 
 class Library(Protocol):

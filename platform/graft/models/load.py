@@ -77,6 +77,8 @@ def depth_of_backbone(name: str, structure: Structure | None = None) -> Depth:
         SpecError: no such name.
     """
     info = describe_backbone(name)
+    if not info.num_params:
+        return Depth(info.num_blocks, residual=(), is_fixed=True)
     if structure is None or not structure.asks_for_residual:
         return Depth(info.num_blocks)
     from graft.models.structure.edited import depth_of

@@ -28,11 +28,12 @@ LIBRARIES = Registry(
         "hf": "graft.modalities.text.backbones.transformers:TransformersLibrary",
         "gru": "graft.modalities.text.backbones.recurrent:GruLibrary",
         "lstm": "graft.modalities.text.backbones.recurrent:LstmLibrary",
+        "bag": "graft.modalities.text.backbones.bag:BagLibrary",
     },
 )
 _FORMS = (
-    "`timm:ARCHITECTURE`, `torchvision:ARCHITECTURE`, `hf:FOLDER`, `hf:NAME`, `gru:BACKBONE`, `lstm:BACKBONE` or "
-    "`local:LIBRARY/ARCHITECTURE:PATH`"
+    "`timm:ARCHITECTURE`, `torchvision:ARCHITECTURE`, `hf:FOLDER`, `hf:NAME`, `gru:BACKBONE`, `lstm:BACKBONE`, "
+    "`bag:BACKBONE` or `local:LIBRARY/ARCHITECTURE:PATH`"
 )
 
 

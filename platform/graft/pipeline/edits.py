@@ -52,7 +52,8 @@ class PlannedEdit:
 
 
 def planned_edits(job: Job) -> tuple[PlannedEdit, ...]:
-    """The structures of a job's space, dearest first for each backbone; none where it edits nothing."""
+    """The structures of a job's space, dearest first for each backbone; none where it edits nothing, or nothing that
+    costs anything."""
     node = dict(job.reach.root.fields).get(FIELD)
     usable = [name for name in job.reach.values("backbone") if check_backbone(name) is None]
     if node is None:
@@ -62,7 +63,9 @@ def planned_edits(job: Job) -> tuple[PlannedEdit, ...]:
     found = []
     for name in usable:
         info = describe_backbone(name)
-        size = max(build_modality(info.modality).sizes(job.reach))
+        if not info.num_params:
+            continue
+        size = max(build_modality(info.modality).sizes(job.reach_of(name)))
         structures = {one.simplest(depth_of_backbone(name, one)): None for one in _structures(node)}
         edits = [(one, edit_of(info.architecture, one, size)) for one in structures]
         for one, edit in sorted(edits, key=lambda pair: -pair[1].after.multiply_adds):

@@ -365,7 +365,7 @@ def _describe_share(share: Allocation) -> str:
 
 def _sample_seconds(job: Job, info: BackboneInfo, probe: Probe) -> float:
     """Seconds to train on one sample on one thread, averaged over the space's frozen shares."""
-    forward = probe(info.name, max(build_modality(info.modality).sizes(job.reach)))
+    forward = probe(info.name, max(build_modality(info.modality).sizes(job.reach_of(info.name))))
     trained = [1 - cut_index(share, info.num_blocks) / info.num_blocks for share in job.strategy.values("freeze")]
     return forward * (1 + BACKWARD * sum(trained) / len(trained))
 

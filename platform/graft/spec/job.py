@@ -133,6 +133,10 @@ class Job(Spec):
         """All that may be tried, drawn or first: what must be there, and fit the data, whatever comes."""
         return self.space.widened(self.search.first or ())
 
+    def reach_of(self, backbone: str) -> StrategySpace:
+        """The same, without what is tried first of other backbones."""
+        return self.space.widened(one for one in self.search.first or () if one.only().backbone == backbone)
+
     @property
     def strategies(self) -> int | None:
         """How many there are to try; None: without end."""

@@ -188,6 +188,9 @@ class Strategy(_Fields):
         if self.head.is_solved and (meant := _of_solved_head(self)) != self:
             return meant.canonical(num_blocks)
         depth = Depth(num_blocks) if isinstance(num_blocks, int) else num_blocks
+        if depth is not None and depth.is_fixed and (self.freeze < 1 or self.init.redrawn(1)):
+            init = Pretrained() if self.init.redrawn(1) else self.init
+            return self.model_copy(update={"freeze": 1.0, "init": init}).canonical(depth)
         structure = self.structure if depth is None else self.structure.simplest(depth)
         # Of which blocks some are left out must be known to count those that there are.
         is_known = depth is not None and (depth.residual is not None or not structure.asks_for_residual)

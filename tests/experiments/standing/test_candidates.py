@@ -33,6 +33,16 @@ def test_heads_that_were_solved_leave_room_for_trainings() -> None:
     assert found == [f"t{number:02d}" for number in (*range(MOST_SOLVED), *range(12, 18))]
 
 
+def test_the_best_of_every_kind_is_one_whatever_its_score() -> None:
+    progress = progress_of(12, 12)
+    bag = Strategy(backbone="bag:minilm_l6", head=RidgeHead(), freeze=1.0)
+    for name, accuracy in (("t90", 0.02), ("t91", 0.01)):
+        progress.apply(events.TrialStarted(name, bag.model_dump(mode="json"), name, time=1.0))
+        progress.apply(events.TrialReported(name, 1, {"val/accuracy": accuracy}, 1.0, time=2.0))
+    found = [one.trial for one in candidates_of(progress, progress.trials["t00"])]
+    assert found == [f"t{number:02d}" for number in (*range(MOST_SOLVED), *range(12, 17))] + ["t90"]
+
+
 def test_trials_without_a_score_are_none() -> None:
     progress = progress_of(1, 1, without=3)
     assert [one.trial for one in candidates_of(progress, progress.trials["t00"])] == ["t00", "t01"]

@@ -11,7 +11,7 @@ from graft.spec.defaults.closed_form import AHEAD, IN_TURN, SHARE, SLOW, Size, s
 from graft.spec.defaults.default_space import recommended
 from graft.spec.defaults.scale import Scale
 from graft.spec.modalities.image import DigitsData, ImageFolderData
-from graft.spec.modalities.text import TextFolderData
+from graft.spec.modalities.text import TextFolderData, TextModality
 from graft.spec.registry import members
 from graft.spec.space.space import StrategySpace
 from graft.spec.tasks.classification import Classification
@@ -60,6 +60,26 @@ def test_a_head_is_left_out_where_the_task_cannot_be_solved_by_it_or_not_in_seco
     assert {one["head"] for one in solved_first("softmax", SIZES, replace(FEW, outputs=10_000)).all} == {"ridge"}
     assert solved_first("", SIZES, FEW).all == ()
     assert solved_first("softmax", SIZES, replace(FEW, training=1_000_000)).all == ()
+
+
+@pytest.mark.parametrize(
+    ("scale", "is_there"),
+    [
+        (FEW, True),
+        (Scale(400, 100, minutes=5, outputs=5), True),
+        (Scale(400, 100, outputs=5, trials=8), True),
+        (Scale(400, 100, outputs=5, trials=4), False),
+        (Scale(400, 100, minutes=1, outputs=5), False),
+        (Scale(2400, 601, outputs=5), False),
+        (Scale(400, 100, outputs=5000), False),
+    ],
+)
+def test_a_head_on_other_features_is_solved_where_it_takes_seconds(scale: Scale, is_there: bool) -> None:
+    (bag,) = TextModality.solved_besides
+    found = solved_first("softmax", (Size({"max_tokens": 64}, 0.002),), scale, [bag])
+    assert bag.fields not in found.ahead
+    assert (bag.fields in found.beside[:1]) == is_there
+    assert scale.trials is None or len(found.all) == scale.trials * SHARE
 
 
 @pytest.mark.parametrize("task", [Classification(), Multilabel(), Regression()], ids=lambda one: one.kind)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn import functional
@@ -72,6 +73,19 @@ def test_labels_are_told_apart_each_by_itself() -> None:
         theirs = LogisticRegression(C=0.05, tol=1e-8, max_iter=5000).fit(scaled, labels[:, label])
         told = outputs_of(own, x)[:, label].sigmoid().numpy()
         np.testing.assert_allclose(told, theirs.predict_proba(scaled)[:, 1], atol=2e-3)
+
+
+def test_a_bag_of_words_is_scaled_by_inverse_document_frequencies() -> None:
+    counts = torch.from_numpy(np.random.default_rng(0).poisson([0.05, 0.5, 3.0, 0.0], (200, 4)).astype(np.float32))
+    spectrum = spectrum_of(counts, torch.ones(200), "idf")
+    idf = TfidfTransformer().fit(counts.numpy()).idf_
+    deviation = spectrum.deviation.numpy()
+    np.testing.assert_allclose(deviation * idf, deviation[0] * idf[0], rtol=1e-5)
+    squares = ((counts - spectrum.mean) / spectrum.deviation).square().mean()
+    assert float(squares) == pytest.approx(1, rel=1e-5)
+    targets = of_classes(np.minimum(counts[:, 0].numpy(), 1).astype(np.int64), 2)
+    first, second = (ridge.solve(RidgeHead(scale=scale), Fitting(counts, targets)) for scale in ("deviation", "idf"))
+    assert not torch.allclose(first.state["1.weight"], second.state["1.weight"], rtol=0.1)
 
 
 @pytest.mark.parametrize(("rows", "features"), [(30, 8), (12, 20)], ids=["tall", "wide"])

@@ -1,23 +1,31 @@
-"""Which trials an ensemble may be made of: the best, and not only heads that were solved. Pure."""
+"""Which trials an ensemble may be made of: the best, of several kinds where there are some. Pure."""
+
+from collections import Counter
 
 from graft.experiments.progress import Progress, TrialProgress
 from graft.experiments.standing.choice import is_solved, steady
 
 MOST_CANDIDATES, MOST_SOLVED = 12, 6
-"""Candidates; those of them whose head was solved: they are alike, and there are many of them where data are few."""
+"""Candidates; those of them whose head was solved on one backbone: they are alike, and many where data are few."""
 
 
 def candidates_of(progress: Progress, winner: TrialProgress) -> list[TrialProgress]:
-    """The winner, then the best others by what they are worth over their last epochs."""
+    """The winner, then the best others by what they are worth over their last epochs.
+
+    The best of each kind is among them, whatever its score: unlike models help each other most. Of one kind are those
+    with the same backbone whose heads were solved, or that were trained.
+    """
     scored = [one for one in progress.ranked() if one.best_epoch and one is not winner]
     ranked = sorted(scored, key=lambda one: progress.metric.best_first(steady(one), one.trial))
-    chosen, solved = [winner], int(is_solved(winner))
+    places = Counter([_kind(winner)])
+    turns = []
     for one in ranked:
-        if len(chosen) == MOST_CANDIDATES:
-            break
-        if is_solved(one):
-            solved += 1
-            if solved > MOST_SOLVED:
-                continue
-        chosen.append(one)
-    return chosen
+        turns.append(places[_kind(one)])
+        places[_kind(one)] += 1
+    able = [place for place, one in enumerate(ranked) if not is_solved(one) or turns[place] < MOST_SOLVED]
+    chosen = sorted(able, key=lambda place: (turns[place] > 0, place))[: MOST_CANDIDATES - 1]
+    return [winner, *(ranked[place] for place in sorted(chosen))]
+
+
+def _kind(one: TrialProgress) -> tuple[str, bool]:
+    return str(one.strategy["backbone"]), is_solved(one)

@@ -68,7 +68,7 @@ class Embedding:
         modality = build_modality(job.data.modality)
         name = backbone or str(job.reach.values("backbone")[0])
         info = describe_backbone(name)
-        strategy = Strategy(backbone=name, freeze=1.0, **modality.sized(max(modality.sizes(job.reach))))
+        strategy = Strategy(backbone=name, freeze=1.0, **modality.sized(max(modality.sizes(job.reach_of(name)))))
         nothing = np.empty(0)
         empty = Listing("", (), RawTargets(nothing), nothing.astype(np.uint8), "", (), facts=facts)
         storage = modality.storage(empty, job.reach)

@@ -94,6 +94,6 @@ def _for_backbone(job: Job, name: str) -> Job:
 
 def _strategy(job: Job, name: str, cut: int, info: BackboneInfo) -> Strategy:
     modality = build_modality(job.data.modality)
-    sized: dict[str, Any] = dict(modality.sized(max(modality.sizes(job.reach))))
+    sized: dict[str, Any] = dict(modality.sized(max(modality.sizes(job.reach_of(name)))))
     precision = job.strategy.values("precision")[0]
     return Strategy(backbone=name, freeze=cut / info.num_blocks, precision=precision, **sized)

@@ -72,10 +72,10 @@ def _own(job: Job) -> list[str]:
 
 
 def _is_own(name: str) -> bool:
-    """Whether nobody but the user vouches for the files."""
+    """Whether nobody but the user vouches for the files of weights; a tokenizer alone is none."""
     weights = find_entry(name).weights
     if isinstance(weights, HubWeights):
-        return any(not file.stated for file in weights.files())
+        return any(not file.stated and file.path.suffix in SUFFIXES for file in weights.files())
     return isinstance(weights, FileWeights)
 
 

@@ -45,28 +45,39 @@ class MlpHead(HeadSpec):
     dropout: DropoutRate = Field(0.0, description="Dropout before each linear layer behind the first.")
 
 
-class LogisticHead(HeadSpec):
-    """L2-regularised logistic regression on standardised features, solved rather than trained."""
+class SolvedLinearHead(HeadSpec):
+    """A linear head that is solved on scaled features; the scale ends in its weights."""
+
+    without_weights: ClassVar[tuple[str, ...]] = ("scale",)
+    scale: Literal["deviation", "idf"] = Field(
+        "deviation",
+        description="What features are scaled by over the training rows: their deviation, or how few rows have them "
+        "(inverse document frequency), for a bag of words.",
+    )
+
+
+class LogisticHead(SolvedLinearHead):
+    """L2-regularised logistic regression on scaled features, solved rather than trained."""
 
     kind: Literal["logistic"] = "logistic"
     built_by: ClassVar[str] = "graft.models.network:solved_linear_head"
     solved_by: ClassVar[str] = "graft.transfer.closed_form.logistic:solve"
     links: ClassVar[tuple[str, ...]] = ("softmax", "sigmoid")
-    without_weights: ClassVar[tuple[str, ...]] = ("strength", "folds")
+    without_weights: ClassVar[tuple[str, ...]] = ("strength", "folds", "scale")
     strength: float | None = Field(
         None, gt=0, le=1e6, description="C: one over the penalty; chosen by folds if left out."
     )
     folds: int = Field(5, ge=2, le=20, description="Stratified folds of the training rows that C is chosen by.")
 
 
-class RidgeHead(HeadSpec):
-    """Ridge regression on standardised features, solved rather than trained; classes by one regression each."""
+class RidgeHead(SolvedLinearHead):
+    """Ridge regression on scaled features, solved rather than trained; classes by one regression each."""
 
     kind: Literal["ridge"] = "ridge"
     built_by: ClassVar[str] = "graft.models.network:solved_linear_head"
     solved_by: ClassVar[str] = "graft.transfer.closed_form.ridge:solve"
     links: ClassVar[tuple[str, ...]] = ("softmax", "sigmoid", "identity")
-    without_weights: ClassVar[tuple[str, ...]] = ("penalty",)
+    without_weights: ClassVar[tuple[str, ...]] = ("penalty", "scale")
     penalty: float | None = Field(None, gt=0, le=1e9, description="Chosen by leave-one-out errors if left out.")
 
 

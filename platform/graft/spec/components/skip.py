@@ -23,10 +23,12 @@ class Depth:
         num_blocks: of them.
         residual: places of those that give what they take in shape, so that the rest works without them; from 0; None
             if it is not known which.
+        is_fixed: no block has a weight: whatever a strategy freezes, redraws or adapts, its head alone is trained.
     """
 
     num_blocks: int
     residual: tuple[int, ...] | None = None
+    is_fixed: bool = False
 
 
 class SkipSpec(Component):

@@ -40,6 +40,29 @@ class Size:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A solved head on features that are unlike those of the default backbone.
+
+    Attributes:
+        fields: of a strategy, all that it needs.
+        head: its kind.
+        most_rows: that it is solved for, training and validation together: beyond, memory or time would not do.
+        seconds: that one core takes at most.
+    """
+
+    fields: Mapping[str, Any]
+    head: str
+    most_rows: int
+    seconds: float
+
+    def suits(self, link: str, scale: Scale) -> bool:
+        """Whether there is time and memory for it."""
+        is_small = scale.training + scale.validation <= self.most_rows
+        has_time = scale.minutes is None or scale.minutes * 60 * SHARE >= self.seconds
+        return is_small and has_time and scale.outputs <= _MOST_OUTPUTS and _fits(self.head, link, scale)
+
+
+@dataclass(frozen=True)
 class SolvedFirst:
     """Strategies whose heads are solved, the quickest first.
 
@@ -57,28 +80,33 @@ class SolvedFirst:
         return (*self.ahead, *self.beside)
 
 
-def solved_first(link: str, sizes: Sequence[Size], scale: Scale) -> SolvedFirst:
+def solved_first(link: str, sizes: Sequence[Size], scale: Scale, besides: Sequence[Beside] = ()) -> SolvedFirst:
     """Strategies whose heads are solved; none where the task or the data leaves no room for them.
 
     Args:
         link: how the outputs of the task are read (`TaskSpec.link`).
         sizes: that the modality would look at.
         scale: how many samples there are, and how much time.
+        besides: heads on other features, of which there are none if there is one trial for all.
     """
     in_turn = [one for one in IN_TURN if _fits(one[1], link, scale)]
     if not in_turn or scale.training > _MOST_ROWS:
         return SolvedFirst()
     affordable = tuple(_affordable(sizes, scale))
     most = None if scale.trials is None else int(scale.trials * SHARE)
+    others = tuple(one.fields for one in besides if one.suits(link, scale))
+    if most is not None:
+        others = others[: max(0, most - 1)]
+        most -= len(others)
     found = [(size, one) for size in affordable for one in in_turn][:most]
     quick = [_strategy(*one) for one in found if one[1] != SLOW]
     slow = [_strategy(*one) for one in found if one[1] == SLOW]
     each = sum(one != SLOW for one in in_turn)
     if len(quick) <= each or not _can_wait(affordable[:2], scale):
-        return SolvedFirst((*quick, *slow)[:1], (*quick, *slow)[1:])
+        return SolvedFirst((*quick, *slow)[:1], (*others, *(*quick, *slow)[1:]))
     # Two processes, each with a pass of its own: the heads of the smaller size are there when the larger one's ends.
     ahead = (quick[0], quick[each], *quick[1:each])
-    return SolvedFirst(ahead, (*quick[each + 1 :], *slow))
+    return SolvedFirst(ahead, (*others, *quick[each + 1 :], *slow))
 
 
 def _strategy(size: Size, head: tuple[float, str]) -> Mapping[str, Any]:

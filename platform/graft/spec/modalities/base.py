@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from graft.spec.base import Component, Share, Spec
 from graft.spec.checks.clean import Clean, finding_kinds
 from graft.spec.checks.parameters import Checks
-from graft.spec.defaults.closed_form import Size
+from graft.spec.defaults.closed_form import Beside, Size
 from graft.spec.defaults.recommended import Recommended
 from graft.spec.defaults.scale import Length, Scale
 from graft.spec.messages.rules import Finding, rejected
@@ -47,6 +47,7 @@ class ModalitySpec(Component):
         reference: keys of the strategy whose frozen backbone all tasks are compared with (`graft memory`).
         features_by: ``module:function`` that takes what is examined and rows, int64 [n], and gives features [n, D],
             dense or sparse, that labels are judged by; None where there is nothing to go by. Empty if nobody knows.
+        solved_besides: heads that are solved first of all, on features that are unlike the default backbone's.
     """
 
     default_backbone: ClassVar[str] = ""
@@ -55,6 +56,7 @@ class ModalitySpec(Component):
     preprocessing: ClassVar[type[Preprocessing]] = Preprocessing
     takes: ClassVar[str] = ""
     features_by: ClassVar[str] = ""
+    solved_besides: ClassVar[tuple[Beside, ...]] = ()
     length: ClassVar[Length] = Length()
     reference: ClassVar[Mapping[str, Any]] = {}
     default_space: ClassVar[Mapping[str, Any]] = {

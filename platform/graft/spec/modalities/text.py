@@ -8,13 +8,13 @@ from pydantic import Field
 
 from graft.spec.base import Share, Spec
 from graft.spec.components.augmentation import Augmentation
-from graft.spec.defaults.closed_form import Size
+from graft.spec.defaults.closed_form import Beside, Size
 from graft.spec.defaults.recommended import Recommended
 from graft.spec.defaults.scale import Length, Scale
 from graft.spec.modalities.base import DataSpec, ModalitySpec, Preprocessing
 from graft.spec.modalities.data_path import LocalPath
 from graft.spec.modalities.folder import FolderSource
-from graft.spec.modalities.text_defaults import feature_lengths, recommended_by_size, seconds_at
+from graft.spec.modalities.text_defaults import BAG, feature_lengths, recommended_by_size, seconds_at
 
 DEFAULT_MAX_TOKENS = 128
 DEFAULT_MAX_CHARACTERS = 100_000
@@ -70,6 +70,7 @@ class TextModality(ModalitySpec):
     takes: ClassVar[str] = "texts"
     features_by: ClassVar[str] = "graft.modalities.text.checks.features:text_features"
     reference: ClassVar[Mapping[str, Any]] = {"backbone": "minilm_l6", "max_tokens": 64}
+    solved_besides: ClassVar[tuple[Beside, ...]] = (BAG,)
     default_space: ClassVar[Mapping[str, Any]] = {
         "freeze": {"choice": [1.0, 0.83, 0.67, 0.5, 0.0]},
         "lr": {"loguniform": [5e-5, 1e-3]},

@@ -62,7 +62,7 @@ class _Model:
 def solve(spec: LogisticHead, fitting: Fitting) -> Solution:
     """Fit a linear head by maximum likelihood with a penalty, min Σ ωᵢ ℓᵢ(w) + ‖w‖² / 2C, the bias being free.
 
-    ℓ is the cross-entropy of a softmax (multinomial), or of each label by itself. Features are standardised. C is the
+    ℓ is the cross-entropy of a softmax (multinomial), or of each label by itself. Features are scaled. C is the
     one of `STRENGTHS` with the smallest mean loss of held-out rows (k stratified folds), warm-started from the smallest
     C upwards as in Friedman, Hastie & Tibshirani (J. Stat. Software 33, 2010); with an L2 penalty alone there is no
     shrinking of coordinates, so each problem is solved by L-BFGS, scaled by the variances of the components. Features
@@ -70,7 +70,7 @@ def solve(spec: LogisticHead, fitting: Fitting) -> Solution:
     """
     weights = ones_like_rows(fitting.features) if fitting.weights is None else fitting.weights
     present = Present.of(fitting.targets)
-    spectrum = spectrum_of(fitting.features, weights)
+    spectrum = spectrum_of(fitting.features, weights, spec.scale)
     rows = _Rows(spectrum.scores, torch.from_numpy(np.ascontiguousarray(present.targets.values)), weights)
     fit = _Fit(present.targets.link, present.targets.outputs, spectrum.variances, fitting.watch)
     start = fit.start(rows)

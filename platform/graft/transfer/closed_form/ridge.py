@@ -24,7 +24,7 @@ def solve(spec: RidgeHead, fitting: Fitting) -> Solution:
     """
     weights = ones_like_rows(fitting.features) if fitting.weights is None else fitting.weights
     present = Present.of(fitting.targets)
-    spectrum = spectrum_of(fitting.features, weights)
+    spectrum = spectrum_of(fitting.features, weights, spec.scale)
     wanted = _wanted(present)
     mean = (weights @ wanted) / weights.sum()
     path = _Path(spectrum, wanted - mean, weights)

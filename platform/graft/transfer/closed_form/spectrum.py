@@ -14,7 +14,7 @@ LEAST_DEVIATION = 1.0
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Standardised features X [N, F] = Z Vᵀ, with r ≤ min(N, F) components.
+    """Scaled features X [N, F] = Z Vᵀ, with r ≤ min(N, F) components.
 
     A penalty on the length of a weight vector does not depend on the basis, so a model of Z is one of X. With fewer
     rows than features Z is as small as the rows are; with more, the variances say how steep the problem is in each
@@ -25,7 +25,8 @@ class Spectrum:
         variances: Σ ω z² / N of each component, float32 [r], largest first; Zᵀ diag(ω) Z / N has them on its diagonal.
         basis: V, float32 [F, r].
         mean: of the features, float64 [F].
-        deviation: what the features are divided by, float64 [F]: √(σ² + σ̄²), with σ̄ the usual σ of all of them.
+        deviation: what the features are divided by, float64 [F]: √(σ² + σ̄²), with σ̄ the usual σ of all of them; or how
+            usual they are (`_rarity`).
     """
 
     scores: Tensor
@@ -40,21 +41,44 @@ class Spectrum:
         return own.float(), (bias.double() - own @ self.mean).float()
 
 
-def spectrum_of(features: Tensor, weights: Tensor) -> Spectrum:
-    """The components of features [N, F], whose rows have weights [N] with a mean of 1."""
+def spectrum_of(features: Tensor, weights: Tensor, scale: str = "deviation") -> Spectrum:
+    """The components of features [N, F], whose rows have weights [N] with a mean of 1.
+
+    Args:
+        features: of the rows.
+        weights: of the rows.
+        scale: what features are scaled by (`spec.components.head.SolvedLinearHead`).
+    """
     rows, length = features.shape
     mean = _mean(features, weights)
-    deviation = _mean((features - mean.float()).square(), weights).sqrt()
-    usual = deviation.square().mean().sqrt().clamp_min(1e-12)
-    deviation = (deviation.square() + (LEAST_DEVIATION * usual).square()).sqrt()
-    standardised = (features - mean.float()) / deviation.float()
-    weighted = standardised * weights.sqrt()[:, None]
+    own = _mean((features - mean.float()).square(), weights).sqrt()
+    deviation = _rarity(features, weights, own) if scale == "idf" else _softened(own)
+    scaled = (features - mean.float()) / deviation.float()
+    weighted = scaled * weights.sqrt()[:, None]
     if rows < length:
         variances, left = _eigen((weighted @ weighted.T) / rows)
         basis = weighted.T @ (left / (variances * rows).sqrt())
     else:
         variances, basis = _eigen((weighted.T @ weighted) / rows)
-    return Spectrum((standardised @ basis).contiguous(), variances, basis.contiguous(), mean, deviation)
+    return Spectrum((scaled @ basis).contiguous(), variances, basis.contiguous(), mean, deviation)
+
+
+def _softened(deviation: Tensor) -> Tensor:
+    return (deviation.square() + (LEAST_DEVIATION * _usual(deviation)).square()).sqrt()
+
+
+def _rarity(features: Tensor, weights: Tensor, deviation: Tensor) -> Tensor:
+    """1 / (ln((1 + N) / (1 + n)) + 1) of a feature that n of N rows have (Spärck Jones, J. Documentation 28, 1972).
+
+    Times what makes the mean square of a scaled feature 1, as that of a standardised one is: strengths mean the same.
+    """
+    rows, having = len(features), _mean((features != 0).float(), weights) * len(features)
+    rarity = 1 / (((1 + rows) / (1 + having)).log() + 1)
+    return rarity * _usual(deviation / rarity)
+
+
+def _usual(deviation: Tensor) -> Tensor:
+    return deviation.square().mean().sqrt().clamp_min(1e-12)
 
 
 def _mean(features: Tensor, weights: Tensor) -> Tensor:
