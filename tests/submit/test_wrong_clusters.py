@@ -175,3 +175,11 @@ def test_a_certificate_that_nobody_vouches_for(monkeypatch: pytest.MonkeyPatch) 
         "what listens at https://head:8265 shows a certificate that this machine does not trust; name the file of its "
         "authority in REQUESTS_CA_BUNDLE and in SSL_CERT_FILE"
     )
+
+
+def test_a_user_without_a_home_directory_has_no_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    assert not is_token_sent()

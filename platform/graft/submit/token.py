@@ -6,7 +6,7 @@ from pathlib import Path
 from graft.core.errors import SpecError
 
 _MODES = ("token", "disabled")
-_DEFAULT = Path(".ray") / "auth_token"
+_DEFAULT = "~/.ray/auth_token"
 
 
 def is_token_sent() -> bool:
