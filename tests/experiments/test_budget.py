@@ -137,11 +137,22 @@ def test_a_search_whose_minutes_are_its_own_leaves_none(fold: Fold, trials: Any)
     assert (found.by, found.detail) == ("minutes", "301 of 300 s are spent")
 
 
-def test_as_long_as_nothing_has_a_score_there_is_nothing_to_fit(fold: Fold, trials: Any) -> None:
+def test_minutes_are_overrun_until_the_first_score_or_until_they_are_doubled(fold: Fold, trials: Any) -> None:
     reserve = Reserve(worker=3.0, fit_scale=1.0, evaluation=4.0, rest=2.0)
     assert reserve.after(None, 4) == 9.0
-    assert end(fold(*trials.of("t01", [], None)), 290.0, seconds=300, reserve=reserve) is None
-    assert end(fold(*trials.of("t01", [], None)), 291.0, seconds=300, reserve=reserve) is not None
+    waiting, failed = fold(*trials.of("t01", [], None)), fold(*trials.of("t01", [], TrialStatus.FAILED))
+    assert end(waiting, 599.0, seconds=300, reserve=reserve) is None
+    assert end(waiting, 600.0, seconds=300, reserve=reserve) is not None
+    assert end(fold(*trials.of("t01", [0.1], None)), 301.0, seconds=300, reserve=reserve) is not None
+    # where nothing runs, nothing is waited for; only what follows keeps its time
+    assert end(failed, 290.0, seconds=300, reserve=reserve) is None
+    assert end(failed, 291.0, seconds=300, reserve=reserve) is not None
+
+
+@pytest.mark.parametrize("by", ["gpu_hours", "cost"])
+def test_what_is_paid_for_is_never_overrun(fold: Fold, trials: Any, by: str) -> None:
+    waiting = fold(*trials.of("t01", [], None))
+    assert search_end(Deadline(300, by), BudgetSpec(), waiting.metric, waiting, 301.0, NOTHING_ELSE) is not None
 
 
 def test_the_fit_takes_all_epochs_unless_the_trials_patience_ran_out(fold: Fold, trials: Any) -> None:

@@ -18,6 +18,8 @@ from graft.workers.allocation import Allocation
 TOLERANCE = 0.03
 # A fit that has less than this fraction of its epochs is not worth it.
 MIN_FIT_SHARE = 0.5
+# So much of its minutes a search goes on beyond them while no trial has a score: a late model is worth more than none.
+WAITED = 1.0
 # So much of the time of a fit is given up for trainings that end within it: they would be cut off for nothing.
 SPARED = 0.2
 
@@ -100,6 +102,9 @@ def search_end(
 ) -> SearchEnded | None:
     """Why the search must end now; None if it goes on.
 
+    While no trial has a score there is nothing to hand over: minutes are overrun then, until the first score or until
+    twice as many are spent. GPU-hours and money never are.
+
     Args:
         deadline: of the run.
         budget: for its target.
@@ -114,6 +119,8 @@ def search_end(
         reached = f"{best.trial} has {metric.name} {progress.score(best):.4f}; the target is {target:g}"
         return SearchEnded("target", reached)
     if deadline is None:
+        return None
+    if best is None and progress.tally.running and deadline.by == "minutes" and spent < deadline.seconds * (1 + WAITED):
         return None
     winner = choose(progress).trial if best else None
     needed = reserve.after(winner, progress.epochs)
