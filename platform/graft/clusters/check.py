@@ -10,10 +10,9 @@ from graft.clusters.kuberay_rules import kuberay_violations
 from graft.clusters.launcher_rules import launcher_violations
 from graft.clusters.schema import KUBERAY_KINDS
 from graft.clusters.structure import is_launcher, structure_violations
-from graft.clusters.unique_yaml import MOST_BYTES, UniqueKeyLoader
+from graft.clusters.unique_yaml import documents_in
 from graft.clusters.violation import Violation
 from graft.core.errors import Problem, SpecError
-from graft.core.private_files import read_regular
 
 _FORMS = "a file of Ray's launcher (`cluster_name`, `provider`) or manifests of KubeRay (`apiVersion: ray.io/v1`)"
 
@@ -63,7 +62,7 @@ def read_documents(path: Path) -> list[Mapping[str, Any]]:
 
 def _read(path: Path) -> list[Mapping[str, Any]]:
     try:
-        documents = list(yaml.load_all(read_regular(path, MOST_BYTES).decode(), UniqueKeyLoader))
+        documents = documents_in(path)
     except OSError as error:
         raise SpecError([Problem("", f"cannot be read: {error.strerror}; name a cluster file", str(path))]) from error
     except UnicodeDecodeError as error:

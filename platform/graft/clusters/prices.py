@@ -9,10 +9,9 @@ from typing import Any
 import yaml
 
 from graft.clusters.node_types import NodeType
-from graft.clusters.unique_yaml import MOST_BYTES, UniqueKeyLoader
+from graft.clusters.unique_yaml import documents_in
 from graft.clusters.violation import nearest
 from graft.core.errors import Problem, SpecError
-from graft.core.private_files import read_regular
 
 SHIPPED = "prices.yaml"
 _KEYS = ("date", "currency", "startup_seconds", "machines", "node_types")
@@ -70,14 +69,14 @@ def read_prices(path: Path | None = None) -> Prices:
     if path is None:
         return _prices_of(yaml.safe_load(shipped_text()), SHIPPED)
     try:
-        found = yaml.load(read_regular(path, MOST_BYTES).decode(), UniqueKeyLoader)
+        documents = documents_in(path)
     except OSError as error:
         raise SpecError([Problem("", f"cannot be read: {error.strerror}; name a price table", str(path))]) from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise SpecError(
             [Problem("", "is no valid YAML in UTF-8, but must be a price table; mend it", str(path))]
         ) from error
-    return _prices_of(found, str(path))
+    return _prices_of(documents[0] if len(documents) == 1 else documents, str(path))
 
 
 def _prices_of(found: Any, file: str) -> Prices:

@@ -1,15 +1,29 @@
 """YAML of other programs, such as Ray's cluster files, by their own rules; but no key may be given twice."""
 
 from collections.abc import Hashable
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-MOST_BYTES = 16 << 20
-"""Of such a file."""
+from graft.core.private_files import read_regular
+
+_MOST_BYTES = 16 << 20
 
 
-class UniqueKeyLoader(yaml.SafeLoader):
+def documents_in(path: Path) -> list[Any]:
+    """What a file holds.
+
+    Raises:
+        OSError: it cannot be read, or is no file, or too large.
+        UnicodeDecodeError: it is not in UTF-8.
+        YAMLError: it is no YAML, or gives a key twice.
+        RecursionError: it is nested too deeply.
+    """
+    return list(yaml.load_all(read_regular(path, _MOST_BYTES).decode(), _UniqueKeyLoader))
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
     """PyYAML's safe loader, which lets the last of two equal keys win without a word."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:

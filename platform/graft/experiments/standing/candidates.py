@@ -28,4 +28,4 @@ def candidates_of(progress: Progress, winner: TrialProgress) -> list[TrialProgre
 
 
 def _kind(one: TrialProgress) -> tuple[str, bool]:
-    return str(one.strategy["backbone"]), is_solved(one)
+    return str(one.strategy.get("backbone")), is_solved(one)
