@@ -117,11 +117,10 @@ def test_sync_replaces_a_relay_that_waits_after_the_run(
 def test_sync_replaces_a_relay_that_was_stopped(
     experiment_dir: Path, target: Target, journal: Journal, story: list[Event]
 ) -> None:
-    relay = started_and_stopped(experiment_dir, target, journal, story)
-    journal.close()
-    assert sync(experiment_dir, target).state is RelayState.DONE
-    assert lost_and_doubled(experiment_dir, target) == (0, 0)
-    relay.stop(timeout=0.0)
+    with started_and_stopped(experiment_dir, target, journal, story):
+        journal.close()
+        assert sync(experiment_dir, target).state is RelayState.DONE
+        assert lost_and_doubled(experiment_dir, target) == (0, 0)
 
 
 def test_sync_ends_a_relay_that_hangs_and_hears_nothing(
@@ -285,17 +284,39 @@ def test_a_relay_whose_loop_is_blocked_though_nobody_stopped_it_is_ended_and_tol
     process.communicate()
 
 
-def started_and_stopped(experiment_dir: Path, target: Target, journal: Journal, story: list[Event]) -> RelayProcess:
-    """A relay that was stopped (SIGSTOP) when it had shipped a part of a journal that is whole by then."""
+@contextlib.contextmanager
+def started_and_stopped(
+    experiment_dir: Path, target: Target, journal: Journal, story: list[Event]
+) -> Iterator[RelayProcess]:
+    """A relay that was stopped (SIGSTOP) when it had shipped a part of a journal that is whole by then.
+
+    It is ended in every case: one that an assertion leaves stopped would stay on the machine for ever.
+    """
     for event in story[:6]:
         journal.append(event)
     relay = start_relay(experiment_dir, target)
-    while not RelayFiles(experiment_dir).cursor.exists():
-        assert not relay.drain(timeout=0.01), RelayFiles(experiment_dir).log.read_text()
-    os.kill(relay.pid, signal.SIGSTOP)
-    for event in story[6:]:
-        journal.append(event)
-    return relay
+    try:
+        while not RelayFiles(experiment_dir).cursor.exists():
+            assert not relay.drain(timeout=0.01), RelayFiles(experiment_dir).log.read_text()
+        os.kill(relay.pid, signal.SIGSTOP)
+        for event in story[6:]:
+            journal.append(event)
+        yield relay
+    finally:
+        relay.stop(timeout=0.0)
+
+
+def test_a_stopped_relay_is_ended_when_an_assertion_fails(
+    experiment_dir: Path, target: Target, journal: Journal, story: list[Event]
+) -> None:
+    relays = []
+    with (
+        pytest.raises(AssertionError, match="as in a test"),
+        started_and_stopped(experiment_dir, target, journal, story) as relay,
+    ):
+        relays.append(relay)
+        raise AssertionError("as in a test")
+    assert relays[0].has_ended
 
 
 def lost_and_doubled(experiment_dir: Path, target: Target) -> tuple[int | None, int | None]:
@@ -306,21 +327,24 @@ def lost_and_doubled(experiment_dir: Path, target: Target) -> tuple[int | None, 
 def test_a_real_relay_that_was_stopped_is_ended_and_started_again_and_nothing_is_lost_or_doubled(
     experiment_dir: Path, target: Target, journal: Journal, story: list[Event], shown: Look
 ) -> None:
-    relays = [started_and_stopped(experiment_dir, target, journal, story)]
-    told: list[RelayEnded] = []
+    with started_and_stopped(experiment_dir, target, journal, story) as stopped:
+        relays = [stopped]
+        told: list[RelayEnded] = []
 
-    def start() -> RelayProcess:
-        if told:
-            relays.append(start_relay(experiment_dir, target))
-        return relays[-1]
+        def start() -> RelayProcess:
+            if told:
+                relays.append(start_relay(experiment_dir, target))
+            return relays[-1]
 
-    supervisor = RelaySupervisor(start, told.append, RestartPolicy(look=0.05, first_pause=0.0, patience=4, hung=10**6))
-    assert supervisor.drain(600, lambda _: None), RelayFiles(experiment_dir).log.read_text()
-    assert [(event.restarts, event.is_restarted) for event in told] == [(0, True)]
-    assert f"(process {relays[0].pid}) was stopped" in told[0].reason
-    assert (relays[0].has_ended, relays[1].status().state) == (True, RelayState.DONE)
-    assert lost_and_doubled(experiment_dir, target) == (0, 0)
-    assert len(shown()) == 5
+        supervisor = RelaySupervisor(
+            start, told.append, RestartPolicy(look=0.05, first_pause=0.0, patience=4, hung=10**6)
+        )
+        assert supervisor.drain(600, lambda _: None), RelayFiles(experiment_dir).log.read_text()
+        assert [(event.restarts, event.is_restarted) for event in told] == [(0, True)]
+        assert f"(process {relays[0].pid}) was stopped" in told[0].reason
+        assert (relays[0].has_ended, relays[1].status().state) == (True, RelayState.DONE)
+        assert lost_and_doubled(experiment_dir, target) == (0, 0)
+        assert len(shown()) == 5
 
 
 def test_a_real_relay_that_hangs_is_ended_and_started_again_until_it_gets_on(
