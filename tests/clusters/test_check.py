@@ -126,6 +126,8 @@ LAUNCHER: Mapping[str, tuple[str, Spoil]] = {
     "more than there may be": ("available_node_types.gpu.max_workers", lambda c: gpu(c).update(max_workers=500)),
     "no bound": ("max_workers", lambda c: c.pop("max_workers")),
     "no such head": ("head_node_type", lambda c: c.update(head_node_type="heda")),
+    "no kind of node": ("available_node_types", lambda c: c.update(available_node_types={})),
+    "kinds of nodes left out": ("available_node_types", lambda c: c.pop("available_node_types")),
     "trials on the head": (
         "available_node_types.head.resources.CPU",
         lambda c: c["available_node_types"]["head"]["resources"].update(CPU=8),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from graft.core import storage
-from graft.core.errors import ArtifactError, ResourceError
+from graft.core.errors import ArtifactError, ResourceError, SpecError
 from graft.core.storage import (
     Home,
     canonical_json,
@@ -75,7 +75,7 @@ class TestHome:
     @pytest.mark.parametrize("name", ["", "home/deeper"])
     def test_a_file_in_its_place_is_told_by_all_who_look_for_it(self, tmp_path, name):
         (tmp_path / "file").write_text("x")
-        with pytest.raises(ResourceError, match=r"file is no directory\); choose another with --home or GRAFT_HOME"):
+        with pytest.raises(SpecError, match=r"file is no directory\); choose another with --home or GRAFT_HOME"):
             Home.find(tmp_path / "file" / name)
 
     def test_everything_lies_below_the_root(self, tmp_path):

@@ -310,12 +310,14 @@ def test_a_stopped_relay_is_ended_when_an_assertion_fails(
     experiment_dir: Path, target: Target, journal: Journal, story: list[Event]
 ) -> None:
     relays = []
-    with (
-        pytest.raises(AssertionError, match="as in a test"),
-        started_and_stopped(experiment_dir, target, journal, story) as relay,
-    ):
-        relays.append(relay)
-        raise AssertionError("as in a test")
+
+    def fail() -> None:
+        with started_and_stopped(experiment_dir, target, journal, story) as relay:
+            relays.append(relay)
+            raise AssertionError("as in a test")
+
+    with pytest.raises(AssertionError, match="as in a test"):
+        fail()
     assert relays[0].has_ended
 
 

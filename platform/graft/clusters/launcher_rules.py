@@ -105,13 +105,20 @@ def _scaling(config: Config) -> Iterator[Violation]:
 def _head(config: Config) -> Iterator[Violation]:
     name = config.get("head_node_type", "")
     types = config.get("available_node_types", {})
-    if types and name not in types:
+    if not types:
+        if config.get("provider", {}).get("type") != "local":  # whose machines are all of one kind, which Ray writes
+            told = (
+                "names no kind of node, so Ray takes its own: without a bound on what they cost and who may reach them"
+            )
+            yield Violation(
+                "available_node_types", told, "write out the head's and the workers'; `graft cluster make` does"
+            )
+        return
+    if name not in types:
         known = ", ".join(types)
         yield Violation("head_node_type", f"is `{name}`, but must be one of {known}", "name one of them")
         return
     resources = types.get(name, {}).get("resources", {})
-    if not types:
-        return
     if resources.get("CPU") != 0:
         told = "gives the head's CPUs to trials, but a trial that takes its memory takes the cluster with it"
         yield Violation(f"available_node_types.{name}.resources.CPU", told, "write `CPU: 0`")

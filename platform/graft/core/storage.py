@@ -50,8 +50,9 @@ class Home:
         """The home named by the argument, else by ``GRAFT_HOME``, else ``./.graft``; always absolute.
 
         Raises:
-            SpecError: there is no such path, or no library could be told of it; or no home can be at that address.
-            ResourceError: a file stands in its place; or this node's copy of a home in a store cannot be made.
+            SpecError: there is no such path, or no library could be told of it; a file stands in its place; or no home
+                can be at that address.
+            ResourceError: this node's copy of a home in a store cannot be made.
         """
         text = os.fspath(given or os.environ.get("GRAFT_HOME") or ".graft")
         if scheme_of(text):
@@ -160,7 +161,7 @@ class Home:
 def _require_no_file(root: Path) -> None:
     there = next(path for path in (root, *root.parents) if path.exists())
     if not there.is_dir():
-        raise ResourceError(
+        raise SpecError(
             f"home directory {root} cannot be written ({there} is no directory); choose another with --home or "
             "GRAFT_HOME"
         )

@@ -5,7 +5,7 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from graft.cli.main import app
-from graft.core.errors import ArtifactError, SpecError
+from graft.core.errors import SpecError
 
 LITE0 = "efficientnet_lite0"
 
@@ -35,7 +35,7 @@ def test_a_larger_network_of_real_weights_computes_the_same_on_real_photos():
 
 
 def test_low_coverage_is_refused_unless_asked_for():
-    with pytest.raises(ArtifactError, match=r"covers .* % of the parameters of timm:resnet18, but must cover at least"):
+    with pytest.raises(SpecError, match=r"covers .* % of the parameters of timm:resnet18, but must cover at least"):
         run(LITE0, "timm:resnet18", "--size", 32)
     assert "missing" in run(LITE0, "timm:resnet18", "--size", 32, "--min-coverage", 0)
 
@@ -68,5 +68,11 @@ def test_a_file_of_another_network_fills_nothing(tmp_path):
     import torch
 
     save_file({"a": torch.ones(3), "b": torch.ones(2, 2)}, tmp_path / "w.safetensors")
-    with pytest.raises(ArtifactError, match=r"covers 0.0 %"):
+    with pytest.raises(SpecError, match=r"covers 0.0 %"):
+        run(tmp_path / "w.safetensors", "timm:resnet18", "--size", 32)
+
+
+def test_damaged_weights_are_the_users_to_mend(tmp_path):
+    (tmp_path / "w.safetensors").write_bytes(b"x" * 40)
+    with pytest.raises(SpecError, match=r"w.safetensors is damaged or of another format"):
         run(tmp_path / "w.safetensors", "timm:resnet18", "--size", 32)

@@ -86,11 +86,13 @@ def test_wrong_results_are_refused_before_anything_is_taken(graft, memory, tmp_p
     assert graft("memory", "ls", "--memory", memory, "--json").json["records"] == 4
 
 
-def test_a_damaged_part_is_told_in_a_line(graft, memory):
+def test_a_damaged_part_is_told_in_a_line_once(graft, memory, caplog):
     next((memory / "records").glob("*.parquet")).write_bytes(b"x")
-    done = graft("memory", "ls", "--memory", memory)
-    assert done.exit_code == 0
-    assert "is left out: it" in done.err
+    for command in (("ls",), ("forget", "birds")):
+        done = graft("memory", *command, "--memory", memory)
+        assert done.exit_code == 0
+        assert done.err.count("is left out: it") == 1
+    assert not caplog.records, "the command says it"
 
 
 def test_there_is_no_memory_where_it_is_off(graft, monkeypatch):

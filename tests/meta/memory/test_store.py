@@ -82,7 +82,7 @@ def test_two_writers_lose_nothing(store, record):
     assert len(store.contents().memory(READER).records()) == 20
 
 
-def test_a_damaged_part_is_left_out_counted_and_told_in_a_line(store, record, caplog):
+def test_a_damaged_part_is_left_out_counted_and_told_in_a_line(store, record):
     store.append([record(trial="a")])
     store.append([record(trial="b")])
     parts_of(store)[0].write_bytes(parts_of(store)[1].read_bytes()[:-40])
@@ -91,7 +91,6 @@ def test_a_damaged_part_is_left_out_counted_and_told_in_a_line(store, record, ca
     (line,) = held.left_out
     assert line.startswith(f"records/{parts_of(store)[0].name} is left out: it ")
     assert "\n" not in line
-    assert line in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -111,7 +110,7 @@ def test_a_pipe_among_the_parts_is_not_waited_for(store, record):
     os.mkfifo(Path(str(store.place)) / RECORDS / "0-x.parquet")
     held = store.contents()
     assert len(held.memory(READER).records()) == 1
-    assert "is a pipe, a device or a socket" in held.left_out[0]
+    assert held.left_out == ["records/0-x.parquet is left out: it cannot be read (is a pipe, a device or a socket)"]
 
 
 def test_a_part_of_another_version_is_left_out(store, record):

@@ -93,7 +93,9 @@ def forget(task: TaskArgument, home: HomeOption = None, place: PlaceOption = Non
     Example: graft memory forget digits
     """
     store = store_of(home, place)
-    name = task_named(store.contents(), task)
+    contents = store.contents()
+    tell_left_out(contents)
+    name = task_named(contents, task)
     went = store.forget(name)
     if as_json:
         tell_json({"task": name, "entries": went})

@@ -68,7 +68,9 @@ def import_(
 
     store = store_of(home, place)
     given = read_memory(records, scores, tasks)
-    new = not_yet_known(store.contents(), given)
+    contents = store.contents()
+    tell_left_out(contents)
+    new = not_yet_known(contents, given)
     store.append([*new.tasks(), *new.scores(), *new.records()])
     told = {
         "records": len(new.records()),

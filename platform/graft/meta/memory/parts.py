@@ -66,7 +66,7 @@ def read_parts(place: Place, kind: str, writer: str) -> Iterator[Part | Damaged]
             continue
         except OSError as error:
             # Arrow tells of a damaged file by the same error as of one that cannot be read.
-            yield Damaged(kind, name, f"cannot be read ({' '.join(str(error).split())[:120]})")
+            yield Damaged(kind, name, f"cannot be read ({' '.join((error.strerror or str(error)).split())[:120]})")
             continue
         except (pa.ArrowException, ValueError) as error:
             yield Damaged(kind, name, f"is damaged ({' '.join(str(error).split())[:120]})")

@@ -5,7 +5,6 @@ then delete the old ones, so that a crash in between leaves entries twice, which
 forgotten leaves a tombstone: what was measured before stays away, also where another writer still holds it.
 """
 
-import logging
 import math
 import socket
 import time
@@ -37,7 +36,6 @@ from graft.meta.memory.schema import (
 )
 from graft.meta.memory.trust import Reader, possible, weighed
 
-_LOG = logging.getLogger(__name__)
 MANY_PARTS = 64
 
 
@@ -145,7 +143,7 @@ class MemoryStore:
         return sum(map(len, by_kind.values()))
 
     def contents(self) -> Contents:
-        """Everything, checked.
+        """Everything, checked; whoever shows it says what is left out.
 
         Raises:
             ResourceError: the place does not answer.
@@ -164,8 +162,6 @@ class MemoryStore:
                 sound = possible(table)
                 impossible, kept = int((kept & ~sound).sum()), kept & sound
             tables[kind], own[kind] = table.filter(pa.array(kept)), is_own[kept]
-        for one in damaged:
-            _LOG.warning("task memory %s: %s", self.place, one)
         return Contents(tables, own, tuple(damaged), impossible, count)
 
     def forget(self, task: str) -> int:

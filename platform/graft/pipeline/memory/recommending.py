@@ -93,13 +93,18 @@ def asks_the_memory(job: Job, phase: int) -> bool:
 
 
 def memory_of(home: Home, now: float, place: str | None = None) -> Memory:
-    """The memory of a home, weighed for this graft; an empty one where it is switched off.
+    """The memory of a home, weighed for this graft; an empty one where it is switched off. What is left out is told.
 
     Raises:
         ResourceError: its place does not answer.
     """
     store = MemoryStore.find(home, place)
-    return HeldMemory() if store is None else store.contents().memory(Reader(now, versions_here()))
+    if store is None:
+        return HeldMemory()
+    contents = store.contents()
+    for one in contents.damaged:
+        _LOG.warning("task memory %s: %s", store.place, one)
+    return contents.memory(Reader(now, versions_here()))
 
 
 def question_of(job: Job, seed: int, memory: Memory, entry: TaskEntry | None = None) -> Question:

@@ -59,8 +59,9 @@ def try_mapping(source: str, target: str, size: int | None, min_coverage: float,
         home: whose experiments and models are meant.
 
     Raises:
-        SpecError: one of them is not there, or they do not belong together.
-        ArtifactError: the source is damaged, or fills too little.
+        SpecError: one of them is not there or damaged, they do not belong together, or the source fills too little; as
+            a job that names them is refused.
+        ArtifactError: an experiment has no bundle, or a registered model is not what was registered.
     """
     found = located(source, home)
     if problem := check_backbone(target, weights=False):
@@ -68,7 +69,10 @@ def try_mapping(source: str, target: str, size: int | None, min_coverage: float,
     from graft.learner.mapped.backbone import map_backbone
     from graft.learner.mapped.comparison import compare
 
-    mapped = map_backbone(found, target, size, min_coverage)
+    try:
+        mapped = map_backbone(found, target, size, min_coverage)
+    except ArtifactError as error:
+        raise SpecError(str(error)) from error
     comparison = compare(mapped)
     lines = [str(mapped.report), *(f"note: {note}" for note in mapped.report.notes)]
     lines.append(str(comparison) if comparison else "the source is a file, so its function cannot be compared")
