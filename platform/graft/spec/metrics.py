@@ -15,6 +15,7 @@ class MetricSpec:
         is_share: whether it is a share of the samples, each of which counts one or nothing.
         lowest: no model has less.
         highest: no model has more.
+        is_in_units: whether it is in the units of the targets, so that its size says nothing without theirs.
     """
 
     name: str
@@ -22,6 +23,7 @@ class MetricSpec:
     is_share: bool = False
     lowest: float = -math.inf
     highest: float = math.inf
+    is_in_units: bool = False
 
     def is_possible(self, value: float) -> bool:
         """Whether a model can have this value; not if it is no finite number."""

@@ -10,14 +10,16 @@ import pytest
 from graft.core.storage import Home
 from graft.meta.memory.records import HeldMemory, Record, TaskEntry
 from graft.meta.memory.store import MemoryStore
+from graft.meta.recommend.curves.advice import curves_for
 from graft.meta.recommend.pool import candidate_of
 from graft.meta.recommend.prior import NO_PRIOR, Prior
 from graft.models.load import canonical
 from graft.pipeline.memory.beginning import expected_end
-from graft.pipeline.memory.recommending import Samples, in_words, reasons_of, recommend, recommendations
+from graft.pipeline.memory.recommending import Samples, in_words, question_of, reasons_of, recommend, recommendations
 from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.spec.strategy import Strategy
+from graft.spec.tasks.lookup import all_metrics
 
 NOW = 2e9
 BAND = ("low", "expected", "high")
@@ -216,6 +218,25 @@ def test_a_recommendation_names_the_learning_curve_that_is_expected() -> None:
     gains = {freeze: curve["expected"][-1] - curve["expected"][0] for freeze, curve in curves.items()}
     assert gains[0.0] > gains[0.5] + 0.01 > gains[1.0] + 0.02
     assert curves[0.0]["low"][-1] < 0.815 < curves[0.0]["high"][-1]
+
+
+def test_an_error_is_expected_within_what_the_targets_leave_room_for() -> None:
+    """One short curve of another task says little, but not that stars from 1 to 5 are missed by thousands."""
+    job, strategy = job_of(), canonical(Strategy(freeze=0.5))
+    kind = ("t0", "image", "classification", strategy.backbone, "mae", "min")
+    told = candidate_of(strategy).strategy_json
+    memory = HeldMemory([Record(*kind, 1.2 - 0.1 * at, told, at, 3, trial="a") for at in (1, 2)])
+    question = question_of(job, 0, memory)
+    mae = next(metric for _, metric in all_metrics() if metric.name == "mae")
+    curves = [curves_for(memory, question, mae, 3, *largest)(Strategy(freeze=0.5)) for largest in ((), (4.0,))]
+    anything, bounded = (curve["high"] for curve in curves if curve)
+    assert max(anything) > 1000, "its unit may be anything"
+    assert 1.0 < max(bounded) == 4.0
+    loss = replace(mae, name="loss", is_in_units=False)
+    memory = HeldMemory([replace(one, metric="loss") for one in memory.records()])
+    unitless = curves_for(memory, question, loss, 3)(Strategy(freeze=0.5))
+    assert unitless is not None
+    assert max(unitless["high"]) < 200
 
 
 def test_without_curves_none_is_expected() -> None:

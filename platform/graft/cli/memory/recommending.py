@@ -27,15 +27,16 @@ def recommend(
     """
     from graft.core.storage import Home
     from graft.pipeline.look import overview_of
-    from graft.pipeline.memory.beginning import entry_by_size
+    from graft.pipeline.memory.beginning import entry_by_size, largest_value
     from graft.pipeline.memory.recommending import memory_of, recommendations
     from graft.pipeline.resolve import resolve_job
     from graft.spec.load import load_job_here
 
     resolved = resolve_job(load_job_here(job, override or ()))
     loaded = resolved.job
-    entry = entry_by_size(loaded, overview_of(loaded, resolved.listing))
-    found = recommendations(loaded, memory_of(Home.find(home), time.time(), place), count, entry)
+    overview = overview_of(loaded, resolved.listing)
+    entry, largest = entry_by_size(loaded, overview), largest_value(loaded, overview)
+    found = recommendations(loaded, memory_of(Home.find(home), time.time(), place), count, entry, largest)
     if as_json:
         tell_json(found)
         return
@@ -53,7 +54,7 @@ def _print(found: dict[str, Any]) -> None:
             "–" if one["below_best"] is None else f"{one['below_best']:.2f} ± {one['deviation']:.2f}",
             expected_end(one["curve"]),
             f"{one['cost']:.2g}",
-            one["reason"],
+            one["reason"] or "–",
         ]
         for rank, one in enumerate(found["recommendations"], start=1)
     ]

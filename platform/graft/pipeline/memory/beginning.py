@@ -1,5 +1,6 @@
 """What a search would begin with, for whoever looks at a job: nothing is trained, and no network is loaded."""
 
+import math
 from typing import Any
 
 from graft.core.errors import GraftError
@@ -40,7 +41,8 @@ def beginning_of(job: Job, home: Home, overview: Overview, now: float) -> dict[s
 
         if not asks_the_memory(job, 0):
             return None
-        return recommendations(job, memory_of(home, now), SHOWN, entry_by_size(job, overview))
+        entry, largest = entry_by_size(job, overview), largest_value(job, overview)
+        return recommendations(job, memory_of(home, now), SHOWN, entry, largest)
     except GraftError as error:
         told = f"the task memory cannot be used, so all is drawn: {error}"
         about = {"basis": "nothing", "tasks": 0, "confidence": 0.0, "told": told}
@@ -50,13 +52,15 @@ def beginning_of(job: Job, home: Home, overview: Overview, now: float) -> dict[s
 def lines_of(beginning: dict[str, Any]) -> list[str]:
     """The same for the terminal: all of it in a line, then each with its reason."""
     rows = beginning["recommendations"] if beginning["tasks"] else []
-    ranked = (f"{rank}. {one['label']}: {one['reason']}{_promise(one)}" for rank, one in enumerate(rows, start=1))
-    return [beginning["told"], *ranked]
+    return [beginning["told"], *(f"{rank}. {_ranked(one)}" for rank, one in enumerate(rows, start=1))]
 
 
-def _promise(recommended: dict[str, Any]) -> str:
+def _ranked(recommended: dict[str, Any]) -> str:
+    """With its reason and what is expected, as far as there are any."""
     curve = recommended["curve"]
-    return "" if curve is None else f"; {curve['metric']} {expected_end(curve)} expected"
+    promise = "" if curve is None else f"{curve['metric']} {expected_end(curve)} expected"
+    told = "; ".join(filter(None, (recommended["reason"], promise)))
+    return f"{recommended['label']}: {told}" if told else recommended["label"]
 
 
 def expected_end(curve: dict[str, Any] | None) -> str:
@@ -65,6 +69,18 @@ def expected_end(curve: dict[str, Any] | None) -> str:
         return "–"
     end, low, high = (shown(curve[name][-1]) for name in ("expected", "low", "high"))
     return f"{end} [{low}, {high}]"
+
+
+def largest_value(job: Job, overview: Overview) -> float:
+    """The largest value of the job's metric that is worth telling.
+
+    An error in the units of the targets is no larger than their range, unless a model predicts what no sample has. Of
+    other metrics their own bounds are enough.
+    """
+    ranges = [one for one in overview.counts.values() if isinstance(one, dict)]
+    if not job.objective.is_in_units or not ranges:
+        return math.inf
+    return float(sum(one["max"] - one["min"] for one in ranges) / len(ranges))
 
 
 def entry_by_size(job: Job, overview: Overview) -> TaskEntry:

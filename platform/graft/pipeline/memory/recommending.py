@@ -1,6 +1,7 @@
 """What earlier tasks say of a job: the memory is asked once, before the first trial of a phase."""
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -142,7 +143,9 @@ def _alike(entry: TaskEntry, memory: Memory) -> Mapping[str, float] | None:
     return {one.task: similarity(entry, one) for one in described} or None
 
 
-def recommendations(job: Job, memory: Memory, count: int, entry: TaskEntry | None = None) -> dict[str, Any]:
+def recommendations(
+    job: Job, memory: Memory, count: int, entry: TaskEntry | None = None, largest: float = math.inf
+) -> dict[str, Any]:
     """The first strategies of a job that are worth a trial, as plain values.
 
     ``metric`` of the search; ``recommendations``: each ``strategy``, ``label``, ``below_best`` (0 is the best, 1 as
@@ -154,11 +157,12 @@ def recommendations(job: Job, memory: Memory, count: int, entry: TaskEntry | Non
         memory: what is remembered.
         count: how many at most.
         entry: what the task is like; None where nothing is known of its data.
+        largest: value of the metric that the targets leave room for.
     """
     question = question_of(job, derive_seed(job.search.seed, 0), memory, entry)
     prior = prior_for(memory, question)
     fields = job.reach.varied()
-    curve = curves_for(memory, question, job.objective, job.phases[0].epochs)
+    curve = curves_for(memory, question, job.objective, job.phases[0].epochs, largest)
     if prior.is_empty:
         rows = [{**_recommended(one, fields, None, SHIPPED), "curve": curve(one)} for one in job.first[:count]]
         told = f"{in_words(prior)}; what graft ships is tried first" if rows else in_words(prior)

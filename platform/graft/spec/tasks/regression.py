@@ -15,8 +15,8 @@ class Regression(TaskSpec):
     built_by: ClassVar[str] = "graft.tasks.regression.task:RegressionTask"
     link: ClassVar[str] = "identity"
     metrics: ClassVar[tuple[MetricSpec, ...]] = (
-        MetricSpec("mae", "min", lowest=0),
-        MetricSpec("rmse", "min", lowest=0),
+        MetricSpec("mae", "min", lowest=0, is_in_units=True),
+        MetricSpec("rmse", "min", lowest=0, is_in_units=True),
         MetricSpec("r2", "max", highest=1),
         MetricSpec("spearman", "max", lowest=-1, highest=1),
         MetricSpec("loss", "min", lowest=0),

@@ -1,5 +1,6 @@
 """From a memory to the learning curves that the trials of one job are expected to have."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,9 @@ CurveOf = Callable[[Strategy], dict[str, Any] | None]
 which the value lies with 80 %; None where no past curve tells."""
 
 
-def curves_for(memory: Memory, question: Question, metric: MetricSpec, epochs: int) -> CurveOf:
+def curves_for(
+    memory: Memory, question: Question, metric: MetricSpec, epochs: int, largest: float = math.inf
+) -> CurveOf:
     """What the curves of a job are expected to be, before anything is trained.
 
     Args:
@@ -27,6 +30,7 @@ def curves_for(memory: Memory, question: Question, metric: MetricSpec, epochs: i
         question: what is compared with this task, and how alike it is.
         metric: of the search.
         epochs: of a training that is not done at once.
+        largest: value of the metric that the targets of this task leave room for.
     """
     outcomes = list(outcomes_of(nearest_records(memory, question)).values())
     known = question.similarity
@@ -41,7 +45,7 @@ def curves_for(memory: Memory, question: Question, metric: MetricSpec, epochs: i
             return None
         found = teller.forecast(candidate_of(trained), planned, {})
         bands = {"expected": found.expected, "low": found.low, "high": found.high}
-        told = {name: [round(float(one), _PLACES) for one in values] for name, values in bands.items()}
+        told = {name: [round(min(float(one), largest), _PLACES) for one in values] for name, values in bands.items()}
         return {"metric": metric.name, "epochs": list(found.epochs), **told}
 
     return curve

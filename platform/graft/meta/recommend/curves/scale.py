@@ -33,7 +33,7 @@ class Scale:
     @property
     def spread(self) -> float:
         """How far apart the ends of curves may be, as a standard deviation: wide where a unit may be anything."""
-        return 2.0 if math.isfinite(self._best - self._worst) else 20.0
+        return 20.0 if self.metric.is_in_units else 2.0
 
     @property
     def _best(self) -> float:
