@@ -59,3 +59,15 @@ def test_a_gpu_gets_the_same_values(batch):
     assert there.device.type == "cuda"
     assert all(torch.equal(there[name].cpu(), tensor) for name, tensor in batch.items())
     assert to_device(batch["input_ids"], torch.device("cuda")).is_cuda
+
+
+def test_a_cpu_computes_a_few_samples_at_once() -> None:
+    def sizes(rows: int, *shape: int) -> list[int]:
+        return [part.size for part in Batch({"pixels": torch.zeros(rows, *shape)}).computed_at_once()]
+
+    assert sizes(128, 3, 32, 32) == [128]
+    assert sizes(128, 3, 64, 64) == [32] * 4
+    assert sizes(128, 3, 128, 128) == [16] * 8
+    assert sizes(20, 3, 128, 128) == [20]
+    assert sizes(128, 64) == [128]
+    assert len(Batch({"pixels": torch.zeros(128, 3, 64, 64, device="meta")}).computed_at_once()) == 1

@@ -12,7 +12,7 @@ import torch
 from graft.data.batch import FEATURES, Batch
 from graft.data.dataset import Split
 from graft.data.feature_store.store import FeatureStore
-from graft.learner.cached_features import FeatureCache, computed_at_once
+from graft.learner.cached_features import FeatureCache
 from graft.learner.prefix import Prefix, prefix_of
 from graft.learner.supervised import SupervisedLearner, build_learner
 from graft.learner.training_data import TrainingData
@@ -135,15 +135,3 @@ def test_other_weights_under_the_same_name_are_never_a_hit(training_data: Traini
     stems = [next(one.session.model.parameters()) for one in (first, second, again)]
     assert not torch.equal(stems[0], stems[1])
     assert torch.equal(stems[1], stems[2])
-
-
-def test_a_cpu_computes_as_much_at_once_as_its_caches_hold() -> None:
-    def sizes(rows: int, *shape: int) -> list[int]:
-        return [part.size for part in computed_at_once(Batch({"pixels": torch.zeros(rows, *shape)}))]
-
-    assert sizes(128, 3, 32, 32) == [128]
-    assert sizes(128, 3, 64, 64) == [32] * 4
-    assert sizes(128, 3, 128, 128) == [16] * 8
-    assert sizes(20, 3, 128, 128) == [20]
-    assert sizes(128, 64) == [128]
-    assert len(computed_at_once(Batch({"pixels": torch.zeros(128, 3, 64, 64, device="meta")}))) == 1

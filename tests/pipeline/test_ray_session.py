@@ -1,10 +1,12 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from graft.core.errors import ResourceError
-from graft.pipeline.ray_session import check_cluster, ray_session
+from graft.pipeline.ray_session import WORKER_ENVIRONMENT, check_cluster, ray_session
 from graft.search import tuner
 
 
@@ -78,3 +80,24 @@ def test_tune_puts_no_keys_into_the_environment_of_trials(monkeypatch: pytest.Mo
     assert given
     assert "canary" not in given[0].values()
     assert {"RAY_TRAIN_V2_ENABLED"} == class_cache.ENV_VARS_TO_PROPAGATE
+
+
+def test_workers_keep_the_memory_that_they_free() -> None:
+    program = """
+import ctypes, os
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes, size = ctypes.c_void_p, [ctypes.c_void_p], 64 << 20
+block = libc.malloc(ctypes.c_size_t(size))
+ctypes.memset(block, 1, size)
+libc.free(block)
+print(int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20)
+"""
+
+    def held(**more: str) -> int:
+        environment = {name: value for name, value in os.environ.items() if name not in WORKER_ENVIRONMENT}
+        told = subprocess.run(
+            [sys.executable, "-c", program], env={**environment, **more}, capture_output=True, text=True
+        )
+        return int(told.stdout)
+
+    assert held() < 64 <= held(**WORKER_ENVIRONMENT)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from graft.core.errors import ArtifactError, SpecError
 from graft.core.storage import file_digest
+from graft.data.batch import Batch
 from graft.modalities.image.storage import StoredImages, decode_square
 from graft.modalities.image.transforms import preprocess
 from graft.modalities.protocol import Readings
@@ -355,7 +356,7 @@ class OfManyLengths:
             longest = int(lengths[places].max())
             self.lengths.append(longest)
             padded = [np.pad(rows[place], (0, longest - len(rows[place]))) for place in places]
-            return torch.tensor(np.array(padded), dtype=torch.float64)
+            return Batch({"rows": torch.tensor(np.array(padded), dtype=torch.float64)})
 
         return SimpleNamespace(lengths=lengths, plain=plain)
 
@@ -371,7 +372,7 @@ def test_one_long_sample_does_not_fill_up_all_others():
         {place: "is text" for place, one in enumerate(samples) if isinstance(one, str)},
     )
     network = ServedNetwork.__new__(ServedNetwork)
-    network._model = lambda batch: batch.sum(dim=1, keepdim=True)
+    network._model = lambda batch: batch["rows"].sum(dim=1, keepdim=True)
     network.bundle = predictor.bundle = SimpleNamespace(
         spec=SimpleNamespace(num_outputs=1, preprocessing=None, facts={}, ensemble=None)
     )

@@ -31,9 +31,6 @@ from graft.training.precision import autocast, wants_bf16
 EXTRACTION_BATCH = 128
 # Rows of like length that are computed at once.
 SORTED_BATCH = 32
-# Numbers of a batch that a CPU computes at once, 32 images of 64 px, and the fewest rows: what the first blocks make of
-# more does not fit into its caches. 64 px take 1.0 ms an image so, and 1.9 with 128 at once; 128 px 3.5 and 10.3.
-_CACHED_NUMBERS, _FEWEST_AT_ONCE = 3 * 2**17, 16
 # Features of shallower cuts that are pooled on the way are held in memory until the deeper ones are written.
 _MOST_BESIDE_BYTES = 256 * 1024**2
 RANDOM_NUMBERS = 2
@@ -304,7 +301,7 @@ class _Builder:
             has_view = view is not None and isinstance(views, Views)
             batch = inputs.view(some, views, view) if has_view else inputs.plain(some)  # type: ignore[arg-type]
             with torch.inference_mode(), autocast(source.strategy.precision, source.device):
-                features = torch.cat([packed(compute(part), fixed) for part in computed_at_once(batch)])
+                features = torch.cat([packed(compute(part), fixed) for part in batch.computed_at_once()])
             array: np.ndarray = features.float().cpu().contiguous().numpy()
             return array
 
@@ -318,14 +315,6 @@ class _Builder:
             return np.concatenate(parts)[np.argsort(order, kind="stable")]
 
         return extract
-
-
-def computed_at_once(batch: Batch) -> list[Batch]:
-    """A batch in the parts in which its device is fastest: on a GPU whole, on a CPU as much as its caches hold."""
-    if batch.device.type != "cpu":
-        return [batch]
-    numbers = sum(tensor.numel() for tensor in batch.values())
-    return batch.split(max(1, min(-(-numbers // _CACHED_NUMBERS), batch.size // _FEWEST_AT_ONCE)))
 
 
 def _canonical(source: Source) -> str:

@@ -71,7 +71,8 @@ class ServedNetwork:
     def _pass(self, inputs: "Inputs", order: np.ndarray) -> "Tensor":
         with torch.inference_mode():
             batches = [order[start : start + BATCH_SIZE] for start in range(0, len(order), BATCH_SIZE)]
-            outputs = torch.cat([self._model(inputs.plain(rows)) for rows in batches])
+            parts = (part for rows in batches for part in inputs.plain(rows).computed_at_once())
+            outputs = torch.cat([self._model(part) for part in parts])
             return outputs[torch.from_numpy(np.argsort(order)).to(outputs.device)]
 
     def _further_views(self, views: int) -> "Sequence[Augmenter]":
