@@ -39,7 +39,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize(
-    "script", ["text", "multilabel", "batch_cost", "adapters", "closed_form", "head_phase", "contrast"]
+    "script", ["text", "multilabel", "batch_cost", "freed_memory", "adapters", "closed_form", "head_phase", "contrast"]
 )
 def test_the_smallest_run_of_each_ends_with_its_json_line(run_script: Any, script: str) -> None:
     assert run_script(script, "--smoke")[-1]["benchmark"] == script
