@@ -25,7 +25,7 @@ from graft.exploration.head import HeadFit, SolvedHead
 from graft.exploration.proposers.protocol import View
 from graft.exploration.requirement import Requirement
 from graft.exploration.vectors import unit_vectors
-from graft.pipeline.exploration.pool import FOLDERS, OF_JOB, find_pool, read_pool
+from graft.pipeline.exploration.pool import FOLDERS, OF_JOB, Wish, find_pool, read_pool
 from graft.spec.load import JOB_SUFFIXES
 from graft.spec.meta.proposers import HerdingProposer, RandomProposer
 from graft.spec.registry import build, members
@@ -173,7 +173,7 @@ def read_set(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def write_features(source: Path, target: Path) -> None:
     """Make a set of what an exploration would see of class folders, or of a job."""
-    pool = find_pool(source, None, OF_JOB if source.suffix in JOB_SUFFIXES else FOLDERS, None)
+    pool = find_pool(source, Wish(oracle=OF_JOB if source.suffix in JOB_SUFFIXES else FOLDERS))
     with tempfile.TemporaryDirectory() as scratch:
         found = read_pool(pool, Path(scratch), lambda done, of: print(f"{done:,} of {of:,}", flush=True))
     truth = dict(zip(pool.ids, pool.truth or (), strict=True))

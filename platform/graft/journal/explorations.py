@@ -1,7 +1,7 @@
 """What the journal of an exploration records: each label, with who gave it, when, and why it was asked for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graft.journal.circumstances import Event
@@ -16,12 +16,16 @@ class ExplorationStarted(Event):
         pool: where the samples are.
         samples: that can be read.
         settings: what is fixed for all of it.
+        asked: how the meta-model was named that its features go through; empty where there is none.
+        init: which one that was, with its digest; empty where there is none.
     """
 
     name: str
     pool: str
     samples: int
     settings: Mapping[str, Any]
+    asked: str = ""
+    init: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

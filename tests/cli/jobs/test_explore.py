@@ -4,13 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.learner.mapped.test_meta_map import meta_model
 from typer.testing import CliRunner
 
 from graft.cli.jobs import explore
 from graft.cli.main import app
 from graft.core.errors import DataError, Interrupted, ResourceError, SpecError
 from graft.journal.journal import Journal, journal_path
+from graft.models.bundle import read_bundle
 from graft.models.load import check_backbone
+from graft.pipeline.exploration.pool import Wish, find_pool
+from graft.spec.meta.starts import MapStart
 
 needs_weights = pytest.mark.skipif(bool(check_backbone("minilm_l6")), reason="needs the weights")
 
@@ -35,6 +39,22 @@ def test_a_table_with_its_labels_is_explored(table: Path, tmp_path: Path) -> Non
     assert (found["labels"], found["stopped_by"], found["certified"]) == (14, "budget spent", False)
     assert Path(found["bundle"], "manifest.json").is_file()
     assert "experiment" not in found
+
+
+@needs_weights
+def test_features_of_a_meta_model_are_named_and_no_others_are_gone_on_with(table: Path, tmp_path: Path) -> None:
+    seen = find_pool(table, Wish()).embedding
+    made = meta_model(tmp_path, MapStart(width=4), preprocessing=seen.preprocessing, network=seen.backbone())
+    asked = ["explore", str(table), "--budget", "14", "--home", str(tmp_path / "home"), "--oracle", "kind"]
+    asked += ["--no-experiment", "--json"]
+    done = CliRunner().invoke(app, [*asked, "--set", f"strategy.init={{kind: meta, source: {made.directory}}}"])
+    found = json.loads(done.stdout)
+    assert "seen by minilm_l6, mapped by tiny, meta-learned on 0 classes; what is required" in done.stderr
+    assert (found["init"]["kind"], found["init"]["width"]) == ("meta", 4)
+    assert read_bundle(Path(found["bundle"])).spec.strategy.init.model_dump(mode="json") == found["init"]
+    refused = CliRunner().invoke(app, asked).exception
+    assert isinstance(refused, SpecError)
+    assert f"init is pretrained, but exploration notes was begun with meta-model {made.digest[:12]}" in str(refused)
 
 
 @needs_weights
@@ -105,6 +125,7 @@ def test_one_that_is_interrupted_says_that_it_goes_on(
         (["--proposer", "guessing"], "must be one of herding, typiclust_then_margin"),
         (["--labels", "a.csv", "--oracle", "kind"], "--labels and --oracle are both given"),
         (["--page", "--oracle", "kind"], "--oracle and --page are both given"),
+        (["--set", "data.limit=9"], "of a folder or table only keys of `strategy` can be set"),
     ],
 )
 def test_what_cannot_be_meant(table: Path, tmp_path: Path, options: list[str], told: str) -> None:

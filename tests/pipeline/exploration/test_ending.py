@@ -12,7 +12,7 @@ from graft.data.read import Unreadable
 from graft.exploration.labels import Labels
 from graft.models.load import check_backbone
 from graft.pipeline.exploration.ending import Ending, Labelled, experiment_of, job_of
-from graft.pipeline.exploration.pool import Pool, find_pool
+from graft.pipeline.exploration.pool import Pool, Wish, find_pool
 from graft.pipeline.stages.ingest import ingestion_of
 
 needs_weights = pytest.mark.skipif(bool(check_backbone("minilm_l6")), reason="needs the weights")
@@ -79,7 +79,7 @@ def planned(pool: Pool, labelled: Labelled, home: Path) -> tuple[dict[str, int],
 
 @needs_weights
 def test_test_samples_of_a_job_are_in_no_pool_and_the_model_is_tested_on_them(table: Path, tmp_path: Path) -> None:
-    pool = find_pool(whole_job(table), None, "labels", None)
+    pool = find_pool(whole_job(table), Wish(oracle="labels"))
     assert (len(pool.ids), len(pool.tests), pool.names) == (24, 6, ("a", "b", "c"))
     assert not {f"notes.csv:{row}" for row in range(25, 31)} & set(pool.ids)
     known = labels("abcabcabc", "abc")
@@ -92,7 +92,7 @@ def test_test_samples_of_a_job_are_in_no_pool_and_the_model_is_tested_on_them(ta
 
 @needs_weights
 def test_a_class_that_only_the_audit_has_counts_against_the_model(table: Path, tmp_path: Path) -> None:
-    pool = find_pool(table, "text", None, None)
+    pool = find_pool(table, Wish(sample="text"))
     counts, names = planned(pool, Labelled.of(labels("aabbb", "abz"), pool.ids, 0), tmp_path / "home")
     assert counts == {"TRAIN": 3, "VALIDATION": 2, "TEST": 3}
     assert names == ("a", "b", "z")
@@ -100,7 +100,7 @@ def test_a_class_that_only_the_audit_has_counts_against_the_model(table: Path, t
 
 @needs_weights
 def test_a_killed_exploration_finds_its_experiment_again(table: Path, tmp_path: Path) -> None:
-    pool, home = find_pool(table, "text", None, None), Home(tmp_path / "home")
+    pool, home = find_pool(table, Wish(sample="text")), Home(tmp_path / "home")
     directory = home.explorations / "notes"
     directory.mkdir(parents=True)
     labelled = Labelled.of(labels("aabbb", "ab"), pool.ids, 0)
@@ -113,7 +113,7 @@ def test_a_killed_exploration_finds_its_experiment_again(table: Path, tmp_path: 
 
 @needs_weights
 def test_a_labelled_sample_that_has_gone_is_named(table: Path, tmp_path: Path) -> None:
-    pool = find_pool(table, "text", None, None)
+    pool = find_pool(table, Wish(sample="text"))
     gone = Labelled({"notes.csv:1": "a", "notes.csv:2": "a", "notes.csv:99": "b"}, {"notes.csv:3": "b"})
     with pytest.raises(DataError, match=r"notes.csv:99 has been labelled, but is not in .* any more; put it back"):
         job_of(pool, gone, Home(tmp_path / "home"), is_reached=True)
@@ -126,4 +126,4 @@ def test_a_labelled_sample_that_has_gone_is_named(table: Path, tmp_path: Path) -
 def test_a_job_of_tests_alone_is_an_empty_pool(table: Path) -> None:
     table.write_text("text,kind,split\none,a,test\ntwo,b,test\n")
     with pytest.raises(DataError, match=r"empty pool: all its samples are for the test|no sample"):
-        find_pool(whole_job(table), None, None, None)
+        find_pool(whole_job(table), Wish())

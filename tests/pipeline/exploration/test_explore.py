@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ from tests.fixtures import pools
 from graft.core.errors import ArtifactError, DataError, ResourceError, SpecError
 from graft.core.storage import Home
 from graft.exploration.requirement import Requirement
-from graft.journal.explorations import ExplorationStopped, LabelGiven, LabelWithdrawn
-from graft.journal.journal import journal_path, read
+from graft.journal.explorations import ExplorationStarted, ExplorationStopped, LabelGiven, LabelWithdrawn
+from graft.journal.journal import Journal, journal_path, read
 from graft.pipeline.exploration.backbone import PoolFeatures
 from graft.pipeline.exploration.explore import WANTED, Exploration, Explored, Settings
 from graft.pipeline.exploration.pool import Pool
 from graft.pipeline.exploration.sources import Answer, Called, LabelSource, Oracle, Question, TakeBack, labels_of_file
+from graft.pipeline.exploration.start import begun_with
+from graft.spec.components.initialisation import Initialisation, MetaLearned, Pretrained
 from graft.spec.meta.proposers import TypicalThenMargin
+from graft.spec.strategy import Strategy
 
 SETTINGS = Settings(Requirement(0.75), 260, 0, TypicalThenMargin())
 
@@ -26,8 +30,9 @@ SETTINGS = Settings(Requirement(0.75), 260, 0, TypicalThenMargin())
 class Vectors:
     """In place of a backbone: samples are vectors, None is one that cannot be read."""
 
-    class strategy:  # noqa: N801 - stands for an object
-        backbone = "none"
+    def __init__(self, init: Initialisation = Pretrained(), size: int = 32) -> None:  # noqa: B008 - it is frozen
+        self.strategy = Strategy(backbone="none", init=init, freeze=1.0)
+        self.prepared = {"resolution": size}
 
     def features(self, samples: Sequence[Any], scratch: Path, told: Any) -> PoolFeatures:
         errors = {place: "is damaged" for place, one in enumerate(samples) if one is None}
@@ -115,6 +120,57 @@ def test_a_requirement_is_not_changed_when_its_audit_has_been_seen(tmp_path: Pat
     explored(home, points, oracle_of(points))
     with pytest.raises(SpecError, match=r"requirement is accuracy >= 0.7 at 95 %, but .* begun with accuracy >= 0.75"):
         explored(home, points, oracle_of(points), Settings(Requirement(0.7), 260, 0, TypicalThenMargin()))
+
+
+def mapped(digest: str) -> Pool:
+    init = MetaLearned(source="/tiny", digest=digest, version="models:/tiny.meta/1", width=8)
+    return replace(pool_of(pools.Pool(count=60)), embedding=Vectors(init), meta_model="models:/tiny.meta@champion")
+
+
+def test_the_meta_model_is_in_the_journal_and_another_one_is_refused(tmp_path: Path) -> None:
+    home, one = Home(tmp_path), mapped("1" * 64)
+    assert begun_with(home, "points") is None
+    with Exploration(home, "points", one, SETTINGS, lambda done, of: None) as begun:
+        found = begun.run(Called(lambda *_: None, "me"), lambda standing: None)
+    assert found.to_dict()["init"] == one.embedding.strategy.init.model_dump(mode="json")
+    known = begun_with(home, "points")
+    assert known is not None
+    assert (known.asked, known.init) == ("models:/tiny.meta@champion", one.embedding.strategy.init)
+    told = "but exploration points was begun with meta-model 111111111111; give that again"
+    for other, name in ((mapped("2" * 64), "meta-model 222222222222"), (pool_of(pools.Pool(count=60)), "pretrained")):
+        with pytest.raises(SpecError, match=f"init is {name}, {told}"):
+            Exploration(home, "points", other, SETTINGS, lambda done, of: None)
+
+
+def test_an_exploration_of_plain_features_gets_no_meta_model(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with Exploration(home, "points", pool_of(pools.Pool(count=60)), SETTINGS, lambda done, of: None):
+        assert begun_with(home, "points") is None
+    path = journal_path(home.explorations / "points")
+    settings = next(event for _, event in read(path) if isinstance(event, ExplorationStarted)).settings
+    older = {name: value for name, value in settings.items() if name != "init"}
+    path.unlink()
+    with Journal(path) as journal:  # as it was written before meta-models were explored with
+        journal.append(ExplorationStarted("points", "points", 60, older))
+    with pytest.raises(SpecError, match=r"init is meta-model 222222222222, but .* begun with pretrained"):
+        Exploration(home, "points", mapped("2" * 64), SETTINGS, lambda done, of: None)
+    Exploration(home, "points", pool_of(pools.Pool(count=60)), SETTINGS, lambda done, of: None).__exit__()
+
+
+def test_features_of_samples_of_another_size_are_not_gone_on_with(tmp_path: Path) -> None:
+    home, plain = Home(tmp_path), pool_of(pools.Pool(count=60))
+    Exploration(home, "points", plain, SETTINGS, lambda done, of: None).__exit__()
+    with pytest.raises(SpecError, match="resolution is 64, but exploration points was begun with 32; give that again"):
+        Exploration(home, "points", replace(plain, embedding=Vectors(size=64)), SETTINGS, lambda done, of: None)
+
+
+def test_features_that_no_journal_tells_of_are_read_anew(tmp_path: Path) -> None:
+    home, points = Home(tmp_path), pools.Pool(count=60)
+    kept = home.explorations / "points" / "pool"
+    kept.mkdir(parents=True)
+    (kept / "pool.json").write_text('{"ids": [], "left_out": {}}')
+    with Exploration(home, "points", pool_of(points), SETTINGS, lambda done, of: None) as one:
+        assert len(one.pool.ids) == 60
 
 
 def test_a_file_of_labels_grows(tmp_path: Path) -> None:

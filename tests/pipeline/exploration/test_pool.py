@@ -10,7 +10,7 @@ from PIL import Image
 from graft.core.errors import DataError, SpecError
 from graft.models.load import check_backbone
 from graft.pipeline.exploration.model import write_model
-from graft.pipeline.exploration.pool import find_pool, read_pool
+from graft.pipeline.exploration.pool import Wish, find_pool, read_pool
 from graft.serving.predictor import Predictor
 
 
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.skipif(bool(check_backbone("efficientnet_lite0")), reason="needs the weights")
 def test_a_folder_becomes_a_model_that_answers(folder: Path, tmp_path: Path) -> None:
-    pool = find_pool(folder, None, "folders", None)
+    pool = find_pool(folder, Wish(oracle="folders"))
     assert pool.ids[0] == "dark/0.png"
     found = read_pool(pool, tmp_path / "reader", lambda done, of: None)
     assert list(found.left_out) == ["dark/broken.png", "light/again.png"]
@@ -50,8 +50,8 @@ def test_what_is_no_pool(tmp_path: Path) -> None:
     wrong = {"nowhere": "does not exist", "empty": "is an empty pool", "notes.pdf": "is neither a folder"}
     for name, told in wrong.items():
         with pytest.raises((SpecError, DataError), match=told):
-            find_pool(tmp_path / name, None, None, None)
+            find_pool(tmp_path / name, Wish())
     with pytest.raises(SpecError, match="of a folder it must be `folders`"):
-        find_pool(tmp_path / "empty", None, "label", None)
+        find_pool(tmp_path / "empty", Wish(oracle="label"))
     with pytest.raises((SpecError, DataError), match=r"no rows|empty pool"):
-        find_pool(tmp_path / "none.csv", None, None, None)
+        find_pool(tmp_path / "none.csv", Wish())

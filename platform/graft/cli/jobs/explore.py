@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graft.cli.interruption import goes_on_when_repeated
-from graft.cli.options import HomeOption, JsonOption
+from graft.cli.options import HomeOption, JsonOption, SetOption
 from graft.cli.output.tell import tell, tell_json
 from graft.core.process_identity import user_name
 
@@ -70,6 +70,7 @@ def command(  # noqa: PLR0913 - each is an option
             "--experiment/--no-experiment", help="End in one: fit, test on untouched samples, register if reached."
         ),
     ] = True,
+    override: SetOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -86,13 +87,16 @@ def command(  # noqa: PLR0913 - each is an option
     Example: graft explore tickets.csv --sample text --labels answers.csv
 
     Example: graft explore flowers --oracle folders --json
+
+    Example: graft explore letters --set 'strategy.init={kind: meta, source: glyphs}' --set strategy.resolution=64
     """
     from graft.core.errors import SpecError
     from graft.core.storage import Home
     from graft.core.uris import advice_for_missing, is_there
+    from graft.data.remote.here import copies_in
     from graft.experiments.directory import require_name
     from graft.exploration.requirement import read_requirement
-    from graft.pipeline.exploration.place import job_of_pool
+    from graft.pipeline.exploration.place import job_of_pool, pool_name
     from graft.spec.meta.proposers import ProposerSpec
     from graft.spec.registry import members
 
@@ -107,16 +111,20 @@ def command(  # noqa: PLR0913 - each is an option
     assert isinstance(chosen, ProposerSpec)
     if labels is not None and not is_there(labels):
         raise SpecError(f"--labels is {labels}, which does not exist; {advice_for_missing(labels)}")
-    job_of_pool(pool)
+    overrides = tuple(override or ())
+    called = require_name(name or pool_name(pool, job_of_pool(pool, overrides)))
     place = Home.find(home)
     place.require_writable()
     from graft.pipeline.exploration.explore import Exploration, Settings  # torch takes seconds
-    from graft.pipeline.exploration.pool import find_pool
+    from graft.pipeline.exploration.pool import Wish, find_pool
+    from graft.pipeline.exploration.start import begun_with
 
-    found = find_pool(pool, sample, oracle, backbone)
-    settings, called = Settings(required, budget, seed, chosen), require_name(name or found.name)
+    with copies_in(place):
+        found = find_pool(pool, Wish(sample, oracle, backbone, overrides, begun_with(place, called)))
+    settings = Settings(required, budget, seed, chosen)
     source = None if page else _source(found, labels)  # a wrong file of labels is told before the samples are read
-    tell(f"{len(found.ids):,} samples in {found.source}; what is required: {required}", err=True)
+    seen = f", seen by {found.embedding.about}" if found.meta_model else ""
+    tell(f"{len(found.ids):,} samples in {found.source}{seen}; what is required: {required}", err=True)
     with (
         goes_on_when_repeated("the answers are kept"),
         Exploration(place, called, found, settings, _reading) as one,

@@ -110,7 +110,7 @@ class Ending:
 
 
 def job_of(pool: Pool, labelled: Labelled, home: Home, is_reached: bool) -> Job:
-    """The job of the experiment: the labelled samples in a table under the home, the backbone of the pool, its head.
+    """The job of the experiment: labelled samples in a table under the home, the pool's backbone and map, its head.
 
     Args:
         pool: the samples.
@@ -125,11 +125,10 @@ def job_of(pool: Pool, labelled: Labelled, home: Home, is_reached: bool) -> Job:
     rows = [(pool.sample(one), name, splits[one]) for one, name in labelled.train.items()]
     rows += [(pool.sample(one), name, "test") for one, name in labelled.test.items()]
     rows += [(sample, name, "test") for sample, name in pool.tests]
-    modality, strategy = pool.embedding.modality.name, pool.embedding.strategy
+    modality = pool.embedding.modality.name
     columns = Columns(dict(zip(("sample", "label", SPLIT), map(list, zip(*rows, strict=True)), strict=True)))
     frame = make_frame(columns, {modality: "sample"}, "label", {SPLIT: SPLIT})
-    sized = pool.embedding.modality.sized(pool.embedding.modality.size(strategy))
-    fixed = {"backbone": strategy.backbone, "freeze": 1.0, "head": {"kind": "logistic", "strength": STRENGTH}, **sized}
+    fixed = {**pool.embedding.section, "head": {"kind": "logistic", "strength": STRENGTH}}
     return resolve_job(
         parse_job(
             {

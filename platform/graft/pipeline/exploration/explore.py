@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,13 @@ from graft.journal.explorations import (
     SamplesProposed,
 )
 from graft.journal.journal import Journal, journal_path, read
-from graft.pipeline.exploration.backbone import OnProgress
+from graft.pipeline.exploration.backbone import Embedding, OnProgress
 from graft.pipeline.exploration.model import write_model
 from graft.pipeline.exploration.pool import Pool, ReadPool, read_pool
 from graft.pipeline.exploration.sources import LabelSource, Question, TakeBack
 from graft.pipeline.exploration.standing import Standing
+from graft.pipeline.exploration.start import started, told_start
+from graft.spec.components.initialisation import Pretrained
 from graft.spec.meta.proposers import ProposerSpec
 from graft.spec.registry import build
 
@@ -54,14 +57,20 @@ class Settings:
     seed: int
     proposer: ProposerSpec
 
-    def to_dict(self, backbone: str) -> dict[str, Any]:
-        """What must be the same when it goes on."""
+    def to_dict(self, embedding: Embedding) -> dict[str, Any]:
+        """What must be the same when it goes on.
+
+        Args:
+            embedding: whose features the pool has.
+        """
         return {
             "requirement": str(self.requirement),
             "budget": self.budget,
             "seed": self.seed,
             "proposer": self.proposer.model_dump(mode="json"),
-            "backbone": backbone,
+            "backbone": embedding.strategy.backbone,
+            "init": told_start(embedding.strategy.init),
+            **embedding.prepared,
         }
 
 
@@ -78,6 +87,7 @@ class Explored:
         wanted: ids of samples whose labels are wanted.
         left_out: why samples are not asked about, by their ids: they cannot be read, or are copies.
         labels: all of them.
+        init: what the features start from, as a job has it.
     """
 
     directory: Path
@@ -88,6 +98,7 @@ class Explored:
     wanted: tuple[str, ...]
     left_out: dict[str, str]
     labels: Labels = field(default_factory=Labels)
+    init: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_over(self) -> bool:
@@ -103,6 +114,7 @@ class Explored:
             "bundle": str(self.bundle) if self.bundle else None,
             "wanted": list(self.wanted),
             "left_out": len(self.left_out),
+            "init": dict(self.init),
             "directory": str(self.directory),
         }
 
@@ -129,12 +141,12 @@ class Exploration:
         self._journal = Journal(path)
         try:
             self._require_same(path, pool)
-            self.pool = _kept(self.directory / "pool", pool, on_read)
+            is_begun = started(path) is not None
+            self.pool = _kept(self.directory / "pool", pool, is_begun, on_read)
             self._rows = {one: row for row, one in enumerate(self.pool.ids)}
             self._vectors = unit_vectors(self.pool.features)
-            if not list(read(path)):
-                told = settings.to_dict(pool.embedding.strategy.backbone)
-                self._journal.append(ExplorationStarted(name, pool.source, len(self.pool.ids), told))
+            if not is_begun:
+                self._journal.append(self._started(name))
         except BaseException:
             self._journal.close()
             raise
@@ -203,7 +215,10 @@ class Exploration:
         with (self.directory / "wanted.csv").open("w", newline="", encoding="utf-8") as stream:
             csv.writer(stream).writerows([("id", "label", "why"), *((one, "", ask.why) for one in wanted)])
         told = f"{len(wanted)} samples are to be labelled: {self.directory / 'wanted.csv'}"
-        return Explored(self.directory, WANTED, told, Standing.of(explorer), None, wanted, self.pool.left_out)
+        standing = Standing.of(explorer)
+        return Explored(
+            self.directory, WANTED, told, standing, None, wanted, self.pool.left_out, explorer.labels, self._init
+        )
 
     def _stopped(self, explorer: Explorer, stop: Stop) -> Explored:
         standing, bundle = Standing.of(explorer), None
@@ -217,26 +232,48 @@ class Exploration:
         *_, newest = (event for _, event in read(self._journal.path))
         if not isinstance(newest, ExplorationStopped):
             self._journal.append(ExplorationStopped(stop.by, stop.detail, standing.to_dict()))
-        return Explored(self.directory, stop.by, stop.detail, standing, bundle, (), self.pool.left_out, explorer.labels)
+        return Explored(
+            self.directory, stop.by, stop.detail, standing, bundle, (), self.pool.left_out, explorer.labels, self._init
+        )
+
+    @property
+    def _init(self) -> dict[str, Any]:
+        return self.asked.embedding.strategy.init.model_dump(mode="json")
 
     def _names(self, rows: Sequence[int]) -> tuple[str, ...]:
         return tuple(self.pool.ids[row] for row in rows)
 
+    def _started(self, name: str) -> ExplorationStarted:
+        pool = self.asked
+        init = self._init if pool.meta_model else {}
+        told = self.settings.to_dict(pool.embedding)
+        return ExplorationStarted(name, pool.source, len(self.pool.ids), told, asked=pool.meta_model, init=init)
+
     def _require_same(self, path: Path, pool: Pool) -> None:
         """A requirement that is chosen after its audit has been seen is no requirement."""
-        begun = next((event for _, event in read(path) if isinstance(event, ExplorationStarted)), None)
+        begun = started(path)
         if begun is None:
             return
-        now = json.loads(json.dumps({"pool": pool.source, **self.settings.to_dict(pool.embedding.strategy.backbone)}))
-        for key, value in {"pool": begun.pool, **begun.settings}.items():
+        now = json.loads(json.dumps({"pool": pool.source, **self.settings.to_dict(pool.embedding)}))
+        # Journals of before there were meta-models say nothing of them.
+        for key, value in {"pool": begun.pool, "init": told_start(Pretrained()), **begun.settings}.items():
             if now.get(key) != value:
                 told = f"{key} is {now.get(key)}, but exploration {self.directory.name} was begun with {value}"
                 raise SpecError(f"{told}; give that again, or begin another one with --name")
 
 
-def _kept(directory: Path, pool: Pool, on_read: OnProgress) -> ReadPool:
-    """The pool as it was read first: what comes to it later is for another exploration."""
-    if not bring_tree(directory).is_dir():
+def _kept(directory: Path, pool: Pool, is_begun: bool, on_read: OnProgress) -> ReadPool:
+    """The pool as it was read first: what comes to it later is for another exploration.
+
+    Args:
+        directory: of what is kept.
+        pool: the samples.
+        is_begun: whether the journal says on whose features; what an exploration that has not begun left is read anew.
+        on_read: told how many samples of how many are read.
+    """
+    if not is_begun:
+        shutil.rmtree(directory, ignore_errors=True)
+    if not is_begun or not bring_tree(directory).is_dir():
         found = read_pool(pool, directory.with_name("reader"), on_read)
         with new_directory(directory) as scratch:
             np.save(scratch / "features.npy", found.features)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from graft.exploration.head import STRENGTH, HeadFit
-from graft.models.network import build_head
+from graft.learner.closed_form.head_solver import inner_head
 from graft.pipeline.exploration.backbone import Embedding
 from graft.pipeline.fewshot.frozen_model import FrozenModel, write_frozen
 from graft.spec.components.head import LogisticHead
@@ -20,7 +20,7 @@ def write_model(directory: Path, name: str, embedding: Embedding, features: np.n
     Args:
         directory: of the bundle.
         name: of the model.
-        embedding: the backbone.
+        embedding: the backbone, and the map behind it.
         features: float32 [N, F] of the pool.
         labels: by the row of the pool; of two classes at least.
     """
@@ -28,14 +28,15 @@ def write_model(directory: Path, name: str, embedding: Embedding, features: np.n
     codes = np.array([names.index(one) for one in labels.values()], np.int64)
     solution = HeadFit.of(features)(np.array([*labels], np.int64), codes, len(names)).solution
     head = LogisticHead(strength=STRENGTH)
-    module = build_head(head, features.shape[1], len(names))
-    copy_tensors(module.state_dict(), dict(solution.state), "solution of the head")
+    strategy = embedding.strategy.model_copy(update={"head": head})
+    network = embedding.network(strategy, len(names))
+    copy_tensors(inner_head(network).state_dict(), dict(solution.state), "solution of the head")
     task = Classification()
     model = FrozenModel(
         name=name,
-        strategy=embedding.strategy.model_copy(update={"head": head}),
-        backbone=embedding.backbone(),
-        head=module,
+        strategy=strategy,
+        backbone=network.backbone,
+        head=network.head,
         preprocessing=embedding.preprocessing,
         task=task,
         names=names,

@@ -16,7 +16,8 @@ from graft.modalities.protocol import Exhibit
 from graft.modalities.registry import build_modality
 from graft.models.load import describe_backbone
 from graft.pipeline.exploration.backbone import Embedding
-from graft.pipeline.exploration.place import job_of_pool
+from graft.pipeline.exploration.place import job_of_pool, pool_name
+from graft.pipeline.exploration.start import Begun, with_start
 from graft.pipeline.resolve import resolve_job
 from graft.spec.job import Job
 from graft.spec.load import parse_job
@@ -27,6 +28,25 @@ _FOLDERS = (("image_folder", "image"), ("text_folder", "text"))
 _TAKEN_OVER = ("tracking", "resources", "export")
 FOLDERS, OF_JOB = "folders", "labels"
 """What `--oracle` may be beside a column: the folder of each sample, or the labels of a job."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is said of a pool beside where it is.
+
+    Attributes:
+        sample: column of the samples of a table.
+        oracle: where the labels are, if they are known.
+        backbone: whose features are taken; the job's, or that of the kind of sample, if left out.
+        overrides: of keys of the job, as `--set` takes them; of a folder or table, those of `strategy`.
+        begun: the meta-model that the exploration was begun with.
+    """
+
+    sample: str | None = None
+    oracle: str | None = None
+    backbone: str | None = None
+    overrides: tuple[str, ...] = ()
+    begun: Begun | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +63,7 @@ class Pool:
         names: of the classes, where they are known.
         tests: test samples of the source's own with their labels, which nobody is asked about.
         sections: of the job, where the pool is one's: what its experiment takes over.
+        meta_model: how the one was named that its features go through; empty if there is none.
     """
 
     name: str
@@ -54,6 +75,7 @@ class Pool:
     names: tuple[str, ...] = ()
     tests: tuple[tuple[Any, str], ...] = ()
     sections: Mapping[str, Any] = field(default_factory=dict)
+    meta_model: str = ""
 
     def exhibit(self, sample: str) -> Exhibit:
         """A sample to look at, by its id.
@@ -83,35 +105,38 @@ class Pool:
         return {name: place for place, name in enumerate(self.ids)}
 
 
-def find_pool(path: Path, sample: str | None, oracle: str | None, backbone: str | None) -> Pool:
+def find_pool(path: Path, wish: Wish) -> Pool:
     """The pool at a path.
 
     Args:
         path: of a folder, a table or a job file.
-        sample: column of the samples of a table.
-        oracle: where the labels are, if they are known.
-        backbone: whose features are taken; the job's, or that of the kind of sample, if left out.
+        wish: what is said of it.
 
     Raises:
-        SpecError: there is no such path, column or oracle.
+        SpecError: there is no such path, column, oracle or meta-model, or the latter is not of such features.
+        ArtifactError: the meta-model is gone, damaged, or another one than when the exploration began.
         DataError: it holds no sample.
     """
-    if (job := job_of_pool(path)) is not None:
-        return _of_job(job, oracle, backbone)
-    if path.is_dir():
-        return _of_folder(path.absolute(), oracle, backbone)
-    return _of_table(path.absolute(), sample, oracle, backbone)
+    if (job := job_of_pool(path, wish.overrides)) is not None:
+        found = _of_job(job, wish)
+    elif path.is_dir():
+        found = _of_folder(path.absolute(), wish)
+    else:
+        found = _of_table(path.absolute(), wish)
+    found.embedding.require_fit()
+    return found
 
 
-def _of_job(given: Job, oracle: str | None, backbone: str | None) -> Pool:
-    job = resolve_job(given).job
+def _of_job(given: Job, wish: Wish) -> Pool:
+    begun, meta_model = with_start(given, wish.begun)
+    job, oracle = resolve_job(begun).job, wish.oracle
     if job.decided_task.kind != "classification":
         raise SpecError(f"task is {job.decided_task.kind}, but only classification is explored; name another job")
     if oracle not in (None, OF_JOB):
         raise SpecError(f"--oracle is `{oracle}`, but a job's labels are called `{OF_JOB}`; give that, or leave it out")
     modality = build_modality(job.data.modality)
     listing = modality.list(job.data)
-    embedding = Embedding.of(job, backbone, dict(listing.facts))
+    embedding = Embedding.of(job, wish.backbone, dict(listing.facts))
     targets = build_task(job.decided_task).read(listing.targets, listing.source)
     rows, tests = np.flatnonzero(listing.given != Split.TEST), np.flatnonzero(listing.given == Split.TEST)
     if not len(rows):
@@ -128,50 +153,56 @@ def _of_job(given: Job, oracle: str | None, backbone: str | None) -> Pool:
         names=targets.names,
         tests=tuple((sample, named[row]) for row in tests.tolist() if (sample := sample_of(row)) is not None),
         sections={name: getattr(job, name).model_dump(mode="json") for name in _TAKEN_OVER},
+        meta_model=meta_model,
     )
 
 
-def _of_folder(path: Path, oracle: str | None, backbone: str | None) -> Pool:
+def _of_folder(path: Path, wish: Wish) -> Pool:
+    oracle, backbone = wish.oracle, wish.backbone
     if oracle not in (None, FOLDERS):
         raise SpecError(f"--oracle is `{oracle}`, but of a folder it must be `{FOLDERS}`: each sample's own folder")
-    found: list[tuple[Sequence[Any], Embedding]] = []
+    found: list[tuple[Sequence[Any], Embedding, str]] = []
     problems: list[str] = []
     for kind, modality in _FOLDERS:
         if backbone and describe_backbone(backbone).modality != modality:
             continue
-        embedding = _embedding(path, {"kind": kind}, backbone or _usual(modality), {})
+        embedding, meta_model = _embedding(path, {"kind": kind}, wish, backbone or _usual(modality), {})
         try:
-            found.append((embedding.modality.find([path], embedding.preprocessing), embedding))
+            found.append((embedding.modality.find([path], embedding.preprocessing), embedding, meta_model))
         except SpecError as error:
             problems.append(str(error))
     if not found:
         raise DataError(f"{path} is an empty pool: {'; '.join(problems)}")
-    samples, embedding = max(found, key=lambda one: len(one[0]))
+    samples, embedding, meta_model = max(found, key=lambda one: len(one[0]))
     ids = tuple(Path(one).relative_to(path).as_posix() for one in samples)
     truth = tuple(Path(one).parent.name for one in samples) if oracle else None
-    return Pool(path.name, str(path), embedding, ids, samples, truth)
+    return Pool(pool_name(path, None), str(path), embedding, ids, samples, truth, meta_model=meta_model)
 
 
-def _of_table(path: Path, sample: str | None, oracle: str | None, backbone: str | None) -> Pool:
-    column = sample or "text"
+def _of_table(path: Path, wish: Wish) -> Pool:
+    column, oracle = wish.sample or "text", wish.oracle
     section: dict[str, Any] = {"kind": "table", "text": column, "label": oracle or "label"}
-    embedding = _embedding(path, section, backbone or _usual("text"), {"text_column": column})
+    embedding, meta_model = _embedding(path, section, wish, wish.backbone or _usual("text"), {"text_column": column})
     samples = embedding.modality.find([path], embedding.preprocessing)
     if not samples:
         raise DataError(f"{path} is an empty pool: it has no rows; name a table that has some")
     truth = tuple(read_samples(path, (oracle,), "utf-8")) if oracle else None
     ids = tuple(f"{path.name}:{row}" for row in range(1, len(samples) + 1))
-    return Pool(path.stem, str(path), embedding, ids, samples, truth)
+    return Pool(pool_name(path, None), str(path), embedding, ids, samples, truth, meta_model=meta_model)
 
 
 def _usual(modality: str) -> str:
     return str(getattr(members("modality")[modality], "default_backbone", ""))
 
 
-def _embedding(path: Path, section: dict[str, Any], backbone: str, facts: dict[str, Any]) -> Embedding:
+def _embedding(
+    path: Path, section: dict[str, Any], wish: Wish, backbone: str, facts: dict[str, Any]
+) -> tuple[Embedding, str]:
+    """What the samples of a pool without a job are seen by, and how its meta-model was named."""
     data, strategy = {"path": str(path), **section}, {"backbone": backbone}
-    job = parse_job({"version": 1, "name": "pool", "data": data, "strategy": strategy})
-    return Embedding.of(job, backbone, facts)
+    job = parse_job({"version": 1, "name": "pool", "data": data, "strategy": strategy}, wish.overrides)
+    settled, meta_model = with_start(job, wish.begun)
+    return Embedding.of(settled, backbone, facts), meta_model
 
 
 @dataclass(frozen=True)

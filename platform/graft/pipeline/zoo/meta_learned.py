@@ -25,22 +25,24 @@ if TYPE_CHECKING:
 _KIND, _WHERE = "meta", "strategy.init"
 
 
-def settle_meta_models(raw: dict[str, Any]) -> list[Problem]:
+def settle_meta_models(raw: dict[str, Any], known: Mapping[str, MetaLearned] | None = None) -> list[Problem]:
     """Write into a job where each of its meta-models lies, its digest, and the shape of its map.
 
     Args:
         raw: the job as plain data, changed in place. One that has a digest already is left as it is.
+        known: what sources have meant before, and so mean for ever.
     """
+    before = {source: init.model_dump(mode="json") for source, init in (known or {}).items()}
     problems = []
     strategies = [raw["strategy"], *(raw["search"].get("first") or ())]
-    for init in (found for strategy in strategies for found in _meta_in(strategy.get("init"))):
+    for init in (found for strategy in strategies for found in meta_models_in(strategy.get("init"))):
         source = init.get("source")
         if isinstance(source, Mapping):
             told = "is a distribution, but each option must be an init of its own"
             problems.append(Problem(f"{_WHERE}.source", told))
         elif source and not init.get("digest"):
             try:
-                init.update(_settled(source))
+                init.update(before.get(source) or _settled(source))
             except (SpecError, ArtifactError) as error:
                 problems.append(Problem(f"{_WHERE}.source", str(error)))
     return problems
@@ -57,18 +59,37 @@ def check_meta_models(job: Job, home: Home) -> None:
         ArtifactError: it is gone, damaged, or another one than when the job began.
         TrackingError: a registered one must be fetched again, but the store does not answer.
     """
-    inits = dict.fromkeys(MetaLearned.model_validate(one) for one in _meta_in(job.reach.dump().get("init")))
+    inits = dict.fromkeys(MetaLearned.model_validate(one) for one in meta_models_in(job.reach.dump().get("init")))
     if not inits:
         return
     from graft.learner.mapped.meta_map import misfit, open_meta_model
 
     for init in inits:
-        if init.version and not Path(init.source).is_dir():
-            _registered(init.version, home)
+        bring_back(init, home)
     told = (misfit(open_meta_model(init), *given) for given in _prepared(job) for init in inits)
     problems = [Problem(f"{_WHERE}.source", one) for one in dict.fromkeys(told) if one]
     if problems:
         raise SpecError(problems)
+
+
+def bring_back(init: MetaLearned, home: Home) -> None:
+    """Fetch a registered meta-model of a settled job again, where its copy is gone.
+
+    Raises:
+        TrackingError: the store does not answer, or does not have it any more.
+    """
+    if init.version and not Path(init.source).is_dir():
+        _registered(init.version, home)
+
+
+def meta_models_in(init: Any) -> Iterator[dict[str, Any]]:
+    """The options of an init that are meta-models, as a space has them."""
+    if not isinstance(init, dict):
+        return
+    if init.get("kind") == _KIND:
+        yield init
+    for option in init.get("choice", ()):
+        yield from meta_models_in(option)
 
 
 def _prepared(job: Job) -> Iterator[tuple["Backbone", Preprocessing]]:
@@ -121,13 +142,3 @@ def _registered(uri: str, home: Home) -> "Registered":
     from graft.experiments.find_bundle import find_registered
 
     return find_registered(uri, home)
-
-
-def _meta_in(init: Any) -> Iterator[dict[str, Any]]:
-    """The options of an init that are meta-models, as a space has them."""
-    if not isinstance(init, dict):
-        return
-    if init.get("kind") == _KIND:
-        yield init
-    for option in init.get("choice", ()):
-        yield from _meta_in(option)
