@@ -173,7 +173,8 @@ class Embedding:
         with torch.inference_mode():
             for start in range(0, count, _BATCH):
                 rows = order[start : start + _BATCH]
-                found[rows] = network(inputs.plain(rows)).float().cpu().numpy()
+                parts = [network(part) for part in inputs.plain(rows).computed_at_once()]
+                found[rows] = torch.cat(parts).float().cpu().numpy()
         return found
 
 
