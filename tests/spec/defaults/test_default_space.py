@@ -73,7 +73,7 @@ def test_digits_are_not_enlarged_beyond_what_pays() -> None:
     assert recommended(clothes.data, clothes.decided_task, scale).space["resolution"] == 128
 
 
-@pytest.mark.parametrize(("minutes", "side"), [(None, 128), (2, 96), (5, 128), (15, 160)])
+@pytest.mark.parametrize(("minutes", "side"), [(None, 128), (2, 96), (5, 128), (8, 160), (15, 160)])
 def test_more_time_buys_larger_pictures(minutes: float | None, side: int) -> None:
     photos = job(PHOTOS)
     found = recommended(photos.data, Classification(), Scale(400, 100, minutes=minutes, outputs=8))

@@ -51,9 +51,9 @@ def test_heads_that_are_solved_take_no_epochs_from_what_is_trained() -> None:
     [
         ({}, 13, True),
         ({"search": {"scheduler": "hyperband"}}, 13, True),
-        ({"training": {"shorten": False}}, 4, False),
-        ({"search": {"scheduler": "pbt"}}, 4, False),
-        ({"search": {"phases": [{"trials": 2}, {"trials": 2, "from": "top"}]}}, 4, False),
+        ({"training": {"shorten": False}}, 5, False),
+        ({"search": {"scheduler": "pbt"}}, 5, False),
+        ({"search": {"phases": [{"trials": 2}, {"trials": 2, "from": "top"}]}}, 5, False),
     ],
     ids=["asha", "hyperband", "as the job says", "a population", "phases"],
 )
