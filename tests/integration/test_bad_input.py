@@ -187,7 +187,8 @@ class TestListing:
     """Told by `graft run` after a look at the names, before anything is made."""
 
     def test_a_missing_directory(self, graft, folder_job, photos, home):
-        one_line(graft("run", folder_job()), 2, f"data.path is {photos}, but there is nothing there", "check the path")
+        told = rf"job.yaml:\d+ data.path: is {photos}, but there is nothing there"
+        one_line(graft("run", folder_job()), 2, told, "check the path")
         assert_untouched(home)
 
     def test_a_file_instead_of_a_directory(self, graft, folder_job, photos, home):
@@ -231,14 +232,18 @@ class TestListing:
         assert_untouched(home)
 
     def test_the_same_is_told_in_json(self, graft, folder_job, photos, home):
-        done = graft("run", folder_job(), "--json")
+        path = folder_job()
+        line = 1 + next(at for at, one in enumerate(path.read_text().splitlines()) if one.strip().startswith("path:"))
+        done = graft("run", path, "--json")
         found = json.loads(done.out)
         assert (done.exit_code, done.err, found["exit_code"]) == (2, "", 2)
-        assert found["problems"] == [f"data.path is {photos}, but there is nothing there; check the path"]
+        told = f"{path}:{line} data.path: is {photos}, but there is nothing there; check the path"
+        assert found["problems"] == [told]
         assert_untouched(home)
 
     def test_the_plan_tells_it_too(self, graft, folder_job, photos, home):
-        one_line(graft("plan", folder_job()), 2, f"data.path is {photos}, but there is nothing there", "check the path")
+        told = rf"job.yaml:\d+ data.path: is {photos}, but there is nothing there"
+        one_line(graft("plan", folder_job()), 2, told, "check the path")
         assert_untouched(home)
 
 

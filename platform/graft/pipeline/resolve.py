@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from graft.core.errors import DataError, Problem, SpecError
 from graft.data.listing import Listing
 from graft.modalities.registry import build_modality
-from graft.models.load import describe_backbone
+from graft.models.load import check_backbone, describe_backbone
 from graft.models.zoo import name_problem
 from graft.pipeline.dry_build import foreign_problems, problems_in_backbones
 from graft.pipeline.edits import structure_problems
@@ -21,12 +21,13 @@ from graft.spec.defaults.scale import Scale
 from graft.spec.fit import can_average, ensemble_problems, metric_problems, strategy_problems, taken_by
 from graft.spec.job import Job
 from graft.spec.load import parse_job
+from graft.spec.modalities.presence import presence_problems
 from graft.spec.registry import members
 from graft.spec.search.search import AUTO
 from graft.spec.space.space import StrategySpace
 from graft.spec.tasks.auto import AutoTask
 from graft.spec.tasks.base import TaskSpec
-from graft.tasks.infer import check_fit, infer_task
+from graft.tasks.infer import check_fit, how_read, infer_task
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,9 @@ def resolve_job(job: Job, look: bool = True, by_size: bool = True) -> Resolved:
     try:
         task, reason, listing = _task_of(job, look)
     except DataError as error:  # it must not hide what does not depend on the samples
-        if others := [*_unknown_backbones(job), *damage_problems(job)]:
-            raise SpecError([Problem("", str(error)), *others]) from error
+        missing = [*presence_problems(job.data)]
+        if others := [*missing, *_unknown_backbones(job), *_unusable_backbones(job), *damage_problems(job)]:
+            raise SpecError([*([] if missing else [Problem("", str(error))]), *others]) from error
         raise
     raw = job.model_dump(mode="json")
     raw["task"] = task.model_dump(mode="json")
@@ -96,8 +98,8 @@ def resolve_job(job: Job, look: bool = True, by_size: bool = True) -> Resolved:
     problems += [*settle_sources(raw), *settle_meta_models(raw)]
     whole = parse_job(raw)
     problems += [*strategy_problems(whole, task), *ensemble_problems(whole, task)]
-    if unknown := [*_unknown_backbones(whole)]:
-        raise SpecError([*problems, *unknown])  # what else there is to say of a network needs one
+    if unusable := [*_unknown_backbones(whole), *_unusable_backbones(whole)]:
+        raise SpecError([*problems, *unusable])  # what else there is to say of a network needs one
     problems += [
         *damage_problems(whole),
         *_backbone_problems(whole),
@@ -164,7 +166,7 @@ def _task_of(job: Job, look: bool) -> tuple[TaskSpec, str, Listing | None]:
             return job.task, "given by the job", None
         listing = listing_of(job)
         check_fit(job.task, listing.targets, listing.source)
-        return job.task, "given by the job", listing
+        return job.task, f"given by the job{how_read(job.task, listing.targets)}", listing
     if hint is not None:
         return job.decided_task, hint[1], None
     listing = listing_of(job)
@@ -188,6 +190,13 @@ def _unknown_backbones(job: Job) -> Iterator[Problem]:
     for name in job.reach.values("backbone"):
         if told := name_problem(name):
             yield Problem("strategy.backbone", told)
+
+
+def _unusable_backbones(job: Job) -> Iterator[Problem]:
+    """Those of a known form of which there is no network: a folder that is not there, a name that no library has."""
+    for name in job.reach.values("backbone"):
+        if name_problem(name) is None and (told := check_backbone(name, weights=False)):
+            yield Problem("strategy.backbone", f"is {name}, but {told}")
 
 
 def _backbone_problems(job: Job) -> Iterator[Problem]:

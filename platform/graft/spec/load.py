@@ -17,7 +17,7 @@ from graft.spec.base import Spec
 from graft.spec.job import Job
 from graft.spec.messages.no_credentials import credential_findings
 from graft.spec.messages.problems import MOST_FINDINGS, Origin, findings_of
-from graft.spec.messages.rules import shown
+from graft.spec.messages.rules import Finding, shown
 from graft.spec.modalities.base import DataSpec
 from graft.spec.modalities.data_path import BASE
 from graft.spec.modalities.presence import presence_problems
@@ -63,17 +63,19 @@ def load_job_here(path: str | Path, overrides: Sequence[str] = (), look: Look = 
     Raises:
         SpecError: as `load_job`; the data are not there. Both at once.
     """
-    with problems_of_data_too(lambda: sound_data(path, overrides), look):
-        job = load_job(path, overrides)
-    _require(look(job.data))
+    with placed_in(path, overrides):
+        with problems_of_data_too(lambda: sound_data(path, overrides), look):
+            job = load_job(path, overrides)
+        _require(look(job.data))
     return job
 
 
 def load_meta_job_here(path: str | Path, overrides: Sequence[str] = ()) -> "MetaJob":
     """The same for a job of meta-training."""
-    with problems_of_data_too(lambda: sound_data(path, overrides), presence_problems):
-        job = load_meta_job(path, overrides)
-    _require(presence_problems(job.data))
+    with placed_in(path, overrides):
+        with problems_of_data_too(lambda: sound_data(path, overrides), presence_problems):
+            job = load_meta_job(path, overrides)
+        _require(presence_problems(job.data))
     return job
 
 
@@ -121,6 +123,37 @@ def problems_of_data_too(data: Callable[[], DataSpec | None], look: Look) -> Ite
         section = data()
         others = () if section is None else look(section)
         raise SpecError([*dict.fromkeys([*error.problems, *others])]) from error
+
+
+@contextlib.contextmanager
+def placed_in(path: str | Path, overrides: Sequence[str] = ()) -> Iterator[None]:
+    """Have problems that are found once a job is loaded say where their keys stand, as those of loading do.
+
+    A job that came through a pipe cannot be read a second time: its problems name the key alone.
+
+    Args:
+        path: the job file.
+        overrides: as for `load_job`.
+    """
+    try:
+        yield
+    except SpecError as error:
+        raise SpecError(_placed(error.problems, str(path), overrides)) from error
+
+
+def _placed(problems: Sequence[Problem], file: str, overrides: Sequence[str]) -> Sequence[Problem]:
+    if _is_open_already(file) or all(one.file or not one.where for one in problems):
+        return problems
+    try:
+        lines = _read_document(Path(file), file).lines
+    except SpecError:
+        return problems
+    origin = Origin(file, lines, tuple(override.path for override in read_overrides(overrides)[0]))
+    is_placed = [bool(one.file) or not one.where or one.where.startswith("--set") for one in problems]
+    return [
+        one if known else origin.problem(Finding(tuple(one.where.split(".")), one.message))
+        for one, known in zip(problems, is_placed, strict=True)
+    ]
 
 
 def _require(problems: Iterable[Problem]) -> None:

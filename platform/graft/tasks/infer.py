@@ -5,6 +5,7 @@ import numpy as np
 from graft.core.errors import DataError
 from graft.data.targets import RawTargets
 from graft.spec.tasks.base import TaskSpec
+from graft.spec.tasks.regression import Regression
 from graft.tasks.reading import LabelColumn, are_many, has_fractions, is_measured, label_columns
 from graft.tasks.registry import build_task
 
@@ -53,6 +54,20 @@ def check_fit(spec: TaskSpec, raw: RawTargets, source: str) -> None:
         DataError: they cannot: one line with what they hold, what the task needs, and both ways out.
     """
     build_task(spec).read(raw, source)
+
+
+def how_read(spec: TaskSpec, raw: RawTargets) -> str:
+    """How cells become numbers where they are not written as programs write them, to follow a reason; else empty.
+
+    Args:
+        spec: of a task that can have the labels.
+        raw: what the source says.
+    """
+    if not isinstance(spec, Regression) or raw.categories:
+        return ""
+    words = [column for column in label_columns(raw, "the data") if column.form == "words"]
+    told = {column.name or "the label": written.told for column in words if (written := column.written(spec.decimal))}
+    return "".join(f"; `{name}` holds numbers, {reading}" for name, reading in told.items() if reading)
 
 
 def _of_several(columns: tuple[LabelColumn, ...]) -> tuple[str, str]:

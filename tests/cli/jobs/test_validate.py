@@ -109,8 +109,9 @@ def test_the_job_in_json_is_a_job_again(graft, job_file):
 def test_what_does_not_fit_task_or_samples_is_told_before_the_run_does(graft, job_file):
     path = job_file(GOOD + "strategy: {loss: huber, max_tokens: 64}\n")
     told = [
-        "graft: strategy.loss: is huber, but task classification takes one of cross_entropy, focal, class_balanced",
-        "graft: strategy.max_tokens: is given, but belongs to texts, and the data are images; leave it out",
+        f"graft: {path}:3 strategy.loss: is huber, but task classification takes one of cross_entropy, focal, "
+        "class_balanced",
+        f"graft: {path}:3 strategy.max_tokens: is given, but belongs to texts, and the data are images; leave it out",
     ]
     for command in ("validate", "plan"):
         done = graft(command, path)
@@ -211,11 +212,12 @@ def test_a_meta_model_of_samples_that_were_prepared_otherwise_is_refused_in_a_li
 ):
     text = f"{GOOD}strategy: {{freeze: 1.0, resolution: SIDE, init: {{kind: meta, source: {meta_source}}}}}\n"
     assert graft(command, job_file(text.replace("SIDE", "32"))).exit_code == 0
-    done = graft(command, job_file(text.replace("SIDE", "48")))
+    path = job_file(text.replace("SIDE", "48"))
+    done = graft(command, path)
     assert (done.exit_code, done.out) == (2, "")
     assert done.err.splitlines() == [
-        "graft: strategy.init.source: meta-model tiny was learned with resolution 32, but the samples are prepared "
-        "with 48; give both the same, or meta-train anew"
+        f"graft: {path}:3 strategy.init.source: meta-model tiny was learned with resolution 32, but the samples are "
+        "prepared with 48; give both the same, or meta-train anew"
     ]
 
 
@@ -457,7 +459,7 @@ def test_a_backbone_that_nobody_knows_is_refused_by_every_command_with_a_near_on
     assert (done.exit_code, done.err) == (2, "")
     told = [one for one in done.json["problems"] if "efficientnet_lit0" in one]
     assert len(told) == 1
-    assert told[0].startswith("strategy.backbone: is `efficientnet_lit0`, but must be one of ")
+    assert told[0].startswith(f"{path}:3 strategy.backbone: is `efficientnet_lit0`, but must be one of ")
     assert "did you mean `efficientnet_lite0`?" in told[0]
     assert not home.exists()
 
@@ -556,7 +558,49 @@ def test_own_weights_are_looked_at_before_a_run(graft, job_file, tmp_path, own_w
     )
     plan = graft("plan", tmp_path / "job.yaml")
     assert plan.exit_code == 2
-    assert plan.err.startswith(f"graft: strategy.backbone: is {name}, but weights ")
+    assert plan.err.startswith(f"graft: {tmp_path / 'job.yaml'}:3 strategy.backbone: is {name}, but weights ")
+
+
+def test_how_numbers_are_read_is_told_of_a_task_that_the_job_names_too(graft, job_file):
+    table = "{kind: table, path: prices.tsv, text: text, label: price}"
+    path = job_file(f"name: x\ndata: {table}\ntask: regression\n")
+    rows = "".join(f"thing {n}\t{n},5 €\n" for n in range(30))
+    path.with_name("prices.tsv").write_text(f"text\tprice\n{rows}", encoding="utf-8")
+    told = "given by the job; `price` holds numbers, written as `0,5 €`, which is read as 0.5"
+    assert told in graft("validate", path).out
+
+
+def test_batches_that_are_larger_than_the_data_are_noted(graft, job_file):
+    path = job_file("name: x\ndata: {kind: digits, limit: 60}\nstrategy: {batch_size: {choice: [16, 4096]}}\n")
+    told = "batch_size is 4,096, but there are 45 training samples: each batch holds all of them, and an epoch is one "
+    told += "step"
+    for command in ("validate", "plan"):
+        assert f"note       {told}" in graft(command, path).out.splitlines()
+        assert graft(command, path, "--json").json["notes"] == [told]
+    assert "note " not in graft("validate", path, "--set", "strategy.batch_size=32").out
+
+
+@pytest.mark.parametrize("command", ["validate", "plan"])
+def test_a_network_that_is_not_there_is_told_with_its_key_and_with_all_else(graft, job_file, tmp_path, command):
+    names = f"{{choice: ['hf:{tmp_path / 'gone'}', timm:resnt18]}}"
+    path = job_file(f"name: x\ndata: digits\nstrategy:\n  backbone: {names}\n  loss: huber\n")
+    done = graft(command, path)
+    assert done.exit_code == 2
+    assert [line.split(", but ")[0] for line in done.err.splitlines()] == [
+        f"graft: {path}:5 strategy.loss: is huber",
+        f"graft: {path}:4 strategy.backbone: is hf:{tmp_path / 'gone'}",
+        f"graft: {path}:4 strategy.backbone: is timm:resnt18",
+    ]
+
+
+def test_missing_data_are_told_with_the_line_that_names_them(graft, job_file, tmp_path):
+    path = job_file("name: x\ndata:\n  kind: image_folder\n  path: photos\n")
+    for command in (("validate",), ("plan",), ("space", "show"), ("doctor",), ("memory", "recommend")):
+        done = graft(*command, path)
+        missing = f"data.path: is {tmp_path / 'photos'}, but there is nothing there; check the path\n"
+        assert (done.exit_code, done.err) == (2, f"graft: {path}:4 {missing}")
+    done = graft("validate", path, "--set", f"data.path={tmp_path / 'photos'}")
+    assert done.err == f"graft: --set {missing}", "who names them in the command finds no line"
 
 
 def test_what_a_mapping_fills_is_left_to_the_plan(graft, job_file, tmp_path):

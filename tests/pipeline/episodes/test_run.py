@@ -1,8 +1,10 @@
 """A meta-training from samples to a meta-model: cut off and gone on, updated, refused where it cannot be."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tests.fixtures.meta_pools import JOB, pool_of, samples_of
@@ -14,6 +16,7 @@ from graft.episodes.samples import Samples
 from graft.journal import events
 from graft.journal.journal import read
 from graft.pipeline.episodes import keeping, run
+from graft.pipeline.episodes import samples as pools
 from graft.pipeline.episodes.keeping import champion_of
 from graft.pipeline.episodes.run import MetaResult, meta_train
 from graft.pipeline.episodes.samples import divided
@@ -134,6 +137,21 @@ def test_too_little_is_told_before_anything_is_written(home: Home, changes: Any,
     with pytest.raises(DataError, match=told):
         trained(home, job_of(**changes), samples_of(classes))
     assert not (home.root / "meta").exists()
+
+
+@pytest.mark.parametrize(("ways", "shots"), [(20, [1]), (4, [8])])
+def test_too_little_is_told_by_the_labels_before_any_feature_is_made(
+    home: Home, monkeypatch: pytest.MonkeyPatch, ways: int, shots: list[int]
+) -> None:
+    labelled = SimpleNamespace(targets=np.repeat(np.arange(24), 8), groups=None, task="classification")
+    monkeypatch.setattr(pools, "feature_request", lambda _: None)
+    monkeypatch.setattr(pools, "dataset_of", lambda *_: labelled)
+    monkeypatch.setattr(pools, "_features", lambda *_: pytest.fail("features were made"))
+    job = job_of(start={"kind": "map", "width": 4}, tasks={**JOB["tasks"], "ways": ways, "shots": shots})
+    with pytest.raises(
+        DataError, match=r"there are 12 classes, but a task of 20 ways|of 12 classes have the 11 samples"
+    ):
+        pools.pool_of(job, home, lambda *_: None)
 
 
 def test_groups_are_held_out_whole() -> None:

@@ -69,7 +69,7 @@ def _examine(data: Path, overrides: list[str], home: "Home", as_json: bool, html
     from graft.doctor.files import write_beside
     from graft.pipeline.examination.examine import examine, unexamined
     from graft.pipeline.resolve import resolve_job
-    from graft.spec.load import is_job_file, load_job_here, parse_job
+    from graft.spec.load import is_job_file, load_job_here, parse_job, placed_in
 
     if is_job_file(data):
         given = load_job_here(data, overrides)
@@ -77,7 +77,8 @@ def _examine(data: Path, overrides: list[str], home: "Home", as_json: bool, html
         from graft.pipeline.draft.first_look import first_look
 
         given = parse_job(first_look(data), overrides)
-    resolved = resolve_job(given, by_size=False)
+    with placed_in(data, overrides):
+        resolved = resolve_job(given, by_size=False)
     wanted = unexamined(resolved.job, resolved.listing)
     home.require_writable()
     # What Ray prints is of no use here: what goes wrong is raised.

@@ -39,10 +39,11 @@ def command(  # noqa: PLR0913 - each is an option
     """
     from graft.pipeline.features.request import feature_request
     from graft.pipeline.features.table import check_target
-    from graft.spec.load import load_job_here
+    from graft.spec.load import load_job_here, placed_in
 
     check_target(output, force)
-    request = feature_request(load_job_here(job, override or ()), backbone, cut, split)
+    with placed_in(job, override or ()):
+        request = feature_request(load_job_here(job, override or ()), backbone, cut, split)
     from graft.pipeline.features.features import write_features  # torch takes seconds
 
     place = Home.find(home)

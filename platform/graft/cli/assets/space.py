@@ -32,11 +32,12 @@ def show(
     """
     from graft.models.load import depth_of_backbone
     from graft.pipeline.resolve import resolve_job
-    from graft.spec.load import load_job, load_job_here
+    from graft.spec.load import load_job, load_job_here, placed_in
     from graft.spec.space.enumeration import distinct
     from graft.spec.space.tree import lines_of, tree_of
 
-    loaded = resolve_job((load_job if no_data else load_job_here)(job, override or ()), look=not no_data).job
+    with placed_in(job, override or ()):
+        loaded = resolve_job((load_job if no_data else load_job_here)(job, override or ()), look=not no_data).job
     space = loaded.space
     total = space.grid_size()
     different = distinct(space, lambda strategy: depth_of_backbone(strategy.backbone, strategy.structure))

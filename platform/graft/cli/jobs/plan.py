@@ -66,8 +66,9 @@ def command(  # noqa: PLR0913 - each is an option
     from graft.pipeline.plan import describe, make_plan
     from graft.pipeline.resolve import resolve_job
     from graft.pipeline.zoo.own_weights import check_starts
+    from graft.spec.defaults.length import batch_note
     from graft.spec.defaults.scale import Scale
-    from graft.spec.load import load_job_here
+    from graft.spec.load import load_job_here, placed_in
 
     if measure and offline:
         raise SpecError("--measure and --offline are both given, but exclude each other; leave one out")
@@ -76,14 +77,16 @@ def command(  # noqa: PLR0913 - each is an option
             "--prices, --picture and --epoch-seconds are about a cluster, but there is none; name --cluster"
         )
     place = Home.find(home)
-    with copies_in(place):
-        resolved = resolve_job(load_job_here(job, override or ()))
+    with copies_in(place), placed_in(job, override or ()):
+        given = load_job_here(job, override or ())
+        resolved = resolve_job(given)
+        check_starts(resolved.job, place)
     loaded = resolved.job
-    check_starts(loaded, place)
     nodes = _nodes_of(cluster, loaded, as_json) if cluster else None
     there = _all_of(nodes) if nodes else None
     overview = overview_of(loaded, resolved.listing, looking(f"{loaded.data.modality}s"))
     size = Scale(overview.splits["train"], overview.splits["validation"])
+    note = batch_note(given, size.training)
     if not measure:
         plan = make_plan(loaded, size, reasons=resolved.reasons, there=there)
     else:
@@ -99,13 +102,13 @@ def command(  # noqa: PLR0913 - each is an option
     measured = _measured(loaded, place, lr_range, batch_sizes)
     on_cluster = _on_cluster(loaded, nodes, prices, epoch_seconds, picture) if nodes else None
     if as_json:
-        store = {"streamed": stored.is_streamed, "reason": stored.reason}
         found: dict[str, Any] = {
             "modalities": [plan.modality],
             "data": overview.to_dict(),
-            "store": store,
+            "store": {"streamed": stored.is_streamed, "reason": stored.reason},
             "screening": screening,
             "recommended": beginning,
+            "notes": [note] if note else [],
         }
         found |= {name: one.to_dict() for name, one in measured.items()}
         tell_json({**plan.to_dict(), **found, **_contract(on_cluster)})
@@ -113,7 +116,7 @@ def command(  # noqa: PLR0913 - each is an option
     columns = [(name.replace("_", " "), line) for name, one in measured.items() for line in one.lines()]
     told = [*describe(plan), *(f"{name:<10} {line}" for name, line in columns)]
     store_line = f"store      {'streamed' if stored.is_streamed else 'stored'}: {stored.reason}"
-    told += _beforehand(screening, lines_of(beginning) if beginning else [])
+    told += _beforehand(note, screening, lines_of(beginning) if beginning else [])
     # Behind the job and its task, before what is done with the data.
     tell(*told[:2], *(f"{what:<10} {line}" for what, line in overview.lines()), store_line, *told[2:])
     if on_cluster is not None:
@@ -122,9 +125,10 @@ def command(  # noqa: PLR0913 - each is an option
         tell(f"cluster    {cluster}", *describe_on_cluster(on_cluster))
 
 
-def _beforehand(screening: dict[str, Any], memory: list[str]) -> list[str]:
-    """What comes before the first trial, and which that will be."""
-    return [f"{'screening':<10} {screening['told']}", *(f"{'memory':<10} {line}" for line in memory)]
+def _beforehand(note: str, screening: dict[str, Any], memory: list[str]) -> list[str]:
+    """What the user should know, what comes before the first trial, and which that will be."""
+    noted = [f"{'note':<10} {note}"] if note else []
+    return [*noted, f"{'screening':<10} {screening['told']}", *(f"{'memory':<10} {line}" for line in memory)]
 
 
 def _screening(job: "Job", overview: "Overview") -> dict[str, Any]:

@@ -90,7 +90,7 @@ def command(  # noqa: PLR0913 - what a run can be told
     Example: graft run my_photos.yaml --replay digits
     """
     from graft.experiments.directory import require_name
-    from graft.spec.load import load_job_here
+    from graft.spec.load import load_job_here, placed_in
     from graft.spec.search.phases import describe
 
     if name is not None:
@@ -113,14 +113,16 @@ def command(  # noqa: PLR0913 - what a run can be told
     from graft.pipeline.resolve import resolve_job
     from graft.pipeline.run import check_job
 
-    with copies_in(place):
+    with copies_in(place), placed_in(job, override or ()):
         resolved = resolve_job(loaded)
     loaded = resolved.job
     manner.say(f"task: {loaded.task.kind} of {loaded.data.modality}s by {loaded.objective.name} ({resolved.reason})")
     with copies_in(place):
         overview = overview_of(loaded, resolved.listing, looking(f"{loaded.data.modality}s"))
     manner.say(*(f"{what}: {told}" for what, told in overview.lines()))
-    for note in check_job(loaded, place):
+    with placed_in(job, override or ()):
+        notes = check_job(loaded, place)
+    for note in notes:
         manner.note(note)
     if name is not None:
         experiment = _named(place, loaded, name)

@@ -1,6 +1,6 @@
 """`graft validate`: is the job file right? Imports nothing heavy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -33,22 +33,20 @@ def command(
 
     Example: graft validate jobs/digits.yaml --set training.epochs=3
     """
-    from graft.spec.load import is_meta_job, load_job, problems_of_data_too, sound_data
+    from graft.spec.load import is_meta_job, placed_in
     from graft.spec.search.phases import describe
 
     if is_meta_job(job):
         _of_meta_training(job, override or (), no_data, as_json)
         return
     given = override or ()
-    with problems_of_data_too(lambda: None if no_data else sound_data(job, given), _data_problems):
-        loaded = load_job(job, given)
-    with problems_of_data_too(lambda: None if no_data else loaded.data, _data_problems):
-        found = _checked(loaded, no_data)
+    with placed_in(job, given):
+        found = _found(job, given, no_data)
     loaded, overview = found.job, found.overview
     if as_json:
         told: dict[str, Any] = {"task": found.task, "task_reason": found.reason, "modalities": [loaded.data.modality]}
         told["data"] = None if overview is None else overview.to_dict()
-        told["left_to_plan"] = list(found.left_to_plan)
+        told |= {"left_to_plan": list(found.left_to_plan), "notes": found.notes}
         shown = loaded.model_copy(update={"strategy": loaded.space})
         tell_json({"status": "ok", **told, "job": shown.model_dump(mode="json")})
         return
@@ -56,6 +54,8 @@ def command(
     tell(f"{job} is a valid job: {loaded.name}, {found.task} ({found.reason}), {trials}")
     if overview is not None:
         tell(*(f"{what:<10} {line}" for what, line in overview.lines()))
+    for one in found.notes:
+        tell(f"{'note':<10} {one}")
     for one in found.left_to_plan:
         tell(f"only graft plan finds out {one}")
 
@@ -69,13 +69,37 @@ class _Checked:
     reason: str
     overview: "Overview | None" = None
     left_to_plan: "Sequence[str]" = ()
+    notes: "Sequence[str]" = ()
+
+
+def _found(job: "Path", overrides: "Sequence[str]", no_data: bool) -> _Checked:
+    """What the job is, after all that this command looks at."""
+    from graft.core.errors import DataError
+    from graft.spec.defaults.length import batch_note
+    from graft.spec.load import load_job, problems_of_data_too, sound_data
+    from graft.spec.modalities.presence import presence_problems
+
+    with problems_of_data_too(lambda: None if no_data else sound_data(job, overrides), _data_problems):
+        loaded = load_job(job, overrides)
+    with problems_of_data_too(lambda: None if no_data else loaded.data, _data_problems):
+        try:
+            found = _checked(loaded, no_data)
+        except DataError:
+            _require([*presence_problems(loaded.data)])  # said of its key, as every command does
+            raise
+    note = "" if found.overview is None else batch_note(loaded, found.overview.splits["train"])
+    return replace(found, notes=[note] if note else [])
 
 
 def _data_problems(data: "DataSpec") -> "Iterator[Problem]":
     """What is wrong with data of which the task is not known."""
     from graft.core.errors import DataError, Problem, SpecError
     from graft.data.overview import light_overview
+    from graft.spec.modalities.presence import presence_problems
 
+    if missing := [*presence_problems(data)]:
+        yield from missing
+        return
     progress = looking(f"{data.modality}s")
     try:
         if light_overview(data, progress) is None:

@@ -30,9 +30,10 @@ def recommend(
     from graft.pipeline.memory.beginning import entry_by_size, largest_value
     from graft.pipeline.memory.recommending import memory_of, recommendations
     from graft.pipeline.resolve import resolve_job
-    from graft.spec.load import load_job_here
+    from graft.spec.load import load_job_here, placed_in
 
-    resolved = resolve_job(load_job_here(job, override or ()))
+    with placed_in(job, override or ()):
+        resolved = resolve_job(load_job_here(job, override or ()))
     loaded = resolved.job
     overview = overview_of(loaded, resolved.listing)
     entry, largest = entry_by_size(loaded, overview), largest_value(loaded, overview)

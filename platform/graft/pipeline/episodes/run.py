@@ -17,7 +17,6 @@ from graft.data.feature_store.key import weights_digest
 from graft.episodes.meta_model import MetaModel, MetaModelSpec, TrainingTasks, bounded, joined, write_meta_model
 from graft.episodes.objective import MetaLoss
 from graft.episodes.samples import FEATURES, Samples
-from graft.episodes.task_source import EpisodeShape, TaskSource
 from graft.journal import events
 from graft.journal.journal import Journal
 from graft.learner.pretrained import preprocessing_for, pretrained
@@ -25,7 +24,7 @@ from graft.learner.training_data import training_data_of
 from graft.pipeline.episodes.keeping import Champion, Kept, champion_of, keep
 from graft.pipeline.episodes.registering import made_of, register_meta_model
 from graft.pipeline.episodes.report import Measured, baseline_of, measured, tasks_of
-from graft.pipeline.episodes.samples import Division, Pool, divided
+from graft.pipeline.episodes.samples import Division, Pool, divided, require_tasks
 from graft.pipeline.episodes.training import MetaFactory, OnReport, Trained, settings_of, train
 from graft.spec.meta.episode_settings import EpisodeSettings
 from graft.spec.meta.job import MetaJob
@@ -96,9 +95,9 @@ def meta_train(job: MetaJob, home: Home, pool: Pool, on_report: OnReport, is_upd
     """
     began = time.monotonic()
     earlier = champion_of(home, job.name) if is_update else None
+    require_tasks(job, pool.samples)
     division = divided(pool.samples, job.held_out.validation, job.held_out.test, job.held_out.seed)
     tests = tasks_of(division.test, job.report, job.tasks.queries, derive_seed(job.training.seed, "report"))
-    _require_tasks(job, division)
     if job.is_search:
         search_job(job)
     if earlier is not None:
@@ -130,17 +129,6 @@ def _trained(factory: MetaFactory, directory: Path, journal: Journal, on_report:
 
         return MetaSearch(factory, directory, journal, on_report).run()
     return train(factory, directory, journal, on_report)
-
-
-def _require_tasks(job: MetaJob, division: Division) -> None:
-    """Refuse tasks that are larger than the data, for all that may be tried.
-
-    Raises:
-        DataError: there are too few classes, or too few samples of each.
-    """
-    ways, queries, within = (job.bounds(name) for name in ("ways", "queries", "within"))
-    for share in {*within}:
-        TaskSource(division.training, EpisodeShape(int(ways[1]), job.tasks.shots, int(queries[1]), share), checked=True)
 
 
 def _require_same(job: MetaJob, earlier: Champion, spec: MetaModelSpec) -> None:

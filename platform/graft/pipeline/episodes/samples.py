@@ -11,6 +11,8 @@ from graft.core.storage import Home
 from graft.data.dataset import Dataset
 from graft.data.split import Split
 from graft.episodes.samples import FEATURES, RAW, Samples
+from graft.episodes.task_source import EpisodeShape, TaskSource
+from graft.pipeline.episodes.report import tasks_of
 from graft.pipeline.features.extract import Counted, dataset_of, feature_rows
 from graft.pipeline.features.features import OnProgress
 from graft.pipeline.features.request import FeatureRequest, feature_request
@@ -52,7 +54,7 @@ def pool_of(job: MetaJob, home: Home, on_progress: OnProgress) -> Pool:
 
     Raises:
         SpecError: the backbone or the labels do not fit.
-        DataError: the data cannot be used.
+        DataError: the data cannot be used, or have too few classes or samples: told before features are made.
     """
     raw = {"version": 1, "name": job.name, "data": job.data.model_dump(mode="json"), "strategy": job.strategy.dump()}
     request = feature_request(parse_job(raw))
@@ -62,6 +64,7 @@ def pool_of(job: MetaJob, home: Home, on_progress: OnProgress) -> Pool:
         told = f"is {dataset.task}, but tasks are drawn from classes; name data whose samples have one class each"
         raise SpecError([Problem("data", told)])
     views, rows = {}, np.arange(len(targets))
+    require_tasks(job, Samples.of({}, targets, groups_of(job.tasks, dataset, rows)))  # features take minutes
     if FEATURES in job.views:
         views[FEATURES], rows = _features(request, dataset, home, on_progress)
     if RAW in job.views:
@@ -75,6 +78,19 @@ def pool_of(job: MetaJob, home: Home, on_progress: OnProgress) -> Pool:
         samples.require_distinct([ids[row] for row in rows.tolist()])
     names = tuple(dataset.names[code] for code in np.unique(targets[rows]))
     return Pool(samples, names, dataset, request)
+
+
+def require_tasks(job: MetaJob, samples: Samples) -> None:
+    """Refuse tasks that are larger than the data, for all that may be tried; only labels and groups are looked at.
+
+    Raises:
+        DataError: there are too few classes, or too few samples of each.
+    """
+    division = divided(samples, job.held_out.validation, job.held_out.test, job.held_out.seed)
+    tasks_of(division.test, job.report, job.tasks.queries, 0)
+    ways, queries, within = (job.bounds(name) for name in ("ways", "queries", "within"))
+    for share in {*within}:
+        TaskSource(division.training, EpisodeShape(int(ways[1]), job.tasks.shots, int(queries[1]), share), checked=True)
 
 
 def groups_of(tasks: TasksSpec, dataset: Dataset, rows: np.ndarray) -> list[str] | None:

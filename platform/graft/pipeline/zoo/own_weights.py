@@ -85,6 +85,8 @@ def _damage(name: str) -> str | None:
         return weights.problem()
     try:
         files = [file.path for file in weights.files() if file.path.suffix in SUFFIXES]
+    except SpecError:
+        return None  # there is no such network, which is told as such
     except ArtifactError as error:
         return str(error)
     return next(filter(None, map(file_problem, files)), None)

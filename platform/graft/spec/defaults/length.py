@@ -44,6 +44,20 @@ def batch_sizes(job: Job) -> list[int]:
     return sorted(int(size) for size in _trained(job).values("batch_size"))
 
 
+def batch_note(job: Job, training: int) -> str:
+    """What becomes of batches that are larger than the data; empty if the job asks for none.
+
+    Args:
+        job: as it was given: sizes that are chosen for it are no surprise.
+        training: samples that are trained on.
+    """
+    sizes = batch_sizes(job) if "batch_size" in job.strategy.dump() else []
+    if not sizes or sizes[-1] <= training:
+        return ""
+    told = f"batch_size is {sizes[-1]:,}, but there are {training:,} training samples"
+    return f"{told}: each batch holds all of them, and an epoch is one step"
+
+
 def seconds_of(job: Job) -> float:
     """Seconds that one core takes to train on one sample with the dearest strategy; frozen blocks cost nothing."""
     modality = members("modality")[job.data.modality]

@@ -23,4 +23,4 @@ def presence_problems(data: DataSpec) -> Iterator[Problem]:
     except OSError:  # who reads it says what is in the way
         return
     if not found:
-        yield Problem("", f"data.path is {path}, but there is nothing there; {advice_for_missing(path)}")
+        yield Problem("data.path", f"is {path}, but there is nothing there; {advice_for_missing(path)}")
