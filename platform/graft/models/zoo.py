@@ -31,6 +31,9 @@ LIBRARIES = Registry(
         "bag": "graft.modalities.text.backbones.bag:BagLibrary",
     },
 )
+GLANCES = Registry("glance", {"hf": "graft.modalities.text.backbones.glance:glance"})
+"""Of libraries whose files say what is wrong with them before the library is imported: ``glance(architecture)``."""
+
 _FORMS = (
     "`timm:ARCHITECTURE`, `torchvision:ARCHITECTURE`, `hf:FOLDER`, `hf:NAME`, `gru:BACKBONE`, `lstm:BACKBONE`, "
     "`bag:BACKBONE` or `local:LIBRARY/ARCHITECTURE:PATH`"
@@ -84,6 +87,25 @@ def name_problem(name: str) -> str | None:
     except SpecError as error:
         return str(error).removeprefix("backbone ")
     return None
+
+
+def is_told_by_files(name: str) -> bool:
+    """Whether most of what can be wrong with a backbone shows in files of the user, without its library."""
+    source, _, rest = name.partition(":")
+    return name_problem(name) is None and bool(rest) and (source == "local" or source in GLANCES)
+
+
+def glance_problem(name: str) -> str | None:
+    """What its files say against a backbone that `is_told_by_files`; no library and no torch is imported.
+
+    Raises:
+        ResourceError: a file cannot be read at the moment.
+    """
+    source, _, rest = name.partition(":")
+    if source not in GLANCES:
+        return find_entry(name).weights.problem()
+    found: str | None = GLANCES.get(source)(rest)
+    return found
 
 
 def has_backbone(name: str) -> bool:

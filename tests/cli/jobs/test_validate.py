@@ -265,6 +265,11 @@ def samples(tmp_path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text("x")
     (tmp_path / "png" / "cat" / "notes.doc").touch()
+    (tmp_path / "encoder").mkdir()
+    for file in ("w.safetensors", "encoder/model.safetensors"):
+        save_file({"a": torch.ones(3)}, tmp_path / file)
+    (tmp_path / "encoder" / "config.json").write_text('{"model_type": "bert"}')
+    (tmp_path / "encoder" / "tokenizer.json").write_text("{}")
     labels = bytes(n % 3 for n in range(30))
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(b"\0\0\x08\x01\0\0\0\x1e" + labels))
     return tmp_path
@@ -277,11 +282,13 @@ def samples(tmp_path):
         ("{kind: image_folder, path: png}", "{augment: light, resolution: 32}"),
         ("{kind: idx, path: .}", "{augment: light, resolution: 32}"),
         ("{kind: text_folder, path: txt}", "{max_tokens: 32}"),
+        ("{kind: digits}", "{backbone: 'local:timm/resnet18:HERE/w.safetensors', resolution: 32}"),
+        ("{kind: text_folder, path: txt}", "{backbone: 'hf:HERE/encoder'}"),
     ],
 )
 def test_a_job_that_says_its_task_is_validated_without_anything_heavy(job_file, samples, data, strategy):
     path = samples / "job.yaml"
-    path.write_text(f"name: x\ndata: {data}\nstrategy: {strategy}\n")
+    path.write_text(f"name: x\ndata: {data}\nstrategy: {strategy.replace('HERE', str(samples))}\n")
     done = validated_alone(path)
     assert done.returncode == 0, done.stderr
     assert done.stderr.strip() == "[]", done.stderr
@@ -433,10 +440,12 @@ def test_groups_of_a_folder_are_in_the_names_of_its_files(graft, tmp_path, job_f
 
 
 def test_a_resolution_that_a_network_of_a_library_cannot_take_is_refused(graft, repository, tmp_path):
-    weights = tmp_path / "w.pth"
-    weights.touch()
+    weights = tmp_path / "w.safetensors"
+    save_file({"a": torch.ones(3)}, weights)
     asked = [f"strategy.backbone=local:timm/test_convnext:{weights}", "strategy.resolution=16"]
-    done = graft("validate", repository / "jobs" / "digits.yaml", *(part for one in asked for part in ("--set", one)))
+    job = [repository / "jobs" / "digits.yaml", *(part for one in asked for part in ("--set", one))]
+    assert f"finds out whether local:timm/test_convnext:{weights} takes such samples" in graft("validate", *job).out
+    done = graft("plan", *job)
     assert done.exit_code == 2
     assert "strategy.resolution: is 16, which timm:test_convnext cannot take (" in done.err
     assert done.err.rstrip().endswith("the smallest that works is 32")
@@ -552,10 +561,9 @@ def test_own_weights_are_looked_at_before_a_run(graft, job_file, tmp_path, own_w
         assert "strategy.loss: is huber" in " ".join(cut.json["problems"]), "with all else"
     found = graft("validate", job_file(own_weights("other.safetensors")), "--json").json
     name = f"local:timm/test_convnext:{tmp_path / 'other.safetensors'}"
-    assert found["left_to_plan"] == [f"whether the weights of {name} fit their network"]
-    assert (
-        f"only graft plan finds out whether the weights of {name} fit" in graft("validate", tmp_path / "job.yaml").out
-    )
+    left = f"whether {name} takes such samples, and whether its weights fit"
+    assert found["left_to_plan"] == [left]
+    assert f"only graft plan finds out {left}" in graft("validate", tmp_path / "job.yaml").out
     plan = graft("plan", tmp_path / "job.yaml")
     assert plan.exit_code == 2
     assert plan.err.startswith(f"graft: {tmp_path / 'job.yaml'}:3 strategy.backbone: is {name}, but weights ")

@@ -120,16 +120,23 @@ def _checked(job: "Job", no_data: bool) -> _Checked:
         return _Checked(job, "auto", "the labels decide")
     if task in ("", job.task.kind) or job.task.kind != "auto" or _needs_networks(job):
         return _resolved(job, no_data)
-    _check_lightly(job)
-    return _Checked(job, task, reason, None if no_data else _look(job))
+    left = _check_lightly(job)
+    return _Checked(job, task, reason, None if no_data else _look(job), left)
 
 
-def _check_lightly(job: "Job") -> None:
+def _check_lightly(job: "Job") -> "Sequence[str]":
+    """Without anything heavy; what that leaves to `graft plan`."""
     from graft.spec.fit import ensemble_problems, metric_problems, strategy_problems
 
     task = job.decided_task
     of_task = (*metric_problems(job, task), *strategy_problems(job, task), *ensemble_problems(job, task))
-    _require([*of_task, *_structure_problems(job), *_unknown_backbones(job)])
+    if not any(":" in str(name) for name in job.reach.values("backbone")):
+        _require([*of_task, *_structure_problems(job), *_unknown_backbones(job)])
+        return ()
+    from graft.pipeline.zoo.glanced import glanced_problems, left_by_a_glance
+
+    _require([*of_task, *_unknown_backbones(job), *glanced_problems(job)])
+    return left_by_a_glance(job)
 
 
 def _require(problems: "Sequence[Problem]") -> None:
@@ -177,8 +184,12 @@ def _of_meta_training(job: "Path", overrides: "Sequence[str]", no_data: bool, as
 
 
 def _needs_networks(job: "Job") -> bool:
-    """Whether a network must be built to know if the job can be run: of a library, or one whose layers decide."""
-    is_of_library = any(":" in str(name) for name in job.reach.values("backbone"))
+    """Whether a network must be built to know if the job can be run: a library's own, or one whose layers decide."""
+    from graft.models.zoo import is_told_by_files
+
+    is_edited = "structure" in dict(job.reach.root.fields)
+    named = [str(name) for name in job.reach.values("backbone") if ":" in str(name)]
+    is_of_library = any(is_edited or not is_told_by_files(name) for name in named)
     tuned = {*job.reach.values("tune")} - {"all", "surgical"}
     chances = (one for key in _CHANCES for one in job.reach.values(key))
     is_by_chance = any(chance not in (None, 0) for chance in chances)
