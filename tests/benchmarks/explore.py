@@ -1,14 +1,16 @@
 """How many labels an exploration takes, and how often its certificate is wrong.
 
     python tests/benchmarks/explore.py certificate [--runs 1000]
-    python tests/benchmarks/explore.py features FOLDER|JOB SET.npz
+    python tests/benchmarks/explore.py features FOLDER|JOB SET.npz [--set KEY=VALUE]
     python tests/benchmarks/explore.py real SET.npz [SET.npz …] [--runs 50] [--first 0]
     python tests/benchmarks/explore.py labels SET.npz [SET.npz …] [--seeds 10] [--proposers random,margin]
 
 The first simulates whole explorations whose models are just below the requirement, or come up to it from below: a
 certificate is wrong in each of them. `features` makes a set of class folders, or of a job. `real` runs whole
 explorations of sets, whose requirement is about what their models can do, and holds each certificate against samples
-that were never in the pool. `labels` counts labels until a model has 90 % of the accuracy that all labels give. A set
+that were never in the pool. `labels` counts labels until a model has 90 % of the accuracy that all labels give, on its
+own features, or on those of `--goal`, a set of the same samples. `--set 'strategy.init={kind: meta, source: NAME}'`
+makes features of a meta-model of the home that GRAFT_HOME names, to be held against plain ones. A set
 holds `features` [N, F] (or `f96`, …) and `y` [N]; five sevenths are the pool, the rest is the test.
 """
 
@@ -137,13 +139,17 @@ def explored(features: np.ndarray, codes: np.ndarray, seed: int, share: float, b
     return found.by, required, fit.truths[judged[-1]] if judged else 0.0
 
 
-def labels_needed(features: np.ndarray, codes: np.ndarray, kind: str, seed: int, share: float = 0.9) -> int:
-    """Training labels until the model has a share of the accuracy of all labels; `MOST` + 1 if they do not suffice."""
+def labels_needed(
+    features: np.ndarray, codes: np.ndarray, kind: str, seed: int, whole: np.ndarray | None = None
+) -> int:
+    """Training labels until the model has 90 % of the accuracy that all labels give, on the features `whole` if there
+    are some; `MOST` + 1 if they do not suffice."""
     order = np.random.default_rng([seed, 7]).permutation(len(codes))
     pool, test = np.split(order, [len(order) * 5 // 7])
     vectors, fit = unit_vectors(features[pool]), HeadFit.of(features)
     total = int(codes.max()) + 1
-    goal = share * _accuracy(fit(pool, codes[pool], total), test, codes[test], np.arange(total))
+    best = fit if whole is None else HeadFit.of(whole)
+    goal = 0.9 * _accuracy(best(pool, codes[pool], total), test, codes[test], np.arange(total))
     proposer, known, model = build(members("proposer")[kind].model_validate({})), np.array([], np.int64), None
     while len(known) < min(MOST, len(pool)):
         free = np.setdiff1d(np.arange(len(pool)), known)
@@ -171,9 +177,10 @@ def read_set(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return data["features" if "features" in data else sized[-1]], data["y"].astype(np.int64)
 
 
-def write_features(source: Path, target: Path) -> None:
+def write_features(source: Path, target: Path, overrides: tuple[str, ...] = ()) -> None:
     """Make a set of what an exploration would see of class folders, or of a job."""
-    pool = find_pool(source, Wish(oracle=OF_JOB if source.suffix in JOB_SUFFIXES else FOLDERS))
+    oracle = OF_JOB if source.suffix in JOB_SUFFIXES else FOLDERS
+    pool = find_pool(source, Wish(oracle=oracle, overrides=overrides))
     with tempfile.TemporaryDirectory() as scratch:
         found = read_pool(pool, Path(scratch), lambda done, of: print(f"{done:,} of {of:,}", flush=True))
     truth = dict(zip(pool.ids, pool.truth or (), strict=True))
@@ -215,6 +222,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     every = "random,herding,typiclust_then_margin,typiclust,margin,badge,entropy,core_set"
     parser.add_argument("--proposers", default=every)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="As `graft explore` takes it.")
+    parser.add_argument("--goal", type=Path, help="Set whose features say what 90 % is; else each its own.")
     given = parser.parse_args()
     if given.what == "certificate":
         for name, share in wrongly_certified(given.runs).items():
@@ -225,17 +234,18 @@ def main() -> None:
         return
     if given.what == "features":
         source, target = given.sets
-        write_features(source, target)
+        write_features(source, target, tuple(given.set))
         return
     if given.what == "real":
         tell_real(given.sets, range(given.first, given.first + given.runs), given.budget)
         return
     for path in given.sets:
         features, codes = read_set(path)
+        whole = read_set(given.goal)[0] if given.goal else None
         yardstick = 0.0
         for kind in given.proposers.split(","):
             began = time.process_time()
-            needed = [labels_needed(features, codes, kind, seed) for seed in range(given.seeds)]
+            needed = [labels_needed(features, codes, kind, seed, whole) for seed in range(given.seeds)]
             median, cost = float(np.median(needed)), (time.process_time() - began) / given.seeds
             yardstick = yardstick or median
             told = f"{median:.0f} labels to 90 %, {median / yardstick:.2f} of {given.proposers.split(',')[0]}"
