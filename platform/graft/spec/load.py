@@ -33,6 +33,7 @@ JOB_SUFFIXES = (".yaml", ".yml")
 """Of job files, where a path may also be that of data."""
 _OPEN_ALREADY = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 AnyJob = TypeVar("AnyJob", bound=Spec)
+DataJob = TypeVar("DataJob", Job, "MetaJob")
 Look = Callable[[DataSpec], Iterable[Problem]]
 
 
@@ -63,20 +64,12 @@ def load_job_here(path: str | Path, overrides: Sequence[str] = (), look: Look = 
     Raises:
         SpecError: as `load_job`; the data are not there. Both at once.
     """
-    with placed_in(path, overrides):
-        with problems_of_data_too(lambda: sound_data(path, overrides), look):
-            job = load_job(path, overrides)
-        _require(look(job.data))
-    return job
+    return _load_here(path, overrides, look, load_job)
 
 
 def load_meta_job_here(path: str | Path, overrides: Sequence[str] = ()) -> "MetaJob":
     """The same for a job of meta-training."""
-    with placed_in(path, overrides):
-        with problems_of_data_too(lambda: sound_data(path, overrides), presence_problems):
-            job = load_meta_job(path, overrides)
-        _require(presence_problems(job.data))
-    return job
+    return _load_here(path, overrides, presence_problems, load_meta_job)
 
 
 def load_meta_job(path: str | Path, overrides: Sequence[str] = ()) -> "MetaJob":
@@ -179,6 +172,16 @@ def is_meta_job(path: str | Path) -> bool:
     except YamlError:
         return False
     return isinstance(data, dict) and data.get("kind") == "meta"
+
+
+def _load_here(
+    path: str | Path, overrides: Sequence[str], look: Look, load: Callable[[str | Path, Sequence[str]], DataJob]
+) -> DataJob:
+    with placed_in(path, overrides):
+        with problems_of_data_too(lambda: sound_data(path, overrides), look):
+            job = load(path, overrides)
+        _require(look(job.data))
+    return job
 
 
 def _loaded(path: str | Path, overrides: Sequence[str], model: type[AnyJob]) -> AnyJob:
