@@ -3,9 +3,7 @@
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from graft.core.errors import DataError, SpecError
 from graft.models.load import check_backbone
@@ -15,16 +13,11 @@ from graft.serving.predictor import Predictor
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    rng, root = np.random.default_rng(0), tmp_path / "shades"
-    for name, level in (("dark", 40), ("light", 210)):
-        (root / name).mkdir(parents=True)
-        for number in range(6):
-            pixels = np.clip(rng.normal(level, 12, (32, 32, 3)), 0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(root / name / f"{number}.png")
-    (root / "dark" / "broken.png").write_bytes(b"no picture")
-    shutil.copy(root / "dark" / "0.png", root / "light" / "again.png")
-    return root
+def folder(shades: Path) -> Path:
+    """With a picture that is none, and a copy of another."""
+    (shades / "dark" / "broken.png").write_bytes(b"no picture")
+    shutil.copy(shades / "dark" / "0.png", shades / "light" / "again.png")
+    return shades
 
 
 @pytest.mark.skipif(bool(check_backbone("efficientnet_lite0")), reason="needs the weights")

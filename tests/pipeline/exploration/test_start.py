@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from tests.learner.mapped.test_meta_map import meta_model
 
 from graft.core.errors import SpecError
@@ -30,20 +29,9 @@ SIDE = "strategy.resolution=32"
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    rng, root = np.random.default_rng(0), tmp_path / "shades"
-    for name, level in (("dark", 40), ("light", 210)):
-        (root / name).mkdir(parents=True)
-        for number in range(6):
-            pixels = np.clip(rng.normal(level, 12, (32, 32, 3)), 0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(root / name / f"{number}.png")
-    return root
-
-
-@pytest.fixture
-def source(folder: Path, tmp_path: Path) -> Path:
+def source(shades: Path, tmp_path: Path) -> Path:
     """A map on features of such images; its numbers are drawn."""
-    return learned(tmp_path, folder, MapStart(width=4)).directory
+    return learned(tmp_path, shades, MapStart(width=4)).directory
 
 
 def learned(place: Path, folder: Path, start: MapStart) -> MetaModel:
@@ -56,9 +44,9 @@ def from_meta(source: Path | str) -> str:
 
 
 @needs_weights
-def test_features_bundle_and_experiment_are_behind_its_map(folder: Path, source: Path, tmp_path: Path) -> None:
+def test_features_bundle_and_experiment_are_behind_its_map(shades: Path, source: Path, tmp_path: Path) -> None:
     plain, pool = (
-        find_pool(folder, Wish(oracle="folders", overrides=(SIDE, *one))) for one in ((), (from_meta(source),))
+        find_pool(shades, Wish(oracle="folders", overrides=(SIDE, *one))) for one in ((), (from_meta(source),))
     )
     assert (plain.meta_model, pool.meta_model) == ("", str(source))
     assert pool.embedding.about == "efficientnet_lite0, mapped by tiny, meta-learned on 0 classes"
@@ -69,7 +57,7 @@ def test_features_bundle_and_experiment_are_behind_its_map(folder: Path, source:
     truth = dict(zip(pool.ids, pool.truth or (), strict=True))
     labels = {row: str(truth[name]) for row, name in enumerate(found.ids)}
     write_model(tmp_path / "bundle", "shades", pool.embedding, found.features, labels)
-    answers = Predictor.from_directory(tmp_path / "bundle").predict_files(folder / "light")
+    answers = Predictor.from_directory(tmp_path / "bundle").predict_files(shades / "light")
     assert [one.label for one in answers] == ["light"] * 6
     train = {name: str(truth[name]) for name in pool.ids[:4] + pool.ids[6:10]}
     job = job_of(pool, Labelled(train, {pool.ids[5]: "dark"}), Home(tmp_path / "home"), is_reached=False)
@@ -90,23 +78,23 @@ def test_features_bundle_and_experiment_are_behind_its_map(folder: Path, source:
     ],
 )
 def test_what_does_not_fit_is_refused_before_a_sample_is_read(
-    folder: Path, source: Path, overrides: list[str], told: str, monkeypatch: pytest.MonkeyPatch
+    shades: Path, source: Path, overrides: list[str], told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Embedding, "features", None)
     given = tuple(one.format(meta=from_meta(source)) for one in overrides)
     with pytest.raises(SpecError, match=told) as refused:
-        find_pool(folder, Wish(overrides=given))
+        find_pool(shades, Wish(overrides=given))
     assert "\n" not in str(refused.value)
 
 
 @needs_weights
-def test_a_meta_model_of_other_weights_is_refused(folder: Path, tmp_path: Path) -> None:
-    seen = find_pool(folder, Wish(overrides=(SIDE,))).embedding
+def test_a_meta_model_of_other_weights_is_refused(shades: Path, tmp_path: Path) -> None:
+    seen = find_pool(shades, Wish(overrides=(SIDE,))).embedding
     other = copy.deepcopy(seen.backbone())
     torch.nn.init.ones_(next(other.parameters()))
     found = meta_model(tmp_path, MapStart(width=4), preprocessing=seen.preprocessing, network=other)
     with pytest.raises(SpecError, match="was learned on features of net with other weights or blocks"):
-        find_pool(folder, Wish(overrides=(SIDE, from_meta(found.directory))))
+        find_pool(shades, Wish(overrides=(SIDE, from_meta(found.directory))))
 
 
 def test_a_network_of_its_own_is_no_start_of_frozen_features(tmp_path: Path) -> None:
