@@ -25,7 +25,7 @@ from sessions import own_ray
 from watching import Watcher
 
 from graft.learner.trial import run_trial_in_group
-from graft.pipeline.stages.search import DRIVER_RESOURCES
+from graft.pipeline.stages.trial_runner import DRIVER_RESOURCES
 from graft.search.conductor import Conductor
 from graft.search.proposer import SearchProposer
 from graft.search.schedulers.build import build_scheduler

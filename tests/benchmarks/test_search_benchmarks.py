@@ -107,7 +107,7 @@ def test_a_method_trains_its_budget_and_no_more(module: Any, tmp_path: Path, met
         state.touch()
         reporter.report(epoch, {"val/accuracy": proposal.strategy.lr**0.25 * epoch / 4, "train/seconds": 0.0})
 
-    with mock.patch("graft.pipeline.stages.search.run_trial", trial):
+    with mock.patch("graft.pipeline.stages.trial_runner.run_trial", trial):
         progress, _, values = runs.search(experiment, None, sizes)
     assert 0.9 * sizes.budget <= len(values) <= sizes.budget
     assert max(trial.epoch for trial in progress.trials.values()) == sizes.epochs

@@ -1,11 +1,9 @@
 """The search stage: its phases one after the other, each a scheduler and a searcher on Ray Tune."""
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from graft.core.clock import Clock
 from graft.core.errors import Interrupted
@@ -23,19 +21,12 @@ from graft.journal.events import RecommendationsMade, SearchEnded
 from graft.journal.journal import Journal
 from graft.learner.checkpoints import CheckpointStore
 from graft.learner.cross_validation.folds import folds_of
-from graft.learner.head_fusion import heads_at_once, reason_not_fused
 from graft.learner.materialise import materialise
 from graft.learner.protocol import LearnerFactory
 from graft.learner.supervised import SupervisedFactory
 from graft.learner.training_data import TrainingData, training_data_of
 from graft.learner.trial import (
-    Hosted,
     TrialPayload,
-    run_trial,
-    run_trial_in_group,
-    run_trial_in_host,
-    train_in_group,
-    train_in_host,
 )
 from graft.meta.recommend.prior import NO_PRIOR, Prior
 from graft.pipeline.context import RunContext
@@ -44,36 +35,31 @@ from graft.pipeline.memory.recommending import Samples, reasons_of, recommend
 from graft.pipeline.memory.screening import Screener
 from graft.pipeline.proposing import Proposing
 from graft.pipeline.publishing import importance_of
-from graft.pipeline.ray_session import nodes_there_may_be
 from graft.pipeline.recorder import Recorder, changed_node
-from graft.pipeline.scaling.packing import packing_of
 from graft.pipeline.stages.ending import EndOf, FirstCause, end_of_search
 from graft.pipeline.stages.finals import estimate_finalists
 from graft.pipeline.stages.in_time import InTime, SearchTime
 from graft.pipeline.stages.runner import Output
+from graft.pipeline.stages.trial_runner import TrialRunner, shape_of, trial_runner
 from graft.pipeline.task_memory.entry import task_entry
 from graft.pipeline.watchers import Interrupt, graceful_interrupt, tell_what_is_awaited
 from graft.search.conductor import Conductor
 from graft.search.protocol import Allowance, CheckpointEpochs, Proposer, Scheduler
 from graft.search.schedulers.build import build_scheduler
 from graft.search.schedulers.replay import Replay
-from graft.search.tune_bridge import Keep, Pack, Places
+from graft.search.tune_bridge import Places
 from graft.search.tuner import Execution, run_search
 from graft.spec.job import Job
-from graft.spec.search.phases import Phase, total_trials
+from graft.spec.search.phases import Phase
 from graft.workers.allocation import Allocation
 from graft.workers.end_process import end_process
-from graft.workers.groups.group import WorkerGroups
-from graft.workers.groups.shape import GroupShape, waiting_for
+from graft.workers.groups.shape import waiting_for
 from graft.workers.hang_watch import watch_for_hangs
-from graft.workers.heads_host import heads_hosts
 from graft.workers.nodes.judge import NodeNews, NodeState
 from graft.workers.nodes.watch import watch_nodes
 
 # Trials whose best weights are kept at least if they, or their answers, are to be averaged.
 KEPT_FOR_SOUP, KEPT_FOR_ENSEMBLE = 5, 12
-# A driver of a worker group needs no CPU; Ray wants a resource all the same, and every head node has this one.
-DRIVER_RESOURCES = {"CPU": 0.0, "node:__internal_head__": 0.0001}
 
 
 def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
@@ -183,7 +169,7 @@ class SearchStage:
         try:
             with (
                 watch_for_hangs(self.experiment.heartbeats, self._note, end_process) as board,
-                self._trial_runner(board) as runner,
+                self._runner(board) as runner,
                 watch_nodes(lambda news: self._tell_node(news, runner)),
                 tell_what_is_awaited(self.journal, self._awaited, self._has_begun),
             ):
@@ -196,7 +182,11 @@ class SearchStage:
         self.journal.append(ended)
         return ended
 
-    def _run_phases(self, runner: "_TrialRunner") -> SearchEnded:
+    def _runner(self, board: Board) -> AbstractContextManager[TrialRunner]:
+        payload = TrialPayload(self.factory, self._store, CheckpointEpochs(), board, self.allowance)
+        return trial_runner(self.job, self.allocation, payload, self.experiment.tune, self._note)
+
+    def _run_phases(self, runner: TrialRunner) -> SearchEnded:
         is_exhausted = False
         for phase in self.job.phases:
             if phase.index in self.progress.phases and self.progress.phases[phase.index].seconds is not None:
@@ -209,7 +199,7 @@ class SearchStage:
             return SearchEnded("space", f"{count} trials; the space holds no more strategies")
         return SearchEnded("trials", f"{count} trials have ended")
 
-    def _run_phase(self, phase: Phase, runner: "_TrialRunner") -> tuple[SearchEnded | None, bool]:
+    def _run_phase(self, phase: Phase, runner: TrialRunner) -> tuple[SearchEnded | None, bool]:
         """Run one phase; why the search ended in it, and whether its space was used up."""
         started = self.clock.elapsed()
         replay = self._replay(phase)
@@ -263,7 +253,7 @@ class SearchStage:
     def _store(self) -> CheckpointStore:
         return CheckpointStore(self.experiment.checkpoints)
 
-    def _tell_node(self, news: NodeNews, runner: "_TrialRunner") -> None:
+    def _tell_node(self, news: NodeNews, runner: TrialRunner) -> None:
         """Journal it, unless it is no business of this search."""
         trials = tuple(sorted({*self.places.on(news.node), *runner.on(news.node)}))
         if trials or news.node in self.progress.nodes_told:
@@ -276,21 +266,10 @@ class SearchStage:
         self.journal.append(events.TrialNoted(trial, text))
 
     def _awaited(self) -> str:
-        return waiting_for(self._shape, 1)
+        return waiting_for(shape_of(self.allocation), 1)
 
     def _has_begun(self) -> bool:
         return any(trial.nodes for trial in self.progress.trials.values())
-
-    @property
-    def _shape(self) -> GroupShape:
-        allocation = self.allocation
-        return GroupShape(
-            allocation.workers,
-            allocation.cpus_per_worker,
-            allocation.gpus_per_worker,
-            allocation.placement,
-            allocation.gpu_type,
-        )
 
     def _finish(self, phase: Phase, seconds: float) -> None:
         mine = self.progress.of_phase(phase.index)
@@ -323,67 +302,6 @@ class SearchStage:
         for_soup = 1 if fit.soup == "none" else KEPT_FOR_SOUP
         kept = Kept.of(self.job.keep, max(for_soup, 1 if fit.ensemble == "off" else KEPT_FOR_ENSEMBLE))
         return Retention(self._store, self.progress, kept, feeding, self.history.past)
-
-    @contextmanager
-    def _trial_runner(self, board: Board) -> Iterator["_TrialRunner"]:
-        """Trials in Tune's own processes, or in groups of workers that live as long as the search."""
-        payload = TrialPayload(self.factory, self._store, CheckpointEpochs(), board, self.allowance)
-        allocation = self.allocation
-        if not reason_not_fused(self.job, allocation):
-            with self._hosts(payload) as runner:
-                yield runner
-            return
-        if allocation.workers == 1:
-            resources = {"CPU": allocation.cpus, "GPU": allocation.gpus}
-            mine = _TrialRunner(run_trial, resources, allocation.concurrent, lambda due: replace(payload, due=due))
-            is_one_enough = self.job.training.fit.workers in ("auto", 1)
-            pack = packing_of(allocation, nodes_there_may_be(), self._note, is_one_enough)
-            yield replace(mine, labels=allocation.labels, pack=pack, board=board)
-            return
-        # A group that lost a worker goes on from the last epoch, whatever the scheduler needs.
-        every_epoch = replace(payload, due=CheckpointEpochs(every=1))
-        with WorkerGroups(
-            self._shape, allocation.concurrent, train_in_group, every_epoch, self.experiment.tune
-        ) as groups:
-            handle = groups.handle
-            yield _TrialRunner(
-                run_trial_in_group,
-                DRIVER_RESOURCES,
-                allocation.concurrent,
-                lambda due: handle,
-                handle.is_starved,
-                handle.on,
-                keep=handle.keep,
-                board=board,
-            )
-
-    @contextmanager
-    def _hosts(self, payload: TrialPayload) -> Iterator["_TrialRunner"]:
-        """Trials that are trained together, by as many processes as would train one each."""
-        allocation = self.allocation
-        slots = heads_at_once(self.job, allocation, total_trials(self.job.phases))
-        each = math.ceil(slots / allocation.concurrent)
-        with heads_hosts(train_in_host, payload, allocation, each) as handle:
-            runner = _TrialRunner(run_trial_in_host, DRIVER_RESOURCES, slots, lambda due: Hosted(handle, due))
-            yield replace(runner, board=payload.heartbeats)
-
-
-@dataclass(frozen=True)
-class _TrialRunner:
-    """How trials are run: the function, what its process occupies, how many at once, its payload for what is due in a
-    phase, whether one lacks workers, which of them are trained on a node, labels of its nodes, who is told how many
-    need workers, who empties nodes, and where heartbeats are shown."""
-
-    function: Any
-    resources: dict[str, float]
-    slots: int
-    payload: Callable[[CheckpointEpochs], Any]
-    is_starved: Callable[[], bool] = lambda: False
-    on: Callable[[str], Sequence[str]] = lambda node: ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    keep: Keep = lambda count: None
-    pack: Pack = lambda trials: None
-    board: Board | None = None
 
 
 def _due(phase: Phase, scheduler: Scheduler) -> CheckpointEpochs:
