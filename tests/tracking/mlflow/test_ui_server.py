@@ -73,7 +73,9 @@ def test_the_champion_can_be_looked_at_and_not_replaced(client: Client, target: 
         assert ask(path, method, **how).status_code == 403
     assert {path: path.read_bytes() for path in target.artifact_root.rglob("*") if path.is_file()} == before
     assert ask(alias).json["model_version"]["version"] == "1"
-    shown = ask(f"{API}/experiments/get-by-name?experiment_name={target.experiment}").json["experiment"]["experiment_id"]
+    shown = ask(f"{API}/experiments/get-by-name?experiment_name={target.experiment}").json["experiment"][
+        "experiment_id"
+    ]
     assert len(ask(f"{API}/runs/search", "POST", json={"experiment_ids": [shown]}).json["runs"]) == 5
     assert b"<html" in ask("/").data.lower()
 
