@@ -75,7 +75,7 @@ def main() -> int:
             results.append(compare(path, options.set, seed, options))
     headers = ["set", "seed", "method", "mAP", "s", "load", "difference (95 %)"]
     print(table(headers, [row for one in results for row in _rows(one)]))
-    settings = {name: getattr(options, name) for name in ("minutes", "epochs", "train")}
+    settings = {name: getattr(options, name) for name in ("minutes", "train")}
     print(json_line("multilabel", origin, {"settings": settings, "results": results}))
     return 0
 
@@ -100,7 +100,7 @@ def _frozen(texts: Sequence[str], labels: np.ndarray, test: Sequence[str]) -> An
 def _graft(path: Path, names: Sequence[str], seed: int, options: argparse.Namespace, test: Sequence[str]) -> Any:
     from texts.adapted import adapt, text_job
 
-    answers, facts = adapt(text_job(path, "multilabel", seed, options.minutes, options.epochs), test)
+    answers, facts = adapt(text_job(path, "multilabel", seed, options.minutes), test)
     return answers[[f"p({name})" for name in names]].to_numpy(dtype=float), facts
 
 
@@ -122,7 +122,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--only", type=lambda text: text.split(","), default=list(METHODS), help="default: frozen,graft")
     add("--again", action="store_true", help="run them even if their outcome is there")
     add("--minutes", type=float, default=10.0, help="graft's budget (default: 10)")
-    add("--epochs", type=int, default=6, help="most epochs of a strategy (default: 6)")
     add("--train", type=int, default=2000, help="rows to train on (default: 2000)")
     add("--smoke", action="store_true", help="made-up texts, the linear model only: seconds, and no network")
     return parser

@@ -182,7 +182,7 @@ def _ridge_of_images(images: np.ndarray, angles: np.ndarray, is_train: np.ndarra
 def _graft_of_texts(path: Path, seed: int, options: argparse.Namespace, test: Sequence[str]) -> Any:
     from texts.adapted import adapt, text_job
 
-    answers, facts = adapt(text_job(path, "regression", seed, options.minutes, options.epochs), test)
+    answers, facts = adapt(text_job(path, "regression", seed, options.minutes), test)
     return answers["value"].to_numpy(dtype=float), facts
 
 
@@ -205,7 +205,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--only", type=lambda text: text.split(","), default=list(METHODS), help="default: ridge,graft")
     add("--again", action="store_true", help="run them even if their outcome is there")
     add("--minutes", type=float, default=5.0, help="graft's budget (default: 5)")
-    add("--epochs", type=int, default=10, help="most epochs of a strategy (default: 10)")
+    add("--epochs", type=int, default=10, help="most epochs of a strategy for images (default: 10)")
     add("--train", type=int, default=2000, help="texts to train on (default: 2000)")
     add("--images", type=int, help="turned digits, test rows included (default: all 1,797)")
     add("--smoke", action="store_true", help="a few digits, ridge only: seconds, and no network")

@@ -237,6 +237,6 @@ def test_the_job_of_a_table_of_texts_is_valid(module: Any, tmp_path: Path) -> No
     path = tmp_path / "a.csv"
     path.write_text("text,label,split\n")
     adapted, prefix = module("texts.adapted"), module("text_prefix")
-    assert parse_job(adapted.text_job(path, "multilabel", 0, 10.0, 6)).training.epochs == 6
+    assert parse_job(adapted.text_job(path, "multilabel", 0, 10.0)).search.budget.minutes == 10
     options = Namespace(cuts=[6, 5, 4], lrs=[1e-4, 1e-3], limit=100, max_tokens=64, epochs=2)
     assert parse_job(prefix.job_of(path, options)).strategy.grid_size() == 6

@@ -74,7 +74,7 @@ def main() -> int:
         results = [_result(name, seed, options) for name in options.sets for seed in options.seeds]
     headers = ["set", "seed", "method", "accuracy", "s", "load", "graft ÷ best", "difference to best (95 %)"]
     print(table(headers, [row for one in results for row in _rows(one)]))
-    settings = {name: getattr(options, name) for name in ("minutes", "epochs", "train", "test")}
+    settings = {name: getattr(options, name) for name in ("minutes", "train", "test")}
     print(json_line("text", origin, {"settings": settings, "results": results}))
     return 0
 
@@ -118,7 +118,7 @@ def _fine_tune(texts: Sequence[str], labels: Sequence[str], test: Sequence[str],
 def _graft(path: Path, seed: int, options: argparse.Namespace, test: Sequence[str]) -> Any:
     from texts.adapted import adapt, text_job
 
-    answers, facts = adapt(text_job(path, "classification", seed, options.minutes, options.epochs), test)
+    answers, facts = adapt(text_job(path, "classification", seed, options.minutes), test)
     return answers["label"].to_numpy(dtype=str), facts
 
 
@@ -143,7 +143,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--only", type=listed, default=list(METHODS), help=f"methods to run (default: {','.join(METHODS)})")
     add("--again", action="store_true", help="run them even if their outcome is there")
     add("--minutes", type=float, default=10.0, help="graft's budget (default: 10)")
-    add("--epochs", type=int, default=4, help="most epochs of a strategy (default: 4)")
     add("--train", type=int, default=2000, help="rows to train on (default: 2000)")
     add("--test", type=int, default=TEST, help=f"most rows to test on (default: {TEST})")
     add("--smoke", action="store_true", help="made-up texts, linear models only: seconds, and no network")

@@ -12,13 +12,11 @@ from typing import Any
 
 import graft
 
-SHARES = (1.0, 0.83, 0.67, 0.5, 0.33, 0.0)
 GRAFT = str(Path(sys.executable).with_name("graft"))
 
 
-def text_job(path: Path, task: str, seed: int, minutes: float, epochs: int) -> dict[str, Any]:
-    """The job that a user would write for a table of texts with labels, `split` says which are for the test."""
-    mlp = {"kind": "mlp", "width": 256, "dropout": {"uniform": [0.0, 0.3]}}
+def text_job(path: Path, task: str, seed: int, minutes: float) -> dict[str, Any]:
+    """A table of texts with labels, `split` says which are for the test, and minutes: all else is default."""
     return {
         "version": 1,
         "name": path.stem,
@@ -27,16 +25,7 @@ def text_job(path: Path, task: str, seed: int, minutes: float, epochs: int) -> d
             **({"group": "group"} if "group" in _header(path) else {}),
         },
         "task": task,
-        "strategy": {
-            "freeze": {"choice": list(SHARES)},
-            "head": {"choice": ["linear", mlp]},
-            "lr": {"loguniform": [5e-5, 5e-4]},
-            "head_lr_factor": {"choice": [10.0, 30.0]},
-            "max_tokens": {"choice": [64, 128]},
-            "batch_size": 32,
-        },
-        "training": {"epochs": epochs},
-        "search": {"seed": seed, "scheduler": "asha", "budget": {"minutes": minutes}},
+        "search": {"seed": seed, "budget": {"minutes": minutes}},
     }
 
 
