@@ -236,6 +236,13 @@ def test_label_tells_what_differs(strategy: Strategy, label: str) -> None:
     assert strategy.label() == label
 
 
+def test_the_label_of_a_solved_head_says_nothing_of_training() -> None:
+    strategy = Strategy.model_validate({"head": "ridge", "freeze": 1.0, "structure": {"keep": 0.5}, "resolution": 96})
+    varied = ("freeze", "lr", "head_lr_factor", "loss", "loss.label_smoothing", "head", "resolution")
+    assert strategy.label() == "efficientnet_lite0 keep=0.5 ridge"
+    assert strategy.label(varied) == "efficientnet_lite0 keep=0.5 ridge resolution=96"
+
+
 def test_flat_is_one_level_of_plain_values() -> None:
     flat = Strategy(penalty=L2SP(strength=0.5), loss=Focal(gamma=1.5)).flat()
 

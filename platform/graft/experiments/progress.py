@@ -130,6 +130,8 @@ class Progress:
         notes: what happened to trials -> where it happened first.
         nodes_told: node -> what was told of it last; not of one that answers again.
         samples: split -> how many there are; empty before the data are there.
+        winner: the trial whose strategy is fitted in the end; None before it is chosen.
+        winner_reason: why it is, in words; empty before.
         shares: of the members of an ensemble, by trial; empty while the winner answers alone.
         at_once: how many trials the machine trains side by side.
         awaited: what trials wait for, in words; empty if nothing is missing.
@@ -156,6 +158,7 @@ class Progress:
         self.duplicates = 0
         self.fingerprint = ""
         self.winner: str | None = None
+        self.winner_reason = ""
         self.shares: Mapping[str, float] = {}
         self.search_ended: events.SearchEnded | None = None
         self.status: events.ExperimentStatus | None = None
@@ -266,7 +269,7 @@ class Progress:
             case events.DuplicateSkipped():
                 self.duplicates += 1
             case events.WinnerChosen():
-                self.winner, self.shares = event.trial, {}
+                self.winner, self.winner_reason, self.shares = event.trial, event.reason, {}
             case events.EnsembleChosen():
                 self.shares, self.ensemble_chosen = event.shares if event.is_kept else {}, event.time
 

@@ -255,16 +255,17 @@ class Strategy(_Fields):
         """What tells it from others at a glance: ``efficientnet_lite0 freeze=0.75 l2_sp lr=0.003``.
 
         The backbone, then the frozen share and the kinds of component that are not the default ones, and the number of
-        reinitialised blocks.
+        reinitialised blocks. Of a head that is solved, nothing that only training looks at.
 
         Args:
             fields: dotted keys, as in `flat`, of what is told in any case, such as the fields of a search space.
         """
-        default, flat, wanted = Strategy(), self.flat(), dict.fromkeys(fields)
+        default, flat, is_solved = Strategy(), self.flat(), self.head.is_solved
+        wanted = dict.fromkeys(name for name in fields if not is_solved or name.split(".")[0] in behind_solved_head())
         parts = [self.backbone, *self.structure.label()]
         if self.episodes is not None:
             parts[0] = f"{self.episodes.start.kind} {self.episodes.adapter.kind}"
-        if self.freeze != default.freeze or "freeze" in wanted:
+        if (self.freeze != default.freeze and not is_solved) or "freeze" in wanted:
             parts.append(f"freeze={self.freeze:.3g}")
         if redrawn := self.init.redrawn(_MANY):
             parts.append(f"reinitialise={redrawn}")

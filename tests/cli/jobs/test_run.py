@@ -80,6 +80,7 @@ def fake_run(monkeypatch, story: Sequence[Event]):
                     listener(event)
             if error is not None:
                 raise error
+            progress.apply(events.WinnerChosen("t01", "best validation accuracy 0.900 of 4 trials"))
             return Result(summary_of(experiment, **changes), leaderboard(progress))
 
         monkeypatch.setattr("graft.pipeline.run.run_experiment", run_experiment)
@@ -127,7 +128,7 @@ def test_the_report_says_what_came_out_and_what_to_do_next(graft, fake_run, job,
         "t00",
         "t02",
     ]
-    assert "winner      t01, validation accuracy 0.900\n" in done.out
+    assert "winner      t01: best validation accuracy 0.900 of 4 trials\n" in done.out
     assert "test        accuracy 0.875, 95 % interval 0.800 to 0.920\n" in done.out
     assert f"bundle      {ran[0].bundle}\n" in done.out
     assert f"took        62 s; log in {ran[0].directory}/log.txt\n" in done.out

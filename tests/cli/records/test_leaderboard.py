@@ -70,6 +70,15 @@ def test_the_table_shows_all_of_them_with_reasons(graft, make_experiment, story)
     assert lines[4].rstrip().endswith("non-finite loss at epoch 1")
 
 
+def test_a_star_marks_the_winner_which_need_not_be_the_first(graft, make_experiment, story):
+    make_experiment([*story, events.WinnerChosen("t03", "a lower loss than t01")])
+    lines = graft("leaderboard").out.splitlines()
+    assert [line.split()[1:3] for line in lines[1:3]] == [["t01", "0.900"], ["t03", "*"]]
+    assert lines[-1].strip() == "* wins: a lower loss than t01"
+    told = {row["trial"]: row["winner"] for row in graft("leaderboard", "--json").json["trials"]}
+    assert told == {"t00": "", "t01": "", "t02": "", "t03": "a lower loss than t01"}
+
+
 def test_a_loss_is_better_when_smaller(graft, make_experiment):
     story = []
     for name, loss in (("t00", 0.9), ("t01", 0.2)):

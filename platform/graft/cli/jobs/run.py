@@ -284,7 +284,7 @@ def _report(result: "Result", home: Home) -> None:
         model = summary["experiment"]
     tell("")
     winner = summary["winner_trial"]
-    tell(f"winner      {winner}, validation {summary['metric']} {shown(summary['validation'])}")
+    tell(*(f"winner      {winner}: {row['winner']}" for row in result.rows if row["trial"] == winner))
     if estimate := summary.get("estimate"):
         mean, least, most = map(shown, estimate)
         tell(f"folds       {summary['metric']} {mean}, 95 % interval {least} to {most}")

@@ -31,7 +31,7 @@ def print_table(
 def print_leaderboard(
     rows: Sequence[dict[str, Any]], metric: str, limit: int | None, stream: TextIO | None = None
 ) -> None:
-    """Print the best trials.
+    """Print the best trials; a star marks the winner, which of equal scores need not be the first.
 
     Args:
         rows: of `graft.experiments.progress.leaderboard`.
@@ -65,7 +65,7 @@ def print_leaderboard(
             score = f"{score} ({shown(interval[0])} to {shown(interval[1])})"
         cells = [
             str(row["rank"]),
-            row["trial"],
+            f"{row['trial']} *" if row.get("winner") else row["trial"],
             score,
             *([_estimated(row)] if folds else []),
             str(row["epochs"]),
@@ -82,6 +82,10 @@ def print_leaderboard(
     console.print(table)
     if limit is not None and len(rows) > limit:
         console.print(f"  … and {len(rows) - limit} more", style="dim")
+    if limit is None:
+        for row in rows:
+            if row.get("winner"):
+                console.print(cell(f"  * wins: {row['winner']}"))
 
 
 def _estimated(row: dict[str, Any]) -> str:

@@ -29,6 +29,9 @@ def leaderboard(progress: Progress) -> list[dict[str, Any]]:
     `network` of a row has `trainable_params`, and `params`, `multiply_adds`, `whole_params`, `whole_multiply_adds` of
     the backbone where the space edits its structure: as it is, and before its edit.
 
+    `winner` is a sentence of why the trial was chosen, in the row of the one that was; it need not be the first, since
+    of equal scores luck decides (`standing.choice`). It is empty in all others.
+
     `recommended` says why earlier tasks speak for it; it is empty for what was drawn, or named by the job.
 
     `varied` of a row has the learning rate and every field in which the trials differ, by its dotted key; a field
@@ -81,6 +84,7 @@ def _row(rank: int, trial: TrialProgress, progress: Progress) -> dict[str, Any]:
         "score": progress.score(trial),
         "interval": None if interval is None else list(interval),
         "estimate": progress.estimate(trial),
+        "winner": progress.winner_reason if trial.trial == progress.winner else "",
         "ensemble": progress.shares.get(trial.trial),
         "epochs": trial.epoch,
         "best_epoch": trial.best_epoch,
