@@ -13,6 +13,7 @@ from graft.spec.registry import members
 
 FENCE = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+ANCHORED = re.compile(r"\]\(([^)#\s]*)#([^)\s]+)\)")
 COMMAND = re.compile(r"(?:^|`|&& )graft ((?:[a-z]+(?:-[a-z]+)* ?)+)", re.MULTILINE)
 
 
@@ -50,6 +51,28 @@ def test_every_link_leads_to_a_file(repository: Path) -> None:
     local = {(page, link) for page, link in links if "://" not in link}
     assert len(local) > 10
     assert [f"{page.name}: {link}" for page, link in sorted(local) if not (page.parent / link).exists()] == []
+
+
+def test_every_anchor_of_a_link_is_a_heading(repository: Path) -> None:
+    found = {(page, name, anchor) for page in pages(repository) for name, anchor in ANCHORED.findall(page.read_text())}
+    assert len(found) > 10
+    wrong = [
+        f"{page.name}: {name}#{anchor}"
+        for page, name, anchor in sorted(found)
+        if "://" not in name and anchor not in headings(page.parent / name if name else page)
+    ]
+    assert wrong == []
+
+
+def headings(page: Path) -> set[str]:
+    """Of a page, as a link names them."""
+    titles = re.findall(r"^#+ (.*)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+def test_the_first_screen_says_what_to_type(readme: str) -> None:
+    first = "\n".join(readme.splitlines()[:15])
+    assert [word for word in ("graft init ", "graft run ", "graft predict ") if word not in first] == []
 
 
 def test_long_tables_are_on_pages_of_their_own(readme: str) -> None:

@@ -73,6 +73,20 @@ def test_the_public_names_are_all_that_is_offered(kernel):
     assert "import_module" not in content["data"]["text/plain"]
 
 
+def test_libraries_tell_nothing_below_the_display(kernel):
+    """Neither while they are imported nor when Ray starts: that there are no widgets, and that there is a token."""
+    code = """
+import graft
+graft.run, graft.load
+import tqdm.auto
+from ray._private.authentication import authentication_token_setup
+from ray.widgets.util import _has_missing
+assert _has_missing(("no_such_package", None))
+authentication_token_setup._warn_token_auth_enabled()
+"""
+    assert [content["text"] for kind, content in outputs(kernel, code) if kind == "stream"] == []
+
+
 def test_here_is_no_notebook():
     assert not is_in_notebook()
 

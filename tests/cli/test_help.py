@@ -47,6 +47,13 @@ GROUPS = [
 HEAVY = ("torch", "ray", "mlflow", "transformers", "timm", "numpy", "pandas", "torchvision", "pyarrow")
 
 
+def commands(command, path=()):
+    """Every command with the words that name it, at any depth."""
+    yield path, command
+    for name, one in getattr(command, "commands", {}).items():
+        yield from commands(one, (*path, name))
+
+
 def test_help_lists_every_command_the_examples_and_the_exit_codes(graft):
     done = graft("--help")
     assert done.exit_code == 0
@@ -54,7 +61,8 @@ def test_help_lists_every_command_the_examples_and_the_exit_codes(graft):
     for command in (*COMMANDS, "track", "journal"):
         assert f" {command} " in done.out
     assert "graft run jobs/digits.yaml" in done.out
-    assert "Exit codes: 0 done, 2 your file or data is wrong, 3 a resource is missing, 1 anything else." in done.out
+    told = " ".join(done.out.split())
+    assert "Exit codes: 0 done, 2 your file or data is wrong, 3 a resource is missing, 4 the doctor found" in told
 
 
 def test_short_help_is_the_same(graft):
@@ -77,6 +85,26 @@ def test_a_group_without_a_command_shows_its_overview(graft, group):
 def test_the_version_can_be_asked(graft):
     done = graft("--version")
     assert (done.exit_code, done.out, done.err) == (0, f"graft {version('graft')}\n", "")
+
+
+@pytest.mark.parametrize("path", [path for path, _ in commands(get_command(app))], ids=" ".join)
+def test_what_a_help_says_is_shown_as_it_is_written(graft, path):
+    """Nothing in brackets is taken for markup, and no line ends where one of the source does."""
+    (command,) = [command for one, command in commands(get_command(app)) if one == path]
+    shown = "".join(graft(*path, "--help").out.split())
+    assert "".join((command.help or "").split()) in shown
+
+
+def test_paragraphs_of_a_help_are_as_wide_as_the_terminal(graft):
+    shown = graft("resume", "--help").out.splitlines()
+    assert any("limits of search.budget and what is kept." in line for line in shown)
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_no_line_of_the_examples_is_broken(graft, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    examples = graft("--help").out.partition("Examples:")[2].partition("Exit codes")[0]
+    assert all(line.startswith("   graft ") for line in examples.splitlines() if line.strip())
 
 
 def options(command, path=()):

@@ -47,8 +47,16 @@ def test_a_ray_without_login_is_said_aloud(
     assert ("RAY_AUTH_MODE is disabled" in caplog.text) is told
 
 
-@pytest.mark.parametrize("error", [Exception("The current node timed out during startup."), ValueError("no")])
-def test_a_ray_that_does_not_start_is_the_machine_s_fault(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (Exception("The current node timed out during startup."), r"; \d+ processes want the \d+ CPUs .*"),
+        (ValueError("no"), ""),
+    ],
+)
+def test_a_ray_that_does_not_start_is_the_machine_s_fault(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, advice: str
+) -> None:
     import ray
 
     def init(**settings: object) -> None:
@@ -57,7 +65,12 @@ def test_a_ray_that_does_not_start_is_the_machine_s_fault(monkeypatch: pytest.Mo
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", init)
-    with pytest.raises(ResourceError, match=f"^Ray cannot be started on this machine .{error}."), ray_session():
+    for name in [name for name in os.environ if name.startswith("RAY_")]:
+        monkeypatch.delenv(name)
+    with (
+        pytest.raises(ResourceError, match=rf"^Ray cannot be started on this machine \({error}\){advice}$"),
+        ray_session(),
+    ):
         pass
 
 

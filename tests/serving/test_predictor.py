@@ -19,6 +19,7 @@ from graft.modalities.protocol import Readings
 from graft.models.bundle import read_bundle
 from graft.serving import predictor as module
 from graft.serving.network import ServedNetwork
+from graft.serving.prediction import Prediction
 from graft.serving.predictor import Predictor
 
 
@@ -429,3 +430,19 @@ def test_samples_without_views_say_so(bundle, monkeypatch):
     monkeypatch.setattr("graft.modalities.image.modality.Images.test_views", lambda *arguments: ())
     with pytest.raises(SpecError, match="tta is 2, but images have 1 views; ask for fewer"):
         Predictor.from_directory(bundle, tta=2)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "told"),
+    [
+        (
+            Prediction("a.png", {"label": "cat", "probability": 0.98765}, {"cat": 0.98765}),
+            "label='cat', probability=0.9877",
+        ),
+        (Prediction("a.png", {"value": 3.4, "low": 3.0, "high": 4.0}), "value=3.4, low=3, high=4"),
+        (Prediction("a.png", {"labels": ["red", "wide"]}), "labels=['red', 'wide']"),
+        (Prediction("a.png", error="is empty"), "error='is empty'"),
+    ],
+)
+def test_a_prediction_shows_its_answer(prediction, told):
+    assert repr(prediction) == f"Prediction({told}, source='a.png')"

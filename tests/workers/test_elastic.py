@@ -77,7 +77,7 @@ class TestInALocalSession:
         occupant = Occupant.remote()
         ray.get(occupant.is_there.remote())
         try:
-            late = r"^1 of 2 workers .* were not up within 1 s; 0.5 CPU \(0 free\) are needed$"
+            late = r"^1 of 2 workers .* were not up within 1 s; 0.5 CPU \(0 free\) needed$"
             with pytest.raises(ResourceError, match=late):
                 run_distributed(print, (), GroupShape(2, 0.5), tmp_path, 1, timeouts=ElasticTimeouts(1.0, 1.0, 1.0))
         finally:

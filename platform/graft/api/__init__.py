@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import graft.api.chatter  # noqa: F401 - first: libraries chatter while they are imported
 from graft.api.frames import frame, with_frames
 from graft.api.notebook import NotebookDisplay, is_in_notebook
 from graft.core.storage import Home

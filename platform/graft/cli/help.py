@@ -1,9 +1,21 @@
-"""Which help answers a command line that is not complete, or not right."""
+"""Which help answers a command line that is not complete, or not right, and how its texts are shown."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import typer
+from rich.markup import escape
+
+
+def command_line(app: typer.Typer) -> Any:
+    """The whole command, its texts shown as they are meant.
+
+    Typer takes what stands in brackets for markup, so that ``{choice: [a, b]}`` would lose its options, and breaks
+    lines where a docstring does, whatever the width of the terminal.
+    """
+    root = typer.main.get_command(app)
+    _write_out(root)
+    return root
 
 
 def show_overview(context: typer.Context) -> None:
@@ -27,3 +39,15 @@ def named_command(root: Any, arguments: Sequence[str]) -> list[str]:
         path.append(word)
         root = inner[word]
     return path
+
+
+def _write_out(command: Any) -> None:
+    if command.help:
+        command.help = escape(_unwrapped(command.help))
+    for inner in getattr(command, "commands", {}).values():
+        _write_out(inner)
+
+
+def _unwrapped(text: str) -> str:
+    """Paragraphs without the line breaks of the source; the terminal has its own."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from graft.cli.assets import cache, cluster, components, doctor, features, space, zoo
-from graft.cli.help import named_command, show_overview
+from graft.cli.help import command_line, named_command, show_overview
 from graft.cli.jobs import (
     chaos,
     explore,
@@ -38,30 +38,20 @@ from graft.core.process_identity import user_name
 
 EXAMPLES = """
 Examples:
+  graft init photos                    look at your data, write the job
+  graft run jobs/digits.yaml           search, fit, score, register
+  graft validate my_job.yaml           every mistake of a job, at once
+  graft watch latest                   follow a run from elsewhere
+  graft leaderboard latest             which strategy won, and why
+  graft predict models:/digits p.png   labels with probabilities
+  graft fewshot mushrooms              a model of a few samples a class
+  graft doctor --install               is all here that a job needs?
+  graft components penalty             what a job can name
+  graft memory ls                      what earlier tasks have taught
+  graft ui                             which strategy wins, in MLflow
 
-  graft init photos                                look at your data, write the job file
-
-  graft run jobs/digits.yaml                       search, fit, score, register
-
-  graft validate my_job.yaml                       check a job file, in under a second
-
-  graft watch latest                               follow a run from another terminal
-
-  graft leaderboard latest                         which strategy won, and why the others did not
-
-  graft fewshot mushrooms                          a model of a few samples a class, in seconds
-
-  graft predict models:/digits@champion photo.png  labels with probabilities
-
-  graft doctor --install                           is everything here that a job needs?
-
-  graft components penalty                         what a job can name, also from other packages
-
-  graft memory ls                                  what earlier tasks have taught
-
-  graft ui                                         see in the MLflow UI which strategy wins, and at what cost
-
-Exit codes: 0 done, 2 your file or data is wrong, 3 a resource is missing, 1 anything else.
+Exit codes: 0 done, 2 your file or data is wrong, 3 a resource is missing,
+4 the doctor found what `data.clean` sets to `fail`, 1 anything else.
 """
 
 _ASKS_FOR_HELP = frozenset({"-h", "--help"})
@@ -170,7 +160,7 @@ def _stand_in_for_passwd() -> None:
 
 def _run() -> NoReturn:
     try:
-        code = app(prog_name="graft", standalone_mode=False)
+        code = command_line(app)(prog_name="graft", standalone_mode=False)
     except GraftError as error:
         _leave(error, str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort) as error:

@@ -110,7 +110,7 @@ class Overview:
         sizes = [f"{count:,} {'drawn for ' * (name in self.drawn)}{name}" for name, count in self.splits.items()]
         lines = [
             ("data", f"{sum(self.splits.values()):,} {self.noun} ({', '.join(sizes)})"),
-            (self.called, f"{len(self.names)}, {_told(self.counts)}"),
+            (self.called, _told(self.counts)),
         ]
         lines += self.division.lines()
         return lines + [("left out", told_ignored(self.ignored))] * bool(self.ignored)
@@ -167,7 +167,8 @@ def summed_up(ignored: Sequence[Ignored]) -> str:
 def _told(counts: Mapping[str, Any]) -> str:
     told = [f"{name} ({_one(value)})" for name, value in list(counts.items())[:_MOST_TOLD]]
     more = len(counts) - len(told)
-    return ", ".join(told) + (f" and {more} more" if more > 0 else "")
+    total = f"; {len(counts)} in all" if len(counts) > 1 else ""  # behind the names, which may be numbers themselves
+    return ", ".join(told) + (f" and {more} more" if more > 0 else "") + total
 
 
 def _one(value: Any) -> str:

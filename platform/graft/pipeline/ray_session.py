@@ -143,7 +143,13 @@ def _start(address: str | None, directory: Path | None) -> None:
         joined = f"the Ray cluster at {address} cannot be joined"
         where = "Ray cannot be started on this machine" if address is None else joined
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ResourceError(f"{where} ({reason}){preset}") from error
+        busy = _too_busy() if address is None and "timed out" in reason else ""
+        raise ResourceError(f"{where} ({reason}){busy}{preset}") from error
+
+
+def _too_busy() -> str:
+    """Ray gives its processes half a minute to start, and no setting gives them more."""
+    return f"; {os.getloadavg()[0]:.0f} processes want the {os.cpu_count()} CPUs here: try again when fewer do"
 
 
 class _WhatTheDriverSearches(list[str]):

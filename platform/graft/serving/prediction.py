@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """What the model says of one sample.
 
@@ -23,6 +23,14 @@ class Prediction:
     answer: Mapping[str, Any] = field(default_factory=dict)
     probabilities: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
+
+    def __repr__(self) -> str:
+        """The answer, or why there is none; probabilities of a thousand classes would hide it."""
+        answer = {"error": self.error} if self.error else self.answer
+        told = [
+            f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value!r}" for name, value in answer.items()
+        ]
+        return f"Prediction({', '.join([*told, f'source={self.source!r}'])})"
 
     @property
     def label(self) -> str | None:

@@ -39,12 +39,12 @@ def shard(store, key):
 def test_an_empty_cache(graft, home, monkeypatch):
     monkeypatch.setenv("GRAFT_CACHE_GB", "2")
     directory = f"{home}/cache/features"
-    assert graft("cache", "ls").out == f"0 in {directory}: 0.000 GB of at most 2.000 GB\n"
+    assert graft("cache", "ls").out == f"0 sets of features in {directory}: 0.000 GB of at most 2.000 GB\n"
     assert graft("cache", "ls", "--json").json == {
         "directory": directory, "bytes": 0, "limit_bytes": 2_000_000_000, "entries": [],
     }  # fmt: skip
-    assert graft("cache", "verify").out == "0 checked, 0 damaged\n"
-    assert graft("cache", "rm", "--all").out == "deleted 0, 0.000 GB\n"
+    assert graft("cache", "verify").out == "0 sets of features checked, 0 damaged\n"
+    assert graft("cache", "rm", "--all").out == "deleted 0 sets of features, 0.000 GB\n"
     assert not home.exists()
 
 
@@ -65,7 +65,7 @@ def test_ls_lists_what_there_is_the_newest_first(graft, make, store):
     assert text[0].endswith("  in use")
     assert "  net  cut 1  plain  train  20 rows 4x4 float32  " in text[1]
     assert "in use" not in text[1]
-    assert text[2].startswith("2 in ")
+    assert text[2].startswith("2 sets of features in ")
 
 
 def test_rm_by_the_beginning_of_a_digest(graft, make):
@@ -79,7 +79,7 @@ def test_rm_by_the_beginning_of_a_digest(graft, make):
 def test_rm_of_what_is_not_used_for_long(graft, make):
     make(age=3 * 3600)
     new = make(age=60, cut=2)
-    assert graft("cache", "rm", "--older-than", "2h").out.startswith("deleted 1, ")
+    assert graft("cache", "rm", "--older-than", "2h").out.startswith("deleted 1 set of features, ")
     assert [row["digest"] for row in graft("cache", "ls", "--json").json["entries"]] == [new.digest()]
 
 
@@ -92,7 +92,7 @@ def test_what_is_in_use_stays(graft, make, store):
         everything = graft("cache", "rm", "--all", "--json")
     assert everything.exit_code == 0
     assert (everything.json["removed"], everything.json["in_use"]) == ([other.digest()], [busy.digest()])
-    assert graft("cache", "rm", "--all").out.startswith("deleted 1, ")
+    assert graft("cache", "rm", "--all").out.startswith("deleted 1 set of features, ")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_rm_of_something_unclear_deletes_nothing(graft, make, arguments, message
 
 def test_verify_says_what_is_damaged(graft, make, store):
     good, bad = make(), make(cut=2)
-    assert graft("cache", "verify").out == "2 checked, 0 damaged\n"
+    assert graft("cache", "verify").out == "2 sets of features checked, 0 damaged\n"
     file = shard(store, bad)
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
@@ -129,7 +129,7 @@ def test_verify_says_what_is_damaged(graft, make, store):
     assert done.json == {"checked": 2, "damaged": [{"digest": bad.digest(), "file": file.name, "problem": problem}]}
     text = graft("cache", "verify", bad.digest()[:10])
     assert (text.exit_code, text.err) == (1, "")
-    assert text.out == f"{bad.digest()[:12]}  {file.name} {problem}\n1 checked, 1 damaged\n"
+    assert text.out == f"{bad.digest()[:12]}  {file.name} {problem}\n1 set of features checked, 1 damaged\n"
     assert graft("cache", "verify", good.digest()).exit_code == 0
 
 
@@ -164,4 +164,4 @@ def test_looking_and_deleting_import_nothing_heavy(repository, home, make):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert done.stderr.strip() == "[]"
-    assert "deleted 1, " in done.stdout
+    assert "deleted 1 set of features, " in done.stdout

@@ -23,3 +23,8 @@ def test_a_group_is_listed_alone_and_an_unknown_one_is_told_with_a_near_one(graf
     done = graft("components", "penalties", "--json")
     assert done.exit_code == 2
     assert "did you mean `penalty`?" in done.json["error"]
+
+
+def test_a_description_does_not_end_in_the_middle_of_a_sentence(graft):
+    listed = graft("components", "--json").json["components"]
+    assert [one["kind"] for one in listed if one["doc"][-1] not in ".)"] == []

@@ -85,7 +85,7 @@ def test_a_table_of_texts_in_every_form(graft: Any, table: Write, here: Path, na
         "reviews.yaml is written",
         "task: classification (`stars` holds 3 different values)",
         "data: 24 texts (14 train, 5 drawn for validation, 5 drawn for test)",
-        "labels: 3, 1 (8), 3 (8), 5 (8)",
+        "labels: 1 (8), 3 (8), 5 (8); 3 in all",
         "",
         "next:",
         "  graft plan reviews.yaml",

@@ -24,7 +24,7 @@ def test_json_gives_every_class_of_every_image(graft, bundle, photo):
 def test_the_text_shows_the_three_best(graft, bundle, photo):
     one = graft("predict", bundle, photo, "--json").json["predictions"][0]
     best = sorted(one["probabilities"].items(), key=lambda item: -item[1])[:3]
-    expected = ", ".join(f"{name} {value:.3f}" for name, value in best)
+    expected = ", ".join(f"{name} ({value:.3f})" for name, value in best)
     assert graft("predict", bundle, photo).out == f"{photo}: {expected}\n"
 
 
@@ -186,7 +186,7 @@ def test_a_registered_model_that_is_not_there_makes_no_store(graft, home, photo)
 def test_probabilities_shows_every_one(graft, bundle, photo):
     one = graft("predict", bundle, photo, "--json").json["predictions"][0]
     told = graft("predict", bundle, photo, "--probabilities").out
-    assert all(f"{name} {value:.3f}" in told for name, value in one["probabilities"].items())
+    assert all(f"{name} ({value:.3f})" in told for name, value in one["probabilities"].items())
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl", ".CSV"])

@@ -17,7 +17,7 @@ def memory(graft, tmp_path):
     place = tmp_path / "memory"
     done = graft("memory", "import", tmp_path / "r.csv", "--scores", tmp_path / "s.csv", "--memory", place)
     assert (done.exit_code, done.err) == (0, "")
-    assert done.out == f"4 records, 1 scores, 2 tasks added to {place}\n"
+    assert done.out == f"4 records, 1 score, 2 tasks added to {place}\n"
     return place
 
 
@@ -71,7 +71,7 @@ def test_what_is_exported_can_be_imported_elsewhere(graft, memory, tmp_path):
     told = graft("memory", "export", out, "--task", "birds", "--memory", memory, "--json").json
     assert told["entries"] == {"tasks": 1, "scores": 1, "records": 3}
     files = ["--scores", out / "scores.parquet", "--tasks", out / "tasks.parquet", "--memory", other]
-    assert graft("memory", "import", out / "records.parquet", *files).out.startswith("3 records, 1 scores, 1 tasks")
+    assert graft("memory", "import", out / "records.parquet", *files).out.startswith("3 records, 1 score, 1 task ")
     again = graft("memory", "import", out / "records.parquet", *files, "--json").json
     assert (again["records"], again["known_records"], again["tasks"]) == (0, 3, 0)
 

@@ -343,6 +343,17 @@ def test_a_silent_run_without_a_terminal_says_now_and_then_what_it_does(progress
     assert "  … starting 2 workers, " in stream.getvalue().removeprefix(before)
 
 
+def test_a_run_without_a_terminal_says_soon_that_ray_starts(progress):
+    stream = io.StringIO()
+    lines = PlainLines(stream, progress, SIX_TRIALS)
+    lines.say_if_silent(time.time() + 1)
+    assert stream.getvalue() == ""
+    lines.say_if_silent(time.time() + 3)
+    assert "  … starting Ray" in stream.getvalue()
+    lines.say_if_silent(time.time() + 13)
+    assert stream.getvalue().count("…") == 1
+
+
 def test_names_write_nothing_to_the_terminal(progress, monkeypatch):
     story = [
         events.StageStarted("ingest", "\x1b[2Jevil\nsearch: done", time=100.0),

@@ -154,7 +154,7 @@ def test_people_get_lines(graft, make_experiment, story):
     ]  # fmt: skip
     assert "4: 1 completed, 1 stopped, 1 failed, 1 interrupted, 1 duplicates" in lines[3]
     assert "t01, accuracy 0.900" in lines[4]
-    assert "trials 6, minutes 9.0" in lines[6]
+    assert "trials 6, minutes 9" in lines[6]
 
 
 def test_neither_ray_nor_torch_nor_mlflow_is_loaded(repository, make_experiment, story, home):

@@ -1,3 +1,4 @@
+import logging
 import sys
 import urllib.parse
 from collections.abc import Callable
@@ -80,6 +81,19 @@ def test_the_registered_model_predicts(
     loaded = mlflow.pyfunc.load_model(str(downloaded(target, package.name, elsewhere / "model")))
     assert loaded.predict(pandas.DataFrame({"path": ["a.png", "b.png"]}))["label"].tolist() == ["seven", "seven"]
     assert sorted(path.name for path in elsewhere.iterdir()) == ["model"]
+
+
+def test_registering_says_nothing_of_its_own(
+    experiment_dir: Path, target: Target, told: Tell, package: ModelPackage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In a notebook it would stand below the display of a run, in the colours of a warning."""
+    told()
+    logger = logging.getLogger("mlflow.pyfunc")
+    logger.addHandler(caplog.handler)
+    logger.setLevel(logging.INFO)
+    register(experiment_dir, target, package)
+    logger.removeHandler(caplog.handler)
+    assert [one.getMessage() for one in caplog.records if one.name == "mlflow.pyfunc"] == []
 
 
 def test_the_bundle_is_the_only_payload(

@@ -183,7 +183,7 @@ def test_workers_that_hang_are_replaced(disturbed):
 def test_workers_that_never_come_are_given_up_in_words(disturbed):
     assert re.fullmatch(
         r"no worker group of 2 workers with 1 CPU each will run: .*(timed out|not come up within 5 s).*"
-        r"; 2 CPU \(1 free\) are needed",
+        r"; 2 CPU \(1 free\) needed",
         disturbed["never_came"],
     )
 

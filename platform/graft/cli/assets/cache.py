@@ -9,7 +9,7 @@ import typer
 
 from graft.cli.help import show_overview
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import tell, tell_json
+from graft.cli.output.tell import counted, tell, tell_json
 from graft.core.errors import ResourceError, SpecError
 from graft.core.storage import Home
 
@@ -51,7 +51,7 @@ def ls(home: HomeOption = None, as_json: JsonOption = False) -> None:
         return
     for entry in entries:
         tell(_line(entry))
-    tell(f"{len(entries)} in {catalog.root}: {_gb(held)} of at most {_gb(limit)}")
+    tell(f"{counted(len(entries), 'set')} of features in {catalog.root}: {_gb(held)} of at most {_gb(limit)}")
 
 
 @app.command("rm")
@@ -86,7 +86,7 @@ def rm(
         tell_json({"removed": _digests(gone), "in_use": _digests(kept), "bytes": freed})
         return
     stayed = f"; {len(kept)} in use stayed" if kept else ""
-    tell(f"deleted {len(gone)}, {_gb(freed)}{stayed}")
+    tell(f"deleted {counted(len(gone), 'set')} of features, {_gb(freed)}{stayed}")
 
 
 @app.command("verify")
@@ -110,7 +110,7 @@ def verify(digest: PrefixOption = None, home: HomeOption = None, as_json: JsonOp
     else:
         for one in damaged:
             tell(f"{one['digest'][:_SHOWN]}  {one['file']} {one['problem']}")
-        tell(f"{len(found)} checked, {sum(map(bool, found.values()))} damaged")
+        tell(f"{counted(len(found), 'set')} of features checked, {sum(map(bool, found.values()))} damaged")
     if damaged:
         raise typer.Exit(1)
 

@@ -38,7 +38,7 @@ def registered() -> list[dict[str, Any]]:
     from graft.spec.registry import GROUPS, members, package_of
 
     found = [
-        {"group": group, "kind": kind, "package": package_of(spec), "doc": (spec.__doc__ or "").strip().split("\n")[0]}
+        {"group": group, "kind": kind, "package": package_of(spec), "doc": _first_paragraph(spec)}
         for group in GROUPS
         for kind, spec in members(group).items()
     ]
@@ -47,3 +47,8 @@ def registered() -> list[dict[str, Any]]:
         for name in ZOO.names()
     ]
     return [*found, *networks]
+
+
+def _first_paragraph(spec: type) -> str:
+    """What a component is, in a line; sentences may be longer than a line of the source."""
+    return " ".join((spec.__doc__ or "").strip().split("\n\n")[0].split())

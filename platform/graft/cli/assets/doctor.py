@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graft.cli.options import HomeOption, JsonOption, SetOption, output_path
+from graft.cli.output.looking import PATIENCE_S
 from graft.cli.output.tell import tell, tell_json
+from graft.cli.output.waiting import telling_long_wait
 
 if TYPE_CHECKING:
     from graft.core.storage import Home
@@ -109,7 +111,9 @@ def _check_installation(home: "Home", start_ray: bool, as_json: bool) -> None:
     from graft.pipeline.installation.check import answered
 
     findings = []
-    for finding in answered(all_checks(home, start_ray)):
+    for check in all_checks(home, start_ray):
+        with telling_long_wait(f"checking {check.name}", PATIENCE_S):
+            (finding,) = answered([check])
         findings.append(finding)
         if not as_json:
             tell(str(finding))

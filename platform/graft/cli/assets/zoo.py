@@ -6,7 +6,7 @@ import typer
 
 from graft.cli.help import show_overview
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import tell, tell_json
+from graft.cli.output.tell import counted, tell, tell_json
 
 app = typer.Typer(
     help="Pretrained networks: which there are, what they are, and their weights.", invoke_without_command=True
@@ -166,7 +166,7 @@ def verify(names: NamesArgument = None, as_json: JsonOption = False) -> None:
         for one in checked:
             state = one.problem or ("as stated" if one.file.stated else "nobody states a digest")
             tell(f"{one.name}  {one.file.path.name}  {one.digest[:12]}  {state}")
-        tell(f"{len(checked)} files read, {len(damaged)} are not what is meant")
+        tell(f"{counted(len(checked), 'file')} read, {len(damaged) or 'none'} not what is meant")
     if damaged:
         raise typer.Exit(1)
 

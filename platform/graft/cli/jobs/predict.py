@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graft.cli.options import HomeOption, JsonOption, output_path
-from graft.cli.output.tell import tell, tell_json
+from graft.cli.output.tell import counted, tell, tell_json
 from graft.cli.output.waiting import telling_long_wait
 from graft.core.storage import Home
 
@@ -100,7 +100,8 @@ def _why_missing(path: Path) -> str:
 def _tell_all(predictor: "Predictor", predictions: "list[Prediction]", output: Path | None, everything: bool) -> None:
     if output:
         unread = sum(one.error is not None for one in predictions)
-        tell(f"{len(predictions)} predictions in {output}" + (f", {unread} without an answer" if unread else ""))
+        without = f", {unread:,} without an answer" if unread else ""
+        tell(f"{counted(len(predictions), 'prediction')} in {output}{without}")
     else:
         for one in predictions:
             tell(f"{one.source}: {one.error or _told(one, everything)}")
@@ -115,7 +116,8 @@ def _tell_all(predictor: "Predictor", predictions: "list[Prediction]", output: P
 def _told(one: Any, everything: bool) -> str:
     """An answer on a line."""
     best = sorted(one.probabilities.items(), key=lambda item: -item[1])
-    chances = ", ".join(f"{name} {value:.3f}" for name, value in (best if everything else best[:TOP]))
+    # Names may be numbers themselves.
+    chances = ", ".join(f"{name} ({value:.3f})" for name, value in (best if everything else best[:TOP]))
     if "label" in one.answer:
         return chances
     columns = {name: f"{value:.4g}" if isinstance(value, float) else str(value) for name, value in one.answer.items()}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from graft.cli.memory.held import PlaceOption, TaskArgument, store_of, task_named, tell_left_out, weighed
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import tell, tell_json
+from graft.cli.output.tell import counted, tell, tell_json
 
 if TYPE_CHECKING:
     from graft.meta.memory.summary import TrialSummary
@@ -53,7 +53,8 @@ def ls(home: HomeOption = None, place: PlaceOption = None, as_json: JsonOption =
             ],
             _NUMBERS,
         )
-    tell(f"{len(rows)} tasks, {contents.records.num_rows:,} records in {contents.parts} parts of {store.place}")
+    held = f"{counted(len(rows), 'task')}, {counted(contents.records.num_rows, 'record')}"
+    tell(f"{held} in {counted(contents.parts, 'part')} of {store.place}")
 
 
 def show(task: TaskArgument, home: HomeOption = None, place: PlaceOption = None, as_json: JsonOption = False) -> None:
@@ -77,7 +78,8 @@ def show(task: TaskArgument, home: HomeOption = None, place: PlaceOption = None,
     tell_left_out(contents)
     called = f"{row.title} ({name})" if row.title else name
     size = f", {row.rows:,} training rows, {row.outputs} outputs" if row.rows else ""
-    tell(f"{called}: {row.modality} {row.task_kind}{size}, {row.trials} trials from {', '.join(row.sources) or '–'}")
+    came = f"{counted(row.trials, 'trial')} from {', '.join(row.sources) or '–'}"
+    tell(f"{called}: {row.modality} {row.task_kind}{size}, {came}")
     if entry is not None:
         tell(*(f"  {key} = {value:.4g}" for key, value in entry.meta_features.items()))
     _print_trials(trials)

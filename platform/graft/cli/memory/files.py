@@ -7,7 +7,7 @@ import typer
 
 from graft.cli.memory.held import PlaceOption, store_of, task_named, tell_left_out
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import tell, tell_json
+from graft.cli.output.tell import counted, tell, tell_json
 from graft.core.uris import user_path
 
 DirectoryArgument = Annotated[
@@ -41,7 +41,8 @@ def export(
         tell_json({"directory": str(directory), "entries": written})
         return
     tell_left_out(contents)
-    tell(", ".join(f"{count:,} {kind}" for kind, count in written.items()) + f" written to {directory}")
+    told = ", ".join(counted(count, kind.removesuffix("s")) for kind, count in written.items())
+    tell(f"{told} written to {directory}")
 
 
 def import_(
@@ -83,5 +84,5 @@ def import_(
         tell_json(told)
         return
     known = f", {told['known_records']:,} known already" if told["known_records"] else ""
-    added = f"{told['records']:,} records{known}, {told['scores']:,} scores, {told['tasks']:,} tasks"
-    tell(f"{added} added to {store.place}")
+    others = f"{counted(len(new.scores()), 'score')}, {counted(len(new.tasks()), 'task')}"
+    tell(f"{counted(len(new.records()), 'record')}{known}, {others} added to {store.place}")

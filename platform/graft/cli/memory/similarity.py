@@ -7,7 +7,7 @@ import typer
 
 from graft.cli.memory.held import PlaceOption, store_of, tell_left_out, weighed
 from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
-from graft.cli.output.tell import tell, tell_json
+from graft.cli.output.tell import counted, tell, tell_json
 from graft.core.storage import Home
 from graft.core.uris import user_path
 
@@ -78,4 +78,4 @@ def map_(
     tell_left_out(contents)
     for one, (x, y) in zip(entries, points, strict=True):
         tell(f"{x:7.2f} {y:7.2f}  {one.modality:8} {one.title or one.task}")
-    tell(f"{len(entries)} tasks" + ("" if picture is None else f", drawn in {picture}"))
+    tell(counted(len(entries), "task") + ("" if picture is None else f", drawn in {picture}"))

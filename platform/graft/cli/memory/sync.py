@@ -7,7 +7,7 @@ import typer
 
 from graft.cli.memory.held import PlaceOption, store_of
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import tell, tell_json
+from graft.cli.output.tell import counted, tell, tell_json
 from graft.core.storage import Home
 
 
@@ -48,6 +48,7 @@ def sync(
         return
     tell(*(f"graft: {line}" for line in done.problems), err=True) if done.problems else None
     out = f"; {done.kept_out} experiments are kept out by their jobs" if done.kept_out else ""
-    tell(f"{done.records:,} records of {done.trials:,} trials in {done.experiments:,} experiments added{out}")
+    trials = f"{counted(done.trials, 'trial')} in {counted(done.experiments, 'experiment')}"
+    tell(f"{counted(done.records, 'record')} of {trials} added{out}")
     if others is not None:
-        tell(f"{others.records:,} records of {others.trials:,} runs of the MLflow store added")
+        tell(f"{counted(others.records, 'record')} of {counted(others.trials, 'run')} of the MLflow store added")

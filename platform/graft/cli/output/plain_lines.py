@@ -14,8 +14,10 @@ from graft.experiments.standing.activity import activity
 from graft.journal import events
 from graft.search.outlook import Outlook
 
-# After so many seconds without a line there is one that says what goes on.
+# After so many seconds without a line there is one that says what goes on; the first comes sooner, while whoever
+# started the run looks whether it does.
 SILENCE_S = 60.0
+FIRST_SILENCE_S = 2.0
 
 Listener = Callable[[events.Event], None]
 
@@ -47,6 +49,7 @@ class PlainLines:
         self._progress = progress
         self._outlook = outlook
         self._last = time.time()
+        self._patience = FIRST_SILENCE_S
         self._lock = threading.Lock()
 
     def listen(self, event: events.Event) -> None:
@@ -59,7 +62,7 @@ class PlainLines:
 
     def say_if_silent(self, now: float) -> None:
         """Print what goes on if no line has come for long."""
-        if now - self._last < SILENCE_S:
+        if now - self._last < self._patience:
             return
         with self._lock:
             doing = activity(self._progress)
@@ -67,13 +70,15 @@ class PlainLines:
             self._print(f"  … {doing.what}{since}{_left(self._progress, self._outlook, now)}")
 
     def _print(self, line: str) -> None:
-        self._last = time.time()
+        self._last, self._patience = time.time(), SILENCE_S
         tell(line, stream=self._stream)
 
 
 def _watch(lines: PlainLines, is_over: threading.Event) -> None:
-    while not is_over.wait(SILENCE_S / 4):
+    patience = FIRST_SILENCE_S
+    while not is_over.wait(patience):
         lines.say_if_silent(time.time())
+        patience = SILENCE_S / 4
 
 
 def _line(event: events.Event, progress: Progress, outlook: Outlook) -> str:

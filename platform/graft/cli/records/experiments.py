@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import tell, tell_json
+from graft.cli.output.tell import counted, tell, tell_json
 from graft.core.errors import GraftError
 from graft.core.storage import Home
 
@@ -23,7 +23,7 @@ def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
         return
     for row in rows:
         score = shown(row["validation"])
-        tell(f"{row['experiment']}  {row['status']}  {row['trials']} trials  best validation {score}")
+        tell(f"{row['experiment']}  {row['status']}  {counted(row['trials'], 'trial')}  best validation {score}")
     if not rows:
         tell(f"no experiments in {place.experiments}; start one with `graft run JOB`")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graft.cli.options import ExperimentArgument, HomeOption, JsonOption
-from graft.cli.output.tell import tell, tell_json
+from graft.cli.output.tell import counted, tell, tell_json
 from graft.core.storage import Home
 
 if TYPE_CHECKING:
@@ -240,19 +240,18 @@ def _bytes(path: Path) -> int:
 def _lines(status: Mapping[str, Any]) -> list[str]:
     from graft.spec.metrics import shown
 
-    trials, best, writer, eta = status["trials"], status["best"], status["writer"], status["eta"]
+    trials, best, writer = status["trials"], status["best"], status["writer"]
     where = status["stage"] or "not begun"
     if status["phase"] and where == "search":
         where += f", phase {status['phase']['number']} ({status['phase']['scheduler']})"
     ends = ", ".join(f"{count} {name}" for name, count in trials.items() if count and name != "total")
-    left = f", {eta['seconds']:.0f} ± {eta['band']:.0f} s left" if eta else ""
     found = [
         ("experiment", status["experiment"]),
         ("state", status["state"]),
         ("stage", where),
         ("trials", f"{trials['total']}" + (f": {ends}" if ends else "")),
         ("best", f"{best['trial']}, {best['metric']} {shown(best['score'])}: {best['label']}" if best else "none yet"),
-        ("time", f"{status['spent_s']:.0f} s spent, begun {status['elapsed_s']:.0f} s ago{left}"),
+        ("time", _told_time(status)),
         ("budget", _told_budget(status["budget"])),
         ("writer", _told_writer(writer)),
         ("tracking", _told_tracking(status["tracking"]) + _told_restarts(status["relay"]["restarts"])),
@@ -267,8 +266,18 @@ def _lines(status: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _told_time(status: Mapping[str, Any]) -> str:
+    spent, elapsed, eta = status["spent_s"], status["elapsed_s"], status["eta"]
+    if status["writer"] and status["writer"]["is_alive"]:
+        left = f", {eta['seconds']:.0f} ± {eta['band']:.0f} s left" if eta else ""
+        return f"{spent:.0f} s spent, begun {elapsed:.0f} s ago{left}"
+    # What has ended goes on counting nothing: its seconds are those between its first and its last record.
+    pauses = f", {elapsed:.0f} s from its first to its last record" if elapsed - spent >= 1 else ""
+    return f"{spent:.0f} s spent{pauses}"
+
+
 def _told_budget(budget: Mapping[str, Any]) -> str:
-    limits = ", ".join(f"{name} {value}" for name, value in budget.items() if value and name != "stopped_by")
+    limits = ", ".join(f"{name} {value:g}" for name, value in budget.items() if value and name != "stopped_by")
     ended = f"; the search ended by {budget['stopped_by']}" if budget["stopped_by"] else ""
     return (limits or "no limit") + ended
 
@@ -281,10 +290,11 @@ def _told_writer(writer: Mapping[str, Any] | None) -> str:
 
 
 def _told_restarts(restarts: int) -> str:
-    return f", started again {restarts} time{'s' * (restarts != 1)}" if restarts else ""
+    return f", started again {counted(restarts, 'time')}" if restarts else ""
 
 
 def _told_tracking(tracking: Mapping[str, Any]) -> str:
-    behind = f", {tracking['pending']} records behind ({tracking['lag_s']:.0f} s)" if tracking["pending"] else ""
+    pending = counted(tracking["pending"], "record")
+    behind = f", {pending} behind ({tracking['lag_s']:.0f} s)" if tracking["pending"] else ""
     refused = f", {tracking['refused']} refused" if tracking["refused"] else ""
     return f"{tracking['state']}{behind}{refused}" + (f": {tracking['message']}" if tracking["message"] else "")

@@ -48,15 +48,15 @@ def place(spec: DataSpec, storage: StorageSpec, rows: int, free: int, is_there: 
             raise SpecError([Problem("data.store", f"{rule}; leave it out")])
         return Placement(False, f"samples of {storage.modality} differ in length, and are as small stored as they come")
     total = each * rows
-    size = f"{rows} samples of {each} bytes are {total / GB:.3g} GB decoded"
+    size = f"{rows:,} samples of {_told(each)} are {_told(total)} decoded"
     if spec.store != "auto":
         return Placement(spec.store == "stream", f"{size}; data.store says so")
     if is_there:
         return Placement(False, f"{size}, and are there from an earlier run")
     limit = free * SHARE_OF_FREE if spec.disk_gb is None else spec.disk_gb * GB
-    whose = f"half of the {free / GB:.3g} GB that are free" if spec.disk_gb is None else "data.disk_gb"
+    whose = f"half of the {_told(free)} that are free" if spec.disk_gb is None else "data.disk_gb"
     if total > limit:
-        return Placement(True, f"{size}, more than {whose} allows ({limit / GB:.3g} GB)")
+        return Placement(True, f"{size}, more than {whose} allows ({_told(limit)})")
     return Placement(False, f"{size}, within {whose}")
 
 
@@ -65,3 +65,10 @@ def row_bytes(storage: StorageSpec) -> int | None:
     if not storage.columns or any(column.shape is None for column in storage.columns):
         return None
     return sum(math.prod(column.shape or ()) * np.dtype(column.dtype).itemsize for column in storage.columns)
+
+
+def _told(size: float) -> str:
+    for unit, name in ((GB, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size >= unit:
+            return f"{size / unit:.3g} {name}"
+    return f"{size:.0f} bytes"

@@ -196,8 +196,8 @@ class SearchStage:
                 return ended
         count = len(self.progress.trials)
         if is_exhausted:
-            return SearchEnded("space", f"{count} trials; the space holds no more strategies")
-        return SearchEnded("trials", f"{count} trials have ended")
+            return SearchEnded("space", f"{count} trial{'s' * (count != 1)}; the space holds no more strategies")
+        return SearchEnded("trials", f"{count} trial{' has' if count == 1 else 's have'} ended")
 
     def _run_phase(self, phase: Phase, runner: TrialRunner) -> tuple[SearchEnded | None, bool]:
         """Run one phase; why the search ended in it, and whether its space was used up."""

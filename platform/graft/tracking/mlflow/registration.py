@@ -32,6 +32,7 @@ from mlflow.exceptions import MlflowException  # isort: skip
 from mlflow.models.model import MLMODEL_FILE_NAME  # isort: skip
 from mlflow.models import Model, ModelSignature  # isort: skip
 from mlflow.types import ColSpec, DataType, Schema  # isort: skip
+from mlflow.utils.logging_utils import suppress_logs  # isort: skip
 
 DIGEST_TAG = "graft.digest"
 _FLAVOUR_DATA = "data"
@@ -292,16 +293,21 @@ def _ensure_logged_model(store: Store, run_id: str, package: ModelPackage, key: 
     return str(model.model_id)
 
 
+# MLflow tells on standard error that it looks at the example, which would stand below the display of a run.
+_CHATTER = re.compile("Validating input example")
+
+
 def _save(path: Path, package: ModelPackage, model: Model) -> None:
-    mlflow.pyfunc.save_model(
-        str(path),
-        loader_module=package.loader_module,
-        data_path=str(package.bundle),
-        mlflow_model=model,
-        signature=signature_of(package.inputs, package.outputs),
-        input_example=package.input_example,
-        pip_requirements=list(package.requirements),
-    )
+    with suppress_logs("mlflow.pyfunc", _CHATTER):
+        mlflow.pyfunc.save_model(
+            str(path),
+            loader_module=package.loader_module,
+            data_path=str(package.bundle),
+            mlflow_model=model,
+            signature=signature_of(package.inputs, package.outputs),
+            input_example=package.input_example,
+            pip_requirements=list(package.requirements),
+        )
 
 
 def _schema(columns: Mapping[str, str]) -> Schema:

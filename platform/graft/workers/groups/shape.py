@@ -86,7 +86,7 @@ def waiting_for(shape: GroupShape, count: int) -> str:
     if all(free.get(kind, 0.0) >= amount for kind, amount in needed.items()):
         return ""
     short = " and ".join(f"{amount:g} {kind} ({free.get(kind, 0.0):g} free)" for kind, amount in needed.items())
-    return f"{short} are needed"
+    return f"{short} needed"
 
 
 def free_workers(shape: GroupShape) -> int:
