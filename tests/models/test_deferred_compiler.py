@@ -61,6 +61,26 @@ with deferred_compiler():
     assert sys.modules["torch._dynamo"] is real
 assert sys.modules["torch._dynamo"] is real
 """,
+    "shapes": """
+import sys, torch
+from graft.models.structure.stages import stages_of
+stages = stages_of("timm/tf_efficientnet_lite0")
+assert "torch._dynamo" not in sys.modules
+import torch._dynamo
+stages_of.cache_clear()
+assert stages_of("timm/tf_efficientnet_lite0") == stages
+""",
+    "optimiser": """
+import sys, torch
+from graft.spec.components.optimizer import AdamW
+from graft.training.optimizer import build_optimizer
+weight = torch.nn.Parameter(torch.ones(2))
+optimizer = build_optimizer(AdamW(), [{"params": [weight], "names": ["weight"], "lr": 0.5, "weight_decay": 0.0}])
+assert "torch._dynamo" not in sys.modules
+weight.sum().backward()
+optimizer.step()
+torch.testing.assert_close(weight, torch.full((2,), 0.5))
+""",
     "failed import": """
 import sys, torch
 from graft.models.deferred_compiler import deferred_compiler
@@ -130,3 +150,11 @@ def test_an_imported_compiler_stays(said: Mapping[str, str]) -> None:
 
 def test_a_failed_import_leaves_no_stand_in(said: Mapping[str, str]) -> None:
     assert said["failed import"] == "well"
+
+
+def test_shapes_without_values_need_no_compiler_and_are_the_same_with_it(said: Mapping[str, str]) -> None:
+    assert said["shapes"] == "well"
+
+
+def test_an_optimiser_that_takes_no_step_needs_no_compiler(said: Mapping[str, str]) -> None:
+    assert said["optimiser"] == "well"

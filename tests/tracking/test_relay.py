@@ -4,9 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from graft.journal.events import Event, RelayEnded
 from graft.journal.journal import Journal, journal_path
 from graft.journal.locking import exclusive
 from graft.tracking.mlflow.audit import audit_store
-from graft.tracking.relay import RelayProcess, _dismiss, main, start_relay, sync
+from graft.tracking.relay import RelayProcess, _dismiss, _follow, main, start_relay, sync
 from graft.tracking.relay_files import RelayFiles, RelayState, RelayStatus
 from graft.tracking.relay_supervisor import RelaySupervisor, RestartPolicy
 from graft.tracking.target import Target
@@ -243,6 +245,28 @@ def test_a_relay_that_is_asked_to_end_gives_way_no_longer(
     monkeypatch.setattr("graft.tracking.relay._follow", follow)
     assert main([str(experiment_dir), "--experiment", "x", "--uri", target.uri]) == 75
     assert lags == [3.0, math.inf, math.inf]
+
+
+def test_a_relay_gives_way_while_mlflow_is_loaded_but_not_for_ever(
+    experiment_dir: Path, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lags, is_too_long = list[float](), threading.Event()
+
+    def give_way(lag: float) -> None:
+        lags.append(lag)
+        if math.isinf(lag):
+            is_too_long.set()
+
+    class NeverLoaded(ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            assert is_too_long.wait(60)
+            raise AttributeError(name)
+
+    monkeypatch.setattr("graft.tracking.relay._LOADING_S", 0.01)
+    monkeypatch.setitem(sys.modules, "graft.tracking.mlflow.shipping", NeverLoaded("shipping"))
+    with pytest.raises(ImportError):
+        _follow(RelayFiles(experiment_dir), target, 0.0, threading.Event(), give_way)
+    assert lags == [0.0, math.inf]
 
 
 @pytest.mark.parametrize("state", RelayState)

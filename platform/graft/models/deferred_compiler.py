@@ -18,7 +18,8 @@ _DYNAMO, _UTILS = "torch._dynamo", "torch._dynamo.utils"
 
 @contextmanager
 def deferred_compiler() -> Iterator[None]:
-    """While libraries are imported, stand-ins take the place of the compiler; it is imported when it is first used.
+    """While libraries are imported, and wherever torch asks its compiler only to leave something aside, stand-ins take
+    its place; it is imported when it is first used.
 
     A library that asks for more of it than is known here gets the real one at once.
     """
@@ -51,9 +52,13 @@ def _stand_in(name: str, **known: Any) -> ModuleType:
 
 def _remove_stand_ins() -> None:
     for name in (_DYNAMO, _UTILS):
-        # Only what is imported from a file has a specification.
-        if name in sys.modules and sys.modules[name].__spec__ is None:
+        if name in sys.modules and not _is_real(sys.modules[name]):
             del sys.modules[name]
+
+
+def _is_real(module: ModuleType | None) -> bool:
+    """Whether it was imported from a file: a stand-in has no specification."""
+    return module is not None and module.__spec__ is not None
 
 
 def _disable(function: Any = None, *given: Any, **named: Any) -> Any:
@@ -73,7 +78,7 @@ def _disable(function: Any = None, *given: Any, **named: Any) -> Any:
     @functools.wraps(function)
     def deferred(*args: Any, **kwargs: Any) -> Any:
         # Where the compiler is not imported, nothing is compiled.
-        return (disabled() if _DYNAMO in sys.modules else function)(*args, **kwargs)
+        return (disabled() if _is_real(sys.modules.get(_DYNAMO)) else function)(*args, **kwargs)
 
     return deferred
 

@@ -33,6 +33,8 @@ from graft.tracking.target import Target
 _UNSYNCED_EXIT = 75
 _LINGER = 600.0
 _LOOK_S = 0.1
+# After so many seconds, a relay that is still being loaded gives way to nobody any more.
+_LOADING_S = 20.0
 
 
 class RelayProcess:
@@ -194,8 +196,14 @@ def _log_to_standard_error() -> None:
 def _follow(
     files: RelayFiles, target: Target, linger: float, stopping: threading.Event, give_way: Callable[[float], None]
 ) -> RelayStatus:
+    # MLflow takes seconds to load, of which the first trials have more need; but not for ever.
+    give_way(0.0)
+    too_long = threading.Timer(_LOADING_S, give_way, (math.inf,))
+    too_long.daemon = True
+    too_long.start()
     from graft.tracking.mlflow.shipping import Patience, Shipper  # see `sync`
 
+    too_long.cancel()
     # The relay of a run before may be waiting for a server that this run has replaced; the newest one goes on.
     _dismiss(files)
     with exclusive(files.lock):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from graft.core.errors import ArtifactError
+from graft.models.deferred_compiler import deferred_compiler
 from graft.spec.components.optimizer import AdamW, OptimizerSpec, Sgd
 from graft.spec.components.schedule import Constant, Cosine, OneCycle, ScheduleSpec
 from graft.spec.registry import build
@@ -30,7 +31,10 @@ def build_optimizer(spec: OptimizerSpec, groups: list[dict[str, Any]]) -> torch.
     Weight decay is decoupled in AdamW and part of the gradient in SGD, as torch has them. Groups are copied: building
     twice from the same groups gives two independent optimisers.
     """
-    optimizer: torch.optim.Optimizer = build(spec, [dict(group) for group in groups])
+    # Torch asks its compiler not to compile what takes groups in: a second of imports, which heads that are solved, and
+    # take no step, never need.
+    with deferred_compiler():
+        optimizer: torch.optim.Optimizer = build(spec, [dict(group) for group in groups])
     return optimizer
 
 

@@ -95,7 +95,7 @@ def edit_of(architecture: str, structure: Structure, size: int) -> Edit:
     stages = stages_of(architecture, size)
     before = sum((stage.cost for stage in stages), Cost(0, 0))
     places = structure.blocks(depth_of(architecture))
-    left = stages_of(architecture, size, structure.widen)
+    left = stages if structure.widen == 1 else stages_of(architecture, size, structure.widen)
     return Edit(before, sum((left[place + 1].cost for place in places), left[0].cost))
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from graft.models.backbone import Backbone, Hidden, Masked
+from graft.models.deferred_compiler import deferred_compiler
 from graft.models.libraries import library_for
 from graft.models.operations import Cost, cost_of
 from graft.models.structure.meta_device import WithoutValues
@@ -48,7 +49,8 @@ def stages_of(architecture: str, size: int | None = None, widen: float = 1.0) ->
         if widen > 1:
             backbone.blocks = nn.ModuleList(widened(block, widen, seed=0) for block in backbone.blocks)
         sample = library.sample(name, size)
-    with torch.inference_mode(), _AllThere():  # type: ignore[no-untyped-call]
+    # Torch asks its compiler to leave aside what looks at operations, and computes shapes in Python.
+    with deferred_compiler(), torch.inference_mode(), _AllThere():  # type: ignore[no-untyped-call]
         cost = cost_of(backbone, sample)
         shapes = _shapes(backbone, sample)
     return tuple(Stage(*one) for one in zip((cost.stem, *cost.blocks), shapes, strict=True))
