@@ -289,7 +289,7 @@ class BackbonesScreened(Event):
 
 @dataclass(frozen=True)
 class RecommendationsMade(Event):
-    """What the searcher of a phase is told of earlier tasks, before its first trial and once for all.
+    """What the searcher of a phase is told of earlier tasks, before its first draw and once for all.
 
     Attributes:
         prior: of `graft.meta.recommend.prior.Prior`, as a plain mapping; a search that goes on is told it again.

@@ -10,9 +10,8 @@ from graft.core.stores.copy import is_there
 from graft.experiments.history import SearchHistory
 from graft.experiments.progress import Progress
 from graft.learner.checkpoints import CheckpointStore
-from graft.meta.recommend.head_order import in_recommended_order
-from graft.meta.recommend.prior import NO_PRIOR, Prior
 from graft.models.load import depth_of_backbone
+from graft.pipeline.memory.asked import Asked, InformedSearch
 from graft.search.perturb import perturb
 from graft.search.proposer import Earlier, SearchProposer, StratifiedProposer, SurvivorProposer, architectures_of
 from graft.search.protocol import Checkpoint, LearnsFromTasks, Observation, Proposer
@@ -31,14 +30,16 @@ class Proposing:
     Attributes:
         history: what was proposed before.
         store: where the survivors' weights are.
-        prior: what earlier tasks say of the phase.
+        asked: what earlier tasks say of the phase.
+        first: what its first draws are.
     """
 
     job: Job
     progress: Progress
     history: SearchHistory
     store: CheckpointStore
-    prior: Prior = NO_PRIOR
+    asked: Asked
+    first: tuple[Strategy, ...] = ()
 
     def of(self, phase: Phase, history: Callable[[], tuple[Observation, ...]]) -> Proposer:
         """The proposer of a phase that is about to run.
@@ -57,9 +58,8 @@ class Proposing:
         searcher = build_searcher(phase.searcher, space, self.job.objective, derive_seed(search.seed, phase.index))
         if not phase.is_population_based:
             if isinstance(searcher, LearnsFromTasks):
-                searcher = searcher.informed(self.prior)
-            first = in_recommended_order(self.job.first, self.prior) if phase.index == 0 else ()
-            return SearchProposer(searcher, phase, history=history, depth=_depth, earlier=earlier, first=first)
+                searcher = InformedSearch(searcher, self.asked)
+            return SearchProposer(searcher, phase, history=history, depth=_depth, earlier=earlier, first=self.first)
         kinds = architectures_of(space, _depth)
         return StratifiedProposer(searcher, phase, kinds, history=history, depth=_depth, earlier=earlier)
 

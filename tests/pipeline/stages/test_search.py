@@ -1,6 +1,7 @@
 """The search stage, played on learning curves: phase after phase, also after a break at any moment."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ class Runs:
         end: Callable[[Progress], SearchEnded | None] = lambda progress: None,
         phase_seconds: Callable[[int], float | None] = lambda phase: None,
         recommend: Callable[[Any], events.RecommendationsMade | None] = lambda phase: None,
+        slots: int = 2,
     ) -> SearchEnded:
         metric = self._job.objective
         progress, history = Progress(metric, self._job.training.epochs), SearchHistory(metric)
@@ -69,7 +71,7 @@ class Runs:
                 journal=journal,
                 progress=progress,
                 clock=SystemClock(),
-                allocation=Allocation(cpus=1, gpus=0, concurrent=2),
+                allocation=Allocation(cpus=1, gpus=0, concurrent=slots),
                 factory=SupervisedFactory(self._training_data),
                 history=history,
                 end_of_search=lambda: end(progress),
@@ -312,21 +314,73 @@ def test_what_earlier_tasks_want_is_journaled_and_tried_first_with_its_reason(ma
     ]
 
 
-def test_solved_heads_come_in_the_order_of_earlier_tasks_around_the_trainings(make: Any, curve_search: Any) -> None:
+HEADS = [{"head": "ridge", "freeze": 1.0, "resolution": side} for side in (32, 64)]
+TRIED_FIRST = [HEADS[0], {"lr": 0.1}, HEADS[1]]
+
+
+def large_before_small() -> tuple[Expected, ...]:
+    wanted = [candidate_of(Strategy.model_validate(one)).strategy_json for one in reversed(HEADS)]
+    return tuple(Expected(one, 0.0, 0.3, reason=f"head {place}") for place, one in enumerate(wanted))
+
+
+def begun_of(runs: Runs) -> list[tuple[int | None, float, str]]:
+    return [(one.strategy.get("resolution"), one.strategy["lr"], one.recommended) for one in runs.begun().values()]
+
+
+def test_heads_that_are_solved_one_by_one_come_in_the_order_of_earlier_tasks_around_the_trainings(
+    make: Any, curve_search: Any
+) -> None:
     curve_search(better_with_a_higher_rate)
-    small, large = ({"head": "ridge", "freeze": 1.0, "resolution": side} for side in (32, 64))
-    job = {"scheduler": "none", "searcher": "meta", "budget": {"trials": 4}, "first": [small, {"lr": 0.1}, large]}
-    runs = make(job, strategy=RATES)
-    wanted = (candidate_of(Strategy.model_validate(one)).strategy_json for one in (large, small))
-    heads = tuple(Expected(one, 0.0, 0.3, reason=f"head {place}") for place, one in enumerate(wanted))
-    runs.run(recommend=told_of([0.1, 0.03], heads))
-    begun = [(one.strategy.get("resolution"), one.strategy["lr"], one.recommended) for one in runs.begun().values()]
-    assert begun == [
+    runs = make(
+        {"scheduler": "none", "searcher": "meta", "budget": {"trials": 4}, "first": TRIED_FIRST}, strategy=RATES
+    )
+    runs.run(recommend=told_of([0.1, 0.03], large_before_small()), slots=1)
+    assert begun_of(runs) == [
         (64, 0.001, "head 0"),
         (None, 0.1, ""),
         (32, 0.001, "head 1"),
         (None, 0.03, "because 0.03"),
     ]
+
+
+def test_heads_that_are_solved_side_by_side_do_not_wait_for_the_memory(make: Any, curve_search: Any) -> None:
+    curve_search(better_with_a_higher_rate)
+    runs = make(
+        {"scheduler": "none", "searcher": "meta", "budget": {"trials": 5}, "first": TRIED_FIRST}, strategy=RATES
+    )
+    runs.run(recommend=told_of([0.1, 0.03, 0.01], large_before_small()))
+    assert begun_of(runs) == [
+        (32, 0.001, ""),
+        (None, 0.1, ""),
+        (64, 0.001, ""),
+        (None, 0.03, "because 0.03"),
+        (None, 0.01, "because 0.01"),
+    ]
+    kinds = (events.TrialStarted, events.RecommendationsMade)
+    order = [type(event).__name__ for event in runs.told() if isinstance(event, kinds)]
+    assert order == [*["TrialStarted"] * 3, "RecommendationsMade", *["TrialStarted"] * 2]
+
+
+@pytest.mark.parametrize(("begun", "slots", "told"), [(1, 2, "again"), (4, 2, "told"), (1, 1, "told")])
+def test_a_search_that_goes_on_asks_the_memory_unless_something_was_drawn(
+    make: Any, curve_search: Any, begun: int, slots: int, told: str
+) -> None:
+    curve_search(better_with_a_higher_rate)
+    runs = make(
+        {"scheduler": "none", "searcher": "meta", "budget": {"trials": 5}, "first": TRIED_FIRST}, strategy=RATES
+    )
+
+    def end(progress: Progress) -> SearchEnded | None:
+        reported = [trial for trial in progress.trials.values() if trial.best_epoch]
+        return SearchEnded("interrupt") if len(reported) >= begun else None
+
+    with pytest.raises(Interrupted):
+        runs.run(end, recommend=told_of([0.1, 0.03, 0.01], large_before_small()), slots=slots)
+    curve_search(better_with_a_higher_rate)
+    later = told_of([0.1, 0.003, 0.01])
+    runs.run(recommend=lambda phase: replace(later(phase), told="again"), slots=slots)
+    assert [one.told for one in runs.told(events.RecommendationsMade)] == [told]
+    assert len(runs.begun()) == 5
 
 
 def test_a_search_that_goes_on_is_told_what_it_was_told(make: Any, curve_search: Any) -> None:

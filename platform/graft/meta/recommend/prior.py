@@ -1,4 +1,4 @@
-"""What a search is told before its first trial: an immutable value that is journaled, so that a resumed one hears it
+"""What a search is told before its first draw: an immutable value that is journaled, so that a resumed one hears it
 again whatever the memory has learned since."""
 
 from collections.abc import Mapping

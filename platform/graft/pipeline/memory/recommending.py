@@ -1,4 +1,4 @@
-"""What earlier tasks say of a job: the memory is asked once, before the first trial of a phase."""
+"""What earlier tasks say of a job: the memory is asked once, before the first draw of a phase."""
 
 import logging
 import math

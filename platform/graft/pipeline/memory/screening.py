@@ -1,4 +1,4 @@
-"""Scores the backbones of a search once, before its first trial, where that is worth it; what came of it is told."""
+"""Scores the backbones of a search once, before its first draw, where that is worth it; what came of it is told."""
 
 from dataclasses import dataclass
 

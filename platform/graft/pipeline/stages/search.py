@@ -28,10 +28,11 @@ from graft.learner.training_data import TrainingData, training_data_of
 from graft.learner.trial import (
     TrialPayload,
 )
-from graft.meta.recommend.prior import NO_PRIOR, Prior
+from graft.meta.recommend.head_order import First
 from graft.pipeline.context import RunContext
+from graft.pipeline.memory.asked import Asking
 from graft.pipeline.memory.first import first_of
-from graft.pipeline.memory.recommending import Samples, reasons_of, recommend
+from graft.pipeline.memory.recommending import Samples, recommend
 from graft.pipeline.memory.screening import Screener
 from graft.pipeline.proposing import Proposing
 from graft.pipeline.publishing import importance_of
@@ -106,7 +107,8 @@ def run_search_stage(run: RunContext, dataset: Dataset) -> Output:
 def _samples(run: RunContext, dataset: Dataset, phase: Phase) -> Samples:
     screener = Screener(run, dataset)
     entry = partial(task_entry, run.job, dataset, run.home)
-    first = first_of(run.job, dataset.counts, run.run_clock.allocation.concurrent)
+    slots = run.run_clock.allocation.concurrent
+    first = first_of(run.job, dataset.counts, slots) if slots == 1 else First()
     return Samples(entry, lambda known: screener.scores(phase.index, known), first)
 
 
@@ -141,7 +143,7 @@ class SearchStage:
         allowance: by which trials plan how long they train; None if all train what they are told to.
         time: that trials which plan it have; None likewise.
         places: which nodes train which trial.
-        recommend: what earlier tasks say of a phase; asked once for each that has not begun.
+        recommend: what earlier tasks say of a phase; asked once for each in which nothing was drawn yet.
     """
 
     experiment: Experiment
@@ -206,12 +208,14 @@ class SearchStage:
         scheduler_kind, searcher_kind = ("replay",) * 2 if replay else (phase.scheduler.kind, phase.searcher.kind)
         self.journal.append(events.PhaseStarted(phase.index, scheduler_kind, searcher_kind, phase.epochs))
         search = self.job.search
-        prior = self._prior(phase)
+        recommend = (lambda phase: None) if replay else self.recommend
+        asking = Asking(self.journal, self.history, recommend, self.allocation.concurrent)
+        asked, first = asking.of(phase, self.job.first if phase.index == 0 else ())
         recorder = Recorder(
-            self.journal, self.progress, search.seed, self.clock, self.job.reach.varied(), reasons_of(prior)
+            self.journal, self.progress, search.seed, self.clock, self.job.reach.varied(), asked.reason_of
         )
         scheduler = replay or build_scheduler(phase, self.job.objective, search.seed, self.job.strategy)
-        proposing = Proposing(self.job, self.progress, self.history, self._store, prior)
+        proposing = Proposing(self.job, self.progress, self.history, self._store, asked, first)
         proposer: Proposer = replay or proposing.of(phase, lambda: conductor.history())
         in_time = None if replay or self.time is None else InTime(proposer, self.time)
         proposer = in_time or proposer
@@ -238,16 +242,6 @@ class SearchStage:
         is_over = cause.ended is not None and cause.ended.by != "phase"
         late = in_time.ended if in_time else None
         return cause.ended if is_over else late, proposer.is_exhausted
-
-    def _prior(self, phase: Phase) -> Prior:
-        """What earlier tasks say: what was told when the phase began, whatever the memory has learned since."""
-        has_begun = bool(self.history.proposed([phase.index]))
-        if phase.index not in self.history.priors and not has_begun and self._replay(phase) is None:
-            made = self.recommend(phase)
-            if made is not None:
-                self.journal.append(made)
-                return Prior.from_dict(made.prior)
-        return self.history.priors.get(phase.index, NO_PRIOR)
 
     @property
     def _store(self) -> CheckpointStore:
