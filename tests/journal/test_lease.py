@@ -8,7 +8,7 @@ import pytest
 
 from graft.core.errors import ResourceError
 from graft.journal.lease import Lease, Terms, looks_alive, take_lease
-from graft.journal.lease_files import Machine, find_holder
+from graft.journal.lease_files import Holder, Machine, find_holder
 
 HERE, THERE = Machine("here", "boot-1"), Machine("there", "boot-2")
 
@@ -239,15 +239,34 @@ def test_a_disk_that_is_full_leaves_no_lease(journal, monkeypatch):
 
 def test_a_holder_looks_alive_for_a_while(taken, journal, clock):
     lease = taken(THERE)
-    terms = Terms(HERE, expiry=15.0, clock=clock)
-    holder = find_holder(journal)
-    assert holder is not None
-    assert looks_alive(holder, terms)
+    terms = Terms(HERE, expiry=15.0, clock=clock, wait=clock.wait)
+
+    def alive() -> bool:
+        return looks_alive(lambda: find_holder(journal), terms)
+
+    assert alive()
     clock.wall += 40
-    assert not looks_alive(holder, terms)
+    assert not alive()
     clock.wall -= 80
-    assert not looks_alive(holder, terms), "a lease from the future is not eternal"
+    assert not alive(), "a lease from the future is not eternal"
     lease.release()
-    released = find_holder(journal)
-    assert released is not None
-    assert not looks_alive(released, terms)
+    assert not alive()
+
+
+@pytest.mark.parametrize("apart", [300.0, -300.0])
+def test_a_holder_whose_clock_is_minutes_apart_looks_alive_while_it_goes_on(apart: float, clock: FakeClock) -> None:
+    holder = Holder(1, THERE, 4711, clock.wall + apart, clock.wall + apart, is_released=False)
+    terms = Terms(HERE, clock=clock, wait=clock.wait)
+    beating = iter([holder, replace(holder, heartbeat=holder.heartbeat + terms.period)])
+    assert looks_alive(lambda: next(beating), terms)
+    assert clock.passed == 1.5 * terms.period, "long enough for a heartbeat"
+    assert not looks_alive(lambda: holder, terms), "it stands still"
+    ended = iter([holder, None])
+    assert not looks_alive(lambda: next(ended), terms)
+
+
+def test_a_heartbeat_of_yesterday_is_not_waited_for(clock: FakeClock) -> None:
+    yesterday = clock.wall - 86_400
+    holder = Holder(1, THERE, 4711, yesterday, yesterday, is_released=False)
+    assert not looks_alive(lambda: holder, Terms(HERE, clock=clock, wait=clock.wait))
+    assert clock.passed == 0

@@ -217,8 +217,8 @@ def find_writer(path: Path) -> Holder | None:
 def is_being_written(path: Path) -> bool:
     """Whether a live process has the journal open for writing: a driver that is killed lets go of it at once.
 
-    Of a driver on another machine that is known only by its heartbeat, some seconds late, and only as well as the
-    clocks of the two machines agree.
+    Of a driver on another machine that is known only by its heartbeat, some seconds late; where the clocks of the two
+    machines do not agree, by a second look some seconds later.
     """
     replica = Replica.of(path)
     if replica is not None and not path.exists():
@@ -237,7 +237,7 @@ def is_being_written(path: Path) -> bool:
     holder, terms = find_holder(path), Terms()
     if holder is None or (is_free and holder.machine == terms.machine):
         return False
-    return looks_alive(holder, terms)
+    return looks_alive(lambda: find_holder(path), terms)
 
 
 def _opened_to_read(path: Path) -> int | None:

@@ -38,6 +38,10 @@ from graft.journal.lease_files import (
 _LOG = logging.getLogger(__name__)
 
 
+MOST_APART_S = 3600.0
+"""What two clocks may differ by; a heartbeat that is further away is that of a writer which is gone."""
+
+
 @dataclass(frozen=True)
 class Terms:
     """Under which a lease is taken and held.
@@ -176,9 +180,25 @@ def take_lease(journal: Path, terms: Terms, *, is_locked: bool, above: int) -> L
     return lease
 
 
-def looks_alive(holder: Holder, terms: Terms) -> bool:
-    """Whether a writer on another machine seems to live, at one look: by both clocks, so only for display."""
-    return not holder.is_released and abs(terms.clock.now() - holder.heartbeat) < 2 * terms.expiry
+def looks_alive(look: Callable[[], Holder | None], terms: Terms) -> bool:
+    """Whether a writer on another machine seems to live; only for display.
+
+    One look is enough where both clocks agree. Where its last heartbeat was minutes ago, or is still to come, that
+    may be a clock that is wrong: then a second look tells whether it goes on.
+
+    Args:
+        look: who holds the lease, as it stands now.
+        terms: of this machine.
+    """
+    holder = look()
+    if holder is None or holder.is_released:
+        return False
+    apart = abs(terms.clock.now() - holder.heartbeat)
+    if not 2 * terms.expiry <= apart < MOST_APART_S:
+        return apart < MOST_APART_S
+    terms.wait(1.5 * terms.period)
+    after = look()
+    return after is not None and not after.is_released and after.heartbeat != holder.heartbeat
 
 
 def _require_free(path: Path, terms: Terms, is_locked: bool) -> None:

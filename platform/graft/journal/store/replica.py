@@ -115,11 +115,11 @@ class Replica:
         return store_holder(self.copy, self.lease_key)[0]
 
     def is_being_written(self) -> bool:
-        """Whether a driver on another machine seems to live, at one look."""
+        """Whether a driver on another machine seems to live."""
         holder, place = store_holder(self.copy, self.lease_key)
         if holder is None or (holder.machine == TERMS.machine and place == str(self.copy.root)):
             return False
-        return looks_alive(holder, TERMS)
+        return looks_alive(self.holder, TERMS)
 
     def is_written_here(self) -> bool:
         """Whether a driver of this machine writes it."""
