@@ -139,6 +139,22 @@ class TestInTheFinalFit:
 
 
 @pytest.mark.slow
+def test_a_final_fit_leaves_a_node_before_it_is_taken_away():
+    """All ranks stop at one step, though only one of their nodes is to go; the other goes on from there."""
+    fit = in_own_cluster("final_fit.py", "drain")
+    assert fit["starts"] == [2, 1]
+    steps = [(epoch, step) for _, _, epoch, step in fit["saved"]]
+    assert sorted(set(steps)) == [(epoch, step) for epoch in range(3) for step in range(1, 5)], "no step is left out"
+    again = [(epoch, step) for attempt, _, epoch, step in fit["saved"] if attempt]
+    left = [(epoch, step) for attempt, _, epoch, step in fit["saved"] if not attempt]
+    assert again[0] > left[-1], "none is taken twice"
+    assert fit["value"]["epochs"] == 3
+    assert fit["same_tensors"]
+    assert fit["apart"] < 1e-5
+    assert fit["left_over"] == []
+
+
+@pytest.mark.slow
 def test_a_whole_run_leaves_a_node_before_it_is_taken_away():
     found = in_own_cluster("whole_run.py", "drain")
     assert found["exit_code"] == 0, found["told"]

@@ -1,9 +1,15 @@
-"""A node is lost in the middle of the final fit: a real network, two workers, and no room for another one."""
+"""A node is lost in the middle of the final fit: a real network, two workers, and no room for another one.
 
+With ``drain``, the notice comes then, and the node is taken away when the fit has gone on elsewhere.
+"""
+
+import contextlib
 import json
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +45,18 @@ STRATEGY = Strategy(
 
 
 def fit_with_a_stop(rank: Any, task: FitTask, place: Path) -> dict[str, Any]:
-    """`fit_in_group`, which notes every state it saves; in the middle, the first attempt waits for its end."""
+    """`fit_in_group`, which notes every state it saves; in the middle, the first attempt waits for its end, or for the
+    notice.
+    """
     from graft.learner import fit as module
 
-    save = module.save_state
+    save, notice_of, told = module.save_state, module.leaving_notice, list[Any]()
+
+    @contextlib.contextmanager
+    def noted_notice(nodes: Any) -> Iterator[Any]:
+        with notice_of(nodes) as notice:
+            told.append(notice)
+            yield notice
 
     def save_and_note(state: Any, path: Path) -> None:
         save(state, path)
@@ -53,9 +67,15 @@ def fit_with_a_stop(rank: Any, task: FitTask, place: Path) -> dict[str, Any]:
             saved.write(json.dumps([rank.attempt, rank.size, *at]) + "\n")
         if rank.attempt == 0 and at == MIDDLE:
             (place / "middle").touch()
-            threading.Event().wait()
+            wait_for_the_notice() if (place / "drain").exists() else threading.Event().wait()
 
-    module.save_state = save_and_note
+    def wait_for_the_notice() -> None:
+        while not told[0].is_given():
+            time.sleep(0.1)
+
+    module.save_state, module.leaving_notice = save_and_note, noted_notice
+    if rank.attempt:
+        (place / "again").touch()
     (place / f"node-of-{rank.rank}").write_text(ray.get_runtime_context().get_node_id())
     return fit_in_group(rank, task)
 
@@ -63,6 +83,8 @@ def fit_with_a_stop(rank: Any, task: FitTask, place: Path) -> dict[str, Any]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as name, ThreeNodes(head_cpus=0) as nodes:
         place = Path(name)
+        if is_drained := "drain" in sys.argv:
+            (place / "drain").touch()
         write_dataset(place / "data")
         disturbed, undisturbed = task(place, "disturbed"), task(place, "undisturbed")
         result: list[Any] = []
@@ -75,8 +97,11 @@ def main() -> None:
         running = threading.Thread(target=run, daemon=True)
         running.start()
         wait_for(place / "middle", running)
-        # That of rank 0, which saves the states.
-        nodes.lose((place / "node-of-0").read_text())
+        node = (place / "node-of-0").read_text()  # that of rank 0, which saves the states
+        if is_drained:
+            nodes.drain(node, 600)
+            wait_for(place / "again", running)
+        nodes.lose(node)
         running.join()
         found = {
             "value": result[0].value,
