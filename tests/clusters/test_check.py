@@ -52,6 +52,7 @@ def admitting(ranges: Document) -> Document:
     return {"IpPermissions": [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, **ranges}]}
 
 
+HEAD = "--head --autoscaling-config=~/ray_bootstrap_config.yaml"
 LAUNCHER: Mapping[str, tuple[str, Spoil]] = {
     "unknown key": ("max_worker", lambda c: c.update(max_worker=3)),
     "unknown key of a node type": ("available_node_types.gpu.spot", lambda c: gpu(c).update(spot=True)),
@@ -91,7 +92,7 @@ LAUNCHER: Mapping[str, tuple[str, Spoil]] = {
     ),
     "head without token": (
         "head_start_ray_commands.1",
-        lambda c: c.update(head_start_ray_commands=["ray stop", "ray start --head"]),
+        lambda c: c.update(head_start_ray_commands=["ray stop", f"ray start {HEAD}"]),
     ),
     "worker without token": (
         "worker_start_ray_commands.0",
@@ -118,7 +119,7 @@ LAUNCHER: Mapping[str, tuple[str, Spoil]] = {
     "open dashboard": (
         "head_start_ray_commands.1",
         lambda c: c.update(
-            head_start_ray_commands=["ray stop", "RAY_AUTH_MODE=token ray start --head --dashboard-host=0.0.0.0"]
+            head_start_ray_commands=["ray stop", f"RAY_AUTH_MODE=token ray start {HEAD} --dashboard-host=0.0.0.0"]
         ),
     ),
     "nodes that stay": ("available_node_types.gpu.min_workers", lambda c: gpu(c).update(min_workers=2)),
@@ -148,17 +149,22 @@ LAUNCHER: Mapping[str, tuple[str, Spoil]] = {
     "spot without a home": (
         "GRAFT_HOME",
         lambda c: c.update(
-            head_start_ray_commands=["RAY_AUTH_MODE=token ray start --head"],
+            head_start_ray_commands=[f"RAY_AUTH_MODE=token ray start {HEAD}"],
             worker_start_ray_commands=["RAY_AUTH_MODE=token ray start --address=$RAY_HEAD_IP:6379"],
         ),
     ),
     "a home that is none": ("GRAFT_HOME", lambda c: c.update(worker_start_ray_commands=[start("az://box/graft")])),
     "spot with a folder that nobody mounts": (
         "GRAFT_HOME",
-        lambda c: c.update(worker_start_ray_commands=[start("folder:///data/graft")]),
+        lambda c: [every_start(c, "/shared/graft", "folder:///data/graft"), c["docker"].pop("run_options")],
     ),
     "an image without a version": ("docker.image", lambda c: c["docker"].update(image="graft")),
 }
+
+
+def every_start(config: Document, home: str, other: str) -> None:
+    for key in ("head_start_ray_commands", "worker_start_ray_commands"):
+        config[key] = [one.replace(home, other) for one in config[key]]
 
 
 def start(home: str) -> str:
@@ -210,7 +216,7 @@ KUBERAY: Mapping[str, tuple[str, Spoil]] = {
         lambda m: group(m, 1).update(rayStartParams={"resources": "{a"}),
     ),
     "a quantity that is none": (
-        "spec.workerGroupSpecs.1.template.spec.containers.0.resources.cpu",
+        "spec.workerGroupSpecs.1.template.spec.containers.0.resources.limits.cpu",
         lambda m: container(m)["resources"]["limits"].update(cpu="4..2"),
     ),
     "unknown key": ("spec.workerGroupSpec", lambda m: m["spec"].update(workerGroupSpec=[])),
@@ -248,7 +254,7 @@ KUBERAY: Mapping[str, tuple[str, Spoil]] = {
     ),
     "spot without a shared home": (
         "spec.workerGroupSpecs.2.template.spec.volumes",
-        lambda m: group(m, 2)["template"]["spec"].pop("volumes"),
+        lambda m: group(m, 2)["template"]["spec"].update(volumes=[{"name": "shared", "emptyDir": {}}]),
     ),
     "an image without a version": (
         "spec.workerGroupSpecs.1.template.spec.containers.0.image",
@@ -305,6 +311,11 @@ def test_every_manifest_of_a_file_is_checked_and_named(tmp_path: Path) -> None:
     assert [one.key for one in check_file(file)] == ["RayCluster/open.spec.authOptions.mode"]
 
 
+LAUGHS = b"cluster_name: &x0 [x]\n" + b"".join(
+    b"a%d: &x%d [%s]\n" % (n, n, b",".join([b"*x%d" % (n - 1)] * 10)) for n in range(1, 10)
+)
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -318,6 +329,11 @@ def test_every_manifest_of_a_file_is_checked_and_named(tmp_path: Path) -> None:
         (b"\xff\xfe\x00", "is no text"),
         (b"- cluster_name: a\n", "is no cluster file"),
         (b"cluster_name: " + b"[" * 3000, "is nested too deeply"),
+        (b"provider:\n\ttype: aws\n", r"x\.yaml:2 is no valid YAML: found character"),
+        (b"cluster_name: &a [*a]\n", "is no valid YAML: a part of it holds itself"),
+        (LAUGHS, "is no valid YAML: it has [0-9,]{13} values where its aliases are written out"),
+        (b"cluster_name: a\nmax_workers: " + b"9" * 5000, "is no valid YAML: a value of it cannot be read"),
+        (b"cluster_name: 2026-13-45\n", "is no valid YAML: a value of it cannot be read"),
     ],
 )
 def test_what_is_no_cluster_file_is_refused(tmp_path: Path, content: bytes, told: str) -> None:

@@ -59,6 +59,49 @@ def test_a_home_in_a_store_needs_no_mount_and_passes_the_check(provider: str, ho
 
 
 @pytest.mark.parametrize(
+    ("provider", "container", "login"),
+    [
+        (
+            "aws",
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com/graft:1",
+            "aws ecr get-login-password --region eu-west-1 |",
+        ),
+        ("gcp", "europe-west4-docker.pkg.dev/project/images/graft:1", "configure-docker europe-west4-docker.pkg.dev "),
+        ("azure", "mine.azurecr.io/graft:1", "az acr login --name mine"),
+    ],
+)
+@pytest.mark.parametrize("home", ["/shared/graft", "s3://bucket/graft"])
+def test_nodes_log_in_to_a_private_registry_of_their_cloud(
+    provider: str, container: str, login: str, home: str, tmp_path: Path
+) -> None:
+    text = make_cluster_file(provider, ClusterSettings(container=container, home=home))
+    (tmp_path / "cluster.yaml").write_text(text)
+    assert check_file(tmp_path / "cluster.yaml") == []
+    commands = yaml.safe_load(text)["initialization_commands"]
+    assert login in commands[0]
+    assert not any(
+        login in one
+        for one in yaml.safe_load(make_cluster_file(provider, ClusterSettings()))["initialization_commands"]
+    )
+
+
+@pytest.mark.parametrize("provider", ["aws", "gcp", "azure"])
+def test_what_a_node_does_first_may_be_done_again(provider: str) -> None:
+    """`ray up` with a changed file does it on nodes that are there: a second mount at a place fails."""
+    commands = yaml.safe_load(make_cluster_file(provider, ClusterSettings()))["initialization_commands"]
+    (mount,) = (one for one in commands if "sudo mount" in one)
+    assert mount.startswith("mountpoint -q /shared || ")
+    assert "sudo install -d -o 1000 -g 1000 /shared/graft" in commands, "the image's user may write there"
+
+
+def test_nodes_are_started_in_the_subnets_that_are_named() -> None:
+    text = make_cluster_file("aws", ClusterSettings(subnets="subnet-1a,subnet-2b"))
+    kinds = yaml.safe_load(text)["available_node_types"].values()
+    assert [one["node_config"]["SubnetIds"] for one in kinds] == [["subnet-1a", "subnet-2b"]] * 4
+    assert "SubnetIds" not in make_cluster_file("aws", ClusterSettings())
+
+
+@pytest.mark.parametrize(
     ("home", "told"),
     [
         ("az://box/graft", "write abfs://"),
@@ -78,7 +121,8 @@ def test_a_home_that_is_none_is_refused(home: str, told: str) -> None:
         ("name", "Mine"), ("name", "a b"), ("name", "a\nb: c"), ("name", "x" * 41), ("name", "#x"),
         ("container", "a: b"), ("container", "-x"), ("security_group", "open"), ("project", 'a"b'),
         ("shared", "$(whoami)"), ("shared", "a b"), ("home", "/shared/a;b"), ("home", "/shared/../etc"),
-        ("model", "x\ny: 1"), ("allow", "everything"), ("allow", "0.0.0.0/0"), ("allow", "::/0"),
+        ("model", "x\ny: 1"), ("subnets", "subnet-1 subnet-2"), ("ami", "ubuntu"),
+        ("subscription", "mine"), ("allow", "everything"), ("allow", "0.0.0.0/0"), ("allow", "::/0"),
     ],
 )  # fmt: skip
 def test_a_value_that_would_be_more_than_one_is_refused(key: str, value: str) -> None:

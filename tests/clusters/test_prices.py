@@ -46,15 +46,31 @@ def test_what_the_table_lacks_is_named() -> None:
         ("currency: EUR", "date: is missing"),
         (
             "date: 1\ncurrency: EUR\nmachines: {a: {on_demand: -1}}",
-            "machines.a.on_demand: is -1, but must be a price >= 0",
+            "machines.a.on_demand: is `-1`, but must be a price >= 0",
         ),
         ("date: 1\ncurrency: EUR\nmachines: {a: {ondemand: 1}}", "did you mean `on_demand`"),
-        ("date: 1\ncurrency: EUR\nmachines: {a: 1}", "machines.a: is 1, but must be like"),
-        ("date: 1\ncurrency: EUR\nstartup_seconds: soon", "startup_seconds: is soon"),
-        ("a: [", "no valid YAML"),
-        ("[" * 3000, "no valid YAML"),
-        ("date: 1\ncurrency: EUR\nmachines: {a: {spot: .nan}}", "machines.a.spot: is nan, but must be a price >= 0"),
-        ('date: 1\ncurrency: EUR\nmachines: {a: {spot: "1"}}', "machines.a.spot: is 1, but must be a price >= 0"),
+        ("date: 1\ncurrency: EUR\nmachines: {a: 1}", "machines.a: is `1`, but must be like"),
+        ("date: 1\ncurrency: EUR\nstartup_seconds: soon", 'startup_seconds: is `"soon"`'),
+        (
+            "date: 1\ncurrency: EUR\nstartup_seconds: 1000000",
+            "startup_seconds: is `1000000`, but must be seconds >= 0 and at most a",
+        ),
+        (
+            "date: 1\ncurrency: EUR\nmachines: {a: {spot: 1.0e+12}}",
+            "machines.a.spot: is `1000000000000.0`, but must be a price",
+        ),
+        ("date: 1\ncurrency: EUR\nmachines: {5: {spot: 1}}", "machines.5: must be a name; write it in quotes"),
+        (
+            f"date: 1\ncurrency: EUR\nmachines: {{a: {'x' * 5000}}}",
+            "xxxx…`, but must be like",
+        ),
+        ("date: [1]\ncurrency: EUR", "date: is `[1]`, but must be a word"),
+        ('date: 1\ncurrency: "a\\nb"', "`, but must be a word of at most 20"),
+        ("date: 2026-13-45\ncurrency: EUR", "no valid YAML: a value of it cannot be read"),
+        ("a: [", "prices.yaml:1 is no valid YAML"),
+        ("[" * 3000, "is nested too deeply"),
+        ("date: 1\ncurrency: EUR\nmachines: {a: {spot: .nan}}", "machines.a.spot: is `NaN`, but must be a price >= 0"),
+        ('date: 1\ncurrency: EUR\nmachines: {a: {spot: "1"}}', 'machines.a.spot: is `"1"`, but must be a price >= 0'),
     ],
 )
 def test_what_is_no_table_is_refused_in_a_line(tmp_path: Path, text: str, told: str) -> None:

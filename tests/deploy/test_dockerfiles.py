@@ -1,10 +1,13 @@
 """The Dockerfiles: linted by hadolint, nobody is root, and what they copy is there."""
 
+import ast
+import importlib.util
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -73,6 +76,43 @@ def test_images_are_built_under_the_names_that_are_started(deploy: Path) -> None
     assert compose["head"]["image"] == ClusterSettings().container
     assert compose["head"]["build"]["target"] in stages_of((deploy / "Dockerfile").read_text())
     assert compose["head"]["build"]["dockerfile"] == "deploy/Dockerfile"
+
+
+# Top-level names that Ray's launcher imports, and the distributions that have them.
+LAUNCHER = {
+    "azure.common": "azure-common", "azure.identity": "azure-identity", "azure.mgmt.compute": "azure-mgmt-compute",
+    "azure.mgmt.network": "azure-mgmt-network", "azure.mgmt.resource": "azure-mgmt-resource", "boto3": "boto3",
+    "googleapiclient": "google-api-python-client", "google_auth_httplib2": "google-auth-httplib2",
+}  # fmt: skip
+# They come with the above: azure-core, botocore, google-auth.
+DEPENDENCIES = ("azure.core", "botocore", "google.oauth2")
+
+
+def test_the_head_has_what_rays_autoscaler_imports_of_each_cloud(repository: Path, deploy: Path) -> None:
+    """Else `ray up` brings a head that never starts a node: its monitor ends with an ImportError."""
+    found = importlib.util.find_spec("ray")
+    folder = Path(str(found and found.origin)).parent / "autoscaler" / "_private"
+    imported = {
+        name for cloud in ("aws", "gcp", "_azure") for file in (folder / cloud).glob("*.py") for name in of(file)
+    }
+    of_clouds = {name for name in imported if name.split(".")[0] in {"azure", "boto3", "google", "googleapiclient"}}
+    named = {name for name in of_clouds if not name.startswith(DEPENDENCIES)} | {"google_auth_httplib2"} & imported
+    extras = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    launch = {re.split(r"[>=<\[]", one)[0] for one in extras["launch"]}
+    assert {next(to for start, to in LAUNCHER.items() if name.startswith(start)) for name in named} <= launch
+    for line in (line for line in (deploy / "Dockerfile").read_text().splitlines() if "graft-*.whl" in line):
+        assert "launch" in line[line.index("[") :].split("]")[0].strip("[").split(",")
+
+
+def of(file: Path) -> set[str]:
+    """What a module imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
 
 
 @pytest.mark.slow

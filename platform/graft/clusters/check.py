@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from graft.clusters.kuberay_rules import kuberay_violations
 from graft.clusters.launcher_rules import launcher_violations
 from graft.clusters.schema import KUBERAY_KINDS
@@ -54,25 +52,8 @@ def read_documents(path: Path) -> list[Mapping[str, Any]]:
     Raises:
         SpecError: it cannot be read, is no YAML, or holds neither form.
     """
-    found = [one for one in _read(path) if is_launcher(one) or str(one.get("apiVersion", "")).startswith("ray.io/")]
+    documents = [one for one in documents_in(path, "a cluster file") if isinstance(one, Mapping)]
+    found = [one for one in documents if is_launcher(one) or str(one.get("apiVersion", "")).startswith("ray.io/")]
     if not found:
         raise SpecError([Problem("", f"is no cluster file, but must be {_FORMS}", str(path))])
     return found
-
-
-def _read(path: Path) -> list[Mapping[str, Any]]:
-    try:
-        documents = documents_in(path)
-    except OSError as error:
-        raise SpecError([Problem("", f"cannot be read: {error.strerror}; name a cluster file", str(path))]) from error
-    except UnicodeDecodeError as error:
-        raise SpecError([Problem("", "is no text, but must be YAML in UTF-8", str(path))]) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or "is no YAML"
-        raise SpecError(
-            [Problem("", f"is no valid YAML: {problem}; mend it", str(path), mark.line + 1 if mark else None)]
-        ) from error
-    except RecursionError as error:
-        raise SpecError([Problem("", "is nested too deeply for a cluster file; mend it", str(path))]) from error
-    return [one for one in documents if isinstance(one, Mapping)]

@@ -9,14 +9,17 @@ _FOLDER = "folder://"
 
 
 def home_violation(key: str, home: str) -> Violation | None:
-    """Why no home can be at an address; None if one can, or for a path, or where a shell fills something in.
+    """Why no home can be there; None if one can, or where a shell fills something in.
 
     Args:
         key: where the address stands.
-        home: as ``GRAFT_HOME`` has it.
+        home: as ``GRAFT_HOME`` has it: an address, or a path.
     """
-    if not scheme_of(home) or "$" in home:
+    if "$" in home:
         return None
+    if not scheme_of(home):
+        told = f"is {home}, but must be a path from the root that all nodes share, or the address of a store"
+        return None if home.startswith("/") else Violation(key, told, "write it so")
     try:
         HomeAddress.of(home)
     except SpecError as error:

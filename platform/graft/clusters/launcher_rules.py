@@ -1,5 +1,6 @@
 """Our rules for a file of `ray up`: safe, cheap when idle, and nothing lost with a spot node."""
 
+import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,14 +9,17 @@ from graft.clusters.homes import home_violation, path_on_nodes
 from graft.clusters.violation import Violation, is_pinned
 
 LONGEST_IDLE_MINUTES = 30
-_ANYWHERE = ("0.0.0.0/0", "::/0")
+# Bits that the network of whoever may come in must have at least: /1 twice is the whole internet, too.
+_NARROWEST = {4: 8, 6: 16}
 _TOKEN_FILE = ".ray/auth_token"
 _LITERAL_TOKEN = re.compile(r"RAY_AUTH_TOKEN=(?!\$)\S")
 _SECRET = re.compile(
     r"\b(AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|MLFLOW_TRACKING_PASSWORD|AZURE_CLIENT_SECRET|"
     r"AZURE_STORAGE_(KEY|ACCOUNT_KEY|SAS_TOKEN|CONNECTION_STRING))=(?!\$)\S"
 )
-_OPEN_DASHBOARD = re.compile(r"--dashboard-host[= ](0\.0\.0\.0|::)")
+_OPEN_DASHBOARD = re.compile(r"--dashboard-host[= ][\"']?(0\.0\.0\.0|::)")
+_MODE = re.compile(r"\bRAY_AUTH_MODE=[\"']?(\w*)")
+_ROOT = re.compile(r"(?:--user|-u)[= ](?:root|0)\b")
 _HOME = re.compile(r"GRAFT_HOME=[\"']?([^\s\"']+)")
 _COMMANDS = (
     "initialization_commands",
@@ -32,11 +36,12 @@ Config = Mapping[str, Any]
 def launcher_violations(config: Config) -> Iterator[Violation]:
     """What our rules refuse in a launcher file whose structure Ray's schema has accepted."""
     yield from _token(config)
+    yield from _starts(config)
     yield from _secrets(config)
     yield from _nobody_from_outside(config)
     yield from _scaling(config)
     yield from _head(config)
-    yield from filter(None, (home_violation("GRAFT_HOME", home) for home in dict.fromkeys(_homes(config))))
+    yield from _one_home(config)
     yield from _spot(config)
     yield from _container(config)
 
@@ -47,7 +52,8 @@ def _token(config: Config) -> Iterator[Violation]:
         if not starts:
             yield Violation(key, "has no `ray start`, but Ray's own commands start without a token", "write them out")
         for at, command in starts:
-            if "RAY_AUTH_MODE=token" not in command:
+            modes = _MODE.findall(command.partition("ray start")[0])
+            if modes[-1:] != ["token"]:
                 told = "starts Ray without a token, but whoever reaches its port could run code then"
                 yield Violation(f"{key}.{at}", told, "put `RAY_AUTH_MODE=token` before `ray start`")
     mounts = config.get("file_mounts", {})
@@ -56,11 +62,34 @@ def _token(config: Config) -> Iterator[Violation]:
         yield Violation("file_mounts", told, "mount yours: `~/.ray/auth_token: ~/.ray/auth_token`")
 
 
+def _starts(config: Config) -> Iterator[Violation]:
+    """Nodes that do not find each other, and a head that never asks for any."""
+    wanted = [
+        ("head_start_ray_commands", "--head", "is no head"),
+        ("worker_start_ray_commands", "--address", "joins no head"),
+    ]
+    if config["provider"]["type"] != "local":
+        wanted.append(("head_start_ray_commands", "--autoscaling-config", "never asks for a node"))
+    for key, option, told in wanted:
+        starts = [one for one in config.get(key, ()) if "ray start" in one]
+        if starts and not any(option in one for one in starts):
+            yield Violation(key, f"has no `{option}`, so what it starts {told}", "add it to `ray start`")
+
+
+def _one_home(config: Config) -> Iterator[Violation]:
+    homes = list(dict.fromkeys(_homes(config)))
+    yield from filter(None, (home_violation("GRAFT_HOME", home) for home in homes))
+    if len(homes) > 1 and homes == _sound_homes(config):
+        told = f"is {' and '.join(homes)}, but must be one for all nodes: what one writes, the others have to find"
+        yield Violation("GRAFT_HOME", told, "write the same before every `ray start`")
+
+
 def _secrets(config: Config) -> Iterator[Violation]:
-    for key, at, command in _commands(config):
+    commands = [(f"{key}.{at}", command) for key, at, command in _commands(config)]
+    for key, command in [*commands, *_run_options(config)]:
         if _LITERAL_TOKEN.search(command) or _SECRET.search(command):
             told = "holds a secret, but the file is copied to every node and kept by your version control"
-            yield Violation(f"{key}.{at}", told, "take it from a mounted file, an instance role, or `$VARIABLE`")
+            yield Violation(key, told, "take it from a mounted file, an instance role, or `$VARIABLE`")
 
 
 def _nobody_from_outside(config: Config) -> Iterator[Violation]:
@@ -75,8 +104,8 @@ def _nobody_from_outside(config: Config) -> Iterator[Violation]:
     for at, permission in enumerate(permissions):
         ranges = [*permission.get("IpRanges", ()), *permission.get("Ipv6Ranges", ())]
         for address in (one.get("CidrIp") or one.get("CidrIpv6") for one in ranges):
-            if address in _ANYWHERE:
-                key = f"provider.security_group.IpPermissions.{at}"
+            key = f"provider.security_group.IpPermissions.{at}"
+            if _is_anywhere(str(address)):
                 yield Violation(key, f"is open to {address}, but must name who may come in", "name your network")
     for key, at, command in _commands(config):
         if _OPEN_DASHBOARD.search(command):
@@ -84,6 +113,14 @@ def _nobody_from_outside(config: Config) -> Iterator[Violation]:
             yield Violation(
                 f"{key}.{at}", told, "leave --dashboard-host out and come in by `ray dashboard` or an SSH tunnel"
             )
+
+
+def _is_anywhere(address: str) -> bool:
+    try:
+        network = ipaddress.ip_network(address, strict=False)
+    except ValueError:
+        return True
+    return network.prefixlen < _NARROWEST[network.version]
 
 
 def _scaling(config: Config) -> Iterator[Violation]:
@@ -136,13 +173,17 @@ def _spot(config: Config) -> Iterator[Violation]:
         if config["available_node_types"][name].get("labels", {}).get("ray.io/market-type") != "spot":
             key = f"available_node_types.{name}.labels"
             yield Violation(key, "has no `ray.io/market-type: spot`", "add it: placement goes by labels")
+    for name, node in _workers(config).items():
+        if name not in spot and node.get("labels", {}).get("ray.io/market-type") == "spot":
+            told = "says `ray.io/market-type: spot`, but node_config asks for machines on demand, at their price"
+            yield Violation(f"available_node_types.{name}.labels", told, "ask for spot machines, or say `on-demand`")
     if not spot:
         return
     homes = _homes(config)
     if not homes:
         told = "is nowhere set, but a spot node takes its disk with it: checkpoints must lie on shared storage"
         yield Violation("GRAFT_HOME", told, "set it before `ray start` to a path that all nodes mount, or to a store")
-    for home in dict.fromkeys(homes):
+    for home in _sound_homes(config):
         if _outlives_a_node(home, config):
             continue
         told = f"is {home}, but no command mounts it: a spot node takes its own disk with it"
@@ -151,12 +192,36 @@ def _spot(config: Config) -> Iterator[Violation]:
 
 
 def _container(config: Config) -> Iterator[Violation]:
-    docker = config.get("docker") or {}
-    for key in ("image", "head_image", "worker_image"):
-        reference = docker.get(key)
-        if reference and not is_pinned(reference):
-            told = f"is `{reference}`, but must name a version: nodes that join later would have another"
-            yield Violation(f"docker.{key}", told, "name a tag or a digest")
+    dockers = {"docker": config.get("docker") or {}}
+    for name, node in config.get("available_node_types", {}).items():
+        dockers[f"available_node_types.{name}.docker"] = node.get("docker") or {}
+    for place, docker in dockers.items():
+        for key in ("image", "head_image", "worker_image"):
+            reference = docker.get(key)
+            if reference is not None and not is_pinned(reference):
+                told = f"is `{reference}`, but must name a version: nodes that join later would have another"
+                yield Violation(f"{place}.{key}", told, "name a tag or a digest")
+    yield from _options(config)
+
+
+def _options(config: Config) -> Iterator[Violation]:
+    """Of the containers: no rights of the node's, and the home is in them."""
+    options = list(_run_options(config))
+    for key, option in options:
+        if "--privileged" in option or _ROOT.search(option):
+            told = f"has `{option}`, but a pickled task has all rights of its container"
+            yield Violation(key, told, "leave it out")
+    homes = [home for home in _sound_homes(config) if _outlives_a_node(home, config)]
+    for root in dict.fromkeys(_root(path) for path in map(path_on_nodes, homes) if path):
+        if "docker" in config and not any(root in option for _, option in options):
+            told = f"brings no {root} into the container, so what is written to GRAFT_HOME ends with it"
+            yield Violation("docker.run_options", told, f"add `-v {root}:{root}`")
+
+
+def _run_options(config: Config) -> Iterator[tuple[str, str]]:
+    for key in ("run_options", "head_run_options", "worker_run_options"):
+        for at, option in enumerate((config.get("docker") or {}).get(key) or ()):
+            yield f"docker.{key}.{at}", str(option)
 
 
 def is_spot(node: Config) -> bool:
@@ -181,6 +246,11 @@ def has_mounted_home(config: Config) -> bool:
 
 def _homes(config: Config) -> list[str]:
     return [found[1] for _, _, command in _commands(config) for found in _HOME.finditer(command)]
+
+
+def _sound_homes(config: Config) -> list[str]:
+    """Each once, without those that none can be at."""
+    return [home for home in dict.fromkeys(_homes(config)) if home_violation("GRAFT_HOME", home) is None]
 
 
 def _outlives_a_node(home: str, config: Config) -> bool:

@@ -14,8 +14,17 @@ from graft.spec.service import IMPORT_PATH
 _MOUNTED = "/shared/"
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 _SECURITY_GROUP = re.compile(r"sg-[0-9a-f]+")
+_SUBNETS = re.compile(r"(subnet-[0-9a-f]+(,subnet-[0-9a-f]+)*)?")
+_AMI = re.compile(r"ami-[0-9a-f]+")
+_SUBSCRIPTION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # The values come into YAML, and there into commands of a shell.
 _PLAIN = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9._:/@+=,-]*")
+# Of AWS, Google Cloud and Azure.
+_REGISTRIES = (
+    re.compile(r"\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com"),
+    re.compile(r"[a-z0-9-]+-docker\.pkg\.dev"),
+    re.compile(r"(?P<name>[a-z0-9]+)\.azurecr\.io"),
+)
 _CONDITION = re.compile(r"\s*#if (\w+)$")
 
 PROVIDERS = ("aws", "gcp", "azure", "on_premise", "kuberay")
@@ -59,6 +68,9 @@ class ClusterSettings:
         shared: where the home is mounted from: a host, or a share, as the provider writes it.
         project: of Google Cloud.
         security_group: of all nodes on AWS.
+        subnets: of all nodes on AWS, with commas between them; empty leaves them to Ray.
+        ami: image of machines on AWS.
+        subscription: of Azure.
         model: that a service answers with.
     """
 
@@ -70,6 +82,9 @@ class ClusterSettings:
     shared: str = "files.internal"
     project: str = "graft"
     security_group: str = "sg-00000000000000000"
+    subnets: str = ""
+    ami: str = "ami-00000000000000000"
+    subscription: str = "00000000-0000-0000-0000-000000000000"
     model: str = "models:/digits/1"
 
 
@@ -116,6 +131,9 @@ def make_cluster_file(provider: str, settings: ClusterSettings) -> str:
         "SHARED": settings.shared,
         "PROJECT": settings.project,
         "SECURITY_GROUP": settings.security_group,
+        "SUBNETS": ", ".join(settings.subnets.split(",")),
+        "AMI": settings.ami,
+        "SUBSCRIPTION": settings.subscription,
         "MODEL": settings.model,
         "IMPORT_PATH": IMPORT_PATH,
         "MAX_WORKERS": size.workers,
@@ -124,10 +142,31 @@ def make_cluster_file(provider: str, settings: ClusterSettings) -> str:
         "MAX_SPOT": size.spot,
     }
     template = files("graft.clusters.templates").joinpath(f"{provider}.yaml").read_text(encoding="utf-8")
-    text = _suited(template, "store" if scheme_of(settings.home) else "mounted")
-    for name, value in values.items():
+    login = _login_of(settings.container)
+    text = _suited(template, _conditions(settings, bool(login)))
+    for name, value in {**values, **login}.items():
         text = text.replace(f"@{name}@", str(value))
     return text
+
+
+def _conditions(settings: ClusterSettings, has_login: bool) -> set[str]:
+    found = {"store" if scheme_of(settings.home) else "mounted"}
+    found |= {name for name, holds in (("login", has_login), ("subnets", bool(settings.subnets))) if holds}
+    found |= {"commands"} if found & {"mounted", "login"} else set()
+    return found | ({"account"} if found & {"store", "login"} else set())
+
+
+def _login_of(container: str) -> dict[str, str]:
+    """What a node has to say to pull from a private registry of its cloud; empty for other registries."""
+    registry = container.partition("/")[0]
+    for form in _REGISTRIES:
+        if found := form.fullmatch(registry):
+            return {"REGISTRY": found["name"] if "name" in found.groupdict() else registry, **_region(found)}
+    return {}
+
+
+def _region(found: re.Match[str]) -> dict[str, str]:
+    return {"LOGIN_REGION": found["region"]} if "region" in found.groupdict() else {}
 
 
 def _home_problems(home: str) -> list[Problem]:
@@ -144,6 +183,9 @@ def _value_problems(settings: ClusterSettings) -> list[Problem]:
     rules = [
         ("name", _NAME, "have at most 40 lower-case letters, digits and `-`, and begin with a letter"),
         ("security_group", _SECURITY_GROUP, "be the id of one, such as sg-0123456789abcdef0"),
+        ("subnets", _SUBNETS, "be ids with commas between them, such as subnet-0123,subnet-4567"),
+        ("ami", _AMI, "be the id of an image, such as ami-0123456789abcdef0"),
+        ("subscription", _SUBSCRIPTION, "be the id of one, such as 01234567-89ab-cdef-0123-456789abcdef"),
     ]
     plain = ("container", "home", "shared", "project", "model")
     rules += [(key, _PLAIN, "have letters, digits and ._:/@+=,- alone") for key in plain]
@@ -165,11 +207,11 @@ def _is_network(text: str) -> bool:
         return False
 
 
-def _suited(template: str, kind: str) -> str:
-    """The lines of a template that are for every kind of home, or for this one."""
+def _suited(template: str, holding: set[str]) -> str:
+    """The lines of a template that are for every cluster, or for one of which these conditions hold."""
     kept = []
     for line in template.splitlines():
         condition = _CONDITION.search(line)
-        if condition is None or condition[1] == kind:
+        if condition is None or condition[1] in holding:
             kept.append(_CONDITION.sub("", line))
     return "\n".join(kept) + "\n"

@@ -1,5 +1,6 @@
 """What machines cost: a table that the user can edit."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
@@ -9,6 +10,7 @@ from typing import Any
 import yaml
 
 from graft.clusters.node_types import NodeType
+from graft.clusters.schema import shown
 from graft.clusters.unique_yaml import documents_in
 from graft.clusters.violation import nearest
 from graft.core.errors import Problem, SpecError
@@ -16,6 +18,8 @@ from graft.core.errors import Problem, SpecError
 SHIPPED = "prices.yaml"
 _KEYS = ("date", "currency", "startup_seconds", "machines", "node_types")
 _MARKETS = ("on_demand", "spot")
+_WORD = re.compile(r"[^\s\[\]{}]{1,20}")
+_LONGEST_STARTUP_S, _HIGHEST_PRICE = 86_400, 1_000_000
 
 
 @dataclass(frozen=True)
@@ -68,14 +72,7 @@ def read_prices(path: Path | None = None) -> Prices:
     """
     if path is None:
         return _prices_of(yaml.safe_load(shipped_text()), SHIPPED)
-    try:
-        documents = documents_in(path)
-    except OSError as error:
-        raise SpecError([Problem("", f"cannot be read: {error.strerror}; name a price table", str(path))]) from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise SpecError(
-            [Problem("", "is no valid YAML in UTF-8, but must be a price table; mend it", str(path))]
-        ) from error
+    documents = documents_in(path, "a price table")
     return _prices_of(documents[0] if len(documents) == 1 else documents, str(path))
 
 
@@ -87,10 +84,16 @@ def _prices_of(found: Any, file: str) -> Prices:
     problems = [
         Problem(str(key), f"is not known; {nearest(str(key), _KEYS)}", file) for key in found if key not in _KEYS
     ]
-    problems += [Problem(key, "is missing; write it", file) for key in ("date", "currency") if not found.get(key)]
+    for key in ("date", "currency"):
+        if not found.get(key):
+            problems.append(Problem(key, "is missing; write it", file))
+        elif not _WORD.fullmatch(str(found[key])):
+            told = f"is {shown(found[key])}, but must be a word of at most 20 characters"
+            problems.append(Problem(key, f"{told}; mend it", file))
     startup = found.get("startup_seconds", 0)
-    if not _is_amount(startup):
-        problems.append(Problem("startup_seconds", f"is {startup}, but must be seconds >= 0; mend it", file))
+    if not _is_amount(startup, _LONGEST_STARTUP_S):
+        told = f"is {shown(startup)}, but must be seconds >= 0 and at most a day"
+        problems.append(Problem("startup_seconds", f"{told}; mend it", file))
     tables = {name: found.get(name) or {} for name in ("machines", "node_types")}
     for name, table in tables.items():
         problems += _table_problems(name, table, file)
@@ -104,18 +107,22 @@ def _table_problems(name: str, table: Any, file: str) -> list[Problem]:
         return [Problem(name, "is no mapping, but must be one of names to prices; mend it", file)]
     found = []
     for key, row in table.items():
+        if not isinstance(key, str):
+            found.append(Problem(f"{name}.{key}", f'must be a name; write it in quotes, as in "{key}"', file))
         if not isinstance(row, dict) or not row:
-            found.append(
-                Problem(f"{name}.{key}", f"is {row}, but must be like {{on_demand: 1.2, spot: 0.4}}; mend it", file)
-            )
+            told = f"is {shown(row)}, but must be like {{on_demand: 1.2, spot: 0.4}}; mend it"
+            found.append(Problem(f"{name}.{key}", told, file))
             continue
         for market, value in row.items():
             if market not in _MARKETS:
                 found.append(Problem(f"{name}.{key}.{market}", f"is not known; {nearest(str(market), _MARKETS)}", file))
-            elif not _is_amount(value):
-                found.append(Problem(f"{name}.{key}.{market}", f"is {value}, but must be a price >= 0; mend it", file))
+            elif not _is_amount(value, _HIGHEST_PRICE):
+                told = (
+                    f"is {shown(value)}, but must be a price >= 0 of an hour, and at most {_HIGHEST_PRICE:,}; mend it"
+                )
+                found.append(Problem(f"{name}.{key}.{market}", told, file))
     return found
 
 
-def _is_amount(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9
+def _is_amount(value: Any, most: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most

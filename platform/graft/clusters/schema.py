@@ -64,16 +64,19 @@ def _told(error: Any) -> Iterator[Violation]:
             wanted = error.validator_value
             wanted = wanted if isinstance(wanted, str) else " or ".join(map(str, wanted))
             yield Violation(
-                _dotted(path), f"is {_shown(error.instance)}, but must be of type {wanted}", _retyped(wanted)
+                _dotted(path), f"is {shown(error.instance)}, but must be of type {wanted}", _retyped(wanted)
             )
         case "enum":
             yield Violation(
                 _dotted(path),
-                f"is {_shown(error.instance)}, but must be one of {', '.join(map(str, error.validator_value))}",
+                f"is {shown(error.instance)}, but must be one of {', '.join(map(str, error.validator_value))}",
                 "name one of them",
             )
+        case "pattern" if "description" in error.schema:
+            told = f"is {shown(error.instance)}, but must be {error.schema['description']}"
+            yield Violation(_dotted(path), told, "correct it")
         case _:
-            yield Violation(_dotted(path), f"is {_shown(error.instance)}, but {error.message}", "change it")
+            yield Violation(_dotted(path), f"is {shown(error.instance)}, but {error.message}", "change it")
 
 
 def _retyped(wanted: str) -> str:
@@ -84,6 +87,7 @@ def _dotted(path: list[str]) -> str:
     return ".".join(path) or "the document"
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as JSON, short enough for a line."""
     text = json.dumps(value, default=str)
     return f"`{text if len(text) <= 60 else text[:57] + '…'}`"

@@ -35,7 +35,8 @@ def make(
             metavar="KEY=VALUE",
             help="name; container (reference of the nodes' image); home (below /shared, or in a store, as in "
             "gs://bucket/graft); shared (host or share that /shared is mounted from); allow (network that may come in "
-            "by SSH); security_group (AWS); project (Google Cloud); model (of kuberay_service).",
+            "by SSH); security_group, subnets, ami (AWS); project (Google Cloud); subscription (Azure); model (of "
+            "kuberay_service).",
         ),
     ] = None,
 ) -> None:
