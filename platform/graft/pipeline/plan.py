@@ -350,7 +350,7 @@ def _population_note(job: Job, phase: Phase) -> str:
 
 
 def _describe_phase(one: PhasePlan) -> str:
-    trials = "as many trials as fit" if one.trials is None else f"{one.trials} trials"
+    trials = "as many trials as fit" if one.trials is None else f"{one.trials} trial{'s' * (one.trials != 1)}"
     parts = [
         f"{one.scheduler} over {one.searcher}: {trials}",
         f"to epoch {one.epochs}, {one.expected_epochs:g} epochs each on average",

@@ -50,6 +50,11 @@ def test_without_anything_to_be_tried_first_the_best_epoch_wins() -> None:
     assert (found.trial.trial, found.reason) == ("t01", "best validation accuracy 0.900 of 2 trials")
 
 
+@pytest.mark.parametrize("is_first", [False, True])
+def test_a_trial_that_is_alone_is_one_trial(is_first: bool) -> None:
+    assert choose(progress_of(("t01", [0.5] * 4, is_first))).reason.endswith(" of 1 trial")
+
+
 def test_a_trial_is_worth_its_last_epochs() -> None:
     found = choose(progress_of(("t01", [0.5, 0.99, 0.5, 0.5], True), ("t02", [0.6] * 4, True)))
     assert found.trial.trial == "t02"

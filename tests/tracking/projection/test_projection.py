@@ -363,7 +363,7 @@ def test_the_parent_says_first_who_won(operations: list[Operation]) -> None:
     projection, _ = told(*a_trial("t01", 0.5, 0.1), WinnerChosen("t01", "best"),
                          Evaluated({"accuracy": 0.9}, {"accuracy": (0.85, 0.95)}))  # fmt: skip
     note = tags_of(projection.abandoned(), EXPERIMENT_RUN)["mlflow.note.content"]
-    assert note.startswith("**t01** wins: lr=0.1 (partly frozen), validation accuracy 0.500, of 1 trials.")
+    assert note.startswith("**t01** wins: lr=0.1 (partly frozen), validation accuracy 0.500, of 1 trial.")
     assert "Test accuracy 0.900, 95 % interval 0.850 to 0.950." in note
 
 

@@ -83,7 +83,7 @@ def _by_validation(progress: Progress) -> Choice:
         raise ValueError("no trial has a score, but the winner must have one")
     first = [trial for trial in scored if trial.runs_to_end]
     if not first:
-        told = f"best validation {progress.metric.name} {shown(progress.score(scored[0]))} of {len(scored)} trials"
+        told = f"best validation {progress.metric.name} {shown(progress.score(scored[0]))} of {_counted(scored)}"
         return Choice(scored[0], told)
     known = [one for one in first if not is_solved(one)] or first
     others = [one for one in scored if one not in known]
@@ -96,17 +96,21 @@ def _by_validation(progress: Progress) -> Choice:
     if error is None or abs(gap) > error:
         return Choice(found, _told(progress, found, scored))
     origin = "whose head was solved" if is_solved(found) else "which was drawn"
-    other = f"{found.trial}, {origin}, has {shown(steady(found))} of {len(scored)} trials"
+    other = f"{found.trial}, {origin}, has {shown(steady(found))} of {_counted(scored)}"
     return Choice(best, f"{_worth(progress, best)}; {other}, within one standard error of {shown(error)}")
 
 
 def _told(progress: Progress, winner: TrialProgress, scored: Sequence[TrialProgress]) -> str:
     highest = _highest(progress, scored)
     if winner is highest:
-        return f"{_worth(progress, winner)}, the best of {len(scored)} trials"
+        return f"{_worth(progress, winner)}, the best of {_counted(scored)}"
     than = f"{highest.trial} has {shown(steady(highest))}, no more than chance"
     loss = ", and a higher loss" if _loss(highest) > _loss(winner) else ""
-    return f"{_worth(progress, winner)} of {len(scored)} trials; {than}{loss}"
+    return f"{_worth(progress, winner)} of {_counted(scored)}; {than}{loss}"
+
+
+def _counted(trials: Sequence[TrialProgress]) -> str:
+    return f"{len(trials)} trial{'s' * (len(trials) != 1)}"
 
 
 def _worth(progress: Progress, trial: TrialProgress) -> str:

@@ -60,7 +60,7 @@ def fit_detail(run: RunContext, dataset: Dataset, winner: TrialProgress) -> str:
     epochs = run.run_clock.fit_epochs(dataset, winner)
     seconds = fit_seconds(winner, run.job.epochs, run.run_clock.fit_scale(dataset))
     seconds *= epochs / fit_epochs(winner, run.job.epochs)
-    return f"{epochs} epochs, about {seconds:.0f} s" if epochs else ""
+    return f"{epochs} epoch{'s' * (epochs != 1)}, about {seconds:.0f} s" if epochs else ""
 
 
 @dataclass(frozen=True)

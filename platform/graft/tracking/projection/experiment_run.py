@@ -181,9 +181,10 @@ def outcome(seen: Seen) -> list[str]:
     metric, winner = seen.metric, seen.trials.get(seen.winner)
     if metric is None or winner is None or winner.best is None:
         return []
+    many = f"{len(seen.trials)} trial{'s' * (len(seen.trials) != 1)}"
     lines = [
         f"**{seen.winner}** wins: {winner.started.label} ({family(winner.started.strategy)}), "
-        f"validation {metric.name} {shown(winner.best)}, of {len(seen.trials)} trials."
+        f"validation {metric.name} {shown(winner.best)}, of {many}."
     ]
     if seen.evaluated is not None and metric.name in seen.evaluated.metrics:
         low, high = seen.evaluated.intervals.get(metric.name, (float("nan"), float("nan")))
