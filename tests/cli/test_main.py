@@ -73,6 +73,22 @@ def test_a_bug_is_one_line_that_asks_for_a_report(graft, failing):
     assert "please report it with the output of `graft --debug" in line
 
 
+def test_a_python_without_docstrings_is_told_before_a_library_dies_of_it():
+    code = "import sys; sys.argv = ['graft', 'experiments']; from graft.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-OO", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        "graft: Python is told to drop docstrings (PYTHONOPTIMIZE=2 or -OO), which libraries need to be loaded; "
+        "unset it, or set it to 1, and run again\n"
+    )
+
+
+def test_a_file_that_ends_too_soon_is_no_user_who_has_gone(graft, failing):
+    failing(EOFError("no data left in file"))
+    (line,) = [one for one in graft("validate", "x.yaml").err.splitlines() if one]
+    assert line.startswith("graft: internal error: EOFError: no data left in file; ")
+
+
 def test_a_bug_with_a_long_story_is_one_line_too(graft, failing):
     failing(ValueError("first\nsecond\nthird"))
     assert len(graft("validate", "x.yaml").err.splitlines()) == 1

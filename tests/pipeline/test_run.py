@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from graft.core.errors import ResourceError
+from graft.core.errors import Interrupted, ResourceError
 from graft.core.storage import Home, read_json, write_json
 from graft.data.dataset import Dataset
 from graft.experiments.directory import Experiment
@@ -112,6 +112,29 @@ def test_a_run_ends_with_a_model_and_says_what_it_did(whole: Finished) -> None:
     assert 0 <= found["test_interval"][0] <= found["test"] <= found["test_interval"][1] <= 1
     assert found["validation"] == max(row["score"] for row in whole.result.rows)
     assert json.loads(json.dumps(found)) == read_json(whole.experiment.result_file)
+
+
+@pytest.mark.parametrize("where", ["ingest", "fit"])
+def test_an_interruption_at_any_moment_says_how_to_go_on(
+    make: Any, home: Path, curve_search: Any, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    curve_search(rising)
+    experiment = make({"scheduler": "none", "budget": {"trials": 2}})
+    with monkeypatch.context() as patched:
+        if where == "ingest":
+            patched.setattr("graft.pipeline.run.run_ingest", interrupt)
+        else:  # pressed again, while the best so far is exported
+            patched.setattr("graft.pipeline.stages.fit.run_remote", interrupt)
+            patched.setattr("graft.pipeline.run.export_best_so_far", interrupt)
+        with pytest.raises(Interrupted, match=f"^interrupted; `graft resume {experiment.name}` goes on$"):
+            run_experiment(experiment, Home(home))
+    (ended,) = told(experiment, events.ExperimentFinished)
+    assert ended.status is events.ExperimentStatus.INTERRUPTED
+    assert "graft resume" in ended.detail
+    assert run_experiment(experiment, Home(home)).summary["status"] == "completed"
 
 
 def test_the_summary_has_what_scripts_rely_on(whole: Finished) -> None:

@@ -1,9 +1,22 @@
-"""Ctrl-C in a command that goes on where it was stopped, if it is given again."""
+"""How a command is asked to end: by Ctrl-C, or by SIGTERM, which does the same."""
 
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from graft.core.errors import Interrupted
+
+
+def hear_termination() -> None:
+    """Have SIGTERM, by which containers, batch systems and service managers end a program, do what Ctrl-C does.
+
+    By itself it would end this process at once, without a line, and Ray's own handler ends a run as if it had failed.
+    Whoever has had it ignored is obeyed.
+    """
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _as_ctrl_c)
 
 
 @contextmanager
@@ -20,3 +33,11 @@ def goes_on_when_repeated(kept: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt as error:
         raise Interrupted(f"interrupted; {kept}, and the same command goes on") from error
+
+
+def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    now = signal.getsignal(signal.SIGINT)
+    if callable(now):
+        now(signal.SIGINT, frame)
+        return
+    raise KeyboardInterrupt  # scripts start what they put in the background deaf to Ctrl-C, and to that alone

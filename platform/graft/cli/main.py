@@ -11,6 +11,7 @@ import typer
 
 from graft.cli.assets import cache, cluster, components, doctor, features, space, zoo
 from graft.cli.help import command_line, named_command, show_overview
+from graft.cli.interruption import hear_termination
 from graft.cli.jobs import (
     chaos,
     explore,
@@ -120,6 +121,7 @@ def _graft(
     show_overview(context)
     if not _ASKS_FOR_HELP & {*sys.argv}:
         _require_working_directory()
+        _require_docstrings()
 
 
 def _require_working_directory() -> None:
@@ -131,9 +133,17 @@ def _require_working_directory() -> None:
         raise ResourceError(told) from error
 
 
+def _require_docstrings() -> None:
+    """Ray builds its classes out of them."""
+    if sys.flags.optimize > 1:
+        told = "Python is told to drop docstrings (PYTHONOPTIMIZE=2 or -OO), which libraries need to be loaded"
+        raise ResourceError(f"{told}; unset it, or set it to 1, and run again")
+
+
 def main() -> None:
     """Entry point of the console script."""
     guard_standard_streams()
+    hear_termination()
     _forget_odd_width()
     _stand_in_for_passwd()
     if logging.lastResort is not None:
@@ -164,6 +174,8 @@ def _run() -> NoReturn:
     except GraftError as error:
         _leave(error, str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort) as error:
+        if isinstance(error.__cause__, EOFError):  # typer takes a file that ends too soon for a user who has gone
+            _leave(error.__cause__, *_usage_or_bug(error.__cause__))
         _leave(error, "interrupted", 1)
     except Exception as error:  # the one place where a bug becomes a line instead of a traceback
         _leave(error, *_usage_or_bug(error))

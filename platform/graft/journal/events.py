@@ -82,6 +82,10 @@ class StageSkipped(Event):
     detail: str = ""
 
 
+INTERRUPTED = "interrupted"
+"""Why a stage ended that the user has stopped."""
+
+
 @dataclass(frozen=True)
 class StageFailed(Event):
     """A stage ended badly after `seconds`; `detail` says why."""

@@ -17,6 +17,7 @@ from graft.core.errors import ResourceError
 from graft.core.uris import user_path
 from graft.pipeline.ray_directory import ray_directory
 from graft.pipeline.scaling.asked import nodes_to_come
+from graft.pipeline.watchers import own_termination
 from graft.workers.allocation import ACCELERATOR, ClusterResources, Node
 from graft.workers.cluster_address import check_address, cluster_address, shake_hands
 from graft.workers.groups.shape import has_autoscaler
@@ -115,28 +116,9 @@ def _start(address: str | None, directory: Path | None) -> None:
     environment = {name: os.environ[name] for name in WORKER_ENVIRONMENT}
     if address is not None:
         shake_hands(address)
-    quiet = {
-        "job_config": job_config(),
-        "log_to_driver": False,
-        "logging_level": logging.ERROR,
-        "configure_logging": False,
-    }
     try:
-        if address is not None:
-            ray.init(address=address, runtime_env={"env_vars": environment}, **quiet)
-            return
-        _require_token()
-        store = object_store_here()
-        with _on_the_loopback_interface():
-            ray.init(
-                address="local",
-                num_cpus=_usable_cpus(),
-                include_dashboard=False,
-                object_store_memory=store.bytes,
-                _plasma_directory=str(directory) if store.is_on_disk else None,
-                _temp_dir=str(directory),
-                **quiet,
-            )
+        with own_termination():
+            _init(address, directory, environment)
     except Exception as error:
         if not (type(error) is Exception or isinstance(error, _START_FAULTS)):
             raise
@@ -145,6 +127,30 @@ def _start(address: str | None, directory: Path | None) -> None:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         busy = _too_busy() if address is None and "timed out" in reason else ""
         raise ResourceError(f"{where} ({reason}){busy}{preset}") from error
+
+
+def _init(address: str | None, directory: Path | None, environment: Mapping[str, str]) -> None:
+    quiet = {
+        "job_config": job_config(),
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "configure_logging": False,
+    }
+    if address is not None:
+        ray.init(address=address, runtime_env={"env_vars": environment}, **quiet)
+        return
+    _require_token()
+    store = object_store_here()
+    with _on_the_loopback_interface():
+        ray.init(
+            address="local",
+            num_cpus=_usable_cpus(),
+            include_dashboard=False,
+            object_store_memory=store.bytes,
+            _plasma_directory=str(directory) if store.is_on_disk else None,
+            _temp_dir=str(directory),
+            **quiet,
+        )
 
 
 def _too_busy() -> str:

@@ -179,7 +179,7 @@ class _Run:
         self._begin()
         self._try_again(retried)
         try:
-            summary = self._in_session()
+            summary = self._interruptible()
         except BaseException as error:
             self._close_relay()
             self._end(_status_of(error), str(error) or type(error).__name__)
@@ -202,6 +202,16 @@ class _Run:
             reopen(self._experiment)
         for trial in trials:
             self._history.apply(self._journal.append(events.TrialRetried(trial)))
+
+    def _interruptible(self) -> dict[str, Any]:
+        try:
+            return self._in_session()
+        except KeyboardInterrupt as error:  # before there was a model to keep, or for the second time
+            raise Interrupted(f"interrupted; {self._how_to_go_on}") from error
+
+    @property
+    def _how_to_go_on(self) -> str:
+        return f"`graft resume {self._experiment.name}` goes on"
 
     def _in_session(self) -> dict[str, Any]:
         job = self._job
@@ -290,11 +300,10 @@ class _Run:
         }
 
     def _interrupted(self, context: RunContext, dataset: Dataset) -> Interrupted:
-        resume = f"`graft resume {self._experiment.name}` goes on"
         bundle = export_best_so_far(context, dataset)
         if bundle is None:
-            return Interrupted(f"interrupted before any trial had a score; {resume}")
-        return Interrupted(f"interrupted; the best model so far is in {bundle}; {resume}")
+            return Interrupted(f"interrupted before any trial had a score; {self._how_to_go_on}")
+        return Interrupted(f"interrupted; the best model so far is in {bundle}; {self._how_to_go_on}")
 
     def _finish(self, found: dict[str, Any]) -> Result:
         rows = leaderboard(self._progress)

@@ -1,4 +1,4 @@
-"""What looks on while a run works: Ctrl-C, the cluster's head, and trials that wait for resources.
+"""What looks on while a run works: Ctrl-C and SIGTERM, the cluster's head, and trials that wait for resources.
 
 The first Ctrl-C is a graceful interrupt: the search ends by itself, and the best model so far is saved. When the head
 of a cluster is gone, Ray 2.60 would end this process a minute later, without a word.
@@ -44,6 +44,28 @@ def graceful_interrupt() -> Iterator[Interrupt]:
 def _note(interrupt: Interrupt, before: Any) -> None:
     interrupt.is_requested = True
     signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def own_termination() -> Iterator[None]:
+    """Keep this program's handler of SIGTERM, if it has one, though Ray puts its own in that place as it starts.
+
+    Ray's ends the process of a run as if it had failed, and without a word.
+
+    Raises:
+        KeyboardInterrupt: SIGTERM came in the block, and Ray heard it.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGTERM) if is_main else None
+    if not callable(before):
+        yield
+        return
+    try:
+        yield
+    except SystemExit as error:
+        raise KeyboardInterrupt from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 # How often the head is asked, how long it may take to answer, and when it is given up: before Ray does.

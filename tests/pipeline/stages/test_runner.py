@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from graft.core.clock import SystemClock
+from graft.core.errors import Interrupted
 from graft.experiments.stages import StageName
 from graft.journal import events
 from graft.journal.journal import Journal, read
@@ -54,6 +55,17 @@ def test_a_failing_stage_says_why_and_leaves_no_output(tmp_path: Path, runner: S
     failed = [event for _, event in read(tmp_path / "journal.jsonl") if isinstance(event, events.StageFailed)]
     assert [one.detail for one in failed] == ["ValueError: no light"]
     assert list((tmp_path / "stages").glob("*")) == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), Interrupted("interrupted during the search")])
+def test_one_that_the_user_stops_is_told_as_that(tmp_path: Path, runner: StageRunner, error: BaseException) -> None:
+    def work() -> dict[str, Any]:
+        raise error
+
+    with pytest.raises(type(error)):
+        runner.run(StageName.SEARCH, work)
+    failed = [event for _, event in read(tmp_path / "journal.jsonl") if isinstance(event, events.StageFailed)]
+    assert [one.detail for one in failed] == [events.INTERRUPTED]
 
 
 def test_seconds_are_kept_for_skipped_stages_too(runner: StageRunner) -> None:

@@ -160,6 +160,10 @@ class Child:
         self._process.kill()
         self._process.wait()
 
+    def terminate(self) -> None:
+        """Ask the driver, and nothing but the driver, to end."""
+        self._process.terminate()
+
     def press_ctrl_c(self) -> None:
         """What a terminal does: the whole foreground group hears it."""
         os.killpg(self._process.pid, signal.SIGINT)

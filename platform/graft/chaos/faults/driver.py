@@ -1,5 +1,8 @@
 """What can happen to the driver: the process that the user has started."""
 
+from collections.abc import Callable
+
+from graft.chaos.environment.child import Child
 from graft.chaos.fault import Fault, require
 from graft.chaos.sandbox import Sandbox
 from graft.core.storage import read_json
@@ -70,15 +73,23 @@ def _resume_twice(sandbox: Sandbox) -> str:
 
 
 def _interrupt(sandbox: Sandbox) -> str:
+    return _asked_to_end(sandbox, Child.press_ctrl_c)
+
+
+def _asked_to_end(sandbox: Sandbox, ask: Callable[[Child], None]) -> str:
     child = sandbox.run()
     moment = sandbox.await_report(child)
-    child.press_ctrl_c()
+    ask(child)
     told = child.wait().require_one_line(exit_codes=(1,))
     kept = [*sandbox.experiment.directory.glob("best-so-far-*"), *sandbox.experiment.directory.glob("bundle")]
     require(kept, f"no model was kept: {told}")
     require("graft resume" in told, f"it is not said how to go on: {told}")
     sandbox.finish()
     return moment
+
+
+def _terminate(sandbox: Sandbox) -> str:
+    return _asked_to_end(sandbox, Child.terminate)
 
 
 def _interrupt_twice(sandbox: Sandbox) -> str:
@@ -114,6 +125,12 @@ DRIVER_FAULTS = (
         "Ctrl-C is pressed once",
         "the best model so far is kept, one line says how to go on, and `graft resume` finishes",
         _interrupt,
+    ),
+    Fault(
+        "terminated",
+        "the driver is asked to end (SIGTERM), as containers, batch systems and service managers do",
+        "the best model so far is kept, one line says how to go on, and `graft resume` finishes",
+        _terminate,
     ),
     Fault(
         "ctrl-c-twice",

@@ -1,7 +1,6 @@
 """`graft serve`: a model answers requests."""
 
 import contextlib
-import signal
 import threading
 from typing import Annotated
 
@@ -63,6 +62,5 @@ def command(
             tell_json({"model": pinned.model, "address": address})
         else:
             tell(f"{pinned.model} answers at {address}; Ctrl-C ends it")
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray has put a handler of its own before
         with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait()

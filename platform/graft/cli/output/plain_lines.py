@@ -88,7 +88,8 @@ def _line(event: events.Event, progress: Progress, outlook: Outlook) -> str:
         case events.StageFinished(stage=stage, seconds=seconds, detail=detail):
             return f"{stage}: done in {seconds:.1f} s{_behind(detail)}"
         case events.StageSkipped(stage=stage, detail=detail) | events.StageFailed(stage=stage, detail=detail):
-            return f"{stage}: {'failed' if isinstance(event, events.StageFailed) else 'skipped'}{_behind(detail)}"
+            how = "skipped" if isinstance(event, events.StageSkipped) else "failed"
+            return f"{stage}: {detail if detail == events.INTERRUPTED else how + _behind(detail)}"
         case events.PhaseStarted(phase=phase, scheduler=scheduler, epochs=epochs) if len(outlook.phases) > 1:
             return f"  phase {phase + 1} of {len(outlook.phases)}: {scheduler}, to epoch {epochs}"
         case events.BackbonesScreened(told=told):

@@ -55,7 +55,6 @@ def command(
     pages = _addresses(place, experiment, server.url)
     addresses = {name: server.address(page) for name, page in pages.items()}
     # A session of its own: the server is to end with all its children, however this command ends.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Its standard input closes with this process, even if that is killed, and then it ends.
     environment = dict(server.environment)
     process = subprocess.Popen(server.command, env=environment, stdin=subprocess.PIPE, start_new_session=True)

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.clock import Clock
-from graft.core.errors import ArtifactError
+from graft.core.errors import ArtifactError, Interrupted
 from graft.core.storage import read_json, write_json
 from graft.core.stores.copy import publish_tree
 from graft.experiments.sharing import is_sent
 from graft.experiments.stages import StageName
-from graft.journal.events import StageFailed, StageFinished, StageSkipped, StageStarted
+from graft.journal.events import INTERRUPTED, StageFailed, StageFinished, StageSkipped, StageStarted
 from graft.journal.journal import Journal
 
 Output = dict[str, Any]
@@ -102,5 +102,7 @@ def moved(output: Any, places: Sequence[tuple[str, str]]) -> Any:
 
 
 def _one_line(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt | Interrupted):
+        return INTERRUPTED
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
