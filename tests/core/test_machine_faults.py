@@ -5,10 +5,11 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from graft.core.errors import ResourceError
-from graft.core.machine_faults import is_out_of_inodes, machine_fault, memory_kills
+from graft.core.machine_faults import is_full_disk, is_out_of_inodes, machine_fault, memory_kills
 from graft.core.storage import disk_full_is_clear
 
 
@@ -27,11 +28,30 @@ def no_inodes(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (errno.EROFS, "/a: Read-only file system; have it mounted for writing, or choose another --home"),
         (errno.EACCES, "/a: Permission denied; have the permission changed, or choose another --home"),
+        (
+            errno.EFBIG,
+            "/a: File too large; raise the limit (`ulimit -f`), or choose another --home, on a file system for large "
+            "files",
+        ),
         (errno.EMFILE, "/a: Too many open files; raise the limit (`ulimit -n`)"),
     ],
 )
 def test_an_error_of_the_system_says_what_to_do(number: int, told: str) -> None:
     assert machine_fault(OSError(number, os.strerror(number), "/a")) == told
+
+
+def test_a_full_disk_that_only_numpy_tells_of_is_one(tmp_path: Path) -> None:
+    error = OSError("153600 requested and 100320 written")
+    assert machine_fault(error) == "No space left on device; make room"
+    with pytest.raises(ResourceError, match=f"no space left while writing {tmp_path}"), disk_full_is_clear(tmp_path):
+        raise error
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux only: a device that is always full")
+def test_that_is_what_numpy_says() -> None:
+    with open("/dev/full", "wb") as full, pytest.raises(OSError, match="requested") as told:
+        np.zeros(100_000).tofile(full)  # as `np.save` does it
+    assert is_full_disk(told.value)
 
 
 def test_memory_is_the_machines() -> None:

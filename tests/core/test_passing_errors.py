@@ -4,7 +4,7 @@ import os
 import pytest
 
 from graft.core.errors import ResourceError
-from graft.core.passing_errors import is_passing, is_used_up, machine_errors
+from graft.core.passing_errors import is_passing, is_used_up, machine_errors, reason_of
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,24 @@ from graft.core.passing_errors import is_passing, is_used_up, machine_errors
 )
 def test_what_is_the_machines_fault(error, used_up, passing):
     assert (is_used_up(error), is_passing(error)) == (used_up, passing)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory"),
+            "no memory left",
+        ),
+        (RuntimeError("Cannot allocate memory (os error 12)"), "no memory left"),
+        (MemoryError(), "no memory left"),
+        (OSError(errno.EIO, os.strerror(errno.EIO)), os.strerror(errno.EIO)),
+        (ValueError("the first line\nand another"), "the first line"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_the_reason_is_a_few_words(error, told):
+    assert reason_of(error) == told
 
 
 def test_only_what_the_machine_is_to_blame_for_becomes_its_error():

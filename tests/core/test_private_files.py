@@ -33,6 +33,15 @@ def test_new_files_and_directories_are_their_owners_alone(tmp_path: Path) -> Non
     assert mode(tmp_path / "home" / "lock") == 0o600
 
 
+@pytest.mark.usefixtures("umask")
+def test_parents_that_are_made_with_it_are_closed_too(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    make_private_directory(tmp_path / "home" / "memory" / "records")
+    assert [mode(tmp_path / name) for name in (".", "home", "home/memory", "home/memory/records")] == [
+        0o755, 0o700, 0o700, 0o700
+    ]  # fmt: skip
+
+
 def test_a_file_from_before_is_closed_when_it_is_opened(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     path.write_text("kept")

@@ -18,6 +18,7 @@ from graft.core.storage import (
     file_digest,
     new_directory,
     read_json,
+    replacing,
     text_digest,
     write_json,
     write_text,
@@ -110,6 +111,19 @@ class TestHome:
             assert [path.stat().st_mode & 0o077 for path in (*made, home.database)] == [0] * 5
         finally:
             os.umask(before)
+
+    def test_nobody_else_gets_into_a_home_that_holds_all_it_can(self, tmp_path):
+        home = Home(tmp_path / "home")
+        kept = [one for one in vars(Home).values() if isinstance(one, property) and one.fget is not None]
+        places = [one.fget(home) for one in kept]
+        inside = [one for one in places if isinstance(one, Path)]
+        assert len(inside) > 8
+        for one in inside:
+            if one != home.database:
+                one.mkdir(parents=True, exist_ok=True)
+        home.root.chmod(0o755)
+        home.require_writable()
+        assert home.root.stat().st_mode & 0o777 == 0o700
 
     def test_a_home_that_cannot_be_made_is_a_clear_error(self, not_writable):
         with pytest.raises(ResourceError) as caught:
@@ -342,3 +356,58 @@ def test_digests_are_sha256(tmp_path):
     (tmp_path / "x").write_bytes(b"abc")
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert file_digest(tmp_path / "x") == text_digest("abc") == expected
+
+
+class TestReplacing:
+    @pytest.fixture
+    def kept(self, tmp_path: Path) -> Path:
+        """A directory that is there already."""
+        (tmp_path / "kept").mkdir()
+        (tmp_path / "kept" / "a.txt").write_text("old")
+        return tmp_path / "kept"
+
+    @staticmethod
+    def fill(fresh: Path) -> None:
+        fresh.mkdir()
+        (fresh / "a.txt").write_text("new")
+
+    def test_the_new_one_takes_the_place_of_the_old_one(self, kept, tmp_path):
+        with replacing(kept) as fresh:
+            self.fill(fresh)
+            assert (kept / "a.txt").read_text() == "old"
+        assert (kept / "a.txt").read_text() == "new"
+        assert list(tmp_path.iterdir()) == [kept]
+
+    def test_there_need_be_none(self, tmp_path):
+        with replacing(tmp_path / "first") as fresh:
+            self.fill(fresh)
+        assert [one.name for one in tmp_path.iterdir()] == ["first"]
+
+    @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+    def test_a_failing_block_leaves_the_old_one_and_nothing_else(self, kept, tmp_path, error):
+        def fail() -> None:
+            with replacing(kept) as fresh:
+                self.fill(fresh)
+                raise error
+
+        with pytest.raises(error):
+            fail()
+        assert (kept / "a.txt").read_text() == "old"
+        assert list(tmp_path.iterdir()) == [kept]
+
+    def test_of_a_link_the_directory_is_replaced(self, kept, tmp_path):
+        link = tmp_path / "link"
+        link.symlink_to(kept)
+        with replacing(link) as fresh:
+            self.fill(fresh)
+        assert link.is_symlink()
+        assert (kept / "a.txt").read_text() == "new"
+
+    def test_of_two_processes_the_last_one_stays(self, kept, tmp_path):
+        with replacing(kept) as fresh:
+            self.fill(fresh)
+            with replacing(kept) as other:
+                self.fill(other)
+                (other / "a.txt").write_text("other")
+        assert (kept / "a.txt").read_text() == "new"
+        assert list(tmp_path.iterdir()) == [kept]

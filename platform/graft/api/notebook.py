@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from graft.core.html import html_table
+from graft.core.escaping import html_table
 from graft.experiments.progress import Progress, StageProgress, TrialProgress
 from graft.experiments.stages import StageName, StageState
 from graft.journal import events

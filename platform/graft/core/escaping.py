@@ -5,6 +5,8 @@ of writing let one name look like another. What is not a visible character is sh
 """
 
 import unicodedata
+from collections.abc import Iterable, Sequence
+from html import escape
 
 # Control characters, format characters (marks for the direction of writing, invisible spaces), halves of a pair (bytes
 # of a file name that are no UTF-8), and separators of lines and paragraphs.
@@ -18,6 +20,27 @@ def escaped(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(one if _is_seen(one) else one.encode("unicode_escape").decode("ascii") for one in text)
+
+
+def html_table(rows: Iterable[Sequence[str]], title: str = "", header: Sequence[str] = ()) -> str:
+    """A table in which no cell can be anything but text.
+
+    Args:
+        rows: cells of each; the first one is its heading.
+        title: above the table.
+        header: of the columns.
+    """
+    caption = f"<caption>{_text(title)}</caption>" if title else ""
+    head = "".join(f"<th>{_text(cell)}</th>" for cell in header)
+    body = "".join(
+        f"<tr><th>{_text(first)}</th>{''.join(f'<td>{_text(cell)}</td>' for cell in rest)}</tr>"
+        for first, *rest in rows
+    )
+    return f"<table>{caption}{f'<tr>{head}</tr>' if head else ''}{body}</table>"
+
+
+def _text(cell: str) -> str:
+    return escape(escaped(cell))
 
 
 def _is_seen(one: str) -> bool:

@@ -3,11 +3,13 @@ at the disk and at the kernel's counters."""
 
 import errno
 import os
+import re
 from pathlib import Path
 
 _FAULTS = {
     errno.ENOSPC: "make room",
     errno.EDQUOT: "make room, or have the quota raised",
+    errno.EFBIG: "raise the limit (`ulimit -f`), or choose another --home, on a file system for large files",
     errno.EROFS: "have it mounted for writing, or choose another --home",
     errno.EACCES: "have the permission changed, or choose another --home",
     errno.EPERM: "have the permission changed, or choose another --home",
@@ -27,6 +29,9 @@ _FAULTS = {
 # What the loader of shared objects says where the address space has no room for one, in place of an error number.
 _UNMAPPED = "failed to map segment from shared object"
 
+# What numpy says where a file takes less than it was given, in place of an error number.
+_CUT_SHORT = re.compile(r"\d+ requested and \d+ written")
+
 VMSTAT = Path("/proc/vmstat")
 """Where Linux tells its counters."""
 _KILLS = "oom_kill"
@@ -36,13 +41,24 @@ def machine_fault(error: BaseException) -> str | None:
     """One line for an error that the machine is to blame for, and not graft; None for any other."""
     if isinstance(error, MemoryError) or (isinstance(error, ImportError) and _UNMAPPED in str(error)):
         return "the machine has no memory left for this; free some, or run less at once"
-    if not isinstance(error, OSError) or error.errno not in _FAULTS:
+    if not isinstance(error, OSError):
+        return None
+    if is_full_disk(error) and error.errno is None:
+        return f"{os.strerror(errno.ENOSPC)}; {_FAULTS[errno.ENOSPC]}"
+    if error.errno not in _FAULTS:
         return None
     where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
     reason = error.strerror or os.strerror(error.errno)
     if error.errno == errno.ENOSPC and where and is_out_of_inodes(Path(os.fsdecode(error.filename))):
         return f"{where}no inodes left (its disk has room, but for no more files); delete some"
     return f"{where}{reason}; {_FAULTS[error.errno]}"
+
+
+def is_full_disk(error: OSError) -> bool:
+    """Whether a disk, or a user's share of it, has no room left."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT) or (
+        error.errno is None and _CUT_SHORT.fullmatch(str(error)) is not None
+    )
 
 
 def memory_kills(vmstat: Path | None = None) -> int:

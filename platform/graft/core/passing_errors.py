@@ -58,8 +58,9 @@ def reason_of(error: BaseException) -> str:
     """An error of the system in a few words."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    first = str(error).strip().partition("\n")[0]
-    return first or ("no memory left" if isinstance(error, MemoryError) else type(error).__name__)
+    if lacks_memory(error):
+        return "no memory left"
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def printable_path(path: bytes | str | os.PathLike[str]) -> str:

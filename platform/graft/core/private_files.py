@@ -56,9 +56,11 @@ def open_private(path: Path, flags: int) -> int:
 
 
 def make_private_directory(path: Path) -> None:
-    """Make a directory for its owner only, with its parents; one that is there stays as it is."""
+    """Make a directory for its owner only, and so are parents that it lacks; one that is there stays as it is."""
+    if not path.parent.exists():
+        make_private_directory(path.parent)
     try:
-        path.mkdir(mode=PRIVATE_DIRECTORY, parents=True)
+        path.mkdir(mode=PRIVATE_DIRECTORY)
     except FileExistsError:
         if not path.is_dir():
             raise

@@ -5,7 +5,6 @@ import errno
 import hashlib
 import json
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,16 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.errors import ArtifactError, ResourceError, SpecError
-from graft.core.machine_faults import is_out_of_inodes
+from graft.core.machine_faults import is_full_disk, is_out_of_inodes
 from graft.core.passing_errors import machine_errors
 from graft.core.private_files import close_directory, make_private_directory, open_regular, read_regular
+from graft.core.scratch import hidden_beside, scratch_directory
 from graft.core.stores.address import HomeAddress
 from graft.core.stores.home_path import HomePath, address_of, copy_of, is_copy
 from graft.core.uris import lost_scheme, scheme_of, sqlite_uri, user_path
 
 # What graft keeps at the top of a home. The database has companions while it is open.
 _HOME_ENTRIES = (
-    "experiments", "cache", "mlartifacts", "mlflow.db", "mlflow.db-wal", "mlflow.db-shm", ".mlflow.db.lock", "memory"
+    "experiments", "cache", "mlartifacts", "mlflow.db", "mlflow.db-wal", "mlflow.db-shm", ".mlflow.db.lock", "memory",
+    "explorations", "meta", "fewshot", "uploads",
 )  # fmt: skip
 
 # What stands in a clone for a large file that was not fetched.
@@ -88,6 +89,11 @@ class Home:
         return self.root / "explorations"
 
     @property
+    def few_shot_models(self) -> Path:
+        """Models of a few samples a class, by name."""
+        return self.root / "fewshot"
+
+    @property
     def meta_models(self) -> Path:
         """What was learned over tasks, by name, with the trainings."""
         return self.root / "meta"
@@ -147,8 +153,7 @@ class Home:
         for directory in (self.root, self.experiments, self.datasets.parent, self.datasets, self.artifact_root):
             try:
                 make_private_directory(directory)
-                with tempfile.TemporaryFile(dir=directory) as probe:
-                    probe.write(b"graft")
+                _prove_writable(directory)
             except OSError as error:
                 where = "" if directory == self.root else f" at {directory}"
                 raise ResourceError(
@@ -156,6 +161,28 @@ class Home:
                     "choose another with --home or GRAFT_HOME"
                 ) from error
         self.close()
+
+
+def require_writable_parent(path: Path, advice: str) -> None:
+    """Make the directory in which something will be written, and prove that it can be, before that is worked for.
+
+    Args:
+        path: of what will be written.
+        advice: what to do where it cannot, as the end of a sentence.
+
+    Raises:
+        ResourceError: it cannot.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _prove_writable(path.parent)
+    except OSError as error:
+        raise ResourceError(f"{path} cannot be written ({error.strerror} at {path.parent}); {advice}") from error
+
+
+def _prove_writable(directory: Path) -> None:
+    with tempfile.TemporaryFile(dir=directory) as probe:
+        probe.write(b"graft")
 
 
 def _require_no_file(root: Path) -> None:
@@ -206,7 +233,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         ResourceError: the disk is full.
     """
-    scratch = _beside(path)
+    scratch = hidden_beside(path)
     try:
         with disk_full_is_clear(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -251,26 +278,41 @@ def new_directory(target: Path, final: Callable[[], Path] | None = None) -> Iter
         target: where it goes.
         final: where it goes instead, beside `target`, if that is only known when the block has ended.
     """
-    scratch = _beside(target)
     with disk_full_is_clear(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        scratch.mkdir()
-    try:
-        with disk_full_is_clear(target):
+        with scratch_directory(target) as scratch:
             yield scratch
-        _open_to_readers(scratch)
-        try:
-            os.rename(scratch, final() if final else target)
-        except OSError as error:
-            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-                raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+            _open_to_readers(scratch)
+            _took_place(scratch, final() if final else target)
 
 
-def _beside(path: Path) -> Path:
-    """A name in the same directory, so that the final rename is atomic."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+@contextlib.contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield a path, of nothing yet, for a directory that takes the place of `target` when the block ends well.
+
+    Until then, and if the block fails or the process is killed, `target` stays as it is.
+    """
+    target = target.resolve()  # of a link, the directory is replaced
+    with disk_full_is_clear(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with scratch_directory(target) as scratch:
+            fresh, old = scratch / "fresh", scratch / "old"
+            yield fresh
+            while not _took_place(fresh, target):
+                shutil.rmtree(old, ignore_errors=True)
+                with contextlib.suppress(FileNotFoundError):  # another process has put it aside
+                    os.rename(target, old)
+
+
+def _took_place(fresh: Path, target: Path) -> bool:
+    """Give a directory its name, unless there is something in it that has it."""
+    try:
+        os.rename(fresh, target)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        return False
+    return True
 
 
 def _open_to_readers(directory: Path) -> None:
@@ -292,7 +334,7 @@ def disk_full_is_clear(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not is_full_disk(error):
             raise
         lack = (
             "no inodes left (its disk has room, but for no more files)" if is_out_of_inodes(path) else "no space left"

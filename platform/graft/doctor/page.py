@@ -5,8 +5,7 @@ from html import escape
 
 import numpy as np
 
-from graft.core.escaping import escaped
-from graft.core.html import html_table
+from graft.core.escaping import escaped, html_table
 from graft.data.examination.finding import Finding
 from graft.doctor.png import data_uri, png
 from graft.doctor.report import Preview, Report

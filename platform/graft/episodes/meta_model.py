@@ -26,6 +26,7 @@ from graft.episodes.adapters.protocol import Adapter
 from graft.episodes.objective import MetaLoss
 from graft.episodes.samples import Samples
 from graft.episodes.starts.protocol import Start
+from graft.models.weights.system_errors import system_errors
 from graft.spec.base import Spec
 from graft.spec.meta.adapters import AdapterSpec
 from graft.spec.meta.starts import StartSpec
@@ -114,11 +115,20 @@ class MetaModel:
         return loss.eval()
 
     def replay(self) -> Samples | None:
-        """Samples of the tasks that it was learned on; None if none were kept."""
-        if not (self.directory / REPLAY).is_file():
+        """Samples of the tasks that it was learned on; None if none were kept.
+
+        Raises:
+            ArtifactError: they cannot be read.
+        """
+        path = self.directory / REPLAY
+        if not path.is_file():
             return None
-        found = load_file(self.directory / REPLAY)
-        labels, groups = (found.pop(name).numpy() for name in ("labels", "groups"))
+        try:
+            with machine_errors(path, is_ours=True):
+                found = load_file(path)
+            labels, groups = (found.pop(name).numpy() for name in ("labels", "groups"))
+        except (SafetensorError, KeyError) as error:
+            raise _damaged(self.directory, REPLAY) from error
         return Samples(found, labels, groups)
 
 
@@ -146,7 +156,7 @@ def write_meta_model(
     """
     if directory.exists():
         raise ArtifactError(f"meta-model {directory} exists already; remove it or choose another directory")
-    with new_directory(directory) as scratch:
+    with new_directory(directory) as scratch, system_errors():
         save_file({name: one.detach().contiguous().clone() for name, one in weights.items()}, scratch / WEIGHTS)
         if replay is not None:
             views = {name: view.contiguous() for name, view in replay.inputs.items()}

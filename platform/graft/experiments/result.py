@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graft.core.html import html_table
+from graft.core.escaping import html_table
 from graft.core.storage import read_json
 from graft.spec.strategy import Strategy
 

@@ -30,6 +30,7 @@ from graft.models.bundle_files import MANIFEST, PREPROCESSING, TARGETS, WEIGHTS
 from graft.models.libraries import build_backbone
 from graft.models.network import Network, head_of
 from graft.models.structure.edited import edited
+from graft.models.weights.system_errors import system_errors
 from graft.spec.base import Spec
 from graft.spec.modalities.base import ModalitySpec, Preprocessing
 from graft.spec.registry import members, union
@@ -179,7 +180,8 @@ def write_bundle(
         content = spec.model_dump(mode="json")
         if spec.ensemble is None:
             del content["ensemble"]
-        save_model(network, str(scratch / WEIGHTS))
+        with system_errors():
+            save_model(network, str(scratch / WEIGHTS))
         write_json(scratch / TARGETS, {key: content.pop(key) for key in _IN_TARGETS})
         write_json(scratch / PREPROCESSING, content.pop("preprocessing"))
         for name, held in (extra or {}).items():
@@ -221,6 +223,31 @@ def read_bundle(directory: Path) -> Bundle:
             f"bundle {directory} cannot be understood ({where}: {first['msg']}); export it again"
         ) from error
     return Bundle(directory, spec, str(manifest.get("graft", "unknown")), _members(directory, spec))
+
+
+def is_whole(directory: Path) -> bool:
+    """Whether a bundle is there, with all its files as they were written."""
+    try:
+        read_bundle(directory)
+    except ArtifactError:
+        return False
+    return True
+
+
+def what_is_no_bundle(directory: Path) -> str:
+    """Why a directory may not be replaced as a bundle, damaged or whole, as the end of a sentence; empty if it may.
+
+    Raises:
+        ResourceError: memory or file handles have run out, which says nothing of the directory.
+    """
+    try:
+        manifest = _read_manifest(directory)
+    except ArtifactError:
+        return f"has no {MANIFEST} of a bundle"
+    listed = manifest.get("files")
+    ours = {MANIFEST, *(listed if isinstance(listed, dict) else ())}
+    others = sorted(path.name for path in directory.iterdir() if path.name not in ours)
+    return f"also holds {others[0]}" if others else ""
 
 
 def _members(directory: Path, spec: BundleSpec) -> tuple[Bundle, ...]:

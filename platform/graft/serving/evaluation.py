@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graft.core.errors import DataError, SpecError
-from graft.core.html import html_table
+from graft.core.escaping import html_table
 from graft.core.uris import user_path
 from graft.data.draft import Wish, drafts_of
 from graft.data.listing import Listing

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from graft.core.errors import SpecError
-from graft.core.html import html_table
+from graft.core.escaping import html_table
 from graft.modalities.protocol import Readings
 from graft.modalities.registry import build_modality
 from graft.modalities.several_views import check_views

@@ -17,6 +17,7 @@ from torch import Tensor
 from graft.core.errors import ArtifactError
 from graft.core.passing_errors import machine_errors
 from graft.core.storage import canonical_json, disk_full_is_clear
+from graft.models.weights.system_errors import system_errors
 from graft.training.plan import PartialEpoch
 
 FORMAT = 2
@@ -122,14 +123,8 @@ def stored_metrics(path: Path) -> Mapping[str, float] | None:
 
 
 def _write(name: str, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    try:
+    with system_errors():
         save_file(tensors, name, metadata)
-    except SafetensorError as error:
-        # safetensors wraps what the system said in its own error; an OSError is what callers can act on
-        number = next((code for code in (28, 122) if f"os error {code}" in str(error)), None)
-        if number is None:
-            raise
-        raise OSError(number, str(error)) from error
     with open(name, "rb") as written:
         os.fsync(written.fileno())
 

@@ -1,6 +1,7 @@
 """`graft fewshot`, as a user and a script see it."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,18 @@ def test_one_sample_a_class_has_no_estimate(graft, tmp_path, home):
     assert {(one["estimate"], one["interval"]) for one in told["candidates"]} == {(None, None)}
     assert told["chosen"] in [one["method"] for one in told["candidates"]]
     assert Path(told["bundle"]) == home / "fewshot" / "colours"
+    assert home.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("place", ["file/model", "/proc/nowhere/model"])
+def test_where_the_model_cannot_go_is_told_before_samples_are_embedded(graft, tmp_path, home, monkeypatch, place):
+    monkeypatch.setattr("graft.pipeline.fewshot.answer.embedded_in", None)
+    (tmp_path / "file").write_text("mine")
+    done = graft("fewshot", painted(tmp_path / "colours", 1), "--output", tmp_path / place)
+    assert (done.exit_code, done.out) == (3, "")
+    (line,) = done.err.splitlines()
+    assert re.search(r"/model cannot be written \(.* at .*\); name another with --output$", line)
+    assert not home.exists()
 
 
 @pytest.mark.parametrize(

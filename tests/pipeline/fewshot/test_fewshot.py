@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 
 import graft
-from graft.core.errors import DataError, GraftError
+from graft.core.errors import DataError, GraftError, ResourceError
+from graft.core.storage import directory_digest
 from graft.data.draft import Wish
 from graft.data.feature_store.key import weights_digest
 from graft.episodes.meta_model import MetaModelSpec, built, write_meta_model
 from graft.episodes.samples import FEATURES
+from graft.models import bundle
 from graft.models.bundle import read_bundle
 from graft.pipeline.fewshot import answer
 from graft.pipeline.fewshot.answer import answer_few_shots
@@ -205,12 +208,48 @@ def test_what_cannot_be_read_is_left_out_and_named(tmp_path: Path) -> None:
     assert shots.counts.tolist() == [3, 3, 3]
 
 
-def test_a_directory_that_is_no_bundle_is_not_replaced(tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "letter.txt").write_text("dear")
-    with pytest.raises(GraftError, match="is no bundle that could be replaced; name another with --output"):
-        answer_few_shots(shots_in(painted(tmp_path / "colours", 1)), tmp_path / "mine")
-    assert (tmp_path / "mine" / "letter.txt").exists()
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"letter.txt": "dear"}, "it has no manifest.json of a bundle"),
+        ({"manifest.json": '{"name": "an extension of a browser"}'}, "it has no manifest.json of a bundle"),
+        ({"manifest.json": '{"format": 2, "files": {}}', "letter.txt": "dear"}, "it also holds letter.txt"),
+    ],
+)
+def test_a_directory_of_other_things_is_not_replaced(tmp_path: Path, files: dict[str, str], told: str) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name, text in files.items():
+        (mine / name).write_text(text)
+    with pytest.raises(GraftError, match=f"is no bundle that could be replaced: {told}; name another with --output"):
+        answer_few_shots(shots_in(painted(tmp_path / "colours", 1)), mine)
+    assert {one.name: one.read_text() for one in mine.iterdir()} == files
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"), ResourceError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ],
+)
+def test_a_model_is_replaced_by_a_whole_one_or_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, told: type[BaseException]
+) -> None:
+    shots, place = shots_in(painted(tmp_path / "colours", 1)), tmp_path / "models" / "colours"
+    answer_few_shots(shots, place)
+    before = directory_digest(place)
+
+    def fail(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bundle, "save_model", fail)
+        with pytest.raises(told):
+            answer_few_shots(shots, place)
+    assert directory_digest(place) == before
+    assert [one.name for one in place.parent.iterdir()] == ["colours"]
+    answer_few_shots(shots, place)
 
 
 class TestAMetaModel:

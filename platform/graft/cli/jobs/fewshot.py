@@ -70,7 +70,9 @@ def command(  # noqa: PLR0913 - each is an option
 
     with copies_in(place):
         shots = shots_of(job)
-    answer = answer_few_shots(shots, output or place.root / "fewshot" / job.name, adapters)
+    if output is None:
+        place.require_writable()
+    answer = answer_few_shots(shots, output or place.few_shot_models / job.name, adapters)
     if as_json:
         tell_json(answer.to_dict())
         return

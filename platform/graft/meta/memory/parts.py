@@ -12,6 +12,7 @@ from graft.meta.memory.schema import IDENTITY, RECORDS, SCHEMAS, WRITER_KEY, con
 
 MOST_PART_BYTES = 1 << 30
 _ROW = "__row"
+_NOT_WHOLE = "is damaged, no whole Parquet file; delete it, and `graft memory sync` brings back what journals tell"
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ def read_parts(place: Place, kind: str, writer: str) -> Iterator[Part | Damaged]
             # Arrow tells of a damaged file by the same error as of one that cannot be read.
             yield Damaged(kind, name, f"cannot be read ({' '.join((error.strerror or str(error)).split())[:120]})")
             continue
-        except (pa.ArrowException, ValueError) as error:
-            yield Damaged(kind, name, f"is damaged ({' '.join(str(error).split())[:120]})")
+        except (pa.ArrowException, ValueError):
+            yield Damaged(kind, name, _NOT_WHOLE)
             continue
         try:
             conformed = conform(kind, table)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from graft.core.errors import ArtifactError
+from graft.core.errors import ArtifactError, SpecError
+from graft.core.storage import require_writable_parent
 from graft.data.dataset import Split
-from graft.models.bundle import read_bundle
+from graft.models.bundle import read_bundle, what_is_no_bundle
 from graft.pipeline.fewshot.candidates import (
     Candidate,
     candidates_of,
@@ -107,8 +108,10 @@ def answer_few_shots(shots: Shots, bundle: Path, adapters: Sequence[AdapterSpec]
         adapters: by gradient, that are tried on the maps of meta-models.
 
     Raises:
-        ArtifactError: there is something else at `bundle`, or weights are missing.
-        SpecError: there are adapters, but nothing that they adapt; or a meta-model is not of these features.
+        ArtifactError: weights are missing.
+        SpecError: there is something else at `bundle`; there are adapters, but nothing that they adapt; or a meta-model
+            is not of these features.
+        ResourceError: `bundle` cannot be written.
     """
     began = time.perf_counter()
     _require_ours(bundle)
@@ -147,9 +150,10 @@ def answer_few_shots(shots: Shots, bundle: Path, adapters: Sequence[AdapterSpec]
 
 
 def _require_ours(bundle: Path) -> None:
-    if bundle.exists() and not (bundle / "manifest.json").is_file():
-        told = f"{bundle} is there, but is no bundle that could be replaced"
-        raise ArtifactError(f"{told}; name another with --output")
+    if bundle.exists() and (why := what_is_no_bundle(bundle)):
+        told = f"{bundle} is there, but is no bundle that could be replaced: it {why}"
+        raise SpecError(f"{told}; name another with --output")
+    require_writable_parent(bundle, "name another with --output")
 
 
 def _calibration(shots: Shots, best: Candidate) -> dict[str, Any]:

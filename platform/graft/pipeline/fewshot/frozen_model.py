@@ -1,6 +1,5 @@
 """A head that was solved on a frozen backbone, as a bundle: what few-shot answers and explorations end in."""
 
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from graft.core.storage import replacing
 from graft.modalities.registry import build_modality
 from graft.models.backbone import Backbone
 from graft.models.bundle import BundleSpec, write_bundle
@@ -49,7 +49,11 @@ class FrozenModel:
 
 
 def write_frozen(model: FrozenModel, directory: Path) -> None:
-    """Write the bundle; one that is there is replaced."""
+    """Write the bundle; one that is there is replaced when the new one is whole.
+
+    Raises:
+        ResourceError: the disk is full.
+    """
     info = describe_backbone(model.strategy.backbone)
     spec = BundleSpec(
         name=model.name,
@@ -65,7 +69,6 @@ def write_frozen(model: FrozenModel, directory: Path) -> None:
         metrics=dict(model.metrics),
         created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     )
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.parent.mkdir(parents=True, exist_ok=True)
     files = build_modality(info.modality).bundle_files(model.preprocessing, info)
-    write_bundle(directory, Network(model.backbone, model.head).eval(), spec, files)
+    with replacing(directory) as fresh:
+        write_bundle(fresh, Network(model.backbone, model.head).eval(), spec, files)
