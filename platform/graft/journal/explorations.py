@@ -18,6 +18,7 @@ class ExplorationStarted(Event):
         settings: what is fixed for all of it.
         asked: how the meta-model was named that its features go through; empty where there is none.
         init: which one that was, with its digest; empty where there is none.
+        ids: digest of the ids of those samples, in their order; empty in journals of before it was kept.
     """
 
     name: str
@@ -26,6 +27,7 @@ class ExplorationStarted(Event):
     settings: Mapping[str, Any]
     asked: str = ""
     init: Mapping[str, Any] = field(default_factory=dict)
+    ids: str = ""
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,22 @@ def test_one_that_was_cut_off_goes_on_bit_for_bit(home: Home, tmp_path: Path) ->
     assert result.to_json()["accuracy"] == whole.to_json()["accuracy"]
 
 
+def test_on_other_data_it_begins_anew_and_says_so(home: Home) -> None:
+    """The classes that are held out of these may have been trained on."""
+
+    def cut(trial: str, epoch: int, metrics: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        meta_train(job_of(), home, pool_of(samples_of()), cut)
+    fewer = pool_of(samples_of(classes=20), fingerprint="second")
+    result = meta_train(job_of(), home, fewer, lambda *_: None)
+    assert "the data are not those that" in result.note
+    reported = [one.epoch for _, one in read(result.model.directory.parent / "journal.jsonl") if _is_report(one)]
+    assert reported == [1, 2, 3]
+    assert trained(home, job_of()).note == ""  # those of the beginning: goes on
+
+
 def _is_report(one: Any) -> bool:
     return isinstance(one, events.TrialReported)
 

@@ -285,3 +285,15 @@ def test_answers_that_were_taken_back_are_so_when_it_goes_on(tmp_path: Path) -> 
     assert len(withdrawn) > 5
     counted = {event.sample for event in events if isinstance(event, LabelGiven)}
     assert whole.standing.labels == len(counted)
+
+
+@pytest.mark.parametrize(("is_whole", "times"), [(True, 1), (False, 2)])
+def test_what_has_ended_leaves_its_model_as_it_is_unless_that_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_whole: bool, times: int
+) -> None:
+    points, home, written = pools.Pool(), Home(tmp_path), list[Path]()
+    monkeypatch.setattr("graft.pipeline.exploration.explore.write_model", lambda to, *_: written.append(to))
+    monkeypatch.setattr("graft.pipeline.exploration.explore.is_whole", lambda _: is_whole)
+    for _ in range(2):
+        explored(home, points, oracle_of(points))
+    assert len(written) == times

@@ -213,6 +213,7 @@ def _prompted(name: str, sample: object, why: str) -> "Answer | None":
             f"label (`{SKIP}`: cannot be told; empty: stop for now)", default="", show_default=False, err=True
         )
     except typer.Abort:
+        tell("", err=True)  # the end of the input ends no line
         given = ""
     if not given.strip():
         return None

@@ -13,8 +13,17 @@ import yaml
 from graft.core.errors import Problem, SpecError, TrackingError
 from graft.core.seeds import derive_seed
 from graft.core.storage import Home, canonical_json, text_digest, write_text
+from graft.data.dataset import Dataset
 from graft.data.feature_store.key import weights_digest
-from graft.episodes.meta_model import MetaModel, MetaModelSpec, TrainingTasks, bounded, joined, write_meta_model
+from graft.episodes.meta_model import (
+    MANIFEST,
+    MetaModel,
+    MetaModelSpec,
+    TrainingTasks,
+    bounded,
+    joined,
+    write_meta_model,
+)
 from graft.episodes.objective import MetaLoss
 from graft.episodes.samples import FEATURES, Samples
 from graft.journal import events
@@ -34,6 +43,8 @@ from graft.spec.meta.searched import first_of
 from graft.tracking.target import Target, target_of
 from graft.training.world import ALONE
 
+JOB = "job.yaml"
+"""The job of a training, beside its journal."""
 REPLAYED_CLASSES, REPLAYED_EACH = 200, 10
 """Of earlier tasks, that an update sees again."""
 
@@ -104,7 +115,8 @@ def meta_train(job: MetaJob, home: Home, pool: Pool, on_report: OnReport, is_upd
         _require_same(job, earlier, _spec_of(settings_of(job.space.build(first_of)), job, pool, division, earlier))
     factory, target = MetaFactory(job, division, earlier.model if earlier else None), target_of(home, job)
     factory(job.space.build(first_of), ALONE)  # what cannot be done is said before anything is written
-    directory = _directory(home, job, earlier)
+    directory = _directory(home, job, pool.dataset, earlier)
+    anew = "" if earlier or (directory / JOB).exists() else _begun_on_other_data(directory, job)
     with Journal(directory / "journal.jsonl") as journal:
         _begin(journal, job, directory)
         trained = _trained(factory, directory, journal, on_report)
@@ -118,7 +130,7 @@ def meta_train(job: MetaJob, home: Home, pool: Pool, on_report: OnReport, is_upd
         journal.append(made_of(model, kept))
         note = _registered(directory, target, model, kept, journal)
         journal.append(events.ExperimentFinished(events.ExperimentStatus.COMPLETED, time.monotonic() - began))
-    note = note or _shipped(directory, target)
+    note = "; ".join(filter(None, (anew, note or _shipped(directory, target))))
     return MetaResult(model, kept, trained, scores, time.monotonic() - began, note)
 
 
@@ -184,20 +196,36 @@ def _spec_of(
     )
 
 
-def _directory(home: Home, job: MetaJob, earlier: Champion | None) -> Path:
-    """Of this job: the same job goes on in the same one; an update of another meta-model is another training."""
+def _directory(home: Home, job: MetaJob, dataset: Dataset, earlier: Champion | None) -> Path:
+    """Of this job on these data: it goes on in the same one; an update of another meta-model is another training.
+
+    What was learned on other data has seen classes that are held out of these.
+    """
     plain = job.model_dump(mode="json")
     for name, usual in (("search", None), ("resources", MetaResourcesSpec().model_dump(mode="json"))):
         if plain[name] == usual:  # as it was before there were such keys
             del plain[name]
-    told = canonical_json([plain, earlier.model.digest if earlier else ""])
+    told = canonical_json([plain, earlier.model.digest if earlier else "", dataset.fingerprint])
     return home.meta_models / job.name / "trainings" / text_digest(told)[:12]
 
 
+def _begun_on_other_data(directory: Path, job: MetaJob) -> str:
+    """What to say where this job was begun before, and not ended, on data that were others; else nothing."""
+    text = _job_text(job)
+    for other in sorted(directory.parent.glob(f"*/{JOB}")):
+        if other.read_text(encoding="utf-8") == text and not any(other.parent.glob(f"*/{MANIFEST}")):
+            return f"the data are not those that {other.parent} was begun with, so this training began anew"
+    return ""
+
+
+def _job_text(job: MetaJob) -> str:
+    return yaml.safe_dump(job.model_dump(mode="json"), sort_keys=False)
+
+
 def _begin(journal: Journal, job: MetaJob, directory: Path) -> None:
+    if not (directory / JOB).exists():
+        write_text(directory / JOB, _job_text(job))
     plain = job.model_dump(mode="json")
-    if not (directory / "job.yaml").exists():
-        write_text(directory / "job.yaml", yaml.safe_dump(plain, sort_keys=False))
     if job.is_search and job.search is None:  # what trials are compared by must be said where they are shown
         plain["search"] = MetaSearchSpec().model_dump(mode="json")
     journal.append(events.ExperimentStarted(job.name, f"{job.name}-{directory.name}", plain))

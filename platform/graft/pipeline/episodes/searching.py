@@ -109,7 +109,8 @@ class MetaSearch:
         best = CheckpointStore(self.directory / "checkpoints").best(winner.trial, notes.append)
         if best is None:
             why = f" ({'; '.join(notes)})" if notes else ""
-            raise TrialError(f"the weights of {winner.trial}, the best meta-training, are gone{why}; run the job anew")
+            told = f"the weights of {winner.trial}, the best meta-training, are gone{why}"
+            raise TrialError(f"{told}; delete {self.directory}, and the same command begins anew")
         if progress.winner != winner.trial:
             self.journal.append(events.WinnerChosen(winner.trial, chosen.reason))
         trials = [_plainly(one, progress.score(one)) for one in progress.ranked()]

@@ -1,18 +1,16 @@
 """An exploration as a process that may be killed: what was answered is in its journal, and is not asked again."""
 
 import csv
+import io
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from graft.core.errors import SpecError
-from graft.core.storage import Home, new_directory, read_json, write_json
-from graft.core.stores.copy import bring_tree, publish_tree
+from graft.core.storage import Home, write_text
+from graft.core.stores.copy import publish_tree
 from graft.exploration.explorer import Ask, Explorer, Stop, Terms
 from graft.exploration.head import HeadFit
 from graft.exploration.labels import Labels
@@ -26,9 +24,11 @@ from graft.journal.explorations import (
     SamplesProposed,
 )
 from graft.journal.journal import Journal, journal_path, read
+from graft.models.bundle import is_whole
 from graft.pipeline.exploration.backbone import Embedding, OnProgress
+from graft.pipeline.exploration.kept_pool import digest_of, kept_pool
 from graft.pipeline.exploration.model import write_model
-from graft.pipeline.exploration.pool import Pool, ReadPool, read_pool
+from graft.pipeline.exploration.pool import Pool
 from graft.pipeline.exploration.sources import LabelSource, Question, TakeBack
 from graft.pipeline.exploration.standing import Standing
 from graft.pipeline.exploration.start import started, told_start
@@ -131,7 +131,7 @@ class Exploration:
 
     Raises:
         SpecError: it was begun with other settings.
-        DataError: no sample can be read.
+        DataError: no sample can be read; or what was kept of them is gone, and they are not the same any more.
         ResourceError: another process goes on with it.
     """
 
@@ -141,11 +141,11 @@ class Exploration:
         self._journal = Journal(path)
         try:
             self._require_same(path, pool)
-            is_begun = started(path) is not None
-            self.pool = _kept(self.directory / "pool", pool, is_begun, on_read)
+            begun = started(path)
+            self.pool = kept_pool(self.directory / "pool", pool, begun, on_read)
             self._rows = {one: row for row, one in enumerate(self.pool.ids)}
             self._vectors = unit_vectors(self.pool.features)
-            if not is_begun:
+            if begun is None:
                 self._journal.append(self._started(name))
         except BaseException:
             self._journal.close()
@@ -212,8 +212,9 @@ class Exploration:
 
     def _waiting(self, explorer: Explorer, ask: Ask) -> Explored:
         wanted = self._names(ask.rows)
-        with (self.directory / "wanted.csv").open("w", newline="", encoding="utf-8") as stream:
-            csv.writer(stream).writerows([("id", "label", "why"), *((one, "", ask.why) for one in wanted)])
+        table = io.StringIO()
+        csv.writer(table).writerows([("id", "label", "why"), *((one, "", ask.why) for one in wanted)])
+        write_text(self.directory / "wanted.csv", table.getvalue())
         told = f"{len(wanted)} samples are to be labelled: {self.directory / 'wanted.csv'}"
         standing = Standing.of(explorer)
         return Explored(
@@ -224,13 +225,15 @@ class Exploration:
         standing, bundle = Standing.of(explorer), None
         (self.directory / "wanted.csv").unlink(missing_ok=True)
         labels = explorer.labels.everything()
+        *_, newest = (event for _, event in read(self._journal.path))
+        is_told = isinstance(newest, ExplorationStopped)
         if len(set(labels.values())) > 1:
             bundle = self.directory / "bundle"
             pool = self.asked
-            write_model(bundle, pool.name, pool.embedding, self.pool.features, labels)
-            publish_tree(bundle)
-        *_, newest = (event for _, event in read(self._journal.path))
-        if not isinstance(newest, ExplorationStopped):
+            if not (is_told and is_whole(bundle)):
+                write_model(bundle, pool.name, pool.embedding, self.pool.features, labels)
+                publish_tree(bundle)
+        if not is_told:
             self._journal.append(ExplorationStopped(stop.by, stop.detail, standing.to_dict()))
         return Explored(
             self.directory, stop.by, stop.detail, standing, bundle, (), self.pool.left_out, explorer.labels, self._init
@@ -247,7 +250,10 @@ class Exploration:
         pool = self.asked
         init = self._init if pool.meta_model else {}
         told = self.settings.to_dict(pool.embedding)
-        return ExplorationStarted(name, pool.source, len(self.pool.ids), told, asked=pool.meta_model, init=init)
+        ids = self.pool.ids
+        return ExplorationStarted(
+            name, pool.source, len(ids), told, asked=pool.meta_model, init=init, ids=digest_of(ids)
+        )
 
     def _require_same(self, path: Path, pool: Pool) -> None:
         """A requirement that is chosen after its audit has been seen is no requirement."""
@@ -260,25 +266,3 @@ class Exploration:
             if now.get(key) != value:
                 told = f"{key} is {now.get(key)}, but exploration {self.directory.name} was begun with {value}"
                 raise SpecError(f"{told}; give that again, or begin another one with --name")
-
-
-def _kept(directory: Path, pool: Pool, is_begun: bool, on_read: OnProgress) -> ReadPool:
-    """The pool as it was read first: what comes to it later is for another exploration.
-
-    Args:
-        directory: of what is kept.
-        pool: the samples.
-        is_begun: whether the journal says on whose features; what an exploration that has not begun left is read anew.
-        on_read: told how many samples of how many are read.
-    """
-    if not is_begun:
-        shutil.rmtree(directory, ignore_errors=True)
-    if not is_begun or not bring_tree(directory).is_dir():
-        found = read_pool(pool, directory.with_name("reader"), on_read)
-        with new_directory(directory) as scratch:
-            np.save(scratch / "features.npy", found.features)
-            write_json(scratch / "pool.json", {"ids": found.ids, "left_out": found.left_out})
-        publish_tree(directory)
-    told = read_json(directory / "pool.json")
-    features = np.load(directory / "features.npy", allow_pickle=False)
-    return ReadPool(tuple(told["ids"]), features, dict(told["left_out"]))
