@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from graft.tasks.intervals import bootstrap, percentiles
+from graft.spec.metrics import MetricSpec
+from graft.tasks.intervals import bootstrap, percentiles, resampled, wilson
 
 
 def mean_of(values):
@@ -43,3 +44,18 @@ def test_resamples_without_a_value_do_not_count():
     assert 1 <= found.low < found.high <= 3
     with pytest.raises(ValueError, match="no resample has a value"):
         percentiles(np.array([np.nan]))
+
+
+ACCURACY = MetricSpec("accuracy", "max", is_share=True, lowest=0, highest=1)
+
+
+def test_folds_that_agree_are_as_sure_as_their_rows():
+    found = resampled([1.0] * 8, 0.25, ACCURACY, 6)
+    assert (found.low, found.high, found.method) == (wilson(6, 6).low, 1.0, "folds")
+    loss = resampled([1.0] * 8, 0.25, MetricSpec("loss", "min", lowest=0), 6)
+    assert (loss.low, loss.high) == (1.0, 1.0), "of a mean of other numbers the rows say nothing"
+
+
+def test_an_interval_of_folds_stays_where_the_metric_can_be():
+    found = resampled([0.7, 0.9, 1.0, 1.0], 0.3, ACCURACY, 40)
+    assert 0 < found.low < 0.9 < found.high == 1

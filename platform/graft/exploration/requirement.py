@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from graft.core.errors import SpecError
 
-_FORM = re.compile(r"\s*(\w+)\s*>=?\s*([0-9.]+)\s*(%?)\s*")
-HIGHEST = 0.999
+_NUMBER = r"(\d+\.?\d*|\.\d+)\s*(%?)"
+_FORM = re.compile(rf"\s*(\w+)\s*>=?\s*{_NUMBER}(?:\s*at\s+{_NUMBER})?\s*")
+HIGHEST, USUAL = 0.999, 0.95
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Requirement:
     """
 
     accuracy: float
-    confidence: float = 0.95
+    confidence: float = USUAL
 
     @property
     def alpha(self) -> float:
@@ -30,16 +31,22 @@ class Requirement:
         return f"accuracy >= {self.accuracy:g} at {100 * self.confidence:g} %"
 
 
-def read_requirement(text: str, confidence: float) -> Requirement:
-    """A requirement as users write it.
+def read_requirement(text: str, confidence: float | None = None) -> Requirement:
+    """A requirement as users write it, or as `Requirement` is told: ``accuracy >= 0.9 at 95 %``.
+
+    Args:
+        text: what is required, perhaps with a confidence.
+        confidence: that is given beside it; the usual one if neither says it.
 
     Raises:
         SpecError: it is none, or nothing that labels could show.
     """
     found = _FORM.fullmatch(text)
-    if not found or found[2].count(".") > 1 or found[2] == ".":
-        raise SpecError(f'--require is `{text}`, but must be of the form "accuracy >= 0.9"')
-    name, value = found[1], float(found[2]) / (100 if found[3] else 1)
+    if not found:
+        raise SpecError(
+            f'--require is `{text}`, but must be of the form "accuracy >= 0.9" or "accuracy >= 0.9 at 95 %"'
+        )
+    name, value = found[1], _share(found[2], found[3])
     if name != "accuracy":
         raise SpecError(f"--require is about `{name}`, but only accuracy can be certified; ask for accuracy")
     if value >= 1:
@@ -49,6 +56,14 @@ def read_requirement(text: str, confidence: float) -> Requirement:
         )
     if not 0 < value <= HIGHEST:
         raise SpecError(f"--require is accuracy >= {value:g}, but must be above 0 and {HIGHEST:g} at most")
-    if not 0.5 <= confidence <= 0.9999:
-        raise SpecError(f"--confidence is {confidence:g}, but must be between 0.5 and 0.9999, such as 0.95")
-    return Requirement(value, confidence)
+    told = _share(found[4], found[5]) if found[4] else None
+    if told is not None and confidence not in (None, told):
+        raise SpecError(f"--require is at {told:g}, but --confidence is {confidence:g}; give one of them")
+    sure = next((one for one in (told, confidence) if one is not None), USUAL)
+    if not 0.5 <= sure <= 0.9999:
+        raise SpecError(f"--confidence is {sure:g}, but must be between 0.5 and 0.9999, such as 0.95")
+    return Requirement(value, sure)
+
+
+def _share(number: str, per_cent: str) -> float:
+    return float(number) / (100 if per_cent else 1)

@@ -6,13 +6,14 @@ of data that is not like this split.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graft.core.seeds import derive_seed
+from graft.spec.metrics import MetricSpec
 
 _Z95 = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
 _CELLS_AT_ONCE = 2_000_000  # bounds the memory of a bootstrap
@@ -74,7 +75,7 @@ def bootstrap(
     return percentiles(np.concatenate(parts))
 
 
-def resampled(scores: Sequence[float], held_out: float) -> Interval:
+def resampled(scores: Sequence[float], held_out: float, metric: MetricSpec, num_rows: int) -> Interval:
     """Interval of the mean score of models that were each trained on other rows of one sample.
 
     Their training rows overlap, so they err together, and the usual standard error is too small. The corrected one is
@@ -84,13 +85,18 @@ def resampled(scores: Sequence[float], held_out: float) -> Interval:
     Args:
         scores: of J folds, J >= 2.
         held_out: n₂/n₁.
+        metric: that they are of; the interval stays within its bounds. Where all folds have one share, they say nothing
+            of how far others would be apart: then it is that of a share of the rows.
+        num_rows: held out by the folds together.
     """
     from scipy.special import stdtrit  # half a second that predictions need not wait for
 
     mean, count = float(np.mean(scores)), len(scores)
+    if metric.is_share and min(scores) == max(scores):
+        return replace(wilson(round(mean * num_rows), num_rows), method="folds")
     error = math.sqrt(float(np.var(scores, ddof=1)) * (1 / count + held_out))
     half = float(stdtrit(count - 1, 0.975)) * error
-    return Interval(mean - half, mean + half, "folds")
+    return Interval(max(mean - half, metric.lowest), min(mean + half, metric.highest), "folds")
 
 
 def percentiles(values: NDArray[np.float64]) -> Interval:

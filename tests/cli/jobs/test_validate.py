@@ -292,7 +292,7 @@ def test_a_job_that_says_its_task_is_validated_without_anything_heavy(job_file, 
     path.write_text(f"name: x\ndata: {data}\nstrategy: {strategy.replace('HERE', str(samples))}\n")
     done = validated_alone(path)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.strip() == "[]", done.stderr
+    assert done.stderr.splitlines()[-1] == "[]", done.stderr  # before it, on a busy machine, how far it has looked
     assert "\nclasses    " in done.stdout
 
 

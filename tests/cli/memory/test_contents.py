@@ -100,3 +100,9 @@ def test_there_is_no_memory_where_it_is_off(graft, monkeypatch):
     done = graft("memory", "ls")
     assert done.exit_code == 2
     assert "GRAFT_MEMORY is `off`" in done.err
+
+
+def test_an_address_that_no_store_has_is_the_users_to_mend(graft, tmp_path):
+    found = graft("memory", "sync", "--mlflow", "nonsense://x", "--home", tmp_path / "home", "--json")
+    assert found.exit_code == 2
+    assert found.json["error"].startswith("--mlflow is `nonsense://x`, but must begin with http")

@@ -32,3 +32,21 @@ def test_an_empty_memory_says_so_and_gives_what_graft_ships(graft, job, tmp_path
     }
     assert (told["tasks"], told["basis"]) == (0, "nothing")
     assert told["told"].endswith("what graft ships is tried first")
+
+
+def test_where_nothing_is_known_of_a_space_its_first_draws_are_told_as_that(graft, job, tmp_path):
+    told = graft("memory", "recommend", job, "-k", 5, "--memory", tmp_path / "none", "--json").json
+    found = told["recommendations"]
+    assert {one["strategy"]["freeze"] for one in found} == {0.0, 0.5, 1.0}, "the space has no more"
+    assert len(found) == 3
+    assert {one["reason"] for one in found} == {"drawn at random: nothing is known of tasks like this one"}
+    assert (told["tasks"], told["basis"]) == (0, "nothing")
+
+
+def test_what_nobody_has_tried_is_recommended_as_that(graft, job, memory):
+    space = {**SPACE, "backbone": {"choice": ["efficientnet_lite0", "mobilenet_v2"]}}
+    job.write_text(yaml.safe_dump({"name": "x", "data": "digits", "strategy": space, "training": {"epochs": 2}}))
+    found = graft("memory", "recommend", job, "-k", 6, "--memory", memory, "--json").json["recommendations"]
+    new = {one["reason"] for one in found if one["strategy"]["backbone"] == "mobilenet_v2"}
+    assert new == {"no earlier task has tried mobilenet_v2, so there is most to learn of it"}
+    assert all(one["reason"] for one in found)

@@ -69,7 +69,7 @@ def test_all_problems_are_told_at_once(csv):
     path = csv(
         "birds,image,m,,1,accuracy,1.7,\n"
         "birds,image,m,,1,accuracy,nan,\n"
-        "birds,image,m,{,0,accuracy,x,-1\n"
+        "birds,image,m,{,-1,accuracy,x,-1\n"
         ",image,m,,1,likes,5,\n"
         "birds,image,m,,1,accuracy,87,\n"
     )
@@ -78,7 +78,7 @@ def test_all_problems_are_told_at_once(csv):
         "line 3, value: is nan, but must be finite; leave out what has no result",
         "line 4, value: is `x`, but must be a number; correct it",
         "line 4, strategy_json: is `{`, but must be a JSON object; correct it",
-        "line 4, epoch: is 0, but must be a whole number >= 1; correct it",
+        "line 4, epoch: is -1, but must be a whole number >= 0; correct it",
         "line 4, seconds: is -1, but must be >= 0; correct it",
         "line 5, task: is empty, but must be given; fill it in",
         "line 5, metric: is `likes`, of which nobody knows whether more is better; name one of accuracy, "
@@ -86,6 +86,20 @@ def test_all_problems_are_told_at_once(csv):
         "subset_accuracy, mae, rmse, r2, spearman, or add the column direction with max or min",
         "line 6, value: is 87, but accuracy must be >= 0 and <= 1; a share, not per cent",
     ]
+
+
+def test_one_metric_has_one_direction(csv):
+    path = csv("t,image,m,fun,1,max\nt,image,n,fun,2,min\n", header="task,modality,backbone,metric,value,direction\n")
+    assert problems_of(read_memory, path) == [
+        "direction: is max in some rows of `fun` and min in others, but must be one for a metric; correct it"
+    ]
+
+
+def test_epochs_may_be_counted_from_zero(csv):
+    path = csv("birds,image,m,,0,accuracy,0.5,\nbirds,image,m,,1,accuracy,0.6,\nbirds,image,n,,,accuracy,0.6,\n")
+    first, second, third = read_memory(path).records()
+    assert (first.epoch, second.epoch, third.epoch) == (1, 2, None)
+    assert first.trial == second.trial
 
 
 def test_problems_of_both_files_are_told_and_not_without_end(csv):

@@ -138,16 +138,19 @@ def test_a_column_of_another_type_is_damage(store, record):
     store.append([record()])
     (part,) = parts_of(store)
     table = pq.read_table(part)
-    pq.write_table(table.set_column(6, "value", pa.array(["much"])), part)
-    assert "columns of other types" in store.contents().left_out[0]
+    for of in (pa.array(["much"]), pa.array([{"a": 1}])):
+        pq.write_table(table.set_column(6, "value", of), part)
+        assert "columns of other types" in store.contents().left_out[0]
 
 
-@pytest.mark.parametrize("changes", [{"value": 1.7}, {"value": float("nan")}, {"seconds": -1.0}, {"task": ""}])
+@pytest.mark.parametrize(
+    "changes", [{"value": 1.7}, {"value": float("nan")}, {"seconds": -1.0}, {"task": ""}, {"strategy_json": "{"}]
+)
 def test_records_that_cannot_be_are_left_out_and_counted(store, record, changes):
     store.append([record(trial="good"), record(trial="bad", **changes)])
     held = store.contents()
     assert [one.trial for one in held.memory(READER).records()] == ["good"]
-    assert held.left_out == ["1 records are left out: no model can have their value"]
+    assert held.left_out == ["entries that hold what cannot be, such as an accuracy of 1.7, are left out: 1"]
 
 
 def test_a_forgotten_task_is_gone_from_the_disk_too(store, record, entry):

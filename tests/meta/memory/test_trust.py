@@ -1,7 +1,10 @@
+import math
+
 import numpy as np
 import pytest
 
-from graft.meta.memory.schema import RECORDS, to_table
+from graft.meta.memory.records import Scores
+from graft.meta.memory.schema import KINDS, RECORDS, SCORES, TASKS, to_table
 from graft.meta.memory.trust import FOREIGN, HALF_LIFE_S, Reader, possible, weighed
 
 NOW = 10 * HALF_LIFE_S
@@ -84,13 +87,49 @@ def test_broken_versions_are_old_ones(record):
         ({"value": None, "state": "failed"}, True),
         ({"direction": "up"}, False),
         ({"seconds": float("nan")}, False),
+        ({"strategy_json": "{"}, False),
+        ({"strategy_json": "[1]"}, False),
+        ({"strategy_json": ""}, False),
+        ({"strategy_json": "[" * 100_000}, False),
+        ({"strategy_json": None}, True),
+        ({"epoch": -4}, False),
+        ({"epoch": 0}, False),
+        ({"epochs": 0}, False),
+        ({"state": "wounded"}, False),
+        ({"task": ""}, False),
+        ({"task": "t" * 501}, False),
     ],
 )
-def test_what_a_model_can_have(record, changes, is_possible):
-    assert possible(to_table(RECORDS, [record(**changes)])).tolist() == [is_possible]
+def test_what_a_run_can_have_recorded(record, changes, is_possible):
+    assert possible(RECORDS, to_table(RECORDS, [record(**changes)])).tolist() == [is_possible]
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_possible"),
+    [
+        ({}, True),
+        ({"meta_features": {"log_rows": "many"}}, False),
+        ({"rows": -1}, False),
+        ({"task": ""}, False),
+    ],
+)
+def test_what_can_be_known_of_a_task(entry, changes, is_possible):
+    assert possible(TASKS, to_table(TASKS, [entry(**changes)])).tolist() == [is_possible]
+
+
+def test_a_number_of_a_task_is_finite(entry):
+    table = to_table(TASKS, [entry()])
+    place = table.schema.get_field_index("meta_features")
+    for text in ('{"log_rows": NaN}', '{"log_rows": 1e999}', "{", "[1]"):
+        assert possible(TASKS, table.set_column(place, "meta_features", [[text]])).tolist() == [False]
+
+
+def test_scores_are_finite():
+    told = [Scores("cats", "x", "logme", value) for value in (-3.0, math.nan, math.inf)]
+    assert possible(SCORES, to_table(SCORES, told)).tolist() == [True, False, False]
 
 
 def test_of_nothing_nothing_is_weighed():
     table = to_table(RECORDS, [])
     assert weighed(table, np.zeros(0, dtype=bool), READER).num_rows == 0
-    assert possible(table).tolist() == []
+    assert [possible(kind, to_table(kind, [])).tolist() for kind in KINDS] == [[]] * 3

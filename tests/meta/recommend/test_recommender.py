@@ -8,7 +8,7 @@ import pytest
 
 from graft.meta.memory.records import Scores
 from graft.meta.recommend.condense import ALL_OTHERS, condensed
-from graft.meta.recommend.kernel import Fields
+from graft.meta.recommend.kernel import Fields, Likeness
 from graft.meta.recommend.normalise import WORST, below_best, standardised
 from graft.meta.recommend.outcomes import Candidate, Outcome, TaskOutcomes
 from graft.meta.recommend.portfolio import greedy
@@ -115,18 +115,19 @@ def test_the_left_out_tasks_are_what_a_fit_without_them_tells() -> None:
     known = tasks(4, WORTH, noise=0.1)
     table = table_of(known, {})
     parameters, fields = Hyperparameters(slopes=0.0), Fields(table.candidates)
-    whole = Surrogate(table, fields, unknown_similarity, parameters, rounds=0)
+    likeness = Likeness(unknown_similarity, table.tasks)
+    whole = Surrogate(table, fields, likeness, parameters, rounds=0)
     told = whole.left_out_tasks()
     for at in range(4):
         rows = table.task == at
-        without = Surrogate(table.without(~rows), fields, unknown_similarity, parameters, rounds=0)
+        without = Surrogate(table.without(~rows), fields, likeness, parameters, rounds=0)
         alone = without.predict(f"t{at}", table.candidate[rows], table.features[rows])
         assert told[rows] == pytest.approx(alone.mean, abs=1e-8)
 
 
 def test_a_table_without_rows_has_a_surrogate() -> None:
     table = table_of([], {}, POOL)
-    posterior = fitted(table, Fields(table.candidates), unknown_similarity).predict(
+    posterior = fitted(table, Fields(table.candidates), Likeness(unknown_similarity, table.tasks)).predict(
         "new", np.arange(6), score_features(POOL, {}, ())
     )
     assert np.allclose(posterior.mean, 0)

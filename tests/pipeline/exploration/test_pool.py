@@ -48,3 +48,11 @@ def test_what_is_no_pool(tmp_path: Path) -> None:
         find_pool(tmp_path / "empty", Wish(oracle="label"))
     with pytest.raises((SpecError, DataError), match=r"no rows|empty pool"):
         find_pool(tmp_path / "none.csv", Wish())
+
+
+def test_an_oracle_that_tells_nothing_apart_is_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="calls every sample `light`, but two classes are needed"):
+        find_pool(folder / "light", Wish(oracle="folders"))
+    (tmp_path / "t.csv").write_text("text,label\na b,x\nc d,x\n")
+    with pytest.raises(SpecError, match="--oracle is `label`, which calls every sample `x`"):
+        find_pool(tmp_path / "t.csv", Wish(oracle="label"))

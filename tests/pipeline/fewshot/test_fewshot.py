@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors import SafetensorError
 
 import graft
-from graft.core.errors import DataError, GraftError, ResourceError
+from graft.core.errors import DataError, GraftError, ResourceError, SpecError
 from graft.core.storage import directory_digest
 from graft.data.draft import Wish
 from graft.data.feature_store.key import weights_digest
@@ -84,7 +84,9 @@ def test_a_class_of_one_sample_is_always_learned_from(tmp_path: Path) -> None:
     (one,) = embedded_in(shots)
     candidates = candidates_of(shots, [one])
     assert shots.k == 1
+    assert all(len(one.right) == 8 for one in candidates), "it is never asked about, so never wrong"
     assert all(one.estimate > 0.5 for one in candidates)
+    assert all(one.interval.low <= one.estimate <= one.interval.high for one in candidates)
 
 
 def test_every_backbone_and_size_of_the_job_is_tried(tmp_path: Path) -> None:
@@ -221,7 +223,7 @@ def test_a_directory_of_other_things_is_not_replaced(tmp_path: Path, files: dict
     mine.mkdir()
     for name, text in files.items():
         (mine / name).write_text(text)
-    with pytest.raises(GraftError, match=f"is no bundle that could be replaced: {told}; name another with --output"):
+    with pytest.raises(SpecError, match=f"is no bundle that could be replaced: {told}; name another with --output"):
         answer_few_shots(shots_in(painted(tmp_path / "colours", 1)), mine)
     assert {one.name: one.read_text() for one in mine.iterdir()} == files
 

@@ -32,7 +32,9 @@ def command(  # noqa: PLR0913 - each is an option
     require: Annotated[str, typer.Option("--require", metavar="RULE", help="What the model must reach.")] = (
         "accuracy >= 0.9"
     ),
-    confidence: Annotated[float, typer.Option("--confidence", help="How sure you want to be of it.")] = 0.95,
+    confidence: Annotated[
+        float | None, typer.Option("--confidence", help="How sure you want to be of it.", show_default="0.95")
+    ] = None,
     budget: Annotated[
         int, typer.Option("--budget", min=1, max=100_000, help="Most labels, those of the audit too.")
     ] = 300,

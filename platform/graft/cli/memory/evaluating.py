@@ -24,8 +24,15 @@ def evaluate(
     ] = True,
     counts: Annotated[str, typer.Option("--k", metavar="K,K,…", help="How many candidates are tried.")] = "1,3,5,10",
     draws: Annotated[
-        int, typer.Option("--draws", min=1, max=1000, help="Draws of the tasks that are left of a thinned memory.")
-    ] = 5,
+        int | None,
+        typer.Option(
+            "--draws",
+            min=1,
+            max=1000,
+            help="Draws of the tasks that are left of a thinned memory, for each task.",
+            show_default="5; fewer for more than 60 tasks",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of these draws.")] = 0,
     as_json: JsonOption = False,
 ) -> None:

@@ -21,7 +21,7 @@ def recommend(
     """Recommend strategies of a job's space, the first to try first, each with its reason. Nothing is trained.
 
     They are what a search with `search.searcher: meta` begins with. Where the memory knows nothing of tasks like this
-    one, they are those that graft ships (`search.first`), and that is said.
+    one, they are those that graft ships (`search.first`), then the first draws of the search, and that is said.
 
     Example: graft memory recommend jobs/digits.yaml -k 3
     """

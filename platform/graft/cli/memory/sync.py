@@ -8,7 +8,9 @@ import typer
 from graft.cli.memory.held import PlaceOption, store_of
 from graft.cli.options import HomeOption, JsonOption
 from graft.cli.output.tell import counted, tell, tell_json
+from graft.core.errors import SpecError
 from graft.core.storage import Home
+from graft.spec.tracking.names import store_address_problem
 
 
 def sync(
@@ -38,6 +40,9 @@ def sync(
     from graft.experiments.directory import Experiment
     from graft.experiments.task_memory.synchronise import synchronise, synchronise_runs
 
+    problem = store_address_problem(mlflow) if mlflow is not None else None
+    if problem:
+        raise SpecError(f"--mlflow is `{mlflow}`, but {problem}")
     found = Home.find(home)
     store = store_of(home, place)
     wanted = None if not names else [Experiment.find(found, name).name for name in names]

@@ -99,10 +99,11 @@ class FoldScores:
         """
         found = [self._score(model, epoch) for model in self.models]
         means = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
-        metric = self.models[0].data.metric.name
-        held_out = np.mean([len(one.fold.held_out) / len(one.fold.training) for one in self.models])
-        bounds = resampled([one[metric] for one in found], float(held_out))
-        return {**means, f"{metric}_low": bounds.low, f"{metric}_high": bounds.high}
+        metric, folds = self.models[0].data.metric, [one.fold for one in self.models]
+        held_out = np.mean([len(fold.held_out) / len(fold.training) for fold in folds])
+        num_rows = len(np.unique(np.concatenate([fold.held_out for fold in folds])))
+        bounds = resampled([one[metric.name] for one in found], float(held_out), metric, num_rows)
+        return {**means, f"{metric.name}_low": bounds.low, f"{metric.name}_high": bounds.high}
 
     def _score(self, model: FoldModel, epoch: int) -> dict[str, float]:
         session, data, rows = model.session, model.data, model.fold.held_out

@@ -103,13 +103,13 @@ class Cells:
             raise self.wrong(name, f"is {found:g}, but must be >= {lowest:g}; correct it")
         return found
 
-    def count(self, name: str) -> int | None:
-        """A whole number from 1 on, or nothing."""
+    def count(self, name: str, lowest: int = 1) -> int | None:
+        """A whole number, or nothing."""
         if not self.given(name) or self.given(name).lower() == "nan":
             return None
         found = self.number(name)
-        if found < 1 or found != int(found):
-            raise self.wrong(name, f"is {found:g}, but must be a whole number >= 1; correct it")
+        if found < lowest or found != int(found):
+            raise self.wrong(name, f"is {found:g}, but must be a whole number >= {lowest}; correct it")
         return int(found)
 
     def one_of(self, name: str, known: Sequence[str], usual: str) -> str:

@@ -7,7 +7,7 @@ export` writes can be read again.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from graft.core.errors import Problem, SpecError
 from graft.core.storage import canonical_json, text_digest
 from graft.meta.memory.import_cells import Cells, Wrong
 from graft.meta.memory.import_file import Columns, read_columns
-from graft.meta.memory.records import HeldMemory, Record, Scores, TaskEntry, TrialState
+from graft.meta.memory.records import Direction, HeldMemory, Record, Scores, TaskEntry, TrialState
 from graft.meta.memory.schema import TASKS, conform, to_tasks
 from graft.spec.metrics import MetricSpec
 from graft.spec.tasks.lookup import all_metrics
@@ -67,7 +67,25 @@ def _records(path: Path, problems: list[Problem]) -> list[Record]:
         return []
     source = f"import:{path.name}"
     rows = [one for cells in columns.rows() if (one := _checked(_Row.of, cells, problems)) is not None]
-    return _with_trials(rows, source)
+    found = from_one(_with_trials(rows, source))
+    problems += contradictions(found, path)
+    return found
+
+
+def from_one(records: Sequence[Record]) -> list[Record]:
+    """The same, with epochs that are counted from one; where any is 0, the file counts from zero."""
+    if all(one.epoch != 0 for one in records):
+        return list(records)
+    return [one if one.epoch is None else replace(one, epoch=one.epoch + 1) for one in records]
+
+
+def contradictions(records: Sequence[Record], path: Path) -> list[Problem]:
+    """Metrics of which more is better in some rows and less in others."""
+    modes: dict[str, set[str]] = {}
+    for one in records:
+        modes.setdefault(one.metric, set()).add(one.direction)
+    told = "is max in some rows of `{}` and min in others, but must be one for a metric; correct it"
+    return [Problem("direction", told.format(metric), str(path)) for metric, both in modes.items() if len(both) > 1]
 
 
 def _scores(path: Path, problems: list[Problem]) -> list[Scores]:
@@ -138,8 +156,8 @@ class _Row:
             take(found, "state", lambda: TrialState(cells.one_of("state", _STATES, TrialState.FINISHED.value)))
             take(found, "value", lambda: _value(cells))
             take(found, "strategy_json", lambda: cells.json_object("strategy_json"))
-            for name in ("epoch", "epochs"):
-                take(found, name, partial(cells.count, name))
+            take(found, "epoch", lambda: cells.count("epoch", lowest=0))
+            take(found, "epochs", lambda: cells.count("epochs"))
             take(found, "seconds", lambda: cells.optional_number("seconds", lowest=0.0))
             take(found, "written_at", lambda: cells.optional_number("written_at", lowest=0.0) or 0.0)
             take(found, "versions", lambda: cells.mapping("versions"))
@@ -151,14 +169,20 @@ class _Row:
         return cls(found, curve)
 
 
-def _direction(cells: Cells) -> str:
+def given_direction(cells: Cells) -> Direction | None:
+    """What a row says of its metric, or what is known of it; None if it says nothing and nobody knows."""
     metric = known_metric(cells.given("metric"))
-    if metric is not None and not cells.given("direction"):
-        return metric.mode
     given = cells.one_of("direction", ("max", "min"), "")
-    if metric is not None and given != metric.mode:
+    if metric is not None and given not in ("", metric.mode):
         raise cells.wrong("direction", f"is {given}, but of {metric.name} {metric.mode} is better; correct it")
-    if not given:
+    if metric is not None:
+        return metric.mode
+    return None if not given else "min" if given == "min" else "max"
+
+
+def _direction(cells: Cells) -> str:
+    given = given_direction(cells)
+    if given is None:
         known = ", ".join(dict.fromkeys(one.name for _, one in all_metrics()))
         told = f"is `{cells.given('metric')}`, of which nobody knows whether more is better; name one of {known}, or "
         raise cells.wrong("metric", told + "add the column direction with max or min")

@@ -115,7 +115,7 @@ def conform(kind: str, table: pa.Table) -> pa.Table:
         columns = [
             held[field.name].cast(field.type) if field.name in held else pa.nulls(rows, field.type) for field in schema
         ]
-    except pa.ArrowInvalid as error:
+    except pa.ArrowException as error:
         raise ValueError(f"has columns of other types ({error})") from error
     return pa.Table.from_arrays(columns, schema=schema)
 

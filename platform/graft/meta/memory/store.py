@@ -47,7 +47,7 @@ class Contents:
         tables: kind -> table; entries each once, without what was forgotten.
         own: kind -> bool [N], whether the reader has written them.
         damaged: parts that are left out.
-        impossible: records that are left out because no model can have their value.
+        impossible: entries that are left out because what they say cannot be (`trust.possible`).
         parts: how many part files there are.
     """
 
@@ -67,7 +67,9 @@ class Contents:
         """What is not in the tables, a line each."""
         told = [str(one) for one in self.damaged]
         if self.impossible:
-            told.append(f"{self.impossible} records are left out: no model can have their value")
+            told.append(
+                f"entries that hold what cannot be, such as an accuracy of 1.7, are left out: {self.impossible}"
+            )
         return told
 
     def memory(self, reader: Reader) -> "StoredMemory":
@@ -158,9 +160,8 @@ class MemoryStore:
             count, damaged = count + len(parts), damaged + wrong
             table, is_own = joined(kind, parts)
             kept = forgotten.spares(table, is_own)
-            if kind == RECORDS and table.num_rows:
-                sound = possible(table)
-                impossible, kept = int((kept & ~sound).sum()), kept & sound
+            sound = possible(kind, table)
+            impossible, kept = impossible + int((kept & ~sound).sum()), kept & sound
             tables[kind], own[kind] = table.filter(pa.array(kept)), is_own[kept]
         return Contents(tables, own, tuple(damaged), impossible, count)
 

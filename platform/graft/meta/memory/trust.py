@@ -9,11 +9,14 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from graft.meta.memory.records import TrialState
+from graft.meta.memory.schema import SCORES, TASKS
 from graft.spec.tasks.lookup import all_metrics
 
 OWN, FOREIGN = 1.0, 0.5
@@ -24,6 +27,7 @@ MAJOR, MINOR = 0.5, 0.9
 _DECISIVE = ("graft", "torch", "timm", "torchvision", "transformers")
 _DOUBTED, _SPREAD = 0.1, 0.15
 _LEAST = 1e-3
+_LONGEST_NAME = 500
 _VERSION = re.compile(r"(\d+)(?:\.(\d+))?")
 
 
@@ -58,8 +62,37 @@ def weighed(table: pa.Table, is_own: np.ndarray, reader: Reader) -> pa.Table:
     return table.set_column(place, "weight", pa.array(np.clip(weights, _LEAST, 1.0)))
 
 
-def possible(table: pa.Table) -> np.ndarray:
-    """bool [N]: whether a model can have the value of a record; a failed trial may have none."""
+def possible(kind: str, table: pa.Table) -> np.ndarray:
+    """bool [N]: which entries can be what they claim: values that a model can have, texts that can be read.
+
+    Args:
+        kind: of the entries.
+        table: of the schema of that kind.
+    """
+    length = _lengths(table, "task")
+    checks = [(length > 0) & (length <= _LONGEST_NAME)]
+    if kind == SCORES:
+        checks += [np.isfinite(_numbers(table, "value", math.nan))]
+    elif kind == TASKS:
+        checks += [_are_objects(table, "meta_features", _holds_numbers), _is_from(table, "rows", 0)]
+    else:
+        checks += [_is_from(table, name, lowest) for name, lowest in (("epoch", 1), ("epochs", 1), ("seconds", 0))]
+        checks += [_are_objects(table, name) for name in ("strategy_json", "versions")]
+        checks += [_is_one_of(table, "direction", ("max", "min")), _is_one_of(table, "state", tuple(TrialState))]
+        checks += [_have_values(table)]
+    return np.asarray(np.logical_and.reduce(checks))
+
+
+def _lengths(table: pa.Table, name: str) -> np.ndarray:
+    return np.array([len(text or "") for text in table.column(name).to_pylist()], dtype=int)
+
+
+def _is_one_of(table: pa.Table, name: str, known: tuple[str, ...]) -> np.ndarray:
+    return np.array([text in known for text in table.column(name).to_pylist()], dtype=bool)
+
+
+def _have_values(table: pa.Table) -> np.ndarray:
+    """Whether a model can have the value of a record; a failed trial may have none."""
     values, present = (
         _numbers(table, "value", math.nan),
         table.column("value").is_valid().to_numpy(zero_copy_only=False),
@@ -72,12 +105,36 @@ def possible(table: pa.Table) -> np.ndarray:
         lowest[of_it], highest[of_it] = known[name].lowest, known[name].highest
     is_fine = np.isfinite(values) & (values >= lowest) & (values <= highest)
     failed = np.asarray(pc.equal(table.column("state"), "failed").fill_null(False))
-    seconds = _numbers(table, "seconds", 0.0)
-    directions = pc.is_in(table.column("direction"), pa.array(["max", "min"]))
-    named = pc.greater(pc.utf8_length(table.column("task").fill_null("")), 0)
-    sound = np.asarray(directions) & np.asarray(named) & np.isfinite(seconds) & (seconds >= 0)
-    found: np.ndarray = sound & np.where(present, is_fine, failed)
+    found: np.ndarray = np.where(present, is_fine, failed)
     return found
+
+
+def _is_from(table: pa.Table, name: str, lowest: float) -> np.ndarray:
+    """Whether a number is finite and not below the lowest one; so is what is not known."""
+    values = _numbers(table, name, lowest)
+    found: np.ndarray = np.isfinite(values) & (values >= lowest)
+    return found
+
+
+def _are_objects(
+    table: pa.Table, name: str, holds: Callable[[dict[str, Any]], bool] = lambda found: True
+) -> np.ndarray:
+    """Whether texts are JSON objects; so is what is not known."""
+    texts = table.column(name).to_pylist()
+    fine = {text: text is None or _is_object(text, holds) for text in set(texts)}
+    return np.array([fine[text] for text in texts], dtype=bool)
+
+
+def _is_object(text: str, holds: Callable[[dict[str, Any]], bool]) -> bool:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and holds(found)
+
+
+def _holds_numbers(found: dict[str, Any]) -> bool:
+    return all(isinstance(value, int | float) and math.isfinite(value) for value in found.values())
 
 
 def _by_age(table: pa.Table, reader: Reader) -> np.ndarray:

@@ -1,7 +1,8 @@
-"""How alike two candidates are, for candidates of any origin: a product of one factor a field."""
+"""How alike two candidates are, for candidates of any origin: a product of one factor a field; and two tasks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,27 @@ class Fields:
             everyone = list(self._place)
             self._kernels[length] = self.kernel(everyone, everyone, length)
         return self._kernels[length]
+
+
+class Likeness:
+    """k_t of tasks: similarity², still positive definite (Schur), so that the nearest tasks stand out.
+
+    Args:
+        similarity: of two tasks, in [0, 1].
+        tasks: all that will be compared with each other.
+    """
+
+    def __init__(self, similarity: Callable[[str, str], float], tasks: Sequence[str]) -> None:
+        self._similarity, self._tasks = similarity, tuple(tasks)
+
+    @cached_property
+    def whole(self) -> Floats:
+        """Of all tasks with each other; computed once."""
+        return np.array([self.of(task) for task in self._tasks]).reshape(len(self._tasks), len(self._tasks))
+
+    def of(self, task: str) -> Floats:
+        """Of any task with all of them."""
+        return np.square([self._similarity(task, other) for other in self._tasks])
 
 
 def _is_numeric(column: Sequence[object]) -> bool:

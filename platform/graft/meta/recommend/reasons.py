@@ -43,14 +43,15 @@ class Reasons:
         self._likeness = {one.task: similarity(task, one.task) for one in outcomes}
 
     def of(self, candidate: Candidate, pool: Sequence[Candidate]) -> str:
-        """In a line: ``like task pets (0.83), where … won; logme 2nd of 6``.
+        """In a line: ``like task pets (0.83), where … won; logme 2nd of 6``; of what is new, that it is.
 
         Args:
             candidate: one of the pool.
             pool: all that were compared.
         """
         told = [self._of_task(candidate), self._of_scores(candidate, pool)]
-        return "; ".join(part for part in told if part)
+        untried = f"no earlier task has tried {candidate.backbone}, so there is most to learn of it"
+        return "; ".join(part for part in told if part) or untried
 
     def _of_task(self, candidate: Candidate) -> str:
         best: tuple[float, str] | None = None

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from graft.core.seeds import derive_seed
 from graft.meta.recommend.condense import condensed
-from graft.meta.recommend.kernel import Fields, Floats
+from graft.meta.recommend.kernel import Fields, Floats, Likeness
 from graft.meta.recommend.outcomes import Candidate, TaskOutcomes
 from graft.meta.recommend.portfolio import greedy, outcomes_drawn
 from graft.meta.recommend.prior import Basis
@@ -75,41 +75,19 @@ class Recommender:
         others = [one for one in self.outcomes if one.task != task]
         table = table_of(others, self.scores, pool)
         table = compacted(condensed(table, self.similarity, task), len(pool))
-        fields = Fields(table.candidates)
+        fields, likeness = Fields(table.candidates), Likeness(self.similarity, table.tasks)
         features = score_features(pool, self.scores.get(task, {}), table.names)
         with_scores = bool(features.any()) and only != Basis.PRIOR
         known = len(np.unique(table.task))
         if only == Basis.SCREENING or not known:
-            surrogate = fitted(_emptied(table), fields, self.similarity, with_scores)
+            surrogate = fitted(_emptied(table), fields, likeness, with_scores)
             basis, judged = (Basis.SCREENING if with_scores else Basis.NOTHING), _emptied(table)
         else:
-            surrogate, basis = self._by_evidence(table, fields, with_scores and only is None)
+            surrogate, basis = _by_evidence(table, fields, likeness, with_scores and only is None)
             judged = table
         posterior = surrogate.predict(task, np.arange(len(pool)), features)
         residuals = _residuals(surrogate, judged, len(pool)) if basis in (Basis.BLEND, Basis.PRIOR) else None
         return Forecast(tuple(pool), posterior, basis, self._order(posterior, residuals, first, task), known)
-
-    def _by_evidence(self, table: Table, fields: Fields, with_scores: bool) -> tuple[Surrogate, Basis]:
-        """The blend, unless one of its halves has been better on the tasks there are."""
-        prior = fitted(table, fields, self.similarity, with_scores=False)
-        if not with_scores:
-            return prior, Basis.PRIOR
-        blend = fitted(table, fields, self.similarity)
-        of_blend = _left_out_regrets(table, blend.left_out_tasks())
-        best, basis = blend, Basis.BLEND
-        screening = Surrogate(_emptied(table), fields, self.similarity, blend.parameters)
-        halves = (
-            (prior, Basis.PRIOR, _left_out_regrets(table, prior.left_out_tasks())),
-            (screening, Basis.SCREENING, _left_out_regrets(table, table.features[:, 0])),
-        )
-        least = 0.0
-        for surrogate, name, regrets in halves:
-            gain = of_blend - regrets
-            if len(gain) >= _FEWEST_TASKS:
-                error = float(gain.std(ddof=1)) / len(gain) ** 0.5
-                if gain.mean() > max(least, _ERRORS * error):
-                    best, basis, least = surrogate, name, float(gain.mean())
-        return best, basis
 
     def _order(self, posterior: Posterior, residuals: Floats | None, first: int, task: str) -> tuple[int, ...]:
         by_mean = [int(place) for place in np.argsort(-posterior.mean, kind="stable")]
@@ -118,6 +96,29 @@ class Recommender:
         draws, weights = outcomes_drawn(posterior, residuals, derive_seed(self.seed, "portfolio", task) % 2**32)
         chosen = greedy(draws, weights, first)
         return (*chosen, *(place for place in by_mean if place not in set(chosen)))
+
+
+def _by_evidence(table: Table, fields: Fields, likeness: Likeness, with_scores: bool) -> tuple[Surrogate, Basis]:
+    """The blend, unless one of its halves has been better on the tasks there are."""
+    prior = fitted(table, fields, likeness, with_scores=False)
+    if not with_scores:
+        return prior, Basis.PRIOR
+    blend = fitted(table, fields, likeness)
+    of_blend = _left_out_regrets(table, blend.left_out_tasks())
+    best, basis = blend, Basis.BLEND
+    screening = Surrogate(_emptied(table), fields, likeness, blend.parameters)
+    halves = (
+        (prior, Basis.PRIOR, _left_out_regrets(table, prior.left_out_tasks())),
+        (screening, Basis.SCREENING, _left_out_regrets(table, table.features[:, 0])),
+    )
+    least = 0.0
+    for surrogate, name, regrets in halves:
+        gain = of_blend - regrets
+        if len(gain) >= _FEWEST_TASKS:
+            error = float(gain.std(ddof=1)) / len(gain) ** 0.5
+            if gain.mean() > max(least, _ERRORS * error):
+                best, basis, least = surrogate, name, float(gain.mean())
+    return best, basis
 
 
 def _emptied(table: Table) -> Table:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from graft.meta.recommend.kernel import Fields, Floats
-from graft.meta.recommend.table import Similarity, Table
+from graft.meta.recommend.kernel import Fields, Floats, Likeness
+from graft.meta.recommend.table import Table
 
 _ROWS_FOR_CHOICE = 300
 # Of a task as a whole: its best is not the best that there is, so losses of one task are known up to a constant.
@@ -70,7 +70,7 @@ class Surrogate:
     Args:
         table: what is known.
         fields: compares the candidates of the table.
-        similarity: of tasks.
+        likeness: compares its tasks.
         parameters: of the process.
         rounds: of weights for rows that fit badly.
     """
@@ -79,15 +79,13 @@ class Surrogate:
         self,
         table: Table,
         fields: Fields,
-        similarity: Similarity,
+        likeness: Likeness,
         parameters: Hyperparameters = Hyperparameters(),
         rounds: int = 2,
     ) -> None:
         self.table, self.parameters = table, parameters
         self._candidates = fields.whole(parameters.length)
-        self._similarity = similarity
-        likeness = [_correlation(similarity(one, other)) for one in table.tasks for other in table.tasks]
-        self._tasks = np.array(likeness, dtype=np.float64).reshape(len(table.tasks), len(table.tasks))
+        self._likeness = likeness
         self._weight = table.weight.copy()
         self._fit()
         for _ in range(rounds if table.rows else 0):
@@ -105,7 +103,7 @@ class Surrogate:
             features: their scores on the task, [P, J + 1].
         """
         own, table = self.parameters, self.table
-        likeness = np.array([_correlation(self._similarity(task, other)) for other in table.tasks])
+        likeness = self._likeness.of(task)
         among = self._candidates[np.ix_(candidates, candidates)] * (own.shared + own.own)
         among = among + self._linear(features, features)
         mean = features[:, 0] * own.slope if own.slopes else np.zeros(len(candidates))
@@ -139,7 +137,7 @@ class Surrogate:
         table, own = self.table, self.parameters
         same = table.task[:, None] == table.task[None, :]
         kernel = self._candidates[np.ix_(table.candidate, table.candidate)]
-        kernel = kernel * (own.shared + own.own * self._tasks[np.ix_(table.task, table.task)])
+        kernel = kernel * (own.shared + own.own * self._likeness.whole[np.ix_(table.task, table.task)])
         kernel = kernel + _OFFSET * same + self._linear(table.features, table.features)
         kernel[np.diag_indices(table.rows)] += own.noise / self._weight
         self._factor = cho_factor(kernel, lower=True)
@@ -157,11 +155,6 @@ class Surrogate:
         return np.asarray((ones * variances) @ others.T)
 
 
-def _correlation(similarity: float) -> float:
-    """k_t of two tasks: similarity², still positive definite (Schur), so that the nearest tasks stand out."""
-    return similarity * similarity
-
-
 GRID = tuple(
     Hyperparameters(shared, own, length, noise)
     for (shared, own), length, noise in itertools.product(
@@ -170,18 +163,18 @@ GRID = tuple(
 )
 
 
-def fitted(table: Table, fields: Fields, similarity: Similarity, with_scores: bool = True) -> Surrogate:
+def fitted(table: Table, fields: Fields, likeness: Likeness, with_scores: bool = True) -> Surrogate:
     """The surrogate whose hyperparameters have the largest evidence.
 
     Args:
         table: what is known.
         fields: compares its candidates.
-        similarity: of tasks.
+        likeness: compares its tasks.
         with_scores: whether the scores are looked at.
     """
     grid = GRID if with_scores else tuple(replace(one, slopes=0.0) for one in GRID)
     if not table.rows:
-        return Surrogate(table, fields, similarity, grid[0])
+        return Surrogate(table, fields, likeness, grid[0])
     few = table.without(np.arange(table.rows) % math.ceil(table.rows / _ROWS_FOR_CHOICE) == 0)
-    best = max(grid, key=lambda one: Surrogate(few, fields, similarity, one, rounds=0).evidence)
-    return Surrogate(table, fields, similarity, best)
+    best = max(grid, key=lambda one: Surrogate(few, fields, likeness, one, rounds=0).evidence)
+    return Surrogate(table, fields, likeness, best)

@@ -123,6 +123,9 @@ def find_pool(path: Path, wish: Wish) -> Pool:
         found = _of_folder(path.absolute(), wish)
     else:
         found = _of_table(path.absolute(), wish)
+    if found.truth and len(set(found.truth)) == 1:
+        told = f"--oracle is `{wish.oracle}`, which calls every sample `{found.truth[0]}`, but two classes are needed"
+        raise SpecError(f"{told}; name another oracle or pool")
     found.embedding.require_fit()
     return found
 

@@ -32,6 +32,7 @@ from graft.spec.components.initialisation import Pretrained
 from graft.spec.meta.adapters import AdapterSpec
 from graft.spec.modalities.base import Preprocessing
 from graft.spec.strategy import Strategy
+from graft.spec.tasks.lookup import all_metrics
 from graft.tasks.intervals import Interval, resampled
 
 REPEATS = 4
@@ -70,7 +71,7 @@ class Candidate:
     Attributes:
         how: it comes about, and its strategy.
         embedded: the features.
-        right: float64 [R], how often each labelled sample was answered rightly when it was held out; None where no
+        right: float64 [R], how often each labelled sample that was held out was answered rightly; None where no
             class has two samples, so that none can be.
         interval: of their mean, 95 %.
         seconds: of all folds.
@@ -178,19 +179,20 @@ def _judged(
     shots: Shots, embedded: Embedded, method: Method, folds: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> Candidate:
     began = time.perf_counter()
-    targets, right = shots.data.arrays.targets, np.zeros(len(shots.data.arrays.targets))
-    scores = []
+    targets = shots.data.arrays.targets
+    right, asked, scores = np.zeros(len(targets)), np.zeros(len(targets), dtype=bool), []
     for train, held in folds:
         hits = (_logits(shots.data, embedded, method, train, held).argmax(dim=1).numpy() == targets[held]).astype(float)
         right[held] += hits / REPEATS
+        asked[held] = True
         scores.append(float(hits.mean()))
     seconds, size = time.perf_counter() - began, shots.data.modality.size(method.strategy)
     if not folds:
         return Candidate(method, embedded, None, None, seconds, size)
     share = float(np.mean([len(held) / len(train) for train, held in folds]))
-    bounds = resampled(scores, share)
-    interval = Interval(max(bounds.low, 0.0), min(bounds.high, 1.0), bounds.method)
-    return Candidate(method, embedded, right[shots.rows], interval, seconds, size)
+    metric = next(metric for _, metric in all_metrics() if metric.name == "accuracy")
+    interval = resampled(scores, share, metric, int(asked.sum()))
+    return Candidate(method, embedded, right[asked], interval, seconds, size)
 
 
 def _logits(data: TrainingData, embedded: Embedded, method: Method, train: np.ndarray, held: np.ndarray) -> Tensor:

@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, TypeAlias
 
 from graft.core.errors import GraftError
@@ -16,17 +17,23 @@ from graft.meta.memory.trust import Reader
 from graft.meta.recommend.advice import Question, prior_for
 from graft.meta.recommend.curves.advice import curves_for
 from graft.meta.recommend.head_order import First
+from graft.meta.recommend.outcomes import Candidate
 from graft.meta.recommend.pool import candidate_of
 from graft.meta.recommend.prior import NO_PRIOR, Expected, Prior
 from graft.meta.task_embedding.similarity import similarity
 from graft.models.load import canonical
 from graft.search.protocol import LearnsFromTasks
 from graft.search.searchers.build import build_searcher
+from graft.search.searchers.random import RandomSearch
 from graft.spec.job import Job
+from graft.spec.search.searchers import MetaSearcher
 from graft.spec.strategy import Strategy
 from graft.tracking.provenance import versions_here
 
 SHIPPED = "what graft ships for data of this kind and size (docs/defaults.md)"
+DRAWN = "drawn at random: nothing is known of tasks like this one"
+# Draws for each strategy that is asked for: a small space has its strategies several times among them.
+_LOOKED_AT = 20
 _LOG = logging.getLogger(__name__)
 
 
@@ -164,8 +171,10 @@ def recommendations(
     fields = job.reach.varied()
     curve = curves_for(memory, question, job.objective, job.phases[0].epochs, largest)
     if prior.is_empty:
-        rows = [{**_recommended(one, fields, None, SHIPPED), "curve": curve(one)} for one in job.first[:count]]
-        told = f"{in_words(prior)}; what graft ships is tried first" if rows else in_words(prior)
+        shipped = [(one, SHIPPED) for one in job.first[:count]]
+        begun = [*shipped, *((one, DRAWN) for one in _drawn(job, count - len(shipped)))]
+        rows = [{**_recommended(one, fields, None, reason), "curve": curve(one)} for one, reason in begun]
+        told = f"{in_words(prior)}; what graft ships is tried first" if shipped else in_words(prior)
     else:
         told, rows = in_words(prior), []
         for place in prior.portfolio[:count]:
@@ -174,6 +183,16 @@ def recommendations(
             rows.append({**_recommended(strategy, fields, expected, expected.reason), "curve": curve(strategy)})
     about = {"basis": str(prior.basis), "tasks": prior.tasks, "confidence": round(prior.confidence, 3), "told": told}
     return {"job": job.name, "metric": job.objective.name, "recommendations": rows, **about}
+
+
+def _drawn(job: Job, count: int) -> list[Strategy]:
+    """What a search that is told nothing draws first; fewer where its space has no more."""
+    search = RandomSearch(MetaSearcher(), job.space, job.objective, derive_seed(job.search.seed, 0))
+    draws = [search.draw(index, ()) for index in range(_LOOKED_AT * count)]
+    distinct: dict[Candidate, Strategy] = {}
+    for one in draws:
+        distinct.setdefault(candidate_of(canonical(one)), one)
+    return list(islice(distinct.values(), count))
 
 
 def _recommended(strategy: Strategy, fields: Sequence[str], expected: Expected | None, reason: str) -> dict[str, Any]:

@@ -152,4 +152,11 @@ def test_nothing_to_compare_is_an_error(rows: list[Record]) -> None:
 
 def test_tasks_in_which_all_are_equal_have_no_regret() -> None:
     found = mean([record(f"t{task}", backbone, 0.5) for task in range(3) for backbone in BACKBONES])
-    assert all(value == 0 for by_k in found.values() for value in by_k.values())
+    assert {str(value) for by_k in found.values() for value in by_k.values()} == {"0.0"}
+
+
+def test_many_tasks_are_thinned_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graft.meta.recommend.evaluation.evaluate.ENOUGH_DRAWS", 7)
+    memory = HeldMemory(records(worths(5, own=0.2)))
+    once, fewer, five = (Evaluator(draws=draws).evaluate(memory).thinned for draws in (1, None, 5))
+    assert once == fewer != five

@@ -6,6 +6,8 @@ from graft.core.errors import SpecError
 from graft.meta.memory.records import Scores, TrialState
 from graft.meta.recommend.evaluation.foreign import read_foreign
 
+TASKS = {"share": [0.5, 0.6, -0.5, 1.7], "cent": [0.7, 60, 65]}
+
 
 def written(path: Path, text: str) -> Path:
     path.write_text(text)
@@ -22,6 +24,30 @@ def test_per_cent_and_empty_values_are_understood_and_told(tmp_path: Path) -> No
         "accuracy is in per cent, and was divided by 100",
         f"1 rows of {tmp_path / 'r.csv'} have no finite value, and are left out",
     )
+
+
+def test_each_task_has_its_own_unit_and_a_value_that_cannot_be_changes_none(tmp_path: Path) -> None:
+    rows = [f"{task},{at},accuracy,{value}" for task, values in TASKS.items() for at, value in enumerate(values)]
+    found = read_foreign(written(tmp_path / "r.csv", "task,backbone,metric,value\n" + "\n".join(rows)))
+    values = {task: [one.value for one in found.memory.records() if one.task == task] for task in TASKS}
+    assert values == {"share": [0.5, 0.6], "cent": pytest.approx([0.007, 0.6, 0.65])}
+    assert found.assumed == (
+        "accuracy is in per cent for 1 of 2 tasks, and was divided by 100",
+        f"2 rows of {tmp_path / 'r.csv'} have values that no model can have, and are left out",
+    )
+
+
+def test_epochs_may_be_counted_from_zero(tmp_path: Path) -> None:
+    rows = "task,backbone,metric,value,epoch\nt,a,accuracy,0.1,0\nt,a,accuracy,0.2,1\nt,b,accuracy,0.2,\n"
+    found = read_foreign(written(tmp_path / "r.csv", rows)).memory.records()
+    assert [one.epoch for one in found] == [1, 2, None]
+
+
+def test_scores_of_other_tasks_are_told(tmp_path: Path) -> None:
+    records = written(tmp_path / "r.csv", "task,backbone,metric,value\nt,a,accuracy,0.1\n")
+    scores = written(tmp_path / "s.csv", "task,backbone,score_name,value\nt,a,logme,1\nT,a,logme,1\n")
+    (told,) = read_foreign(records, scores).assumed
+    assert told == f"1 rows of {scores} are of tasks or backbones that {records} has not, and tell nothing"
 
 
 @pytest.mark.parametrize(
@@ -65,6 +91,9 @@ def test_failed_trials_need_no_value_and_scores_without_one_are_left_out(tmp_pat
         ("task,backbone,metric,value\nt,a,accuracy,much\n", "must be a number"),
         ("task,backbone,metric,value,strategy_json\nt,a,accuracy,1,{\n", "must be a JSON object"),
         ("task,backbone,metric,value,direction\nt,a,accuracy,1,up\n", "must be one of max, min"),
+        ("task,backbone,metric,value,direction\nt,a,accuracy,1,min\n", "but of accuracy max is better"),
+        ("task,backbone,metric,value,direction\nt,a,fun,1,min\nt,b,fun,1,max\n", "must be one for a metric"),
+        ("task,backbone,metric,value,epoch\nt,a,accuracy,1,-1\n", "must be a whole number >= 0"),
     ],
 )
 def test_what_cannot_be_read_is_an_error_in_a_line(tmp_path: Path, text: str, told: str) -> None:

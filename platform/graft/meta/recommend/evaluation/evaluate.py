@@ -17,6 +17,7 @@ from graft.meta.recommend.table import ScoreTable, Similarity, score_table, unkn
 
 RANDOM, PRIOR, GRAFT = "random", "prior", "graft"
 THINNED_TO = (1, 3, 5)
+MOST_DRAWS, ENOUGH_DRAWS = 5, 300
 Regrets = Mapping[str, Mapping[int, float]]
 """method -> k -> regret in points."""
 
@@ -96,14 +97,15 @@ class Evaluator:
 
     Attributes:
         counts: the k, ascending.
-        draws: how many times the other tasks are drawn where the memory is thinned.
+        draws: how many times the other tasks are drawn where the memory is thinned, for each task that is held out;
+            None: five times, fewer where there are more than 60 tasks, whose mean has enough of them.
         seed: of the draws.
         similarity: of tasks.
         told: hears of each task that is done: (done, of how many).
     """
 
     counts: tuple[int, ...] = (1, 3, 5, 10)
-    draws: int = 5
+    draws: int | None = None
     seed: int = 0
     similarity: Similarity = unknown_similarity
     told: Callable[[int, int], None] = lambda done, total: None
@@ -131,13 +133,14 @@ class Evaluator:
             )
         points = _points(usable.values())
         held_out, total = [], len(usable)
+        draws = self.draws or max(1, min(MOST_DRAWS, ENOUGH_DRAWS // total))
         thinned: dict[int, list[Regrets]] = {size: [] for size in THINNED_TO if size < total - 1}
         for done, one in enumerate(usable.values(), start=1):
             others = [other for name, other in outcomes.items() if name != one.task]
             found = self._held_out(one, others, scores, alone.get(one.task, {}))
             held_out.append(replace(found, regrets=_scaled(found.regrets, points[one.metric])))
             for size in thinned:
-                regrets = [self._thinned(one, others, scores, size, draw) for draw in range(self.draws)]
+                regrets = [self._thinned(one, others, scores, size, draw) for draw in range(draws)]
                 thinned[size].append(_scaled(mean_regrets(regrets), points[one.metric]))
             self.told(done, total)
         return Evaluation(
@@ -184,14 +187,17 @@ class Evaluator:
         """Of the prior alone, and of graft."""
         known = {name: scores[name] for name in (one.task, *(other.task for other in others)) if name in scores}
         recommender = Recommender(others, known, self.similarity, self.seed)
-        values, found, basis = one.values, {}, Basis.NOTHING
+        values, basis = one.values, Basis.NOTHING
+        found: dict[str, dict[int, float]] = {}
         pool = sorted(values)
-        for method, only in ((PRIOR, Basis.PRIOR), (GRAFT, None)):
+        methods: list[tuple[str, Basis | None]] = [(PRIOR, Basis.PRIOR), (GRAFT, None)]
+        for method, only in methods if one.task in known else methods[:1]:
             forecast = recommender.forecast(one.task, pool, only, first=max(self.counts))
             basis = forecast.basis
             order = [forecast.pool[place] for place in forecast.order]
             knows = basis != Basis.NOTHING
             found[method] = {k: of_order(values, order, k) if knows else at_random(values, k) for k in self.counts}
+        found.setdefault(GRAFT, found[PRIOR])  # without scores of the task there is nothing to blend
         return found, str(basis)
 
 
@@ -217,7 +223,8 @@ def _scaled(regrets: Regrets, factor: float) -> dict[str, dict[int, float]]:
 
 
 def _plain(regrets: Regrets) -> dict[str, dict[str, float]]:
-    return {method: {str(k): round(one, 6) for k, one in by_k.items()} for method, by_k in regrets.items()}
+    # What is added makes 0 of −0, which rounding errors leave.
+    return {method: {str(k): round(one, 6) + 0.0 for k, one in by_k.items()} for method, by_k in regrets.items()}
 
 
 def _why_not(one: TaskOutcomes) -> str:

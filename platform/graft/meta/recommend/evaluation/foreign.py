@@ -1,20 +1,29 @@
 """Tables of results that anybody has published, read for a comparison, not for the memory.
 
 `graft.meta.memory.importing` refuses what it cannot be sure of, since a search is to rely on it for years. A comparison
-can do with less: rows without a value are left out and counted, percentages become shares, and of a metric that no task
-of graft has, the name says which direction is better; what was assumed is told.
+can do with less: rows without a value, or with one that no model can have, are left out and counted, percentages become
+shares, and of a metric that no task of graft has, the name says which direction is better; what was assumed is told.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import TypeVar
 
 from graft.core.errors import Problem, SpecError
 from graft.meta.memory.import_cells import Cells, Wrong
 from graft.meta.memory.import_file import read_columns
-from graft.meta.memory.importing import MOST_PROBLEMS, SCORE_COLUMNS, known_metric
+from graft.meta.memory.importing import (
+    MOST_PROBLEMS,
+    SCORE_COLUMNS,
+    contradictions,
+    from_one,
+    given_direction,
+    known_metric,
+)
 from graft.meta.memory.records import Direction, HeldMemory, Record, Scores, TrialState
+from graft.spec.metrics import MetricSpec
 
 Row = TypeVar("Row")
 NEEDED = ("task", "backbone", "metric", "value")
@@ -50,7 +59,14 @@ def read_foreign(records: Path, scores: Path | None = None) -> Foreign:
     """
     rows, empty = _rows(records, NEEDED, _record)
     told, unscored = ([], 0) if scores is None else _rows(scores, SCORE_COLUMNS, _score)
-    found, assumed = _in_shares(rows)
+    if problems := contradictions(rows, records):
+        raise SpecError(problems)
+    shares, assumed = _in_shares(from_one(rows))
+    found = _possible(shares)
+    if impossible := len(shares) - len(found):
+        assumed.append(f"{impossible} rows of {records} have values that no model can have, and are left out")
+    if stray := _stray(found, told):
+        assumed.append(f"{stray} rows of {scores} are of tasks or backbones that {records} has not, and tell nothing")
     for count, path in ((empty, records), (unscored, scores)):
         if count:
             assumed.append(f"{count} rows of {path} have no finite value, and are left out")
@@ -105,7 +121,7 @@ def _record(cells: Cells) -> Record | None:
         _direction(cells, metric),
         value,
         cells.json_object("strategy_json"),
-        cells.count("epoch"),
+        cells.count("epoch", lowest=0),
         cells.count("epochs"),
         seconds if seconds is not None and seconds > 0 else None,
         TrialState.FAILED if has_failed else TrialState.FINISHED,
@@ -121,33 +137,52 @@ def _score(cells: Cells) -> Scores | None:
 
 
 def _direction(cells: Cells, metric: str) -> Direction:
-    given, known = cells.one_of("direction", ("max", "min"), ""), known_metric(metric)
-    if given:
-        return "min" if given == "min" else "max"
-    if known is not None:
-        return known.mode
+    given = given_direction(cells)
+    if given is not None:
+        return given
     name = metric.lower().replace("-", "_").replace(" ", "_")
     is_loss = name in _LESS_IS_BETTER or not _LESS_IS_BETTER.isdisjoint(name.split("_"))
     return "min" if is_loss else "max"
 
 
 def _in_shares(rows: list[Record]) -> tuple[list[Record], list[str]]:
-    """Metrics that are shares are within 0 and 1; where a table has per cent of one, they are divided by 100."""
-    values: dict[str, list[float]] = {}
+    """Metrics that are shares are within 0 and 1; where a task has per cent of one, they are divided by 100."""
+    values: dict[tuple[str, str], list[float]] = {}
     for one in rows:
         if one.value is not None:
-            values.setdefault(one.metric, []).append(one.value)
-    known = {metric: spec for metric in values if (spec := known_metric(metric)) is not None}
-    odd = {
-        metric
-        for metric, spec in known.items()
-        if spec.highest == 1 and 1 < max(values[metric]) <= 100 and min(values[metric]) >= 0
-    }
-    assumed = [f"{metric} is in per cent, and was divided by 100" for metric in sorted(odd)]
+            values.setdefault((one.task, one.metric), []).append(one.value)
+    known = {metric: known_metric(metric) for _, metric in values}
+    odd = {place for place, found in values.items() if _is_per_cent(known[place[1]], found)}
+    assumed = []
+    for metric in sorted({metric for _, metric in odd}):
+        tasks, of = (sum(place[1] == metric for place in places) for places in (values, odd))
+        where = "" if of == tasks else f" for {of} of {tasks} tasks"
+        assumed.append(f"{metric} is in per cent{where}, and was divided by 100")
     found = [
-        replace(one, value=one.value / 100) if one.metric in odd and one.value is not None else one for one in rows
+        replace(one, value=one.value / 100) if (one.task, one.metric) in odd and one.value is not None else one
+        for one in rows
     ]
     return found, assumed
+
+
+def _is_per_cent(metric: MetricSpec | None, values: list[float]) -> bool:
+    """Whether most values of a task are too large for shares: a single one is a mistake of its own."""
+    return metric is not None and metric.highest == 1 and 1 < median(values) <= 100
+
+
+def _possible(rows: list[Record]) -> list[Record]:
+    """Without values that no model can have."""
+    known = {metric: known_metric(metric) for metric in {one.metric for one in rows}}
+    return [
+        one
+        for one in rows
+        if one.value is None or (metric := known[one.metric]) is None or metric.is_possible(one.value)
+    ]
+
+
+def _stray(rows: list[Record], scores: list[Scores]) -> int:
+    known = {(one.task, one.backbone) for one in rows}
+    return sum((one.task, one.backbone) not in known for one in scores)
 
 
 def _with_trials(rows: list[Record]) -> list[Record]:
