@@ -117,6 +117,7 @@ def test_pictures_are_labelled_by_the_keyboard_and_a_kill_loses_nothing(folder: 
     with exploring(tmp_path, *asked) as (address, process):
         screen.open(address, "nothing is known")
         assert "token" not in screen.page.url
+        assert screen.page.inner_text("#seen") == "seen by efficientnet_lite0"
         me = Labeller(screen.page)
         screen.page.wait_for_selector("#stage img")
         assert "<script>" in me.sample

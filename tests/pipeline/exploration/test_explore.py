@@ -16,8 +16,10 @@ from graft.exploration.requirement import Requirement
 from graft.journal.explorations import ExplorationStarted, ExplorationStopped, LabelGiven, LabelWithdrawn
 from graft.journal.journal import Journal, journal_path, read
 from graft.pipeline.exploration.backbone import PoolFeatures
-from graft.pipeline.exploration.explore import WANTED, Exploration, Explored, Settings
+from graft.pipeline.exploration.explore import Exploration
+from graft.pipeline.exploration.explored import WANTED, Explored
 from graft.pipeline.exploration.pool import Pool
+from graft.pipeline.exploration.settings import Settings
 from graft.pipeline.exploration.sources import Answer, Called, LabelSource, Oracle, Question, TakeBack, labels_of_file
 from graft.pipeline.exploration.start import begun_with
 from graft.spec.components.initialisation import Initialisation, MetaLearned, Pretrained

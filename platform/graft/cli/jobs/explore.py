@@ -14,7 +14,8 @@ from graft.core.process_identity import user_name
 if TYPE_CHECKING:
     from graft.core.storage import Home
     from graft.pipeline.exploration.ending import Ending
-    from graft.pipeline.exploration.explore import Exploration, Explored
+    from graft.pipeline.exploration.explore import Exploration
+    from graft.pipeline.exploration.explored import Explored
     from graft.pipeline.exploration.pool import Pool
     from graft.pipeline.exploration.sources import Answer, LabelSource
     from graft.pipeline.exploration.standing import Standing
@@ -117,8 +118,9 @@ def command(  # noqa: PLR0913 - each is an option
     called = require_name(name or pool_name(pool, job_of_pool(pool, overrides)))
     place = Home.find(home)
     place.require_writable()
-    from graft.pipeline.exploration.explore import Exploration, Settings  # torch takes seconds
+    from graft.pipeline.exploration.explore import Exploration  # torch takes seconds
     from graft.pipeline.exploration.pool import Wish, find_pool
+    from graft.pipeline.exploration.settings import Settings
     from graft.pipeline.exploration.start import begun_with
 
     with copies_in(place):
@@ -182,7 +184,8 @@ def _by_page(exploration: "Exploration", port: int, browser: bool) -> "Explored"
         desk.know(standing)
         _standing(standing)
 
-    shown = LabelPage(desk, settings.requirement, settings.budget, exploration.directory.name)
+    title, seen_by = exploration.directory.name, pool.embedding.about
+    shown = LabelPage(desk, settings.requirement, settings.budget, title, seen_by)
     with serving(shown, port) as address, contextlib.ExitStack() as stack:
         tell(f"label here: {address}", err=True)
         tell("Whoever has this address can label, so keep it to yourself. Ctrl-C stops for now.", err=True)

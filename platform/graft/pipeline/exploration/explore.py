@@ -2,19 +2,14 @@
 
 import csv
 import io
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from graft.core.errors import SpecError
 from graft.core.storage import Home, write_text
 from graft.core.stores.copy import publish_tree
 from graft.exploration.explorer import Ask, Explorer, Stop, Terms
 from graft.exploration.head import HeadFit
-from graft.exploration.labels import Labels
-from graft.exploration.requirement import Requirement
 from graft.exploration.vectors import unit_vectors
 from graft.journal.explorations import (
     ExplorationStarted,
@@ -25,98 +20,18 @@ from graft.journal.explorations import (
 )
 from graft.journal.journal import Journal, journal_path, read
 from graft.models.bundle import is_whole
-from graft.pipeline.exploration.backbone import Embedding, OnProgress
+from graft.pipeline.exploration.backbone import OnProgress
+from graft.pipeline.exploration.explored import WANTED, Explored
 from graft.pipeline.exploration.kept_pool import digest_of, kept_pool
 from graft.pipeline.exploration.model import write_model
 from graft.pipeline.exploration.pool import Pool
+from graft.pipeline.exploration.settings import Settings, require_same
 from graft.pipeline.exploration.sources import LabelSource, Question, TakeBack
 from graft.pipeline.exploration.standing import Standing
-from graft.pipeline.exploration.start import started, told_start
-from graft.spec.components.initialisation import Pretrained
-from graft.spec.meta.proposers import ProposerSpec
+from graft.pipeline.exploration.start import started
 from graft.spec.registry import build
 
-WANTED = "labels wanted"
-"""Why it stopped for now: whoever labels has not answered yet."""
 OnStanding = Callable[[Standing], None]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is fixed for all of an exploration.
-
-    Attributes:
-        requirement: when enough is known.
-        budget: labels of all kinds.
-        seed: of all that is random.
-        proposer: of samples to train on.
-    """
-
-    requirement: Requirement
-    budget: int
-    seed: int
-    proposer: ProposerSpec
-
-    def to_dict(self, embedding: Embedding) -> dict[str, Any]:
-        """What must be the same when it goes on.
-
-        Args:
-            embedding: whose features the pool has.
-        """
-        return {
-            "requirement": str(self.requirement),
-            "budget": self.budget,
-            "seed": self.seed,
-            "proposer": self.proposer.model_dump(mode="json"),
-            "backbone": embedding.strategy.backbone,
-            "init": told_start(embedding.strategy.init),
-            **embedding.prepared,
-        }
-
-
-@dataclass(frozen=True)
-class Explored:
-    """How far it came.
-
-    Attributes:
-        directory: of the exploration.
-        stopped_by: why.
-        detail: in words.
-        standing: what is known.
-        bundle: the model; None where there is none.
-        wanted: ids of samples whose labels are wanted.
-        left_out: why samples are not asked about, by their ids: they cannot be read, or are copies.
-        labels: all of them.
-        init: what the features start from, as a job has it.
-    """
-
-    directory: Path
-    stopped_by: str
-    detail: str
-    standing: Standing
-    bundle: Path | None
-    wanted: tuple[str, ...]
-    left_out: dict[str, str]
-    labels: Labels = field(default_factory=Labels)
-    init: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more will be asked."""
-        return self.stopped_by != WANTED
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON."""
-        return {
-            **self.standing.to_dict(),
-            "stopped_by": self.stopped_by,
-            "detail": self.detail,
-            "bundle": str(self.bundle) if self.bundle else None,
-            "wanted": list(self.wanted),
-            "left_out": len(self.left_out),
-            "init": dict(self.init),
-            "directory": str(self.directory),
-        }
 
 
 class Exploration:
@@ -140,7 +55,7 @@ class Exploration:
         path = journal_path(self.directory)
         self._journal = Journal(path)
         try:
-            self._require_same(path, pool)
+            require_same(path, pool, settings)
             begun = started(path)
             self.pool = kept_pool(self.directory / "pool", pool, begun, on_read)
             self._rows = {one: row for row, one in enumerate(self.pool.ids)}
@@ -216,13 +131,10 @@ class Exploration:
         csv.writer(table).writerows([("id", "label", "why"), *((one, "", ask.why) for one in wanted)])
         write_text(self.directory / "wanted.csv", table.getvalue())
         told = f"{len(wanted)} samples are to be labelled: {self.directory / 'wanted.csv'}"
-        standing = Standing.of(explorer)
-        return Explored(
-            self.directory, WANTED, told, standing, None, wanted, self.pool.left_out, explorer.labels, self._init
-        )
+        return self._explored(explorer, WANTED, told, wanted=wanted)
 
     def _stopped(self, explorer: Explorer, stop: Stop) -> Explored:
-        standing, bundle = Standing.of(explorer), None
+        bundle = None
         (self.directory / "wanted.csv").unlink(missing_ok=True)
         labels = explorer.labels.everything()
         *_, newest = (event for _, event in read(self._journal.path))
@@ -233,11 +145,16 @@ class Exploration:
             if not (is_told and is_whole(bundle)):
                 write_model(bundle, pool.name, pool.embedding, self.pool.features, labels)
                 publish_tree(bundle)
+        found = self._explored(explorer, stop.by, stop.detail, bundle)
         if not is_told:
-            self._journal.append(ExplorationStopped(stop.by, stop.detail, standing.to_dict()))
-        return Explored(
-            self.directory, stop.by, stop.detail, standing, bundle, (), self.pool.left_out, explorer.labels, self._init
-        )
+            self._journal.append(ExplorationStopped(stop.by, stop.detail, found.standing.to_dict()))
+        return found
+
+    def _explored(
+        self, explorer: Explorer, by: str, detail: str, bundle: Path | None = None, wanted: tuple[str, ...] = ()
+    ) -> Explored:
+        standing, left_out = Standing.of(explorer), self.pool.left_out
+        return Explored(self.directory, by, detail, standing, bundle, wanted, left_out, explorer.labels, self._init)
 
     @property
     def _init(self) -> dict[str, Any]:
@@ -254,15 +171,3 @@ class Exploration:
         return ExplorationStarted(
             name, pool.source, len(ids), told, asked=pool.meta_model, init=init, ids=digest_of(ids)
         )
-
-    def _require_same(self, path: Path, pool: Pool) -> None:
-        """A requirement that is chosen after its audit has been seen is no requirement."""
-        begun = started(path)
-        if begun is None:
-            return
-        now = json.loads(json.dumps({"pool": pool.source, **self.settings.to_dict(pool.embedding)}))
-        # Journals of before there were meta-models say nothing of them.
-        for key, value in {"pool": begun.pool, "init": told_start(Pretrained()), **begun.settings}.items():
-            if now.get(key) != value:
-                told = f"{key} is {now.get(key)}, but exploration {self.directory.name} was begun with {value}"
-                raise SpecError(f"{told}; give that again, or begin another one with --name")

@@ -69,7 +69,7 @@ def call(application: Any, path: str, body: Any = None, query: str = "", **heade
 
 
 def page_of(desk: Desk) -> LabelPage:
-    return LabelPage(desk, Requirement(0.9), 20, "photos")
+    return LabelPage(desk, Requirement(0.9), 20, "photos", "tiny, mapped by gly\u202ephs")
 
 
 def test_the_scene_says_what_is_known_and_shows_no_hidden_mark(desk: Desk) -> None:
@@ -77,6 +77,7 @@ def test_the_scene_says_what_is_known_and_shows_no_hidden_mark(desk: Desk) -> No
     scene = json.loads(told)
     assert status == HTTPStatus.OK
     assert (scene["sample"], scene["why"], scene["last"]) == ("a", "proposed", None)
+    assert scene["seen_by"] == "tiny, mapped by gly\\u202ephs"
     assert scene["names"] == [{"name": "cat", "shown": "cat"}, {"name": "d\u202eog", "shown": "d\\u202eog"}]
     assert (scene["labels"], scene["left"], scene["budget"], scene["audit_labels"]) == (3, 17, 20, 1)
     assert (scene["estimate"], scene["interval"], scene["expected"]) == (0.5, [0.2, 0.8], 40)

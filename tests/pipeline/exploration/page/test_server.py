@@ -13,7 +13,7 @@ from graft.pipeline.exploration.page.application import LabelPage
 from graft.pipeline.exploration.page.desk import Desk
 from graft.pipeline.exploration.page.server import serving
 
-PAGE = LabelPage(Desk("me", lambda sample: Exhibit("")), Requirement(0.9), 10, "pool")
+PAGE = LabelPage(Desk("me", lambda sample: Exhibit("")), Requirement(0.9), 10, "pool", "tiny")
 
 
 def test_the_address_lets_in_and_nothing_else_does() -> None:

@@ -61,12 +61,14 @@ class LabelPage:
         requirement: what the model must reach.
         budget: labels of all kinds.
         title: of the exploration.
+        seen_by: the backbone that sees the samples, and the meta-model behind it, in words.
     """
 
     desk: Desk
     requirement: Requirement
     budget: int
     title: str
+    seen_by: str
 
     def __call__(self, environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
         found = self._respond(environ)
@@ -126,6 +128,7 @@ class LabelPage:
         return {
             "version": scene.version,
             "title": escaped(self.title),
+            "seen_by": escaped(self.seen_by),
             "number": scene.number,
             "sample": escaped(question.sample) if question else None,
             "why": escaped(question.why) if question else "",

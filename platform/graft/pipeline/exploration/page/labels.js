@@ -44,6 +44,7 @@ function show(found) {
   document.title = `${found.title} – graft explore`;
   at("title").textContent = found.title;
   at("required").textContent = `required: ${found.required.told}`;
+  at("seen").textContent = `seen by ${found.seen_by}`;
   known(found);
   at("back").disabled = !found.last;
   at("back").title = found.last ? `the answer about ${found.last}` : "nothing that may be taken back";
