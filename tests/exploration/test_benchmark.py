@@ -1,7 +1,7 @@
 """The benchmark's smallest run: explorations whose models are not good enough."""
 
 import numpy as np
-from tests.benchmarks.explore import explored, labels_needed, wrongly_certified
+from tests.benchmarks.explore import KNOWING, Question, explored, wrongly_certified
 from tests.fixtures.pools import Pool
 
 
@@ -11,7 +11,16 @@ def test_few_explorations_are_certified_wrongly() -> None:
 
 def test_labels_are_counted() -> None:
     points = Pool(count=300)
-    assert 10 <= labels_needed(points.features, points.codes.astype(np.int64), "typiclust_then_margin", 0) <= 220
+    question = Question.of(points.features, points.codes.astype(np.int64), 0)
+    assert 10 <= question.labels_needed("typiclust_then_margin") <= 220
+
+
+def test_whoever_knows_all_labels_needs_fewer_than_at_random() -> None:
+    points = Pool(count=300, classes=8)
+    codes = points.codes.astype(np.int64)
+    questions = [Question.of(points.features, codes, seed) for seed in range(3)]
+    told, drawn = ([one.labels_needed(kind) for one in questions] for kind in (KNOWING, "random"))
+    assert sum(told) < sum(drawn)
 
 
 def test_certificates_of_real_sets_are_held_against_samples_that_were_in_no_pool() -> None:
