@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 
-from graft.core.unicode_form import composed, folded, spelled_like
+from graft.core.unicode_form import composed, folded, nearest, spelled_like
 
 TYPED = [unicodedata.normalize(form, "Café") for form in ("NFC", "NFD")]
 
@@ -16,6 +16,21 @@ def test_both_ways_to_type_a_name_are_one():
 def test_case_makes_no_difference_to_a_reader(one, other):
     assert folded(one) == folded(other)
     assert composed(one) != composed(other)
+
+
+@pytest.mark.parametrize("other", ["up\u200b", "\ufeffup", " up", "\u202aup\u202c", "u\u00adp", "UP\u00a0"])
+def test_what_is_not_seen_makes_no_difference_to_a_reader(other):
+    assert folded(other) == folded("up")
+
+
+@pytest.mark.parametrize("other", ["\U0001f44d\U0001f3fd", "\U0001f44d\u200d"])
+def test_what_joins_emoji_is_seen(other):
+    assert folded(other) != folded("\U0001f44d")
+
+
+def test_the_nearest_name_is_found_whatever_its_case():
+    assert nearest("text", ["LABEL", "TEXT "]) == "TEXT "
+    assert nearest("text", ["label", "y"]) == ""
 
 
 def test_spellings_stay_as_they_are_written():

@@ -105,6 +105,7 @@ def test_a_home_directory_that_nobody_has_is_told_unless_something_is_called_so(
         ("cafe\u0301", "{here}/caf\u00e9 looks the same, but is written with other Unicode characters; rename it"),
         ("photos/summer/june", "check the path from {here}/photos on, which is there"),
         ("elsewhere", "check the path"),
+        ("/photos/*.jpg", "patterns are not filled in there, so write the path in full"),
         ("$HOME/photos", "variables are not filled in there, so write the path in full"),
         ("${DATA}/photos", "variables are not filled in there, so write the path in full"),
     ],

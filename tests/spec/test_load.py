@@ -87,6 +87,8 @@ def test_a_key_given_twice_is_told_with_the_other_problems(job_file: Path) -> No
         (b"# nothing\n", "x.yaml is empty, but must hold keys and values, such as `name: digits`"),
         (b"- a\n", "x.yaml holds a list, but must hold keys and values, such as `name: digits`"),
         (b"just text", "x.yaml holds `just text`, but must hold keys and values, such as `name: digits`"),
+        (b"\x7fELF\0\0\0" + bytes(40), "x.yaml:1:1 holds the character U+007F, which no text has; remove it"),
+        (b"Kind: meta\nkind: Meta\n", "x.yaml kind: is `Meta`, but must be `meta`, or left out"),
         ("a: 1\n".encode("utf-16-le"), "x.yaml is UTF-16 text, but must be UTF-8; save it as UTF-8"),
         ("a: 1\n".encode("utf-16"), "x.yaml is UTF-16 text, but must be UTF-8; save it as UTF-8"),
         (b"a: 1\nb: \xff\xfe\n", "x.yaml:2:4 is not UTF-8 text, but must be; save it as UTF-8"),

@@ -46,7 +46,9 @@ SUGGESTIONS = [
     (RawTargets(np.array([f"{k} %" for k in range(30)])), "regression", "30 different numbers, written as `0 %`"),
     (RawTargets(np.array(["5%", "10%", "20%"] * 9)), "classification", "3 different values"),
     (RawTargets(np.array([["1,5", "2"], ["3", "4"]]), columns=("a", "b")), "regression", "2 label columns of numbers"),
-    (RawTargets(np.array([f"{k} kg" for k in range(30)] * 3)), "classification", "30 different values"),
+    (RawTargets(np.array([f"{k} kg" for k in range(30)] * 3)), "regression", "30 different numbers, written as `0 kg`"),
+    (RawTargets(np.array(["6 months", "12 months"] * 9)), "classification", "2 different values"),
+    (RawTargets(np.array([f"{k} {'kg' if k % 2 else 'lb'}" for k in range(30)] * 3)), "classification", "30 different"),
     (RawTargets(np.array(["a"] * 60 + ["b"] * 60 + ["a;b"])), "classification", "3 different values"),
 ]
 

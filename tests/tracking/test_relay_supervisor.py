@@ -221,9 +221,19 @@ def test_draining_waits_for_the_relay_and_says_so() -> None:
     assert world.waits == ["for the relay (process 7) to bring the last records to MLflow"]
 
 
+def test_draining_says_that_the_relay_has_not_even_started() -> None:
+    world = World()
+    world.relays[0].done_at = 8.0
+    world.relays[0].state = RelayState.STARTING
+    assert world.drain()
+    assert world.waits == [
+        "for the relay (process 7) to start, which takes some seconds, and to bring the last records to MLflow"
+    ]
+
+
 def test_a_short_drain_is_silent() -> None:
     world = World()
-    world.relays[0].done_at = 3.0
+    world.relays[0].done_at = 2.0
     assert world.drain()
     assert world.waits == []
 

@@ -12,7 +12,7 @@ import yaml
 from graft.clusters.node_types import NodeType
 from graft.clusters.schema import shown
 from graft.clusters.unique_yaml import documents_in
-from graft.clusters.violation import nearest
+from graft.clusters.violation import advice
 from graft.core.errors import Problem, SpecError
 
 SHIPPED = "prices.yaml"
@@ -82,7 +82,7 @@ def _prices_of(found: Any, file: str) -> Prices:
             [Problem("", f"is no mapping, but must have {', '.join(_KEYS)}; see `graft cluster prices`", file)]
         )
     problems = [
-        Problem(str(key), f"is not known; {nearest(str(key), _KEYS)}", file) for key in found if key not in _KEYS
+        Problem(str(key), f"is not known; {advice(str(key), _KEYS)}", file) for key in found if key not in _KEYS
     ]
     for key in ("date", "currency"):
         if not found.get(key):
@@ -115,7 +115,7 @@ def _table_problems(name: str, table: Any, file: str) -> list[Problem]:
             continue
         for market, value in row.items():
             if market not in _MARKETS:
-                found.append(Problem(f"{name}.{key}.{market}", f"is not known; {nearest(str(market), _MARKETS)}", file))
+                found.append(Problem(f"{name}.{key}.{market}", f"is not known; {advice(str(market), _MARKETS)}", file))
             elif not _is_amount(value, _HIGHEST_PRICE):
                 told = (
                     f"is {shown(value)}, but must be a price >= 0 of an hour, and at most {_HIGHEST_PRICE:,}; mend it"

@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from graft.clusters.violation import Violation, nearest
+from graft.clusters.violation import Violation, advice
 from graft.core.errors import ArtifactError
 
 KUBERAY_KINDS = ("RayCluster", "RayJob", "RayService")
@@ -56,7 +56,7 @@ def _told(error: Any) -> Iterator[Violation]:
         case "additionalProperties":
             known = error.schema.get("properties", {})
             for name in sorted(set(error.instance) - set(known), key=str):
-                yield Violation(_dotted([*path, str(name)]), "is no key that is known here", nearest(str(name), known))
+                yield Violation(_dotted([*path, str(name)]), "is no key that is known here", advice(str(name), known))
         case "required":
             for name in sorted(set(error.validator_value) - set(error.instance)):
                 yield Violation(_dotted([*path, name]), "is missing", "say it")

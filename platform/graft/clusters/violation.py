@@ -1,8 +1,9 @@
 """What is wrong with a cluster file."""
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from graft.core.unicode_form import nearest
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,10 @@ class Violation:
         return f"{self.key}: {self.rule}; {self.fix}"
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def advice(name: str, known: Iterable[str]) -> str:
     """What to do about an unknown key: take the nearest known one, or leave it out."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"did you mean `{near[0]}`?" if near else "leave it out"
+    near = nearest(name, known)
+    return f"did you mean `{near}`?" if near else "leave it out"
 
 
 def is_pinned(reference: str) -> bool:

@@ -1,6 +1,5 @@
 """Named, lazily imported implementations, open to third parties through entry points."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from importlib import import_module
@@ -8,6 +7,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from graft.core.errors import Problem, SpecError
+from graft.core.unicode_form import nearest
 
 
 class Registry:
@@ -58,6 +58,6 @@ class Registry:
 def unknown(kind: str, name: str, names: Iterable[str]) -> str:
     """The sentence for a name nobody knows: value, rule, nearest name."""
     known = sorted(names)
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-    hint = f"; did you mean `{near[0]}`?" if near else ""
+    near = nearest(str(name), known, 0.5)
+    hint = f"; did you mean `{near}`?" if near else ""
     return f"{kind} is `{name}`, but must be one of {', '.join(known)}{hint}"

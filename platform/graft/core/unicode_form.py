@@ -1,7 +1,15 @@
 """One way to compare names: a letter with its accent is one name, whichever way it was typed (Unicode NFC and NFD)."""
 
+import difflib
 import unicodedata
 from collections.abc import Iterable
+
+# Characters that are not seen: spaces of no width, marks of direction, marks of byte order, soft hyphens. Joiners stay:
+# they change how letters and emoji look.
+_UNSEEN = dict.fromkeys(
+    map(ord, "\u00ad\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+)
+_LONGEST = 100
 
 
 def composed(name: str) -> str:
@@ -9,9 +17,27 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def seen(name: str) -> str:
+    """What a reader sees of a name: no characters without a shape, and one blank for all kinds of them."""
+    return " ".join(composed(name).translate(_UNSEEN).split())
+
+
 def folded(name: str) -> str:
     """What two names share that a reader, or a file system that knows no case, takes for one."""
-    return composed(composed(name).casefold())
+    return composed(seen(name).casefold())
+
+
+def nearest(name: str, known: Iterable[str], least: float = 0.6) -> str:
+    """The known name that another is most like, whatever its case; empty if none is near.
+
+    Args:
+        name: that nobody knows.
+        known: the names there are.
+        least: how like they must be, of 1.
+    """
+    plain = {folded(one[:_LONGEST]): one for one in known}
+    near = difflib.get_close_matches(folded(name[:_LONGEST]), plain, n=1, cutoff=least)
+    return plain[near[0]] if near else ""
 
 
 def spelled_like(name: str, names: Iterable[str]) -> list[str]:

@@ -1,6 +1,5 @@
 """Paths as the URIs that libraries take, quoted by the rules of each; and paths that stay where they belong."""
 
-import difflib
 import errno
 import itertools
 import os
@@ -9,7 +8,7 @@ import urllib.parse
 from pathlib import Path
 
 from graft.core.errors import ArtifactError, SpecError
-from graft.core.unicode_form import composed, folded
+from graft.core.unicode_form import composed, nearest
 
 # As SQLAlchemy reads one: its driver, a host (which SQLite has not), the path, options.
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?://(?P<host>[^/?]*)(?:/(?P<path>[^?]*))?(?:\?(?P<options>.*))?", re.DOTALL)
@@ -20,6 +19,7 @@ REMOTE_SCHEMES = ("s3", "gs", "abfs", "hf", "http", "https")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 # What a `Path` makes of an address.
 _LOST = re.compile(r"(?:s3|gs|gcs|abfs|az|hf|https?|file|folder):/[^/]")
+_WILD = frozenset("*?")
 _VARIABLE = re.compile(r"\$\w|\$\{|%\w+%")
 _AROUND_NAMES = " \t\"'“”‘’"
 _MOST_NAMES, _ALIKE = 1000, 0.75
@@ -80,6 +80,8 @@ def is_there(path: Path) -> bool:
 
 def advice_for_missing(path: Path) -> str:
     """What to do about a path at which there is nothing: the path that may be meant, or the part that is wrong."""
+    if _WILD & {*str(path)}:
+        return "patterns are not filled in there, so write the path in full"
     if _VARIABLE.search(str(path)):
         return "variables are not filled in there, so write the path in full"
     whole = path.absolute()
@@ -100,9 +102,7 @@ def _nearest(wanted: str, directory: Path) -> str:
             names = [entry.name for entry in itertools.islice(entries, _MOST_NAMES)]
     except OSError:  # it is only looked at for a better message
         return ""
-    plain = {folded(name).strip(): name for name in names}
-    near = difflib.get_close_matches(folded(wanted).strip(_AROUND_NAMES), plain, n=1, cutoff=_ALIKE)
-    return plain[near[0]] if near else ""
+    return nearest(wanted.strip(_AROUND_NAMES), names, _ALIKE)
 
 
 def file_uri(path: Path) -> str:

@@ -153,6 +153,20 @@ class RunClock:
         left = max(0.0, self.deadline.seconds - self.spent - after)
         return left * epochs[phase] / sum(epochs[phase:])
 
+    def require_time_for_a_score(self) -> None:
+        """Raise if the time was spent while the search waited for its first score.
+
+        Raises:
+            ResourceError: it was.
+        """
+        ended = self.progress.search_ended
+        if self.deadline is None or ended is None or ended.by != self.deadline.by:
+            return
+        raise ResourceError(
+            f"search.budget.{self.deadline.by} allows {self.deadline.seconds:.0f} s, but no trial had a score after "
+            f"{self.spent:.0f} s; raise it, or take a smaller network, a lower strategy.resolution or fewer samples"
+        )
+
     def require_time_to_search(self) -> None:
         """Raise while nothing has been trained yet.
 

@@ -14,7 +14,7 @@ from graft.data.contents.parts import Contents
 from graft.data.draft import Draft, Wish
 from graft.data.tables.column_facts import ColumnFacts, facts_of
 from graft.data.tables.delimited import DELIMITERS
-from graft.data.tables.encoding import check_encoding, require_file, utf_16_of
+from graft.data.tables.encoding import check_encoding, require_file, wide_encoding_of
 from graft.data.tables.labelled import SUFFIXES, open_table
 from graft.data.tables.roles import Roles, decide_roles
 from graft.data.tables.rows import Table, require_columns
@@ -217,7 +217,7 @@ def _encoding_of(path: Path) -> str:
     """
     if path.suffix.lower() not in _IN_TEXT:
         return "utf-8"
-    if wide := utf_16_of(path):
+    if wide := wide_encoding_of(path):
         return wide
     try:
         check_encoding(path, "utf-8")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from graft.core.errors import Problem, SpecError
+from graft.core.unicode_form import nearest
 from graft.models.info import BackboneInfo
 from graft.models.weights.digest import WeightFile
 from graft.models.zoo import LIBRARIES
@@ -100,5 +100,5 @@ def count_params(module: nn.Module) -> int:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The tail of an error message that names the nearest known name, or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean `{near[0]}`?" if near else ""
+    near = nearest(name, known)
+    return f"; did you mean `{near}`?" if near else ""

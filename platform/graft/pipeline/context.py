@@ -17,6 +17,7 @@ from graft.experiments.progress import Progress, TrialProgress
 from graft.experiments.replay import read_schedule
 from graft.experiments.run_clock import RunClock
 from graft.experiments.standing.choice import Choice, choose
+from graft.journal.events import TrialStatus
 from graft.journal.journal import Journal
 from graft.learner.cached_features import FeatureCache
 from graft.learner.final_model import FinalModel
@@ -51,11 +52,14 @@ class RunContext:
 
         Raises:
             TrialError: none has a score.
+            ResourceError: none has one because the time was spent before.
         """
         best = next(iter(self.progress.ranked()), None)
         if best is None:
             raise TrialError("no trial was started before the budget was spent; raise search.budget")
         if not best.best_epoch:
+            if best.status == str(TrialStatus.INTERRUPTED):
+                self.run_clock.require_time_for_a_score()
             raise TrialError(f"none of {len(self.progress.trials)} trials got a score; the first says: {best.reason}")
         return choose(self.progress)
 

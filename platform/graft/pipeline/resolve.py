@@ -79,7 +79,7 @@ def resolve_job(job: Job, look: bool = True, by_size: bool = True) -> Resolved:
         DataError: the labels are none that the task can have.
     """
     try:
-        task, reason, listing = _task_of(job, look)
+        task, reason, listing = task_of(job, look)
     except DataError as error:  # it must not hide what does not depend on the samples
         missing = [*presence_problems(job.data)]
         if others := [*missing, *_unknown_backbones(job), *_unusable_backbones(job), *damage_problems(job)]:
@@ -159,7 +159,12 @@ def _recommended(given: Job, whole: Job, scale: Scale) -> Job:
     return parse_job(raw)
 
 
-def _task_of(job: Job, look: bool) -> tuple[TaskSpec, str, Listing | None]:
+def task_of(job: Job, look: bool) -> tuple[TaskSpec, str, Listing | None]:
+    """The task of a job, why it is this one, and the listing of its samples if it had to be looked at.
+
+    Raises:
+        DataError: the labels are none that the task can have.
+    """
     hint = job.data.task_hint
     if not isinstance(job.task, AutoTask):
         if not look or (hint is not None and hint[0] == job.task.kind):

@@ -1,7 +1,8 @@
 """Runs a job: ingest → search → fit → evaluate → export → register, each stage once, the journal before all else."""
 
+import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ from graft.pipeline.stages.register import run_register
 from graft.pipeline.stages.runner import Output, StageRunner
 from graft.pipeline.stages.search import run_search_stage
 from graft.pipeline.task_memory.entry import note_its_task
+from graft.pipeline.waits import telling_wait
 from graft.pipeline.watchers import OnLost, watch_head
 from graft.pipeline.zoo.mapped import needs_own_weights
 from graft.pipeline.zoo.own_weights import check_starts
@@ -69,6 +71,9 @@ from graft.workers.exporter import exporting
 _LOG = logging.getLogger(__name__)
 
 Listener = Callable[[events.Event], None]
+
+SILENCE_S = 2.0
+"""A run tells what it waits for if nothing has begun for longer."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +222,7 @@ class _Run:
         job = self._job
         with (
             without_expected_warnings(),
-            ray_session(self._experiment.directory / "ray-logs") as resources,
+            self._ray() as resources,
             watch_head(head_address(), self._lose_head),
             machines_looked_at(self._journal, job, self._progress),
         ):
@@ -230,6 +235,13 @@ class _Run:
             relay = RelayFiles(self._experiment.directory)
             with exporting(lambda: measured(self._experiment.name, run_clock, relay)):
                 return self._through_the_stages(context, resources)
+
+    @contextlib.contextmanager
+    def _ray(self) -> Iterator[ClusterResources]:
+        with contextlib.ExitStack() as session:
+            with telling_wait(self._tell_waiting, lambda: "for Ray to start", SILENCE_S):
+                resources = session.enter_context(ray_session(self._experiment.directory / "ray-logs"))
+            yield resources
 
     def _through_the_stages(self, context: RunContext, resources: ClusterResources) -> dict[str, Any]:
         job = self._job

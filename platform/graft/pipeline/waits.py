@@ -18,18 +18,25 @@ T = TypeVar("T")
 @contextlib.contextmanager
 def telling_long_wait(journal: Journal, for_whom: Callable[[], str], patience: float = PATIENCE_S) -> Iterator[None]:
     """If the block takes longer than some seconds, journal what it waits for, and when that is over."""
+    with telling_wait(lambda what: journal.append(ResourcesAwaited(what)), for_whom, patience):
+        yield
+
+
+@contextlib.contextmanager
+def telling_wait(tell: Callable[[str], object], for_whom: Callable[[], str], patience: float) -> Iterator[None]:
+    """If the block takes longer, tell what it waits for, and an empty text when that is over."""
     told = threading.Event()
 
-    def tell() -> None:
+    def act() -> None:
         told.set()
-        journal.append(ResourcesAwaited(for_whom()))
+        tell(for_whom())
 
     try:
-        with acting_after(patience, tell):
+        with acting_after(patience, act):
             yield
     finally:
         if told.is_set():
-            journal.append(ResourcesAwaited(""))
+            tell("")
 
 
 @contextlib.contextmanager

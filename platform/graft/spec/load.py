@@ -193,6 +193,8 @@ def _loaded(path: str | Path, overrides: Sequence[str], model: type[AnyJob]) -> 
         told = "is empty" if document.data is None else f"holds {shown(document.data)}"
         raise SpecError([Problem("", f"{told}, but must hold keys and values, such as `name: digits`", file)])
     origin = Origin(file, document.lines)
+    if isinstance(kind := document.data.get("kind"), str) and kind.strip().lower() == "meta" != kind:
+        raise SpecError([Problem("kind", f"is {shown(kind)}, but must be `meta`, or left out", file)])
     if (document.data.get("kind") == "meta") == (model is Job):
         told = "is a job of meta-training; run it with" if model is Job else "has no `kind: meta`; run it with"
         command = "graft meta-train" if model is Job else "graft run"
@@ -281,7 +283,7 @@ def _read_text(path: Path) -> str:
         raise YamlError(f"cannot be read ({reason})") from error
     if len(content) > MAX_BYTES:
         raise YamlError(f"is larger than {MAX_BYTES:,} bytes, but a job file must be smaller; is it the right file?")
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or 3 * content.count(0) > len(content) > 0:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or _is_utf_16(content):
         raise YamlError("is UTF-16 text, but must be UTF-8; save it as UTF-8")
     try:
         return content.decode("utf-8-sig")
@@ -289,6 +291,12 @@ def _read_text(path: Path) -> str:
         before = content[: error.start]
         line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
         raise YamlError("is not UTF-8 text, but must be; save it as UTF-8", line, column) from error
+
+
+def _is_utf_16(content: bytes) -> bool:
+    """Whether text of two bytes a character has no mark: nearly all NULs of it stand at even places, or at odd ones."""
+    halves = content[::2].count(0), content[1::2].count(0)
+    return 3 * sum(halves) > len(content) > 0 and max(halves) > 10 * min(halves)
 
 
 def _require_file(path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from graft.core.errors import DataError
 from graft.core.unicode_form import composed
 from graft.data.contents.coded import Coded
-from graft.data.tables.written_numbers import DecimalMark, WrittenNumbers, read_written
+from graft.data.tables.written_numbers import DecimalMark, WrittenNumbers, is_written_number, read_written
 from graft.data.targets import RawTargets
 
 Form = Literal["empty", "numbers", "words", "lists", "mixed"]
@@ -66,7 +66,7 @@ class LabelColumn:
             return "lists"
         if self.written() is not None:
             return "words"
-        numeric = {cell for cell in present if number_in(cell) is not None}
+        numeric = {cell for cell in present if _is_number(cell)}
         is_mixed = len(numeric) > _MANY_NUMBERS and 2 * len(self._odd(True)) > len(self) - len(self.missing)
         return "mixed" if is_mixed else "words"
 
@@ -134,11 +134,11 @@ class LabelColumn:
         """The first different cells, for a message; of words, those first that are no numbers."""
         present = self.different
         if self.form == "words":
-            present.sort(key=lambda cell: number_in(cell) is not None)
+            present.sort(key=_is_number)
         return ", ".join([*dict.fromkeys(map(shown, present))][:3])
 
     def _odd(self, numeric: bool) -> np.ndarray:
-        return self.cells.rows(lambda cell: cell is not None and (number_in(cell) is not None) == numeric)
+        return self.cells.rows(lambda cell: cell is not None and _is_number(cell) == numeric)
 
 
 def label_columns(raw: RawTargets, source: str) -> tuple[LabelColumn, ...]:
@@ -213,6 +213,10 @@ def number_in(cell: Any) -> float | None:
         return float(cell)
     except (ValueError, OverflowError):
         return None
+
+
+def _is_number(cell: Any) -> bool:
+    return number_in(cell) is not None or (isinstance(cell, str) and is_written_number(cell))
 
 
 def rows_named(rows: Sequence[int] | np.ndarray) -> str:

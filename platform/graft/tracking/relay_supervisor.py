@@ -10,8 +10,10 @@ from typing import Protocol
 from graft.core.clock import Clock, SystemClock
 from graft.core.errors import GraftError
 from graft.journal.events import RelayEnded
-from graft.journal.locking import PATIENCE_S
 from graft.tracking.relay_files import HUNG_S, RelayState, RelayStatus
+
+PATIENCE_S = 2.0
+"""A run that is over looks like one that hangs if it says nothing for longer."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class RelaySupervisor:
     def drain(self, timeout: float, on_wait: Callable[[str], object]) -> bool:
         """Wait at most `timeout` seconds until everything is in the store; true if it is.
 
-        The run must be over, and this closed. Who waits for longer than some seconds says for whom.
+        The run must be over, and this closed. Who waits for longer than two seconds says for what.
         """
         began, is_told = self._clock.elapsed(), False
         while (waited := self._clock.elapsed() - began) < timeout:
@@ -143,8 +145,13 @@ class RelaySupervisor:
                 return False
             if not is_told and waited >= PATIENCE_S:
                 is_told = True
-                on_wait(f"for the relay (process {self._relay.pid}) to bring the last records to MLflow")
+                on_wait(f"for the relay (process {self._relay.pid}) {self._still_to_do()}")
         return False
+
+    def _still_to_do(self) -> str:
+        records = "bring the last records to MLflow"
+        is_starting = self._relay.status().state is RelayState.STARTING
+        return f"to start, which takes some seconds, and to {records}" if is_starting else f"to {records}"
 
     def _look_whether_it_works(self) -> None:
         """Looks are counted, not seconds: a machine or a driver that was stopped itself has seen nothing meanwhile."""

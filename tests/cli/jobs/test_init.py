@@ -387,3 +387,11 @@ def test_names_become_names_of_jobs(graft: Any, photos: Write, folder: str, name
 def test_a_folder_without_classes_is_told_as_a_run_would(graft: Any, photos: Write) -> None:
     path = photos({".": 6})
     refused(graft("init", path), "one folder of images for each class")
+
+
+def test_a_job_is_printed_where_the_output_is_a_dash(graft: Any, table: Write, here: Path) -> None:
+    path = table("r.csv", {"review": TEXTS, "stars": STARS})
+    done = graft("init", path, "--output", "-")
+    assert (done.exit_code, list(here.iterdir())) == (0, [])
+    (here / "r.yaml").write_text(done.out)
+    assert load_job(here / "r.yaml").name == "r"

@@ -31,3 +31,4 @@ def test_the_display_knows_the_trials_of_earlier_runs(graft, make_experiment, st
     experiment: Experiment = make_experiment(story)
     done = graft("resume", experiment.name, "--retry-errored")
     assert (done.exit_code, "internal error" in done.err) == (0, False)
+    assert done.err.startswith(f"resuming {experiment.name}\n")

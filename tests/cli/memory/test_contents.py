@@ -95,6 +95,14 @@ def test_a_damaged_part_is_told_in_a_line_once(graft, memory, caplog):
     assert not caplog.records, "the command says it"
 
 
+def test_what_synchronising_leaves_out_is_told(graft, memory, make_experiment, story, tmp_path):
+    experiment = make_experiment(story)
+    next((memory / "records").glob("*.parquet")).write_bytes(b"x")
+    done = graft("memory", "sync", experiment.name, "--memory", memory, "--home", experiment.directory.parents[1])
+    assert done.exit_code == 0
+    assert done.err.count("is left out: it") == 1
+
+
 def test_there_is_no_memory_where_it_is_off(graft, monkeypatch):
     monkeypatch.setenv("GRAFT_MEMORY", "off")
     done = graft("memory", "ls")

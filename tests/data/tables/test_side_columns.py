@@ -63,6 +63,10 @@ def test_weights_are_numbers_from_0():
     np.testing.assert_array_equal(weights_of(PLACE, [0, 2.5, 1]), [0.0, 2.5, 1.0])
 
 
+def test_weights_are_written_as_labels_may_be():
+    np.testing.assert_array_equal(weights_of(PLACE, ["0,5", "2", "1.234,5"]), [0.5, 2.0, 1234.5])
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [
@@ -70,6 +74,12 @@ def test_weights_are_numbers_from_0():
         ([1.0, -0.5], "is `-0.5` in row 2"),
         ([float("nan")], "is `nan` in row 1"),
         ([float("inf")], "is `inf` in row 1"),
+        (
+            ["1,234", "2,500"],
+            "`1,234`, whose decimal mark no cell tells: .*; write plain numbers",
+        ),
+        (["-0,5", "1"], "is `-0.5` in row 1"),
+        (["12%", "3"], "numbers need one unit"),
         (["heavy"], "is `heavy` in row 1"),
         ([True], "is `True` in row 1"),
         ([0, 0.0], "^column `c` of t.csv is 0 in all rows, but some sample must count"),

@@ -2,10 +2,17 @@ from pathlib import Path
 
 import pytest
 
-from graft.core.errors import ResourceError
+from graft.core.errors import ResourceError, TrackingError
 from graft.core.storage import Home, write_text
 from graft.experiments.directory import Experiment
-from graft.experiments.task_memory.synchronise import MARK_FILE, TASK_FILE, note_task, remember, synchronise
+from graft.experiments.task_memory.synchronise import (
+    MARK_FILE,
+    TASK_FILE,
+    note_task,
+    remember,
+    synchronise,
+    synchronise_runs,
+)
 from graft.journal import events
 from graft.journal.events import TrialStatus
 from graft.journal.journal import Journal
@@ -69,6 +76,23 @@ def test_an_experiment_is_remembered_once(make, home, store):
     assert synchronise(home, store).records == 0
     assert synchronise(home, store, anew=True).records == 0
     assert len(records(store)) == 2
+
+
+def test_what_brings_nothing_is_told_with_its_reason(make, home, store):
+    make()
+    make(*trial(), name="e2")
+    done = synchronise(home, store)
+    assert [str(one) for one in done.passed_over] == ["no trial has a result: 1 (e1)"]
+
+
+def test_parts_that_are_left_out_are_told(make, home, store):
+    make(*trial())
+    synchronise(home, store)
+    make(*trial(), name="e2")
+    (part,) = (home.memory / "tasks").glob("*.parquet")
+    part.write_bytes(b"rubbish")
+    (line,) = synchronise(home, store).damaged
+    assert line.startswith(f"tasks/{part.name} is left out: it ")
 
 
 def test_what_comes_later_is_added(make, home, store):
@@ -156,3 +180,8 @@ def test_an_interrupted_trial_is_one_that_was_stopped(make, home, store):
     make(*trial(status=TrialStatus.INTERRUPTED))
     synchronise(home, store)
     assert {one.state for one in store.contents().memory(READER).records()} == {TrialState.STOPPED}
+
+
+def test_a_store_that_is_not_there_is_told(store, tmp_path):
+    with pytest.raises(TrackingError, match=r"there is no MLflow store at sqlite:.*none.db; correct its address"):
+        synchronise_runs(f"sqlite:///{tmp_path}/none.db", store)

@@ -133,6 +133,8 @@ def test_a_metric_of_their_own_needs_a_direction(csv):
         ("results.csv", b"", "cannot be read"),
         ("results.csv", b"task,task\na,b\n", "has 2 columns `task`"),
         ("results.csv", b"\xff\xfe,\x00\n\x00,\x01\n", "results.csv"),
+        ("results.csv", b"PK\x03\x04\0\0", "is a zip archive or an Excel workbook; unpack it, or save it as CSV"),
+        ("results.csv", b"\x1f\x8b\x08\0", "is compressed by gzip; unpack it"),
         ("results.csv", HEADER.encode("utf-16-le"), "is UTF-16-LE text, but must be UTF-8; save it as that"),
     ],
 )

@@ -227,7 +227,7 @@ def test_a_bundle_reads_as_training_did(
 
 def test_a_bundle_says_why_it_cannot_read(modality: Texts, listing: Listing, folder: Path, tmp_path: Path) -> None:
     given = preprocessing(modality, modality.storage(listing, space_of(folder)), folder)
-    values = ["", "good", None, 3.0, b"\xff", tmp_path / "no.txt", RowText("r.csv:2", None), "a\0"]
+    values = ["", "good", None, 3.0, b"\xff", tmp_path / "no.txt", RowText("r.csv:2", None), "a\0", "\ud800"]
     readings = modality.reader(given, folder)(values)
     assert {position: reason.split(" (")[0] for position, reason in readings.errors.items()} == {
         0: "is empty",
@@ -237,6 +237,7 @@ def test_a_bundle_says_why_it_cannot_read(modality: Texts, listing: Listing, fol
         5: "cannot be read",
         6: "is empty",
         7: "holds NUL characters, so it is not a text",
+        8: "holds half a character",
     }
     assert len(readings.columns["text"]) == 1
     nothing = modality.reader(given, folder)([])

@@ -47,6 +47,8 @@ def test_many_whole_numbers_may_be_classes_if_they_come_back():
         (["cat"], r"x has 1 class \(cat\), but needs at least 2 to tell apart; add another"),
         ([], r"x has 0 class \(\)"),
         (["Cat", "cat"], "x has the classes `Cat` and `cat`, but names must differ in more than case; rename or merge"),
+        (["up", "up\u200b"], "but names must differ in more than blanks and characters that are not seen; rename"),
+        (["very up", "very\u00a0up"], "but names must differ in more than blanks and characters that are not seen"),
         (["é", "e\u0301"], "but names must differ in more than case"),
         (["a", "a"], "but names must be different; rename"),
     ],

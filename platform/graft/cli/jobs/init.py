@@ -28,7 +28,7 @@ def command(
             "-o",
             parser=output_path,
             metavar="FILE",
-            help="The job file to write; NAME.yaml here if left out.",
+            help="The job file to write; NAME.yaml here if left out, and - prints it.",
         ),
     ] = None,
     sample: SampleOption = None,
@@ -56,6 +56,9 @@ def command(
     if output is not None and os.path.lexists(output):  # before the look, which may take a while
         raise SpecError(f"{output} is there already, and graft init overwrites nothing; name another with --output")
     draft = draft_job(path, Wish(sample, tuple(label or ())), override or ())
+    if str(output) == "-":
+        tell(*render(draft).rstrip("\n").split("\n"))
+        return
     file = output or (None if as_json else Path(f"{draft.job['name']}.yaml"))
     if file is not None:
         _write(file, render(_with_path_from(file, draft)))

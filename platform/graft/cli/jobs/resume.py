@@ -35,4 +35,6 @@ def command(
     found = Experiment.find(place, experiment)
     if override:
         change_job(found, override)
-    run_and_report(found, place, Manner.of(as_json, log_format), retry_errored)
+    manner = Manner.of(as_json, log_format)
+    manner.say(f"resuming {found.name}")  # what goes on with it takes seconds to import
+    run_and_report(found, place, manner, retry_errored)

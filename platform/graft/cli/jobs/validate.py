@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from graft.data.overview import Overview
     from graft.spec.job import Job
     from graft.spec.modalities.base import DataSpec
+    from graft.spec.tasks.base import TaskSpec
 
 _CHANCES = ("drop_path", "backbone_dropout", "stochastic_norm")
 
@@ -118,17 +119,35 @@ def _checked(job: "Job", no_data: bool) -> _Checked:
     if no_data and not task and job.task.kind == "auto":
         _require(_unknown_backbones(job))
         return _Checked(job, "auto", "the labels decide")
+    if _is_told_by_its_files(job):
+        return _glanced(job, no_data)
     if task in ("", job.task.kind) or job.task.kind != "auto" or _needs_networks(job):
         return _resolved(job, no_data)
-    left = _check_lightly(job)
+    left = _check_lightly(job, job.decided_task)
     return _Checked(job, task, reason, None if no_data else _look(job), left)
 
 
-def _check_lightly(job: "Job") -> "Sequence[str]":
+def _glanced(job: "Job", no_data: bool) -> _Checked:
+    """Of a job all of whose networks are the user's own: without a library of networks, whatever else it names."""
+    hint = job.data.task_hint
+    if hint is not None and job.task.kind in ("auto", hint[0]):
+        reason = hint[1] if job.task.kind == "auto" else "given by the job"
+        left = _check_lightly(job, job.decided_task)
+        return _Checked(job, hint[0], reason, None if no_data else _look(job), left)
+    from graft.pipeline.look import overview_of
+    from graft.pipeline.resolve import task_of
+
+    task, reason, listing = task_of(job, look=not no_data)
+    left = _check_lightly(job, task)
+    decided = job.model_copy(update={"task": task})
+    overview = None if no_data else overview_of(decided, listing, looking(f"{job.data.modality}s"))
+    return _Checked(decided, task.kind, reason, overview, left)
+
+
+def _check_lightly(job: "Job", task: "TaskSpec") -> "Sequence[str]":
     """Without anything heavy; what that leaves to `graft plan`."""
     from graft.spec.fit import ensemble_problems, metric_problems, strategy_problems
 
-    task = job.decided_task
     of_task = (*metric_problems(job, task), *strategy_problems(job, task), *ensemble_problems(job, task))
     if not any(":" in str(name) for name in job.reach.values("backbone")):
         _require([*of_task, *_structure_problems(job), *_unknown_backbones(job)])
@@ -181,6 +200,15 @@ def _of_meta_training(job: "Path", overrides: "Sequence[str]", no_data: bool, as
         tell_json({"status": "ok", "kind": "meta", "job": loaded.model_dump(mode="json")})
         return
     tell(f"{job} is a valid job of meta-training: {loaded.name}; run it with graft meta-train {job}")
+
+
+def _is_told_by_its_files(job: "Job") -> bool:
+    """Whether all networks of a job are the user's own, so that what their files do not tell is left to the plan."""
+    from graft.models.zoo import is_told_by_files
+
+    names = [str(name) for name in job.reach.values("backbone")]
+    is_mapped = bool({"mapped", "meta"} & {*job.reach.values("init")})
+    return bool(names) and not is_mapped and all(":" in name and is_told_by_files(name) for name in names)
 
 
 def _needs_networks(job: "Job") -> bool:

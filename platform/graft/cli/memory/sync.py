@@ -1,7 +1,7 @@
 """`graft memory sync`: what experiments, here or of others on the MLflow server, have found and the memory lacks."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from graft.cli.output.tell import counted, tell, tell_json
 from graft.core.errors import SpecError
 from graft.core.storage import Home
 from graft.spec.tracking.names import store_address_problem
+
+if TYPE_CHECKING:
+    from graft.experiments.task_memory.synchronise import Synchronised
 
 
 def sync(
@@ -51,9 +54,22 @@ def sync(
     if as_json:
         tell_json({**asdict(done), "mlflow": others and asdict(others), "memory": str(store.place)})
         return
-    tell(*(f"graft: {line}" for line in done.problems), err=True) if done.problems else None
+    _tell_left_out(done)
     out = f"; {done.kept_out} experiments are kept out by their jobs" if done.kept_out else ""
     trials = f"{counted(done.trials, 'trial')} in {counted(done.experiments, 'experiment')}"
     tell(f"{counted(done.records, 'record')} of {trials} added{out}")
+    _tell_passed_over("experiment", done)
     if others is not None:
         tell(f"{counted(others.records, 'record')} of {counted(others.trials, 'run')} of the MLflow store added")
+        _tell_passed_over("run", others)
+
+
+def _tell_left_out(done: "Synchronised") -> None:
+    for line in (*done.damaged, *done.problems):
+        tell(f"graft: {line}", err=True)
+
+
+def _tell_passed_over(noun: str, done: "Synchronised") -> None:
+    if done.passed_over:
+        count = counted(sum(one.count for one in done.passed_over), noun)
+        tell(f"{count} brought nothing; {'; '.join(map(str, done.passed_over))}")

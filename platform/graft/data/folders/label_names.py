@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from graft.core.errors import DataError
-from graft.core.unicode_form import folded
+from graft.core.unicode_form import composed, folded
+from graft.core.unicode_form import seen as seen_of
 
 
 def check_label_names(names: Sequence[str], source: str) -> None:
@@ -18,7 +19,7 @@ def check_label_names(names: Sequence[str], source: str) -> None:
         )
     seen: dict[str, str] = {}
     for name in names:
-        alike = folded(name).strip()
+        alike = folded(name)
         if alike in seen:
             raise DataError(f"{source} has the classes `{seen[alike]}` and `{name}`, {_likeness(seen[alike], name)}")
         seen[alike] = name
@@ -26,7 +27,10 @@ def check_label_names(names: Sequence[str], source: str) -> None:
 
 def _likeness(first: str, second: str) -> str:
     if first == second:
-        rule = "but names must be different"
+        return "but names must be different; rename or merge them"
+    if first.strip() == second.strip():
+        difference = "spaces"
     else:
-        rule = f"but names must differ in more than {'spaces' if first.strip() == second.strip() else 'case'}"
-    return f"{rule}; rename or merge them"
+        is_unseen = composed(first) != composed(second) and seen_of(first) == seen_of(second)
+        difference = "blanks and characters that are not seen" if is_unseen else "case"
+    return f"but names must differ in more than {difference}; rename or merge them"

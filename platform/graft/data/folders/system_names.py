@@ -1,6 +1,7 @@
 """What operating systems, storage boxes and tools leave beside a user's files, by its name."""
 
 import re
+from collections.abc import Iterable
 
 # Each in lower case; what begins with a dot is hidden anyway, and here where it has a better name than that. No name
 # that could be a label: there are pictures of what is recycled, and of shops called CVS.
@@ -47,3 +48,10 @@ def is_system_file(name: str) -> bool:
     folded = name.casefold()
     may_be = folded.startswith(_BEGINS) or "@" in folded
     return folded in _FILES or (may_be and bool(_FILE.fullmatch(folded)))
+
+
+def any_hidden(names: Iterable[str]) -> bool:
+    """Whether a system may have made one of these files, or it is hidden; quick, of many names at once."""
+    folded = [name.casefold() for name in names]
+    together = "/" + "/".join(folded)
+    return "@" in together or any("/" + start in together for start in _BEGINS) or not _FILES.isdisjoint(folded)

@@ -22,10 +22,25 @@ _OTHERS = {
     b"ARROW1": "is Arrow; name it .arrow",
     b"<!DOCTYPE html": "is a web page; download the table again",
     b"<html": "is a web page; download the table again",
+    b"\x28\xb5\x2f\xfd": "is compressed by Zstandard; unpack it (zstd -d)",
+    b"BZh": "is compressed by bzip2; unpack it (bzip2 -d)",
+    b"\xfd7zXZ": "is compressed by xz; unpack it (xz -d)",
+    b"7z\xbc\xaf": "is a 7-Zip archive; unpack it",
+    b"Rar!": "is a RAR archive; unpack it",
+    b"SQLite format 3": "is a SQLite database; export the table as CSV",
+    b"%PDF-": "is a PDF; save the table as CSV",
+    b"{\\rtf": "is rich text; save it as plain text",
+    b"<?xml": "is XML; save the table as CSV",
 }
 _WIDE = ("utf-16-le", "utf-16-be")
 _TABLE_MARKS = ("\n", ",", "\t", ";", '"')
-_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+# In this order: what begins UTF-32 begins with what begins UTF-16.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 
 def require_file(path: Path) -> Path:
@@ -60,11 +75,11 @@ def _start_of(path: Path) -> bytes:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
 
 
-def utf_16_of(path: Path) -> str:
-    """The name of the UTF-16 that a file seems to be; empty if it is another text."""
+def wide_encoding_of(path: Path) -> str:
+    """The name of the UTF-16 or UTF-32 that a file seems to be; empty if it is another text."""
     with path.open("rb") as stream:
         start = stream.read(_START)
-    return _MARKS.get(start[:2], "") or _wide_encoding(start)
+    return _marked_encoding(start) or _wide_encoding(start)
 
 
 def is_utf8(encoding: str) -> bool:
@@ -98,7 +113,7 @@ def check_encoding(path: Path, encoding: str) -> None:
         with machine_errors(path), path.open("rb") as stream:
             start = stream.read(16)
             _check_form(path, start)
-            _check_mark(path, start[:2], encoding)
+            _check_mark(path, start, encoding)
             stream.seek(0)
             _scan(path, stream, decoder, encoding)
     except OSError as error:
@@ -106,15 +121,25 @@ def check_encoding(path: Path, encoding: str) -> None:
 
 
 def _check_form(path: Path, start: bytes) -> None:
-    told = next((told for mark, told in _OTHERS.items() if start.lower().startswith(mark.lower())), "")
-    if told:
+    if told := foreign_form(start):
         raise DataError(f"{path} is called {path.suffix}, but {told}")
 
 
+def foreign_form(start: bytes) -> str:
+    """What a file is that begins so and is no table of text, and what to do about it; empty if it may be one."""
+    return next((told for mark, told in _OTHERS.items() if start.lower().startswith(mark.lower())), "")
+
+
 def _check_mark(path: Path, start: bytes, encoding: str) -> None:
-    wanted = _MARKS.get(start)
-    if wanted is not None and not codecs.lookup(encoding).name.startswith("utf-16"):
-        raise DataError(f"{path} is UTF-16 text, but data.encoding is {encoding}; set data.encoding: utf-16")
+    wanted = _marked_encoding(start)
+    if wanted and not codecs.lookup(encoding).name.startswith(wanted):
+        raise DataError(
+            f"{path} is {wanted.upper()} text, but data.encoding is {encoding}; set data.encoding: {wanted}"
+        )
+
+
+def _marked_encoding(start: bytes) -> str:
+    return next((name for mark, name in _MARKS.items() if start.startswith(mark)), "")
 
 
 def _scan(path: Path, stream: "codecs._ReadableStream", decoder: codecs.IncrementalDecoder, encoding: str) -> None:
@@ -153,10 +178,15 @@ def _scan(path: Path, stream: "codecs._ReadableStream", decoder: codecs.Incremen
 def _wide_encoding(chunk: bytes) -> str:
     """The UTF-16 that bytes seem to be, by the marks that every table has; empty if they are none."""
     start = chunk[:_START]
-    counts = {name: sum(start.decode(name, "replace").count(mark) for mark in _TABLE_MARKS) for name in _WIDE}
+    counts = {name: _count_marks(start, name) for name in _WIDE}
     first, second = sorted(_WIDE, key=lambda name: -counts[name])
-    is_clear = counts[first] >= max(2, len(start) // 400) and counts[first] > 4 * counts[second]
-    return first if is_clear else ""
+    # NULs that are strays stand at odd places as often as at even ones.
+    others = max(counts[second], _count_marks(start[1:], first))
+    return first if counts[first] >= max(2, len(start) // 400) and counts[first] > 4 * others else ""
+
+
+def _count_marks(piece: bytes, encoding: str) -> int:
+    return sum(map(piece.decode(encoding, "replace").count, _TABLE_MARKS))
 
 
 def _not_of(path: Path, line: int, offset: int, byte: int, encoding: str) -> DataError:

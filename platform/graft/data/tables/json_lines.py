@@ -14,7 +14,15 @@ from graft.data.contents.spool import Spool
 from graft.data.tables.encoding import check_encoding, is_utf8
 from graft.data.tables.rows import require_columns
 
-_KINDS = {int: "a number", float: "a number", bool: "true or false", list: "a list", dict: "an object"}
+_KINDS = {
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+    str: "a text",
+    type(None): "null",
+}
 
 
 def _keys(name: str, found: dict[str, Any]) -> list[str]:
@@ -92,9 +100,9 @@ class JsonLines:
                     f"{self._path}, line {number} begins what goes on in the next line, but each line must be an "
                     "object; write one sample in each line (jq -c '.[]' does that to a list)"
                 ) from error
-            told = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+            told = error.msg if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
             raise DataError(f"{self._path}, line {number} is no JSON ({told}); correct or remove the line") from error
         if not isinstance(found, dict):
             rule = 'but must be an object such as {"text": "…", "label": "…"}; write one in each line'
-            raise DataError(f"{self._path}, line {number} is a {type(found).__name__}, {rule}")
+            raise DataError(f"{self._path}, line {number} is {_KINDS[type(found)]}, {rule}")
         return found

@@ -1,12 +1,11 @@
 """What the readers of all kinds of tables have in common: named columns, and where samples are."""
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from graft.core.errors import DataError
-from graft.core.unicode_form import spelled_like
+from graft.core.unicode_form import nearest, spelled_like
 from graft.data.contents.coded import Coded
 from graft.data.contents.parts import Contents
 from graft.data.contents.spool import Spool
@@ -91,8 +90,7 @@ def shown_columns(there: Sequence[str]) -> str:
 
 
 def _without(path: Path, missing: Sequence[str], there: Sequence[str]) -> str:
-    known = [one[:100] for one in there[:1000]]
-    near = [one for name in missing for one in difflib.get_close_matches(name, known, n=1, cutoff=0.5)]
+    near = [one for name in missing if (one := nearest(name, [one[:100] for one in there[:1000]], 0.5))]
     hint = f"; did you mean {' and '.join(f'`{one}`' for one in dict.fromkeys(near))}?" if near else ""
     noun, them = ("column", "it") if len(missing) == 1 else ("columns", "them")
     return (

@@ -13,6 +13,7 @@ from graft.core.errors import DataError
 from graft.core.unicode_form import composed
 from graft.data.contents.coded import Coded
 from graft.data.tables.labels import NUMBER, Place
+from graft.data.tables.written_numbers import read_written
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTH = re.compile(r"\d{4}-\d{2}")
@@ -88,22 +89,33 @@ def times_of(place: Place, values: Sequence[Any]) -> np.ndarray:
 
 
 def weights_of(place: Place, values: Sequence[Any]) -> np.ndarray:
-    """How much samples count, float64 [N].
+    """How much samples count, float64 [N]; written as numbers of labels may be.
 
     Raises:
-        DataError: a cell is empty, no number, not finite or negative, or all are 0.
+        DataError: a cell is empty, no number, not finite or negative, or all are 0; or a decimal mark is not clear.
     """
     coded = Coded.of(values)
-    for first, value in zip(coded.firsts, coded.different, strict=True):
+    found = _written(place, coded.different)
+    for first, value in zip(coded.firsts, found, strict=True):
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
             raise DataError(
                 f"{place} is {_shown(value)} in row {first + 1}, but a weight must be a number from 0; correct it, or "
                 "leave data.weight out"
             )
-    weights = coded.taken(coded.different, np.float64)
+    weights = coded.taken(found, np.float64)
     if not weights.any():
         raise DataError(f"{place} is 0 in all rows, but some sample must count; correct it, or leave data.weight out")
     return weights
+
+
+def _written(place: Place, different: Sequence[Any]) -> Sequence[Any]:
+    """Cells as numbers, where they are texts that all read as such."""
+    if not all(isinstance(value, str) for value in different):
+        return different
+    written = read_written(different)
+    if written is not None and written.question:
+        raise DataError(f"{place} {written.question.partition('; say which')[0]}; write plain numbers")
+    return different if written is None else written.values
 
 
 def _group(place: Place, row: int, value: Any) -> str | None:

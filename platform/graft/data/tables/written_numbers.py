@@ -20,12 +20,25 @@ _CODES = (
     r"|kr\.?|zł|Kč|Ft|Rs\.?|Fr\.?"
 )
 _UNIT = rf"[A-Z]{{0,3}}[$¢-¥฿₠-⃀﷼]|{_CODES}|[%‰]"
-_SIGN = "[-+\N{MINUS SIGN}]"
+# Kilograms, years, degrees: whatever it is, all cells have the same one, or they are texts.
+_ANY_UNIT = r"[^\W\d_]{1,6}[²³]?|°[CFK]?"
+_MINUS = "-\N{MINUS SIGN}\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{EN DASH}\N{SMALL HYPHEN-MINUS}\N{FULLWIDTH HYPHEN-MINUS}"
+_SIGN = f"[{_MINUS}+]"
+# Marks that are not seen, such as those of direction beside a minus sign; and the marks of Arabic numbers.
+_AS_USUAL = {
+    **dict.fromkeys(map(ord, "\u200b\u200e\u200f\u061c\u2066\u2067\u2068\u2069\u202a\u202b\u202c\u2060\ufeff")),
+    ord("\N{ARABIC DECIMAL SEPARATOR}"): ".",
+    ord("\N{ARABIC THOUSANDS SEPARATOR}"): ",",
+    ord("\N{ARABIC PERCENT SIGN}"): "%",
+    ord("\N{FULLWIDTH FULL STOP}"): ".",
+    ord("\N{FULLWIDTH COMMA}"): ",",
+    ord("\N{FULLWIDTH PERCENT SIGN}"): "%",
+}
 # Blanks of all widths, and the apostrophes of Switzerland: they stand between thousands, and nowhere else.
 _GAPS = " \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}'\N{RIGHT SINGLE QUOTATION MARK}"
 _CELL = re.compile(
     rf"\s*(?P<sign>{_SIGN}?)\s*(?P<before>(?:{_UNIT})?)\s*(?P<inner>{_SIGN}?)"
-    rf"(?P<body>(?:\d[\d.,{_GAPS}]*|[.,]\d+)(?<=\d)(?:[eE][-+]?\d+)?)\s*(?P<after>(?:{_UNIT})?)\s*"
+    rf"(?P<body>(?:\d[\d.,{_GAPS}]*|[.,]\d+)(?<=\d)(?:[eE][-+]?\d+)?)(?P<last>[{_MINUS}]?)\s*(?:(?P<after>{_UNIT})|(?P<any>{_ANY_UNIT}))?\s*"
 )
 
 
@@ -59,6 +72,12 @@ class _Cell:
     sign: float
     unit: str
     body: str
+    is_known_unit: bool = True
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is one by whichever decimal mark."""
+        return any(self.value(mark) is not None for mark in _MARKS)
 
     def value(self, decimal: DecimalMark) -> float | None:
         """What the cell is if this is its decimal mark; None if it cannot be."""
@@ -88,17 +107,33 @@ def read_written(texts: Sequence[str], decimal: DecimalMark | None = None) -> Wr
     if not cells:
         return None
     if (other := next((cell for cell in cells if cell.unit != cells[0].unit), None)) is not None:
+        if not all(cell.is_known_unit for cell in cells):
+            return None
         told = f"holds `{cells[0].text}` and `{other.text}`, but numbers need one unit; convert them, and write no unit"
         return WrittenNumbers(question=told)
     return _decided(cells, decimal)
 
 
+def is_written_number(text: str) -> bool:
+    """Whether a cell alone is a number in some way of writing; one with a unit that may be any word is not."""
+    cell = _cell(text)
+    return cell is not None and cell.is_known_unit and cell.is_number
+
+
 def _cell(text: str) -> _Cell | None:
-    found = _CELL.fullmatch(text) if len(text) <= _LONGEST else None
-    if found is None or (found["before"] and found["after"]) or (found["sign"] and found["inner"]):
+    if len(text) > _LONGEST:
         return None
-    sign = -1.0 if (found["sign"] or found["inner"]) in ("-", "\N{MINUS SIGN}") else 1.0
-    return _Cell(text.strip(), sign, found["before"] or found["after"], found["body"])
+    usual = text.translate(_AS_USUAL).strip()
+    in_brackets = usual.startswith("(") and usual.endswith(")")  # how accountants write what is owed
+    found = _CELL.fullmatch(usual[1:-1] if in_brackets else usual)
+    after = found and (found["after"] or found["any"] or "")
+    if found is None or (found["before"] and after):
+        return None
+    signs = found["sign"] + found["inner"] + found["last"] + "-" * in_brackets
+    if len(signs) > 1:
+        return None
+    sign = 1.0 if signs in ("", "+") else -1.0
+    return _Cell(text.strip(), sign, found["before"] or after or "", found["body"], not found["any"])
 
 
 def _decided(cells: Sequence[_Cell], wanted: DecimalMark | None) -> WrittenNumbers | None:
@@ -123,7 +158,7 @@ def _decided(cells: Sequence[_Cell], wanted: DecimalMark | None) -> WrittenNumbe
 
 def _contradicting(cells: Sequence[_Cell], no_point: _Cell, no_comma: _Cell) -> WrittenNumbers | None:
     """Each of two cells is a number, but they are written in two ways; or one of them is none in any, such as 1.2.3."""
-    if any(cell.value(".") is None and cell.value(",") is None for cell in cells):
+    if not all(cell.is_number for cell in cells):
         return None
     told = f"holds `{no_point.text}`, whose decimal mark is the comma, and `{no_comma.text}`, whose mark is the point"
     return WrittenNumbers(question=f"{told}; write all in one way")

@@ -13,8 +13,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from graft.core.credentials import without_login
-from graft.core.errors import ArtifactError, GraftError, ResourceError
+from graft.core.errors import ArtifactError, GraftError, ResourceError, TrackingError
 from graft.core.storage import Home, read_json, write_json
+from graft.data.overview import Ignored, Tally
 from graft.experiments.directory import Experiment
 from graft.journal.journal import is_being_written, read
 from graft.meta.memory.from_journal import Remembered, records_of
@@ -38,6 +39,8 @@ class Synchronised:
         records: that are new.
         kept_out: experiments whose job says so.
         problems: experiments that could not be read, a line each.
+        damaged: parts of the memory that are left out, a line each.
+        passed_over: experiments, or runs of a store, that brought nothing, by reason.
     """
 
     experiments: int = 0
@@ -45,6 +48,8 @@ class Synchronised:
     records: int = 0
     kept_out: int = 0
     problems: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
+    passed_over: tuple[Ignored, ...] = ()
 
 
 def synchronise(home: Home, store: MemoryStore, names: Sequence[str] | None = None, anew: bool = False) -> Synchronised:
@@ -61,8 +66,10 @@ def synchronise(home: Home, store: MemoryStore, names: Sequence[str] | None = No
     """
     done = Synchronised()
     due = [Experiment(home.experiments / name) for name in (Experiment.names(home) if names is None else names)]
-    due = [one for one in due if anew or not _is_marked(one, store)]
+    due, silent = [one for one in due if anew or not _is_marked(one, store)], Tally()
     contents = store.contents() if due else None
+    if contents is not None:
+        done = replace(done, damaged=tuple(contents.left_out))
     for experiment in due:
         try:
             if not experiment.job().memory.keep:
@@ -74,28 +81,35 @@ def synchronise(home: Home, store: MemoryStore, names: Sequence[str] | None = No
                 raise
             done = replace(done, problems=(*done.problems, f"{experiment.name}: {_told(error)}"))
             continue
+        if not found.records():
+            silent.add("no trial has a result", experiment.name)
         if contents is not None:
             new = not_yet_known(contents, found)
             store.append([*new.tasks(), *new.scores(), *new.records()])
             done = _counted(done, new)
         if not is_being_written(experiment.journal_file):
             _mark(experiment, store, size)
-    return done
+    return replace(done, passed_over=silent.result())
 
 
 def synchronise_runs(uri: str, store: MemoryStore) -> Synchronised:
     """Bring in what anybody has found who records in an MLflow store; it counts half of what one has found oneself.
 
     Raises:
-        TrackingError: the store does not answer.
+        TrackingError: there is no store, or it does not answer.
         ResourceError: the memory cannot be read or written.
     """
     from graft.tracking.mlflow.reading import ended_runs  # MLflow, which nothing else here needs
 
-    runs = ended_runs(Target(uri, ""), is_wanted)
-    new = not_yet_known(store.contents(), records_of_runs(runs, without_login(uri)))
+    target = Target(uri, "")
+    if target.is_unmade:
+        raise TrackingError(f"there is no MLflow store at {without_login(uri)}; correct its address")
+    runs = ended_runs(target, is_wanted)
+    contents = store.contents()
+    found, passed_over = records_of_runs(runs, without_login(uri))
+    new = not_yet_known(contents, found)
     store.append([*new.tasks(), *new.records()])
-    return _counted(Synchronised(), new)
+    return _counted(Synchronised(damaged=tuple(contents.left_out), passed_over=passed_over), new)
 
 
 def remember(experiment: Experiment, home: Home) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from graft.core.errors import GraftError
 from graft.core.storage import canonical_json
+from graft.data.overview import Ignored, Tally
 from graft.meta.memory.from_journal import task_name
 from graft.meta.memory.importing import known_metric
 from graft.meta.memory.records import HeldMemory, Record, TaskEntry, TrialState
@@ -31,8 +32,8 @@ def is_wanted(metric: str) -> bool:
     return metric.startswith(("val/", "val_")) and known_metric(metric) is not None
 
 
-def records_of_runs(runs: Iterable[LoggedRun], store: str) -> HeldMemory:
-    """Records and tasks of runs.
+def records_of_runs(runs: Iterable[LoggedRun], store: str) -> tuple[HeldMemory, tuple[Ignored, ...]]:
+    """Records and tasks of runs, and why others have none.
 
     Args:
         runs: that have ended.
@@ -40,17 +41,19 @@ def records_of_runs(runs: Iterable[LoggedRun], store: str) -> HeldMemory:
     """
     records: list[Record] = []
     tasks: dict[str, TaskEntry] = {}
+    passed_over = Tally()
     for run in runs:
         known = _Known.of(run)
-        if known is None:
-            continue
-        found = list(_records(run, known, store))
+        found = [] if isinstance(known, str) else list(_records(run, known, store))
         records += found
-        if found:
+        if not found:
+            reason = known if isinstance(known, str) else "no value that its metric can have"
+            passed_over.add(reason, f"{run.experiment}/{run.run_id}")
+        elif not isinstance(known, str):
             title = run.parent_tags.get("graft.experiment", run.experiment) or run.experiment
             entry = TaskEntry(known.task, known.modality, known.task_kind, 0, 0, title=title, source=found[0].source)
             tasks.setdefault(known.task, entry)
-    return HeldMemory(records, list(tasks.values()))
+    return HeldMemory(records, list(tasks.values())), passed_over.result()
 
 
 @dataclass(frozen=True)
@@ -67,16 +70,18 @@ class _Known:
     points: tuple[Point, ...]
 
     @classmethod
-    def of(cls, run: LoggedRun) -> "_Known | None":
-        """None if the run is no trial, or of a network that nobody knows."""
+    def of(cls, run: LoggedRun) -> "_Known | str":
+        """A reason if the run is no trial, or of a network that nobody knows."""
         backbone = next((run.params[name] for name in _NETWORK_PARAMS if run.params.get(name)), "")
         chosen = _judged(run)
-        if not backbone or chosen is None:
-            return None
+        if not backbone:
+            return f"no param {' or '.join(_NETWORK_PARAMS)}"
+        if chosen is None:
+            return "no validation score that a task knows"
         try:
             modality = describe_backbone(backbone).modality
         except GraftError:
-            return None
+            return "a network that is not known here"
         kind, metric, points = chosen
         fingerprint = run.parent_tags.get(FINGERPRINT_TAG, "")
         task = task_name(fingerprint, kind) if fingerprint else f"mlflow/{run.experiment}"

@@ -12,7 +12,7 @@ from pyarrow import csv
 from graft.core.errors import Problem, SpecError
 from graft.core.private_files import open_regular
 from graft.core.uris import is_there
-from graft.data.tables.encoding import utf_16_of
+from graft.data.tables.encoding import foreign_form, wide_encoding_of
 from graft.meta.memory.import_cells import Cells
 from graft.meta.memory.schema import VERSION, VERSION_KEY
 
@@ -84,7 +84,10 @@ def _read(path: Path, stream: BinaryIO) -> pa.Table:
         _require_few(path, pq.read_metadata(stream).num_rows)
         stream.seek(0)
         return pq.read_table(stream)
-    if encoding := utf_16_of(path):
+    if told := foreign_form(stream.read(16)):
+        raise _wrong(path, told)
+    stream.seek(0)
+    if encoding := wide_encoding_of(path):
         raise _wrong(path, f"is {encoding.upper()} text, but must be UTF-8; save it as that")
     _require_few(path, sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(1 << 20), b"")))
     stream.seek(0)

@@ -1,5 +1,6 @@
 """A text from a source, or the reason why not; readers are small and picklable, because they run on any machine."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,6 +15,7 @@ MAX_TEXT_BYTES = 64 * 1024**2
 
 
 _SHORT = 200
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class EmptyText(Unreadable):
@@ -95,6 +97,8 @@ def usable(text: str, repairs: Sequence[str] = ()) -> str:
     """
     if "\0" in text:
         raise Unreadable("holds NUL characters, so it is not a text")
+    if (half := _HALF.search(text)) is not None:  # as a shell gives bytes that are no UTF-8, and JSON may say \\ud800
+        raise Unreadable(f"holds half a character (U+{ord(half[0]):04X}), so it is not a text")
     _require_something(text)
     if not repairs:
         return text

@@ -6,6 +6,8 @@ from graft.core.errors import Problem
 from graft.models.zoo import glance_problem, is_told_by_files
 from graft.spec.job import Job
 
+_EDITS = ("structure", "tune")
+
 
 def glanced_problems(job: Job) -> Iterator[Problem]:
     """What is wrong with the files of a job's networks, as far as headers and configurations tell.
@@ -21,4 +23,6 @@ def glanced_problems(job: Job) -> Iterator[Problem]:
 def left_by_a_glance(job: Job) -> list[str]:
     """What these files do not tell, to follow "only graft plan finds out"."""
     names = filter(is_told_by_files, job.reach.values("backbone"))
-    return [f"whether {name} takes such samples, and whether its weights fit" for name in names]
+    edits = [f"strategy.{key}" for key in _EDITS if key in dict(job.reach.root.fields)]
+    layers = f", and whether it has the layers of {' and '.join(edits)}" if edits else ""
+    return [f"whether {name} takes such samples, and whether its weights fit{layers}" for name in names]

@@ -1,6 +1,5 @@
 """The sentence for each thing that can be wrong with a value: value, then rule, then what to do."""
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from graft.core.unicode_form import nearest
 from graft.spec.base import kind_of, spec_types
 from graft.spec.messages.rules import RULE, SENTENCE, shown
 
@@ -90,9 +90,8 @@ def unknown_keys(keys: Sequence[str], owner: str) -> str:
 
 def nearest_hint(name: str, names: Iterable[str]) -> str:
     """``; did you mean `lora`?`` when one name is near, else nothing."""
-    by_lower = {known.lower(): known for known in names}
-    near = difflib.get_close_matches(name.lower()[:100], by_lower, n=1, cutoff=0.6)
-    return f"; did you mean `{by_lower[near[0]]}`?" if near else ""
+    near = nearest(name, names)
+    return f"; did you mean `{near}`?" if near else ""
 
 
 def must_be_one_of(names: Iterable[str]) -> str:
