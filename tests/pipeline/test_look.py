@@ -86,4 +86,4 @@ def test_targets_of_a_table_are_told_as_ranges(tmp_path: Path) -> None:
     })  # fmt: skip
     found = overview_of(given)
     assert (found.names, found.splits) == (("y",), {"train": 24, "validation": 8, "test": 8})
-    assert ("labels", "1, y (0 to 9.75)") in found.lines()
+    assert ("labels", "y (0 to 9.75)") in found.lines()

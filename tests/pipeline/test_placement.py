@@ -19,4 +19,4 @@ def job(**data: object) -> Job:
 def test_it_is_decided_as_the_ingest_will(settings: dict[str, object], is_streamed: bool, tmp_path: Path) -> None:
     found = placement_of(job(**settings), 1797, tmp_path / "not" / "there" / "yet")
     assert found.is_streamed is is_streamed
-    assert found.reason.startswith("1797 samples of ")
+    assert found.reason.startswith("1,797 samples of ")

@@ -58,9 +58,10 @@ def reason_of(error: BaseException) -> str:
     """An error of the system in a few words."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    if lacks_memory(error):
+    told = str(error).strip().partition("\n")[0]
+    if lacks_memory(error) and not (told and isinstance(error, MemoryError)):  # torch's allocator tells of itself
         return "no memory left"
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    return told or type(error).__name__
 
 
 def printable_path(path: bytes | str | os.PathLike[str]) -> str:

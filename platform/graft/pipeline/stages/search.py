@@ -25,9 +25,7 @@ from graft.learner.materialise import materialise
 from graft.learner.protocol import LearnerFactory
 from graft.learner.supervised import SupervisedFactory
 from graft.learner.training_data import TrainingData, training_data_of
-from graft.learner.trial import (
-    TrialPayload,
-)
+from graft.learner.trial import TrialPayload
 from graft.meta.recommend.head_order import First
 from graft.pipeline.context import RunContext
 from graft.pipeline.memory.asked import Asking
