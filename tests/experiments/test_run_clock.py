@@ -164,6 +164,19 @@ def test_a_budget_shorter_than_the_ingest_is_told_in_one_line(make: MakePace) ->
     )
 
 
+def test_time_that_ends_before_the_first_score_is_the_budgets_fault_and_nothing_else_is(make: MakePace) -> None:
+    spent, whole = (events.SearchEnded(by, "") for by in ("minutes", "trials"))
+    with pytest.raises(ResourceError) as caught:
+        make(seconds=90, spent=185, story=[spent]).require_time_for_a_score()
+    assert str(caught.value) == (
+        "search.budget.minutes allows 90 s, but no trial had a score after 185 s; raise it, or take a smaller network, "
+        "a lower strategy.resolution or fewer samples"
+    )
+    make(seconds=90, spent=185, story=[whole]).require_time_for_a_score()
+    make(seconds=90, spent=185).require_time_for_a_score()
+    make(seconds=None, spent=185, story=[spent]).require_time_for_a_score()
+
+
 def test_a_run_that_goes_on_with_trials_it_has_may_be_late(make: MakePace, trials: Any) -> None:
     make(seconds=30, spent=99, story=trials.of("t01", [0.5])).require_time_to_search()
 

@@ -104,16 +104,3 @@ def test_a_batch_that_is_larger_than_the_data_is_one_step_of_them_all(tmp_path: 
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert (result["trials"]["completed"], 0.0 <= result["test"] <= 1.0) == (1, True)
-
-
-def test_a_network_that_has_no_score_in_twice_the_time_is_the_budget_s_fault(tmp_path: Path, command: Any) -> None:
-    """A step takes some seconds, and an epoch a quarter of an hour."""
-    strategy = {"backbone": "efficientnet_lite2", "resolution": 512, "freeze": 0.0, "batch_size": 8}
-    search = {"scheduler": "none", "budget": {"trials": 1, "minutes": 1.5}}
-    job = {**JOB, "name": "late", "data": {"kind": "digits"}, "strategy": strategy, "search": search, "tracking": {}}
-    (tmp_path / "job.yaml").write_text(yaml.safe_dump(job))
-    done = command("run", tmp_path / "job.yaml", "--home", tmp_path / "home")
-    assert done.returncode == 3, done.stderr
-    assert "graft: search.budget.minutes allows 90 s, but " in done.stderr.splitlines()[-1]
-    status = json.loads(command("status", "latest", "--home", tmp_path / "home", "--json").stdout)
-    assert status["state"] == "failed"
