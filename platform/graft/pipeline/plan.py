@@ -20,6 +20,7 @@ from graft.search.outlook import Outlook
 from graft.spec.defaults.length import batch_sizes
 from graft.spec.defaults.scale import Scale
 from graft.spec.job import Job
+from graft.spec.messages.counting import counted
 from graft.spec.registry import members
 from graft.spec.search.phases import Phase, drawn_from, total_trials
 from graft.spec.space.describe import describe_space
@@ -350,7 +351,7 @@ def _population_note(job: Job, phase: Phase) -> str:
 
 
 def _describe_phase(one: PhasePlan) -> str:
-    trials = "as many trials as fit" if one.trials is None else f"{one.trials} trial{'s' * (one.trials != 1)}"
+    trials = "as many trials as fit" if one.trials is None else counted(one.trials, "trial")
     parts = [
         f"{one.scheduler} over {one.searcher}: {trials}",
         f"to epoch {one.epochs}, {one.expected_epochs:g} epochs each on average",

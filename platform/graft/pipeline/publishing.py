@@ -15,6 +15,7 @@ from graft.pipeline.plan import make_plan
 from graft.pipeline.stages.export import INPUT_EXAMPLE
 from graft.search.importance import TriedStrategy, strategy_importance
 from graft.spec.job import Job
+from graft.spec.messages.counting import counted
 from graft.tracking.environment import settle_environment
 from graft.tracking.relay import sync
 from graft.tracking.relay_files import RelayStatus
@@ -31,7 +32,7 @@ DRAIN_SECONDS = 60.0
 def plan_made(job: Job, resources: ClusterResources, allocation: Allocation) -> events.PlanMade:
     """What the run is going to do, and with what."""
     nodes = len(resources.nodes)
-    there = f"{nodes} node{'s' * (nodes != 1)}, {resources.cpus:g} CPU, {resources.gpus:g} GPU"
+    there = f"{counted(nodes, 'node')}, {resources.cpus:g} CPU, {resources.gpus:g} GPU"
     return events.PlanMade(make_plan(job).to_dict(), there, allocation.cpus, allocation.gpus)
 
 

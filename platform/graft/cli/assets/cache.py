@@ -9,9 +9,10 @@ import typer
 
 from graft.cli.help import show_overview
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import counted, tell, tell_json
+from graft.cli.output.tell import tell, tell_json
 from graft.core.errors import ResourceError, SpecError
 from graft.core.storage import Home
+from graft.spec.messages.counting import counted
 
 if TYPE_CHECKING:
     from graft.data.feature_store.catalog import Catalog, Entry

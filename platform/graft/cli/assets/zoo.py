@@ -6,7 +6,8 @@ import typer
 
 from graft.cli.help import show_overview
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import counted, tell, tell_json
+from graft.cli.output.tell import tell, tell_json
+from graft.spec.messages.counting import counted
 
 app = typer.Typer(
     help="Pretrained networks: which there are, what they are, and their weights.", invoke_without_command=True

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graft.cli.options import HomeOption, JsonOption, output_path
-from graft.cli.output.tell import counted, tell, tell_json
+from graft.cli.output.tell import tell, tell_json
 from graft.cli.output.waiting import telling_long_wait
 from graft.core.storage import Home
+from graft.spec.messages.counting import counted
 
 if TYPE_CHECKING:
     from graft.serving.prediction import Prediction

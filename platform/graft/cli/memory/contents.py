@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from graft.cli.memory.held import PlaceOption, TaskArgument, store_of, task_named, tell_left_out, weighed
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import counted, tell, tell_json
+from graft.cli.output.tell import tell, tell_json
+from graft.spec.messages.counting import counted
 
 if TYPE_CHECKING:
     from graft.meta.memory.summary import TrialSummary

@@ -9,6 +9,7 @@ from graft.cli.memory.files import RecordsArgument, ScoresOption
 from graft.cli.options import JsonOption
 from graft.cli.output.tell import tell, tell_json
 from graft.core.errors import SpecError
+from graft.spec.messages.counting import counted
 
 if TYPE_CHECKING:
     from graft.meta.recommend.evaluation.evaluate import Evaluation
@@ -76,7 +77,7 @@ def _print(found: "Evaluation", assumed: tuple[str, ...], records: Path) -> None
     rows = [[name, *(f"{by_k[count]:.2f}" for count in found.counts)] for name, by_k in found.mean.items()]
     for size, regrets in found.thinned.items():
         for name, by_k in regrets.items():
-            rows.append([f"{name}, {size} task{'s' * (size > 1)}", *(f"{by_k[count]:.2f}" for count in found.counts)])
+            rows.append([f"{name}, {counted(size, 'task')}", *(f"{by_k[count]:.2f}" for count in found.counts)])
     print_table(["regret in points", *columns], rows, tuple(columns))
     left_out = f", {len(found.left_out)} could not be compared" if found.left_out else ""
     tell(f"mean over {len(found.held_out)} tasks of {records}{left_out}")

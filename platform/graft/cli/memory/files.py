@@ -7,8 +7,9 @@ import typer
 
 from graft.cli.memory.held import PlaceOption, store_of, task_named, tell_left_out
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import counted, tell, tell_json
+from graft.cli.output.tell import tell, tell_json
 from graft.core.uris import user_path
+from graft.spec.messages.counting import counted
 
 DirectoryArgument = Annotated[
     Path, typer.Argument(metavar="DIRECTORY", help="Where the files go; it is made.", show_default=False)

@@ -7,9 +7,10 @@ import typer
 
 from graft.cli.memory.held import PlaceOption, store_of, tell_left_out, weighed
 from graft.cli.options import HomeOption, JobArgument, JsonOption, SetOption
-from graft.cli.output.tell import counted, tell, tell_json
+from graft.cli.output.tell import tell, tell_json
 from graft.core.storage import Home
 from graft.core.uris import user_path
+from graft.spec.messages.counting import counted
 
 
 def embed(

@@ -7,9 +7,10 @@ import typer
 
 from graft.cli.memory.held import PlaceOption, store_of
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import counted, tell, tell_json
+from graft.cli.output.tell import tell, tell_json
 from graft.core.errors import SpecError
 from graft.core.storage import Home
+from graft.spec.messages.counting import counted
 from graft.spec.tracking.names import store_address_problem
 
 if TYPE_CHECKING:

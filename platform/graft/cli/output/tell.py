@@ -35,11 +35,6 @@ def tell_json(document: Any, stream: TextIO | None = None) -> None:
     tell(json.dumps(_finite(document), allow_nan=False), stream=stream)
 
 
-def counted(number: int, noun: str) -> str:
-    """``1 task``, ``1,000 tasks``; of a noun whose plural ends in s."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
 def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None

@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from graft.cli.options import HomeOption, JsonOption
-from graft.cli.output.tell import counted, tell, tell_json
+from graft.cli.output.tell import tell, tell_json
 from graft.core.errors import GraftError
 from graft.core.storage import Home
+from graft.spec.messages.counting import counted
 
 if TYPE_CHECKING:
     from graft.experiments.directory import Experiment

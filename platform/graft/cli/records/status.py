@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graft.cli.options import ExperimentArgument, HomeOption, JsonOption
-from graft.cli.output.tell import counted, tell, tell_json
+from graft.cli.output.tell import tell, tell_json
 from graft.core.storage import Home
+from graft.spec.messages.counting import counted
 
 if TYPE_CHECKING:
     from graft.experiments.directory import Experiment

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from graft.experiments.progress import RUNNING, Progress
 from graft.experiments.stages import StageName, StageState
+from graft.spec.messages.counting import counted
 
 _DOES = {
     StageName.INGEST: "reading the data",
@@ -56,6 +57,6 @@ def _search(progress: Progress) -> Activity:
         return Activity("choosing strategies", progress.now)
     if not progress.pace.reported:
         count = len(running)
-        return Activity(f"starting {count} worker{'s' * (count != 1)}", min(trial.started for trial in running))
+        return Activity(f"starting {counted(count, 'worker')}", min(trial.started for trial in running))
     silent = max((trial.started + trial.seconds for trial in progress.trials.values()), default=began)
-    return Activity(f"training {len(running)} trial{'s' * (len(running) != 1)}", silent)
+    return Activity(f"training {counted(len(running), 'trial')}", silent)

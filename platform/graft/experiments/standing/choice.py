@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graft.experiments.progress import Progress, TrialProgress
+from graft.spec.messages.counting import counted
 from graft.spec.metrics import begun_first, shown
 from graft.spec.strategy import Strategy
 
@@ -83,8 +84,8 @@ def _by_validation(progress: Progress) -> Choice:
         raise ValueError("no trial has a score, but the winner must have one")
     first = [trial for trial in scored if trial.runs_to_end]
     if not first:
-        told = f"best validation {progress.metric.name} {shown(progress.score(scored[0]))} of {_counted(scored)}"
-        return Choice(scored[0], told)
+        score, of = shown(progress.score(scored[0])), counted(len(scored), "trial")
+        return Choice(scored[0], f"best validation {progress.metric.name} {score} of {of}")
     known = [one for one in first if not is_solved(one)] or first
     others = [one for one in scored if one not in known]
     best = _best(progress, known)
@@ -96,21 +97,17 @@ def _by_validation(progress: Progress) -> Choice:
     if error is None or abs(gap) > error:
         return Choice(found, _told(progress, found, scored))
     origin = "whose head was solved" if is_solved(found) else "which was drawn"
-    other = f"{found.trial}, {origin}, has {shown(steady(found))} of {_counted(scored)}"
+    other = f"{found.trial}, {origin}, has {shown(steady(found))} of {counted(len(scored), 'trial')}"
     return Choice(best, f"{_worth(progress, best)}; {other}, within one standard error of {shown(error)}")
 
 
 def _told(progress: Progress, winner: TrialProgress, scored: Sequence[TrialProgress]) -> str:
     highest = _highest(progress, scored)
     if winner is highest:
-        return f"{_worth(progress, winner)}, the best of {_counted(scored)}"
+        return f"{_worth(progress, winner)}, the best of {counted(len(scored), 'trial')}"
     than = f"{highest.trial} has {shown(steady(highest))}, no more than chance"
     loss = ", and a higher loss" if _loss(highest) > _loss(winner) else ""
-    return f"{_worth(progress, winner)} of {_counted(scored)}; {than}{loss}"
-
-
-def _counted(trials: Sequence[TrialProgress]) -> str:
-    return f"{len(trials)} trial{'s' * (len(trials) != 1)}"
+    return f"{_worth(progress, winner)} of {counted(len(scored), 'trial')}; {than}{loss}"
 
 
 def _worth(progress: Progress, trial: TrialProgress) -> str:

@@ -26,6 +26,7 @@ from graft.search.protocol import LearnsFromTasks
 from graft.search.searchers.build import build_searcher
 from graft.search.searchers.random import RandomSearch
 from graft.spec.job import Job
+from graft.spec.messages.counting import counted
 from graft.spec.search.searchers import MetaSearcher
 from graft.spec.strategy import Strategy
 from graft.tracking.provenance import versions_here
@@ -210,7 +211,7 @@ def in_words(prior: Prior) -> str:
     """What is told, in a line."""
     if prior.is_empty:
         return "nothing is known of tasks like this one, so all is drawn"
-    tasks = f"{prior.tasks} earlier task{'s' * (prior.tasks != 1)}" if prior.tasks else "the scores of their backbones"
+    tasks = counted(prior.tasks, "earlier task") if prior.tasks else "the scores of their backbones"
     reasons = [prior.expected[place].reason for place in prior.portfolio[:1]]
     first = f"{len(prior.portfolio)} strategies are tried first, by {tasks}"
     return ": ".join([first, *filter(None, reasons)])

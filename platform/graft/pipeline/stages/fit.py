@@ -24,6 +24,7 @@ from graft.pipeline.recorder import changed_node
 from graft.pipeline.stages.runner import Output
 from graft.search.strategy_schedule import Schedule
 from graft.spec.job import Job
+from graft.spec.messages.counting import counted
 from graft.spec.metrics import shown
 from graft.spec.strategy import Strategy
 from graft.workers.elastic import run_distributed
@@ -60,7 +61,7 @@ def fit_detail(run: RunContext, dataset: Dataset, winner: TrialProgress) -> str:
     epochs = run.run_clock.fit_epochs(dataset, winner)
     seconds = fit_seconds(winner, run.job.epochs, run.run_clock.fit_scale(dataset))
     seconds *= epochs / fit_epochs(winner, run.job.epochs)
-    return f"{epochs} epoch{'s' * (epochs != 1)}, about {seconds:.0f} s" if epochs else ""
+    return f"{counted(epochs, 'epoch')}, about {seconds:.0f} s" if epochs else ""
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ from graft.search.schedulers.replay import Replay
 from graft.search.tune_bridge import Places
 from graft.search.tuner import Execution, run_search
 from graft.spec.job import Job
+from graft.spec.messages.counting import counted
 from graft.spec.search.phases import Phase
 from graft.workers.allocation import Allocation
 from graft.workers.end_process import end_process
@@ -196,8 +197,8 @@ class SearchStage:
                 return ended
         count = len(self.progress.trials)
         if is_exhausted:
-            return SearchEnded("space", f"{count} trial{'s' * (count != 1)}; the space holds no more strategies")
-        return SearchEnded("trials", f"{count} trial{' has' if count == 1 else 's have'} ended")
+            return SearchEnded("space", f"{counted(count, 'trial')}; the space holds no more strategies")
+        return SearchEnded("trials", f"{counted(count, 'trial')} {'has' if count == 1 else 'have'} ended")
 
     def _run_phase(self, phase: Phase, runner: TrialRunner) -> tuple[SearchEnded | None, bool]:
         """Run one phase; why the search ended in it, and whether its space was used up."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graft.search.screening.report import Candidate
+from graft.spec.messages.counting import counted
 
 FEWEST_ROWS, MOST_ROWS = 100, 500
 """With fewer rows the scores say little; with more they say hardly more."""
@@ -68,4 +69,4 @@ def allowance(candidates: Sequence[Candidate], effort: Effort, share: float) -> 
 
 def _with_depths(candidates: Sequence[Candidate]) -> str:
     backbones = len({one.backbone for one in candidates})
-    return f"{backbones} backbone{'s' * (backbones != 1)} at {len(candidates)} depths"
+    return f"{counted(backbones, 'backbone')} at {len(candidates)} depths"

@@ -20,6 +20,7 @@ from graft.journal.events import (
     TrialEstimated,
     TrialStatus,
 )
+from graft.spec.messages.counting import counted
 from graft.spec.metrics import shown
 from graft.tracking.comparison_view import Compared, varied_in_space, varied_params, view_tags
 from graft.tracking.projection.operations import (
@@ -181,7 +182,7 @@ def outcome(seen: Seen) -> list[str]:
     metric, winner = seen.metric, seen.trials.get(seen.winner)
     if metric is None or winner is None or winner.best is None:
         return []
-    many = f"{len(seen.trials)} trial{'s' * (len(seen.trials) != 1)}"
+    many = counted(len(seen.trials), "trial")
     lines = [
         f"**{seen.winner}** wins: {winner.started.label} ({family(winner.started.strategy)}), "
         f"validation {metric.name} {shown(winner.best)}, of {many}."

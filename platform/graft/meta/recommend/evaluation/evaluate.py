@@ -14,6 +14,7 @@ from graft.meta.recommend.outcomes import TaskOutcomes, outcomes_of
 from graft.meta.recommend.prior import Basis
 from graft.meta.recommend.recommender import Recommender
 from graft.meta.recommend.table import ScoreTable, Similarity, score_table, unknown_similarity
+from graft.spec.messages.counting import counted
 
 RANDOM, PRIOR, GRAFT = "random", "prior", "graft"
 THINNED_TO = (1, 3, 5)
@@ -229,4 +230,4 @@ def _plain(regrets: Regrets) -> dict[str, dict[str, float]]:
 
 def _why_not(one: TaskOutcomes) -> str:
     count = len(one.values)
-    return f"{count} candidate{'s' * (count != 1)} with a value of {one.metric}; 2 are needed to compare"
+    return f"{counted(count, 'candidate')} with a value of {one.metric}; 2 are needed to compare"
