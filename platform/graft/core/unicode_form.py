@@ -4,11 +4,11 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 
-# Characters that are not seen: spaces of no width, marks of direction, marks of byte order, soft hyphens. Joiners stay:
-# they change how letters and emoji look.
-_UNSEEN = dict.fromkeys(
+UNSEEN = dict.fromkeys(
     map(ord, "\u00ad\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
 )
+"""For `str.translate`: drops what is not seen: spaces of no width, marks of direction and of byte order, soft hyphens.
+Joiners stay: they change how letters and emoji look."""
 _LONGEST = 100
 
 
@@ -19,7 +19,7 @@ def composed(name: str) -> str:
 
 def seen(name: str) -> str:
     """What a reader sees of a name: no characters without a shape, and one blank for all kinds of them."""
-    return " ".join(composed(name).translate(_UNSEEN).split())
+    return " ".join(composed(name).translate(UNSEEN).split())
 
 
 def folded(name: str) -> str:

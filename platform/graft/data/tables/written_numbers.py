@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from graft.core.unicode_form import UNSEEN
+
 DecimalMark = Literal[".", ","]
 
 _MARKS: tuple[DecimalMark, DecimalMark] = (".", ",")
@@ -26,7 +28,7 @@ _MINUS = "-\N{MINUS SIGN}\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{EN DASH}\N{SMALL HY
 _SIGN = f"[{_MINUS}+]"
 # Marks that are not seen, such as those of direction beside a minus sign; and the marks of Arabic numbers.
 _AS_USUAL = {
-    **dict.fromkeys(map(ord, "\u200b\u200e\u200f\u061c\u2066\u2067\u2068\u2069\u202a\u202b\u202c\u2060\ufeff")),
+    **UNSEEN,
     ord("\N{ARABIC DECIMAL SEPARATOR}"): ".",
     ord("\N{ARABIC THOUSANDS SEPARATOR}"): ",",
     ord("\N{ARABIC PERCENT SIGN}"): "%",
