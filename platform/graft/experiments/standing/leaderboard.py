@@ -29,8 +29,8 @@ def leaderboard(progress: Progress) -> list[dict[str, Any]]:
     `network` of a row has `trainable_params`, and `params`, `multiply_adds`, `whole_params`, `whole_multiply_adds` of
     the backbone where the space edits its structure: as it is, and before its edit.
 
-    `winner` is a sentence of why the trial was chosen, in the row of the one that was; it need not be the first, since
-    of equal scores luck decides (`standing.choice`). It is empty in all others.
+    `winner` is a sentence of why the trial was chosen, in the row of the one that was, and empty in all others. It need
+    not be the first: which of scores that chance alone sets apart is highest says nothing (`standing.choice`).
 
     `recommended` says why earlier tasks speak for it; it is empty for what was drawn, or named by the job.
 
