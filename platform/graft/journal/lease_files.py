@@ -10,7 +10,7 @@ from typing import Any
 
 from graft.core.errors import ArtifactError
 from graft.core.private_files import open_regular
-from graft.core.process_identity import Machine
+from graft.core.process_identity import Machine, ProcessIdentity
 
 # Heartbeats overwrite a file in place, which needs no space on a full disk and shows no reader a shorter text.
 SIZE = 1024
@@ -37,9 +37,15 @@ class Holder:
     is_released: bool
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether it is known to be stopped (Ctrl-Z, SIGSTOP): its lease is held, but it does nothing."""
+        return self.machine == Machine.here() and ProcessIdentity.of(self.pid).is_stopped
+
+    @property
     def told(self) -> str:
         """At a glance."""
-        return f"pid {self.pid} on {self.machine.host}"
+        stopped = f", which is stopped: `kill -CONT {self.pid}` lets it go on" if self.is_stopped else ""
+        return f"pid {self.pid} on {self.machine.host}{stopped}"
 
 
 def find_holder(journal: Path) -> Holder | None:

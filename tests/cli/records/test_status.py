@@ -1,8 +1,14 @@
 import os
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from graft.core.errors import ResourceError
 from graft.core.process_identity import ProcessIdentity
 from graft.journal import events
 from graft.journal.events import ExperimentStatus
@@ -44,6 +50,46 @@ def test_a_running_experiment(graft, make_experiment, recent):
     assert status["nodes"] is None, "this machine neither grows nor shrinks"
     assert status["writer"]["token"] == 2
     assert status["elapsed_s"] == pytest.approx(status["spent_s"], abs=1) == pytest.approx(22, abs=3)
+
+
+WRITES = """
+import sys, time
+from pathlib import Path
+from graft.journal.journal import Journal
+with Journal(Path(sys.argv[1])):
+    print("written", flush=True)
+    time.sleep(3600)
+"""
+
+
+@pytest.fixture
+def writing_process() -> Iterator[Callable[[Path], subprocess.Popen[str]]]:
+    """Starts a driver that holds a journal."""
+    started = []
+
+    def start(journal: Path) -> subprocess.Popen[str]:
+        child = subprocess.Popen([sys.executable, "-c", WRITES, str(journal)], stdout=subprocess.PIPE, text=True)
+        started.append(child)
+        assert child.stdout is not None
+        assert child.stdout.readline() == "written\n"
+        return child
+
+    yield start
+    for child in started:
+        child.kill()
+        child.communicate()
+
+
+def test_a_driver_that_was_stopped_is_told_with_what_lets_it_go_on(graft, make_experiment, recent, writing_process):
+    experiment = make_experiment(recent)
+    pid = writing_process(experiment.journal_file).pid
+    assert graft("status", "--json").json["writer"]["is_stopped"] is False
+    os.kill(pid, signal.SIGSTOP)
+    os.waitpid(pid, os.WUNTRACED)
+    assert graft("status", "--json").json["writer"]["is_stopped"] is True
+    assert f"it is stopped (Ctrl-Z, SIGSTOP): `kill -CONT {pid}` lets it go on" in graft("status").out
+    with pytest.raises(ResourceError, match=f"pid {pid} on .*, which is stopped: `kill -CONT {pid}` lets it go on"):
+        Journal(experiment.journal_file)
 
 
 def test_nodes_of_a_cluster_that_grows_are_told_with_their_cost(graft, make_experiment, story):

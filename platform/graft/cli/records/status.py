@@ -166,7 +166,7 @@ def _writer(experiment: "Experiment", is_alive: bool) -> dict[str, Any] | None:
     if holder is None:
         return None
     told = {"host": holder.machine.host, "pid": holder.pid, "token": holder.token, "since": holder.since}
-    return {**told, "is_alive": is_alive}
+    return {**told, "is_alive": is_alive, "is_stopped": is_alive and holder.is_stopped}
 
 
 def _tracking(experiment: "Experiment") -> dict[str, Any]:
@@ -287,6 +287,8 @@ def _told_writer(writer: Mapping[str, Any] | None) -> str:
     if writer is None:
         return "none"
     who = f"pid {writer['pid']} on {writer['host']}, writer {writer['token']}"
+    if writer["is_stopped"]:
+        return f"{who}; it is stopped (Ctrl-Z, SIGSTOP): `kill -CONT {writer['pid']}` lets it go on"
     return who if writer["is_alive"] else f"none; the last was {who}"
 
 
