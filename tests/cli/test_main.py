@@ -40,7 +40,7 @@ def failing(monkeypatch):
         (TrialError("no trial got a score"), 1),
         (ArtifactError("the bundle is damaged"), 1),
         (TrackingError("the store is gone"), 1),
-        (Interrupted("interrupted"), 1),
+        (Interrupted("interrupted"), 130),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -175,13 +175,14 @@ def test_a_wrong_command_line_with_json_is_one_object(graft):
 def test_ctrl_c_is_one_line(graft, failing):
     failing(KeyboardInterrupt())
     done = graft("validate", "x.yaml")
-    assert (done.exit_code, done.out, done.err) == (1, "", "graft: interrupted\n")
+    assert (done.exit_code, done.out, done.err) == (130, "", "graft: interrupted\n")
 
 
 def test_ctrl_c_with_json_is_one_object(graft, failing):
     failing(KeyboardInterrupt())
     done = graft("validate", "x.yaml", "--json")
     assert json.loads(done.out)["status"] == "failed"
+    assert (done.exit_code, json.loads(done.out)["exit_code"]) == (130, 130)
 
 
 @pytest.mark.parametrize("arguments", [(), ("--debug",), ("--json",)])

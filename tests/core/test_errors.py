@@ -27,7 +27,7 @@ EXIT_CODES = {
     ArtifactError: 1,
     TrackingError: 1,
     StoreBusyError: 1,
-    Interrupted: 1,
+    Interrupted: 130,
 }
 PROBLEMS = (
     Problem("strategy.freeze", "is 1.4, but must be between 0 and 1", "jobs/x.yaml", 14),

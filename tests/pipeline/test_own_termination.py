@@ -43,7 +43,12 @@ def test_a_program_without_one_is_left_with_that_of_ray(ray_starts):
 
 
 def test_what_ray_hears_as_it_starts_is_an_interruption_too(ray_starts):
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    heard: list[int] = []
+
+    def own(number: int, frame: object) -> None:
+        heard.append(number)
+
+    signal.signal(signal.SIGTERM, own)
 
     def start() -> None:
         with own_termination():
@@ -52,4 +57,5 @@ def test_what_ray_hears_as_it_starts_is_an_interruption_too(ray_starts):
 
     with pytest.raises(KeyboardInterrupt):
         start()
-    assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+    assert heard == [signal.SIGTERM]
+    assert signal.getsignal(signal.SIGTERM) is own

@@ -11,7 +11,7 @@ import typer
 
 from graft.cli.assets import cache, cluster, components, doctor, features, space, zoo
 from graft.cli.help import command_line, named_command, show_overview
-from graft.cli.interruption import hear_termination
+from graft.cli.interruption import exit_code_of_interruption, hear_termination
 from graft.cli.jobs import (
     chaos,
     explore,
@@ -33,7 +33,7 @@ from graft.cli.output.tell import tell, tell_json
 from graft.cli.output.unfailing import final_exit_code, guard_standard_streams
 from graft.cli.records import compare, experiments, journal, leaderboard, lineage, status, track, ui, watch
 from graft.core.credentials import RedactingFormatter, redact
-from graft.core.errors import GraftError, ResourceError, SpecError
+from graft.core.errors import GraftError, Interrupted, ResourceError, SpecError
 from graft.core.machine_faults import machine_fault
 from graft.core.process_identity import user_name
 
@@ -52,7 +52,8 @@ Examples:
   graft ui                             which strategy wins, in MLflow
 
 Exit codes: 0 done, 2 your file or data is wrong, 3 a resource is missing,
-4 the doctor found what `data.clean` sets to `fail`, 1 anything else.
+4 the doctor found what `data.clean` sets to `fail`, 130 Ctrl-C,
+143 SIGTERM, 1 anything else.
 """
 
 _ASKS_FOR_HELP = frozenset({"-h", "--help"})
@@ -171,16 +172,18 @@ def _stand_in_for_passwd() -> None:
 def _run() -> NoReturn:
     try:
         code = command_line(app)(prog_name="graft", standalone_mode=False)
+    except Interrupted as error:
+        _leave(error, str(error), exit_code_of_interruption())
     except GraftError as error:
         _leave(error, str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort) as error:
         if isinstance(error.__cause__, EOFError):  # typer takes a file that ends too soon for a user who has gone
             _leave(error.__cause__, *_usage_or_bug(error.__cause__))
-        _leave(error, "interrupted", 1)
+        _leave(error, "interrupted", exit_code_of_interruption())
     except Exception as error:  # the one place where a bug becomes a line instead of a traceback
         _leave(error, *_usage_or_bug(error))
     if code == CTRL_C:
-        _leave(KeyboardInterrupt(), "interrupted", 1)
+        _leave(KeyboardInterrupt(), "interrupted", exit_code_of_interruption())
     raise SystemExit(code)
 
 

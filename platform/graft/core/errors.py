@@ -9,7 +9,7 @@ GraftError                 exit 1
 ├── ArtifactError          exit 1   a stored file is missing, damaged or foreign
 ├── TrackingError          exit 1   the tracking store cannot be used
 │   └── StoreBusyError              ask again
-└── Interrupted            exit 1   the user asked to stop; the best so far is kept
+└── Interrupted            exit 130 the user asked to stop; the best so far is kept (143 where SIGTERM asked)
 
 A message reads *value, then rule, then what to do*. Every error survives a pickle round trip, because errors cross
 process borders in Ray.
@@ -104,3 +104,5 @@ class StoreBusyError(TrackingError):
 
 class Interrupted(GraftError):  # noqa: N818 - not a fault of anything
     """The user asked to stop; whatever was best so far has been kept."""
+
+    exit_code = 130

@@ -63,6 +63,7 @@ def own_termination() -> Iterator[None]:
     try:
         yield
     except SystemExit as error:
+        before(signal.SIGTERM, None)
         raise KeyboardInterrupt from error
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -1,5 +1,6 @@
 """What can happen to the driver: the process that the user has started."""
 
+import signal
 from collections.abc import Callable
 
 from graft.chaos.environment.child import Child
@@ -73,14 +74,14 @@ def _resume_twice(sandbox: Sandbox) -> str:
 
 
 def _interrupt(sandbox: Sandbox) -> str:
-    return _asked_to_end(sandbox, Child.press_ctrl_c)
+    return _asked_to_end(sandbox, Child.press_ctrl_c, signal.SIGINT)
 
 
-def _asked_to_end(sandbox: Sandbox, ask: Callable[[Child], None]) -> str:
+def _asked_to_end(sandbox: Sandbox, ask: Callable[[Child], None], number: signal.Signals) -> str:
     child = sandbox.run()
     moment = sandbox.await_report(child)
     ask(child)
-    told = child.wait().require_one_line(exit_codes=(1,))
+    told = child.wait().require_one_line(exit_codes=(128 + number,))
     kept = [*sandbox.experiment.directory.glob("best-so-far-*"), *sandbox.experiment.directory.glob("bundle")]
     require(kept, f"no model was kept: {told}")
     require("graft resume" in told, f"it is not said how to go on: {told}")
@@ -89,7 +90,7 @@ def _asked_to_end(sandbox: Sandbox, ask: Callable[[Child], None]) -> str:
 
 
 def _terminate(sandbox: Sandbox) -> str:
-    return _asked_to_end(sandbox, Child.terminate)
+    return _asked_to_end(sandbox, Child.terminate, signal.SIGTERM)
 
 
 def _interrupt_twice(sandbox: Sandbox) -> str:
@@ -97,7 +98,7 @@ def _interrupt_twice(sandbox: Sandbox) -> str:
     moment = sandbox.await_report(child, 1)
     child.press_ctrl_c()
     child.press_ctrl_c()
-    child.wait().require_one_line(exit_codes=(1,))
+    child.wait().require_one_line(exit_codes=(128 + signal.SIGINT,))
     sandbox.finish()
     return moment
 
