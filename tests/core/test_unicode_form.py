@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 
-from graft.core.unicode_form import composed, folded, nearest, spelled_like
+from graft.core.unicode_form import alike, composed, folded, nearest, spelled_like
 
 TYPED = [unicodedata.normalize(form, "Café") for form in ("NFC", "NFD")]
 
@@ -37,3 +37,25 @@ def test_spellings_stay_as_they_are_written():
     assert spelled_like(TYPED[0], ["x", TYPED[1]]) == [TYPED[1]]
     assert spelled_like(TYPED[1], TYPED) == TYPED
     assert spelled_like("y", TYPED) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("new york", "New_York"),
+        ("t-shirt", "t \N{EN DASH} shirt"),
+        ("cat", "\N{CYRILLIC SMALL LETTER ES}at"),
+        ("HET", "\u041d\u0415\u0422"),
+        ("10", "\N{FULLWIDTH DIGIT ONE}\N{FULLWIDTH DIGIT ZERO}"),
+    ],
+)
+def test_one_word_may_be_typed_in_several_ways(one, other):
+    assert alike(one) == alike(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("+1", "-1"), ("-a", "a"), ("c++", "c"), ("a1", "a-1"), ("A", "\N{CYRILLIC CAPITAL LETTER A}"), ("2", "\u00b2")],
+)
+def test_what_may_be_meant_to_differ_does(one, other):
+    assert alike(one) != alike(other)

@@ -1,6 +1,7 @@
 """One way to compare names: a letter with its accent is one name, whichever way it was typed (Unicode NFC and NFD)."""
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -10,6 +11,15 @@ UNSEEN = dict.fromkeys(
 """For `str.translate`: drops what is not seen: spaces of no width, marks of direction and of byte order, soft hyphens.
 Joiners stay: they change how letters and emoji look."""
 _LONGEST = 100
+# Letters of other alphabets that a keyboard gives for the Latin ones that they look like.
+_LATIN = str.maketrans(
+    "\u0430\u0432\u0435\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0456\u0458\u0455"
+    "\u03b1\u03b2\u03b5\u03ba\u03b9\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7",
+    "abekmhopctyxijs" + "abekivoptux",
+)
+_JOINT = re.compile(r"(?<=\w)(?:\s|_|[-\u2010-\u2013])+(?=\w)")
+_LETTERS_OF_A_WORD = 2
+"""At least."""
 
 
 def composed(name: str) -> str:
@@ -25,6 +35,18 @@ def seen(name: str) -> str:
 def folded(name: str) -> str:
     """What two names share that a reader, or a file system that knows no case, takes for one."""
     return composed(seen(name).casefold())
+
+
+def alike(name: str) -> str:
+    """What names share that were meant as one, and typed in several ways.
+
+    With a blank, a hyphen or a low line between their words, in letters of double width, or with a letter of another
+    alphabet. A letter alone is meant as it is: there are sets of letters.
+    """
+    plain = folded(name)
+    if len(plain) < _LETTERS_OF_A_WORD:
+        return plain
+    return _JOINT.sub(" ", folded(unicodedata.normalize("NFKC", plain))).translate(_LATIN)
 
 
 def nearest(name: str, known: Iterable[str], least: float = 0.6) -> str:

@@ -55,6 +55,11 @@ UNDERSTOOD = {
         {label: {"train": 3, "test": 3} for label in ("cat", "dog")},
     ),
     "train alone": (both("train"), {label: {"train": 3} for label in ("cat", "dog")}),
+    "a train station beside a test tube": (
+        ["train station/%S*3", "test tube/%S*3"],
+        {"train station": {None: 3}, "test tube": {None: 3}},
+    ),
+    "what is known to be unknown": (["cat/%S*3", "unknown/%S*3"], {"cat": {None: 3}, "unknown": {None: 3}}),
     "a train beside a bus": (
         ["bus/%S*3", "train/%S*3", "train/steam/%S"],
         {"bus": {None: 3}, "train": {None: 4}},
@@ -110,6 +115,27 @@ REFUSED = {
         "there are 2 classes",
         "there are 4, one level deeper",
         AS_CLASSES,
+    ),
+    "classes named with their split": (
+        ["train_cats/%S*3", "train_dogs/%S*3", "test_cats/%S*3", "test_dogs/%S*3"],
+        "cats and dogs are the classes",
+        "into folders train, val and test",
+        AS_CLASSES,
+    ),
+    "letters behind splits": (
+        ["trainA/%S*3", "trainB/%S*3", "testA/%S*3", "testB/%S*3"],
+        "each with a split in its name: either a and b are the classes",
+        AS_CLASSES,
+    ),
+    "not labelled": (
+        [*PLAIN, "Un-labeled/%S*3"],
+        r"nobody has labelled them .*data.ignore: \[Un-labeled\]",
+        AS_CLASSES,
+    ),
+    "not sorted, in a split": (
+        [*both("train", "test"), "train/unsorted/%S*3", "test/unsorted/%S"],
+        "/unsorted has the name of samples without a label",
+        "write data.layout: splits",
     ),
     "splits inside classes": (both("cat", "dog", labels=("train", "test")), "splits lie inside", AS_CLASSES),
     "more of the same": ([*PLAIN, *both("augmented")], "it holds more of the same classes", AS_CLASSES),

@@ -178,3 +178,11 @@ def test_names_of_many_kinds_are_put_together(grow):
                 *(f"cat/f.{'z' * n}" for n in range(1, 9)))  # fmt: skip
     found = walk(root, IMAGE_FILES).ignored
     assert (len(found), found[-1].reason, found[-1].count) == (20, "other reasons", 5)
+
+
+def test_raw_photos_beside_their_jpegs_are_left_out_and_told(grow):
+    """A reader of TIFF finds the thumbnail in some of them, which would be the same photo again."""
+    root = grow("cat/a.jpg", "cat/a.CR2", "cat/a.nef", "dog/b.jpg", "dog/b.dng", "dog/b.arw")
+    tree = walk(root, IMAGE_FILES)
+    assert tree.top.count == 2
+    assert {one.reason for one in tree.ignored} == {f"suffix .{kind}" for kind in ("cr2", "nef", "dng", "arw")}

@@ -1,6 +1,6 @@
 import pytest
 
-from graft.data.splits.names import split_of, split_within
+from graft.data.splits.names import split_and_rest, split_of, split_within
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,18 @@ def test_a_name_may_speak_of_a_split_among_other_things():
     assert split_within("seg_train") == "train"
     assert split_within("my-test-2") == "test"
     assert split_within("contest") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("train_cats", ("train", "cats")),
+        ("testA", ("test", "a")),
+        ("new york - val", ("validation", "new york")),
+        ("train", None),
+        ("contest_a", None),
+        ("a_train_b", None),
+    ],
+)
+def test_a_name_may_hold_a_split_and_a_class(name, parts):
+    assert split_and_rest(name) == parts

@@ -51,6 +51,10 @@ def test_many_whole_numbers_may_be_classes_if_they_come_back():
         (["very up", "very\u00a0up"], "but names must differ in more than blanks and characters that are not seen"),
         (["é", "e\u0301"], "but names must differ in more than case"),
         (["a", "a"], "but names must be different; rename"),
+        (
+            ["new york", "paris", "new_york"],
+            "`new york` and `new_york`, but names must differ in more than blanks, hyphens",
+        ),
     ],
 )
 def test_names_that_cannot_be_told_apart(names, message):

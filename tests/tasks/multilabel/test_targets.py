@@ -58,3 +58,11 @@ def test_a_label_must_keep_a_sample_to_learn_it_from():
         check_labels_left(targets, splits, np.array([True, False, True, True]), list("abcd"))
     with pytest.raises(DataError, match=r"no readable sample is left for test \(d cannot be read\)"):
         check_labels_left(targets, splits, np.array([True, True, True, False]), list("abcd"))
+
+
+@pytest.mark.parametrize(("one", "other", "difference"), [("Red", "red", "case"), ("dark red", "dark_red", "blanks")])
+def test_one_label_typed_in_two_ways_is_told(one, other, difference):
+    with pytest.raises(
+        DataError, match=f"x has the labels `.*` and `.*`, but names must differ in more than {difference}"
+    ):
+        read_labels(RawTargets(objects(f"{one};round", f"{other};round")), "x", ";")

@@ -9,7 +9,7 @@ from graft.core.unicode_form import composed
 from graft.data.folders.paths import SampleFiles, printable
 from graft.data.folders.readings import either, ignoring, in_yaml, listed, named
 from graft.data.folders.tree import Folder, Tree
-from graft.data.splits.names import split_of, split_within
+from graft.data.splits.names import split_and_rest, split_of, split_within
 
 AS_LABELS = "write data.layout: classes"
 # Folders that hold the folders of labels, seldom a label themselves.
@@ -19,6 +19,10 @@ _CONTAINERS = frozenset(
         "texts", "files", "samples", "augmented", "backup", "old", "new", "processed", "resized", "cropped",
     }
 )  # fmt: skip
+# Words for samples that nobody has looked at; "unknown" and "other" may well be told apart from the rest.
+_UNLABELLED = re.compile(
+    r"(?:un|non|not|not yet) ?(?:labell?ed|sorted|annotated|classified|tagged)|to ?do|to ?sort|to ?label"
+)
 _UNNAMED = re.compile(r"(?:new|untitled) folder(?: ?\(?\d+\)?)?")
 _REDUCED = re.compile(r"[._]?(?:thumb(?:nail)?s?|previews?|resized|small)")
 _COPY = re.compile(
@@ -60,6 +64,7 @@ def check_labels(tree: Tree, parent: Folder, samples: SampleFiles) -> None:
     """
     folders = parent.filled
     _check_copies(tree, folders)
+    _check_unlabelled(tree, parent)
     _check_reduced(tree, samples, folders)
     nested = [folder for folder in folders if _has_folders_only(folder)]
     inside = {folder.path: {composed(one.name) for one in folder.filled} for folder in nested}
@@ -91,6 +96,7 @@ def _called(folders: Sequence[Folder]) -> str:
 
 
 def _check_nearly_splits(tree: Tree, folders: Sequence[Folder]) -> None:
+    _check_splits_in_names(tree, folders)
     near = [folder for folder in folders if split_within(folder.name)]
     if len({split_within(folder.name) for folder in near}) > 1 and any(map(_has_folders_only, near)):
         raise either(
@@ -100,6 +106,24 @@ def _check_nearly_splits(tree: Tree, folders: Sequence[Folder]) -> None:
             "they are classes",
             AS_LABELS,
         )
+
+
+def _check_splits_in_names(tree: Tree, folders: Sequence[Folder]) -> None:
+    """Folders such as `train_cats`, `train_dogs`, `test_cats`: read as classes, the split would be what is learned."""
+    parted = [split_and_rest(folder.name) for folder in folders]
+    known = [one for one in parted if one is not None]
+    splits_of: dict[str, set[str]] = {}
+    for split, rest in known:
+        splits_of.setdefault(rest, set()).add(split)
+    if len(known) < len(folders) or len(splits_of) < 2 or max(map(len, splits_of.values())) < 2:
+        return
+    raise either(
+        f"{tree.root} has the folders {_called(folders)}, each with a split in its name",
+        f"{listed([printable(rest) for rest in splits_of])} are the classes",
+        "move them into folders train, val and test, each with a folder for each class",
+        "all folders are classes",
+        AS_LABELS,
+    )
 
 
 def _beside_splits(tree: Tree, known: Sequence[Folder], others: Sequence[Folder]) -> DataError:
@@ -160,6 +184,18 @@ def _check_copies(tree: Tree, folders: Sequence[Folder]) -> None:
                 f"leave it out with {ignoring([folder.name])}",
                 "it is a class",
                 AS_LABELS,
+            )
+
+
+def _check_unlabelled(tree: Tree, parent: Folder) -> None:
+    for folder in parent.filled:
+        if _UNLABELLED.fullmatch(" ".join(re.split(r"[\s_-]+", folder.name.casefold().strip()))):
+            raise either(
+                f"{tree.at(folder.path)} has the name of samples without a label",
+                "nobody has labelled them",
+                f"leave them out with {ignoring([folder.name])}",
+                "it is a class",
+                "write data.layout: splits" if parent.path else AS_LABELS,
             )
 
 

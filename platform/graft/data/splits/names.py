@@ -21,6 +21,7 @@ _FILLERS = frozenset(
         "img", "imgs", "photos", "pictures", "samples", "set", "sets", "split", "text", "texts", "txt",
     }
 )  # fmt: skip
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _JOINED = ("dataset", "data", "images", "imgs", "set", "split")
 
 
@@ -36,6 +37,15 @@ def split_of(name: str) -> SplitName | None:
 def split_within(name: str) -> SplitName | None:
     """The split that a name speaks of among other things, as `seg_train` does; None if it speaks of none."""
     return next((SPLIT_NAMES[word] for word in _words(name) if word in SPLIT_NAMES), None)
+
+
+def split_and_rest(name: str) -> tuple[SplitName, str] | None:
+    """The split that a name begins or ends with, and what else it says: `train_cats`, `testA`; None if it does not."""
+    words = _words(_HUMP.sub(" ", name))
+    for place in (0, -1):
+        if len(words) > 1 and words[place] in SPLIT_NAMES:
+            return SPLIT_NAMES[words[place]], " ".join(words[1:] if place == 0 else words[:-1])
+    return None
 
 
 def _words(name: str) -> list[str]:

@@ -11,9 +11,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 
 _READABLE = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"))
 # Formats that cannot be read are listed too: they are then quarantined by name instead of vanishing without a word.
-_KNOWN_OTHER = frozenset(
-    (".heic", ".heif", ".avif", ".jp2", ".jxl", ".psd", ".svg", ".ico", ".ppm", ".pgm", ".dng", ".cr2", ".nef", ".arw")
-)
+# Not what cameras call raw: it mostly lies beside its JPEG, and what a reader of TIFF finds in it is a thumbnail.
+_KNOWN_OTHER = frozenset((".heic", ".heif", ".avif", ".jp2", ".jxl", ".psd", ".svg", ".ico", ".ppm", ".pgm"))
 _WEB_PAGE = re.compile(rb"\s*(<!doctype html|<html)", re.IGNORECASE)
 _MARKUP = re.compile(rb"\s*(<\?xml|<svg)", re.IGNORECASE)
 _SUFFIXES = _READABLE | _KNOWN_OTHER | {""}

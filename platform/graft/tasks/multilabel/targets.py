@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from graft.core.errors import DataError
+from graft.data.folders.label_names import check_names_differ
 from graft.data.split import Split
 from graft.data.targets import RawTargets, Targets
 from graft.tasks.reading import LabelColumn, label_columns, one_column, rows_named, shown
@@ -18,7 +19,7 @@ def read_labels(raw: RawTargets, source: str, separator: str) -> Targets:
     zeros and ones are indicators already.
 
     Raises:
-        DataError: numbers, something in a list that is no label, or fewer than two different labels.
+        DataError: numbers, something in a list that is no label, fewer than two labels, or names that are one.
     """
     if isinstance(raw.values, np.ndarray) and raw.values.ndim == 2 and raw.values.shape[1] > 1 and not raw.categories:
         return _indicators(label_columns(raw, source))
@@ -33,6 +34,7 @@ def read_labels(raw: RawTargets, source: str, separator: str) -> Targets:
     found = [_labels(column, row, separator) for row in range(len(column))]
     names = sorted({label for labels in found for label in labels})
     _require_two(names, column.where)
+    check_names_differ(names, column.where, "labels")
     place = {name: k for k, name in enumerate(names)}
     values = np.zeros((len(found), len(names)), dtype=np.uint8)
     for row, labels in enumerate(found):
