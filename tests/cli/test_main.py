@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 
 import pytest
 
@@ -226,3 +227,17 @@ def test_a_user_who_is_only_a_number_has_a_name_and_a_home_for_libraries(graft, 
     monkeypatch.setattr(os, "getuid", lambda: 4_000_123_456)
     assert graft("--version").exit_code == 0
     assert (os.environ["LOGNAME"], os.path.expanduser("~")) == ("uid4000123456", "/")
+
+
+def test_a_warning_of_a_library_ends_nothing_whatever_the_shell_says(graft, monkeypatch):
+    def warned(*_: object) -> None:
+        warnings.warn("a function is old", DeprecationWarning, stacklevel=1)
+        raise DataError("the data are wrong")
+
+    monkeypatch.setattr(load, "load_job", warned)
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
+    monkeypatch.setattr(sys, "warnoptions", ["error"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert graft("validate", "x.yaml").err == "graft: the data are wrong\n"
+    assert (os.environ.get("PYTHONWARNINGS"), sys.warnoptions) == (None, [])

@@ -45,7 +45,7 @@ def test_the_record_of_a_meta_model_survives_the_round_trip() -> None:
 
 def test_records_of_an_exploration_survive_the_round_trip() -> None:
     story: list[Event] = [
-        ExplorationStarted("pool", "photos", 12, {"budget": 3}),
+        ExplorationStarted("pool", "photos", 12, {"budget": 3}, ids="ab", contents="cd"),
         SamplesProposed(("a.png", "b.png"), "train", "proposed by margin"),
         LabelGiven("a.png", None, "train", "terminal me", "proposed by margin"),
         LabelWithdrawn("a.png", "train", "page me"),

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import traceback
+import warnings
 from importlib.metadata import version
 from typing import Annotated, NoReturn
 
@@ -146,6 +147,7 @@ def main() -> None:
     guard_standard_streams()
     hear_termination()
     _forget_odd_width()
+    _forget_strict_warnings()
     _stand_in_for_passwd()
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(RedactingFormatter())
@@ -160,6 +162,16 @@ def _forget_odd_width() -> None:
     width = os.environ.get("COLUMNS", "")
     if not (width.isdecimal() and int(width) >= LEAST_WIDTH):
         os.environ.pop("COLUMNS", None)
+
+
+def _forget_strict_warnings() -> None:
+    """In some shells a warning ends a program (PYTHONWARNINGS=error), though it be that of a library."""
+    if any("error" in option for option in sys.warnoptions):
+        os.environ.pop("PYTHONWARNINGS", None)  # of the processes that are started from here
+        sys.warnoptions.clear()
+        warnings.resetwarnings()
+        for kind in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+            warnings.simplefilter("ignore", kind)  # as Python has it by itself
 
 
 def _stand_in_for_passwd() -> None:

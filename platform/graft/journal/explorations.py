@@ -19,6 +19,7 @@ class ExplorationStarted(Event):
         asked: how the meta-model was named that its features go through; empty where there is none.
         init: which one that was, with its digest; empty where there is none.
         ids: digest of the ids of those samples, in their order; empty in journals of before it was kept.
+        contents: digest of what those samples were, in their order; empty in journals of before it was kept.
     """
 
     name: str
@@ -28,6 +29,7 @@ class ExplorationStarted(Event):
     asked: str = ""
     init: Mapping[str, Any] = field(default_factory=dict)
     ids: str = ""
+    contents: str = ""
 
 
 @dataclass(frozen=True)

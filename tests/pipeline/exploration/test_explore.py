@@ -100,6 +100,29 @@ def test_a_killed_exploration_goes_on_and_asks_nothing_twice(tmp_path: Path) -> 
     assert {(one.by, bool(one.why), one.time > 0) for one in answers(cut)} == {("me", True, True)}
 
 
+def test_names_that_mean_other_samples_by_now_are_not_asked_about(tmp_path: Path) -> None:
+    """A table was sorted between two calls: labels and features would be of different samples."""
+    points, home = pools.Pool(count=60), Home(tmp_path)
+    truth = oracle_of(points)
+
+    def few(sample: str, why: str) -> Answer | None:
+        return Answer(truth.truth[sample]) if len(answers(home)) < 5 else None
+
+    assert explored(home, points, Called(few, "me", repeats=False)).stopped_by == WANTED
+    known = len(answers(home))
+    later = pool_of(points, [*points.features[1:], points.features[0]])
+    with (
+        Exploration(home, "points", later, SETTINGS, lambda done, of: None) as one,
+        pytest.raises(DataError, match=r"\.png of points is not the sample that it was .* put the samples back"),
+    ):
+        one.run(truth, lambda standing: None)
+    assert len(answers(home)) == known
+    more = pool_of(points, [*points.features, points.features[0]])
+    with Exploration(home, "points", more, SETTINGS, lambda done, of: None) as one:
+        assert one.run(truth, lambda standing: None).stopped_by != WANTED
+        assert one.asked.sample("0000.png") is one.asked.samples[0]
+
+
 def test_what_has_ended_says_so_again_and_asks_nothing(tmp_path: Path) -> None:
     points, home = pools.Pool(), Home(tmp_path)
     first = explored(home, points, oracle_of(points))

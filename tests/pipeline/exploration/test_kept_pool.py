@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from graft.core.errors import DataError
+from graft.core.storage import read_json, write_json
 from graft.journal.explorations import ExplorationStarted
 from graft.pipeline.exploration.backbone import PoolFeatures
 from graft.pipeline.exploration.kept_pool import FACTS, FEATURES, digest_of, kept_pool
@@ -93,6 +94,24 @@ def test_of_other_samples_it_is_not_made_again(tmp_path: Path, pool: Pool, begun
     fewer = replace(pool, ids=IDS[1:], samples=IDS[1:])
     with pytest.raises(DataError, match=r"2 samples that can be read, and not the 3 .* begin another one with --name"):
         kept(tmp_path / "pool", fewer, begun)
+
+
+def test_of_other_samples_with_the_same_names_it_is_not_made_again(tmp_path: Path, pool: Pool) -> None:
+    """A table that was sorted has other texts in the same rows."""
+    first = kept(tmp_path / "pool", pool, None)
+    begun = replace(BEGUN, contents=digest_of(first.contents))
+    cut(tmp_path / "pool")
+    assert kept(tmp_path / "pool", pool, begun).contents == first.contents
+    cut(tmp_path / "pool")
+    with pytest.raises(DataError, match=r"the same names, but not the same .* begin another one with --name"):
+        kept(tmp_path / "pool", replace(pool, samples=IDS[::-1]), begun)
+
+
+def test_what_a_version_before_has_kept_is_read(tmp_path: Path, pool: Pool, reader: Reader) -> None:
+    kept(tmp_path / "pool", pool, None)
+    facts = read_json(tmp_path / "pool" / FACTS)
+    write_json(tmp_path / "pool" / FACTS, {name: facts[name] for name in ("ids", "left_out", "features")})
+    assert (kept(tmp_path / "pool", pool).contents, reader.times) == ((), 1)
 
 
 def test_samples_that_come_later_are_for_another_exploration(tmp_path: Path, pool: Pool) -> None:

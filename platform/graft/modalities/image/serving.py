@@ -45,6 +45,14 @@ class CellImage:
     cell: bytes
     contents: Contents
 
+    def content(self) -> bytes:
+        """The bytes of the file in the cell.
+
+        Raises:
+            Unreadable: they cannot be read.
+        """
+        return self.contents(self.cell)
+
 
 _SHOWN_SIDE = 1024
 """Of what a person looks at."""
@@ -93,7 +101,7 @@ class ImageReader:
 def _content(image: str | Path | bytes | CellImage) -> bytes:
     """The bytes of a file."""
     if isinstance(image, CellImage):
-        return image.contents(image.cell)
+        return image.content()
     return image if isinstance(image, bytes) else read_file(Path(image))
 
 

@@ -33,6 +33,10 @@ class RowText:
     source: str
     text: str | None
 
+    def content(self) -> bytes:
+        """What tells it from other texts."""
+        return (self.text or "").encode("utf-8", "surrogatepass")
+
 
 @dataclass(frozen=True)
 class TextRequests:

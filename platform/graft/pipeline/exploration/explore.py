@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ class Exploration:
     Raises:
         SpecError: it was begun with other settings.
         DataError: no sample can be read; or what was kept of them is gone, and they are not the same any more.
+            `run` raises it, too, where a sample that it asks about is not what it was.
         ResourceError: another process goes on with it.
     """
 
@@ -58,6 +60,8 @@ class Exploration:
             require_same(path, pool, settings)
             begun = started(path)
             self.pool = kept_pool(self.directory / "pool", pool, begun, on_read)
+            if contents := self.pool.contents:
+                self.asked = replace(pool, contents=dict(zip(self.pool.ids, contents, strict=True)))
             self._rows = {one: row for row, one in enumerate(self.pool.ids)}
             self._vectors = unit_vectors(self.pool.features)
             if begun is None:
@@ -92,6 +96,7 @@ class Exploration:
         is_answered = True
         for row in ask.rows:
             name, last = self.pool.ids[row], explorer.revocable
+            self.asked.require_unchanged(name)
             answer = source.ask(Question(name, ask.why, self.pool.ids[last[0]] if last else None))
             if isinstance(answer, TakeBack):
                 self._take_back(explorer, source.by)
@@ -169,5 +174,12 @@ class Exploration:
         told = self.settings.to_dict(pool.embedding)
         ids = self.pool.ids
         return ExplorationStarted(
-            name, pool.source, len(ids), told, asked=pool.meta_model, init=init, ids=digest_of(ids)
+            name,
+            pool.source,
+            len(ids),
+            told,
+            asked=pool.meta_model,
+            init=init,
+            ids=digest_of(ids),
+            contents=digest_of(self.pool.contents),
         )

@@ -44,7 +44,8 @@ def kept_pool(directory: Path, pool: Pool, begun: ExplorationStarted | None, on_
     shutil.rmtree(directory, ignore_errors=True)
     with new_directory(directory) as scratch:
         np.save(scratch / FEATURES, found.features)
-        facts = {"ids": found.ids, "left_out": found.left_out, "features": file_digest(scratch / FEATURES)}
+        digests = {"contents": found.contents, "features": file_digest(scratch / FEATURES)}
+        facts = {"ids": found.ids, "left_out": found.left_out, **digests}
         write_json(scratch / FACTS, facts)
     publish_tree(directory)
     return found
@@ -67,11 +68,13 @@ def _read(directory: Path) -> ReadPool:
             written = facts.get("features") or file_digest(path)  # those of before it was kept have none
             features = np.load(path, allow_pickle=False)
             ids, left_out = tuple(facts["ids"]), dict(facts["left_out"])
-            if file_digest(path) != written or features.shape[:1] != (len(ids),):
+            contents = tuple(map(str, facts.get("contents") or ()))  # those of before it was kept have none
+            lengths = {len(ids), *features.shape[:1], len(contents) or len(ids)}
+            if file_digest(path) != written or len(lengths) != 1:
                 raise ArtifactError(f"{path} is damaged")
     except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ArtifactError(f"{path} is damaged ({error})") from error
-    return ReadPool(ids, features, left_out)
+    return ReadPool(ids, features, left_out, contents)
 
 
 def _require_same(begun: ExplorationStarted, found: ReadPool, pool: Pool) -> None:
@@ -83,3 +86,6 @@ def _require_same(begun: ExplorationStarted, found: ReadPool, pool: Pool) -> Non
             f"{told} that the exploration was begun with, of which nothing is left in its directory; put those back, "
             "or begin another one with --name"
         )
+    if begun.contents and digest_of(found.contents) != begun.contents:
+        told = f"{pool.source} has samples of the same names, but not the same as the exploration was begun with"
+        raise DataError(f"{told}; put those back, or begin another one with --name")

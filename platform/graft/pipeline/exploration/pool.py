@@ -18,6 +18,7 @@ from graft.models.load import describe_backbone
 from graft.pipeline.exploration.backbone import Embedding
 from graft.pipeline.exploration.place import job_of_pool, pool_name
 from graft.pipeline.exploration.start import Begun, with_start
+from graft.pipeline.exploration.unchanged import content_digest, require_unchanged
 from graft.pipeline.resolve import resolve_job
 from graft.spec.job import Job
 from graft.spec.load import parse_job
@@ -64,6 +65,7 @@ class Pool:
         tests: test samples of the source's own with their labels, which nobody is asked about.
         sections: of the job, where the pool is one's: what its experiment takes over.
         meta_model: how the one was named that its features go through; empty if there is none.
+        contents: what its samples were when they were read first, by their ids, where that is known.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Pool:
     tests: tuple[tuple[Any, str], ...] = ()
     sections: Mapping[str, Any] = field(default_factory=dict)
     meta_model: str = ""
+    contents: Mapping[str, str] = field(default_factory=dict)
 
     def exhibit(self, sample: str) -> Exhibit:
         """A sample to look at, by its id.
@@ -92,13 +95,23 @@ class Pool:
         """A sample that was labelled, by its id.
 
         Raises:
-            DataError: it has gone.
+            DataError: it has gone, or another one has its id now.
         """
+        self.require_unchanged(name)
         place = self._places.get(name)
         if place is None:
             told = f"{name} has been labelled, but is not in {self.source} any more"
             raise DataError(f"{told}; put it back, or leave it at the bundle with --no-experiment")
         return self.samples[place]
+
+    def require_unchanged(self, name: str) -> None:
+        """Raise if another sample has this id now.
+
+        Raises:
+            DataError: that is so.
+        """
+        if (place := self._places.get(name)) is not None:
+            require_unchanged(name, self.samples[place], self.contents, self.source)
 
     @cached_property
     def _places(self) -> dict[str, int]:
@@ -216,11 +229,13 @@ class ReadPool:
         ids: what each is called.
         features: float32 [N, F].
         left_out: why others may not, by their ids: they cannot be read, or are copies.
+        contents: a digest of each; empty where none was kept, or could be had.
     """
 
     ids: tuple[str, ...]
     features: np.ndarray
     left_out: dict[str, str]
+    contents: tuple[str, ...] = ()
 
 
 def read_pool(pool: Pool, scratch: Path, told: Any) -> ReadPool:
@@ -237,4 +252,7 @@ def read_pool(pool: Pool, scratch: Path, told: Any) -> ReadPool:
         told_of = f"none of the {len(left_out)} samples of {pool.source} can be read: {name} {reason}"
         raise DataError(f"{told_of}; repair them, or name another pool")
     ids = tuple(name for name in pool.ids if name not in left_out)
-    return ReadPool(ids, found.features, left_out)
+    contents = tuple(
+        content_digest(one) for name, one in zip(pool.ids, pool.samples, strict=True) if name not in left_out
+    )
+    return ReadPool(ids, found.features, left_out, contents)
