@@ -97,6 +97,20 @@ def test_on_other_data_it_begins_anew_and_says_so(home: Home) -> None:
     assert trained(home, job_of()).note == ""  # those of the beginning: goes on
 
 
+def test_an_edited_job_begins_anew_and_says_what_was_edited(home: Home) -> None:
+    def cut(trial: str, epoch: int, metrics: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        meta_train(job_of(), home, pool_of(samples_of()), cut)
+    (begun,) = (home.meta_models / "tiny" / "trainings").iterdir()
+    edited = job_of(report={"protocols": ["3w1s"], "episodes": 20})
+    told = f"the job is not the one that {begun} was begun with (changed: report.episodes), so this training began anew"
+    assert trained(home, edited).note == f"{told}; with the job as it was, that one goes on"
+    assert trained(home, job_of()).note == ""
+    assert trained(home, job_of(held_out={"seed": 9})).note == "", "none is cut off any more"
+
+
 def _is_report(one: Any) -> bool:
     return isinstance(one, events.TrialReported)
 

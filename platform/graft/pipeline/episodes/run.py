@@ -40,6 +40,7 @@ from graft.spec.meta.job import MetaJob
 from graft.spec.meta.search import MetaResourcesSpec, MetaSearchSpec
 from graft.spec.meta.search_job import search_job
 from graft.spec.meta.searched import first_of
+from graft.spec.space.flat import flattened
 from graft.tracking.target import Target, target_of
 from graft.training.world import ALONE
 
@@ -116,7 +117,7 @@ def meta_train(job: MetaJob, home: Home, pool: Pool, on_report: OnReport, is_upd
     factory, target = MetaFactory(job, division, earlier.model if earlier else None), target_of(home, job)
     factory(job.space.build(first_of), ALONE)  # what cannot be done is said before anything is written
     directory = _directory(home, job, pool.dataset, earlier)
-    anew = "" if earlier or (directory / JOB).exists() else _begun_on_other_data(directory, job)
+    anew = "" if earlier or (directory / JOB).exists() else _begun_otherwise(directory, job)
     with Journal(directory / "journal.jsonl") as journal:
         _begin(journal, job, directory)
         trained = _trained(factory, directory, journal, on_report)
@@ -209,13 +210,29 @@ def _directory(home: Home, job: MetaJob, dataset: Dataset, earlier: Champion | N
     return home.meta_models / job.name / "trainings" / text_digest(told)[:12]
 
 
-def _begun_on_other_data(directory: Path, job: MetaJob) -> str:
-    """What to say where this job was begun before, and not ended, on data that were others; else nothing."""
-    text = _job_text(job)
-    for other in sorted(directory.parent.glob(f"*/{JOB}")):
-        if other.read_text(encoding="utf-8") == text and not any(other.parent.glob(f"*/{MANIFEST}")):
-            return f"the data are not those that {other.parent} was begun with, so this training began anew"
-    return ""
+def _begun_otherwise(directory: Path, job: MetaJob) -> str:
+    """What to say where the newest training of this name was cut off, and this one does not go on with it."""
+    begun = sorted(directory.parent.glob(f"*/{JOB}"), key=lambda path: path.stat().st_mtime_ns)
+    cut_off = [path for path in begun if not any(path.parent.glob(f"*/{MANIFEST}"))]
+    if not cut_off:
+        return ""
+    now = _keys_of(_job_text(job))
+    before = [(path.parent, _keys_of(path.read_text(encoding="utf-8", errors="replace"))) for path in cut_off]
+    if same := [place for place, was in before if was == now]:
+        return f"the data are not those that {same[-1]} was begun with, so this training began anew"
+    place, was = before[-1]
+    changed = ", ".join(sorted(key for key in {*now, *was} if now.get(key) != was.get(key)))
+    told = f"the job is not the one that {place} was begun with (changed: {changed}), so this training began anew"
+    return f"{told}; with the job as it was, that one goes on"
+
+
+def _keys_of(text: str) -> dict[str, Any]:
+    """What a job says, by dotted keys; nothing where its file is damaged, which is no fault of another training."""
+    try:
+        stored = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return {}
+    return dict(flattened(stored)) if isinstance(stored, Mapping) else {}
 
 
 def _job_text(job: MetaJob) -> str:
