@@ -10,10 +10,11 @@ from graft.spec.components.head import HeadSpec
 from graft.spec.defaults.closed_form import AHEAD, IN_TURN, SHARE, SLOW, Size, solved_first
 from graft.spec.defaults.default_space import recommended
 from graft.spec.defaults.scale import Scale
-from graft.spec.modalities.image import DigitsData, ImageFolderData
+from graft.spec.modalities.image import DigitsData, ImageFolderData, ImageModality, ImageSource
 from graft.spec.modalities.text import TextFolderData, TextModality
 from graft.spec.registry import members
 from graft.spec.space.space import StrategySpace
+from graft.spec.tasks.base import TaskSpec
 from graft.spec.tasks.classification import Classification
 from graft.spec.tasks.multilabel import Multilabel
 from graft.spec.tasks.regression import Regression
@@ -75,11 +76,29 @@ def test_a_head_is_left_out_where_the_task_cannot_be_solved_by_it_or_not_in_seco
     ],
 )
 def test_a_head_on_other_features_is_solved_where_it_takes_seconds(scale: Scale, is_there: bool) -> None:
-    (bag,) = TextModality.solved_besides
+    (bag,) = TextModality.solved_besides(TextFolderData(path="x"))
     found = solved_first("softmax", (Size({"max_tokens": 64}, 0.002),), scale, [bag])
     assert bag.fields not in found.ahead
-    assert (bag.fields in found.beside[:1]) == is_there
+    assert (bag.fields in found.beside) == is_there
     assert scale.trials is None or len(found.all) == scale.trials * SHARE
+    behind = found.beside[found.beside.index(bag.fields) + 1 :] if is_there else ()
+    assert all((one.get("structure", {"keep": 1.0})["keep"], one["head"]) == SLOW for one in behind)
+
+
+@pytest.mark.parametrize(("data", "side"), [(DigitsData(), 96), (ImageFolderData(path="x"), 160)])
+@pytest.mark.parametrize("task", [Classification(), Multilabel(), Regression()], ids=lambda one: one.kind)
+def test_of_images_one_head_is_solved_on_another_network(data: ImageSource, side: int, task: TaskSpec) -> None:
+    strategies = [StrategySpace.parse(one).only() for one in recommended(data, task, FEW).first]
+    (other,) = (one for one in strategies if one.backbone != ImageModality.default_backbone)
+    assert (other.backbone, other.head.kind, other.freeze) == ("efficientnet_lite1", "ridge", 1)
+    assert other.plain("resolution") == side
+
+
+def test_the_other_network_is_asked_where_there_is_time_for_its_pass() -> None:
+    (other,) = ImageModality.solved_besides(ImageFolderData(path="x"))
+    enough = 10_000 * other.seconds_each / SHARE / 60
+    for minutes, is_there in ((enough * 1.01, True), (enough * 0.99, False)):
+        assert other.suits("softmax", Scale(8_000, 2_000, minutes=minutes, outputs=5)) == is_there
 
 
 @pytest.mark.parametrize("task", [Classification(), Multilabel(), Regression()], ids=lambda one: one.kind)

@@ -4,6 +4,8 @@ from collections import Counter
 
 from graft.experiments.progress import Progress, TrialProgress
 from graft.experiments.standing.choice import is_solved, steady
+from graft.learner.ensemble.kinds import kind_of
+from graft.spec.strategy import Strategy
 
 MOST_CANDIDATES, MOST_SOLVED = 12, 6
 """Candidates; those of them whose head was solved on one backbone: they are alike, and many where data are few."""
@@ -12,8 +14,8 @@ MOST_CANDIDATES, MOST_SOLVED = 12, 6
 def candidates_of(progress: Progress, winner: TrialProgress) -> list[TrialProgress]:
     """The winner, then the best others by what they are worth over their last epochs.
 
-    The best of each kind is among them, whatever its score: unlike models help each other most. Of one kind are those
-    with the same backbone whose heads were solved, or that were trained.
+    The best of each kind (`learner.ensemble.kinds`) is among them, whatever its score: unlike models help each other
+    most.
     """
     scored = [one for one in progress.ranked() if one.best_epoch and one is not winner]
     ranked = sorted(scored, key=lambda one: progress.metric.best_first(steady(one), one.trial))
@@ -27,5 +29,5 @@ def candidates_of(progress: Progress, winner: TrialProgress) -> list[TrialProgre
     return [winner, *(ranked[place] for place in sorted(chosen))]
 
 
-def _kind(one: TrialProgress) -> tuple[str, bool]:
-    return str(one.strategy.get("backbone")), is_solved(one)
+def _kind(one: TrialProgress) -> str:
+    return kind_of(Strategy.read_stored(one.best_strategy or one.strategy))

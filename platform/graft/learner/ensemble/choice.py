@@ -13,11 +13,11 @@ from torch import Tensor
 from graft.core.errors import ArtifactError
 from graft.core.seeds import derive_seed
 from graft.data.dataset import Split
+from graft.learner.ensemble.kinds import kind_of
 from graft.learner.ensemble.members import Member, answer
 from graft.learner.ensemble.selection import Library, held_out_shares, select
 from graft.learner.ensemble.worth import FEWEST_ROWS, NOISE, WORTH, expected_gain
 from graft.learner.training_data import TrainingData, training_data_of
-from graft.spec.strategy import Strategy
 from graft.spec.training import SELECTION_ROWS
 from graft.tasks.averaging import evidence_of, losses_of
 
@@ -63,7 +63,7 @@ def choose_members(candidates: Sequence[Member], most: int, num_threads: int) ->
         return {**told, "is_kept": False, "members": []}
     names, seed = data.arrays.names, data.seed
     evidence = np.stack([evidence_of(data.task, one.outputs, targets, names, one.facts) for one in heard])
-    kinds = tuple(_kind(one.member.model.strategy) for one in heard)
+    kinds = tuple(kind_of(one.member.model.strategy) for one in heard)
     library = Library(evidence, partial(losses_of, data.task.spec.link), seed, kinds)
     shares = select(library, most)
     members = [
@@ -72,11 +72,6 @@ def choose_members(candidates: Sequence[Member], most: int, num_threads: int) ->
         if share
     ]
     return {**told, **_judged(library, heard, most, data, targets), "members": members}
-
-
-def _kind(strategy: Strategy) -> str:
-    """Models of one kind have like errors: those of a network whose head alone was solved, and those that trained."""
-    return f"{strategy.backbone} {'solved' if strategy.head.is_solved else 'trained'}"
 
 
 def _rows(data: TrainingData) -> np.ndarray:

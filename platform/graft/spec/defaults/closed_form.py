@@ -41,25 +41,28 @@ class Size:
 
 @dataclass(frozen=True)
 class Beside:
-    """A solved head on features that are unlike those of the default backbone.
+    """A solved head on features that are unlike those of the default backbone: it errs on other samples.
 
     Attributes:
         fields: of a strategy, all that it needs.
         head: its kind.
+        seconds: that one core takes at most, whatever the number of rows.
+        seconds_each: that it takes for each row besides.
         most_rows: that it is solved for, training and validation together: beyond, memory or time would not do.
-        seconds: that one core takes at most.
     """
 
     fields: Mapping[str, Any]
     head: str
-    most_rows: int
-    seconds: float
+    seconds: float = 0.0
+    seconds_each: float = 0.0
+    most_rows: int = _MOST_ROWS
 
     def suits(self, link: str, scale: Scale) -> bool:
         """Whether there is time and memory for it."""
-        is_small = scale.training + scale.validation <= self.most_rows
-        has_time = scale.minutes is None or scale.minutes * 60 * SHARE >= self.seconds
-        return is_small and has_time and scale.outputs <= _MOST_OUTPUTS and _fits(self.head, link, scale)
+        rows = scale.training + scale.validation
+        seconds = self.seconds + rows * self.seconds_each
+        has_time = scale.minutes is None or scale.minutes * 60 * SHARE >= seconds
+        return rows <= self.most_rows and has_time and scale.outputs <= _MOST_OUTPUTS and _fits(self.head, link, scale)
 
 
 @dataclass(frozen=True)
@@ -103,10 +106,11 @@ def solved_first(link: str, sizes: Sequence[Size], scale: Scale, besides: Sequen
     slow = [_strategy(*one) for one in found if one[1] == SLOW]
     each = sum(one != SLOW for one in in_turn)
     if len(quick) <= each or not _can_wait(affordable[:2], scale):
-        return SolvedFirst((*quick, *slow)[:1], (*others, *(*quick, *slow)[1:]))
+        in_order = (*quick, *others, *slow)
+        return SolvedFirst(in_order[:1], in_order[1:])
     # Two processes, each with a pass of its own: the heads of the smaller size are there when the larger one's ends.
     ahead = (quick[0], quick[each], *quick[1:each])
-    return SolvedFirst(ahead, (*others, *quick[each + 1 :], *slow))
+    return SolvedFirst(ahead, (*quick[each + 1 :], *others, *slow))
 
 
 def _strategy(size: Size, head: tuple[float, str]) -> Mapping[str, Any]:

@@ -38,7 +38,7 @@ def recommended(data: DataSpec, task: TaskSpec, scale: Scale) -> Recommended:
     found = modality.recommended(data, scale) if issubclass(modality, ModalitySpec) else Recommended({})
     space = completed({**default_space(data, task), **found.space}, data, task)
     sizes = modality.feature_sizes(data) if issubclass(modality, ModalitySpec) else ()
-    besides = modality.solved_besides if issubclass(modality, ModalitySpec) else ()
+    besides = modality.solved_besides(data) if issubclass(modality, ModalitySpec) else ()
     solved = solved_first(task.link, sizes, scale, besides)
     # Where no head is worth being solved, none is solved for a training to start from.
     trained = [{**task.default_first, **one} for one in found.first if solved.all or "head_start" not in one]

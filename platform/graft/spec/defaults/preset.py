@@ -7,12 +7,12 @@ Preset = Literal["fast", "balanced", "best"]
 MEANINGS: dict[str, str] = {
     "fast": "heads and last blocks on features that are computed once; the whole network is not trained",
     "balanced": "the whole network first, as large an input as there is time for, then what a search finds; up to "
-    "three of the best answer together, where that is better",
+    "five of the best answer together, where that is better",
     "best": "larger inputs and longer trainings; several views of a sample, or an average of weights, at the end",
 }
 """What each of them does, for people."""
 
-ENSEMBLES: dict[str, int | str] = {"fast": "off", "balanced": 3, "best": "auto"}
+ENSEMBLES: dict[str, int | str] = {"fast": "off", "balanced": "auto", "best": "auto"}
 """`training.fit.ensemble` where neither a strategy nor what the final fit does is said."""
 
 # From so many training samples on, an average of weights that the validation samples judge is worth more than training

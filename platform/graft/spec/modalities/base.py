@@ -47,7 +47,6 @@ class ModalitySpec(Component):
         reference: keys of the strategy whose frozen backbone all tasks are compared with (`graft memory`).
         features_by: ``module:function`` that takes what is examined and rows, int64 [n], and gives features [n, D],
             dense or sparse, that labels are judged by; None where there is nothing to go by. Empty if nobody knows.
-        solved_besides: heads that are solved first of all, on features that are unlike the default backbone's.
     """
 
     default_backbone: ClassVar[str] = ""
@@ -56,7 +55,6 @@ class ModalitySpec(Component):
     preprocessing: ClassVar[type[Preprocessing]] = Preprocessing
     takes: ClassVar[str] = ""
     features_by: ClassVar[str] = ""
-    solved_besides: ClassVar[tuple[Beside, ...]] = ()
     length: ClassVar[Length] = Length()
     reference: ClassVar[Mapping[str, Any]] = {}
     default_space: ClassVar[Mapping[str, Any]] = {
@@ -73,6 +71,11 @@ class ModalitySpec(Component):
     @classmethod
     def feature_sizes(cls, data: "DataSpec") -> tuple[Size, ...]:
         """Sizes of the samples at which heads are solved before anything is trained; none if it knows no good ones."""
+        return ()
+
+    @classmethod
+    def solved_besides(cls, data: "DataSpec") -> tuple[Beside, ...]:
+        """Heads that are solved as well, on features that are unlike those of the default backbone."""
         return ()
 
     @classmethod

@@ -7,14 +7,20 @@ from pydantic import Field, model_serializer, model_validator
 
 from graft.spec.base import Share, Spec
 from graft.spec.components.augmentation import Augmentation
-from graft.spec.defaults.closed_form import Size
+from graft.spec.defaults.closed_form import Beside, Size
 from graft.spec.defaults.recommended import Recommended
 from graft.spec.defaults.scale import Scale
 from graft.spec.messages.rules import Finding, rejected
 from graft.spec.modalities.base import DataSpec, ModalitySpec, Preprocessing
 from graft.spec.modalities.data_path import DataPath
 from graft.spec.modalities.folder import FolderSource
-from graft.spec.modalities.image_defaults import SMALL_SIDE, feature_sides, recommended_by_size, seconds_at
+from graft.spec.modalities.image_defaults import (
+    SMALL_SIDE,
+    another_network,
+    feature_sides,
+    recommended_by_size,
+    seconds_at,
+)
 from graft.spec.modalities.label_names import NumberedLabels
 from graft.spec.modalities.side_columns import SideColumns
 
@@ -110,6 +116,11 @@ class ImageModality(ModalitySpec):
     def feature_sizes(cls, data: DataSpec) -> tuple[Size, ...]:
         """Three sides; enlarging small images pays up to a point."""
         return feature_sides("resolution" in data.default_space)
+
+    @classmethod
+    def solved_besides(cls, data: DataSpec) -> tuple[Beside, ...]:
+        """Another network."""
+        return (another_network("resolution" in data.default_space),)
 
     @classmethod
     def training_seconds(cls, space: Any) -> float:

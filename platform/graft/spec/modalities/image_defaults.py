@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from graft.spec.defaults.closed_form import Size
+from graft.spec.defaults.closed_form import Beside, Size
 from graft.spec.defaults.recommended import Recommended
 from graft.spec.defaults.scale import Scale
 
 # Training all of EfficientNet-Lite0 on an image of 128 px takes a core so long (docs/defaults.md).
 _SECONDS_AT_128 = 0.016
+# EfficientNet-Lite1 does so many times the arithmetic of Lite0.
+_SECOND_NETWORK = 1.4
 SMALL_SIDE = 32
 """What small images are enlarged to where nobody says how much time there is."""
 _SIDES, _SMALL_SIDES, _LARGE_SIDES = (128, 96), (128, 96, 64), (192, 160)
@@ -34,6 +36,17 @@ def feature_sides(are_small: bool) -> tuple[Size, ...]:
     """
     sides = _SMALL_FEATURE_SIDES if are_small else _FEATURE_SIDES
     return tuple(Size({"resolution": side}, seconds_at(side) / 3) for side in sides)
+
+
+def another_network(are_small: bool) -> Beside:
+    """A head on a second network, at the largest side: what one network does not see, another may.
+
+    Args:
+        are_small: whether the images have fewer pixels than a network is used to.
+    """
+    side = max(_SMALL_FEATURE_SIDES if are_small else _FEATURE_SIDES)
+    fields = {"backbone": "efficientnet_lite1", "resolution": side, "freeze": 1.0, "head": "ridge"}
+    return Beside(fields, head="ridge", seconds_each=_SECOND_NETWORK * seconds_at(side) / 3)
 
 
 def recommended_by_size(

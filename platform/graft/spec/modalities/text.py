@@ -70,7 +70,6 @@ class TextModality(ModalitySpec):
     takes: ClassVar[str] = "texts"
     features_by: ClassVar[str] = "graft.modalities.text.checks.features:text_features"
     reference: ClassVar[Mapping[str, Any]] = {"backbone": "minilm_l6", "max_tokens": 64}
-    solved_besides: ClassVar[tuple[Beside, ...]] = (BAG,)
     default_space: ClassVar[Mapping[str, Any]] = {
         "freeze": {"choice": [1.0, 0.83, 0.67, 0.5, 0.0]},
         "lr": {"loguniform": [5e-5, 1e-3]},
@@ -90,6 +89,11 @@ class TextModality(ModalitySpec):
     def feature_sizes(cls, data: DataSpec) -> tuple[Size, ...]:
         """Half a text, and what most texts are."""
         return feature_lengths()
+
+    @classmethod
+    def solved_besides(cls, data: DataSpec) -> tuple[Beside, ...]:
+        """A bag of words."""
+        return (BAG,)
 
     @classmethod
     def training_seconds(cls, space: Any) -> float:
