@@ -123,7 +123,11 @@ class TestImages:
         assert (usual.job.export.tta, best.job.export.tta) == (1, 2)
         assert best.job.strategy.values("resolution") > usual.job.strategy.values("resolution")
         assert best.reasons.preset.startswith("best: larger inputs")
-        assert (usual.job.training.fit.ensemble, best.job.training.fit.ensemble) == (3, "auto")
+        assert (fast.training.fit.ensemble, usual.job.training.fit.ensemble, best.job.training.fit.ensemble) == (
+            "off",
+            "auto",
+            "auto",
+        )
         off = resolve_job(folder_job(tmp_path, preset="best", training={"fit": {"ensemble": "off"}})).job
         assert off.training.fit.ensemble == "off"
         said = resolve_job(folder_job(tmp_path, preset="best", export={"tta": 4})).job

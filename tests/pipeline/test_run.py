@@ -45,6 +45,11 @@ class NoRelay:
     """Stands for the process that ships to MLflow."""
 
     has_ended = False
+    is_stopped = False
+
+    @property
+    def progress(self) -> object:
+        return object()
 
     def drain(self, timeout: float) -> bool:
         return True
