@@ -86,7 +86,7 @@ def test_one_that_is_interrupted_says_that_it_goes_on(graft, job, monkeypatch):
     monkeypatch.setattr(run, "meta_train", interrupt)
     done = graft("meta-train", path)
     told = "graft: interrupted; finished epochs are kept, and the same command goes on\n"
-    assert (done.exit_code, done.err) == (1, told)
+    assert (done.exit_code, done.err) == (130, told)
 
 
 def test_an_update_of_nothing_is_one_line(graft, job):

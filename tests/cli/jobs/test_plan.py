@@ -53,7 +53,7 @@ def test_there_are_no_more_trials_than_strategies(graft, job_file):
 def test_a_job_of_a_name_and_data_is_searched_over_a_space(graft, job_file):
     path = job_file("name: x\ndata: digits\n")
     plan = graft("plan", path, "--offline", "--json").json
-    assert (plan["grid"], plan["trials"]) == (None, 28), "16, and the heads that are solved"
+    assert (plan["grid"], plan["trials"]) == (None, 29), "16, and the heads that are solved"
     assert plan["space_from"] == "the default for such data and task"
     assert plan["strategy"]["freeze"] == {"choice": [0.0, 0.5, 0.75, 1.0]}
     trained = [one.split()[1] for one in plan["first"] if " logistic" not in one and " ridge" not in one]

@@ -216,10 +216,10 @@ def test_the_home_is_where_the_option_says(graft, fake_run, job, home, tmp_path)
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_an_interrupted_run_exits_1_and_says_how_to_go_on(graft, fake_run, job, as_json):
+def test_an_interrupted_run_exits_130_and_says_how_to_go_on(graft, fake_run, job, as_json):
     fake_run(Interrupted("interrupted; the best model so far is in /x; `graft resume digits` goes on"))
     done = graft("run", job, *(["--json"] if as_json else []))
-    assert done.exit_code == 1
+    assert done.exit_code == 130
     assert "`graft resume digits` goes on" in (done.json["error"] if as_json else done.err.splitlines()[-1])
 
 
