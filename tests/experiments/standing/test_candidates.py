@@ -46,3 +46,12 @@ def test_the_best_of_every_kind_is_one_whatever_its_score() -> None:
 def test_trials_without_a_score_are_none() -> None:
     progress = progress_of(1, 1, without=3)
     assert [one.trial for one in candidates_of(progress, progress.trials["t00"])] == ["t00", "t01"]
+
+
+def test_a_training_from_another_depth_is_one_whatever_its_score() -> None:
+    progress = progress_of(0, MOST_CANDIDATES + 2)
+    half = Strategy(freeze=0.5)
+    progress.apply(events.TrialStarted("t90", half.model_dump(mode="json"), "t90", time=1.0))
+    progress.apply(events.TrialReported("t90", 1, {"val/accuracy": 0.01}, 1.0, time=2.0))
+    found = [one.trial for one in candidates_of(progress, progress.trials["t00"])]
+    assert found == [*(f"t{number:02d}" for number in range(MOST_CANDIDATES - 1)), "t90"]
