@@ -1,12 +1,16 @@
 """Pools as users name them."""
 
+import errno
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from graft.core.errors import DataError, SpecError
+from graft.core.errors import DataError, ResourceError, SpecError
 from graft.models.load import check_backbone
+from graft.pipeline.exploration.backbone import Embedding
 from graft.pipeline.exploration.model import write_model
 from graft.pipeline.exploration.pool import Wish, find_pool, read_pool
 from graft.serving.predictor import Predictor
@@ -56,3 +60,15 @@ def test_an_oracle_that_tells_nothing_apart_is_refused(folder: Path, tmp_path: P
     (tmp_path / "t.csv").write_text("text,label\na b,x\nc d,x\n")
     with pytest.raises(SpecError, match="--oracle is `label`, which calls every sample `x`"):
         find_pool(tmp_path / "t.csv", Wish(oracle="label"))
+
+
+def test_a_disk_that_is_full_before_anything_is_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")  # of a write, it names no file
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    modality: Any = SimpleNamespace(bundle_files=lambda *_: {"tokenizer.json": b"{}"})
+    nothing: Any = None
+    embedding = Embedding(nothing, nothing, modality, nothing)
+    with pytest.raises(ResourceError, match=f"while writing {tmp_path / 'reader'}; free some"):
+        embedding.features([], tmp_path / "reader", lambda done, of: None)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from graft.core.storage import disk_full_is_clear
 from graft.data.columns import Ragged
 from graft.data.listing import Listing
 from graft.data.targets import RawTargets
@@ -142,9 +143,10 @@ class Embedding:
             scratch: directory for files that the reader needs.
             told: how many are done, of how many.
         """
-        scratch.mkdir(parents=True, exist_ok=True)
-        for name, content in self.modality.bundle_files(self.preprocessing, self.info).items():
-            (scratch / name).write_bytes(content)
+        with disk_full_is_clear(scratch):
+            scratch.mkdir(parents=True, exist_ok=True)
+            for name, content in self.modality.bundle_files(self.preprocessing, self.info).items():
+                (scratch / name).write_bytes(content)
         read, found, errors = self.modality.reader(self.preprocessing, scratch), list[np.ndarray](), dict[int, str]()
         first, copies = dict[bytes, int](), dict[int, int]()
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

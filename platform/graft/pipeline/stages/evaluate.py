@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graft.core.errors import ArtifactError
-from graft.core.storage import write_json
+from graft.core.storage import disk_full_is_clear, write_json
 from graft.core.stores.copy import Copy, publish
 from graft.data.dataset import Dataset, Split
 from graft.experiments.progress import TrialProgress
@@ -146,5 +146,6 @@ def _draw(report: dict[str, Any], dataset: Dataset, data: TrainingData, pictures
     if Copy.of(pictures) is not None:  # of a node that has nothing of this experiment yet
         pictures.mkdir(parents=True, exist_ok=True)
     for name, content in data.task.figures(report, preview).items():
-        (pictures / name).write_bytes(content)
+        with disk_full_is_clear(pictures / name):
+            (pictures / name).write_bytes(content)
         publish(pictures / name)
