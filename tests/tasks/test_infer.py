@@ -36,6 +36,10 @@ SUGGESTIONS = [
     (RawTargets(RNG.integers(0, 2, (9, 3)).astype(float), columns=("a", "b", "c")), "multilabel", "zeros and ones"),
     (RawTargets(TAGS, columns=("tags",)), "multilabel", "`tags` holds 3 labels, separated by `;` in 60% of the rows"),
     (RawTargets(lists(["a"], ["b", "a"], [])), "multilabel", "lists"),
+    (RawTargets(np.array(["['red', 'small']", "['red']", "[]"] * 8)), "multilabel", "lists"),
+    (RawTargets(np.array(["Paris, France", "Paris, Texas", "Oslo"] * 8)), "classification", "3 different values"),
+    (RawTargets(np.array(["a/1", "a/2", "b/1", "b/2"] * 8)), "classification", "4 different values"),
+    (RawTargets(np.array(["[red]", "[blue]"] * 8)), "classification", "2 different values"),
     (RawTargets(SENTENCES), "classification", "50 different values"),
     (RawTargets(np.array(["3,5", "4", "0,25"]), columns=("size",)), "regression", "`size` .* written as `3,5`, .* 3.5"),
     (
@@ -62,7 +66,8 @@ def test_what_labels_suggest(raw, kind, reason):
 
 def test_the_separator_is_the_one_of_the_task():
     assert infer_task(RawTargets(np.char.replace(TAGS, ";", "|")), "|")[0] == "multilabel"
-    assert infer_task(RawTargets(np.char.replace(TAGS, ";", "|")))[0] == "classification"
+    with pytest.raises(DataError, match=r"holds `red\|small`.*separator: .\|.}\), or .* one class \(write task: class"):
+        infer_task(RawTargets(np.char.replace(TAGS, ";", "|")))
 
 
 WORDS, FLOATS = RawTargets(np.array(["good", "bad", "good"])), RawTargets(RNG.normal(size=900), columns=("price",))

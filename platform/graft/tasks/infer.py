@@ -8,6 +8,7 @@ from graft.spec.tasks.base import TaskSpec
 from graft.spec.tasks.regression import Regression
 from graft.tasks.reading import LabelColumn, are_many, has_fractions, is_measured, label_columns
 from graft.tasks.registry import build_task
+from graft.tasks.separators import separator_question
 
 # Cells with a separator that make a column one of several labels; below, a `;` is a slip of the pen.
 _SHARE_SEPARATED = 0.05
@@ -21,7 +22,7 @@ def infer_task(raw: RawTargets, separator: str = ";") -> tuple[str, str]:
         separator: what stands between the labels of a cell.
 
     Raises:
-        DataError: a cell holds something that is no label.
+        DataError: a cell holds something that is no label, or may as well be several.
     """
     if raw.categories:
         return "classification", f"each sample is in one of {len(raw.categories)} categories"
@@ -38,6 +39,8 @@ def infer_task(raw: RawTargets, separator: str = ";") -> tuple[str, str]:
         return "regression", f"{told} {reason}"
     if column.form == "words" and (reason := _written(column)):
         return "regression", f"{told} {reason}"
+    if column.form == "words" and (question := separator_question(column, separator)):
+        raise DataError(f"{question}, or each is the name of one class (write task: classification)")
     distinct = len({str(cell) for cell in column.different})
     return "classification", f"{told} holds {distinct} different values"
 

@@ -11,6 +11,7 @@ import numpy as np
 from graft.core.errors import DataError
 from graft.core.unicode_form import composed
 from graft.data.contents.coded import Coded
+from graft.data.contents.written_lists import read_written_lists
 from graft.data.tables.written_numbers import DecimalMark, WrittenNumbers, is_written_number, read_written
 from graft.data.targets import RawTargets
 
@@ -252,8 +253,20 @@ def _cells(coded: Coded, where: str) -> Coded:
                 f"{where} holds a {kind} in row {row + 1}, but a label is a text, a number or a list; "
                 "convert the column or name another"
             )
-    read = iter(_without_no_numbers(cells))
+    read = iter(_as_lists(_without_no_numbers(cells)))
     return coded.mapped(lambda _: next(read))
+
+
+def _as_lists(cells: list[Any]) -> list[Any]:
+    """The same cells as lists, if all that are there are written as such."""
+    present = [cell for cell in cells if cell is not None]
+    if not present or not all(isinstance(cell, str) for cell in present):
+        return cells
+    lists = read_written_lists(present)
+    if lists is None:
+        return cells
+    read = iter(lists)
+    return [None if cell is None else next(read) for cell in cells]
 
 
 def _without_no_numbers(cells: list[Any]) -> list[Any]:

@@ -92,7 +92,8 @@ def test_a_table_with_one_meaning(table: Any, sample: str, labels: list[str], sp
         (
             {"text": REVIEWS, "id": NUMBERS, "when": DATES},
             "t.csv has no column that may be the label: its other columns are `id` (24 different numbers), `when` "
-            "(dates, addresses or digests); a label repeats, or is a measured number: name it with --label COLUMN",
+            "(dates, addresses, digests or names of files); a label repeats, or is a measured number: name it with "
+            "--label COLUMN",
         ),
         ({"a": PRICES, "b": STARS}, "t.csv has no column of texts or of names of images (`a` (24 different numbers)"),
         ({"text": REVIEWS}, "t.csv has no column that may be the label: it has no other column"),
@@ -119,3 +120,16 @@ def test_what_the_user_names_is_taken() -> None:
 def test_a_label_that_only_its_name_decides_leaves_the_others_to_be_told() -> None:
     assert roles({"text": REVIEWS, "label": WORDS, "colour": WORDS}).others == ("colour",)
     assert roles({"text": REVIEWS, "stars": STARS, "helpful": PRICES}).others == ("helpful",)
+
+
+@pytest.mark.parametrize(
+    "name", ["clip{}.wav", "a b {}.pdf", "'x/{}.JPG'", "![]({}.png)", "scan{}.CR2", "t/{}.txt", "<img src='{}.jpg'>"]
+)
+def test_names_of_files_are_no_texts(name):
+    with pytest.raises(DataError, match=r"`item` \(dates, addresses, digests or names of files\)"):
+        roles({"item": [name.format(k) for k in range(ROWS)], "label": WORDS})
+
+
+def test_lists_written_into_cells_are_labels_however_many_there_are():
+    found = roles({"text": REVIEWS, "tags": [f"['a{k}', 'b{k % 3}']" for k in range(ROWS)]})
+    assert found.labels == ("tags",)

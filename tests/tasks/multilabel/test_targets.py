@@ -66,3 +66,29 @@ def test_one_label_typed_in_two_ways_is_told(one, other, difference):
         DataError, match=f"x has the labels `.*` and `.*`, but names must differ in more than {difference}"
     ):
         read_labels(RawTargets(objects(f"{one};round", f"{other};round")), "x", ";")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [("['red', 'small']", "['red']", "[]"), ('["red","small"]', '["red"]', "[]"), ("{red,small}", "{red}", "{}")],
+)
+def test_lists_written_into_cells_are_lists(cells):
+    found = read_labels(RawTargets(objects(*cells)), "x", ";")
+    assert (found.names, found.values.tolist()) == (("red", "small"), [[1, 1], [1, 0], [0, 0]])
+
+
+def test_lists_of_zeros_and_ones_name_no_labels():
+    for cells in (([0, 1, 1], [1, 0, 0]), ("[0, 1, 1]", "[1, 0, 0]")):
+        with pytest.raises(DataError, match=r"holds lists of zeros and ones .* which name no labels"):
+            read_labels(RawTargets(objects(*cells)), "x", ";")
+    assert read_labels(RawTargets(objects([0, 1], [1])), "x", ";").names == ("0", "1")
+
+
+def test_another_mark_between_labels_is_asked_about():
+    cells = RawTargets(objects("red, small", "red", "small, round"))
+    with pytest.raises(
+        DataError, match=r'several labels \(write task: {kind: multilabel, separator: ","}\), or each holds'
+    ):
+        read_labels(cells, "x", ";")
+    assert read_labels(cells, "x", ",").names == ("red", "round", "small")
+    assert len(read_labels(RawTargets(objects("red, small", "red;", "small, round")), "x", ";").names) == 3

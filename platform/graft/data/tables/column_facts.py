@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from graft.data.contents.written_lists import read_written_lists
 from graft.data.splits.names import split_of
 from graft.data.tables.labels import NUMBER
 from graft.data.tables.written_numbers import read_written
@@ -20,6 +21,12 @@ _MOST_SPLITS = 6
 
 _DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
 _CODED = re.compile(r"(https?|ftp|s3)://\S+|[0-9a-fA-F-]{16,}|\S+@\S+\.\S+")
+# Whatever stands around it: quotes, the brackets of a link or of a mapping. Not what a domain may end in, such as .com.
+_NAME_OF_FILE = re.compile(
+    r"(?i).{0,300}\w\.(jpe?g|png|gif|bmp|tiff?|webp|hei[cf]|avif|svg|psd|cr[23]|nef|arw|dng|dcm|nii|mp[34]|m4[av]|wav"
+    r"|flac|ogg|opus|aac|mov|avi|mkv|webm|pdf|docx?|xlsx?|pptx?|odt|rtf|txt|html?|xml|jsonl?|csv|tsv|parquet|np[yz]"
+    r"|pkl|pt|h5|zip|tar|gz|7z)[^\w\s]{0,6}"
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class ColumnFacts:
         consecutive: whether they are whole, all different, and without a gap.
         binary: whether all of them are 0 or 1.
         files: share of the texts that name a file of samples.
-        coded: share of the texts that are dates, addresses or digests.
+        coded: share of the texts that are dates, addresses, digests or names of files.
         separated: share of the texts with a separator of labels.
         splits: whether all texts are names of splits, and of more than one.
         strange: a text in a column of numbers; empty if it is none of them.
@@ -87,6 +94,8 @@ def facts_of(name: str, values: Sequence[Any], is_file: Callable[[str], bool], s
             # Where it is open how they are read, they are numbers all the same; the task asks.
             facts = replace(facts, form="numbers")
             return _with_numbers(facts, written.values) if written.values else facts
+        if read_written_lists(list(dict.fromkeys(present))) is not None:
+            return replace(facts, form="lists")
     if form == "words":
         return _with_texts(facts, [_text(value) for value in present], is_file, separator)
     return facts
@@ -125,11 +134,16 @@ def _with_texts(
         words=sum(len(text.split()) for text in some) / len(some),
         characters=sum(map(len, some)) / len(some),
         files=share(is_file),
-        coded=share(lambda text: _DATE.fullmatch(text.strip()) or _CODED.fullmatch(text.strip())),
+        coded=share(_is_coded),
         separated=share(lambda text: separator in text),
         splits=None not in names and len(names) > 1,
         strange=_strange(texts),
     )
+
+
+def _is_coded(text: str) -> bool:
+    plain = text.strip()
+    return any(pattern.fullmatch(plain) for pattern in (_DATE, _CODED, _NAME_OF_FILE))
 
 
 def _strange(texts: Sequence[str]) -> str:

@@ -158,7 +158,7 @@ def _in_words(column: ColumnFacts) -> str:
     if column.form == "other":
         return "mixed" if column.rows else "of a type that is not read"
     if column.coded >= 0.5:
-        return "dates, addresses or digests"
+        return "dates, addresses, digests or names of files"
     if column.distinct == 1:
         return "the same in every row"
     if column.strange:

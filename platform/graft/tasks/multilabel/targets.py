@@ -10,6 +10,7 @@ from graft.data.folders.label_names import check_names_differ
 from graft.data.split import Split
 from graft.data.targets import RawTargets, Targets
 from graft.tasks.reading import LabelColumn, label_columns, one_column, rows_named, shown
+from graft.tasks.separators import separator_question
 
 
 def read_labels(raw: RawTargets, source: str, separator: str) -> Targets:
@@ -31,6 +32,8 @@ def read_labels(raw: RawTargets, source: str, separator: str) -> Targets:
             f"{column.where} holds numbers ({column.examples()}), but multilabel needs lists, or texts separated by "
             f"`{separator}`; set task: classification or task: regression, or name a column of labels"
         )
+    _check_no_indicators(column)
+    _check_separator(column, separator)
     found = [_labels(column, row, separator) for row in range(len(column))]
     names = sorted({label for labels in found for label in labels})
     _require_two(names, column.where)
@@ -53,6 +56,35 @@ def _require_all(column: LabelColumn, missing: np.ndarray, separator: str) -> No
             f"{column.where} is empty in {rows_named(missing)}, which may mean that no label applies, or that nobody "
             f"has looked; write `{separator}` (or an empty list) where none applies, and remove the others"
         )
+
+
+def _check_no_indicators(column: LabelColumn) -> None:
+    """Lists of zeros and ones, all of one length, say which labels apply, but not what they are called.
+
+    Raises:
+        DataError: they are.
+    """
+    lists = [cell for cell in column.different if isinstance(cell, list)]
+    lengths = {len(cell) for cell in lists}
+    if len(lists) < len(column.different) or len(lengths) != 1 or min(lengths) < 2:
+        return
+    if all(isinstance(part, int) and part in (0, 1) for cell in lists for part in cell):
+        raise DataError(
+            f"{column.where} holds lists of zeros and ones ({column.examples()}), which name no labels; write the "
+            "names of those that apply, or a column of zeros and ones for each label, and name these in data.label"
+        )
+
+
+def _check_separator(column: LabelColumn, separator: str) -> None:
+    """Check that cells are not parted by another mark, where none is by this one.
+
+    Raises:
+        DataError: both readings.
+    """
+    if column.form != "words" or any(separator in cell for cell in column.different):
+        return
+    if question := separator_question(column, separator):
+        raise DataError(f"{question}, or each holds one (write `{separator}` behind one of them)")
 
 
 def check_labels_left(targets: Targets, splits: np.ndarray, readable: np.ndarray, ids: Sequence[str]) -> None:
