@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from PIL import Image
 
 from graft.core.errors import DataError, SpecError
+from graft.data.draft import Wish
 from graft.serving.predictor import Predictor
 
 PER_LABEL = 4
@@ -99,3 +101,17 @@ def test_an_unknown_split_is_told(colour, labelled):
         colour.evaluate(labelled, split="dev")
     with pytest.raises(SpecError, match=r".png is no labelled data of images"):
         colour.evaluate(next(labelled.glob("*/*.png")))
+
+
+def test_the_column_that_is_predicted_is_the_one_that_is_scored(colour, labelled):
+    rows = [f"gone/{path.name},{path},{path.parent.name}" for path in sorted(labelled.glob("*/*.png"))]
+    table = labelled.parent / "pets.csv"
+    table.write_text("\n".join(["file,path,label", *rows]) + "\n")
+    assert colour.evaluate(table).metrics == pytest.approx(colour.evaluate(labelled).metrics)
+
+
+def test_columns_that_a_model_knows_are_meant_wherever_a_table_has_them():
+    wish = Wish(known_samples=("review", "text"), known_labels=("price", "size"))
+    assert wish.in_table(["text", "price", "review"]) == replace(wish, sample="review")
+    assert wish.in_table(["size", "text", "price"]) == replace(wish, sample="text", labels=("price", "size"))
+    assert wish.in_table(["other"]) == wish

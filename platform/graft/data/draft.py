@@ -4,12 +4,13 @@ Each kind of data says itself whether a path is one of its own (`DataSpec.drafte
 be found, too.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from graft.core.unicode_form import spelled_like
 from graft.spec.modalities.base import DataSpec
 from graft.spec.registry import members
 
@@ -24,11 +25,26 @@ class Wish:
         sample: column of the samples, where it is a table.
         labels: columns of the labels.
         kind: of the data.
+        known_samples: what a model calls the column of its samples; the first that a table has is meant.
+        known_labels: what it calls those of its labels; they are meant if a table has all of them.
     """
 
     sample: str | None = None
     labels: tuple[str, ...] = ()
     kind: str | None = None
+    known_samples: tuple[str, ...] = ()
+    known_labels: tuple[str, ...] = ()
+
+    def in_table(self, names: Sequence[str]) -> "Wish":
+        """The same, with those of the known columns that a table of these names has."""
+        samples = [there for name in self.known_samples for there in spelled_like(name, names)]
+        labels = [there for name in self.known_labels for there in spelled_like(name, names)[:1]]
+        is_known = 0 < len(labels) == len(self.known_labels)
+        return replace(
+            self,
+            sample=self.sample or next(iter(samples), None),
+            labels=self.labels or (tuple(labels) if is_known else ()),
+        )
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ def _draft(path: Path, wish: Wish) -> Draft:
     encoding = _encoding_of(path)
     table = open_table(path, encoding)
     _check_header(path, table)
+    wish = wish.in_table([name for name in table.names if name])
     if named := [name for name in (wish.sample, *wish.labels) if name]:
         require_columns(path, table.names, named)
     columns, values = _read(path, table, wish)

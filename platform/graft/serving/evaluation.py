@@ -20,6 +20,7 @@ from graft.modalities.frames.frame import Frame
 from graft.spec.job import Job
 from graft.spec.load import is_job_file, load_job, parse_job
 from graft.spec.modalities.base import DataSpec
+from graft.spec.tasks.regression import Regression
 
 if TYPE_CHECKING:
     from graft.serving.predictor import Predictor
@@ -136,10 +137,10 @@ def _data_of(data: Any, predictor: "Predictor") -> tuple[DataSpec, bool]:
 
 
 def _drafted(path: Path, predictor: "Predictor") -> DataSpec:
-    """What kind of data a path is of, as `graft init` finds out."""
+    """What kind of data a path is of, as `graft init` finds out; columns are those that `predict` would read."""
     if not path.exists():
         raise SpecError(f"{path} does not exist; name a labelled folder, a table or a job file")
-    for draft in drafts_of(path.absolute(), Wish()):
+    for draft in drafts_of(path.absolute(), _wish(predictor)):
         section = {"kind": draft.kind, "path": str(draft.path), **draft.section}
         spec = parse_job({"name": "evaluation", "data": section}).data
         if spec.modality == predictor.modality.name:
@@ -148,6 +149,12 @@ def _drafted(path: Path, predictor: "Predictor") -> DataSpec:
         f"{path} is no labelled data of {predictor.modality.name}s: neither a folder with a folder for each label, nor "
         "a table with a column of labels; give a section `data` as a mapping"
     )
+
+
+def _wish(predictor: "Predictor") -> Wish:
+    samples = predictor.modality.table_columns(predictor.bundle.spec.preprocessing)
+    targets = predictor.names if isinstance(predictor.task.spec, Regression) else ()
+    return Wish(known_samples=tuple(samples), known_labels=tuple(targets))
 
 
 def _rows(predictor: "Predictor", listing: Listing, targets: Targets, spec: DataSpec, split: str) -> np.ndarray:
