@@ -88,7 +88,7 @@ def _fitted(path: Path, roles: Roles, samples: Sequence[Any], contents: Contents
     given = [str(sample) for sample in samples if sample]
     if roles.is_file:
         files = NamedPictures(path).paths(given)
-        require_files(files, f"column `{roles.sample}` of {path.name}", path.parent)
+        require_files(files, given, f"column `{roles.sample}` of {path.name}", path.parent)
         return fitted_to_files(files)
     from graft.modalities.text.draft import fitted_to_texts
 

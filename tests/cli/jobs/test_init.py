@@ -183,6 +183,13 @@ def test_images_that_lie_elsewhere_are_told_with_the_right_path(graft: Any, phot
     refused(graft("init", path), "column `file` of ages.csv names `0.png`, which is not there", "correct the column")
 
 
+@pytest.mark.parametrize("name", ["https://example.org/{}.jpg", "file:///photos/{}.jpg", "/gone/{}.jpg", "C:\\{}.jpg"])
+def test_a_file_that_is_not_there_is_named_as_the_table_has_it(graft: Any, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "ages.csv"
+    path.write_text("file,age\n" + "".join(f"{name.format(row)},{row % 3}\n" for row in range(24)))
+    refused(graft("init", path), f"names `{name.format(0)}`, which is not there")
+
+
 @pytest.mark.parametrize("name", ["{n}.png", "{n}"])
 def test_names_of_images_in_a_folder_beside_the_table(graft: Any, photos: Write, table: Write, name: str) -> None:
     photos({"train": 12}, name=".")

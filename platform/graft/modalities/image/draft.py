@@ -5,16 +5,19 @@ import os
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from PIL import Image
 
 from graft.core.errors import DataError
 from graft.data.contents.parts import Contents
 from graft.data.draft import Draft, Wish
+from graft.data.folders.paths import printable
 from graft.modalities.image.file_names import IMAGE_FILES
 from graft.modalities.image.sources.image_folder import image_files
 from graft.spec.modalities.image import IdxData
+
+Item = TypeVar("Item")
 
 _LOOKED_AT = 40
 _MISSING_ALLOWED = 0.1
@@ -52,18 +55,25 @@ def is_named_as_sample(name: str) -> bool:
     return bool(os.path.splitext(name)[1]) and IMAGE_FILES.includes(name)
 
 
-def require_files(files: Sequence[Path], where: str, directory: Path) -> None:
+def require_files(files: Sequence[Path], named: Sequence[str], where: str, directory: Path) -> None:
     """Check that the files which a table names are there.
+
+    Args:
+        files: that are meant.
+        named: what each is called in the table.
+        where: the column, for people.
+        directory: of the table.
 
     Raises:
         DataError: more than a tenth of them are not.
     """
-    some = _some(files, 200)
-    missing = [file for file in some if not file.is_file()]
+    some = list(zip(_some(files, 200), _some(named, 200), strict=True))
+    missing = [(file, name) for file, name in some if not file.is_file()]
     if len(missing) > _MISSING_ALLOWED * len(some):
+        file, name = missing[0]
         raise DataError(
-            f"{where} names `{os.path.relpath(missing[0], directory)}`, which is not there, but paths must start "
-            f"at the table's directory {directory}; {_elsewhere(missing[0], directory)}"
+            f"{where} names `{printable(name.strip())}`, which is not there, but paths must start at the table's "
+            f"directory {directory}; {_elsewhere(file, directory)}"
         )
 
 
@@ -103,7 +113,7 @@ def fitted_to_side(typical: float) -> Mapping[str, Any]:
     return {"resolution": next((wanted for below, wanted in _SIDES if typical <= below), 128)}
 
 
-def _some(files: Sequence[Path], count: int) -> Sequence[Path]:
+def _some(files: Sequence[Item], count: int) -> Sequence[Item]:
     return files[:: max(1, len(files) // count)][:count]
 
 
