@@ -236,6 +236,16 @@ def test_one_name_of_a_folder_is_enough_for_files(colour, folder):
         colour.predict_files(3)
 
 
+def test_what_a_folder_holds_beside_its_images_is_said_in_python(colour, folder, caplog):
+    (folder / "list.csv").write_text("image\na.png\n")
+    assert colour.predict_files(folder / "list.csv")
+    assert caplog.messages == []
+    for ask in (colour.predict_files, colour.predict):
+        assert ask(str(folder))
+        assert caplog.messages == ["left out: hidden: 1 (.hidden.png); suffix .csv: 1 (list.csv); suffix .txt: 1 (notes.txt)"]
+        caplog.clear()
+
+
 def test_probabilities_are_an_array(colour, pixels):
     found = colour.predict_proba([pixels, b"broken"])
     assert found.shape == (2, 3)

@@ -10,13 +10,14 @@ import torch
 
 from graft.core.errors import SpecError
 from graft.core.escaping import html_table
+from graft.modalities.finding import Found, left_out_of
 from graft.modalities.protocol import Readings
 from graft.modalities.registry import build_modality
 from graft.modalities.several_views import check_views
 from graft.models.bundle import Bundle, read_bundle
 from graft.serving.network import BATCH_SIZE, ServedNetwork
 from graft.serving.prediction import Decided, Prediction
-from graft.serving.samples import paths_of, samples_of
+from graft.serving.samples import paths_of, samples_of, tell_left_out
 from graft.tasks.averaging import averaged
 from graft.tasks.registry import build_task
 
@@ -122,15 +123,18 @@ class Predictor:
         Raises:
             SpecError: one of them is missing or holds no sample; all problems at once.
         """
-        return self._predict(self.find(given))
+        found = self.find(given)
+        tell_left_out(found)
+        return self._predict(found)
 
-    def find(self, given: str | Path | Iterable[str | Path]) -> list[Any]:
-        """The samples meant by files, folders and tables.
+    def find(self, given: str | Path | Iterable[str | Path]) -> Found[Any]:
+        """The samples meant by files, folders and tables, and what lies beside them in folders.
 
         Raises:
             SpecError: one of them is missing or holds no sample; all problems at once.
         """
-        return list(self.modality.find(paths_of(given), self.bundle.spec.preprocessing))
+        found = self.modality.find(paths_of(given), self.bundle.spec.preprocessing)
+        return Found(found, left_out_of(found))
 
     def predict(self, samples: Any) -> list[Prediction]:
         """One prediction a sample, in order; an unreadable one gets an `error` instead of an answer.

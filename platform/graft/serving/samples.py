@@ -1,6 +1,7 @@
 """What a caller hands over to be predicted: one sample, many of them, or a table. Whatever else is refused by name."""
 
 import io
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,9 +10,14 @@ from typing import Any
 import numpy as np
 
 from graft.core.errors import SpecError
+from graft.core.escaping import escaped
 from graft.core.unicode_form import spelled_like
+from graft.data.overview import told_ignored
+from graft.modalities.finding import left_out_of
 from graft.modalities.protocol import Modality
 from graft.spec.modalities.base import Preprocessing
+
+_LOG = logging.getLogger(__name__)
 
 
 def samples_of(given: Any, modality: Modality, preprocessing: Preprocessing) -> list[Any]:
@@ -50,6 +56,12 @@ def paths_of(given: Any) -> list[Path]:
     return [Path(one) for one in found]
 
 
+def tell_left_out(found: Sequence[Any]) -> None:
+    """Say what of the folders that somebody has named is not predicted."""
+    if ignored := left_out_of(found):
+        _LOG.warning("left out: %s", escaped(told_ignored(ignored)))
+
+
 def is_missing(value: Any) -> bool:
     """Whether a cell of a table is empty: None, NaN, or what pandas has for them."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
@@ -65,7 +77,9 @@ def _unpacked(given: Any, modality: Modality, preprocessing: Preprocessing) -> S
     one = _plain(given)
     if modality.is_sample(one):
         if modality.names_file(one) and os.path.exists(one):
-            return modality.find([one], preprocessing)
+            found = modality.find([one], preprocessing)
+            tell_left_out(found)
+            return found
         return [one]
     if isinstance(one, np.ndarray) and one.ndim:
         return list(one)

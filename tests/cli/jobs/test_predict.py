@@ -34,6 +34,28 @@ def test_a_folder_and_a_table_are_expanded(graft, bundle, photo):
     assert len(graft("predict", bundle, photo.parent, table, "--json").json["predictions"]) == 3
 
 
+def test_what_a_folder_holds_beside_its_samples_is_told_in_a_line(graft, bundle, photo):
+    for name in ("notes.txt", "more.txt", ".hidden.png", "Thumbs.db"):
+        photo.with_name(name).write_text("x")
+    photo.with_name("gone").symlink_to("nowhere")
+    done = graft("predict", bundle, photo.parent)
+    assert (done.exit_code, done.out.count("\n")) == (0, 1)
+    told = "suffix .txt: 2 (more.txt, notes.txt); dangling link: 1 (gone); hidden: 1 (.hidden.png)"
+    assert done.err == f"left out: {told}; system file: 1 (Thumbs.db)\n"
+    ignored = graft("predict", bundle, photo.parent, "--json").json["ignored"]
+    assert ignored[0] == {"reason": "suffix .txt", "count": 2, "examples": ["more.txt", "notes.txt"]}
+    assert "ignored" not in graft("predict", bundle, photo, "--json").json
+
+
+def test_a_folder_of_foreign_files_alone_is_refused_with_their_suffixes(graft, bundle, tmp_path):
+    for name in ("a.txt", "b.mp4", ".c.png"):
+        (tmp_path / name).write_text("x")
+    done = graft("predict", bundle, tmp_path)
+    assert (done.exit_code, done.out) == (2, "")
+    told = "hidden: 1 (.c.png); suffix .mp4: 1 (b.mp4); suffix .txt: 1 (a.txt)"
+    assert done.err == f"graft: {tmp_path} holds no image (left out: {told}); name a folder that does\n"
+
+
 def test_an_unreadable_image_is_told_and_the_others_are_answered(graft, bundle, photo):
     bad = photo.with_name("bad.png")
     bad.write_text("hello")

@@ -59,7 +59,9 @@ def command(  # noqa: PLR0913 - each is an option
     from graft.cli.output.predictions_file import writer_for
     from graft.core.errors import Problem, SpecError
     from graft.core.uris import is_there
+    from graft.data.overview import told_ignored
     from graft.experiments.find_bundle import find_bundle
+    from graft.modalities.finding import Found
 
     if not paths and not text:
         raise SpecError("nothing is given to predict; name files, or give a text with --text")
@@ -75,17 +77,20 @@ def command(  # noqa: PLR0913 - each is an option
     predictor = Predictor.from_directory(bundle, tta)
     if text and predictor.modality.name != "text":
         raise SpecError(f"--text is given, but {model} takes {predictor.modality.name}s; name files instead")
-    samples: list[Any] = [*(predictor.find(paths) if paths else ()), *(text or ())]
-    predictions = predictor.predict(samples)
+    found = predictor.find(paths) if paths else Found()
+    predictions = predictor.predict([*found, *(text or ())])
     if output and writer:
         writer(predictor, predictions, output, probabilities)
     if as_json:
         written: dict[str, Any] = {"output": str(output)} if output else {}
         cost = predictor.cost.to_dict()
+        written |= {"ignored": [one.to_dict() for one in found.ignored]} if found.ignored else {}
         written |= {name: cost for name, count in (("tta", tta), ("ensemble", cost["members"])) if count > 1}
         tell_json({"model": model, **written, "predictions": [one.to_dict() for one in predictions]})
     else:
         _tell_all(predictor, predictions, output, probabilities)
+        if found.ignored:
+            tell(f"left out: {told_ignored(found.ignored)}", err=True)
     if any(one.error for one in predictions):
         raise SystemExit(2)
 

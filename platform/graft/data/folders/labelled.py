@@ -93,13 +93,27 @@ def list_labelled_files(spec: FolderSource, samples: SampleFiles, progress: Prog
     )
 
 
-def files_below(directory: Path, samples: SampleFiles) -> list[Path]:
-    """All samples below a directory, sorted; `graft predict FOLDER` uses it.
+@dataclass(frozen=True)
+class FilesBelow:
+    """All samples below a directory, whatever its folders mean.
+
+    Attributes:
+        files: path of each, sorted.
+        ignored: what is no sample, by its reason.
+    """
+
+    files: Sequence[Path]
+    ignored: tuple[Ignored, ...] = ()
+
+
+def files_below(directory: Path, samples: SampleFiles) -> FilesBelow:
+    """All samples below a directory; `graft predict FOLDER` uses it.
 
     Raises:
         DataError: a directory below cannot be read.
     """
-    return [directory / file for file in walk(directory.absolute(), samples).top.files(broken=True)]
+    tree = walk(directory.absolute(), samples)
+    return FilesBelow([directory / file for file in tree.top.files(broken=True)], tree.passed_over().result())
 
 
 def _groups(root: str, pattern: str, paths: Sequence[str]) -> np.ndarray:

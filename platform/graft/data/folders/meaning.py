@@ -15,7 +15,7 @@ from graft.data.folders.paths import SampleFiles, printable
 from graft.data.folders.readings import either, ignoring, in_yaml, listed, pattern_of
 from graft.data.folders.tree import Again, Folder, Tree, join
 from graft.data.folders.wrong_level import check_one_folder, check_several, check_wrapped, nothing_found
-from graft.data.overview import Ignored, Tally
+from graft.data.overview import Ignored
 from graft.data.splits.names import SplitName, split_of
 
 Layout = Literal["auto", "classes", "splits"]
@@ -237,9 +237,7 @@ def _left_out(
     tree: Tree, samples: SampleFiles, parents: Sequence[Folder], groups: Sequence[Group]
 ) -> tuple[Ignored, ...]:
     """What lies beside the folders of labels is left out, unless it is as much as one of them."""
-    tally = Tally(tree.ignored)
-    for link in tree.again:
-        tally.add("link that leads back" if link.is_loop else "link to a folder read before", printable(link.path))
+    tally = tree.passed_over()
     smallest = min(group.folder.count for group in groups)
     for parent in {folder.path: folder for folder in parents}.values():
         strays = [name for name in parent.samples if os.path.splitext(name)[1]]

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from graft.data.overview import Ignored
+from graft.data.folders.paths import printable
+from graft.data.overview import Ignored, Tally
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +108,14 @@ class Tree:
     dangling: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     places: Places | None = None
+
+    def passed_over(self) -> Tally:
+        """All that is no sample of its own: what was left out, and links to folders that have been read already."""
+        tally = Tally(self.ignored)
+        for link in self.again:
+            reason = "link that leads back" if link.is_loop else "link to a folder read before"
+            tally.add(reason, printable(link.path))
+        return tally
 
     def at(self, path: str) -> str:
         """The absolute path of something in it, for people and for opening."""

@@ -31,7 +31,7 @@ def draft_folder(path: Path, wish: Wish) -> Draft | None:
 
     if not path.is_dir() or (wish.kind is None and draft_metadata(path, wish) is not None):
         return None
-    files = [file for file in image_files(path) if file.suffix]
+    files = [file for file in image_files(path).files if file.suffix]
     if not files:
         return None
     return Draft("image_folder", path, len(files), {"flip": "horizontal"}, fitted_to_files(files))

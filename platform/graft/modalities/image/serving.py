@@ -19,7 +19,7 @@ from graft.data.contents.parts import Contents
 from graft.data.read import Unreadable, read_file
 from graft.data.tables.labelled import SUFFIXES
 from graft.data.tables.samples import read_column
-from graft.modalities.finding import find_all
+from graft.modalities.finding import Found, find_all, found_below
 from graft.modalities.image.decode import decode_image, decode_picture
 from graft.modalities.image.file_names import IMAGE_FILES
 from graft.modalities.image.sources.cells import Base64Contents, are_base64
@@ -107,7 +107,7 @@ def _content(image: str | Path | bytes | CellImage) -> bytes:
 
 def find_images(
     given: Iterable[str | Path], column: str | None = None, encoding: str = "utf-8"
-) -> list[Path | CellImage]:
+) -> Found[Path | CellImage]:
     """The images meant by a list of files, folders (searched through) and tables.
 
     Args:
@@ -123,12 +123,9 @@ def find_images(
     return find_all(given, lambda path: _expand(path, wanted, encoding))
 
 
-def _expand(path: Path, columns: tuple[str, ...], encoding: str) -> Iterator[Path | CellImage]:
+def _expand(path: Path, columns: tuple[str, ...], encoding: str) -> Iterable[Path | CellImage]:
     if path.is_dir():
-        images = image_files(path)
-        if not images:
-            raise SpecError(f"{path} holds no image; name a folder that does")
-        return iter(images)
+        return found_below(path, image_files(path), "image")
     if not path.exists():
         raise SpecError(f"{path} does not exist; name an image, a folder or a table")
     if path.suffix.lower() in SUFFIXES:

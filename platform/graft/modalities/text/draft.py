@@ -18,7 +18,7 @@ def draft_folder(path: Path, wish: Wish) -> Draft | None:
     """A directory of text files in folders that name their classes."""
     if not path.is_dir():
         return None
-    files = text_files(path)
+    files = text_files(path).files
     if not files:
         return None
     some = files[:: max(1, len(files) // _LOOKED_AT)][:_LOOKED_AT]

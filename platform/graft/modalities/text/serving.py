@@ -1,6 +1,6 @@
 """What a user may ask predictions for: texts, files of them, folders of files, and tables."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from graft.data.columns import Column, Ragged
 from graft.data.read import Unreadable, read_file
 from graft.data.tables.labelled import SUFFIXES
 from graft.data.tables.samples import read_samples
-from graft.modalities.finding import find_all
+from graft.modalities.finding import Found, find_all, found_below
 from graft.modalities.protocol import Readings
 from graft.modalities.text.files import MAX_TEXT_BYTES, decoded, usable
 from graft.modalities.text.sources.text_folder import text_files
@@ -109,7 +109,9 @@ def reader_of(given: TextPreprocessing, directory: Path) -> TextRequests:
     return TextRequests(given, load_tokenizer(directory / given.tokenizer_file, given.tokenizer))
 
 
-def find_texts(given: Sequence[str | Path], column: str | None = None, encoding: str = "utf-8") -> list[Path | RowText]:
+def find_texts(
+    given: Sequence[str | Path], column: str | None = None, encoding: str = "utf-8"
+) -> Found[Path | RowText]:
     """The texts meant by a list of files, folders (searched through for .txt) and tables.
 
     Args:
@@ -123,12 +125,9 @@ def find_texts(given: Sequence[str | Path], column: str | None = None, encoding:
     return find_all(given, lambda path: _expand(path, column, encoding))
 
 
-def _expand(path: Path, column: str | None, encoding: str) -> Iterator[Path | RowText]:
+def _expand(path: Path, column: str | None, encoding: str) -> Iterable[Path | RowText]:
     if path.is_dir():
-        files = text_files(path)
-        if not files:
-            raise SpecError(f"{path} holds no .txt file; name a folder that does")
-        return iter(files)
+        return found_below(path, text_files(path), ".txt file")
     if not path.exists():
         raise SpecError(f"{path} does not exist; name a text file, a folder or a table")
     if path.suffix.lower() in SUFFIXES:

@@ -175,7 +175,9 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path, image_folder):
 def test_image_files_are_found_for_prediction(tmp_path, image_folder):
     image_folder(tmp_path, {"a": 1, "b/c": 1})
     (tmp_path / "notes.txt").write_text("x")
-    assert image_files(tmp_path) == [tmp_path / "a/000.png", tmp_path / "b/c/000.png"]
+    found = image_files(tmp_path)
+    assert [(one.reason, one.count) for one in found.ignored] == [("suffix .txt", 1)]
+    assert found.files == [tmp_path / "a/000.png", tmp_path / "b/c/000.png"]
 
 
 def test_a_class_is_one_whichever_way_its_accents_were_typed(tmp_path, image_folder):

@@ -92,4 +92,6 @@ def test_links_in_a_circle_end(tmp_path: Path) -> None:
     made(tmp_path, "a/1.txt", "b/1.txt")
     (tmp_path / "a" / "again").symlink_to(tmp_path / "a")
     assert listed(tmp_path).ids == ("a/1.txt", "b/1.txt")
-    assert text_files(tmp_path) == [tmp_path / "a" / "1.txt", tmp_path / "b" / "1.txt"]
+    found = text_files(tmp_path)
+    assert found.files == [tmp_path / "a" / "1.txt", tmp_path / "b" / "1.txt"]
+    assert list(map(str, found.ignored)) == ["link that leads back: 1 (a/again)"]

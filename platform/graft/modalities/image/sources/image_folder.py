@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from graft.data.folders.labelled import files_below, list_labelled_files
+from graft.data.folders.labelled import FilesBelow, files_below, list_labelled_files
 from graft.data.listing import Listing, Progress
 from graft.modalities.image.file_names import IMAGE_FILES
 from graft.modalities.image.read import FileReader
@@ -32,8 +32,8 @@ def list_image_folder(spec: ImageFolderData, progress: Progress | None = None) -
     )
 
 
-def image_files(directory: Path) -> list[Path]:
-    """All files below a directory whose names are those of images, sorted.
+def image_files(directory: Path) -> FilesBelow:
+    """All files below a directory whose names are those of images, sorted; and what is left out.
 
     Raises:
         DataError: a directory below cannot be read.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from graft.data.folders.labelled import files_below, list_labelled_files
+from graft.data.folders.labelled import FilesBelow, files_below, list_labelled_files
 from graft.data.listing import Listing, Progress
 from graft.data.tables.encoding import decoder_of
 from graft.modalities.text.file_names import TEXT_FILES
@@ -35,8 +35,8 @@ def list_text_folder(spec: TextFolderData, progress: Progress | None = None) -> 
     )
 
 
-def text_files(directory: Path) -> list[Path]:
-    """All text files below a directory, sorted.
+def text_files(directory: Path) -> FilesBelow:
+    """All text files below a directory, sorted; and what is left out.
 
     Raises:
         DataError: a directory below cannot be read.
