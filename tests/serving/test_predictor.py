@@ -242,7 +242,8 @@ def test_what_a_folder_holds_beside_its_images_is_said_in_python(colour, folder,
     assert caplog.messages == []
     for ask in (colour.predict_files, colour.predict):
         assert ask(str(folder))
-        assert caplog.messages == ["left out: hidden: 1 (.hidden.png); suffix .csv: 1 (list.csv); suffix .txt: 1 (notes.txt)"]
+        told = "hidden: 1 (.hidden.png); suffix .csv: 1 (list.csv); suffix .txt: 1 (notes.txt)"
+        assert caplog.messages == [f"left out: {told}"]
         caplog.clear()
 
 
