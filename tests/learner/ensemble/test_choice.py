@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,11 @@ from graft.learner.training_data import TrainingData, training_data_of
 from graft.search.strategy_schedule import Schedule, Stretch
 from graft.spec.load import parse_job
 from graft.spec.strategy import Strategy
+from graft.spec.tasks.base import TaskSpec
+from graft.spec.tasks.lookup import metric_named
+from graft.spec.tasks.multilabel import Multilabel
+from graft.spec.tasks.regression import Regression
+from graft.tasks.registry import build_task
 
 PROBE = Strategy(freeze=1.0, resolution=32, batch_size=10, lr=0.01)
 ROWS = 300
@@ -73,6 +79,34 @@ def test_models_that_err_apart_answer_together(said: Said, model: FinalModel) ->
     assert sum(one["share"] for one in members) == pytest.approx(1)
     assert all("temperature" in one["facts"] for one in members)
     assert (found["candidates"], found["rows"], found["left_out"]) == (3, ROWS, [])
+
+
+@pytest.mark.parametrize(
+    ("spec", "metric", "names"),
+    [(Regression(), "mae", ("size",)), (Multilabel(), "map", ("red", "wide"))],
+    ids=["regression", "multilabel"],
+)
+def test_models_of_other_tasks_answer_together(
+    monkeypatch: pytest.MonkeyPatch, model: FinalModel, spec: TaskSpec, metric: str, names: tuple[str, ...]
+) -> None:
+    said = Said(monkeypatch)
+    truth = said.rng.normal(size=(ROWS, len(names)))
+    numbers = truth * 30 + 100 if spec.kind == "regression" else (truth > 0).astype(np.uint8)
+    facts = build_task(spec).facts(numbers, names)
+
+    def data_of(job: object, dataset: Dataset, threads: int) -> TrainingData:
+        arrays: Any = SimpleNamespace(targets=numbers, facts=facts, names=names)
+        data = training_data_of(job, dataset, threads)  # type: ignore[arg-type]
+        return replace(data, arrays=arrays, task_spec=spec, metric=metric_named(metric, spec.kind))
+
+    monkeypatch.setattr(choice, "training_data_of", data_of)
+    said.outputs = {
+        name: torch.from_numpy(truth + said.rng.normal(size=truth.shape)).float() for name in ("t01", "t02", "t03")
+    }
+    found = choose_members([Member(model, trial=name) for name in said.outputs], 5, 1)
+    assert (found["is_kept"], len(found["members"])) == (True, 3)
+    assert found["gain"] > found["error"] > 0
+    assert all(not set(one["facts"]) & set(facts) for one in found["members"])
 
 
 def test_copies_of_the_winner_bring_nothing(said: Said, model: FinalModel) -> None:

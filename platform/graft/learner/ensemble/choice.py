@@ -27,10 +27,16 @@ BLOCKS = 10
 
 @dataclass(frozen=True)
 class _Heard:
-    """A candidate that has answered: its outputs [N, K] for the validation rows, and what it is calibrated by."""
+    """A candidate that has answered: its outputs [N, K] for the validation rows.
+
+    Attributes:
+        calibrated: what it is calibrated by.
+        facts: these, and those of the data.
+    """
 
     member: Member
     outputs: Tensor
+    calibrated: dict[str, Any]
     facts: dict[str, Any]
 
 
@@ -67,7 +73,7 @@ def choose_members(candidates: Sequence[Member], most: int, num_threads: int) ->
     library = Library(evidence, partial(losses_of, data.task.spec.link), seed, kinds)
     shares = select(library, most)
     members = [
-        {"trial": one.member.trial, "share": float(share), "facts": one.facts}
+        {"trial": one.member.trial, "share": float(share), "facts": one.calibrated}
         for one, share in zip(heard, shares, strict=True)
         if share
     ]
@@ -92,8 +98,8 @@ def _heard(candidates: Sequence[Member], data: TrainingData, rows: np.ndarray) -
         if not bool(torch.isfinite(outputs).all()):
             left_out.append(one.trial)
             continue
-        facts = data.task.calibrate(outputs, data.arrays.targets[rows], data.arrays.facts)
-        heard.append(_Heard(one, outputs, dict(facts)))
+        calibrated = dict(data.task.calibrate(outputs, data.arrays.targets[rows], data.arrays.facts))
+        heard.append(_Heard(one, outputs, calibrated, {**data.arrays.facts, **calibrated}))
     return heard, left_out
 
 
@@ -101,8 +107,7 @@ def _judged(
     library: Library, heard: Sequence[_Heard], most: int, data: TrainingData, targets: np.ndarray
 ) -> dict[str, Any]:
     """The ensemble beside the winner alone, each row by members that were selected without it."""
-    known = [{**data.arrays.facts, **one.facts} for one in heard]
-    decided = np.stack([data.task.decide(one.outputs, facts) for one, facts in zip(heard, known, strict=True)])
+    decided = np.stack([data.task.decide(one.outputs, one.facts) for one in heard])
     together, losses = np.empty(decided.shape[1:]), np.empty(len(targets))
     for part, shares in held_out_shares(library, most):
         together[part] = np.tensordot(shares, decided[:, part], axes=1)
@@ -112,9 +117,9 @@ def _judged(
     gain, error = float(gains.mean()), float(gains.std(ddof=1)) / math.sqrt(len(gains))
     name, facts = data.metric.name, data.arrays.facts
     score = data.task.score(together, targets, [name], facts)[name]
-    alone = data.task.score(decided[0], targets, [name], known[0])[name]
+    alone = data.task.score(decided[0], targets, [name], heard[0].facts)[name]
     expected = expected_gain(gain, error, float(winners.mean()))
-    is_kept = expected >= WORTH and not _is_worse(data, together, decided[0], targets, known[0])
+    is_kept = expected >= WORTH and not _is_worse(data, together, decided[0], targets, heard[0].facts)
     return {"is_kept": is_kept, "score": score, "alone": alone, "gain": gain, "error": error, "expected": expected}
 
 
