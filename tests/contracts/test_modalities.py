@@ -36,7 +36,7 @@ from graft.spec.modalities.base import Preprocessing
 from graft.spec.registry import members
 from graft.tasks.registry import build_task
 
-ROWS = 60
+ROWS = 80
 TASKS = {"classification": "kind", "regression": "size", "multilabel": "marks"}
 """The column of labels for each task."""
 
@@ -258,10 +258,10 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     data = SOURCES[modality](tmp_path_factory.mktemp(f"{modality}_{task}"))
     job = {
         "name": f"{modality}-{task}",
-        "data": {**data, "label": TASKS[task]},
+        "data": {**data, "label": TASKS[task], "validation": 0.4},
         "strategy": {**STRATEGY, **SMALL[modality]},
-        "training": {"epochs": 1},
-        "search": {"budget": {"trials": 1}},
+        "training": {"epochs": 1, "fit": {"ensemble": 2}},
+        "search": {"budget": {"trials": 2}, "first": [{}, {"head": "ridge"}]},
         "export": {"register": False},
     }
     return Finished(modality, task, graft.run(job, home=tmp_path_factory.mktemp("home")), data["path"])
@@ -271,6 +271,7 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def test_a_job_runs_from_end_to_end(finished: Finished) -> None:
     summary, task = finished.result.summary, finished.task
     assert (summary["status"], summary["task"], summary["modalities"]) == ("completed", task, [finished.modality])
+    assert summary["ensemble"]["candidates"] == 2
     metrics = {metric.name for metric in build_task(members("task")[task].model_validate({})).spec.metrics}
     for split in ("validation", "test"):
         assert set(summary["metrics"][split]) == metrics
