@@ -5,10 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.fixtures.bundles import write_tiny_bundle
 
 from graft.core.errors import DataError, SpecError
 from graft.data.draft import Wish
 from graft.serving.predictor import Predictor
+from graft.spec.tasks.multilabel import Multilabel
+from graft.spec.tasks.regression import Regression
 
 PER_LABEL = 4
 
@@ -80,6 +83,67 @@ def test_a_label_that_the_model_does_not_know_is_told(colour, labelled):
     (labelled / "emu").rename(labelled / "yak")
     with pytest.raises(DataError, match="has the class `yak`, but the model knows cat, dog, emu; leave"):
         colour.evaluate(labelled)
+
+
+def test_one_class_alone_is_scored_without_what_needs_two(colour, labelled):
+    """Somebody asks how many of his emus are known: nothing is learned from them, so that no second class is due."""
+    shutil.rmtree(labelled / "cat")
+    shutil.rmtree(labelled / "dog")
+    (labelled / "list.csv").write_text("x\n")
+    found = colour.evaluate(labelled)
+    assert found.num_samples == PER_LABEL
+    assert found.metrics["accuracy"] == pytest.approx(share_right(colour, labelled))
+    assert dict(found.undefined) == {"auroc": "all samples are of one class"}
+    assert "auroc" not in found.metrics.keys() | found.intervals.keys()
+    assert "no auroc: all samples are of one class" in repr(found)
+    assert found.report["confusion"][2][0] + found.report["confusion"][2][1] + found.report["confusion"][2][2] == 4
+    (labelled / "emu").rename(labelled / "yak")
+    with pytest.raises(DataError, match="has the class `yak`, but the model knows cat, dog, emu; leave"):
+        colour.evaluate(labelled)
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+@pytest.mark.parametrize("column", ["label", "what", "2024"])
+def test_a_table_of_one_class_or_one_row_is_scored(colour, labelled, rows, column):
+    files = sorted((labelled / "dog").glob("*.png"))[:rows]
+    table = labelled.parent / "dogs.csv"
+    table.write_text(f"image,taken,{column}\n" + "".join(f"{path},today,dog\n" for path in files))
+    found = colour.evaluate({"kind": "table", "path": str(table), "image": "image", "label": column})
+    if column != "2024":  # looks like a value
+        assert colour.evaluate(table).metrics == found.metrics
+    assert found.num_samples == rows
+    right = [one.label == "dog" for one in colour.predict(files)]
+    assert found.metrics["accuracy"] == pytest.approx(np.mean(right))
+
+
+def test_a_table_of_one_class_that_the_model_does_not_know_is_told(colour, labelled):
+    rows = [f"{path},yak" for path in sorted(labelled.glob("dog/*.png"))]
+    table = labelled.parent / "pets.csv"
+    table.write_text("\n".join(["image,label", *rows]) + "\n")
+    with pytest.raises(DataError, match="has the class `yak`, but the model knows cat, dog, emu; leave"):
+        colour.evaluate(table)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize(
+    ("task", "names", "cells", "untold"),
+    [
+        (Regression(), ["price"], ["price", "2.5"], {"r2", "spearman"}),
+        (Regression(), ["price", "size"], ["size,price", "1,2"], {"r2", "spearman"}),
+        (Multilabel(), ["red", "round"], ["labels", "red"], set()),
+        (Multilabel(), ["red", "round"], ["round,red", "0,0"], {"map"}),
+    ],
+)
+def test_one_row_or_the_same_everywhere_is_scored_by_every_task(tmp_path, labelled, rows, task, names, cells, untold):
+    facts = {"num_outputs": len(names), "mean": [2.0] * len(names), "std": [1.0] * len(names), "positives": [1, 1]}
+    model = Predictor.from_directory(write_tiny_bundle(tmp_path / "model", task=task, names=tuple(names), facts=facts))
+    files = sorted((labelled / "dog").glob("*.png"))[:rows]
+    table = tmp_path / "new.csv"
+    table.write_text(f"image,{cells[0]}\n" + "".join(f"{path},{cells[1]}\n" for path in files))
+    found = model.evaluate(table)
+    assert (found.num_samples, set(found.undefined)) == (rows, untold)
+    assert np.isfinite(list(found.metrics.values())).all()
+    assert not untold & found.metrics.keys()
 
 
 @pytest.mark.parametrize(

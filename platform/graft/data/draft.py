@@ -27,6 +27,7 @@ class Wish:
         kind: of the data.
         known_samples: what a model calls the column of its samples; the first that a table has is meant.
         known_labels: what it calls those of its labels; they are meant if a table has all of them.
+        known_values: classes or labels that it knows; the column of its labels holds them.
     """
 
     sample: str | None = None
@@ -34,6 +35,7 @@ class Wish:
     kind: str | None = None
     known_samples: tuple[str, ...] = ()
     known_labels: tuple[str, ...] = ()
+    known_values: frozenset[str] = frozenset()
 
     def in_table(self, names: Sequence[str]) -> "Wish":
         """The same, with those of the known columns that a table of these names has."""

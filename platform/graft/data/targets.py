@@ -16,12 +16,14 @@ class RawTargets:
             where missing), texts, or lists (object, or coded where there is one column).
         categories: the source's own names of the codes, in their order, where it has any: folders, label files.
         columns: names of the label columns, where the source has any.
+        alone: what to do where there is one category only, and that is too few; empty for nothing but the usual.
         missing: int64 [m], rows of the source that have no label; `values` are those of the N others.
     """
 
     values: np.ndarray | Coded
     categories: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    alone: str = field(default="", compare=False, kw_only=True)
     missing: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64), compare=False)
 
     def __len__(self) -> int:

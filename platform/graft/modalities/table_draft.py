@@ -4,6 +4,7 @@ import contextlib
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from graft.core.unicode_form import composed
 from graft.data.contents.coded import Coded
 from graft.data.contents.parts import Contents
 from graft.data.draft import Draft, Wish
-from graft.data.tables.column_facts import ColumnFacts, facts_of
+from graft.data.tables.column_facts import ColumnFacts, facts_of, share_known
 from graft.data.tables.delimited import DELIMITERS
 from graft.data.tables.encoding import check_encoding, require_file, wide_encoding_of
 from graft.data.tables.labelled import SUFFIXES, open_table
@@ -124,7 +125,7 @@ def _read(path: Path, table: Table, wish: Wish) -> tuple[list[ColumnFacts], dict
         facts += [ColumnFacts(name, "other", 0) for name in some if name not in read]
         for name, values in read.items():
             found = facts_of(name, values, _is_file())
-            facts.append(found)
+            facts.append(replace(found, known=share_known(values, wish.known_values)))
             if found.form == "words" or name == wish.sample:
                 samples[name] = values
     if named := NamedPictures(path).found_in(table, facts, samples):

@@ -19,7 +19,9 @@ from graft.data.targets import Targets
 from graft.modalities.frames.frame import Frame
 from graft.spec.job import Job
 from graft.spec.load import is_job_file, load_job, parse_job
+from graft.spec.messages.counting import counted
 from graft.spec.modalities.base import DataSpec
+from graft.spec.tasks.multilabel import Multilabel
 from graft.spec.tasks.regression import Regression
 
 if TYPE_CHECKING:
@@ -37,11 +39,12 @@ class Evaluation:
         source: where the samples come from.
         split: which of them: ``test``, ``validation``, ``train`` or ``all``.
         num_samples: that could be read.
-        metrics: all of the task, by name.
+        metrics: all of the task that these samples can tell, by name.
         intervals: 95 % of each, as (low, high).
         unreadable: why the other samples could not be read, by name.
         report: everything the task has to say, as in ``report.json`` of an experiment.
         ignored: what of the source is no sample, or has no label, by its reason.
+        undefined: why these samples cannot tell a metric, by its name.
     """
 
     source: str
@@ -52,6 +55,7 @@ class Evaluation:
     unreadable: Mapping[str, str] = field(default_factory=dict)
     report: Mapping[str, Any] = field(default_factory=dict, repr=False)
     ignored: tuple[Ignored, ...] = ()
+    undefined: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         scores = ", ".join(f"{name} {score} ({bounds})" for name, score, bounds in self._rows())
@@ -63,7 +67,9 @@ class Evaluation:
     def _of(self) -> str:
         unread = f", {len(self.unreadable)} unreadable" if self.unreadable else ""
         left_out = f", left out {summed_up(self.ignored)}" if self.ignored else ""
-        return f"{self.num_samples} samples of {self.source}, {self.split}{unread}{left_out}"
+        untold = "".join(f", no {name}: {reason}" for name, reason in self.undefined.items())
+        samples = counted(self.num_samples, "sample")
+        return f"{samples} of {self.source}, {self.split}{unread}{left_out}{untold}"
 
     def _rows(self) -> Iterator[tuple[str, str, str]]:
         for name, score in self.metrics.items():
@@ -89,7 +95,7 @@ def evaluate(predictor: "Predictor", data: Any, split: str | None = None) -> Eva
     if spec.modality != predictor.modality.name:
         raise SpecError(f"the data are {spec.modality}s, but the model takes {predictor.modality.name}s; give others")
     listing = predictor.modality.list(spec)
-    targets = predictor.task.read(listing.targets, listing.source)
+    targets = predictor.task.read(listing.targets, listing.source, predictor.names)
     has_splits = is_of_job or bool(np.any(listing.given != UNASSIGNED))
     wanted = split or (Split.TEST.name.lower() if has_splits else ALL)
     rows = _rows(predictor, listing, targets, spec, wanted)
@@ -101,15 +107,19 @@ def evaluate(predictor: "Predictor", data: Any, split: str | None = None) -> Eva
     values = predictor.task.align(targets, names)[rows[read]]
     ids = [listing.ids[row] for row in rows]
     report = predictor.task.report(found.predictions, values, [ids[place] for place in read], names, facts)
+    undefined = report.get("undefined", {})
     return Evaluation(
         source=listing.source,
         split=wanted,
         num_samples=len(read),
-        metrics=report["metrics"],
-        intervals={name: (one["low"], one["high"]) for name, one in report["intervals"].items()},
+        metrics={name: value for name, value in report["metrics"].items() if name not in undefined},
+        intervals={
+            name: (one["low"], one["high"]) for name, one in report["intervals"].items() if name not in undefined
+        },
         unreadable={ids[place]: reason for place, reason in found.errors.items()},
         report=report,
         ignored=listing.ignored,
+        undefined=undefined,
     )
 
 
@@ -153,8 +163,12 @@ def _drafted(path: Path, predictor: "Predictor") -> DataSpec:
 
 def _wish(predictor: "Predictor") -> Wish:
     samples = predictor.modality.table_columns(predictor.bundle.spec.preprocessing)
-    targets = predictor.names if isinstance(predictor.task.spec, Regression) else ()
-    return Wish(known_samples=tuple(samples), known_labels=tuple(targets))
+    names = tuple(predictor.names)
+    if isinstance(predictor.task.spec, Regression):
+        return Wish(known_samples=tuple(samples), known_labels=names)
+    # Columns of zeros and ones are called as the labels are; else these stand in the cells of a column.
+    columns = names if isinstance(predictor.task.spec, Multilabel) else ()
+    return Wish(known_samples=tuple(samples), known_labels=columns, known_values=frozenset(names))
 
 
 def _rows(predictor: "Predictor", listing: Listing, targets: Targets, spec: DataSpec, split: str) -> np.ndarray:

@@ -57,8 +57,14 @@ class Task(Protocol):
     trial_metrics: tuple[str, ...]
     """Metrics that are cheap enough for every epoch of every trial; numpy only."""
 
-    def read(self, raw: RawTargets, source: str) -> Targets:
+    def read(self, raw: RawTargets, source: str, known: Sequence[str] = ()) -> Targets:
         """Check and encode what a source says.
+
+        Args:
+            raw: what it says.
+            source: where it comes from, for people.
+            known: names that a model predicts, if it is to be scored: what is asked of data to learn from does not
+                hold, so that one class is enough, or the same value everywhere.
 
         Raises:
             DataError: the labels are none that this task can have; one line: value, rule, what to do.

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from graft.core.errors import DataError
+from graft.data.folders.label_names import check_label_names
 from graft.data.folders.meaning import Meaning, meaning_of
 from graft.data.folders.paths import SampleFiles
 from graft.data.folders.walk import walk
@@ -19,6 +20,12 @@ KINDS = [pytest.param(IMAGE_FILES, ".png", id="images"), pytest.param(TEXT_FILES
 
 def read(root: Path, samples: SampleFiles, layout="auto", ignore=()) -> Meaning:
     return meaning_of(walk(root, samples, ignore), samples, layout)
+
+
+def learned(root: Path, samples: SampleFiles) -> None:
+    """As it is read to learn from: one class is enough only to score a model by."""
+    found = read(root, samples)
+    check_label_names(found.labels, "data", found.alone)
 
 
 def sizes(meaning: Meaning) -> dict[str, dict[str | None, int]]:
@@ -185,7 +192,7 @@ def test_what_has_two_readings_or_none_is_refused_with_them(grow, samples, suffi
     items, *told = REFUSED[name]
     root = grow(*(item.replace("%S", f"%{suffix}").replace(".txt", suffix) for item in items))
     with pytest.raises(DataError) as refused:
-        read(root, samples)
+        learned(root, samples)
     assert len(str(refused.value).splitlines()) == 1
     for part in told:
         with pytest.raises(DataError, match=part):

@@ -1,12 +1,13 @@
 """Which column is for what: one answer where there is one, and a question with the choices where there are several."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from graft.core.errors import DataError
-from graft.data.tables.column_facts import facts_of
+from graft.data.tables.column_facts import facts_of, share_known
 from graft.data.tables.roles import Roles, decide_roles
 
 ROWS = 24
@@ -133,3 +134,34 @@ def test_names_of_files_are_no_texts(name):
 def test_lists_written_into_cells_are_labels_however_many_there_are():
     found = roles({"text": REVIEWS, "tags": [f"['a{k}', 'b{k % 3}']" for k in range(ROWS)]})
     assert found.labels == ("tags",)
+
+
+@pytest.mark.parametrize(
+    ("cells", "share"),
+    [
+        (["cat", "cat"], 1.0), (["cat", "yak"], 0.5), ([3.0, None], 1.0), ([True], 1.0), (["cat;dog"], 1.0),
+        ([None], 0.0), ([["cat", "dog"], ["yak"]], 0.5), (["cafe\u0301"], 1.0),
+    ],
+)  # fmt: skip
+def test_what_a_model_predicts_is_known_in_cells(cells, share):
+    assert share_known(cells, {"cat", "dog", "3", "true", "caf\u00e9"}) == share
+    assert share_known(cells, ()) is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "label"),
+    [
+        ({"what": ["good"], "when": ["today"]}, "what"),
+        ({"guess": ["good"], "label": ["good"]}, "label"),
+        ({"when": ["today"], "label": ["strange"]}, "label"),
+        ({"when": ["good", "today", "now"], "what": ["good", "bad", "odd"]}, "what"),
+    ],
+)
+def test_the_label_of_a_model_to_score_is_what_it_predicts(columns, label):
+    rows = len(next(iter(columns.values())))
+    table = {"text": REVIEWS[:rows], **columns}
+    known = [
+        replace(facts_of(name, cells, lambda text: False), known=share_known(cells, {"good", "bad"}))
+        for name, cells in table.items()
+    ]
+    assert decide_roles(known, "t.csv", "text", ()).labels == (label,)

@@ -5,7 +5,9 @@ from graft.core.errors import DataError
 from graft.data.folders.label_names import check_label_names
 from graft.data.split import Split
 from graft.data.targets import RawTargets, Targets
+from graft.spec.tasks.classification import Classification
 from graft.tasks.classification.targets import check_classes_left, read_classes
+from graft.tasks.classification.task import ClassificationTask
 
 
 def read(values, **more):
@@ -69,3 +71,19 @@ def test_a_class_without_a_readable_sample_is_named():
     check_classes_left(targets, splits, np.array([True, True, True, False, True]), ids)
     with pytest.raises(DataError, match=r"class `owl` has no readable sample left for test \(c and 1 more cannot be"):
         check_classes_left(targets, splits, np.array([True, True, False, False, True]), ids)
+
+
+def test_a_model_is_scored_on_one_class_and_on_numbers_that_all_differ():
+    with pytest.raises(DataError, match="has 1 class"):
+        read(["cat", "cat"])
+    assert read_classes(RawTargets(np.array(["cat"])), "a.csv", ("cat", "dog")).names == ("cat",)
+    ids = np.arange(30)
+    with pytest.raises(DataError, match="30 different numbers in 30 rows"):
+        read(ids)
+    assert len(read_classes(RawTargets(ids), "a.csv", tuple(map(str, ids))).names) == 30
+
+
+def test_a_class_without_samples_may_be_unknown_to_the_model():
+    task = ClassificationTask(Classification())
+    targets = Targets(np.array([2, 0]), ("cat", "yak", "dog"))
+    assert task.align(targets, ("dog", "cat")).tolist() == [0, 1]

@@ -4,7 +4,9 @@ import pytest
 from graft.core.errors import DataError
 from graft.data.split import Split
 from graft.data.targets import RawTargets, Targets
+from graft.spec.tasks.multilabel import Multilabel
 from graft.tasks.multilabel.targets import check_labels_left, read_labels
+from graft.tasks.multilabel.task import MultilabelTask
 
 
 def objects(*cells):
@@ -92,3 +94,19 @@ def test_another_mark_between_labels_is_asked_about():
         read_labels(cells, "x", ";")
     assert read_labels(cells, "x", ",").names == ("red", "round", "small")
     assert len(read_labels(RawTargets(objects("red, small", "red;", "small, round")), "x", ";").names) == 3
+
+
+def test_a_model_is_scored_on_one_label():
+    cells = RawTargets(objects("red", "red"))
+    with pytest.raises(DataError, match="has 1 different label"):
+        read_labels(cells, "x", ";")
+    found = read_labels(cells, "x", ";", ("red", "round"))
+    assert (found.names, found.values.tolist()) == (("red",), [[1], [1]])
+
+
+def test_a_label_that_applies_to_nothing_may_be_unknown_to_the_model():
+    flags = RawTargets(np.array([[1, 0], [0, 0]]), columns=("red", "tall"))
+    task = MultilabelTask(Multilabel())
+    assert task.align(task.read(flags, "x"), ("round", "red")).tolist() == [[0, 1], [0, 0]]
+    with pytest.raises(DataError, match="has the label `red`, but the model knows tall, round"):
+        task.align(task.read(flags, "x"), ("tall", "round"))

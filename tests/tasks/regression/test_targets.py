@@ -129,3 +129,11 @@ def test_training_must_keep_different_values():
         check_numbers_left(targets, splits, readable, list("vwxyz"))
     with pytest.raises(DataError, match="target `a` is 3"):
         require_spread(np.full((4, 1), 3.0), ("a",), "here")
+
+
+def test_a_model_is_scored_on_a_target_that_is_the_same_everywhere():
+    same = RawTargets(np.array([2.0, 2.0]), columns=("y",))
+    with pytest.raises(DataError, match="is 2 in all 2 rows, but must differ to be learned"):
+        read_numbers(same, "x")
+    assert read_numbers(same, "x", known=("y",)).values.ravel().tolist() == [2.0, 2.0]
+    assert read_numbers(RawTargets(np.array(["1.5"])), "x", known=("y",)).values.tolist() == [[1.5]]

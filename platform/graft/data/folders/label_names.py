@@ -6,16 +6,24 @@ from graft.core.errors import DataError
 from graft.core.unicode_form import alike, composed, folded
 from graft.core.unicode_form import seen as seen_of
 
+ADD_ANOTHER = "add another"
 
-def check_label_names(names: Sequence[str], source: str) -> None:
+
+def check_label_names(names: Sequence[str], source: str, alone: str = "") -> None:
     """Check the names of the labels that samples are to be told apart by.
+
+    Args:
+        names: of the labels.
+        source: where they come from, for people.
+        alone: what to do where there is one only.
 
     Raises:
         DataError: fewer than two, or two that are one.
     """
     if len(names) < 2:
         raise DataError(
-            f"{source} has {len(names)} class ({', '.join(names)}), but needs at least 2 to tell apart; add another"
+            f"{source} has {len(names)} class ({', '.join(names)}), but needs at least 2 to tell apart; "
+            f"{alone or ADD_ANOTHER}"
         )
     check_names_differ(names, source)
 

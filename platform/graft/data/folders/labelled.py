@@ -83,6 +83,7 @@ def list_labelled_files(spec: FolderSource, samples: SampleFiles, progress: Prog
         targets=RawTargets(
             np.repeat(np.array([codes[group.label] for group in meaning.groups], dtype=np.int64), counts),
             tuple(printable(label) for label in meaning.labels),
+            alone=meaning.alone,
         ),
         given=given,
         identity=identity,

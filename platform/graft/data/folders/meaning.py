@@ -11,10 +11,11 @@ from typing import Literal
 from graft.core.errors import DataError
 from graft.core.unicode_form import composed
 from graft.data.folders.ambiguous import check_labels, check_split_names
+from graft.data.folders.label_names import check_names_differ
 from graft.data.folders.paths import SampleFiles, printable
 from graft.data.folders.readings import either, ignoring, in_yaml, listed, pattern_of
 from graft.data.folders.tree import Again, Folder, Tree, join
-from graft.data.folders.wrong_level import check_one_folder, check_several, check_wrapped, nothing_found
+from graft.data.folders.wrong_level import alone, check_one_folder, check_wrapped, nothing_found
 from graft.data.overview import Ignored
 from graft.data.splits.names import SplitName, split_of
 
@@ -46,12 +47,14 @@ class Meaning:
         groups: in the order of their folders.
         ignored: what is left out, with what the walk has left out already.
         unreadable: samples that are known to be unreadable.
+        alone: what to do where one label is too few; empty for nothing but the usual.
     """
 
     labels: tuple[str, ...]
     groups: tuple[Group, ...]
     ignored: tuple[Ignored, ...]
     unreadable: tuple[Ignored, ...] = ()
+    alone: str = ""
 
 
 def meaning_of(tree: Tree, samples: SampleFiles, layout: Layout = "auto") -> Meaning:
@@ -78,8 +81,9 @@ def meaning_of(tree: Tree, samples: SampleFiles, layout: Layout = "auto") -> Mea
         for parent in parents:
             check_labels(tree, parent, samples)
     labels = _labels(tree, groups, is_sure=layout == "splits")
-    check_several(tree, labels, samples)
-    return Meaning(labels, groups, _left_out(tree, samples, [top, *parents], groups), tree.unreadable)
+    check_names_differ([printable(label) for label in labels], f"{samples.noun} in {tree.root}")
+    left_out = _left_out(tree, samples, [top, *parents], groups)
+    return Meaning(labels, groups, left_out, tree.unreadable, alone(tree))
 
 
 def _are_splits(tree: Tree, samples: SampleFiles) -> bool:

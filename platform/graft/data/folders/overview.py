@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 
 from graft.core.errors import DataError
+from graft.data.folders.label_names import check_label_names
 from graft.data.folders.look import look_below
 from graft.data.folders.meaning import Meaning, meaning_of
 from graft.data.folders.paths import SampleFiles, printable
@@ -25,10 +26,12 @@ def folder_overview(spec: FolderSource, samples: SampleFiles, progress: Progress
     """
     tree = look_below(spec.path, samples, spec.ignore, progress)
     meaning = meaning_of(tree, samples, spec.layout)
+    labels = [printable(label) for label in meaning.labels]
+    check_label_names(labels, f"{samples.noun} in {tree.root}", meaning.alone)
     _check_broken(tree.root, meaning, samples, spec.max_unreadable)
     if tree.places is None:
         _check_few(tree.root, meaning, samples)
-    found: dict[str, dict[SplitName | None, int]] = {printable(label): {} for label in meaning.labels}
+    found: dict[str, dict[SplitName | None, int]] = {label: {} for label in labels}
     for group in meaning.groups:
         split = None if group.split == "train" else group.split
         sizes = found[printable(group.label)]

@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 
 from graft.core.errors import DataError
-from graft.data.folders.label_names import check_label_names
 from graft.data.folders.paths import SampleFiles, printable
 from graft.data.folders.readings import in_yaml, listed
 from graft.data.folders.tree import Folder, Tree
@@ -41,19 +40,10 @@ def check_one_folder(tree: Tree, samples: SampleFiles) -> None:
     )
 
 
-def check_several(tree: Tree, labels: Sequence[str], samples: SampleFiles) -> None:
-    """Refuse labels that nothing can be told apart by.
-
-    Raises:
-        DataError: there is only one, and a table lies beside it that may be meant; or as for `check_label_names`.
-    """
+def alone(tree: Tree) -> str:
+    """What to do where nothing can be told apart, because there is one label only; empty for nothing but the usual."""
     table = _first_of(tree, _TABLES)
-    if len(labels) == 1 and table is not None:
-        raise DataError(
-            f"{samples.noun} in {tree.root} have 1 class ({printable(labels[0])}), but need at least 2 to tell apart; "
-            f"{_as_table(tree, table)}"
-        )
-    check_label_names([printable(label) for label in labels], f"{samples.noun} in {tree.root}")
+    return _as_table(tree, table) if table is not None else ""
 
 
 def check_wrapped(tree: Tree, split: Folder, samples: SampleFiles) -> None:

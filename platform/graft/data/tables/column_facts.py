@@ -1,10 +1,11 @@
 """What a column of a table holds, as far as it helps to tell samples, labels and splits apart. Pure."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from graft.core.unicode_form import composed
 from graft.data.contents.written_lists import read_written_lists
 from graft.data.splits.names import split_of
 from graft.data.tables.labels import NUMBER
@@ -49,6 +50,7 @@ class ColumnFacts:
         separated: share of the texts with a separator of labels.
         splits: whether all texts are names of splits, and of more than one.
         strange: a text in a column of numbers; empty if it is none of them.
+        known: share of the cells that name what a model predicts; None where no model is to be scored.
     """
 
     name: str
@@ -66,6 +68,7 @@ class ColumnFacts:
     separated: float = 0.0
     splits: bool = False
     strange: str = ""
+    known: float | None = None
 
     @property
     def present(self) -> int:
@@ -99,6 +102,35 @@ def facts_of(name: str, values: Sequence[Any], is_file: Callable[[str], bool], s
     if form == "words":
         return _with_texts(facts, [_text(value) for value in present], is_file, separator)
     return facts
+
+
+def share_known(values: Sequence[Any], names: Collection[str], separator: str = ";") -> float | None:
+    """Share of the cells that hold something which name what a model predicts, or several of them.
+
+    Args:
+        values: numbers, texts, lists or None, a row each.
+        names: of what it predicts; None is the answer if there are none.
+        separator: what stands between several labels of a cell.
+    """
+    if not names:
+        return None
+    spelled = {composed(name) for name in names}
+
+    def is_known(value: Any) -> bool:
+        if isinstance(value, list):
+            return bool(value) and all(is_known(part) for part in value)
+        text = composed(_label(value))
+        return text in spelled or (separator in text and all(part.strip() in spelled for part in text.split(separator)))
+
+    present = [value for value in values if not _is_missing(value)]
+    return sum(map(is_known, present)) / len(present) if present else 0.0
+
+
+def _label(value: Any) -> str:
+    """A cell as the name of a class: 3.0 is that of 3."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 def _with_numbers(facts: ColumnFacts, numbers: Sequence[float]) -> ColumnFacts:

@@ -90,6 +90,8 @@ def _sample(columns: Sequence[ColumnFacts], table: str) -> ColumnFacts:
 
 def _labels(columns: Sequence[ColumnFacts], table: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The columns of the labels, and those that could have been."""
+    if found := _of_model(columns):
+        return (found.name,), ()
     able = [one for one in columns if _may_be_label(one)]
     if not able:
         told = f"its other columns are {_listed(columns)}" if columns else "it has no other column"
@@ -101,6 +103,15 @@ def _labels(columns: Sequence[ColumnFacts], table: str) -> tuple[tuple[str, ...]
         return tuple(one.name for one in able), ()
     chosen = _named(able, _LABEL_NAMES) or _refuse(table, able, "the label", "--label")
     return (chosen.name,), tuple(one.name for one in able if one is not chosen)
+
+
+def _of_model(columns: Sequence[ColumnFacts]) -> ColumnFacts | None:
+    """The column of what a model that is to be scored predicts, whatever else it is like: it may be of one class."""
+    asked = [one for one in columns if one.known is not None]
+    for least in (1.0, 0.5):
+        if found := [one for one in asked if (one.known or 0.0) >= least]:
+            return _named(found, _LABEL_NAMES)
+    return next((one for one in asked if one.name.strip().lower() in _LABEL_NAMES[0]), None)
 
 
 def _named(found: Sequence[ColumnFacts], names: Sequence[Sequence[str]]) -> ColumnFacts | None:

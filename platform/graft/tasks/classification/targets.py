@@ -12,17 +12,19 @@ from graft.data.targets import RawTargets, Targets
 from graft.tasks.reading import LabelColumn, has_fractions, number_in, one_column
 
 
-def read_classes(raw: RawTargets, source: str) -> Targets:
+def read_classes(raw: RawTargets, source: str, known: Sequence[str] = ()) -> Targets:
     """Codes int64 [N] and names of the classes.
 
-    Classes that the source names keep its order; those of a column are sorted, numbers by their value.
+    Classes that the source names keep its order; those of a column are sorted, numbers by their value. Where a model
+    is to be scored that knows some, one is enough, and numbers are their names, however many there are.
 
     Raises:
         DataError: no label, several columns, a missing label, one class only, names that differ only in case, lists,
             or numbers that are values of a scale.
     """
     if raw.categories and isinstance(raw.values, np.ndarray):
-        check_label_names(raw.categories, source)
+        if not known:
+            check_label_names(raw.categories, source, raw.alone)
         return Targets(raw.values.astype(np.int64, copy=False), raw.categories)
     column = one_column(raw, source, "classification")
     column.require_one_form()
@@ -32,10 +34,12 @@ def read_classes(raw: RawTargets, source: str) -> Targets:
             "set task: multilabel, or name a column of classes"
         )
     column.require_complete()
-    _check_scale(column)
+    if not known:
+        _check_scale(column)
     texts = [_class_name(cell) for cell in column.cells.different]
     names = sorted(set(texts), key=_place if column.numbers is not None else None)
-    check_label_names(names, column.where)
+    if not known:
+        check_label_names(names, column.where)
     codes = {name: code for code, name in enumerate(names)}
     return Targets(column.cells.taken([codes[text] for text in texts], np.int64), tuple(names))
 

@@ -38,13 +38,14 @@ class ClassificationTask:
     def __init__(self, spec: Classification) -> None:
         self.spec = spec
 
-    def read(self, raw: RawTargets, source: str) -> Targets:
+    def read(self, raw: RawTargets, source: str, known: Sequence[str] = ()) -> Targets:
         """Classes from categories, texts, whole numbers or truth values."""
-        return read_classes(raw, source)
+        return read_classes(raw, source, known)
 
     def align(self, targets: Targets, names: Sequence[str]) -> np.ndarray:
-        """The codes that the classes have in the model."""
-        codes: np.ndarray = places_of(targets.names, names, "class")[targets.values]
+        """The codes that the classes have in the model; one that no sample is of may be unknown to it."""
+        used, where = np.unique(targets.values, return_inverse=True)
+        codes: np.ndarray = places_of([targets.names[code] for code in used], names, "class")[where]
         return codes
 
     def split(self, given: np.ndarray, targets: Targets, settings: SplitSettings) -> np.ndarray:

@@ -13,11 +13,11 @@ from graft.tasks.reading import LabelColumn, label_columns, one_column, rows_nam
 from graft.tasks.separators import separator_question
 
 
-def read_labels(raw: RawTargets, source: str, separator: str) -> Targets:
+def read_labels(raw: RawTargets, source: str, separator: str, known: Sequence[str] = ()) -> Targets:
     """Indicators uint8 [N, L] and the sorted names of the labels.
 
     A cell is a list, a set, or a text with labels between separators; an empty one has no label. Several columns of
-    zeros and ones are indicators already.
+    zeros and ones are indicators already. Where a model is to be scored that knows some, one label is enough.
 
     Raises:
         DataError: numbers, something in a list that is no label, fewer than two labels, or names that are one.
@@ -36,7 +36,8 @@ def read_labels(raw: RawTargets, source: str, separator: str) -> Targets:
     _check_separator(column, separator)
     found = [_labels(column, row, separator) for row in range(len(column))]
     names = sorted({label for labels in found for label in labels})
-    _require_two(names, column.where)
+    if not known:
+        _require_two(names, column.where)
     check_names_differ(names, column.where, "labels")
     place = {name: k for k, name in enumerate(names)}
     values = np.zeros((len(found), len(names)), dtype=np.uint8)

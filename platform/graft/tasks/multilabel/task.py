@@ -39,14 +39,16 @@ class MultilabelTask:
     def __init__(self, spec: Multilabel) -> None:
         self.spec = spec
 
-    def read(self, raw: RawTargets, source: str) -> Targets:
+    def read(self, raw: RawTargets, source: str, known: Sequence[str] = ()) -> Targets:
         """Labels from lists, sets, or texts with separators."""
-        return read_labels(raw, source, self.spec.separator)
+        return read_labels(raw, source, self.spec.separator, known)
 
     def align(self, targets: Targets, names: Sequence[str]) -> np.ndarray:
-        """The indicators of the model's labels; one that the data does not know applies to none of it."""
+        """The indicators of the model's labels; one that the data does not know applies to none of it. One that applies
+        to none may be unknown to the model."""
         values = np.zeros((len(targets), len(names)), dtype=np.uint8)
-        values[:, places_of(targets.names, names, "label")] = targets.values
+        used = np.flatnonzero(targets.values.any(axis=0))
+        values[:, places_of([targets.names[k] for k in used], names, "label")] = targets.values[:, used]
         return values
 
     def split(self, given: np.ndarray, targets: Targets, settings: SplitSettings) -> np.ndarray:

@@ -15,19 +15,25 @@ _MOST_BINS = 10
 _ROWS_OF_A_BIN = 5
 
 
-def read_numbers(raw: RawTargets, source: str, decimal: DecimalMark | None = None) -> Targets:
+def read_numbers(
+    raw: RawTargets, source: str, decimal: DecimalMark | None = None, known: Sequence[str] = ()
+) -> Targets:
     """Values float64 [N, T] and names of the targets.
 
     Args:
         raw: what the source says.
         source: where it comes from, for people.
         decimal: the mark before a fraction; None where the columns tell it.
+        known: targets of a model, if it is to be scored: then a target may be the same everywhere.
 
     Raises:
         DataError: words, lists, a missing or infinite number, or a target that is the same everywhere.
     """
     columns = label_columns(raw, source)
     values = np.stack([_numbers(column, decimal) for column in columns], axis=1)
+    if not known:
+        for column, numbers in zip(columns, values.T, strict=True):
+            _require_different(column, numbers)
     names = [column.name or ("value" if len(columns) == 1 else f"value {k + 1}") for k, column in enumerate(columns)]
     return Targets(values, tuple(names))
 
@@ -120,12 +126,15 @@ def _numbers(column: LabelColumn, decimal: DecimalMark | None) -> np.ndarray:
             f"{len(infinite)} of {len(column)} numbers are infinite in {column.where} ({rows_named(infinite)}), but "
             "must be finite; mend them or remove the rows"
         )
+    return numbers
+
+
+def _require_different(column: LabelColumn, numbers: np.ndarray) -> None:
     if np.all(numbers == numbers[0]):
         raise DataError(
             f"{column.where} is {numbers[0]:g} in all {len(numbers)} rows, but must differ to be learned; name another "
             "column"
         )
-    return numbers
 
 
 def _read(column: LabelColumn, decimal: DecimalMark | None) -> np.ndarray | None:

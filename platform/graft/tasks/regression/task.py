@@ -49,9 +49,9 @@ class RegressionTask:
     def __init__(self, spec: Regression) -> None:
         self.spec = spec
 
-    def read(self, raw: RawTargets, source: str) -> Targets:
+    def read(self, raw: RawTargets, source: str, known: Sequence[str] = ()) -> Targets:
         """Numbers of one or several label columns, with decimal commas, thousands or a unit where all have them."""
-        return read_numbers(raw, source, self.spec.decimal)
+        return read_numbers(raw, source, self.spec.decimal, known)
 
     def align(self, targets: Targets, names: Sequence[str]) -> np.ndarray:
         """The columns in the order of the model's; one alone may have another name."""
