@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from graft.core.errors import Problem
 from graft.spec.base import Spec, keys_of, kind_of, places_of, spec_types
+from graft.spec.messages.other_words import ours
 from graft.spec.messages.rules import Finding, Path, dotted
 from graft.spec.messages.sentences import MANY_UNKNOWN, not_a_key, sentence, unknown_keys
 from graft.spec.strategy import Strategy
@@ -158,7 +159,11 @@ def _place(location: Sequence[str | int], model: type[Spec]) -> _Place:
 
 
 def _elsewhere(path: Path, model: type[Spec]) -> tuple[str, ...]:
-    key = str(path[-1])
+    words = (str(path[-1]), *ours(str(path[-1])))
+    return tuple(dict.fromkeys(place for word in words for place in _places_called(word, path, model)))
+
+
+def _places_called(key: str, path: Path, model: type[Spec]) -> tuple[str, ...]:
     in_strategy = (("strategy", *place) for place in places_of(key, Strategy))
     places = [place for place in (*places_of(key, model), *in_strategy) if place != path and key != "kind"]
     nearest_to_root = min((len(place) for place in places), default=0)

@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from graft.core.unicode_form import nearest
 from graft.spec.base import kind_of, spec_types
+from graft.spec.messages.other_words import meant
 from graft.spec.messages.rules import RULE, SENTENCE, shown
 
 _NUMBER = "a number"
@@ -73,11 +74,12 @@ def not_a_key(key: str, owner: str, known: Iterable[str], elsewhere: Sequence[st
         key: the key.
         owner: what it was given to, such as ``training``; empty for the job itself.
         known: the keys that may be given there.
-        elsewhere: dotted keys of the same name in other places.
+        elsewhere: dotted keys of the same name, or of what others call so, in other places.
     """
     names = list(known)
     places = " or ".join(f"`{place}`" for place in elsewhere[:3])
-    hint = f"; did you mean {places}?" if places else nearest_hint(key, names)
+    called = meant(key, names)
+    hint = f"; did you mean {places}?" if places and not called else nearest_hint(key, names)
     listed = f"; its keys are {', '.join(names)}" if names else "; it has no keys"
     return f"is not a key of {owner or 'a job'}{hint or listed}"
 
@@ -89,8 +91,11 @@ def unknown_keys(keys: Sequence[str], owner: str) -> str:
 
 
 def nearest_hint(name: str, names: Iterable[str]) -> str:
-    """``; did you mean `lora`?`` when one name is near, else nothing."""
-    near = nearest(name, names)
+    """``; did you mean `lora`?`` when one name is near, or what others call so, else nothing."""
+    known = list(names)
+    if called := meant(name, known):
+        return f"; did you mean {called}?"
+    near = nearest(name, known)
     return f"; did you mean `{near}`?" if near else ""
 
 

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from graft.spec.base import Spec, keys_of, kind_of, places_of, spec_types, without_none
+from graft.spec.messages.other_words import ours
 from graft.spec.messages.rules import Finding, Path, dotted, shown
 from graft.spec.messages.sentences import (
     MANY_UNKNOWN,
@@ -202,7 +203,8 @@ def _reject_all(error: ValidationError, info: FieldInfo, reading: _Reading) -> N
 
 
 def _elsewhere(key: str) -> tuple[str, ...]:
-    return tuple(dotted(("strategy", *path)) for path in places_of(key, Strategy)) if key != "kind" else ()
+    words = (word for word in (key, *ours(key)) if word != "kind")
+    return tuple(dotted(("strategy", *path)) for word in words for path in places_of(word, Strategy))
 
 
 def _without_items(path: Path) -> Path:
