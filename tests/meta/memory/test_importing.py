@@ -88,6 +88,40 @@ def test_all_problems_are_told_at_once(csv):
     ]
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("task;modality;backbone;metric;value\nt;image;m;accuracy;0.5\n", "has `;` between its columns, but must have"),
+        ("task\tmodality\tbackbone\tmetric\tvalue\nt\timage\tm\taccuracy\t0.5\n", "has tabs between its columns"),
+        ("task,modality,backbone,metric,value\n", "holds no rows, but must hold some beside its header"),
+        ("task,modality,backbone,metric,value\nt\xe9,image,m,accuracy,0.5\n", "is 0xe9); save it as UTF-8"),
+        ("task,backbone,modality,metric,value\nt,image,m,accuracy,0.5\n", "modality: is `m`, but must be one of"),
+        ("task,modality,backbone,metric,value\nt,images,m,accuracy,0.5\n", "did you mean `image`?"),
+    ],
+)
+def test_what_is_another_file_than_it_seems_is_refused(tmp_path, content, told):
+    (tmp_path / "results.csv").write_bytes(content.encode("latin-1"))
+    (found,) = problems_of(read_memory, tmp_path / "results.csv")
+    assert told in found
+
+
+def test_blanks_around_the_names_of_columns_are_none_of_them(csv):
+    path = csv("t , image, m, accuracy, 0.5\n", header="task , modality, backbone, metric, value\n")
+    (one,) = read_memory(path).records()
+    assert (one.task, one.modality, one.value) == ("t", "image", 0.5)
+
+
+def test_a_row_is_of_one_backbone_and_a_score_has_one_value(csv):
+    path = csv('t,image,m,"{""backbone"": ""e""}",1,accuracy,0.5,\nt,image,m,"{""backbone"": ""m""}",1,accuracy,0.5,\n')
+    assert problems_of(read_memory, path) == [
+        "line 2, strategy_json: names the backbone `e`, but the row is of `m`; correct one of them"
+    ]
+    path = csv("t,image,m,,1,accuracy,0.5,\n")
+    scores = csv("t,m,logme,1\nt,m,logme,1\nt,m,logme,2\n", "scores.csv", "task,backbone,score_name,value\n")
+    (found,) = problems_of(read_memory, path, scores)
+    assert found.endswith("value: logme of m on t is 1 and 2, but must be one; remove a row")
+
+
 def test_one_metric_has_one_direction(csv):
     path = csv("t,image,m,fun,1,max\nt,image,n,fun,2,min\n", header="task,modality,backbone,metric,value,direction\n")
     assert problems_of(read_memory, path) == [

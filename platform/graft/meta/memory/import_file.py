@@ -1,6 +1,6 @@
 """A file of results as columns of text or numbers: Parquet, or CSV, told by its suffix."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from graft.core.errors import Problem, SpecError
+from graft.core.errors import DataError, Problem, SpecError
 from graft.core.private_files import open_regular
 from graft.core.uris import is_there
-from graft.data.tables.encoding import foreign_form, wide_encoding_of
+from graft.data.tables.encoding import check_encoding, foreign_form, wide_encoding_of
 from graft.meta.memory.import_cells import Cells
 from graft.meta.memory.schema import VERSION, VERSION_KEY
 
@@ -90,12 +90,31 @@ def _read(path: Path, stream: BinaryIO) -> pa.Table:
     if encoding := wide_encoding_of(path):
         raise _wrong(path, f"is {encoding.upper()} text, but must be UTF-8; save it as that")
     _require_few(path, sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(1 << 20), b"")))
+    try:
+        check_encoding(path, "utf-8")
+    except DataError as error:
+        told = str(error).partition(";")[0].removeprefix(str(path)).lstrip(", ")
+        raise _wrong(path, f"{told}; save it as UTF-8") from error
     stream.seek(0)
     header = csv.read_csv(stream, read_options=csv.ReadOptions(block_size=1 << 22)).column_names
     stream.seek(0)
     types = dict.fromkeys(header, pa.string())
     newlines = csv.ParseOptions(newlines_in_values=True)
-    return csv.read_csv(stream, parse_options=newlines, convert_options=csv.ConvertOptions(column_types=types))
+    table = csv.read_csv(stream, parse_options=newlines, convert_options=csv.ConvertOptions(column_types=types))
+    _require_commas(path, header)
+    if not table.num_rows:
+        raise _wrong(path, "holds no rows, but must hold some beside its header; add them")
+    return table.rename_columns([name.strip() for name in header])
+
+
+def _require_commas(path: Path, header: Sequence[str]) -> None:
+    """Check that what is one column is not several with another mark between them."""
+    if len(header) > 1:
+        return
+    mark = next((one for one in ";\t|" if one in "".join(header)), None)
+    if mark is not None:
+        shown = "tabs" if mark == "\t" else f"`{mark}`"
+        raise _wrong(path, f"has {shown} between its columns, but must have commas; save it so")
 
 
 def _require_few(path: Path, rows: int) -> None:

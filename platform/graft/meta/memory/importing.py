@@ -5,8 +5,9 @@ seconds, and the other fields of `Record`. A file of scores has task, backbone, 
 export` writes can be read again.
 """
 
+import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,12 +19,15 @@ from graft.meta.memory.import_cells import Cells, Wrong
 from graft.meta.memory.import_file import Columns, read_columns
 from graft.meta.memory.records import Direction, HeldMemory, Record, Scores, TaskEntry, TrialState
 from graft.meta.memory.schema import TASKS, conform, to_tasks
+from graft.spec.messages.sentences import must_be_one_of, nearest_hint
 from graft.spec.metrics import MetricSpec
+from graft.spec.registry import members
 from graft.spec.tasks.lookup import all_metrics
 
 RECORD_COLUMNS = ("task", "modality", "backbone", "metric", "value")
 SCORE_COLUMNS = ("task", "backbone", "score_name", "value")
 MOST_PROBLEMS = 50
+_SHOWN = 40
 _ALSO_CALLED = {"acc": "accuracy", "top1": "accuracy", "f1": "macro_f1", "auc": "auroc", "roc_auc": "auroc"}
 _STATES = tuple(state.value for state in TrialState)
 
@@ -97,7 +101,19 @@ def _scores(path: Path, problems: list[Problem]) -> list[Scores]:
         return Scores(task, backbone, name, cells.number("value"), cells.given("source") or source)
 
     rows = [] if columns is None else columns.rows()
-    return [one for cells in rows if (one := _checked(score, cells, problems)) is not None]
+    found = [one for cells in rows if (one := _checked(score, cells, problems)) is not None]
+    problems += _two_values([one for one in found if one.source == source], path)  # others have a history
+    return found
+
+
+def _two_values(scores: Sequence[Scores], path: Path) -> Iterator[Problem]:
+    """Scores that are computed from the data alone have one value; with another one a column is missing or wrong."""
+    values: dict[tuple[str, ...], float] = {}
+    for one in scores:
+        key = (one.task, one.backbone, one.score_name, one.source)
+        if values.setdefault(key, one.value) != one.value:
+            told = f"{one.score_name} of {one.backbone} on {one.task} is {values[key]:g} and {one.value:g}"
+            yield Problem("value", f"{told}, but must be one; remove a row", str(path))
 
 
 def _tasks(path: Path, problems: list[Problem]) -> list[TaskEntry]:
@@ -150,12 +166,13 @@ class _Row:
         """
         found: dict[str, Any] = {}
         with cells.collecting() as take:
-            for name in ("task", "modality", "backbone", "metric"):
+            for name in ("task", "backbone", "metric"):
                 take(found, name, partial(cells.text, name))
+            take(found, "modality", lambda: _modality(cells))
             take(found, "direction", lambda: _direction(cells))
             take(found, "state", lambda: TrialState(cells.one_of("state", _STATES, TrialState.FINISHED.value)))
             take(found, "value", lambda: _value(cells))
-            take(found, "strategy_json", lambda: cells.json_object("strategy_json"))
+            take(found, "strategy_json", lambda: _strategy(cells))
             take(found, "epoch", lambda: cells.count("epoch", lowest=0))
             take(found, "epochs", lambda: cells.count("epochs"))
             take(found, "seconds", lambda: cells.optional_number("seconds", lowest=0.0))
@@ -167,6 +184,24 @@ class _Row:
         found["metric"] = metric.name if metric else found["metric"]
         curve = (found["task"], found["backbone"], found["strategy_json"] or "", found["metric"])
         return cls(found, curve)
+
+
+def _modality(cells: Cells) -> str:
+    """What the samples are: in columns that were swapped it would be something else, and nobody would find the rows."""
+    found, known = cells.text("modality"), tuple(members("modality"))
+    if found not in known:
+        raise cells.wrong("modality", f"is `{found[:_SHOWN]}`, but {must_be_one_of(known)}{nearest_hint(found, known)}")
+    return found
+
+
+def _strategy(cells: Cells) -> str | None:
+    """The strategy, which may name the backbone again."""
+    text, backbone = cells.json_object("strategy_json"), cells.given("backbone")
+    named = json.loads(text).get("backbone", backbone) if text else backbone
+    if named != backbone:
+        told = f"names the backbone `{str(named)[:_SHOWN]}`, but the row is of `{backbone[:_SHOWN]}`"
+        raise cells.wrong("strategy_json", f"{told}; correct one of them")
+    return text
 
 
 def given_direction(cells: Cells) -> Direction | None:
