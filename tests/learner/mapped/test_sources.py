@@ -123,3 +123,16 @@ def test_equal_weights_have_equal_digests(tmp_path):
 def test_a_backbone_whose_weights_are_not_here_says_what_fetches_them():
     with pytest.raises(ArtifactError, match=r"graft zoo pull timm:test_resnet\.r160_in1k"):
         find_source("timm:test_resnet.r160_in1k").digest()
+
+
+def test_a_part_of_a_network_is_not_taken_for_all_of_it(tmp_path):
+    """The first of two files may cover more than half of a network, which would be enough."""
+    names = ("model-00001-of-00002.safetensors", "pytorch_model-00002-of-00002.bin", "model.safetensors.index.json")
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+        with pytest.raises(SpecError, match=r"(part \d of 2|list of the parts) of a network, but must be one file"):
+            find_source(str(tmp_path / name))
+    with pytest.raises(SpecError, match=r"00001-of-00002.safetensors is part 1 of 2 of a network"):
+        find_source(str(tmp_path))
+    (tmp_path / "whole-00001-of-00001.safetensors").write_bytes(b"")
+    assert find_source(str(tmp_path / "whole-00001-of-00001.safetensors")).kind == "file"

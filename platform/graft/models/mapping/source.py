@@ -5,6 +5,7 @@ No torch at the top: `graft validate` asks whether a source is there, and what i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from graft.models.bundle import Bundle
     from graft.models.mapping.weights import Weights
 
+# As large networks are cut into files.
+_PART, _INDEX = re.compile(r"-(\d+)-of-(\d+)\.\w+$"), ".index.json"
 _MANIFEST = "manifest.json"
 _HEAD, _BACKBONE = "head.", "backbone."
 _FORMS = (
@@ -151,6 +154,7 @@ def find_source(name: str) -> Source:
     if path.is_dir():
         return _in_folder(name, path.absolute())
     if path.is_file():
+        _refuse_part(name, path)
         if path.suffix not in SUFFIXES:
             raise SpecError(f"source {name} is no file of weights, but must end in {', '.join(SUFFIXES)}")
         return Source(str(path.absolute()), "file")
@@ -174,12 +178,27 @@ def _in_place(state: Mapping[str, Tensor], places: Sequence[int]) -> dict[str, T
     return found
 
 
+def _refuse_part(name: str, path: Path) -> None:
+    """Half of a network would pass for a whole one of another kind, as soon as half is enough."""
+    part = _PART.search(path.name)
+    if part and int(part[2]) > 1:
+        told = f"is part {int(part[1])} of {int(part[2])} of a network"
+    elif path.name.endswith(_INDEX):
+        told = "is the list of the parts of a network"
+    else:
+        return
+    rule = "but must be one file of all its tensors; load all parts, and save them as one"
+    raise SpecError(f"source {name} {told}, {rule}")
+
+
 def _in_folder(name: str, path: Path) -> Source:
     if (path / _MANIFEST).is_file():
         return Source(str(path), "bundle")
     if (path / "config.json").is_file():
         return Source(f"hf:{path}", "backbone")
     found = sorted(one for one in path.iterdir() if one.suffix in SUFFIXES and one.is_file())
+    for one in found:
+        _refuse_part(f"{name}/{one.name}", one)
     if len(found) != 1:
         held = f"{len(found)} files of weights ({', '.join(one.name for one in found[:3])})" if found else "no weights"
         raise SpecError(f"source {name} is a folder with {held}, but must be a bundle or hold one such file; name it")
