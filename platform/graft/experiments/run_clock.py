@@ -91,7 +91,7 @@ class RunClock:
         return Allowance(
             until=self.clock.now() + left,
             fit=reserve.fit_scale,
-            scoring=rest.scored(self.job.training.fit.most_members) / train * forward / self.speed_up,
+            scoring=rest.scored() / train * forward / self.speed_up,
             validation=(more + dataset.counts["validation"] * forward) / train,
         )
 

@@ -29,6 +29,8 @@ SECONDS: dict[StageName, float] = {
 }
 # How long such a machine takes to find out what a task is like, between search and fit.
 DESCRIBING = 3.5
+MEMBERS_IN_TIME = 3
+"""Members of an ensemble that the search leaves time for; further ones answer where there is some left."""
 # However slow a machine is to start processes, no more of the time than this is kept for that: a run has to train.
 _MOST_STARTING = 0.3
 
@@ -73,8 +75,9 @@ class RestOfRun:
         left = [one for one in finalists_of(self.progress, spec) if not one.estimate]
         return sum(seconds_of(one, spec, self.samples) + WORKER_SECONDS for one in left) / self.speed_up
 
-    def scored(self, members: int) -> float:
-        """Samples that so many networks score in the end, and that an ensemble of them is selected from."""
+    def scored(self) -> float:
+        """Samples that networks score in the end, and that an ensemble of them is selected from."""
+        members = min(self.outlook.members, MEMBERS_IN_TIME)
         heard = 0 if members < 2 else rows_heard(self.samples)
         return rows_evaluated(self.samples, self.outlook.views) * members + heard
 
@@ -103,8 +106,9 @@ class RestOfRun:
         each = self._each_answering()
         if not each:
             return 0.0
-        others, more = sum(each[1:]), min(self.outlook.members, len(each)) - 1
+        others = sum(each[1:])
         if self.progress.ensemble_chosen is None:  # nobody knows yet who they are
+            more = min(self.outlook.members, MEMBERS_IN_TIME, len(each)) - 1
             others *= more / max(1, len(each) - 1)
         rows = rows_evaluated(self.samples, self.outlook.views)
         return rows * (each[0] + others) * ROOM / self.speed_up + self._hearing(each)
