@@ -85,6 +85,12 @@ def test_a_head_on_other_features_is_solved_where_it_takes_seconds(scale: Scale,
     assert all((one.get("structure", {"keep": 1.0})["keep"], one["head"]) == SLOW for one in behind)
 
 
+def test_no_training_waits_for_a_head_on_other_features() -> None:
+    (bag,) = TextModality.solved_besides(TextFolderData(path="x"))
+    found = solved_first("softmax", (Size({"max_tokens": 64}, 1.0),), replace(FEW, minutes=2), [bag])
+    assert (found.ahead, found.beside) == ((), (bag.fields,))
+
+
 @pytest.mark.parametrize(("data", "side"), [(DigitsData(), 96), (ImageFolderData(path="x"), 160)])
 @pytest.mark.parametrize("task", [Classification(), Multilabel(), Regression()], ids=lambda one: one.kind)
 def test_of_images_one_head_is_solved_on_another_network(data: ImageSource, side: int, task: TaskSpec) -> None:

@@ -106,8 +106,7 @@ def solved_first(link: str, sizes: Sequence[Size], scale: Scale, besides: Sequen
     slow = [_strategy(*one) for one in found if one[1] == SLOW]
     each = sum(one != SLOW for one in in_turn)
     if len(quick) <= each or not _can_wait(affordable[:2], scale):
-        in_order = (*quick, *others, *slow)
-        return SolvedFirst(in_order[:1], in_order[1:])
+        return SolvedFirst(tuple(quick[:1]), (*quick[1:], *others, *slow))
     # Two processes, each with a pass of its own: the heads of the smaller size are there when the larger one's ends.
     ahead = (quick[0], quick[each], *quick[1:each])
     return SolvedFirst(ahead, (*quick[each + 1 :], *others, *slow))
