@@ -8,7 +8,7 @@ from typing import Any, Literal
 from graft.core.unicode_form import composed
 from graft.data.contents.written_lists import read_written_lists
 from graft.data.splits.names import split_of
-from graft.data.tables.labels import NUMBER
+from graft.data.tables.labels import NUMBER, label_name
 from graft.data.tables.written_numbers import read_written
 
 Form = Literal["empty", "numbers", "words", "lists", "other"]
@@ -119,18 +119,11 @@ def share_known(values: Sequence[Any], names: Collection[str], separator: str = 
     def is_known(value: Any) -> bool:
         if isinstance(value, list):
             return bool(value) and all(is_known(part) for part in value)
-        text = composed(_label(value))
+        text = composed(label_name(value).strip())
         return text in spelled or (separator in text and all(part.strip() in spelled for part in text.split(separator)))
 
     present = [value for value in values if not _is_missing(value)]
     return sum(map(is_known, present)) / len(present) if present else 0.0
-
-
-def _label(value: Any) -> str:
-    """A cell as the name of a class: 3.0 is that of 3."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 def _with_numbers(facts: ColumnFacts, numbers: Sequence[float]) -> ColumnFacts:

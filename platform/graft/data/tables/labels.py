@@ -66,7 +66,7 @@ def raw_targets(columns: Sequence[tuple[Place, Sequence[Any]]]) -> RawTargets:
         return RawTargets(np.stack(numbers, axis=1), columns=names, missing=missing)
     together = np.empty((len(read[0]), len(read)), dtype=object)
     for index, ((_, given), values) in enumerate(zip(coded, read, strict=True)):
-        together[:, index] = values.array() if isinstance(values, Coded) else [_as_text(value) for value in given]
+        together[:, index] = values.array() if isinstance(values, Coded) else [label_name(value) for value in given]
     return RawTargets(together, columns=names, missing=missing)
 
 
@@ -99,7 +99,7 @@ def _column(place: Place, values: Coded, missing: np.ndarray) -> np.ndarray | Co
         )
     if kinds and kinds[0] == "number" and all(map(_is_exact, values.different)):
         return values.taken([float(value) for value in values.different], np.float64)
-    return values.mapped(lambda value: _as_list(value) if isinstance(value, list) else _as_text(value))
+    return values.mapped(lambda value: _as_list(value) if isinstance(value, list) else label_name(value))
 
 
 def _is_exact(value: Any) -> bool:
@@ -164,10 +164,11 @@ def too_long(place: Place, row: int, size: int) -> DataError:
 
 
 def _as_list(values: Sequence[Any]) -> list[str]:
-    return [_as_text(value) for value in values]
+    return [label_name(value) for value in values]
 
 
-def _as_text(value: Any) -> str:
+def label_name(value: Any) -> str:
+    """A cell as the name of a label: 3.0 is that of 3, and truth has one spelling."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():

@@ -1,13 +1,13 @@
 """From what a source says to classes: a code of each sample, and the names of the codes."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from graft.core.errors import DataError
 from graft.data.folders.label_names import check_label_names
 from graft.data.split import Split
+from graft.data.tables.labels import label_name
 from graft.data.targets import RawTargets, Targets
 from graft.tasks.reading import LabelColumn, has_fractions, number_in, one_column
 
@@ -36,7 +36,7 @@ def read_classes(raw: RawTargets, source: str, known: Sequence[str] = ()) -> Tar
     column.require_complete()
     if not known:
         _check_scale(column)
-    texts = [_class_name(cell) for cell in column.cells.different]
+    texts = [label_name(cell) for cell in column.cells.different]
     names = sorted(set(texts), key=_place if column.numbers is not None else None)
     if not known:
         check_label_names(names, column.where)
@@ -82,14 +82,6 @@ def _check_scale(column: LabelColumn) -> None:
             f"{column.where} holds {distinct} different numbers in {len(numbers)} rows, but classification needs a few "
             "classes with several samples each; set task: regression, or name a column of classes"
         )
-
-
-def _class_name(cell: Any) -> str:
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    return str(cell)
 
 
 def _place(name: str) -> tuple[float, str]:
