@@ -9,7 +9,7 @@ import pytest
 from graft.experiments.progress import Progress
 from graft.experiments.stages import StageName
 from graft.experiments.standing.after_search import AfterSearch
-from graft.experiments.standing.rest_of_run import DESCRIBING, SECONDS, RestOfRun
+from graft.experiments.standing.rest_of_run import DESCRIBING, MEMBERS_IN_TIME, SECONDS, RestOfRun
 from graft.experiments.standing.scoring import FORWARD_SHARE, ROOM, seconds_to_score
 from graft.journal import events
 from graft.search.outlook import Outlook
@@ -51,6 +51,14 @@ def test_a_plan_counts_candidates_that_are_to_come(fold: Fold, trials: Any) -> N
     planned = rest(progress, candidates=12).reserve().evaluation
     assert planned == pytest.approx((3 * 300 + 12 * 50) * EACH * ROOM / 1.5)
     assert rest(progress, ensemble="off", candidates=12).reserve() == rest(progress, ensemble="off").reserve()
+
+
+def test_time_is_kept_for_three_members_however_many_there_may_be(fold: Fold, trials: Any) -> None:
+    progress = fold(READY, *trials.of("t01", [0.9] * 4, seconds=5.0))
+    three, five = (rest(progress, ensemble=most, candidates=12) for most in (MEMBERS_IN_TIME, 5))
+    assert (five.reserve(), five.scored()) == (three.reserve(), three.scored())
+    assert five.members_within(1e6) == 5
+    assert rest(progress, ensemble=2, candidates=12).scored() < three.scored()
 
 
 def test_the_fit_of_whoever_runs_may_be_needed(fold: Fold, trials: Any) -> None:
