@@ -157,6 +157,7 @@ def backbone_names() -> tuple[str, ...]:
 def _fill(network: nn.Module, entry: ZooEntry, name: str) -> MappingReport:
     from graft.models.mapping_rules import RULES, choose_rule
     from graft.models.weight_mapping import MappingRule, map_state_dict
+    from graft.models.weights.values import values_problem
 
     source, target = entry.weights.state_dict(), network.state_dict()
     try:
@@ -164,5 +165,7 @@ def _fill(network: nn.Module, entry: ZooEntry, name: str) -> MappingReport:
         mapped, report = map_state_dict(source, target, rule)
     except ArtifactError as error:
         raise ArtifactError(f"backbone `{name}`: {error}") from error
+    if problem := values_problem(mapped):
+        raise ArtifactError(f"backbone `{name}`: {problem}")
     network.load_state_dict(mapped, strict=True)
     return report

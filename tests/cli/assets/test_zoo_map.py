@@ -67,7 +67,7 @@ def test_a_target_that_is_not_there_is_told():
 def test_a_file_of_another_network_fills_nothing(tmp_path):
     import torch
 
-    save_file({"a": torch.ones(3), "b": torch.ones(2, 2)}, tmp_path / "w.safetensors")
+    save_file({"a": torch.ones(3), "b": torch.rand(2, 2)}, tmp_path / "w.safetensors")
     with pytest.raises(SpecError, match=r"covers 0.0 %"):
         run(tmp_path / "w.safetensors", "timm:resnet18", "--size", 32)
 

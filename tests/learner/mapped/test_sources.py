@@ -103,7 +103,7 @@ def test_what_is_no_file_of_weights_is_refused_in_one_line(tmp_path, monkeypatch
         {"a": torch.zeros(0)},
         {"blocks.x.y": torch.ones(3), "stem": torch.ones(2)},
         {"blocks.0.0.conv.weight": torch.ones(1)},
-        {"": torch.ones(2), ".": torch.ones(2, 2), "0.0.0": torch.ones(4)},
+        {"": torch.ones(2), ".": torch.eye(2), "0.0.0": torch.ones(4)},
         {f"blocks.{index}.w": torch.ones(index + 1) for index in range(300)},
     ],
     ids=["empty tensor", "odd names", "another shape", "names of dots", "many blocks"],

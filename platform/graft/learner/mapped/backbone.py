@@ -17,6 +17,7 @@ from graft.models.mapping.rows import TokenRows
 from graft.models.mapping.source import Opened, Source, find_source
 from graft.models.mapping.transplant import MIN_COVERAGE, Growth, require_coverage, transplant
 from graft.models.mapping.weights import named_backbone
+from graft.models.weights.values import same_throughout, values_problem
 from graft.spec.components.initialisation import Mapped
 from graft.spec.registry import members
 
@@ -64,7 +65,7 @@ def map_backbone(
         raise SpecError(problem)
     size = size or (source.bundle.spec.preprocessing.size if source.bundle else int(info.input.native_size))
     opened = source.open(size)
-    _require_finite(source, opened)
+    _require_trained(source, opened)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(0, "mapped", info.architecture))
         backbone, names = named_backbone(info.architecture, size)
@@ -72,7 +73,7 @@ def map_backbone(
     remedy = "name another source or target, or allow less: `--min-coverage`, `min_coverage` of strategy.init"
     require_coverage(done, min_coverage, (f"source {source.name}", target), remedy)
     loaded = LoadedBackbone(backbone.eval(), replace(info, input=_input(source, info)), None)
-    return MappedBackbone(loaded, done, source, opened, size)
+    return MappedBackbone(loaded, _with_note(done, opened), source, opened, size)
 
 
 def misfit(source: Source, info: BackboneInfo) -> str | None:
@@ -136,15 +137,19 @@ def init_problem(init: Mapped, target: str) -> Problem | None:
     return Problem("strategy.init", told) if told else None
 
 
-def _require_finite(source: Source, opened: Opened) -> None:
-    state = opened.weights.state
-    odd = [name for name, one in state.items() if one.is_floating_point() and not bool(one.isfinite().all())]
-    if odd:
-        count = f"{len(odd)} of its tensors " + ("holds" if len(odd) == 1 else "hold")
-        raise ArtifactError(
-            f"source {source.name} cannot be used: {count} infinite values or NaN, such as `{odd[0]}`; train it anew, "
-            "or name another"
-        )
+def _require_trained(source: Source, opened: Opened) -> None:
+    if problem := values_problem(opened.weights.state):
+        raise ArtifactError(f"source {source.name} cannot be used: {problem}")
+
+
+def _with_note(report: Transplanted, opened: Opened) -> Transplanted:
+    """With what is said of matrices that hold one number throughout, if there are some."""
+    same = same_throughout(opened.weights.state)
+    if not same:
+        return report
+    found = f"{len(same)} matri{'x' if len(same) == 1 else 'ces'} of the source, such as `{same[0]}`, "
+    told = found + f"hold{'s' * (len(same) == 1)} one number throughout, from which nothing is learned"
+    return replace(report, notes=(*report.notes, told))
 
 
 def _tables(source: Source, info: BackboneInfo) -> TokenRows | None:
