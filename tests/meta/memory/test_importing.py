@@ -96,6 +96,10 @@ def test_all_problems_are_told_at_once(csv):
         ("task,modality,backbone,metric,value\n", "holds no rows, but must hold some beside its header"),
         ("task,modality,backbone,metric,value\nt\xe9,image,m,accuracy,0.5\n", "is 0xe9); save it as UTF-8"),
         ("task,backbone,modality,metric,value\nt,image,m,accuracy,0.5\n", "modality: is `m`, but must be one of"),
+        (
+            "backbone,modality,task,metric,value\nt,image,mobilenet_v2,accuracy,0.5\n",
+            "backbone: is `t`, but the task is",
+        ),
         ("task,modality,backbone,metric,value\nt,images,m,accuracy,0.5\n", "did you mean `image`?"),
     ],
 )
@@ -246,3 +250,15 @@ def test_a_trial_that_went_on_is_new(store, record):
 def test_metrics_are_known_by_other_names(name, known):
     found = known_metric(name)
     assert (found.name if found else None) == known
+
+
+def test_scores_with_task_and_backbone_swapped_are_refused(csv):
+    path = csv("birds,image,timm:resnet18,,,accuracy,0.7,\n")
+    scores = csv("timm:resnet18,birds,logme,0.3\n", "scores.csv", "task,backbone,score_name,value\n")
+    (told,) = problems_of(read_memory, path, scores)
+    assert "scores.csv line 2, backbone: is `birds`, but the task is called `timm:resnet18`, as a backbone is" in told
+
+
+def test_a_task_may_be_called_as_a_backbone_where_the_backbone_is_one(csv):
+    (one,) = read_memory(csv("mobilenet_v2,image,timm:resnet18,,,accuracy,0.7,\n")).records()
+    assert one.task == "mobilenet_v2"

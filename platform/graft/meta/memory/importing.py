@@ -19,6 +19,7 @@ from graft.meta.memory.import_cells import Cells, Wrong
 from graft.meta.memory.import_file import Columns, read_columns
 from graft.meta.memory.records import Direction, HeldMemory, Record, Scores, TaskEntry, TrialState
 from graft.meta.memory.schema import TASKS, conform, to_tasks
+from graft.models.zoo import has_backbone
 from graft.spec.messages.sentences import must_be_one_of, nearest_hint
 from graft.spec.metrics import MetricSpec
 from graft.spec.registry import members
@@ -97,7 +98,7 @@ def _scores(path: Path, problems: list[Problem]) -> list[Scores]:
     source = f"import:{path.name}"
 
     def score(cells: Cells) -> Scores:
-        task, backbone, name = (cells.text(column) for column in SCORE_COLUMNS[:-1])
+        task, name, backbone = cells.text("task"), cells.text("score_name"), _backbone(cells)
         return Scores(task, backbone, name, cells.number("value"), cells.given("source") or source)
 
     rows = [] if columns is None else columns.rows()
@@ -166,8 +167,9 @@ class _Row:
         """
         found: dict[str, Any] = {}
         with cells.collecting() as take:
-            for name in ("task", "backbone", "metric"):
+            for name in ("task", "metric"):
                 take(found, name, partial(cells.text, name))
+            take(found, "backbone", lambda: _backbone(cells))
             take(found, "modality", lambda: _modality(cells))
             take(found, "direction", lambda: _direction(cells))
             take(found, "state", lambda: TrialState(cells.one_of("state", _STATES, TrialState.FINISHED.value)))
@@ -191,6 +193,15 @@ def _modality(cells: Cells) -> str:
     found, known = cells.text("modality"), tuple(members("modality"))
     if found not in known:
         raise cells.wrong("modality", f"is `{found[:_SHOWN]}`, but {must_be_one_of(known)}{nearest_hint(found, known)}")
+    return found
+
+
+def _backbone(cells: Cells) -> str:
+    """The network; in columns that were swapped it would be the task's name, and the task would be called as it."""
+    found, task = cells.text("backbone"), cells.given("task")
+    if has_backbone(task) and not has_backbone(found):
+        told = f"is `{found[:_SHOWN]}`, but the task is called `{task[:_SHOWN]}`, as a backbone is"
+        raise cells.wrong("backbone", f"{told}; swap both columns, or give the task another name")
     return found
 
 
