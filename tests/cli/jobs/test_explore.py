@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from tests.learner.mapped.test_meta_map import meta_model
 from typer.testing import CliRunner
 
@@ -184,3 +185,14 @@ def test_an_empty_pool_is_one_line(tmp_path: Path) -> None:
     assert isinstance(done.exception, DataError)
     assert "is an empty pool" in str(done.exception)
     assert "\n" not in str(done.exception)
+
+
+@pytest.mark.skipif(bool(check_backbone("efficientnet_lite0")), reason="needs the weights")
+def test_what_is_no_sample_is_told(tmp_path: Path) -> None:
+    for number in range(12):
+        Image.new("RGB", (8, 8), (number * 20, 90, 60)).save(tmp_path / f"{number}.png")
+    (tmp_path / "notes.doc").write_bytes(b"x")
+    asked = ["explore", str(tmp_path), "--home", str(tmp_path / "home"), "--budget", "12"]
+    done = CliRunner().invoke(app, [*asked, "--json"], input="\n")
+    assert "left out: suffix .doc: 1 (notes.doc)" in done.stderr
+    assert json.loads(done.stdout)["ignored"] == [{"reason": "suffix .doc", "count": 1, "examples": ["notes.doc"]}]

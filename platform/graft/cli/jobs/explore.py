@@ -96,6 +96,7 @@ def command(  # noqa: PLR0913 - each is an option
     from graft.core.errors import SpecError
     from graft.core.storage import Home
     from graft.core.uris import advice_for_missing, is_there
+    from graft.data.overview import told_ignored
     from graft.data.remote.here import copies_in
     from graft.experiments.directory import require_name
     from graft.exploration.requirement import read_requirement
@@ -129,13 +130,16 @@ def command(  # noqa: PLR0913 - each is an option
     source = None if page else _source(found, labels)  # a wrong file of labels is told before the samples are read
     seen = f", seen by {found.embedding.about}" if found.meta_model else ""
     tell(f"{len(found.ids):,} samples in {found.source}{seen}; what is required: {required}", err=True)
+    if found.ignored:
+        tell(f"left out: {told_ignored(found.ignored)}", err=True)
     with (
         goes_on_when_repeated("the answers are kept"),
         Exploration(place, called, found, settings, _reading) as one,
     ):
         explored = one.run(source, _standing) if source else _by_page(one, port, browser)
         ending = _ended(one, explored, place, as_json) if experiment and explored.is_over else None
-    told = {**explored.to_dict(), **(ending.to_dict() if ending else {})}
+    told = {**explored.to_dict(), "ignored": [one.to_dict() for one in found.ignored]}
+    told |= ending.to_dict() if ending else {}
     if as_json:
         tell_json(told)
     else:

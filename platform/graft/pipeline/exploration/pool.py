@@ -10,8 +10,10 @@ import numpy as np
 
 from graft.core.errors import DataError, SpecError
 from graft.data.dataset import Split
+from graft.data.overview import Ignored
 from graft.data.read import Unreadable
 from graft.data.tables.samples import read_samples
+from graft.modalities.finding import left_out_of
 from graft.modalities.protocol import Exhibit
 from graft.modalities.registry import build_modality
 from graft.models.load import describe_backbone
@@ -66,6 +68,7 @@ class Pool:
         sections: of the job, where the pool is one's: what its experiment takes over.
         meta_model: how the one was named that its features go through; empty if there is none.
         contents: what its samples were when they were read first, by their ids, where that is known.
+        ignored: what lies beside the samples and is none, by its reason.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Pool:
     sections: Mapping[str, Any] = field(default_factory=dict)
     meta_model: str = ""
     contents: Mapping[str, str] = field(default_factory=dict)
+    ignored: tuple[Ignored, ...] = ()
 
     def exhibit(self, sample: str) -> Exhibit:
         """A sample to look at, by its id.
@@ -170,6 +174,7 @@ def _of_job(given: Job, wish: Wish) -> Pool:
         tests=tuple((sample, named[row]) for row in tests.tolist() if (sample := sample_of(row)) is not None),
         sections={name: getattr(job, name).model_dump(mode="json") for name in _TAKEN_OVER},
         meta_model=meta_model,
+        ignored=listing.ignored,
     )
 
 
@@ -192,7 +197,10 @@ def _of_folder(path: Path, wish: Wish) -> Pool:
     samples, embedding, meta_model = max(found, key=lambda one: len(one[0]))
     ids = tuple(Path(one).relative_to(path).as_posix() for one in samples)
     truth = tuple(Path(one).parent.name for one in samples) if oracle else None
-    return Pool(pool_name(path, None), str(path), embedding, ids, samples, truth, meta_model=meta_model)
+    ignored = left_out_of(samples)
+    return Pool(
+        pool_name(path, None), str(path), embedding, ids, samples, truth, meta_model=meta_model, ignored=ignored
+    )
 
 
 def _of_table(path: Path, wish: Wish) -> Pool:
@@ -204,7 +212,10 @@ def _of_table(path: Path, wish: Wish) -> Pool:
         raise DataError(f"{path} is an empty pool: it has no rows; name a table that has some")
     truth = tuple(read_samples(path, (oracle,), "utf-8")) if oracle else None
     ids = tuple(f"{path.name}:{row}" for row in range(1, len(samples) + 1))
-    return Pool(pool_name(path, None), str(path), embedding, ids, samples, truth, meta_model=meta_model)
+    ignored = left_out_of(samples)
+    return Pool(
+        pool_name(path, None), str(path), embedding, ids, samples, truth, meta_model=meta_model, ignored=ignored
+    )
 
 
 def _usual(modality: str) -> str:
