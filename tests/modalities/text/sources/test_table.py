@@ -397,3 +397,17 @@ def test_other_types_are_refused(column: str, values: list[Any], told: str, tmp_
     columns = {"text": ["a", "b"], "label": [1, 2]} | {column: values}
     with pytest.raises(DataError, match=told):
         listed(write(tmp_path / "a.parquet", columns))
+
+
+@pytest.mark.parametrize("form", ["{}.txt", "notes/{}.txt", "./notes/{}.txt", "notes\\{}.txt"])
+def test_names_of_files_beside_the_table_are_no_texts(form: str, tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    for name in "abc":
+        for folder in (tmp_path, tmp_path / "notes"):
+            (folder / f"{name}.txt").write_text("a text")
+    rows = [f"{form.format(name)},{label}" for name, label in zip("abc", "xyx", strict=True)]
+    with pytest.raises(
+        DataError, match=r"column `text` of t.csv holds the names of files, such as `.*a.txt`, but must"
+    ):
+        listed(tmp_path / "t.csv", "text,label\n" + "\n".join(rows))
+    assert len(listed(tmp_path / "t.csv", "text,label\n" + "\n".join([*rows, "gone.txt,y"]))) == 4

@@ -1,8 +1,11 @@
 """A table with a text in each row."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from graft.core.errors import DataError
+from graft.data.contents.beside import file_beside
 from graft.data.contents.made import Made
 from graft.data.decoding.versions import version_of
 from graft.data.listing import Listing, Progress, SourceTable
@@ -14,6 +17,7 @@ from graft.spec.modalities.table import TableData
 
 # Whether the first of them are numbers decides nearly always, without a look at all.
 _LOOKED_AT = 1000
+_LONGEST_PATH = 4096
 
 
 def list_text_table(spec: TableData, progress: Progress | None = None) -> Listing:
@@ -55,10 +59,31 @@ def _require_texts(column: str, rows: LabelledRows) -> None:
     Raises:
         DataError: they are not.
     """
+    _require_no_files(column, rows)
     if rows.contents is not None:
         raise DataError(f"column `{column}` of {rows.name} holds bytes, but must be text; name another column")
     if _are_numbers(rows.samples[:_LOOKED_AT]) and _are_numbers(rows.samples):
         raise DataError(f"column `{column}` of {rows.name} holds numbers, but must hold texts; name another column")
+
+
+def _require_no_files(column: str, rows: LabelledRows) -> None:
+    """The names of files of texts are no texts.
+
+    Raises:
+        DataError: all that are there are names of files beside the table.
+    """
+    given = [text.strip() for text in rows.samples[:_LOOKED_AT] if text.strip()]
+    if not given or not all(len(text) <= _LONGEST_PATH and _is_file(rows.path, text) for text in given):
+        return
+    first = given[0].decode(errors="replace")
+    raise DataError(
+        f"column `{column}` of {rows.name} holds the names of files, such as `{first}`, but "
+        "must hold the texts themselves; write these into the column, or name it in data.image if they are pictures"
+    )
+
+
+def _is_file(table: Path | str, text: bytes) -> bool:
+    return isinstance(table, Path) and os.path.isfile(file_beside(table, text))
 
 
 def _are_numbers(texts: Sequence[bytes]) -> bool:
