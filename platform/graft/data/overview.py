@@ -84,6 +84,7 @@ class Overview:
         ignored: what is left out.
         called: what the names are called.
         division: how the splits were drawn.
+        notes: what the targets may mean beside what they are taken for.
     """
 
     noun: str
@@ -94,6 +95,7 @@ class Overview:
     ignored: tuple[Ignored, ...] = ()
     called: str = "labels"
     division: SplitFacts = BY_LABEL
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; classes are what readers of it call the names."""
@@ -103,6 +105,7 @@ class Overview:
             "splits": dict(self.splits),
             "division": self.division.to_dict(),
             "ignored": [one.to_dict() for one in self.ignored],
+            "notes": list(self.notes),
         }
 
     def lines(self) -> list[tuple[str, str]]:
@@ -113,7 +116,8 @@ class Overview:
             (self.called, _told(self.counts)),
         ]
         lines += self.division.lines()
-        return lines + [("left out", told_ignored(self.ignored))] * bool(self.ignored)
+        lines += [("left out", told_ignored(self.ignored))] * bool(self.ignored)
+        return lines + [("note", note) for note in self.notes]
 
 
 def light_overview(spec: DataSpec, progress: Progress | None = None) -> Overview | None:

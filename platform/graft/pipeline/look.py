@@ -16,6 +16,7 @@ from graft.data.streaming.placement import Placement, place
 from graft.data.targets import RawTargets
 from graft.modalities.registry import build_modality
 from graft.spec.job import Job
+from graft.tasks.doubts import doubts_of
 from graft.tasks.registry import build_task
 
 _SPLITS: dict[SplitName, Split] = {"train": Split.TRAIN, "validation": Split.VALIDATION, "test": Split.TEST}
@@ -78,6 +79,7 @@ def _of_listing(job: Job, listing: Listing) -> Overview:
         drawn=tuple(name for name, code in _SPLITS.items() if name != "train" and not np.any(listing.given == code)),
         ignored=(*listing.ignored, *listing.unreadable),
         division=division,
+        notes=doubts_of(task, targets),
     )
 
 

@@ -296,6 +296,17 @@ def test_a_job_that_says_its_task_is_validated_without_anything_heavy(job_file, 
     assert "\nclasses    " in done.stdout
 
 
+def test_what_may_be_meant_otherwise_is_told(graft, job_file, tmp_path):
+    rows = [f"text number {row},{-999 if row % 9 == 0 else row / 7}" for row in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["text,age", *rows]))
+    path = job_file(f"name: x\ndata: {{kind: table, path: {tmp_path / 't.csv'}, text: text, label: age}}\n")
+    note = "`age` is -999 in 7 of 60 rows, and nowhere else below 0; it is taken as that number"
+    for command in ("validate", "plan"):
+        assert f"note       {note}" in graft(command, path).out
+        (told,) = graft(command, path, "--json").json["data"]["notes"]
+        assert told.startswith(note)
+
+
 def test_the_data_are_told_by_names_and_counts(graft, samples, job_file):
     path = job_file(f"name: x\ndata: {{kind: image_folder, path: {samples / 'png'}}}\n")
     assert graft("validate", path).out.splitlines()[1:] == [
@@ -309,6 +320,7 @@ def test_the_data_are_told_by_names_and_counts(graft, samples, job_file):
         "splits": {"train": 6, "validation": 2, "test": 2},
         "division": {"by": "label", "groups": {}, "borders": {}, "notes": []},
         "ignored": [{"reason": "suffix .doc", "count": 1, "examples": ["cat/notes.doc"]}],
+        "notes": [],
     }
     for command in ("validate", "plan"):
         assert graft(command, path, "--json").json["data"] == found

@@ -96,6 +96,14 @@ def test_another_mark_between_labels_is_asked_about():
     assert len(read_labels(RawTargets(objects("red, small", "red;", "small, round")), "x", ";").names) == 3
 
 
+@pytest.mark.parametrize(("mark", "written"), [(" ", '" "'), (",", '","'), ("\n", r'"\\n"')])
+def test_labels_that_a_blank_parts_are_asked_about_though_each_cell_has_as_many(mark, written):
+    cells = RawTargets(objects(*(mark.join(pair) for pair in (("red", "small"), ("red", "round"), ("small", "round")))))
+    with pytest.raises(DataError, match=f"several labels .write task: .kind: multilabel, separator: {written}"):
+        read_labels(cells, "x", ";")
+    assert read_labels(cells, "x", mark).names == ("red", "round", "small")
+
+
 def test_a_model_is_scored_on_one_label():
     cells = RawTargets(objects("red", "red"))
     with pytest.raises(DataError, match="has 1 different label"):

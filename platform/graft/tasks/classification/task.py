@@ -11,6 +11,7 @@ from graft.spec.registry import build
 from graft.spec.tasks.base import LossSpec
 from graft.spec.tasks.classification import Classification
 from graft.tasks.classification.calibration import FEWEST_ROWS, fit_temperature
+from graft.tasks.classification.doubts import doubts
 from graft.tasks.classification.metrics import TRIAL_METRICS, score
 from graft.tasks.classification.plots import report_pictures
 from graft.tasks.classification.report import ClassificationReport, build_report
@@ -67,6 +68,10 @@ class ClassificationTask:
     def counts(self, targets: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
         """Rows of each class."""
         return dict(zip(names, np.bincount(targets, minlength=len(names)).tolist(), strict=True))
+
+    def doubts(self, targets: Targets) -> tuple[str, ...]:
+        """Classes that may be none, or several labels."""
+        return tuple(doubts(targets))
 
     def num_outputs(self, names: Sequence[str]) -> int:
         """One logit for each class."""

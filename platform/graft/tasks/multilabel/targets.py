@@ -84,7 +84,7 @@ def _check_separator(column: LabelColumn, separator: str) -> None:
     """
     if column.form != "words" or any(separator in cell for cell in column.different):
         return
-    if question := separator_question(column, separator):
+    if question := separator_question(column, separator, is_sure=True):
         raise DataError(f"{question}, or each holds one (write `{separator}` behind one of them)")
 
 

@@ -10,6 +10,7 @@ from graft.data.targets import RawTargets, Targets
 from graft.spec.registry import build
 from graft.spec.tasks.base import LossSpec
 from graft.spec.tasks.multilabel import Multilabel
+from graft.tasks.multilabel.doubts import doubts
 from graft.tasks.multilabel.metrics import METRIC_NAMES, applied, score
 from graft.tasks.multilabel.plots import report_pictures
 from graft.tasks.multilabel.report import build_report
@@ -70,6 +71,10 @@ class MultilabelTask:
     def counts(self, targets: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
         """Rows with each label."""
         return dict(zip(names, targets.sum(axis=0, dtype=np.int64).tolist(), strict=True))
+
+    def doubts(self, targets: Targets) -> tuple[str, ...]:
+        """Labels that may be none, or several."""
+        return tuple(doubts(targets, self.spec.separator))
 
     def num_outputs(self, names: Sequence[str]) -> int:
         """One logit for each label."""

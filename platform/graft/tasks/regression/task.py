@@ -14,6 +14,7 @@ from graft.spec.tasks.base import LossSpec
 from graft.spec.tasks.regression import Regression
 from graft.tasks.protocol import Facts, LossFunction, Preview
 from graft.tasks.reading import places_of
+from graft.tasks.regression.doubts import doubts
 from graft.tasks.regression.intervals import prediction_interval
 from graft.tasks.regression.metrics import METRIC_NAMES, score
 from graft.tasks.regression.plots import report_pictures
@@ -98,6 +99,10 @@ class RegressionTask:
             return {}
         ranges = zip(names, targets.min(axis=0), targets.mean(axis=0), targets.max(axis=0), strict=True)
         return {name: {"min": float(low), "mean": float(mean), "max": float(high)} for name, low, mean, high in ranges}
+
+    def doubts(self, targets: Targets) -> tuple[str, ...]:
+        """Values that may stand for a missing one."""
+        return tuple(doubts(targets))
 
     def num_outputs(self, names: Sequence[str]) -> int:
         """One for each target."""
