@@ -11,6 +11,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from graft.cli.ending import ending
+
 # Many folders ask for stores and pictures: one server of each stands for all. Only what is imported fast is here.
 pytest_plugins = [
     "tests.distribution",
@@ -77,7 +79,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     _count_ray_sessions()
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    ending.code = int(exitstatus)  # of tests, not of what threads of libraries meet when all has been said
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["ray_sessions"] = dict(_ray_sessions)
 

@@ -124,13 +124,6 @@ def test_a_plan_with_recommendations_imports_no_networks(memory: Path, job_file,
     assert imported_by("plan", job_file(JOBS["bundled"])) & heavy == set()
 
 
-def test_the_end_of_a_command_looks_for_no_garbage() -> None:
-    """That took a quarter of the time of `graft validate`."""
-    told = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count())); import graft.cli"
-    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
-    assert int(done.stdout) > 1000
-
-
 @pytest.mark.parametrize("command", ["status", "leaderboard", "experiments"])
 def test_looking_at_an_experiment_imports_nothing_heavy(command: str, make_experiment, story) -> None:
     make_experiment(story)

@@ -4,5 +4,7 @@ they are not looked through every seven hundred, nor at the end, when the proces
 import atexit
 import gc
 
+from graft.cli.ending import ending
+
 gc.set_threshold(100_000)
-atexit.register(gc.freeze)
+atexit.register(ending)  # what is registered first is called last

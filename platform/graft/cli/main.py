@@ -143,7 +143,7 @@ def _require_docstrings() -> None:
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Run the command that the arguments of this process name, and raise `SystemExit` with its exit code."""
     guard_standard_streams()
     hear_termination()
     _forget_odd_width()
