@@ -22,7 +22,7 @@ from graft.search.protocol import Checkpoint, CheckpointEpochs, Proposal
 from graft.spec.strategy import Strategy
 
 HERE = Path(__file__).parent
-SCRIPTS = ("pbt_ddp", "exploit", "nested", "ddp_scaling", "schedulers", "budget", "time_to_quality")
+SCRIPTS = ("pbt_ddp", "exploit", "nested", "ddp_scaling", "meta_scaling", "schedulers", "budget", "time_to_quality")
 METHODS = ("random", "one_epoch_top_k", "asha", "hyperband", "pbt", "pb2", "tpe+asha", "asha->pbt")
 
 
