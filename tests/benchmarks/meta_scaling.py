@@ -1,10 +1,10 @@
 """How much faster two processes meta-train than one: tasks a second of steps over the same tasks.
 
-`1 worker` is one process alone, `2 workers` two that share the tasks of each step and exchange gradients by gloo over the
-loopback, one torch thread each; `ratio` is the second over the first. `apart` is the ceiling of this machine: as many
-processes at the same time, each with its part of the tasks in a training of its own, without any exchange, over one. The
-tasks are of letters that are noise, 28 × 28 pixels: how fast they are trained does not depend on what they show. What an
-epoch does between steps (moments of the samples, held-out tasks) is not in it.
+`1 worker` is one process alone, `2 workers` two that share the tasks of each step and exchange gradients by gloo over
+the loopback, one torch thread each; `ratio` is the second over the first. `apart` is the ceiling of this machine: as
+many processes at the same time, each with its part of the tasks in a training of its own, without any exchange, over
+one. The tasks are of letters that are noise, 28 × 28 pixels: how fast they are trained does not depend on what they
+show. What an epoch does between steps (moments of the samples, held-out tasks) is not in it.
 
 Ratios are taken repeat by repeat; who goes first takes turns. Medians are shown, and the range of the ratio.
 """
