@@ -1,6 +1,7 @@
 """What a table may be: which column holds the samples, and of which modality they are."""
 
 import contextlib
+import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,8 @@ _IN_TEXT = (*DELIMITERS, ".jsonl", ".ndjson")
 _TOGETHER = 16
 _MOST_COLUMNS = 512
 _LONGEST_PATH = 4096
+# Of what is to be predicted, or how answers are to be written: a model learns from another table.
+_OF_TEST = re.compile(r"(?i)submi|sample|test")
 
 
 def draft_table(path: Path, wish: Wish) -> Draft | None:
@@ -38,7 +41,7 @@ def draft_table(path: Path, wish: Wish) -> Draft | None:
         tables = [one for one in sorted(path.iterdir()) if one.suffix.lower() in SUFFIXES and one.is_file()]
         if len(tables) > 1 and wish.kind == "table":
             names = ", ".join(f"`{one.name}`" for one in tables[:20])
-            first = shlex.quote(str(tables[0]))
+            first = shlex.quote(str(next((one for one in tables if not _OF_TEST.search(one.stem)), tables[0])))
             raise DataError(f"{path} holds {len(tables)} tables: {names}; name one, as in `graft init {first}`")
         return _draft(tables[0], wish) if len(tables) == 1 and wish.kind == "table" else None
     if wish.kind is None and path.suffix.lower() not in SUFFIXES:

@@ -343,7 +343,60 @@ def test_an_empty_folder_and_one_of_other_things(graft: Any, tmp_path: Path) -> 
     (tmp_path / "docs").mkdir()
     refused(graft("init", tmp_path / "docs"), "holds nothing that graft can learn from")
     (tmp_path / "docs" / "a.pdf").write_bytes(b"%PDF")
-    refused(graft("init", tmp_path / "docs"), "must hold folders of images or of .txt files")
+    refused(
+        graft("init", tmp_path / "docs"), "must hold folders of images or of .txt files", "have suffix .pdf: 1; save"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("a.xlsx", "save its sheet as CSV"),
+        ("a.png", "name the folder it lies in"),
+        ("a.pkl", "save it as Parquet"),
+        ("a.json", "write one object in each line (.jsonl)"),
+        ("a.pdf", "save the texts as .txt"),
+        ("a.tar.gz", "unpack it (tar -xzf)"),
+    ],
+)
+def test_a_file_that_is_not_read_is_told_what_to_do_with(graft: Any, tmp_path: Path, name: str, told: str) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    refused(graft("init", tmp_path / name), "not read as it is", told)
+    refused(graft("doctor", tmp_path / name), "not read as it is", told)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (
+            ["a.wav", "x/b.wav", "c.csv.bak"],
+            "have suffix .wav: 2, suffix .bak: 1; graft learns from pictures",
+        ),
+        (["scan1", "scan2"], "its files have no suffix: 2; give pictures and texts their suffix"),
+        (["photos.zip", ".hidden", "__MACOSX/x.wav"], "its files have suffix .zip: 1; unpack it"),
+    ],
+)
+def test_what_a_folder_holds_instead_is_told(graft: Any, tmp_path: Path, names: list[str], told: str) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    refused(graft("init", tmp_path), "holds nothing that graft can learn from", told)
+
+
+def test_boxes_of_yolo_are_no_texts(graft: Any, photos: Write) -> None:
+    path = photos({"cat": 6, "dog": 6})
+    for folder in ("cat", "dog"):
+        for number in range(6):
+            (path / folder / f"{number}.txt").write_text("0 0.51 0.5 0.1 0.25\n12 .2 .3 0.1 1\n")
+    refused(graft("init", path), "holds boxes of objects, as YOLO writes them (cat/0.txt)", "write a table of files")
+    assert graft("init", path, "--set", "data.kind=image_folder", "--json").json["data"]["kind"] == "image_folder"
+
+
+def test_of_several_tables_one_to_learn_from_is_named(graft: Any, table: Write, tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    for name in ("sample_submission", "test", "train"):
+        path = table(f"set/{name}.csv", {"text": TEXTS, "label": WORDS})
+    refused(graft("init", tmp_path / "set"), "holds 3 tables", f"as in `graft init {path}`")
 
 
 def test_the_only_table_of_a_folder_is_meant(graft: Any, table: Write, tmp_path: Path) -> None:

@@ -181,6 +181,12 @@ REFUSED = {
     "one class": (["cat/%S*3"], r"1 class \(cat\), but needs at least 2"),
     "a table of labels": (["labels.csv", "pictures/%S*3"], "labels.csv says what they are", "kind: table"),
     "nothing": ([], "holds no", "check the path"),
+    "masks of the same names": (
+        ["images/%S*4", "masks/%S*4"],
+        "what lies in masks is drawn over",
+        r"data.ignore: \[masks\]",
+        AS_CLASSES,
+    ),
     "an archive": (["data.zip"], "suffix .zip: 1", "unpack data.zip"),
     "another kind of file": (["cat/a.mp4", "dog/b.mp4"], "suffix .mp4: 2", "holds no"),
 }
@@ -197,6 +203,38 @@ def test_what_has_two_readings_or_none_is_refused_with_them(grow, samples, suffi
     for part in told:
         with pytest.raises(DataError, match=part):
             raise refused.value
+
+
+LABELS_BESIDE = {
+    "COCO beside one folder": (["images/%.png*3", "a.json"], r"if a.json holds annotations of COCO, write data"),
+    "CVAT beside one folder": (["images/%.png*3", "a.xml"], r"as in a.xml \(Pascal VOC, CVAT\) are not read"),
+    "Pascal VOC": (["JPEGImages/%.png*3", "Annotations/%.xml*3"], r"leave it out .*as in Annotations/0.xml \(Pascal"),
+    "YOLO": (["images/%.png*3", "labels/%.txt*3"], r"leave it out .* labels as in labels/0.txt \(YOLO\) are not"),
+    "YOLO in one folder": (["%.png*3", "%.txt*3"], r"sort them into such folders, .*as in 0.txt \(YOLO\) are not"),
+    "splits": (["train/%.png*3", "val/%.png*3", "a.json"], r"kind: table, …}; if a.json holds annotations of COCO"),
+}
+
+
+@pytest.mark.parametrize("name", LABELS_BESIDE)
+def test_labels_of_other_programs_are_told(grow, name):
+    items, told = LABELS_BESIDE[name]
+    with pytest.raises(DataError, match=told):
+        learned(grow(*items), IMAGE_FILES)
+
+
+@pytest.mark.parametrize("names", [("images", "masks"), ("cat", "dog"), ("mask", "face")])
+def test_masks_are_told_from_classes(grow, names):
+    count = {"masks": 5, "images": 4}
+    root = grow(*(f"{name}/%.png*{count.get(name, 2)}" for name in names))
+    assert set(sizes(read(root, IMAGE_FILES))) == set(names)
+
+
+def test_what_is_empty_is_told_where_nothing_else_is_there(tmp_path):
+    for name in ("a.png", "b.png"):
+        (tmp_path / "cat").mkdir(exist_ok=True)
+        (tmp_path / "cat" / name).write_bytes(b"")
+    with pytest.raises(DataError, match=r"holds no images, .* \(left out: empty file: 2 \(cat/a.png, cat/b.png\)\)"):
+        read(tmp_path, IMAGE_FILES)
 
 
 def test_the_job_says_which_reading_is_meant(grow):

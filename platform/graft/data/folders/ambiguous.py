@@ -9,6 +9,7 @@ from graft.core.unicode_form import composed
 from graft.data.folders.paths import SampleFiles, printable
 from graft.data.folders.readings import either, ignoring, in_yaml, listed, named
 from graft.data.folders.tree import Folder, Tree
+from graft.data.folders.wrong_level import labels_beside
 from graft.data.splits.names import split_and_rest, split_of, split_within
 
 AS_LABELS = "write data.layout: classes"
@@ -152,13 +153,13 @@ def _unsorted_split(tree: Tree, samples: SampleFiles, split: Folder) -> DataErro
 
 
 def _unsorted_splits(tree: Tree, samples: SampleFiles, known: Sequence[Folder]) -> DataError:
-    is_one = len(known) == 1
+    is_one, told = len(known) == 1, labels_beside(tree, samples)
     return either(
         f"{tree.root} has {_called(known)}, named as {'a split' if is_one else 'splits'}, with {samples.noun} directly "
         f"in {'it' if is_one else 'them'}",
         "it is a split" if is_one else "they are splits",
         f"sort its {samples.noun} into one folder for each class, or name a table of their labels: data: "
-        "{kind: table, …}",
+        f"{{kind: table, …}}{'; ' * bool(told)}{told}",
         "it is a class" if is_one else "they are classes",
         AS_LABELS,
     )

@@ -12,10 +12,11 @@ from graft.core.errors import DataError
 from graft.core.unicode_form import composed
 from graft.data.folders.ambiguous import check_labels, check_split_names
 from graft.data.folders.label_names import check_names_differ
+from graft.data.folders.masks import check_masks
 from graft.data.folders.paths import SampleFiles, printable
 from graft.data.folders.readings import either, ignoring, in_yaml, listed, pattern_of
 from graft.data.folders.tree import Again, Folder, Tree, join
-from graft.data.folders.wrong_level import alone, check_one_folder, check_wrapped, nothing_found
+from graft.data.folders.wrong_level import alone, check_one_folder, check_wrapped, labels_beside, nothing_found
 from graft.data.overview import Ignored
 from graft.data.splits.names import SplitName, split_of
 
@@ -80,10 +81,11 @@ def meaning_of(tree: Tree, samples: SampleFiles, layout: Layout = "auto") -> Mea
     if layout == "auto":
         for parent in parents:
             check_labels(tree, parent, samples)
+            check_masks(tree, parent, samples)
     labels = _labels(tree, groups, is_sure=layout == "splits")
     check_names_differ([printable(label) for label in labels], f"{samples.noun} in {tree.root}")
     left_out = _left_out(tree, samples, [top, *parents], groups)
-    return Meaning(labels, groups, left_out, tree.unreadable, alone(tree))
+    return Meaning(labels, groups, left_out, tree.unreadable, alone(tree, samples))
 
 
 def _are_splits(tree: Tree, samples: SampleFiles) -> bool:
@@ -149,9 +151,10 @@ def _groups(tree: Tree, parent: Folder, split: SplitName | None, samples: Sample
         )
     for folder in parent.folders:
         if not folder.count:
+            told = labels_beside(tree, samples) if any(one.others for one in folder.below()) else ""
             raise DataError(
                 f"class folder {tree.at(folder.path)} is empty{_instead(folder, samples)}; add {samples.noun} or "
-                f"remove it, or leave it out with {ignoring([folder.name])}"
+                f"remove it, or leave it out with {ignoring([folder.name])}{'; ' * bool(told)}{told}"
             )
         yield Group(composed(folder.name), split, folder)
 

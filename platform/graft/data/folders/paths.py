@@ -3,8 +3,8 @@
 import fnmatch
 import os
 import stat
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from graft.core.errors import DataError
@@ -21,12 +21,15 @@ class SampleFiles:
         includes: whether a path is one by its name.
         named: how their names are, for messages ("as images", ".txt").
         foreign: why a file with such first bytes is none that can be read, to follow its name; empty if it may be one.
+        beside: what to do about files beside them in which programs keep labels, by their suffix; with places for the
+            `name` of one and its `path`.
     """
 
     noun: str
     includes: Callable[[str], bool]
     named: str
     foreign: Callable[[bytes], str]
+    beside: Mapping[str, str] = field(default_factory=dict)
 
 
 def printable(name: str) -> str:

@@ -18,8 +18,9 @@ def nothing_found(tree: Tree, samples: SampleFiles) -> DataError:
     """What to say of a directory without folders of samples."""
     rule = f"but must hold one folder of {samples.noun} for each class"
     if tree.top.samples:
-        return DataError(f"{tree.root} holds {samples.noun} directly, {rule}{_too_low(tree)}")
-    found = f" (left out: {told_ignored(tree.ignored)})" if tree.ignored else ""
+        return DataError(f"{tree.root} holds {samples.noun} directly, {rule}{_too_low(tree, samples)}")
+    left_out = (*tree.ignored, *tree.unreadable)
+    found = f" (left out: {told_ignored(left_out)})" if left_out else ""
     return DataError(f"{tree.root} holds no {samples.noun}, {rule}{found}; {_what_else(tree, samples)}")
 
 
@@ -40,10 +41,18 @@ def check_one_folder(tree: Tree, samples: SampleFiles) -> None:
     )
 
 
-def alone(tree: Tree) -> str:
+def alone(tree: Tree, samples: SampleFiles) -> str:
     """What to do where nothing can be told apart, because there is one label only; empty for nothing but the usual."""
     table = _first_of(tree, _TABLES)
-    return _as_table(tree, table) if table is not None else ""
+    return _as_table(tree, table) if table is not None else labels_beside(tree, samples)
+
+
+def labels_beside(tree: Tree, samples: SampleFiles) -> str:
+    """What to do about files in which another program keeps labels; empty where there are none."""
+    for suffix, advice in samples.beside.items():
+        if (name := _first_of(tree, (suffix,))) is not None:
+            return advice.format(name=name, path=in_yaml(tree.at(name)))
+    return ""
 
 
 def check_wrapped(tree: Tree, split: Folder, samples: SampleFiles) -> None:
@@ -75,9 +84,11 @@ def _names(folder: Folder) -> str:
     return listed([printable(inside.name) for inside in folder.filled])
 
 
-def _too_low(tree: Tree) -> str:
-    if not tree.beside:
-        return "; sort them into such folders, or name a table of their labels: data: {kind: table, …}"
+def _too_low(tree: Tree, samples: SampleFiles) -> str:
+    told = labels_beside(tree, samples)
+    if told or not tree.beside:
+        advice = "; sort them into such folders, or name a table of their labels: data: {kind: table, …}"
+        return f"{advice}; {told}" if told else advice
     parent = os.path.dirname(tree.root)
     beside = listed([printable(name) for name in sorted({os.path.basename(tree.root), *tree.beside})])
     if split_of(os.path.basename(parent)):

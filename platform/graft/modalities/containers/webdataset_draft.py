@@ -47,7 +47,8 @@ def _section(shard: Path, endings: Counter[str], wish: Wish) -> dict[str, str]:
     if not sample or label is None:
         raise DataError(
             f"{shard} has members that end in {shown}, but must have some of samples (such as jpg or txt) and some of "
-            "labels (such as cls); name them with --sample ENDING --label ENDING"
+            "labels (such as cls); name them with --sample ENDING --label ENDING, or unpack it if it is a packed "
+            "folder (tar -xf)"
         )
     is_picture = is_named_as_sample(f"x.{sample[0]}")
     return {"image" if is_picture else "text": ";".join(sample), "label": label}

@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from graft.core.errors import DataError
 from graft.data.draft import Draft, Wish
+from graft.data.folders.paths import printable
 from graft.data.read import Unreadable, read_file
+from graft.modalities.text.file_names import are_boxes
 from graft.modalities.text.sources.text_folder import text_files
 
 _LOOKED_AT = 200
@@ -15,14 +18,26 @@ _TOKENS_A_WORD, _LETTERS_A_TOKEN = 1.4, 5.0
 
 
 def draft_folder(path: Path, wish: Wish) -> Draft | None:
-    """A directory of text files in folders that name their classes."""
+    """A directory of text files in folders that name their classes.
+
+    Raises:
+        DataError: they are no texts, but boxes of objects in pictures.
+    """
     if not path.is_dir():
         return None
     files = text_files(path).files
     if not files:
         return None
     some = files[:: max(1, len(files) // _LOOKED_AT)][:_LOOKED_AT]
-    return Draft("text_folder", path, len(files), {}, fitted_to_texts([_text(file) for file in some]))
+    texts = [_text(file) for file in some]
+    boxes = [file for file, text in zip(some, texts, strict=True) if are_boxes(text.encode())]
+    if 2 * len(boxes) > len(some):
+        shown = printable(boxes[0].relative_to(path).as_posix())
+        raise DataError(
+            f"{path} holds boxes of objects, as YOLO writes them ({shown}), but graft learns what a whole picture is; "
+            "sort the pictures into one folder for each class, or write a table of files and labels"
+        )
+    return Draft("text_folder", path, len(files), {}, fitted_to_texts(texts))
 
 
 def fitted_to_texts(texts: Sequence[str]) -> Mapping[str, Any]:

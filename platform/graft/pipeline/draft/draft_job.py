@@ -12,6 +12,7 @@ from graft.core.errors import DataError, Problem, SpecError
 from graft.core.uris import REMOTE_SCHEMES, advice_for_missing, user_path
 from graft.data.draft import Draft, Wish, drafts_of, kinds_with_draft
 from graft.data.overview import Overview
+from graft.pipeline.draft.found_instead import advice_for, told_instead
 from graft.pipeline.look import overview_of
 from graft.pipeline.resolve import Resolved, resolve_job
 from graft.spec.fit import taken_by
@@ -28,8 +29,9 @@ _IN_STORE = re.compile(r"(\w+):/+(.*)")
 # A kind that explains so much less of a directory than another is not meant: a read-me beside images.
 _SLIGHT = 0.1
 _UNPACKERS = {
-    ".zip": "unzip", ".7z": "7z x", ".rar": "unrar x", ".tgz": "tar -xzf", ".gz": "gzip -d", ".bz2": "bzip2 -d",
-    ".xz": "xz -d", ".zst": "zstd -d",
+    ".zip": "unzip", ".7z": "7z x", ".rar": "unrar x", ".tgz": "tar -xzf", ".tar.gz": "tar -xzf",
+    ".tar.bz2": "tar -xjf", ".tar.xz": "tar -xJf", ".gz": "gzip -d", ".bz2": "bzip2 -d", ".xz": "xz -d",
+    ".zst": "zstd -d",
 }  # fmt: skip
 
 
@@ -72,8 +74,7 @@ def draft_job(path: Path, wish: Wish, overrides: Sequence[str] = ()) -> DraftJob
     _check_kind(wish.kind)
     making = _Making(where, tuple(given))
     if not where.is_dir() or wish.sample or wish.labels or wish.kind == "table":
-        drafts = drafts_of(where, wish) or drafts_of(where, replace(wish, kind=wish.kind or "table"))
-        return making.of_draft(choose(where, drafts))
+        return making.of_draft(choose(where, drafts_of_file(where, wish)))
     return making.of_directory(wish)
 
 
@@ -184,13 +185,27 @@ def absolute(path: Path) -> Path:
     where = user_path(path).absolute()
     if not where.exists():
         raise SpecError(f"{path} does not exist; name a directory or a table ({advice_for_missing(where)})")
-    if where.is_file() and (tool := _UNPACKERS.get(where.suffix.lower())):
+    tool = next((tool for suffix, tool in _UNPACKERS.items() if where.name.lower().endswith(suffix)), None)
+    if where.is_file() and tool:
         raise SpecError(f"{path} is an archive, which is not read as it is; unpack it ({tool}), and name the directory")
     try:
         str(where).encode()
     except UnicodeEncodeError:
         raise SpecError(f"{path!r} is no UTF-8 name, but a job file is UTF-8 text; rename it") from None
     return where
+
+
+def drafts_of_file(where: Path, wish: Wish) -> list[Draft]:
+    """What a file may be; or a directory, of which columns are named.
+
+    Raises:
+        SpecError: it is none that graft reads, by its name.
+        DataError: it is of a kind, but cannot be used as it is.
+    """
+    drafts = drafts_of(where, wish)
+    if not drafts and where.is_file() and wish.kind is None and (advice := advice_for(where)):
+        raise SpecError(f"{where} ends in `{where.suffix}`, which graft does not read as it is; {advice}")
+    return drafts or drafts_of(where, replace(wish, kind=wish.kind or "table"))
 
 
 def _check_kind(kind: Any) -> None:
@@ -210,7 +225,7 @@ def choose(path: Path, drafts: Sequence[Draft]) -> Draft:
         raise DataError(
             f"{path} holds nothing that graft can learn from, but must hold folders of images or of .txt files, one "
             "for each class, tar shards, arrays, IDX files, a saved set of Hugging Face, or be a table (.csv, .tsv, "
-            ".jsonl, .parquet); name another"
+            f".jsonl, .parquet); {told_instead(path) or 'name another'}"
         )
     first, *others = drafts
     rivals = [one for one in others if one.samples > _SLIGHT * first.samples]

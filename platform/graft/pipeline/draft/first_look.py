@@ -1,11 +1,10 @@
 """The section `data` for a path that nobody has written a job for, even if a job could not use the data as they are."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from graft.data.draft import Wish, drafts_of
-from graft.pipeline.draft.draft_job import absolute, choose
+from graft.data.draft import Wish
+from graft.pipeline.draft.draft_job import absolute, choose, drafts_of_file
 
 
 def first_look(path: Path, wish: Wish | None = None) -> dict[str, Any]:
@@ -20,6 +19,5 @@ def first_look(path: Path, wish: Wish | None = None) -> dict[str, Any]:
         DataError: there is nothing that could be used, or it has several meanings; the message names them.
     """
     where, wish = absolute(path), wish or Wish()
-    drafts = drafts_of(where, wish) or drafts_of(where, replace(wish, kind=wish.kind or "table"))
-    draft = choose(where, drafts)
+    draft = choose(where, drafts_of_file(where, wish))
     return {"version": 1, "name": "doctor", "data": {"kind": draft.kind, "path": str(draft.path), **draft.section}}
