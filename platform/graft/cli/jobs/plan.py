@@ -1,6 +1,8 @@
 """`graft plan`: what a job will do before it does it."""
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,9 +17,13 @@ if TYPE_CHECKING:
     from graft.clusters.node_types import ClusterNodes
     from graft.core.storage import Home
     from graft.data.overview import Overview
+    from graft.data.streaming.placement import Placement
     from graft.pipeline.measuring.batch_size import BatchSpeeds
     from graft.pipeline.measuring.lr_range import TestedRange
+    from graft.pipeline.plan import Plan
+    from graft.pipeline.resolve import Resolved
     from graft.pipeline.scaling.cluster_plan import ClusterPlan
+    from graft.spec.defaults.scale import Scale
     from graft.spec.job import Job
     from graft.workers.allocation import ClusterResources
 
@@ -60,15 +66,6 @@ def command(  # noqa: PLR0913 - each is an option
     Example: graft plan jobs/digits.yaml --cluster cluster/aws/medium.yaml --epoch-seconds 90
     """
     from graft.core.storage import Home
-    from graft.data.remote.here import copies_in
-    from graft.pipeline.look import overview_of, placement_of
-    from graft.pipeline.memory.beginning import beginning_of, lines_of
-    from graft.pipeline.plan import describe, make_plan
-    from graft.pipeline.resolve import resolve_job
-    from graft.pipeline.zoo.own_weights import check_starts
-    from graft.spec.defaults.length import batch_note
-    from graft.spec.defaults.scale import Scale
-    from graft.spec.load import load_job_here, placed_in
 
     if measure and offline:
         raise SpecError("--measure and --offline are both given, but exclude each other; leave one out")
@@ -77,52 +74,112 @@ def command(  # noqa: PLR0913 - each is an option
             "--prices, --picture and --epoch-seconds are about a cluster, but there is none; name --cluster"
         )
     place = Home.find(home)
-    with copies_in(place), placed_in(job, override or ()):
-        given = load_job_here(job, override or ())
-        resolved = resolve_job(given)
-        check_starts(resolved.job, place)
-    loaded = resolved.job
-    nodes = _nodes_of(cluster, loaded, as_json) if cluster else None
-    there = _all_of(nodes) if nodes else None
-    overview = overview_of(loaded, resolved.listing, looking(f"{loaded.data.modality}s"))
-    size = Scale(overview.splits["train"], overview.splits["validation"])
-    note = batch_note(given, size.training)
-    if not measure:
-        plan = make_plan(loaded, size, reasons=resolved.reasons, there=there)
-    else:
-        names = loaded.reach.values("backbone")
-        # Said before torch is imported, which is most of the wait.
-        tell(f"measuring {', '.join(names)} on this machine, some seconds each …", err=True)
-        from graft.learner.probe import forward_seconds, measure_depths
-
-        plan = make_plan(loaded, size, forward_seconds, measure_depths, resolved.reasons, there)
-    stored = placement_of(loaded, sum(overview.splits.values()), place.datasets, resolved.listing)
-    screening = _screening(loaded, overview)
-    beginning = beginning_of(loaded, place, overview, time.time())
-    measured = _measured(loaded, place, lr_range, batch_sizes)
-    on_cluster = _on_cluster(loaded, nodes, prices, epoch_seconds, picture) if nodes else None
+    given, resolved = _resolved(job, override, place)
+    nodes = _nodes_of(cluster, resolved.job, as_json) if cluster else None
+    seen = _seen(given, resolved, place, measure, nodes)
+    measured = _measured(resolved.job, place, lr_range, batch_sizes)
+    on_cluster = _on_cluster(resolved.job, nodes, prices, epoch_seconds, picture) if nodes else None
     if as_json:
-        found: dict[str, Any] = {
-            "modalities": [plan.modality],
-            "data": overview.to_dict(),
-            "store": {"streamed": stored.is_streamed, "reason": stored.reason},
-            "screening": screening,
-            "recommended": beginning,
-            "notes": [note] if note else [],
-        }
-        found |= {name: one.to_dict() for name, one in measured.items()}
-        tell_json({**plan.to_dict(), **found, **_contract(on_cluster)})
+        told = {name: one.to_dict() for name, one in measured.items()}
+        tell_json({**seen.to_dict(), **told, **_contract(on_cluster)})
         return
-    columns = [(name.replace("_", " "), line) for name, one in measured.items() for line in one.lines()]
-    told = [*describe(plan), *(f"{name:<10} {line}" for name, line in columns)]
-    store_line = f"store      {'streamed' if stored.is_streamed else 'stored'}: {stored.reason}"
-    told += _beforehand(note, screening, lines_of(beginning) if beginning else [])
-    # Behind the job and its task, before what is done with the data.
-    tell(*told[:2], *(f"{what:<10} {line}" for what, line in overview.lines()), store_line, *told[2:])
+    tell(*seen.lines(measured))
     if on_cluster is not None:
         from graft.pipeline.scaling.describe import describe_on_cluster
 
         tell(f"cluster    {cluster}", *describe_on_cluster(on_cluster))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is known of a job before it runs.
+
+    Attributes:
+        plan: stages, trials, resources.
+        overview: of the data.
+        stored: whether decoded samples are going to be stored or streamed.
+        note: on the batch of this job; empty if there is none.
+        screening: of its backbones before the search.
+        beginning: what past runs recommend, if there are any.
+    """
+
+    plan: "Plan"
+    overview: "Overview"
+    stored: "Placement"
+    note: str
+    screening: dict[str, Any]
+    beginning: dict[str, Any] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            **self.plan.to_dict(),
+            "modalities": [self.plan.modality],
+            "data": self.overview.to_dict(),
+            "store": {"streamed": self.stored.is_streamed, "reason": self.stored.reason},
+            "screening": self.screening,
+            "recommended": self.beginning,
+            "notes": [self.note] if self.note else [],
+        }
+
+    def lines(self, measured: "Mapping[str, TestedRange | BatchSpeeds]") -> list[str]:
+        """As a user reads it: the job and its task, its data, what is done with them, what was measured."""
+        from graft.pipeline.memory.beginning import lines_of
+        from graft.pipeline.plan import describe
+
+        job, task, *rest = describe(self.plan)
+        data = [f"{what:<10} {line}" for what, line in self.overview.lines()]
+        store = f"store      {'streamed' if self.stored.is_streamed else 'stored'}: {self.stored.reason}"
+        columns = [(name.replace("_", " "), line) for name, one in measured.items() for line in one.lines()]
+        told = [f"{name:<10} {line}" for name, line in columns]
+        beginning = lines_of(self.beginning) if self.beginning else []
+        return [job, task, *data, store, *rest, *told, *_beforehand(self.note, self.screening, beginning)]
+
+
+def _resolved(path: Path, override: list[str] | None, home: "Home") -> tuple["Job", "Resolved"]:
+    """A job as it was given, and with its task decided; the models that it starts from are there."""
+    from graft.data.remote.here import copies_in
+    from graft.pipeline.resolve import resolve_job
+    from graft.pipeline.zoo.own_weights import check_starts
+    from graft.spec.load import load_job_here, placed_in
+
+    with copies_in(home), placed_in(path, override or ()):
+        given = load_job_here(path, override or ())
+        resolved = resolve_job(given)
+        check_starts(resolved.job, home)
+    return given, resolved
+
+
+def _seen(given: "Job", resolved: "Resolved", home: "Home", measure: bool, nodes: "ClusterNodes | None") -> _Seen:
+    from graft.pipeline.look import overview_of, placement_of
+    from graft.pipeline.memory.beginning import beginning_of
+    from graft.spec.defaults.length import batch_note
+    from graft.spec.defaults.scale import Scale
+
+    job = resolved.job
+    overview = overview_of(job, resolved.listing, looking(f"{job.data.modality}s"))
+    size = Scale(overview.splits["train"], overview.splits["validation"])
+    return _Seen(
+        _plan(resolved, size, measure, _all_of(nodes) if nodes else None),
+        overview,
+        placement_of(job, sum(overview.splits.values()), home.datasets, resolved.listing),
+        batch_note(given, size.training),
+        _screening(job, overview),
+        beginning_of(job, home, overview, time.time()),
+    )
+
+
+def _plan(resolved: "Resolved", size: "Scale", measure: bool, there: "ClusterResources | None") -> "Plan":
+    from graft.pipeline.plan import make_plan
+
+    if not measure:
+        return make_plan(resolved.job, size, reasons=resolved.reasons, there=there)
+    names = ", ".join(resolved.job.reach.values("backbone"))
+    # Said before torch is imported, which is most of the wait.
+    tell(f"measuring {names} on this machine, some seconds each …", err=True)
+    from graft.learner.probe import forward_seconds, measure_depths
+
+    return make_plan(resolved.job, size, forward_seconds, measure_depths, resolved.reasons, there)
 
 
 def _beforehand(note: str, screening: dict[str, Any], memory: list[str]) -> list[str]:
