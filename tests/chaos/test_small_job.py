@@ -42,6 +42,11 @@ def test_nothing_reaches_the_jobs_own_store():
     assert not job.export.register
 
 
+def test_no_run_learns_from_those_before_it():
+    assert not small().memory.keep
+    assert not small(memory={"keep": True}).memory.keep
+
+
 def test_what_is_smaller_already_stays():
     job = small(training={"epochs": 2}, search={"budget": {"trials": 1}}, data={"kind": "digits", "limit": 50})
     assert (job.training.epochs, job.data.limit, job.search.budget.trials) == (2, 50, 1)

@@ -1,11 +1,16 @@
+import contextlib
+import ctypes
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from graft.core.errors import ResourceError
+from graft.pipeline import ray_session as sessions
 from graft.pipeline.ray_session import WORKER_ENVIRONMENT, check_cluster, ray_session
 from graft.search import tuner
 
@@ -72,6 +77,38 @@ def test_a_ray_that_does_not_start_is_the_machine_s_fault(
         ray_session(),
     ):
         pass
+
+
+@pytest.fixture
+def own_handler() -> Iterator[None]:
+    """A program that hears SIGTERM."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("own_handler")
+def test_whoever_works_on_after_ray_still_hears_termination(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ray 2.60 takes the handler from the system as it ends, where Python does not see it."""
+    import ray
+
+    libc = ctypes.CDLL(None)
+    libc.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: libc.signal(signal.SIGTERM, None))
+    monkeypatch.setattr(sessions, "ray_directory", lambda logs: contextlib.nullcontext(tmp_path))
+    monkeypatch.setattr(sessions, "_start", lambda address, directory: None)
+    monkeypatch.setattr(sessions, "_resources", lambda: None)
+    with ray_session():
+        assert _catches(signal.SIGTERM)
+    assert _catches(signal.SIGTERM)
+
+
+def _catches(number: int) -> bool:
+    """Whether the system calls a handler of this process, whatever Python thinks."""
+    told = next(one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith("SigCgt:"))
+    return bool(int(told.split()[1], 16) >> (number - 1) & 1)
 
 
 def test_tune_puts_no_keys_into_the_environment_of_trials(monkeypatch: pytest.MonkeyPatch) -> None:

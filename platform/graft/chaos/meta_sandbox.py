@@ -12,8 +12,8 @@ from graft.chaos.environment.child import Child
 from graft.chaos.environment.processes import sweep
 from graft.chaos.sandbox import Sandbox
 from graft.chaos.small_job import meta_search_of
-from graft.experiments.directory import Experiment
-from graft.spec.load import load_job, load_meta_job
+from graft.experiments.directory import TRAININGS, Experiment, MetaTraining
+from graft.spec.load import load_job
 from graft.tracking.target import target_of
 
 _SWEEP_S = 15.0
@@ -30,9 +30,9 @@ class MetaSandbox(Sandbox):
     @property
     def found(self) -> Experiment | None:
         """The directory of the meta-search, once it is there."""
-        place = self.home.meta_models / self.name / "trainings"
+        place = self.home.meta_models / self.name / TRAININGS
         there = sorted(place.iterdir()) if place.is_dir() else []
-        return Experiment(there[0]) if there else None
+        return MetaTraining(there[0]) if there else None
 
     def run(self, *overrides: str) -> Child:
         """Start `graft meta-train`; with overrides beside those of the sandbox."""
@@ -53,9 +53,8 @@ class MetaSandbox(Sandbox):
         Raises:
             Broken: there is no winner.
         """
-        directory = self.experiment.directory
-        target = target_of(self.home, load_meta_job(self.experiment.job_file))
-        return Facts.of_meta_search(self.records, count(target, directory))
+        target = target_of(self.home, self.experiment.job())
+        return Facts.of_meta_search(self.records, count(target, self.experiment.directory))
 
     @property
     def _job_file(self) -> Path:

@@ -16,8 +16,8 @@ def make_small(job: Job) -> Job:
     """The job with at most three trials of twelve epochs on three hundred samples, in one phase, one trial at a time.
 
     One at a time, because a scheduler compares whoever has come so far: with two, it would depend on the machine who is
-    stopped, and the winner could not be compared. The scheduler is kept if it fits so few epochs. Nothing is written
-    to the job's own tracking store, and nothing is registered.
+    stopped, and the winner could not be compared. For the same reason no run learns from those before it. The scheduler
+    is kept if it fits so few epochs. Nothing is written to the job's own tracking store, and nothing is registered.
     """
     raw = job.model_dump(mode="json")
     search = {"metric": raw["search"]["metric"], "seed": raw["search"]["seed"]}
@@ -28,6 +28,7 @@ def make_small(job: Job) -> Job:
         "training": {**raw["training"], "epochs": min(job.epochs, EPOCHS)},
         "resources": {**raw["resources"], "concurrent_trials": 1},
         "tracking": {},
+        "memory": {"keep": False},
         "export": {"register": False},
     }
     try:

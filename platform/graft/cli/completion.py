@@ -9,11 +9,11 @@ from graft.core.storage import Home
 
 def experiment_names(context: typer.Context, incomplete: str) -> Iterator[str]:
     """Names that an experiment can be given by, newest first: ``latest``, jobs, experiments."""
-    from graft.experiments.directory import Experiment
+    from graft.experiments.directory import recorded
 
     home: str | None = context.params.get("home")
     place = Home.find(home)
-    experiments = [Experiment(place.experiments / name) for name in Experiment.names(place)]
+    experiments = recorded(place)
     known = [
         *(["latest"] if experiments else []),
         *(one.job_name for one in experiments),

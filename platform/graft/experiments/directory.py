@@ -3,8 +3,10 @@
 import re
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -23,6 +25,8 @@ from graft.spec.messages.problems import findings_of
 from graft.spec.messages.rules import dotted
 
 JOB_NAME = "job.yaml"
+TRAININGS = "trainings"
+"""Below the directory of a meta-model's name."""
 CONTACT_S = 10.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
@@ -80,18 +84,8 @@ class Experiment:
         Raises:
             SpecError: there is none.
         """
-        known = cls.names(home)
-        if name in known:
-            return cls.at(home, name)
-        experiments = (cls(home.experiments / one) for one in known)
-        newest = next((one for one in experiments if name in ("latest", one.job_name)), None)
-        if newest is not None:
-            return cls.at(home, newest.name)
-        if not known:
-            raise SpecError(
-                f"experiment is `{name}`, but {home.shown}/experiments holds none yet; start one with `graft run`"
-            )
-        raise SpecError(unknown("experiment", name, ["latest", *known[:20]]))
+        found = _chosen(home, name, [cls(home.experiments / one) for one in cls.names(home)])
+        return cls.at(home, found.name)
 
     @classmethod
     def names(cls, home: Home) -> list[str]:
@@ -116,6 +110,16 @@ class Experiment:
     @property
     def name(self) -> str:
         return self.directory.name
+
+    @property
+    def kind(self) -> str:
+        """``run``, or ``meta-training``."""
+        return "run"
+
+    @property
+    def goes_on_by(self) -> str:
+        """The command that goes on with it."""
+        return f"graft resume {self.name}"
 
     @property
     def key(self) -> str:
@@ -200,10 +204,81 @@ class Experiment:
             ArtifactError: its file is missing or damaged.
         """
         try:
-            return Job.read_stored(yaml.safe_load(read_regular(self.job_file)))
+            return self._read_job(yaml.safe_load(read_regular(self.job_file)))
         except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             told = f"{self.job_file} cannot be read as a job ({_reason(error)})"
             raise ArtifactError(f"{told}; put it back from a copy, or run the job anew") from error
+
+    def _read_job(self, stored: Any) -> Job:
+        return Job.read_stored(stored)
+
+
+@dataclass(frozen=True)
+class MetaTraining(Experiment):
+    """What `graft meta-train` does: it lies elsewhere, and its job is told in the terms of any search."""
+
+    @classmethod
+    def all(cls, home: Home) -> list["MetaTraining"]:
+        """All of a home; a home in a store has none but those of this machine."""
+        return [cls(path.parent) for path in home.meta_models.glob(f"*/{TRAININGS}/*/{JOB_NAME}")]
+
+    @property
+    def name(self) -> str:
+        return f"{self.job_name}-{self.directory.name}"
+
+    @property
+    def job_name(self) -> str:
+        return self.directory.parent.parent.name
+
+    @property
+    def kind(self) -> str:
+        return "meta-training"
+
+    @property
+    def goes_on_by(self) -> str:
+        return "graft meta-train JOB, as it was called"
+
+    def _read_job(self, stored: Any) -> Job:
+        from graft.spec.meta.job import MetaJob  # most experiments are none
+        from graft.spec.meta.search_job import search_job
+
+        asked = MetaJob.read_stored(stored)
+        job, minutes = search_job(asked), asked.search.budget.minutes if asked.search else None
+        budget = job.search.budget.model_copy(update={"minutes": minutes})
+        return job.model_copy(update={"search": job.search.model_copy(update={"budget": budget})})
+
+
+def recorded(home: Home) -> list[Experiment]:
+    """All that a home has the journal of, newest first: the runs of jobs, and meta-trainings.
+
+    Raises:
+        GraftError: the home is a store that does not answer.
+    """
+    runs = [Experiment(home.experiments / name) for name in Experiment.names(home)]
+    return sorted([*runs, *MetaTraining.all(home)], key=lambda one: one.job_file.stat().st_mtime, reverse=True)
+
+
+def find_recorded(home: Home, name: str) -> Experiment:
+    """The run or meta-training of that name; the name of a job, or ``latest``, means its newest one.
+
+    Raises:
+        SpecError: there is none.
+    """
+    found = _chosen(home, name, recorded(home))
+    return found if isinstance(found, MetaTraining) else Experiment.at(home, found.name)
+
+
+def _chosen(home: Home, name: str, known: Sequence[Experiment]) -> Experiment:
+    """The one that is meant, of all that may be, newest first."""
+    named = (one for one in known if one.name == name)
+    newest = (one for one in known if name in ("latest", one.job_name))
+    if found := next(named, None) or next(newest, None):
+        return found
+    if not known:
+        raise SpecError(
+            f"experiment is `{name}`, but {home.shown}/experiments holds none yet; start one with `graft run`"
+        )
+    raise SpecError(unknown("experiment", name, ["latest", *(one.name for one in known[:20])]))
 
 
 def _reason(error: Exception) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from graft.core.errors import ArtifactError
 from graft.core.storage import Home, directory_digest
-from graft.experiments.directory import Experiment
+from graft.experiments.directory import TRAININGS, Experiment
 from graft.journal import events
 from graft.journal.journal import journal_path, read
 from graft.models.bundle_files import MANIFEST
@@ -75,7 +75,7 @@ def _registering(home: Home, store: str, name: str) -> Iterator[Experiment]:
 
 def _meta_trainings(home: Home, store: str, name: str) -> Iterator[Path]:
     """Meta-trainings whose meta-models are registered under this name in this store; damaged ones say nothing."""
-    place = home.meta_models / name.removesuffix(META_SUFFIX) / "trainings"
+    place = home.meta_models / name.removesuffix(META_SUFFIX) / TRAININGS
     if not name.endswith(META_SUFFIX) or not place.is_dir():
         return
     for directory in sorted(place.iterdir()):

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from graft.core.errors import Interrupted
+
 
 class TrialStatus(StrEnum):
     """How a trial ended: ran all its epochs, stopped by the scheduler, broke, or cut short with the experiment."""
@@ -18,3 +20,8 @@ class ExperimentStatus(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+
+    @classmethod
+    def of(cls, error: BaseException) -> "ExperimentStatus":
+        """How one ends by what was raised."""
+        return cls.INTERRUPTED if isinstance(error, KeyboardInterrupt | Interrupted) else cls.FAILED

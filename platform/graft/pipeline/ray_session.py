@@ -75,7 +75,8 @@ def ray_session(logs: Path | None = None) -> Iterator[ClusterResources]:
         try:
             yield _resources()
         finally:
-            ray.shutdown()
+            with own_termination():  # Ray's libraries put the system's own handler back, and Python does not notice
+                ray.shutdown()
 
 
 def check_cluster() -> None:

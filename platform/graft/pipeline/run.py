@@ -187,7 +187,7 @@ class _Run:
             summary = self._interruptible()
         except BaseException as error:
             self._close_relay()
-            self._end(_status_of(error), str(error) or type(error).__name__)
+            self._end(ExperimentStatus.of(error), str(error) or type(error).__name__)
             send_if_possible(self._experiment.directory)
             raise
         return self._finish({**summary, "resumed_from": resumed_from})
@@ -383,8 +383,3 @@ class _Run:
 
 def _has(key: str) -> Callable[[Output], bool]:
     return lambda output: is_there(located(output[key]))
-
-
-def _status_of(error: BaseException) -> ExperimentStatus:
-    stopped = isinstance(error, KeyboardInterrupt | Interrupted)
-    return ExperimentStatus.INTERRUPTED if stopped else ExperimentStatus.FAILED

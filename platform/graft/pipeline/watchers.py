@@ -48,9 +48,10 @@ def _note(interrupt: Interrupt, before: Any) -> None:
 
 @contextmanager
 def own_termination() -> Iterator[None]:
-    """Keep this program's handler of SIGTERM, if it has one, though Ray puts its own in that place as it starts.
+    """Keep this program's handler of SIGTERM, if it has one, though Ray puts another in its place.
 
-    Ray's ends the process of a run as if it had failed, and without a word.
+    As Ray starts that is its own, which ends the process of a run as if it had failed, and without a word; as it ends,
+    the system's, which ends it at once, though Python still has ours on its list.
 
     Raises:
         KeyboardInterrupt: SIGTERM came in the block, and Ray heard it.

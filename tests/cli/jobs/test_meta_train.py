@@ -9,6 +9,8 @@ import pytest
 import yaml
 from tests.fixtures.meta_pools import JOB, pool_of, samples_of
 
+from graft.cli.jobs import meta_train
+from graft.core.errors import TrialError
 from graft.pipeline.episodes import run, samples
 
 WriteJob = Callable[..., Path]
@@ -101,3 +103,70 @@ def test_an_ordinary_job_is_told_apart(graft, tmp_path):
     done = graft("meta-train", tmp_path / "job.yaml")
     assert done.exit_code == 2
     assert "kind: meta" in done.err
+
+
+def interrupted_at(epoch: int) -> Callable[..., None]:
+    """What a terminal does with the first Ctrl-C, at the end of an epoch."""
+
+    def tell(stream: object, trial: str, number: int, metrics: object) -> None:
+        if number == epoch:
+            raise KeyboardInterrupt
+
+    return tell
+
+
+def test_status_knows_one_that_was_interrupted_and_one_that_has_gone_on(graft, job, home, monkeypatch):
+    path = job(training={**JOB["training"], "epochs": 3})
+    with monkeypatch.context() as patch:
+        patch.setattr(meta_train, "_tell_epoch", interrupted_at(2))
+        assert graft("meta-train", path).exit_code == 130
+    (directory,) = (home / "meta" / "tiny" / "trainings").iterdir()
+    name = f"tiny-{directory.name}"
+    told = graft("status", "--json").json
+    assert (told["experiment"], told["kind"], told["state"], told["stage"]) == (
+        name,
+        "meta-training",
+        "interrupted",
+        "search",
+    )
+    assert (told["best"]["metric"], told["trials"]["interrupted"], told["eta"]) == ("accuracy", 1, None)
+    assert told["goes_on_by"] == "graft meta-train JOB, as it was called"
+    assert graft("status", name).out.endswith(f"next:       {told['goes_on_by']}\n")
+    assert [row["status"] for row in graft("experiments", "--json").json] == ["interrupted"]
+    done = graft("resume", name)
+    assert (done.exit_code, done.err) == (
+        2,
+        f"graft: experiment is `{name}`, a meta-training; it goes on by `{told['goes_on_by']}`\n",
+    )
+    assert graft("meta-train", path).exit_code == 0
+    told = graft("status", "tiny", "--json").json
+    assert (told["experiment"], told["state"], told["stage"], told["goes_on_by"]) == (
+        name,
+        "completed",
+        "register",
+        None,
+    )
+    assert (told["trials"]["completed"], told["trials"]["interrupted"]) == (1, 0)
+    (row,) = graft("experiments", "--json").json
+    assert (row["experiment"], row["status"], row["trials"]) == (name, "completed", 1)
+    assert row["validation"] == told["best"]["score"]
+
+
+def test_one_that_fails_leaves_its_end_and_why(graft, job, monkeypatch):
+    def fail(*_: object) -> None:
+        raise TrialError("the loss is no number")
+
+    path = job()
+    monkeypatch.setattr(run, "train", fail)
+    assert graft("meta-train", path).exit_code == 1
+    assert graft("status", "--json").json["state"] == "failed"
+    shown = graft("journal", "show").out
+    assert "the loss is no number" in shown
+
+
+@pytest.mark.parametrize("command", [("leaderboard",), ("watch",), ("lineage",), ("journal", "show")])
+def test_what_is_said_of_runs_is_said_of_meta_trainings(graft, job, command):
+    assert graft("meta-train", job()).exit_code == 0
+    done = graft(*command, "tiny")
+    assert (done.exit_code, done.err) == (0, "")
+    assert done.out

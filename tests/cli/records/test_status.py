@@ -17,8 +17,8 @@ from graft.journal.locking import exclusive
 from graft.tracking.relay_files import RelayFiles, RelayState, RelayStatus
 
 KEYS = {
-    "experiment", "state", "stage", "phase", "trials", "best", "elapsed_s", "spent_s", "eta", "budget", "nodes",
-    "writer", "tracking", "relay", "disk", "last_record",
+    "experiment", "kind", "state", "stage", "phase", "trials", "best", "elapsed_s", "spent_s", "eta", "budget", "nodes",
+    "writer", "tracking", "relay", "disk", "last_record", "goes_on_by",
 }  # fmt: skip
 
 

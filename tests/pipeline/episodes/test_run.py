@@ -56,7 +56,14 @@ def test_it_leaves_a_meta_model_that_says_what_it_was_learned_on(home: Home) -> 
     assert len(model.replay().classes) == 12  # type: ignore[union-attr]
     kinds = [type(one).__name__ for _, one in read(Path(told["meta_model"]).parent / "journal.jsonl")]
     assert kinds.count("TrialReported") == 3
-    assert kinds[-3:] == ["Evaluated", "MetaModelMade", "ExperimentFinished"]
+    assert kinds[-6:] == [
+        "Evaluated",
+        "StageFinished",
+        "StageStarted",
+        "MetaModelMade",
+        "StageFinished",
+        "ExperimentFinished",
+    ]
 
 
 def test_one_that_was_cut_off_goes_on_bit_for_bit(home: Home, tmp_path: Path) -> None:

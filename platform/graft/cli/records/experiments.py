@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """List the experiments of a home, newest first."""
-    from graft.experiments.directory import Experiment
+    """List the experiments of a home, meta-trainings among them, newest first."""
+    from graft.experiments.directory import recorded
     from graft.spec.metrics import shown
 
     place = Home.find(home)
-    rows = [_row(Experiment(place.experiments / name)) for name in Experiment.names(place)]
+    rows = [_row(one) for one in recorded(place)]
     if as_json:
         tell_json(rows)
         return

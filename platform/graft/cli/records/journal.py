@@ -50,9 +50,9 @@ def show(
     Example: graft journal show digits --trial t07
     """
     from graft.cli.output.describe_event import narrate
-    from graft.experiments.directory import Experiment
+    from graft.experiments.directory import find_recorded
 
-    found = Experiment.find(Home.find(home), experiment)
+    found = find_recorded(Home.find(home), experiment)
     chosen = _chosen(found.journal_file, _Choice(_kind(kind), trial))
     for line in chosen if last is None else deque(chosen, maxlen=last):
         if line.problem:
@@ -71,10 +71,10 @@ def verify(experiment: ExperimentArgument = "latest", home: HomeOption = None, a
 
     Example: graft journal verify digits --json
     """
-    from graft.experiments.directory import Experiment
+    from graft.experiments.directory import find_recorded
 
     place = Home.find(home)
-    found = Experiment.find(place, experiment)
+    found = find_recorded(place, experiment)
     expected, audit, unreachable = _audit(place, found)
     counts = _counts(expected, audit)
     if as_json:

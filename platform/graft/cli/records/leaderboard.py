@@ -11,11 +11,11 @@ def command(experiment: ExperimentArgument = "latest", home: HomeOption = None, 
     Example: graft leaderboard digits
     """
     from graft.cli.output.tables import print_leaderboard
-    from graft.experiments.directory import Experiment
+    from graft.experiments.directory import find_recorded
     from graft.experiments.progress import Progress
     from graft.experiments.standing.leaderboard import leaderboard
 
-    found = Experiment.find(Home.find(home), experiment)
+    found = find_recorded(Home.find(home), experiment)
     job = found.job()
     metric = job.objective
     rows = leaderboard(Progress.of(found.journal_file, job))

@@ -10,13 +10,13 @@ def command(experiment: ExperimentArgument = "latest", home: HomeOption = None, 
 
     Example: graft lineage digits
     """
-    from graft.experiments.directory import Experiment
+    from graft.experiments.directory import find_recorded
     from graft.experiments.history import SearchHistory
     from graft.experiments.progress import Progress
     from graft.journal.journal import read
     from graft.search.timeline import timeline
 
-    found = Experiment.find(Home.find(home), experiment)
+    found = find_recorded(Home.find(home), experiment)
     job = found.job()
     history = SearchHistory(job.objective)
     for _, event in read(found.journal_file):

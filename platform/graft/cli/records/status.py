@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from graft.spec.job import Job
     from graft.tracking.relay_files import RelayFiles
 
+_CUT_OFF = ("killed", "interrupted", "failed")
+
 
 def command(
     experiment: ExperimentArgument = "latest",
@@ -28,7 +30,7 @@ def command(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how an experiment stands: state, trials, best so far, time left, budget, writer, tracking, disk use.
+    """Show how a run or meta-training stands: state, trials, best, time left, budget, writer, tracking, disk use.
 
     It may be running, on this machine or on another one that shares the home; with --address on a cluster, whose home
     this machine need not see. The answer takes some seconds there: it is a job of its own.
@@ -45,9 +47,9 @@ def command(
 
 
 def _status_here(home: str | None, experiment: str) -> dict[str, Any]:
-    from graft.experiments.directory import Experiment
+    from graft.experiments.directory import find_recorded
 
-    return status_of(Experiment.find(Home.find(home), experiment))
+    return status_of(find_recorded(Home.find(home), experiment))
 
 
 def _status_there(address: str, experiment: str) -> dict[str, Any]:
@@ -75,6 +77,7 @@ def status_of(experiment: "Experiment") -> dict[str, Any]:
     since = max(0.0, time.time() - progress.now) if state == "running" else 0.0
     return {
         "experiment": experiment.name,
+        "kind": experiment.kind,
         "state": state,
         "stage": _stage(progress),
         "phase": _phase(progress),
@@ -90,6 +93,7 @@ def status_of(experiment: "Experiment") -> dict[str, Any]:
         "relay": _relay(experiment),
         "disk": _disk(experiment),
         "last_record": progress.now or None,
+        "goes_on_by": experiment.goes_on_by if state in _CUT_OFF else None,
     }
 
 
@@ -261,9 +265,9 @@ def _lines(status: Mapping[str, Any]) -> list[str]:
     if job := status.get("job"):
         found.append(("job", f"{job['job_id']} is {job['status']}: {job['message']}"))
     lines = [f"{name:<11} {text}" for name, text in found]
-    if status["state"] in ("killed", "interrupted", "failed"):
-        verb = "jobs resume" if job else "resume"
-        lines.append(f"next:       graft {verb} {status['experiment']}")
+    if status["state"] in _CUT_OFF:
+        goes_on_by = f"graft jobs resume {status['experiment']}" if job else status["goes_on_by"]
+        lines.append(f"next:       {goes_on_by}")
     return lines
 
 

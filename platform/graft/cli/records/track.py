@@ -35,11 +35,11 @@ def sync(
 
     Example: graft track sync digits
     """
-    from graft.experiments.directory import Experiment
+    from graft.experiments.directory import find_recorded
     from graft.pipeline.publishing import sync_experiment
 
     place = Home.find(home)
-    found = Experiment.find(place, experiment)
+    found = find_recorded(place, experiment)
     try:
         sync_experiment(place, found, restart)
     except TrackingError as error:

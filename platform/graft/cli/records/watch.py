@@ -26,10 +26,10 @@ def command(experiment: ExperimentArgument = "latest", home: HomeOption = None) 
     Example: graft watch digits
     """
     from graft.cli.records.status import state_of
-    from graft.experiments.directory import Experiment
+    from graft.experiments.directory import find_recorded
     from graft.experiments.progress import Progress
 
-    found = Experiment.find(Home.find(home), experiment)
+    found = find_recorded(Home.find(home), experiment)
     job = found.job()
     progress = Progress(job.objective, job.epochs)
     try:
@@ -39,7 +39,7 @@ def command(experiment: ExperimentArgument = "latest", home: HomeOption = None) 
         tell(f"graft: watching has ended; {found.name} goes on", err=True)
         return
     state = state_of(progress, is_written=False)
-    advice = "" if state == "completed" else f"; `graft resume {found.name}` goes on with it"
+    advice = "" if state == "completed" else f"; `{found.goes_on_by}` goes on with it"
     tell(f"{found.name} is {state}{advice}")
 
 

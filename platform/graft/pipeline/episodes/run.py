@@ -26,7 +26,10 @@ from graft.episodes.meta_model import (
 )
 from graft.episodes.objective import MetaLoss
 from graft.episodes.samples import FEATURES, Samples
+from graft.experiments.directory import JOB_NAME, TRAININGS
+from graft.experiments.stages import StageName
 from graft.journal import events
+from graft.journal.ending import stage, to_an_end
 from graft.journal.journal import Journal
 from graft.learner.pretrained import preprocessing_for, pretrained
 from graft.learner.training_data import training_data_of
@@ -44,8 +47,6 @@ from graft.spec.space.flat import flattened
 from graft.tracking.target import Target, target_of
 from graft.training.world import ALONE
 
-JOB = "job.yaml"
-"""The job of a training, beside its journal."""
 REPLAYED_CLASSES, REPLAYED_EACH = 200, 10
 """Of earlier tasks, that an update sees again."""
 
@@ -117,20 +118,21 @@ def meta_train(job: MetaJob, home: Home, pool: Pool, on_report: OnReport, is_upd
     factory, target = MetaFactory(job, division, earlier.model if earlier else None), target_of(home, job)
     factory(job.space.build(first_of), ALONE)  # what cannot be done is said before anything is written
     directory = _directory(home, job, pool.dataset, earlier)
-    anew = "" if earlier or (directory / JOB).exists() else _begun_otherwise(directory, job)
-    with Journal(directory / "journal.jsonl") as journal:
-        _begin(journal, job, directory)
-        trained = _trained(factory, directory, journal, on_report)
-        loss = factory(trained.strategy, ALONE).loss
-        loss.load_state_dict(dict(trained.weights))
-        scores = measured(loss, baseline_of(division.training), tests, job.report.episodes)
-        spec = _spec_of(settings_of(trained.strategy), job, pool, division, earlier)
-        model = _written(directory, spec, loss, scores, _with_earlier(division.training, factory.earlier))
-        kept = keep(home, job.name, model, earlier, division)
-        _evaluated(journal, scores)
-        journal.append(made_of(model, kept))
-        note = _registered(directory, target, model, kept, journal)
-        journal.append(events.ExperimentFinished(events.ExperimentStatus.COMPLETED, time.monotonic() - began))
+    anew = "" if earlier or (directory / JOB_NAME).exists() else _begun_otherwise(directory, job)
+    with Journal(directory / "journal.jsonl") as journal, to_an_end(journal, _beginning(job, directory)):
+        with stage(journal, StageName.SEARCH):
+            trained = _trained(factory, directory, journal, on_report)
+        with stage(journal, StageName.EVALUATE):
+            loss = factory(trained.strategy, ALONE).loss
+            loss.load_state_dict(dict(trained.weights))
+            scores = measured(loss, baseline_of(division.training), tests, job.report.episodes)
+            _evaluated(journal, scores)
+        with stage(journal, StageName.REGISTER):
+            spec = _spec_of(settings_of(trained.strategy), job, pool, division, earlier)
+            model = _written(directory, spec, loss, scores, _with_earlier(division.training, factory.earlier))
+            kept = keep(home, job.name, model, earlier, division)
+            journal.append(made_of(model, kept))
+            note = _registered(directory, target, model, kept, journal)
     note = "; ".join(filter(None, (anew, note or _shipped(directory, target))))
     return MetaResult(model, kept, trained, scores, time.monotonic() - began, note)
 
@@ -207,12 +209,12 @@ def _directory(home: Home, job: MetaJob, dataset: Dataset, earlier: Champion | N
         if plain[name] == usual:  # as it was before there were such keys
             del plain[name]
     told = canonical_json([plain, earlier.model.digest if earlier else "", dataset.fingerprint])
-    return home.meta_models / job.name / "trainings" / text_digest(told)[:12]
+    return home.meta_models / job.name / TRAININGS / text_digest(told)[:12]
 
 
 def _begun_otherwise(directory: Path, job: MetaJob) -> str:
     """What to say where the newest training of this name was cut off, and this one does not go on with it."""
-    begun = sorted(directory.parent.glob(f"*/{JOB}"), key=lambda path: path.stat().st_mtime_ns)
+    begun = sorted(directory.parent.glob(f"*/{JOB_NAME}"), key=lambda path: path.stat().st_mtime_ns)
     cut_off = [path for path in begun if not any(path.parent.glob(f"*/{MANIFEST}"))]
     if not cut_off:
         return ""
@@ -239,13 +241,13 @@ def _job_text(job: MetaJob) -> str:
     return yaml.safe_dump(job.model_dump(mode="json"), sort_keys=False)
 
 
-def _begin(journal: Journal, job: MetaJob, directory: Path) -> None:
-    if not (directory / JOB).exists():
-        write_text(directory / JOB, _job_text(job))
+def _beginning(job: MetaJob, directory: Path) -> events.ExperimentStarted:
+    if not (directory / JOB_NAME).exists():
+        write_text(directory / JOB_NAME, _job_text(job))
     plain = job.model_dump(mode="json")
     if job.is_search and job.search is None:  # what trials are compared by must be said where they are shown
         plain["search"] = MetaSearchSpec().model_dump(mode="json")
-    journal.append(events.ExperimentStarted(job.name, f"{job.name}-{directory.name}", plain))
+    return events.ExperimentStarted(job.name, f"{job.name}-{directory.name}", plain)
 
 
 def _evaluated(journal: Journal, scores: Mapping[str, Measured]) -> None:

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.clock import Clock
-from graft.core.errors import ArtifactError, Interrupted
+from graft.core.errors import ArtifactError
 from graft.core.storage import read_json, write_json
 from graft.core.stores.copy import publish_tree
 from graft.experiments.sharing import is_sent
 from graft.experiments.stages import StageName
-from graft.journal.events import INTERRUPTED, StageFailed, StageFinished, StageSkipped, StageStarted
+from graft.journal.ending import why_it_ended
+from graft.journal.events import StageFailed, StageFinished, StageSkipped, StageStarted
 from graft.journal.journal import Journal
 
 Output = dict[str, Any]
@@ -57,7 +58,7 @@ class StageRunner:
             output = work()
         except BaseException as error:
             self._journal.append(
-                StageFailed(stage=name, seconds=self._clock.elapsed() - start, detail=_one_line(error))
+                StageFailed(stage=name, seconds=self._clock.elapsed() - start, detail=why_it_ended(error))
             )
             raise
         self.seconds[name] = self._clock.elapsed() - start
@@ -99,10 +100,3 @@ def moved(output: Any, places: Sequence[tuple[str, str]]) -> Any:
         if isinstance(output, str) and (output == old or output.startswith(f"{old}/")):
             return new + output[len(old) :]
     return output
-
-
-def _one_line(error: BaseException) -> str:
-    if isinstance(error, KeyboardInterrupt | Interrupted):
-        return INTERRUPTED
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

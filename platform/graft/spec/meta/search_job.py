@@ -22,7 +22,7 @@ def search_job(job: MetaJob) -> Job:
             "data": job.data.model_dump(mode="json"),
             "task": "classification",
             "strategy": job.space.dump(),
-            "training": {"epochs": job.training.epochs},
+            "training": {"epochs": job.training.epochs, "final_on": "train"},
             "search": {**(search if job.is_search else {"scheduler": "none"}), "budget": {"trials": trials}},
             "resources": {
                 "workers": resources.workers,
