@@ -55,7 +55,7 @@ def measure(freeze: float, folds: int | None, seed: int, options: argparse.Names
     wanted = frozenset([prefix] if prefix else [])
     cache = FeatureCache(FeatureStore(home / "features", 10**9), data_fingerprint(dataset), wanted)
     training = training_data_of(job, dataset, 1, cache)
-    training = replace(training, folds=folds_of(job.search.evaluation, training, dataset))
+    training = replace(training, folds=folds_of(job.search.evaluation, training))
     learner, seen = build_learner(training, strategy, (Split.TRAIN,)), []
     began = time.process_time()
     learner.train(lambda result: seen.append(result.metrics["val/accuracy"]), validate=True)

@@ -360,6 +360,20 @@ def test_targets_of_every_task_come_back(tmp_path, images, targets):
     assert fingerprint(other, ORIGIN) != dataset.fingerprint
 
 
+def test_rows_that_belong_together_have_one_number(directory, tmp_path):
+    assert open_dataset(directory).arrays().kin is None
+    copied = replace(ROWS_OF_SIX, copies=np.array([-1, 4, -1, 4, 0, 0]))
+    grouped = replace(copied, groups=("ann", None, "bob", "ann", None, "bob"))
+    for rows, together in ((copied, {(1, 3), (4, 5)}), (grouped, {(0, 3), (2, 5)})):
+        write_rows(directory, rows, ORIGIN)
+        arrays = pickle.loads(pickle.dumps(open_dataset(directory).arrays()))
+        again = pickle.loads(pickle.dumps(replace(arrays, directory=None)))
+        for kin in (arrays.kin, again.kin):
+            assert {(one, other) for one in range(6) for other in range(one) if kin[one] == kin[other]} == {
+                (last, first) for first, last in together
+            }
+
+
 def test_weights_and_groups_are_kept_and_weights_are_in_the_fingerprint(directory, tmp_path):
     assert (open_dataset(directory).weights, open_dataset(directory).groups) == (None, None)
     weighted = replace(ROWS_OF_SIX, weights=np.arange(6.0), groups=("ann", None, "bob", "ann", None, "bob"))

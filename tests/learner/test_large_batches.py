@@ -55,7 +55,7 @@ def test_it_trains_on_stored_features_and_by_folds(
     prefix = prefix_of(one)
     assert prefix is not None
     cache = FeatureCache(FeatureStore(tmp_path, 10**9), "f" * 64, frozenset({prefix}))
-    folds = folds_of(EvaluationSpec(folds=3), training_data, dataset)
+    folds = folds_of(EvaluationSpec(folds=3), training_data)
     learner = trained(replace(training_data, feature_cache=cache, folds=folds, epochs=2), one)
     assert learner.takes_features
     assert {"val/loss_low", "val/loss_high"} <= learner.best().best_metrics.keys()

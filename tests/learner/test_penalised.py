@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from graft.data.dataset import Dataset, Split
+from graft.data.dataset import Split
 from graft.data.feature_store.store import FeatureStore
 from graft.learner.cached_features import FeatureCache
 from graft.learner.cross_validation.folds import folds_of
@@ -54,8 +54,8 @@ def test_stored_features_give_the_same_training(training_data: TrainingData, tmp
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
-def test_each_fold_learns_from_its_own_rows(training_data: TrainingData, dataset: Dataset) -> None:
-    folds = folds_of(EvaluationSpec(folds=2), training_data, dataset)
+def test_each_fold_learns_from_its_own_rows(training_data: TrainingData) -> None:
+    folds = folds_of(EvaluationSpec(folds=2), training_data)
     learner = build_learner(replace(training_data, folds=folds, epochs=1), strategy("co_tuning"), (Split.TRAIN,))
     assert learner.folds is not None
     relations = [one.session.adapted.activation_penalty._relation for one in learner.folds.models]  # type: ignore[union-attr]

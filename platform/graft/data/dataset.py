@@ -32,7 +32,7 @@ from graft.data.columns import (
 from graft.data.examination.finding import Finding
 from graft.data.split import Split
 from graft.data.streaming.samples import STREAMED, streamed_columns
-from graft.data.tables.parquet_columns import parquet_arrays, parquet_columns
+from graft.data.tables.parquet_columns import parquet_arrays, parquet_codes, parquet_columns
 
 if TYPE_CHECKING:
     from graft.data.listing import Decoder
@@ -84,6 +84,7 @@ class DatasetArrays:
         directory: of the files that the arrays are maps of; None where they are in memory.
         weights: float64 [N], how much each row counts in the training loss; None where all count alike.
         decoder: of a dataset that is streamed.
+        kin: int64 [N], one number for rows that belong together (`Dataset.kin`); None where none do.
     """
 
     columns: Mapping[str, Column]
@@ -94,11 +95,13 @@ class DatasetArrays:
     directory: Path | None = None
     weights: np.ndarray | None = None
     decoder: "Decoder | None" = None
+    kin: np.ndarray | None = None
 
     def __reduce__(self) -> str | tuple[Callable[..., "DatasetArrays"], tuple[Any, ...]]:
         if self.directory is not None:
             return _map_again, (self.directory, self.decoder)
-        return DatasetArrays, (self.columns, self.targets, self.splits, self.names, self.facts, None, self.weights)
+        known = (self.columns, self.targets, self.splits, self.names, self.facts, None, self.weights, None, self.kin)
+        return DatasetArrays, known
 
     def rows(self, *splits: Split) -> np.ndarray:
         """Indices of the rows of these splits, ascending, int64."""
@@ -193,14 +196,19 @@ class Dataset:
         return parquet_columns(self.directory / ROWS).get("group")
 
     @property
-    def copies(self) -> list[str | None] | None:
-        """Names of the groups of copies and near copies that rows belong to; None where no row has a copy.
+    def kin(self) -> np.ndarray | None:
+        """int64 [N], one number for rows that belong together: of one group; where rows have no groups, (near) copies.
+
+        A row that belongs to no other has a number of its own. None where none does.
 
         Raises:
             ArtifactError: the file is damaged.
         """
-        found = parquet_columns(self.directory / ROWS).get("copies")
-        return None if found is None else [None if group < 0 else str(group) for group in found]
+        codes = parquet_codes(self.directory / ROWS, "group", "copies")
+        if codes is None:
+            return None
+        own = codes.max(initial=0) + 1 + np.arange(len(codes))
+        return np.where(codes < 0, own, codes)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -222,6 +230,7 @@ class Dataset:
             self.directory,
             self.weights,
             self.decoder,
+            self.kin,
         )
 
     def _map(self, name: str) -> np.ndarray:

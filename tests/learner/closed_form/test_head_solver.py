@@ -84,6 +84,21 @@ def test_weights_of_samples_count(training_data: TrainingData) -> None:
     assert not torch.allclose(weighted(np.arange(count) % 5.0), plain, atol=1e-3)
 
 
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+def test_a_strength_is_chosen_by_rows_that_are_left_out_with_their_like(training_data: TrainingData, head: Any) -> None:
+    """Every row is there three times: nothing but its copies tells what it is."""
+    rows = np.tile(training_data.arrays.rows(Split.TRAIN), 3)
+    features = torch.from_numpy(np.random.default_rng(0).normal(size=(len(rows), 200)).astype(np.float32))
+    features[len(rows) // 3 :] = features[: len(rows) // 3].repeat(2, 1)
+
+    def chosen(kin: np.ndarray | None) -> float:
+        data = replace(training_data, arrays=replace(training_data.arrays, kin=kin))
+        facts = module.solved(head, data, rows, features).facts
+        return facts.get("head/penalty", facts.get("head/temperature", 1 / facts.get("head/C", 1.0)))
+
+    assert chosen(np.arange(len(training_data.arrays.targets))) > 10 * chosen(None)
+
+
 def test_folds_solve_heads_of_their_own(training_data: TrainingData) -> None:
     rows = training_data.arrays.rows(Split.TRAIN, Split.VALIDATION)
     codes = np.random.default_rng(0).permutation(len(rows)) % 2

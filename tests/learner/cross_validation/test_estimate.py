@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from graft.data.dataset import Dataset, Split
+from graft.data.dataset import Split
 from graft.learner.cross_validation.estimate import estimate
 from graft.learner.cross_validation.folds import folds_of
 from graft.learner.supervised import build_learner
@@ -18,8 +18,8 @@ SPEC = EvaluationSpec(folds=3, repeats=1, top=2)
 
 
 @pytest.fixture
-def folded(training_data: TrainingData, dataset: Dataset) -> TrainingData:
-    return replace(training_data, folds=folds_of(SPEC, training_data, dataset), epochs=2)
+def folded(training_data: TrainingData) -> TrainingData:
+    return replace(training_data, folds=folds_of(SPEC, training_data), epochs=2)
 
 
 @pytest.mark.parametrize("strategy", [PROBE, Strategy(freeze=1.0, resolution=32, head=RidgeHead())])

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from graft.data.dataset import Dataset, Split
+from graft.data.dataset import Split
 from graft.data.feature_store.store import FeatureStore
 from graft.learner import cached_features as features
 from graft.learner.cached_features import FeatureCache
-from graft.learner.cross_validation.folds import folds_of
+from graft.learner.cross_validation.folds import folds_of, of_fold
 from graft.learner.prefix import prefix_of
 from graft.learner.supervised import SupervisedLearner, build_learner
 from graft.learner.training_data import TrainingData
@@ -25,8 +25,8 @@ FIVE = EvaluationSpec(folds=5, repeats=2)
 
 
 @pytest.fixture
-def folded(training_data: TrainingData, dataset: Dataset) -> TrainingData:
-    return replace(training_data, folds=folds_of(FIVE, training_data, dataset), epochs=3)
+def folded(training_data: TrainingData) -> TrainingData:
+    return replace(training_data, folds=folds_of(FIVE, training_data), epochs=3)
 
 
 @pytest.fixture
@@ -51,8 +51,16 @@ def test_folds_hold_out_every_row_but_those_of_the_test(folded: TrainingData) ->
             assert sorted([*fold.training, *fold.held_out]) == rows.tolist()
 
 
-def test_no_folds_are_made_where_none_are_asked_for(training_data: TrainingData, dataset: Dataset) -> None:
-    assert folds_of(EvaluationSpec(), training_data, dataset) == folds_of(None, training_data, dataset) == ()
+def test_rows_that_belong_together_are_held_out_together(training_data: TrainingData) -> None:
+    kin = np.arange(len(training_data.arrays.targets)) // 3
+    folds = folds_of(FIVE, replace(training_data, arrays=replace(training_data.arrays, kin=kin)))
+    assert not any(set(kin[fold.training]) & set(kin[fold.held_out]) for fold in folds)
+    assert any(set(kin[fold.training]) & set(kin[fold.held_out]) for fold in folds_of(FIVE, training_data))
+    assert of_fold(replace(training_data, arrays=replace(training_data.arrays, kin=kin)), folds[0]).arrays.kin is kin
+
+
+def test_no_folds_are_made_where_none_are_asked_for(training_data: TrainingData) -> None:
+    assert folds_of(EvaluationSpec(), training_data) == folds_of(None, training_data) == ()
 
 
 def test_the_score_is_a_mean_with_bounds_and_the_weights_are_those_without_folds(

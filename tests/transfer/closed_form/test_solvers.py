@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from graft.spec.components.head import HeadSpec, LogisticHead, PrototypeHead, RidgeHead
-from graft.transfer.closed_form import logistic, prototype, ridge
+from graft.transfer.closed_form import left_out, logistic, prototype, ridge
 from graft.transfer.closed_form.problem import Fitting, LinearTargets, Solution
 from graft.transfer.closed_form.spectrum import spectrum_of
 
@@ -97,7 +97,7 @@ def test_left_out_errors_are_those_of_models_that_have_not_seen_the_row(rows: in
     weights /= weights.mean()
     spectrum, penalty = spectrum_of(x, weights), 0.3
     mean = (weights @ y) / weights.sum()
-    told = ridge._Path(spectrum, y - mean, weights).left_out(penalty) + mean
+    told = left_out.Path(spectrum, y - mean, weights).left_out(penalty) + mean
     scores = torch.cat([spectrum.scores, torch.ones(rows, 1)], dim=1).double()
     decay = torch.diag(torch.tensor([penalty * rows] * (scores.shape[1] - 1) + [0.0])).double()
     for left in range(0, rows, 5):

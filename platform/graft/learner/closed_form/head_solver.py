@@ -88,7 +88,7 @@ def solved(
 
     Args:
         head: which.
-        data: with the targets and weights.
+        data: with the targets, the weights, and what rows have in common.
         rows: of the dataset.
         features: of these rows, float32 [n, F], on the CPU.
         watch: what the rounds go through.
@@ -108,6 +108,7 @@ def solved(
         features.float().contiguous(),
         targets,
         None if weights is None else torch.from_numpy(weights),
+        None if arrays.kin is None else arrays.kin[rows],
         derive_seed(data.seed, "closed_form"),
         watch,
     )

@@ -17,7 +17,7 @@ import torch
 from graft.core.heartbeat import Watch
 from graft.data.augmentation.mixing import Mixing
 from graft.data.batches import Batches
-from graft.data.dataset import Dataset, DatasetArrays, Split
+from graft.data.dataset import Split
 from graft.data.inputs import Augmenter, Views
 from graft.data.splits.folds import fold_codes
 from graft.data.targets import Targets
@@ -40,7 +40,7 @@ class Fold:
     held_out: np.ndarray
 
 
-def folds_of(spec: EvaluationSpec | None, data: TrainingData, dataset: Dataset) -> tuple[Fold, ...]:
+def folds_of(spec: EvaluationSpec | None, data: TrainingData) -> tuple[Fold, ...]:
     """The folds of a search, over training and validation rows; none where trials are scored on the validation rows.
 
     Raises:
@@ -49,8 +49,8 @@ def folds_of(spec: EvaluationSpec | None, data: TrainingData, dataset: Dataset) 
     if spec is None or spec.folds is None:
         return ()
     rows = data.arrays.rows(Split.TRAIN, Split.VALIDATION)
-    targets, groups = Targets(data.arrays.targets[rows], data.arrays.names), dataset.groups or dataset.copies
-    some = None if groups is None else [groups[int(row)] for row in rows]
+    targets, kin = Targets(data.arrays.targets[rows], data.arrays.names), data.arrays.kin
+    some = None if kin is None else [str(code) for code in kin[rows].tolist()]
     codes = fold_codes(data.task.strata(targets), some, spec.folds, spec.repeats, data.seed)
     return tuple(Fold(rows[one != fold], rows[one == fold]) for one in codes for fold in range(spec.folds))
 
@@ -149,8 +149,7 @@ def of_fold(data: TrainingData, fold: Fold) -> TrainingData:
     """The data with what the task knows of the fold's training rows alone."""
     arrays = data.arrays
     facts = data.task.facts(arrays.targets[fold.training], arrays.names)
-    known = DatasetArrays(arrays.columns, arrays.targets, arrays.splits, arrays.names, facts, weights=arrays.weights)
-    return replace(data, arrays=known)
+    return replace(data, arrays=replace(arrays, facts=facts, directory=None))
 
 
 def copies_of(network: Network, count: int, frozen_blocks: int) -> Iterator[Network]:

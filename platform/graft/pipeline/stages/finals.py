@@ -29,7 +29,7 @@ def estimate_finalists(run: RunContext, dataset: Dataset, data: TrainingData) ->
     if not finalists:
         return
     threads, gpus = run_clock.allocation.all_threads, run_clock.allocation.gpus_per_worker
-    folded = replace(data, folds=folds_of(spec, data, dataset), num_threads=threads)
+    folded = replace(data, folds=folds_of(spec, data), num_threads=threads)
     for trial in finalists:
         left = run_clock.seconds_for_finals(dataset)
         if left is not None and seconds_of(trial, spec, dataset.counts) / run_clock.speed_up > left:

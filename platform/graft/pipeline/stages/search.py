@@ -114,7 +114,7 @@ def _samples(run: RunContext, dataset: Dataset, phase: Phase) -> Samples:
 def _of_trials(run: RunContext, dataset: Dataset, data: TrainingData) -> TrainingData:
     """What trials are trained on, with the folds where each of them is scored by folds."""
     evaluation = run.job.search.evaluation
-    return replace(data, folds=folds_of(evaluation, data, dataset)) if evaluation.is_of_all else data
+    return replace(data, folds=folds_of(evaluation, data)) if evaluation.is_of_all else data
 
 
 def _end_of_search(run: RunContext, interrupt: Interrupt, dataset: Dataset) -> EndOf:

@@ -67,7 +67,9 @@ class LogisticHead(SolvedLinearHead):
     strength: float | None = Field(
         None, gt=0, le=1e6, description="C: one over the penalty; chosen by folds if left out."
     )
-    folds: int = Field(5, ge=2, le=20, description="Stratified folds of the training rows that C is chosen by.")
+    folds: int = Field(
+        5, ge=2, le=20, description="Stratified folds of the training rows, or of their groups, that C is chosen by."
+    )
 
 
 class RidgeHead(SolvedLinearHead):
@@ -78,7 +80,9 @@ class RidgeHead(SolvedLinearHead):
     solved_by: ClassVar[str] = "graft.transfer.closed_form.ridge:solve"
     links: ClassVar[tuple[str, ...]] = ("softmax", "sigmoid", "identity")
     without_weights: ClassVar[tuple[str, ...]] = ("penalty", "scale")
-    penalty: float | None = Field(None, gt=0, le=1e9, description="Chosen by leave-one-out errors if left out.")
+    penalty: float | None = Field(
+        None, gt=0, le=1e9, description="Chosen by errors of rows, or groups, that were left out, if it is left out."
+    )
 
 
 class PrototypeHead(HeadSpec):

@@ -10,11 +10,11 @@ from torch.nn import functional
 
 from graft.core.heartbeat import Watch
 from graft.core.seeds import derive_seed
-from graft.data.splits.folds import fold_codes
 from graft.spec.components.head import LogisticHead
+from graft.transfer.closed_form.held_out import HeldOut, held_out
 from graft.transfer.closed_form.lbfgs import Ending, minimise
 from graft.transfer.closed_form.present import Present
-from graft.transfer.closed_form.problem import Fitting, Link, Solution, ones_like_rows, portions
+from graft.transfer.closed_form.problem import Fitting, LinearTargets, Link, Solution, ones_like_rows, portions
 from graft.transfer.closed_form.spectrum import spectrum_of
 
 STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0)
@@ -63,10 +63,11 @@ def solve(spec: LogisticHead, fitting: Fitting) -> Solution:
     """Fit a linear head by maximum likelihood with a penalty, min Σ ωᵢ ℓᵢ(w) + ‖w‖² / 2C, the bias being free.
 
     ℓ is the cross-entropy of a softmax (multinomial), or of each label by itself. Features are scaled. C is the
-    one of `STRENGTHS` with the smallest mean loss of held-out rows (k stratified folds), warm-started from the smallest
-    C upwards as in Friedman, Hastie & Tibshirani (J. Stat. Software 33, 2010); with an L2 penalty alone there is no
-    shrinking of coordinates, so each problem is solved by L-BFGS, scaled by the variances of the components. Features
-    and rows are those of `Fitting`; outputs without an example answer with their rate.
+    one of `STRENGTHS` with the smallest mean loss of held-out rows (k stratified folds, which keep together what
+    belongs together), warm-started from the smallest C upwards as in Friedman, Hastie & Tibshirani (J. Stat. Software
+    33, 2010); with an L2 penalty alone there is no shrinking of coordinates, so each problem is solved by L-BFGS,
+    scaled by the variances of the components. Features and rows are those of `Fitting`; outputs without an example
+    answer with their rate.
     """
     weights = ones_like_rows(fitting.features) if fitting.weights is None else fitting.weights
     present = Present.of(fitting.targets)
@@ -76,7 +77,9 @@ def solve(spec: LogisticHead, fitting: Fitting) -> Solution:
     start = fit.start(rows)
     strength, losses = spec.strength, dict[float, float]()
     if strength is None:
-        strength, start, losses = _chosen(fit, rows, _folds(spec.folds, present, fitting.seed), start)
+        compared = _compared(len(weights), fitting.seed)
+        folds = _folds(spec.folds, present.targets.at(compared), fitting.kin_at(compared), fitting.seed)
+        strength, start, losses = _chosen(fit, rows.at(compared), folds, start)
     model = fit.solve(rows, strength, start, FINE)
     level = _level(model, rows) if present.targets.link == "softmax" else 0.0
     own = spectrum.model_of_features(model.weights[:, :-1], model.weights[:, -1])
@@ -156,32 +159,28 @@ class _Fit:
         return losses, outputs.sigmoid() - targets
 
 
-def _folds(count: int, present: Present, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows to fit on and rows to hold out; none where no class has two rows."""
-    targets = present.targets
-    rows = np.arange(len(targets.values))
+def _compared(count: int, seed: int) -> np.ndarray:
+    """The rows that strengths are compared on."""
+    if count <= COMPARED_ROWS:
+        return np.arange(count)
+    rng = np.random.default_rng(derive_seed(seed, "compared"))
+    return np.sort(rng.choice(count, COMPARED_ROWS, replace=False))
+
+
+def _folds(count: int, targets: LinearTargets, kin: np.ndarray | None, seed: int) -> list[HeldOut]:
+    """Of whole groups where they can be judged by, else of rows; none where no class has two rows."""
     if targets.link == "softmax" and np.bincount(targets.values).max() < 2:
         return []
-    if len(rows) > COMPARED_ROWS:
-        rng = np.random.default_rng(derive_seed(seed, "compared"))
-        rows = np.sort(rng.choice(rows, COMPARED_ROWS, replace=False))
-    count = min(count, len(rows))
-    if count < 2:
-        return []
-    codes = fold_codes(targets.strata[rows], None, count, 1, derive_seed(seed, "strength"))[0]
-    found = [(rows[codes != fold], rows[codes == fold]) for fold in range(count)]
-    if targets.link == "softmax":  # what a class is cannot be said by those who have not seen it
-        found = [(own, held[np.isin(targets.values[held], targets.values[own])]) for own, held in found]
-    return [(own, held) for own, held in found if len(held)]
+    return held_out(targets, kin, count, seed) or held_out(targets, None, count, seed)
 
 
 def _chosen(
-    fit: _Fit, rows: _Rows, folds: Sequence[tuple[np.ndarray, np.ndarray]], start: _Model
+    fit: _Fit, rows: _Rows, folds: Sequence[HeldOut], start: _Model
 ) -> tuple[float, _Model, dict[float, float]]:
     """The best strength, where to start from with it, and the held-out loss of each strength."""
     if not folds:
         return UNCOMPARED, start, {}
-    parts = [(rows.at(own), rows.at(held)) for own, held in folds]
+    parts = [(rows.at(fold.kept), rows.at(fold.judged)) for fold in folds]
     models, losses, best = [start] * len(parts), dict[float, float](), start
     for strength in STRENGTHS:
         models = [fit.solve(own, strength, model, COARSE) for (own, _), model in zip(parts, models, strict=True)]

@@ -33,6 +33,10 @@ class LinearTargets:
     outputs: int
     strata: np.ndarray
 
+    def at(self, rows: np.ndarray) -> "LinearTargets":
+        """Of some rows."""
+        return LinearTargets(self.link, self.values[rows], self.outputs, self.strata[rows])
+
 
 @dataclass(frozen=True)
 class Fitting:
@@ -42,6 +46,8 @@ class Fitting:
         features: float32 [N, F] on the CPU, of the rows that are trained on.
         targets: of the same rows.
         weights: float32 [N], with a mean of 1; None weighs all alike.
+        kin: int64 [N], one number for rows that belong together, such as those of a group: a strength is chosen by
+            leaving them out together. None where no row belongs to another.
         seed: of the folds.
         watch: what the rounds of a solver go through, so that one that hangs is noticed.
     """
@@ -49,8 +55,13 @@ class Fitting:
     features: Tensor
     targets: LinearTargets
     weights: Tensor | None = None
+    kin: np.ndarray | None = None
     seed: int = 0
     watch: Watch = unwatched
+
+    def kin_at(self, rows: np.ndarray) -> np.ndarray | None:
+        """Of some rows; None where no row belongs to another."""
+        return None if self.kin is None else self.kin[rows]
 
     def portions(self) -> Iterator[slice]:
         """All rows, so many at a time that their outputs fit."""
