@@ -213,3 +213,12 @@ def test_a_message_calls_the_strata_what_the_task_calls_them():
         plan_splits(np.full(2, UNASSIGNED, np.uint8), np.array([0, 1]), Settings(), ["low", "high"], "range")
     with pytest.raises(DataError, match=r"data.limit is 3, but 2 ranges need at least 4"):
         stratified_limit(labels_of(9, 9), 3, 0, per_stratum=2, noun="range")
+
+
+def test_names_of_which_each_has_one_sample_name_samples():
+    from graft.data.splits.sizes import check_enough
+
+    with pytest.raises(DataError, match=r"29 more classes\); most classes have one sample, so they may name samples"):
+        check_enough([(f"u{row}", 1) for row in range(30)], 3)
+    with pytest.raises(DataError, match=r"\(and 4 more classes\); add some or remove the class"):
+        check_enough([(f"u{row}", 1) for row in range(5)], 3)

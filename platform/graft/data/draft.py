@@ -25,6 +25,7 @@ class Wish:
         sample: column of the samples, where it is a table.
         labels: columns of the labels.
         kind: of the data.
+        encoding: of a table of text.
         known_samples: what a model calls the column of its samples; the first that a table has is meant.
         known_labels: what it calls those of its labels; they are meant if a table has all of them.
         known_values: classes or labels that it knows; the column of its labels holds them.
@@ -33,6 +34,7 @@ class Wish:
     sample: str | None = None
     labels: tuple[str, ...] = ()
     kind: str | None = None
+    encoding: str | None = None
     known_samples: tuple[str, ...] = ()
     known_labels: tuple[str, ...] = ()
     known_values: frozenset[str] = frozenset()

@@ -6,6 +6,8 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from operator import eq
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,14 @@ from graft.data.contents.coded import Coded
 from graft.data.contents.parts import Contents
 from graft.data.draft import Draft, Wish
 from graft.data.tables.column_facts import ColumnFacts, facts_of, share_known
-from graft.data.tables.delimited import DELIMITERS
-from graft.data.tables.encoding import check_encoding, require_file, wide_encoding_of
+from graft.data.tables.delimited import DELIMITERS, DelimitedTable
+from graft.data.tables.encoding import require_file
 from graft.data.tables.labelled import SUFFIXES, open_table
 from graft.data.tables.roles import Roles, decide_roles
 from graft.data.tables.rows import Table, require_columns
 from graft.data.tables.suggested_sides import suggested_sides
 from graft.modalities.image.sources.named_files import NamedPictures
+from graft.modalities.table_encoding import WESTERN, encoding_of, first_strange
 
 _IN_TEXT = (*DELIMITERS, ".jsonl", ".ndjson")
 _TOGETHER = 16
@@ -51,7 +54,7 @@ def draft_table(path: Path, wish: Wish) -> Draft | None:
 
 def _draft(path: Path, wish: Wish) -> Draft:
     require_file(path)
-    encoding = _encoding_of(path)
+    encoding = wish.encoding or encoding_of(path) if path.suffix.lower() in _IN_TEXT else "utf-8"
     table = open_table(path, encoding)
     _check_header(path, table)
     wish = wish.in_table([name for name in table.names if name])
@@ -75,7 +78,10 @@ def _draft(path: Path, wish: Wish) -> Draft:
     section |= {"encoding": encoding} if encoding != "utf-8" else {}
     contents = table.contents(roles.sample)
     strategy = _fitted(path, roles, values[roles.sample], contents)
-    notes = tuple(_notes(path, roles, values[roles.sample] if contents is None else ()))
+    notes = (
+        *_encoding_notes(path, encoding, wish),
+        *_notes(path, roles, values[roles.sample] if contents is None else ()),
+    )
     suggested = suggested_sides(columns, {roles.sample, *roles.labels, roles.split or ""})
     return Draft("table", path, count, section, strategy, notes, suggested)
 
@@ -99,6 +105,14 @@ def _fitted(path: Path, roles: Roles, samples: Sequence[Any], contents: Contents
     return fitted_to_texts(given)
 
 
+def _encoding_notes(path: Path, encoding: str, wish: Wish) -> Iterator[str]:
+    if encoding == WESTERN and wish.encoding is None and (shown := first_strange(path)):
+        yield (
+            f"`{path.name}` is no UTF-8 text; it is read as {WESTERN}, which makes `{shown}` of its first letters with "
+            "accents (--set data.encoding=… if that is wrong)."
+        )
+
+
 def _notes(path: Path, roles: Roles, samples: Sequence[Any]) -> Iterator[str]:
     if roles.is_file and (told := NamedPictures(path).told(roles.sample, [str(one) for one in samples if one])):
         yield told
@@ -116,6 +130,8 @@ def _read(path: Path, table: Table, wish: Wish) -> tuple[list[ColumnFacts], dict
             f"{path.name} has {len(names)} columns, but graft init looks at {_MOST_COLUMNS} at most; keep those of the "
             "samples and the labels"
         )
+    if not names:
+        raise DataError(f"{path.name} has no columns, but must have one of samples and one of labels; check it")
     anchor = _anchor(table, [wish.sample] if wish.sample else names)
     facts: list[ColumnFacts] = []
     samples: dict[str, Sequence[Any]] = {name: table.read(name, ())[0] for name in names if table.contents(name)}
@@ -152,7 +168,8 @@ def _anchor(table: Table, names: list[str]) -> str:
             failed = failed or error
         else:
             return name
-    raise failed or DataError("the table has no columns, but must have one of samples and one of labels; check it")
+    assert failed is not None, "there are names"
+    raise failed
 
 
 def _values(table: Table, anchor: str, names: list[str]) -> dict[str, Coded]:
@@ -180,6 +197,12 @@ def _is_file() -> Callable[[str], bool]:
 
 def _check_header(path: Path, table: Table) -> None:
     names = list(table.names)
+    if isinstance(table, DelimitedTable) and sum(map(bool, names)) == 1 and (line := table.wider_line()):
+        named = next(name for name in names if name)
+        raise DataError(
+            f"{path.name} begins with `{named[:40]}` alone, but line {line} has several cells, and the first line must "
+            "name a column for each; remove what stands above the names, or quote texts that hold commas"
+        )
     if len(names) == 1:
         raise DataError(
             f"{path.name} has the one column `{names[0][:80]}`, but must have one of samples and one of labels; add "
@@ -197,13 +220,26 @@ def _check_named(path: Path, values: Mapping[str, Sequence[Any]]) -> None:
     """A column that is called as one of its cells has no name: the first row was taken for that."""
     if path.suffix.lower() not in DELIMITERS:
         return
-    for name, cells in values.items():
-        different = cells.different if isinstance(cells, Coded) else ()
-        if name in different:
+    coded = {name: cells for name, cells in values.items() if isinstance(cells, Coded)}
+    for name, cells in coded.items():
+        if name in cells.different:
+            again = _header_again(coded)
+            if again is not None:
+                raise DataError(
+                    f"{path.name} holds the names of its columns again in row {again + 1}, but must hold them in its "
+                    "first line alone; remove such rows, or put a line such as `text,label` above if these are no names"
+                )
             raise DataError(
                 f"{path.name} begins with `{name[:40]}`, which is a value of that column further down too, but must "
                 "begin with the names of its columns; put a line such as `text,label` above, or leave one out"
             )
+
+
+def _header_again(columns: Mapping[str, Coded]) -> int | None:
+    """The row behind the first in which each column holds its own name; None if there is none, or one column alone."""
+    rows = [set(cells.rows(partial(eq, name)).tolist()) for name, cells in columns.items()]
+    both = set.intersection(*rows) if len(rows) > 1 else set()
+    return min(both - {0}, default=None)
 
 
 def _is_value(name: str) -> bool:
@@ -212,23 +248,3 @@ def _is_value(name: str) -> bool:
         float(name)
         return True
     return len(name) > 60 and len(name.split()) > 6
-
-
-def _encoding_of(path: Path) -> str:
-    """UTF-8 if it is, else what the file itself or nearly all other tables say.
-
-    Raises:
-        DataError: it is no text.
-    """
-    if path.suffix.lower() not in _IN_TEXT:
-        return "utf-8"
-    if wide := wide_encoding_of(path):
-        return wide
-    try:
-        check_encoding(path, "utf-8")
-    except DataError:
-        with contextlib.suppress(DataError):
-            check_encoding(path, "cp1252")
-            return "cp1252"
-        raise
-    return "utf-8"

@@ -87,3 +87,16 @@ def test_a_class_without_samples_may_be_unknown_to_the_model():
     task = ClassificationTask(Classification())
     targets = Targets(np.array([2, 0]), ("cat", "yak", "dog"))
     assert task.align(targets, ("dog", "cat")).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "names", [("1", "no", "true"), ("Yes", "Y"), ("yes", "no", "0"), ("on", "off", "FALSE"), ("ja", "nein", "yes")]
+)
+def test_yes_and_no_have_one_spelling_each(names):
+    with pytest.raises(DataError, match=r"x has the classes `.*, which say the same; write each answer in one way"):
+        check_label_names(names, "x")
+
+
+@pytest.mark.parametrize("names", [("yes", "no"), ("0", "1"), ("true", "unknown", "no"), ("t", "y", "n"), ("1", "2")])
+def test_other_names_are_names(names):
+    check_label_names(names, "x")

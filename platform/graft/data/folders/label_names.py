@@ -7,6 +7,9 @@ from graft.core.unicode_form import alike, composed, folded
 from graft.core.unicode_form import seen as seen_of
 
 ADD_ANOTHER = "add another"
+_YES = frozenset({"yes", "y", "true", "t", "1", "on", "ja", "oui", "si", "sí", "wahr", "vrai"})
+_NO = frozenset({"no", "n", "false", "f", "0", "off", "nein", "non", "falsch", "faux"})
+_FEWEST_LETTERS = 2  # letters alone may be names of something else
 
 
 def check_label_names(names: Sequence[str], source: str, alone: str = "") -> None:
@@ -26,6 +29,23 @@ def check_label_names(names: Sequence[str], source: str, alone: str = "") -> Non
             f"{alone or ADD_ANOTHER}"
         )
     check_names_differ(names, source)
+    _check_truth(names, source)
+
+
+def _check_truth(names: Sequence[str], source: str) -> None:
+    """Check that yes and no are written in one way.
+
+    Raises:
+        DataError: all names say yes or no, and one of both in two ways.
+    """
+    said = [name.strip().casefold() for name in names]
+    if not all(name in _YES | _NO for name in said) or max(map(len, said)) < _FEWEST_LETTERS:
+        return
+    for answer in (_YES, _NO):
+        several = [name for name, plain in zip(names, said, strict=True) if plain in answer]
+        if len(several) > 1:
+            told = " and ".join(f"`{name}`" for name in several)
+            raise DataError(f"{source} has the classes {told}, which say the same; write each answer in one way")
 
 
 def check_names_differ(names: Sequence[str], source: str, noun: str = "classes") -> None:

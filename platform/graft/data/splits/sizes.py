@@ -9,6 +9,9 @@ from graft.data.splits.names import SplitName
 Found = Mapping[str, Mapping[SplitName | None, int]]
 """Samples of each stratum by the split that the source gives them; None is what the job may divide."""
 
+_MANY = 10
+"""Strata of one sample, from which on it is told that they may be no strata at all."""
+
 
 class SplitSettings(Protocol):
     """The part of a data spec that decides about splits."""
@@ -135,15 +138,18 @@ def check_enough(counts: Iterable[tuple[str, int]], needed: int, noun: str = "cl
     Raises:
         DataError: names the first that has fewer.
     """
-    short = [(name, count) for name, count in counts if count < needed]
+    sizes = list(counts)
+    short = [(name, count) for name, count in sizes if count < needed]
     if not short:
         return
     name, count = short[0]
     more = f" (and {len(short) - 1} more {plural(noun)})" if len(short) > 1 else ""
     samples = "sample" if count == 1 else "samples"
+    advice = f"add some or remove the {noun}"
+    if sum(count == 1 for _, count in sizes) > max(_MANY, len(sizes) // 2):
+        advice = f"most {plural(noun)} have one sample, so they may name samples: check what the {noun} of a sample is"
     raise DataError(
-        f"{noun} `{name}` has {count} {samples}, but needs at least {needed}, one for each split{more}; "
-        f"add some or remove the {noun}"
+        f"{noun} `{name}` has {count} {samples}, but needs at least {needed}, one for each split{more}; {advice}"
     )
 
 

@@ -166,6 +166,11 @@ def _with_texts(
     )
 
 
+def is_date(text: str) -> bool:
+    """Whether a text is a date, or a time of day."""
+    return bool(_DATE.fullmatch(text.strip()))
+
+
 def _is_coded(text: str) -> bool:
     plain = text.strip()
     return any(pattern.fullmatch(plain) for pattern in (_DATE, _CODED, _NAME_OF_FILE))

@@ -1,9 +1,10 @@
 """Tables separated by commas, semicolons, bars or tabs. Every field is read as text; only an empty one is missing."""
 
 import csv
+import itertools
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TextIO
@@ -24,6 +25,7 @@ _OTHERS = (";", "\t", "|", ",")
 _SAYS_MARK = re.compile(r'"?sep=.?"?\n')
 # Arrow reads 32 blocks ahead; a row may lie in two of them, and in no more.
 _BLOCKS_BYTES = (1024**2, 8 * 1024**2, MAX_LINE_BYTES)
+_NEAR_TOP = 20
 _RAGGED = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
 
 
@@ -72,6 +74,18 @@ class DelimitedTable:
                 return next((row for row in rows if row), [])  # Arrow passes empty lines, too
             except csv.Error as error:
                 raise DataError(f"{self._path}: the header cannot be read ({error}); check the first line") from error
+
+    def wider_line(self) -> int | None:
+        """The first line near the top with more than one cell that holds something; None if there is none."""
+        with self._lines() as stream:
+            for mark in dict.fromkeys((self._delimiter, *_OTHERS)):
+                stream.seek(0)
+                rows = csv.reader(stream, delimiter=mark)
+                with suppress(csv.Error):
+                    for row in itertools.islice(rows, _NEAR_TOP):
+                        if sum(bool(cell.strip()) for cell in row) > 1:
+                            return rows.line_num
+        return None
 
     @contextmanager
     def _lines(self) -> Iterator[TextIO]:

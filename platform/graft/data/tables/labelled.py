@@ -20,7 +20,7 @@ from graft.data.tables.columnar import ColumnarTable
 from graft.data.tables.delimited import DELIMITERS, DelimitedTable
 from graft.data.tables.encoding import require_file
 from graft.data.tables.json_lines import JsonLines
-from graft.data.tables.labels import Place, raw_targets
+from graft.data.tables.labels import Place, label_name, raw_targets
 from graft.data.tables.rows import Table
 from graft.data.tables.side_columns import Sides, sides_of
 from graft.data.targets import RawTargets
@@ -122,6 +122,7 @@ def _rows_of(path: Path, columns: Columns) -> LabelledRows:
     samples, values = table.read(columns.sample, columns.names[1:])
     if not len(samples):
         raise DataError(f"{path} holds no rows, but must hold some beside its header")
+    _check_header_again(path, columns, samples, values)
     return LabelledRows(
         path=path,
         ids=Made(len(samples), partial(_name_of_row, path.name)),
@@ -160,6 +161,21 @@ def _check_differ(named: Sequence[str]) -> None:
         )
 
 
+def _check_header_again(path: Path, columns: Columns, samples: Sequence[bytes], values: Mapping[str, Coded]) -> None:
+    """Tables that were put one behind the other have the names of their columns between them."""
+    if path.suffix.lower() not in DELIMITERS:
+        return
+    label, sample = columns.labels[0], columns.sample.strip().encode()
+    found = values[label].rows(lambda cell: isinstance(cell, str) and cell.strip() == label.strip())
+    again = [row for row in found.tolist() if samples[row].strip() == sample]
+    if again:
+        more = f" and {len(again) - 1} more" if len(again) > 1 else ""
+        raise DataError(
+            f"{path.name} holds the names of its columns again in row {again[0] + 1}{more}, but must hold them in its "
+            "first line alone; remove these rows"
+        )
+
+
 def _given(path: Path, column: str | None, values: Mapping[str, Coded], count: int) -> np.ndarray:
     if column is None:
         return np.full(count, UNASSIGNED, dtype=np.uint8)
@@ -167,7 +183,7 @@ def _given(path: Path, column: str | None, values: Mapping[str, Coded], count: i
     for first, value in zip(found.firsts, found.different, strict=True):
         split = split_of(str(value))
         if split is None:
-            shown = "empty" if value is None else f"`{str(value)[:40]}`"
+            shown = "empty" if value is None else f"`{label_name(value)[:40]}`"
             raise DataError(
                 f"column `{column}` of {path.name} is {shown} in row {first + 1}, but must be train, validation or "
                 "test in every row; correct it, or leave data.split out"

@@ -4,6 +4,8 @@ import io
 import os
 import statistics
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +15,7 @@ from graft.core.errors import DataError
 from graft.data.contents.parts import Contents
 from graft.data.draft import Draft, Wish
 from graft.data.folders.paths import printable
+from graft.data.remote.address import is_remote_source
 from graft.modalities.image.file_names import IMAGE_FILES
 from graft.modalities.image.sources.image_folder import image_files
 from graft.spec.modalities.image import IdxData
@@ -21,6 +24,7 @@ Item = TypeVar("Item")
 
 _LOOKED_AT = 40
 _MISSING_ALLOWED = 0.1
+_LOOKED_THROUGH = 100_000
 # The resolution is a power of two that half of the images do not fall short of by much.
 _SIDES = ((40, 32), (90, 64))
 
@@ -71,9 +75,16 @@ def require_files(files: Sequence[Path], named: Sequence[str], where: str, direc
     missing = [(file, name) for file, name in some if not file.is_file()]
     if len(missing) > _MISSING_ALLOWED * len(some):
         file, name = missing[0]
+        shown = printable(name.strip())
+        if is_remote_source(name.strip().encode()):
+            raise DataError(
+                f"{where} names `{shown}`, which lies in a store, but files of this machine are looked at here; write "
+                "a job with `data: {kind: table, …}` for it (docs/remote.md), and give that to graft"
+            )
+        count = f", as {len(missing)} of {len(some)} are not" if len(missing) < len(some) else ""
         raise DataError(
-            f"{where} names `{printable(name.strip())}`, which is not there, but paths must start at the table's "
-            f"directory {directory}; {_elsewhere(file, directory)}"
+            f"{where} names `{shown}`, which is not there{count}, but paths must start at the table's directory "
+            f"{directory}; {_elsewhere(file, directory)}"
         )
 
 
@@ -132,4 +143,16 @@ def _elsewhere(missing: Path, directory: Path) -> str:
     folders = sorted(one for one in directory.iterdir() if one.is_dir() and (one / missing.name).is_file())
     if folders:
         return f"write `{folders[0].name}/{missing.name}` in its place, and so in every row"
+    if near := _called_nearly(missing):
+        return f"there is `{printable(near)}` in its place: write names as they are, with suffix and case"
     return "correct the column, or move the table to them"
+
+
+def _called_nearly(missing: Path) -> str:
+    """A file that differs from the one that is meant in its suffix, or in case; empty if there is none."""
+    wanted = missing.stem.casefold()
+    with suppress(OSError):
+        for name in islice(os.listdir(missing.parent), _LOOKED_THROUGH):
+            if os.path.splitext(name)[0].casefold() == wanted and IMAGE_FILES.includes(name):
+                return name
+    return ""

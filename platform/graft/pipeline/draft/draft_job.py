@@ -70,7 +70,8 @@ def draft_job(path: Path, wish: Wish, overrides: Sequence[str] = ()) -> DraftJob
     given, problems = read_overrides(overrides)
     if problems:
         raise SpecError(problems)
-    wish = replace(wish, kind=next((one.value for one in given if one.path == ("data", "kind")), None))
+    said = {one.path: one.value for one in given}
+    wish = replace(wish, kind=said.get(("data", "kind")), encoding=said.get(("data", "encoding")))
     _check_kind(wish.kind)
     making = _Making(where, tuple(given))
     if not where.is_dir() or wish.sample or wish.labels or wish.kind == "table":
@@ -242,7 +243,11 @@ def _told(raw: dict[str, Any], draft: Draft, resolved: Resolved, overview: Overv
     reasons["task"] = resolved.reason
     reasons |= {f"strategy.{key}": "fitted to what the samples look like" for key in draft.strategy}
     title = f"What the {samples} of {draft.path.name} are: {task}."
-    summary = (f"task: {task} ({resolved.reason})", *(f"{what}: {told}" for what, told in found))
+    summary = (
+        *(f"note: {one}" for one in draft.notes),
+        f"task: {task} ({resolved.reason})",
+        *(f"{what}: {told}" for what, told in found),
+    )
     suggested = {key: value for key, value in draft.suggested.items() if key not in raw["data"]}
     summary += tuple(f"perhaps: {key}: {value}" for key, value in suggested.items())
     return DraftJob(raw, title, reasons, summary, suggested)

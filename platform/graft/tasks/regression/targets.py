@@ -7,6 +7,7 @@ import numpy as np
 
 from graft.core.errors import DataError
 from graft.data.split import UNASSIGNED, Split, SplitSettings, check_shares, plan_splits, shares_to_draw
+from graft.data.tables.column_facts import is_date
 from graft.data.tables.written_numbers import DecimalMark
 from graft.data.targets import RawTargets, Targets
 from graft.tasks.reading import LabelColumn, has_fractions, label_columns, rows_named
@@ -108,6 +109,11 @@ def _numbers(column: LabelColumn, decimal: DecimalMark | None) -> np.ndarray:
     numbers = _read(column, decimal)
     if column.form == "empty":  # its rows are missing, or there is none
         column.require_complete()
+    if numbers is None and all(isinstance(cell, str) and is_date(cell) for cell in column.different):
+        raise DataError(
+            f"{column.where} holds dates or times ({column.examples()}), but regression needs numbers; write them as "
+            "such, as days since one of them, or hours"
+        )
     if numbers is None:
         other = "multilabel" if column.form == "lists" else "classification"
         raise DataError(
