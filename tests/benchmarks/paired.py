@@ -5,7 +5,7 @@ interval is narrower than those of the two scores by themselves. It knows the ch
 the training rows or of the seed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +28,13 @@ class Difference:
 
 
 def difference(
-    score: Score, ours: np.ndarray, theirs: np.ndarray, targets: np.ndarray, draws: int = 2000, seed: int = 0
+    score: Score,
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    targets: np.ndarray,
+    draws: int = 2000,
+    seed: int = 0,
+    groups: Sequence[str] | None = None,
 ) -> Difference:
     """The paired percentile bootstrap (Efron, 1979) of a difference of scores.
 
@@ -39,14 +45,26 @@ def difference(
         targets: of the rows.
         draws: how often N rows are drawn, with replacement.
         seed: of the draws.
+        groups: of the rows, drawn as wholes: works of one artist are hard together. None draws rows.
     """
     if not len(ours) == len(theirs) == len(targets):
         raise ValueError(f"there are {len(ours)}, {len(theirs)} and {len(targets)} rows, but must be equally many")
     rng = np.random.default_rng(seed)
-    rows = rng.integers(len(targets), size=(draws, len(targets)))
+    rows = _drawn(len(targets), groups, draws, rng)
     found = [score(ours[some], targets[some]) - score(theirs[some], targets[some]) for some in rows]
     low, high = np.quantile(found, [0.025, 0.975])
     return Difference(score(ours, targets) - score(theirs, targets), float(low), float(high))
+
+
+def _drawn(
+    count: int, groups: Sequence[str] | None, draws: int, rng: np.random.Generator
+) -> Sequence[np.ndarray] | np.ndarray:
+    if groups is None:
+        return rng.integers(count, size=(draws, count))
+    codes = np.unique(np.asarray(groups), return_inverse=True)[1]
+    members = [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
+    chosen = rng.integers(len(members), size=(draws, len(members)))
+    return [np.concatenate([members[code] for code in one]) for one in chosen]
 
 
 def accuracy(predictions: np.ndarray, targets: np.ndarray) -> float:

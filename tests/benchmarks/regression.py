@@ -9,10 +9,11 @@
 
 Both see the same rows; the strength of ridge is chosen by the mean absolute error of folds. `MAE` is of the test rows,
 `median` that of the training rows' median, which knows no sample. The interval is of graft's minus ridge's on the same
-rows: below 0, graft is better. Outcomes are kept as in text.py.
+rows: below 0, graft is better. Works of an artist are drawn together. Outcomes are kept as in text.py.
 """
 
 import argparse
+import csv
 import os
 import sys
 import tempfile
@@ -47,16 +48,17 @@ def compare(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]
             outcomes.append(outcome_of(method, run, kept, options.again and method in options.only))
     floor = mean_absolute_error(np.full(len(targets), np.median(train_values)), targets)
     found = {"set": name, "seed": seed, "train": len(train_values), "test": len(targets), "median": floor}
-    return {**found, **figures(outcomes, targets), "methods": [one.told() for one in outcomes]}
+    groups = None if name == "rotation" else _test_groups(name, seed, options)
+    return {**found, **figures(outcomes, targets, groups), "methods": [one.told() for one in outcomes]}
 
 
-def figures(outcomes: Sequence[Outcome], targets: np.ndarray) -> dict[str, Any]:
-    """Mean absolute errors, and the difference if both are there."""
+def figures(outcomes: Sequence[Outcome], targets: np.ndarray, groups: Sequence[str] | None = None) -> dict[str, Any]:
+    """Mean absolute errors, and the difference if both are there, of whole groups where rows have some."""
     by_method = {one.method: one.array for one in outcomes}
     errors = {method: mean_absolute_error(array, targets) for method, array in by_method.items()}
     found: dict[str, Any] = {"mae": errors}
     if len(by_method) == len(METHODS):
-        gap = difference(mean_absolute_error, by_method["graft"], by_method["ridge"], targets)
+        gap = difference(mean_absolute_error, by_method["graft"], by_method["ridge"], targets, groups=groups)
         found |= {"difference": gap.text(), "graft/ridge": errors["graft"] / errors["ridge"]}
     return found
 
@@ -142,10 +144,16 @@ def _of_images(name: str, seed: int, options: argparse.Namespace) -> tuple[dict[
     return ways, angles[is_train], angles[~is_train]
 
 
+def _test_groups(name: str, seed: int, options: argparse.Namespace) -> list[str] | None:
+    from text_sets import write_set
+
+    with write_set(name, seed, options.cache, options.train, TEST).open(newline="", encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["split"] == "test"]
+    return [row["group"] for row in rows] if "group" in rows[0] else None
+
+
 def _with_numbers(path: Path) -> Path:
     """The table of fine_foods with 1 and 0 for its two scores."""
-    import csv
-
     found = path.with_name(f"numbers-{path.name}")
     with path.open(newline="", encoding="utf-8") as source, found.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, ["text", "label", "split"])

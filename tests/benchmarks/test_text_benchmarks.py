@@ -133,6 +133,17 @@ def test_rows_of_a_source_stay_together_and_rare_tags_are_left_out(
 # --- scores ---
 
 
+def test_rows_of_a_group_are_drawn_together(module: Any) -> None:
+    paired, rng = module("paired"), np.random.default_rng(0)
+    groups = [f"g{row // 20}" for row in range(400)]
+    ours, theirs = np.repeat(rng.normal(size=20), 20), np.zeros(400)
+    rows, wholes = (
+        paired.difference(paired.mean_absolute_error, ours, theirs, theirs, groups=one) for one in (None, groups)
+    )
+    assert rows.value == wholes.value
+    assert wholes.high - wholes.low > 3 * (rows.high - rows.low)
+
+
 def test_a_paired_difference_is_narrow_where_both_fail_on_the_same_rows(module: Any) -> None:
     paired = module("paired")
     targets = np.array([0, 1] * 100)

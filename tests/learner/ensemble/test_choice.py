@@ -43,13 +43,14 @@ class Said:
         self.outputs: dict[str, torch.Tensor] = {}
         self.rng = np.random.default_rng(0)
         self.targets = self.rng.integers(0, 2, rows)
+        self.kin: np.ndarray | None = None
         monkeypatch.setattr(choice, "answer", self.answer)
         monkeypatch.setattr(choice, "_rows", lambda data: np.arange(rows))
         monkeypatch.setattr(choice, "training_data_of", self.data_of)
 
     def data_of(self, job: object, dataset: Dataset, threads: int) -> TrainingData:
         data = training_data_of(job, dataset, threads)  # type: ignore[arg-type]
-        arrays = SimpleNamespace(targets=self.targets, facts=data.arrays.facts, names=data.arrays.names)
+        arrays = SimpleNamespace(targets=self.targets, facts=data.arrays.facts, names=data.arrays.names, kin=self.kin)
         return replace(data, arrays=arrays)  # type: ignore[arg-type]
 
     def answer(self, members: Sequence[Member], data: object, rows: np.ndarray) -> Answered:
@@ -81,6 +82,20 @@ def test_models_that_err_apart_answer_together(said: Said, model: FinalModel) ->
     assert (found["candidates"], found["rows"], found["left_out"]) == (3, ROWS, [])
 
 
+def test_rows_that_belong_together_speak_as_one(said: Said, model: FinalModel) -> None:
+    """Six rows each are right and wrong together: no more is known of the gain than of fifty rows."""
+    kin = np.arange(ROWS) // 6
+    said.targets = said.targets[kin * 6]
+    for name in ("t01", "t02", "t03"):
+        said.model(name, skill=0.6)
+        said.outputs[name] = said.outputs[name][kin * 6]
+    plain = choose_members([Member(model, trial=name) for name in said.outputs], 5, 1)
+    said.kin = kin
+    found = choose_members([Member(model, trial=name) for name in said.outputs], 5, 1)
+    assert found["error"] == pytest.approx(6**0.5 * plain["error"], rel=0.1)
+    assert found["is_kept"]
+
+
 @pytest.mark.parametrize(
     ("spec", "metric", "names"),
     [(Regression(), "mae", ("size",)), (Multilabel(), "map", ("red", "wide"))],
@@ -95,7 +110,7 @@ def test_models_of_other_tasks_answer_together(
     facts = build_task(spec).facts(numbers, names)
 
     def data_of(job: object, dataset: Dataset, threads: int) -> TrainingData:
-        arrays: Any = SimpleNamespace(targets=numbers, facts=facts, names=names)
+        arrays: Any = SimpleNamespace(targets=numbers, facts=facts, names=names, kin=None)
         data = training_data_of(job, dataset, threads)  # type: ignore[arg-type]
         return replace(data, arrays=arrays, task_spec=spec, metric=metric_named(metric, spec.kind))
 

@@ -1,5 +1,6 @@
 """Who is in an ensemble: whoever makes the average better on held-out rows, the winner in any case."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -102,6 +103,15 @@ def test_each_row_is_held_out_once(rng: np.random.Generator) -> None:
     parts = held_out_shares(one, most=3)
     assert sorted(row for part, _ in parts for row in part.tolist()) == list(range(53))
     assert len({tuple(shares.tolist()) for _, shares in parts}) > 1
+
+
+def test_what_belongs_together_is_held_out_together(rng: np.random.Generator) -> None:
+    kin = np.concatenate([np.zeros(60, dtype=np.int64), 1 + np.arange(140) // 7])
+    one = replace(library(*(noisy(rng) for _ in range(3))), kin=kin)
+    parts = [part for part, _ in held_out_shares(one, most=3)]
+    assert sorted(np.concatenate(parts)) == list(range(200))
+    assert sorted(map(len, parts)) == [35, 35, 35, 35, 60]
+    assert not any(set(kin[part]) & set(kin[other]) for part in parts for other in parts if part is not other)
 
 
 def test_shares_of_a_part_do_not_depend_on_its_rows(rng: np.random.Generator) -> None:

@@ -15,6 +15,7 @@ from graft.core.seeds import derive_seed
 from graft.data.dataset import Split
 from graft.learner.ensemble.kinds import kind_of
 from graft.learner.ensemble.members import Member, answer
+from graft.learner.ensemble.parts import error_of_mean, parts_of
 from graft.learner.ensemble.selection import Library, held_out_shares, select
 from graft.learner.ensemble.worth import FEWEST_ROWS, NOISE, WORTH, expected_gain
 from graft.learner.training_data import TrainingData, training_data_of
@@ -70,7 +71,8 @@ def choose_members(candidates: Sequence[Member], most: int, num_threads: int) ->
     names, seed = data.arrays.names, data.seed
     evidence = np.stack([evidence_of(data.task, one.outputs, targets, names, one.facts) for one in heard])
     kinds = tuple(kind_of(one.member.model.strategy) for one in heard)
-    library = Library(evidence, partial(losses_of, data.task.spec.link), seed, kinds)
+    kin = None if data.arrays.kin is None else data.arrays.kin[rows]
+    library = Library(evidence, partial(losses_of, data.task.spec.link), seed, kinds, kin)
     shares = select(library, most)
     members = [
         {"trial": one.member.trial, "share": float(share), "facts": one.calibrated}
@@ -114,32 +116,43 @@ def _judged(
         losses[part] = library.losses(np.tensordot(shares, library.evidence[:, part], axes=1))
     winners = library.losses(library.evidence[0])
     gains = winners - losses
-    gain, error = float(gains.mean()), float(gains.std(ddof=1)) / math.sqrt(len(gains))
+    gain, error = float(gains.mean()), error_of_mean(gains, library.kin)
     name, facts = data.metric.name, data.arrays.facts
     score = data.task.score(together, targets, [name], facts)[name]
     alone = data.task.score(decided[0], targets, [name], heard[0].facts)[name]
     expected = expected_gain(gain, error, float(winners.mean()))
-    is_kept = expected >= WORTH and not _is_worse(data, together, decided[0], targets, heard[0].facts)
+    is_kept = expected >= WORTH and not _is_worse(data, library.kin, (together, decided[0]), targets, heard[0].facts)
     return {"is_kept": is_kept, "score": score, "alone": alone, "gain": gain, "error": error, "expected": expected}
 
 
 def _is_worse(
-    data: TrainingData, together: np.ndarray, alone: np.ndarray, targets: np.ndarray, facts: dict[str, Any]
+    data: TrainingData,
+    kin: np.ndarray | None,
+    answers: tuple[np.ndarray, np.ndarray],
+    targets: np.ndarray,
+    facts: dict[str, Any],
 ) -> bool:
     """Whether an ensemble scores less than the winner by more than is noise (`worth.NOISE` standard errors).
 
     The error is the jackknife's over blocks of rows: a bootstrap would leave out classes, which some metrics need.
+
+    Args:
+        data: with the metric.
+        kin: one number for rows that belong together; None where none do.
+        answers: of the ensemble and of the winner alone.
+        targets: of the rows.
+        facts: the winner's.
     """
-    metric = data.metric
+    metric, (together, alone) = data.metric, answers
 
     def lost(rows: np.ndarray) -> float:
         ours, its = (
-            data.task.score(answers[rows], targets[rows], [metric.name], known)[metric.name]
-            for answers, known in ((together, data.arrays.facts), (alone, facts))
+            data.task.score(told[rows], targets[rows], [metric.name], known)[metric.name]
+            for told, known in ((together, data.arrays.facts), (alone, facts))
         )
         return its - ours if metric.is_better(1.0, 0.0) else ours - its
 
-    every = np.random.default_rng(derive_seed(data.seed, "ensemble metric")).permutation(len(targets))
-    without = np.array([lost(np.setdiff1d(every, block)) for block in np.array_split(every, BLOCKS)])
-    error = math.sqrt((BLOCKS - 1) * float(np.nanvar(without)))
-    return lost(np.sort(every)) > NOISE * error
+    every, seed = np.arange(len(targets)), derive_seed(data.seed, "ensemble metric")
+    without = np.array([lost(np.setdiff1d(every, block)) for block in parts_of(len(every), kin, BLOCKS, seed)])
+    error = math.sqrt((len(without) - 1) * float(np.nanvar(without)))
+    return lost(every) > NOISE * error

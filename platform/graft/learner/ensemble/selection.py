@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.core.seeds import derive_seed
+from graft.learner.ensemble.parts import parts_of
 
 Floats = NDArray[np.float64]
 Losses = Callable[[NDArray[Any]], Floats]
@@ -42,12 +43,14 @@ class Library:
         losses: of an average.
         seed: draws bags and parts.
         kinds: of each; models of different kinds err apart. All are of one if left out.
+        kin: int64 [N], one number for rows that belong together; None where none do.
     """
 
     evidence: NDArray[np.float32]
     losses: Losses
     seed: int
     kinds: tuple[str, ...] = ()
+    kin: NDArray[np.int64] | None = None
 
 
 def select(library: Library, most: int, rows: NDArray[np.int64] | None = None) -> Floats:
@@ -70,9 +73,9 @@ def select(library: Library, most: int, rows: NDArray[np.int64] | None = None) -
 
 
 def held_out_shares(library: Library, most: int) -> list[tuple[NDArray[np.int64], Floats]]:
-    """For each part of the rows: these, and the shares that are selected on all others."""
-    rows = np.random.default_rng(derive_seed(library.seed, "parts")).permutation(library.evidence.shape[1])
-    parts = [np.sort(part) for part in np.array_split(rows, min(PARTS, len(rows)))]
+    """For each part of the rows (`parts.parts_of`): these, and the shares that are selected on all others."""
+    rows = np.arange(library.evidence.shape[1])
+    parts = parts_of(len(rows), library.kin, PARTS, derive_seed(library.seed, "parts"))
     return [(part, select(library, most, np.setdiff1d(rows, part))) for part in parts]
 
 
