@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from graft.chaos.environment.disks import can_mount, read_only_tree
 from graft.core.process_identity import ProcessIdentity
 from graft.journal import locking
 from graft.journal.locking import exclusive, holder, is_held, try_lock
@@ -28,6 +29,23 @@ def test_who_holds_it(tmp_path: Path) -> None:
         assert holder(lock) == ProcessIdentity.here()
     assert not is_held(lock)
     assert holder(lock) is None
+
+
+def test_looking_writes_nothing(tmp_path: Path) -> None:
+    """Whoever asks how things stand may do so on a disk that can only be read."""
+    lock = tmp_path / "lock"
+    assert not is_held(lock)
+    assert holder(lock) is None
+    assert not lock.exists()
+    with exclusive(lock):
+        pass
+    before = lock.read_bytes(), lock.stat().st_mtime_ns
+    if reason := can_mount(tmp_path):
+        pytest.skip(reason)
+    with read_only_tree(tmp_path):
+        assert not is_held(lock)
+        assert holder(lock) is None
+    assert (lock.read_bytes(), lock.stat().st_mtime_ns) == before
 
 
 def test_who_waits_for_long_says_for_whom(

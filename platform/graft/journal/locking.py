@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from graft.core.private_files import open_private, read_regular
+from graft.core.private_files import open_private, open_regular, read_regular
 from graft.core.process_identity import ProcessIdentity
 
 _LOG = logging.getLogger(__name__)
@@ -56,15 +56,23 @@ def _lock(file: int, path: Path, wait: bool) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Whether anybody holds the lock file."""
-    with exclusive(path, wait=False) as free:
-        return not free
+    """Whether anybody holds the lock file. Looking writes nothing: the disk may be one that can only be read."""
+    try:
+        file = open_regular(path)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
 
 
 def holder(path: Path) -> ProcessIdentity | None:
     """Who holds the lock file; None if nobody does, or the holder has not said who it is."""
-    with exclusive(path, wait=False) as free:
-        return None if free else ProcessIdentity.from_text(read_regular(path).decode(errors="replace"))
+    return ProcessIdentity.from_text(read_regular(path).decode(errors="replace")) if is_held(path) else None
 
 
 def try_lock(file: int, mode: int, attempts: int) -> bool | None:

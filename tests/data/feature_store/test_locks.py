@@ -5,6 +5,7 @@ import pickle
 
 import pytest
 
+from graft.chaos.environment.disks import can_mount, read_only_tree
 from graft.core.errors import ResourceError
 from graft.data.feature_store import locks
 from graft.data.feature_store.locks import NotStored, write_errors_are_clear
@@ -48,6 +49,15 @@ def test_a_lock_nobody_can_reach_is_let_go(path):
 def test_a_missing_file_is_not_held_and_not_made(path):
     assert not locks.is_held(path)
     assert not path.parent.exists()
+
+
+def test_looking_needs_no_disk_that_can_be_written(path, tmp_path):
+    if reason := can_mount(tmp_path):
+        pytest.skip(reason)
+    with locks.shared(path), read_only_tree(tmp_path):
+        assert locks.is_held(path)
+    with read_only_tree(tmp_path):
+        assert not locks.is_held(path)
 
 
 @pytest.mark.parametrize("take", [locks.shared, locks.exclusive])

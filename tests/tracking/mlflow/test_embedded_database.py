@@ -3,10 +3,13 @@
 import shutil
 import sqlite3
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 
 from graft.core.errors import TrackingError
+from graft.core.uris import sqlite_uri
 from graft.tracking.mlflow import embedded_database as module
 from graft.tracking.mlflow.store import open_store
 from graft.tracking.target import Target
@@ -107,3 +110,41 @@ def test_a_directory_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> Non
     tmp_path.joinpath("file").write_text("")
     with pytest.raises(TrackingError, match="choose another --home"):
         open_store(Target(f"sqlite:///{tmp_path / 'file' / 'mlflow.db'}", "x", tmp_path))
+
+
+def test_files_are_found_where_the_home_is_now(tmp_path: Path) -> None:
+    before, after = tmp_path / "it's before", tmp_path / "after, é"
+    store = open_store(home_at(before))
+    run = store.client.create_run(store.experiment_id).info.run_id
+    store.client.log_text(run, "told", "notes/a.txt")
+    store.client.create_registered_model("m")
+    store.client.create_model_version("m", f"{store.client.get_run(run).info.artifact_uri}/notes", run)
+    shared = tmp_path / "shared" / "files"
+    shared.mkdir(parents=True)
+    store.client.create_experiment("other", artifact_location=shared.as_uri())
+    before.rename(after)
+    client = open_store(home_at(after)).client
+    place = path_of(client.get_run(run).info.artifact_uri)
+    assert place == after / "mlartifacts" / "ex" / run / "artifacts"
+    assert (place / "notes" / "a.txt").is_file()
+    assert path_of(client.get_model_version_download_uri("m", "1")) == place / "notes"
+    assert client.get_experiment_by_name("other").artifact_location == shared.as_uri()
+    assert not before.exists()
+
+
+def test_the_files_of_a_copy_are_its_own(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    store = open_store(home_at(first))
+    run = store.client.create_run(store.experiment_id).info.run_id
+    store.client.log_text(run, "told", "a.txt")
+    shutil.copytree(first, second)
+    for home in (second, first):
+        assert path_of(open_store(home_at(home)).client.get_run(run).info.artifact_uri).is_relative_to(home)
+
+
+def home_at(home: Path) -> Target:
+    return Target(sqlite_uri(home / "mlflow.db"), "ex", home / "mlartifacts")
+
+
+def path_of(uri: str) -> Path:
+    return Path(url2pathname(urlsplit(uri).path))

@@ -78,10 +78,13 @@ def is_held(path: Path) -> bool:
     """Whether anybody holds the lock, in either way."""
     if not path.exists():
         return False
-    lock = try_exclusive(path)
-    if lock is None:
+    handle = _opened(path, only_looks=True)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
-    lock.close()
+    finally:
+        os.close(handle)
     return False
 
 
@@ -117,7 +120,7 @@ def write_errors_are_clear(directory: Path) -> Iterator[None]:
 def _attempt(path: Path, operation: int) -> Lock | None:
     """Lock the file; None if another one has meanwhile taken its name, so that the lock would keep nobody out."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = _opened(path, is_shared=operation == fcntl.LOCK_SH)
+    handle = _opened(path, only_looks=operation == fcntl.LOCK_SH)
     try:
         fcntl.flock(handle, operation)
         if _same_file(handle, path):
@@ -129,12 +132,12 @@ def _attempt(path: Path, operation: int) -> Lock | None:
     return None
 
 
-def _opened(path: Path, is_shared: bool) -> int:
-    """The file's descriptor; whoever only reads beside others needs no disk that can be written."""
+def _opened(path: Path, only_looks: bool) -> int:
+    """The file's descriptor; whoever only looks, or reads beside others, needs no disk that can be written."""
     try:
         return open_private(path, os.O_RDWR)
     except OSError as error:
-        if error.errno != errno.EROFS or not is_shared or not path.exists():
+        if error.errno != errno.EROFS or not only_looks or not path.exists():
             raise
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 

@@ -6,12 +6,14 @@ import os
 import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from graft.core.errors import TrackingError
 from graft.core.private_files import close_to_others, open_private
-from graft.core.uris import sqlite_uri
+from graft.core.uris import file_uri, sqlite_uri
 from graft.journal.locking import exclusive
 from graft.tracking.environment import settle_environment
 from graft.tracking.mlflow.failures import first_line, is_busy
@@ -27,12 +29,23 @@ _LOG = logging.getLogger(__name__)
 _KEPT = ("runs", "registered_models", "logged_models", "trace_info")
 
 
-def open_database(uri: str, database: Path) -> Any:
+# Where MLflow keeps whole addresses of files.
+_ADDRESSES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+    ("logged_models", "artifact_location"),
+)
+
+
+def open_database(uri: str, database: Path, artifact_root: Path | None = None) -> Any:
     """MLflow's client for a SQLite file; one process at a time makes its tables, and readers do not block the writer.
 
     Args:
         uri: of the file, for SQLAlchemy.
         database: the file.
+        artifact_root: where its files lie now, if they moved with it.
 
     Raises:
         TrackingError: it can never be used like this.
@@ -49,7 +62,10 @@ def open_database(uri: str, database: Path) -> Any:
             # Asked first, because MLflow tries for a minute to open what is no database.
             _close(database)
             _write_ahead(database)
-            return MlflowClient(uri, registry_uri=uri)
+            client = MlflowClient(uri, registry_uri=uri)
+            if artifact_root is not None:
+                _follow(database, artifact_root.absolute())
+            return client
     except (OSError, sqlite3.Error) as error:
         raise TrackingError(f"tracking database {database} cannot be used ({error}); choose another --home") from error
     except (MlflowException, SQLAlchemyError) as error:
@@ -60,6 +76,32 @@ def open_database(uri: str, database: Path) -> Any:
             f"wrote it, back it up and run `mlflow db upgrade '{uri}'`; else move it away, and `graft track sync` "
             "makes it anew from the journals"
         ) from error
+
+
+def _follow(database: Path, root: Path) -> None:
+    """Have files be looked for where their home is now: MLflow keeps whole addresses, and a home may be moved.
+
+    What lies where its address says, in a place that is not this one, stays as it is.
+    """
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        locations = [one for (one,) in connection.execute("SELECT artifact_location FROM experiments")]
+        for before in sorted({str(one).rpartition("/")[0] for one in locations if _has_moved(str(one), root)}):
+            _LOG.info("files of %s are in %s now", before, root)
+            for table, column in _ADDRESSES:
+                statement = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?"
+                beginning = f"{before}/"
+                now = f"{file_uri(root)}/", len(beginning) + 1
+                connection.execute(statement, (*now, len(beginning), beginning))
+
+
+def _has_moved(location: str, root: Path) -> bool:
+    """Whether the files of an experiment are below `root`, and its address names another place."""
+    if not location.startswith("file:"):
+        return False
+    place = Path(url2pathname(urlsplit(location).path))
+    if place.parent.name != root.name or place.parent.resolve() == root.resolve():
+        return False
+    return (root / place.name).is_dir() or not place.exists()
 
 
 def _make(database: Path) -> None:

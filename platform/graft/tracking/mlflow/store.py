@@ -78,9 +78,9 @@ def open_client(target: Target) -> Any:
     """
     target.check()
     database = target.database()
-    return (
-        MlflowClient(target.uri, registry_uri=target.uri) if database is None else open_database(target.uri, database)
-    )
+    if database is None:
+        return MlflowClient(target.uri, registry_uri=target.uri)
+    return open_database(target.uri, database, target.artifact_root)
 
 
 def ensure_experiment(client: Any, target: Target) -> str:
