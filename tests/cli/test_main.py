@@ -84,6 +84,22 @@ def test_a_python_without_docstrings_is_told_before_a_library_dies_of_it():
     )
 
 
+@pytest.mark.parametrize("text", ["x = 1", "raise SystemExit('not me')"], ids=["other", "ends"])
+def test_a_module_that_takes_the_place_of_a_library_is_named(tmp_path, text):
+    (tmp_path / "yaml.py").write_text(text)
+    (tmp_path / "ray.py").write_text("has nothing to do with it")
+    code = "import sys; sys.argv = ['graft', 'validate', 'job.yaml']; from graft.cli.main import main; main()"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        f"graft: `import yaml` gives {tmp_path}/yaml.py, which takes the place of the library of that name; rename "
+        "it, or take its directory from PYTHONPATH\n"
+    )
+
+
 def test_a_file_that_ends_too_soon_is_no_user_who_has_gone(graft, failing):
     failing(EOFError("no data left in file"))
     (line,) = [one for one in graft("validate", "x.yaml").err.splitlines() if one]

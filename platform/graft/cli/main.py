@@ -33,6 +33,7 @@ from graft.cli.memory import app as memory
 from graft.cli.output.tell import tell, tell_json
 from graft.cli.output.unfailing import final_exit_code, guard_standard_streams
 from graft.cli.records import compare, experiments, journal, leaderboard, lineage, status, track, ui, watch
+from graft.cli.shadowing import shadowing
 from graft.core.credentials import RedactingFormatter, redact
 from graft.core.errors import GraftError, Interrupted, ResourceError, SpecError
 from graft.core.machine_faults import machine_fault
@@ -192,6 +193,10 @@ def _run() -> NoReturn:
         if isinstance(error.__cause__, EOFError):  # typer takes a file that ends too soon for a user who has gone
             _leave(error.__cause__, *_usage_or_bug(error.__cause__))
         _leave(error, "interrupted", exit_code_of_interruption())
+    except SystemExit as end:
+        if isinstance(end.code, str):  # no command ends so, but a module that is none of ours may
+            _leave(end, *_usage_or_bug(end))
+        raise
     except Exception as error:  # the one place where a bug becomes a line instead of a traceback
         _leave(error, *_usage_or_bug(error))
     if code == CTRL_C:
@@ -199,7 +204,7 @@ def _run() -> NoReturn:
     raise SystemExit(code)
 
 
-def _usage_or_bug(error: Exception) -> tuple[str, int]:
+def _usage_or_bug(error: Exception | SystemExit) -> tuple[str, int]:
     # A wrong option or a missing argument: typer's error types are private, what they can do is not.
     message = getattr(error, "format_message", None)
     if message is not None:
@@ -208,6 +213,8 @@ def _usage_or_bug(error: Exception) -> tuple[str, int]:
     fault = machine_fault(error)
     if fault is not None:
         return fault, ResourceError.exit_code
+    if told := shadowing(error):
+        return told, ResourceError.exit_code
     what = " ".join(f"{type(error).__name__}: {error}".split())
     return f"internal error: {what}; please report it with the output of `graft --debug …`", 1
 
