@@ -48,6 +48,12 @@ def test_numbers_among_others_are_measured(values):
     assert doubts_of(build_task(Regression()), Targets(np.array(values, dtype=np.float64)[:, None], ("age",))) == ()
 
 
+def test_one_number_that_is_absurdly_far_is_told():
+    values = np.array([*AGES, 1e12])[:, None]
+    (told,) = doubts_of(build_task(Regression()), Targets(values, ("age",)))
+    assert told.startswith("`age` is 1e+12 in 1 of 41 rows, and all others are from 18 to 90")
+
+
 def read(*cells):
     return read_labels(raw(*cells), "x", ";")
 

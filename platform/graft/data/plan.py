@@ -16,6 +16,7 @@ from graft.data.listing import Decoder, Listing
 from graft.data.split import LEFT_OUT, UNASSIGNED, SplitSettings
 from graft.data.splits.divide import divide
 from graft.data.splits.facts import BY_LABEL, SplitFacts
+from graft.data.splits.trained import require_trained
 from graft.data.streaming.samples import STREAMED
 from graft.data.targets import RawTargets, Targets
 from graft.spec.checks.clean import kept_otherwise
@@ -134,6 +135,7 @@ def plan_ingest(listing: Listing, spec: DataSpec, task: TargetReader, storage: S
     """
     targets = task.read(listing.targets, listing.source)
     splits, facts = divide(listing, targets, task, spec)
+    require_trained(listing.source, listing.given, splits, targets)
     _check_weights(listing, splits)
     rows = np.flatnonzero(splits != LEFT_OUT)
     kept = targets if len(rows) == len(targets) else Targets(targets.values[rows], targets.names)

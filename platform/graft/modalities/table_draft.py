@@ -23,8 +23,8 @@ from graft.data.tables.labelled import SUFFIXES, open_table
 from graft.data.tables.roles import Roles, decide_roles
 from graft.data.tables.rows import Table, require_columns
 from graft.data.tables.suggested_sides import suggested_sides
+from graft.modalities.guessed_encoding import WESTERN, encoding_of, start_of, told_guess
 from graft.modalities.image.sources.named_files import NamedPictures
-from graft.modalities.table_encoding import WESTERN, encoding_of, first_strange
 
 _IN_TEXT = (*DELIMITERS, ".jsonl", ".ndjson")
 _TOGETHER = 16
@@ -106,11 +106,8 @@ def _fitted(path: Path, roles: Roles, samples: Sequence[Any], contents: Contents
 
 
 def _encoding_notes(path: Path, encoding: str, wish: Wish) -> Iterator[str]:
-    if encoding == WESTERN and wish.encoding is None and (shown := first_strange(path)):
-        yield (
-            f"`{path.name}` is no UTF-8 text; it is read as {WESTERN}, which makes `{shown}` of its first letters with "
-            "accents (--set data.encoding=… if that is wrong)."
-        )
+    if encoding == WESTERN and wish.encoding is None and (told := told_guess(start_of(path), path.name)):
+        yield told
 
 
 def _notes(path: Path, roles: Roles, samples: Sequence[Any]) -> Iterator[str]:

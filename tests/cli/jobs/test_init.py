@@ -455,3 +455,39 @@ def test_a_job_is_printed_where_the_output_is_a_dash(graft: Any, table: Write, h
     assert (done.exit_code, list(here.iterdir())) == (0, [])
     (here / "r.yaml").write_text(done.out)
     assert load_job(here / "r.yaml").name == "r"
+
+
+def folder_of_texts(root: Path, contents: list[bytes]) -> Path:
+    for place, content in enumerate(contents):
+        path = root / "ab"[place % 2] / f"{place}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return root
+
+
+def test_the_encoding_of_a_folder_of_texts_is_found(graft: Any, tmp_path: Path) -> None:
+    texts = [f"un café noir numéro {row}" for row in range(12)]
+    folder_of_texts(tmp_path / "set", [text.encode("utf-16") for text in texts])
+    assert graft("init", tmp_path / "set", "--json").json["data"]["encoding"] == "utf-16"
+    folder_of_texts(tmp_path / "set", [text.encode("cp1252") for text in texts])
+    assert graft("init", tmp_path / "set", "--json").json["data"]["encoding"] == "cp1252"
+    assert "note: `0.txt` is no UTF-8 text; it is read as cp1252" in graft("init", tmp_path / "set").out
+    folder_of_texts(tmp_path / "set", [f"это длинный текст {row}".encode("cp1251") for row in range(12)])
+    refused(graft("init", tmp_path / "set"), "a/0.txt is no UTF-8 text; by its letters it may be cp1251 (`это`)")
+    said = ("--set", "data.encoding=cp1251", "--json")
+    assert graft("init", tmp_path / "set", *said).json["data"]["encoding"] == "cp1251"
+    assert graft("doctor", tmp_path / "set", *said).json["records"] == 12
+    folder_of_texts(tmp_path / "set", [text.encode() for text in texts])
+    assert "encoding" not in graft("init", tmp_path / "set", "--json").json["data"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"PK\x03\x04\x14\x00\x06\x00\xff", "is a zip archive or an office document (.docx, .xlsx), but must be plain"),
+        (b" \n\t", "holds nothing but blanks"),
+    ],
+)
+def test_a_folder_of_what_is_no_text_is_refused(graft: Any, tmp_path: Path, content: bytes, told: str) -> None:
+    folder_of_texts(tmp_path / "set", [content] * 12)
+    refused(graft("init", tmp_path / "set"), "6 of 6 texts that were looked into", told)

@@ -536,3 +536,16 @@ def test_what_comes_from_standard_input_and_is_no_job_is_one_line(graft, standar
     assert (done.exit_code, done.out, done.err.count("\n"), home.exists()) == (2, "", 1, False)
     assert done.err.startswith("graft: /dev/stdin")
     assert told in done.err
+
+
+def test_a_table_of_which_nothing_is_trained_on_is_refused(graft, tmp_path, job_file):
+    path = job_file("name: x\ndata: {kind: table, path: t.csv, text: text, label: label, split: part}\n")
+    for new, part, told in (
+        ("a", "test", "all 30 samples"),
+        ("c", "train", "has the label `c` for validation or test"),
+    ):
+        rows = [f"text {n},{new if n > 20 else 'ab'[n % 2]},{'test' if n > 20 else part}" for n in range(30)]
+        (tmp_path / "t.csv").write_text("\n".join(["text,label,part", *rows]))
+        for command in ("validate", "plan"):
+            done = graft(command, path, "--json")
+            assert (done.exit_code, told in done.json["error"]) == (2, True), done.json["error"]

@@ -61,6 +61,10 @@ UNDERSTOOD = {
         both("train_images", "hold-out"),
         {label: {"train": 3, "test": 3} for label in ("cat", "dog")},
     ),
+    "lists of names beside the classes of a split": (
+        [*both("train", "test"), "train/urls.txt", "train/%S", "test/%S*2"],
+        {label: {"train": 3, "test": 3} for label in ("cat", "dog")},
+    ),
     "train alone": (both("train"), {label: {"train": 3} for label in ("cat", "dog")}),
     "a train station beside a test tube": (
         ["train station/%S*3", "test tube/%S*3"],

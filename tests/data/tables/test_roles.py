@@ -124,7 +124,17 @@ def test_a_label_that_only_its_name_decides_leaves_the_others_to_be_told() -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["clip{}.wav", "a b {}.pdf", "'x/{}.JPG'", "![]({}.png)", "scan{}.CR2", "t/{}.txt", "<img src='{}.jpg'>"]
+    "name",
+    [
+        "clip{}.wav",
+        "a b {}.pdf",
+        "'x/{}.JPG'",
+        "![]({}.png)",
+        "scan{}.CR2",
+        "t/{}.txt",
+        "<img src='{}.jpg'>",
+        "p/{}.jpg?w=9",
+    ],
 )
 def test_names_of_files_are_no_texts(name):
     with pytest.raises(DataError, match=r"`item` \(dates, addresses, digests or names of files\)"):

@@ -262,3 +262,10 @@ def test_scores_with_task_and_backbone_swapped_are_refused(csv):
 def test_a_task_may_be_called_as_a_backbone_where_the_backbone_is_one(csv):
     (one,) = read_memory(csv("mobilenet_v2,image,timm:resnet18,,,accuracy,0.7,\n")).records()
     assert one.task == "mobilenet_v2"
+
+
+def test_a_directory_is_no_file_and_a_file_no_directory(csv, store, tmp_path):
+    with pytest.raises(SpecError, match="is a directory, but must be a file"):
+        read_memory(tmp_path)
+    with pytest.raises(SpecError, match=r"results.csv is a file, but must be a directory; name another"):
+        export_memory(store.contents(), csv(""))

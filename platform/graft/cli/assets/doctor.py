@@ -78,7 +78,7 @@ def _examine(data: Path, overrides: list[str], home: "Home", as_json: bool, html
     else:
         from graft.pipeline.draft.first_look import first_look
 
-        given = parse_job(first_look(data), overrides)
+        given = parse_job(first_look(data, overrides), overrides)
     with placed_in(data, overrides):
         resolved = resolve_job(given, by_size=False)
     wanted = unexamined(resolved.job, resolved.listing)

@@ -100,7 +100,8 @@ def _why_missing(path: Path) -> str:
 
     if lost_scheme(path):
         return "is an address, but only files of this machine are predicted; copy it here"
-    return "does not exist; name a file, a folder or a table"
+    hint = "; a text itself is given with --text" if " " in str(path) else ""
+    return f"does not exist; name a file, a folder or a table{hint}"
 
 
 def _tell_all(predictor: "Predictor", predictions: "list[Prediction]", output: Path | None, everything: bool) -> None:

@@ -44,7 +44,7 @@ def check_split_names(tree: Tree, samples: SampleFiles) -> bool:
         _check_nearly_splits(tree, folders)
         return False
     others = [folder for folder in folders if folder not in known]
-    if any(_has_folders_only(folder) for folder in known):
+    if any(_holds_labels(folder) for folder in known):
         if others:
             raise _beside_splits(tree, known, others)
         unsorted = next((folder for folder in known if not folder.filled), None)
@@ -90,6 +90,11 @@ def check_labels(tree: Tree, parent: Folder, samples: SampleFiles) -> None:
 
 def _has_folders_only(folder: Folder) -> bool:
     return bool(folder.filled) and not folder.samples
+
+
+def _holds_labels(folder: Folder) -> bool:
+    """Whether folders of labels lie in it, with no more beside them than may be left out."""
+    return bool(folder.filled) and len(folder.samples) < min(one.count for one in folder.filled)
 
 
 def _called(folders: Sequence[Folder]) -> str:

@@ -26,7 +26,7 @@ _CODED = re.compile(r"(https?|ftp|s3)://\S+|[0-9a-fA-F-]{16,}|\S+@\S+\.\S+")
 _NAME_OF_FILE = re.compile(
     r"(?i).{0,300}\w\.(jpe?g|png|gif|bmp|tiff?|webp|hei[cf]|avif|svg|psd|cr[23]|nef|arw|dng|dcm|nii|mp[34]|m4[av]|wav"
     r"|flac|ogg|opus|aac|mov|avi|mkv|webm|pdf|docx?|xlsx?|pptx?|odt|rtf|txt|html?|xml|jsonl?|csv|tsv|parquet|np[yz]"
-    r"|pkl|pt|h5|zip|tar|gz|7z)[^\w\s]{0,6}"
+    r"|pkl|pt|h5|zip|tar|gz|7z)([^\w\s]{0,6}|[?#]\S*)"
 )
 
 

@@ -79,7 +79,7 @@ def wide_encoding_of(path: Path) -> str:
     """The name of the UTF-16 or UTF-32 that a file seems to be; empty if it is another text."""
     with path.open("rb") as stream:
         start = stream.read(_START)
-    return _marked_encoding(start) or _wide_encoding(start)
+    return marked_encoding(start) or _wide_encoding(start)
 
 
 def is_utf8(encoding: str) -> bool:
@@ -131,14 +131,15 @@ def foreign_form(start: bytes) -> str:
 
 
 def _check_mark(path: Path, start: bytes, encoding: str) -> None:
-    wanted = _marked_encoding(start)
+    wanted = marked_encoding(start)
     if wanted and not codecs.lookup(encoding).name.startswith(wanted):
         raise DataError(
             f"{path} is {wanted.upper()} text, but data.encoding is {encoding}; set data.encoding: {wanted}"
         )
 
 
-def _marked_encoding(start: bytes) -> str:
+def marked_encoding(start: bytes) -> str:
+    """The UTF-16 or UTF-32 that a mark at the beginning of a text names; empty if there is none."""
     return next((name for mark, name in _MARKS.items() if start.startswith(mark)), "")
 
 

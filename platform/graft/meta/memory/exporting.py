@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from graft.core.errors import ResourceError
+from graft.core.errors import ResourceError, SpecError
 from graft.core.storage import disk_full_is_clear
 from graft.meta.memory.schema import KINDS, metadata
 from graft.meta.memory.store import Contents
@@ -27,8 +27,11 @@ def export_memory(contents: Contents, directory: Path, only: str | None = None) 
         Kind -> how many entries were written.
 
     Raises:
+        SpecError: it is a file.
         ResourceError: the directory cannot be written.
     """
+    if directory.exists() and not directory.is_dir():
+        raise SpecError(f"{directory} is a file, but must be a directory; name another")
     tables = {kind: _only(contents.tables[kind], only) for kind in KINDS}
     for kind, table in tables.items():
         write_table(table, directory / f"{kind}.parquet")

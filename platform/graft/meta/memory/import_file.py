@@ -54,6 +54,8 @@ def read_columns(path: Path) -> Columns:
     """
     if not is_there(path):
         raise _wrong(path, "is not there; name another file")
+    if path.is_dir():
+        raise _wrong(path, "is a directory, but must be a file; name one in it")
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise _wrong(path, f"ends in `{suffix}`, but must be one of {', '.join(SUFFIXES)}; convert it")

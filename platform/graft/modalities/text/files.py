@@ -9,12 +9,14 @@ from graft.data.contents.parts import Contents
 from graft.data.read import Unreadable, read_file
 from graft.modalities.text.checks.characters import without_invisible
 from graft.modalities.text.checks.repairs import repaired
+from graft.modalities.text.file_names import foreign_reason, wide_reason
 
 MAX_TEXT_BYTES = 64 * 1024**2
 """No text is longer; a disk image named .txt must not be read into memory to find that out."""
 
 
 _SHORT = 200
+_START = 1024
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -49,7 +51,10 @@ class TextFile:
     encoding: str = "utf-8"
 
     def __call__(self, source: bytes) -> str:
-        return decoded(read_file(source, MAX_TEXT_BYTES), self.encoding)
+        content = read_file(source, MAX_TEXT_BYTES)
+        if reason := foreign_reason(content[:_START]) or wide_reason(content[:_START], self.encoding):
+            raise Unreadable(reason)
+        return decoded(content, self.encoding)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from graft.data.folders.overview import folder_overview
 from graft.data.overview import Overview, Progress, overview_of_counts
 from graft.data.splits.names import SplitName
 from graft.data.tables.encoding import decoder_of
-from graft.modalities.text.file_names import TEXT_FILES
+from graft.modalities.text.file_names import text_files_in
 from graft.spec.modalities.text import TextFolderData, WordnetData
 
 
@@ -17,7 +17,7 @@ def text_folder_overview(spec: TextFolderData, progress: Progress | None = None)
         DataError: it can be read in two ways, or in none; or there is no such encoding.
     """
     decoder_of(spec.encoding)
-    return folder_overview(spec, TEXT_FILES, progress)
+    return folder_overview(spec, text_files_in(spec.encoding), progress)
 
 
 def wordnet_overview(spec: WordnetData, progress: Progress | None = None) -> Overview:

@@ -67,12 +67,7 @@ def draft_job(path: Path, wish: Wish, overrides: Sequence[str] = ()) -> DraftJob
         DataError: there is nothing that could be used, or it has several meanings; the message names them.
     """
     where = absolute(path)
-    given, problems = read_overrides(overrides)
-    if problems:
-        raise SpecError(problems)
-    said = {one.path: one.value for one in given}
-    wish = replace(wish, kind=said.get(("data", "kind")), encoding=said.get(("data", "encoding")))
-    _check_kind(wish.kind)
+    given, wish = wished(wish, overrides)
     making = _Making(where, tuple(given))
     if not where.is_dir() or wish.sample or wish.labels or wish.kind == "table":
         return making.of_draft(choose(where, drafts_of_file(where, wish)))
@@ -194,6 +189,20 @@ def absolute(path: Path) -> Path:
     except UnicodeEncodeError:
         raise SpecError(f"{path!r} is no UTF-8 name, but a job file is UTF-8 text; rename it") from None
     return where
+
+
+def wished(wish: Wish, overrides: Sequence[str]) -> tuple[list[Override], Wish]:
+    """What `--set` gives a job, and the wish with what that says of the data.
+
+    Raises:
+        SpecError: one of the texts is no override, or there is no such kind of data.
+    """
+    given, problems = read_overrides(overrides)
+    if problems:
+        raise SpecError(problems)
+    said = {one.path: one.value for one in given}
+    _check_kind(said.get(("data", "kind")))
+    return list(given), replace(wish, kind=said.get(("data", "kind")), encoding=said.get(("data", "encoding")))
 
 
 def drafts_of_file(where: Path, wish: Wish) -> list[Draft]:

@@ -28,6 +28,8 @@ _ADVICE = {
     **dict.fromkeys((".wav", ".mp3", ".flac", ".ogg", ".m4a"), "graft learns from pictures and texts, not from sound"),
     **dict.fromkeys((".mp4", ".avi", ".mov", ".mkv", ".webm"), "graft learns from pictures: save frames of such films"),
     **dict.fromkeys((".dcm", ".nii"), "save such scans as PNG"),
+    **dict.fromkeys((".csv", ".tsv", ".jsonl", ".parquet", ".feather", ".arrow"), "name one of these tables itself"),
+    ".npy": "put arrays of pictures and of labels into one .npz, or beside each other in a folder",
     ".json": "write one object in each line (.jsonl); COCO's annotations need data: {kind: coco, path: …}",
     ".xml": _LABELS,
     ".txt": "of texts, put one in each file, in a folder for each class; of a table, name it .csv or .tsv",

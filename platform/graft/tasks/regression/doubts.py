@@ -8,6 +8,8 @@ from graft.data.targets import Targets
 
 _FEWEST = 3
 """Rows with one value, from which on it may be a mark rather than a measurement."""
+_ABSURD = 1000
+"""Times the reach of all others, from which on even one row is told."""
 
 
 def doubts(targets: Targets) -> Iterator[str]:
@@ -27,9 +29,12 @@ def _far_away(values: np.ndarray) -> Iterator[tuple[float, int, str]]:
         return
     for place, others in ((0, different[1:]), (-1, different[:-1])):
         value, count, span = float(different[place]), int(counts[place]), float(others[-1] - others[0])
-        if count < _FEWEST or not value.is_integer():
+        far = float(np.abs(others - value).min())
+        if span > 0 and far > _ABSURD * span:
+            yield value, count, f"and all others are from {others[0]:g} to {others[-1]:g}"
+        if count < _FEWEST or not value.is_integer() or far > _ABSURD * span > 0:
             continue
         if place == 0 and value < 0 <= others[0]:
             yield value, count, "and nowhere else below 0"
-        elif float(np.abs(others - value).min()) > span:
+        elif far > span:
             yield value, count, f"and all others are from {others[0]:g} to {others[-1]:g}"

@@ -1,4 +1,4 @@
-"""Which encoding a table is in that is no UTF-8: Western European, as far as what comes out reads so."""
+"""Which encoding texts are in that are no UTF-8: Western European, as far as what comes out reads so."""
 
 import contextlib
 import re
@@ -9,7 +9,7 @@ from graft.core.errors import DataError
 from graft.data.tables.encoding import check_encoding, wide_encoding_of
 
 WESTERN = "cp1252"
-"""What nearly all tables are in that are not UTF-8."""
+"""What nearly all texts are in that are not UTF-8."""
 
 _START = 1 << 16
 _MOST_ACCENTS = 0.25
@@ -41,16 +41,12 @@ def encoding_of(path: Path) -> str:
     try:
         check_encoding(path, "utf-8")
     except DataError:
+        start = start_of(path)
         with contextlib.suppress(DataError):
             check_encoding(path, WESTERN)
-            if _reads_western(_start_of(path).decode(WESTERN, "replace")):
+            if reads_western(start):
                 return WESTERN
-        if others := _others(_start_of(path)):
-            shown = " or ".join(f"{name} (`{word}`)" for name, word in others.items())
-            raise DataError(
-                f"{path} is no UTF-8 text; by its letters it may be {shown}: write which, as in --set "
-                f"data.encoding={next(iter(others))}, or save it as UTF-8"
-            ) from None
+        require_known(start, str(path))
         with contextlib.suppress(DataError):
             check_encoding(path, WESTERN)
             return WESTERN
@@ -58,20 +54,46 @@ def encoding_of(path: Path) -> str:
     return "utf-8"
 
 
-def first_strange(path: Path) -> str:
-    """The first word of a table that is not ASCII, read as cp1252; empty if there is none at its beginning."""
-    found = _STRANGE.search(_start_of(path).decode(WESTERN, "replace"))
-    return found[0][:_SHOWN] if found else ""
-
-
-def _start_of(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        return stream.read(_START)
-
-
-def _reads_western(text: str) -> bool:
+def reads_western(start: bytes) -> bool:
+    """Whether bytes that are no UTF-8 make letters in cp1252 of which few have accents."""
+    text = start.decode(WESTERN, "replace")
     strange = sum(not one.isascii() for one in text)
     return strange <= _MOST_ACCENTS * max(sum(one.isalpha() or not one.isascii() for one in text), 1)
+
+
+def require_known(start: bytes, what: str) -> None:
+    """Ask which encoding bytes are in that make no sense as UTF-8 and as cp1252.
+
+    Args:
+        start: of a file, or of several.
+        what: they are, for people.
+
+    Raises:
+        DataError: they make sense in others; names them.
+    """
+    if others := _others(start):
+        shown = " or ".join(f"{name} (`{word}`)" for name, word in others.items())
+        raise DataError(
+            f"{what} is no UTF-8 text; by its letters it may be {shown}: write which, as in --set "
+            f"data.encoding={next(iter(others))}, or save it as UTF-8"
+        )
+
+
+def told_guess(start: bytes, name: str) -> str:
+    """What to say where bytes are read as cp1252; empty if none of the first is anything but ASCII."""
+    found = _STRANGE.search(start.decode(WESTERN, "replace"))
+    if found is None:
+        return ""
+    return (
+        f"`{name}` is no UTF-8 text; it is read as {WESTERN}, which makes `{found[0][:_SHOWN]}` of its first letters "
+        "with accents (--set data.encoding=… if that is wrong)."
+    )
+
+
+def start_of(path: Path) -> bytes:
+    """As many of the first bytes of a file as tell its encoding."""
+    with path.open("rb") as stream:
+        return stream.read(_START)
 
 
 def _others(start: bytes) -> dict[str, str]:
