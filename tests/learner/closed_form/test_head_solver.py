@@ -86,9 +86,9 @@ def test_weights_of_samples_count(training_data: TrainingData) -> None:
 
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
 def test_a_strength_is_chosen_by_rows_that_are_left_out_with_their_like(training_data: TrainingData, head: Any) -> None:
-    """Every row is there three times: nothing but its copies tells what it is."""
+    """Every row is there three times, and nothing but its copies tells what it is: as many features as fit them all."""
     rows = np.tile(training_data.arrays.rows(Split.TRAIN), 3)
-    features = torch.from_numpy(np.random.default_rng(0).normal(size=(len(rows), 200)).astype(np.float32))
+    features = torch.from_numpy(np.random.default_rng(0).normal(size=(len(rows), 18)).astype(np.float32))
     features[len(rows) // 3 :] = features[: len(rows) // 3].repeat(2, 1)
 
     def chosen(kin: np.ndarray | None) -> float:

@@ -13,6 +13,8 @@ from graft.transfer.closed_form.spectrum import Spectrum
 
 # Rows that are held in float64 at once.
 _ROWS_AT_ONCE = 4096
+# Shares of the largest diagonal entry that are added where rounding has left a matrix that is not positive definite.
+_FLOORS = tuple(10.0**power for power in range(-12, 4))
 
 
 class Path:
@@ -204,10 +206,9 @@ def _with_ones(scores: Tensor) -> Tensor:
 
 def _solved(matrix: Tensor, wanted: Tensor) -> Tensor:
     """X of A X = B, with A positive definite; where rounding has made it something else, of what is next to it."""
-    floor = 1e-12 * float(matrix.diagonal().max().clamp_min(1e-12))
-    while True:
-        factor, failed = torch.linalg.cholesky_ex(matrix)
+    largest = float(matrix.diagonal().max().clamp_min(1e-12))
+    for floor in (0.0, *_FLOORS):
+        factor, failed = torch.linalg.cholesky_ex(matrix + floor * largest * torch.eye(len(matrix), dtype=matrix.dtype))
         if not failed:
             return torch.cholesky_solve(wanted, factor)
-        matrix = matrix + floor * torch.eye(len(matrix), dtype=matrix.dtype)
-        floor *= 10
+    raise ValueError("a matrix of sums over rows is not positive definite, so it holds what is no number")
