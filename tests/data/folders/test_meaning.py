@@ -215,6 +215,7 @@ LABELS_BESIDE = {
     "Pascal VOC": (["JPEGImages/%.png*3", "Annotations/%.xml*3"], r"leave it out .*as in Annotations/0.xml \(Pascal"),
     "YOLO": (["images/%.png*3", "labels/%.txt*3"], r"leave it out .* labels as in labels/0.txt \(YOLO\) are not"),
     "YOLO in one folder": (["%.png*3", "%.txt*3"], r"sort them into such folders, .*as in 0.txt \(YOLO\) are not"),
+    "a workbook": (["%.png*3", "labels.xlsx"], r"if labels.xlsx says what they are, save its sheet as CSV, and write"),
     "splits": (["train/%.png*3", "val/%.png*3", "a.json"], r"kind: table, …}; if a.json holds annotations of COCO"),
 }
 

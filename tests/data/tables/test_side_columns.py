@@ -50,7 +50,7 @@ def test_times_are_numbers_or_moments(values, wanted):
         (["2024-02-30"], "is `2024-02-30` in row 1"),
         ([3.0, "2024-05-31"], r"is a date without an offset in row 2 \(`2024-05-31`\), but a number in row 1"),
         (["2024-05-31", "2024-05-31T12:00Z"], "is a date with an offset in row 2"),
-        ([True], "is `True` in row 1"),
+        ([True], "is `true` in row 1"),
         ([float("inf")], "is `inf` in row 1"),
     ],
 )
@@ -81,10 +81,15 @@ def test_weights_are_written_as_labels_may_be():
         (["-0,5", "1"], "is `-0.5` in row 1"),
         (["12%", "3"], "numbers need one unit"),
         (["heavy"], "is `heavy` in row 1"),
-        ([True], "is `True` in row 1"),
+        ([True], "is `true` in row 1"),
         ([0, 0.0], "^column `c` of t.csv is 0 in all rows, but some sample must count"),
     ],
 )
 def test_weights_that_are_none(values, told):
     with pytest.raises(DataError, match=told):
         weights_of(PLACE, values)
+
+
+def test_a_weight_is_shown_as_the_table_has_it():
+    with pytest.raises(DataError, match="is `-1` in row 2, but a weight must be a number from 0"):
+        weights_of(PLACE, [1.0, -1.0])

@@ -12,7 +12,7 @@ import numpy as np
 from graft.core.errors import DataError
 from graft.core.unicode_form import composed
 from graft.data.contents.coded import Coded
-from graft.data.tables.labels import NUMBER, Place
+from graft.data.tables.labels import NUMBER, Place, label_name
 from graft.data.tables.written_numbers import read_written
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -172,5 +172,5 @@ def _kind(time: float | datetime) -> str:
 def _shown(value: Any) -> str:
     if value is None or (isinstance(value, str) and not value.strip()):
         return "empty"
-    text = str(value)
+    text = label_name(value)
     return f"`{text if len(text) <= 40 else text[:39] + '…'}`"

@@ -68,9 +68,12 @@ def foreign_reason(start: bytes) -> str:
 
 
 _NOT_READ = "boxes and labels as in {name} (%s) are not read: write a table of files and labels"
+_SHEET = "if {name} says what they are, save its sheet as CSV, and write data: {{kind: table, …}}"
 _BESIDE = {
     ".json": "if {name} holds annotations of COCO, write data: {{kind: coco, path: {path}}}",
     ".xml": _NOT_READ % "Pascal VOC, CVAT",
     ".txt": _NOT_READ % "YOLO",
+    ".xlsx": _SHEET,
+    ".xls": _SHEET,
 }
 IMAGE_FILES = SampleFiles("images", _is_image, "as images", foreign_reason, _BESIDE)
