@@ -20,7 +20,7 @@ _ADVICE = {
     **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst"), _UNPACK),
     **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"), "name the folder it lies in"),
     **dict.fromkeys((".heic", ".heif", ".avif", ".jxl", ".jp2"), "convert such pictures to JPEG"),
-    **dict.fromkeys((".pkl", ".pickle", ".joblib"), "save it as Parquet (pickles run code, and are never read)"),
+    **dict.fromkeys((".pkl", ".pickle"), "save it as Parquet (such files run code, and are never read)"),
     **dict.fromkeys((".h5", ".hdf5", ".mat", ".pt", ".pth", ".tfrecord"), "save its arrays as .npz, or as pictures"),
     **dict.fromkeys((".db", ".sqlite", ".sqlite3"), "export its table as CSV or Parquet"),
     **dict.fromkeys((".md", ".html", ".htm", ".rtf", ".eml"), "save such texts as .txt, or in a table"),
