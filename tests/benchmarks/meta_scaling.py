@@ -96,6 +96,7 @@ def measure(rank: int, folder: str, adapter: str, tasks: int, options: argparse.
         found.append(speeds)
     if rank == 0:
         Path(folder, "speeds.json").write_text(json.dumps(found))
+    distributed.barrier()  # nobody leaves while another still speaks to it
     distributed.destroy_process_group()
 
 

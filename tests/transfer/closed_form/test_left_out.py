@@ -9,6 +9,7 @@ from torch.nn import functional
 from graft.spec.components.head import HeadSpec, LogisticHead, PrototypeHead, RidgeHead
 from graft.spec.registry import call
 from graft.transfer.closed_form.held_out import HeldOut, held_out
+from graft.transfer.closed_form.held_out import parts_of as asked_parts
 from graft.transfer.closed_form.left_out import Path
 from graft.transfer.closed_form.problem import Fitting, LinearTargets
 from graft.transfer.closed_form.spectrum import spectrum_of
@@ -135,6 +136,15 @@ def test_where_nothing_can_be_judged_by_groups_rows_are_left_out() -> None:
             told, facts = outputs_of(head, Fitting(x, of_classes(codes), kin=kin), x)
             torch.testing.assert_close(told, plain[0])
             assert facts == plain[1]
+
+
+@pytest.mark.parametrize(("copies", "alone"), [(2, True), (20, False)])
+def test_few_rows_that_belong_to_others_are_left_out_by_themselves(copies: int, alone: bool) -> None:
+    """Parts cost several times as much, and two rows of a hundred tell nothing of a strength."""
+    codes = np.arange(100) % 2
+    kin = np.concatenate([np.zeros(copies), np.arange(1, 101 - copies)]).astype(np.int64)
+    fitting = Fitting(torch.zeros(100, 1), of_classes(codes), kin=kin)
+    assert (not asked_parts(fitting.targets, fitting)) is alone
 
 
 def test_a_direction_that_one_part_alone_has_is_told_in_finite_numbers() -> None:
