@@ -2,10 +2,12 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import warnings
 
 import pytest
 
+from graft.cli.shadowing import _strangers
 from graft.core.errors import (
     ArtifactError,
     DataError,
@@ -98,6 +100,19 @@ def test_a_module_that_takes_the_place_of_a_library_is_named(tmp_path, text):
         f"graft: `import yaml` gives {tmp_path}/yaml.py, which takes the place of the library of that name; rename "
         "it, or take its directory from PYTHONPATH\n"
     )
+
+
+def test_what_a_library_brings_along_takes_the_place_of_nothing(tmp_path, monkeypatch):
+    """Ray puts a directory of its own, with another psutil, in front of all others."""
+    inside, outside = tmp_path / "site" / "ray" / "others", tmp_path / "mine"
+    for directory in (inside, outside):
+        directory.mkdir(parents=True)
+        (directory / "yaml.py").touch()
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path / "site"))
+    (tmp_path / "site" / "yaml.py").touch()
+    for first, second, found in ((inside, outside, []), (outside, inside, [("yaml", str(outside / "yaml.py"))])):
+        monkeypatch.setattr(sys, "path", [str(first), str(second)])
+        assert list(_strangers()) == found
 
 
 def test_a_file_that_ends_too_soon_is_no_user_who_has_gone(graft, failing):

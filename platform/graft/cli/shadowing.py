@@ -27,11 +27,11 @@ def _strangers() -> Iterator[tuple[str, str]]:
     """Modules that are found outside the places of libraries, though they are there too: name, file."""
     libraries = {os.path.realpath(sysconfig.get_path(one)) for one in ("stdlib", "platstdlib", "purelib", "platlib")}
     for directory in (os.path.realpath(one) for one in sys.path):
-        if directory in libraries or not os.path.isdir(directory):
-            continue
+        if not os.path.isdir(directory) or any(f"{directory}/".startswith(f"{one}/") for one in libraries):
+            continue  # libraries bring others along, as Ray does psutil
         for name in sorted({entry.name.removesuffix(".py") for entry in os.scandir(directory) if _is_module(entry)}):
             found, meant = PathFinder.find_spec(name), PathFinder.find_spec(name, [*libraries])
-            if found and found.origin and meant and meant.origin and found.origin != meant.origin:
+            if found and found.origin and found.origin.startswith(f"{directory}/") and meant and meant.origin:
                 yield name, found.origin
 
 

@@ -135,7 +135,7 @@ def plan_ingest(listing: Listing, spec: DataSpec, task: TargetReader, storage: S
     """
     targets = task.read(listing.targets, listing.source)
     splits, facts = divide(listing, targets, task, spec)
-    require_trained(listing.source, listing.given, splits, targets)
+    require_trained(listing.source, splits)
     _check_weights(listing, splits)
     rows = np.flatnonzero(splits != LEFT_OUT)
     kept = targets if len(rows) == len(targets) else Targets(targets.values[rows], targets.names)

@@ -12,7 +12,7 @@ from graft.data.overview import Overview, Progress, light_overview, told_ignored
 from graft.data.split import Split
 from graft.data.splits.divide import divide
 from graft.data.splits.names import SplitName
-from graft.data.splits.trained import require_trained
+from graft.data.splits.trained import require_trained, untrained
 from graft.data.streaming.placement import Placement, place
 from graft.data.targets import RawTargets
 from graft.modalities.registry import build_modality
@@ -72,7 +72,8 @@ def _of_listing(job: Job, listing: Listing) -> Overview:
     _check_unreadable(job, listing)
     targets = task.read(listing.targets, listing.source)
     codes, division = divide(listing, targets, task, job.data)
-    require_trained(listing.source, listing.given, codes, targets)
+    require_trained(listing.source, codes)
+    unknown = untrained(listing.given, codes, targets)
     return Overview(
         noun=f"{job.data.modality}s",
         names=tuple(targets.names),
@@ -81,7 +82,7 @@ def _of_listing(job: Job, listing: Listing) -> Overview:
         drawn=tuple(name for name, code in _SPLITS.items() if name != "train" and not np.any(listing.given == code)),
         ignored=(*listing.ignored, *listing.unreadable),
         division=division,
-        notes=doubts_of(task, targets),
+        notes=(*([unknown] if unknown else []), *doubts_of(task, targets)),
     )
 
 

@@ -538,14 +538,20 @@ def test_what_comes_from_standard_input_and_is_no_job_is_one_line(graft, standar
     assert told in done.err
 
 
-def test_a_table_of_which_nothing_is_trained_on_is_refused(graft, tmp_path, job_file):
+@pytest.mark.parametrize("command", ["validate", "plan"])
+def test_a_table_of_which_nothing_is_trained_on_is_refused_and_a_label_that_is_not_is_told(
+    graft, tmp_path, job_file, command
+):
     path = job_file("name: x\ndata: {kind: table, path: t.csv, text: text, label: label, split: part}\n")
-    for new, part, told in (
-        ("a", "test", "all 30 samples"),
-        ("c", "train", "has the label `c` for validation or test"),
-    ):
+
+    def asked(new: str, part: str):
         rows = [f"text {n},{new if n > 20 else 'ab'[n % 2]},{'test' if n > 20 else part}" for n in range(30)]
         (tmp_path / "t.csv").write_text("\n".join(["text,label,part", *rows]))
-        for command in ("validate", "plan"):
-            done = graft(command, path, "--json")
-            assert (done.exit_code, told in done.json["error"]) == (2, True), done.json["error"]
+        return graft(command, path, "--json")
+
+    refused = asked("a", "test")
+    assert (refused.exit_code, "all 30 samples" in refused.json["error"]) == (2, True)
+    told = asked("c", "train")
+    (note,) = told.json["data"]["notes"]
+    assert told.exit_code == 0
+    assert note.startswith("the label `c` is for validation or test, but not in train")

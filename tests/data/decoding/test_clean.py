@@ -97,9 +97,10 @@ def test_what_is_dropped_is_in_no_column(tmp_path: Path) -> None:
 
 def test_copies_are_brought_to_one_side_and_nobody_divides_them(tmp_path: Path) -> None:
     _, dataset = cleaned({}, tmp_path)
-    assert dataset.copies is not None
-    names = {name for name, group in zip(dataset.ids, dataset.copies, strict=True) if group is not None}
-    assert names == {"3", "7"}
+    assert dataset.kin is not None
+    numbers, counts = np.unique(dataset.kin, return_counts=True)
+    (together,) = numbers[counts > 1]
+    assert {name for name, number in zip(dataset.ids, dataset.kin, strict=True) if number == together} == {"3", "7"}
     first, second = (int(dataset.splits[dataset.ids.index(name)]) for name in ("3", "7"))
     assert first == second
     assert dataset.cross_split_duplicates == 0
@@ -107,12 +108,12 @@ def test_copies_are_brought_to_one_side_and_nobody_divides_them(tmp_path: Path) 
 
 def test_copies_that_may_lie_anywhere_are_no_groups(tmp_path: Path) -> None:
     _, dataset = cleaned({"split_leak": "keep"}, tmp_path)
-    assert dataset.copies is None
+    assert dataset.kin is None
 
 
 def test_of_copies_that_are_dropped_no_group_is_left(tmp_path: Path) -> None:
     _, dataset = cleaned({"duplicate": "drop"}, tmp_path)
-    assert dataset.copies is None
+    assert dataset.kin is None
 
 
 def test_a_dataset_of_before_is_read(tmp_path: Path) -> None:
