@@ -12,7 +12,7 @@ from graft.core.errors import DataError, Problem, SpecError
 from graft.core.uris import REMOTE_SCHEMES, advice_for_missing, user_path
 from graft.data.draft import Draft, Wish, drafts_of, kinds_with_draft
 from graft.data.overview import Overview
-from graft.pipeline.draft.found_instead import advice_for, told_instead
+from graft.pipeline.draft.found_instead import UNPACKERS, advice_for, told_instead
 from graft.pipeline.look import overview_of
 from graft.pipeline.resolve import Resolved, resolve_job
 from graft.spec.fit import taken_by
@@ -28,11 +28,6 @@ MINUTES = 30
 _IN_STORE = re.compile(r"(\w+):/+(.*)")
 # A kind that explains so much less of a directory than another is not meant: a read-me beside images.
 _SLIGHT = 0.1
-_UNPACKERS = {
-    ".zip": "unzip", ".7z": "7z x", ".rar": "unrar x", ".tgz": "tar -xzf", ".tar.gz": "tar -xzf",
-    ".tar.bz2": "tar -xjf", ".tar.xz": "tar -xJf", ".gz": "gzip -d", ".bz2": "bzip2 -d", ".xz": "xz -d",
-    ".zst": "zstd -d",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -181,7 +176,7 @@ def absolute(path: Path) -> Path:
     where = user_path(path).absolute()
     if not where.exists():
         raise SpecError(f"{path} does not exist; name a directory or a table ({advice_for_missing(where)})")
-    tool = next((tool for suffix, tool in _UNPACKERS.items() if where.name.lower().endswith(suffix)), None)
+    tool = next((tool for suffix, tool in UNPACKERS.items() if where.name.lower().endswith(suffix)), None)
     if where.is_file() and tool:
         raise SpecError(f"{path} is an archive, which is not read as it is; unpack it ({tool}), and name the directory")
     try:

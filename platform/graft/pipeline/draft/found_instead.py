@@ -10,6 +10,13 @@ from graft.data.folders.system_names import is_system_file, is_system_folder
 from graft.data.folders.walk import suffix_reason
 from graft.data.overview import Tally, summed_up
 
+UNPACKERS = {
+    ".zip": "unzip", ".7z": "7z x", ".rar": "unrar x", ".tgz": "tar -xzf", ".tar.gz": "tar -xzf",
+    ".tar.bz2": "tar -xjf", ".tar.xz": "tar -xJf", ".gz": "gzip -d", ".bz2": "bzip2 -d", ".xz": "xz -d",
+    ".zst": "zstd -d",
+}  # fmt: skip
+"""What unpacks an archive, by the end of its name; a tar by itself may hold shards."""
+
 _MOST_FILES = 10_000
 _MOST_REASONS = 3
 _UNPACK = "unpack it, and name the directory"
@@ -17,7 +24,7 @@ _SHEET = "save its sheet as CSV, with the names of the columns in the first line
 _LABELS = "if it says what pictures are, write a table of files and labels"
 _ADVICE = {
     **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"), _SHEET),
-    **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst"), _UNPACK),
+    **dict.fromkeys((*UNPACKERS, ".tar"), _UNPACK),
     **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"), "name the folder it lies in"),
     **dict.fromkeys((".heic", ".heif", ".avif", ".jxl", ".jp2"), "convert such pictures to JPEG"),
     **dict.fromkeys((".pkl", ".pickle"), "save it as Parquet (such files run code, and are never read)"),
