@@ -24,7 +24,8 @@ _ATTEMPTS = 2
 _PIECE = 4 << 20
 _IN_ONE_REQUEST = 64 << 20
 _DIGEST = "sha256"
-_YES = frozenset({"1", "true", "yes", "on"})
+SAYS_YES = frozenset({"1", "true", "yes", "on"})
+"""What environment variables of stores hold, in lower case, where something is turned on."""
 
 
 class S3Storage:
@@ -140,7 +141,7 @@ def _client() -> Any:
         "retries": {"max_attempts": _ATTEMPTS, "mode": "standard"},
         "max_pool_connections": 32,
     }
-    if os.environ.get("AWS_NO_SIGN_REQUEST", "").lower() in _YES:
+    if os.environ.get("AWS_NO_SIGN_REQUEST", "").lower() in SAYS_YES:
         options["signature_version"] = UNSIGNED
     if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
         options["s3"] = {"addressing_style": "path"}

@@ -11,9 +11,9 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+from graft.core.stores.s3 import SAYS_YES
 from graft.data.remote.address import Address
 
-_YES = frozenset({"1", "true", "yes", "on"})
 _METADATA_SERVICE = {"s3": ("169.254.169.254", 80), "gs": ("metadata.google.internal", 80)}
 _METADATA_PATIENCE_S = 0.5
 
@@ -34,7 +34,7 @@ def is_anonymous(address: Address, environment: Mapping[str, str] | None = None)
     """Whether the user says that the store is open to everybody."""
     given = os.environ if environment is None else environment
     name = {"s3": "AWS_NO_SIGN_REQUEST", "gs": "GS_NO_SIGN_REQUEST"}.get(address.scheme, "")
-    return given.get(name, "").lower() in _YES
+    return given.get(name, "").lower() in SAYS_YES
 
 
 def _s3(address: Address, given: Mapping[str, str]) -> str | None:
@@ -55,7 +55,7 @@ def _s3(address: Address, given: Mapping[str, str]) -> str | None:
         return f"AWS_PROFILE is {profile}, but there is no such profile in ~/.aws; correct it"
     if (profile or "default") in profiles:
         return None
-    if given.get("AWS_EC2_METADATA_DISABLED", "").lower() not in _YES and _answers("s3"):
+    if given.get("AWS_EC2_METADATA_DISABLED", "").lower() not in SAYS_YES and _answers("s3"):
         return None
     return (
         "AWS_ACCESS_KEY_ID is not set; set it and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE (a store that is not Amazon's "
