@@ -38,7 +38,7 @@ from graft.episodes.task_source import EpisodeShape, TaskSource
 from graft.training.world import ALONE, Ranks, World
 
 EXAMPLE = """example:
-  python tests/benchmarks/meta_scaling.py --tasks 8,32
+  python tests/benchmarks/meta_scaling.py --adapters prototypes,maml
   python tests/benchmarks/meta_scaling.py --smoke
 """
 TARGET, WORKERS = 1.5, 2
@@ -146,8 +146,8 @@ def _parser() -> argparse.ArgumentParser:
     names: Callable[[str], list[str]] = lambda text: text.split(",")  # noqa: E731 - a type for argparse
     numbers: Callable[[str], list[int]] = lambda text: [int(one) for one in text.split(",")]  # noqa: E731
     add("--adapters", type=names, default=list(ADAPTERS), help=f"of {', '.join(ADAPTERS)} (default: all)")
-    add("--tasks", type=numbers, default=[8, 32], help="of a step, over all workers (default: 8,32)")
-    add("--steps", type=int, default=40, help="that are timed (default: 40)")
+    add("--tasks", type=numbers, default=[8], help="of a step, over all workers (default: 8)")
+    add("--steps", type=int, default=25, help="that are timed (default: 25)")
     add("--warm-up", type=int, default=5, help="steps before them (default: 5)")
     add("--repeats", type=int, default=3, help="how often everything is measured (default: 3)")
     add("--smoke", action="store_true", help="the smallest run that shows that it works")
