@@ -34,6 +34,7 @@ from reporting import json_line, provenance, ratio, table, usable_cpus
 from throughput.candidates import CANDIDATES, RESOLUTION, Candidate
 from throughput.exchange import Outcome, Request
 from throughput.process import run_module
+from throughput.sets import FIXED
 
 from graft.learner.prefix import Prefix
 from graft.learner.prefix_plan import Expected, PrefixPlan
@@ -141,7 +142,7 @@ def main() -> int:
         work.mkdir(parents=True, exist_ok=True)
         request = Request(
             work=work,
-            data=options.data,
+            data=FIXED[options.data],
             candidates=tuple(candidate.config() for candidate in chosen),
             names=tuple(candidate.name for candidate in chosen),
             epochs=options.epochs,
@@ -159,9 +160,8 @@ def main() -> int:
 
 
 def _measure(request: Request, options: argparse.Namespace) -> list[Run]:
-    print(
-        f"{len(request.names)} strategies, {request.epochs} epochs, {request.lanes} lanes, {request.data}", flush=True
-    )
+    told = f"{len(request.names)} strategies, {request.epochs} epochs, {request.lanes} lanes"
+    print(f"{told}, {request.data['kind']}", flush=True)
     load = os.getloadavg()[0]
     if load > BUSY * usable_cpus():
         print(f"load average is {load:.1f}: something else is running, so the ratios are not reliable", flush=True)

@@ -103,11 +103,14 @@ def test_time_to_quality_is_to_the_best_of_the_script_less_half_a_point(module: 
     assert second["ratio"] is None
 
 
-def test_a_bank_is_remembered_without_the_tasks_of_the_same_set(module: Any, tmp_path: Path) -> None:
-    module("time_to_quality").remember(tmp_path / "memory", "fashion")
+@pytest.mark.parametrize(("name", "left_out"), [("fashion", "fashion"), ("deb_section", "deb")])
+def test_a_bank_is_remembered_without_the_tasks_of_the_same_set(
+    module: Any, tmp_path: Path, name: str, left_out: str
+) -> None:
+    module("time_to_quality").remember(tmp_path / "memory", name)
     tasks = [name for file in (tmp_path / "memory" / "tasks").glob("*.parquet") for name in names_in(file)]
     assert tasks
-    assert not any(name.startswith("fashion") for name in tasks)
+    assert not any(name.startswith(left_out) for name in tasks)
 
 
 def names_in(file: Path) -> list[str]:
@@ -117,7 +120,9 @@ def names_in(file: Path) -> list[str]:
 
 def test_request_survives_its_file(module: Any, tmp_path: Path) -> None:
     exchange, candidates = module("throughput.exchange"), module("throughput.candidates").CANDIDATES
-    request = exchange.Request(tmp_path, "digits", (candidates[0].config(),), ("t01",), 3, 2, channels_last=True)
+    request = exchange.Request(
+        tmp_path, {"kind": "digits"}, (candidates[0].config(),), ("t01",), 3, 2, channels_last=True
+    )
     request.write(tmp_path / "request.json")
     assert exchange.Request.read(tmp_path / "request.json") == request
 
@@ -131,6 +136,36 @@ def test_the_list_has_every_combination_once(module: Any) -> None:
     first = candidates[:4]
     assert len({one.freeze for one in first}) == 4
     assert len({one.backbone for one in first}) == 2
+
+
+def test_the_list_of_texts_has_every_combination_once(module: Any) -> None:
+    some = module("throughput.candidates").TEXT_CANDIDATES
+    assert len({(one.freeze, one.lr) for one in some}) == len({one.name for one in some}) == 24
+    assert sorted({one.config()["cut"] for one in some}) == [3, 4, 5, 6]
+    assert module("throughput.candidates").candidates_for({"kind": "table", "text": "text"}) == some
+
+
+def test_plain_network_of_texts_computes_what_grafts_does(module: Any) -> None:
+    """Same features for the same texts, filled up or not."""
+    import torch
+
+    from graft.models.load import load_backbone
+
+    plain, texts = module("throughput.plain"), module("throughput.plain_texts")
+    config = module("throughput.candidates").TEXT_CANDIDATES[0].config()
+    network, frozen, read = plain.build(config, 3, plain.Recipe(epochs=1))
+    tokens = read(texts.numbers(["a fast editor", "a library that reads the tables of many programs"]))
+    ours = load_backbone("minilm_l6", texts.MAX_TOKENS).backbone.eval()
+    with torch.inference_mode():
+        network.eval()
+        longest = int((tokens != texts.PAD).sum(dim=1).max())
+        cut = tokens[:, :longest]
+        names = {"input_ids": cut, "attention_mask": (cut != texts.PAD).long(), "token_type_ids": torch.zeros_like(cut)}
+        found = network.head(ours(names))
+        assert torch.allclose(network(tokens), found, atol=1e-4)
+        assert torch.allclose(network(tokens[:1]), found[:1], atol=1e-4)
+    assert len(frozen) == 7
+    assert not any(one.requires_grad for module in frozen for one in module.parameters())
 
 
 def test_plain_scripts_use_grafts_defaults(module: Any) -> None:

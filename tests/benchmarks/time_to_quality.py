@@ -9,7 +9,7 @@ All are scored on the same validation rows. The target is the best accuracy of t
 takes its seconds from handing over the list (Ray is up, the data are prepared) to the first report that reaches the
 target; `whole` is until its last trial has ended, when it knows which was best. graft's seconds count from the end of
 its ingest, the start of what its search needs included. `never` means that its budget ended first. The scripts train at
-32 pixels; graft's job leaves the side to its defaults. Run it on an idle machine.
+32 pixels, or on 64 tokens; graft's job leaves both to its defaults. Run it on an idle machine.
 """
 
 import argparse
@@ -27,13 +27,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from reporting import json_line, provenance, ratio, table, usable_cpus
 from texts.adapted import GRAFT, run_job
-from throughput.candidates import CANDIDATES
+from throughput.candidates import candidates_for
 from throughput.exchange import Request
-from throughput.graft_search import DATA
 from throughput.process import run_module
+from throughput.sets import SETS, section_of
 
 EXAMPLE = """examples:
   python tests/benchmarks/time_to_quality.py --data fashion --minutes 6          # about 25 minutes on two cores
+  python tests/benchmarks/time_to_quality.py --data emoji --epochs 12 --minutes 3 --cache DIR --assets ASSETS
   python tests/benchmarks/time_to_quality.py --smoke
 """
 SCRIPTS = {"b": "nested_train", "c": "reused_actors"}
@@ -115,12 +116,13 @@ def run_graft(memory: str, data: Mapping[str, Any], options: argparse.Namespace,
 
 
 def remember(place: Path, without: str) -> None:
-    """Fill a memory with the bank, but for the tasks that are made of the set `without`."""
+    """Fill a memory with the bank, but for the tasks of a set: its first word begins the names of all that it made."""
+    origin = without.partition("_")[0]
     place.mkdir(parents=True, exist_ok=True)
     files = {name: place / f"{name}.parquet" for name in BANK_FILES}
     for name, path in files.items():
         kept = pq.read_table(BANK / f"{name}.parquet")
-        pq.write_table(kept.filter(pc.invert(pc.starts_with(kept["task"], without))), path)
+        pq.write_table(kept.filter(pc.invert(pc.starts_with(kept["task"], origin))), path)
     extra = [argument for name in ("scores", "tasks") for argument in (f"--{name}", str(files[name]))]
     command = [GRAFT, "memory", "import", str(files["records"]), *extra, "--memory", str(place), "--json"]
     subprocess.run(command, check=True, capture_output=True)
@@ -141,17 +143,18 @@ def main() -> int:
     ways = [*scripts, *ours]
     print(table(["search", "best", "whole s", "test"], [[way.name, way.best, way.whole, way.test] for way in ways]))
     print(table(list(rows[0]) if rows else [], [list(row.values()) for row in rows]))
-    settings = {key: value for key, value in vars(options).items() if key != "work"}
+    settings = {key: value for key, value in vars(options).items() if key not in ("work", "cache", "assets")}
     told = {"settings": settings, "comparisons": rows, "curves": {way.name: list(way.reports) for way in ways}}
     print(json_line("time_to_quality", origin, told))
     return 0 if len(scripts) == len(options.scripts) else 1
 
 
 def _measure(options: argparse.Namespace, work: Path) -> tuple[list[Way], list[Way]]:
-    chosen = CANDIDATES[: options.strategies]
+    data = section_of(options.data, options.cache or work, options.assets)
+    chosen = candidates_for(data)[: options.strategies]
     request = Request(
         work=work,
-        data=options.data,
+        data=data,
         candidates=tuple(one.config() for one in chosen),
         names=tuple(one.name for one in chosen),
         epochs=options.epochs,
@@ -163,7 +166,7 @@ def _measure(options: argparse.Namespace, work: Path) -> tuple[list[Way], list[W
         raise SystemExit("the data could not be prepared")
     ours = []
     for memory in options.memories:
-        ours.append(run_graft(memory, DATA[options.data], options, work))
+        ours.append(run_graft(memory, data, options, work))
         print(f"  {ours[-1].name}: {ours[-1].best:.3f}", flush=True)
     scripts = []
     for letter in options.scripts:
@@ -179,8 +182,10 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--data", choices=["digits", "fashion"], default="digits", help="fashion needs dataset-fashion-mnist")
-    add("--strategies", type=int, default=len(CANDIDATES), help="the first N of the list (default: all 24)")
+    add("--data", choices=SETS, default="digits", help="fashion needs dataset-fashion-mnist")
+    add("--cache", type=Path, help="directory of the sets that are made of files (default: a temporary one)")
+    add("--assets", type=Path, default=Path("/"), help="where the packages of the pictures were unpacked (default: /)")
+    add("--strategies", type=int, help="the first N of the list (default: all 24)")
     add("--epochs", type=int, default=5, help="epochs of each trial of the scripts (default: 5)")
     add("--minutes", type=float, default=5.0, help="budget of graft (default: 5)")
     add("--scripts", type=lambda text: text.split(","), default=list(SCRIPTS), help="default: b,c")

@@ -16,7 +16,7 @@ class Request:
 
     Attributes:
         work: directory it may write to; holds the home of graft and ``arrays.npz`` when a search starts.
-        data: ``digits`` or ``fashion``.
+        data: the `data` of a job.
         candidates: plain values of each (`Candidate.config`).
         names: of the candidates, in order; for graft, which wants its own strategies.
         epochs: each trial trains.
@@ -28,7 +28,7 @@ class Request:
     """
 
     work: Path
-    data: str
+    data: dict[str, Any]
     candidates: tuple[dict[str, Any], ...]
     names: tuple[str, ...]
     epochs: int

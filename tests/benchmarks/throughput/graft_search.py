@@ -8,9 +8,8 @@ ingest (the dataset is in the cache), the final fit, evaluation and export.
 import shutil
 import time
 from collections.abc import Callable
-from typing import Any
 
-from throughput.candidates import BACKBONES, CANDIDATES, RESOLUTION, SHARES
+from throughput.candidates import CANDIDATES, space_for
 from throughput.exchange import Outcome, Request, main
 
 from graft.core.clock import SystemClock
@@ -42,13 +41,6 @@ from graft.spec.load import parse_job
 from graft.tracking.relay import start_relay
 from graft.tracking.target import target_of
 
-# Where the Debian package dataset-fashion-mnist puts its files.
-FASHION_MNIST = "/usr/share/datasets/fashion-mnist"
-DATA: dict[str, dict[str, Any]] = {
-    "digits": {"kind": "digits"},
-    "fashion": {"kind": "idx", "path": FASHION_MNIST, "limit": 5000},
-}
-
 
 class FixedProposer:
     """Proposes a list, in its order."""
@@ -70,13 +62,9 @@ def benchmark_job(request: Request) -> Job:
         {
             "version": 1,
             "name": "throughput",
-            "data": DATA[request.data],
-            "strategy": {
-                "backbone": {"choice": list(BACKBONES)},
-                "freeze": {"choice": list(SHARES)},
-                "lr": {"loguniform": [1e-3, 1e-2]},
-                "resolution": RESOLUTION,
-            },
+            "data": request.data,
+            "task": "classification",
+            "strategy": space_for(request.data),
             "training": {"epochs": request.epochs},
             "search": {"scheduler": "none", "seed": request.seed, "budget": {"trials": len(request.names)}},
             "resources": {"cpus_per_worker": 1, "gpus_per_worker": 0, "concurrent_trials": request.lanes},

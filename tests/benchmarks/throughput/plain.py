@@ -34,9 +34,9 @@ class Recipe:
     """How to train, whatever the candidate.
 
     Attributes:
-        epochs: passes over the training images.
+        epochs: passes over the training samples.
         seed: of the order of the samples and of the head.
-        channels_last: whether the network and the images are in that memory format.
+        channels_last: whether a network of images is in that memory format, and the images.
         keep_backbones: whether a process keeps each pretrained network, and copies it for the next trial.
         prepare: what is done to the network before training.
     """
@@ -52,9 +52,9 @@ def train(candidate: Mapping[str, Any], arrays: Arrays, recipe: Recipe) -> Itera
     """Train one candidate; after each epoch yield ``accuracy``, ``loss`` and ``seconds``, and the network."""
     torch.set_num_threads(1)
     torch.manual_seed(recipe.seed)
-    network, frozen, normalise = build(candidate, int(arrays["train_labels"].max()) + 1, recipe)
-    images, labels = normalise(arrays["train_images"]), torch.from_numpy(arrays["train_labels"].copy())
-    held_out = normalise(arrays["validation_images"]), torch.from_numpy(arrays["validation_labels"].copy())
+    network, frozen, read = build(candidate, int(arrays["train_labels"].max()) + 1, recipe)
+    samples, labels = read(arrays["train_samples"]), torch.from_numpy(arrays["train_labels"].copy())
+    held_out = read(arrays["validation_samples"]), torch.from_numpy(arrays["validation_labels"].copy())
     steps = math.ceil(len(labels) / BATCH_SIZE) * recipe.epochs
     optimizer = torch.optim.AdamW(parameter_groups(network), lr=candidate["lr"], fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: lr_factor(step, steps))
@@ -65,26 +65,41 @@ def train(candidate: Mapping[str, Any], arrays: Arrays, recipe: Recipe) -> Itera
             module.eval()
         for rows in torch.randperm(len(labels)).split(BATCH_SIZE):
             optimizer.zero_grad(set_to_none=True)
-            functional.cross_entropy(network(images[rows]), labels[rows]).backward()
+            functional.cross_entropy(network(samples[rows]), labels[rows]).backward()
             optimizer.step()
             schedule.step()
         metrics = evaluate(network, *held_out)
         yield {**metrics, "seconds": time.perf_counter() - started}, network
 
 
-def build(
-    candidate: Mapping[str, Any], num_classes: int, recipe: Recipe
-) -> tuple[nn.Module, list[nn.Module], Callable[[np.ndarray], Tensor]]:
-    """The network, its frozen modules, and what makes stored images [N, S, S, 1] its input [N, 3, S, S]."""
+Built = tuple[nn.Module, list[nn.Module], Callable[[np.ndarray], Tensor]]
+
+
+def build(candidate: Mapping[str, Any], num_classes: int, recipe: Recipe) -> Built:
+    """The network, its frozen modules, and what makes stored samples its input.
+
+    Images [N, S, S, 1 or 3] become [N, 3, S, S]; texts are tokens [N, L] already.
+    """
+    network, frozen, read = (_for_texts if candidate["is_text"] else _for_images)(candidate, num_classes, recipe)
+    for module in frozen:
+        module.requires_grad_(False)
+    return recipe.prepare(network), frozen, read
+
+
+def _for_texts(candidate: Mapping[str, Any], num_classes: int, recipe: Recipe) -> Built:
+    from throughput.plain_texts import network_of  # transformers, which images do without
+
+    network, frozen = network_of(candidate["cut"], num_classes, recipe.keep_backbones)
+    return network, frozen, lambda stored: torch.from_numpy(stored.astype(np.int64))
+
+
+def _for_images(candidate: Mapping[str, Any], num_classes: int, recipe: Recipe) -> Built:
     load = _kept_backbone if recipe.keep_backbones else _fresh_backbone
     backbone, mean, std = load(candidate["backbone"])
     cut = candidate["cut"]
     frozen = [backbone.stem, *list(backbone.blocks)[:cut]] if cut else []
-    for module in frozen:
-        module.requires_grad_(False)
-    network: nn.Module = nn.Sequential(backbone, nn.Linear(backbone.num_features, num_classes))
     memory = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    network = recipe.prepare(network.to(memory_format=memory))
+    network = nn.Sequential(backbone, nn.Linear(backbone.num_features, num_classes)).to(memory_format=memory)
 
     def normalise(stored: np.ndarray) -> Tensor:
         pixels = torch.from_numpy(stored.astype(np.float32)).permute(0, 3, 1, 2) / 255
@@ -114,10 +129,10 @@ def lr_factor(step: int, steps: int) -> float:
 
 
 @torch.inference_mode()
-def evaluate(network: nn.Module, images: Tensor, labels: Tensor) -> dict[str, float]:
-    """Accuracy and mean loss on the validation images."""
+def evaluate(network: nn.Module, samples: Tensor, labels: Tensor) -> dict[str, float]:
+    """Accuracy and mean loss on the validation samples."""
     network.eval()
-    logits = torch.cat([network(batch) for batch in images.split(EVALUATION_BATCH)])
+    logits = torch.cat([network(batch) for batch in samples.split(EVALUATION_BATCH)])
     return {
         "accuracy": (logits.argmax(dim=1) == labels).float().mean().item(),
         "loss": functional.cross_entropy(logits, labels).item(),

@@ -7,9 +7,10 @@ from throughput.exchange import ARRAYS, Outcome, Request, main
 from throughput.graft_search import benchmark_job
 
 from graft.core.storage import Home
-from graft.data.dataset import Split
+from graft.data.dataset import Dataset, Split
 from graft.data.ingest import ingest
 from graft.modalities.image.info import PIXELS
+from graft.modalities.text.storage import TEXT
 from graft.pipeline.ray_session import ray_session
 from graft.pipeline.stages.ingest import ingestion_of
 
@@ -20,16 +21,23 @@ def prepare(request: Request) -> Outcome:
     started = time.perf_counter()
     with ray_session():
         dataset = ingest(ingestion_of(job), Home.find(request.work / "home").datasets)
-    images = dataset.columns[PIXELS]
     train, validation = dataset.rows(Split.TRAIN), dataset.rows(Split.VALIDATION)
+    samples = _tokens(dataset) if TEXT in dataset.columns else dataset.columns[PIXELS]
     np.savez(
         request.work / ARRAYS,
-        train_images=images[train],
+        train_samples=samples[train],
         train_labels=dataset.targets[train],
-        validation_images=images[validation],
+        validation_samples=samples[validation],
         validation_labels=dataset.targets[validation],
     )
     return Outcome(time.perf_counter() - started, 0.0, {})
+
+
+def _tokens(dataset: Dataset) -> np.ndarray:
+    from throughput.plain_texts import numbers  # transformers, which images do without
+
+    texts = dataset.columns[TEXT]
+    return numbers([one.tobytes().decode() for one in texts.take(np.arange(len(texts)))])
 
 
 if __name__ == "__main__":
