@@ -1,6 +1,8 @@
 """A path that is one level too high or too low: says which one is right. Pure."""
 
 import os
+import re
+from collections import Counter
 from collections.abc import Sequence
 
 from graft.core.errors import DataError
@@ -12,6 +14,9 @@ from graft.data.splits.names import split_of
 
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 _TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".feather", ".arrow")
+# A word, a number that tells the files of one word apart, and a suffix.
+_NUMBERED = re.compile(r"(.*[^\W\d_])[\W_]*\d+[\W_]*\.\w+$")
+_FEWEST_OF_A_NAME, _MOST_NAMES = 3, 0.9
 
 
 def nothing_found(tree: Tree, samples: SampleFiles) -> DataError:
@@ -88,7 +93,7 @@ def _too_low(tree: Tree, samples: SampleFiles) -> str:
     told = labels_beside(tree, samples)
     if told or not tree.beside:
         advice = "; sort them into such folders, or name a table of their labels: data: {kind: table, …}"
-        return f"{advice}; {told}" if told else advice
+        return "; ".join(filter(None, (advice, told, _by_name(tree.top.samples))))
     parent = os.path.dirname(tree.root)
     beside = listed([printable(name) for name in sorted({os.path.basename(tree.root), *tree.beside})])
     if split_of(os.path.basename(parent)):
@@ -96,6 +101,19 @@ def _too_low(tree: Tree, samples: SampleFiles) -> str:
         right = f"write data.path: {in_yaml(whole)} for this and other splits"
         return f"; the classes {beside} lie in {printable(parent)}: {right}"
     return f"; the classes {beside} lie one level higher: write data.path: {in_yaml(parent)}"
+
+
+def _by_name(files: Sequence[str]) -> str:
+    """What to do where the names of files seem to begin with the class, as in cat.12.jpg; empty where they do not."""
+    counts = Counter(found[1] for file in files if (found := _NUMBERED.match(file)))
+    often = sorted(name for name, count in counts.items() if count >= _FEWEST_OF_A_NAME)
+    if len(often) < 2 or sum(counts[name] for name in often) < _MOST_NAMES * len(files):
+        return ""
+    first = printable(often[0])
+    return (
+        f"their names begin with {listed([printable(name) for name in often])}: if these are the classes, move "
+        f"{first}* into a folder {first}, and so on"
+    )
 
 
 def _what_else(tree: Tree, samples: SampleFiles) -> str:

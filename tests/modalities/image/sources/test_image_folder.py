@@ -81,6 +81,29 @@ def test_images_without_class_folders(tmp_path, image_folder):
         listed(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["cat.{}.jpg", "dog.{}.jpg"], "their names begin with cat and dog: if these are the classes, move cat*"),
+        (["Bengal_{}.jpg", "great_dane_{}.jpg", "pug-{}.jpg"], "begin with Bengal, great_dane and pug: if these"),
+        (["кот{}.jpg", "собака{}.jpg"], "begin with кот and собака"),
+        (["IMG_{}.jpg"], ""),
+        (["{}.jpg"], ""),
+    ],
+)
+def test_a_class_in_the_names_of_files_is_seen(tmp_path, image_folder, names, told):
+    image_folder(tmp_path, {".": 1})
+    pets = tmp_path / "mine" / "pets"
+    pets.mkdir(parents=True)
+    for name in names:
+        for number in range(7):
+            (pets / name.format(number)).write_bytes((tmp_path / "000.png").read_bytes())
+    with pytest.raises(DataError, match="holds images directly") as found:
+        listed(pets)
+    assert told in str(found.value)
+    assert ("their names begin with" in str(found.value)) == bool(told)
+
+
 def test_nothing_at_all(tmp_path):
     with pytest.raises(DataError, match="holds no images"):
         listed(tmp_path)
