@@ -22,6 +22,7 @@ def lists(*cells):
 TAGS = np.array(["red;small", "red", "small;round", "", "red;round"] * 8)
 SENTENCES = np.array([f"first thing {k}; then thing {k + 1000}" for k in range(50)])
 
+ANSWERS = np.array([["True", "no"], ["False", "yes"], ["TRUE", "No"]])
 SUGGESTIONS = [
     (RawTargets(np.array([0, 1]), categories=("cat", "dog")), "classification", "one of 2 categories"),
     (RawTargets(np.array(["a", "b", "a"])), "classification", "2 different values"),
@@ -34,6 +35,7 @@ SUGGESTIONS = [
     (RawTargets(np.tile(np.arange(21.0), 30)), "classification", "21 different values"),
     (RawTargets(RNG.normal(size=(9, 2)), columns=("a", "b")), "regression", "2 label columns of numbers"),
     (RawTargets(RNG.integers(0, 2, (9, 3)).astype(float), columns=("a", "b", "c")), "multilabel", "zeros and ones"),
+    (RawTargets(ANSWERS, columns=("a", "b")), "multilabel", "2 label columns of yes and no"),
     (RawTargets(TAGS, columns=("tags",)), "multilabel", "`tags` holds 3 labels, separated by `;` in 60% of the rows"),
     (RawTargets(lists(["a"], ["b", "a"], [])), "multilabel", "lists"),
     (RawTargets(np.array(["['red', 'small']", "['red']", "[]"] * 8)), "multilabel", "lists"),

@@ -74,10 +74,10 @@ def how_read(spec: TaskSpec, raw: RawTargets) -> str:
 
 
 def _of_several(columns: tuple[LabelColumn, ...]) -> tuple[str, str]:
-    numbers = [column.numbers_however_written for column in columns]
-    if all(found is not None and set(found[~np.isnan(found)]) <= {0.0, 1.0} for found in numbers):
-        return "multilabel", f"{len(columns)} label columns of zeros and ones"
-    if all(found is not None for found in numbers):
+    if all(column.flags is not None for column in columns):
+        are_words = any(column.form == "words" for column in columns)
+        return "multilabel", f"{len(columns)} label columns of {'yes and no' if are_words else 'zeros and ones'}"
+    if all(column.numbers_however_written is not None for column in columns):
         return "regression", f"{len(columns)} label columns of numbers"
     return "classification", f"{len(columns)} label columns, not all of numbers"
 

@@ -12,6 +12,7 @@ from graft.core.errors import DataError
 from graft.core.unicode_form import composed
 from graft.data.contents.coded import Coded
 from graft.data.contents.written_lists import read_written_lists
+from graft.data.folders.label_names import truth_of
 from graft.data.tables.written_numbers import DecimalMark, WrittenNumbers, is_written_number, read_written
 from graft.data.targets import RawTargets
 
@@ -91,6 +92,16 @@ class LabelColumn:
         """float64 [N], NaN where missing; None unless every cell is a number in a way of writing that is clear."""
         written = self.written()
         return self.taken_from(written) if written is not None and written.values else self.numbers
+
+    @cached_property
+    def flags(self) -> np.ndarray | None:
+        """float64 [N] of ones and zeros, NaN where missing; None unless every cell is one of them, or yes or no."""
+        numbers = self.numbers_however_written
+        if numbers is None and all(isinstance(cell, str) for cell in self.different):
+            said = [None if cell is None else truth_of(cell) for cell in self.cells.different]
+            if all(cell is None or answer is not None for cell, answer in zip(self.cells.different, said, strict=True)):
+                numbers = self.cells.taken([math.nan if one is None else float(one) for one in said], np.float64)
+        return numbers if numbers is not None and set(numbers[~np.isnan(numbers)]) <= {0.0, 1.0} else None
 
     def taken_from(self, written: WrittenNumbers) -> np.ndarray:
         """float64 [N], NaN where missing."""

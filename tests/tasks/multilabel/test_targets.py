@@ -46,6 +46,23 @@ def test_columns_of_zeros_and_ones():
     assert found.values.dtype == np.uint8
 
 
+@pytest.mark.parametrize(
+    "column", [["True", "False"], ["yes", "No"], ["Y", "n"], ["ja", "nein"], [True, False], ["1", "0"], ["true", "0"]]
+)
+def test_columns_of_yes_and_no(column):
+    raw = RawTargets(np.array([column, [0, 1]], dtype=object).T, columns=("red", "small"))
+    found = read_labels(raw, "x", ";")
+    assert found.values.tolist() == [[1, 0], [0, 1]]
+
+
+def test_a_column_of_yes_and_no_must_be_complete():
+    raw = RawTargets(np.array([["yes", "no"], ["", "no"]]), columns=("red", "small"))
+    with pytest.raises(DataError, match=r"1 of 2 values are missing in column `red` of x \(row 2\)"):
+        read_labels(raw, "x", ";")
+    with pytest.raises(DataError, match=r"column `red` of x holds `perhaps`, `yes`, but several .* yes and no"):
+        read_labels(RawTargets(np.array([["perhaps", "no"], ["yes", "no"]]), columns=("red", "small")), "x", ";")
+
+
 def test_an_empty_cell_of_a_table_may_mean_either():
     raw = RawTargets(objects("red;small", ";", "round"), missing=np.array([2, 4]))
     with pytest.raises(DataError, match=r"is empty in rows 3, 5, which may mean that no label applies.* write `;`"):

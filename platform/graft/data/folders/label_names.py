@@ -32,6 +32,12 @@ def check_label_names(names: Sequence[str], source: str, alone: str = "") -> Non
     _check_truth(names, source)
 
 
+def truth_of(word: str) -> bool | None:
+    """Whether a word says yes (`yes`, `true`, `1`) or no; None if it says neither."""
+    plain = word.strip().casefold()
+    return True if plain in _YES else False if plain in _NO else None
+
+
 def _check_truth(names: Sequence[str], source: str) -> None:
     """Check that yes and no are written in one way.
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from graft.core.unicode_form import composed
 from graft.data.contents.written_lists import read_written_lists
+from graft.data.folders.label_names import truth_of
 from graft.data.splits.names import split_of
 from graft.data.tables.labels import NUMBER, label_name
 from graft.data.tables.written_numbers import read_written
@@ -44,7 +45,7 @@ class ColumnFacts:
         characters: in a text, on average.
         whole: whether all numbers are.
         consecutive: whether they are whole, all different, and without a gap.
-        binary: whether all of them are 0 or 1.
+        binary: whether all of them are 0 or 1, or say yes or no, and both are there.
         files: share of the texts that name a file of samples.
         coded: share of the texts that are dates, addresses, digests or names of files.
         separated: share of the texts with a separator of labels.
@@ -162,6 +163,7 @@ def _with_texts(
         coded=share(_is_coded),
         separated=share(lambda text: separator in text),
         splits=None not in names and len(names) > 1,
+        binary=facts.distinct <= _MOST_SPLITS and {truth_of(text) for text in set(texts)} == {True, False},
         strange=_strange(texts),
     )
 

@@ -99,7 +99,8 @@ def _labels(columns: Sequence[ColumnFacts], table: str) -> tuple[tuple[str, ...]
             f"{table} has no column that may be the label: {told}; a label repeats, or is a measured number: name it "
             "with --label COLUMN"
         )
-    if len(able) >= _FEWEST_FLAGS and all(one.binary for one in able):
+    # Of flags alone none is *the* label, unless one is called so.
+    if len(able) >= _FEWEST_FLAGS and all(one.binary for one in able) and not _named(able, _LABEL_NAMES[:1]):
         return tuple(one.name for one in able), ()
     chosen = _named(able, _LABEL_NAMES) or _refuse(table, able, "the label", "--label")
     return (chosen.name,), tuple(one.name for one in able if one is not chosen)

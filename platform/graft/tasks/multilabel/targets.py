@@ -17,7 +17,8 @@ def read_labels(raw: RawTargets, source: str, separator: str, known: Sequence[st
     """Indicators uint8 [N, L] and the sorted names of the labels.
 
     A cell is a list, a set, or a text with labels between separators; an empty one has no label. Several columns of
-    zeros and ones are indicators already. Where a model is to be scored that knows some, one label is enough.
+    zeros and ones, or of yes and no, are indicators already. Where a model is to be scored that knows some, one label
+    is enough.
 
     Raises:
         DataError: numbers, something in a list that is no label, fewer than two labels, or names that are one.
@@ -133,13 +134,13 @@ def _label(part: Any, column: LabelColumn, row: int) -> str:
 def _indicators(columns: Sequence[LabelColumn]) -> Targets:
     for column in columns:
         column.require_complete()
-        if column.numbers is None or not set(column.numbers) <= {0.0, 1.0}:
+        if column.flags is None:
             raise DataError(
-                f"{column.where} holds {column.examples()}, but several columns of labels must hold zeros and ones; "
-                "name one column of lists or texts, or set task: regression if all hold numbers"
+                f"{column.where} holds {column.examples()}, but several columns of labels must hold zeros and ones, or "
+                "yes and no; name one column of lists or texts, or set task: regression if all hold numbers"
             )
     names = tuple(column.name or str(k) for k, column in enumerate(columns))
-    values = np.stack([np.asarray(column.numbers) for column in columns], axis=1).astype(np.uint8)
+    values = np.stack([np.asarray(column.flags) for column in columns], axis=1).astype(np.uint8)
     return Targets(values, names)
 
 
