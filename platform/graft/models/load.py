@@ -86,6 +86,16 @@ def depth_of_backbone(name: str, structure: Structure | None = None) -> Depth:
     return depth_of(info.architecture)
 
 
+def known_depth(strategy: Strategy) -> Depth | None:
+    """The blocks of a strategy's backbone, as far as they are known without a library of networks; None if not.
+
+    Raises:
+        SpecError: there is no such backbone.
+    """
+    is_known = find_entry(strategy.backbone).info is not None and not strategy.structure.asks_for_residual
+    return depth_of_backbone(strategy.backbone) if is_known else None
+
+
 def canonical(strategy: Strategy) -> Strategy:
     """The form in which trials train it: with the depth of its backbone.
 

@@ -11,6 +11,7 @@ from graft.models.zoo import name_problem
 from graft.pipeline.dry_build import foreign_problems, problems_in_backbones
 from graft.pipeline.edits import structure_problems
 from graft.pipeline.look import overview_of
+from graft.pipeline.zoo.glanced import sample_problems
 from graft.pipeline.zoo.mapped import init_problems, settle_sources
 from graft.pipeline.zoo.meta_learned import settle_meta_models
 from graft.pipeline.zoo.own_weights import damage_problems
@@ -18,7 +19,7 @@ from graft.spec.defaults.default_space import completed, completed_first, recomm
 from graft.spec.defaults.length import with_length
 from graft.spec.defaults.preset import ENSEMBLES, MEANINGS, SOUP_SAMPLES
 from graft.spec.defaults.scale import Scale
-from graft.spec.fit import can_average, ensemble_problems, metric_problems, strategy_problems, taken_by
+from graft.spec.fit import can_average, ensemble_problems, metric_problems, strategy_problems
 from graft.spec.job import Job
 from graft.spec.load import parse_job
 from graft.spec.modalities.presence import presence_problems
@@ -102,7 +103,7 @@ def resolve_job(job: Job, look: bool = True, by_size: bool = True) -> Resolved:
         raise SpecError([*problems, *unusable])  # what else there is to say of a network needs one
     problems += [
         *damage_problems(whole),
-        *_backbone_problems(whole),
+        *sample_problems(whole, lambda name: describe_backbone(name).modality),
         *structure_problems(whole),
         *_modality_problems(whole),
         *([] if problems else init_problems(whole)),
@@ -202,12 +203,3 @@ def _unusable_backbones(job: Job) -> Iterator[Problem]:
     for name in job.reach.values("backbone"):
         if name_problem(name) is None and (told := check_backbone(name, weights=False)):
             yield Problem("strategy.backbone", f"is {name}, but {told}")
-
-
-def _backbone_problems(job: Job) -> Iterator[Problem]:
-    modality = job.data.modality
-    for name in job.reach.values("backbone"):
-        takes = describe_backbone(name).modality
-        if takes != modality:
-            told = f"is {name}, which takes {taken_by(takes)}, but the data are {taken_by(modality)}; name another"
-            yield Problem("strategy.backbone", told)

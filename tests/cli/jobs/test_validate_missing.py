@@ -72,6 +72,29 @@ def test_batches_that_are_larger_than_the_data_are_noted(graft, job_file):
     assert "note " not in graft("validate", path, "--set", "strategy.batch_size=32").out
 
 
+def test_what_has_no_effect_is_noted(graft, job_file):
+    strategy = "{freeze: 1.0, lr_decay: 0.5, unfreeze: gradual, lr: {loguniform: [0.001, 0.01]}}"
+    path = job_file(f"name: x\ndata: {{kind: digits, limit: 60}}\nstrategy: {strategy}\n")
+    blocks = "pretrained blocks are trained (freeze is below 1, and not all blocks start at random)"
+    told = [
+        f"strategy.unfreeze has no effect here; it has one where {blocks}",
+        "strategy.lr_decay has no effect here; it has one where more than one block is trained",
+    ]
+    for command in ("validate", "plan"):
+        assert [line[11:] for line in graft(command, path).out.splitlines() if line.startswith("note ")] == told
+        assert graft(command, path, "--json").json["notes"] == told
+    assert graft("validate", path, "--no-data", "--json").json["notes"] == told
+    assert graft("validate", path, "--json", "--set", "strategy.freeze=0.5").json["notes"] == []
+
+
+@pytest.mark.parametrize("more", ["", ", lr: {loguniform: [0.001, 0.01]}"])
+def test_a_backbone_of_other_samples_is_refused_before_a_library_is_imported(graft, job_file, more):
+    path = job_file(f"name: x\ndata: digits\nstrategy: {{backbone: {{choice: [minilm_l6, mobilenet_v2]}}{more}}}\n")
+    done = graft("validate", path)
+    told = "is minilm_l6, which takes texts, but the data are images; name another"
+    assert (done.exit_code, done.err) == (2, f"graft: {path}:3 strategy.backbone: {told}\n")
+
+
 @pytest.mark.parametrize("command", ["validate", "plan"])
 def test_a_network_that_is_not_there_is_told_with_its_key_and_with_all_else(graft, job_file, tmp_path, command):
     names = f"{{choice: ['hf:{tmp_path / 'gone'}', timm:resnt18]}}"

@@ -9,8 +9,7 @@ import pytest
 from graft.spec.components.skip import Depth
 from graft.spec.space.enumeration import MOST, distinct, strategies_in
 from graft.spec.space.space import StrategySpace
-from graft.spec.space.tree import NEEDS, lines_of, tree_of
-from graft.spec.strategy import Strategy
+from graft.spec.space.tree import lines_of, tree_of
 
 SPACE = StrategySpace.parse(
     {
@@ -47,6 +46,17 @@ def test_what_is_inside_an_option_says_of_which() -> None:
     assert by_key["penalty.l2.strength"]["when"] == [{"key": "penalty", "option": 1}]
     assert by_key["head.mlp.width"]["when"] == []
     assert by_key["structure.keep"]["when"] == []
+
+
+def test_what_a_field_needs_is_told_of_parts_and_behind_solved_heads_too() -> None:
+    asked = {"freeze": 1.0, "lr": 0.01, "structure": {"widen": {"choice": [1.0, 2.0]}, "keep": 0.5}, "tune": "norms"}
+    for head in ("linear", {"choice": ["linear", "ridge"]}):
+        by_key = {one["key"]: one for one in nodes(tree_of(StrategySpace.parse({**asked, "head": head})))}
+        trained = "" if head == "linear" else "head is trained, not solved"
+        assert (by_key["lr"]["needs"] or "") == trained
+        assert by_key["tune"]["needs"].startswith(f"{trained}; pretrained blocks".lstrip("; "))
+        assert by_key["structure.widen"]["needs"].startswith("blocks are trained")
+        assert by_key["freeze"]["needs"] is by_key["structure.keep"]["needs"] is by_key["head"]["needs"] is None
 
 
 def test_the_lines() -> None:
@@ -91,22 +101,3 @@ class TestDistinct:
     def test_ranges_of_whole_numbers_are_counted_out(self) -> None:
         space = StrategySpace.parse({"batch_size": {"randint": [2, 5]}})
         assert [one.batch_size for one in strategies_in(space)] == [2, 3, 4, 5]
-
-
-PROBE = {"freeze": 1.0, "lr": 1e-3}
-WITHOUT_EFFECT: dict[str, tuple[Strategy, Strategy]] = {
-    "standardise": (Strategy(freeze=0.5, standardise=True), Strategy(freeze=0.5)),
-    "select": (Strategy.model_validate({"freeze": 0.5, "select": "variance"}), Strategy(freeze=0.5)),
-    "head_lr_factor": (Strategy(**PROBE, head_lr_factor=2.0), Strategy(freeze=1.0, lr=2e-3)),
-    "penalty": (
-        Strategy.model_validate({**PROBE, "penalty": {"kind": "l2_sp", "head_strength": 0.0}}),
-        Strategy(**PROBE),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", NEEDS)
-def test_what_the_tree_says_to_have_no_effect_has_none(name: str) -> None:
-    one, other = WITHOUT_EFFECT[name]
-    assert one != other
-    assert one.canonical(4) == other.canonical(4)

@@ -98,7 +98,7 @@ class _Seen:
         plan: stages, trials, resources.
         overview: of the data.
         stored: whether decoded samples are going to be stored or streamed.
-        note: on the batch of this job; empty if there is none.
+        notes: what the job asks for in vain, or cannot have as it asks for it.
         screening: of its backbones before the search.
         beginning: what past runs recommend, if there are any.
     """
@@ -106,7 +106,7 @@ class _Seen:
     plan: "Plan"
     overview: "Overview"
     stored: "Placement"
-    note: str
+    notes: list[str]
     screening: dict[str, Any]
     beginning: dict[str, Any] | None
 
@@ -119,7 +119,7 @@ class _Seen:
             "store": {"streamed": self.stored.is_streamed, "reason": self.stored.reason},
             "screening": self.screening,
             "recommended": self.beginning,
-            "notes": [self.note] if self.note else [],
+            "notes": self.notes,
         }
 
     def lines(self, measured: "Mapping[str, TestedRange | BatchSpeeds]") -> list[str]:
@@ -133,7 +133,7 @@ class _Seen:
         columns = [(name.replace("_", " "), line) for name, one in measured.items() for line in one.lines()]
         told = [f"{name:<10} {line}" for name, line in columns]
         beginning = lines_of(self.beginning) if self.beginning else []
-        return [job, task, *data, store, *rest, *told, *_beforehand(self.note, self.screening, beginning)]
+        return [job, task, *data, store, *rest, *told, *_beforehand(self.notes, self.screening, beginning)]
 
 
 def _resolved(path: Path, override: list[str] | None, home: "Home") -> tuple["Job", "Resolved"]:
@@ -151,19 +151,22 @@ def _resolved(path: Path, override: list[str] | None, home: "Home") -> tuple["Jo
 
 
 def _seen(given: "Job", resolved: "Resolved", home: "Home", measure: bool, nodes: "ClusterNodes | None") -> _Seen:
+    from graft.models.load import known_depth
     from graft.pipeline.look import overview_of, placement_of
     from graft.pipeline.memory.beginning import beginning_of
     from graft.spec.defaults.length import batch_note
     from graft.spec.defaults.scale import Scale
+    from graft.spec.space.effects import idle
 
     job = resolved.job
     overview = overview_of(job, resolved.listing, looking(f"{job.data.modality}s"))
     size = Scale(overview.splits["train"], overview.splits["validation"])
+    note = batch_note(given, size.training)
     return _Seen(
         _plan(resolved, size, measure, _all_of(nodes) if nodes else None),
         overview,
         placement_of(job, sum(overview.splits.values()), home.datasets, resolved.listing),
-        batch_note(given, size.training),
+        [*([note] if note else []), *idle(given.strategy, job.strategy, known_depth)],
         _screening(job, overview),
         beginning_of(job, home, overview, time.time()),
     )
@@ -182,9 +185,9 @@ def _plan(resolved: "Resolved", size: "Scale", measure: bool, there: "ClusterRes
     return make_plan(resolved.job, size, forward_seconds, measure_depths, resolved.reasons, there)
 
 
-def _beforehand(note: str, screening: dict[str, Any], memory: list[str]) -> list[str]:
+def _beforehand(notes: list[str], screening: dict[str, Any], memory: list[str]) -> list[str]:
     """What the user should know, what comes before the first trial, and which that will be."""
-    noted = [f"{'note':<10} {note}"] if note else []
+    noted = [f"{'note':<10} {note}" for note in notes]
     return [*noted, f"{'screening':<10} {screening['told']}", *(f"{'memory':<10} {line}" for line in memory)]
 
 

@@ -76,7 +76,6 @@ class _Checked:
 def _found(job: "Path", overrides: "Sequence[str]", no_data: bool) -> _Checked:
     """What the job is, after all that this command looks at."""
     from graft.core.errors import DataError
-    from graft.spec.defaults.length import batch_note
     from graft.spec.load import load_job, problems_of_data_too, sound_data
     from graft.spec.modalities.presence import presence_problems
 
@@ -88,8 +87,17 @@ def _found(job: "Path", overrides: "Sequence[str]", no_data: bool) -> _Checked:
         except DataError:
             _require([*presence_problems(loaded.data)])  # said of its key, as every command does
             raise
-    note = "" if found.overview is None else batch_note(loaded, found.overview.splits["train"])
-    return replace(found, notes=[note] if note else [])
+    return replace(found, notes=_notes(loaded, found))
+
+
+def _notes(given: "Job", found: _Checked) -> list[str]:
+    """What the job asks for in vain, or cannot have as it asks for it."""
+    from graft.models.load import known_depth
+    from graft.spec.defaults.length import batch_note
+    from graft.spec.space.effects import idle
+
+    note = "" if found.overview is None else batch_note(given, found.overview.splits["train"])
+    return [*([note] if note else []), *idle(given.strategy, found.job.strategy, known_depth)]
 
 
 def _data_problems(data: "DataSpec") -> "Iterator[Problem]":
@@ -146,15 +154,16 @@ def _glanced(job: "Job", no_data: bool) -> _Checked:
 
 def _check_lightly(job: "Job", task: "TaskSpec") -> "Sequence[str]":
     """Without anything heavy; what that leaves to `graft plan`."""
+    from graft.pipeline.zoo.glanced import glanced_problems, left_by_a_glance, sample_problems
     from graft.spec.fit import ensemble_problems, metric_problems, strategy_problems
 
     of_task = (*metric_problems(job, task), *strategy_problems(job, task), *ensemble_problems(job, task))
+    is_named = "backbone" in dict(job.reach.root.fields)  # one that a job leaves open fits its samples
+    of_names = (*_unknown_backbones(job), *(sample_problems(job) if is_named else ()))
     if not any(":" in str(name) for name in job.reach.values("backbone")):
-        _require([*of_task, *_structure_problems(job), *_unknown_backbones(job)])
+        _require([*of_task, *_structure_problems(job), *of_names])
         return ()
-    from graft.pipeline.zoo.glanced import glanced_problems, left_by_a_glance
-
-    _require([*of_task, *_unknown_backbones(job), *glanced_problems(job)])
+    _require([*of_task, *of_names, *glanced_problems(job)])
     return left_by_a_glance(job)
 
 

@@ -1,9 +1,10 @@
-"""What files of the user say of networks before anything heavy is imported, and what that leaves to `graft plan`."""
+"""What is known of networks before anything heavy is imported, and what that leaves to `graft plan`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from graft.core.errors import Problem
-from graft.models.zoo import glance_problem, is_told_by_files
+from graft.models.zoo import find_entry, glance_problem, is_told_by_files, name_problem
+from graft.spec.fit import taken_by
 from graft.spec.job import Job
 
 _EDITS = ("structure", "tune")
@@ -18,6 +19,27 @@ def glanced_problems(job: Job) -> Iterator[Problem]:
     for name in job.reach.values("backbone"):
         if is_told_by_files(name) and (told := glance_problem(name)):
             yield Problem("strategy.backbone", f"is {name}, but {told}")
+
+
+def known_modality(name: str) -> str | None:
+    """What samples a backbone takes, where no library need be asked."""
+    info = None if name_problem(name) else find_entry(name).info
+    return info.modality if info else None
+
+
+def sample_problems(job: Job, modality_of: Callable[[str], str | None] = known_modality) -> Iterator[Problem]:
+    """Backbones that take samples of another kind than the data are.
+
+    Args:
+        job: which.
+        modality_of: what samples a backbone takes, by its name; None if that is not known.
+    """
+    modality = job.data.modality
+    for name in job.reach.values("backbone"):
+        takes = modality_of(name)
+        if takes is not None and takes != modality:
+            told = f"is {name}, which takes {taken_by(takes)}, but the data are {taken_by(modality)}; name another"
+            yield Problem("strategy.backbone", told)
 
 
 def left_by_a_glance(job: Job) -> list[str]:

@@ -6,16 +6,9 @@ from typing import Any
 
 from graft.spec.space.describe import words_of
 from graft.spec.space.distributions import Choice, name_of
+from graft.spec.space.effects import needs_of
 from graft.spec.space.nodes import Component, Node, Value, field_key, option_key
 from graft.spec.space.space import StrategySpace
-
-NEEDS = {
-    "standardise": "freeze is 1, and no block starts at random",
-    "select": "freeze is 1, and no block starts at random",
-    "head_lr_factor": "freeze is below 1, or blocks start at random",
-    "penalty": "it pulls something that is trained: towards the start only what came from it",
-}
-"""Fields that have no effect elsewhere: there, `Strategy.canonical` sets them to what they are by default."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +37,7 @@ def tree_of(space: StrategySpace) -> list[dict[str, Any]]:
       an option has a ``value``, a ``distribution``, or a ``kind`` with its own `fields`; or
     - ``kind``, the component it is (None if it is no union), and `fields`.
     """
-    return _fields(space.root, "", [])
+    return _fields(space, space.root, "", [])
 
 
 def lines_of(space: StrategySpace) -> Iterator[Line]:
@@ -52,24 +45,24 @@ def lines_of(space: StrategySpace) -> Iterator[Line]:
     return _lines(space.root, 0)
 
 
-def _fields(component: Component, key: str, when: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _fields(space: StrategySpace, component: Component, key: str, when: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for name, node in component.fields:
         own = field_key(key, component.kind, name)
-        needs = None if key else NEEDS.get(name)
-        found.append({"name": name, "key": own, "when": when, "needs": needs, **_node(node, own, when)})
+        told = {"name": name, "key": own, "when": when, "needs": needs_of(space, own)}
+        found.append(told | _node(space, node, own, when))
     return found
 
 
-def _node(node: Node, key: str, when: list[dict[str, Any]]) -> dict[str, Any]:
+def _node(space: StrategySpace, node: Node, key: str, when: list[dict[str, Any]]) -> dict[str, Any]:
     match node:
         case Value():
             return {"value": node.plain}
         case Component(kind, _):
-            return {"kind": kind, "fields": _fields(node, key, when)}
+            return {"kind": kind, "fields": _fields(space, node, key, when)}
         case Choice(options):
             inside = [
-                _node(option, option_key(key, options, index), [*when, {"key": key, "option": index}])
+                _node(space, option, option_key(key, options, index), [*when, {"key": key, "option": index}])
                 for index, option in enumerate(options)
             ]
             return {"distribution": "choice", "options": inside}
