@@ -27,7 +27,13 @@ def test_a_person_sees_a_table(graft, files):
     done = graft("memory", "evaluate", *files)
     assert done.exit_code == 0
     assert "score:logme" in done.out
-    assert done.out.splitlines()[-1].startswith("mean over 3 tasks of ")
+    assert done.out.splitlines()[-1] == f"mean over 3 tasks of {files[0]} by accuracy"
+
+
+def test_a_person_sees_what_was_not_compared(graft, files):
+    files[0].write_text(RECORDS + "t0,image,b0,loss,0.5\n")
+    told = graft("memory", "evaluate", *files).out.splitlines()[-1]
+    assert told.endswith(" by accuracy; 1 record of other metrics, or without a value, not used")
 
 
 @pytest.mark.parametrize("counts", ["0", "a", "1,,3", "99999"])

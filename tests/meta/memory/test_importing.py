@@ -92,6 +92,7 @@ def test_all_problems_are_told_at_once(csv):
     ("content", "told"),
     [
         ("task;modality;backbone;metric;value\nt;image;m;accuracy;0.5\n", "has `;` between its columns, but must have"),
+        ("task;modality;backbone;metric;value\nt;image;m;accuracy;0,5\n", "has `;` between its columns, but must have"),
         ("task\tmodality\tbackbone\tmetric\tvalue\nt\timage\tm\taccuracy\t0.5\n", "has tabs between its columns"),
         ("task,modality,backbone,metric,value\n", "holds no rows, but must hold some beside its header"),
         ("task,modality,backbone,metric,value\nt\xe9,image,m,accuracy,0.5\n", "is 0xe9); save it as UTF-8"),

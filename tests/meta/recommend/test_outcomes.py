@@ -43,11 +43,22 @@ def test_repeated_trials_are_one_candidate_with_their_mean() -> None:
     assert outcomes_of(rows)["t"].outcomes == {Candidate("a"): Outcome(0.5, 2.0)}
 
 
-def test_the_metric_with_the_most_records_counts_unless_one_is_chosen() -> None:
-    rows = [record("t", "a", 0.4), record("t", "b", 0.5), record("t", "a", 1.0, metric="loss", direction="min")]
+def test_the_metric_of_the_most_candidates_counts_unless_one_is_chosen() -> None:
+    rows = [record("t", "a", 0.4), record("t", "b", 0.5), record("t", "a", 1.0, metric="a_loss", direction="min")]
     assert outcomes_of(rows)["t"].metric == "accuracy"
-    chosen = outcomes_of(rows, metrics={"t": "loss"})["t"]
-    assert (chosen.metric, chosen.left_out, chosen.values) == ("loss", 2, {Candidate("a"): -1.0})
+    chosen = outcomes_of(rows, metrics={"t": "a_loss"})["t"]
+    assert (chosen.metric, chosen.left_out, chosen.values) == ("a_loss", 2, {Candidate("a"): -1.0})
+
+
+def test_a_loss_that_was_written_down_at_each_epoch_is_not_what_counts() -> None:
+    rows = [record("t", at, 0.9, metric=metric) for at in "ab" for metric in ("train_accuracy", "val_accuracy")]
+    rows += [
+        record("t", at, 1.0 / epoch, metric="a_loss", direction="min", epoch=epoch)
+        for at in "ab"
+        for epoch in range(1, 9)
+    ]
+    assert outcomes_of(rows)["t"].metric == "val_accuracy"
+    assert outcomes_of([one for one in rows if one.metric != "val_accuracy"])["t"].metric == "a_loss"
 
 
 def test_trust_in_a_source_is_a_factor() -> None:

@@ -80,4 +80,8 @@ def _print(found: "Evaluation", assumed: tuple[str, ...], records: Path) -> None
             rows.append([f"{name}, {counted(size, 'task')}", *(f"{by_k[count]:.2f}" for count in found.counts)])
     print_table(["regret in points", *columns], rows, tuple(columns))
     left_out = f", {len(found.left_out)} could not be compared" if found.left_out else ""
-    tell(f"mean over {len(found.held_out)} tasks of {records}{left_out}")
+    metrics = ", ".join(sorted({one.metric for one in found.held_out}))
+    unused = (
+        f"; {counted(found.unused, 'record')} of other metrics, or without a value, not used" if found.unused else ""
+    )
+    tell(f"mean over {counted(len(found.held_out), 'task')} of {records} by {metrics}{left_out}{unused}")

@@ -1,6 +1,6 @@
 """A file of results as columns of text or numbers: Parquet, or CSV, told by its suffix."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +19,7 @@ from graft.meta.memory.schema import VERSION, VERSION_KEY
 SUFFIXES = (".parquet", ".csv")
 MOST_ROWS = 500_000
 """Of a file: more are no results of training, and would be held in memory at once."""
+_MOST_HEADER = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -98,23 +99,22 @@ def _read(path: Path, stream: BinaryIO) -> pa.Table:
         told = str(error).partition(";")[0].removeprefix(str(path)).lstrip(", ")
         raise _wrong(path, f"{told}; save it as UTF-8") from error
     stream.seek(0)
+    _require_commas(path, stream.readline(_MOST_HEADER).decode("utf-8", "replace"))
+    stream.seek(0)
     header = csv.read_csv(stream, read_options=csv.ReadOptions(block_size=1 << 22)).column_names
     stream.seek(0)
     types = dict.fromkeys(header, pa.string())
     newlines = csv.ParseOptions(newlines_in_values=True)
     table = csv.read_csv(stream, parse_options=newlines, convert_options=csv.ConvertOptions(column_types=types))
-    _require_commas(path, header)
     if not table.num_rows:
         raise _wrong(path, "holds no rows, but must hold some beside its header; add them")
     return table.rename_columns([name.strip() for name in header])
 
 
-def _require_commas(path: Path, header: Sequence[str]) -> None:
-    """Check that what is one column is not several with another mark between them."""
-    if len(header) > 1:
-        return
-    mark = next((one for one in ";\t|" if one in "".join(header)), None)
-    if mark is not None:
+def _require_commas(path: Path, header: str) -> None:
+    """Check that what is one column is not several with another mark between them: cells may hold commas then."""
+    mark = next((one for one in ";\t|" if one in header), None)
+    if mark is not None and "," not in header:
         shown = "tabs" if mark == "\t" else f"`{mark}`"
         raise _wrong(path, f"has {shown} between its columns, but must have commas; save it so")
 

@@ -73,8 +73,8 @@ def outcomes_of(
     """The outcomes of each task, in the order in which the records name them.
 
     Args:
-        records: of any number of tasks. Where a task has several metrics, the one with the most records counts, of
-            equals the first by name.
+        records: of any number of tasks. Where a task has several metrics, the one that tells of the most candidates
+            counts; of equals one that is not of training rows, of which more is better, and the first by name.
         weight_of: trust in a source, by its name; a factor beside the weight of a record.
         metrics: task -> the metric that counts, for tasks in which the user has chosen one.
     """
@@ -87,11 +87,7 @@ def outcomes_of(
 
 def _of_task(task: str, rows: Sequence[Record], weights: Mapping[str, float], wanted: str | None) -> TaskOutcomes:
     usable = [record.value is not None and math.isfinite(record.value) for record in rows]
-    counts: dict[str, int] = {}
-    for record, is_usable in zip(rows, usable, strict=True):
-        if is_usable:
-            counts[record.metric] = counts.get(record.metric, 0) + 1
-    metric = wanted or min(counts, key=lambda name: (-counts[name], name), default=rows[0].metric)
+    metric = wanted or _that_counts([row for row, is_usable in zip(rows, usable, strict=True) if is_usable] or rows)
     trials: dict[tuple[str, str, str], list[Record]] = {}
     left_out = 0
     for record, is_usable in zip(rows, usable, strict=True):
@@ -104,6 +100,15 @@ def _of_task(task: str, rows: Sequence[Record], weights: Mapping[str, float], wa
         found.setdefault(Candidate(backbone, strategy), []).append(_of_trial(told, weights))
     is_loss = any(record.direction == "min" for record in rows if record.metric == metric)
     return TaskOutcomes(task, metric, is_loss, {at: _mean(of) for at, of in found.items()}, left_out)
+
+
+def _that_counts(rows: Sequence[Record]) -> str:
+    """The metric by which candidates are compared; how often one was written down is no merit."""
+    told: dict[str, set[tuple[str, str]]] = {}
+    losses = {row.metric for row in rows if row.direction == "min"}
+    for row in rows:
+        told.setdefault(row.metric, set()).add((row.backbone, row.strategy_json or ""))
+    return min(told, key=lambda name: (-len(told[name]), name.lower().startswith("train"), name in losses, name))
 
 
 def _of_trial(rows: Sequence[Record], weights: Mapping[str, float]) -> Outcome:

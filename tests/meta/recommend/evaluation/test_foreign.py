@@ -43,6 +43,22 @@ def test_epochs_may_be_counted_from_zero(tmp_path: Path) -> None:
     assert [one.epoch for one in found] == [1, 2, None]
 
 
+@pytest.mark.parametrize("cell", ["NA", "N/A", "<NA>", "-", "NaN", "Infinity", "-inf", ""])
+def test_every_way_to_say_that_there_is_no_number_is_counted(tmp_path: Path, cell: str) -> None:
+    path = written(tmp_path / "r.csv", f"task,backbone,metric,value,seconds\nt,a,fun,{cell},1\nt,b,fun,2,{cell}\n")
+    found = read_foreign(path)
+    assert [(one.value, one.seconds) for one in found.memory.records()] == [(2, None)]
+    assert f"1 rows of {path} have no finite value, and are left out" in found.assumed
+
+
+def test_a_score_that_is_told_again_counts_with_its_mean(tmp_path: Path) -> None:
+    records = written(tmp_path / "r.csv", "task,backbone,metric,value\nt,a,accuracy,0.1\n")
+    scores = written(tmp_path / "s.csv", "task,backbone,score_name,value\nt,a,logme,1\nt,a,logme,3\n")
+    found = read_foreign(records, scores)
+    assert found.memory.scores() == [Scores("t", "a", "logme", 2.0)]
+    assert found.assumed == (f"1 rows of {scores} tell a score again, and the mean counts",)
+
+
 def test_scores_of_other_tasks_are_told(tmp_path: Path) -> None:
     records = written(tmp_path / "r.csv", "task,backbone,metric,value\nt,a,accuracy,0.1\n")
     scores = written(tmp_path / "s.csv", "task,backbone,score_name,value\nt,a,logme,1\nT,a,logme,1\n")
@@ -56,6 +72,11 @@ def test_scores_of_other_tasks_are_told(tmp_path: Path) -> None:
         ("accuracy", "", "max"),
         ("top1_error", "", "min"),
         ("val-loss", "", "min"),
+        ("logloss", "", "min"),
+        ("CrossEntropyLoss", "", "min"),
+        ("nRMSE (test)", "", "min"),
+        ("top1err", "", "min"),
+        ("F1Score", "", "max"),
         ("quality", "", "max"),
         ("quality", "min", "min"),
     ],

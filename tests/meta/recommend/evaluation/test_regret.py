@@ -38,6 +38,8 @@ def test_equal_ranks_are_the_mean_over_their_orders(rows: list[tuple[int, int | 
         ("val_loss", [0.2, 0.9], 1),
         ("top1_error", [0.1, 0.3], 100),
         ("mae", [0.1, 0.3], 1),
+        ("logloss", [0.1, 0.3], 1),
+        ("testNRMSE", [0.1, 0.3], 1),
         ("r2", [-0.1, 0.3], 1),
         ("accuracy", [], 1),
     ],

@@ -23,14 +23,14 @@ from graft.meta.memory.importing import (
     known_metric,
 )
 from graft.meta.memory.records import Direction, HeldMemory, Record, Scores, TrialState
+from graft.meta.recommend.evaluation.points import less_is_better
 from graft.spec.metrics import MetricSpec
 
 Row = TypeVar("Row")
 NEEDED = ("task", "backbone", "metric", "value")
-_LESS_IS_BETTER = {
-    *("loss", "error", "err", "mae", "mse", "rmse", "nll", "perplexity", "ppl", "wer", "cer", "brier", "ece"),
-    *("deviance", "regret", "entropy", "cross_entropy", "rank"),
-}
+# How tables of any origin say that there is no number, or none that is finite.
+_NO_NUMBER = {"", "-", "na", "n/a", "#n/a", "<na>", "nan", "none", "null"}
+_NO_NUMBER |= {f"{sign}{name}" for sign in ("", "+", "-") for name in ("inf", "infinity")}
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,16 @@ def read_foreign(records: Path, scores: Path | None = None) -> Foreign:
         SpecError: a file cannot be read, lacks a column, or has cells that are no numbers; all problems.
     """
     rows, empty = _rows(records, NEEDED, _record)
-    told, unscored = ([], 0) if scores is None else _rows(scores, SCORE_COLUMNS, _score)
+    given, unscored = ([], 0) if scores is None else _rows(scores, SCORE_COLUMNS, _score)
+    told = _once(given)
     if problems := contradictions(rows, records):
         raise SpecError(problems)
     shares, assumed = _in_shares(from_one(rows))
     found = _possible(shares)
     if impossible := len(shares) - len(found):
         assumed.append(f"{impossible} rows of {records} have values that no model can have, and are left out")
+    if repeated := len(given) - len(told):
+        assumed.append(f"{repeated} rows of {scores} tell a score again, and the mean counts")
     if stray := _stray(found, told):
         assumed.append(f"{stray} rows of {scores} are of tasks or backbones that {records} has not, and tell nothing")
     for count, path in ((empty, records), (unscored, scores)):
@@ -100,7 +103,7 @@ def _rows(path: Path, needed: Iterable[str], read: Callable[[Cells], Row | None]
 def _number(cells: Cells, name: str) -> float | None:
     """A number; None if there is none, or none that is finite."""
     text = cells.given(name)
-    if text.lower() in ("", "nan", "none", "null", "inf", "-inf", "+inf"):
+    if text.lower() in _NO_NUMBER:
         return None
     return cells.number(name)
 
@@ -136,13 +139,19 @@ def _score(cells: Cells) -> Scores | None:
     )
 
 
+def _once(scores: list[Scores]) -> list[Scores]:
+    """Each score of a backbone on a task once: the mean of its rows."""
+    values: dict[tuple[str, str, str], list[float]] = {}
+    for one in scores:
+        values.setdefault((one.task, one.backbone, one.score_name), []).append(one.value)
+    return [Scores(*place, sum(found) / len(found)) for place, found in values.items()]
+
+
 def _direction(cells: Cells, metric: str) -> Direction:
     given = given_direction(cells)
     if given is not None:
         return given
-    name = metric.lower().replace("-", "_").replace(" ", "_")
-    is_loss = name in _LESS_IS_BETTER or not _LESS_IS_BETTER.isdisjoint(name.split("_"))
-    return "min" if is_loss else "max"
+    return "min" if less_is_better(metric) else "max"
 
 
 def _in_shares(rows: list[Record]) -> tuple[list[Record], list[str]]:
