@@ -15,7 +15,7 @@ from graft.meta.recommend.portfolio import greedy
 from graft.meta.recommend.prior import Basis
 from graft.meta.recommend.recommender import Recommender
 from graft.meta.recommend.surrogate import Hyperparameters, Surrogate, fitted
-from graft.meta.recommend.table import score_features, score_table, table_of, unknown_similarity
+from graft.meta.recommend.table import score_directions, score_features, score_table, table_of, unknown_similarity
 
 POOL = [Candidate(f"b{one}") for one in range(6)]
 
@@ -76,6 +76,29 @@ def test_a_score_that_tells_the_tasks_apart_decides_where_the_prior_cannot() -> 
     found = Recommender(known, score_table(told)).forecast("t8", POOL)
     assert found.basis in (Basis.BLEND, Basis.SCREENING)
     assert found.order[0] == int(np.argmax(worths[8]))
+
+
+KINDS = {"this": ([0.9, 0.3, 0.5, 0.5, 0.4, 0.6], [0, 0, 1, -1, 1, -1])}
+KINDS["that"] = ([0.3, 0.9, *KINDS["this"][0][2:]], [-one for one in KINDS["this"][1]])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tasks_whose_scores_go_the_same_way_want_the_same(kind: str) -> None:
+    """No score says anything of the two candidates that matter: what tells the kinds apart are those of the others."""
+    rng = np.random.default_rng(0)
+    known, told = [], []
+    for at, (worth, way) in enumerate([*list(KINDS.values()) * 5, KINDS[kind]]):
+        known.append(task(f"t{at}", list(np.array(worth) + 0.02 * rng.standard_normal(6))))
+        told += scores(f"t{at}", list(np.array(way) + 0.3 * rng.standard_normal(6)))
+    found = Recommender(known, score_table(told)).forecast("t10", POOL)
+    assert found.order[0] == int(np.argmax(KINDS[kind][0]))
+
+
+def test_scores_of_a_few_tasks_point_nowhere() -> None:
+    told = [one for at in range(5) for one in scores(f"t{at}", list(np.random.default_rng(at).permutation(WORTH)))]
+    assert score_directions(score_table(told), [f"t{at}" for at in range(4)]) == {}
+    found = score_directions(score_table(told), [f"t{at}" for at in range(5)])
+    assert {round(float(one @ one), 9) for one in found.values()} == {1.0}
 
 
 def test_tasks_that_are_alike_count_for_more() -> None:

@@ -1,7 +1,7 @@
 """How alike two candidates are, for candidates of any origin: a product of one factor a field; and two tasks."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -67,10 +67,17 @@ class Likeness:
     Args:
         similarity: of two tasks, in [0, 1].
         tasks: all that will be compared with each other.
+        directions: of tasks, a unit vector each, for what their scores have in common (`score_directions`).
     """
 
-    def __init__(self, similarity: Callable[[str, str], float], tasks: Sequence[str]) -> None:
+    def __init__(
+        self,
+        similarity: Callable[[str, str], float],
+        tasks: Sequence[str],
+        directions: Mapping[str, Floats] | None = None,
+    ) -> None:
         self._similarity, self._tasks = similarity, tuple(tasks)
+        self._directions = directions or {}
 
     @cached_property
     def whole(self) -> Floats:
@@ -80,6 +87,22 @@ class Likeness:
     def of(self, task: str) -> Floats:
         """Of any task with all of them."""
         return np.square([self._similarity(task, other) for other in self._tasks])
+
+    @property
+    def has_directions(self) -> bool:
+        """Whether the scores of the tasks can be compared."""
+        return bool(self._directions)
+
+    @cached_property
+    def whole_by_scores(self) -> Floats:
+        """The cosine of the scores of all tasks with each other, in [−1, 1]; 0 where one has none."""
+        return np.array([self.of_by_scores(task) for task in self._tasks]).reshape(len(self._tasks), len(self._tasks))
+
+    def of_by_scores(self, task: str) -> Floats:
+        """Of any task with all of them."""
+        own = self._directions.get(task)
+        others = [self._directions.get(other) for other in self._tasks]
+        return np.array([0.0 if own is None or other is None else float(own @ other) for other in others])
 
 
 def _is_numeric(column: Sequence[object]) -> bool:

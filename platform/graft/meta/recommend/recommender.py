@@ -18,6 +18,7 @@ from graft.meta.recommend.table import (
     Similarity,
     Table,
     compacted,
+    score_directions,
     score_features,
     table_of,
     unknown_similarity,
@@ -75,7 +76,8 @@ class Recommender:
         others = [one for one in self.outcomes if one.task != task]
         table = table_of(others, self.scores, pool)
         table = compacted(condensed(table, self.similarity, task), len(pool))
-        fields, likeness = Fields(table.candidates), Likeness(self.similarity, table.tasks)
+        directions = score_directions(self.scores, (task, *table.tasks))
+        fields, likeness = Fields(table.candidates), Likeness(self.similarity, table.tasks, directions)
         features = score_features(pool, self.scores.get(task, {}), table.names)
         with_scores = bool(features.any()) and only != Basis.PRIOR
         known = len(np.unique(table.task))

@@ -28,6 +28,7 @@ class Hyperparameters:
         noise: variance of one outcome, σ_n².
         slope: prior mean of the slope of the mean score.
         slopes: prior variance of all slopes; 0 leaves the scores out.
+        told: variance of what a candidate is worth on tasks whose scores go the same way, σ_s².
     """
 
     shared: float = 0.4
@@ -36,6 +37,7 @@ class Hyperparameters:
     noise: float = 0.1
     slope: float = 0.15
     slopes: float = 0.01
+    told: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,10 @@ class Posterior:
 class Surrogate:
     """loss(t, c) = o_t + g(c) + h(t, c) + sᵀβ + ε, all Gaussian.
 
-    k((t, c), (t', c')) = [t = t'] σ_o² + k_c(c, c') (σ_g² + σ_h² k_t(t, t')) + sᵀ Λ s' + noise, which is the intrinsic
-    coregionalisation model (Bonilla et al., NeurIPS 2007) with a linear part. Without any observation the mean is that
-    of the scores; with many tasks the slopes β and the worth of each candidate are learned together, so a score that
+    k((t, c), (t', c')) = [t = t'] σ_o² + k_c(c, c') (σ_g² + σ_h² k_t(t, t') + σ_s² cos(s_t, s_t')) + sᵀ Λ s' + noise,
+    which is the intrinsic coregionalisation model (Bonilla et al., NeurIPS 2007) with a linear part, and with what a
+    candidate is worth as a linear function of the scores of all backbones. Without any observation the mean is that of
+    the scores; with many tasks the slopes β and the worth of each candidate are learned together, so a score that
     always prefers one backbone is corrected for it. Noise has heavy tails: rows that fit badly get less weight
     (iteratively, Student's t), and rows of little trust have more noise.
 
@@ -104,12 +107,15 @@ class Surrogate:
         """
         own, table = self.parameters, self.table
         likeness = self._likeness.of(task)
-        among = self._candidates[np.ix_(candidates, candidates)] * (own.shared + own.own)
+        among = self._candidates[np.ix_(candidates, candidates)] * (own.shared + own.own + own.told)
         among = among + self._linear(features, features)
         mean = features[:, 0] * own.slope if own.slopes else np.zeros(len(candidates))
         if not table.rows:
             return Posterior(mean, among, own.noise)
-        across = self._candidates[np.ix_(candidates, table.candidate)] * (own.shared + own.own * likeness[table.task])
+        alike = own.shared + own.own * likeness
+        if own.told:
+            alike = alike + own.told * self._likeness.of_by_scores(task)
+        across = self._candidates[np.ix_(candidates, table.candidate)] * alike[table.task]
         across = across + self._linear(features, table.features)
         across = across + _OFFSET * (np.array(table.tasks, dtype=object)[table.task] == task)[None, :]
         mean = mean + across @ self._told
@@ -137,7 +143,10 @@ class Surrogate:
         table, own = self.table, self.parameters
         same = table.task[:, None] == table.task[None, :]
         kernel = self._candidates[np.ix_(table.candidate, table.candidate)]
-        kernel = kernel * (own.shared + own.own * self._likeness.whole[np.ix_(table.task, table.task)])
+        alike = own.shared + own.own * self._likeness.whole
+        if own.told:
+            alike = alike + own.told * self._likeness.whole_by_scores
+        kernel = kernel * alike[np.ix_(table.task, table.task)]
         kernel = kernel + _OFFSET * same + self._linear(table.features, table.features)
         kernel[np.diag_indices(table.rows)] += own.noise / self._weight
         self._factor = cho_factor(kernel, lower=True)
@@ -162,6 +171,9 @@ GRID = tuple(
     )
 )
 
+# Of what tasks share whose scores go the same way; it must raise the logarithm of the evidence by so much.
+_TOLD, _MARGIN = (0.3, 1.0), 2.0
+
 
 def fitted(table: Table, fields: Fields, likeness: Likeness, with_scores: bool = True) -> Surrogate:
     """The surrogate whose hyperparameters have the largest evidence.
@@ -176,5 +188,12 @@ def fitted(table: Table, fields: Fields, likeness: Likeness, with_scores: bool =
     if not table.rows:
         return Surrogate(table, fields, likeness, grid[0])
     few = table.without(np.arange(table.rows) % math.ceil(table.rows / _ROWS_FOR_CHOICE) == 0)
-    best = max(grid, key=lambda one: Surrogate(few, fields, likeness, one, rounds=0).evidence)
+
+    def evidence(one: Hyperparameters) -> float:
+        return Surrogate(few, fields, likeness, one, rounds=0).evidence
+
+    best = max(grid, key=evidence)
+    if with_scores and likeness.has_directions:
+        told = max((replace(best, told=variance) for variance in _TOLD), key=evidence)
+        best = told if evidence(told) > evidence(best) + _MARGIN else best
     return Surrogate(table, fields, likeness, best)

@@ -22,6 +22,7 @@ comparable with that of the whole, and belongs to the candidates that keep so mu
 """
 
 _KEPT = "structure.keep"
+FEWEST_DIRECTED = 5
 # A share of the blocks is rounded to whole ones: what differs by less is the same depth.
 _SAME_DEPTH = 0.1
 
@@ -146,6 +147,30 @@ def score_features(
         found[row, 0] = sum(told) / len(told) if told else 0.0
         found[row, 1:] = [0.0 if one is None else one for one in known]
     return found
+
+
+def score_directions(scores: ScoreTable, tasks: Sequence[str]) -> dict[str, Floats]:
+    """What the scores of each task prefer beyond what those of all tasks do, as a unit vector over (name, backbone).
+
+    Tasks whose scores go the same way may want the same, also where no single score says what that is. None of fewer
+    tasks than `FEWEST_DIRECTED`: with the mean of two tasks taken off, they always point apart.
+    """
+    scored = [task for task in dict.fromkeys(tasks) if any(scores.get(task, {}).values())]
+    if len(scored) < FEWEST_DIRECTED:
+        return {}
+    places: dict[tuple[str, str], int] = {}
+    for task in scored:
+        for name, values in scores[task].items():
+            for backbone in values:
+                places.setdefault((name, backbone), len(places))
+    found = np.full((len(scored), len(places)), np.nan)
+    for row, task in enumerate(scored):
+        for name, values in scores[task].items():
+            for backbone, value in values.items():
+                found[row, places[name, backbone]] = value
+    apart = np.nan_to_num(found - np.nanmean(found, axis=0))
+    lengths = np.linalg.norm(apart, axis=1)
+    return {task: one / length for task, one, length in zip(scored, apart, lengths, strict=True) if length > 0}
 
 
 def _score_of(candidate: Candidate, values: Mapping[str, float]) -> float | None:
