@@ -55,6 +55,24 @@ def test_rule_is_chosen_by_what_it_explains(lite0_file, lite0_network):
     assert choose_rule(foreign, lite0_network) is BY_ORDER
 
 
+@pytest.mark.parametrize("prefix", ["encoder.", "model.net."])
+def test_a_network_that_is_a_part_of_what_was_trained_is_found_behind_its_prefix(lite0_network, prefix):
+    part = {prefix + name: one for name, one in lite0_network.items()}
+    beside = {f"{prefix}classifier.weight": torch.ones(2, 3), "criterion.weight": torch.ones(3)}
+    found, report = map_state_dict({**part, **beside}, lite0_network, choose_rule({**part, **beside}, lite0_network))
+    assert (report.rule, report.missing) == (f"names behind {prefix}", ())
+    assert report.unexpected == tuple(beside)
+    assert all(torch.equal(found[name], one) for name, one in lite0_network.items())
+
+
+def test_of_two_networks_in_a_file_none_is_taken_and_nothing_may_be_left_over(lite0_network):
+    student, teacher = ({f"{who}.{name}": one for name, one in lite0_network.items()} for who in ("a", "b"))
+    assert choose_rule({**student, **teacher}, lite0_network) is BY_ORDER
+    more = {**student, "a.another.weight": torch.ones(3)}
+    with pytest.raises(ArtifactError, match=r"1 tensor of the file unknown to the network: a\.another\.weight"):
+        map_state_dict(more, lite0_network, choose_rule(more, lite0_network))
+
+
 def test_tonylins_block_layout():
     source = {
         "features.0.0.weight": 0,

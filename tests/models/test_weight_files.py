@@ -38,8 +38,22 @@ def test_safetensors(tmp_path):
         {"model": WEIGHTS},
         {f"module.{name}": value for name, value in WEIGHTS.items()},
         {"state_dict": {f"backbone.{name}": value for name, value in WEIGHTS.items()}},
+        {f"_orig_mod.module.model.{name}": value for name, value in WEIGHTS.items()},
+        {**{f"module.{name}": value for name, value in WEIGHTS.items()}, "n_averaged": torch.tensor(3)},
+        {"net": WEIGHTS, "epoch": 3, "optimizer": {"state": {0: {"step": torch.ones(1)}}, "param_groups": [{"lr": 1}]}},
+        {"state_dict": {"student": {f"module.{name}": value for name, value in WEIGHTS.items()}}},
     ],
-    ids=["plain", "state_dict", "model", "data-parallel", "nested-prefix"],
+    ids=[
+        "plain",
+        "state_dict",
+        "model",
+        "data-parallel",
+        "nested-prefix",
+        "compiled",
+        "averaged",
+        "the-only-one",
+        "nested-wrapper",
+    ],
 )
 def test_torch_files_are_unwrapped(tmp_path, content):
     torch.save(content, tmp_path / "w.pth")
@@ -103,7 +117,13 @@ def test_foreign_suffix(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [([torch.ones(1)], "holds no state dict"), ({}, "holds no state dict"), ({"a": 3}, "holds a int as `a`")],
+    [
+        ([torch.ones(1)], "holds no state dict"),
+        ({}, "holds no state dict"),
+        ({"a": 3}, "holds int as `a`"),
+        ({0: torch.ones(1)}, "holds Tensor as `0`, but must hold tensors by their names; save"),
+        ({"teacher": WEIGHTS, "student": WEIGHTS}, r"holds 2 state dicts \(`teacher`, `student`\), but must hold one"),
+    ],
 )
 def test_file_without_a_state_dict(tmp_path, content, says):
     torch.save(content, tmp_path / "w.pth")

@@ -5,7 +5,8 @@ forward pass reads. Nothing else may be missing or left over.
 """
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Container, Iterable
 
 from graft.core.errors import ArtifactError
 from graft.core.registry import Registry
@@ -49,13 +50,41 @@ _TONYLINS_LATER = {"0": "0.0", "1": "0.1", "3": "1.0", "4": "1.1", "6": "2", "7"
 
 
 def choose_rule(source: StateDict, target: StateDict) -> MappingRule:
-    """The naming rule that explains most of the network's keys; by shape and order when none explains half of them."""
+    """The naming rule that explains most of the network's keys; by shape and order when none explains half of them.
+
+    A file of somebody's training holds the network as a part of something: its names stand behind a prefix.
+    """
 
     def explained(rule: MappingRule) -> int:
         return len(set(rule.pair(source, target).values()) & target.keys())
 
-    best = max((IDENTITY, EFFICIENTNET_PYTORCH, MOBILENETV2_TONYLINS), key=explained)
+    prefix = prefix_before(source, target)
+    behind = (_behind(prefix),) if prefix else ()
+    best = max((IDENTITY, EFFICIENTNET_PYTORCH, MOBILENETV2_TONYLINS, *behind), key=explained)
     return best if 2 * explained(best) >= len(target) else BY_ORDER
+
+
+def prefix_before(source: Iterable[str], target: Container[str]) -> str:
+    """What stands before most of the names that a file shares with a network, its last dot included.
+
+    Empty if nothing does, or if the file holds the network twice.
+    """
+    found = Counter(
+        name[: dot.end()] for name in source for dot in re.finditer(r"\.", name) if name[dot.end() :] in target
+    )
+    (prefix, most), (_, next_most) = (*found.most_common(2), ("", 0), ("", 0))[:2]
+    return prefix if most > next_most else ""
+
+
+def _behind(prefix: str) -> MappingRule:
+    """The network's own names behind a prefix; what stands elsewhere in the file is no part of the network."""
+
+    def pair(source: StateDict, target: StateDict) -> dict[str, str]:
+        return {key: name for key in source if key.startswith(prefix) and (name := key.removeprefix(prefix)) in target}
+
+    start = re.escape(prefix)
+    beside = (rf"^(?!{start})", *(rf"^{start}{one.removeprefix('^')}" for one in _CLASSIFIER))
+    return MappingRule(f"names behind {prefix}", pair, _COUNTER, beside)
 
 
 def _identity(source: StateDict, target: StateDict) -> dict[str, str]:

@@ -31,10 +31,11 @@ def saved(path: Path, tensors: dict[str, torch.Tensor]) -> str:
         lambda found: {f"module.{name}": one for name, one in found.items()},
         lambda found: {**{f"backbone.{name}": one for name, one in found.items()}, "head.1.weight": torch.ones(2, 3)},
         lambda found: {**found, "classifier.weight": torch.ones(9, 4), "optimizer_step": torch.tensor(3)},
+        lambda found: {f"encoder.{name}": found[name] for name in sorted(found, key=lambda name: name[::-1])},
         lambda found: {name: one.bfloat16() if one.is_floating_point() else one for name, one in found.items()},
         lambda found: {name: one.double() if one.is_floating_point() else one for name, one in found.items()},
     ],
-    ids=["plain", "prefixed", "of a bundle", "more than needed", "bfloat16", "float64"],
+    ids=["plain", "prefixed", "of a bundle", "more than needed", "a part, in another order", "bfloat16", "float64"],
 )
 def test_a_file_of_the_same_network_fills_it_all(tmp_path, change):
     source = find_source(saved(tmp_path / "w.safetensors", change(state())))

@@ -12,7 +12,7 @@ from graft.core.errors import ArtifactError
 from graft.models.mapping.axes import Axes
 from graft.models.mapping.reshaping import fit_of
 from graft.models.mapping.weights import COUNTER, Weights, is_scale, leaf_of
-from graft.models.mapping_rules import EFFICIENTNET_PYTORCH, MOBILENETV2_TONYLINS
+from graft.models.mapping_rules import EFFICIENTNET_PYTORCH, MOBILENETV2_TONYLINS, prefix_before
 
 # Beside the quality of the fit of two tensors, which is at most 1: for equal last parts of their names, and against a
 # change of order.
@@ -55,6 +55,7 @@ def choose_pairing(source: Weights, target: Weights, axes: Mapping[str, Axes]) -
     rules: dict[str, Callable[[Weights, Weights], dict[str, str]]] = {
         "names": _by_name,
         "names of the library": _by_own_name,
+        "names behind a prefix": _behind_prefix,
         "efficientnet_pytorch": lambda one, other: _renamed(one, other, EFFICIENTNET_PYTORCH.pair),
         "mobilenetv2_tonylins": lambda one, other: _renamed(one, other, MOBILENETV2_TONYLINS.pair),
     }
@@ -94,6 +95,13 @@ def _by_name(source: Weights, target: Weights) -> dict[str, str]:
 def _by_own_name(source: Weights, target: Weights) -> dict[str, str]:
     theirs = source.by_own_name()
     return {name: theirs[own] for own, name in target.by_own_name().items() if own in theirs}
+
+
+def _behind_prefix(source: Weights, target: Weights) -> dict[str, str]:
+    """Names in a file of which the network is a part: ``encoder.layer1.0.conv1.weight``."""
+    ours = {**{name: name for name in target.state}, **target.by_own_name()}
+    prefix = prefix_before(source.state, ours)
+    return {name: key for own, name in ours.items() if (key := prefix + own) in source.state} if prefix else {}
 
 
 def _renamed(
