@@ -164,13 +164,17 @@ class Surrogate:
         return np.asarray((ones * variances) @ others.T)
 
 
-GRID = tuple(
-    Hyperparameters(shared, own, length, noise)
-    for (shared, own), length, noise in itertools.product(
-        ((0.6, 0.1), (0.3, 0.3), (0.1, 0.4)), (1.0, 4.0), (0.05, 0.25)
+def _grid(*splits: tuple[float, float]) -> tuple[Hyperparameters, ...]:
+    """Of the variances that all tasks share and that each has of its own, by length and noise."""
+    return tuple(
+        Hyperparameters(shared, own, length, noise)
+        for (shared, own), length, noise in itertools.product(splits, (1.0, 4.0), (0.05, 0.25))
     )
-)
 
+
+GRID = _grid((0.6, 0.1), (0.3, 0.3), (0.1, 0.4))
+# One task tells the sum of both, not how much of it holds for others: the split must not follow from the sum.
+GRID_OF_ONE = _grid((0.45, 0.25))
 # Of what tasks share whose scores go the same way; it must raise the logarithm of the evidence by so much.
 _TOLD, _MARGIN = (0.3, 1.0), 2.0
 
@@ -184,7 +188,8 @@ def fitted(table: Table, fields: Fields, likeness: Likeness, with_scores: bool =
         likeness: compares its tasks.
         with_scores: whether the scores are looked at.
     """
-    grid = GRID if with_scores else tuple(replace(one, slopes=0.0) for one in GRID)
+    grid = GRID_OF_ONE if len(np.unique(table.task)) == 1 else GRID
+    grid = grid if with_scores else tuple(replace(one, slopes=0.0) for one in grid)
     if not table.rows:
         return Surrogate(table, fields, likeness, grid[0])
     few = table.without(np.arange(table.rows) % math.ceil(table.rows / _ROWS_FOR_CHOICE) == 0)
