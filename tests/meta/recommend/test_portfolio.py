@@ -57,3 +57,13 @@ def test_what_won_on_this_very_task_is_tried_before_its_cheap_probe(alike: float
     assert first[0]["freeze"] == 0.25
     assert 1.0 not in [one["freeze"] for one in first]
     assert prior.expected[prior.portfolio[0]].reason.startswith(f"like task seen ({alike:.2f} alike), where")
+
+
+def test_a_memory_of_other_networks_alone_recommends_nothing() -> None:
+    """As tables of others have them, with networks that the job has not, and no strategies."""
+    rows = [
+        Record(*(f"t{at}", "image", "classification", name, "accuracy", "max", value), trial=f"{at}-{name}")
+        for at in range(4)
+        for name, value in (("vgg", 0.7), ("alexnet", 0.6), ("squeeze", 0.5))
+    ]
+    assert prior_for(HeldMemory(rows), Question(SPACE, Strategy.canonical, "image", "classification")).is_empty

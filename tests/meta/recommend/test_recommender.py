@@ -156,6 +156,15 @@ def test_a_table_without_rows_has_a_surrogate() -> None:
     assert np.allclose(posterior.mean, 0)
 
 
+@pytest.mark.parametrize("spread", [0.01, 0.4])
+def test_how_much_of_one_task_holds_for_others_does_not_follow_from_its_spread(spread: float) -> None:
+    """Of one task alone only the sum of the two variances is told by its values."""
+    worth = [0.9 + spread * np.sin(7 * at) for at in range(6)]
+    table = table_of([task("t", worth)], {})
+    found = fitted(table, Fields(table.candidates), Likeness(unknown_similarity, table.tasks)).parameters
+    assert (found.shared, found.own) == (0.45, 0.25)
+
+
 def test_what_is_condensed_keeps_the_nearest_tasks_and_the_means_of_the_others() -> None:
     known = tasks(40, WORTH)
     table = table_of(known, {})
@@ -163,12 +172,30 @@ def test_what_is_condensed_keeps_the_nearest_tasks_and_the_means_of_the_others()
     def similarity(one: str, other: str) -> float:
         return float(one == other or {one, other} == {"new", "t7"})
 
-    few = condensed(table, similarity, "new", most=20)
+    few = condensed(table, Likeness(similarity, table.tasks), "new", most=20)
     assert few.tasks[-1] == ALL_OTHERS
     assert few.rows <= 20
     assert "t7" in {few.tasks[at] for at in few.task}
     assert few.weight.max() > 30
-    assert condensed(table, similarity, "new", most=500) is table
+    assert condensed(table, Likeness(similarity, table.tasks), "new", most=500) is table
+
+
+def test_of_tasks_of_which_nothing_else_is_known_those_stay_whose_scores_go_the_same_way() -> None:
+    table, names = table_of(tasks(40, WORTH), {}), [f"t{at}" for at in range(40)]
+    ways = {name: np.array([1.0, 0.0]) if name in ("new", "t30") else np.array([0.0, 1.0]) for name in ("new", *names)}
+    few = condensed(table, Likeness(unknown_similarity, table.tasks, ways), "new", most=20)
+    assert [few.tasks[at] for at in np.unique(few.task)] == ["t30", ALL_OTHERS]
+
+
+def test_the_prior_alone_looks_at_no_scores_whatever_the_size_of_the_memory() -> None:
+    rng, pool = np.random.default_rng(0), [Candidate(f"b{at}") for at in range(30)]
+    known = [
+        TaskOutcomes(f"t{at}", "accuracy", False, {one: Outcome(float(rng.random())) for one in pool})
+        for at in range(40)
+    ]
+    told = score_table(Scores(f"t{at}", one.backbone, "logme", rng.random()) for at in range(41) for one in pool)
+    orders = {Recommender(known, one).forecast("t40", pool, only=Basis.PRIOR).order for one in (told, {})}
+    assert len(orders) == 1
 
 
 def test_greedy_takes_what_is_good_where_the_first_is_not() -> None:

@@ -71,7 +71,7 @@ def prior_for(memory: Memory, question: Question) -> Prior:
     scores = {**score_table(memory.scores()), **_own_scores(question)}
     recommender = Recommender(outcomes, scores, likeness, question.seed)
     forecast = recommender.forecast(THIS_TASK, pool, first=FIRST)
-    if forecast.basis == Basis.NOTHING:
+    if forecast.is_empty:
         return NO_PRIOR
     costs = relative_seconds(outcomes, pool)
     portfolio = _portfolio(forecast, costs, question.seed)

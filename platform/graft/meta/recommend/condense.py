@@ -2,30 +2,30 @@
 
 import numpy as np
 
-from graft.meta.recommend.table import Similarity, Table
+from graft.meta.recommend.kernel import Likeness
+from graft.meta.recommend.table import Table
 
 MOST_ROWS = 900
 ALL_OTHERS = "all other tasks"
 
 
-def condensed(table: Table, similarity: Similarity, task: str, most: int = MOST_ROWS) -> Table:
+def condensed(table: Table, likeness: Likeness, task: str, most: int = MOST_ROWS) -> Table:
     """At most about so many rows, those that say most of one task.
 
-    The tasks that are most like it keep their rows, as far as half of the places reach; all others become one task,
-    in which each candidate has the mean of its losses, and the more weight the more tasks it comes from. If that is
-    too many still, its best and, of the rest, evenly spread ones stay.
+    The tasks that are most like it, of equals those whose scores go the same way, keep their rows, as far as half of
+    the places reach; all others become one task, in which each candidate has the mean of its losses, and the more
+    weight the more tasks it comes from. If that is too many still, its best and, of the rest, evenly spread ones stay.
 
     Args:
         table: of any size.
-        similarity: of tasks.
+        likeness: compares its tasks.
         task: the one that is to be predicted.
         most: rows.
     """
     if table.rows <= most:
         return table
     counts = np.bincount(table.task, minlength=len(table.tasks))
-    likeness = np.array([similarity(task, other) for other in table.tasks])
-    order = np.argsort(-likeness, kind="stable")
+    order = np.lexsort((-likeness.of_by_scores(task), -likeness.of(task)))
     near = order[np.cumsum(counts[order]) <= most // 2]
     is_near = np.isin(table.task, near)
     rest = _merged(table.without(~is_near), most - int(is_near.sum()))

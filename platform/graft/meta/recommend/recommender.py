@@ -27,6 +27,8 @@ from graft.meta.recommend.table import (
 # A half of the blend replaces it only if it has been better on so many tasks, by more than this many standard errors.
 _FEWEST_TASKS, _ERRORS = 5, 2.0
 _JUDGED_AT = (1, 3, 5)
+# Candidates are expected to be worth the same if they differ by less than this, in units of `below_best`.
+_NO_DIFFERENCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,12 @@ class Forecast:
     basis: Basis
     order: tuple[int, ...]
     tasks: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it tells nothing: where all that is known is like none of the pool, its order is one of names."""
+        alike = len(self.pool) > 1 and float(np.ptp(self.posterior.mean)) < _NO_DIFFERENCE
+        return alike or self.basis == Basis.NOTHING
 
 
 @dataclass(frozen=True)
@@ -75,8 +83,9 @@ class Recommender:
         """
         others = [one for one in self.outcomes if one.task != task]
         table = table_of(others, self.scores, pool)
-        table = compacted(condensed(table, self.similarity, task), len(pool))
-        directions = score_directions(self.scores, (task, *table.tasks))
+        directions = {} if only == Basis.PRIOR else score_directions(self.scores, (task, *table.tasks))
+        table = condensed(table, Likeness(self.similarity, table.tasks, directions), task)
+        table = compacted(table, len(pool))
         fields, likeness = Fields(table.candidates), Likeness(self.similarity, table.tasks, directions)
         features = score_features(pool, self.scores.get(task, {}), table.names)
         with_scores = bool(features.any()) and only != Basis.PRIOR

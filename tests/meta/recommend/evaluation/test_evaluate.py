@@ -160,3 +160,11 @@ def test_many_tasks_are_thinned_once_each(monkeypatch: pytest.MonkeyPatch) -> No
     memory = HeldMemory(records(worths(5, own=0.2)))
     once, fewer, five = (Evaluator(draws=draws).evaluate(memory).thinned for draws in (1, None, 5))
     assert once == fewer != five
+
+
+def test_tasks_without_a_candidate_in_common_tell_no_more_than_chance() -> None:
+    values = worths(2)
+    rows = [*records(values[:1]), *(record("other", f"x{at}", one) for at, one in enumerate(values[1].tolist()))]
+    found = Evaluator().evaluate(HeldMemory(rows)).to_dict()
+    assert [one["basis"] for one in found["tasks"]] == ["nothing", "nothing"]
+    assert found["mean"]["graft"] == found["mean"]["prior"] == found["mean"]["random"]

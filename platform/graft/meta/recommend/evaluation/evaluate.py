@@ -194,9 +194,9 @@ class Evaluator:
         methods: list[tuple[str, Basis | None]] = [(PRIOR, Basis.PRIOR), (GRAFT, None)]
         for method, only in methods if one.task in known else methods[:1]:
             forecast = recommender.forecast(one.task, pool, only, first=max(self.counts))
-            basis = forecast.basis
+            basis = Basis.NOTHING if forecast.is_empty else forecast.basis
             order = [forecast.pool[place] for place in forecast.order]
-            knows = basis != Basis.NOTHING
+            knows = not forecast.is_empty
             found[method] = {k: of_order(values, order, k) if knows else at_random(values, k) for k in self.counts}
         found.setdefault(GRAFT, found[PRIOR])  # without scores of the task there is nothing to blend
         return found, str(basis)
