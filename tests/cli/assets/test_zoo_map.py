@@ -64,6 +64,12 @@ def test_a_target_that_is_not_there_is_told():
         run(LITE0, "efficientnet_lite00")
 
 
+@pytest.mark.parametrize("source", ["efficientnet_lite0", "local:timm/test_convnext:weights.pth"])
+def test_a_size_that_a_network_cannot_take_is_told_before_weights_are_read(source):
+    with pytest.raises(SpecError, match=r"^--size is 8, which timm:test_convnext cannot take .* smallest that works"):
+        run(source, "timm:test_convnext", "--size", 8)
+
+
 def test_a_file_of_another_network_fills_nothing(tmp_path):
     import torch
 

@@ -57,6 +57,22 @@ def test_a_position_embedding_is_resampled_as_timm_does(prefix):
     assert "interpolated" in fit_of("pos_embed", table, found, (FIXED, FIXED, OUT)).how
 
 
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 0)])
+@pytest.mark.parametrize("side", [4, 6])
+def test_positions_of_a_network_with_a_token_more_are_those_of_the_square(before, after, side):
+    from timm.layers import resample_abs_pos_embed
+
+    table = torch.randn(1, before + 16, 8)
+    found = brought("stem.pos_embed", table, (1, after + side**2, 8), (FIXED, FIXED, OUT))
+    square = resample_abs_pos_embed(table[:, before:], [side, side], [4, 4], num_prefix_tokens=0)
+    torch.testing.assert_close(found, torch.cat([table[:, :after], square], dim=1))
+
+
+def test_positions_of_tokens_that_the_source_lacks_are_not_made_up():
+    for old, new in ((16, 17), (17, 18), (33, 17)):
+        assert fit_of("pos_embed", torch.ones(1, old, 8), torch.ones(1, new, 8), (FIXED, FIXED, OUT)) is None
+
+
 def test_a_position_embedding_is_resampled_and_grows_wider():
     table = torch.randn(1, 17, 4)
     found = brought("pos_embed", table, (1, 26, 8), (FIXED, FIXED, OUT))

@@ -14,6 +14,10 @@ from graft.models.mapping.growth import can_grow, grow
 _GRID = re.compile(r"(^|\.)(pos_embed|position_embedding|relative_position_bias_table)$")
 _POSITIONS = re.compile(r"position_embeddings?\.weight$|(^|\.)pos_embed(ding)?\.weight$|\.wpe\.weight$")
 _PLANES = (1, 3)
+# Tokens before the square of a position embedding, in the source and in the target: none, one for the class, one of
+# distillation besides (DeiT), or four registers; then one that the target lacks. With others a rectangle and a token
+# would pass for a square: 4·8 + 1 = 5² + 8.
+_BEFORE = ((0, 0), (1, 1), (2, 2), (5, 5), (2, 1), (1, 0))
 
 
 @dataclass(frozen=True)
@@ -114,21 +118,32 @@ def _is_grid(name: str, source: Tensor, target: Tensor) -> bool:
     return _sides(source.shape[-2], target.shape[-2]) is not None
 
 
-def _sides(old: int, new: int) -> tuple[int, int, int] | None:
-    """Sides of both squares, and how many tokens come before them in both."""
-    for prefix in range(9):
-        sides = math.isqrt(max(old - prefix, 0)), math.isqrt(max(new - prefix, 0))
-        if sides[0] ** 2 == old - prefix > 0 and sides[1] ** 2 == new - prefix > 0:
-            return (*sides, prefix)
+@dataclass(frozen=True)
+class _Sides:
+    """Sides of two squares, and how many tokens come before them in both."""
+
+    old: int
+    new: int
+    before_old: int
+    before_new: int
+
+
+def _sides(old: int, new: int) -> _Sides | None:
+    """Squares that tables of so many rows hold: with equally many tokens before them, or with one that is gone."""
+    for before_old, before_new in _BEFORE:
+        mine, other = (math.isqrt(max(rows, 0)) for rows in (old - before_old, new - before_new))
+        if mine**2 == old - before_old > 0 and other**2 == new - before_new > 0:
+            return _Sides(mine, other, before_old, before_new)
     return None
 
 
 def _resampled(table: Tensor, places: int) -> Tensor:
-    """A table [..., N, D] for another number of places: bicubic, antialiased, as timm does; tokens before are kept."""
+    """A table [..., N, D] for another number of places: bicubic, antialiased, as timm does; tokens before are kept, as
+    far as the new one has them."""
     sides = _sides(table.shape[-2], places)
     assert sides is not None, "`_is_grid` has asked"
-    old, new, prefix = sides
-    kept, grid = table[..., :prefix, :].float(), table[..., prefix:, :].float()
+    old, new = sides.old, sides.new
+    kept, grid = table[..., : sides.before_new, :].float(), table[..., sides.before_old :, :].float()
     width = grid.shape[-1]
     planes = grid.reshape(-1, old, old, width).permute(0, 3, 1, 2)
     planes = functional.interpolate(planes, (new, new), mode="bicubic", antialias=True, align_corners=False)

@@ -9,7 +9,7 @@ from typing import Any
 from graft.core.errors import ArtifactError, Problem, SpecError
 from graft.core.storage import Home
 from graft.data.remote.here import home_of_copies
-from graft.models.load import check_backbone
+from graft.models.load import check_backbone, size_problem
 from graft.models.mapping.source import Source, find_source
 from graft.models.weights.header import file_problem
 from graft.models.zoo import has_backbone
@@ -64,7 +64,7 @@ def try_mapping(source: str, target: str, size: int | None, min_coverage: float,
         ArtifactError: an experiment has no bundle, or a registered model is not what was registered.
     """
     found = located(source, home)
-    if problem := check_backbone(target, weights=False):
+    if problem := check_backbone(target, weights=False) or _size_problem(found, target, size):
         raise SpecError(problem)
     from graft.learner.mapped.backbone import map_backbone
     from graft.learner.mapped.comparison import compare
@@ -102,6 +102,14 @@ def located(source: str, home: Home) -> Source:
             return find_source(_bundle(source, home))
         except SpecError:
             raise error from None
+
+
+def _size_problem(source: Source, target: str, size: int | None) -> str | None:
+    """Why one of both networks cannot take inputs of a size; the one of a bundle has taken its own."""
+    if size is None:
+        return None
+    names = [*([source.name] if source.kind == "backbone" else []), target]
+    return next((f"--size {told}" for name in names if (told := size_problem(name, size))), None)
 
 
 def settle_sources(raw: dict[str, Any]) -> list[Problem]:
