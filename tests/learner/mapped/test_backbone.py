@@ -7,10 +7,12 @@ from tests.learner.mapped.conftest import Bundle
 
 from graft.core.errors import ArtifactError, SpecError
 from graft.learner.mapped.backbone import init_problem, map_backbone, mapped_backbone, misfit, require_digest
-from graft.models.bundle import read_bundle
+from graft.models.bundle import EnsembleSpec, MemberBundle, read_bundle, write_bundle
 from graft.models.load import describe_backbone, load_backbone
 from graft.models.mapping.source import find_source
+from graft.models.structure.edited import depth_of
 from graft.spec.components.initialisation import Mapped
+from graft.spec.components.structure import Structure
 
 LITE0, LITE1 = "efficientnet_lite0", "timm:tf_efficientnet_lite1"
 
@@ -50,6 +52,43 @@ def test_blocks_that_an_earlier_task_left_out_give_back_what_they_take(bundle: B
     x = torch.randn(2, 3, 32, 32)
     with torch.inference_mode():
         torch.testing.assert_close(mapped.loaded.backbone(x), network(x))
+
+
+@pytest.mark.parametrize("file", ["", "weights.safetensors"])
+def test_blocks_that_an_earlier_task_copied_are_found_at_their_places(bundle: Bundle, file: str) -> None:
+    directory = bundle(architecture="timm/mobilenetv2_035", structure={"deepen": 0.5})
+    places = Structure(deepen=0.5).blocks(depth_of("timm/mobilenetv2_035"))
+    assert len(places) > len({*places}), "there are copies"
+    network = read_bundle(directory).build().backbone
+    mapped = map_backbone(find_source(str(directory / file)), "timm:mobilenetv2_035")
+    for place in {*places}:
+        there = network.blocks[places.index(place)].state_dict()
+        found = mapped.loaded.backbone.blocks[place].state_dict()
+        assert all(torch.equal(tensor, there[name]) for name, tensor in found.items()), place
+    copies = {f"blocks.{place}-copy" for place in places if places.count(place) > 1}
+    assert {".".join(name.split(".")[:2]) for name in mapped.report.unexpected} == copies
+
+
+def test_copies_take_the_places_of_blocks_that_were_left_out(bundle: Bundle) -> None:
+    structure = {"deepen": 0.5, "skip": {"kind": "spread", "share": 0.4}}
+    directory = bundle(architecture="timm/mobilenetv2_035", structure=structure)
+    network = read_bundle(directory).build().backbone
+    mapped = map_backbone(find_source(str(directory)), "timm:mobilenetv2_035")
+    x = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(mapped.loaded.backbone(x), network(x))
+
+
+def test_of_an_ensemble_the_first_network_is_mapped_and_it_is_told(bundle: Bundle) -> None:
+    directory = bundle()
+    spec = read_bundle(directory).spec.model_copy(update={"ensemble": EnsembleSpec(share=0.7, facts={})})
+    networks = [read_bundle(bundle(seed=seed, name=f"one{seed}")).build() for seed in (1, 2)]
+    member = MemberBundle("t07", 0.3, networks[1], read_bundle(directory).spec, {})
+    write_bundle(directory.parent / "all", networks[0], spec, None, [member])
+    mapped = map_backbone(find_source(str(directory.parent / "all")), "timm:test_efficientnet")
+    assert mapped.report.notes == ("the source is an ensemble of 2 networks, of which the first is mapped",)
+    found, first = mapped.loaded.backbone.state_dict(), networks[0].backbone.state_dict()
+    assert all(torch.equal(tensor, first[name]) for name, tensor in found.items())
 
 
 def test_what_is_missing_is_the_same_in_every_process() -> None:

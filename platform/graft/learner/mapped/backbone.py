@@ -73,7 +73,7 @@ def map_backbone(
     remedy = "name another source or target, or allow less: `--min-coverage`, `min_coverage` of strategy.init"
     require_coverage(done, min_coverage, (f"source {source.name}", target), remedy)
     loaded = LoadedBackbone(backbone.eval(), replace(info, input=_input(source, info)), None)
-    return MappedBackbone(loaded, _with_note(done, opened), source, opened, size)
+    return MappedBackbone(loaded, _with_notes(done, source, opened), source, opened, size)
 
 
 def misfit(source: Source, info: BackboneInfo) -> str | None:
@@ -142,14 +142,16 @@ def _require_trained(source: Source, opened: Opened) -> None:
         raise ArtifactError(f"source {source.name} cannot be used: {problem}")
 
 
-def _with_note(report: Transplanted, opened: Opened) -> Transplanted:
-    """With what is said of matrices that hold one number throughout, if there are some."""
-    same = same_throughout(opened.weights.state)
-    if not same:
-        return report
-    found = f"{len(same)} matri{'x' if len(same) == 1 else 'ces'} of the source, such as `{same[0]}`, "
-    told = found + f"hold{'s' * (len(same) == 1)} one number throughout, from which nothing is learned"
-    return replace(report, notes=(*report.notes, told))
+def _with_notes(report: Transplanted, source: Source, opened: Opened) -> Transplanted:
+    """With what is said of an ensemble, and of matrices that hold one number throughout, if there are some."""
+    notes = [*report.notes]
+    if source.bundle is not None and source.bundle.members:
+        count = 1 + len(source.bundle.members)
+        notes.append(f"the source is an ensemble of {count} networks, of which the first is mapped")
+    if same := same_throughout(opened.weights.state):
+        found = f"{len(same)} matri{'x' if len(same) == 1 else 'ces'} of the source, such as `{same[0]}`, "
+        notes.append(found + f"hold{'s' * (len(same) == 1)} one number throughout, from which nothing is learned")
+    return replace(report, notes=tuple(notes))
 
 
 def _tables(source: Source, info: BackboneInfo) -> TokenRows | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from graft.core.errors import ArtifactError, SpecError
 from graft.core.storage import canonical_json, file_digest, text_digest
 from graft.core.uris import user_path
+from graft.models.bundle_files import MANIFEST, WEIGHTS
 from graft.models.info import BackboneInfo
 from graft.models.weights.header import SUFFIXES
 from graft.models.zoo import ZOO, find_entry, has_backbone
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 # As large networks are cut into files.
 _PART, _INDEX = re.compile(r"-(\d+)-of-(\d+)\.\w+$"), ".index.json"
-_MANIFEST = "manifest.json"
 _HEAD, _BACKBONE = "head.", "backbone."
+_COPY = "-copy"
 _FORMS = (
     "must be a backbone (`graft zoo ls`), a file of weights (.safetensors, .pth), a folder with one, a bundle, or "
     "models:/NAME"
@@ -124,7 +125,7 @@ class Source:
             spec, network = self.bundle.spec, self.bundle.build()
             _, names = named_backbone(spec.architecture, spec.preprocessing.size)
             state, structure = network.backbone.state_dict(), spec.strategy.structure
-            if structure.skips:
+            if structure.asks_for_residual:
                 state = _in_place(state, structure.blocks(depth_of(spec.architecture)))
             return Opened(
                 Weights(state, names, heads_of(network.backbone)), network.backbone, network.head.state_dict()
@@ -155,6 +156,8 @@ def find_source(name: str) -> Source:
         return _in_folder(name, path.absolute())
     if path.is_file():
         _refuse_part(name, path)
+        if path.name == WEIGHTS and (path.parent / MANIFEST).is_file():
+            return Source(str(path.parent.absolute()), "bundle")  # which says how its network was edited
         if path.suffix not in SUFFIXES:
             raise SpecError(f"source {name} is no file of weights, but must end in {', '.join(SUFFIXES)}")
         return Source(str(path.absolute()), "file")
@@ -169,11 +172,15 @@ def find_source(name: str) -> Source:
 
 
 def _in_place(state: Mapping[str, Tensor], places: Sequence[int]) -> dict[str, Tensor]:
-    """Tensors of a network of which blocks were left out, by the names that the whole network has for them."""
+    """Tensors of a network of which blocks were left out, or copied, by the names that the whole network has for them.
+
+    A copy behind a block has none there.
+    """
+    labels = [f"{place}{_COPY * (index > 0 and places[index - 1] == place)}" for index, place in enumerate(places)]
     found = {}
     for name, tensor in state.items():
         head, *rest = name.split(".")
-        place = [str(places[int(rest[0])]), *rest[1:]] if head == "blocks" else rest
+        place = [labels[int(rest[0])], *rest[1:]] if head == "blocks" else rest
         found[".".join([head, *place])] = tensor
     return found
 
@@ -192,7 +199,7 @@ def _refuse_part(name: str, path: Path) -> None:
 
 
 def _in_folder(name: str, path: Path) -> Source:
-    if (path / _MANIFEST).is_file():
+    if (path / MANIFEST).is_file():
         return Source(str(path), "bundle")
     if (path / "config.json").is_file():
         return Source(f"hf:{path}", "backbone")
