@@ -41,8 +41,18 @@ def job(backbone: str = "efficientnet_lite0", **structure: Any) -> Job:
         ),
         (
             {"backbone": VIT, "pool": {"choice": ["own", "gem"]}},
-            "strategy.structure.pool: is gem, but the last block of timm/vit_tiny_patch16_224 pools by itself; leave "
+            "strategy.structure.pool: is gem, but the last block of timm:vit_tiny_patch16_224 pools by itself; leave "
             "it out, or drop that block with keep",
+        ),
+        (
+            {"backbone": "minilm_l6", "deepen": 0.5},
+            "strategy.structure.deepen: puts copies behind blocks of minilm_l6, in which a norm follows the sum, so "
+            "they would change its function; leave it out",
+        ),
+        (
+            {"backbone": "gru:minilm_l6", "widen": 2.0},
+            "strategy.structure.widen: is above 1, but no block of gru:minilm_l6 has a branch whose inner width is "
+            "known to grow; leave it out",
         ),
     ],
 )
@@ -69,6 +79,10 @@ def test_the_costs_of_a_space_dearest_first_each_structure_once() -> None:
     assert [(one.label, one.params) for one in found] == [("whole", 3_371_008), ("keep=0.471", 253_984)]
     assert all((one.whole_params, one.whole_multiply_adds) == (3_371_008, found[0].multiply_adds) for one in found)
     assert found[1].line().startswith("efficientnet_lite0 keep=0.471: 0.254 M parameters, ")
+
+
+def test_costs_are_known_of_a_network_whose_weights_are_elsewhere() -> None:
+    assert [one.label for one in planned_edits(job("timm:resnet18", keep=0.5))] == ["keep=0.5"]
 
 
 def test_a_range_is_told_by_some_of_its_shares() -> None:

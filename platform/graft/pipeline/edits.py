@@ -55,7 +55,7 @@ def planned_edits(job: Job) -> tuple[PlannedEdit, ...]:
     """The structures of a job's space, dearest first for each backbone; none where it edits nothing, or nothing that
     costs anything."""
     node = dict(job.reach.root.fields).get(FIELD)
-    usable = [name for name in job.reach.values("backbone") if check_backbone(name) is None]
+    usable = [name for name in job.reach.values("backbone") if check_backbone(name, weights=False) is None]
     if node is None:
         return ()
     from graft.models.structure.edited import edit_of
@@ -133,7 +133,7 @@ def _pool_problem(structure: Structure, info: BackboneInfo) -> str:
     from graft.models.structure.edited import check_pool
 
     try:
-        check_pool(structure, info.architecture)
+        check_pool(structure, info.architecture, info.name)
     except SpecError as error:
         return error.problems[0].message
     return ""
@@ -143,7 +143,7 @@ def _deepen_problem(info: BackboneInfo) -> str:
     from graft.models.structure.edited import check_deepen
 
     try:
-        check_deepen(info.architecture)
+        check_deepen(info.architecture, info.name)
     except SpecError as error:
         return error.problems[0].message
     return ""
@@ -153,7 +153,7 @@ def _widen_problem(info: BackboneInfo) -> str:
     from graft.models.structure.edited import check_widen
 
     try:
-        check_widen(info.architecture)
+        check_widen(info.architecture, info.name)
     except SpecError as error:
         return error.problems[0].message
     return ""

@@ -99,24 +99,32 @@ def edit_of(architecture: str, structure: Structure, size: int) -> Edit:
     return Edit(before, sum((left[place + 1].cost for place in places), left[0].cost))
 
 
-def check_deepen(architecture: str) -> None:
+def check_deepen(architecture: str, name: str = "") -> None:
     """Whether residual blocks of an architecture can be followed by copies that change nothing.
+
+    Args:
+        architecture: ``<library>/<architecture>``.
+        name: what messages call it; the architecture if left out.
 
     Raises:
         SpecError: they cannot.
     """
     backbone = _on_meta(architecture)
     for place in depth_of(architecture).residual or ():
-        _identity(backbone.blocks[place], architecture)
+        _identity(backbone.blocks[place], name or architecture)
 
 
-def check_widen(architecture: str) -> None:
+def check_widen(architecture: str, name: str = "") -> None:
     """Whether some block of an architecture can be wider inside.
+
+    Args:
+        architecture: ``<library>/<architecture>``.
+        name: what messages call it; the architecture if left out.
 
     Raises:
         SpecError: none can.
     """
-    require_branches(_on_meta(architecture).blocks, architecture)
+    require_branches(_on_meta(architecture).blocks, name or architecture)
 
 
 def _on_meta(architecture: str) -> Backbone:
@@ -133,15 +141,14 @@ def _wider(backbone: Backbone, structure: Structure, architecture: str) -> Seque
     return [widened(block, structure.widen, seed=place) for place, block in enumerate(backbone.blocks)]
 
 
-def _identity(block: nn.Module, architecture: str) -> nn.Module:
+def _identity(block: nn.Module, name: str) -> nn.Module:
     """A copy of a residual block whose last layers give 0 (Net2DeeperNet), so that it gives back what it takes."""
     twin = copy.deepcopy(block)
     closing = closing_tensors(twin)
     if not closing or is_post_norm(twin):
-        told = f"puts copies behind blocks of {architecture.partition('/')[0]}/…, in which a norm follows the sum"
-        raise SpecError(
-            [Problem("strategy.structure.deepen", f"{told}, so they would change its function; leave it out")]
-        )
+        why = "in which a norm follows the sum" if closing else "which have no last layer that could give 0"
+        told = f"puts copies behind blocks of {name}, {why}, so they would change its function; leave it out"
+        raise SpecError([Problem("strategy.structure.deepen", told)])
     named = dict(twin.named_parameters())
     with torch.no_grad():
         for one in closing:
@@ -149,7 +156,7 @@ def _identity(block: nn.Module, architecture: str) -> nn.Module:
     return twin
 
 
-def check_pool(structure: Structure, architecture: str) -> None:
+def check_pool(structure: Structure, architecture: str, name: str = "") -> None:
     """Whether the pooling of a structure has something to pool.
 
     Raises:
@@ -157,5 +164,5 @@ def check_pool(structure: Structure, architecture: str) -> None:
     """
     last = structure.blocks(depth_of(architecture))[-1]
     if structure.pool != "own" and len(stages_of(architecture)[last + 1].shape) < 2:
-        told = f"is {structure.pool}, but the last block of {architecture} pools by itself"
+        told = f"is {structure.pool}, but the last block of {name or architecture} pools by itself"
         raise SpecError([Problem("strategy.structure.pool", f"{told}; leave it out, or drop that block with keep")])
