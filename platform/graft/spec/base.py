@@ -1,7 +1,7 @@
 """What every model of the job file has in common."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self, get_args
+from typing import Annotated, Any, ClassVar, Self, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
@@ -64,9 +64,10 @@ def spec_types(annotation: Any) -> tuple[type[Spec], ...]:
 
 
 def without_none(annotation: Any) -> Any:
-    """What a value is if it is given: ``int`` for ``int | None``."""
+    """What a value is if it is given: ``int`` for ``int | None``, whatever bounds are written beside it."""
     given = [part for part in get_args(annotation) if part is not type(None)]
-    return given[0] if len(given) == 1 and type(None) in get_args(annotation) else annotation
+    found = given[0] if len(given) == 1 and type(None) in get_args(annotation) else annotation
+    return get_args(found)[0] if get_origin(found) is Annotated else found
 
 
 def places_of(key: str, model: type[Spec]) -> tuple[tuple[str, ...], ...]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from graft.spec.base import kind_of, spec_types
 from graft.spec.components.initialisation import Reinitialise
 from graft.spec.components.optimizer import Sgd
 from graft.spec.components.penalty import L2, L2SP, NoPenalty
@@ -15,7 +16,21 @@ from graft.spec.strategy import Strategy
 WIDE: dict[str, Any] = {
     "backbone": {"choice": ["a", "b"]},
     "freeze": {"choice": [0.0, 0.5, {"uniform": [0.6, 0.9]}]},
-    "init": {"choice": ["pretrained", {"kind": "reinitialise", "blocks": {"randint": [1, 3]}}]},
+    "init": {
+        "choice": [
+            "pretrained",
+            {"kind": "reinitialise", "blocks": {"randint": [1, 3]}},
+            {"kind": "mapped", "source": "a"},
+            {"kind": "mapped", "source": "b", "min_coverage": {"uniform": [0.1, 0.4]}, "version": "models:/b/3"},
+        ]
+    },
+    "structure": {
+        "choice": [
+            {"keep": {"choice": [0.4, 0.5]}, "skip": {"choice": ["none", {"kind": "at", "depths": [0.2]}]}},
+            {"keep": 1.0, "widen": {"uniform": [1.5, 2.0]}},
+        ]
+    },
+    "backbone_dropout": {"uniform": [0.1, 0.3]},
     "penalty": {
         "choice": [
             "none",
@@ -48,6 +63,14 @@ def test_the_place_of_a_drawn_strategy_is_what_was_picked() -> None:
     for seed in range(300):
         strategy, picked = drawn(space, seed)
         assert space.coordinates(strategy) == picked
+
+
+@pytest.mark.parametrize("name", ["init", "penalty", "head", "loss", "augment", "mix", "select", "tune", "unfreeze"])
+def test_every_kind_of_component_has_a_place(name: str) -> None:
+    kinds = [kind for spec in spec_types(Strategy.model_fields[name].annotation) if (kind := kind_of(spec))]
+    space = StrategySpace.parse({name: {"choice": kinds}})
+    for index, kind in enumerate(kinds):
+        assert space.coordinates(Strategy.model_validate({name: kind})) == {name: index}, kind
 
 
 def test_keys_of_places_are_those_of_distributions() -> None:

@@ -279,6 +279,10 @@ def test_dimensions_and_ranges_are_those_of_one_strategy() -> None:
         ),
         ({"resolution": {"uniform": [32, 64]}}, "draws fractions, but must draw whole numbers here; use `randint`"),
         ({"precision": {"uniform": [0, 1]}}, "strategy.precision.uniform: draws numbers, but the values here are no"),
+        (
+            {"structure": {"uniform": [0, 1]}},
+            "draws numbers, but must be a mapping of the keys `keep`, `skip`, `deepen`",
+        ),
         ({"penalty": {"randint": [0, 1]}}, f"draws numbers, but must be one of {PENALTIES}; use `choice`"),
         (
             {"penalty": "l2sp"},

@@ -33,7 +33,7 @@ class _Field:
     def __init__(self, model: type[Spec], name: str) -> None:
         info = model.model_fields[name]
         self._kinds = {kind_of(spec): spec for spec in spec_types(info.annotation)}
-        self._default = info.default
+        self.default = _plain(info.default)
 
     def coordinates(self, node: Node, value: Any, key: str) -> Coordinates:
         match node:
@@ -43,7 +43,8 @@ class _Field:
                 if math.isfinite(self.distance(node, value)):
                     for name, inner in fields:
                         inside = _Field(self._kinds[kind], name)
-                        yield from inside.coordinates(inner, value[name], field_key(key, kind, name))
+                        held = value.get(name, inside.default)
+                        yield from inside.coordinates(inner, held, field_key(key, kind, name))
             case Choice(options):
                 distances = [self.distance(option, value) for option in options]
                 index = distances.index(min(distances))
@@ -63,8 +64,12 @@ class _Field:
                 if not isinstance(value, Mapping) or value.get("kind") != kind:
                     return math.inf
                 given = dict(fields)
-                names = [name for name in self._kinds[kind].model_fields if name != "kind"]
-                return sum(_Field(self._kinds[kind], name)._distance_of(given.get(name), value[name]) for name in names)
+                inside = {name: _Field(self._kinds[kind], name) for name in self._kinds[kind].model_fields}
+                return sum(
+                    field._distance_of(given.get(name), value.get(name, field.default))
+                    for name, field in inside.items()
+                    if name != "kind"
+                )
             case Choice(options):
                 return min(self.distance(option, value) for option in options)
             case _:
@@ -72,7 +77,7 @@ class _Field:
 
     def _distance_of(self, node: Node | None, value: Any) -> float:
         """What is not given has its default."""
-        return self.distance(Value(self._default) if node is None else node, value)
+        return _distance(self.default, value) if node is None else self.distance(node, value)
 
 
 def _with_drawn_rates(nodes: Mapping[str, Node], plain: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -90,6 +95,13 @@ def _with_drawn_rates(nodes: Mapping[str, Node], plain: Mapping[str, Any]) -> Ma
     possible = [one for one in factors if factor.distance(factor_node, one) == 0]
     drawn = min(possible, key=lambda one: rate.distance(rate_node, product / one))
     return {**plain, "lr": product / drawn, "head_lr_factor": drawn}
+
+
+def _plain(default: Any) -> Any:
+    """A default as plain JSON, as a strategy that is written has it, unless it leaves it out."""
+    if isinstance(default, tuple):
+        return [_plain(one) for one in default]
+    return default.model_dump(mode="json") if isinstance(default, Spec) else default
 
 
 def _nearest(distribution: Range, value: float) -> int | float:

@@ -144,7 +144,10 @@ def _range(model: type[Spec], name: str, kind: str, reading: _Reading, raw: Mapp
 
 
 def _needed(info: FieldInfo) -> str:
-    kinds = [str(kind_of(spec)) for spec in spec_types(info.annotation)]
+    specs = spec_types(info.annotation)
+    kinds = [kind for spec in specs if (kind := kind_of(spec))]
+    if specs and not kinds:
+        return f"must be a mapping of the keys {', '.join(f'`{key}`' for key in specs[0].model_fields)}"
     return must_be_one_of(kinds) if kinds else "the values here are no numbers"
 
 
