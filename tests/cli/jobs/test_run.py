@@ -193,7 +193,7 @@ def test_the_first_line_is_there_before_anything_slow(graft, job, monkeypatch):
     monkeypatch.setattr("graft.pipeline.run.check_job", slow)
     done = graft("run", job)
     assert done.err.splitlines() == [
-        f"{job}: digits, 6 trials (asha), at most 8 epochs each",
+        f"{job}: digits, 6 trials (asha)",
         "task: classification of images by accuracy (each image shows one of ten digits)",
         "data: 1,797 images (1,079 train, 359 drawn for validation, 359 drawn for test)",
         "classes: 0 (178), 1 (182), 2 (177), 3 (183), 4 (181), 5 (182), 6 (181), 7 (179), 8 (174), 9 (180); 10 in all",

@@ -104,3 +104,8 @@ def test_it_is_told_on_one_line() -> None:
         "32 trials (asha), at most 4 epochs each, then 6 trials (pbt), at most 8 epochs each"
     )
     assert describe(phases({"budget": {"minutes": 3}})) == "trials until the budget ends (asha), at most 8 epochs each"
+
+
+def test_epochs_that_follow_from_the_samples_are_not_told_before_these_are_known() -> None:
+    assert describe(phases({"budget": {"minutes": 3}}), is_open=True) == "trials until the budget ends (asha)"
+    assert describe(phases(EXPLORE_THEN_EVOLVE), is_open=True) == "32 trials (asha), then 6 trials (pbt)"

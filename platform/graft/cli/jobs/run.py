@@ -104,7 +104,9 @@ def command(  # noqa: PLR0913 - what a run can be told
         schedule = find_schedule(replay, place)
         loaded = replayed_job(loaded, schedule)
     manner = Manner.of(as_json, log_format)
-    what = f"replays {replay}" if schedule else describe(loaded.phases, loaded.strategies)
+    what = (
+        f"replays {replay}" if schedule else describe(loaded.phases, loaded.strategies, loaded.training.epochs is None)
+    )
     manner.say(f"{job}: {loaded.name}, {what}")
     from graft.cli.output.looking import looking
     from graft.data.remote.here import copies_in

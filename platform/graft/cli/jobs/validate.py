@@ -51,7 +51,7 @@ def command(
         shown = loaded.model_copy(update={"strategy": loaded.space})
         tell_json({"status": "ok", **told, "job": shown.model_dump(mode="json")})
         return
-    trials = describe(loaded.phases, loaded.strategies)
+    trials = describe(loaded.phases, loaded.strategies, loaded.training.epochs is None)
     tell(f"{job} is a valid job: {loaded.name}, {found.task} ({found.reason}), {trials}")
     if overview is not None:
         tell(*(f"{what:<10} {line}" for what, line in overview.lines()))

@@ -85,10 +85,17 @@ def drawn_from(phases: tuple[Phase, ...], strategies: int | None) -> tuple[Phase
     return tuple(replace(phase, trials=trials(phase)) for phase in phases)
 
 
-def describe(phases: tuple[Phase, ...], strategies: int | None = None) -> str:
-    """The phases on one line, where there are only so many strategies to draw; None: without end."""
+def describe(phases: tuple[Phase, ...], strategies: int | None = None, is_open: bool = False) -> str:
+    """The phases on one line.
+
+    Args:
+        phases: which.
+        strategies: how many there are to draw; None: without end.
+        is_open: whether the job leaves its epochs to what its samples ask for.
+    """
     return ", then ".join(
-        f"{_trials_in_words(phase.trials)} ({phase.scheduler.kind}), at most {phase.epochs} epochs each"
+        f"{_trials_in_words(phase.trials)} ({phase.scheduler.kind})"
+        + ("" if is_open else f", at most {phase.epochs} epochs each")
         for phase in drawn_from(phases, strategies)
     )
 
