@@ -154,19 +154,17 @@ def _seen(given: "Job", resolved: "Resolved", home: "Home", measure: bool, nodes
     from graft.models.load import known_depth
     from graft.pipeline.look import overview_of, placement_of
     from graft.pipeline.memory.beginning import beginning_of
-    from graft.spec.defaults.length import batch_note
+    from graft.spec.defaults.notes import notes_on
     from graft.spec.defaults.scale import Scale
-    from graft.spec.space.effects import idle
 
     job = resolved.job
     overview = overview_of(job, resolved.listing, looking(f"{job.data.modality}s"))
     size = Scale(overview.splits["train"], overview.splits["validation"])
-    note = batch_note(given, size.training)
     return _Seen(
         _plan(resolved, size, measure, _all_of(nodes) if nodes else None),
         overview,
         placement_of(job, sum(overview.splits.values()), home.datasets, resolved.listing),
-        [*([note] if note else []), *idle(given.strategy, job.strategy, known_depth)],
+        notes_on(given, job, size.training, known_depth),
         _screening(job, overview),
         beginning_of(job, home, overview, time.time()),
     )

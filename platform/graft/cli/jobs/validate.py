@@ -76,6 +76,8 @@ class _Checked:
 def _found(job: "Path", overrides: "Sequence[str]", no_data: bool) -> _Checked:
     """What the job is, after all that this command looks at."""
     from graft.core.errors import DataError
+    from graft.models.load import known_depth
+    from graft.spec.defaults.notes import notes_on
     from graft.spec.load import load_job, problems_of_data_too, sound_data
     from graft.spec.modalities.presence import presence_problems
 
@@ -87,17 +89,8 @@ def _found(job: "Path", overrides: "Sequence[str]", no_data: bool) -> _Checked:
         except DataError:
             _require([*presence_problems(loaded.data)])  # said of its key, as every command does
             raise
-    return replace(found, notes=_notes(loaded, found))
-
-
-def _notes(given: "Job", found: _Checked) -> list[str]:
-    """What the job asks for in vain, or cannot have as it asks for it."""
-    from graft.models.load import known_depth
-    from graft.spec.defaults.length import batch_note
-    from graft.spec.space.effects import idle
-
-    note = "" if found.overview is None else batch_note(given, found.overview.splits["train"])
-    return [*([note] if note else []), *idle(given.strategy, found.job.strategy, known_depth)]
+    training = None if found.overview is None else found.overview.splits["train"]
+    return replace(found, notes=notes_on(loaded, found.job, training, known_depth))
 
 
 def _data_problems(data: "DataSpec") -> "Iterator[Problem]":

@@ -44,11 +44,11 @@ def _check_truth(names: Sequence[str], source: str) -> None:
     Raises:
         DataError: all names say yes or no, and one of both in two ways.
     """
-    said = [name.strip().casefold() for name in names]
-    if not all(name in _YES | _NO for name in said) or max(map(len, said)) < _FEWEST_LETTERS:
+    said = {name: truth_of(name) for name in names}
+    if None in said.values() or max(len(name.strip()) for name in names) < _FEWEST_LETTERS:
         return
-    for answer in (_YES, _NO):
-        several = [name for name, plain in zip(names, said, strict=True) if plain in answer]
+    for answer in (True, False):
+        several = [name for name in names if said[name] is answer]
         if len(several) > 1:
             told = " and ".join(f"`{name}`" for name in several)
             raise DataError(f"{source} has the classes {told}, which say the same; write each answer in one way")
