@@ -20,8 +20,9 @@ from graft.journal.journal import read
 
 JOB = {
     "name": "faults",
-    "data": {"kind": "digits", "limit": 120},
-    "strategy": {"resolution": 32, "freeze": 1.0, "lr": {"loguniform": [1.0e-3, 1.0e-1]}},
+    "data": {"kind": "digits", "limit": 300},
+    # Blocks are trained, so that a trial is still at it when its node goes: on frozen features it ends within a moment.
+    "strategy": {"resolution": 64, "freeze": 0.25, "lr": {"loguniform": [1.0e-3, 1.0e-1]}},
     "training": {"epochs": 4},
     "search": {"scheduler": "pbt", "population": 2},
     "export": {"register": False},
