@@ -4,18 +4,21 @@
     recipe       one fixed fine-tuning: pictures one cycle for 12 epochs, texts 3 epochs at 5e-5
     lp_ft        the same from a fitted head, tempered (pictures alone)
     words        TF-IDF and logistic regression (texts alone)
+    optuna       a search over such fine-tunings for as many minutes: Optuna's TPE with a median pruner
+    syne_tune    the same by syne-tune's ASHA, a process a core (needs `pip install syne-tune`)
     readme       the job that the README writes by hand for such data, through the command
     graft        `name` and `data` alone and a budget of minutes, through the command: all else is default
 
 All see the same rows: validation samples are drawn from the training rows by whoever needs them. Rows are drawn anew by
-seed. `best` of (a) probe and words, and (b) recipe and lp_ft, is chosen by the test rows: they have the luck of several
-tries, graft of one. Intervals are of differences on the same test rows (paired bootstrap), and over seeds. Outcomes are
-kept in the cache directory, a file each, and only what is missing is run: --only says which methods.
+seed. The best of (a) probe and words, (b) recipe and lp_ft, and of the searches, is chosen by the test rows: they have
+the luck of several tries, graft of one. Intervals are of differences on the same test rows (paired bootstrap), and over
+seeds. Outcomes are kept in the cache directory, a file each, and only what is missing is run: --only says what.
 
 Chosen on clip_art, fashion and deb_section; the others are only reported.
 """
 
 import argparse
+import importlib
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -36,8 +39,10 @@ EXAMPLE = """examples:
 CHOSEN_ON = ("clip_art", "fashion", "deb_section")
 SETS = (*CHOSEN_ON, "emoji", "elpv", "digits", "fine_foods", "wordnet_noun")
 NOT_MIRRORED = ("digits",)
-METHODS = ("probe", "words", "recipe", "lp_ft", "readme", "graft")
-SIMPLE, TUNED = ("probe", "words"), ("recipe", "lp_ft")
+SIMPLE, TUNED, SEARCHES = ("probe", "words"), ("recipe", "lp_ft"), ("optuna", "syne_tune")
+TIMED = (*SEARCHES, "readme", "graft")
+METHODS = (*SIMPLE, *TUNED, *TIMED)
+KINDS = {"simple": SIMPLE, "tuned": TUNED, "searches": SEARCHES, "readme": ("readme",)}
 
 
 def job_of(one: SmallSet, name: str, seed: int, minutes: float, by_hand: bool) -> dict[str, Any]:
@@ -73,8 +78,11 @@ def methods_of(one: SmallSet, name: str, seed: int, minutes: float) -> dict[str,
     ways: dict[str, Method] = {
         kind: partial(_graft, job_of(one, name, seed, minutes, kind == "readme"), test) for kind in ("readme", "graft")
     }
+    flip = name not in NOT_MIRRORED
+    problem = {"kind": one.kind, "train": train, "labels": labels, "seed": seed, "flip": flip}
+    ways |= {kind: partial(_searched, kind, problem, test, minutes) for kind in SEARCHES}
     if one.kind == "image":
-        tuned = partial(_tuned, train, labels, test, seed, name not in NOT_MIRRORED)
+        tuned = partial(_tuned, train, labels, test, seed, flip)
         return {
             "probe": partial(_probe, train, labels, test),
             "recipe": partial(tuned, False),
@@ -93,7 +101,7 @@ def compare(one: SmallSet, name: str, seed: int, options: argparse.Namespace) ->
     """The methods asked for, and those whose outcomes are there."""
     found = []
     for method, run in methods_of(one, name, seed, options.minutes).items():
-        budget = f"-{options.minutes:g}min" if method in ("readme", "graft") else ""
+        budget = f"-{options.minutes:g}min" if method in TIMED else ""
         sizes = f"{options.train}-{options.test}"
         kept = options.cache / "outcomes" / f"defaults-{name}-{sizes}-{seed}-{method}{budget}.json"
         if method in options.only or kept.exists():
@@ -102,12 +110,12 @@ def compare(one: SmallSet, name: str, seed: int, options: argparse.Namespace) ->
 
 
 def figures(outcomes: Sequence[Outcome], labels: Sequence[str]) -> dict[str, Any]:
-    """Accuracies, and graft's differences to the best simple one, the best tuned one, and the job by hand."""
+    """Accuracies, and graft's differences to the best simple one, tuned one and search, and to the job by hand."""
     targets = np.array(labels)
     scores = {one.method: accuracy(one.array, targets) for one in outcomes}
     ours = next((one for one in outcomes if one.method == "graft"), None)
     found: dict[str, Any] = {"accuracy": scores}
-    for kind, names in (("simple", SIMPLE), ("tuned", TUNED), ("readme", ("readme",))):
+    for kind, names in KINDS.items():
         others = [one for one in outcomes if one.method in names]
         if ours is not None and others:
             best = max(others, key=lambda one: scores[one.method])
@@ -121,7 +129,7 @@ def over_seeds(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     rows = []
     for name in dict.fromkeys(one["set"] for one in results):
         some = [one for one in results if one["set"] == name]
-        for kind in ("simple", "tuned", "readme", "both"):
+        for kind in (*KINDS, "both"):
             values = [value for one in some if (value := _gap(one, kind)) is not None]
             if values:
                 rows.append({"set": name, "to": kind, "mean": float(np.mean(values)), "interval": _interval(values)})
@@ -170,7 +178,7 @@ def _result(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]
 
 
 def _rows(result: dict[str, Any]) -> list[list[Any]]:
-    gaps = {result[kind]["of"]: result[kind] for kind in ("simple", "tuned", "readme") if kind in result}
+    gaps = {result[kind]["of"]: result[kind] for kind in KINDS if kind in result}
     rows = []
     for one in result["methods"]:
         gap = gaps.get(one["method"])
@@ -193,9 +201,9 @@ def _probe(train: Sequence[str], labels: Sequence[str], test: Sequence[str]) -> 
 def _tuned(
     train: Sequence[str], labels: Sequence[str], test: Sequence[str], seed: int, flip: bool, from_probe: bool
 ) -> Any:
-    from small.recipes import fine_tune
+    from small.recipes import Tuning, fine_tune
 
-    return fine_tune(train, labels, test, seed, flip, from_probe)
+    return fine_tune(train, labels, test, seed, Tuning(flip=flip, from_probe=from_probe))
 
 
 def _words(train: Sequence[str], labels: Sequence[str], test: Sequence[str]) -> Any:
@@ -217,6 +225,14 @@ def _tuned_texts(train: Sequence[str], labels: Sequence[str], test: Sequence[str
     return fine_tune(train, labels, test, seed)
 
 
+def _searched(method: str, problem: dict[str, Any], test: Sequence[str], minutes: float) -> Any:
+    from searches.trials import Problem
+
+    search = importlib.import_module(f"searches.by_{method}").search
+    with tempfile.TemporaryDirectory(prefix="graft-bench-") as home:
+        return search(Problem(**problem), test, minutes, Path(home))
+
+
 def _graft(job: dict[str, Any], test: Sequence[str]) -> Any:
     from texts.adapted import adapt
 
@@ -236,7 +252,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", type=lambda text: [int(one) for one in text.split(",")], default=[0], help="default: 0")
     add("--only", type=listed, default=list(METHODS), help=f"methods to run (default: {','.join(METHODS)})")
     add("--again", action="store_true", help="run them even if their outcome is there")
-    add("--minutes", type=float, default=5.0, help="budget of graft and of the README's job (default: 5)")
+    add("--minutes", type=float, default=5.0, help="budget of graft, of searches and of the README's job (default: 5)")
     add("--train", type=int, default=500, help="most rows to train and validate on (default: 500)")
     add("--test", type=int, default=1000, help="most rows to test on (default: 1000)")
     return parser

@@ -1,6 +1,7 @@
 """What a careful person would do with few pictures and no search: frozen features, or one fixed fine-tuning."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,38 +43,75 @@ def probe(train: Sequence[str], labels: Sequence[str], test: Sequence[str]) -> P
     return found.predict(features), {"side": side, "folds": score, **found.best_params_}
 
 
-def fine_tune(
-    train: Sequence[str], labels: Sequence[str], test: Sequence[str], seed: int, flip: bool, from_probe: bool
-) -> Predicted:
-    """The whole network for twelve epochs: AdamW, one cycle to 1e-3, smoothing, clipped gradients, flips where they
-    keep the label; from a head at random, or from a fitted one that was tempered (LP-FT)."""
+@dataclass(frozen=True)
+class Tuning:
+    """What a fine-tuning of the whole network does: AdamW, one cycle, clipped gradients.
+
+    Attributes:
+        side: of the pictures.
+        epochs: of the cycle.
+        lr: at its top.
+        weight_decay: of all weights.
+        smoothing: of labels.
+        flip: whether pictures are mirrored at random.
+        from_probe: whether the head starts as a fitted one that was tempered (LP-FT), not at random.
+    """
+
+    side: int = SIDE
+    epochs: int = EPOCHS
+    lr: float = LR
+    weight_decay: float = 0.01
+    smoothing: float = SMOOTHING
+    flip: bool = True
+    from_probe: bool = False
+
+
+def fine_tune(train: Sequence[str], labels: Sequence[str], test: Sequence[str], seed: int, tuning: Tuning) -> Predicted:
+    """One fixed fine-tuning."""
+    *_, model = trained(train, labels, seed, tuning)
+    facts = {"epochs": tuning.epochs, "lr": tuning.lr, "from_probe": tuning.from_probe}
+    return np.array(sorted(set(labels)))[chosen(model, read_pictures(test, tuning.side))], facts
+
+
+def trained(train: Sequence[str], labels: Sequence[str], seed: int, tuning: Tuning) -> Iterator[nn.Sequential]:
+    """The network after each epoch; its outputs are in the order of the sorted labels."""
     torch.manual_seed(seed)
     names = sorted(set(labels))
     codes = torch.tensor([names.index(label) for label in labels])
-    network = load_backbone(BACKBONE, SIDE).backbone.to(memory_format=torch.channels_last)
-    head, pictures = nn.Linear(network.num_features, len(names)), read_pictures(train, SIDE)
-    if from_probe:
-        _start_from_probe(head, _features(network, pictures), labels, names)
-    model = nn.Sequential(network, head)
+    model, pictures = network_of(len(names), tuning.side), read_pictures(train, tuning.side)
+    if tuning.from_probe:
+        _start_from_probe(model[1], _features(model[0], pictures), labels, names)
     steps = len(codes) // BATCH
-    optimizer = torch.optim.AdamW(model.parameters(), lr=LR, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=EPOCHS * steps + 1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=tuning.lr, weight_decay=tuning.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, tuning.lr, total_steps=tuning.epochs * steps + 1)
     rng = np.random.default_rng(seed)
-    for _ in range(EPOCHS):
+    for _ in range(tuning.epochs):
         model.train()
         for rows in np.array_split(rng.permutation(len(codes)), steps):
             some = pictures[rows]
-            if flip:
+            if tuning.flip:
                 turned = torch.from_numpy(rng.random(len(rows)) < 0.5)[:, None, None, None]
                 some = torch.where(turned, some.flip(3), some)
-            loss = functional.cross_entropy(model(_normalised(some)), codes[rows], label_smoothing=SMOOTHING)
+            outputs = model(_normalised(some))
+            loss = functional.cross_entropy(outputs, codes[rows], label_smoothing=tuning.smoothing)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
-    chosen = head(torch.from_numpy(_features(network, read_pictures(test, SIDE)))).argmax(dim=1)
-    return np.array(names)[chosen.numpy()], {"epochs": EPOCHS, "lr": LR, "from_probe": from_probe}
+        yield model
+
+
+def network_of(outputs: int, side: int) -> nn.Sequential:
+    """The pretrained network, and a head at random."""
+    network = load_backbone(BACKBONE, side).backbone.to(memory_format=torch.channels_last)
+    return nn.Sequential(network, nn.Linear(network.num_features, outputs))
+
+
+def chosen(model: nn.Sequential, pictures: Tensor) -> np.ndarray:
+    """The most likely output of each picture."""
+    found: np.ndarray = model[1](torch.from_numpy(_features(model[0], pictures))).argmax(dim=1).numpy()
+    return found
 
 
 def _start_from_probe(head: nn.Linear, features: np.ndarray, labels: Sequence[str], names: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -104,33 +105,83 @@ class Encoder:
         return found
 
 
+@dataclass(frozen=True)
+class Tuning:
+    """What a fine-tuning of all weights of MiniLM does: AdamW, linear warm-up and decay, clipped gradients.
+
+    Attributes:
+        epochs: from warm-up to the end of the decay.
+        lr: of the encoder, at its top.
+        head_lr: of the head.
+        weight_decay: of all weights.
+        smoothing: of labels.
+    """
+
+    epochs: int = EPOCHS
+    lr: float = LR
+    head_lr: float = HEAD_LR
+    weight_decay: float = 0.01
+    smoothing: float = 0.0
+
+
 def fine_tune(
-    texts: Sequence[str], labels: Sequence[str], test: Sequence[str], seed: int = 0, epochs: int = EPOCHS
+    texts: Sequence[str], labels: Sequence[str], test: Sequence[str], seed: int = 0, tuning: Tuning = Tuning()
 ) -> Predicted:
-    """All weights of MiniLM and a linear head on its mean state; AdamW, linear warm-up and decay, clipped gradients."""
+    """One fixed fine-tuning, with a linear head on the mean state."""
+    *_, model = trained(texts, labels, seed, tuning)
+    facts = {"lr": tuning.lr, "head_lr": tuning.head_lr, "epochs": tuning.epochs}
+    return np.array(sorted(set(labels)))[model.chosen(test)], facts
+
+
+class Model:
+    """MiniLM, and a head at random on its mean state.
+
+    Attributes:
+        encoder: the former.
+        head: the latter.
+    """
+
+    def __init__(self, outputs: int) -> None:
+        self.encoder = Encoder()
+        self.head = nn.Linear(self.encoder.width, outputs)
+
+    @property
+    def weights(self) -> nn.ModuleList:
+        """Of both."""
+        return nn.ModuleList([self.encoder.network, self.head])
+
+    @torch.inference_mode()
+    def chosen(self, texts: Sequence[str]) -> np.ndarray:
+        """The most likely output of each text."""
+        found: np.ndarray = self.head(torch.from_numpy(self.encoder.features(texts))).argmax(dim=1).numpy()
+        return found
+
+
+def trained(texts: Sequence[str], labels: Sequence[str], seed: int, tuning: Tuning) -> Iterator[Model]:
+    """The model after each epoch; its outputs are in the order of the sorted labels."""
     torch.manual_seed(seed)
-    encoder, names = Encoder(), sorted(set(labels))
-    head = nn.Linear(encoder.width, len(names))
+    names = sorted(set(labels))
+    model = Model(len(names))
+    encoder, head = model.encoder, model.head
     codes = torch.tensor([names.index(label) for label in labels])
     tokens, rng = encoder.tokens(texts), np.random.default_rng(seed)
     parameters = [
-        {"params": list(encoder.network.parameters()), "lr": LR},
-        {"params": list(head.parameters()), "lr": HEAD_LR},
+        {"params": list(encoder.network.parameters()), "lr": tuning.lr},
+        {"params": list(head.parameters()), "lr": tuning.head_lr},
     ]
-    optimizer = torch.optim.AdamW(parameters, weight_decay=0.01, fused=True)
-    steps = epochs * math.ceil(len(tokens) / BATCH)
+    optimizer = torch.optim.AdamW(parameters, weight_decay=tuning.weight_decay, fused=True)
+    steps = tuning.epochs * math.ceil(len(tokens) / BATCH)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _factor(step, steps))
-    encoder.network.train()
-    for _ in range(epochs):
+    for _ in range(tuning.epochs):
+        encoder.network.train()
         for rows in _batches([len(one) for one in tokens], rng):
             optimizer.zero_grad(set_to_none=True)
-            functional.cross_entropy(head(encoder.means([tokens[row] for row in rows])), codes[rows]).backward()
+            outputs = head(encoder.means([tokens[row] for row in rows]))
+            functional.cross_entropy(outputs, codes[rows], label_smoothing=tuning.smoothing).backward()
             nn.utils.clip_grad_norm_([one for group in parameters for one in group["params"]], 1.0)
             optimizer.step()
             schedule.step()
-    with torch.inference_mode():
-        chosen = head(torch.from_numpy(encoder.features(test))).argmax(dim=1)
-    return np.array(names)[chosen.numpy()], {"lr": LR, "head_lr": HEAD_LR, "epochs": epochs}
+        yield model
 
 
 def _factor(step: int, steps: int) -> float:
