@@ -12,7 +12,7 @@ from graft.chaos.environment.child import Child
 from graft.chaos.environment.processes import sweep
 from graft.chaos.sandbox import Sandbox
 from graft.chaos.small_job import meta_search_of
-from graft.experiments.directory import TRAININGS, Experiment, MetaTraining
+from graft.experiments.directory import META_TRAINING, TRAININGS, Experiment
 from graft.spec.load import load_job
 from graft.tracking.target import target_of
 
@@ -32,7 +32,7 @@ class MetaSandbox(Sandbox):
         """The directory of the meta-search, once it is there."""
         place = self.home.meta_models / self.name / TRAININGS
         there = sorted(place.iterdir()) if place.is_dir() else []
-        return MetaTraining(there[0]) if there else None
+        return Experiment(there[0], META_TRAINING) if there else None
 
     def run(self, *overrides: str) -> Child:
         """Start `graft meta-train`; with overrides beside those of the sandbox."""

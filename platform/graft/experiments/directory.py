@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,10 +51,75 @@ def require_name(name: str) -> str:
 
 
 @dataclass(frozen=True)
+class Kind:
+    """What a command leaves behind, and how that is named, read and gone on with.
+
+    Attributes:
+        name: for the user.
+        name_of: of an experiment, from its directory.
+        job_name_of: of its job, from its directory.
+        goes_on_by: the command that goes on with an experiment, from its name.
+        read_job: its job, from what is stored of it.
+    """
+
+    name: str
+    name_of: Callable[[Path], str]
+    job_name_of: Callable[[Path], str]
+    goes_on_by: Callable[[str], str]
+    read_job: Callable[[Any], Job]
+
+
+def _run_name(directory: Path) -> str:
+    return directory.name
+
+
+def _run_job(directory: Path) -> str:
+    return re.sub(r"-\d{8}-\d{6}-[0-9a-f]{4}$", "", directory.name)
+
+
+def _resumed(name: str) -> str:
+    return f"graft resume {name}"
+
+
+def _meta_name(directory: Path) -> str:
+    return f"{_meta_job(directory)}-{directory.name}"
+
+
+def _meta_job(directory: Path) -> str:
+    return directory.parent.parent.name
+
+
+def _trained_again(name: str) -> str:
+    return "graft meta-train JOB, as it was called"
+
+
+def _as_search(stored: Any) -> Job:
+    """A job of meta-training, told in the terms of any search."""
+    from graft.spec.meta.job import MetaJob  # most experiments are none
+    from graft.spec.meta.search_job import search_job
+
+    asked = MetaJob.read_stored(stored)
+    job, minutes = search_job(asked), asked.search.budget.minutes if asked.search else None
+    budget = job.search.budget.model_copy(update={"minutes": minutes})
+    return job.model_copy(update={"search": job.search.model_copy(update={"budget": budget})})
+
+
+# Functions of a module, which processes can be sent.
+RUN = Kind("run", _run_name, _run_job, _resumed, Job.read_stored)
+META_TRAINING = Kind("meta-training", _meta_name, _meta_job, _trained_again, _as_search)
+
+
+@dataclass(frozen=True)
 class Experiment:
-    """One run of a job: its name and the layout of its directory."""
+    """One run of a job: its name and the layout of its directory.
+
+    Attributes:
+        directory: where it lies.
+        kind: which command has made it.
+    """
 
     directory: Path
+    kind: Kind = RUN
 
     @classmethod
     def create(cls, home: Home, job: Job, name: str | None = None) -> "Experiment":
@@ -109,17 +174,12 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        return self.directory.name
-
-    @property
-    def kind(self) -> str:
-        """``run``, or ``meta-training``."""
-        return "run"
+        return self.kind.name_of(self.directory)
 
     @property
     def goes_on_by(self) -> str:
         """The command that goes on with it."""
-        return f"graft resume {self.name}"
+        return self.kind.goes_on_by(self.name)
 
     @property
     def key(self) -> str:
@@ -135,7 +195,7 @@ class Experiment:
     @property
     def job_name(self) -> str:
         """The name of its job."""
-        return re.sub(r"-\d{8}-\d{6}-[0-9a-f]{4}$", "", self.name)
+        return self.kind.job_name_of(self.directory)
 
     @property
     def job_file(self) -> Path:
@@ -204,48 +264,16 @@ class Experiment:
             ArtifactError: its file is missing or damaged.
         """
         try:
-            return self._read_job(yaml.safe_load(read_regular(self.job_file)))
+            return self.kind.read_job(yaml.safe_load(read_regular(self.job_file)))
         except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             told = f"{self.job_file} cannot be read as a job ({_reason(error)})"
             raise ArtifactError(f"{told}; put it back from a copy, or run the job anew") from error
 
-    def _read_job(self, stored: Any) -> Job:
-        return Job.read_stored(stored)
 
-
-@dataclass(frozen=True)
-class MetaTraining(Experiment):
-    """What `graft meta-train` does: it lies elsewhere, and its job is told in the terms of any search."""
-
-    @classmethod
-    def all(cls, home: Home) -> list["MetaTraining"]:
-        """All of a home; a home in a store has none but those of this machine."""
-        return [cls(path.parent) for path in home.meta_models.glob(f"*/{TRAININGS}/*/{JOB_NAME}")]
-
-    @property
-    def name(self) -> str:
-        return f"{self.job_name}-{self.directory.name}"
-
-    @property
-    def job_name(self) -> str:
-        return self.directory.parent.parent.name
-
-    @property
-    def kind(self) -> str:
-        return "meta-training"
-
-    @property
-    def goes_on_by(self) -> str:
-        return "graft meta-train JOB, as it was called"
-
-    def _read_job(self, stored: Any) -> Job:
-        from graft.spec.meta.job import MetaJob  # most experiments are none
-        from graft.spec.meta.search_job import search_job
-
-        asked = MetaJob.read_stored(stored)
-        job, minutes = search_job(asked), asked.search.budget.minutes if asked.search else None
-        budget = job.search.budget.model_copy(update={"minutes": minutes})
-        return job.model_copy(update={"search": job.search.model_copy(update={"budget": budget})})
+def meta_trainings(home: Home) -> list[Experiment]:
+    """What `graft meta-train` has made in a home; a home in a store has none but those of this machine."""
+    found = home.meta_models.glob(f"*/{TRAININGS}/*/{JOB_NAME}")
+    return [Experiment(path.parent, META_TRAINING) for path in found]
 
 
 def recorded(home: Home) -> list[Experiment]:
@@ -255,7 +283,7 @@ def recorded(home: Home) -> list[Experiment]:
         GraftError: the home is a store that does not answer.
     """
     runs = [Experiment(home.experiments / name) for name in Experiment.names(home)]
-    return sorted([*runs, *MetaTraining.all(home)], key=lambda one: one.job_file.stat().st_mtime, reverse=True)
+    return sorted([*runs, *meta_trainings(home)], key=lambda one: one.job_file.stat().st_mtime, reverse=True)
 
 
 def find_recorded(home: Home, name: str) -> Experiment:
@@ -265,7 +293,7 @@ def find_recorded(home: Home, name: str) -> Experiment:
         SpecError: there is none.
     """
     found = _chosen(home, name, recorded(home))
-    return found if isinstance(found, MetaTraining) else Experiment.at(home, found.name)
+    return found if found.kind == META_TRAINING else Experiment.at(home, found.name)
 
 
 def _chosen(home: Home, name: str, known: Sequence[Experiment]) -> Experiment:

@@ -29,11 +29,11 @@ def command(
     Example: graft resume digits --retry-errored --set search.budget.minutes=30
     """
     from graft.cli.jobs.run import Manner, run_and_report
-    from graft.experiments.directory import Experiment, MetaTraining
+    from graft.experiments.directory import Experiment, meta_trainings
     from graft.experiments.resume import change_job
 
     place = Home.find(home)
-    if training := next((one for one in MetaTraining.all(place) if one.name == experiment), None):
+    if training := next((one for one in meta_trainings(place) if one.name == experiment), None):
         raise SpecError(f"experiment is `{experiment}`, a meta-training; it goes on by `{training.goes_on_by}`")
     found = Experiment.find(place, experiment)
     if override:

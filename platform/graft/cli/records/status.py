@@ -77,7 +77,7 @@ def status_of(experiment: "Experiment") -> dict[str, Any]:
     since = max(0.0, time.time() - progress.now) if state == "running" else 0.0
     return {
         "experiment": experiment.name,
-        "kind": experiment.kind,
+        "kind": experiment.kind.name,
         "state": state,
         "stage": _stage(progress),
         "phase": _phase(progress),
