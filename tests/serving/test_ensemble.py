@@ -1,6 +1,7 @@
 """Several networks that answer as one: each by what it was trained on, together by the mean of what they decide."""
 
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 import torch
 
 from graft.core.errors import ArtifactError
+from graft.modalities.protocol import Readings
 from graft.models.bundle import EnsembleSpec, MemberBundle, read_bundle, write_bundle
 from graft.serving.mlflow_model import BundleModel
-from graft.serving.network import ServedNetwork
+from graft.serving.network import ServedNetworks
 from graft.serving.predictor import Predictor
 
 SHARES = (0.75, 0.25)
@@ -75,13 +77,13 @@ def test_a_sample_that_is_gone_between_two_networks_is_no_wrong_answer(
     picture = tmp_path / "a.png"
     picture.write_bytes(encode(pixels))
     predictor = Predictor.from_directory(together)
-    outputs = ServedNetwork.outputs
+    outputs = ServedNetworks.outputs
 
-    def then_gone(self: ServedNetwork, columns: object) -> object:
+    def then_gone(self: ServedNetworks, columns: object) -> object:
         picture.unlink(missing_ok=True)
         return outputs(self, columns)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ServedNetwork, "outputs", then_gone)
+    monkeypatch.setattr(ServedNetworks, "outputs", then_gone)
     with pytest.raises(ArtifactError, match=r"a\.png was readable a moment ago, but .*; predict again"):
         predictor.predict([picture])
 
@@ -98,11 +100,43 @@ def test_views_are_averaged_behind_the_networks(together: Path, parts: list[Path
     several = Predictor.from_directory(together, tta=2)
     networks = several._networks
     read = networks[0].read([pixels])
+
+    def passed(one: ServedNetworks, read: Readings, view: int) -> list[torch.Tensor]:
+        return list(one.outputs(one.reread([pixels], networks[0], read).columns)[view].outputs.values())
+
     views = [
-        several._decided([one.outputs(one.reread([pixels], networks[0], read).columns)[view][0] for one in networks])
-        for view in range(2)
+        several._decided([outputs for one in networks for outputs in passed(one, read, view)]) for view in range(2)
     ]
     assert several.predict_proba([pixels]) == pytest.approx(np.mean(views, axis=0))
+
+
+@pytest.mark.parametrize(("apart", "passes"), [(0.0, 1), (1e-3, 2)], ids=["equal", "a value apart"])
+@pytest.mark.parametrize("tta", [1, 2])
+def test_a_backbone_that_members_have_in_common_runs_once_a_batch(
+    parts: list[Path], pixels: np.ndarray, tmp_path: Path, apart: float, passes: int, tta: int
+) -> None:
+    one, other = (read_bundle(part) for part in parts)
+    network, spec = other.build(), other.spec.model_copy(update={"preprocessing": one.spec.preprocessing})
+    with torch.no_grad():
+        next(network.backbone.parameters()).view(-1)[0] += apart
+    write_bundle(tmp_path / "other", network, spec)
+    ensemble = one.spec.model_copy(update={"ensemble": EnsembleSpec(share=SHARES[0], facts=dict(one.spec.facts))})
+    write_bundle(tmp_path / "both", one.build(), ensemble, None, [MemberBundle("t02", SHARES[1], network, spec, {})])
+    predictor = Predictor.from_directory(tmp_path / "both", tta=tta)
+    (together,) = predictor._networks
+    stems = {id(stem): stem for stem in (each.backbone.stem for each in together._model.networks)}
+    ran = Counter[str]()
+    for stem in stems.values():
+        stem.register_forward_hook(lambda *_: ran.update(["stem"]))
+    samples = [pixels, 255 - pixels, pixels[::-1].copy()]
+    found = together.outputs(together.read(samples).columns)
+    assert ran["stem"] == passes * tta
+    for place, part in enumerate((parts[0], tmp_path / "other")):
+        alone = Predictor.from_directory(part, tta=tta)._networks[0]
+        for view, passed in enumerate(alone.outputs(alone.read(samples).columns)):
+            assert torch.equal(found[view].outputs[place], passed.outputs[0])
+    each = [Predictor.from_directory(part, tta=tta).predict_proba(samples) for part in (parts[0], tmp_path / "other")]
+    assert predictor.predict_proba(samples) == pytest.approx(np.tensordot(SHARES, each, axes=1), abs=1e-6)
 
 
 def test_it_says_who_answers(predictor: Predictor) -> None:

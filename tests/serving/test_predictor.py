@@ -18,7 +18,7 @@ from graft.modalities.image.transforms import preprocess
 from graft.modalities.protocol import Readings
 from graft.models.bundle import read_bundle
 from graft.serving import predictor as module
-from graft.serving.network import ServedNetwork
+from graft.serving.network import ServedNetworks
 from graft.serving.prediction import Prediction
 from graft.serving.predictor import Predictor
 
@@ -373,6 +373,15 @@ class OfManyLengths:
         return SimpleNamespace(lengths=lengths, plain=plain)
 
 
+class SumOfAll:
+    """Stands for networks: one, whose only output is the sum of a row."""
+
+    further_seconds = 0.0
+
+    def __call__(self, batch):
+        return batch["rows"].sum(dim=1)[:, None, None]
+
+
 def test_one_long_sample_does_not_fill_up_all_others():
     rng = np.random.default_rng(0)
     rows = [np.full(int(length), float(place)) for place, length in enumerate(rng.integers(1, 500, 200))]
@@ -383,8 +392,9 @@ def test_one_long_sample_does_not_fill_up_all_others():
         {"rows": [one for one in samples if isinstance(one, np.ndarray)]},
         {place: "is text" for place, one in enumerate(samples) if isinstance(one, str)},
     )
-    network = ServedNetwork.__new__(ServedNetwork)
-    network._model = lambda batch: batch["rows"].sum(dim=1, keepdim=True)
+    network = ServedNetworks.__new__(ServedNetworks)
+    network._model = SumOfAll()
+    network._places = (0,)
     network.bundle = predictor.bundle = SimpleNamespace(
         spec=SimpleNamespace(num_outputs=1, preprocessing=None, facts={}, ensemble=None)
     )
@@ -405,7 +415,7 @@ def test_a_prediction_may_be_the_mean_over_views(bundle, colour, pixels):
     several = Predictor.from_directory(bundle, tta=3)
     samples = [pixels, 255 - pixels]
     outputs = several._networks[0].outputs(several._read(samples).columns)
-    views = [several.task.decide(one, several.bundle.spec.facts) for one, _ in outputs]
+    views = [several.task.decide(one.outputs[0], several.bundle.spec.facts) for one in outputs]
     assert np.array_equal(views[0], colour.predict_proba(samples))
     assert several.predict_proba(samples) == pytest.approx(np.mean(views, axis=0))
     assert np.abs(several.predict_proba(samples) - views[0]).max() > 1e-4

@@ -1,7 +1,8 @@
-"""One network of a model that answers: reads samples as it was trained on them, and gives outputs."""
+"""Networks of a model that answer: they read samples as they were trained on them, and give outputs."""
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from graft.data.columns import Column
 from graft.modalities.protocol import Modality, Readings
 from graft.modalities.several_views import seen_as
 from graft.models.bundle import Bundle
+from graft.models.structure.together import Together, alike
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,28 +23,45 @@ if TYPE_CHECKING:
 BATCH_SIZE = 64
 
 
-class ServedNetwork:
-    """A network of a bundle, on a device.
+@dataclass(frozen=True)
+class Passed:
+    """Samples, or a view of them, that went through networks.
+
+    Attributes:
+        outputs: [N, K] of each network, by its place in the model.
+        seconds: of all of them.
+        first_seconds: of the first of them, as if it were alone.
+    """
+
+    outputs: Mapping[int, "Tensor"]
+    seconds: float
+    first_seconds: float
+
+
+class ServedNetworks:
+    """Networks of a model that take the same inputs, on a device; what they have in common they compute once.
 
     Args:
-        bundle: of the network; where it has members, they are left out.
-        modality: of its samples.
-        device: where it computes.
-        views: of each sample that it is asked about.
+        bundles: of the networks, by their places in the model; where these have members, they are left out.
+        modality: of their samples.
+        device: where they compute.
+        views: of each sample that they are asked about.
 
     Raises:
         ArtifactError: the weights do not fit the architecture.
         SpecError: samples of the model have no so many views.
     """
 
-    def __init__(self, bundle: Bundle, modality: Modality, device: torch.device, views: int) -> None:
-        self.bundle, self._modality, self._device = bundle, modality, device
-        self._model = modality.place(bundle.build(), device).eval()
-        self.read = modality.reader(bundle.spec.preprocessing, bundle.directory)
+    def __init__(self, bundles: Mapping[int, Bundle], modality: Modality, device: torch.device, views: int) -> None:
+        self._places, self._modality, self._device = tuple(bundles), modality, device
+        self.bundle = bundles[self._places[0]]
+        self._model = Together(bundle.build() for bundle in bundles.values())
+        modality.place(self._model, device).eval()
+        self.read = modality.reader(self.bundle.spec.preprocessing, self.bundle.directory)
         self._views = self._further_views(views)
 
-    def reread(self, samples: Sequence[Any], before: "ServedNetwork", readings: Readings) -> Readings:
-        """Samples that another network has read, as this one takes them; the same where both read alike.
+    def reread(self, samples: Sequence[Any], before: "ServedNetworks", readings: Readings) -> Readings:
+        """Samples that other networks have read, as these take them; the same where all read alike.
 
         Raises:
             ArtifactError: a sample that could be read a moment ago cannot be any more.
@@ -56,19 +75,22 @@ class ServedNetwork:
             raise ArtifactError(f"{again.sources[place]} was readable a moment ago, but {reason}; predict again")
         return again
 
-    def outputs(self, columns: Mapping[str, Column]) -> list[tuple["Tensor", float]]:
-        """Outputs [N, K] of read samples as they are, then of each view; and the seconds of each pass."""
+    def outputs(self, columns: Mapping[str, Column]) -> list[Passed]:
+        """What they say of read samples as they are, then of each view."""
         count = len(next(iter(columns.values())))
         inputs = self._modality.inputs(columns, self.bundle.spec.preprocessing, self._device)
         order = np.arange(count) if inputs.lengths is None else np.argsort(-inputs.lengths, kind="stable")
         found = []
         for view in seen_as(inputs, self._views):
-            began = time.perf_counter()
-            outputs = self._pass(view, order).cpu()
-            found.append((outputs, time.perf_counter() - began))
+            began, further = time.perf_counter(), self._model.further_seconds
+            outputs = self._pass(view, order).cpu().unbind(dim=1)
+            seconds = time.perf_counter() - began
+            first = seconds - (self._model.further_seconds - further)
+            found.append(Passed(dict(zip(self._places, outputs, strict=True)), seconds, first))
         return found
 
     def _pass(self, inputs: "Inputs", order: np.ndarray) -> "Tensor":
+        """Outputs [N, M, K]."""
         with torch.inference_mode():
             batches = [order[start : start + BATCH_SIZE] for start in range(0, len(order), BATCH_SIZE)]
             parts = (part for rows in batches for part in inputs.plain(rows).computed_at_once())
@@ -83,3 +105,14 @@ class ServedNetwork:
         if len(found) < views - 1:
             raise SpecError(f"tta is {views}, but {modality.name}s have {1 + len(found)} views; ask for fewer")
         return found
+
+
+def served(parts: Sequence[Bundle], modality: Modality, device: torch.device, views: int) -> list[ServedNetworks]:
+    """The networks of a model, those together that take the same inputs; the first one is among the first.
+
+    Raises:
+        ArtifactError: weights do not fit their architecture.
+        SpecError: samples of the model have no so many views.
+    """
+    takes = [(one.spec.architecture, one.spec.preprocessing, one.spec.invariances) for one in parts]
+    return [ServedNetworks({place: parts[place] for place in some}, modality, device, views) for some in alike(takes)]

@@ -15,7 +15,7 @@ from graft.modalities.protocol import Readings
 from graft.modalities.registry import build_modality
 from graft.modalities.several_views import check_views
 from graft.models.bundle import Bundle, read_bundle
-from graft.serving.network import BATCH_SIZE, ServedNetwork
+from graft.serving.network import BATCH_SIZE, Passed, served
 from graft.serving.prediction import Decided, Prediction
 from graft.serving.samples import paths_of, samples_of, tell_left_out
 from graft.tasks.averaging import averaged
@@ -51,12 +51,12 @@ class Cost:
     members: int = 1
     first_seconds: float = 0.0
 
-    def add(self, samples: int, seconds: Sequence[Sequence[float]]) -> None:
-        """Count some samples, and the seconds of each view by each member."""
+    def add(self, samples: int, passes: Sequence[Sequence[Passed]]) -> None:
+        """Count some samples, and how they went through the networks: each view of them, by those that go together."""
         self.samples += samples
-        self.first_seconds += seconds[0][0]
-        self.plain_seconds += sum(one[0] for one in seconds)
-        self.seconds += sum(map(sum, seconds))
+        self.first_seconds += passes[0][0].first_seconds
+        self.plain_seconds += sum(one.seconds for one in passes[0])
+        self.seconds += sum(one.seconds for view in passes for one in view)
 
     def to_dict(self) -> dict[str, float]:
         """``views``, ``members``, and milliseconds a sample: ``ms_plain`` for the sample alone, ``ms`` for all views,
@@ -96,7 +96,7 @@ class Predictor:
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         views = check_views(tta)
         parts = (bundle, *bundle.members)
-        self._networks = [ServedNetwork(one, self.modality, self._device, views) for one in parts]
+        self._networks = served(parts, self.modality, self._device, views)
         self._read = self._networks[0].read
         self._facts_of = self._facts_of_members()
         self.cost = Cost(tta, members=len(parts))
@@ -278,8 +278,9 @@ class Predictor:
             return self._nothing()
         first = self._networks[0]
         found = [one.outputs(one.reread(samples, first, read).columns) for one in self._networks]
-        self.cost.add(count, [[seconds for _, seconds in one] for one in found])
-        decided = [self._decided([one[0] for one in of_view]) for of_view in zip(*found, strict=True)]
+        passes = list(zip(*found, strict=True))
+        self.cost.add(count, passes)
+        decided = [self._decided(_in_order(of_view)) for of_view in passes]
         return decided[0] if len(decided) == 1 else np.asarray(np.mean(decided, axis=0))
 
     def _decided(self, outputs: "Sequence[torch.Tensor]") -> np.ndarray:
@@ -293,6 +294,12 @@ class Predictor:
             return [1.0], [spec.facts]
         shares = [spec.ensemble.share, *(one.share for one in spec.ensemble.members)]
         return shares, [spec.ensemble.facts, *(one.spec.facts for one in self.bundle.members)]
+
+
+def _in_order(passes: Sequence[Passed]) -> "list[torch.Tensor]":
+    """The outputs of all networks by their places in the model."""
+    outputs = {place: one for some in passes for place, one in some.outputs.items()}
+    return [outputs[place] for place in sorted(outputs)]
 
 
 def _own_name(sample: Any, source: str, number: int) -> str | None:
