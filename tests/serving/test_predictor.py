@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from graft.core.errors import ArtifactError, SpecError
 from graft.core.storage import file_digest
@@ -16,7 +17,10 @@ from graft.data.batch import Batch
 from graft.modalities.image.storage import StoredImages, decode_square
 from graft.modalities.image.transforms import preprocess
 from graft.modalities.protocol import Readings
+from graft.models.backbone import Backbone
 from graft.models.bundle import read_bundle
+from graft.models.network import Network
+from graft.models.structure.together import Together
 from graft.serving import predictor as module
 from graft.serving.network import ServedNetworks
 from graft.serving.prediction import Prediction
@@ -373,13 +377,11 @@ class OfManyLengths:
         return SimpleNamespace(lengths=lengths, plain=plain)
 
 
-class SumOfAll:
-    """Stands for networks: one, whose only output is the sum of a row."""
+class SumOfRows(nn.Module):
+    """Stands for a stem: all that there is of a network whose only output is the sum of a row."""
 
-    further_seconds = 0.0
-
-    def __call__(self, batch):
-        return batch["rows"].sum(dim=1)[:, None, None]
+    def forward(self, batch):
+        return batch["rows"].sum(dim=1, keepdim=True)
 
 
 def test_one_long_sample_does_not_fill_up_all_others():
@@ -393,7 +395,7 @@ def test_one_long_sample_does_not_fill_up_all_others():
         {place: "is text" for place, one in enumerate(samples) if isinstance(one, str)},
     )
     network = ServedNetworks.__new__(ServedNetworks)
-    network._model = SumOfAll()
+    network._model = Together([Network(Backbone(SumOfRows(), [], nn.Identity(), 1), nn.Identity())])
     network._places = (0,)
     network.bundle = predictor.bundle = SimpleNamespace(
         spec=SimpleNamespace(num_outputs=1, preprocessing=None, facts={}, ensemble=None)

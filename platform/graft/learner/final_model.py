@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graft.core.stores.copy import bring
 from graft.data.batches import Batches
@@ -73,7 +73,7 @@ def outputs_on(
 
 def outputs_of_views(
     data: TrainingData,
-    network: Network,
+    network: nn.Module,
     preprocessing: Preprocessing,
     rows: np.ndarray,
     precision: Precision = "fp32",

@@ -1,8 +1,7 @@
 """Networks of a model that answer: they read samples as they were trained on them, and give outputs."""
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from graft.data.columns import Column
 from graft.modalities.protocol import Modality, Readings
 from graft.modalities.several_views import seen_as
 from graft.models.bundle import Bundle
-from graft.models.structure.together import Together, alike
+from graft.models.structure.together import Passed, Together, alike
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,21 +20,6 @@ if TYPE_CHECKING:
     from graft.data.inputs import Augmenter, Inputs
 
 BATCH_SIZE = 64
-
-
-@dataclass(frozen=True)
-class Passed:
-    """Samples, or a view of them, that went through networks.
-
-    Attributes:
-        outputs: [N, K] of each network, by its place in the model.
-        seconds: of all of them.
-        first_seconds: of the first of them, as if it were alone.
-    """
-
-    outputs: Mapping[int, "Tensor"]
-    seconds: float
-    first_seconds: float
 
 
 class ServedNetworks:
@@ -80,14 +64,8 @@ class ServedNetworks:
         count = len(next(iter(columns.values())))
         inputs = self._modality.inputs(columns, self.bundle.spec.preprocessing, self._device)
         order = np.arange(count) if inputs.lengths is None else np.argsort(-inputs.lengths, kind="stable")
-        found = []
-        for view in seen_as(inputs, self._views):
-            began, further = time.perf_counter(), self._model.further_seconds
-            outputs = self._pass(view, order).cpu().unbind(dim=1)
-            seconds = time.perf_counter() - began
-            first = seconds - (self._model.further_seconds - further)
-            found.append(Passed(dict(zip(self._places, outputs, strict=True)), seconds, first))
-        return found
+        views = seen_as(inputs, self._views)
+        return [self._model.timed(self._places, partial(self._pass, view, order)) for view in views]
 
     def _pass(self, inputs: "Inputs", order: np.ndarray) -> "Tensor":
         """Outputs [N, M, K]."""

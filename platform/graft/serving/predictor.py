@@ -15,7 +15,8 @@ from graft.modalities.protocol import Readings
 from graft.modalities.registry import build_modality
 from graft.modalities.several_views import check_views
 from graft.models.bundle import Bundle, read_bundle
-from graft.serving.network import BATCH_SIZE, Passed, served
+from graft.models.structure.together import Passed, in_order
+from graft.serving.network import BATCH_SIZE, served
 from graft.serving.prediction import Decided, Prediction
 from graft.serving.samples import paths_of, samples_of, tell_left_out
 from graft.tasks.averaging import averaged
@@ -280,7 +281,7 @@ class Predictor:
         found = [one.outputs(one.reread(samples, first, read).columns) for one in self._networks]
         passes = list(zip(*found, strict=True))
         self.cost.add(count, passes)
-        decided = [self._decided(_in_order(of_view)) for of_view in passes]
+        decided = [self._decided(in_order(of_view)) for of_view in passes]
         return decided[0] if len(decided) == 1 else np.asarray(np.mean(decided, axis=0))
 
     def _decided(self, outputs: "Sequence[torch.Tensor]") -> np.ndarray:
@@ -294,12 +295,6 @@ class Predictor:
             return [1.0], [spec.facts]
         shares = [spec.ensemble.share, *(one.share for one in spec.ensemble.members)]
         return shares, [spec.ensemble.facts, *(one.spec.facts for one in self.bundle.members)]
-
-
-def _in_order(passes: Sequence[Passed]) -> "list[torch.Tensor]":
-    """The outputs of all networks by their places in the model."""
-    outputs = {place: one for some in passes for place, one in some.outputs.items()}
-    return [outputs[place] for place in sorted(outputs)]
 
 
 def _own_name(sample: Any, source: str, number: int) -> str | None:

@@ -14,7 +14,7 @@ from graft.models.backbone import Backbone
 from graft.models.load import load_backbone
 from graft.models.network import Network
 from graft.models.structure.edited import edited
-from graft.models.structure.together import Together, alike
+from graft.models.structure.together import Together, alike, in_order
 from graft.spec.components.structure import Structure
 
 SIZES = {"efficientnet_lite0": 64, "minilm_l6": 12, "timm:vit_tiny_patch16_224": 64}
@@ -107,11 +107,12 @@ def test_the_first_network_is_timed_apart() -> None:
 
     loaded = load_backbone("efficientnet_lite0", 32, pretrained=False)
     networks = [Network(copy.deepcopy(loaded.backbone), head).eval() for head in (Slow(), Slow())]
-    alone, both = Together(networks[:1]), Together(networks)
-    for one in (alone, both):
-        with torch.inference_mode():
-            one(torch.rand(2, 3, 32, 32))
-    assert 0 <= alone.further_seconds < both.further_seconds
+    alone, both, images = Together(networks[:1]), Together(networks), torch.rand(2, 3, 32, 32)
+    with torch.inference_mode():
+        one, two = alone.timed((7,), lambda: alone(images)), both.timed((7, 3), lambda: both(images))
+    assert 0 < one.first_seconds <= one.seconds
+    assert 0 < two.first_seconds < two.seconds
+    assert [outputs.shape for outputs in in_order([two])] == [(2, 2), (2, 2)]
 
 
 def test_places_of_equal_keys_stand_where_the_first_does() -> None:

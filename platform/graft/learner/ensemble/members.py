@@ -1,15 +1,17 @@
 """The final model of a run as one or several trained networks whose answers are averaged."""
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from graft.learner.final_model import FinalModel, final_network, outputs_of_views
+from graft.learner.pretrained import preprocessing_for
 from graft.learner.training_data import TrainingData
+from graft.models.structure.together import Passed, Together, alike, in_order
 from graft.tasks.averaging import averaged
 
 
@@ -53,22 +55,26 @@ def answer(members: Sequence[Member], data: TrainingData, rows: np.ndarray, view
     Raises:
         ArtifactError: the weights of a member are damaged.
     """
-    found = [list(_passes(member, data, rows, views)) for member in members]
+    strategies = [member.model.strategy for member in members]
+    groups = alike([(one.backbone, one.precision, preprocessing_for(data, one)) for one in strategies])
+    passes = list(zip(*(_passes(members, some, data, rows, views) for some in groups), strict=True))
     facts = [{**data.arrays.facts, **member.facts} for member in members]
     shares = [member.share for member in members]
-    together = [averaged(data.task, [one[0] for one in some], facts, shares) for some in zip(*found, strict=True)]
-    seconds = [sum(one[1] for one in some) for some in zip(*found, strict=True)]
-    return Answered(together, found[0][0][0], seconds, found[0][0][1])
+    together = [averaged(data.task, in_order(of_view), facts, shares) for of_view in passes]
+    seconds = [sum(one.seconds for one in of_view) for of_view in passes]
+    first = passes[0][0]
+    return Answered(together, first.outputs[0], seconds, first.first_seconds)
 
 
-def _passes(member: Member, data: TrainingData, rows: np.ndarray, views: int) -> Iterator[tuple[Tensor, float]]:
-    """Outputs and seconds for the samples as they are, then for each view that they have."""
-    network, preprocessing = final_network(member.model, member.model.open_dataset(), data.num_threads)
-    modality = data.modality
+def _passes(
+    members: Sequence[Member], places: Sequence[int], data: TrainingData, rows: np.ndarray, views: int
+) -> list[Passed]:
+    """What some who take the same inputs say of the samples as they are, then of each view that they have."""
+    models, modality = [members[place].model for place in places], data.modality
+    strategy = models[0].strategy
+    preprocessing = preprocessing_for(data, strategy)
+    networks = (final_network(one, one.open_dataset(), data.num_threads)[0] for one in models)
+    together = Together(networks).eval()
     others = modality.test_views(views - 1, modality.invariances(data.data), preprocessing) if views > 1 else ()
-    passes = outputs_of_views(data, network, preprocessing, rows, member.model.strategy.precision, others)
-    began = time.perf_counter()
-    for one in passes:
-        outputs = one.cpu()  # on a GPU, this waits for the pass
-        yield outputs, time.perf_counter() - began
-        began = time.perf_counter()
+    outputs = outputs_of_views(data, together, preprocessing, rows, strategy.precision, others)
+    return [together.timed(places, partial(next, outputs)) for _ in range(1 + len(others))]

@@ -5,7 +5,8 @@ have these blocks in common, bit for bit. Who asks several of them asks for what
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -13,6 +14,21 @@ from torch import Tensor, nn
 
 from graft.models.backbone import Backbone, Hidden
 from graft.models.network import Network
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What became of samples that went through networks together.
+
+    Attributes:
+        outputs: [N, K] of each network, by what it is called.
+        seconds: of all of them.
+        first_seconds: of the first of them, as if it were alone.
+    """
+
+    outputs: Mapping[int, Tensor]
+    seconds: float
+    first_seconds: float
 
 
 class Together(nn.Module):
@@ -24,14 +40,11 @@ class Together(nn.Module):
     Args:
         networks: of one architecture, and given inputs of one size; taken one by one, so that what they share is never
             held by all. They are changed: each holds the layers of those before it in the place of its equal own.
-
-    Attributes:
-        further_seconds: that the networks behind the first have taken so far, beyond what they share with it.
     """
 
     def __init__(self, networks: Iterable[Network]) -> None:
         super().__init__()
-        self.further_seconds = 0.0
+        self._further_seconds = 0.0
         self.networks = nn.ModuleList()
         for network in networks:
             for place in range(len(self.networks)):
@@ -46,8 +59,21 @@ class Together(nn.Module):
             outputs.cpu()  # on a GPU, this waits for the first network
         began = time.perf_counter()
         found = {place: outputs, **dict(answers)}
-        self.further_seconds += time.perf_counter() - began
+        self._further_seconds += time.perf_counter() - began
         return torch.stack([found[place] for place in sorted(found)], dim=1)
+
+    def timed(self, names: Sequence[int], computed: Callable[[], Tensor]) -> Passed:
+        """What calls of these networks give together, and how long they take.
+
+        Args:
+            names: of the networks.
+            computed: calls them; outputs [N, M, K] of all samples.
+        """
+        began, further = time.perf_counter(), self._further_seconds
+        outputs = computed().cpu()  # on a GPU, this waits for the networks
+        seconds = time.perf_counter() - began
+        each = dict(zip(names, outputs.unbind(dim=1), strict=True))
+        return Passed(each, seconds, seconds - (self._further_seconds - further))
 
     def _answers(self, batch: Mapping[str, Tensor] | Tensor) -> Iterator[tuple[int, Tensor]]:
         """Outputs [B, K] by the places of the networks, those of the first one first."""
@@ -88,6 +114,12 @@ def alike(keys: Sequence[Any]) -> list[list[int]]:
         else:
             group.append(place)
     return groups
+
+
+def in_order(passes: Iterable[Passed]) -> list[Tensor]:
+    """The outputs of all networks, by what they are called."""
+    outputs = {name: one for some in passes for name, one in some.outputs.items()}
+    return [outputs[name] for name in sorted(outputs)]
 
 
 def _share(backbone: Backbone, before: Backbone) -> None:
