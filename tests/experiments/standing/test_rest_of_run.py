@@ -90,6 +90,38 @@ def test_a_slow_machine_starts_processes_slowly_but_still_trains(fold: Fold, tri
     assert minute.rest - described.rest == pytest.approx(DESCRIBING / idle.worker * minute.worker)
 
 
+@pytest.mark.parametrize(
+    ("other", "passes"),
+    [
+        ({}, 30.0),
+        ({"structure": {"keep": 0.5, "pool": "avg"}}, 30.0),
+        ({"freeze": 0.5, "head": {"kind": "linear"}}, 30.0),
+        ({"resolution": 96}, 40.0),
+        ({"precision": "bf16"}, 40.0),
+        ({"structure": {"widen": 2.0}}, 40.0),
+        ({"init": {"kind": "mapped", "source": "timm:resnet18"}}, 40.0),
+    ],
+)
+def test_frozen_blocks_that_members_have_in_common_are_gone_through_once(
+    fold: Fold, trials: Any, other: dict[str, Any], passes: float
+) -> None:
+    def story(name: str, score: float, passed: float, **fields: Any) -> list[Any]:
+        solved = {"freeze": 1.0, "head": {"kind": "ridge"}, "resolution": 64, **fields}
+        events_of = trials.of(name, [score] * 4, seconds=5.0)
+        strategy = Strategy.model_validate(solved).model_dump(mode="json")
+        first = replace(events_of[1], metrics={**events_of[1].metrics, "cache/pass_seconds": passed})
+        return [replace(events_of[0], strategy=strategy), first, *events_of[2:]]
+
+    events_of = [READY, *story("t01", 0.9, 30.0), *story("t02", 0.8, 10.0, **other)]
+    chosen = events.EnsembleChosen({"t01": 0.5, "t02": 0.5}, True, 0.9, 0.8, "", time=70.0)
+    above = EACH if "freeze" in other else 0.0
+    searching, found = rest(fold(*events_of)), rest(fold(*events_of, chosen))
+    a_row = above + passes / 150
+    assert found.reserve().evaluation == pytest.approx(300 * a_row * ROOM / 1.5)
+    heard = 50 * (above + 40.0 / 150) * ROOM / 1.5
+    assert searching.reserve().evaluation == pytest.approx(300 * a_row * ROOM / 1.5 + heard)
+
+
 def test_features_that_another_has_stored_cost_what_they_cost_at_that_size(fold: Fold, trials: Any) -> None:
     def story(name: str, side: int, **cache: float) -> list[Any]:
         strategy = Strategy(lr=0.01, resolution=side).model_dump(mode="json")
@@ -100,7 +132,7 @@ def test_features_that_another_has_stored_cost_what_they_cost_at_that_size(fold:
     small, large = story("t01", 64, pass_seconds=3.0), story("t02", 128, pass_seconds=30.0)
     reads = [*story("t03", 64, hits=2.0), *story("t04", 96, hits=2.0)]
     progress = fold(READY, *small, *large, *reads)
-    of_like, of_none = (seconds_to_score(progress.trials[name], progress, SAMPLES) for name in ("t03", "t04"))
+    of_like, of_none = (seconds_to_score([progress.trials[name]], progress, SAMPLES) for name in ("t03", "t04"))
     assert of_like == pytest.approx(EACH + 3.0 / 150)
     assert of_none == pytest.approx(EACH + 30.0 / 150)
 

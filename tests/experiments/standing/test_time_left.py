@@ -252,11 +252,11 @@ def test_once_the_winner_is_known_the_others_take_what_they_have_taken(fold: Fol
     alone = outlook(FOUR_TRIALS, epochs=2)
     story = after_two(events.StageStarted("fit", time=50.0))
     apart = left_of(fold(*story), both).seconds - left_of(fold(*story), alone).seconds
-    other = FIT + 2 * 24.0 + 100 * A_ROW  # its epochs; scoring, as the winner's network does it
+    other = FIT + 2 * 24.0 + 100 * 4 * A_ROW  # its epochs; scoring
     assert apart == pytest.approx(FIT + 2 * 50 * A_ROW + chance_of_worth(50) * other)
 
 
-@pytest.mark.parametrize(("is_kept", "left"), [(True, FIT + 2 * 24.0 + 100 * A_ROW), (False, 0.0)])
+@pytest.mark.parametrize(("is_kept", "left"), [(True, FIT + 2 * 24.0 + 100 * 4 * A_ROW), (False, 0.0)])
 def test_once_members_are_chosen_theirs_are_the_fits_that_are_left(fold: Fold, is_kept: bool, left: float) -> None:
     both = outlook(FOUR_TRIALS, epochs=2, fit={"ensemble": 2})
     shares = {"t01": 0.6, "t02": 0.4}

@@ -101,7 +101,7 @@ class AfterSearch:
         seconds = SECONDS[name] * self.slowness
         if name != StageName.EVALUATE:
             return seconds
-        return seconds + self._scoring(rows_evaluated(self.progress.samples, self.outlook.views) * self._members())
+        return seconds + rows_evaluated(self.progress.samples, self.outlook.views) * self._answering()
 
     def _fit(self, room: float | None) -> float:
         """The winner's; then candidates are heard in a process of their own, and those that are chosen are fitted."""
@@ -113,7 +113,7 @@ class AfterSearch:
         if self.outlook.members < 2:
             return seconds
         heard = rows_heard(progress.samples, 1 + len(others)) if others else 0
-        seconds += SECONDS[StageName.FIT] * self.slowness + self._scoring(heard)
+        seconds += SECONDS[StageName.FIT] * self.slowness + heard * self._scoring([winner])
         room = None if room is None else room - seconds
         each = sum(self._fitted([one], room) for one in others) / max(1, len(others))
         behind = (self._members() - 1) * each
@@ -161,12 +161,21 @@ class AfterSearch:
         """Seconds of an epoch of the final fit."""
         return trial.mean_epoch * self.rest.fit_scale
 
-    def _scoring(self, rows: float) -> float:
-        """Seconds for so many answers of the winner."""
-        winner, progress = self._winner, self.progress
-        if winner is None or not progress.samples.get("train", 0):
+    def _answering(self) -> float:
+        """Seconds for an answer of the final model."""
+        progress, winner = self.progress, self._winner
+        if progress.ensemble_chosen is not None and progress.shares:
+            return self._scoring([progress.trials[name] for name in progress.shares])
+        alone = self._scoring([winner])
+        added = [self._scoring([winner, one]) - alone for one in self._others()]
+        return alone + (self._members() - 1) * sum(added) / max(1, len(added))
+
+    def _scoring(self, trials: Sequence[TrialProgress | None]) -> float:
+        """Seconds for an answer of some trials together."""
+        known, progress = [one for one in trials if one is not None], self.progress
+        if not progress.samples.get("train", 0):
             return 0.0
-        return rows * seconds_to_score(winner, progress, progress.samples) / self._speed_up
+        return seconds_to_score(known, progress, progress.samples) / self._speed_up
 
     def _finals(self) -> float:
         """Seconds of the finalists that were not scored by folds yet; while the search goes on, of as many as ask."""

@@ -16,7 +16,7 @@ from graft.experiments.standing.candidates import candidates_of
 from graft.experiments.standing.choice import choose
 from graft.experiments.standing.finalists import finalists_of, seconds_of
 from graft.experiments.standing.pace import WORKER_SECONDS
-from graft.experiments.standing.scoring import ROOM, rows_evaluated, rows_heard, seconds_to_score
+from graft.experiments.standing.scoring import ROOM, rows_evaluated, rows_heard, seconds_beside, seconds_to_score
 from graft.search.outlook import Outlook
 
 # What follows the search besides training, on two idle cores: starting a process that imports torch; the same, and
@@ -98,7 +98,7 @@ class RestOfRun:
             return self.outlook.members
         rows = rows_evaluated(self.samples, self.outlook.views) * ROOM / self.speed_up
         left = seconds - rows * each[0] - self._hearing(each)
-        more = rows * sum(each[1:]) / (len(each) - 1)
+        more = rows * self._beside(each)
         return max(1, min(self.outlook.members, 1 + int(left / more))) if more else self.outlook.members
 
     def _scoring(self) -> float:
@@ -106,12 +106,24 @@ class RestOfRun:
         each = self._each_answering()
         if not each:
             return 0.0
-        others = sum(each[1:])
         if self.progress.ensemble_chosen is None:  # nobody knows yet who they are
             more = min(self.outlook.members, MEMBERS_IN_TIME, len(each)) - 1
-            others *= more / max(1, len(each) - 1)
+            together = each[0] + more * self._beside(each)
+        else:
+            together = seconds_to_score(self._answering(), self.progress, self.samples)
         rows = rows_evaluated(self.samples, self.outlook.views)
-        return rows * (each[0] + others) * ROOM / self.speed_up + self._hearing(each)
+        return rows * together * ROOM / self.speed_up + self._hearing(each)
+
+    def _beside(self, each: Sequence[float]) -> float:
+        """Seconds that another one adds for a sample to the winner's, on average; each by itself takes so many.
+
+        Whether others have something in common with each other, beside what the winner has, is left out: the best of
+        each kind are taken first.
+        """
+        first, *others = self._answering()
+        added = [seconds_beside(first, one, self.progress, self.samples) for one in others]
+        added += each[1 + len(others) :]
+        return sum(added) / max(1, len(added))
 
     def _hearing(self, each: Sequence[float]) -> float:
         """Seconds in which candidates answer for the validation samples, of which each takes so many for one."""
@@ -137,8 +149,8 @@ class RestOfRun:
         return None if self.progress.tally.leader is None else choose(self.progress).trial
 
     def _each_answering(self) -> list[float]:
-        """Seconds that each of those takes for a sample, and as many more as are to come."""
-        each = [seconds_to_score(one, self.progress, self.samples) for one in self._answering()]
+        """Seconds that each of those takes for a sample by itself, and as many more as are to come."""
+        each = [seconds_to_score([one], self.progress, self.samples) for one in self._answering()]
         more = self.candidates - len(each) if each and self.outlook.members > 1 else 0
         return each + [sum(each) / max(1, len(each))] * more
 

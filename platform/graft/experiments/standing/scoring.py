@@ -1,11 +1,12 @@
 """What is scored once the search is over, and how long the network of a trial takes for a sample. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from graft.core.storage import canonical_json
 from graft.experiments.progress import Progress, TrialProgress
 from graft.experiments.standing.candidates import MOST_CANDIDATES
 from graft.experiments.standing.choice import is_solved
-from graft.spec.strategy import modality_fields
+from graft.spec.strategy import Strategy, modality_fields
 from graft.spec.training import SELECTION_ROWS
 
 FORWARD_SHARE = 0.3
@@ -15,18 +16,36 @@ ROOM = 1.25
 """A budget keeps as many times what scoring is expected to take."""
 
 
-def seconds_to_score(trial: TrialProgress, progress: Progress, samples: Mapping[str, int]) -> float:
-    """Seconds for one sample, in a process like the trial's.
+def seconds_to_score(trials: Sequence[TrialProgress], progress: Progress, samples: Mapping[str, int]) -> float:
+    """Seconds for one sample by the networks of some trials together, in a process like a trial's.
 
-    What is trained goes forward only. Blocks whose features were stored are gone through once for each sample.
+    What is trained goes forward only. Blocks whose features were stored are gone through once for each sample, also
+    where several networks stand on the same ones: then as deep as the deepest does (`models.structure.together`).
 
     Args:
-        trial: whose network.
-        progress: that it is of.
+        trials: whose networks.
+        progress: that they are of.
         samples: of each split.
     """
-    above = 0.0 if is_solved(trial) else trial.mean_epoch / samples["train"] * FORWARD_SHARE
-    return above + _pass_seconds(trial, progress) / (samples["train"] + samples["validation"])
+    passes: dict[str, float] = {}
+    for one in trials:
+        passes[_frozen(one)] = max(passes.get(_frozen(one), 0.0), _pass_seconds(one, progress))
+    above = sum(one.mean_epoch for one in trials if not is_solved(one)) / samples["train"] * FORWARD_SHARE
+    return above + sum(passes.values()) / (samples["train"] + samples["validation"])
+
+
+def seconds_beside(first: TrialProgress, other: TrialProgress, progress: Progress, samples: Mapping[str, int]) -> float:
+    """What another network adds to the seconds for one sample."""
+    return seconds_to_score([first, other], progress, samples) - seconds_to_score([first], progress, samples)
+
+
+def _frozen(trial: TrialProgress) -> str:
+    """What frozen blocks must agree in, beside how many they are, to be computed once."""
+    strategy = Strategy.read_stored(trial.best_strategy or trial.strategy)
+    start = strategy.plain("init") if strategy.init.weights else None
+    # Where a network ends, and how, says nothing of what lies before.
+    structure = strategy.structure.model_copy(update={"keep": 1.0, "pool": "own"})
+    return canonical_json([_inputs(trial), start, strategy.precision, structure.model_dump(mode="json")])
 
 
 def _pass_seconds(trial: TrialProgress, progress: Progress) -> float:
