@@ -130,11 +130,12 @@ def task_of(strategy):
 class _Rows:
     """36 images of three classes; the augmentation is noise, drawn as the real one is."""
 
-    def __init__(self, strategy):
+    def __init__(self, strategy, device="cpu"):
         generator = torch.Generator().manual_seed(0)
-        self.targets = torch.from_numpy(TARGETS[task_of(strategy).spec.kind])
+        self.targets = torch.from_numpy(TARGETS[task_of(strategy).spec.kind]).to(device)
         centres = torch.randn(3, 3, 8, 8, generator=generator)
-        self.images = centres[torch.from_numpy(LABELS)] + 0.3 * torch.randn(36, 3, 8, 8, generator=generator)
+        images = centres[torch.from_numpy(LABELS)] + 0.3 * torch.randn(36, 3, 8, 8, generator=generator)
+        self.images = images.to(device)
 
     def epoch(self, seed, epoch, augmenter, first):
         generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
@@ -148,14 +149,14 @@ def noise(images, generator):
     return images + 0.05 * torch.randn(images.shape, generator=generator)
 
 
-def loss_of(strategy):
+def loss_of(strategy, device="cpu"):
     task = task_of(strategy)
     training = TARGETS[task.spec.kind]
     assert task.num_outputs(NAMES) == 3
-    return task.loss(strategy.loss, training, task.facts(training, NAMES), "cpu")
+    return task.loss(strategy.loss, training, task.facts(training, NAMES), device)
 
 
-def session_of(strategy, epochs=EPOCHS, residual=None):
+def session_of(strategy, epochs=EPOCHS, residual=None, device="cpu"):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
@@ -164,10 +165,10 @@ def session_of(strategy, epochs=EPOCHS, residual=None):
         backbone = Backbone(_block(3, 6), blocks, pool, 6)
         head = head_of(strategy, backbone, 3) if strategy.init.map_shape else build_head(strategy.head, 6, 3)
         network = Network(backbone, head)
-    plan = TrainingPlan(strategy, epochs, seed=1)
-    adapted = adapt(network, strategy, 1)
-    session = prepare(adapted, plan, STEPS, loss_of(strategy))
-    if adapted.activation_penalty is not None:
+    plan = TrainingPlan(strategy, epochs, seed=1, device=device)
+    adapted = adapt(network.to(device), strategy, 1)
+    session = prepare(adapted, plan, STEPS, loss_of(strategy, device))
+    if device == "cpu" and adapted.activation_penalty is not None:
         adapted.activation_penalty.fit(Examples(lambda: examples(strategy), source_head))
     return session
 
