@@ -3,11 +3,13 @@
 It needs `pip install syne-tune`, which nothing else of this project does (0.16).
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from searches.trials import EPOCHS, GRACE, SPACES, Problem, Range, best_of, first_config
@@ -41,17 +43,19 @@ def search(problem: Problem, test: Sequence[str], minutes: float, home: Path) ->
         grace_period=GRACE[problem.kind],
         points_to_evaluate=[first_config(problem.kind)],
     )
-    tuner = Tuner(
-        LocalBackend(str(TRIAL), pass_args_as_json=True),
-        scheduler,
-        lambda status: time.monotonic() > latest,
-        n_workers=os.cpu_count() or 1,
-        sleep_time=0.5,
-        max_failures=0,
-        save_tuner=False,
-        trial_backend_path=str(home / "backend"),
-    )
-    tuner.run()
+    # It leaves files in the working directory, and in the user's own.
+    with contextlib.chdir(home), patch.dict(os.environ, {"SYNETUNE_FOLDER": str(home / "results")}):
+        tuner = Tuner(
+            LocalBackend(str(TRIAL), pass_args_as_json=True),
+            scheduler,
+            lambda status: time.monotonic() > latest,
+            n_workers=os.cpu_count() or 1,
+            sleep_time=0.5,
+            max_failures=0,
+            save_tuner=False,
+            trial_backend_path=str(home / "backend"),
+        )
+        tuner.run()
     return best_of(problem, sorted(home.glob("trial-*")), test)
 
 
