@@ -33,6 +33,7 @@ class BackboneInfo:
         num_params: parameters of the backbone, without any head.
         input: what its modality must know to prepare samples for it; says so of itself as `InputFacts`.
         licence: licence of the weights, None when their source does not state one.
+        source_head: whether the weights come with the head that they were trained with; None where only they tell.
     """
 
     name: str
@@ -43,6 +44,7 @@ class BackboneInfo:
     num_params: int
     input: Any
     licence: str | None = None
+    source_head: bool | None = None
 
 
 def cut_index(freeze: float, num_blocks: int, reinitialised: int = 0) -> int:

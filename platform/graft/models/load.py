@@ -77,13 +77,14 @@ def depth_of_backbone(name: str, structure: Structure | None = None) -> Depth:
         SpecError: no such name.
     """
     info = describe_backbone(name)
+    known = Depth(info.num_blocks, is_headless=info.source_head is False)
     if not info.num_params:
-        return Depth(info.num_blocks, residual=(), is_fixed=True)
+        return replace(known, residual=(), is_fixed=True)
     if structure is None or not structure.asks_for_residual:
-        return Depth(info.num_blocks)
+        return known
     from graft.models.structure.edited import depth_of
 
-    return depth_of(info.architecture)
+    return replace(known, residual=depth_of(info.architecture).residual)
 
 
 def known_depth(strategy: Strategy) -> Depth | None:

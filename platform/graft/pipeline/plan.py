@@ -12,7 +12,6 @@ from graft.learner.prefix import Prefix
 from graft.modalities.registry import build_modality
 from graft.models.info import BackboneInfo, cut_index, moved_shares
 from graft.models.load import check_backbone, describe_backbone
-from graft.models.weights.source_head import source_head_problem
 from graft.pipeline.edits import PlannedEdit, planned_edits
 from graft.pipeline.resolve import Reasons
 from graft.pipeline.zoo.mapped import needs_own_weights
@@ -21,7 +20,6 @@ from graft.spec.defaults.length import batch_sizes
 from graft.spec.defaults.scale import Scale
 from graft.spec.job import Job
 from graft.spec.messages.counting import counted
-from graft.spec.registry import members
 from graft.spec.search.phases import Phase, drawn_from, total_trials
 from graft.spec.space.describe import describe_space
 from graft.spec.space.mutation import architectures
@@ -274,15 +272,8 @@ def _given_shares(job: Job) -> list[float]:
     return [one for one in options if isinstance(one, int | float)]
 
 
-def own_head_problem(name: str, job: Job) -> str | None:
-    """Why a backbone lacks the head that a penalty of the job needs; None if it does not."""
-    penalties = (members("penalty")[kind] for kind in job.reach.values("penalty"))
-    is_needed = any(getattr(penalty, "needs_source_head", False) for penalty in penalties)
-    return source_head_problem(name) if is_needed else None
-
-
 def _backbone(name: str, job: Job) -> BackbonePlan:
-    problem = check_backbone(name, needs_own_weights(job)) or own_head_problem(name, job)
+    problem = check_backbone(name, needs_own_weights(job))
     if problem:
         return BackbonePlan(name, None, None, problem)
     info = describe_backbone(name)

@@ -14,6 +14,7 @@ from graft.pipeline.look import overview_of
 from graft.pipeline.zoo.glanced import sample_problems
 from graft.pipeline.zoo.mapped import init_problems, settle_sources
 from graft.pipeline.zoo.meta_learned import settle_meta_models
+from graft.pipeline.zoo.own_heads import headless_problems, is_headless
 from graft.pipeline.zoo.own_weights import damage_problems
 from graft.spec.defaults.default_space import completed, completed_first, recommended
 from graft.spec.defaults.length import with_length
@@ -103,6 +104,7 @@ def resolve_job(job: Job, look: bool = True, by_size: bool = True) -> Resolved:
         raise SpecError([*problems, *unusable])  # what else there is to say of a network needs one
     problems += [
         *damage_problems(whole),
+        *headless_problems(whole, is_headless),
         *sample_problems(whole, lambda name: describe_backbone(name).modality),
         *structure_problems(whole),
         *_modality_problems(whole),

@@ -39,7 +39,7 @@ from graft.meta.memory.place import place_of
 from graft.models.load import check_backbone
 from graft.pipeline.context import RunContext
 from graft.pipeline.library_logs import without_expected_warnings
-from graft.pipeline.plan import moved_freezes, own_head_problem
+from graft.pipeline.plan import moved_freezes
 from graft.pipeline.publishing import DRAIN_SECONDS, plan_made
 from graft.pipeline.ray_session import check_cluster, head_address, ray_session
 from graft.pipeline.scaling.metering import machines_looked_at
@@ -109,7 +109,7 @@ def check_job(job: Job, home: Home) -> Sequence[str]:
     """
     check_cluster()
     names, needs_weights = job.reach.values("backbone"), needs_own_weights(job)
-    problems = [check_backbone(name, needs_weights) or own_head_problem(name, job) for name in names]
+    problems = [check_backbone(name, needs_weights) for name in names]
     found = [Problem("strategy.backbone", problem.removeprefix("backbone ")) for problem in problems if problem]
     if found:
         raise SpecError(found)

@@ -209,7 +209,7 @@ class Strategy(_Fields):
         if init.map_shape or (there is not None and (freeze < 1 or init.redrawn(1))):
             # Features that a map makes, or that training changes, are neither standardised nor selected.
             changes |= {"standardise": False, "select": NoSelection()}
-        penalty = self.penalty if structure == Structure() else self.penalty.on_new_features()
+        penalty = self.penalty.on_backbone(structure != Structure(), depth is not None and depth.is_headless)
         changes["penalty"] = _penalty(penalty, init, freeze, there)
         if freeze == 1 and not init.redrawn(1):
             # What changes nothing at first, and is frozen, never does.

@@ -148,11 +148,12 @@ def _glanced(job: "Job", no_data: bool) -> _Checked:
 def _check_lightly(job: "Job", task: "TaskSpec") -> "Sequence[str]":
     """Without anything heavy; what that leaves to `graft plan`."""
     from graft.pipeline.zoo.glanced import glanced_problems, left_by_a_glance, sample_problems
+    from graft.pipeline.zoo.own_heads import headless_problems
     from graft.spec.fit import ensemble_problems, metric_problems, strategy_problems
 
     of_task = (*metric_problems(job, task), *strategy_problems(job, task), *ensemble_problems(job, task))
     is_named = "backbone" in dict(job.reach.root.fields)  # one that a job leaves open fits its samples
-    of_names = (*_unknown_backbones(job), *(sample_problems(job) if is_named else ()))
+    of_names = (*_unknown_backbones(job), *((*sample_problems(job), *headless_problems(job)) if is_named else ()))
     if not any(":" in str(name) for name in job.reach.values("backbone")):
         _require([*of_task, *_structure_problems(job), *of_names])
         return ()

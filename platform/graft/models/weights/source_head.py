@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from graft.core.errors import ArtifactError
 from graft.models.load import describe_backbone
-from graft.models.sources import HubWeights
 from graft.models.zoo import find_entry
 
 if TYPE_CHECKING:
@@ -37,14 +36,17 @@ def source_head(name: str) -> nn.Linear:
 
 
 def source_head_problem(name: str) -> str | None:
-    """Why a backbone's own head cannot be had, as one sentence; None if it can.
+    """Why a backbone's own head cannot be had, as one sentence; None if it can, or if its weights are not here.
 
-    A hub's weights are not asked for: what they hold shows when they are loaded.
+    Weights are read where nothing else tells what they hold; none are fetched.
 
     Raises:
         SpecError: there is no such backbone.
     """
-    if isinstance(find_entry(name).weights, HubWeights):
+    stated = describe_backbone(name).source_head
+    if stated is False:
+        return _lacking(name, "no head", describe_backbone(name).num_features)
+    if stated or find_entry(name).weights.problem():
         return None
     try:
         source_head(name)
@@ -57,8 +59,12 @@ def _layer(weights: Mapping[str, Tensor], name: str, num_features: int) -> tuple
     found = [key for key, value in weights.items() if _HEAD.fullmatch(key) and value.ndim == 2]
     if len(found) != 1 or weights[found[0]].shape[1] != num_features:
         held = "no head" if not found else f"a head of several layers ({', '.join(found)})" if found[1:] else found[0]
-        raise ArtifactError(
-            f"backbone `{name}` comes with {held}, but this penalty needs one linear layer over its {num_features} "
-            "features; take another penalty, or a backbone such as `efficientnet_lite0`"
-        )
+        raise ArtifactError(_lacking(name, held, num_features))
     return weights[found[0]].float(), weights.get(found[0].removesuffix("weight") + "bias")
+
+
+def _lacking(name: str, held: str, num_features: int) -> str:
+    return (
+        f"backbone `{name}` comes with {held}, but this penalty needs one linear layer over its {num_features} "
+        "features; take another penalty, or a backbone such as `efficientnet_lite0`"
+    )

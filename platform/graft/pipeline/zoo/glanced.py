@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from graft.core.errors import Problem
 from graft.models.zoo import find_entry, glance_problem, is_told_by_files, name_problem
+from graft.pipeline.zoo.own_heads import needing_head
 from graft.spec.fit import taken_by
 from graft.spec.job import Job
 
@@ -47,4 +48,5 @@ def left_by_a_glance(job: Job) -> list[str]:
     names = filter(is_told_by_files, job.reach.values("backbone"))
     edits = [f"strategy.{key}" for key in _EDITS if key in dict(job.reach.root.fields)]
     layers = f", and whether it has the layers of {' and '.join(edits)}" if edits else ""
-    return [f"whether {name} takes such samples, and whether its weights fit{layers}" for name in names]
+    heads = "".join(f", and whether they hold the head that {kind} needs" for kind in needing_head(job))
+    return [f"whether {name} takes such samples, and whether its weights fit{heads}{layers}" for name in names]

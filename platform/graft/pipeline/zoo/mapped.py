@@ -13,9 +13,9 @@ from graft.models.load import check_backbone, size_problem
 from graft.models.mapping.source import Source, find_source
 from graft.models.weights.header import file_problem
 from graft.models.zoo import has_backbone
+from graft.pipeline.zoo.own_heads import needing_head
 from graft.spec.components.initialisation import Mapped
 from graft.spec.job import Job
-from graft.spec.registry import members
 from graft.tracking.model_uri import SCHEME
 
 _KIND = "mapped"
@@ -144,10 +144,9 @@ def init_problems(job: Job) -> Iterator[Problem]:
         return
     from graft.learner.mapped.backbone import init_problem
 
-    for kind in job.reach.values("penalty"):
-        if getattr(members("penalty")[kind], "needs_source_head", False):
-            told = f"is {kind}, which needs the head that the weights were trained with, but strategy.init maps others"
-            yield Problem("strategy.penalty", f"{told}; leave one of both out")
+    for kind in needing_head(job):
+        told = f"is {kind}, which needs the head that the weights were trained with, but strategy.init maps others"
+        yield Problem("strategy.penalty", f"{told}; leave one of both out")
 
     pairs = itertools.product((init for init in inits_of(job) if init.source), job.reach.values("backbone"))
     found = (init_problem(init, name) for init, name in pairs if has_backbone(name))

@@ -10,6 +10,7 @@ from graft.models.weights.header import SUFFIXES, file_problem
 from graft.models.zoo import find_entry, name_problem
 from graft.pipeline.zoo.mapped import check_inits, inits_of, needs_own_weights
 from graft.pipeline.zoo.meta_learned import check_meta_models
+from graft.pipeline.zoo.own_heads import check_own_heads
 from graft.spec.job import Job
 
 _WHERE = "strategy.backbone"
@@ -42,14 +43,15 @@ def check_own_weights(job: Job) -> None:
 
 
 def check_starts(job: Job, home: Home) -> None:
-    """Try all that trials of a job may start from: own weights, mapped ones and meta-models.
+    """Try all that trials of a job may start from: own weights and heads, mapped ones and meta-models.
 
     Raises:
-        SpecError: one does not fit; for each of the three kinds all such problems.
+        SpecError: one does not fit; for each of these kinds all such problems.
         ArtifactError: a meta-model is gone, damaged, or another one than when the job began.
         TrackingError: a registered one must be fetched again, but the store does not answer.
     """
     check_own_weights(job)
+    check_own_heads(job)
     check_inits(job)
     check_meta_models(job, home)
 

@@ -12,13 +12,11 @@ class ActivationPenaltySpec(PenaltySpec):
 
     Attributes:
         tasks: kinds of the tasks whose targets it can take; empty where it looks at no target.
-        needs_source_head: whether it needs the head that the backbone was pretrained with.
         compares: whether it compares samples of a batch with each other: it is given features and targets of all ranks.
     """
 
     compares: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ()
-    needs_source_head: ClassVar[bool] = False
 
     def of_weights(self) -> PenaltySpec:
         """What it adds for new weights, beside what it asks of activations."""

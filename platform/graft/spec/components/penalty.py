@@ -11,7 +11,13 @@ HEAD_STRENGTH: Any = Field(1e-3, description="β: pull of the new weights (head,
 
 
 class PenaltySpec(Component):
-    """A penalty on the weights; built from (spec, trainable parts)."""
+    """A penalty on the weights; built from (spec, trainable parts).
+
+    Attributes:
+        needs_source_head: whether it needs the head that the backbone was pretrained with.
+    """
+
+    needs_source_head: ClassVar[bool] = False
 
     def on_frozen_backbone(self) -> "PenaltySpec":
         """The penalty that means the same when only the head is trained."""
@@ -20,6 +26,17 @@ class PenaltySpec(Component):
     def on_new_weights(self) -> "PenaltySpec":
         """The penalty that means the same when nothing that is trained has pretrained weights."""
         return self
+
+    def on_backbone(self, is_edited: bool, is_headless: bool) -> "PenaltySpec":
+        """The penalty that means the same on a backbone.
+
+        Args:
+            is_edited: a structure makes other features of it than it was pretrained with.
+            is_headless: its weights come without the head that they were trained with.
+        """
+        if is_headless and self.needs_source_head:
+            return NoPenalty()
+        return self.on_new_features() if is_edited else self
 
     def on_new_features(self) -> "PenaltySpec":
         """The penalty that means the same when the features are not those of the pretrained network."""

@@ -17,18 +17,20 @@ Part = Annotated[float, Field(gt=0, le=1)]
 
 @dataclass(frozen=True)
 class Depth:
-    """The blocks of a backbone, as far as a structure must know them.
+    """The blocks of a backbone, as far as a strategy must know them.
 
     Attributes:
         num_blocks: of them.
         residual: places of those that give what they take in shape, so that the rest works without them; from 0; None
             if it is not known which.
         is_fixed: no block has a weight: whatever a strategy freezes, redraws or adapts, its head alone is trained.
+        is_headless: its weights are known to come without the head that they were trained with.
     """
 
     num_blocks: int
     residual: tuple[int, ...] | None = None
     is_fixed: bool = False
+    is_headless: bool = False
 
 
 class SkipSpec(Component):

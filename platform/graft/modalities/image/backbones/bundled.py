@@ -29,6 +29,7 @@ def _lite_info(variant: int, num_blocks: int, num_params: int, native_resolution
         num_params=num_params,
         input=ImageInput((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "bicubic", native_resolution),
         licence="apache-2.0",
+        source_head=True,
     )
 
 
@@ -74,6 +75,7 @@ MOBILENET_V2 = ZooEntry(
         num_params=2_223_872,
         input=ImageInput(IMAGENET_MEAN, IMAGENET_STD, "bilinear", 224),
         licence="mit",
+        source_head=False,
     ),
     takes_any_size=True,
 )

@@ -89,6 +89,7 @@ class BagLibrary:
             num_params=0,
             input=_input(architecture, config),
             licence=describe_backbone(architecture).licence if is_named else None,
+            source_head=False,
         )
 
     def sample(self, architecture: str, size: int | None = None) -> Mapping[str, Tensor]:

@@ -115,6 +115,7 @@ def _minilm(layers: int, num_params: int, weights: EncoderWeights) -> ZooEntry:
         num_params=num_params,
         input=given,
         licence="apache-2.0",
+        source_head=False,
     )
     return ZooEntry(architecture, weights, "identity", info, takes_any_size=True)
 

@@ -149,6 +149,7 @@ MULTILINGUAL_E5_SMALL = ZooEntry(
             family="bert",
         ),
         licence="mit",
+        source_head=False,
     ),
     takes_any_size=True,
 )

@@ -98,6 +98,7 @@ class RecurrentLibrary:
             num_params=count_params(backbone),
             input=_input(self._cell, architecture, config),
             licence=None if is_configuration(architecture) else describe_backbone(architecture).licence,
+            source_head=False,
         )
 
     def sample(self, architecture: str, size: int | None = None) -> Mapping[str, Tensor]:
