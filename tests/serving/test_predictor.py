@@ -395,8 +395,7 @@ def test_one_long_sample_does_not_fill_up_all_others():
         {place: "is text" for place, one in enumerate(samples) if isinstance(one, str)},
     )
     network = ServedNetworks.__new__(ServedNetworks)
-    network._model = Together([Network(Backbone(SumOfRows(), [], nn.Identity(), 1), nn.Identity())])
-    network._places = (0,)
+    network._model = Together([(0, Network(Backbone(SumOfRows(), [], nn.Identity(), 1), nn.Identity()))])
     network.bundle = predictor.bundle = SimpleNamespace(
         spec=SimpleNamespace(num_outputs=1, preprocessing=None, facts={}, ensemble=None)
     )

@@ -37,9 +37,9 @@ class ServedNetworks:
     """
 
     def __init__(self, bundles: Mapping[int, Bundle], modality: Modality, device: torch.device, views: int) -> None:
-        self._places, self._modality, self._device = tuple(bundles), modality, device
-        self.bundle = bundles[self._places[0]]
-        self._model = Together(bundle.build() for bundle in bundles.values())
+        self._modality, self._device = modality, device
+        self.bundle = next(iter(bundles.values()))
+        self._model = Together((place, bundle.build()) for place, bundle in bundles.items())
         modality.place(self._model, device).eval()
         self.read = modality.reader(self.bundle.spec.preprocessing, self.bundle.directory)
         self._views = self._further_views(views)
@@ -65,7 +65,7 @@ class ServedNetworks:
         inputs = self._modality.inputs(columns, self.bundle.spec.preprocessing, self._device)
         order = np.arange(count) if inputs.lengths is None else np.argsort(-inputs.lengths, kind="stable")
         views = seen_as(inputs, self._views)
-        return [self._model.timed(self._places, partial(self._pass, view, order)) for view in views]
+        return [self._model.timed(partial(self._pass, view, order)) for view in views]
 
     def _pass(self, inputs: "Inputs", order: np.ndarray) -> "Tensor":
         """Outputs [N, M, K]."""

@@ -253,7 +253,7 @@ def test_once_the_winner_is_known_the_others_take_what_they_have_taken(fold: Fol
     story = after_two(events.StageStarted("fit", time=50.0))
     apart = left_of(fold(*story), both).seconds - left_of(fold(*story), alone).seconds
     other = FIT + 2 * 24.0 + 100 * 4 * A_ROW  # its epochs; scoring
-    assert apart == pytest.approx(FIT + 2 * 50 * A_ROW + chance_of_worth(50) * other)
+    assert apart == pytest.approx(FIT + (1 + 4) * 50 * A_ROW + chance_of_worth(50) * other)
 
 
 @pytest.mark.parametrize(("is_kept", "left"), [(True, FIT + 2 * 24.0 + 100 * 4 * A_ROW), (False, 0.0)])

@@ -13,7 +13,7 @@ import torch
 from graft.data.dataset import Dataset, Split
 from graft.learner.ensemble import choice
 from graft.learner.ensemble.choice import choose_members
-from graft.learner.ensemble.members import Answered, Member, answer
+from graft.learner.ensemble.members import Member, answer
 from graft.learner.ensemble.worth import FEWEST_ROWS
 from graft.learner.final_model import FinalModel
 from graft.learner.training_data import TrainingData, training_data_of
@@ -44,7 +44,7 @@ class Said:
         self.rng = np.random.default_rng(0)
         self.targets = self.rng.integers(0, 2, rows)
         self.kin: np.ndarray | None = None
-        monkeypatch.setattr(choice, "answer", self.answer)
+        monkeypatch.setattr(choice, "hear", self.hear)
         monkeypatch.setattr(choice, "_rows", lambda data: np.arange(rows))
         monkeypatch.setattr(choice, "training_data_of", self.data_of)
 
@@ -53,9 +53,8 @@ class Said:
         arrays = SimpleNamespace(targets=self.targets, facts=data.arrays.facts, names=data.arrays.names, kin=self.kin)
         return replace(data, arrays=arrays)  # type: ignore[arg-type]
 
-    def answer(self, members: Sequence[Member], data: object, rows: np.ndarray) -> Answered:
-        outputs = self.outputs[members[0].trial]
-        return Answered([outputs], outputs, [0.0], 0.0)
+    def hear(self, members: Sequence[Member], data: object, rows: np.ndarray) -> dict[int, torch.Tensor]:
+        return {place: self.outputs[one.trial] for place, one in enumerate(members)}
 
     def model(self, name: str, skill: float, noise: float = 1.0) -> None:
         """Leans to the truth so far, and errs by itself."""

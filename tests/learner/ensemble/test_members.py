@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from graft.data.dataset import Dataset, Split
-from graft.learner.ensemble.members import Member, answer
+from graft.learner.ensemble.members import Member, answer, hear
 from graft.learner.final_model import FinalModel
 from graft.learner.fit import FitTask, fit
 from graft.learner.training_data import training_data_of
@@ -90,3 +90,22 @@ def test_another_precision_is_computed_apart(
     assert begun == {32: 2}
     assert torch.equal(found.alone, answer([one], data, rows).alone)
     assert np.isfinite(found.outputs[0].numpy()).all()
+
+
+def test_solved_heads_are_heard_together_and_the_damaged_is_left_out(
+    member: Callable[[Strategy, float], Member], dataset: Dataset, begun: Counter[int], tmp_path: Path
+) -> None:
+    solved = Strategy.model_validate({**PROBE.model_dump(), "head": {"kind": "ridge"}})
+    shallow = Strategy.model_validate({**solved.model_dump(), "structure": {"keep": 0.5, "pool": "avg"}})
+    members = [member(one, 1.0) for one in (PROBE, solved, PROBE, shallow)]
+    torn = replace(members[1], model=replace(members[1].model, weights=tmp_path / "torn.safetensors"))
+    torn.model.weights.write_bytes(b"torn")
+    members = [*members, torn]
+    data = training_data_of(members[0].model.job, dataset, 1)
+    rows = dataset.rows(Split.VALIDATION)[:4]
+    begun.clear()
+    found = hear(members, data, rows)
+    assert begun == {32: 3}, "two that were trained, and the heads together"
+    assert sorted(found) == [0, 1, 2, 3]
+    assert all(torch.equal(found[place], answer([members[place]], data, rows).alone) for place in found)
+    assert hear([torn], data, rows) == {}

@@ -42,7 +42,7 @@ def network(whole: tuple[Backbone, Batch, str], **structure: object) -> Network:
 def runs(networks: Sequence[Network], batch: Batch) -> Counter[tuple[str, int]]:
     """How often stems, and blocks by their place, run for one batch; what is answered is what each says alone."""
     alone = [copy.deepcopy(one) for one in networks]
-    together, counted = Together(networks), Counter[tuple[str, int]]()
+    together, counted = Together(enumerate(networks)), Counter[tuple[str, int]]()
     for one in {id(part.module): part for network in networks for part in network.parts()}.values():
         one.module.register_forward_hook(lambda *_, key=(one.role, one.depth): counted.update([key]))
     with torch.inference_mode():
@@ -94,7 +94,7 @@ def test_heads_at_several_depths_read_one_pass(whole: tuple[Backbone, Batch, str
 
 def test_what_is_shared_is_held_once(whole: tuple[Backbone, Batch, str]) -> None:
     backbone = sum(tensor.numel() for tensor in whole[0].state_dict().values())
-    together = Together(network(whole) for _ in range(3))
+    together = Together((place, network(whole)) for place in range(3))
     held = {tensor.data_ptr(): tensor.numel() for tensor in together.state_dict().values()}
     assert backbone <= sum(held.values()) < 1.2 * backbone
 
@@ -107,12 +107,14 @@ def test_the_first_network_is_timed_apart() -> None:
 
     loaded = load_backbone("efficientnet_lite0", 32, pretrained=False)
     networks = [Network(copy.deepcopy(loaded.backbone), head).eval() for head in (Slow(), Slow())]
-    alone, both, images = Together(networks[:1]), Together(networks), torch.rand(2, 3, 32, 32)
+    named, images = list(zip((7, 3), networks, strict=True)), torch.rand(2, 3, 32, 32)
+    alone, both = Together(named[:1]), Together(named)
     with torch.inference_mode():
-        one, two = alone.timed((7,), lambda: alone(images)), both.timed((7, 3), lambda: both(images))
+        one, two = alone.timed(lambda: alone(images)), both.timed(lambda: both(images))
     assert 0 < one.first_seconds <= one.seconds
     assert 0 < two.first_seconds < two.seconds
-    assert [outputs.shape for outputs in in_order([two])] == [(2, 2), (2, 2)]
+    assert list(two.outputs) == [7, 3]
+    assert [outputs is two.outputs[name] for outputs, name in zip(in_order([two]), (3, 7), strict=True)] == [True, True]
 
 
 def test_places_of_equal_keys_stand_where_the_first_does() -> None:

@@ -11,7 +11,7 @@ from graft.experiments.standing.candidates import candidates_of
 from graft.experiments.standing.finalists import finalists_of, seconds_of
 from graft.experiments.standing.pace import WORKER_SECONDS
 from graft.experiments.standing.rest_of_run import DESCRIBING, SECONDS, RestOfRun
-from graft.experiments.standing.scoring import rows_evaluated, rows_heard, seconds_to_score
+from graft.experiments.standing.scoring import rows_evaluated, rows_heard, seconds_to_hear, seconds_to_score
 from graft.learner.ensemble.worth import chance_of_worth
 from graft.search.outlook import Outlook
 
@@ -112,8 +112,10 @@ class AfterSearch:
         seconds = self._fitted([winner] if winner else [], room) or SECONDS[StageName.EXPORT]  # weights are copied
         if self.outlook.members < 2:
             return seconds
-        heard = rows_heard(progress.samples, 1 + len(others)) if others else 0
-        seconds += SECONDS[StageName.FIT] * self.slowness + heard * self._scoring([winner])
+        seconds += SECONDS[StageName.FIT] * self.slowness
+        if winner is not None and others:
+            a_row = seconds_to_hear([winner, *others], progress, progress.samples) / self._speed_up
+            seconds += rows_heard(progress.samples, 1) * a_row
         room = None if room is None else room - seconds
         each = sum(self._fitted([one], room) for one in others) / max(1, len(others))
         behind = (self._members() - 1) * each
@@ -172,10 +174,8 @@ class AfterSearch:
 
     def _scoring(self, trials: Sequence[TrialProgress | None]) -> float:
         """Seconds for an answer of some trials together."""
-        known, progress = [one for one in trials if one is not None], self.progress
-        if not progress.samples.get("train", 0):
-            return 0.0
-        return seconds_to_score(known, progress, progress.samples) / self._speed_up
+        known = [one for one in trials if one is not None]
+        return seconds_to_score(known, self.progress, self.progress.samples) / self._speed_up
 
     def _finals(self) -> float:
         """Seconds of the finalists that were not scored by folds yet; while the search goes on, of as many as ask."""

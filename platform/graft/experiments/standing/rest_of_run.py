@@ -16,7 +16,14 @@ from graft.experiments.standing.candidates import candidates_of
 from graft.experiments.standing.choice import choose
 from graft.experiments.standing.finalists import finalists_of, seconds_of
 from graft.experiments.standing.pace import WORKER_SECONDS
-from graft.experiments.standing.scoring import ROOM, rows_evaluated, rows_heard, seconds_beside, seconds_to_score
+from graft.experiments.standing.scoring import (
+    ROOM,
+    rows_evaluated,
+    rows_heard,
+    seconds_beside,
+    seconds_to_hear,
+    seconds_to_score,
+)
 from graft.search.outlook import Outlook
 
 # What follows the search besides training, on two idle cores: starting a process that imports torch; the same, and
@@ -126,10 +133,12 @@ class RestOfRun:
         return sum(added) / max(1, len(added))
 
     def _hearing(self, each: Sequence[float]) -> float:
-        """Seconds in which candidates answer for the validation samples, of which each takes so many for one."""
+        """Seconds in which candidates answer for the validation samples; by itself, each takes so many for one."""
         if self.progress.ensemble_chosen is not None or len(each) < 2:
             return 0.0
-        return rows_heard(self.samples, 1) * sum(each) * ROOM / self.speed_up
+        known = self._answering()
+        a_row = seconds_to_hear(known, self.progress, self.samples) + sum(each[len(known) :])
+        return rows_heard(self.samples, 1) * a_row * ROOM / self.speed_up
 
     def _answering(self) -> list[TrialProgress]:
         """The winner so far first, then who may answer with it, or does; without a score, a trial that was timed."""

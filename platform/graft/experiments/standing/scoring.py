@@ -25,8 +25,10 @@ def seconds_to_score(trials: Sequence[TrialProgress], progress: Progress, sample
     Args:
         trials: whose networks.
         progress: that they are of.
-        samples: of each split.
+        samples: of each split; while they are not known, nothing is told of their time.
     """
+    if not samples.get("train"):
+        return 0.0
     passes: dict[str, float] = {}
     for one in trials:
         passes[_frozen(one)] = max(passes.get(_frozen(one), 0.0), _pass_seconds(one, progress))
@@ -37,6 +39,13 @@ def seconds_to_score(trials: Sequence[TrialProgress], progress: Progress, sample
 def seconds_beside(first: TrialProgress, other: TrialProgress, progress: Progress, samples: Mapping[str, int]) -> float:
     """What another network adds to the seconds for one sample."""
     return seconds_to_score([first, other], progress, samples) - seconds_to_score([first], progress, samples)
+
+
+def seconds_to_hear(trials: Sequence[TrialProgress], progress: Progress, samples: Mapping[str, int]) -> float:
+    """Seconds in which candidates of an ensemble answer for one sample: solved heads together, each other by itself."""
+    solved = [one for one in trials if is_solved(one)]
+    alone = sum(seconds_to_score([one], progress, samples) for one in trials if not is_solved(one))
+    return alone + seconds_to_score(solved, progress, samples)
 
 
 def _frozen(trial: TrialProgress) -> str:

@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graft.core.errors import ArtifactError
 from graft.core.seeds import derive_seed
 from graft.data.dataset import Split
 from graft.learner.ensemble.kinds import kind_of
-from graft.learner.ensemble.members import Member, answer
+from graft.learner.ensemble.members import Member, hear
 from graft.learner.ensemble.parts import error_of_mean, parts_of
 from graft.learner.ensemble.selection import Library, held_out_shares, select
 from graft.learner.ensemble.worth import FEWEST_ROWS, NOISE, WORTH, expected_gain
@@ -91,15 +90,12 @@ def _rows(data: TrainingData) -> np.ndarray:
 
 def _heard(candidates: Sequence[Member], data: TrainingData, rows: np.ndarray) -> tuple[list[_Heard], list[str]]:
     heard, left_out = [], []
-    for one in candidates:
-        try:
-            outputs = answer([one], data, rows).outputs[0].float()
-        except ArtifactError:
+    said = hear(candidates, data, rows)
+    for place, one in enumerate(candidates):
+        if place not in said or not bool(torch.isfinite(said[place]).all()):
             left_out.append(one.trial)
             continue
-        if not bool(torch.isfinite(outputs).all()):
-            left_out.append(one.trial)
-            continue
+        outputs = said[place].float()
         calibrated = dict(data.task.calibrate(outputs, data.arrays.targets[rows], data.arrays.facts))
         heard.append(_Heard(one, outputs, calibrated, {**data.arrays.facts, **calibrated}))
     return heard, left_out

@@ -1,6 +1,7 @@
 """The final model of a run as one or several trained networks whose answers are averaged."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -8,9 +9,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from graft.core.errors import ArtifactError
 from graft.learner.final_model import FinalModel, final_network, outputs_of_views
 from graft.learner.pretrained import preprocessing_for
 from graft.learner.training_data import TrainingData
+from graft.models.network import Network
 from graft.models.structure.together import Passed, Together, alike, in_order
 from graft.tasks.averaging import averaged
 
@@ -55,9 +58,9 @@ def answer(members: Sequence[Member], data: TrainingData, rows: np.ndarray, view
     Raises:
         ArtifactError: the weights of a member are damaged.
     """
-    strategies = [member.model.strategy for member in members]
-    groups = alike([(one.backbone, one.precision, preprocessing_for(data, one)) for one in strategies])
-    passes = list(zip(*(_passes(members, some, data, rows, views) for some in groups), strict=True))
+    groups = alike([_takes(member, data) for member in members])
+    found = [_passes(Together(_loaded(members, some, data)), members[some[0]], data, rows, views) for some in groups]
+    passes = list(zip(*found, strict=True))
     facts = [{**data.arrays.facts, **member.facts} for member in members]
     shares = [member.share for member in members]
     together = [averaged(data.task, in_order(of_view), facts, shares) for of_view in passes]
@@ -66,15 +69,44 @@ def answer(members: Sequence[Member], data: TrainingData, rows: np.ndarray, view
     return Answered(together, first.outputs[0], seconds, first.first_seconds)
 
 
-def _passes(
-    members: Sequence[Member], places: Sequence[int], data: TrainingData, rows: np.ndarray, views: int
-) -> list[Passed]:
-    """What some who take the same inputs say of the samples as they are, then of each view that they have."""
-    models, modality = [members[place].model for place in places], data.modality
-    strategy = models[0].strategy
+def hear(members: Sequence[Member], data: TrainingData, rows: np.ndarray) -> dict[int, Tensor]:
+    """What each says of some rows by itself, outputs [N, K] by its place; whose weights are damaged is not there.
+
+    Heads that were solved are heard together. Of networks that were trained, which may be many and have less in common,
+    one at a time is in memory.
+    """
+    found: dict[int, Tensor] = {}
+    solved = [member.model.strategy.head.is_solved for member in members]
+    turns = [(_takes(one, data), None if solved[place] else place) for place, one in enumerate(members)]
+    for some in alike(turns):
+        together = Together(_readable(members, some, data))
+        if together.names:
+            found |= _passes(together, members[some[0]], data, rows)[0].outputs
+    return found
+
+
+def _takes(member: Member, data: TrainingData) -> tuple[Any, ...]:
+    """What members must agree in to be given the same batches, and to compute them alike."""
+    strategy = member.model.strategy
+    return strategy.backbone, strategy.precision, preprocessing_for(data, strategy)
+
+
+def _loaded(members: Sequence[Member], places: Sequence[int], data: TrainingData) -> Iterator[tuple[int, Network]]:
+    for place in places:
+        model = members[place].model
+        yield place, final_network(model, model.open_dataset(), data.num_threads)[0]
+
+
+def _readable(members: Sequence[Member], places: Sequence[int], data: TrainingData) -> Iterator[tuple[int, Network]]:
+    for place in places:
+        with contextlib.suppress(ArtifactError):
+            yield from _loaded(members, [place], data)
+
+
+def _passes(together: Together, one: Member, data: TrainingData, rows: np.ndarray, views: int = 1) -> list[Passed]:
+    """What networks say of the samples as they are, then of each view that they have; all take what `one` does."""
+    strategy, modality = one.model.strategy, data.modality
     preprocessing = preprocessing_for(data, strategy)
-    networks = (final_network(one, one.open_dataset(), data.num_threads)[0] for one in models)
-    together = Together(networks).eval()
     others = modality.test_views(views - 1, modality.invariances(data.data), preprocessing) if views > 1 else ()
-    outputs = outputs_of_views(data, together, preprocessing, rows, strategy.precision, others)
-    return [together.timed(places, partial(next, outputs)) for _ in range(1 + len(others))]
+    outputs = outputs_of_views(data, together.eval(), preprocessing, rows, strategy.precision, others)
+    return [together.timed(partial(next, outputs)) for _ in range(1 + len(others))]

@@ -38,18 +38,24 @@ class Together(nn.Module):
     the networks alone.
 
     Args:
-        networks: of one architecture, and given inputs of one size; taken one by one, so that what they share is never
-            held by all. They are changed: each holds the layers of those before it in the place of its equal own.
+        networks: what each is called, and the network: all of one architecture, and given inputs of one size. They are
+            taken one by one, so that what they share is never held by all, and changed: each holds the layers of those
+            before it in the place of its equal own.
+
+    Attributes:
+        names: what they are called.
     """
 
-    def __init__(self, networks: Iterable[Network]) -> None:
+    def __init__(self, networks: Iterable[tuple[int, Network]]) -> None:
         super().__init__()
         self._further_seconds = 0.0
+        self.names: tuple[int, ...] = ()
         self.networks = nn.ModuleList()
-        for network in networks:
+        for name, network in networks:
             for place in range(len(self.networks)):
                 _share(network.backbone, self._network(place).backbone)
             self.networks.append(network)
+            self.names = (*self.names, name)
 
     def forward(self, batch: Mapping[str, Tensor] | Tensor) -> Tensor:
         """Outputs [B, M, K] of a batch, in the order of the networks."""
@@ -62,17 +68,16 @@ class Together(nn.Module):
         self._further_seconds += time.perf_counter() - began
         return torch.stack([found[place] for place in sorted(found)], dim=1)
 
-    def timed(self, names: Sequence[int], computed: Callable[[], Tensor]) -> Passed:
+    def timed(self, computed: Callable[[], Tensor]) -> Passed:
         """What calls of these networks give together, and how long they take.
 
         Args:
-            names: of the networks.
             computed: calls them; outputs [N, M, K] of all samples.
         """
         began, further = time.perf_counter(), self._further_seconds
         outputs = computed().cpu()  # on a GPU, this waits for the networks
         seconds = time.perf_counter() - began
-        each = dict(zip(names, outputs.unbind(dim=1), strict=True))
+        each = dict(zip(self.names, outputs.unbind(dim=1), strict=True))
         return Passed(each, seconds, seconds - (self._further_seconds - further))
 
     def _answers(self, batch: Mapping[str, Tensor] | Tensor) -> Iterator[tuple[int, Tensor]]:
