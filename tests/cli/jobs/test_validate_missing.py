@@ -72,6 +72,20 @@ def test_batches_that_are_larger_than_the_data_are_noted(graft, job_file):
     assert "note " not in graft("validate", path, "--set", "strategy.batch_size=32").out
 
 
+def test_tokens_that_a_backbone_has_no_positions_for_are_noted(graft, job_file):
+    strategy = '{backbone: {choice: [minilm_l3, "bag:minilm_l6"]}, max_tokens: {choice: [64, 600, 1000]}}'
+    path = job_file(f"name: x\ndata: {{kind: table, path: t.csv, text: text, label: kind}}\nstrategy: {strategy}\n")
+    path.with_name("t.csv").write_text("text,kind\n" + "".join(f"thing {n},{'ab'[n % 2]}\n" for n in range(40)))
+    told = "strategy.max_tokens: minilm_l3 sees 512 tokens of a text at most, so 600, 1000 are 512 there"
+    for command in ("validate", "plan"):
+        assert f"note       {told}" in graft(command, path).out.splitlines()
+        assert graft(command, path, "--json").json["notes"] == [told]
+    plain = ("--set", "strategy.max_tokens=512")
+    assert "note " not in graft("validate", path, *plain).out
+    one = graft("validate", path, "--set", "strategy.max_tokens=513", "--set", "strategy.backbone=minilm_l3")
+    assert "so 513 is 512 there" in one.out
+
+
 def test_what_has_no_effect_is_noted(graft, job_file):
     strategy = "{freeze: 1.0, lr_decay: 0.5, unfreeze: gradual, lr: {loguniform: [0.001, 0.01]}}"
     path = job_file(f"name: x\ndata: {{kind: digits, limit: 60}}\nstrategy: {strategy}\n")

@@ -151,9 +151,10 @@ def _resolved(path: Path, override: list[str] | None, home: "Home") -> tuple["Jo
 
 
 def _seen(given: "Job", resolved: "Resolved", home: "Home", measure: bool, nodes: "ClusterNodes | None") -> _Seen:
-    from graft.models.load import known_depth
+    from graft.models.load import describe_backbone, known_depth
     from graft.pipeline.look import overview_of, placement_of
     from graft.pipeline.memory.beginning import beginning_of
+    from graft.pipeline.zoo.glanced import size_notes
     from graft.spec.defaults.notes import notes_on
     from graft.spec.defaults.scale import Scale
 
@@ -164,7 +165,7 @@ def _seen(given: "Job", resolved: "Resolved", home: "Home", measure: bool, nodes
         _plan(resolved, size, measure, _all_of(nodes) if nodes else None),
         overview,
         placement_of(job, sum(overview.splits.values()), home.datasets, resolved.listing),
-        notes_on(given, job, size.training, known_depth),
+        [*notes_on(given, job, size.training, known_depth), *size_notes(job, describe_backbone)],
         _screening(job, overview),
         beginning_of(job, home, overview, time.time()),
     )

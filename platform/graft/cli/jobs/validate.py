@@ -77,6 +77,7 @@ def _found(job: "Path", overrides: "Sequence[str]", no_data: bool) -> _Checked:
     """What the job is, after all that this command looks at."""
     from graft.core.errors import DataError
     from graft.models.load import known_depth
+    from graft.pipeline.zoo.glanced import size_notes
     from graft.spec.defaults.notes import notes_on
     from graft.spec.load import load_job, problems_of_data_too, sound_data
     from graft.spec.modalities.presence import presence_problems
@@ -90,7 +91,8 @@ def _found(job: "Path", overrides: "Sequence[str]", no_data: bool) -> _Checked:
             _require([*presence_problems(loaded.data)])  # said of its key, as every command does
             raise
     training = None if found.overview is None else found.overview.splits["train"]
-    return replace(found, notes=notes_on(loaded, found.job, training, known_depth))
+    notes = [*notes_on(loaded, found.job, training, known_depth), *size_notes(found.job)]
+    return replace(found, notes=notes)
 
 
 def _data_problems(data: "DataSpec") -> "Iterator[Problem]":

@@ -1,8 +1,10 @@
 """What is known of networks before anything heavy is imported, and what that leaves to `graft plan`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from graft.core.errors import Problem
+from graft.modalities.registry import build_modality
+from graft.models.info import BackboneInfo
 from graft.models.zoo import find_entry, glance_problem, is_told_by_files, name_problem
 from graft.pipeline.zoo.own_heads import needing_head
 from graft.spec.fit import taken_by
@@ -22,10 +24,27 @@ def glanced_problems(job: Job) -> Iterator[Problem]:
             yield Problem("strategy.backbone", f"is {name}, but {told}")
 
 
+def known_info(name: str) -> BackboneInfo | None:
+    """The facts about a backbone, where no library need be asked."""
+    return None if name_problem(name) else find_entry(name).info
+
+
 def known_modality(name: str) -> str | None:
     """What samples a backbone takes, where no library need be asked."""
-    info = None if name_problem(name) else find_entry(name).info
+    info = known_info(name)
     return info.modality if info else None
+
+
+def size_notes(job: Job, info_of: Callable[[str], BackboneInfo | None] = known_info) -> Sequence[str]:
+    """Sizes that backbones of a job cannot take as it asks for them, though they can be trained.
+
+    Args:
+        job: which.
+        info_of: the facts about a backbone, by its name; None if they are not known.
+    """
+    infos = filter(None, map(info_of, job.reach.values("backbone")))
+    modality = job.data.modality
+    return build_modality(modality).notes_on_sizes(job.reach, [one for one in infos if one.modality == modality])
 
 
 def sample_problems(job: Job, modality_of: Callable[[str], str | None] = known_modality) -> Iterator[Problem]:
