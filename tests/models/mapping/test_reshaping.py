@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from graft.models.mapping.axes import FIXED, IN, OUT, Axis, Role, axes_of
-from graft.models.mapping.reshaping import fit_of, fitted
+from graft.models.mapping.reshaping import fit_of, fitted, unfit
 
 KERNEL, ROWS = Axis(Role.KERNEL), Axis(Role.ROWS)
 CONV = (OUT, IN, KERNEL, KERNEL)
@@ -113,3 +113,44 @@ def test_what_is_not_sound_is_not_done(name, old, new, axes):
 
 def test_counters_are_no_weights():
     assert fit_of("w", torch.tensor(3), torch.tensor(0.0), ()) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "planes"),
+    [
+        ("pos_embed", (1, 4, 5, 5), (1, 4, 3, 7), lambda table: table),
+        ("pos_embed", (1, 5, 5, 4), (1, 3, 7, 4), lambda table: table.permute(0, 3, 1, 2)),
+        ("attn.rel_pos.relative_position_bias_table", (2, 5, 5), (2, 9, 9), lambda table: table[None]),
+    ],
+)
+def test_a_table_with_height_and_width_is_resampled_to_any_rectangle(name, old, new, planes):
+    table, axes = torch.randn(old), (*[FIXED] * (len(old) - 1), OUT)
+    found = brought(name, table, new, axes)
+    size = tuple(planes(found).shape[-2:])
+    expected = nn.functional.interpolate(planes(table), size, mode="bicubic", antialias=True)
+    torch.testing.assert_close(planes(found), expected)
+    assert "interpolated" in fit_of(name, table, found, axes).how
+
+
+def test_what_may_be_height_and_width_in_two_ways_is_left():
+    axes = (FIXED, FIXED, FIXED, OUT)
+    assert fit_of("pos_embed", torch.ones(1, 16, 196, 96), torch.ones(1, 16, 256, 96), axes) is None, "no plane"
+    assert fit_of("w", torch.ones(1, 4, 5, 5), torch.ones(1, 4, 3, 7), axes) is None, "no positions"
+
+
+@pytest.mark.parametrize("name", ["encoder.pos_embedding", "pos_embed_1", "patch_pos"])
+def test_positions_are_known_by_the_names_that_libraries_give_them(name):
+    assert brought(name, torch.randn(1, 17, 8), (1, 50, 8), (FIXED, FIXED, OUT)).shape == (1, 50, 8)
+
+
+@pytest.mark.parametrize(
+    ("old", "told"),
+    [
+        ((1, 33, 8), "it is 1×50×8, but the source has 1×33×8, which is no square of places"),
+        ((1, 49, 8), "it is 1×50×8, but the source has 1×49×8, without positions for the tokens before the square"),
+        (None, "the source has no positions of this name"),
+    ],
+)
+def test_why_positions_are_left_is_told(old, told):
+    assert unfit("pos_embed", None if old is None else torch.ones(old), torch.ones(1, 50, 8)) == told
+    assert unfit("head.weight", None, torch.ones(3, 3)) == ""

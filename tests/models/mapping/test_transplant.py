@@ -312,3 +312,17 @@ def test_a_library_calls_tensors_by_its_own_names():
     assert names["blocks.0.attn.qkv.weight"] == "blocks.0.attn.qkv.weight"
     _, names = named_backbone("timm/resnet18")
     assert names["blocks.2.conv1.weight"] == "layer2.0.conv1.weight"
+
+
+def test_positions_that_stay_random_are_noted_however_much_is_covered():
+    source, names = named_backbone("timm/test_vit")
+    target, _ = named_backbone("timm/test_vit")
+    state = {names.get(name, name): tensor for name, tensor in source.state_dict().items()}
+    own = target.stem.embed.pos_embed.clone()
+    done = transplant(Weights({**state, "pos_embed": torch.ones(1, 33, 64)}), target, names)
+    assert done.coverage > 97
+    assert done.missing == ("stem.embed.pos_embed",)
+    told = "keeps its own random values: it is 1×101×64, but the source has 1×33×64, which is no square of places"
+    assert done.notes == (f"stem.embed.pos_embed {told}",)
+    assert torch.equal(target.stem.embed.pos_embed, own)
+    assert transplant(Weights(state), target, names).notes == ()

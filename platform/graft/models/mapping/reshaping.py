@@ -11,7 +11,8 @@ from torch.nn import functional
 from graft.models.mapping.axes import IN, Axes, Role
 from graft.models.mapping.growth import can_grow, grow
 
-_GRID = re.compile(r"(^|\.)(pos_embed|position_embedding|relative_position_bias_table)$")
+_GRID = re.compile(r"(^|\.)(pos_embed(ding)?(_\d+)?|patch_pos|position_embedding|relative_position_bias_table)$")
+_RELATIVE = "relative_position_bias_table"
 _POSITIONS = re.compile(r"position_embeddings?\.weight$|(^|\.)pos_embed(ding)?\.weight$|\.wpe\.weight$")
 _PLANES = (1, 3)
 # Tokens before the square of a position embedding, in the source and in the target: none, one for the class, one of
@@ -56,6 +57,8 @@ def fit_of(name: str, source: Tensor, target: Tensor, axes: Axes) -> Fit | None:
         return None
     if _is_grid(name, source, target) and _other_axes_grow(old, new, axes, len(old) - 2):
         return Fit(f"positions {_shape(old)} interpolated to {_shape(new)}", 0.8)
+    if (sides := _plane_of(name, old, new)) and _other_axes_grow(old, new, axes, *sides):
+        return Fit(f"positions {_shape(old)} interpolated to {_shape(new)}", 0.8)
     if _POSITIONS.search(name) and old[0] != new[0] and _other_axes_grow(old, new, axes, 0):
         return Fit(f"{old[0]} positions brought to {new[0]}", 0.8)
     if _sums_planes(old, new, axes):
@@ -87,6 +90,8 @@ def fitted(name: str, source: Tensor, target: Tensor, axes: Axes, spread: float 
         return source.reshape(new).to(target.dtype, copy=True)
     if _is_grid(name, source, target):
         source = _resampled(source, new[-2])
+    elif sides := _plane_of(name, old, new):
+        source = _stretched(source, sides, new)
     elif _POSITIONS.search(name):
         source = _positions(source, new[0])
     elif _sums_planes(old, new, axes):
@@ -106,15 +111,31 @@ def _was_one_by_one(old: list[int], new: list[int], axes: Axes) -> bool:
     return len(old) > 2 and axes[1] == IN and old[1] == 1 and new[1] not in _PLANES
 
 
-def _other_axes_grow(old: list[int], new: list[int], axes: Axes, index: int) -> bool:
-    """Whether all axes but one are equal or can grow."""
-    return can_grow([*old[:index], new[index], *old[index + 1 :]], new, axes)
+def _other_axes_grow(old: list[int], new: list[int], axes: Axes, *but: int) -> bool:
+    """Whether all axes but some are equal or can grow."""
+    return can_grow([new[index] if index in but else size for index, size in enumerate(old)], new, axes)
+
+
+def _plane_of(name: str, old: list[int], new: list[int]) -> tuple[int, int] | None:
+    """The axes that are height and width of a table of positions that has both; what is made of them may be a
+    rectangle."""
+    if not _GRID.search(name) or len(old) != len(new):
+        return None
+    found = [(1, 2)] if len(old) == 3 and _RELATIVE in name else [(1, 2), (2, 3)] if len(old) == 4 else []
+    fits = [sides for sides in found if old[sides[0]] == old[sides[1]] > 1 and _are_all_that_differs(old, new, sides)]
+    return fits[0] if len(fits) == 1 else None
+
+
+def _are_all_that_differs(old: list[int], new: list[int], sides: tuple[int, int]) -> bool:
+    return old != new and all(index in sides or size == new[index] for index, size in enumerate(old))
 
 
 def _is_grid(name: str, source: Tensor, target: Tensor) -> bool:
     """Whether both hold one vector for each place of a square, and perhaps for a few tokens before."""
     if not _GRID.search(name) or source.ndim not in (2, 3) or source.shape[-2] == target.shape[-2]:
         return False
+    if source.ndim == 3 and _RELATIVE in name:
+        return False  # height and width have an axis each: `_plane_of`
     return _sides(source.shape[-2], target.shape[-2]) is not None
 
 
@@ -149,6 +170,41 @@ def _resampled(table: Tensor, places: int) -> Tensor:
     planes = functional.interpolate(planes, (new, new), mode="bicubic", antialias=True, align_corners=False)
     grid = planes.permute(0, 2, 3, 1).reshape(*table.shape[:-2], new * new, width)
     return torch.cat([kept, grid], dim=-2).to(table.dtype)
+
+
+def _stretched(table: Tensor, sides: tuple[int, int], new: list[int]) -> Tensor:
+    """A table with height and width for others, as `_resampled` does it."""
+    planes = table.float().movedim(sides, (-2, -1))
+    size = (new[sides[0]], new[sides[1]])
+    flat = planes.reshape(1, -1, *planes.shape[-2:])
+    flat = functional.interpolate(flat, size, mode="bicubic", antialias=True, align_corners=False)
+    return flat.reshape(*planes.shape[:-2], *size).movedim((-2, -1), sides).to(table.dtype)
+
+
+def unfit(name: str, source: Tensor | None, target: Tensor) -> str:
+    """Why a tensor of the target keeps its own values, as a clause about it; empty where nothing can be said.
+
+    Args:
+        name: as in `fit_of`.
+        source: the tensor that the source has under this name; None if it has none.
+        target: the tensor that is left.
+    """
+    is_of_places = bool(_GRID.search(name) or _POSITIONS.search(name))
+    if source is None:
+        return "the source has no positions of this name" if is_of_places else ""
+    told = f"it is {_shape(target.shape)}, but the source has {_shape(source.shape)}"
+    if not _GRID.search(name) or source.ndim != target.ndim:
+        return told
+    rows = [(old, new) for old in _square_behind(source) for new in _square_behind(target)]
+    if any(old < new for old, new in rows):
+        return f"{told}, without positions for the tokens before the square"
+    return f"{told}, which is no square of places" if not _square_behind(source) else told
+
+
+def _square_behind(table: Tensor) -> list[int]:
+    """How many tokens may come before the square of a table of positions."""
+    rows = table.shape[-2]
+    return [before for before in (0, 1, 2, 5) if rows > before and math.isqrt(rows - before) ** 2 == rows - before]
 
 
 def _positions(table: Tensor, count: int) -> Tensor:

@@ -13,7 +13,7 @@ from graft.models.mapping.growth import SPREAD, closing_tensors, is_post_norm, n
 from graft.models.mapping.heads import Heads, axes_by_head, changed_function, keep_scores, of_tensor
 from graft.models.mapping.pairing import Pairing, choose_pairing
 from graft.models.mapping.report import Transplanted
-from graft.models.mapping.reshaping import fit_of, fitted
+from graft.models.mapping.reshaping import fit_of, fitted, unfit
 from graft.models.mapping.rows import RowsFound
 from graft.models.mapping.weights import COUNTER, Weights, is_scale, weights_of
 
@@ -75,6 +75,7 @@ def transplant(
     _make_neutral(filling, target, ours)
     _deepen(filling, target, ours)
     _note_norms(filling, target)
+    _note_left(filling, source, ours)
     target.load_state_dict(filling.state, strict=True)
     return _report(pairing, filling, source, target)
 
@@ -213,6 +214,16 @@ def _note_norms(filling: _Filling, target: nn.Module) -> None:
         old, new = (int(one) for one in how.replace("grown to ", "").split(" "))
         if new % old or "Group" in type(module).__name__:
             filling.notes.append(f"{name}: {type(module).__name__} of {new} is not the same over copies of {old}")
+
+
+def _note_left(filling: _Filling, source: Weights, ours: Weights) -> None:
+    """What stays random though the source has its like: few positions are few parameters, but tell of all places."""
+    theirs, filled = source.by_own_name(), {*filling.matched, *filling.how}
+    for own, name in ours.by_own_name().items():
+        if name not in filled and not COUNTER.search(name):
+            key = theirs.get(own, name)
+            if told := unfit(own, source.state.get(key), ours.state[name]):
+                filling.notes.append(f"{name} keeps its own random values: {told}")
 
 
 def _report(pairing: Pairing, filling: _Filling, source: Weights, target: nn.Module) -> Transplanted:
