@@ -247,7 +247,24 @@ def test_a_trial_that_went_on_is_new(store, record):
     assert len(not_yet_known(store.contents(), given).records()) == 2
 
 
-@pytest.mark.parametrize(("name", "known"), [("acc", "accuracy"), ("val_loss", "loss"), ("likes", None)])
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("acc", "accuracy"),
+        ("val_loss", "loss"),
+        ("Accuracy", "accuracy"),
+        ("test_accuracy", "accuracy"),
+        ("eval/Balanced Acc", "balanced_accuracy"),
+        ("Top-1", "accuracy"),
+        ("top5_acc", "top_5_accuracy"),
+        ("ROC-AUC", "auroc"),
+        ("F1", "macro_f1"),
+        ("train_accuracy", None),
+        ("desktop1", None),
+        ("error_rate", None),
+        ("likes", None),
+    ],
+)
 def test_metrics_are_known_by_other_names(name, known):
     found = known_metric(name)
     assert (found.name if found else None) == known

@@ -7,6 +7,7 @@ export` writes can be read again.
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -29,7 +30,13 @@ RECORD_COLUMNS = ("task", "modality", "backbone", "metric", "value")
 SCORE_COLUMNS = ("task", "backbone", "score_name", "value")
 MOST_PROBLEMS = 50
 _SHOWN = 40
-_ALSO_CALLED = {"acc": "accuracy", "top1": "accuracy", "f1": "macro_f1", "auc": "auroc", "roc_auc": "auroc"}
+_OF_ROWS = re.compile(r"(val|valid|validation|test|eval|dev|holdout)_+")
+_WORDS = (
+    (re.compile(r"_?top_?(\d+)(_acc|_accuracy)?$"), r"top_\1_accuracy"),
+    (re.compile(r"(^|_)acc$"), r"\1accuracy"),
+)
+_ALSO_CALLED = {"top_1_accuracy": "accuracy", "auc": "auroc", "roc_auc": "auroc", "r2_score": "r2"}
+_ALSO_CALLED |= dict.fromkeys(("f1", "f1_score", "f1_macro", "macro_f1_score"), "macro_f1")
 _STATES = tuple(state.value for state in TrialState)
 
 
@@ -60,8 +67,12 @@ def read_memory(records: Path, scores: Path | None = None, tasks: Path | None = 
 
 
 def known_metric(name: str) -> MetricSpec | None:
-    """The metric that a name means, whoever has given it; None if no task has it."""
-    plain = name.removeprefix("val/").removeprefix("val_")
+    """The metric that a name means, whoever has given it: ``val/accuracy``, ``Test Acc``, ``Top-1``; None if no task
+    has it. One of training rows is none."""
+    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    plain = _OF_ROWS.sub("", plain, count=1) if _OF_ROWS.match(plain) else plain
+    for pattern, word in _WORDS:
+        plain = pattern.sub(word, plain)
     plain = _ALSO_CALLED.get(plain, plain)
     return next((metric for _, metric in all_metrics() if metric.name == plain), None)
 

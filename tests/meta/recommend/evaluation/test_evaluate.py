@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -168,3 +169,20 @@ def test_tasks_without_a_candidate_in_common_tell_no_more_than_chance() -> None:
     found = Evaluator().evaluate(HeldMemory(rows)).to_dict()
     assert [one["basis"] for one in found["tasks"]] == ["nothing", "nothing"]
     assert found["mean"]["graft"] == found["mean"]["prior"] == found["mean"]["random"]
+
+
+@pytest.mark.parametrize("field", ["modality", "task_kind"])
+def test_tasks_of_another_modality_or_kind_tell_nothing_as_in_a_search(field: str) -> None:
+    values = worths(6)
+    rows = records(values)
+    odd = [
+        replace(one, **{field: "other", "value": 1 - one.value}) if one.task in ("t1", "t3") else one for one in rows
+    ]
+    of = {"t1": "other", "t3": "other"}
+    alone = [one for one in odd if one.task not in of]
+    found, without = (Evaluator().evaluate(HeldMemory(some)).to_dict() for some in (odd, alone))
+    regrets = {one["task"]: one["regret"] for one in found["tasks"]}
+    assert {one["task"]: one["regret"] for one in without["tasks"]} == {k: v for k, v in regrets.items() if k not in of}
+    assert set(found["thinned"]) == {"1"}, "no task has more than three others of its kind"
+    untold = [replace(one, **{field: ""}) if one.task == "t5" else one for one in odd]
+    assert Evaluator().evaluate(HeldMemory(untold)).to_dict()["mean"], "of unknown kind: told by all, tells all"

@@ -4,6 +4,7 @@ import pytest
 
 from graft.core.errors import SpecError
 from graft.meta.memory.records import Scores, TrialState
+from graft.meta.recommend.evaluation.evaluate import Evaluator
 from graft.meta.recommend.evaluation.foreign import read_foreign
 
 TASKS = {"share": [0.5, 0.6, -0.5, 1.7], "cent": [0.7, 60, 65]}
@@ -35,6 +36,16 @@ def test_each_task_has_its_own_unit_and_a_value_that_cannot_be_changes_none(tmp_
         "accuracy is in per cent for 1 of 2 tasks, and was divided by 100",
         f"2 rows of {tmp_path / 'r.csv'} have values that no model can have, and are left out",
     )
+
+
+@pytest.mark.parametrize("metric", ["Accuracy", "test_accuracy", "Top-1 acc"])
+def test_units_are_told_by_what_a_metric_is_however_it_is_called(tmp_path: Path, metric: str) -> None:
+    """Differences in per cent beside shares would be a hundred times as large in one mean."""
+    rows = f"task,backbone,metric,value\ns,a,{metric},0.9\ns,b,{metric},0.8\nc,a,{metric},91.5\nc,b,{metric},77\n"
+    found = read_foreign(written(tmp_path / "r.csv", rows))
+    assert [one.value for one in found.memory.records()] == pytest.approx([0.9, 0.8, 0.915, 0.77])
+    assert found.assumed == (f"{metric} is in per cent for 1 of 2 tasks, and was divided by 100",)
+    assert Evaluator().evaluate(found.memory).points == {metric: 100.0}
 
 
 def test_epochs_may_be_counted_from_zero(tmp_path: Path) -> None:

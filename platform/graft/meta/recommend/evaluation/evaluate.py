@@ -133,21 +133,24 @@ class Evaluator:
                 "records of several backbones or strategies on one task"
             )
         points = _points(usable.values())
+        kinds = {record.task: (record.modality, record.task_kind) for record in memory.records()}
         held_out, total = [], len(usable)
         draws = self.draws or max(1, min(MOST_DRAWS, ENOUGH_DRAWS // total))
         thinned: dict[int, list[Regrets]] = {size: [] for size in THINNED_TO if size < total - 1}
         for done, one in enumerate(usable.values(), start=1):
-            others = [other for name, other in outcomes.items() if name != one.task]
+            others = [
+                outcomes[name] for name in outcomes if name != one.task and _are_alike(kinds[name], kinds[one.task])
+            ]
             found = self._held_out(one, others, scores, alone.get(one.task, {}))
             held_out.append(replace(found, regrets=_scaled(found.regrets, points[one.metric])))
-            for size in thinned:
+            for size in [size for size in thinned if size < len(others)]:
                 regrets = [self._thinned(one, others, scores, size, draw) for draw in range(draws)]
                 thinned[size].append(_scaled(mean_regrets(regrets), points[one.metric]))
             self.told(done, total)
         return Evaluation(
             self.counts,
             tuple(held_out),
-            {size: mean_regrets(found) for size, found in thinned.items()},
+            {size: mean_regrets(found) for size, found in thinned.items() if found},
             {name: _why_not(one) for name, one in outcomes.items() if name not in usable},
             sum(one.left_out for one in outcomes.values()),
             points,
@@ -200,6 +203,11 @@ class Evaluator:
             found[method] = {k: of_order(values, order, k) if knows else at_random(values, k) for k in self.counts}
         found.setdefault(GRAFT, found[PRIOR])  # without scores of the task there is nothing to blend
         return found, str(basis)
+
+
+def _are_alike(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether tasks tell of each other: as a search asks, those of one modality and kind, as far as they are known."""
+    return all(not a or not b or a == b for a, b in zip(one, other, strict=True))
 
 
 def mean_regrets(regrets: Sequence[Regrets]) -> dict[str, dict[int, float]]:
