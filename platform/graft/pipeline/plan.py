@@ -242,10 +242,10 @@ def describe(plan: Plan) -> list[str]:
 
 def _describe_steps(plan: Plan) -> str:
     """How long a training is in what a network learns in."""
-    each = " or ".join(f"{steps} steps of {batch} samples" for batch, steps in plan.steps.items())
+    each = " or ".join(f"{counted(steps, 'step')} of {counted(batch, 'sample')}" for batch, steps in plan.steps.items())
     total = " or ".join(f"{steps * plan.epochs}" for steps in plan.steps.values())
     fewer = "; fewer where they do not fit into the budget" if plan.shortens and plan.minutes else ""
-    return f"{plan.epochs} epochs of {each}: {total} steps{fewer}"
+    return f"{counted(plan.epochs, 'epoch')} of {each}: {total} {'step' if total == '1' else 'steps'}{fewer}"
 
 
 def _describe_edits(edits: Sequence[PlannedEdit]) -> list[str]:

@@ -74,7 +74,7 @@ def test_all_problems_are_told_at_once(csv):
         "birds,image,m,,1,accuracy,87,\n"
     )
     assert problems_of(read_memory, path) == [
-        "line 2, value: is 1.7, but accuracy must be >= 0 and <= 1; a share, not per cent",
+        "line 2, value: is 1.7, but accuracy must be >= 0 and <= 1; a share, not per cent: divide it by 100",
         "line 3, value: is nan, but must be finite; leave out what has no result",
         "line 4, value: is `x`, but must be a number; correct it",
         "line 4, strategy_json: is `{`, but must be a JSON object; correct it",
@@ -84,7 +84,7 @@ def test_all_problems_are_told_at_once(csv):
         "line 5, metric: is `likes`, of which nobody knows whether more is better; name one of accuracy, "
         "balanced_accuracy, macro_f1, loss, log_loss, auroc, ece, top_3_accuracy, top_5_accuracy, map, micro_f1, "
         "subset_accuracy, mae, rmse, r2, spearman, or add the column direction with max or min",
-        "line 6, value: is 87, but accuracy must be >= 0 and <= 1; a share, not per cent",
+        "line 6, value: is 87, but accuracy must be >= 0 and <= 1; a share, not per cent: divide it by 100",
     ]
 
 

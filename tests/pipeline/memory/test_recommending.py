@@ -81,6 +81,7 @@ def test_what_has_won_elsewhere_comes_first_with_its_reason(memory_home: Home) -
     assert (strategy.freeze, strategy.lr, prior.tasks) == (0.5, 1e-3, 3)
     assert best.reason.startswith("task flowers 0, where efficientnet_lite0 freeze=0.471 lr=0.001 won among")
     assert made.told == in_words(prior)
+    assert in_words(replace(prior, portfolio=prior.portfolio[:1])).startswith("1 strategy is tried first, by 3")
     assert made.told.startswith("6 strategies are tried first, by 3 earlier tasks: task flowers 0")
     assert reasons_of(prior)(canonical(strategy)) == best.reason
     assert reasons_of(prior)(Strategy(freeze=0.5, lr=0.5)) == ""

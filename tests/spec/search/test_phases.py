@@ -104,6 +104,7 @@ def test_it_is_told_on_one_line() -> None:
         "32 trials (asha), at most 4 epochs each, then 6 trials (pbt), at most 8 epochs each"
     )
     assert describe(phases({"budget": {"minutes": 3}})) == "trials until the budget ends (asha), at most 8 epochs each"
+    assert describe(phases({"budget": {"trials": 1}}, 1)) == "1 trial (asha), at most 1 epoch each"
 
 
 def test_epochs_that_follow_from_the_samples_are_not_told_before_these_are_known() -> None:

@@ -7,6 +7,7 @@ import typer
 from graft.cli.help import show_overview
 from graft.cli.options import JobArgument, JsonOption, SetOption
 from graft.cli.output.tell import tell, tell_json
+from graft.spec.messages.counting import counted
 
 app = typer.Typer(help="What the search of a job may try.", invoke_without_command=True)
 
@@ -55,8 +56,8 @@ def show(
 
 
 def _size(dimensions: int, total: int | None, different: int | None) -> str:
-    vary = "nothing varies" if not dimensions else f"at most {dimensions} distributions in a strategy"
+    vary = "nothing varies" if not dimensions else f"at most {counted(dimensions, 'distribution')} in a strategy"
     if total is None:
         return f"{vary}, no end of strategies"
-    counted = "" if different is None else f", of which {different} train different models"
-    return f"{vary}, {total} {'strategy' if total == 1 else 'strategies'}{counted}"
+    trained = "" if different is None else f", of which {different} train different models"
+    return f"{vary}, {total} {'strategy' if total == 1 else 'strategies'}{trained}"

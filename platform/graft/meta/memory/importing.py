@@ -255,7 +255,7 @@ def _value(cells: Cells) -> float | None:
     bounds = [f">= {metric.lowest:g}"] * math.isfinite(metric.lowest) + [f"<= {metric.highest:g}"] * math.isfinite(
         metric.highest
     )
-    advice = "; a share, not per cent" if metric.highest == 1 and 1 < value <= 100 else "; correct it"
+    advice = "; a share, not per cent: divide it by 100" if metric.highest == 1 and 1 < value <= 100 else "; correct it"
     raise cells.wrong("value", f"is {value:g}, but {metric.name} must be {' and '.join(bounds)}{advice}")
 
 

@@ -213,7 +213,8 @@ def in_words(prior: Prior) -> str:
         return "nothing is known of tasks like this one, so all is drawn"
     tasks = counted(prior.tasks, "earlier task") if prior.tasks else "the scores of their backbones"
     reasons = [prior.expected[place].reason for place in prior.portfolio[:1]]
-    first = f"{len(prior.portfolio)} strategies are tried first, by {tasks}"
+    number = len(prior.portfolio)
+    first = f"{'1 strategy is' if number == 1 else f'{number} strategies are'} tried first, by {tasks}"
     return ": ".join([first, *filter(None, reasons)])
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from graft.spec.messages.counting import counted
 from graft.spec.search.budget import DEFAULT_TRIALS
 from graft.spec.search.schedulers import OneEpochTopK
 from graft.spec.search.search import PhaseSpec, SearchSpec
@@ -95,7 +96,7 @@ def describe(phases: tuple[Phase, ...], strategies: int | None = None, is_open: 
     """
     return ", then ".join(
         f"{_trials_in_words(phase.trials)} ({phase.scheduler.kind})"
-        + ("" if is_open else f", at most {phase.epochs} epochs each")
+        + ("" if is_open else f", at most {counted(phase.epochs, 'epoch')} each")
         for phase in drawn_from(phases, strategies)
     )
 
