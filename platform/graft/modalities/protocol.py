@@ -132,14 +132,6 @@ class Modality(Protocol):
     def problems(self, space: "StrategySpace") -> Iterator[Problem]:
         """What of a space these samples cannot have, and `graft validate` can tell."""
 
-    def notes_on_sizes(self, space: "StrategySpace", backbones: Sequence["BackboneInfo"]) -> tuple[str, ...]:
-        """Which sizes of a space backbones cannot take as they are asked for, though they can be trained with others.
-
-        Args:
-            space: which.
-            backbones: those of the space that take such samples, as far as they are known.
-        """
-
     def example_batch(self, info: "BackboneInfo", size: int, count: int) -> "Batch":
         """Samples without content, of full size: to measure a network, to trace it."""
 

@@ -139,9 +139,6 @@ class MeasurementModality:
     def problems(self, space: Any) -> Iterator[Any]:
         return iter(())
 
-    def notes_on_sizes(self, space: Any, backbones: Any) -> tuple[str, ...]:
-        return ()
-
     def example_batch(self, info: Any, size: int, count: int) -> Batch:
         return Batch({NUMBERS: torch.zeros(count, 4)})
 

@@ -146,10 +146,6 @@ class Images:
                 if told := size_problem(name, side):
                     yield Problem("strategy.resolution", told)
 
-    def notes_on_sizes(self, space: StrategySpace, backbones: Sequence[BackboneInfo]) -> tuple[str, ...]:
-        """None: a resolution that a network cannot take is a problem."""
-        return ()
-
     def example_batch(self, info: BackboneInfo, size: int, count: int) -> "Batch":
         """Images that are grey all over."""
         import torch

@@ -172,17 +172,6 @@ class Texts:
 
         return masking_problems(space)
 
-    def notes_on_sizes(self, space: "StrategySpace", backbones: Sequence["BackboneInfo"]) -> tuple[str, ...]:
-        """Numbers of tokens that a backbone has no positions for."""
-        asked, told = sorted(set(self.sizes(space))), []
-        for info in backbones:
-            most = _input(info).max_tokens
-            more = [str(size) for size in asked if size > most]
-            if more:
-                cut = f"so {', '.join(more)} {'are' if more[1:] else 'is'} {most} there"
-                told.append(f"strategy.max_tokens: {info.name} sees {most} tokens of a text at most, {cut}")
-        return tuple(told)
-
     def example_batch(self, info: "BackboneInfo", size: int, count: int) -> "Batch":
         """Texts without content, of full length."""
         from graft.modalities.text.transforms import example_batch

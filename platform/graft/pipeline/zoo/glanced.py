@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from graft.core.errors import Problem
-from graft.modalities.registry import build_modality
 from graft.models.info import BackboneInfo
 from graft.models.zoo import find_entry, glance_problem, is_told_by_files, name_problem
 from graft.pipeline.zoo.own_heads import needing_head
 from graft.spec.fit import taken_by
 from graft.spec.job import Job
+from graft.spec.modalities.base import ModalitySpec
+from graft.spec.registry import members
 
 _EDITS = ("structure", "tune")
 
@@ -42,9 +43,13 @@ def size_notes(job: Job, info_of: Callable[[str], BackboneInfo | None] = known_i
         job: which.
         info_of: the facts about a backbone, by its name; None if they are not known.
     """
-    infos = filter(None, map(info_of, job.reach.values("backbone")))
-    modality = job.data.modality
-    return build_modality(modality).notes_on_sizes(job.reach, [one for one in infos if one.modality == modality])
+    kind = job.data.modality
+    infos = [info for info in map(info_of, job.reach.values("backbone")) if info is not None]
+    modality = members("modality")[kind]
+    assert issubclass(modality, ModalitySpec), "what is registered as a modality is one"
+    return modality.notes_on_sizes(
+        job.reach, {one.name: one.input.native_size for one in infos if one.modality == kind}
+    )
 
 
 def sample_problems(job: Job, modality_of: Callable[[str], str | None] = known_modality) -> Iterator[Problem]:

@@ -87,6 +87,16 @@ class ModalitySpec(Component):
         """
         return 0.0
 
+    @classmethod
+    def notes_on_sizes(cls, space: Any, natives: Mapping[str, int]) -> tuple[str, ...]:
+        """Which sizes of a space backbones cannot take as they are asked for, though they can be trained with others.
+
+        Args:
+            space: `graft.spec.space.space.StrategySpace`.
+            natives: the native size of each of its backbones that takes such samples, as far as it is known.
+        """
+        return ()
+
 
 class DataSpec(Component):
     """What every section `data` says, whatever its kind; built from (spec, progress): the listing of its samples.

@@ -100,6 +100,16 @@ class TextModality(ModalitySpec):
         """Of MiniLM-L6; it grows with the tokens."""
         return seconds_at(max(int(tokens or DEFAULT_MAX_TOKENS) for tokens in space.values("max_tokens")))
 
+    @classmethod
+    def notes_on_sizes(cls, space: Any, natives: Mapping[str, int]) -> tuple[str, ...]:
+        """Numbers of tokens that a backbone has no positions for."""
+        asked, told = sorted({int(tokens or DEFAULT_MAX_TOKENS) for tokens in space.values("max_tokens")}), []
+        for name, most in natives.items():
+            if more := [str(size) for size in asked if size > most]:
+                cut = f"so {', '.join(more)} {'are' if more[1:] else 'is'} {most} there"
+                told.append(f"strategy.max_tokens: {name} sees {most} tokens of a text at most, {cut}")
+        return tuple(told)
+
 
 class WordAugmentation(Augmentation):
     """What every random change of words has.
